@@ -1,0 +1,72 @@
+"""The error tree: everything this package raises on purpose.
+
+RobotRLError
+├── ConfigError (also ValueError)          a setting that cannot work
+│   └── UnknownNameError                   a name that nothing answers to
+├── NonFiniteActionError (also ValueError) an action with NaN or infinity
+├── SchemaMismatchError                    arrays that differ from what was agreed
+├── HandshakeRefusedError                  actor and learner do not fit together
+├── CorruptRecordError                     bytes that are not a whole, valid record
+├── RunFolderError                         a run folder that is missing, taken or incomplete
+├── CheckpointError                        a checkpoint that cannot be restored
+└── DeviceLostError                        a robot, camera or input device that stopped answering
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RobotRLError(Exception):
+    """Root of the errors that this package raises on purpose."""
+
+
+class ConfigError(RobotRLError, ValueError):
+    """A setting that cannot work; raised where the setting enters, before anything moves."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that nothing answers to; build it with `unknown_name`."""
+
+
+class NonFiniteActionError(RobotRLError, ValueError):
+    """An action with NaN or infinity, stopped before it reaches the arm."""
+
+
+class SchemaMismatchError(RobotRLError):
+    """Arrays or messages that differ from the agreed `StepSchema`."""
+
+
+class HandshakeRefusedError(RobotRLError):
+    """The learner refused the actor, or the actor the learner; both sides are named in the text."""
+
+
+class CorruptRecordError(RobotRLError):
+    """Bytes that are not a whole, valid record: torn, altered, too large or of another protocol."""
+
+
+class RunFolderError(RobotRLError):
+    """A run folder that is missing, already taken, or lacks a file."""
+
+
+class CheckpointError(RobotRLError):
+    """A checkpoint that is missing, incomplete or made by something else."""
+
+
+class DeviceLostError(RobotRLError):
+    """A robot, camera or input device that stopped answering."""
+
+
+def unknown_name(what: str, got: str, known: Iterable[str]) -> UnknownNameError:
+    """Return the error for a name that is not in the table, with the nearest name first.
+
+    Example:
+        >>> str(unknown_name("task", "pick-lft", ["pick-lift", "peg-insert"]))
+        "task: got 'pick-lft', expected one of 'peg-insert', 'pick-lift'; did you mean 'pick-lift'?"
+    """
+    names = sorted(known)
+    expected = "one of " + ", ".join(repr(name) for name in names) if names else "nothing (no names are known)"
+    nearest = difflib.get_close_matches(got, names, n=1, cutoff=0.4)
+    advice = f"; did you mean {nearest[0]!r}?" if nearest else "; choose one of these."
+    return UnknownNameError(f"{what}: got {got!r}, expected {expected}{advice}")

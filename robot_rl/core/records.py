@@ -1,0 +1,111 @@
+"""The two records that cross from actor to learner: one step, and one human label about past steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from robot_rl.core.errors import ConfigError, unknown_name
+
+Observation = Mapping[str, np.ndarray]
+
+LABELS = ("success", "failure", "undo", "stage")
+
+
+class Source(IntEnum):
+    """Who chose the action that was executed."""
+
+    POLICY = 0
+    HUMAN = 1
+    DEMONSTRATION = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepRecord:
+    """One step: what was seen, what was done, what came of it.
+
+    A frame crosses the wire once: transition t is complete when record t + 1 of the same (actor, run, episode)
+    arrives, or at once when `next_obs` is given, which is so exactly on the last step of an episode.
+
+    Shapes: obs per schema; action, policy_action, human_action (A,) float32.
+
+    Raises:
+        ConfigError: `next_obs` and the end of the episode disagree.
+    """
+
+    actor: str
+    run: str
+    sequence: int  # counts the records of (actor, run), labels included, from 0
+    episode: int
+    step: int  # from 0 within the episode
+    obs: Observation  # before the action
+    action: np.ndarray  # executed
+    policy_action: np.ndarray  # NaN when the policy was not asked
+    human_action: np.ndarray  # NaN when no human acted
+    source: Source
+    reward: float
+    terminated: bool  # the task ended: no bootstrapping
+    truncated: bool  # the clock, the operator or a fault ended it: bootstrap from next_obs
+    success: bool
+    next_obs: Observation | None
+    policy_version: int
+    stamp_ns: int  # monotonic, of the observation
+
+    def __post_init__(self) -> None:
+        if self.last != (self.next_obs is not None):
+            got = "none" if self.next_obs is None else "an observation"
+            raise ConfigError(
+                f"next_obs: got {got} with terminated={self.terminated}, truncated={self.truncated}, "
+                "expected it exactly on the last step; pass it there only."
+            )
+
+    @property
+    def last(self) -> bool:
+        """Whether this step closes its episode."""
+        return self.terminated or self.truncated
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Identity of the record: (actor, run, sequence)."""
+        return self.actor, self.run, self.sequence
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRecord:
+    """One human label about the steps up to and including `step`, over a retroactive window.
+
+    Raises:
+        UnknownNameError: the label is not one of `LABELS`.
+    """
+
+    actor: str
+    run: str
+    sequence: int
+    episode: int
+    step: int
+    label: str
+    value: float
+    window_steps: int  # how many steps up to `step` it covers; at least 1
+    stamp_ns: int
+
+    def __post_init__(self) -> None:
+        if self.label not in LABELS:
+            raise unknown_name("label", self.label, LABELS)
+        if self.window_steps < 1:
+            raise ConfigError(f"window_steps: got {self.window_steps}, expected 1 or more; 1 labels a single step.")
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Identity of the record: (actor, run, sequence)."""
+        return self.actor, self.run, self.sequence
+
+
+Record = StepRecord | LabelRecord
+
+
+def no_action(size: int) -> np.ndarray:
+    """Return the (A,) action that says "nobody proposed one": all NaN."""
+    return np.full(size, np.nan, dtype=np.float32)
