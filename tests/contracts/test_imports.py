@@ -1,0 +1,41 @@
+"""The floors of the house: imports point down only (contracts in pyproject.toml)."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [*sorted((ROOT / "robot_rl").rglob("*.py")), *sorted((ROOT / "controllers").rglob("*.py"))]
+
+# Library -> the only folders (or files) whose code may import it, wherever in the file the import stands.
+HOMES = {
+    "jax": ("robot_rl/agents/jax/",),
+    "optax": ("robot_rl/agents/jax/",),
+    "torch": ("robot_rl/agents/torch/",),
+    "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
+    "mujoco": ("robot_rl/sim/",),
+    "zmq": ("robot_rl/transport/",),
+    "pickle": (),
+}
+
+
+def test_import_contracts_hold() -> None:
+    """Every contract of pyproject.toml is kept. A process of its own: the linter changes sys.path and logging."""
+    lint = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True, no_logo=True))"
+    result = subprocess.run([sys.executable, "-c", lint], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_libraries_stay_in_their_rooms(library: str) -> None:
+    """A heavy or optional library is imported only where it lives, so that the rest runs without it."""
+    statement = re.compile(rf"^\s*(import|from) {library}\b", re.MULTILINE)
+    strangers = [
+        path
+        for path in (source.relative_to(ROOT).as_posix() for source in SOURCES if statement.search(source.read_text()))
+        if not path.startswith(HOMES[library])
+    ]
+    assert strangers == []

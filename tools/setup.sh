@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds .venv: Debian packages that are missing, then the Python packages of constraints.txt.
+# Run through `make setup`, which remembers that it was done.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+PYTHON=${PYTHON:-python3}
+EXTRAS=${EXTRAS:-jax,sim,dev}
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf '\nmake setup: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+can_be_root() { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
+
+missing_packages() { # prints those of its arguments that dpkg does not have installed
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
+    done
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+install_debian() { # install_debian required|optional PACKAGE...
+    local need=$1 packages
+    shift
+    command -v dpkg-query >/dev/null || return 0 # another distribution: `robot-rl doctor` says what is missing
+    packages=$(missing_packages "$@")
+    [ -n "$packages" ] || return 0
+    say "Debian packages ($need): $packages"
+    # shellcheck disable=SC2086  # the list is meant to split
+    if can_be_root && { apt_install $packages || { as_root apt-get update && apt_install $packages; }; }; then
+        return 0
+    fi
+    [ "$need" = optional ] || fail "these Debian packages are missing: $packages; run: sudo apt-get install $packages"
+    echo "make setup: went on without $packages (only needed for software rendering through OSMesa)."
+}
+
+check_python() {
+    command -v "$PYTHON" >/dev/null || install_debian required python3
+    "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+        || fail "$PYTHON is $("$PYTHON" --version 2>&1), expected 3.11 or newer; run: make setup PYTHON=/path/to/python3.11"
+}
+
+build_venv() {
+    [ ! -x .venv/bin/pip ] || return 0
+    # Debian splits ensurepip off; without it `python -m venv` stops half way.
+    "$PYTHON" -c 'import ensurepip' 2>/dev/null || install_debian required python3-venv
+    say "Python environment .venv"
+    "$PYTHON" -m venv --clear .venv
+}
+
+check_python
+install_debian required libegl1 libgl1 libgl1-mesa-dri # rendering without a screen
+install_debian optional libosmesa6                     # the way out where EGL finds no device
+build_venv
+say "Python packages (extras: $EXTRAS)"
+.venv/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[$EXTRAS]"
+say "Ready: .venv/bin/robot-rl --help"
