@@ -1,0 +1,22 @@
+"""The agent: one definition (names, shapes, init, schema hash) and its translations."""
+
+from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.definition import AgentDefinition, ParameterSpec
+from robot_rl.agents.encoders import (
+    ConvLayer,
+    EncoderArchitecture,
+    EncoderFile,
+    load_encoder,
+    save_encoder,
+)
+
+__all__ = [
+    "AgentConfig",
+    "AgentDefinition",
+    "ConvLayer",
+    "EncoderArchitecture",
+    "EncoderFile",
+    "ParameterSpec",
+    "load_encoder",
+    "save_encoder",
+]

@@ -1,0 +1,119 @@
+"""The agent's numbers, each with its meaning and source."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from robot_rl.agents.encoders import EncoderArchitecture
+from robot_rl.core.errors import ConfigError, unknown_name
+
+Activation = Literal["tanh", "relu"]
+GripperMode = Literal["discrete", "continuous", "none"]
+
+
+@dataclass(frozen=True)
+class AgentConfig:
+    """Soft actor-critic with an ensemble and demonstrations (RLPD), and a discrete critic for the gripper (HIL-SERL).
+
+    Raises:
+        ConfigError: a number out of its range, or an unknown name.
+    """
+
+    ensemble: int = 10
+    """Critics E. Source: RLPD, SERL 10; HIL-SERL 2."""
+    subset: int = 2
+    """Critics drawn per update for the minimum in the target. Source: RLPD, SERL."""
+    hidden: tuple[int, ...] = (256, 256)
+    """Widths of the hidden layers of actor and critics. Source: SERL, HIL-SERL, RLPD."""
+    activation: Activation = "tanh"
+    """After each LayerNorm of the hidden layers. Source: SERL, HIL-SERL tanh."""
+    projection: int = 64
+    """Width of the learned projection of each camera's features and of the state. Source: SERL (state), prototype."""
+    discount: float = 0.97
+    """Discount per step. Source: HIL-SERL."""
+    learning_rate: float = 3e-4
+    """Adam's rate, all networks. Source: all references."""
+    target_update_rate: float = 0.005
+    """Polyak rate of the target networks, on each critic update. Source: all references."""
+    temperature_init: float = 1e-2
+    """Entropy temperature at the start. Source: SERL, HIL-SERL."""
+    target_entropy: float | None = None
+    """Entropy that the temperature aims at [nat]; None: -(continuous dimensions) / 2. Source: SERL, HIL-SERL."""
+    backup_entropy: bool = False
+    """Whether the critic's target counts the entropy of the next action. Source: SERL, HIL-SERL no."""
+    critic_updates_per_actor_update: int = 2
+    """The actor and the temperature learn on each n-th update. Source: HIL-SERL 2, SERL 4, RLPD 20."""
+    initial_log_std: float = -1.0
+    """Log of the policy's standard deviation before any learning; 0 is close to uniform actions."""
+    std_min: float = 1e-5
+    """Smallest standard deviation before the tanh. Source: HIL-SERL."""
+    std_max: float = 5.0
+    """Largest standard deviation before the tanh. Source: HIL-SERL."""
+    gripper_mode: GripperMode = "discrete"
+    """The last action: `discrete`, a critic with close, hold, open; `continuous`, one more tanh dimension; `none`, 0."""
+    gripper_penalty: float = 0.02
+    """What the gripper's critic pays for each effective toggle. Source: HIL-SERL."""
+    gripper_state_index: int | None = None
+    """Entry of `state` that holds the gripper's opening; None: each close and each open counts as a toggle."""
+    gripper_open_above: float = 0.5
+    """Opening in that entry above which the gripper counts as open; `close` is then effective, else `open`."""
+    gripper_exploration: float = 0.0
+    """Chance of a random gripper action while exploring. Source: HIL-SERL greedy."""
+    gripper_margin: float = 0.0
+    """Margin by which the human's gripper action should lead, weighted like the cloning term. Source: DQfD 0.8."""
+    bc_weight: float = 0.0
+    """Weight of the cloning term |tanh(mean) - action|^2 on human samples in the actor's loss, at the start."""
+    bc_weight_final: float = 0.0
+    """Weight of the cloning term after the decay."""
+    bc_decay_updates: int = 10_000
+    """Updates over which the weight falls in a line."""
+    trunk: EncoderArchitecture = field(default_factory=EncoderArchitecture)
+    """Convolutions that learn with the critic; used for cameras that come as pictures instead of features."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        _check_names(self)
+        _check_counts(self)
+        _check_numbers(self)
+
+
+def _check_names(config: AgentConfig) -> None:
+    if config.activation not in get_args(Activation):
+        raise unknown_name("activation", config.activation, get_args(Activation))
+    if config.gripper_mode not in get_args(GripperMode):
+        raise unknown_name("gripper_mode", config.gripper_mode, get_args(GripperMode))
+
+
+def _check_counts(config: AgentConfig) -> None:
+    for name in ("ensemble", "subset", "projection", "critic_updates_per_actor_update", "bc_decay_updates"):
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name}: got {getattr(config, name)}, expected 1 or more; see AgentConfig.")
+    if not config.hidden or min(config.hidden) < 1:
+        raise ConfigError(f"hidden: got {config.hidden}, expected positive widths; (256, 256) is usual.")
+    if config.subset > config.ensemble:
+        raise ConfigError(f"subset: got {config.subset}, expected at most ensemble = {config.ensemble}; lower it.")
+
+
+def _check_numbers(config: AgentConfig) -> None:
+    ranges = {
+        "discount": (0.0, 1.0),
+        "target_update_rate": (0.0, 1.0),
+        "gripper_exploration": (0.0, 1.0),
+        "learning_rate": (0.0, math.inf),
+        "temperature_init": (1e-12, math.inf),
+        "gripper_penalty": (0.0, math.inf),
+        "gripper_margin": (0.0, math.inf),
+        "bc_weight": (0.0, math.inf),
+        "bc_weight_final": (0.0, math.inf),
+    }
+    for name, (lowest, highest) in ranges.items():
+        value = getattr(config, name)
+        if not (math.isfinite(value) and lowest <= value <= highest):
+            raise ConfigError(f"{name}: got {value}, expected a number in [{lowest}, {highest}]; see AgentConfig.")
+    if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
+        raise ConfigError(
+            f"initial_log_std: got {config.initial_log_std}, expected its exponential within "
+            f"[std_min, std_max] = [{config.std_min}, {config.std_max}]; -1.0 is usual."
+        )

@@ -1,0 +1,257 @@
+"""The agent, defined once in numpy: names, shapes and first values of all parameters, whatever computes with them.
+
+Networks, all on one embedding z that learns from the critics' loss alone:
+
+    z        = concat over entries of tanh(LayerNorm(Dense(entry)))         cameras by name, then vectors by name
+    actor    : z -> mean, log std of a tanh-squashed Gaussian
+    critic   : (z, action) -> Q_e for e = 1..E, all parameters with a leading axis E
+    gripper  : z -> Q of close, hold, open
+
+Hidden layers are Dense, LayerNorm, activation. Cameras that come as pictures first pass convolutions `trunk/<camera>`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.encoders import encoder_parameter_shapes
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.schema import ArraySpec
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "critic": ("trunk/", "projection/", "critic/"),
+    "gripper": ("gripper/",),
+    "actor": ("actor/",),
+    "temperature": ("temperature/",),
+}
+"""Which parameters learn together, with one optimiser a group."""
+TARGET_PREFIXES = ("projection/", "critic/", "gripper/")
+"""Parameters with a slowly following target copy; the trunk has none, as in DrQ-v2."""
+POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "gripper/")
+"""Parameters that the robot's computer needs to act."""
+GRIPPER_CHOICES = 3
+"""Close, hold, open: action - 1, 0, 1."""
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """Shape and first values of one parameter: `value + std * normal`, float32."""
+
+    shape: tuple[int, ...]
+    value: float = 0.0
+    std: float = 0.0
+
+
+@dataclass(frozen=True)
+class AgentDefinition:
+    """What the agent is: encoded observation, action and config determine every name and shape.
+
+    Args:
+        observation: entries of the encoded observation: float32 vectors (S,); float16 features (V, F) with V variants
+            (or (F,) without); uint8 pictures (H, W, 3).
+        action_dim: A, the gripper last unless `gripper_mode` is `continuous` and the task has none.
+        config: the agent's numbers.
+
+    Raises:
+        ConfigError: an entry of another kind, no entry, or too few actions.
+    """
+
+    observation: Mapping[str, ArraySpec]
+    action_dim: int
+    config: AgentConfig
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "observation", dict(sorted(self.observation.items())))
+        if not self.observation:
+            raise ConfigError("observation: got no entries, expected at least one; add `state`.")
+        for name, spec in self.observation.items():
+            _check_entry(name, spec, self.config)
+        if self.continuous_dim < 1:
+            raise ConfigError(
+                f"action_dim: got {self.action_dim}, expected 2 or more with a gripper; see gripper_mode."
+            )
+        _check_gripper_state(self)
+
+    def __hash__(self) -> int:
+        return int(self.schema_hash()[:15], 16)
+
+    @property
+    def continuous_dim(self) -> int:
+        """Dimensions of the tanh-squashed Gaussian."""
+        return self.action_dim if self.config.gripper_mode == "continuous" else self.action_dim - 1
+
+    @property
+    def discrete_gripper(self) -> bool:
+        """Whether the gripper has a critic of its own."""
+        return self.config.gripper_mode == "discrete"
+
+    @property
+    def target_entropy(self) -> float:
+        """Entropy that the temperature aims at [nat]."""
+        entropy = self.config.target_entropy
+        return -0.5 * self.continuous_dim if entropy is None else entropy
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Entries that pass a trunk of convolutions."""
+        return tuple(name for name, spec in self.observation.items() if spec.dtype == "uint8")
+
+    @property
+    def embedding_dim(self) -> int:
+        """Width Z of the embedding."""
+        return self.config.projection * len(self.observation)
+
+    def feature_dim(self, name: str) -> int:
+        """Return the width of one entry where it enters its projection."""
+        return self.config.trunk.feature_count if name in self.pictures else self.observation[name].sample_shape[0]
+
+    @cached_property
+    def _specs(self) -> dict[str, ParameterSpec]:
+        return {
+            name: spec for part in (_embedding, _actor, _critic, _gripper, _temperature) for name, spec in part(self)
+        }
+
+    def parameter_specs(self) -> dict[str, ParameterSpec]:
+        """Return name -> shape and first values of all parameters, in order."""
+        return dict(self._specs)
+
+    def policy_names(self) -> tuple[str, ...]:
+        """Return the parameters that acting needs: what travels to the robot."""
+        return tuple(name for name in self._specs if name.startswith(POLICY_PREFIXES))
+
+    def target_names(self) -> tuple[str, ...]:
+        """Return the parameters that have a target copy."""
+        return tuple(name for name in self._specs if name.startswith(TARGET_PREFIXES))
+
+    def group_names(self, group: str) -> tuple[str, ...]:
+        """Return the parameters of one group of `GROUPS`; empty when the agent lacks it."""
+        return tuple(name for name in self._specs if name.startswith(GROUPS[group]))
+
+    def init(self, seed: int) -> dict[str, np.ndarray]:
+        """Return all parameters, float32; each depends on the seed and its own name only."""
+        return {name: _draw(name, spec, seed) for name, spec in self._specs.items()}
+
+    def schema_hash(self) -> str:
+        """Return a stable digest of all names, shapes and settings that change what the parameters mean."""
+        config = self.config
+        meaning = {
+            "parameters": {name: list(spec.shape) for name, spec in self._specs.items()},
+            "observation": {name: spec.to_json() for name, spec in self.observation.items()},
+            "action_dim": self.action_dim,
+            "activation": config.activation,
+            "gripper_mode": config.gripper_mode,
+            "std": [config.std_min, config.std_max],
+            "trunk": asdict(config.trunk) if self.pictures else None,
+        }
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+    def check_parameters(self, params: Mapping[str, np.ndarray], names: tuple[str, ...]) -> None:
+        """Check that `params` are exactly `names`, each with its shape.
+
+        Raises:
+            ConfigError: a missing, unknown or misshapen parameter.
+        """
+        for name in sorted(set(names) | params.keys()):
+            got = tuple(params[name].shape) if name in params else None
+            expected = self._specs[name].shape if name in names else None
+            if got != expected:
+                raise ConfigError(f"parameter {name!r}: got {got}, expected {expected}; both sides need one config.")
+
+
+def _check_entry(name: str, spec: ArraySpec, config: AgentConfig) -> None:
+    vector = spec.dtype in ("float16", "float32") and len(spec.sample_shape) == 1
+    size = (config.trunk.height, config.trunk.width, 3)
+    picture = spec.dtype == "uint8" and spec.shape == size and not spec.variants
+    if not (vector or picture):
+        raise ConfigError(
+            f"observation {name!r}: got {spec}, expected a float vector, float16 features with variants, or uint8 "
+            f"pictures {list(size)} (trunk's size); encode it first or change `trunk`."
+        )
+
+
+def _check_gripper_state(definition: AgentDefinition) -> None:
+    index, state = definition.config.gripper_state_index, definition.observation.get("state")
+    if definition.discrete_gripper and index is not None and (state is None or not 0 <= index < state.shape[0]):
+        raise ConfigError(f"gripper_state_index: got {index}, expected an index into `state` ({state}); correct it.")
+
+
+def _draw(name: str, spec: ParameterSpec, seed: int) -> np.ndarray:
+    # The name seeds too, so that adding a camera leaves the other parameters as they were.
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    noise = spec.std * rng.standard_normal(spec.shape) if spec.std else np.zeros(spec.shape)
+    return (spec.value + noise).astype(np.float32)
+
+
+Named = list[tuple[str, ParameterSpec]]
+
+
+def _dense(
+    name: str, fan_in: int, fan_out: int, lead: tuple[int, ...] = (), scale: float = 1.0, bias: float = 0.0
+) -> Named:
+    kernel = ParameterSpec((*lead, fan_in, fan_out), std=scale / math.sqrt(fan_in))
+    return [(f"{name}/kernel", kernel), (f"{name}/bias", ParameterSpec((*lead, fan_out), bias))]
+
+
+def _norm(name: str, width: int, lead: tuple[int, ...] = ()) -> Named:
+    shape = (*lead, width)
+    return [(f"{name}/norm_scale", ParameterSpec(shape, 1.0)), (f"{name}/norm_bias", ParameterSpec(shape))]
+
+
+def _mlp(name: str, fan_in: int, hidden: tuple[int, ...], lead: tuple[int, ...] = ()) -> Named:
+    named: Named = []
+    for i, (before, width) in enumerate(zip((fan_in, *hidden), hidden, strict=False)):
+        named += _dense(f"{name}/dense{i}", before, width, lead) + _norm(f"{name}/dense{i}", width, lead)
+    return named
+
+
+def _embedding(definition: AgentDefinition) -> Named:
+    named: Named = []
+    for camera in definition.pictures:
+        for name, shape in encoder_parameter_shapes(definition.config.trunk, f"trunk/{camera}").items():
+            std = math.sqrt(2.0 / math.prod(shape[:-1])) if name.endswith("kernel") else 0.0
+            named.append((name, ParameterSpec(shape, std=std)))
+    for entry in definition.observation:
+        width = definition.config.projection
+        named += _dense(f"projection/{entry}", definition.feature_dim(entry), width)
+        named += _norm(f"projection/{entry}", width)
+    return named
+
+
+def _actor(definition: AgentDefinition) -> Named:
+    config, width = definition.config, definition.config.hidden[-1]
+    return [
+        *_mlp("actor", definition.embedding_dim, config.hidden),
+        *_dense("actor/mean", width, definition.continuous_dim, scale=0.1),
+        *_dense("actor/log_std", width, definition.continuous_dim, scale=0.1, bias=config.initial_log_std),
+    ]
+
+
+def _critic(definition: AgentDefinition) -> Named:
+    config, lead = definition.config, (definition.config.ensemble,)
+    fan_in = definition.embedding_dim + definition.continuous_dim
+    return [*_mlp("critic", fan_in, config.hidden, lead), *_dense("critic/out", config.hidden[-1], 1, lead, scale=0.1)]
+
+
+def _gripper(definition: AgentDefinition) -> Named:
+    if not definition.discrete_gripper:
+        return []
+    hidden = definition.config.hidden
+    return [
+        *_mlp("gripper", definition.embedding_dim, hidden),
+        *_dense("gripper/out", hidden[-1], GRIPPER_CHOICES, scale=0.1),
+    ]
+
+
+def _temperature(definition: AgentDefinition) -> Named:
+    # temperature = softplus(raw), so that it stays positive whatever the optimiser does.
+    raw = math.log(math.expm1(definition.config.temperature_init))
+    return [("temperature/raw", ParameterSpec((), raw))]

@@ -1,0 +1,214 @@
+"""What a picture encoder is made of, and its file; numpy only, the translations live with their backends.
+
+A stack of convolutions ends in one map per channel. The readout keeps where each map is bright and how bright:
+
+    x_c, y_c = sum_ij softmax(map_c / softmax_temperature)_ij (x_ij, y_ij)     x, y in [-1, 1]
+    m_c      = max_ij map_c
+
+so that C channels give 3 C numbers, in the order x_1..x_C, y_1..y_C, m_1..m_C.
+
+File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `shared/...` for all cameras), and in the
+header's metadata under `encoder` a JSON object {architecture, cameras, dataset_card}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
+
+from robot_rl.core.errors import ConfigError, unknown_name
+
+SHARED = "shared"
+READOUTS = ("soft_argmax_max",)
+TRAINING_COMMAND = "python tools/train_encoder.py"
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """One convolution with a square kernel and padding that keeps size / stride."""
+
+    kernel: int = 3
+    """Width and height of the kernel [pixels]."""
+    stride: int = 1
+    """Step of the kernel [pixels]."""
+    channels: int = 32
+    """Maps that the layer makes."""
+    relu: bool = True
+    """Whether max(0, x) follows."""
+
+    def __post_init__(self) -> None:
+        if min(self.kernel, self.stride, self.channels) < 1:
+            raise ConfigError(f"encoder layer: got {self}, expected positive numbers; see ConvLayer.")
+
+
+@dataclass(frozen=True)
+class EncoderArchitecture:
+    """The shape of an encoder. The default is the prototype's: 32 channels, 96 numbers a camera."""
+
+    height: int = 128
+    """Height of the pictures [pixels]."""
+    width: int = 128
+    """Width of the pictures [pixels]."""
+    layers: tuple[ConvLayer, ...] = (ConvLayer(5, 2, 16), ConvLayer(3, 2, 32), ConvLayer(3, 1, 32))
+    """The convolutions, first to last."""
+    pool: int = 1
+    """Pictures are first averaged over blocks of pool x pool pixels; 1 keeps them."""
+    readout: str = "soft_argmax_max"
+    """How maps become numbers; `soft_argmax_max` is the only one."""
+    softmax_temperature: float = 1.0
+    """Divides the maps before the soft-argmax; smaller looks at the brightest spot only."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ConfigError("encoder layers: got none, expected at least one ConvLayer; add one.")
+        if self.readout not in READOUTS:
+            raise unknown_name("encoder readout", self.readout, READOUTS)
+        if self.pool < 1 or self.height % self.pool or self.width % self.pool:
+            raise ConfigError(
+                f"encoder pool: got {self.pool} for pictures of {self.height}x{self.width}, expected a divisor of both; "
+                "choose another pool or size."
+            )
+        if not self.softmax_temperature > 0:
+            raise ConfigError(f"softmax_temperature: got {self.softmax_temperature}, expected > 0; 1.0 is usual.")
+
+    @property
+    def feature_count(self) -> int:
+        """Numbers a camera: x, y and max of each channel of the last layer."""
+        return 3 * self.layers[-1].channels
+
+    def kernel_shapes(self) -> list[tuple[int, int, int, int]]:
+        """Return the kernels' shapes (height, width, channels in, channels out), first layer first."""
+        channels = [3, *(layer.channels for layer in self.layers)]
+        return [(layer.kernel, layer.kernel, channels[i], layer.channels) for i, layer in enumerate(self.layers)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the architecture as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> EncoderArchitecture:
+        """Return the architecture that `to_json` described.
+
+        Raises:
+            ConfigError: an unknown or malformed field.
+        """
+        try:
+            layers = tuple(ConvLayer(**layer) for layer in value["layers"])
+            return cls(**{**value, "layers": layers})
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"encoder architecture: got {value!r}, expected EncoderArchitecture's fields.") from error
+
+
+@dataclass(frozen=True)
+class EncoderFile:
+    """An encoder as read from its file."""
+
+    architecture: EncoderArchitecture
+    params: dict[str, np.ndarray]
+    """`<camera or shared>/conv<i>/kernel` (h, w, in, out) and `.../bias` (out,), float32."""
+    cameras: tuple[str, ...] = ()
+    """Cameras of the pictures it was trained on."""
+    dataset_card: dict[str, Any] = field(default_factory=dict)
+    """What it was trained on and how, and its probe error; for people."""
+
+    def owner(self, camera: str) -> str:
+        """Return the prefix of a camera's weights: its own when the file has them, else `shared`.
+
+        Raises:
+            UnknownNameError: neither is in the file.
+        """
+        owners = {name.split("/", 1)[0] for name in self.params}
+        for prefix in (camera, SHARED):
+            if prefix in owners:
+                return prefix
+        raise unknown_name("encoder camera", camera, owners)
+
+
+def encoder_parameter_shapes(architecture: EncoderArchitecture, prefix: str = SHARED) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of the weights under one prefix, in order."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, shape in enumerate(architecture.kernel_shapes()):
+        shapes[f"{prefix}/conv{i}/kernel"] = shape
+        shapes[f"{prefix}/conv{i}/bias"] = shape[-1:]
+    return shapes
+
+
+def save_encoder(path: Path | str, encoder: EncoderFile) -> None:
+    """Write an encoder's file; it appears whole or not at all.
+
+    Raises:
+        ConfigError: weights that do not fit the architecture.
+    """
+    check_encoder(encoder)
+    path = Path(path)
+    header = {
+        "architecture": encoder.architecture.to_json(),
+        "cameras": list(encoder.cameras),
+        "dataset_card": encoder.dataset_card,
+    }
+    arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in encoder.params.items()}
+    part = path.with_name(path.name + ".part")
+    save_file(arrays, part, metadata={"encoder": json.dumps(header, sort_keys=True)})
+    os.replace(part, path)
+
+
+def load_encoder(path: Path | str) -> EncoderFile:
+    """Read an encoder's file.
+
+    Raises:
+        ConfigError: no such file, no safetensors, no encoder, or weights that do not fit its architecture.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"encoder: got {str(path)!r}, expected a file; train it with `{TRAINING_COMMAND}`.")
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            header = json.loads((opened.metadata() or {})["encoder"])
+        params = load_file(path)
+    except (KeyError, ValueError, SafetensorError) as error:
+        raise ConfigError(
+            f"encoder: got {str(path)!r}, expected safetensors with the metadata `encoder`; "
+            f"train it with `{TRAINING_COMMAND}`."
+        ) from error
+    architecture = EncoderArchitecture.from_json(header["architecture"])
+    encoder = EncoderFile(architecture, params, tuple(header.get("cameras", ())), dict(header.get("dataset_card", {})))
+    check_encoder(encoder)
+    return encoder
+
+
+def check_encoder(encoder: EncoderFile) -> None:
+    """Check that the weights are finite and exactly those of the architecture, for each prefix.
+
+    Raises:
+        ConfigError: a missing, unknown, misshapen or non-finite array.
+    """
+    prefixes: Sequence[str] = sorted({name.split("/", 1)[0] for name in encoder.params})
+    expected: dict[str, tuple[int, ...]] = {}
+    for prefix in prefixes or [SHARED]:
+        expected.update(encoder_parameter_shapes(encoder.architecture, prefix))
+    for name in sorted(expected.keys() | encoder.params.keys()):
+        array, shape = encoder.params.get(name), expected.get(name)
+        got = None if array is None else tuple(array.shape)
+        if got != shape:
+            raise ConfigError(f"encoder weight {name!r}: got {got}, expected {shape}; train the encoder again.")
+        if array is not None and not np.isfinite(array).all():
+            raise ConfigError(f"encoder weight {name!r}: got NaN or infinity, expected numbers; train it again.")
+
+
+def random_encoder(architecture: EncoderArchitecture, seed: int, prefix: str = SHARED) -> dict[str, np.ndarray]:
+    """Return random weights to start training from: He's normal kernels, zero biases, float32."""
+    rng = np.random.default_rng(seed)
+    params: dict[str, np.ndarray] = {}
+    for name, shape in encoder_parameter_shapes(architecture, prefix).items():
+        std = np.sqrt(2.0 / np.prod(shape[:-1])) if name.endswith("kernel") else 0.0
+        params[name] = (std * rng.standard_normal(shape)).astype(np.float32)
+    return params
