@@ -1,0 +1,1 @@
+"""Loops that compose the rooms: actor, learner, evaluation, and what they write down."""

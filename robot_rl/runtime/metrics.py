@@ -1,0 +1,107 @@
+"""Numbers over time: one JSON line per event, mirrored to TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+METRICS_FILE = "metrics.jsonl"
+
+
+class MetricsWriter:
+    """Appends to `folder/metrics.jsonl` and, when asked, to TensorBoard event files in the same folder.
+
+    Each line is a JSON object with `wall_s` (Unix time), `kind`, `step` and the scalars. Lines are flushed one by one:
+    a crash leaves at most one torn last line, which readers skip and the next writer ends.
+    """
+
+    def __init__(self, folder: Path, tensorboard: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / METRICS_FILE
+        torn = _ends_torn(path)
+        self._file = path.open("a", buffering=1, encoding="utf-8")
+        if torn:
+            self._file.write("\n")
+        self._events = SummaryWriter(str(folder), flush_secs=20) if tensorboard else None
+
+    def write(self, kind: str, step: int, **scalars: Any) -> None:
+        """Write one event; values may be numbers, booleans, strings or None (NaN and infinity become None)."""
+        values = {name: _plain(value) for name, value in scalars.items()}
+        line = {"wall_s": round(time.time(), 3), "kind": kind, "step": int(step), **values}
+        self._file.write(json.dumps(line, allow_nan=False) + "\n")
+        if self._events is not None:
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self._events.add_scalar(f"{kind}/{name}", float(value), int(step))
+
+    def close(self) -> None:
+        """Flush and close; a second call does nothing."""
+        self._file.close()
+        if self._events is not None:
+            self._events.close()
+
+    def __enter__(self) -> MetricsWriter:
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+
+def read_metrics(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
+    """Return the events of a metrics file (or of the folder that holds one), oldest first; torn lines are skipped."""
+    path = path / METRICS_FILE if path.is_dir() else path
+    if not path.exists():
+        return []
+    return [event for event in _parse(path.read_bytes()) if kind in (None, event["kind"])]
+
+
+class MetricsTail:
+    """Reads what was added to a metrics file since the last look, for a live view."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the whole lines added since the last call; nothing while the file does not exist."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            added = file.read()
+        whole = added[: added.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return list(_parse(whole))
+
+
+def _parse(text: bytes) -> Iterator[dict[str, Any]]:
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:  # a torn line: its writer was killed
+            continue
+        if isinstance(event, dict) and "kind" in event:
+            yield event
+
+
+def _ends_torn(path: Path) -> bool:
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON holds it: numpy scalars become Python's, what is not finite becomes None."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
