@@ -1,0 +1,87 @@
+"""H.264 video of episodes, through PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+
+from robot_rl.core.errors import SchemaMismatchError
+
+
+class VideoWriter:
+    """Writes (H, W, 3) uint8 frames to an mp4 file that any browser plays.
+
+    Args:
+        path: where the file goes; its folder is created.
+        rate_hz: frames a second of the result.
+        scale: whole factor by which small frames are enlarged (nearest pixel).
+
+    Raises:
+        SchemaMismatchError: a frame that is not (H, W, 3) uint8, or of another size than the first.
+    """
+
+    def __init__(self, path: Path, rate_hz: float = 10.0, scale: int = 3) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.frames = 0
+        self._scale = scale
+        self._size: tuple[int, ...] | None = None
+        self._container = av.open(str(path), "w", options={"movflags": "faststart"})
+        self._stream = self._container.add_stream("libx264", rate=Fraction(rate_hz).limit_denominator(1000))
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"preset": "veryfast", "crf": "20"}
+
+    def add(self, image: np.ndarray) -> None:
+        """Append one frame."""
+        first = self._size is None
+        self._check(image)
+        large = np.repeat(np.repeat(image, self._scale, axis=0), self._scale, axis=1)
+        even = np.pad(large, ((0, large.shape[0] % 2), (0, large.shape[1] % 2), (0, 0)), mode="edge")
+        if first:  # the codec opens with the first frame and keeps its size
+            self._stream.height, self._stream.width = even.shape[:2]
+        self._write(av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24"))
+        self.frames += 1
+
+    def close(self) -> None:
+        """Flush and close the file."""
+        if self.frames:
+            self._write(None)
+        self._container.close()
+
+    def _check(self, image: np.ndarray) -> None:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            got = f"{image.dtype}{list(image.shape)}"
+            raise SchemaMismatchError(f"video frame: got {got}, expected uint8[H, W, 3]; convert the image.")
+        if self._size not in (None, image.shape):
+            raise SchemaMismatchError(
+                f"video frame: got shape {image.shape}, expected {self._size} as before; use one file a camera layout."
+            )
+        self._size = image.shape
+
+    def _write(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+
+def side_by_side(images: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the cameras of one moment next to each other, in their order, (H, sum W, 3) uint8."""
+    return np.concatenate(list(images.values()), axis=1)
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], rate_hz: float = 10.0, scale: int = 3) -> Path:
+    """Write all frames to `path` and return it."""
+    with VideoWriter(path, rate_hz, scale) as video:
+        for frame in frames:
+            video.add(frame)
+    return path
