@@ -34,7 +34,7 @@ class MetricsWriter:
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         """Write one event; values may be numbers, booleans, strings or None (NaN and infinity become None)."""
         values = {name: _plain(value) for name, value in scalars.items()}
-        line = {"wall_s": round(time.time(), 3), "kind": kind, "step": int(step), **values}
+        line = {**values, "wall_s": round(time.time(), 3), "kind": kind, "step": int(step)}
         self._file.write(json.dumps(line, allow_nan=False) + "\n")
         if self._events is not None:
             for name, value in values.items():

@@ -1,0 +1,141 @@
+"""Frozen dataclasses to JSON and back, with errors that name the field and the nearest key."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from robot_rl.core.errors import ConfigError, unknown_name
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> Any:
+    """Return `value` (a dataclass, or what its fields hold) as JSON-ready values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return value.name
+    return str(value) if isinstance(value, Path) else value
+
+
+def from_json(kind: type[T], value: Any, where: str = "config") -> T:
+    """Return the `kind` that `to_json` described; fields that are absent keep their defaults.
+
+    Raises:
+        UnknownNameError: a key that the dataclass does not have.
+        ConfigError: a value of the wrong type, or one that the dataclass refuses.
+    """
+    return typing.cast(T, _convert(kind, value, where))
+
+
+def save_settings(path: Path, value: Any) -> None:
+    """Write a dataclass as indented JSON; the file appears whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(to_json(value), indent=2) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def load_settings(kind: type[T], path: Path) -> T:
+    """Read a dataclass from a JSON file.
+
+    Raises:
+        ConfigError: no such file, no JSON, or content that does not fit.
+    """
+    if not path.is_file():
+        raise ConfigError(f"config file: got {path}, expected a JSON file; `--print-config` prints one to start from.")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"config file: got {path}, expected JSON; {error}.") from error
+    return from_json(kind, value)
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, where)
+    if origin in (typing.Union, types.UnionType):
+        return _union(typing.get_args(kind), value, where)
+    if origin is typing.Literal:
+        return _literal(typing.get_args(kind), value, where)
+    if origin in (tuple, list):
+        return _sequence(origin, typing.get_args(kind), value, where)
+    if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        return {key: _convert(typing.get_args(kind)[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is typing.Annotated:
+        return _convert(typing.get_args(kind)[0], value, where)
+    return _scalar(kind, value, where)
+
+
+def _dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _wrong(where, value, f"an object with fields of {kind.__name__}")
+    hints = typing.get_type_hints(kind, include_extras=True)
+    names = [field.name for field in dataclasses.fields(kind) if field.init]
+    for key in value:
+        if key not in names:
+            raise unknown_name(f"{where} key", key, names)
+    return kind(**{key: _convert(hints[key], item, f"{where}.{key}") for key, item in value.items()})
+
+
+def _union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    rest = [kind for kind in kinds if kind is not type(None)]
+    for kind in rest[:-1]:
+        try:
+            return _convert(kind, value, where)
+        except ConfigError:
+            continue
+    return _convert(rest[-1], value, where)
+
+
+def _literal(choices: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value not in choices:
+        raise unknown_name(where, str(value), map(str, choices))
+    return value
+
+
+def _sequence(origin: type, kinds: tuple[Any, ...], value: Any, where: str) -> Any:
+    if not isinstance(value, list | tuple):
+        raise _wrong(where, value, "a list")
+    if origin is tuple and kinds and kinds[-1] is not Ellipsis:
+        if len(kinds) != len(value):
+            raise _wrong(where, value, f"{len(kinds)} values")
+        return tuple(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    return origin(_convert(kinds[0] if kinds else Any, item, f"{where}[{i}]") for i, item in enumerate(value))
+
+
+def _scalar(kind: Any, value: Any, where: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return _member(kind, value, where)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(kind, type) and (not isinstance(value, kind) or (kind in (int, float) and isinstance(value, bool))):
+        raise _wrong(where, value, f"a value of type {kind.__name__}")
+    return value
+
+
+def _member(kind: type[enum.Enum], value: Any, where: str) -> enum.Enum:
+    if value not in kind.__members__:
+        raise unknown_name(where, str(value), kind.__members__)
+    return kind[value]
+
+
+def _wrong(where: str, value: Any, expected: str) -> ConfigError:
+    return ConfigError(f"{where}: got {value!r}, expected {expected}; correct the value.")
