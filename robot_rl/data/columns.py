@@ -1,0 +1,64 @@
+"""The memory behind the replay: one row per slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_rl.core.records import Observation, StepRecord
+from robot_rl.core.schema import StepSchema
+
+NONE = -1
+
+
+@dataclass
+class Columns:
+    """Arrays with one row per slot: the frame, what was done there, and which frames lie before and after it."""
+
+    obs: dict[str, np.ndarray]
+    action: np.ndarray
+    reward: np.ndarray
+    terminated: np.ndarray
+    source: np.ndarray
+    step: np.ndarray
+    next_slot: np.ndarray
+    previous_slot: np.ndarray
+    serial: np.ndarray  # counts writes: tells a frame from the one that replaced it
+    excluded: np.ndarray  # undone by a label
+
+    @classmethod
+    def empty(cls, schema: StepSchema, slots: int) -> Columns:
+        """Return zeroed rows; the system hands out the memory when it is first written."""
+        return cls(
+            obs={name: np.zeros((slots, *spec.shape), spec.dtype) for name, spec in schema.observation.items()},
+            action=np.zeros((slots, *schema.action.shape), schema.action.dtype),
+            reward=np.zeros(slots, np.float32),
+            terminated=np.zeros(slots, bool),
+            source=np.zeros(slots, np.uint8),
+            step=np.zeros(slots, np.int64),
+            next_slot=np.full(slots, NONE, np.int64),
+            previous_slot=np.full(slots, NONE, np.int64),
+            serial=np.full(slots, NONE, np.int64),
+            excluded=np.zeros(slots, bool),
+        )
+
+    def clear(self, slot: int, serial: int) -> None:
+        """Make a row ready for its next frame."""
+        self.next_slot[slot] = self.previous_slot[slot] = NONE
+        self.excluded[slot] = False
+        self.serial[slot] = serial
+
+    def write_frame(self, slot: int, obs: Observation) -> None:
+        """Write a frame without an action: the one that closes an episode."""
+        for name, rows in self.obs.items():
+            rows[slot] = obs[name]
+
+    def write(self, slot: int, record: StepRecord) -> None:
+        """Write a step."""
+        self.write_frame(slot, record.obs)
+        self.action[slot] = record.action
+        self.reward[slot] = record.reward
+        self.terminated[slot] = record.terminated
+        self.source[slot] = record.source
+        self.step[slot] = record.step

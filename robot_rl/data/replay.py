@@ -1,0 +1,283 @@
+"""The replay: every frame stored once, every sampled (obs, next_obs) a real pair.
+
+A record takes one slot; `next_slot` points to the frame that followed it in the same episode, wherever that lies, so
+actors may interleave, bursts of interventions need no copies, and a ring that wraps around breaks no pair: a
+transition is in an index exactly while both of its frames are in memory. The frame that closes an episode has a slot
+of its own which is never sampled as `obs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord
+from robot_rl.core.schema import ArraySpec, StepSchema, check_array
+from robot_rl.data.columns import NONE, Columns
+from robot_rl.data.slots import SlotRing, SlotSet
+
+Batch = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Open:
+    """The newest frame of an actor: the one that the next record completes."""
+
+    slot: int
+    serial: int
+    episode: int
+    step: int
+
+
+@dataclass
+class ReplayCounters:
+    """What happened to the data since the replay was made."""
+
+    online: int = 0  # transitions by policy or human that became samplable
+    demonstration: int = 0  # transitions recorded as demonstrations that became samplable
+    human: int = 0  # transitions of a human's intervention, part of online
+    evicted: int = 0  # transitions overwritten by newer ones
+    incomplete: int = 0  # steps whose next frame never came (an actor died, a record was lost)
+    labels: int = 0  # labels applied
+    labels_missed: int = 0  # labels about steps that are not in memory
+
+
+class Replay:
+    """Ring memory of transitions with an online and a demonstration index; owned by one thread.
+
+    Demonstrations have a ring of their own, so that a long run does not push them out; steps of a human's
+    intervention live in the online ring and belong to both indexes.
+
+    Args:
+        capacity: frames kept of the online data; at least 2.
+        seed: of the generator that draws samples.
+        demonstration_capacity: frames kept of demonstrations; as many as `capacity` when not given. Memory is taken
+            from the system as it fills.
+
+    Raises:
+        ConfigError: a capacity below 2.
+    """
+
+    def __init__(self, schema: StepSchema, capacity: int, seed: int, demonstration_capacity: int | None = None) -> None:
+        demonstrations = capacity if demonstration_capacity is None else demonstration_capacity
+        for name, value in (("capacity", capacity), ("demonstration_capacity", demonstrations)):
+            if value < 2:
+                raise ConfigError(f"{name}: got {value}, expected 2 or more frames; a transition needs two.")
+        slots = capacity + demonstrations
+        self.schema, self.counters = schema, ReplayCounters()
+        self._rng = np.random.default_rng(seed)
+        self._rings = {False: SlotRing(0, capacity), True: SlotRing(capacity, demonstrations)}
+        self._online, self._demonstrations = SlotSet(slots), SlotSet(slots)
+        self._both = 0  # members of both indexes: steps of interventions
+        self._columns = Columns.empty(schema, slots)
+        self._serials = 0
+        self._open: dict[tuple[str, str], _Open] = {}
+        self._steps: dict[tuple[str, str, int], dict[int, int]] = {}  # episode -> step -> slot
+        self._identity: list[tuple[str, str, int] | None] = [None] * slots
+
+    def __len__(self) -> int:
+        """Number of transitions that can be sampled."""
+        return len(self._online) + len(self._demonstrations) - self._both
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def append(self, record: StepRecord) -> int:
+        """Store one step and return how many transitions it completed (0, 1 or 2).
+
+        Raises:
+            SchemaMismatchError: arrays that differ from the schema; nothing is stored.
+        """
+        self._check(record)
+        slot = self._take(record)
+        self._columns.write(slot, record)
+        completed = self._complete_previous(record, slot)
+        actor = (record.actor, record.run)
+        if not record.last:
+            self._open[actor] = _Open(slot, int(self._columns.serial[slot]), record.episode, record.step)
+            return completed
+        self._open.pop(actor, None)
+        assert record.next_obs is not None
+        return completed + self._close(slot, record.next_obs, record.source)
+
+    def relabel(self, label: LabelRecord) -> int:
+        """Apply a human's label to the steps in its window and return how many are in memory.
+
+        success, failure: every step of the window led to a state so judged: its reward becomes `value` and it is
+        terminal. undo: the window is taken out of the samples. stage: `value` is added to the reward of the window's
+        first step, when the stage was reached.
+        """
+        slots = self._window(label)
+        self.counters.labels += 1
+        self.counters.labels_missed += not slots
+        for slot in slots[:1] if label.label == "stage" else slots:
+            self._apply(label, slot)
+        return len(slots)
+
+    def _check(self, record: StepRecord) -> None:
+        self.schema.check_observation(record.obs)
+        check_array("action", record.action, self.schema.action)
+        if record.next_obs is not None:
+            self.schema.check_observation(record.next_obs)
+
+    def _take(self, record: StepRecord) -> int:
+        slot = self._fresh(record.source)
+        identity = (record.actor, record.run, record.episode)
+        self._identity[slot] = identity
+        self._steps.setdefault(identity, {})[record.step] = slot
+        return slot
+
+    def _fresh(self, source: Source) -> int:
+        """Return an empty slot of the ring that `source` belongs to."""
+        slot = self._rings[source == Source.DEMONSTRATION].take()
+        self._evict(slot)
+        self._columns.clear(slot, self._serials)
+        self._serials += 1
+        return slot
+
+    def _evict(self, slot: int) -> None:
+        """Take a slot's frame out of everything that refers to it."""
+        columns = self._columns
+        self.counters.evicted += self._remove(slot)
+        previous, following = int(columns.previous_slot[slot]), int(columns.next_slot[slot])
+        if previous != NONE:  # the frame before it lost its next frame
+            self.counters.evicted += self._remove(previous)
+            columns.next_slot[previous] = NONE
+        if following != NONE:
+            columns.previous_slot[following] = NONE
+        identity = self._identity[slot]
+        if identity is not None:
+            self._forget_step(identity, int(columns.step[slot]), slot)
+
+    def _forget_step(self, identity: tuple[str, str, int], step: int, slot: int) -> None:
+        self._identity[slot] = None
+        steps = self._steps.get(identity, {})
+        if steps.get(step) == slot:  # else a later record of the same step took its place
+            del steps[step]
+            if not steps:
+                del self._steps[identity]
+
+    def _complete_previous(self, record: StepRecord, slot: int) -> int:
+        """Join the actor's open step to this frame when it is the very next one of the same episode."""
+        previous = self._open.pop((record.actor, record.run), None)
+        if previous is None:
+            return 0
+        continues = (previous.episode, previous.step + 1) == (record.episode, record.step)
+        alive = self._columns.serial[previous.slot] == previous.serial
+        if not (continues and alive):
+            self.counters.incomplete += 1
+            return 0
+        return self._link(previous.slot, slot)
+
+    def _close(self, slot: int, next_obs: Observation, source: Source) -> int:
+        closing = self._fresh(source)
+        self._columns.write_frame(closing, next_obs)
+        return self._link(slot, closing)
+
+    def _link(self, slot: int, following: int) -> int:
+        """Make (slot, following) a pair and, unless it was undone, samplable."""
+        columns = self._columns
+        columns.next_slot[slot], columns.previous_slot[following] = following, slot
+        if columns.excluded[slot]:
+            return 0
+        source = columns.source[slot]
+        self.counters.demonstration += int(source == Source.DEMONSTRATION)
+        self.counters.online += int(source != Source.DEMONSTRATION)
+        self.counters.human += int(source == Source.HUMAN)
+        self._insert(slot, source)
+        return 1
+
+    def _insert(self, slot: int, source: int) -> None:
+        if source != Source.DEMONSTRATION:
+            self._online.add(slot)
+        if source != Source.POLICY:
+            self._demonstrations.add(slot)
+        self._both += int(source == Source.HUMAN)
+
+    def _remove(self, slot: int) -> bool:
+        """Take a slot out of the indexes and say whether it was in one."""
+        online, demonstration = slot in self._online, slot in self._demonstrations
+        self._online.remove(slot)
+        self._demonstrations.remove(slot)
+        self._both -= int(online and demonstration)
+        return online or demonstration
+
+    def _window(self, label: LabelRecord) -> list[int]:
+        steps = self._steps.get((label.actor, label.run, label.episode), {})
+        first = label.step - label.window_steps + 1
+        return [steps[step] for step in range(max(first, 0), label.step + 1) if step in steps]
+
+    def _apply(self, label: LabelRecord, slot: int) -> None:
+        columns = self._columns
+        if label.label == "undo":
+            columns.excluded[slot] = True
+            self._remove(slot)
+        elif label.label == "stage":
+            columns.reward[slot] += label.value
+        else:
+            columns.reward[slot] = label.value
+            columns.terminated[slot] = True
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def sample(self, batch: int, updates: int, demo_fraction: float = 0.5) -> Batch:
+        """Draw `updates` batches, a fixed share of each from the demonstration index, uniformly with replacement.
+
+        An index that is empty leaves its share to the other one. Entries with variants have one drawn per sample,
+        independently for obs and next_obs: the stored form of a random crop.
+
+        Shapes: every leaf (updates, batch, ...); reward, terminated and human (updates, batch) float32, human being 1
+            for steps of a human or a demonstration.
+
+        Raises:
+            ConfigError: nothing to sample, or a share outside [0, 1].
+        """
+        slots = self._draw(batch, updates, demo_fraction)
+        columns = self._columns
+        return {
+            "obs": self._frames(slots),
+            "next_obs": self._frames(columns.next_slot[slots]),
+            "action": columns.action[slots],
+            "reward": columns.reward[slots],
+            "terminated": columns.terminated[slots].astype(np.float32),
+            "human": (columns.source[slots] != Source.POLICY).astype(np.float32),
+        }
+
+    def _draw(self, batch: int, updates: int, demo_fraction: float) -> np.ndarray:
+        if not 0.0 <= demo_fraction <= 1.0:
+            raise ConfigError(f"demo_fraction: got {demo_fraction}, expected a share in [0, 1]; 0.5 is customary.")
+        if not len(self):
+            raise ConfigError("replay: got 0 transitions, expected 1 or more; wait for data before sampling.")
+        share = round(batch * demo_fraction)
+        if not len(self._demonstrations):
+            share = 0
+        elif not len(self._online):
+            share = batch
+        parts = ((self._demonstrations, share), (self._online, batch - share))
+        return np.concatenate([index.draw(self._rng, (updates, n)) for index, n in parts if n], axis=1)
+
+    def _frames(self, slots: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: self._gather(name, spec, slots) for name, spec in self.schema.observation.items()}
+
+    def _gather(self, name: str, spec: ArraySpec, slots: np.ndarray) -> np.ndarray:
+        """Return the frames' entry, (updates, batch, *sample_shape)."""
+        rows = self._columns.obs[name]
+        if not spec.variants:
+            return np.take(rows, slots, axis=0)
+        flat = rows.reshape(-1, *spec.sample_shape)  # a view: variants become rows
+        return np.take(flat, slots * spec.variants + self._rng.integers(0, spec.variants, slots.shape), axis=0)
+
+    def counts(self) -> dict[str, int]:
+        """Return what is in memory now (`*_now`) and the counters of what happened."""
+        now = {"online_now": len(self._online), "demonstration_now": len(self._demonstrations), "samplable": len(self)}
+        return now | {name: int(value) for name, value in vars(self.counters).items()}
+
+    def rng_state(self) -> dict[str, Any]:
+        """Return the generator's state, JSON-ready, for an exact resume."""
+        return dict(self._rng.bit_generator.state)
+
+    def set_rng_state(self, state: dict[str, Any]) -> None:
+        """Continue the stream of samples from a state of `rng_state`."""
+        self._rng.bit_generator.state = state

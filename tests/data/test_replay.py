@@ -1,0 +1,138 @@
+"""Shares of the two indexes, variants, labels, and what the replay refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from robot_rl.core.errors import ConfigError, SchemaMismatchError
+from robot_rl.core.records import LabelRecord, Source, StepRecord
+from robot_rl.data.replay import Replay
+from tests.data.builders import SCHEMA, frame, step_record
+
+
+def episode(length: int, first_uid: int = 0, **fields: object) -> list[StepRecord]:
+    """An episode of frames first_uid, first_uid + 1, ... that ends truncated."""
+    uids = range(first_uid, first_uid + length)
+    steps = [step_record(uid, step=uid - first_uid, **fields) for uid in uids[:-1]]
+    last = uids[-1]
+    ending = step_record(last, step=length - 1, closing_uid=last + 1, truncated=True, **fields)
+    return [*steps, ending]
+
+
+def filled(*episodes: list[StepRecord], capacity: int = 100) -> Replay:
+    replay = Replay(SCHEMA, capacity, seed=0)
+    for steps in episodes:
+        for record in steps:
+            replay.append(record)
+    return replay
+
+
+def label(name: str, step: int, window_steps: int = 1, value: float = 1.0) -> LabelRecord:
+    return LabelRecord("a0", "r", 99, 0, step, name, value, window_steps, 0)
+
+
+def rewards(replay: Replay) -> dict[int, tuple[float, bool]]:
+    """Frame -> (reward, terminated), of everything that sampling finds."""
+    batch = replay.sample(500, 1, demo_fraction=0.0)
+    columns = (batch["obs"]["state"][0, :, 0], batch["reward"][0], batch["terminated"][0])
+    return {int(uid): (float(reward), bool(end)) for uid, reward, end in zip(*columns, strict=True)}
+
+
+def test_half_of_each_batch_is_demonstration() -> None:
+    replay = filled(episode(50, actor="demo", source=Source.DEMONSTRATION), episode(5, first_uid=100))
+    batch = replay.sample(64, updates=3)
+    assert batch["obs"]["state"].shape == (3, 64, 2)
+    assert (batch["human"].sum(axis=1) == 32).all()
+
+
+def test_an_empty_index_leaves_its_share_to_the_other() -> None:
+    assert filled(episode(5)).sample(8, 1)["human"].sum() == 0
+    assert filled(episode(5, source=Source.DEMONSTRATION)).sample(8, 1)["human"].sum() == 8
+
+
+def test_steps_of_an_intervention_are_in_both_indexes() -> None:
+    replay = filled(episode(5, source=Source.HUMAN), episode(5, first_uid=10, actor="a1"))
+    assert len(replay) == 10
+    assert replay.counts()["online_now"] == 10
+    assert replay.counts()["demonstration_now"] == 5
+
+
+def test_online_data_does_not_push_demonstrations_out() -> None:
+    replay = filled(episode(5, actor="demo", source=Source.DEMONSTRATION), capacity=10)
+    for start in range(100, 400, 10):
+        for record in episode(9, first_uid=start):
+            replay.append(record)
+    assert replay.counts()["demonstration_now"] == 5
+
+
+def test_variants_are_drawn_independently_for_obs_and_next_obs() -> None:
+    batch = filled(episode(3)).sample(2000, 1)
+    drawn = [
+        ((batch[key]["wrist"] - batch[key]["wrist"].round()) * 10).round()[0, :, 0].astype(int) % 4
+        for key in ("obs", "next_obs")
+    ]
+    pairs = np.unique(np.stack(drawn, axis=1), axis=0)
+    assert batch["obs"]["wrist"].shape == (1, 2000, 3)
+    assert len(pairs) == 16
+
+
+def test_the_same_state_draws_the_same_samples() -> None:
+    replay = filled(episode(20))
+    state = replay.rng_state()
+    first = replay.sample(16, 4)
+    replay.set_rng_state(state)
+    second = replay.sample(16, 4)
+    assert all(np.array_equal(first["obs"][name], second["obs"][name]) for name in first["obs"])
+
+
+def test_success_reaches_back_over_its_window() -> None:
+    replay = filled(episode(6))
+    assert replay.relabel(label("success", step=4, window_steps=2)) == 2
+    found = rewards(replay)
+    assert sorted(uid for uid, (_, end) in found.items() if end) == [3, 4]
+    assert found[3] == found[4] == (1.0, True)
+    assert found[5] == (5.0, False)
+
+
+def test_undo_takes_the_window_out_even_before_the_next_frame_came() -> None:
+    steps = episode(5)
+    replay = filled(steps[:3])
+    assert replay.relabel(label("undo", step=2, window_steps=2)) == 2
+    for record in steps[3:]:
+        replay.append(record)
+    assert set(rewards(replay)) == {0, 3, 4}
+
+
+def test_stage_adds_to_the_reward_where_the_window_begins() -> None:
+    replay = filled(episode(6))
+    replay.relabel(label("stage", step=4, window_steps=3, value=0.5))
+    assert rewards(replay)[2] == (2.5, False)
+    assert rewards(replay)[4] == (4.0, False)
+
+
+def test_a_label_about_forgotten_steps_is_counted() -> None:
+    replay = filled(episode(3))
+    assert replay.relabel(label("success", step=40)) == 0
+    assert replay.counts()["labels_missed"] == 1
+
+
+def test_a_repeated_episode_neither_breaks_the_books_nor_the_pairs() -> None:
+    replay = filled(*[episode(4) for _ in range(12)], capacity=7)
+    assert all(uid < 4 for uid in rewards(replay))
+
+
+def test_an_empty_replay_says_to_wait() -> None:
+    with pytest.raises(ConfigError, match="got 0 transitions, expected 1 or more; wait for data"):
+        Replay(SCHEMA, 10, seed=0).sample(4, 1)
+
+
+def test_a_frame_of_another_shape_is_refused_by_name() -> None:
+    wrong = frame(0) | {"state": np.zeros(3, np.float32)}
+    with pytest.raises(SchemaMismatchError, match=r"observation 'state': got float32\[3\], expected float32\[2\]"):
+        Replay(SCHEMA, 10, seed=0).append(step_record(0, obs=wrong))
+
+
+def test_a_ring_too_small_for_a_pair_is_refused() -> None:
+    with pytest.raises(ConfigError, match="capacity: got 1, expected 2 or more"):
+        Replay(SCHEMA, 1, seed=0)
