@@ -52,7 +52,7 @@ class AgentConfig:
     std_max: float = 5.0
     """Largest standard deviation before the tanh. Source: HIL-SERL."""
     gripper_mode: GripperMode = "discrete"
-    """The last action: `discrete`, a critic with close, hold, open; `continuous`, one more tanh dimension; `none`, 0."""
+    """The last action: `discrete`, a critic of close, hold, open; `continuous`, one more tanh dimension; `none`, 0."""
     gripper_penalty: float = 0.02
     """What the gripper's critic pays for each effective toggle. Source: HIL-SERL."""
     gripper_state_index: int | None = None

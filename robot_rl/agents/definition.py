@@ -76,9 +76,7 @@ class AgentDefinition:
         for name, spec in self.observation.items():
             _check_entry(name, spec, self.config)
         if self.continuous_dim < 1:
-            raise ConfigError(
-                f"action_dim: got {self.action_dim}, expected 2 or more with a gripper; see gripper_mode."
-            )
+            raise ConfigError(f"action_dim: got {self.action_dim}, expected 2 or more, gripper last; see gripper_mode.")
         _check_gripper_state(self)
 
     def __hash__(self) -> int:
@@ -192,11 +190,10 @@ def _draw(name: str, spec: ParameterSpec, seed: int) -> np.ndarray:
 
 
 Named = list[tuple[str, ParameterSpec]]
+Lead = tuple[int, ...]
 
 
-def _dense(
-    name: str, fan_in: int, fan_out: int, lead: tuple[int, ...] = (), scale: float = 1.0, bias: float = 0.0
-) -> Named:
+def _dense(name: str, fan_in: int, fan_out: int, lead: Lead = (), scale: float = 1.0, bias: float = 0.0) -> Named:
     kernel = ParameterSpec((*lead, fan_in, fan_out), std=scale / math.sqrt(fan_in))
     return [(f"{name}/kernel", kernel), (f"{name}/bias", ParameterSpec((*lead, fan_out), bias))]
 

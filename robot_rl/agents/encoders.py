@@ -74,8 +74,8 @@ class EncoderArchitecture:
             raise unknown_name("encoder readout", self.readout, READOUTS)
         if self.pool < 1 or self.height % self.pool or self.width % self.pool:
             raise ConfigError(
-                f"encoder pool: got {self.pool} for pictures of {self.height}x{self.width}, expected a divisor of both; "
-                "choose another pool or size."
+                f"encoder pool: got {self.pool} for pictures of {self.height}x{self.width}, expected a divisor of "
+                "both; choose another pool or size."
             )
         if not self.softmax_temperature > 0:
             raise ConfigError(f"softmax_temperature: got {self.softmax_temperature}, expected > 0; 1.0 is usual.")

@@ -1,0 +1,92 @@
+"""The policy in JAX: one compiled call from an encoded observation to an action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robot_rl.agents.definition import GRIPPER_CHOICES, AgentDefinition
+from robot_rl.agents.jax import networks
+from robot_rl.agents.jax.networks import Observation, Params
+from robot_rl.core.errors import SchemaMismatchError
+
+
+def policy_action(params: Params, obs: Observation, noise: jax.Array, definition: AgentDefinition) -> jax.Array:
+    """Return the action of a single observation.
+
+    Shapes: obs without a batch axis; noise (A + gripper,) in standard normals, zero for the deterministic action, its
+    last entry with a gripper NaN or the gripper's random choice; returns (A + gripper,) float32.
+    """
+    config, dim = definition.config, definition.continuous_dim
+    single = {name: value[None] for name, value in obs.items()}
+    z = networks.project(params, networks.trunk(params, single, definition), definition)
+    mean, std = networks.actor(params, z, config)
+    action = jnp.tanh(mean[0] + std[0] * noise[:dim])
+    if config.gripper_mode == "continuous":
+        return action
+    if config.gripper_mode == "none":
+        return jnp.append(action, 0.0)
+    best = networks.gripper(params, z, config)[0].argmax() - 1.0
+    return jnp.append(action, jnp.where(jnp.isnan(noise[dim]), best, noise[dim]))
+
+
+class JaxPolicy:
+    """The agent that acts; the actor loads weights into it between two steps.
+
+    Args:
+        definition: what the agent is; the learner's must have the same `schema_hash`.
+    """
+
+    def __init__(self, definition: AgentDefinition) -> None:
+        self.definition = definition
+        self.version = -1
+        self._params: dict[str, jax.Array] | None = None
+        self._act = jax.jit(partial(policy_action, definition=definition))
+
+    def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
+        """Take over weights; the next `act` uses them.
+
+        Raises:
+            ConfigError: weights of another definition.
+        """
+        self.definition.check_parameters(params, self.definition.policy_names())
+        self._params = {name: jnp.array(value) for name, value in params.items()}
+        self.version = version
+
+    def act(self, obs: Mapping[str, np.ndarray], rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        """Return an action (A,) float32 in [-1, 1] for one encoded observation.
+
+        Entries with variants may come whole (V, F): the clean one, variant 0, is used. With a discrete gripper the last
+        entry is -1 close, 0 hold or 1 open.
+
+        Raises:
+            SchemaMismatchError: no weights loaded yet, a missing entry or another shape.
+        """
+        if self._params is None:
+            raise SchemaMismatchError("policy weights: got none, expected a call of load; wait for the first weights.")
+        clean = {name: self._entry(obs, name) for name in self.definition.observation}
+        return np.array(self._act(self._params, clean, self._noise(rng, deterministic)))
+
+    def _entry(self, obs: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+        spec, value = self.definition.observation[name], obs.get(name)
+        if value is not None and value.shape == spec.sample_shape:
+            return value
+        if value is not None and value.shape == spec.shape:
+            return value[0]
+        got = None if value is None else list(value.shape)
+        raise SchemaMismatchError(f"observation {name!r}: got {got}, expected {spec}; encode it as for the learner.")
+
+    def _noise(self, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        dim = self.definition.continuous_dim
+        noise = np.zeros(dim + 1, np.float32)
+        noise[dim] = np.nan
+        if deterministic:
+            return noise
+        noise[:dim] = rng.standard_normal(dim, dtype=np.float32)
+        if rng.random() < self.definition.config.gripper_exploration:
+            noise[dim] = rng.integers(GRIPPER_CHOICES) - 1
+        return noise
