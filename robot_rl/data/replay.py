@@ -15,11 +15,14 @@ import numpy as np
 
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord
-from robot_rl.core.schema import ArraySpec, StepSchema, check_array
+from robot_rl.core.schema import StepSchema, check_array
+from robot_rl.data.arena import empty_together
 from robot_rl.data.columns import NONE, Columns
 from robot_rl.data.slots import SlotRing, SlotSet
 
 Batch = dict[str, Any]
+
+_FRAMES = ("obs", "next_obs")
 
 
 @dataclass(slots=True)
@@ -235,15 +238,27 @@ class Replay:
             ConfigError: nothing to sample, or a share outside [0, 1].
         """
         slots = self._draw(batch, updates, demo_fraction)
+        leaves = empty_together(self._layout(slots.shape))
         columns = self._columns
-        return {
-            "obs": self._frames(slots),
-            "next_obs": self._frames(columns.next_slot[slots]),
-            "action": columns.action[slots],
-            "reward": columns.reward[slots],
-            "terminated": columns.terminated[slots].astype(np.float32),
-            "human": (columns.source[slots] != Source.POLICY).astype(np.float32),
+        self._gather_frames(slots, "obs", leaves)
+        self._gather_frames(np.take(columns.next_slot, slots), "next_obs", leaves)
+        np.take(columns.action, slots, axis=0, out=leaves["action"], mode="clip")
+        np.take(columns.reward, slots, out=leaves["reward"], mode="clip")
+        leaves["terminated"][:] = np.take(columns.terminated, slots)
+        leaves["human"][:] = np.take(columns.source, slots) != Source.POLICY
+        frames = {part: {name: leaves.pop(f"{part}/{name}") for name in self.schema.observation} for part in _FRAMES}
+        return {**frames, **leaves}
+
+    def _layout(self, lead: tuple[int, ...]) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+        """Return shape and dtype of every leaf of a batch."""
+        entries = self.schema.observation.items()
+        frames = {
+            f"{part}/{name}": (lead + spec.sample_shape, np.dtype(spec.dtype))
+            for part in _FRAMES
+            for name, spec in entries
         }
+        action = {"action": (lead + self.schema.action.shape, np.dtype(self.schema.action.dtype))}
+        return frames | action | {name: (lead, np.dtype(np.float32)) for name in ("reward", "terminated", "human")}
 
     def _draw(self, batch: int, updates: int, demo_fraction: float) -> np.ndarray:
         if not 0.0 <= demo_fraction <= 1.0:
@@ -258,16 +273,13 @@ class Replay:
         parts = ((self._demonstrations, share), (self._online, batch - share))
         return np.concatenate([index.draw(self._rng, (updates, n)) for index, n in parts if n], axis=1)
 
-    def _frames(self, slots: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: self._gather(name, spec, slots) for name, spec in self.schema.observation.items()}
-
-    def _gather(self, name: str, spec: ArraySpec, slots: np.ndarray) -> np.ndarray:
-        """Return the frames' entry, (updates, batch, *sample_shape)."""
-        rows = self._columns.obs[name]
-        if not spec.variants:
-            return np.take(rows, slots, axis=0)
-        flat = rows.reshape(-1, *spec.sample_shape)  # a view: variants become rows
-        return np.take(flat, slots * spec.variants + self._rng.integers(0, spec.variants, slots.shape), axis=0)
+    def _gather_frames(self, slots: np.ndarray, part: str, leaves: dict[str, np.ndarray]) -> None:
+        for name, spec in self.schema.observation.items():
+            rows, index = self._columns.obs[name], slots
+            if spec.variants:  # a view: each variant becomes a row of its own
+                rows = rows.reshape(-1, *spec.sample_shape)
+                index = slots * spec.variants + self._rng.integers(0, spec.variants, slots.shape)
+            np.take(rows, index, axis=0, out=leaves[f"{part}/{name}"], mode="clip")
 
     def counts(self) -> dict[str, int]:
         """Return what is in memory now (`*_now`) and the counters of what happened."""
