@@ -1,0 +1,140 @@
+"""What the law knows of an arm: its state, its dynamics, its limits, where it should go; and the table of known arms.
+
+Every field is a C-contiguous float64 array, scalars included (shape (1,)), so that compiled code takes the tuples as
+they are and a host can write new values in place. Axis letter N: joints. Frames: everything in the arm's base.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.geometry import FloatArray
+
+
+class ArmState(NamedTuple):
+    """What the robot reports, at one instant.
+
+    `tau` is the joint torque in the convention of the command: with gravity where the command carries gravity, without
+    it where the robot compensates gravity itself (libfranka: tau_J_d). The rate guard starts from it.
+    """
+
+    q: FloatArray  # (N,) [rad]
+    dq: FloatArray  # (N,) [rad/s]
+    tau: FloatArray  # (N,) [N m]
+    p: FloatArray  # (3,) tool centre point (TCP) [m]
+    R: FloatArray  # (3, 3) R_base_tcp
+
+
+class ArmDynamics(NamedTuple):
+    """Terms of M ddq + C dq + g = tau, and the TCP's Jacobian: twist = J dq, linear before angular, base-aligned."""
+
+    J: FloatArray  # (6, N)
+    M: FloatArray  # (N, N) [kg m^2]
+    coriolis: FloatArray  # (N,) C dq [N m]
+    gravity: FloatArray  # (N,) g [N m]
+
+
+class Target(NamedTuple):
+    """Where the TCP should be, and with what feed-forward. A stamp not newer than the last one is not looked at."""
+
+    p: FloatArray  # (3,) [m]
+    quat_xyzw: FloatArray  # (4,) unit norm within 1 %
+    twist: FloatArray  # (6,) [m/s, rad/s]
+    wrench: FloatArray  # (6,) feed-forward that the arm exerts [N, N m]
+    stamp_s: FloatArray  # (1,) on the clock of the tick's now_s [s]
+
+
+class ArmLimits(NamedTuple):
+    """What the arm's maker allows. A limit of 0.0 is a limit."""
+
+    q_lower: FloatArray  # (N,) [rad]
+    q_upper: FloatArray  # (N,) [rad]
+    dq_max: FloatArray  # (N,) [rad/s]
+    tau_max: FloatArray  # (N,) [N m]
+    tau_rate_max: FloatArray  # (N,) [N m/s]
+    power_max: FloatArray = np.array([np.inf])  # (1,) what the command may feed into the motion [W]
+
+
+class Mode(IntEnum):
+    """What the loop is doing."""
+
+    IDLE = 0  # carries the arm's own terms (Coriolis, gravity), nothing else
+    STARTING = 1  # the next good tick takes the present pose as the target
+    ACTIVE = 2  # follows targets
+    HOLDING = 3  # targets are late: holds the pose it had then
+    DAMPING = 4  # targets are gone: stiffness ramps away, damping stays
+    FAULT = 5  # joint damping only, until activated again
+
+
+class Reason(IntEnum):
+    """What a tick has to say; see REASON_TEXT. Higher numbers are graver."""
+
+    OK = 0
+    POWER_LIMITED = 1
+    VELOCITY_LIMITED = 2
+    IDLE = 3
+    TARGET_OUT_OF_ORDER = 10
+    TARGET_FROM_THE_FUTURE = 11
+    TARGET_OUTSIDE_WORKSPACE = 12
+    TARGET_QUATERNION_NOT_UNIT = 13
+    TARGET_NOT_FINITE = 14
+    TARGET_LATE = 20
+    TARGET_GONE = 21
+    STATE_NOT_FINITE = 30
+    DYNAMICS_NOT_FINITE = 31
+    TIME_NOT_VALID = 32
+    MASS_MATRIX_NOT_POSITIVE = 33
+    COMMAND_NOT_FINITE = 34
+
+
+REASON_TEXT: dict[Reason, str] = {
+    Reason.OK: "all is well",
+    Reason.POWER_LIMITED: "the power guard reduced the command; lower the stiffness or the target's speed",
+    Reason.VELOCITY_LIMITED: "the joint velocity guard reduced the command; lower the target's speed",
+    Reason.IDLE: "idle; call activate() to follow targets",
+    Reason.TARGET_OUT_OF_ORDER: "target dropped: its stamp is older than the last one, or than the activation",
+    Reason.TARGET_FROM_THE_FUTURE: "target dropped: its stamp lies ahead of the loop's clock; use one monotonic clock",
+    Reason.TARGET_OUTSIDE_WORKSPACE: "target dropped: its position is outside the workspace box of the gains",
+    Reason.TARGET_QUATERNION_NOT_UNIT: "target dropped: the norm of quat_xyzw is outside [0.99, 1.01]; normalise it",
+    Reason.TARGET_NOT_FINITE: "target dropped: it holds nan or inf",
+    Reason.TARGET_LATE: "no fresh target for hold_after_s: holding the pose",
+    Reason.TARGET_GONE: "no fresh target for damp_after_s: stiffness ramps away, damping only",
+    Reason.STATE_NOT_FINITE: "fault: the robot's state holds nan or inf; find the cause, then activate() again",
+    Reason.DYNAMICS_NOT_FINITE: "fault: the dynamics hold nan or inf; check the model, then activate() again",
+    Reason.TIME_NOT_VALID: "fault: dt_s is not positive, or a time is not finite; check the clock, then activate() again",
+    Reason.MASS_MATRIX_NOT_POSITIVE: "fault: the mass matrix is not positive definite; check the model",
+    Reason.COMMAND_NOT_FINITE: "fault: the law gave nan or inf; check the gains, then activate() again",
+}
+
+
+def _limits(q_lower: list[float], q_upper: list[float], dq_max: list[float]) -> ArmLimits:
+    """A Franka arm: 87 N m in four joints, 12 N m in three, 1000 N m/s. The power bound is the house's choice."""
+    tau_max = np.array([87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0])
+    lower, upper = np.array(q_lower), np.array(q_upper)
+    return ArmLimits(lower, upper, np.array(dq_max), tau_max, np.full(7, 1000.0), np.array([200.0]))
+
+
+_FER_DQ = [2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61]
+_FR3_DQ = [2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26]
+
+KNOWN_ARMS: dict[str, ArmLimits] = {
+    # Source: Franka's interface specification of each arm and system version.
+    "fer": _limits(
+        [-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973],
+        [2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973],
+        _FER_DQ,
+    ),
+    "fr3": _limits(  # from system 5.9
+        [-2.9007, -1.8361, -2.9007, -3.0770, -2.8763, 0.4398, -3.0508],
+        [2.9007, 1.8361, 2.9007, -0.1169, 2.8763, 4.6216, 3.0508],
+        _FR3_DQ,
+    ),
+    "fr3_before_5_9": _limits(
+        [-2.7437, -1.7837, -2.9007, -3.0421, -2.8065, 0.5445, -3.0159],
+        [2.7437, 1.7837, 2.9007, -0.1518, 2.8065, 4.5169, 3.0159],
+        _FR3_DQ,
+    ),
+}

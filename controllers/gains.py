@@ -1,0 +1,160 @@
+"""The settings of the law, checked once where they are made, so that the tick can trust them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from controllers.geometry import FloatArray
+
+
+class Gains(NamedTuple):
+    """Build with `make_gains`. Axes of (6,): x y z, then rotation about x y z, in the task frame."""
+
+    stiffness: FloatArray  # (6,) K [N/m, N m/rad]
+    damping_ratio: FloatArray  # (6,) zeta
+    constant_damping: FloatArray  # (6,) used instead of zeta when free of nan [N s/m, N m s/rad]
+    clip_lower: FloatArray  # (6,) <= 0, least error that counts [m, rad]
+    clip_upper: FloatArray  # (6,) >= 0, largest error that counts [m, rad]
+    wrench_max: FloatArray  # (6,) bound of the feed-forward wrench [N, N m]
+    task_R: FloatArray  # (3, 3) R_base_task
+    posture: FloatArray  # (N,) where the nullspace is drawn to [rad]
+    posture_stiffness: FloatArray  # (1,) per unit of inertia [1/s^2]
+    posture_damping: FloatArray  # (1,) per unit of inertia [1/s]
+    posture_torque_max: FloatArray  # (1,) [N m]
+    workspace_lower: FloatArray  # (3,) of target positions [m]
+    workspace_upper: FloatArray  # (3,) [m]
+    speed_max: FloatArray  # (2,) of the reference [m/s, rad/s]
+    filter_time_s: FloatArray  # (1,) time constant of the reference [s]
+    ramp_s: FloatArray  # (1,) stiffness from 0 to K after activation, and away in DAMPING [s]
+    hold_after_s: FloatArray  # (1,) age of the target [s]
+    damp_after_s: FloatArray  # (1,) age of the target [s]
+    damping_refresh_ticks: FloatArray  # (1,) the damping matrix is good for this many ticks
+    compensate_gravity: FloatArray  # (1,) 1.0 adds g, 0.0 leaves it to the robot
+
+
+def make_gains(
+    posture: ArrayLike,
+    *,
+    stiffness: ArrayLike = (600.0, 600.0, 600.0, 30.0, 30.0, 30.0),
+    damping_ratio: ArrayLike = 1.0,
+    constant_damping: ArrayLike | None = None,
+    clip_lower: ArrayLike = (-0.05, -0.05, -0.05, -0.25, -0.25, -0.25),
+    clip_upper: ArrayLike = (0.05, 0.05, 0.05, 0.25, 0.25, 0.25),
+    wrench_max: ArrayLike = 0.0,
+    force_limit: ArrayLike = (60.0, 60.0, 60.0, 20.0, 20.0, 20.0),
+    task_R: ArrayLike | None = None,
+    posture_stiffness: float = 10.0,
+    posture_damping: float | None = None,
+    posture_torque_max: float = 5.0,
+    workspace_lower: ArrayLike = -np.inf,
+    workspace_upper: ArrayLike = np.inf,
+    speed_max: ArrayLike = (0.5, 1.5),
+    filter_time_s: float = 0.05,
+    ramp_s: float = 0.5,
+    hold_after_s: float = 0.15,
+    damp_after_s: float = 0.5,
+    damping_refresh_ticks: int = 10,
+    compensate_gravity: bool = False,
+) -> Gains:
+    """Checked gains; a scalar stands for all axes of its field.
+
+    The static wrench stays within `force_cap(gains)` = K max(-clip_lower, clip_upper) + wrench_max, and that cap must
+    not exceed `force_limit` [N, N m]. Feed-forward wrenches are off until wrench_max says how much is allowed.
+
+    Raises: ValueError, naming the field, its value and the rule.
+    Source: stiffness 600/30 crisp_controllers and panda-py; clips and 0.5 s ramp are the house's choice.
+    """
+    if posture_damping is None:  # critical
+        posture_damping = 2.0 * float(np.sqrt(max(posture_stiffness, 0.0)))
+    gains = Gains(
+        stiffness=_non_negative("stiffness", stiffness, 6),
+        damping_ratio=_non_negative("damping_ratio", damping_ratio, 6),
+        constant_damping=np.full(6, np.nan) if constant_damping is None else _damping(constant_damping),
+        clip_lower=-_non_negative("-clip_lower", -np.asarray(clip_lower, dtype=np.float64), 6),
+        clip_upper=_non_negative("clip_upper", clip_upper, 6),
+        wrench_max=_non_negative("wrench_max", wrench_max, 6),
+        task_R=_rotation("task_R", np.eye(3) if task_R is None else task_R),
+        posture=_finite("posture", posture, np.size(posture)),
+        posture_stiffness=_non_negative("posture_stiffness", posture_stiffness, 1),
+        posture_damping=_non_negative("posture_damping", posture_damping, 1),
+        posture_torque_max=_non_negative("posture_torque_max", posture_torque_max, 1),
+        workspace_lower=_no_nan("workspace_lower", workspace_lower, 3),
+        workspace_upper=_no_nan("workspace_upper", workspace_upper, 3),
+        speed_max=_not_negative("speed_max", _no_nan("speed_max", speed_max, 2)),
+        filter_time_s=_non_negative("filter_time_s", filter_time_s, 1),
+        ramp_s=_non_negative("ramp_s", ramp_s, 1),
+        hold_after_s=_non_negative("hold_after_s", hold_after_s, 1),
+        damp_after_s=_non_negative("damp_after_s", damp_after_s, 1),
+        damping_refresh_ticks=_non_negative("damping_refresh_ticks", float(damping_refresh_ticks), 1),
+        compensate_gravity=np.array([1.0 if compensate_gravity else 0.0]),
+    )
+    _check_force_cap(gains, _no_nan("force_limit", force_limit, 6))
+    _check_order(gains)
+    return gains
+
+
+def force_cap(gains: Gains) -> FloatArray:
+    """Largest static wrench the arm can be made to exert, (6,) [N, N m]: K max(-clip_lower, clip_upper) + wrench_max."""
+    return gains.stiffness * np.maximum(-gains.clip_lower, gains.clip_upper) + gains.wrench_max
+
+
+def _no_nan(name: str, value: ArrayLike, size: int) -> FloatArray:
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim > 1 or array.size not in (1, size):
+        raise ValueError(f"{name}: got shape {array.shape}, expected ({size},); give one number for each axis.")
+    if np.isnan(array).any():
+        raise ValueError(f"{name}: got {value}, expected numbers without nan; leave the argument out for its default.")
+    return np.full(size, array.reshape(-1))
+
+
+def _finite(name: str, value: ArrayLike, size: int) -> FloatArray:
+    array = _no_nan(name, value, size)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: got {value}, expected finite numbers; choose a bound.")
+    return array
+
+
+def _not_negative(name: str, array: FloatArray) -> FloatArray:
+    if (array < 0.0).any():
+        raise ValueError(f"{name}: got {array.tolist()}, expected values >= 0; zero switches it off.")
+    return array
+
+
+def _non_negative(name: str, value: ArrayLike, size: int) -> FloatArray:
+    return _not_negative(name, _finite(name, value, size))
+
+
+def _damping(value: ArrayLike) -> FloatArray:
+    return _non_negative("constant_damping", value, 6)
+
+
+def _rotation(name: str, value: ArrayLike) -> FloatArray:
+    R = np.ascontiguousarray(value, dtype=np.float64)
+    if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6) or np.linalg.det(R) < 0.0:
+        raise ValueError(f"{name}: got {np.asarray(value).tolist()}, expected a (3, 3) rotation matrix; normalise it.")
+    return R
+
+
+def _check_force_cap(gains: Gains, force_limit: FloatArray) -> None:
+    cap = force_cap(gains)
+    if (cap > force_limit).any():
+        raise ValueError(
+            f"force cap stiffness * clip + wrench_max: got {cap.tolist()}, expected at most {force_limit.tolist()}; "
+            "lower the stiffness or the clip, or raise force_limit."
+        )
+
+
+def _check_order(gains: Gains) -> None:
+    if (gains.workspace_lower > gains.workspace_upper).any():
+        raise ValueError(
+            f"workspace_lower: got {gains.workspace_lower.tolist()}, expected at most workspace_upper "
+            f"{gains.workspace_upper.tolist()}; swap them."
+        )
+    if gains.hold_after_s[0] > gains.damp_after_s[0]:
+        raise ValueError(
+            f"hold_after_s: got {gains.hold_after_s[0]}, expected at most damp_after_s {gains.damp_after_s[0]}; "
+            "raise damp_after_s."
+        )

@@ -1,0 +1,304 @@
+"""One tick: target -> reference -> law -> guards, and the mode of the loop.
+
+IDLE -- activate --> STARTING -> ACTIVE <-> HOLDING -> DAMPING -- fresh target --> ACTIVE
+any -- nan, bad model, bad clock --> FAULT -- activate --> STARTING
+"""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
+from controllers.compilation import compiled
+from controllers.gains import Gains, force_cap, make_gains
+from controllers.geometry import FloatArray, quat_from_matrix, rotation_error
+from controllers.impedance import (
+    Workspace,
+    constant_damping,
+    critical_damping,
+    factor_dynamics,
+    impedance_torque,
+    make_workspace,
+    own_torque,
+    to_task,
+)
+from controllers.reference import advance_reference, all_finite, check_target, take_target
+from controllers.safety import fault_torque, limit_power, limit_torque, limit_velocity
+
+__all__ = ["Counter", "LoopState", "activate", "deactivate", "force_cap", "make_gains", "make_loop_state", "tick"]
+
+DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and buys no larger torque step
+
+
+class Counter(IntEnum):
+    """Index into LoopState.counters."""
+
+    TICKS = 0
+    DEADLINES_MISSED = 1
+    TARGETS_TAKEN = 2
+    TARGETS_DROPPED = 3
+    HOLDS = 4
+    FAULTS = 5
+
+
+class LoopState(NamedTuple):
+    """Everything the loop remembers. Owned by one loop; read it, but change it through activate and deactivate."""
+
+    mode: NDArray[np.int64]  # (1,) a Mode
+    fault: NDArray[np.int64]  # (1,) the Reason of the fault
+    counters: NDArray[np.int64]  # (6,) by Counter
+    refresh_in: NDArray[np.int64]  # (1,) ticks until the damping matrix is computed again
+    goal: Target  # the last target that was taken
+    reference_p: FloatArray  # (3,) [m]
+    reference_quat_xyzw: FloatArray  # (4,)
+    stiffness_scale: FloatArray  # (1,) 0..1
+    damping: FloatArray  # (6, 6) D in the task frame
+    tau: FloatArray  # (N,) last command [N m]
+    work: Workspace
+
+
+def make_loop_state(joints: int) -> LoopState:
+    """Memory for an arm of `joints` joints, in STARTING: the first tick takes the present pose as its target."""
+    identity = np.array([0.0, 0.0, 0.0, 1.0])
+    return LoopState(
+        mode=np.array([Mode.STARTING], dtype=np.int64),
+        fault=np.array([Reason.OK], dtype=np.int64),
+        counters=np.zeros(len(Counter), dtype=np.int64),
+        refresh_in=np.zeros(1, dtype=np.int64),
+        goal=Target(np.zeros(3), identity.copy(), np.zeros(6), np.zeros(6), np.zeros(1)),
+        reference_p=np.zeros(3),
+        reference_quat_xyzw=identity,
+        stiffness_scale=np.zeros(1),
+        damping=np.zeros((6, 6)),
+        tau=np.zeros(joints),
+        work=make_workspace(joints),
+    )
+
+
+@compiled
+def activate(memory: LoopState) -> None:
+    """Clear a fault and start from where the arm is. Call it after each reset of a simulated arm, too."""
+    memory.mode[0] = Mode.STARTING.value
+    memory.fault[0] = 0
+
+
+@compiled
+def deactivate(memory: LoopState) -> None:
+    """Stop following targets: the arm floats."""
+    memory.mode[0] = Mode.IDLE.value
+
+
+@compiled
+def _hold_here(state: ArmState, memory: LoopState) -> None:
+    """Take the present pose as the goal and as the reference, without feed-forward. The goal keeps its stamp."""
+    quat = quat_from_matrix(state.R)
+    for i in range(3):
+        memory.goal.p[i] = state.p[i]
+        memory.reference_p[i] = state.p[i]
+    for i in range(4):
+        memory.goal.quat_xyzw[i] = quat[i]
+        memory.reference_quat_xyzw[i] = quat[i]
+    for i in range(6):
+        memory.goal.twist[i] = 0.0
+        memory.goal.wrench[i] = 0.0
+
+
+@compiled
+def _start(state: ArmState, gains: Gains, memory: LoopState, now_s: float) -> None:
+    _hold_here(state, memory)
+    memory.goal.stamp_s[0] = np.nextafter(now_s, -math.inf)  # a target of this very instant counts as fresh
+    memory.stiffness_scale[0] = 0.0
+    memory.refresh_in[0] = 0
+    memory.mode[0] = Mode.ACTIVE.value
+
+
+@compiled
+def _consider(state: ArmState, target: Target, gains: Gains, memory: LoopState, now_s: float) -> int:
+    """Take the target if it is good and new; say why when it is dropped."""
+    verdict = check_target(target, gains, memory.goal.stamp_s[0], now_s)
+    if verdict != 0:
+        memory.counters[Counter.TARGETS_DROPPED.value] += 1
+    elif target.stamp_s[0] > memory.goal.stamp_s[0]:
+        if memory.mode[0] == Mode.DAMPING.value:  # the arm has sagged away from the reference: start from where it is
+            _hold_here(state, memory)
+        take_target(target, memory.goal)
+        memory.mode[0] = Mode.ACTIVE.value
+        memory.counters[Counter.TARGETS_TAKEN.value] += 1
+    return verdict
+
+
+@compiled
+def _watch_age(state: ArmState, gains: Gains, memory: LoopState, now_s: float) -> int:
+    """The ladder: late -> hold the pose, gone -> damping only. Fresh targets lead back up in `_consider`."""
+    age_s = now_s - memory.goal.stamp_s[0]
+    if age_s <= gains.hold_after_s[0]:
+        return Reason.OK.value
+    if memory.mode[0] == Mode.ACTIVE.value:
+        _hold_here(state, memory)
+        memory.mode[0] = Mode.HOLDING.value
+        memory.counters[Counter.HOLDS.value] += 1
+    if age_s <= gains.damp_after_s[0]:
+        return Reason.TARGET_LATE.value
+    memory.mode[0] = Mode.DAMPING.value
+    return Reason.TARGET_GONE.value
+
+
+@compiled
+def _ramp_stiffness(gains: Gains, memory: LoopState, dt_s: float) -> None:
+    step = dt_s / gains.ramp_s[0] if gains.ramp_s[0] > 0.0 else 1.0
+    step = -step if memory.mode[0] == Mode.DAMPING.value else step
+    memory.stiffness_scale[0] = min(max(memory.stiffness_scale[0] + step, 0.0), 1.0)
+
+
+@compiled
+def _refresh_damping(gains: Gains, memory: LoopState) -> None:
+    """The damping matrix changes slowly with q; its eigenvalue problem is half of a tick's cost."""
+    memory.refresh_in[0] -= 1
+    if memory.refresh_in[0] > 0:
+        return
+    memory.refresh_in[0] = int(gains.damping_refresh_ticks[0])
+    if not constant_damping(gains, memory.damping):
+        critical_damping(gains, memory.work, memory.damping)
+
+
+@compiled
+def _express_in_task(state: ArmState, gains: Gains, memory: LoopState) -> None:
+    """Error, goal twist and goal wrench, rotated into the task frame."""
+    work, goal, R = memory.work, memory.goal, gains.task_R
+    p, ref = state.p, memory.reference_p
+    e_R = rotation_error(quat_from_matrix(state.R), memory.reference_quat_xyzw)
+    to_task(R, 0, ref[0] - p[0], ref[1] - p[1], ref[2] - p[2], work.error)
+    to_task(R, 3, e_R[0], e_R[1], e_R[2], work.error)
+    for offset in range(0, 6, 3):
+        to_task(R, offset, goal.twist[offset], goal.twist[offset + 1], goal.twist[offset + 2], work.twist_goal)
+        to_task(R, offset, goal.wrench[offset], goal.wrench[offset + 1], goal.wrench[offset + 2], work.wrench_goal)
+
+
+@compiled
+def _follow(
+    state: ArmState, dynamics: ArmDynamics, gains: Gains, memory: LoopState, dt_s: float, tau_out: FloatArray
+) -> int:
+    """Reference and law; the reason of a fault, or OK."""
+    if not factor_dynamics(dynamics, gains.task_R, memory.work):
+        return Reason.MASS_MATRIX_NOT_POSITIVE.value
+    advance_reference(memory.goal, gains, dt_s, memory.reference_p, memory.reference_quat_xyzw)
+    _ramp_stiffness(gains, memory, dt_s)
+    _refresh_damping(gains, memory)
+    _express_in_task(state, gains, memory)
+    impedance_torque(state, dynamics, gains, memory.stiffness_scale[0], memory.damping, memory.work, tau_out)
+    return Reason.OK.value if all_finite(tau_out) else Reason.COMMAND_NOT_FINITE.value
+
+
+@compiled
+def _rows_finite(A: FloatArray) -> bool:
+    total = 0.0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            total += A[i, j] - A[i, j]
+    return total == 0.0
+
+
+@compiled
+def _check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: float) -> int:
+    if not (dt_s > 0.0 and math.isfinite(dt_s) and math.isfinite(now_s)):
+        return Reason.TIME_NOT_VALID.value
+    if not (all_finite(state.q) and all_finite(state.dq) and all_finite(state.tau) and all_finite(state.p)):
+        return Reason.STATE_NOT_FINITE.value
+    if not _rows_finite(state.R):
+        return Reason.STATE_NOT_FINITE.value
+    if not (_rows_finite(dynamics.J) and _rows_finite(dynamics.M)):
+        return Reason.DYNAMICS_NOT_FINITE.value
+    if not (all_finite(dynamics.coriolis) and all_finite(dynamics.gravity)):
+        return Reason.DYNAMICS_NOT_FINITE.value
+    return Reason.OK.value
+
+
+@compiled
+def _run_mode(
+    state: ArmState,
+    dynamics: ArmDynamics,
+    target: Target,
+    gains: Gains,
+    memory: LoopState,
+    dt_s: float,
+    now_s: float,
+    tau_out: FloatArray,
+) -> int:
+    """The unguarded torque of the present mode, and the reason of it."""
+    own_torque(dynamics, gains, memory.work.tau_own)
+    if memory.mode[0] == Mode.IDLE.value:
+        for k in range(tau_out.shape[0]):
+            tau_out[k] = memory.work.tau_own[k]
+        return Reason.IDLE.value
+    if memory.mode[0] == Mode.STARTING.value:
+        _start(state, gains, memory, now_s)
+    dropped = _consider(state, target, gains, memory, now_s)
+    late = _watch_age(state, gains, memory, now_s)
+    return max(_follow(state, dynamics, gains, memory, dt_s, tau_out), max(dropped, late))
+
+
+@compiled
+def _fail(reason: int, memory: LoopState) -> None:
+    """Latch a fault: only activate() clears it, because a cause that nobody looked at comes back."""
+    if memory.mode[0] != Mode.FAULT.value:
+        memory.counters[Counter.FAULTS.value] += 1
+        memory.fault[0] = reason
+    memory.mode[0] = Mode.FAULT.value
+
+
+@compiled
+def _emit(state: ArmState, limits: ArmLimits, memory: LoopState, dt_s: float, tau_out: FloatArray) -> None:
+    """Torque and rate guards, anchored on the measured torque; on the last command where that is not finite."""
+    anchor = state.tau if all_finite(state.tau) else memory.tau
+    limit_torque(anchor, limits, dt_s, tau_out)
+    for k in range(tau_out.shape[0]):
+        tau_out[k] = tau_out[k] if math.isfinite(tau_out[k]) else 0.0
+        memory.tau[k] = tau_out[k]
+
+
+@compiled
+def tick(
+    state: ArmState,
+    dynamics: ArmDynamics,
+    target: Target,
+    gains: Gains,
+    limits: ArmLimits,
+    memory: LoopState,
+    dt_s: float,
+    now_s: float,
+    tau_out: FloatArray,
+) -> int:
+    """One step of the control loop: write the torque command into tau_out, return a Reason.
+
+    Never raises and never writes a value that is not finite or beyond the limits: on nan, a bad model or a bad clock
+    it latches Mode.FAULT and commands joint damping until `activate`. Rates scale with the measured dt_s, of which at
+    most 10 ms count.
+
+    Shapes: tau_out (N,).  Units: dt_s, now_s [s]; tau_out [N m].
+    """
+    memory.counters[Counter.TICKS.value] += 1
+    if not dt_s <= DT_MAX_S:
+        memory.counters[Counter.DEADLINES_MISSED.value] += 1
+    fault = _check_inputs(state, dynamics, dt_s, now_s)
+    step_s = min(dt_s, DT_MAX_S) if dt_s > 0.0 else 0.001
+    reason = Reason.OK.value
+    if fault == 0 and memory.mode[0] != Mode.FAULT.value:
+        reason = _run_mode(state, dynamics, target, gains, memory, step_s, now_s, tau_out)
+        fault = reason if reason >= Reason.STATE_NOT_FINITE.value else 0
+    if fault != 0:
+        _fail(fault, memory)
+    if memory.mode[0] == Mode.FAULT.value:
+        reason = memory.fault[0]
+        fault_torque(state, dynamics, gains, tau_out)
+    else:
+        if limit_velocity(state, limits, memory.work.tau_own, tau_out):
+            reason = max(reason, Reason.VELOCITY_LIMITED.value)
+        if limit_power(state, limits, memory.work.tau_own, tau_out):
+            reason = max(reason, Reason.POWER_LIMITED.value)
+    _emit(state, limits, memory, step_s, tau_out)
+    return reason

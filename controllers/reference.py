@@ -1,0 +1,75 @@
+"""Slow, untrusted targets become a smooth reference: check, limit the speed, filter.
+
+The filter walks from the reference towards the target by a fraction 1 - exp(-dt / T). It never sees the logarithm of
+an absolute pose, which wraps at pi, and pi is exactly where the gripper points down.
+"""
+
+from __future__ import annotations
+
+import math
+
+from controllers.arm import Reason, Target
+from controllers.compilation import compiled
+from controllers.gains import Gains
+from controllers.geometry import FloatArray, bounded, quat_normalised, quat_towards
+
+FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
+QUAT_NORM_TOLERANCE = 0.01
+
+
+@compiled
+def all_finite(x: FloatArray) -> bool:
+    """Whether a vector is free of nan and inf: x - x is zero for finite numbers only."""
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += x[i] - x[i]
+    return total == 0.0
+
+
+@compiled
+def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float) -> int:
+    """The reason to drop a target, or OK."""
+    stamp_s = target.stamp_s[0]
+    if not (all_finite(target.p) and all_finite(target.quat_xyzw) and all_finite(target.stamp_s)):
+        return Reason.TARGET_NOT_FINITE.value
+    if not (all_finite(target.twist) and all_finite(target.wrench)):
+        return Reason.TARGET_NOT_FINITE.value
+    if stamp_s < stamp_last_s:
+        return Reason.TARGET_OUT_OF_ORDER.value
+    if stamp_s > now_s + FUTURE_TOLERANCE_S:
+        return Reason.TARGET_FROM_THE_FUTURE.value
+    q = target.quat_xyzw
+    if not abs(math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]) - 1.0) <= QUAT_NORM_TOLERANCE:
+        return Reason.TARGET_QUATERNION_NOT_UNIT.value
+    for i in range(3):
+        if not gains.workspace_lower[i] <= target.p[i] <= gains.workspace_upper[i]:
+            return Reason.TARGET_OUTSIDE_WORKSPACE.value
+    return Reason.OK.value
+
+
+@compiled
+def take_target(target: Target, goal: Target) -> None:
+    """Copy a checked target, its quaternion normalised."""
+    q = quat_normalised(target.quat_xyzw)
+    for i in range(3):
+        goal.p[i] = target.p[i]
+    for i in range(4):
+        goal.quat_xyzw[i] = q[i]
+    for i in range(6):
+        goal.twist[i] = target.twist[i]
+        goal.wrench[i] = target.wrench[i]
+    goal.stamp_s[0] = target.stamp_s[0]
+
+
+@compiled
+def advance_reference(goal: Target, gains: Gains, dt_s: float, p: FloatArray, quat: FloatArray) -> None:
+    """Move the reference pose (p, quat) one filter step towards the goal, no faster than speed_max."""
+    T = gains.filter_time_s[0]
+    fraction = 1.0 - math.exp(-dt_s / T) if T > 0.0 else 1.0
+    way = (fraction * (goal.p[0] - p[0]), fraction * (goal.p[1] - p[1]), fraction * (goal.p[2] - p[2]))
+    step = bounded(way, gains.speed_max[0] * dt_s)
+    turned = quat_towards(quat, goal.quat_xyzw, fraction, gains.speed_max[1] * dt_s)
+    for i in range(3):
+        p[i] += step[i]
+    for i in range(4):
+        quat[i] = turned[i]
