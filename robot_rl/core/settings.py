@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 from robot_rl.core.errors import ConfigError, unknown_name
 
 T = TypeVar("T")
+
+NOT_FINITE = ("inf", "-inf", "nan")
 
 
 def to_json(value: Any) -> Any:
@@ -26,6 +29,8 @@ def to_json(value: Any) -> Any:
         return [to_json(item) for item in value]
     if isinstance(value, enum.Enum):
         return value.name
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no infinity
     return str(value) if isinstance(value, Path) else value
 
 
@@ -124,7 +129,7 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
         return _member(kind, value, where)
     if kind is Path and isinstance(value, str):
         return Path(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and (value in NOT_FINITE or (isinstance(value, int) and not isinstance(value, bool))):
         return float(value)
     if isinstance(kind, type) and (not isinstance(value, kind) or (kind in (int, float) and isinstance(value, bool))):
         raise _wrong(where, value, f"a value of type {kind.__name__}")

@@ -1,0 +1,26 @@
+"""Benchmarks: how fast the parts run on this machine. Each is a module with `run() -> dict` of named figures."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from robot_rl.core.errors import unknown_name
+
+BENCHMARKS = {
+    "control": "one tick of the control law, model terms included [us]",
+    "env": "one 10 Hz step of the simulated tasks, controller included: state only and with two cameras [ms]",
+    "learner": "updates a second, on cached features and with the encoder in the loop",
+}
+
+
+def run_benchmark(name: str) -> dict[str, Any]:
+    """Run one benchmark and return its figures, unit at the end of each name.
+
+    Raises:
+        UnknownNameError: no benchmark of that name.
+    """
+    if name not in BENCHMARKS:
+        raise unknown_name("benchmark", name, BENCHMARKS)
+    figures: dict[str, Any] = importlib.import_module(f"robot_rl.bench.{name}").run()
+    return figures

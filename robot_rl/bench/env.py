@@ -1,0 +1,75 @@
+"""How long a 10 Hz step takes: physics, controller and, where there are cameras, rendering.
+
+gym-hil's cube, where it is installed, is measured in the same run for comparison. Resets do not count.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from robot_rl.bench.timing import percentiles, time_calls
+
+STEPS = {"state": 400, "pixel": 200}
+RIVAL_STEPS = {"state": 60, "pixel": 12}
+IDS = {"pick_lift": "robot_rl/PickLift-v0", "peg_insert": "robot_rl/PegInsert-v0"}
+RIVAL_IDS = {"state": "gym_hil/PandaPickCubeBase-v0", "pixel": "gym_hil/PandaPickCubeBase-v0"}
+
+
+def run() -> dict[str, Any]:
+    """Return step times [ms] of PickLift (the headline), of PegInsert, and of gym-hil where it is installed."""
+    figures: dict[str, Any] = {}
+    for task, env_id in IDS.items():
+        lead = "" if task == "pick_lift" else f"{task}_"
+        for kind, steps in STEPS.items():
+            env = make_env(env_id, pictures=kind == "pixel")
+            figures |= {f"{lead}{name}": value for name, value in step_times(env, kind, steps).items()}
+    return figures | rival_figures()
+
+
+def make_env(env_id: str, pictures: bool) -> gymnasium.Env[Any, Any]:
+    """Return one of our environments, with or without cameras."""
+    importlib.import_module("robot_rl.envs")  # registers the ids
+    return gymnasium.make(env_id, cameras=("wrist", "side") if pictures else ())
+
+
+def step_times(env: gymnasium.Env[Any, Any], kind: str, steps: int) -> dict[str, float]:
+    """Return median and 99th percentile of a step with random actions [ms], and close the environment."""
+    rng = np.random.default_rng(0)
+    shape = env.action_space.shape
+    env.reset(seed=0)
+    ended = False
+
+    def step() -> None:
+        nonlocal ended
+        action = rng.uniform(-1.0, 1.0, shape).astype(np.float32)
+        _, _, terminated, truncated, _ = env.step(action)
+        ended = bool(terminated or truncated)
+
+    durations_s: list[float] = []
+    while len(durations_s) < steps:
+        durations_s += list(time_calls(step, 1, warm_up=0))
+        if ended:
+            env.reset()
+    env.close()
+    return percentiles(f"{kind}_step_ms", np.array(durations_s[3:]), 1e3)
+
+
+def rival_figures() -> dict[str, Any]:
+    """Return gym-hil's figures; a note when it is not installed or does not run."""
+    if importlib.util.find_spec("gym_hil") is None:
+        return {"gym_hil": "not installed: pip install --no-deps gym-hil==0.1.14"}
+    importlib.import_module("gym_hil")
+    figures: dict[str, Any] = {}
+    for kind, steps in RIVAL_STEPS.items():
+        env = gymnasium.make(RIVAL_IDS[kind], image_obs=kind == "pixel")
+        figures |= {f"gym_hil_{name}": value for name, value in step_times(env, kind, steps).items()}
+    return figures
+
+
+os.environ.setdefault("MUJOCO_GL", "egl")

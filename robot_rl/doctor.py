@@ -1,0 +1,150 @@
+"""What is installed, what works, how fast it is here; for each line: fine, or what to do.
+
+Each check runs in a process of its own, since rendering chooses its backend at the first import and may abort.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "missing", "optional"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's list."""
+
+    state: State
+    name: str
+    value: str
+    """What was found: a version, a rate, or what to do."""
+
+
+PACKAGES = {  # package -> extra that installs it; "" is the core
+    "numpy": "",
+    "numba": "",
+    "gymnasium": "",
+    "pyzmq": "",
+    "av": "",
+    "jax": "jax",
+    "mujoco": "sim",
+}
+OPTIONAL_PACKAGES = {
+    "torch": "torch",
+    "opencv-python": "camera",
+    "pyrealsense2": "camera",
+    "cyclonedds": "ros",
+    "nicegui": "ui",
+    "viser": "ui",
+    "pyarrow": "data",
+}
+
+# Each prints one line. A scene of its own, so that the figures can be compared between versions of this project.
+SCENE = """
+import time, mujoco
+links = ''.join(f'<body pos="0 0 .3"><joint axis="{i % 2} {1 - i % 2} 0" damping="1"/><geom type="capsule" size=".04 .12"/>'
+                for i in range(7)) + '</body>' * 7
+model = mujoco.MjModel.from_xml_string('<mujoco><visual><quality shadowsize="0"/></visual><worldbody><light pos="0 0 3" '
+    'castshadow="false"/><camera name="c" pos="0 -3 1" xyaxes="1 0 0 0 .3 1"/><geom type="plane" size="2 2 .1"/>'
+    + links + '</worldbody></mujoco>')
+data = mujoco.MjData(model)
+"""
+RENDER = (
+    SCENE
+    + """
+renderer = mujoco.Renderer(model, 128, 128)
+mujoco.mj_forward(model, data)
+for n in (3, 30):
+    start = time.perf_counter()
+    for _ in range(n):
+        renderer.update_scene(data, 'c')
+        image = renderer.render()
+assert image.max() > 0
+print(f'{(time.perf_counter() - start) / n * 1e3:.1f} ms a 128x128 picture')
+renderer.close()
+"""
+)
+PHYSICS = (
+    SCENE
+    + """
+start = time.perf_counter()
+mujoco.mj_step(model, data, 20000)
+print(f'{20000 / (time.perf_counter() - start):.0f} steps/s, seven joints')
+"""
+)
+MATMUL = """
+import time, importlib
+jax = importlib.import_module('jax')
+a = jax.numpy.ones((1024, 1024))
+product = jax.jit(lambda x: x @ x)
+product(a).block_until_ready()
+start = time.perf_counter()
+for _ in range(5):
+    product(a).block_until_ready()
+print(f'{5 * 2 * 1024**3 / (time.perf_counter() - start) / 1e9:.0f} GFLOP/s in a 1024 matrix product on '
+      f'{jax.devices()[0].platform}')
+"""
+PROBE_LIMIT_S = 120
+RENDER_ADVICE = {"egl": "sudo apt-get install libegl1 libgl1 libgl1-mesa-dri", "osmesa": "sudo apt-get install libosmesa6"}
+
+
+def examine() -> Iterator[Finding]:
+    """Yield the findings one by one, the slow ones last."""
+    yield _python()
+    yield Finding("ok", "cores", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}")
+    for package, extra in PACKAGES.items():
+        yield _package(package, extra, "missing")
+    for package, extra in OPTIONAL_PACKAGES.items():
+        yield _package(package, extra, "optional")
+    yield _ros()
+    yield probe("rendering (EGL)", RENDER, {"MUJOCO_GL": "egl"}, "missing", RENDER_ADVICE["egl"])
+    yield probe("rendering (OSMesa)", RENDER, {"MUJOCO_GL": "osmesa"}, "optional", RENDER_ADVICE["osmesa"])
+    yield probe("physics", PHYSICS, {}, "missing", "make setup")
+    yield probe("jax", MATMUL, {}, "missing", "make setup")
+
+
+def probe(name: str, program: str, environment: dict[str, str], otherwise: State, advice: str) -> Finding:
+    """Run a small program that prints one line; when it fails, say what to do and how it ended."""
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=PROBE_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(otherwise, name, f"no answer within {PROBE_LIMIT_S} s; try: {advice}")
+    if result.returncode == 0:
+        return Finding("ok", name, result.stdout.strip())
+    words = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
+    return Finding(otherwise, name, f"does not work ({words[-1]}); try: {advice}")
+
+
+def _python() -> Finding:
+    fine = sys.version_info >= (3, 11)
+    advice = "" if fine else "; expected 3.11 or newer: make setup PYTHON=/path/to/python3.11"
+    return Finding("ok" if fine else "missing", "python", platform.python_version() + advice)
+
+
+def _package(package: str, extra: str, otherwise: State) -> Finding:
+    try:
+        return Finding("ok", package, importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        wanted = f"'.[{extra}]'" if extra else "."
+        return Finding(otherwise, package, f"not installed; try: pip install -c constraints.txt -e {wanted}")
+
+
+def _ros() -> Finding:
+    if importlib.util.find_spec("rclpy") is None:
+        return Finding("optional", "rclpy", "not found; it comes with ROS 2: source /opt/ros/DISTRIBUTION/setup.bash")
+    return Finding("ok", "rclpy", os.environ.get("ROS_DISTRO", "found"))

@@ -1,0 +1,69 @@
+"""Curves of a run as PNG files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")  # no screen needed
+from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first)
+from matplotlib.axes import Axes  # noqa: E402
+
+from robot_rl.runtime.history import SUCCESS_WINDOW, History, human_share, rolling_mean  # noqa: E402
+
+LEARNING_CURVES = ("critic_loss", "q_mean", "temperature", "entropy")
+"""Of the learner's metrics, those that are drawn where they exist."""
+
+
+def draw_curves(folder: Path, history: History) -> list[Path]:
+    """Write success.png, human.png and learning.png into `folder`; a curve without data is left out."""
+    drawn = []
+    if history.steps.size:
+        drawn.append(_figure(folder / "success.png", [(_success, history)]))
+        drawn.append(_figure(folder / "human.png", [(_human, history)]))
+    names = [name for name in LEARNING_CURVES if _series(history, name)[1].size]
+    if names:
+        drawn.append(_figure(folder / "learning.png", [(_learning(name), history) for name in names]))
+    return drawn
+
+
+def _figure(path: Path, parts: list[tuple[Any, History]]) -> Path:
+    figure, axes = plt.subplots(len(parts), 1, figsize=(7, 2.4 * len(parts) + 0.6), squeeze=False)
+    for axis, (part, history) in zip(axes[:, 0], parts, strict=True):
+        part(axis, history)
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
+
+
+def _success(axis: Axes, history: History) -> None:
+    axis.plot(history.env_steps, rolling_mean(history.success), label="with the human's help")
+    alone = (history.success > 0) & (history.human_steps == 0)
+    axis.plot(history.env_steps, rolling_mean(alone), label="without any")
+    axis.set(xlabel="environment steps", ylabel="success", ylim=(-0.03, 1.03))
+    axis.set_title(f"training episodes, mean of the last {SUCCESS_WINDOW}")
+    axis.legend(loc="lower right")
+
+
+def _human(axis: Axes, history: History) -> None:
+    axis.plot(history.env_steps, human_share(history))
+    axis.set(xlabel="environment steps", ylabel="share of steps", ylim=(-0.03, 1.03))
+    axis.set_title(f"steps made by the human, last {SUCCESS_WINDOW} episodes")
+
+
+def _learning(name: str) -> Any:
+    def draw(axis: Axes, history: History) -> None:
+        axis.plot(*_series(history, name), linewidth=1)
+        axis.set(xlabel="updates", ylabel=name)
+
+    return draw
+
+
+def _series(history: History, name: str) -> tuple[np.ndarray, np.ndarray]:
+    points = [(event["step"], event[name]) for event in history.updates if event.get(name) is not None]
+    return np.array([step for step, _ in points]), np.array([value for _, value in points])
