@@ -1,0 +1,62 @@
+"""Environments over the simulator, by task name; registered with Gymnasium as `robot_rl/<Task>-v0`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from robot_rl.core.errors import unknown_name
+from robot_rl.envs.arm_env import ArmEnv
+from robot_rl.envs.task import SimulatedTask
+from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
+from robot_rl.sim.experts import PegInsertExpert, PickLiftExpert
+from robot_rl.sim.peg_insert import PegInsert
+from robot_rl.sim.pick_lift import PickLift
+from robot_rl.sim.render import SceneRenderer
+from robot_rl.sim.scene import CAMERAS, FIXED_APPEARANCE, VARIED_APPEARANCE
+from robot_rl.sim.simulation import Simulation
+
+TASKS = {"PickLift": (PickLift, PickLiftExpert), "PegInsert": (PegInsert, PegInsertExpert)}
+APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
+VIEW_SIZE = 480  # pixels of the picture for videos
+
+
+def make_simulated_env(
+    task: str,
+    *,
+    cameras: Sequence[str] = CAMERAS,
+    image_size: int = 128,
+    appearance: str = "fixed",
+    privileged: bool = False,
+    render_mode: str | None = None,
+) -> ArmEnv:
+    """The environment of a task in the simulator.
+
+    Args:
+        task: one of `TASKS`.
+        cameras: which images the observation holds; none makes a step several times faster.
+        image_size: height and width of the images [pixels].
+        appearance: `fixed`, or `varied` (light, colours, camera pose, distractors drawn at each reset).
+        privileged: append the object's pose to `state`: for ablations and probes only.
+        render_mode: `rgb_array` or None.
+
+    Raises:
+        UnknownNameError: an unknown task, camera or appearance.
+    """
+    for what, name, known in (("task", task, TASKS), ("appearance", appearance, APPEARANCES)):
+        if name not in known:
+            raise unknown_name(what, name, known)
+    for camera in cameras:
+        if camera not in CAMERAS:
+            raise unknown_name("camera", camera, CAMERAS)
+    scene, expert = TASKS[task]
+    simulation = Simulation(scene(), APPEARANCES[appearance])
+    renderer = SceneRenderer(simulation.model, image_size, image_size) if cameras else None
+    return ArmEnv(
+        SimulatedRobot(simulation),
+        [SimulatedCamera(simulation, name, renderer) for name in cameras if renderer],
+        SimulatedTask(simulation, expert()),
+        viewer=SimulatedCamera(simulation, "side", SceneRenderer(simulation.model, VIEW_SIZE, VIEW_SIZE))
+        if render_mode
+        else None,
+        privileged=privileged,
+    )

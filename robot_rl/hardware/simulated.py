@@ -1,0 +1,57 @@
+"""The simulated arm and cameras behind the hardware protocols, in lockstep: time passes only in `wait`."""
+
+from __future__ import annotations
+
+from robot_rl.core.pose import Pose
+from robot_rl.hardware.camera import Frame
+from robot_rl.hardware.robot import RobotState
+from robot_rl.sim.render import SceneRenderer
+from robot_rl.sim.simulation import Simulation
+
+_GRAVE = 20  # reasons from here on mean that the controller no longer follows its target
+
+
+class SimulatedRobot:
+    """A `Robot` over a `Simulation`."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+        """Set the target pose and the fingers' travel [m]."""
+        self._simulation.set_target(T_base_goal)
+        self._simulation.set_finger(finger_m)
+
+    def wait(self, period_s: float) -> RobotState:
+        """Advance the simulation by one control period."""
+        self._simulation.advance(period_s)
+        return self.state()
+
+    def state(self) -> RobotState:
+        """The state now."""
+        simulation = self._simulation
+        reason = simulation.reason
+        return RobotState(
+            simulation.T_base_tcp, simulation.twist(), simulation.wrench(), simulation.finger_m(),
+            reason.name if reason >= _GRAVE else "", round(simulation.time_s * 1e9),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class SimulatedCamera:
+    """A `Camera` over a `Simulation`; cameras of one size share a renderer, since each graphics context costs memory."""
+
+    def __init__(self, simulation: Simulation, name: str, renderer: SceneRenderer) -> None:
+        self.name, self.height, self.width = name, renderer.height, renderer.width
+        self._simulation, self._renderer = simulation, renderer
+
+    def read(self) -> Frame:
+        """Render now."""
+        image = self._renderer.render(self._simulation.data, self.name)
+        return Frame(image, round(self._simulation.time_s * 1e9))
+
+    def close(self) -> None:
+        """Free the shared graphics context."""
+        self._renderer.close()

@@ -1,0 +1,43 @@
+"""Joint angles for a tool pose, by damped least squares on the MuJoCo model. Used to place the arm at a reset only."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.pose import Pose
+from robot_rl.sim.arm import HOME_Q
+
+TOLERANCE = 1e-5  # [m] and [rad] together
+
+
+def solve(model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, iterations: int = 60) -> np.ndarray:
+    """Joint angles (7,) [rad] that put site `tcp` at `T_base_tcp`, searched from `HOME_Q`. Uses `data` as scratch space.
+
+    Raises:
+        ConfigError: no solution within `TOLERANCE`, as for a pose out of reach.
+    """
+    jacobian = np.zeros((6, model.nv))
+    data.qpos[:7] = HOME_Q
+    for _ in range(iterations):
+        error = _error(model, data, T_base_tcp, jacobian)
+        if np.linalg.norm(error) < TOLERANCE:
+            return np.array(data.qpos[:7])
+        J = jacobian[:, :7]
+        data.qpos[:7] += J.T @ np.linalg.solve(J @ J.T + 1e-6 * np.eye(6), error)
+        data.qpos[:7] = np.clip(data.qpos[:7], model.jnt_range[:7, 0], model.jnt_range[:7, 1])
+    raise ConfigError(
+        f"tool pose: got {T_base_tcp.p.tolist()} m, expected one within the arm's reach; move it closer to the base."
+    )
+
+
+def _error(model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, jacobian: np.ndarray) -> np.ndarray:
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_comPos(model, data)
+    site = data.site("tcp")
+    mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], site.id)
+    quat, turn = np.zeros(4), np.zeros(3)
+    mujoco.mju_mat2Quat(quat, (T_base_tcp.R @ site.xmat.reshape(3, 3).T).ravel())
+    mujoco.mju_quat2Vel(turn, quat, 1.0)
+    return np.concatenate([T_base_tcp.p - site.xpos, turn])

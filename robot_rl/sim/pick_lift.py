@@ -1,0 +1,74 @@
+"""PickLift: grasp a cube that lies anywhere within +-10 cm at any yaw, and lift it (after SERL's simulated cube)."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from robot_rl.core.pose import gripper_down, yaw_of
+from robot_rl.core.workspace import Workspace
+from robot_rl.sim.arm import FINGER_MAX_M
+from robot_rl.sim.scene import CONTACT, new_workcell
+from robot_rl.sim.task import Outcome, Start
+
+CUBE_HALF_M = 0.022
+LIFT_M = 0.10
+RANGE_M = 0.10
+START_Z_M = 0.20
+CENTRE = np.array([0.5, 0.0])
+
+
+class PickLift:
+    """The scene and ground truth of PickLift; a `TaskScene`.
+
+    Success: the cube's centre is `LIFT_M` above where it rested, and between the fingers. Failure: it left the reachable table.
+    """
+
+    name = "PickLift"
+    time_limit_s = 6.0
+    workspace = Workspace(
+        lower_m=(0.36, -0.14, 0.018), upper_m=(0.64, 0.14, 0.26), yaw_rad=1.0, step_m=0.03, step_rad=0.2, leash_m=0.03
+    )
+
+    def build(self) -> mujoco.MjSpec:
+        """The workcell with a cube of 44 mm, 80 g, friction 1.0."""
+        spec, _ = new_workcell()
+        cube = spec.worldbody.add_body(name="cube", pos=(0.5, 0.0, CUBE_HALF_M))
+        cube.add_freejoint(name="cube")
+        cube.add_geom(
+            name="cube", type=mujoco.mjtGeom.mjGEOM_BOX, size=(CUBE_HALF_M,) * 3, mass=0.08, rgba=(0.85, 0.2, 0.15, 1.0),
+            friction=(1.0, 0.02, 0.0005), condim=4, **CONTACT,
+        )  # fmt: skip
+        return spec
+
+    def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:
+        """Cube anywhere in the square at any yaw; the tool above the middle, a little off."""
+        joint = data.joint("cube")
+        yaw = rng.uniform(-np.pi, np.pi)
+        joint.qpos[:2] = CENTRE + rng.uniform(-RANGE_M, RANGE_M, 2)
+        joint.qpos[2:] = (CUBE_HALF_M, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2))
+        p = np.array([*CENTRE, START_Z_M]) + rng.uniform(-0.02, 0.02, 3)
+        return Start(gripper_down(p, rng.uniform(-0.1, 0.1)), FINGER_MAX_M)
+
+    def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
+        """Lifted and held, or out of reach."""
+        cube, tcp = data.body("cube").xpos, data.site("tcp").xpos
+        lifted = cube[2] > CUBE_HALF_M + LIFT_M and np.linalg.norm(cube - tcp) < 0.03
+        lost = np.abs(cube[:2] - CENTRE).max() > RANGE_M + 0.06
+        return Outcome(bool(lifted), bool(lost and not lifted))
+
+    def keep_out(self, data: mujoco.MjData) -> np.ndarray:
+        """The cube's place."""
+        return data.joint("cube").qpos[None, :2].copy()
+
+    def object_state(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+        """Cube minus tool in the tool's frame / 0.1 m, and four-fold relative yaw, (5,)."""
+        tcp, R = data.site("tcp").xpos, data.site("tcp").xmat.reshape(3, 3)
+        turn = 4.0 * (cube_yaw(data) - yaw_of(R))
+        return np.array([*(R.T @ (data.body("cube").xpos - tcp) / 0.1), np.cos(turn), np.sin(turn)])
+
+
+def cube_yaw(data: mujoco.MjData) -> float:
+    """The cube's yaw [rad] in (-pi/4, pi/4]: it looks the same each quarter turn."""
+    w, _, _, z = data.joint("cube").qpos[3:]
+    return float((2.0 * np.arctan2(z, w) + np.pi / 4) % (np.pi / 2) - np.pi / 4)

@@ -1,0 +1,47 @@
+"""Images of the simulated cameras."""
+
+from __future__ import annotations
+
+import weakref
+
+import mujoco
+import numpy as np
+
+from robot_rl.core.errors import unknown_name
+from robot_rl.sim.scene import CAMERAS
+
+_FLAGS_OFF = (
+    mujoco.mjtRndFlag.mjRND_SHADOW,
+    mujoco.mjtRndFlag.mjRND_REFLECTION,
+    mujoco.mjtRndFlag.mjRND_SKYBOX,
+    mujoco.mjtRndFlag.mjRND_HAZE,
+)
+
+
+class SceneRenderer:
+    """Renders a model's cameras off screen; one graphics context for all of them. Close it when done.
+
+    Shapes: images (H, W, 3) uint8.
+    """
+
+    def __init__(self, model: mujoco.MjModel, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        self._renderer = mujoco.Renderer(model, height, width, max_geom=200)
+        self._option = mujoco.MjvOption()
+        self._option.sitegroup[:] = 0  # sites are for the model's builder, not for the camera
+        self.close = weakref.finalize(
+            self, self._renderer.close
+        )  # also at exit, while the graphics library still answers
+        for flag in _FLAGS_OFF:
+            self._renderer.scene.flags[flag] = 0
+
+    def render(self, data: mujoco.MjData, camera: str) -> np.ndarray:
+        """One image (H, W, 3) uint8 of `camera`, which is one of `CAMERAS`.
+
+        Raises:
+            UnknownNameError: the model has no such camera.
+        """
+        if camera not in CAMERAS:
+            raise unknown_name("camera", camera, CAMERAS)
+        self._renderer.update_scene(data, camera=camera, scene_option=self._option)
+        return self._renderer.render()

@@ -1,0 +1,154 @@
+"""The simulated workcell in motion: MuJoCo under the same compiled tick that runs on the real arm."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Reason, Target
+from controllers.gains import Gains, make_gains
+from controllers.geometry import quat_from_matrix
+from controllers.loop import activate, make_loop_state
+from robot_rl.core.pose import Pose
+from robot_rl.core.workspace import Workspace
+from robot_rl.sim import inverse_kinematics
+from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
+from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
+from robot_rl.sim.stepping import advance
+from robot_rl.sim.task import Outcome, TaskScene
+
+N = 7
+CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
+
+
+class Simulation:
+    """One task's scene with arm, controller and ground truth.
+
+    Frames: the arm's base is the world. Units: SI. Time advances only in `advance`.
+    """
+
+    def __init__(self, scene: TaskScene, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
+        self.scene = scene
+        self.model = scene.build().compile()
+        self.data = mujoco.MjData(self.model)
+        self.appearance = Appearance(self.model, appearance)
+        self.limits: ArmLimits = KNOWN_ARMS["fer"]
+        self.gains = workspace_gains(scene.workspace)
+        self.reason = Reason.OK
+        self._site = self.model.site("tcp").id
+        self._hand = self.model.body("hand").id
+        self._bind()
+
+    def _bind(self) -> None:
+        """Point the tick's tuples at MuJoCo's own arrays, once."""
+        data = self.data
+        self._tau = np.zeros(N)
+        self._time_s = np.zeros(1)
+        self._sensors_mean = np.zeros(6)
+        self._state = ArmState(
+            data.qpos[:N],
+            data.qvel[:N],
+            np.zeros(N),
+            data.site_xpos[self._site],
+            data.site_xmat[self._site].reshape(3, 3),
+        )
+        bias = data.qfrc_bias[:N]  # Coriolis and gravity in one, so the second is zero
+        self._dynamics = ArmDynamics(np.zeros((6, N)), np.zeros((N, N)), bias, np.zeros(N))
+        self._target = Target(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
+        self._memory = make_loop_state(N)
+        self._views = (
+            data.xanchor[:N],
+            data.xaxis[:N],
+            self.model.dof_Madr[:N],
+            data.qM,
+            data.ctrl,
+            data.sensordata[:6],
+        )
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Draw a new scene and stand at its start, at rest; the arm's command already carries its weight."""
+        model, data = self.model, self.data
+        mujoco.mj_resetData(model, data)
+        start = self.scene.randomise(model, data, rng)
+        self.appearance.randomise(data, rng, self.scene.keep_out(data))
+        data.qpos[:N] = inverse_kinematics.solve(model, data, start.T_base_tcp)
+        data.qpos[N : N + 2] = start.finger_m
+        data.qvel[:] = 0.0
+        mujoco.mj_forward(model, data)
+        self._time_s[0] = 0.0
+        self._state.tau[:] = self._tau[:] = data.qfrc_bias[:N]
+        activate(self._memory)
+        self.set_finger(start.finger_m)
+        self.set_target(start.T_base_tcp)
+        self.advance(TIMESTEP_S * 5)
+
+    def set_target(self, T_base_goal: Pose) -> None:
+        """Give the controller a new target pose, stamped now."""
+        self._target.p[:] = T_base_goal.p
+        self._target.quat_xyzw[:] = quat_from_matrix(T_base_goal.R)
+        self._target.stamp_s[0] = self._time_s[0]
+
+    def set_finger(self, finger_m: float) -> None:
+        """Command the fingers' travel [m], the same for both."""
+        self.data.ctrl[N : N + 2] = np.clip(finger_m, 0.0, FINGER_MAX_M)
+
+    def advance(self, period_s: float) -> Reason:
+        """Let time pass under the controller; returns the gravest reason that its ticks gave."""
+        steps = max(1, round(period_s / TIMESTEP_S))
+        reason = advance(
+            self.model._address, self.data._address, steps, TIMESTEP_S, self._time_s, *self._views, self._sensors_mean,
+            self._state, self._dynamics, self._target, self.gains, self.limits, self._memory, self._tau,
+        )  # fmt: skip
+        self.reason = Reason(reason)
+        return self.reason
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time since the reset [s]."""
+        return float(self._time_s[0])
+
+    @property
+    def T_base_tcp(self) -> Pose:
+        """Measured tool pose."""
+        return Pose(self._state.p.copy(), self._state.R.copy())
+
+    def twist(self) -> np.ndarray:
+        """Tool twist (6,) in the base frame, linear first [m/s, rad/s]."""
+        return self._dynamics.J @ self._state.dq
+
+    def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Copies of q, dq, tau, each (7,)."""
+        return self._state.q.copy(), self._state.dq.copy(), self._state.tau.copy()
+
+    def finger_m(self) -> float:
+        """Measured travel of one finger [m]."""
+        return float(self.data.qpos[N])
+
+    def wrench(self) -> np.ndarray:
+        """What the surroundings exert on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the last advance.
+
+        The weight of hand and held part is taken off, as a lab does by weighing the tool.
+        """
+        data, model = self.data, self.model
+        R = data.site("wrist").xmat.reshape(3, 3)
+        weight = R.T @ (model.opt.gravity * model.body_subtreemass[self._hand])
+        arm = R.T @ (data.subtree_com[self._hand] - data.site("wrist").xpos)
+        return -self._sensors_mean - np.concatenate([weight, np.cross(arm, weight)])
+
+    def outcome(self) -> Outcome:
+        """Ground truth now."""
+        return self.scene.outcome(self.model, self.data)
+
+
+def workspace_gains(workspace: Workspace) -> Gains:
+    """The law's settings for a task's workspace: stiff enough to be exact in the air, clipped so that contact stays gentle."""
+    clip = np.repeat([workspace.leash_m, workspace.leash_rad], 3) * CLIP_MARGIN
+    return make_gains(
+        HOME_Q,
+        stiffness=np.repeat([workspace.stiffness_n_per_m, workspace.stiffness_nm_per_rad], 3),
+        clip_lower=-clip,
+        clip_upper=clip,
+        workspace_lower=np.asarray(workspace.lower_m) - 0.05,
+        workspace_upper=np.asarray(workspace.upper_m) + 0.05,
+        ramp_s=0.0,  # a reset puts the simulated arm where it shall be; there is nothing to ramp up to
+    )

@@ -1,0 +1,81 @@
+"""Many physics steps under the controller's tick, in one compiled call: MuJoCo's C functions are called from compiled code.
+
+Per control step of 100 ms this is 50 times (kinematics, model terms, tick, integration) without returning to Python.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import llvmlite.binding as llvm
+import mujoco
+import numpy as np
+from numba import types
+
+from controllers.arm import ArmDynamics, ArmLimits, ArmState, Target
+from controllers.compilation import compiled
+from controllers.gains import Gains
+from controllers.loop import LoopState, tick
+
+llvm.load_library_permanently(str(next(Path(mujoco.__file__).parent.glob("libmujoco.so*"))))
+_mj_step1 = types.ExternalFunction("mj_step1", types.void(types.intp, types.intp))
+_mj_step2 = types.ExternalFunction("mj_step2", types.void(types.intp, types.intp))
+
+
+@compiled
+def fill_dynamics(anchors, axes, row_of_dof, inertia, p, dynamics):
+    """Write J (6, N) of the point p and M (N, N) from MuJoCo's joint anchors and axes (N, 3) and its packed inertia.
+
+    The arm's joints come first and form a chain, so row i of the packed inertia holds M[i, i], M[i, i-1], ... M[i, 0].
+    """
+    J, M = dynamics.J, dynamics.M
+    for i in range(J.shape[1]):
+        x, y, z = axes[i, 0], axes[i, 1], axes[i, 2]
+        rx, ry, rz = p[0] - anchors[i, 0], p[1] - anchors[i, 1], p[2] - anchors[i, 2]
+        J[0, i], J[1, i], J[2, i] = y * rz - z * ry, z * rx - x * rz, x * ry - y * rx
+        J[3, i], J[4, i], J[5, i] = x, y, z
+        for back in range(i + 1):
+            value = inertia[row_of_dof[i] + back]
+            M[i, i - back], M[i - back, i] = value, value
+
+
+@compiled
+def advance(
+    model_address: int,
+    data_address: int,
+    steps: int,
+    dt_s: float,
+    time_s: np.ndarray,
+    anchors: np.ndarray,
+    axes: np.ndarray,
+    row_of_dof: np.ndarray,
+    inertia: np.ndarray,
+    ctrl: np.ndarray,
+    sensors: np.ndarray,
+    sensors_mean: np.ndarray,
+    state: ArmState,
+    dynamics: ArmDynamics,
+    target: Target,
+    gains: Gains,
+    limits: ArmLimits,
+    memory: LoopState,
+    tau: np.ndarray,
+) -> int:
+    """Run `steps` ticks and physics steps; write the last command into `tau` (N,) and the sensors' mean; return the gravest reason.
+
+    `state` holds views of MuJoCo's own arrays, except `state.tau`, which is kept here: the simulated joints report what was commanded.
+    """
+    gravest = 0
+    sensors_mean[:] = 0.0
+    for _ in range(steps):
+        _mj_step1(model_address, data_address)
+        fill_dynamics(anchors, axes, row_of_dof, inertia, state.p, dynamics)
+        gravest = max(gravest, tick(state, dynamics, target, gains, limits, memory, dt_s, time_s[0], tau))
+        time_s[0] += dt_s
+        for i in range(tau.shape[0]):
+            ctrl[i] = tau[i]
+            state.tau[i] = tau[i]
+        _mj_step2(model_address, data_address)
+        for i in range(sensors.shape[0]):
+            sensors_mean[i] += sensors[i] / steps
+    return gravest
