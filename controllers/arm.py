@@ -1,6 +1,6 @@
 """What the law knows of an arm: its state, its dynamics, its limits, where it should go; and the table of known arms.
 
-Every field is a C-contiguous float64 array, scalars included (shape (1,)), so that compiled code takes the tuples as
+Every field is a C-contiguous float64 array (or a float, in limits and gains), so that compiled code takes the tuples as
 they are and a host can write new values in place. Axis letter N: joints. Frames: everything in the arm's base.
 """
 
@@ -55,7 +55,7 @@ class ArmLimits(NamedTuple):
     dq_max: FloatArray  # (N,) [rad/s]
     tau_max: FloatArray  # (N,) [N m]
     tau_rate_max: FloatArray  # (N,) [N m/s]
-    power_max: FloatArray = np.array([np.inf])  # (1,) what the command may feed into the motion [W]
+    power_max: float = np.inf  # what the command may feed into the motion [W]
 
 
 class Mode(IntEnum):
@@ -104,7 +104,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.TARGET_GONE: "no fresh target for damp_after_s: stiffness ramps away, damping only",
     Reason.STATE_NOT_FINITE: "fault: the robot's state holds nan or inf; find the cause, then activate() again",
     Reason.DYNAMICS_NOT_FINITE: "fault: the dynamics hold nan or inf; check the model, then activate() again",
-    Reason.TIME_NOT_VALID: "fault: dt_s is not positive, or a time is not finite; check the clock, then activate() again",
+    Reason.TIME_NOT_VALID: "fault: dt_s is not positive or a time not finite; check the clock, then activate() again",
     Reason.MASS_MATRIX_NOT_POSITIVE: "fault: the mass matrix is not positive definite; check the model",
     Reason.COMMAND_NOT_FINITE: "fault: the law gave nan or inf; check the gains, then activate() again",
 }
@@ -114,7 +114,7 @@ def _limits(q_lower: list[float], q_upper: list[float], dq_max: list[float]) -> 
     """A Franka arm: 87 N m in four joints, 12 N m in three, 1000 N m/s. The power bound is the house's choice."""
     tau_max = np.array([87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0])
     lower, upper = np.array(q_lower), np.array(q_upper)
-    return ArmLimits(lower, upper, np.array(dq_max), tau_max, np.full(7, 1000.0), np.array([200.0]))
+    return ArmLimits(lower, upper, np.array(dq_max), tau_max, np.full(7, 1000.0), 200.0)
 
 
 _FER_DQ = [2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61]

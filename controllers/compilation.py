@@ -41,5 +41,5 @@ numba.config.CACHE_DIR = str(cache_folder())
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile at first call, cached on disk. Division by zero gives inf or nan, as in NumPy: the tick must not raise."""
+    """Compile at first call, cached on disk. Division by zero gives inf or nan, as in NumPy: a tick must not raise."""
     return numba.njit(cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]

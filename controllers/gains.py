@@ -21,18 +21,18 @@ class Gains(NamedTuple):
     wrench_max: FloatArray  # (6,) bound of the feed-forward wrench [N, N m]
     task_R: FloatArray  # (3, 3) R_base_task
     posture: FloatArray  # (N,) where the nullspace is drawn to [rad]
-    posture_stiffness: FloatArray  # (1,) per unit of inertia [1/s^2]
-    posture_damping: FloatArray  # (1,) per unit of inertia [1/s]
-    posture_torque_max: FloatArray  # (1,) [N m]
+    posture_stiffness: float  # per unit of inertia [1/s^2]
+    posture_damping: float  # per unit of inertia [1/s]
+    posture_torque_max: float  # [N m]
     workspace_lower: FloatArray  # (3,) of target positions [m]
     workspace_upper: FloatArray  # (3,) [m]
     speed_max: FloatArray  # (2,) of the reference [m/s, rad/s]
-    filter_time_s: FloatArray  # (1,) time constant of the reference [s]
-    ramp_s: FloatArray  # (1,) stiffness from 0 to K after activation, and away in DAMPING [s]
-    hold_after_s: FloatArray  # (1,) age of the target [s]
-    damp_after_s: FloatArray  # (1,) age of the target [s]
-    damping_refresh_ticks: FloatArray  # (1,) the damping matrix is good for this many ticks
-    compensate_gravity: FloatArray  # (1,) 1.0 adds g, 0.0 leaves it to the robot
+    filter_time_s: float  # time constant of the reference [s]
+    ramp_s: float  # stiffness from 0 to K after activation, and away in DAMPING [s]
+    hold_after_s: float  # age of the target [s]
+    damp_after_s: float  # age of the target [s]
+    damping_refresh_ticks: float  # the damping matrix is good for this many ticks
+    compensate_gravity: float  # 1.0 adds g, 0.0 leaves it to the robot
 
 
 def make_gains(
@@ -78,18 +78,18 @@ def make_gains(
         wrench_max=_non_negative("wrench_max", wrench_max, 6),
         task_R=_rotation("task_R", np.eye(3) if task_R is None else task_R),
         posture=_finite("posture", posture, np.size(posture)),
-        posture_stiffness=_non_negative("posture_stiffness", posture_stiffness, 1),
-        posture_damping=_non_negative("posture_damping", posture_damping, 1),
-        posture_torque_max=_non_negative("posture_torque_max", posture_torque_max, 1),
+        posture_stiffness=float(_non_negative("posture_stiffness", posture_stiffness, 1)[0]),
+        posture_damping=float(_non_negative("posture_damping", posture_damping, 1)[0]),
+        posture_torque_max=float(_non_negative("posture_torque_max", posture_torque_max, 1)[0]),
         workspace_lower=_no_nan("workspace_lower", workspace_lower, 3),
         workspace_upper=_no_nan("workspace_upper", workspace_upper, 3),
         speed_max=_not_negative("speed_max", _no_nan("speed_max", speed_max, 2)),
-        filter_time_s=_non_negative("filter_time_s", filter_time_s, 1),
-        ramp_s=_non_negative("ramp_s", ramp_s, 1),
-        hold_after_s=_non_negative("hold_after_s", hold_after_s, 1),
-        damp_after_s=_non_negative("damp_after_s", damp_after_s, 1),
-        damping_refresh_ticks=_non_negative("damping_refresh_ticks", float(damping_refresh_ticks), 1),
-        compensate_gravity=np.array([1.0 if compensate_gravity else 0.0]),
+        filter_time_s=float(_non_negative("filter_time_s", filter_time_s, 1)[0]),
+        ramp_s=float(_non_negative("ramp_s", ramp_s, 1)[0]),
+        hold_after_s=float(_non_negative("hold_after_s", hold_after_s, 1)[0]),
+        damp_after_s=float(_non_negative("damp_after_s", damp_after_s, 1)[0]),
+        damping_refresh_ticks=float(_non_negative("damping_refresh_ticks", float(damping_refresh_ticks), 1)[0]),
+        compensate_gravity=1.0 if compensate_gravity else 0.0,
     )
     _check_force_cap(gains, _no_nan("force_limit", force_limit, 6))
     _check_order(gains)
@@ -97,7 +97,7 @@ def make_gains(
 
 
 def force_cap(gains: Gains) -> FloatArray:
-    """Largest static wrench the arm can be made to exert, (6,) [N, N m]: K max(-clip_lower, clip_upper) + wrench_max."""
+    """K max(-clip_lower, clip_upper) + wrench_max: the largest static wrench the arm can exert, (6,) [N, N m]."""
     return gains.stiffness * np.maximum(-gains.clip_lower, gains.clip_upper) + gains.wrench_max
 
 
@@ -153,8 +153,8 @@ def _check_order(gains: Gains) -> None:
             f"workspace_lower: got {gains.workspace_lower.tolist()}, expected at most workspace_upper "
             f"{gains.workspace_upper.tolist()}; swap them."
         )
-    if gains.hold_after_s[0] > gains.damp_after_s[0]:
+    if gains.hold_after_s > gains.damp_after_s:
         raise ValueError(
-            f"hold_after_s: got {gains.hold_after_s[0]}, expected at most damp_after_s {gains.damp_after_s[0]}; "
+            f"hold_after_s: got {gains.hold_after_s}, expected at most damp_after_s {gains.damp_after_s}; "
             "raise damp_after_s."
         )

@@ -10,9 +10,7 @@ Lambda = (J M^-1 J^T)^-1 is never formed: with J M^-1 J^T = C C^T, products with
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, Protocol
 
 from controllers.arm import ArmDynamics, ArmState
 from controllers.compilation import compiled
@@ -33,32 +31,39 @@ from controllers.matrices import (
 MOBILITY_FLOOR = 1e-3  # [1/kg, 1/(kg m^2)]
 
 
-class Workspace(NamedTuple):
-    """Scratch memory of the law: nothing in it outlives a tick."""
+class Workspace(Protocol):
+    """Scratch memory of the law, a numpy record of dtype `workspace_dtype(N)`: nothing in it outlives a tick."""
 
     J_task: FloatArray  # (6, N)
     half: FloatArray  # (6, N) J_task L^-T, so that half half^T = J M^-1 J^T
     mass_factor: FloatArray  # (N, N) L of M = L L^T
     mobility: FloatArray  # (6, 6) J M^-1 J^T
     mobility_factor: FloatArray  # (6, 6) C of J M^-1 J^T = C C^T
-    sandwich: FloatArray  # (6, 6)
-    modes: FloatArray  # (6, 6)
+    sandwich: FloatArray  # (6, 6) C^T K C
+    modes: FloatArray  # (6, 6) its eigenvectors, one a row
     error: FloatArray  # (6,)
     twist: FloatArray  # (6,) J dq
     twist_goal: FloatArray  # (6,)
     wrench_goal: FloatArray  # (6,)
-    wrench: FloatArray  # (1, 6)
-    reaction: FloatArray  # (1, 6)
-    acceleration: FloatArray  # (N,)
+    wrench: FloatArray  # (6,) F
+    reaction: FloatArray  # (1, 6) Lambda J a
+    acceleration: FloatArray  # (N,) a
     tau_posture: FloatArray  # (N,)
     tau_own: FloatArray  # (N,) C dq (+ g): what the arm needs to float
 
 
-def make_workspace(joints: int) -> Workspace:
-    """Zeroed scratch memory for an arm of `joints` joints."""
-    n = joints
-    shapes = [(6, n), (6, n), (n, n), (6, 6), (6, 6), (6, 6), (6, 6), (6,), (6,), (6,), (6,), (1, 6), (1, 6)]
-    return Workspace(*(np.zeros(shape) for shape in [*shapes, (n,), (n,), (n,)]))
+def workspace_dtype(joints: int) -> list[Any]:
+    """The record's fields, in the order of `Workspace`."""
+    n, six = joints, ("error", "twist", "twist_goal", "wrench_goal", "wrench")
+    return [
+        ("J_task", "f8", (6, n)),
+        ("half", "f8", (6, n)),
+        ("mass_factor", "f8", (n, n)),
+        *((name, "f8", (6, 6)) for name in ("mobility", "mobility_factor", "sandwich", "modes")),
+        *((name, "f8", (6,)) for name in six),
+        ("reaction", "f8", (1, 6)),
+        *((name, "f8", (n,)) for name in ("acceleration", "tau_posture", "tau_own")),
+    ]
 
 
 @compiled
@@ -69,13 +74,14 @@ def to_task(R: FloatArray, offset: int, x: float, y: float, z: float, out: Float
 
 
 @compiled
-def _jacobian_to_task(R: FloatArray, J: FloatArray, J_task: FloatArray) -> None:
+def jacobian_to_task(R: FloatArray, J: FloatArray, J_task: FloatArray, copy: FloatArray) -> None:
+    """J_task = blkdiag(R^T, R^T) J, written twice: one of them is factored in place."""
     for row in range(6):
         base = 0 if row < 3 else 3
+        x, y, z = R[0, row - base], R[1, row - base], R[2, row - base]
         for k in range(J.shape[1]):
-            J_task[row, k] = (
-                R[0, row - base] * J[base, k] + R[1, row - base] * J[base + 1, k] + R[2, row - base] * J[base + 2, k]
-            )
+            J_task[row, k] = x * J[base, k] + y * J[base + 1, k] + z * J[base + 2, k]
+            copy[row, k] = J_task[row, k]
 
 
 @compiled
@@ -83,10 +89,7 @@ def factor_dynamics(dynamics: ArmDynamics, task_R: FloatArray, work: Workspace) 
     """Factor M and J M^-1 J^T into `work`; False when M is not positive definite."""
     if not cholesky(dynamics.M, work.mass_factor, 1e-9) > 0.0:
         return False
-    _jacobian_to_task(task_R, dynamics.J, work.J_task)
-    for i in range(6):
-        for k in range(dynamics.J.shape[1]):
-            work.half[i, k] = work.J_task[i, k]
+    jacobian_to_task(task_R, dynamics.J, work.J_task, work.half)
     solve_lower_rows(work.mass_factor, work.half)
     gram(work.half, work.mobility)
     cholesky(work.mobility, work.mobility_factor, MOBILITY_FLOOR)
@@ -94,41 +97,48 @@ def factor_dynamics(dynamics: ArmDynamics, task_R: FloatArray, work: Workspace) 
 
 
 @compiled
-def critical_damping(gains: Gains, work: Workspace, D_out: FloatArray) -> None:
+def _stiffness_sandwich(C: FloatArray, stiffness: FloatArray, out: FloatArray) -> None:
+    """out = C^T K C for lower triangular C."""
+    for i in range(6):
+        for j in range(i + 1):
+            total = 0.0
+            for k in range(i, 6):
+                total += C[k, i] * stiffness[k] * C[k, j]
+            out[i, j] = total
+            out[j, i] = total
+
+
+@compiled
+def critical_damping(
+    C: FloatArray, stiffness: FloatArray, ratio: FloatArray, sandwich: FloatArray, modes: FloatArray, D_out: FloatArray
+) -> None:
     """D = 2 zeta S (S^-1 K S^-1)^(1/2) S, S = Lambda^(1/2), by double diagonalisation.
 
     With L = C^-T (Lambda = L L^T) and L^-1 K L^-T = U diag(w) U^T this is sum_k 2 zeta sqrt(w_k) x_k x_k^T, where
     x_k = L u_k: L is S times a rotation, and the rotation cancels. Ratios that differ between axes enter as
     sqrt(zeta_i zeta_j), which keeps D symmetric and never negative.
     """
-    C, sandwich = work.mobility_factor, work.sandwich
-    for i in range(6):
-        for j in range(i + 1):
-            total = 0.0
-            for k in range(i, 6):  # C is lower triangular: C[k, i] = 0 for k < i
-                total += C[k, i] * gains.stiffness[k] * C[k, j]
-            sandwich[i, j] = total
-            sandwich[j, i] = total
-    symmetric_eigen(sandwich, work.modes)
-    solve_lower_transposed_rows(C, work.modes)
+    _stiffness_sandwich(C, stiffness, sandwich)
+    symmetric_eigen(sandwich, modes)
+    solve_lower_transposed_rows(C, modes)
     for i in range(6):
         for j in range(i + 1):
             total = 0.0
             for k in range(6):
-                total += math.sqrt(max(sandwich[k, k], 0.0)) * work.modes[k, i] * work.modes[k, j]
-            D_out[i, j] = 2.0 * math.sqrt(gains.damping_ratio[i] * gains.damping_ratio[j]) * total
+                total += math.sqrt(max(sandwich[k, k], 0.0)) * modes[k, i] * modes[k, j]
+            D_out[i, j] = 2.0 * math.sqrt(ratio[i] * ratio[j]) * total
             D_out[j, i] = D_out[i, j]
 
 
 @compiled
-def constant_damping(gains: Gains, D_out: FloatArray) -> bool:
-    """D = diag(constant_damping), to match SERL; False when the gains ask for critical damping."""
+def constant_damping(diagonal: FloatArray, D_out: FloatArray) -> bool:
+    """D = diag(diagonal), to match SERL; False where a nan in it asks for critical damping."""
     for i in range(6):
-        if math.isnan(gains.constant_damping[i]):
+        if math.isnan(diagonal[i]):
             return False
     for i in range(6):
         for j in range(6):
-            D_out[i, j] = gains.constant_damping[i] if i == j else 0.0
+            D_out[i, j] = diagonal[i] if i == j else 0.0
     return True
 
 
@@ -147,54 +157,53 @@ def impedance_wrench(gains: Gains, stiffness_scale: float, D: FloatArray, work: 
         for j in range(6):
             drive += D[i, j] * work.twist_goal[j]
             drag += D[i, j] * work.twist[j]
-        work.wrench[0, i] = min(max(drive, K * gains.clip_lower[i] - cap), K * gains.clip_upper[i] + cap) - drag
+        work.wrench[i] = min(max(drive, K * gains.clip_lower[i] - cap), K * gains.clip_upper[i] + cap) - drag
 
 
 @compiled
-def posture_torque(state: ArmState, dynamics: ArmDynamics, gains: Gains, work: Workspace) -> None:
+def posture_torque(state: ArmState, M: FloatArray, gains: Gains, work: Workspace) -> None:
     """work.tau_posture = N M a, a = k (q_0 - q) - d dq, N = I - J^T Jbar^T; shortened as a whole to the torque bound.
 
     N M a = M a - J^T Lambda J a accelerates no part of the TCP, and N M is symmetric and never negative, so that the
     damper can only take energy out. Shortening the whole vector, not each joint, keeps both.
     """
-    n = state.q.shape[0]
-    for k in range(n):
-        spring = gains.posture_stiffness[0] * (gains.posture[k] - state.q[k])
-        work.acceleration[k] = spring - gains.posture_damping[0] * state.dq[k]
-    multiply(dynamics.M, work.acceleration, work.tau_posture)
+    for k in range(M.shape[0]):
+        spring = gains.posture_stiffness * (gains.posture[k] - state.q[k])
+        work.acceleration[k] = spring - gains.posture_damping * state.dq[k]
+    multiply(M, work.acceleration, work.tau_posture)
     multiply(work.J_task, work.acceleration, work.reaction[0])
     solve_lower_rows(work.mobility_factor, work.reaction)
     solve_lower_transposed_rows(work.mobility_factor, work.reaction)
     add_transposed_product(work.J_task, work.reaction[0], -1.0, work.tau_posture)
-    largest = 0.0
-    for k in range(n):
-        largest = max(largest, abs(work.tau_posture[k]))
-    if largest > gains.posture_torque_max[0]:
-        for k in range(n):
-            work.tau_posture[k] *= gains.posture_torque_max[0] / largest
+    shorten(work.tau_posture, gains.posture_torque_max)
 
 
 @compiled
-def own_torque(dynamics: ArmDynamics, gains: Gains, tau_own: FloatArray) -> None:
+def shorten(tau: FloatArray, largest_max: float) -> None:
+    """Scale tau so that no entry exceeds largest_max; its direction stays."""
+    largest = 0.0
+    for k in range(tau.shape[0]):
+        largest = max(largest, abs(tau[k]))
+    if largest > largest_max:
+        for k in range(tau.shape[0]):
+            tau[k] *= largest_max / largest
+
+
+@compiled
+def own_torque(dynamics: ArmDynamics, compensate_gravity: float, tau_own: FloatArray) -> None:
     """tau_own = C dq, plus g unless the robot compensates gravity itself."""
     for k in range(tau_own.shape[0]):
-        tau_own[k] = dynamics.coriolis[k] + (dynamics.gravity[k] if gains.compensate_gravity[0] != 0.0 else 0.0)
+        tau_own[k] = dynamics.coriolis[k] + (dynamics.gravity[k] if compensate_gravity != 0.0 else 0.0)
 
 
 @compiled
 def impedance_torque(
-    state: ArmState,
-    dynamics: ArmDynamics,
-    gains: Gains,
-    scale: float,
-    D: FloatArray,
-    work: Workspace,
-    tau_out: FloatArray,
+    state: ArmState, M: FloatArray, gains: Gains, scale: float, D: FloatArray, work: Workspace, tau_out: FloatArray
 ) -> None:
     """tau = J^T F + posture + own terms, from the error, goal twist and factors that `work` holds."""
     multiply(work.J_task, state.dq, work.twist)
     impedance_wrench(gains, scale, D, work)
-    posture_torque(state, dynamics, gains, work)
+    posture_torque(state, M, gains, work)
     for k in range(tau_out.shape[0]):
         tau_out[k] = work.tau_own[k] + work.tau_posture[k]
-    add_transposed_product(work.J_task, work.wrench[0], 1.0, tau_out)
+    add_transposed_product(work.J_task, work.wrench, 1.0, tau_out)

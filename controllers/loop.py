@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,17 @@ from controllers.impedance import (
     critical_damping,
     factor_dynamics,
     impedance_torque,
-    make_workspace,
     own_torque,
     to_task,
+    workspace_dtype,
 )
-from controllers.reference import advance_reference, all_finite, check_target, take_target
+from controllers.reference import Goal, advance_reference, all_finite, check_target, goal_dtype, take_target
 from controllers.safety import fault_torque, limit_power, limit_torque, limit_velocity
 
 __all__ = ["Counter", "LoopState", "activate", "deactivate", "force_cap", "make_gains", "make_loop_state", "tick"]
 
 DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and buys no larger torque step
+DT_MIN_S = 0.0001  # stands in for a dt that is not a positive number, while the fault brakes the arm
 
 
 class Counter(IntEnum):
@@ -46,17 +47,20 @@ class Counter(IntEnum):
     FAULTS = 5
 
 
-class LoopState(NamedTuple):
-    """Everything the loop remembers. Owned by one loop; read it, but change it through activate and deactivate."""
+class LoopState(Protocol):
+    """Everything the loop remembers: one numpy record, so one pointer for compiled code.
 
-    mode: NDArray[np.int64]  # (1,) a Mode
-    fault: NDArray[np.int64]  # (1,) the Reason of the fault
-    counters: NDArray[np.int64]  # (6,) by Counter
-    refresh_in: NDArray[np.int64]  # (1,) ticks until the damping matrix is computed again
-    goal: Target  # the last target that was taken
+    Owned by one loop. Read it freely; change it through `activate` and `deactivate` only.
+    """
+
+    mode: int  # a Mode
+    fault: int  # the Reason of the fault
+    counters: NDArray[np.int64]  # by Counter
+    refresh_in: int  # ticks until the damping matrix is computed again
+    goal: Goal  # the last target that was taken
     reference_p: FloatArray  # (3,) [m]
     reference_quat_xyzw: FloatArray  # (4,)
-    stiffness_scale: FloatArray  # (1,) 0..1
+    stiffness_scale: float  # 0..1
     damping: FloatArray  # (6, 6) D in the task frame
     tau: FloatArray  # (N,) last command [N m]
     work: Workspace
@@ -64,33 +68,35 @@ class LoopState(NamedTuple):
 
 def make_loop_state(joints: int) -> LoopState:
     """Memory for an arm of `joints` joints, in STARTING: the first tick takes the present pose as its target."""
-    identity = np.array([0.0, 0.0, 0.0, 1.0])
-    return LoopState(
-        mode=np.array([Mode.STARTING], dtype=np.int64),
-        fault=np.array([Reason.OK], dtype=np.int64),
-        counters=np.zeros(len(Counter), dtype=np.int64),
-        refresh_in=np.zeros(1, dtype=np.int64),
-        goal=Target(np.zeros(3), identity.copy(), np.zeros(6), np.zeros(6), np.zeros(1)),
-        reference_p=np.zeros(3),
-        reference_quat_xyzw=identity,
-        stiffness_scale=np.zeros(1),
-        damping=np.zeros((6, 6)),
-        tau=np.zeros(joints),
-        work=make_workspace(joints),
-    )
+    fields = [
+        ("mode", "i8"),
+        ("fault", "i8"),
+        ("counters", "i8", (len(Counter),)),
+        ("refresh_in", "i8"),
+        ("goal", goal_dtype()),
+        ("reference_p", "f8", (3,)),
+        ("reference_quat_xyzw", "f8", (4,)),
+        ("stiffness_scale", "f8"),
+        ("damping", "f8", (6, 6)),
+        ("tau", "f8", (joints,)),
+        ("work", np.dtype(workspace_dtype(joints), align=True)),
+    ]
+    memory = np.zeros(1, np.dtype(fields, align=True)).view(np.recarray)[0]
+    memory.mode = Mode.STARTING
+    return cast(LoopState, memory)
 
 
 @compiled
 def activate(memory: LoopState) -> None:
     """Clear a fault and start from where the arm is. Call it after each reset of a simulated arm, too."""
-    memory.mode[0] = Mode.STARTING.value
-    memory.fault[0] = 0
+    memory.mode = Mode.STARTING.value
+    memory.fault = Reason.OK.value
 
 
 @compiled
 def deactivate(memory: LoopState) -> None:
     """Stop following targets: the arm floats."""
-    memory.mode[0] = Mode.IDLE.value
+    memory.mode = Mode.IDLE.value
 
 
 @compiled
@@ -109,25 +115,25 @@ def _hold_here(state: ArmState, memory: LoopState) -> None:
 
 
 @compiled
-def _start(state: ArmState, gains: Gains, memory: LoopState, now_s: float) -> None:
+def _start(state: ArmState, memory: LoopState, now_s: float) -> None:
     _hold_here(state, memory)
-    memory.goal.stamp_s[0] = np.nextafter(now_s, -math.inf)  # a target of this very instant counts as fresh
-    memory.stiffness_scale[0] = 0.0
-    memory.refresh_in[0] = 0
-    memory.mode[0] = Mode.ACTIVE.value
+    memory.goal.stamp_s = np.nextafter(now_s, -math.inf)  # a target of this very instant counts as fresh
+    memory.stiffness_scale = 0.0
+    memory.refresh_in = 0
+    memory.mode = Mode.ACTIVE.value
 
 
 @compiled
 def _consider(state: ArmState, target: Target, gains: Gains, memory: LoopState, now_s: float) -> int:
     """Take the target if it is good and new; say why when it is dropped."""
-    verdict = check_target(target, gains, memory.goal.stamp_s[0], now_s)
-    if verdict != 0:
+    verdict = check_target(target, gains, memory.goal.stamp_s, now_s)
+    if verdict != Reason.OK.value:
         memory.counters[Counter.TARGETS_DROPPED.value] += 1
-    elif target.stamp_s[0] > memory.goal.stamp_s[0]:
-        if memory.mode[0] == Mode.DAMPING.value:  # the arm has sagged away from the reference: start from where it is
+    elif target.stamp_s[0] > memory.goal.stamp_s:
+        if memory.mode == Mode.DAMPING.value:  # the arm has sagged away from the reference: start from where it is
             _hold_here(state, memory)
         take_target(target, memory.goal)
-        memory.mode[0] = Mode.ACTIVE.value
+        memory.mode = Mode.ACTIVE.value
         memory.counters[Counter.TARGETS_TAKEN.value] += 1
     return verdict
 
@@ -135,41 +141,43 @@ def _consider(state: ArmState, target: Target, gains: Gains, memory: LoopState, 
 @compiled
 def _watch_age(state: ArmState, gains: Gains, memory: LoopState, now_s: float) -> int:
     """The ladder: late -> hold the pose, gone -> damping only. Fresh targets lead back up in `_consider`."""
-    age_s = now_s - memory.goal.stamp_s[0]
-    if age_s <= gains.hold_after_s[0]:
+    age_s = now_s - memory.goal.stamp_s
+    if age_s <= gains.hold_after_s:
         return Reason.OK.value
-    if memory.mode[0] == Mode.ACTIVE.value:
+    if memory.mode == Mode.ACTIVE.value:
         _hold_here(state, memory)
-        memory.mode[0] = Mode.HOLDING.value
+        memory.mode = Mode.HOLDING.value
         memory.counters[Counter.HOLDS.value] += 1
-    if age_s <= gains.damp_after_s[0]:
+    if age_s <= gains.damp_after_s:
         return Reason.TARGET_LATE.value
-    memory.mode[0] = Mode.DAMPING.value
+    memory.mode = Mode.DAMPING.value
     return Reason.TARGET_GONE.value
 
 
 @compiled
-def _ramp_stiffness(gains: Gains, memory: LoopState, dt_s: float) -> None:
-    step = dt_s / gains.ramp_s[0] if gains.ramp_s[0] > 0.0 else 1.0
-    step = -step if memory.mode[0] == Mode.DAMPING.value else step
-    memory.stiffness_scale[0] = min(max(memory.stiffness_scale[0] + step, 0.0), 1.0)
+def _ramp_stiffness(ramp_s: float, memory: LoopState, dt_s: float) -> None:
+    step = dt_s / ramp_s if ramp_s > 0.0 else 1.0
+    step = -step if memory.mode == Mode.DAMPING.value else step
+    memory.stiffness_scale = min(max(memory.stiffness_scale + step, 0.0), 1.0)
 
 
 @compiled
 def _refresh_damping(gains: Gains, memory: LoopState) -> None:
     """The damping matrix changes slowly with q; its eigenvalue problem is half of a tick's cost."""
-    memory.refresh_in[0] -= 1
-    if memory.refresh_in[0] > 0:
+    memory.refresh_in -= 1
+    if memory.refresh_in > 0:
         return
-    memory.refresh_in[0] = int(gains.damping_refresh_ticks[0])
-    if not constant_damping(gains, memory.damping):
-        critical_damping(gains, memory.work, memory.damping)
+    memory.refresh_in = int(gains.damping_refresh_ticks)
+    if not constant_damping(gains.constant_damping, memory.damping):
+        work = memory.work
+        ratio = gains.damping_ratio
+        critical_damping(work.mobility_factor, gains.stiffness, ratio, work.sandwich, work.modes, memory.damping)
 
 
 @compiled
-def _express_in_task(state: ArmState, gains: Gains, memory: LoopState) -> None:
+def _express_in_task(state: ArmState, R: FloatArray, memory: LoopState) -> None:
     """Error, goal twist and goal wrench, rotated into the task frame."""
-    work, goal, R = memory.work, memory.goal, gains.task_R
+    work, goal = memory.work, memory.goal
     p, ref = state.p, memory.reference_p
     e_R = rotation_error(quat_from_matrix(state.R), memory.reference_quat_xyzw)
     to_task(R, 0, ref[0] - p[0], ref[1] - p[1], ref[2] - p[2], work.error)
@@ -187,10 +195,10 @@ def _follow(
     if not factor_dynamics(dynamics, gains.task_R, memory.work):
         return Reason.MASS_MATRIX_NOT_POSITIVE.value
     advance_reference(memory.goal, gains, dt_s, memory.reference_p, memory.reference_quat_xyzw)
-    _ramp_stiffness(gains, memory, dt_s)
+    _ramp_stiffness(gains.ramp_s, memory, dt_s)
     _refresh_damping(gains, memory)
-    _express_in_task(state, gains, memory)
-    impedance_torque(state, dynamics, gains, memory.stiffness_scale[0], memory.damping, memory.work, tau_out)
+    _express_in_task(state, gains.task_R, memory)
+    impedance_torque(state, dynamics.M, gains, memory.stiffness_scale, memory.damping, memory.work, tau_out)
     return Reason.OK.value if all_finite(tau_out) else Reason.COMMAND_NOT_FINITE.value
 
 
@@ -230,13 +238,13 @@ def _run_mode(
     tau_out: FloatArray,
 ) -> int:
     """The unguarded torque of the present mode, and the reason of it."""
-    own_torque(dynamics, gains, memory.work.tau_own)
-    if memory.mode[0] == Mode.IDLE.value:
+    own_torque(dynamics, gains.compensate_gravity, memory.work.tau_own)
+    if memory.mode == Mode.IDLE.value:
         for k in range(tau_out.shape[0]):
             tau_out[k] = memory.work.tau_own[k]
         return Reason.IDLE.value
-    if memory.mode[0] == Mode.STARTING.value:
-        _start(state, gains, memory, now_s)
+    if memory.mode == Mode.STARTING.value:
+        _start(state, memory, now_s)
     dropped = _consider(state, target, gains, memory, now_s)
     late = _watch_age(state, gains, memory, now_s)
     return max(_follow(state, dynamics, gains, memory, dt_s, tau_out), max(dropped, late))
@@ -245,17 +253,28 @@ def _run_mode(
 @compiled
 def _fail(reason: int, memory: LoopState) -> None:
     """Latch a fault: only activate() clears it, because a cause that nobody looked at comes back."""
-    if memory.mode[0] != Mode.FAULT.value:
-        memory.counters[Counter.FAULTS.value] += 1
-        memory.fault[0] = reason
-    memory.mode[0] = Mode.FAULT.value
+    memory.counters[Counter.FAULTS.value] += 1
+    memory.fault = reason
+    memory.mode = Mode.FAULT.value
 
 
 @compiled
-def _emit(state: ArmState, limits: ArmLimits, memory: LoopState, dt_s: float, tau_out: FloatArray) -> None:
+def _guard_motion(state: ArmState, limits: ArmLimits, memory: LoopState, tau_out: FloatArray) -> int:
+    reduced = Reason.OK.value
+    if limit_velocity(state.dq, limits.dq_max, memory.work.tau_own, tau_out):
+        reduced = Reason.VELOCITY_LIMITED.value
+    if limit_power(state.dq, limits.power_max, memory.work.tau_own, tau_out):
+        reduced = max(reduced, Reason.POWER_LIMITED.value)
+    return reduced
+
+
+@compiled
+def _emit(measured: FloatArray, limits: ArmLimits, memory: LoopState, dt_s: float, tau_out: FloatArray) -> None:
     """Torque and rate guards, anchored on the measured torque; on the last command where that is not finite."""
-    anchor = state.tau if all_finite(state.tau) else memory.tau
-    limit_torque(anchor, limits, dt_s, tau_out)
+    if all_finite(measured):
+        for k in range(tau_out.shape[0]):
+            memory.tau[k] = measured[k]
+    limit_torque(memory.tau, limits.tau_max, limits.tau_rate_max, dt_s, tau_out)
     for k in range(tau_out.shape[0]):
         tau_out[k] = tau_out[k] if math.isfinite(tau_out[k]) else 0.0
         memory.tau[k] = tau_out[k]
@@ -284,21 +303,17 @@ def tick(
     memory.counters[Counter.TICKS.value] += 1
     if not dt_s <= DT_MAX_S:
         memory.counters[Counter.DEADLINES_MISSED.value] += 1
-    fault = _check_inputs(state, dynamics, dt_s, now_s)
-    step_s = min(dt_s, DT_MAX_S) if dt_s > 0.0 else 0.001
-    reason = Reason.OK.value
-    if fault == 0 and memory.mode[0] != Mode.FAULT.value:
-        reason = _run_mode(state, dynamics, target, gains, memory, step_s, now_s, tau_out)
-        fault = reason if reason >= Reason.STATE_NOT_FINITE.value else 0
-    if fault != 0:
-        _fail(fault, memory)
-    if memory.mode[0] == Mode.FAULT.value:
-        reason = memory.fault[0]
-        fault_torque(state, dynamics, gains, tau_out)
+    step_s = min(dt_s, DT_MAX_S) if dt_s > 0.0 else DT_MIN_S
+    reason = _check_inputs(state, dynamics, dt_s, now_s)
+    if memory.mode != Mode.FAULT.value:
+        if reason == Reason.OK.value:
+            reason = _run_mode(state, dynamics, target, gains, memory, step_s, now_s, tau_out)
+        if reason >= Reason.STATE_NOT_FINITE.value:
+            _fail(reason, memory)
+    if memory.mode == Mode.FAULT.value:
+        reason = memory.fault
+        fault_torque(state.dq, dynamics, gains.compensate_gravity, tau_out)
     else:
-        if limit_velocity(state, limits, memory.work.tau_own, tau_out):
-            reason = max(reason, Reason.VELOCITY_LIMITED.value)
-        if limit_power(state, limits, memory.work.tau_own, tau_out):
-            reason = max(reason, Reason.POWER_LIMITED.value)
-    _emit(state, limits, memory, step_s, tau_out)
+        reason = max(reason, _guard_motion(state, limits, memory, tau_out))
+    _emit(state.tau, limits, memory, step_s, tau_out)
     return reason

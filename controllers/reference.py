@@ -7,6 +7,9 @@ an absolute pose, which wraps at pi, and pi is exactly where the gripper points 
 from __future__ import annotations
 
 import math
+from typing import Protocol
+
+import numpy as np
 
 from controllers.arm import Reason, Target
 from controllers.compilation import compiled
@@ -47,8 +50,24 @@ def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float
     return Reason.OK.value
 
 
+class Goal(Protocol):
+    """The last target that was taken: a numpy record of dtype `goal_dtype()`. Fields as in Target."""
+
+    p: FloatArray
+    quat_xyzw: FloatArray
+    twist: FloatArray
+    wrench: FloatArray
+    stamp_s: float
+
+
+def goal_dtype() -> np.dtype[np.void]:
+    """The record's fields, in the order of `Goal`."""
+    fields = [("p", "f8", (3,)), ("quat_xyzw", "f8", (4,)), ("twist", "f8", (6,)), ("wrench", "f8", (6,))]
+    return np.dtype([*fields, ("stamp_s", "f8")], align=True)
+
+
 @compiled
-def take_target(target: Target, goal: Target) -> None:
+def take_target(target: Target, goal: Goal) -> None:
     """Copy a checked target, its quaternion normalised."""
     q = quat_normalised(target.quat_xyzw)
     for i in range(3):
@@ -58,13 +77,13 @@ def take_target(target: Target, goal: Target) -> None:
     for i in range(6):
         goal.twist[i] = target.twist[i]
         goal.wrench[i] = target.wrench[i]
-    goal.stamp_s[0] = target.stamp_s[0]
+    goal.stamp_s = target.stamp_s[0]
 
 
 @compiled
-def advance_reference(goal: Target, gains: Gains, dt_s: float, p: FloatArray, quat: FloatArray) -> None:
+def advance_reference(goal: Goal, gains: Gains, dt_s: float, p: FloatArray, quat: FloatArray) -> None:
     """Move the reference pose (p, quat) one filter step towards the goal, no faster than speed_max."""
-    T = gains.filter_time_s[0]
+    T = gains.filter_time_s
     fraction = 1.0 - math.exp(-dt_s / T) if T > 0.0 else 1.0
     way = (fraction * (goal.p[0] - p[0]), fraction * (goal.p[1] - p[1]), fraction * (goal.p[2] - p[2]))
     step = bounded(way, gains.speed_max[0] * dt_s)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 
-from controllers.arm import ArmDynamics, ArmLimits, ArmState
+from controllers.arm import ArmDynamics
 from controllers.compilation import compiled
-from controllers.gains import Gains
 from controllers.geometry import FloatArray
 
 VELOCITY_ONSET = 0.9  # the velocity guard fades in over the last tenth below dq_max
@@ -18,50 +17,51 @@ FAULT_DAMPING_PER_S = 10.0  # joint damping in a fault, per unit of inertia
 
 
 @compiled
-def limit_velocity(state: ArmState, limits: ArmLimits, tau_own: FloatArray, tau: FloatArray) -> bool:
+def limit_velocity(dq: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau: FloatArray) -> bool:
     """Fade out what would accelerate a joint near or beyond dq_max; braking stays whole. True when it reduced."""
     reduced = False
     for k in range(tau.shape[0]):
         drive = tau[k] - tau_own[k]
-        dq_max = limits.dq_max[k]
-        margin = dq_max - abs(state.dq[k])
-        onset = (1.0 - VELOCITY_ONSET) * dq_max
-        if margin < onset or dq_max <= 0.0:
-            if drive * state.dq[k] >= 0.0 and drive != 0.0:
-                tau[k] = tau_own[k] + drive * (max(margin / onset, 0.0) if onset > 0.0 else 0.0)
-                reduced = True
+        margin = dq_max[k] - abs(dq[k])
+        onset = (1.0 - VELOCITY_ONSET) * dq_max[k]
+        near = margin < onset or dq_max[k] <= 0.0
+        if near and drive * dq[k] >= 0.0 and drive != 0.0:
+            tau[k] = tau_own[k] + drive * (max(margin / onset, 0.0) if onset > 0.0 else 0.0)
+            reduced = True
     return reduced
 
 
 @compiled
-def limit_power(state: ArmState, limits: ArmLimits, tau_own: FloatArray, tau: FloatArray) -> bool:
+def limit_power(dq: FloatArray, power_max: float, tau_own: FloatArray, tau: FloatArray) -> bool:
     """Shorten the driving torque so that it feeds at most power_max into the motion. True when it reduced."""
     power_w = 0.0
     for k in range(tau.shape[0]):
-        power_w += (tau[k] - tau_own[k]) * state.dq[k]
-    if not power_w > limits.power_max[0]:
+        power_w += (tau[k] - tau_own[k]) * dq[k]
+    if not power_w > power_max:
         return False
     for k in range(tau.shape[0]):
-        tau[k] = tau_own[k] + (tau[k] - tau_own[k]) * limits.power_max[0] / power_w
+        tau[k] = tau_own[k] + (tau[k] - tau_own[k]) * power_max / power_w
     return True
 
 
 @compiled
-def limit_torque(anchor: FloatArray, limits: ArmLimits, dt_s: float, tau: FloatArray) -> None:
+def limit_torque(
+    anchor: FloatArray, tau_max: FloatArray, tau_rate_max: FloatArray, dt_s: float, tau: FloatArray
+) -> None:
     """|tau| <= tau_max, and |tau - anchor| <= tau_rate_max dt with the anchor itself held to tau_max."""
     for k in range(tau.shape[0]):
-        bound = limits.tau_max[k]
+        bound = tau_max[k]
         start = min(max(anchor[k], -bound), bound)
-        step = limits.tau_rate_max[k] * dt_s
+        step = tau_rate_max[k] * dt_s
         tau[k] = min(max(min(max(tau[k], -bound), bound), start - step), start + step)
 
 
 @compiled
-def fault_torque(state: ArmState, dynamics: ArmDynamics, gains: Gains, tau: FloatArray) -> None:
+def fault_torque(dq: FloatArray, dynamics: ArmDynamics, compensate_gravity: float, tau: FloatArray) -> None:
     """Joint damping -10 M dq plus gravity where it is ours to carry; a term that is not finite counts as zero."""
     for k in range(tau.shape[0]):
         drag = 0.0
         for j in range(tau.shape[0]):
-            drag += FAULT_DAMPING_PER_S * dynamics.M[k, j] * state.dq[j]
-        gravity = dynamics.gravity[k] if gains.compensate_gravity[0] != 0.0 else 0.0
+            drag += FAULT_DAMPING_PER_S * dynamics.M[k, j] * dq[j]
+        gravity = dynamics.gravity[k] if compensate_gravity != 0.0 else 0.0
         tau[k] = (gravity if math.isfinite(gravity) else 0.0) - (drag if math.isfinite(drag) else 0.0)
