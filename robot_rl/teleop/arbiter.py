@@ -1,0 +1,195 @@
+"""Who is in charge of each step: emergency stop > human > policy > nobody."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from robot_rl.core.clock import NS_PER_S
+from robot_rl.core.errors import ConfigError, SchemaMismatchError
+from robot_rl.core.records import Source, no_action
+from robot_rl.teleop.devices import DeviceState
+
+
+class Charge(IntEnum):
+    """Who is in charge of a step, least first."""
+
+    IDLE = 0
+    POLICY = 1
+    HUMAN = 2
+    ESTOP = 3
+
+
+@dataclass(frozen=True)
+class ArbiterConfig:
+    """How charge changes hands.
+
+    Raises:
+        ConfigError: a negative time.
+    """
+
+    blend_s: float = 0.1
+    """Time of task over which the executed action goes from the old hand's to the new one's [s]. Source: operator.md.
+
+    At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter,
+    started from the measured pose (`Decision.reseed`), does the smoothing."""
+    stale_after_s: float = 0.25
+    """Age of a device's last sign of life beyond which it counts as lost [s]."""
+    gripper_axes: tuple[int, ...] = (6,)
+    """Axes that are commands rather than motion and are never blended."""
+
+    def __post_init__(self) -> None:
+        for name in ("blend_s", "stale_after_s"):
+            if not getattr(self, name) >= 0.0:
+                raise ConfigError(f"{name}: got {getattr(self, name)}, expected 0 or more seconds; see ArbiterConfig.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """The action of one step and whose it is.
+
+    Shapes: actions (A,) float32; `policy_action` and `human_action` are NaN when that side did not act.
+    """
+
+    action: np.ndarray  # to execute
+    policy_action: np.ndarray
+    human_action: np.ndarray
+    charge: Charge
+    took_over: bool  # the human took charge with this step
+    handed_back: bool  # the human let go with this step
+    labels: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Source:
+        """Who chose the executed action, as the records say it."""
+        return Source.HUMAN if self.charge is Charge.HUMAN else Source.POLICY
+
+    @property
+    def reseed(self) -> bool:
+        """Whether the motion target should restart from the measured pose: charge changed hands."""
+        return self.took_over or self.handed_back
+
+
+@dataclass(slots=True)
+class Effort:
+    """What the human did, counted."""
+
+    steps: int = 0  # steps in charge
+    interventions: int = 0  # times the human took charge
+    labels: int = 0  # labels given
+
+
+class Arbiter:
+    """Decides each step who acts; the only place where policy and human meet.
+
+    Losing the device releases the dead-man, and so does the emergency stop; afterwards the human has to let go before
+    taking charge again, so that a device that comes back cannot move the arm by itself.
+
+    Args:
+        action_size: A.
+        period_s: time of task between two decisions [s].
+    """
+
+    def __init__(self, action_size: int, period_s: float = 0.1, config: ArbiterConfig | None = None) -> None:
+        config = config or ArbiterConfig()
+        self.effort = Effort()
+        self._stale_ns = round(config.stale_after_s * NS_PER_S)
+        self._blend_rate = period_s / config.blend_s if config.blend_s > 0 else np.inf
+        self._idle = np.zeros(action_size, np.float32)
+        self._none = no_action(action_size)
+        self._moves = np.ones(action_size, bool)
+        self._moves[[axis for axis in config.gripper_axes if axis < action_size]] = False
+        self._locked = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin an episode: nobody was in charge before."""
+        self._human = False
+        self._since_change = np.inf  # decisions since charge changed hands
+        self._from = self._last = self._idle
+
+    def decide(
+        self,
+        policy_action: np.ndarray | None,
+        state: DeviceState | None,
+        estop: bool = False,
+        now_ns: int | None = None,
+    ) -> Decision:
+        """Return who acts in this step, and how.
+
+        Args:
+            policy_action: what the policy proposes (A,), None without a policy.
+            state: what the device says, None without a device.
+            estop: an emergency stop from elsewhere; the device's own is in `state`.
+            now_ns: the present moment [ns], to notice a device that went silent; None trusts `state.alive`.
+
+        Raises:
+            SchemaMismatchError: an action of another shape.
+        """
+        state = state or _NO_DEVICE
+        charge = self._charge(policy_action, state, estop, now_ns)
+        human = charge is Charge.HUMAN
+        took_over, handed_back = human and not self._human, self._human and not human
+        self._human = human
+        self._count(state, human, took_over)
+        wanted = self._wanted(charge, policy_action, state)
+        return Decision(
+            action=self._blended(wanted, took_over or handed_back, charge),
+            policy_action=self._none if policy_action is None else policy_action,
+            human_action=wanted if human else self._none,
+            charge=charge,
+            took_over=took_over,
+            handed_back=handed_back,
+            labels=state.labels,
+        )
+
+    def _charge(self, policy_action: np.ndarray | None, state: DeviceState, estop: bool, now_ns: int | None) -> Charge:
+        stopped = estop or state.estop
+        # Only a release that was seen unlocks: after a loss or a stop a held dead-man means nothing.
+        self._locked = self._lost(state, now_ns) or stopped or (self._locked and state.engaged)
+        if stopped:
+            return Charge.ESTOP
+        if state.engaged and not self._locked:
+            return Charge.HUMAN
+        return Charge.IDLE if policy_action is None else Charge.POLICY
+
+    def _lost(self, state: DeviceState, now_ns: int | None) -> bool:
+        silent = now_ns is not None and state.stamp_ns is not None and now_ns - state.stamp_ns > self._stale_ns
+        return silent or not state.alive
+
+    def _count(self, state: DeviceState, human: bool, took_over: bool) -> None:
+        self.effort.steps += human
+        self.effort.interventions += took_over
+        self.effort.labels += len(state.labels)
+
+    def _wanted(self, charge: Charge, policy_action: np.ndarray | None, state: DeviceState) -> np.ndarray:
+        """Return the action of whoever is in charge, as it would be without a blend."""
+        action = {Charge.POLICY: policy_action, Charge.HUMAN: state.action}.get(charge)
+        if action is None:
+            return self._idle
+        if action.shape != self._idle.shape:
+            raise SchemaMismatchError(
+                f"action of the {charge.name.lower()}: got shape {action.shape}, expected {self._idle.shape}; "
+                "build the device and the policy for this environment."
+            )
+        if not math.isfinite(action @ action):
+            return action  # clipping would hide it from the environment's boundary, which refuses it
+        return np.minimum(np.maximum(action, -1.0, dtype=np.float32), np.float32(1.0))
+
+    def _blended(self, wanted: np.ndarray, changed: bool, charge: Charge) -> np.ndarray:
+        """Return the action to execute; a stop is never blended."""
+        self._since_change = 0 if changed else self._since_change + 1
+        if changed:
+            self._from = self._last
+        share = (self._since_change + 1) * self._blend_rate
+        if share < 1.0 and charge is not Charge.ESTOP:
+            blend = np.float32(share) * wanted + np.float32(1.0 - share) * self._from
+            wanted = np.where(self._moves, blend, wanted)
+        self._last = wanted
+        return wanted
+
+
+_NO_DEVICE = DeviceState()

@@ -1,0 +1,67 @@
+"""What every input device says, whatever it is made of: a keyboard, a pendant, a recording, a scripted human."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceState:
+    """What the human asks for at one moment.
+
+    Shapes: action (A,) float32 in [-1, 1], or None while the human asks for no motion.
+    """
+
+    action: np.ndarray | None = None
+    engaged: bool = False  # the dead-man is held: the human wants to be in charge
+    labels: tuple[str, ...] = ()  # given since the last read, oldest first; names of core.records.LABELS
+    estop: bool = False
+    alive: bool = True  # False once the device stopped answering
+    stamp_ns: int | None = None  # monotonic, of the device's last sign of life; None: it cannot go silent
+
+
+class Device(Protocol):
+    """Something a human, real or scripted, acts through."""
+
+    def reset(self) -> None:
+        """Begin an episode; the environment has just been reset."""
+        ...
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Return the present state without waiting; called once a step.
+
+        Args:
+            proposed: the policy's action (A,) for this step, which some humans judge; None when there is none.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the device; a second call does nothing."""
+        ...
+
+
+class Playback:
+    """A device that plays recorded states, one a read; afterwards it stays quiet.
+
+    Example:
+        >>> device = Playback([DeviceState(engaged=True)])
+        >>> device.read().engaged, device.read().engaged
+        (True, False)
+    """
+
+    def __init__(self, states: Iterable[DeviceState]) -> None:
+        self._states = iter(states)
+
+    def reset(self) -> None:
+        """Do nothing: a recording runs across episodes."""
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Return the next recorded state."""
+        return next(self._states, DeviceState())
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""

@@ -1,0 +1,124 @@
+"""The arbiter: one hand at a time, no jump between hands, nothing counted twice."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robot_rl.core.clock import NS_PER_S
+from robot_rl.core.errors import SchemaMismatchError
+from robot_rl.core.records import Source
+from robot_rl.teleop.arbiter import Arbiter, ArbiterConfig, Charge
+from robot_rl.teleop.devices import DeviceState
+
+SIZE = 7
+POLICY = np.full(SIZE, 0.5, np.float32)
+HUMAN = np.full(SIZE, -1.0, np.float32)
+ENGAGED = DeviceState(HUMAN, engaged=True)
+RELEASED = DeviceState(HUMAN, engaged=False)
+LOST = DeviceState(HUMAN, engaged=True, alive=False)
+
+states = st.builds(
+    DeviceState,
+    action=st.sampled_from([None, HUMAN, np.full(SIZE, 3.0, np.float32)]),
+    engaged=st.booleans(),
+    labels=st.sampled_from([(), ("success",), ("undo", "stage")]),
+    estop=st.booleans(),
+    alive=st.booleans(),
+)
+moments = st.tuples(st.sampled_from([None, POLICY]), st.none() | states, st.booleans())
+
+
+@given(st.lists(moments, max_size=30), st.sampled_from([0.1, 0.02]))
+def test_priority_is_stop_then_human_then_policy_then_nobody(sequence, period_s) -> None:
+    arbiter = Arbiter(SIZE, period_s)
+    released = True  # the dead-man was seen released since the last loss or stop
+    expected_steps = expected_labels = 0
+    for policy_action, state, estop in sequence:
+        decision = arbiter.decide(policy_action, state, estop)
+        now = state or DeviceState()
+        released = now.alive and not (estop or now.estop) and (released or not now.engaged)
+        if estop or now.estop:
+            assert decision.charge is Charge.ESTOP and not decision.action.any()
+        elif now.engaged and released:
+            assert decision.charge is Charge.HUMAN and decision.source is Source.HUMAN
+            assert np.isfinite(decision.human_action).all()
+        else:
+            assert decision.charge is (Charge.IDLE if policy_action is None else Charge.POLICY)
+            assert np.isnan(decision.human_action).all()
+        assert np.isnan(decision.policy_action).all() == (policy_action is None)
+        assert np.abs(decision.action).max() <= 1.0 and decision.action.dtype == np.float32
+        expected_steps += decision.charge is Charge.HUMAN
+        expected_labels += len(now.labels)
+    assert (arbiter.effort.steps, arbiter.effort.labels) == (expected_steps, expected_labels)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_edges_alternate_and_count_the_interventions(engaged) -> None:
+    arbiter = Arbiter(SIZE)
+    decisions = [arbiter.decide(POLICY, DeviceState(HUMAN, engaged=e)) for e in engaged]
+    before = [False, *engaged]
+    assert [d.took_over for d in decisions] == [now and not was for was, now in zip(before, engaged, strict=False)]
+    assert [d.handed_back for d in decisions] == [was and not now for was, now in zip(before, engaged, strict=False)]
+    assert all(d.reseed == (d.took_over or d.handed_back) for d in decisions)
+    assert arbiter.effort.interventions == sum(d.took_over for d in decisions)
+
+
+@pytest.mark.parametrize("trouble", [LOST, replace(ENGAGED, estop=True)])
+def test_trouble_releases_the_dead_man_until_a_release_was_seen(trouble) -> None:
+    arbiter = Arbiter(SIZE)
+    assert arbiter.decide(POLICY, ENGAGED).charge is Charge.HUMAN
+    assert arbiter.decide(POLICY, trouble).charge is not Charge.HUMAN
+    assert arbiter.decide(POLICY, ENGAGED).charge is Charge.POLICY  # back, still held: means nothing
+    assert arbiter.decide(POLICY, RELEASED).charge is Charge.POLICY
+    assert arbiter.decide(POLICY, ENGAGED).charge is Charge.HUMAN
+
+
+def test_silent_device_counts_as_lost() -> None:
+    arbiter = Arbiter(SIZE, config=ArbiterConfig(stale_after_s=0.25))
+    state = replace(ENGAGED, stamp_ns=NS_PER_S)
+    assert arbiter.decide(POLICY, state, now_ns=round(1.2 * NS_PER_S)).charge is Charge.HUMAN
+    assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is Charge.POLICY
+
+
+def test_hand_over_blends_motion_within_100_ms_and_never_the_gripper() -> None:
+    arbiter = Arbiter(SIZE, period_s=0.02)
+    for _ in range(3):
+        arbiter.decide(POLICY, RELEASED)
+    actions = np.array([arbiter.decide(POLICY, ENGAGED).action for _ in range(6)])
+    np.testing.assert_allclose(actions[:, 0], [0.2, -0.1, -0.4, -0.7, -1.0, -1.0], atol=1e-6)
+    np.testing.assert_array_equal(actions[:, 6], -1.0)
+    back = np.array([arbiter.decide(POLICY, RELEASED).action for _ in range(5)])
+    assert np.all(np.diff(back[:, 0]) > 0) and back[-1, 0] == 0.5
+
+
+def test_stop_is_never_blended() -> None:
+    arbiter = Arbiter(SIZE, period_s=0.01)
+    arbiter.decide(POLICY, ENGAGED)
+    assert not arbiter.decide(POLICY, ENGAGED, estop=True).action.any()
+
+
+def test_held_dead_man_without_motion_holds_still() -> None:
+    decision = Arbiter(SIZE).decide(POLICY, DeviceState(None, engaged=True))
+    assert decision.charge is Charge.HUMAN and not decision.action.any() and not decision.human_action.any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_broken_action_is_not_hidden_by_clipping(bad) -> None:
+    broken = np.array([bad, *POLICY[1:]], np.float32)
+    assert not np.isfinite(Arbiter(SIZE).decide(broken, None).action).all()
+
+
+def test_action_of_another_shape_is_refused() -> None:
+    with pytest.raises(SchemaMismatchError, match=r"action of the human: got shape \(3,\), expected \(7,\)"):
+        Arbiter(SIZE).decide(POLICY, DeviceState(np.zeros(3, np.float32), engaged=True))
+
+
+def test_episode_begins_with_nobody_in_charge() -> None:
+    arbiter = Arbiter(SIZE)
+    arbiter.decide(POLICY, ENGAGED)
+    arbiter.reset()
+    assert arbiter.decide(POLICY, ENGAGED).took_over
+    assert not Arbiter(SIZE).decide(POLICY, RELEASED).handed_back
