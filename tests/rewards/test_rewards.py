@@ -1,0 +1,70 @@
+"""Reward sources: the highest priority with an opinion decides, one thing at a time."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robot_rl.core.errors import ConfigError, UnknownNameError
+from robot_rl.rewards.combined import REWARD_SOURCES, CombinedReward, make_reward
+from robot_rl.rewards.source import GroundTruth, HumanLabels, Outcome
+
+outcomes = st.builds(
+    Outcome,
+    reward=st.floats(-1, 1),
+    terminated=st.booleans(),
+    success=st.booleans(),
+    labels=st.lists(st.sampled_from(["success", "failure", "undo", "stage"]), max_size=3).map(tuple),
+    took_over=st.booleans(),
+)
+
+
+@given(outcomes)
+def test_ground_truth_alone_is_what_the_environment_said(outcome: Outcome) -> None:
+    assert make_reward(["ground-truth"]).judge(outcome) == (outcome.reward, outcome.terminated, outcome.success)
+
+
+@given(outcomes)
+def test_last_label_that_says_something_beats_the_ground_truth(outcome: Outcome) -> None:
+    said = [label for label in outcome.labels if label != "undo"]
+    reward, terminated, success = make_reward(["human-label", "ground-truth"]).judge(outcome)
+    if not said:
+        assert (reward, terminated, success) == (outcome.reward, outcome.terminated, outcome.success)
+    elif said[-1] == "stage":
+        assert (reward, terminated, success) == (0.25, outcome.terminated, outcome.success)
+    else:
+        assert (reward, terminated, success) == (float(said[-1] == "success"), True, said[-1] == "success")
+
+
+@given(outcomes)
+def test_interventions_replace_the_task_reward_and_nothing_else(outcome: Outcome) -> None:
+    assert make_reward(list(REWARD_SOURCES)).judge(outcome)[0] == 0.0
+    assert make_reward(["ground-truth", "rlif"]).judge(outcome)[1:] == (outcome.terminated, outcome.success)
+
+
+def test_only_rlif_blames_the_step_before_a_take_over() -> None:
+    assert make_reward(["rlif"]).settle(0.0, took_over_next=True) == -1.0
+    assert make_reward(["rlif"]).settle(0.0, took_over_next=False) == 0.0
+    assert make_reward(["ground-truth", "human-label"]).settle(0.5, took_over_next=True) == 0.5
+
+
+@given(outcomes, st.lists(st.sampled_from(sorted(REWARD_SOURCES)), min_size=1, unique=True))
+def test_order_of_the_names_does_not_matter_and_an_end_stands(outcome: Outcome, names: list[str]) -> None:
+    judged = [make_reward(list(order)).judge(outcome) for order in itertools.permutations(names)]
+    assert all(result == judged[0] for result in judged)
+    assert judged[0][1] or not outcome.terminated
+
+
+def test_wrong_sources_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'ground-truth'"):
+        make_reward(["ground_truth"])
+    with pytest.raises(ConfigError, match="got none"):
+        make_reward([])
+    with pytest.raises(ConfigError, match="a priority of its own"):
+        CombinedReward([GroundTruth(), GroundTruth()])
+
+
+def test_stage_reward_is_a_setting() -> None:
+    outcome = Outcome(0.0, False, False, ("stage",))
+    assert CombinedReward([HumanLabels(stage_reward=0.5)]).judge(outcome) == (0.5, False, False)
