@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.schema import StepSchema, check_array
 
 Observation = Mapping[str, np.ndarray]
 
@@ -104,6 +105,19 @@ class LabelRecord:
 
 
 Record = StepRecord | LabelRecord
+
+
+def check_step(record: StepRecord, schema: StepSchema) -> None:
+    """Check that a step has exactly the arrays of a schema.
+
+    Raises:
+        SchemaMismatchError: it has not.
+    """
+    schema.check_observation(record.obs)
+    if record.next_obs is not None:
+        schema.check_observation(record.next_obs)
+    for name in ("action", "policy_action", "human_action"):
+        check_array(name, getattr(record, name), schema.action)
 
 
 def no_action(size: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord
-from robot_rl.core.schema import StepSchema, check_array
+from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord, check_step
+from robot_rl.core.schema import StepSchema
 from robot_rl.data.arena import empty_together
 from robot_rl.data.columns import NONE, Columns
 from robot_rl.data.slots import SlotRing, SlotSet
@@ -93,7 +93,7 @@ class Replay:
         Raises:
             SchemaMismatchError: arrays that differ from the schema; nothing is stored.
         """
-        self._check(record)
+        check_step(record, self.schema)
         slot = self._take(record)
         self._columns.write(slot, record)
         completed = self._complete_previous(record, slot)
@@ -118,12 +118,6 @@ class Replay:
         for slot in slots[:1] if label.label == "stage" else slots:
             self._apply(label, slot)
         return len(slots)
-
-    def _check(self, record: StepRecord) -> None:
-        self.schema.check_observation(record.obs)
-        check_array("action", record.action, self.schema.action)
-        if record.next_obs is not None:
-            self.schema.check_observation(record.next_obs)
 
     def _take(self, record: StepRecord) -> int:
         slot = self._fresh(record.source)

@@ -1,0 +1,99 @@
+"""Actor and learner introduce themselves; the learner refuses what does not fit, naming both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from robot_rl import __version__
+from robot_rl.core.errors import CorruptRecordError, RobotRLError
+from robot_rl.core.schema import StepSchema
+from robot_rl.transport.messages import PROTOCOL, pack, unpack
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What one side is and speaks."""
+
+    name: str  # "actor 'a0' of run 'x'" or "learner"
+    schema: StepSchema
+    agent_hash: str  # of the agent's definition: names and shapes of the policy's parameters
+    protocol: int = PROTOCOL
+    package: str = __version__
+
+    def __str__(self) -> str:
+        return f"{self.name} (robot-rl {self.package}, task {self.schema.task!r}, agent {self.agent_hash[:8]})"
+
+
+@dataclass(frozen=True)
+class Hello:
+    """An actor asks to be heard."""
+
+    actor: str
+    run: str
+    introduction: Introduction
+    first_sequence: int  # oldest record of its spool
+    next_sequence: int  # of the record that it will write next
+
+
+def encode_hello(hello: Hello) -> bytes:
+    """Return a hello as bytes."""
+    mine = hello.introduction
+    values = {
+        "actor": hello.actor,
+        "run": hello.run,
+        "first_sequence": hello.first_sequence,
+        "next_sequence": hello.next_sequence,
+        "protocol": mine.protocol,
+        "package": mine.package,
+        "schema": mine.schema.to_json(),
+        "agent_hash": mine.agent_hash,
+    }
+    return pack(values)
+
+
+def decode_hello(data: bytes) -> Hello:
+    """Return the hello in bytes that may come from anybody.
+
+    Raises:
+        CorruptRecordError: not a hello.
+    """
+    value = unpack(data)
+    try:
+        actor, run = str(value["actor"]), str(value["run"])
+        mine = Introduction(
+            f"actor {actor!r} of run {run!r}",
+            StepSchema.from_json(value["schema"]),
+            str(value["agent_hash"]),
+            int(value["protocol"]),
+            str(value["package"]),
+        )
+        return Hello(actor, run, mine, int(value["first_sequence"]), int(value["next_sequence"]))
+    except (KeyError, TypeError, ValueError, RobotRLError) as error:
+        raise CorruptRecordError(f"hello: got {sorted(value)}, expected an actor's introduction: {error}") from error
+
+
+def refusal(learner: Introduction, hello: Hello, stored: int | None) -> str | None:
+    """Return why this actor cannot be heard, or None when it fits.
+
+    Args:
+        stored: sequence that the learner expects next of this actor; None when it knows nothing of it.
+    """
+    actor = hello.introduction
+    reasons = [
+        f"{what}: {theirs} against {mine}"
+        for what, theirs, mine in (
+            ("protocol", actor.protocol, learner.protocol),
+            ("package version", actor.package, learner.package),
+            ("agent", actor.agent_hash[:12], learner.agent_hash[:12]),
+        )
+        if theirs != mine
+    ]
+    reasons += actor.schema.difference(learner.schema)
+    if stored is not None and hello.next_sequence < stored:
+        reasons.append(
+            f"sequence: the spool continues at {hello.next_sequence}, the learner holds {stored} records of this actor "
+            "and run; the spool was lost or two actors share a name: use another actor name"
+        )
+    if not reasons:
+        return None
+    return f"{actor} does not fit {learner}: " + "; ".join(reasons) + ". Start both from the same configuration."

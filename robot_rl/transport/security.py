@@ -1,0 +1,135 @@
+"""Who may listen where: loopback for everybody on this machine, CURVE keys for everything beyond."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from robot_rl.core.errors import ConfigError
+
+Socket = zmq.Socket[bytes]
+
+
+@dataclass(frozen=True)
+class CurveKeys:
+    """Keys of one side: its own pair, and the public keys of those it talks to.
+
+    `peers` holds the learner's public key on an actor, and every admitted actor's public key on the learner.
+    """
+
+    public: str
+    secret: str
+    peers: tuple[str, ...]
+
+
+def generate_keys(folder: Path, actors: int = 1) -> list[Path]:
+    """Write learner.keys.json and actor-N.keys.json, each readable by its owner only, and return their paths.
+
+    Raises:
+        ConfigError: a key file exists already.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = [tuple(key.decode() for key in zmq.curve_keypair()) for _ in range(actors + 1)]
+    (learner_public, learner_secret), *others = pairs
+    keys = {"learner": CurveKeys(learner_public, learner_secret, tuple(public for public, _ in others))}
+    keys |= {f"actor-{n}": CurveKeys(public, secret, (learner_public,)) for n, (public, secret) in enumerate(others)}
+    return [_write_keys(folder / f"{name}.keys.json", value) for name, value in keys.items()]
+
+
+def read_keys(path: Path) -> CurveKeys:
+    """Return the keys of a file that `generate_keys` wrote.
+
+    Raises:
+        ConfigError: no such file, or another content.
+    """
+    try:
+        value = json.loads(path.read_text())
+        return CurveKeys(str(value["public"]), str(value["secret"]), tuple(value["peers"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"keys: got {path}, expected a key file ({error}); make one with `generate_keys`.") from error
+
+
+def check_address(address: str, keys: CurveKeys | None) -> None:
+    """Refuse an address that others can reach unless keys protect it.
+
+    Raises:
+        ConfigError: not tcp://host:port, or beyond this machine without keys.
+    """
+    host = host_of(address)
+    if keys is None and not _is_loopback(host):
+        raise ConfigError(
+            f"address: got {address!r} without keys, expected loopback (tcp://127.0.0.1:PORT) or CURVE keys; "
+            "make a pair with `generate_keys` and name the key file."
+        )
+
+
+def host_of(address: str) -> str:
+    """Return the host of tcp://host:port."""
+    scheme, _, rest = address.partition("://")
+    host, colon, port = rest.rpartition(":")
+    if scheme != "tcp" or not colon or not host or not (port.isdigit() or port == "*"):
+        raise ConfigError(f"address: got {address!r}, expected tcp://HOST:PORT; for example tcp://127.0.0.1:5555.")
+    return host
+
+
+def secure_listener(socket: Socket, keys: CurveKeys | None) -> None:
+    """Make a bound socket speak CURVE; its authenticator decides who may connect."""
+    if keys is not None:
+        socket.curve_publickey, socket.curve_secretkey = keys.public.encode(), keys.secret.encode()
+        socket.curve_server = True
+
+
+def secure_caller(socket: Socket, keys: CurveKeys | None) -> None:
+    """Make a connecting socket speak CURVE to the one learner it knows."""
+    if keys is not None:
+        socket.curve_publickey, socket.curve_secretkey = keys.public.encode(), keys.secret.encode()
+        socket.curve_serverkey = keys.peers[0].encode()
+
+
+class Admission:
+    """Lets only the named public keys connect to the listeners of a context."""
+
+    def __init__(self, context: zmq.Context[Socket], keys: CurveKeys | None) -> None:
+        self._thread: Any = None
+        if keys is None:
+            return
+        from zmq.auth.thread import ThreadAuthenticator
+
+        self._known = {peer.encode() for peer in keys.peers}
+        self._thread = ThreadAuthenticator(context)
+        self._thread.start()
+        self._thread.configure_curve_callback(domain="*", credentials_provider=self)
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Say whether a public key may connect; called by zmq's authenticator."""
+        return key in self._known
+
+    def close(self) -> None:
+        """Stop deciding."""
+        if self._thread is not None:
+            self._thread.stop()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _write_keys(path: Path, keys: CurveKeys) -> Path:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as exists:
+        raise ConfigError(f"keys: got {path}, which exists, expected a new file; use it or move it.") from exists
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(keys), file)
+    return path

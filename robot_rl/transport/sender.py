@@ -1,0 +1,245 @@
+"""The actor's end of the wire: `put` writes to the spool and returns; a thread does the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import zmq
+
+from robot_rl.core.clock import Clock, SystemClock
+from robot_rl.core.errors import CorruptRecordError, HandshakeRefusedError, RobotRLError
+from robot_rl.core.records import Record, StepRecord, check_step
+from robot_rl.core.schema import StepSchema
+from robot_rl.transport.handshake import Hello, Introduction
+from robot_rl.transport.journal import Journal
+from robot_rl.transport.messages import encode
+from robot_rl.transport.security import CurveKeys, Socket, check_address
+from robot_rl.transport.session import Refused, Session, SessionLost
+from robot_rl.transport.weights import Publication, unpack_weights
+
+SPOOL_BYTES_MAX = 16 << 30
+RECONNECT_S = 0.1
+
+
+@dataclass
+class LinkCounters:
+    """What the link has done since it was made."""
+
+    put: int = 0  # accepted into the spool
+    dropped: int = 0  # not accepted: the spool was full or the disk failed
+    sent: int = 0  # repeats included
+    acknowledged: int = 0
+    sessions: int = 0  # connections that the learner welcomed
+    publications: int = 0  # sets of weights received
+    corrupt: int = 0  # publications that could not be read, or were made for another agent
+
+
+@dataclass(frozen=True)
+class _Received:
+    """The newest weights and when they came."""
+
+    publication: Publication
+    stamp_s: float
+
+
+class ActorLink:
+    """Delivers an actor's records at least once, in order, and receives weights, all without making it wait.
+
+    Records are numbered by their place in the spool, so numbers go on where the last process of this actor stopped.
+
+    Args:
+        address: the learner's, tcp://HOST:PORT.
+        spool: journal of its own, kept between processes; records leave it when the learner holds them on its disk.
+        agent_hash: of the agent's definition; weights of another agent are refused.
+        keys: CURVE keys, required beyond loopback.
+
+    Raises:
+        ConfigError: an address beyond this machine without keys.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        schema: StepSchema,
+        actor_name: str,
+        run: str,
+        spool: Journal,
+        *,
+        agent_hash: str,
+        keys: CurveKeys | None = None,
+        spool_bytes_max: int = SPOOL_BYTES_MAX,
+        clock: Clock | None = None,
+    ) -> None:
+        check_address(address, keys)
+        self.counters, self._schema, self._spool = LinkCounters(), schema, spool
+        self._actor, self._run, self._spool_bytes_max = actor_name, run, spool_bytes_max
+        self._me = Introduction(f"actor {actor_name!r} of run {run!r}", schema, agent_hash)
+        self._address, self._keys, self._clock = address, keys, clock or SystemClock()
+        self._received: _Received | None = None
+        self._refusal: str | None = None
+        self._welcomed, self._changed = threading.Event(), threading.Condition()
+        self._failure: Exception | None = None
+        self._stopping = threading.Event()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._deliver, name=f"link-{actor_name}", daemon=True)
+        self._thread.start()
+
+    # -- the actor's side: nothing here waits, except where a timeout is given -----------------------------------------
+
+    @property
+    def backlog(self) -> int:
+        """Records that the learner has not acknowledged yet."""
+        return len(self._spool)
+
+    @property
+    def next_sequence(self) -> int:
+        """Number that the next record will have."""
+        return self._spool.next_index
+
+    def put(self, record: Record) -> int:
+        """Number a record, write it to the spool and return its number; -1 when it had to be dropped (counted).
+
+        Raises:
+            SchemaMismatchError: arrays that differ from the schema.
+            HandshakeRefusedError: the learner has refused this actor.
+        """
+        self.check()
+        if isinstance(record, StepRecord):
+            check_step(record, self._schema)
+        sequence = self._spool.next_index
+        numbered = dataclasses.replace(record, sequence=sequence, actor=self._actor, run=self._run)
+        try:
+            if self._spool.size_bytes > self._spool_bytes_max:
+                raise OSError("the spool is full")
+            self._spool.append(encode(numbered))
+        except OSError:
+            self.counters.dropped += 1
+            return -1
+        self.counters.put += 1
+        self._wake()
+        return sequence
+
+    def latest_weights(self) -> tuple[int, dict[str, np.ndarray], float] | None:
+        """Return (version, parameters, seconds since they came) of the newest publication, None before the first.
+
+        A learner that resumed may publish a lower version than before: compare versions with `!=`.
+        """
+        received = self._received
+        if received is None:
+            return None
+        publication = received.publication
+        return publication.version, publication.parameters, self._clock.now_s() - received.stamp_s
+
+    def check(self) -> None:
+        """Raise when the learner has refused this actor, or delivery has failed for good.
+
+        Raises:
+            HandshakeRefusedError: with the learner's reason, which names both sides.
+            RobotRLError: the spool cannot be read any more.
+        """
+        if self._refusal is not None:
+            raise HandshakeRefusedError(self._refusal)
+        if self._failure is not None:
+            text = f"link: got {self._failure!r}, expected to deliver; restart the actor."
+            raise RobotRLError(text) from self._failure
+
+    def wait_welcome(self, timeout_s: float) -> bool:
+        """Wait until the learner has welcomed this actor and say whether it has.
+
+        Raises:
+            HandshakeRefusedError: it refused.
+        """
+        self._welcomed.wait(timeout_s)
+        self.check()
+        return self._welcomed.is_set()
+
+    def wait_weights(self, timeout_s: float) -> bool:
+        """Wait for the first publication and say whether it has come."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._received is not None, timeout_s)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything put so far is acknowledged and say whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.backlog == 0, timeout_s)
+
+    def close(self) -> None:
+        """Hang up; what is not acknowledged stays in the spool for the next process."""
+        self._stopping.set()
+        self._wake()
+        self._thread.join()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def __enter__(self) -> ActorLink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
+            os.write(self._wake_write, b"\0")
+
+    # -- the thread's side ---------------------------------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        context: zmq.Context[Socket] = zmq.Context()
+        try:
+            while not self._stopping.is_set():
+                with contextlib.suppress(SessionLost):
+                    self._converse(context)
+                self._stopping.wait(RECONNECT_S)
+        except Refused as refused:
+            self._refusal = str(refused)
+        except Exception as failure:  # a thread's error must not die with it: `check` raises it in the actor
+            self._failure = failure
+        finally:
+            self._welcomed.set()  # nobody waits for a thread that is gone
+            context.destroy(linger=200)
+
+    def _converse(self, context: zmq.Context[Socket]) -> None:
+        """Hold one session: introduce, send, take acknowledgements and weights, until it breaks or we stop.
+
+        Raises:
+            SessionLost: the connection broke; a new session makes good for it.
+            Refused: the learner does not want this actor.
+        """
+        hello = Hello(self._actor, self._run, self._me, self._spool.first_index, self._spool.next_index)
+        with Session(context, self._address, self._keys, hello, self._spool, self._clock, self._wake_read) as session:
+            while not self._stopping.is_set():
+                weights = session.turn()
+                self._note(session)
+                if weights is not None:
+                    self._take(weights)
+
+    def _note(self, session: Session) -> None:
+        """Make the session's progress visible to the actor."""
+        self.counters.sent += session.take_sent()
+        if session.welcomed and not self._welcomed.is_set():
+            self._welcomed.set()
+        self.counters.sessions += session.take_welcomes()
+        acknowledged = session.take_acknowledged()
+        if acknowledged:
+            self.counters.acknowledged += acknowledged
+            with self._changed:
+                self._changed.notify_all()
+
+    def _take(self, data: bytes) -> None:
+        try:
+            publication = unpack_weights(data)
+        except CorruptRecordError:
+            self.counters.corrupt += 1
+            return
+        if publication.agent_hash != self._me.agent_hash:
+            self.counters.corrupt += 1
+            return
+        self.counters.publications += 1
+        self._received = _Received(publication, self._clock.now_s())
+        with self._changed:
+            self._changed.notify_all()

@@ -1,0 +1,177 @@
+"""One connection of an actor to its learner, from the hello to the break."""
+
+from __future__ import annotations
+
+import os
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from robot_rl.core.clock import Clock
+from robot_rl.core.errors import CorruptRecordError
+from robot_rl.transport.handshake import Hello, encode_hello
+from robot_rl.transport.journal import Journal
+from robot_rl.transport.messages import HEADER_BYTES_MAX, unpack
+from robot_rl.transport.security import CurveKeys, Socket, host_of, secure_caller
+from robot_rl.transport.weights import WEIGHTS_BYTES_MAX
+
+WINDOW_RECORDS = 512  # sent and not yet acknowledged: a learner syncs four times a second
+CHUNK_RECORDS = 64  # read from the spool at a time
+TURN_MS = 200  # longest wait of one turn
+SILENCE_S = 60.0  # a learner may compile for that long; a broken connection is noticed at once
+
+
+class SessionLost(Exception):
+    """The connection broke or fell silent; a new session takes over."""
+
+
+class Refused(Exception):
+    """The learner refused; the text is its reason."""
+
+
+class Session:
+    """A DEALER for records, a SUB for weights, and how far both sides have come.
+
+    A new session means new sockets: what an old one still held would arrive out of order.
+
+    Args:
+        wake: file descriptor that becomes readable when the spool has grown.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Socket],
+        address: str,
+        keys: CurveKeys | None,
+        hello: Hello,
+        spool: Journal,
+        clock: Clock,
+        wake: int,
+    ) -> None:
+        self._context, self._address, self._keys, self._hello = context, address, keys, hello
+        self._spool, self._clock, self._wake = spool, clock, wake
+        self.welcomed = False
+        self._next = hello.first_sequence  # to send
+        self._sent = self._welcomes = self._acknowledged = 0
+        self._heard_s = clock.now_s()
+        self._weights: Socket | None = None
+        self._dealer = self._socket(zmq.DEALER, HEADER_BYTES_MAX)
+        self._dealer.sndhwm = WINDOW_RECORDS
+        self._monitor = self._dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._poller = zmq.Poller()
+        for watched in (self._dealer, self._monitor, wake):
+            self._poller.register(watched, zmq.POLLIN)
+        self._dealer.connect(address)
+        self._dealer.send_multipart([b"hello", encode_hello(hello)])
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._dealer.disable_monitor()
+        for socket in (self._dealer, self._monitor, self._weights):
+            if socket is not None:
+                socket.close(linger=0)
+
+    def turn(self) -> bytes | None:
+        """Send what may be sent, wait for something to happen, deal with it; return weights that came.
+
+        Raises:
+            SessionLost: broken, forgotten by the learner, or silent for too long with records outstanding.
+            Refused: the learner's reason.
+        """
+        self._send()
+        events = dict(self._poller.poll(TURN_MS))
+        if self._wake in events:
+            os.read(self._wake, 4096)
+        if self._dealer in events:
+            self._listen()
+        if self._monitor in events:
+            recv_monitor_message(self._monitor, zmq.NOBLOCK)
+            raise SessionLost("disconnected")
+        if self._clock.now_s() - self._heard_s > SILENCE_S and self._waiting():
+            raise SessionLost("silent")
+        return self._weights.recv() if self._weights is not None and self._weights in events else None
+
+    def take_sent(self) -> int:
+        """Return how many records were sent since the last call."""
+        self._sent, sent = 0, self._sent
+        return sent
+
+    def take_welcomes(self) -> int:
+        """Return how many welcomes came since the last call."""
+        self._welcomes, welcomes = 0, self._welcomes
+        return welcomes
+
+    def take_acknowledged(self) -> int:
+        """Return how many records were acknowledged since the last call."""
+        self._acknowledged, acknowledged = 0, self._acknowledged
+        return acknowledged
+
+    def _waiting(self) -> bool:
+        return not self.welcomed or self._next > self._spool.first_index
+
+    def _send(self) -> None:
+        """Send from the spool as far as the window and the socket allow."""
+        while self.welcomed:
+            room = self._spool.first_index + WINDOW_RECORDS - self._next
+            room = min(room, CHUNK_RECORDS, self._spool.next_index - self._next)
+            if room <= 0:
+                return
+            if not self._waiting():
+                self._heard_s = self._clock.now_s()  # silence counts from here
+            for index, parts in self._spool.read(self._next, room):
+                try:
+                    self._dealer.send_multipart([b"record", *parts], zmq.NOBLOCK)
+                except zmq.Again:
+                    return
+                self._next, self._sent = index + 1, self._sent + 1
+
+    def _listen(self) -> None:
+        while self._dealer.poll(0):
+            kind, *rest = self._dealer.recv_multipart()
+            self._heard_s = self._clock.now_s()
+            try:
+                self._obey(kind, unpack(rest[0]) if rest else {})
+            except (CorruptRecordError, KeyError, TypeError, ValueError) as error:
+                raise SessionLost(f"answer of another protocol: {error}") from error
+
+    def _obey(self, kind: bytes, answer: dict[str, object]) -> None:
+        if kind == b"welcome":
+            self._begin(_integer(answer["next_sequence"]), _integer(answer["weights_port"]))
+        elif kind == b"ack":
+            self._forget(_integer(answer["next_sequence"]))
+        elif kind == b"refuse":
+            raise Refused(str(answer["reason"]))
+        elif kind == b"who":  # a learner that restarted behind the same connection
+            raise SessionLost("the learner forgot us")
+
+    def _begin(self, next_sequence: int, weights_port: int) -> None:
+        self._forget(next_sequence)
+        self._next = max(next_sequence, self._spool.first_index)
+        self.welcomed, self._welcomes = True, self._welcomes + 1
+        if self._weights is None:
+            self._weights = self._socket(zmq.SUB, WEIGHTS_BYTES_MAX)
+            self._weights.conflate = True  # only the newest is worth having
+            self._weights.subscribe(b"")
+            self._weights.connect(f"tcp://{host_of(self._address)}:{weights_port}")
+            self._poller.register(self._weights, zmq.POLLIN)
+
+    def _forget(self, next_sequence: int) -> None:
+        before = len(self._spool)
+        self._spool.truncate_before(min(next_sequence, self._spool.next_index))
+        self._acknowledged += before - len(self._spool)
+
+    def _socket(self, kind: int, message_bytes_max: int) -> Socket:
+        socket = self._context.socket(kind)
+        socket.maxmsgsize = message_bytes_max
+        socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 10000
+        socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
+        secure_caller(socket, self._keys)
+        return socket
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"got {value!r}, expected an integer")
+    return value
