@@ -154,7 +154,7 @@ class LearnerServer:
         """Acknowledge what is stored and hang up; the journal stays open."""
         self.sync()
         self._admission.close()
-        self._context.destroy(linger=1000)
+        self._context.destroy(linger=300)
 
     def __enter__(self) -> LearnerServer:
         return self
