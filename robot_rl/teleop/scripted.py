@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from robot_rl.teleop.devices import DeviceState
 from robot_rl.teleop.scripted_config import Clumsiness, ScriptedHumanConfig
 
 
+@runtime_checkable
 class Expert(Protocol):
     """Somebody who knows what to do from wherever the robot stands (ground truth, simulator only)."""
 
@@ -28,6 +30,20 @@ class Expert(Protocol):
     def action(self) -> np.ndarray:
         """Return the action (A,) in [-1, 1] for the present state; called once a step."""
         ...
+
+
+class FunctionExpert:
+    """An expert without memory, from a function such as an environment's `expert_action`."""
+
+    def __init__(self, action: Callable[[], np.ndarray]) -> None:
+        self._action = action
+
+    def reset(self) -> None:
+        """Do nothing: there is nothing to forget."""
+
+    def action(self) -> np.ndarray:
+        """Return the function's action (A,)."""
+        return self._action()
 
 
 class ExpertDevice:
@@ -108,7 +124,7 @@ class ScriptedHuman:
         if proposed is None:  # nobody acts: nothing could be worse
             self._distance = math.inf
             return
-        difference = np.clip(proposed, -1.0, 1.0) - wanted
+        difference = np.minimum(np.maximum(proposed, -1.0), 1.0) - wanted
         now = math.sqrt(float(difference @ difference) / len(difference))
         memory = self._config.memory if math.isfinite(self._distance) else 0.0
         self._distance = memory * self._distance + (1.0 - memory) * now if memory else now
@@ -157,7 +173,7 @@ class _Hand:
             action[:-1] += self._rng.normal(0.0, config.noise_std, len(action) - 1)
         if config.lapse_probability > 0.0 and self._lapses():
             action[:] = 0.0
-        return np.clip(action, -1.0, 1.0)
+        return np.minimum(np.maximum(action, np.float32(-1.0)), np.float32(1.0))
 
     def _lapses(self) -> bool:
         if self._lapse == 0 and self._rng.random() < self._config.lapse_probability:

@@ -1,0 +1,77 @@
+"""From what the environment shows to what the policy sees and the records keep: pictures become features, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+
+from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.records import Observation, StepRecord
+from robot_rl.core.schema import ArraySpec, StepSchema
+
+PICTURE_DTYPE = np.uint8
+
+
+class Encoder(Protocol):
+    """A frozen encoder: each camera frame passes it once, when it arrives."""
+
+    cameras: tuple[str, ...]
+    variants: int
+
+    @property
+    def feature_count(self) -> int:
+        """Numbers F a camera and variant."""
+        ...
+
+    def encode(self, images: Observation, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return (V, F) float16 by camera; other entries of `images` are ignored."""
+        ...
+
+
+def encode_observation(raw: Observation, encoder: Encoder | None, rng: np.random.Generator) -> Observation:
+    """Return the observation with its cameras' pictures replaced by features; as it is without an encoder."""
+    return dict(raw) if encoder is None else {**raw, **encoder.encode(raw, rng)}
+
+
+def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str) -> StepSchema:
+    """Return what the records of this environment and encoder look like.
+
+    Raises:
+        ConfigError: the observation or action space is not of the kind that records hold.
+        UnknownNameError: the encoder wants a camera that the environment lacks.
+    """
+    space, action = env.observation_space, env.action_space
+    if not isinstance(space, gymnasium.spaces.Dict) or not isinstance(action, gymnasium.spaces.Box):
+        raise ConfigError(f"spaces: got {space} and {action}, expected a Dict and a Box; wrap the environment.")
+    specs = {name: _spec(entry) for name, entry in space.spaces.items()}
+    for camera in encoder.cameras if encoder else ():
+        if camera not in specs:
+            raise unknown_name("camera", camera, specs)
+    if encoder is not None:
+        features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
+        specs |= dict.fromkeys(encoder.cameras, features)
+    return StepSchema(specs, ArraySpec(action.shape, "float32"), task)
+
+
+def encode_steps(
+    steps: Iterable[StepRecord], encoder: Encoder | None, rng: np.random.Generator
+) -> Iterator[StepRecord]:
+    """Return recorded steps with their pictures encoded, as an actor would have sent them."""
+    for step in steps:
+        following = None if step.next_obs is None else encode_observation(step.next_obs, encoder, rng)
+        yield replace(step, obs=encode_observation(step.obs, encoder, rng), next_obs=following)
+
+
+def pictures(raw: Observation) -> dict[str, np.ndarray]:
+    """Return the (H, W, 3) uint8 entries of an observation, by name."""
+    return {name: entry for name, entry in raw.items() if entry.ndim == 3 and entry.dtype == PICTURE_DTYPE}
+
+
+def _spec(space: gymnasium.Space[Any]) -> ArraySpec:
+    if space.shape is None or space.dtype is None:
+        raise ConfigError(f"observation entry: got {space}, expected a Box; flatten it.")
+    return ArraySpec(space.shape, space.dtype.name)

@@ -1,0 +1,310 @@
+"""The actor: what it sends is whole, in order, and says who acted, under which weights, and how it ended."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robot_rl.core.clock import NS_PER_S, FakeClock
+from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError
+from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.replay import Replay
+from robot_rl.rewards.combined import make_reward
+from robot_rl.runtime.actor import ActorConfig, ActorSummary, resumed, run_actor
+from robot_rl.runtime.metrics import MetricsWriter, read_metrics
+from robot_rl.runtime.observation import step_schema
+from robot_rl.teleop.devices import Device, DeviceState, Playback
+from robot_rl.teleop.scripted import FunctionExpert, ScriptedHuman
+from robot_rl.teleop.scripted_config import ScriptedHumanConfig
+from tests.runtime.point_world import TIME_LIMIT, Ledger, LinearPolicy, Notebook, PointWorld, TinyEncoder
+
+HUMAN_ACTION = np.array([0.0, 0.0, 0.0], np.float32)
+HELD = DeviceState(HUMAN_ACTION, engaged=True)
+QUIET = DeviceState()
+
+
+def still() -> LinearPolicy:
+    return LinearPolicy(gain=0.0, noise=0.0)
+
+
+def act(
+    config: ActorConfig,
+    policy: LinearPolicy | None = None,
+    human: Device | None = None,
+    link: Notebook | None = None,
+    rewards: tuple[str, ...] = ("ground-truth", "human-label"),
+    clock: FakeClock | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    **more,
+) -> tuple[ActorSummary, Notebook, PointWorld, Ledger]:
+    """Run an actor in the point's world."""
+    link, env, ledger = link or Notebook(), more.pop("env", None) or PointWorld(), Ledger()
+    encoder = more.pop("encoder", None)
+    summary = run_actor(
+        env, policy or LinearPolicy(), encoder, human, None, make_reward(rewards), link, config,
+        metrics=ledger, clock=clock or FakeClock(), should_stop=should_stop, **more,
+    )  # fmt: skip
+    return summary, link, env, ledger
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """Return a question that is answered with yes from its `calls`-th time on."""
+    asked = iter(range(10**9))
+    return lambda: next(asked) >= calls
+
+
+def scripted(env: PointWorld, seed: int = 0, **settings) -> ScriptedHuman:
+    config = ScriptedHumanConfig(burst_steps=(2, 4), **settings)
+    return ScriptedHuman(FunctionExpert(env.expert_action), config, np.random.default_rng(seed))
+
+
+@given(st.integers(0, 1000), st.floats(0.0, 6.0), st.integers(1, 90))
+@settings(max_examples=25, deadline=None)
+def test_what_is_sent_is_whole_in_order_and_all_of_it_learnable(seed: int, gain: float, budget: int) -> None:
+    env = PointWorld()
+    human = scripted(env, seed, probability_otherwise=0.2)
+    config = ActorConfig(seed=seed, max_env_steps=budget)
+    summary, link, _, _ = act(config, LinearPolicy(gain, noise=0.5), human, env=env, encoder=TinyEncoder())
+    assert [record.sequence for record in link.records] == list(range(len(link.records)))
+    assert len(link.steps) == summary.env_steps == len(env.executed) == budget
+    for number, episode in enumerate(link.episodes()):
+        assert [step.step for step in episode] == list(range(len(episode)))
+        assert {step.episode for step in episode} == {number}
+        assert [step.last for step in episode] == [False] * (len(episode) - 1) + [True]
+    for step, executed in zip(link.steps, env.executed, strict=True):
+        np.testing.assert_array_equal(step.action, executed)
+        assert (step.source is Source.HUMAN) == (not np.isnan(step.human_action).any())
+        assert not np.isnan(step.policy_action).any()  # known although the human acted
+    replay = Replay(step_schema(env, TinyEncoder(), "point"), capacity=400, seed=0)
+    for step in link.steps:
+        replay.append(step)
+    assert len(replay) == budget and replay.counts()["incomplete"] == 0
+
+
+def test_each_frame_is_encoded_once() -> None:
+    encoder = TinyEncoder()
+    summary, link, _, _ = act(ActorConfig(max_episodes=4), encoder=encoder)
+    assert encoder.calls == summary.env_steps + summary.episodes
+    assert link.steps[0].obs["wrist"].shape == (2, 4) and link.steps[0].obs["wrist"].dtype == np.float16
+
+
+def test_same_seed_same_episodes_and_another_session_others() -> None:
+    def points(config: ActorConfig) -> list[bytes]:
+        return [step.obs["state"].tobytes() for step in act(config)[1].steps]
+
+    config = ActorConfig(seed=7, max_episodes=3)
+    assert points(config) == points(config)
+    assert points(config) != points(replace(config, first_episode=5))
+    assert points(config) != points(replace(config, seed=8))
+
+
+def test_weights_are_swapped_between_two_steps_and_each_step_names_its_version() -> None:
+    link = Notebook({0: (3, 0.0), 4: (9, 0.0), 8: (2, 5.0)})  # 2: a learner that was restored
+    summary, link, _, _ = act(ActorConfig(max_episodes=1), still(), link=link)
+    versions = [step.policy_version for step in link.steps]
+    assert versions[:10] == [3] * 5 + [9] * 4 + [2] and set(versions[10:]) == {2}
+    assert summary.weights_loaded == 3
+
+
+def test_time_limit_is_truncated_success_and_failure_are_terminated() -> None:
+    _, link, _, ledger = act(ActorConfig(max_episodes=2), still())
+    last = link.episodes()[0][-1]
+    assert (last.terminated, last.truncated, last.success, last.step) == (False, True, False, TIME_LIMIT - 1)
+    _, link, _, good = act(ActorConfig(max_episodes=1), LinearPolicy(5.0, noise=0.0))
+    last = link.steps[-1]
+    assert (last.terminated, last.truncated, last.success, last.reward) == (True, False, True, 1.0)
+    _, link, _, bad = act(ActorConfig(max_episodes=1), LinearPolicy(-5.0, noise=0.0))
+    last = link.steps[-1]
+    assert (last.terminated, last.truncated, last.success, last.reward) == (True, False, False, 0.0)
+    endings = [{k: line[k] for k in ("success", "failure", "terminated", "truncated", "fault")} for line in
+               (ledger.lines[0], good.lines[0], bad.lines[0])]  # fmt: skip
+    assert [[k for k, v in ending.items() if v] for ending in endings] == [
+        ["truncated"],
+        ["success", "terminated"],
+        ["failure", "terminated"],
+    ]
+
+
+class Breaking(LinearPolicy):
+    """Breaks on its fourth step."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__(gain=0.0, noise=0.0)
+        self.value, self.calls = value, 0
+
+    def act(self, obs, rng, deterministic):
+        self.calls += 1
+        action = super().act(obs, rng, deterministic)
+        return np.full_like(action, self.value) if self.calls == 4 else action
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_broken_action_never_reaches_the_arm_and_ends_the_episode_as_truncated_with_a_fault(value) -> None:
+    summary, link, env, ledger = act(ActorConfig(max_episodes=2), Breaking(value))
+    first = link.episodes()[0]
+    assert len(first) == 4 and len(env.executed) == 3 + TIME_LIMIT and np.isfinite(env.executed).all()
+    assert (first[-1].terminated, first[-1].truncated, first[-1].reward) == (False, True, 0.0)
+    assert not first[-1].action.any() and first[-1].next_obs is not None
+    assert summary.faults == 1 and [line["fault"] for line in ledger.lines] == [True, False]
+    assert "expected finite numbers" in ledger.lines[0]["fault_text"]
+
+
+def test_lost_device_of_the_arm_is_a_fault_too_and_endless_faults_give_up() -> None:
+    class Unplugged(PointWorld):
+        def step(self, action):
+            raise DeviceLostError("arm: got no answer for 1 s, expected one; check the cable.")
+
+    with pytest.raises(RobotRLError, match=r"faults: got 3 episodes in a row.*check the cable"):
+        act(ActorConfig(max_consecutive_faults=3), env=Unplugged())
+
+
+def test_fault_that_the_environment_reports_is_counted() -> None:
+    class Braked(PointWorld):
+        def step(self, action):
+            obs, reward, terminated, _, info = super().step(action)
+            return obs, reward, terminated, True, {**info, "fault": "joint 3: torque limit"}
+
+    summary, _, _, ledger = act(ActorConfig(max_episodes=1), still(), env=Braked())
+    assert summary.faults == 1 and ledger.lines[0]["fault_text"] == "joint 3: torque limit"
+
+
+def test_intervention_is_recorded_with_all_three_actions_and_counted() -> None:
+    human = Playback([QUIET, HELD, HELD, QUIET, HELD, QUIET])
+    policy = LinearPolicy(gain=0.3, noise=0.0)
+    summary, link, env, ledger = act(ActorConfig(max_env_steps=6), policy, human)
+    assert [step.source for step in link.steps] == [0, 1, 1, 0, 1, 0]
+    assert all(not step.action.any() and step.policy_action.any() for step in link.steps if step.source)
+    assert (summary.effort.steps, summary.effort.interventions) == (3, 2)
+    assert (ledger.lines[0]["human_steps"], ledger.lines[0]["interventions"]) == (3, 2)
+    assert env.reseeds == 4  # twice taken, twice given back
+
+
+def test_effort_is_counted_per_episode() -> None:
+    states = [HELD] * TIME_LIMIT + [QUIET] * (TIME_LIMIT - 1) + [HELD] + [QUIET] * TIME_LIMIT
+    _, _, _, ledger = act(ActorConfig(max_episodes=3), still(), Playback(states))
+    assert [line["human_steps"] for line in ledger.lines] == [TIME_LIMIT, 1, 0]
+
+
+def test_rlif_blames_the_last_policy_step_before_each_intervention() -> None:
+    human = Playback([HELD, QUIET, QUIET, HELD, HELD, QUIET, HELD, QUIET])
+    _, link, _, _ = act(ActorConfig(max_env_steps=8), still(), human, rewards=("ground-truth", "rlif"))
+    assert [step.reward for step in link.steps] == [0, 0, -1, 0, 0, -1, 0, 0]
+
+
+def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> None:
+    states = [QUIET] * 3 + [DeviceState(labels=("stage",))] + [QUIET] * 2 + [DeviceState(labels=("undo", "success"))]
+    config = ActorConfig(max_episodes=1, label_window_s=0.5)
+    summary, link, _, ledger = act(config, still(), Playback(states))
+    assert [(x.label, x.episode, x.step, x.window_steps, x.value) for x in link.labels] == [
+        ("stage", 0, 3, 5, 1.0),
+        ("undo", 0, 6, 5, 1.0),
+        ("success", 0, 6, 5, 1.0),
+    ]
+    last = link.steps[-1]
+    assert (last.step, last.terminated, last.success, last.reward) == (6, True, True, 1.0)
+    assert [record.sequence for record in link.records] == list(range(10))  # a label follows its step
+    assert summary.effort.labels == ledger.lines[0]["labels"] == 3
+
+
+def test_label_given_between_episodes_is_about_the_one_before() -> None:
+    states = [DeviceState(labels=("failure",))] + [QUIET] * (TIME_LIMIT - 1) + [DeviceState(labels=("failure",))]
+    _, link, _, _ = act(ActorConfig(max_episodes=2), still(), Playback(states))
+    assert [(label.episode, label.step, label.value) for label in link.labels] == [(0, TIME_LIMIT - 1, 0.0)]
+    assert [len(episode) for episode in link.episodes()] == [TIME_LIMIT, TIME_LIMIT]  # it did not end the new one
+
+
+def test_emergency_stop_truncates_and_nothing_moves_until_it_is_cleared() -> None:
+    stop = DeviceState(HUMAN_ACTION, engaged=True, estop=True)
+    late_label = DeviceState(estop=True, labels=("failure",))
+    human = Playback([QUIET, stop, stop, late_label, stop, QUIET, QUIET])
+    clock = FakeClock()
+    _, link, env, ledger = act(ActorConfig(max_env_steps=3), LinearPolicy(0.3, 0.0), human, clock=clock)
+    first, second = link.episodes()
+    assert len(first) == 2 and first[-1].truncated and not first[-1].terminated and not env.executed[1].any()
+    assert ledger.lines[0]["estop"] and len(second) == 1
+    assert clock.now_s() == pytest.approx(0.4)  # looked at four times, one period apart
+    assert [(label.episode, label.step) for label in link.labels] == [(0, 1)]
+
+
+def test_stop_from_elsewhere_counts_like_the_devices_own() -> None:
+    env = PointWorld()
+    _, link, _, _ = act(ActorConfig(max_env_steps=2), env=env, estop=lambda: not env.executed)
+    assert not env.executed[0].any() and link.steps[0].truncated and env.executed[1].any()
+
+
+@given(st.integers(1, 60))
+@settings(max_examples=15, deadline=None)
+def test_clean_stop_in_the_middle_closes_the_episode_as_truncated(calls: int) -> None:
+    summary, link, _, ledger = act(ActorConfig(), still(), should_stop=after(calls + 1))
+    assert len(link.steps) == summary.env_steps
+    assert all(episode[-1].last and episode[-1].truncated for episode in link.episodes())
+    assert sum(line["steps"] for line in ledger.lines) == summary.env_steps
+
+
+def test_actor_never_waits_unless_told_a_pace() -> None:
+    clock = FakeClock()
+    act(ActorConfig(max_env_steps=50), clock=clock)
+    assert clock.now_ns() == 0
+    act(ActorConfig(max_env_steps=20, speed=2.0), still(), clock=clock)
+    assert clock.now_s() == pytest.approx(20 * 0.1 / 2)
+
+
+def test_first_episode_is_put_off_for_weights_but_not_for_ever() -> None:
+    clock, link = FakeClock(), Notebook()
+    act(ActorConfig(max_env_steps=1, await_weights_s=2.0), clock=clock, link=link)
+    assert clock.now_s() == pytest.approx(2.0) and len(link.steps) == 1
+    act(ActorConfig(max_env_steps=1, await_weights_s=2.0), clock=(ready := FakeClock()), link=Notebook({0: (1, 5.0)}))
+    assert ready.now_ns() == 0
+
+
+def test_refusal_of_the_learner_ends_the_actor() -> None:
+    class Refusing(Notebook):
+        def put(self, record):
+            raise HandshakeRefusedError("the learner speaks of another task")
+
+    with pytest.raises(HandshakeRefusedError, match="another task"):
+        act(ActorConfig(), link=Refusing())
+
+
+def test_without_a_link_and_without_a_policy_it_still_runs() -> None:
+    env = PointWorld()
+    summary = run_actor(env, None, None, None, None, None, None, ActorConfig(max_episodes=1), clock=FakeClock())
+    assert summary.env_steps == TIME_LIMIT and not np.array(env.executed).any()
+
+
+def test_episode_lines_and_where_the_next_session_goes_on(tmp_path) -> None:
+    config = ActorConfig(max_episodes=3)
+    with MetricsWriter(tmp_path, tensorboard=False) as metrics:
+        link = Notebook({0: (4, 5.0)})
+        run_actor(PointWorld(), LinearPolicy(), None, None, None, None, link, config, metrics)
+    lines = read_metrics(tmp_path, kind="episode")
+    assert [line["episode"] for line in lines] == [0, 1, 2]
+    assert [line["env_steps"] for line in lines] == list(np.cumsum([line["steps"] for line in lines]))
+    for line in lines:
+        assert line["policy_version"] == 4 and line["weights_age_s"] == 0.5 and line["backlog"] == 3
+        assert line["duration_s"] > 0 and line["steps_per_s"] > 0 and line["wall_s"] > 0
+    following = resumed(config, lines)
+    assert (following.first_episode, following.first_env_step) == (4, lines[-1]["env_steps"])
+    assert resumed(config, []) == config
+    assert act(replace(following, max_episodes=1))[1].steps[0].episode == 4
+
+
+def test_on_step_sees_every_step() -> None:
+    seen: list[StepRecord] = []
+    summary, _, _, _ = act(ActorConfig(max_episodes=2), on_step=seen.append)
+    assert len(seen) == summary.env_steps
+
+
+def test_stamps_are_of_the_observation() -> None:
+    clock = FakeClock()
+    _, link, _, _ = act(ActorConfig(max_env_steps=5, speed=1.0), still(), clock=clock)
+    assert [step.stamp_ns / NS_PER_S for step in link.steps] == pytest.approx([0.0, 0.0, 0.1, 0.2, 0.3])
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    for wrong in ({"period_s": 0.0}, {"speed": -1.0}, {"label_window_s": np.nan}, {"max_consecutive_faults": 0}):
+        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: got"):
+            ActorConfig(**wrong)
