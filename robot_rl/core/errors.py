@@ -9,6 +9,7 @@ RobotRLError
 ├── CorruptRecordError                     bytes that are not a whole, valid record
 ├── RunFolderError                         a run folder that is missing, taken or incomplete
 ├── CheckpointError                        a checkpoint that cannot be restored
+├── DivergedError                          learning that went to NaN or infinity
 └── DeviceLostError                        a robot, camera or input device that stopped answering
 """
 
@@ -52,6 +53,10 @@ class RunFolderError(RobotRLError):
 
 class CheckpointError(RobotRLError):
     """A checkpoint that is missing, incomplete or made by something else."""
+
+
+class DivergedError(RobotRLError):
+    """Learning that went to NaN or infinity; nothing of it is published or saved."""
 
 
 class DeviceLostError(RobotRLError):

@@ -27,7 +27,7 @@ class Publication:
 
 def pack_weights(version: int, agent_hash: str, parameters: Mapping[str, np.ndarray]) -> bytes:
     """Return parameters as safetensors bytes; version and agent are in its metadata."""
-    plain = {name: np.ascontiguousarray(array) for name, array in parameters.items()}
+    plain = {name: np.asarray(array, order="C") for name, array in parameters.items()}
     return safetensors.numpy.save(plain, {"version": str(version), "agent_hash": agent_hash})
 
 

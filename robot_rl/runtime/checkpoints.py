@@ -1,0 +1,126 @@
+"""Checkpoints: a folder each, whole or absent.
+
+    folder/update-000000001200/arrays.safetensors    the learner's state, exact
+                               meta.json             counters, generator states, what made it
+
+A checkpoint is written under another name, put on the disk, and renamed; a crash leaves the previous one untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from robot_rl.core.errors import CheckpointError
+
+ARRAYS_FILE, META_FILE = "arrays.safetensors", "meta.json"
+
+_PREFIX, _UNFINISHED = "update-", ".unfinished-"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds."""
+
+    updates: int
+    arrays: dict[str, np.ndarray]
+    meta: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    Args:
+        identity: what made them, such as hashes of agent and schema; a checkpoint with another identity is refused.
+        keep: how many to keep, newest first.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, str], keep: int = 3) -> None:
+        self.folder, self._identity, self._keep = folder, dict(identity), max(1, keep)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def paths(self) -> list[Path]:
+        """Return the checkpoints, oldest first."""
+        return sorted(self.folder.glob(f"{_PREFIX}*"))
+
+    def save(self, updates: int, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
+        """Write a checkpoint and return its folder; one of the same update count is replaced."""
+        final = self.folder / f"{_PREFIX}{updates:012d}"
+        unfinished = self.folder / f"{_UNFINISHED}{final.name}"
+        self._sweep()
+        unfinished.mkdir()
+        plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        _write(unfinished / ARRAYS_FILE, safetensors.numpy.save(plain))
+        text = json.dumps({"updates": updates, "identity": self._identity, **meta}, indent=1)
+        _write(unfinished / META_FILE, text.encode())
+        _sync(unfinished)
+        if final.exists():
+            os.rename(final, self.folder / f"{_UNFINISHED}old-{final.name}")
+        os.rename(unfinished, final)
+        _sync(self.folder)
+        self._sweep()
+        for path in self.paths()[: -self._keep]:
+            shutil.rmtree(path)
+        return final
+
+    def latest(self) -> Checkpoint | None:
+        """Return the newest checkpoint, None when there is none.
+
+        Raises:
+            CheckpointError: it is damaged, or something else made it.
+        """
+        paths = self.paths()
+        return self.load(paths[-1]) if paths else None
+
+    def load(self, path: Path) -> Checkpoint:
+        """Return the checkpoint in a folder.
+
+        Raises:
+            CheckpointError: it is damaged, or something else made it.
+        """
+        try:
+            meta = json.loads((path / META_FILE).read_text())
+            updates, identity = int(meta.pop("updates")), dict(meta.pop("identity"))
+            arrays = safetensors.numpy.load_file(path / ARRAYS_FILE)
+        except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            advice = "remove this folder to go on from the one before it"
+            raise CheckpointError(f"checkpoint: got {path}, expected a whole one ({error}); {advice}.") from error
+        self._check(path, identity)
+        return Checkpoint(updates, arrays, meta)
+
+    def _check(self, path: Path, identity: Mapping[str, str]) -> None:
+        for name in sorted(identity.keys() | self._identity.keys()):
+            theirs, mine = identity.get(name), self._identity.get(name)
+            if theirs != mine:
+                raise CheckpointError(
+                    f"checkpoint: got {path} made for {name} {theirs!r}, expected {mine!r}; resume with the run's own "
+                    "configuration or start a new run."
+                )
+
+    def _sweep(self) -> None:
+        """Remove what an interrupted save has left."""
+        for path in self.folder.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(path)
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
