@@ -1,0 +1,134 @@
+"""Episodes on disk: one safetensors file each, every frame once, the rest of the step beside it.
+
+    episode-000007.safetensors
+        obs/<name>       (T + 1, ...)   the frame before each step and the one that closed the episode; as recorded,
+                                        pictures as uint8; (T, ...) when the last step had no next frame
+        action, policy_action, human_action (T, A) float32
+        reward (T,) float64;  terminated, truncated, success, source (T,) uint8
+        sequence, episode, step, policy_version, stamp_ns (T,) int64
+        metadata         JSON: format, actor, run, and what the caller wants to remember
+
+A file appears whole or not at all, and never replaces another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from robot_rl.core.errors import ConfigError, CorruptRecordError
+from robot_rl.core.records import Source, StepRecord
+
+FORMAT = 1
+
+_PREFIX, _SUFFIX, _OBS = "episode-", ".safetensors", "obs/"
+_ACTIONS = ("action", "policy_action", "human_action")
+_FLAGS = ("terminated", "truncated", "success")
+_COUNTS = ("sequence", "episode", "step", "policy_version", "stamp_ns")
+
+
+def write_episode(folder: Path, steps: Sequence[StepRecord], meta: Mapping[str, Any]) -> Path:
+    """Write the steps of one episode under the next free number and return the file.
+
+    Args:
+        meta: JSON-ready values that come back from `read_episode`.
+
+    Raises:
+        ConfigError: no steps, or steps of more than one episode.
+    """
+    _check_one_episode(steps)
+    folder.mkdir(parents=True, exist_ok=True)
+    header = {"format": FORMAT, "actor": steps[0].actor, "run": steps[0].run, "meta": dict(meta)}
+    data = safetensors.numpy.save(_stack(steps), {"robot_rl": json.dumps(header)})
+    unfinished = folder / f".unfinished-{os.getpid()}{_SUFFIX}"
+    with open(unfinished, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        return _publish(unfinished, folder)
+    finally:
+        unfinished.unlink()
+
+
+def read_episode(path: Path) -> tuple[list[StepRecord], dict[str, Any]]:
+    """Return the steps of an episode and the caller's meta.
+
+    Raises:
+        CorruptRecordError: not an episode, or not a whole one.
+    """
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            header = json.loads((file.metadata() or {})["robot_rl"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        if header["format"] != FORMAT:
+            raise ValueError(f"format {header['format']}")
+        count = len(arrays["action"])
+        return [_step(header, arrays, row, count) for row in range(count)], dict(header["meta"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError, safetensors.SafetensorError) as error:
+        raise CorruptRecordError(
+            f"episode: got {path}, expected a whole episode of format {FORMAT} ({error!r}); remove the file."
+        ) from error
+
+
+def list_episodes(folder: Path) -> list[Path]:
+    """Return the episodes of a folder, oldest first; none when there is no such folder."""
+    return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+
+
+def _check_one_episode(steps: Sequence[StepRecord]) -> None:
+    if not steps:
+        raise ConfigError("episode: got 0 steps, expected 1 or more; drop empty episodes.")
+    kinds = {(step.actor, step.run, step.episode) for step in steps}
+    if len(kinds) > 1 or any(step.last for step in steps[:-1]):
+        raise ConfigError(f"episode: got steps of {len(kinds)} or more episodes, expected one; split them.")
+
+
+def _stack(steps: Sequence[StepRecord]) -> dict[str, np.ndarray]:
+    frames = [step.obs for step in steps]
+    closing = steps[-1].next_obs
+    if closing is not None:
+        frames.append(closing)
+    arrays = {_OBS + name: np.stack([frame[name] for frame in frames]) for name in frames[0]}
+    arrays |= {name: np.stack([getattr(step, name) for step in steps]) for name in _ACTIONS}
+    arrays |= {name: np.array([getattr(step, name) for step in steps], np.uint8) for name in (*_FLAGS, "source")}
+    arrays |= {name: np.array([getattr(step, name) for step in steps], np.int64) for name in _COUNTS}
+    return arrays | {"reward": np.array([step.reward for step in steps], np.float64)}
+
+
+def _step(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], row: int, count: int) -> StepRecord:
+    frames = {name.removeprefix(_OBS): array for name, array in arrays.items() if name.startswith(_OBS)}
+    flags = {name: bool(arrays[name][row]) for name in _FLAGS}
+    counts = {name: int(arrays[name][row]) for name in _COUNTS}
+    actions = {name: arrays[name][row] for name in _ACTIONS}
+    last = flags["terminated"] or flags["truncated"]
+    closing = {name: array[count] for name, array in frames.items()} if last else None
+    return StepRecord(
+        actor=str(header["actor"]),
+        run=str(header["run"]),
+        obs={name: array[row] for name, array in frames.items()},
+        next_obs=closing,
+        source=Source(int(arrays["source"][row])),
+        reward=float(arrays["reward"][row]),
+        **{**flags, **counts, **actions},
+    )
+
+
+def _publish(unfinished: Path, folder: Path) -> Path:
+    """Give the finished file the next free number; a link cannot replace what another process has just written."""
+    existing = list_episodes(folder)
+    number = int(existing[-1].stem.removeprefix(_PREFIX)) + 1 if existing else 0
+    while True:
+        path = folder / f"{_PREFIX}{number:06d}{_SUFFIX}"
+        with contextlib.suppress(FileExistsError):
+            os.link(unfinished, path)
+            return path
+        number += 1

@@ -1,0 +1,74 @@
+"""Episodes come back as they were recorded, whole or with an error that names the file."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from robot_rl.core.errors import ConfigError, CorruptRecordError
+from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.episodes import list_episodes, read_episode, write_episode
+from tests.data.builders import step_record
+
+
+def episode(length: int, closed: bool = True) -> list[StepRecord]:
+    steps = [step_record(uid, step=uid, source=Source(uid % 3), reward=0.1 * uid) for uid in range(length - 1)]
+    last = length - 1
+    ending: dict[str, Any] = {"closing_uid": length, "terminated": True, "success": True} if closed else {}
+    return [*steps, step_record(last, step=last, **ending)]
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    return type(one) is type(other) and one == other
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_episode_comes_back_as_it_was(tmp_path: Path, closed: bool) -> None:
+    steps = episode(6, closed)
+    path = write_episode(tmp_path, steps, {"seed": 3, "task": "unit"})
+    read, meta = read_episode(path)
+    assert meta == {"seed": 3, "task": "unit"}
+    for before, after in zip(steps, read, strict=True):
+        for field in dataclasses.fields(StepRecord):
+            assert same(getattr(before, field.name), getattr(after, field.name)), field.name
+
+
+def test_every_frame_is_stored_once(tmp_path: Path) -> None:
+    arrays = safetensors.numpy.load_file(write_episode(tmp_path, episode(6), {}))
+    assert arrays["obs/state"].shape == (7, 2)
+    assert arrays["obs/wrist"].shape == (7, 4, 3)
+
+
+def test_numbers_go_on_and_nothing_is_replaced(tmp_path: Path) -> None:
+    paths = [write_episode(tmp_path, episode(2), {}) for _ in range(3)]
+    paths[1].unlink()
+    paths.append(write_episode(tmp_path, episode(2), {}))
+    assert [path.stem for path in list_episodes(tmp_path)] == ["episode-000000", "episode-000002", "episode-000003"]
+    assert list(tmp_path.glob(".unfinished*")) == []
+
+
+def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    assert list_episodes(tmp_path / "absent") == []
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = write_episode(tmp_path, episode(3), {})
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(CorruptRecordError, match=r"got .*episode-000000\.safetensors, expected a whole episode"):
+        read_episode(path)
+
+
+def test_two_episodes_in_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected one; split them"):
+        write_episode(tmp_path, [*episode(2), *episode(2)], {})
+    with pytest.raises(ConfigError, match="got 0 steps"):
+        write_episode(tmp_path, [], {})
