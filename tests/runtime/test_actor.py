@@ -152,6 +152,16 @@ def test_broken_action_never_reaches_the_arm_and_ends_the_episode_as_truncated_w
     assert "expected finite numbers" in ledger.lines[0]["fault_text"]
 
 
+def test_environment_that_checks_nothing_is_protected_all_the_same() -> None:
+    class Trusting(PointWorld):
+        def step(self, action):
+            self.steps += 1
+            return self._observe(), float(np.isfinite(action).all()), False, self.steps >= TIME_LIMIT, {}
+
+    summary, link, _, _ = act(ActorConfig(max_episodes=1), Breaking(np.nan), env=Trusting())
+    assert summary.faults == 1 and len(link.steps) == 4
+
+
 def test_lost_device_of_the_arm_is_a_fault_too_and_endless_faults_give_up() -> None:
     class Unplugged(PointWorld):
         def step(self, action):
