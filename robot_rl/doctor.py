@@ -50,10 +50,12 @@ OPTIONAL_PACKAGES = {
 # Each prints one line. A scene of its own, so that the figures can be compared between versions of this project.
 SCENE = """
 import time, mujoco
-links = ''.join(f'<body pos="0 0 .3"><joint axis="{i % 2} {1 - i % 2} 0" damping="1"/><geom type="capsule" size=".04 .12"/>'
-                for i in range(7)) + '</body>' * 7
-model = mujoco.MjModel.from_xml_string('<mujoco><visual><quality shadowsize="0"/></visual><worldbody><light pos="0 0 3" '
-    'castshadow="false"/><camera name="c" pos="0 -3 1" xyaxes="1 0 0 0 .3 1"/><geom type="plane" size="2 2 .1"/>'
+links = ''.join(
+    f'<body pos="0 0 .3"><joint axis="{i % 2} {1 - i % 2} 0" damping="1"/><geom type="capsule" size=".04 .12"/>'
+    for i in range(7)) + '</body>' * 7
+model = mujoco.MjModel.from_xml_string(
+    '<mujoco><visual><quality shadowsize="0"/></visual><worldbody><light pos="0 0 3" castshadow="false"/>'
+    '<camera name="c" pos="0 -3 1" xyaxes="1 0 0 0 .3 1"/><geom type="plane" size="2 2 .1"/>'
     + links + '</worldbody></mujoco>')
 data = mujoco.MjData(model)
 """
@@ -93,13 +95,18 @@ print(f'{5 * 2 * 1024**3 / (time.perf_counter() - start) / 1e9:.0f} GFLOP/s in a
       f'{jax.devices()[0].platform}')
 """
 PROBE_LIMIT_S = 120
-RENDER_ADVICE = {"egl": "sudo apt-get install libegl1 libgl1 libgl1-mesa-dri", "osmesa": "sudo apt-get install libosmesa6"}
+RENDER_ADVICE = {
+    "egl": "sudo apt-get install libegl1 libgl1 libgl1-mesa-dri",
+    "osmesa": "sudo apt-get install libosmesa6",
+}
 
 
 def examine() -> Iterator[Finding]:
     """Yield the findings one by one, the slow ones last."""
     yield _python()
-    yield Finding("ok", "cores", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}")
+    yield Finding(
+        "ok", "cores", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}"
+    )
     for package, extra in PACKAGES.items():
         yield _package(package, extra, "missing")
     for package, extra in OPTIONAL_PACKAGES.items():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 from typing import Any
 
 import gymnasium
@@ -70,6 +69,3 @@ def rival_figures() -> dict[str, Any]:
         env = gymnasium.make(RIVAL_IDS[kind], image_obs=kind == "pixel")
         figures |= {f"gym_hil_{name}": value for name, value in step_times(env, kind, steps).items()}
     return figures
-
-
-os.environ.setdefault("MUJOCO_GL", "egl")

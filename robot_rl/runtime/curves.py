@@ -9,12 +9,12 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")  # no screen needed
-from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen first)
-from matplotlib.axes import Axes  # noqa: E402
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
-from robot_rl.runtime.history import SUCCESS_WINDOW, History, human_share, rolling_mean  # noqa: E402
+from robot_rl.runtime.history import SUCCESS_WINDOW, History, human_share, rolling_mean
 
-LEARNING_CURVES = ("critic_loss", "q_mean", "temperature", "entropy")
+LEARNING_CURVES = ("critic_loss", "q", "temperature", "entropy", "policy_std")
 """Of the learner's metrics, those that are drawn where they exist."""
 
 

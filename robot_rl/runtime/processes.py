@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import RobotRLError
@@ -36,8 +38,8 @@ class ProcessPlan:
     """Shown to the user: learner, actor-0, ..."""
     command: tuple[str, ...]
     """The program and its arguments."""
-    log: Path
-    """Where its output goes."""
+    log: Path | None = None
+    """Where its output goes; None: where ours goes."""
     cores: frozenset[int] = frozenset()
     """CPU cores that it may use; empty: any."""
 
@@ -47,13 +49,12 @@ class Process:
 
     def __init__(self, plan: ProcessPlan) -> None:
         self.plan = plan
-        plan.log.parent.mkdir(parents=True, exist_ok=True)
-        with plan.log.open("ab") as log:
+        with _open_log(plan.log) as log:
             self._process = subprocess.Popen(
                 plan.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if log else None,
                 env={**SINGLE_THREAD, **os.environ, PARENT_VARIABLE: str(os.getpid())},
                 start_new_session=True,
             )
@@ -72,10 +73,9 @@ class Process:
         """
         code = self._process.poll()
         if code:
-            raise ProcessFailedError(
-                f"{self.plan.name}: got exit code {code}, expected a running process; see {self.plan.log}:\n"
-                + last_lines(self.plan.log)
-            )
+            log = self.plan.log
+            words = "its own words stand above." if log is None else f"see {log}:\n{last_lines(log)}"
+            raise ProcessFailedError(f"{self.plan.name}: got exit code {code}, expected a running process; {words}")
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, which our loops take as a wish to end in good order."""
@@ -119,6 +119,13 @@ def share_cores(actors: int, cores: Sequence[int]) -> tuple[frozenset[int], list
 def available_cores() -> list[int]:
     """Return the cores that this process may use; empty where the system does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _open_log(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    if path is None:
+        return nullcontext()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
 
 
 def last_lines(path: Path, count: int = 8) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from robot_rl.core.errors import RunFolderError
 from robot_rl.runtime.curves import draw_curves
 from robot_rl.runtime.history import SUCCESS_WINDOW, History, read_history, steps_to_reach
+from robot_rl.runtime.metrics import read_metrics
 from robot_rl.runtime.run_folder import RunFolder
 
 SUMMARY_FILE = "summary.json"
@@ -27,7 +28,7 @@ class RunSummary:
 
     folder: RunFolder
     minutes: float
-    """Wall time of training, up to the last episode."""
+    """Wall time of training, the start of its processes included, summed over resumed sessions."""
     env_steps: int
     episodes: int
     human_steps: int
@@ -36,7 +37,7 @@ class RunSummary:
     human_share_by_tenth: tuple[float, ...]
     """Share of the steps that the human made, in each tenth of the run's steps."""
     steps_to_good: int | None
-    """Env steps at which the last `SUCCESS_WINDOW` training episodes first reached `GOOD`, the human's help included."""
+    """Env steps at which training (last `SUCCESS_WINDOW` episodes, human's help included) first reached `GOOD`."""
     updates: int
     evaluation: dict[str, Any] | None
     """`evaluation/summary.json`, None when nothing was evaluated."""
@@ -47,7 +48,7 @@ def summarise(folder: RunFolder) -> RunSummary:
     history = read_history(folder)
     return RunSummary(
         folder=folder,
-        minutes=float(history.minutes[-1]) if history.steps.size else 0.0,
+        minutes=sum(float(session["minutes"]) for session in read_metrics(folder.root, kind="session")),
         env_steps=int(history.steps.sum()),
         episodes=int(history.steps.size),
         human_steps=int(history.human_steps.sum()),
@@ -82,7 +83,9 @@ def read_evaluation(folder: RunFolder) -> dict[str, Any] | None:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise RunFolderError(f"evaluation: got {path}, expected JSON ({error}); run `robot-rl evaluate` again.") from error
+        raise RunFolderError(
+            f"evaluation: got {path}, expected JSON ({error}); run `robot-rl evaluate` again."
+        ) from error
 
 
 def write_report(folder: RunFolder, config: dict[str, Any]) -> Path:

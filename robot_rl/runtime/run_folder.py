@@ -1,12 +1,12 @@
 """A run is a folder: config, metrics, checkpoints, episodes, video, report. It is never overwritten.
 
-    runs/NAME/
-      config.json                               the resolved config
-      learner/   metrics.jsonl journal/ checkpoints/ log.txt
-      actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
-      demonstrations/                           episodes of the expert or the operator
-      evaluation/  episodes.jsonl summary.json video.mp4
-      report.md  *.png
+runs/NAME/
+  config.json                               the resolved config
+  learner/   metrics.jsonl journal/ checkpoints/ log.txt
+  actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
+  demonstrations/                           episodes of the expert or the operator
+  evaluation/  episodes.jsonl summary.json video.mp4
+  report.md  *.png
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def lock_run(folder: RunFolder) -> TextIO:
         holder = file.read().strip() or "unknown"
         file.close()
         raise RunFolderError(
-            f"run folder: got {folder.root}, held by process {holder}, expected a run that nobody trains; stop it first."
+            f"run folder: got {folder.root}, held by process {holder}, expected one that nobody trains; stop it first."
         ) from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")

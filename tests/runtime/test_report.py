@@ -29,7 +29,12 @@ def run(tmp_path: Path) -> RunFolder:
     with MetricsWriter(folder.actor(0), tensorboard=False) as metrics:
         for i in range(40):
             human_steps = 10 if i < 10 else 0
-            metrics.write("episode", i, steps=25, success=i >= 5, human_steps=human_steps, interventions=human_steps > 0)
+            metrics.write(
+                "episode", i, steps=25, success=i >= 5, human_steps=human_steps, interventions=human_steps > 0
+            )
+    with MetricsWriter(folder.root, tensorboard=False) as metrics:
+        for minutes in (2.0, 1.5):
+            metrics.write("session", 0, minutes=minutes)
     with MetricsWriter(folder.learner, tensorboard=False) as metrics:
         for i in range(5):
             metrics.write("update", 100 * i, updates=100 * i, critic_loss=1.0 / (i + 1), temperature=0.01)
@@ -39,7 +44,7 @@ def run(tmp_path: Path) -> RunFolder:
 def test_figures_are_those_of_the_metrics(run: RunFolder) -> None:
     summary = summarise(run)
     assert (summary.env_steps, summary.episodes, summary.human_steps, summary.interventions) == (1000, 40, 100, 10)
-    assert summary.updates == 400
+    assert (summary.updates, summary.minutes) == (400, 3.5)
     assert summary.steps_to_good == 23 * 25  # of the last 20 episodes, 18 succeeded
     assert summary.human_share_by_tenth[0] == pytest.approx(0.4) and summary.human_share_by_tenth[-1] == 0.0
 

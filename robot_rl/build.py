@@ -1,0 +1,148 @@
+"""The only place where a name in the settings becomes a class.
+
+jax, MuJoCo and the environments are imported inside the functions that need them: a machine needs only what it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+
+from robot_rl.agents.definition import AgentDefinition
+from robot_rl.config import TrainConfig
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.schema import StepSchema
+from robot_rl.rewards.combined import CombinedReward, make_reward
+from robot_rl.runtime.checkpoints import Checkpoints
+from robot_rl.runtime.observation import Encoder, step_schema
+from robot_rl.runtime.stepper import action_size
+from robot_rl.teleop.arbiter import Arbiter
+from robot_rl.teleop.devices import Device
+from robot_rl.teleop.scripted import Expert, FunctionExpert, ScriptedHuman
+
+if TYPE_CHECKING:
+    from robot_rl.agents.jax.encoder import FrozenEncoder
+    from robot_rl.agents.jax.learner import JaxLearner
+    from robot_rl.agents.jax.policy import JaxPolicy
+
+ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
+SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
+CAMERAS = ("wrist", "side")
+PERIOD_S = 0.1
+"""Time of task that one step takes [s]."""
+SHIPPED_ENCODER = Path(__file__).parent / "agents" / "weights" / "simulator.safetensors"
+
+Environment = gymnasium.Env[Any, Any]
+
+
+def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
+    """Return the task's environment.
+
+    Args:
+        cameras: which pictures the observation holds; None: as the settings say.
+        film: whether `render` gives pictures for a video.
+    """
+    import robot_rl.envs  # noqa: F401  (registers the environments)
+
+    state_only = config.eyes.mode == "state"
+    wanted = (() if state_only else CAMERAS) if cameras is None else tuple(cameras)
+    return gymnasium.make(
+        ENVIRONMENTS[config.task] + SUFFIXES[config.appearance],
+        cameras=wanted,
+        privileged=state_only,
+        render_mode="rgb_array" if film else None,
+        disable_env_checker=True,  # the tests run it; here it would step the robot once more
+    )
+
+
+def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
+    """Return the frozen encoder, None when the agent sees pictures or no pictures at all.
+
+    Raises:
+        ConfigError: no such file, or one that does not fit.
+    """
+    if config.eyes.mode != "frozen":
+        return None
+    from robot_rl.agents.jax.encoder import FrozenEncoder
+
+    return FrozenEncoder(config.eyes.encoder or SHIPPED_ENCODER, CAMERAS, config.eyes.variants)
+
+
+def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) -> StepSchema:
+    """Return what the records of this run look like."""
+    return step_schema(env, encoder, config.task)
+
+
+def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
+    """Return the agent for what it sees and does."""
+    return AgentDefinition(schema.observation, schema.action.shape[0], config.agent)
+
+
+def make_policy(definition: AgentDefinition) -> JaxPolicy:
+    """Return the acting side of the agent."""
+    from robot_rl.agents.jax.policy import JaxPolicy
+
+    return JaxPolicy(definition)
+
+
+def make_learner(definition: AgentDefinition, config: TrainConfig) -> JaxLearner:
+    """Return the learning side of the agent."""
+    from robot_rl.agents.jax.learner import JaxLearner
+
+    return JaxLearner(definition, config.seed)
+
+
+def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
+    """Return the checkpoints in a learner's folder; those of another agent are refused."""
+    return Checkpoints(folder / "checkpoints", {"agent": definition.schema_hash(), "schema": schema.hash()})
+
+
+def make_rewards(config: TrainConfig) -> CombinedReward:
+    """Return the sources of reward as one."""
+    return make_reward(config.rewards)
+
+
+def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
+    """Return who decides who acts."""
+    return Arbiter(action_size(env), PERIOD_S, config.arbiter)
+
+
+def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
+    """Return who may take over, None for nobody.
+
+    Args:
+        env_steps: steps trained before, so that a resumed run goes on tapering.
+    """
+    if config.human.kind == "none":
+        return None
+    if config.human.kind == "keyboard":
+        return make_keyboard(env)
+    rng = np.random.default_rng([seed, 1])
+    return ScriptedHuman(make_expert(env), config.human.scripted, rng, env_steps)
+
+
+def make_keyboard(env: Environment) -> Device:
+    """Return the keyboard of this terminal.
+
+    Raises:
+        ConfigError: this is no terminal.
+    """
+    from robot_rl.teleop.keyboard import Keyboard
+
+    return Keyboard(action_size(env))
+
+
+def make_expert(env: Environment) -> Expert:
+    """Return the expert who knows the ground truth of a simulated environment.
+
+    Raises:
+        ConfigError: the environment has none.
+    """
+    unwrapped: Any = env.unwrapped
+    if not hasattr(unwrapped, "expert_action"):
+        raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
+    return FunctionExpert(unwrapped.expert_action)

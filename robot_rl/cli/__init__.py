@@ -1,0 +1,74 @@
+"""`robot-rl COMMAND ...`: finds the command, runs it, and turns errors into one clear line.
+
+Exit codes: 0 fine; 1 something went wrong; 2 a wrong argument or setting; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from robot_rl import __version__
+from robot_rl.core.errors import ConfigError, RobotRLError, unknown_name
+
+COMMANDS = {
+    "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
+    "evaluate": "run the trained policy alone: success, interval, cycle times, video",
+    "record": "record demonstrations by the scripted expert or at the keyboard",
+    "simulate": "move the simulated arm by expert, at random or by keyboard, and film it",
+    "learner": "the learner by itself; actors connect to it",
+    "actor": "an actor by itself; it connects to a learner",
+    "bench": "how fast the parts run on this machine",
+    "doctor": "what is installed, what works, what to do about the rest",
+}
+HELP = f"""robot-rl {__version__}: learn robot tasks from pixels, with a human who may take over.
+
+usage: robot-rl COMMAND [ARGUMENTS]
+
+commands:
+{chr(10).join(f"  {name:<10}{text}" for name, text in COMMANDS.items())}
+
+examples:
+  robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 8 minutes
+  robot-rl train pick-lift --minutes 2 --evaluation.episodes 20
+  robot-rl train peg-insert-no-human        an ablation; `robot-rl train --help` lists the presets
+  robot-rl evaluate runs/NAME               judge a run again
+  robot-rl train --resume --run-name NAME   go on with a run
+
+`robot-rl COMMAND --help` explains a command and its settings. ROBOT_RL_DEBUG=1 shows where an error came from.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    os.environ.setdefault("MUJOCO_GL", "egl")  # no screen needed; MuJoCo chooses at its first import
+    try:
+        return _run(words[0], words[1:])
+    except RobotRLError as error:
+        if os.environ.get("ROBOT_RL_DEBUG"):
+            raise
+        print(f"robot-rl: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("robot-rl: interrupted.", file=sys.stderr)
+        return 130
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    if name not in COMMANDS:
+        raise unknown_name("command", name, COMMANDS)
+    # Imported on demand: `robot-rl --help` need not wait for jax and MuJoCo.
+    code: int = importlib.import_module(f"robot_rl.cli.{name}").run(arguments)
+    return code

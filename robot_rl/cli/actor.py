@@ -1,0 +1,121 @@
+"""`robot-rl actor`: an actor by itself; it connects to a learner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from robot_rl import build
+from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
+from robot_rl.config import TrainConfig
+from robot_rl.runtime.actor import ActorConfig, ActorSummary, run_actor
+from robot_rl.runtime.metrics import MetricsWriter, read_metrics
+from robot_rl.runtime.stop import StopSignal
+from robot_rl.transport.journal import Journal
+from robot_rl.transport.security import read_keys
+from robot_rl.transport.sender import ActorLink
+
+FLUSH_S = 20.0
+"""How long the last records may take to reach the learner at the end; afterwards they wait in the spool."""
+
+DESCRIPTION = f"""Act: robot, cameras, policy and human; send each step to a learner, take weights from it.
+
+usage: robot-rl actor [PRESET | --config FILE] --folder DIR [FLAGS]
+
+The settings must be those of the learner: what differs is refused, with both sides named.
+
+example, on two machines:
+  robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
+  robot-rl actor pick-lift --folder runs/x/actor-0 --address tcp://10.0.0.1:5555 --keys actor-0.keys.json
+
+{presets_text()}"""
+
+
+@dataclass(frozen=True)
+class ActorArguments:
+    """Flags of `robot-rl actor`."""
+
+    folder: Path
+    """Where metrics and spool go; an actor that is started again with the same folder goes on."""
+    address: str = "tcp://127.0.0.1:5555"
+    """Of the learner. Beyond this machine keys are required."""
+    name: str = "actor-0"
+    """Each actor of a run has a name of its own."""
+    run_name: str = "run"
+    """Name of the run."""
+    index: int = 0
+    """Number of this actor: its episodes differ from those of the others."""
+    keys: Path | None = None
+    """File with the CURVE keys of this actor."""
+    patience_s: float = 120.0
+    """How long to wait for the learner's first weights before acting [s]."""
+    print_config: bool = False
+    """Print the settings as JSON and exit."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Act until told to stop."""
+    base, rest = base_config(arguments)
+    flags = parse(rest, "actor", DESCRIPTION, ActorArguments(folder=tyro.MISSING, config=base))
+    if flags.print_config:
+        print_config(flags.config)
+        return 0
+    summary = act(flags)
+    print(f"{flags.name}: {summary.env_steps} steps, {summary.successes}/{summary.episodes} episodes succeeded")
+    return 0
+
+
+def act(flags: ActorArguments) -> ActorSummary:
+    """Build the actor from its settings and run it."""
+    config, stop = flags.config, StopSignal().install()
+    before = read_metrics(flags.folder, kind="episode")
+    settings = actor_config(flags, before[-1] if before else None)
+    with (
+        closing(build.make_env(config)) as env,
+        MetricsWriter(flags.folder) as metrics,
+        Journal(flags.folder / "spool") as spool,
+    ):
+        encoder = build.make_encoder(config)
+        schema = build.make_schema(env, encoder, config)
+        definition = build.make_definition(schema, config)
+        keys = read_keys(flags.keys) if flags.keys else None
+        with ActorLink(
+            flags.address, schema, flags.name, flags.run_name, spool, agent_hash=definition.schema_hash(), keys=keys
+        ) as link:
+            summary = run_actor(
+                env,
+                build.make_policy(definition),
+                encoder,
+                build.make_human(env, config, settings.seed, settings.first_env_step),
+                build.make_arbiter(env, config),
+                build.make_rewards(config),
+                link,
+                settings,
+                metrics,
+                should_stop=stop,
+            )
+            link.flush(FLUSH_S)
+    return summary
+
+
+def actor_config(flags: ActorArguments, last_episode: dict[str, float] | None) -> ActorConfig:
+    """Return the loop's settings, going on after the last episode of an earlier process."""
+    earlier = last_episode or {"episode": -1, "env_steps": 0}
+    episode = int(earlier["episode"]) + 1
+    return ActorConfig(
+        name=flags.name,
+        run=flags.run_name,
+        # A process that goes on must not repeat the episodes of the one before.
+        seed=flags.config.seed + 1000 * (flags.index + 1) + 1_000_000 * episode,
+        period_s=build.PERIOD_S,
+        speed=flags.config.speed,
+        await_weights_s=flags.patience_s,
+        first_episode=episode,
+        first_env_step=int(earlier["env_steps"]),
+    )

@@ -1,0 +1,38 @@
+"""`robot-rl doctor`: what is installed, what works, what to do about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+from robot_rl.cli.arguments import parse
+from robot_rl.doctor import Finding, examine
+
+DESCRIPTION = (
+    "Look at this machine: versions, rendering, rates; for each line `ok`, or what to do.\n"
+    "Exit code 1 when a needed part is missing."
+)
+STYLES = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+
+
+@dataclass(frozen=True)
+class DoctorArguments:
+    """`robot-rl doctor` has no flags."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print the findings as they come."""
+    parse(arguments, "doctor", DESCRIPTION, DoctorArguments())
+    console = Console(highlight=False)
+    missing = 0
+    for finding in examine():
+        console.print(_line(finding))
+        missing += finding.state == "missing"
+    return 1 if missing else 0
+
+
+def _line(finding: Finding) -> Text:
+    return Text.assemble((f"{finding.state:<10}", STYLES[finding.state]), f"{finding.name:<20}{finding.value}")

@@ -1,0 +1,103 @@
+"""`robot-rl learner`: the learner by itself; actors connect to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from robot_rl import build
+from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
+from robot_rl.config import TrainConfig
+from robot_rl.core.records import StepRecord
+from robot_rl.core.schema import StepSchema
+from robot_rl.data.replay import Replay
+from robot_rl.runtime.learner import run_learner
+from robot_rl.runtime.metrics import MetricsWriter
+from robot_rl.runtime.record import load_demonstrations
+from robot_rl.runtime.stop import StopSignal
+from robot_rl.transport.journal import Journal
+from robot_rl.transport.receiver import LearnerServer
+from robot_rl.transport.security import read_keys
+
+DESCRIPTION = f"""Learn from what actors send, and publish weights to them.
+
+usage: robot-rl learner [PRESET | --config FILE] --folder DIR [FLAGS]
+
+What actors delivered lies in the folder's journal: a learner that is started again with the same folder goes on.
+
+example, on two machines:
+  robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
+  robot-rl actor pick-lift --folder runs/x/actor-0 --address tcp://10.0.0.1:5555 --keys actor-0.keys.json
+
+{presets_text()}"""
+
+
+@dataclass(frozen=True)
+class LearnerArguments:
+    """Flags of `robot-rl learner`."""
+
+    folder: Path
+    """Where metrics, journal and checkpoints go."""
+    address: str = "tcp://127.0.0.1:5555"
+    """Where to listen. Beyond this machine keys are required."""
+    demonstrations_from: Path | None = None
+    """Folder of recorded episodes; None: none."""
+    keys: Path | None = None
+    """File with the CURVE keys of the learner."""
+    print_config: bool = False
+    """Print the settings as JSON and exit."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Learn until told to stop."""
+    base, rest = base_config(arguments)
+    flags = parse(rest, "learner", DESCRIPTION, LearnerArguments(folder=tyro.MISSING, config=base))
+    if flags.print_config:
+        print_config(flags.config)
+        return 0
+    print(f"learner: {learn(flags)} updates")
+    return 0
+
+
+def learn(flags: LearnerArguments) -> int:
+    """Build the learner from its settings, run it, and return the number of updates."""
+    config, stop = flags.config, StopSignal().install()
+    schema, demonstrations = _look(flags)
+    definition = build.make_definition(schema, config)
+    with (
+        MetricsWriter(flags.folder) as metrics,
+        Journal(flags.folder / "journal") as journal,
+        LearnerServer(
+            flags.address,
+            schema,
+            definition.schema_hash(),
+            journal,
+            keys=read_keys(flags.keys) if flags.keys else None,
+        ) as server,
+    ):
+        return run_learner(
+            server,
+            Replay(schema, config.replay_capacity, config.seed),
+            build.make_learner(definition, config),
+            config.learner,
+            metrics,
+            build.make_checkpoints(flags.folder, definition, schema),
+            stop,
+            demonstrations,
+        )
+
+
+def _look(flags: LearnerArguments) -> tuple[StepSchema, Iterator[StepRecord]]:
+    """Return what steps look like, from the environment's spaces, and the demonstrations as the agent sees them."""
+    with closing(build.make_env(flags.config)) as env:
+        encoder = build.make_encoder(flags.config)
+        schema = build.make_schema(env, encoder, flags.config)
+    if flags.demonstrations_from is None:
+        return schema, iter(())
+    return schema, load_demonstrations(flags.demonstrations_from, encoder, flags.config.seed)

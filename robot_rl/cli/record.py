@@ -1,0 +1,71 @@
+"""`robot-rl record`: demonstrations by the scripted expert or at the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from robot_rl import build
+from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
+from robot_rl.config import TrainConfig
+from robot_rl.runtime.record import collect_demonstrations
+from robot_rl.runtime.stop import StopSignal
+
+DESCRIPTION = f"""Record successful episodes with their pictures; they serve any encoder and any agent.
+
+usage: robot-rl record [PRESET | --config FILE] --out DIR [FLAGS]
+
+examples:
+  robot-rl record pick-lift --out demos                   20 episodes by the scripted expert
+  robot-rl record peg-insert --out demos --by keyboard    by you; the terminal shows the keys
+An interrupted session goes on where it was: episodes in the folder count.
+
+{presets_text()}"""
+
+
+@dataclass(frozen=True)
+class RecordArguments:
+    """Flags of `robot-rl record`."""
+
+    out: Path
+    """Folder of the episodes."""
+    episodes: int | None = None
+    """How many the folder shall hold; None: `--demonstrations`."""
+    by: Literal["expert", "keyboard"] = "expert"
+    """Who acts."""
+    keep_failures: bool = False
+    """Keep episodes without success, too."""
+    print_config: bool = False
+    """Print the settings as JSON and exit."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Record and say what was kept."""
+    base, rest = base_config(arguments)
+    flags = parse(rest, "record", DESCRIPTION, RecordArguments(out=tyro.MISSING, config=base))
+    if flags.print_config:
+        print_config(flags.config)
+        return 0
+    episodes = flags.config.demonstrations if flags.episodes is None else flags.episodes
+    with closing(build.make_env(flags.config)) as env:
+        by_hand = flags.by == "keyboard"
+        summary = collect_demonstrations(
+            env,
+            None,
+            build.make_keyboard(env) if by_hand else build.make_expert(env),
+            episodes,
+            flags.out,
+            flags.config.seed,
+            task=flags.config.task,
+            keep_failures=flags.keep_failures,
+            reward=build.make_rewards(flags.config),
+            should_stop=StopSignal().install(),
+        )
+    print(f"{summary.found + summary.kept} demonstrations in {flags.out} ({summary.discarded} attempts discarded)")
+    return 0

@@ -1,0 +1,114 @@
+"""`robot-rl simulate`: let somebody move the simulated arm, and film it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from robot_rl import build
+from robot_rl.cli.arguments import base_config, parse, presets_text
+from robot_rl.config import TrainConfig
+from robot_rl.core.records import Observation
+from robot_rl.runtime.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.stepper import action_size
+from robot_rl.runtime.video import VideoWriter
+from robot_rl.teleop.devices import Device
+from robot_rl.teleop.keyboard import HELP
+from robot_rl.teleop.scripted import ExpertDevice
+
+DESCRIPTION = f"""Move the simulated arm and film it.
+
+usage: robot-rl simulate [PRESET | --config FILE] [FLAGS]
+
+examples:
+  robot-rl simulate pick-lift                              three episodes of the scripted expert, as simulate.mp4
+  robot-rl simulate peg-insert-varied --by random --out x.mp4
+
+{presets_text()}"""
+
+
+@dataclass(frozen=True)
+class SimulateArguments:
+    """Flags of `robot-rl simulate`."""
+
+    by: Literal["expert", "random", "nobody", "keyboard"] = "expert"
+    """Who moves the arm."""
+    episodes: int = 3
+    """How many episodes."""
+    out: Path | None = Path("simulate.mp4")
+    """The film; None: none."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+
+class RandomPolicy:
+    """Uniform actions, scaled; 0 keeps still."""
+
+    version = 0
+
+    def __init__(self, size: int, scale: float) -> None:
+        self._size, self._scale = size, scale
+
+    def act(self, obs: Observation, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        """Return an action (A,) float32."""
+        return (self._scale * rng.uniform(-1.0, 1.0, self._size)).astype(np.float32)
+
+    def load(self, params: dict[str, np.ndarray], version: int) -> None:
+        """Do nothing: there is nothing to load."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the episodes, one line each."""
+    base, rest = base_config(arguments)
+    flags = parse(rest, "simulate", DESCRIPTION, SimulateArguments(config=base))
+    result = simulate(flags)
+    print(result)
+    if flags.out is not None:
+        print(f"video {flags.out}")
+    return 0
+
+
+def simulate(flags: SimulateArguments) -> EvaluationResult:
+    """Run episodes of somebody who needs no training."""
+    filming = flags.out is not None
+    with closing(build.make_env(flags.config, cameras=(), film=filming)) as env:
+        human = _human(env, flags)
+        scale = 1.0 if flags.by == "random" else 0.0
+        policy = None if human is not None else RandomPolicy(action_size(env), scale)
+        video = None if flags.out is None else VideoWriter(flags.out, 1.0 / build.PERIOD_S, scale=1)
+        try:
+            return evaluate(
+                env,
+                policy,
+                None,
+                flags.episodes,
+                flags.config.seed,
+                video=None if video is None else video.add,
+                video_episodes=flags.episodes,
+                human=human,
+                period_s=build.PERIOD_S,
+                on_episode=_say,
+            )
+        finally:
+            for part in (video, human):
+                if part is not None:
+                    part.close()
+
+
+def _human(env: build.Environment, flags: SimulateArguments) -> Device | None:
+    if flags.by == "keyboard":
+        print(HELP)
+        return build.make_keyboard(env)
+    if flags.by == "expert":
+        return ExpertDevice(build.make_expert(env), np.random.default_rng(flags.config.seed))
+    return None
+
+
+def _say(episode: EpisodeResult) -> None:
+    end = "success" if episode.success else "failure" if episode.failure else "out of time"
+    print(f"seed {episode.seed}: {end} after {episode.steps} steps")

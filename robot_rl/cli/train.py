@@ -1,0 +1,194 @@
+"""`robot-rl train`: learner, actors and human on this machine, then evaluation and report."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from robot_rl.cli.arguments import base_config, parse, presets_text, print_config, take_value
+from robot_rl.config import TrainConfig
+from robot_rl.core.clock import SystemClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.settings import load_settings, save_settings, to_json
+from robot_rl.runtime.live import Budget
+from robot_rl.runtime.metrics import MetricsWriter
+from robot_rl.runtime.processes import Process, ProcessPlan, available_cores, robot_rl_command, share_cores
+from robot_rl.runtime.report import closing_lines, summarise, write_report
+from robot_rl.runtime.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run
+from robot_rl.runtime.stop import StopSignal
+from robot_rl.runtime.supervisor import EarlyStop, Outcome, supervise
+
+DESCRIPTION = f"""Learn a task on this machine: record demonstrations, start learner and actors, show how it goes,
+evaluate the policy alone, write a report. Everything lands in one folder, runs/NAME.
+
+usage: robot-rl train [PRESET | --config FILE] [FLAGS]
+
+examples:
+  robot-rl train pick-lift                                      8 minutes, then 100 episodes of evaluation
+  robot-rl train pick-lift --minutes 2 --evaluation.episodes 20 --run-name first
+  robot-rl train peg-insert-no-human --seed 1                   an ablation
+  robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
+  robot-rl train --resume --run-name first --minutes 4          go on with a run for 4 more minutes
+  robot-rl train pick-lift --print-config > my.json             settings to edit
+  robot-rl train --config my.json --seed 2                      a run from a file
+
+Ctrl-C stops in good order and keeps the checkpoint.
+
+{presets_text()}"""
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Flags of `robot-rl train`."""
+
+    run_name: str | None = None
+    """Name of the run's folder; None: preset's task and the time. A name that is taken is refused."""
+    runs: Path = Path("runs")
+    """Where run folders lie."""
+    resume: bool = False
+    """Go on with the run of that name; its settings are the defaults then."""
+    demonstrations_from: Path | None = None
+    """Episodes recorded before with `robot-rl record`; None: the scripted expert records them now."""
+    print_config: bool = False
+    """Print the settings as JSON and exit."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Train, evaluate, report."""
+    base, rest = _base(arguments)
+    flags = parse(rest, "train", DESCRIPTION, TrainArguments(config=base))
+    if flags.print_config:
+        print_config(flags.config)
+        return 0
+    if flags.config.human.kind == "keyboard":
+        raise ConfigError(
+            "human.kind: got 'keyboard', expected 'scripted' or 'none' here; "
+            "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
+        )
+    folder = _open(flags)
+    with lock_run(folder):
+        _save_config(folder, flags.config)
+        console = Console(highlight=False)
+        stop = StopSignal().install()
+        _record(folder, flags, stop)
+        if not stop():
+            outcome = _train(folder, flags, console, stop)
+            with MetricsWriter(folder.root, tensorboard=False) as metrics:
+                metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
+            console.print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes")
+        if not stop():
+            _evaluate(folder, flags.config, stop)
+        write_report(folder, to_json(flags.config))
+    print("\n".join(closing_lines(summarise(folder))))
+    if stop():
+        print(f"stopped; go on with: robot-rl train --resume --run-name {folder.name} --runs {flags.runs}")
+        return 130
+    return 0
+
+
+def _base(arguments: Sequence[str]) -> tuple[TrainConfig, list[str]]:
+    """Return the settings to start from; those of the run itself when it is resumed."""
+    if "--resume" not in arguments:
+        return base_config(arguments)
+    name, _ = take_value(arguments, "--run-name")
+    runs, _ = take_value(arguments, "--runs")
+    if name is None:
+        raise ConfigError("--resume: got no --run-name, expected the run to go on with; ls runs shows them.")
+    return load_settings(TrainConfig, existing_run(Path(runs or "runs") / name).config_file), list(arguments)
+
+
+def _open(flags: TrainArguments) -> RunFolder:
+    name = flags.run_name or default_run_name(flags.config.task)
+    root = flags.runs / name
+    return existing_run(root) if flags.resume else new_run(root)
+
+
+def _save_config(folder: RunFolder, config: TrainConfig) -> None:
+    """Write the settings; those of earlier parts of the run are kept beside them."""
+    if folder.config_file.exists() and load_settings(TrainConfig, folder.config_file) != config:
+        earlier = len(list(folder.root.glob("config-*.json")))
+        folder.config_file.rename(folder.root / f"config-{earlier}.json")
+    save_settings(folder.config_file, config)
+
+
+def _record(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> None:
+    """Let a process of its own record what demonstrations are missing."""
+    if flags.config.demonstrations == 0 or flags.demonstrations_from is not None:
+        return
+    print(f"recording {flags.config.demonstrations} demonstrations", flush=True)
+    command = robot_rl_command("record", "--config", str(folder.config_file), "--out", str(folder.demonstrations))
+    _run_to_end(ProcessPlan("record", command), stop)
+
+
+def _train(folder: RunFolder, flags: TrainArguments, console: Console, stop: StopSignal) -> Outcome:
+    config, budget = flags.config, flags.config.budget
+    learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}", flags.demonstrations_from)
+    return supervise(
+        learner,
+        actors,
+        [folder.learner, *(folder.actor(i) for i in range(config.actors))],
+        Budget(budget.minutes, budget.env_steps),
+        None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window),
+        f"{folder.name}: {config.task}",
+        console,
+        SystemClock(),
+        stop,
+    )
+
+
+def plan_processes(
+    folder: RunFolder, config: TrainConfig, address: str, demonstrations: Path | None = None
+) -> tuple[ProcessPlan, list[ProcessPlan]]:
+    """Return how to start the learner and the actors of a run."""
+    settings = ("--config", str(folder.config_file), "--address", address)
+    learner_cores, actor_cores = share_cores(config.actors, available_cores())
+    recorded = demonstrations or folder.demonstrations
+    demos = ("--demonstrations-from", str(recorded)) if config.demonstrations else ()
+    learner = ProcessPlan(
+        "learner",
+        robot_rl_command("learner", *settings, "--folder", str(folder.learner), *demos),
+        folder.learner / "log.txt",
+        learner_cores,
+    )
+    return learner, [
+        ProcessPlan(
+            f"actor-{i}",
+            robot_rl_command(
+                "actor", *settings, "--folder", str(folder.actor(i)), "--name", f"actor-{i}",
+                "--run-name", folder.name, "--index", str(i),
+            ),
+            folder.actor(i) / "log.txt",
+            cores,
+        )
+        for i, cores in enumerate(actor_cores)
+    ]  # fmt: skip
+
+
+def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
+    """Judge the policy in a process of its own."""
+    if config.evaluation.episodes == 0:
+        return
+    print(f"evaluating {config.evaluation.episodes} episodes", flush=True)
+    _run_to_end(ProcessPlan("evaluate", robot_rl_command("evaluate", str(folder.root), "--quiet")), stop)
+
+
+def _run_to_end(plan: ProcessPlan, stop: StopSignal) -> None:
+    process, clock = Process(plan), SystemClock()
+    while process.running():
+        clock.sleep_until(clock.now_ns() + 50_000_000)
+        if stop():
+            process.ask_to_stop()
+    process.check()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,206 @@
+"""One run's settings: each room's own dataclass, composed; and presets for tasks and ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from robot_rl.agents.config import AgentConfig
+from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.runtime.learner import LearnerConfig
+from robot_rl.teleop.arbiter import ArbiterConfig
+from robot_rl.teleop.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
+
+TASKS = ("pick-lift", "peg-insert")
+Appearance = Literal["fixed", "varied"]
+Eyes = Literal["frozen", "trainable", "state"]
+HumanKind = Literal["none", "scripted", "keyboard"]
+GRIPPER_STATE_INDEX = 24
+"""Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
+
+
+@dataclass(frozen=True)
+class EyesConfig:
+    """How pictures become numbers."""
+
+    mode: Eyes = "frozen"
+    """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
+    `state`: no cameras, the arm's own state only."""
+    encoder: Path | None = None
+    """File of the frozen encoder; None: the one shipped for the simulator."""
+    variants: int = 4
+    """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
+
+
+@dataclass(frozen=True)
+class HumanConfig:
+    """Who may take over."""
+
+    kind: HumanKind = "scripted"
+    """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal."""
+    scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
+    """When the scripted human takes over, for how long, how well."""
+
+
+@dataclass(frozen=True)
+class BudgetConfig:
+    """When training ends; the first limit that is reached counts.
+
+    Raises:
+        ConfigError: a limit that is not positive.
+    """
+
+    minutes: float | None = 8.0
+    """Wall time of training, from the start of the processes [min]; demonstrations and evaluation come on top.
+    A run that is resumed gets as much again."""
+    env_steps: int | None = None
+    """Environment steps of all actors; None: no limit."""
+    stop_success: float | None = None
+    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never."""
+    stop_window: int = 50
+    """Episodes that the early stop looks at."""
+
+    def __post_init__(self) -> None:
+        for name in ("minutes", "env_steps", "stop_window"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name}: got {value}, expected more than 0, or None for no limit; correct it.")
+        if self.stop_success is not None and not 0.0 < self.stop_success <= 1.0:
+            raise ConfigError(f"stop_success: got {self.stop_success}, expected a share in (0, 1], or None; correct it.")
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How the trained policy is judged: deterministic, alone."""
+
+    episodes: int = 100
+    """Episodes; 0 leaves the evaluation out."""
+    seed: int = 10_000
+    """Seed of the episodes; far from those of training, so that no scene is met twice."""
+    video_episodes: int = 5
+    """Episodes that are filmed."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All settings of a run, saved as `config.json` in its folder.
+
+    Raises:
+        ConfigError: settings that do not fit together.
+    """
+
+    task: str = "pick-lift"
+    """What to learn: `pick-lift` or `peg-insert`."""
+    seed: int = 0
+    """Of networks, episodes, exploration and the scripted human."""
+    actors: int = 1
+    """Actor processes that feed the learner."""
+    speed: float | None = None
+    """Pace of the actors relative to real time; None: as fast as the machine can."""
+    appearance: Appearance = "fixed"
+    """`varied` draws light, colours, camera pose and distractors anew at each reset."""
+    demonstrations: int = 20
+    """Successful episodes recorded before training. Source: HIL-SERL, about 20."""
+    rewards: tuple[str, ...] = ("ground-truth", "human-label")
+    """Where reward comes from."""
+    replay_capacity: int = 100_000
+    """Transitions kept. Source: HIL-SERL 200k."""
+    eyes: EyesConfig = field(default_factory=EyesConfig)
+    human: HumanConfig = field(default_factory=HumanConfig)
+    arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
+    agent: AgentConfig = field(default_factory=lambda: AgentConfig(gripper_state_index=GRIPPER_STATE_INDEX))
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    budget: Annotated[BudgetConfig, tyro.conf.arg(name="")] = field(default_factory=BudgetConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise unknown_name("task", self.task, TASKS)
+        for name, least in (("actors", 1), ("demonstrations", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more; correct it.")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings with a name, changed from the defaults."""
+
+    text: str
+    """One line for the list of presets."""
+    change: Callable[[TrainConfig], TrainConfig]
+
+
+def _pick_lift(config: TrainConfig) -> TrainConfig:
+    return replace(config, task="pick-lift", budget=BudgetConfig(minutes=8.0))
+
+
+def _peg_insert(config: TrainConfig) -> TrainConfig:
+    return replace(config, task="peg-insert", budget=BudgetConfig(minutes=25.0))
+
+
+def _no_human(config: TrainConfig) -> TrainConfig:
+    return replace(config, human=replace(config.human, kind="none"))
+
+
+def _no_demos(config: TrainConfig) -> TrainConfig:
+    return replace(config, demonstrations=0)
+
+
+def _eyes(mode: Eyes) -> Callable[[TrainConfig], TrainConfig]:
+    return lambda config: replace(config, eyes=replace(config.eyes, mode=mode))
+
+
+def _clumsy(config: TrainConfig) -> TrainConfig:
+    return replace(config, human=replace(config.human, scripted=SCRIPTED_HUMANS["clumsy"]))
+
+
+def _varied(config: TrainConfig) -> TrainConfig:
+    return replace(config, appearance="varied")
+
+
+BASES = {
+    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 8 minutes", _pick_lift),
+    "peg-insert": Preset("insert a peg with sub-millimetre clearance; 25 minutes", _peg_insert),
+}
+VARIANTS = {
+    "no-human": Preset("nobody takes over", _no_human),
+    "no-demos": Preset("no demonstrations", _no_demos),
+    "neither": Preset("no human, no demonstrations", lambda config: _no_demos(_no_human(config))),
+    "clumsy": Preset("a human with noise, delay and lapses", _clumsy),
+    "trainable-encoder": Preset("convolutions learn with the critic", _eyes("trainable")),
+    "state-only": Preset("no cameras; the object's pose is given: an upper bound", _eyes("state")),
+    "varied": Preset("light, colours, camera pose and distractors change at each reset", _varied),
+}
+
+
+def _presets() -> dict[str, Preset]:
+    presets = dict(BASES)
+    for base_name, base in BASES.items():
+        for name, variant in VARIANTS.items():
+            change = _after(variant.change, base.change)
+            presets[f"{base_name}-{name}"] = Preset(f"{base_name}: {variant.text}", change)
+    return presets
+
+
+def _after(
+    second: Callable[[TrainConfig], TrainConfig], first: Callable[[TrainConfig], TrainConfig]
+) -> Callable[[TrainConfig], TrainConfig]:
+    return lambda config: second(first(config))
+
+
+PRESETS = _presets()
+
+
+def preset(name: str) -> TrainConfig:
+    """Return the settings of a preset: a task, or a task and an ablation.
+
+    Raises:
+        UnknownNameError: no preset of that name.
+    """
+    if name not in PRESETS:
+        raise unknown_name("task or preset", name, PRESETS)
+    return PRESETS[name].change(TrainConfig())
