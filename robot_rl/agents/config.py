@@ -53,6 +53,8 @@ class AgentConfig:
     """Largest standard deviation before the tanh. Source: HIL-SERL."""
     gripper_mode: GripperMode = "discrete"
     """The last action: `discrete`, a critic of close, hold, open; `continuous`, one more tanh dimension; `none`, 0."""
+    gripper_hidden: tuple[int, ...] = (128, 128)
+    """Widths of the hidden layers of the gripper's critic. Source: HIL-SERL."""
     gripper_penalty: float = 0.02
     """What the gripper's critic pays for each effective toggle. Source: HIL-SERL."""
     gripper_state_index: int | None = None
@@ -74,6 +76,7 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        object.__setattr__(self, "gripper_hidden", tuple(self.gripper_hidden))
         _check_names(self)
         _check_counts(self)
         _check_numbers(self)
@@ -90,8 +93,9 @@ def _check_counts(config: AgentConfig) -> None:
     for name in ("ensemble", "subset", "projection", "critic_updates_per_actor_update", "bc_decay_updates"):
         if getattr(config, name) < 1:
             raise ConfigError(f"{name}: got {getattr(config, name)}, expected 1 or more; see AgentConfig.")
-    if not config.hidden or min(config.hidden) < 1:
-        raise ConfigError(f"hidden: got {config.hidden}, expected positive widths; (256, 256) is usual.")
+    for name in ("hidden", "gripper_hidden"):
+        if min(getattr(config, name), default=0) < 1:
+            raise ConfigError(f"{name}: got {getattr(config, name)}, expected positive widths; (256, 256) is usual.")
     if config.subset > config.ensemble:
         raise ConfigError(f"subset: got {config.subset}, expected at most ensemble = {config.ensemble}; lower it.")
 

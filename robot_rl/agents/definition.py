@@ -2,12 +2,13 @@
 
 Networks, all on one embedding z that learns from the critics' loss alone:
 
-    z        = concat over entries of tanh(LayerNorm(Dense(entry)))         cameras by name, then vectors by name
+    z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
     actor    : z -> mean, log std of a tanh-squashed Gaussian
     critic   : (z, action) -> Q_e for e = 1..E, all parameters with a leading axis E
     gripper  : z -> Q of close, hold, open
 
-Hidden layers are Dense, LayerNorm, activation. Cameras that come as pictures first pass convolutions `trunk/<camera>`.
+Hidden layers are Dense, LayerNorm, activation; the norm's bias stands for Dense's. Cameras that come as pictures first
+pass convolutions `trunk/<camera>`.
 """
 
 from __future__ import annotations
@@ -34,8 +35,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "temperature": ("temperature/",),
 }
 """Which parameters learn together, with one optimiser a group."""
-TARGET_PREFIXES = ("projection/", "critic/", "gripper/")
-"""Parameters with a slowly following target copy; the trunk has none, as in DrQ-v2."""
 POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "gripper/")
 """Parameters that the robot's computer needs to act."""
 GRIPPER_CHOICES = 3
@@ -126,10 +125,6 @@ class AgentDefinition:
         """Return the parameters that acting needs: what travels to the robot."""
         return tuple(name for name in self._specs if name.startswith(POLICY_PREFIXES))
 
-    def target_names(self) -> tuple[str, ...]:
-        """Return the parameters that have a target copy."""
-        return tuple(name for name in self._specs if name.startswith(TARGET_PREFIXES))
-
     def group_names(self, group: str) -> tuple[str, ...]:
         """Return the parameters of one group of `GROUPS`; empty when the agent lacks it."""
         return tuple(name for name in self._specs if name.startswith(GROUPS[group]))
@@ -147,7 +142,7 @@ class AgentDefinition:
             "action_dim": self.action_dim,
             "activation": config.activation,
             "gripper_mode": config.gripper_mode,
-            "std": [config.std_min, config.std_max],
+            "std": [config.initial_log_std, config.std_min, config.std_max],
             "trunk": asdict(config.trunk) if self.pictures else None,
         }
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
@@ -193,21 +188,22 @@ Named = list[tuple[str, ParameterSpec]]
 Lead = tuple[int, ...]
 
 
-def _dense(name: str, fan_in: int, fan_out: int, lead: Lead = (), scale: float = 1.0, bias: float = 0.0) -> Named:
-    kernel = ParameterSpec((*lead, fan_in, fan_out), std=scale / math.sqrt(fan_in))
-    return [(f"{name}/kernel", kernel), (f"{name}/bias", ParameterSpec((*lead, fan_out), bias))]
+def _dense(name: str, fan_in: int, fan_out: int, lead: Lead = ()) -> Named:
+    # A tenth of the usual size: outputs start small, as values and actions near 0.
+    kernel = ParameterSpec((*lead, fan_in, fan_out), std=0.1 / math.sqrt(fan_in))
+    return [(f"{name}/kernel", kernel), (f"{name}/bias", ParameterSpec((*lead, fan_out)))]
 
 
-def _norm(name: str, width: int, lead: tuple[int, ...] = ()) -> Named:
-    shape = (*lead, width)
-    return [(f"{name}/norm_scale", ParameterSpec(shape, 1.0)), (f"{name}/norm_bias", ParameterSpec(shape))]
+def _normed_dense(name: str, fan_in: int, fan_out: int, lead: Lead = ()) -> Named:
+    kernel = ParameterSpec((*lead, fan_in, fan_out), std=1.0 / math.sqrt(fan_in))
+    scale, bias = ParameterSpec((*lead, fan_out), 1.0), ParameterSpec((*lead, fan_out))
+    return [(f"{name}/kernel", kernel), (f"{name}/norm_scale", scale), (f"{name}/norm_bias", bias)]
 
 
-def _mlp(name: str, fan_in: int, hidden: tuple[int, ...], lead: tuple[int, ...] = ()) -> Named:
-    named: Named = []
-    for i, (before, width) in enumerate(zip((fan_in, *hidden), hidden, strict=False)):
-        named += _dense(f"{name}/dense{i}", before, width, lead) + _norm(f"{name}/dense{i}", width, lead)
-    return named
+def _mlp(name: str, fan_in: int, hidden: tuple[int, ...], lead: Lead = ()) -> Named:
+    widths = (fan_in, *hidden)
+    layers = [_normed_dense(f"{name}/dense{i}", widths[i], widths[i + 1], lead) for i in range(len(hidden))]
+    return [parameter for layer in layers for parameter in layer]
 
 
 def _embedding(definition: AgentDefinition) -> Named:
@@ -217,35 +213,33 @@ def _embedding(definition: AgentDefinition) -> Named:
             std = math.sqrt(2.0 / math.prod(shape[:-1])) if name.endswith("kernel") else 0.0
             named.append((name, ParameterSpec(shape, std=std)))
     for entry in definition.observation:
-        width = definition.config.projection
-        named += _dense(f"projection/{entry}", definition.feature_dim(entry), width)
-        named += _norm(f"projection/{entry}", width)
+        named += _normed_dense(f"projection/{entry}", definition.feature_dim(entry), definition.config.projection)
     return named
 
 
 def _actor(definition: AgentDefinition) -> Named:
-    config, width = definition.config, definition.config.hidden[-1]
+    hidden = definition.config.hidden
     return [
-        *_mlp("actor", definition.embedding_dim, config.hidden),
-        *_dense("actor/mean", width, definition.continuous_dim, scale=0.1),
-        *_dense("actor/log_std", width, definition.continuous_dim, scale=0.1, bias=config.initial_log_std),
+        *_mlp("actor", definition.embedding_dim, hidden),
+        *_dense("actor/out", hidden[-1], 2 * definition.continuous_dim),
     ]
 
 
 def _critic(definition: AgentDefinition) -> Named:
     config, lead = definition.config, (definition.config.ensemble,)
-    fan_in = definition.embedding_dim + definition.continuous_dim
-    return [*_mlp("critic", fan_in, config.hidden, lead), *_dense("critic/out", config.hidden[-1], 1, lead, scale=0.1)]
+    # The action has a kernel of its own, so that z W is shared by all actions that are judged at z.
+    std = 1.0 / math.sqrt(definition.embedding_dim + definition.continuous_dim)
+    action = ParameterSpec((*lead, definition.continuous_dim, config.hidden[0]), std=std)
+    body = _mlp("critic", definition.embedding_dim, config.hidden, lead)
+    return [*body, ("critic/action/kernel", action), *_dense("critic/out", config.hidden[-1], 1, lead)]
 
 
 def _gripper(definition: AgentDefinition) -> Named:
     if not definition.discrete_gripper:
         return []
-    hidden = definition.config.hidden
-    return [
-        *_mlp("gripper", definition.embedding_dim, hidden),
-        *_dense("gripper/out", hidden[-1], GRIPPER_CHOICES, scale=0.1),
-    ]
+    hidden = definition.config.gripper_hidden
+    body = _mlp("gripper", definition.embedding_dim, hidden)
+    return [*body, *_dense("gripper/out", hidden[-1], GRIPPER_CHOICES)]
 
 
 def _temperature(definition: AgentDefinition) -> Named:

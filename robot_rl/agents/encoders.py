@@ -28,7 +28,7 @@ from robot_rl.core.errors import ConfigError, unknown_name
 
 SHARED = "shared"
 READOUTS = ("soft_argmax_max",)
-TRAINING_COMMAND = "python tools/train_encoder.py"
+TRAINING_COMMAND = "robot-rl train-encoder"
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,14 @@ class Draws(NamedTuple):
     next_noise: jax.Array  # (B, A) for the target's action
     noise: jax.Array  # (B, A) for the actor's action
     subset: jax.Array  # (subset,) critics in the target's minimum
+    shifts: jax.Array  # (2, cameras, B, 2) of pictures [pixels], for obs and next_obs
+
+
+class Embedding(NamedTuple):
+    """A batch of observations as the networks see them."""
+
+    z: jax.Array  # (B, Z)
+    critic_entry: jax.Array  # (E, B, H)
 
 
 def continuous_action(action: jax.Array, definition: AgentDefinition) -> jax.Array:
@@ -73,7 +81,8 @@ def critic_target(
     """Return the value y (B,) that the critics should give."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, draws.next_noise)
-    value = networks.critic(select_critics(targets, draws.subset), z_next_target, action, config).min(0)
+    drawn = select_critics(targets, draws.subset)
+    value = networks.critic(drawn, networks.critic_entry(drawn, z_next_target), action, config).min(0)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
     return batch.reward + config.discount * (1.0 - batch.terminated) * value
@@ -81,37 +90,38 @@ def critic_target(
 
 def critic_loss(
     params: Params, batch: Batch, target: jax.Array, definition: AgentDefinition
-) -> tuple[jax.Array, tuple[jax.Array, Metrics]]:
-    """Return the critics' loss, the embedding z (B, Z) of the observation, and metrics."""
+) -> tuple[jax.Array, tuple[Embedding, Metrics]]:
+    """Return the critics' loss, the observation's embedding, and metrics."""
     z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
-    q = networks.critic(params, z, continuous_action(batch.action, definition), definition.config)
+    entry = networks.critic_entry(params, z)
+    q = networks.critic(params, entry, continuous_action(batch.action, definition), definition.config)
     squared = jnp.square(q - target).mean(1)  # (E,)
     metrics = {"critic_loss": squared.mean(), "q": q.mean(), "q_spread": q.std(0).mean()}
-    return squared.sum(), (z, metrics)
+    return squared.sum(), (Embedding(z, entry), metrics)
 
 
 def actor_loss(
     params: Params,
-    frozen: Params,
-    z: jax.Array,
+    embedding: Embedding,
     batch: Batch,
     noise: jax.Array,
     bc_weight: jax.Array,
     definition: AgentDefinition,
 ) -> tuple[jax.Array, Metrics]:
-    """Return the actor's loss: `params` are the actor's, `frozen` gives critics and temperature."""
-    mean, std = networks.actor(params, z, definition.config)
+    """Return the actor's loss, and metrics; it is meant for the actor's parameters only."""
+    mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, noise)
-    q = networks.critic(frozen, z, action, definition.config).mean(0)
+    q = networks.critic(params, embedding.critic_entry, action, definition.config).mean(0)
     error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
     cloning = (batch.human * error).sum() / jnp.maximum(batch.human.sum(), 1.0)
-    loss = (networks.temperature(frozen) * log_prob - q).mean() + bc_weight * cloning
+    loss = (networks.temperature(params) * log_prob - q).mean() + bc_weight * cloning
     return loss, {"actor_loss": loss, "entropy": -log_prob.mean(), "cloning_error": cloning, "policy_std": std.mean()}
 
 
-def temperature_loss(params: Params, entropy: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the loss that raises the temperature while the policy's entropy is below its target."""
-    return networks.temperature(params) * (entropy - definition.target_entropy)
+def temperature_loss(params: Params, entropy: jax.Array, definition: AgentDefinition) -> tuple[jax.Array, Metrics]:
+    """Return the loss that raises the temperature while the policy's entropy is below its target, and metrics."""
+    loss = networks.temperature(params) * (entropy - definition.target_entropy)
+    return loss, {"temperature_loss": loss}
 
 
 def toggle_penalty(obs: Observation, choice: jax.Array, config: AgentConfig) -> jax.Array:

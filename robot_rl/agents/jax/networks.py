@@ -28,19 +28,26 @@ def dense(params: Params, name: str, x: jax.Array) -> jax.Array:
     return jnp.matmul(x, params[f"{name}/kernel"]) + params[f"{name}/bias"][..., None, :]
 
 
-def layer_norm(params: Params, name: str, x: jax.Array) -> jax.Array:
-    """Return (x - mean) / sqrt(variance + 1e-6), scaled and shifted, over the last axis."""
+def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
+    """Return (x - mean) / sqrt(variance + 1e-6) over the last axis, scaled and shifted."""
     centred = x - x.mean(-1, keepdims=True)
     inverse_std = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + NORM_EPSILON)
-    scale, bias = params[f"{name}/norm_scale"][..., None, :], params[f"{name}/norm_bias"][..., None, :]
     return centred * inverse_std * scale + bias
 
 
 def mlp(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return the hidden layers' output: Dense, LayerNorm, activation each."""
+    """Return the output of the hidden layers: Dense, LayerNorm, activation each."""
+    return mlp_from_entry(params, name, jnp.matmul(x, params[f"{name}/dense0/kernel"]), config)
+
+
+def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
+    """Return the output of the hidden layers, given the product of the first kernel and its input."""
     activation = jnp.tanh if config.activation == "tanh" else jax.nn.relu
-    for i in range(len(config.hidden)):
-        x = activation(layer_norm(params, f"{name}/dense{i}", dense(params, f"{name}/dense{i}", x)))
+    depth = len(config.gripper_hidden if name == "gripper" else config.hidden)
+    for i in range(depth):
+        x = jnp.matmul(x, params[f"{name}/dense{i}/kernel"]) if i else x
+        scale, bias = params[f"{name}/dense{i}/norm_scale"], params[f"{name}/dense{i}/norm_bias"]
+        x = activation(layer_norm(x, scale[..., None, :], bias[..., None, :]))
     return x
 
 
@@ -56,15 +63,16 @@ def project(params: Params, features: Observation, definition: AgentDefinition) 
     """Return the embedding z (B, Z) of all entries."""
     names = [f"projection/{name}" for name in definition.observation]
     inputs = [features[name] for name in definition.observation]
-    parts = [layer_norm(params, name, dense(params, name, x)) for name, x in zip(names, inputs, strict=True)]
-    return jnp.tanh(jnp.concatenate(parts, axis=-1))
+    # Stacked (B, entries, P), so that all entries pass one LayerNorm.
+    x = jnp.stack([jnp.matmul(x, params[f"{name}/kernel"]) for name, x in zip(names, inputs, strict=True)], axis=1)
+    scale, bias = (jnp.stack([params[f"{name}/{part}"] for name in names]) for part in ("norm_scale", "norm_bias"))
+    return jnp.tanh(layer_norm(x, scale, bias)).reshape(x.shape[0], -1)
 
 
 def actor(params: Params, z: jax.Array, config: AgentConfig) -> tuple[jax.Array, jax.Array]:
     """Return mean and standard deviation (B, A) of the Gaussian before the tanh."""
-    hidden = mlp(params, "actor", z, config)
-    std = jnp.exp(dense(params, "actor/log_std", hidden))
-    return dense(params, "actor/mean", hidden), jnp.clip(std, config.std_min, config.std_max)
+    mean, log_std = jnp.split(dense(params, "actor/out", mlp(params, "actor", z, config)), 2, axis=-1)
+    return mean, jnp.clip(jnp.exp(config.initial_log_std + log_std), config.std_min, config.std_max)
 
 
 def squash(mean: jax.Array, std: jax.Array, noise: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -80,10 +88,15 @@ def squash(mean: jax.Array, std: jax.Array, noise: jax.Array) -> tuple[jax.Array
     return jnp.tanh(u), (log_normal - log_slope).sum(-1)
 
 
-def critic(params: Params, z: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return Q (E, B) of the embedding (B, Z) and the continuous action (B, A)."""
-    hidden = mlp(params, "critic", jnp.concatenate([z, action], axis=-1), config)
-    return dense(params, "critic/out", hidden)[..., 0]
+def critic_entry(params: Params, z: jax.Array) -> jax.Array:
+    """Return z W (E, B, H), the embedding's share of the critics' first Dense: its main cost, equal for all actions."""
+    return jnp.matmul(z, params["critic/dense0/kernel"])
+
+
+def critic(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
+    """Return Q (E, B) of an embedding, as `critic_entry` (E, B, H), and the continuous action (B, A)."""
+    entry = entry + jnp.matmul(action, params["critic/action/kernel"])
+    return dense(params, "critic/out", mlp_from_entry(params, "critic", entry, config))[..., 0]
 
 
 def gripper(params: Params, z: jax.Array, config: AgentConfig) -> jax.Array:

@@ -1,0 +1,203 @@
+"""One update of the agent, and many of them in a scan: state in, state and metrics out.
+
+Order: critics and embedding, the gripper's critic, on each n-th update actor and temperature, then the targets. All
+losses see the parameters as they were before the update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from robot_rl.agents.definition import GROUPS, AgentDefinition
+from robot_rl.agents.jax import losses, networks
+from robot_rl.agents.jax.encoder import MAX_SHIFT, shift_images
+from robot_rl.agents.jax.losses import Batch, Draws, Embedding, Metrics
+from robot_rl.agents.jax.packing import Packing
+
+ADAM = optax.scale_by_adam()  # beta .9 and .999, epsilon 1e-8; the rate is applied in `descend`
+CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
+GRIPPER_METRICS = ("gripper_loss", "gripper_q", "gripper_agreement")
+ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")
+TARGET_GROUPS = ("critic", "gripper")
+
+
+class Group(NamedTuple):
+    """Parameters that learn together, as one vector, with an optimiser that moves only when they learn."""
+
+    vector: jax.Array
+    adam: Any  # optax.ScaleByAdamState
+
+
+class LearnerState(NamedTuple):
+    """All that the learner remembers; a checkpoint holds exactly this."""
+
+    groups: dict[str, Group]
+    targets: dict[str, jax.Array]
+    key: jax.Array
+    step: jax.Array  # updates so far
+
+
+def group_packings(definition: AgentDefinition) -> dict[str, Packing]:
+    """Return where each parameter lies in its group's vector."""
+    specs = definition.parameter_specs()
+    groups = {group: definition.group_names(group) for group in GROUPS}
+    return {
+        group: Packing(tuple((name, specs[name].shape) for name in names)) for group, names in groups.items() if names
+    }
+
+
+def metric_names(definition: AgentDefinition) -> tuple[str, ...]:
+    """Return the names of an update's metrics, in order."""
+    gripper = GRIPPER_METRICS if definition.discrete_gripper else ()
+    return (*CRITIC_METRICS, *gripper, *ACTOR_METRICS, "actor_updates")
+
+
+def make_state(definition: AgentDefinition, seed: int) -> LearnerState:
+    """Return the state before the first update."""
+    params = definition.init(seed)
+    vectors = {group: packing.pack(params) for group, packing in group_packings(definition).items()}
+    groups = {group: Group(vector, ADAM.init(vector)) for group, vector in vectors.items()}
+    # Copies: the update donates its memory, and one array must not be donated twice.
+    targets = {group: jnp.array(vectors[group]) for group in TARGET_GROUPS if group in vectors}
+    return LearnerState(groups, targets, jax.random.PRNGKey(seed), jnp.zeros((), jnp.int32))
+
+
+def update_many(state: LearnerState, batches: Batch, definition: AgentDefinition) -> tuple[LearnerState, jax.Array]:
+    """Return the state after one update per leading index of the batches, and the metrics' means in one vector."""
+    updates, batch_size = batches.reward.shape
+    # Drawn for all updates at once, yet each depends on the key and its step only.
+    keys = jax.vmap(partial(jax.random.fold_in, state.key))(state.step + jnp.arange(updates))
+    draws = jax.vmap(partial(make_draws, batch_size=batch_size, definition=definition))(keys)
+    state, rows = jax.lax.scan(partial(update_once, definition=definition), state, (batches, draws))
+    return state, mean_metrics(rows, definition)
+
+
+def mean_metrics(rows: jax.Array, definition: AgentDefinition) -> jax.Array:
+    """Return the metrics' means over the updates, those of the actor over the updates that moved it.
+
+    Shapes: rows (U, metrics), in the order of `metric_names`; returns (metrics,), `actor_updates` as a sum.
+    """
+    names = metric_names(definition)
+    total = rows.sum(0)
+    actor_updates = total[names.index("actor_updates")]
+    count = [jnp.maximum(actor_updates, 1.0) if name in ACTOR_METRICS else rows.shape[0] for name in names]
+    count[names.index("actor_updates")] = 1
+    return total / jnp.stack(count)
+
+
+def make_draws(key: jax.Array, batch_size: int, definition: AgentDefinition) -> Draws:
+    """Return the random numbers of one update."""
+    noise_key, subset_key, shift_key = jax.random.split(key, 3)
+    noise = jax.random.normal(noise_key, (2, batch_size, definition.continuous_dim))
+    order = jnp.argsort(jax.random.uniform(subset_key, (definition.config.ensemble,)))
+    shape = (2, len(definition.pictures), batch_size, 2)
+    shifts = jax.random.randint(shift_key, shape, -MAX_SHIFT, MAX_SHIFT + 1)
+    return Draws(noise[0], noise[1], order[: definition.config.subset], shifts)
+
+
+def update_once(
+    state: LearnerState, batch_and_draws: tuple[Batch, Draws], definition: AgentDefinition
+) -> tuple[LearnerState, jax.Array]:
+    """Return the state after one update, and its metrics in the order of `metric_names`."""
+    batch, draws = batch_and_draws
+    config, packings = definition.config, group_packings(definition)
+    batch = random_crops(batch, draws.shifts, definition)
+    params = _unpack(packings, {group: part.vector for group, part in state.groups.items()})
+    targets = _unpack(packings, state.targets)
+    bc_weight = losses.bc_weight(state.step, config)
+
+    next_features = networks.trunk(params, batch.next_obs, definition)
+    z_next = networks.project(params, next_features, definition)
+    z_next_target = networks.project(targets, next_features, definition)
+
+    groups = dict(state.groups)
+    target = losses.critic_target(params, targets, z_next, z_next_target, batch, draws, config)
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    groups["critic"], (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
+    embedding = jax.lax.stop_gradient(embedding)
+    if definition.discrete_gripper:
+        target_g = losses.gripper_target(params, targets, z_next, z_next_target, batch, config)
+        gripper_loss = partial(
+            losses.gripper_loss, z=embedding.z, batch=batch, target=target_g, margin_weight=bc_weight, config=config
+        )
+        groups["gripper"], gripper_metrics = learn("gripper", gripper_loss, state, params, definition)
+        metrics |= gripper_metrics
+    actor_groups, actor_metrics = jax.lax.cond(
+        (state.step + 1) % config.critic_updates_per_actor_update == 0,
+        lambda: update_actor(state, params, embedding, batch, draws.noise, bc_weight, definition),
+        lambda: keep_actor(state),
+    )
+    groups |= actor_groups
+    new_targets = {
+        group: old + config.target_update_rate * (groups[group].vector - old) for group, old in state.targets.items()
+    }
+    metrics |= actor_metrics | {"target_q": target.mean(), "temperature": networks.temperature(params)}
+    row = jnp.stack([metrics[name] for name in metric_names(definition)])
+    return LearnerState(groups, new_targets, state.key, state.step + 1), row
+
+
+def update_actor(
+    state: LearnerState,
+    params: dict[str, jax.Array],
+    embedding: Embedding,
+    batch: Batch,
+    noise: jax.Array,
+    bc_weight: jax.Array,
+    definition: AgentDefinition,
+) -> tuple[dict[str, Group], Metrics]:
+    """Return actor and temperature after one step, and metrics."""
+    loss = partial(
+        losses.actor_loss, embedding=embedding, batch=batch, noise=noise, bc_weight=bc_weight, definition=definition
+    )
+    actor, metrics = learn("actor", loss, state, params, definition)
+    heat = partial(losses.temperature_loss, entropy=metrics["entropy"], definition=definition)
+    temperature, temperature_metrics = learn("temperature", heat, state, params, definition)
+    metrics |= temperature_metrics | {"actor_updates": jnp.ones(())}
+    return {"actor": actor, "temperature": temperature}, metrics
+
+
+def keep_actor(state: LearnerState) -> tuple[dict[str, Group], Metrics]:
+    """Return actor and temperature untouched, moments too: zero gradients through Adam would apply stale momentum."""
+    groups = {group: state.groups[group] for group in ("actor", "temperature")}
+    return groups, {name: jnp.zeros(()) for name in (*ACTOR_METRICS, "actor_updates")}
+
+
+def learn(
+    group: str,
+    loss: Callable[..., tuple[jax.Array, Any]],
+    state: LearnerState,
+    params: dict[str, jax.Array],
+    definition: AgentDefinition,
+) -> tuple[Group, Any]:
+    """Return the group after one step down its loss, and the loss's second output. The other groups get no gradient."""
+    packing = group_packings(definition)[group]
+    own = {name: params[name] for name in packing.names}
+    grads, extra = jax.grad(lambda mine: loss(params | mine), has_aux=True)(own)
+    return descend(state.groups[group], packing.pack(grads), definition.config.learning_rate), extra
+
+
+def descend(group: Group, gradient: jax.Array, rate: float) -> Group:
+    """Return the group after one step of Adam."""
+    step, adam = ADAM.update(gradient, group.adam)
+    return Group(group.vector - rate * step, adam)
+
+
+def random_crops(batch: Batch, shifts: jax.Array, definition: AgentDefinition) -> Batch:
+    """Return the batch with its pictures shifted at random, observation and next observation independently."""
+    if not definition.pictures:
+        return batch
+    obs, next_obs = dict(batch.obs), dict(batch.next_obs)
+    for i, name in enumerate(definition.pictures):
+        obs[name] = shift_images(obs[name], shifts[0, i])
+        next_obs[name] = shift_images(next_obs[name], shifts[1, i])
+    return batch._replace(obs=obs, next_obs=next_obs)
+
+
+def _unpack(packings: dict[str, Packing], vectors: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    return {name: value for group, vector in vectors.items() for name, value in packings[group].unpack(vector).items()}
