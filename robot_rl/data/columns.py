@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import StepSchema
 
@@ -29,9 +30,20 @@ class Columns:
 
     @classmethod
     def empty(cls, schema: StepSchema, slots: int) -> Columns:
-        """Return zeroed rows; the system hands out the memory when it is first written."""
+        """Return zeroed rows; the system hands out the memory when it is first written.
+
+        Raises:
+            ConfigError: more than the system will ever hand out.
+        """
+        try:
+            obs = {name: np.zeros((slots, *spec.shape), spec.dtype) for name, spec in schema.observation.items()}
+        except MemoryError as error:
+            size_gb = slots * sum(spec.nbytes for spec in schema.observation.values()) / 1e9
+            raise ConfigError(
+                f"capacity: got {slots} frames of {size_gb:.1f} GB in all, expected fewer; lower the capacity."
+            ) from error
         return cls(
-            obs={name: np.zeros((slots, *spec.shape), spec.dtype) for name, spec in schema.observation.items()},
+            obs=obs,
             action=np.zeros((slots, *schema.action.shape), schema.action.dtype),
             reward=np.zeros(slots, np.float32),
             terminated=np.zeros(slots, bool),

@@ -22,6 +22,8 @@ from robot_rl.data.slots import SlotRing, SlotSet
 
 Batch = dict[str, Any]
 
+DEMONSTRATION_CAPACITY = 20_000
+
 _FRAMES = ("obs", "next_obs")
 
 
@@ -57,25 +59,26 @@ class Replay:
     Args:
         capacity: frames kept of the online data; at least 2.
         seed: of the generator that draws samples.
-        demonstration_capacity: frames kept of demonstrations; as many as `capacity` when not given. Memory is taken
-            from the system as it fills.
+        demonstration_capacity: frames kept of demonstrations; at most 20,000 when not given. Memory is taken from the
+            system as it fills.
 
     Raises:
-        ConfigError: a capacity below 2.
+        ConfigError: a capacity below 2, or more than the machine can hold.
     """
 
     def __init__(self, schema: StepSchema, capacity: int, seed: int, demonstration_capacity: int | None = None) -> None:
-        demonstrations = capacity if demonstration_capacity is None else demonstration_capacity
-        for name, value in (("capacity", capacity), ("demonstration_capacity", demonstrations)):
+        if demonstration_capacity is None:
+            demonstration_capacity = min(capacity, DEMONSTRATION_CAPACITY)
+        for name, value in (("capacity", capacity), ("demonstration_capacity", demonstration_capacity)):
             if value < 2:
                 raise ConfigError(f"{name}: got {value}, expected 2 or more frames; a transition needs two.")
-        slots = capacity + demonstrations
+        slots = capacity + demonstration_capacity
+        self._columns = Columns.empty(schema, slots)
         self.schema, self.counters = schema, ReplayCounters()
         self._rng = np.random.default_rng(seed)
-        self._rings = {False: SlotRing(0, capacity), True: SlotRing(capacity, demonstrations)}
+        self._rings = {False: SlotRing(0, capacity), True: SlotRing(capacity, demonstration_capacity)}
         self._online, self._demonstrations = SlotSet(slots), SlotSet(slots)
         self._both = 0  # members of both indexes: steps of interventions
-        self._columns = Columns.empty(schema, slots)
         self._serials = 0
         self._open: dict[tuple[str, str], _Open] = {}
         self._steps: dict[tuple[str, str, int], dict[int, int]] = {}  # episode -> step -> slot

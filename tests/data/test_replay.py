@@ -136,3 +136,8 @@ def test_a_frame_of_another_shape_is_refused_by_name() -> None:
 def test_a_ring_too_small_for_a_pair_is_refused() -> None:
     with pytest.raises(ConfigError, match="capacity: got 1, expected 2 or more"):
         Replay(SCHEMA, 1, seed=0)
+
+
+def test_more_than_the_machine_holds_is_refused() -> None:
+    with pytest.raises(ConfigError, match="lower the capacity"):
+        Replay(SCHEMA, 10**15, seed=0)
