@@ -70,7 +70,7 @@ class BudgetConfig:
             if value is not None and not value > 0:
                 raise ConfigError(f"{name}: got {value}, expected more than 0, or None for no limit; correct it.")
         if self.stop_success is not None and not 0.0 < self.stop_success <= 1.0:
-            raise ConfigError(f"stop_success: got {self.stop_success}, expected a share in (0, 1], or None; correct it.")
+            raise ConfigError(f"stop_success: got {self.stop_success}, expected a share in (0, 1] or None; correct it.")
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ class TrainConfig:
     """Where reward comes from."""
     replay_capacity: int = 100_000
     """Transitions kept. Source: HIL-SERL 200k."""
+    demonstration_capacity: int = 20_000
+    """Demonstrated transitions kept, in memory of their own."""
     eyes: EyesConfig = field(default_factory=EyesConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
@@ -151,7 +153,9 @@ def _no_demos(config: TrainConfig) -> TrainConfig:
 
 
 def _eyes(mode: Eyes) -> Callable[[TrainConfig], TrainConfig]:
-    return lambda config: replace(config, eyes=replace(config.eyes, mode=mode))
+    # Pictures take 98 kB a transition: a hundred thousand would fill a small machine.
+    capacity = {"replay_capacity": 40_000, "demonstration_capacity": 5_000} if mode == "trainable" else {}
+    return lambda config: replace(config, eyes=replace(config.eyes, mode=mode), **capacity)
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:

@@ -83,7 +83,7 @@ def learn(flags: LearnerArguments) -> int:
     ):
         return run_learner(
             server,
-            Replay(schema, config.replay_capacity, config.seed),
+            Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity),
             build.make_learner(definition, config),
             config.learner,
             metrics,

@@ -72,25 +72,31 @@ def run(arguments: Sequence[str]) -> int:
             "human.kind: got 'keyboard', expected 'scripted' or 'none' here; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
         )
-    folder = _open(flags)
+    folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
         _save_config(folder, flags.config)
-        console = Console(highlight=False)
-        stop = StopSignal().install()
-        _record(folder, flags, stop)
-        if not stop():
-            outcome = _train(folder, flags, console, stop)
-            with MetricsWriter(folder.root, tensorboard=False) as metrics:
-                metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
-            console.print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes")
-        if not stop():
-            _evaluate(folder, flags.config, stop)
-        write_report(folder, to_json(flags.config))
+        try:
+            _go_through(folder, flags, stop)
+        finally:
+            write_report(folder, to_json(flags.config))
     print("\n".join(closing_lines(summarise(folder))))
     if stop():
         print(f"stopped; go on with: robot-rl train --resume --run-name {folder.name} --runs {flags.runs}")
         return 130
     return 0
+
+
+def _go_through(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> None:
+    """Record, train, evaluate, each unless the user wants to leave."""
+    if not stop():
+        _record(folder, flags, stop)
+    if not stop():
+        outcome = _train(folder, flags, Console(highlight=False), stop)
+        with MetricsWriter(folder.root, tensorboard=False) as metrics:
+            metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
+        print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
+    if not stop():
+        _evaluate(folder, flags.config, stop)
 
 
 def _base(arguments: Sequence[str]) -> tuple[TrainConfig, list[str]]:

@@ -17,11 +17,13 @@ from robot_rl.core.errors import RobotRLError
 from robot_rl.runtime.stop import PARENT_VARIABLE
 
 # XLA and BLAS start one thread a core; next to a simulator on a small machine that costs more than it brings.
-SINGLE_THREAD = {
+ENVIRONMENT = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
+    # Compiling the updates takes a while; the next run of the same agent finds them here.
+    "JAX_COMPILATION_CACHE_DIR": str(Path.home() / ".cache" / "robot-rl" / "jax"),
 }
 POLL_NS = NS_PER_S // 20
 
@@ -55,7 +57,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT if log else None,
-                env={**SINGLE_THREAD, **os.environ, PARENT_VARIABLE: str(os.getpid())},
+                env={**ENVIRONMENT, **os.environ, PARENT_VARIABLE: str(os.getpid())},
                 start_new_session=True,
             )
         if plan.cores:
