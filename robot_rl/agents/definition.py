@@ -79,7 +79,7 @@ class AgentDefinition:
         _check_gripper_state(self)
 
     def __hash__(self) -> int:
-        return int(self.schema_hash()[:15], 16)
+        return self._hash  # computed once: compiled functions look it up on every call
 
     @property
     def continuous_dim(self) -> int:
@@ -110,6 +110,10 @@ class AgentDefinition:
     def feature_dim(self, name: str) -> int:
         """Return the width of one entry where it enters its projection."""
         return self.config.trunk.feature_count if name in self.pictures else self.observation[name].sample_shape[0]
+
+    @cached_property
+    def _hash(self) -> int:
+        return int(self.schema_hash()[:15], 16)
 
     @cached_property
     def _specs(self) -> dict[str, ParameterSpec]:

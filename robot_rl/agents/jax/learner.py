@@ -6,7 +6,6 @@ Batches come from the replay; weights leave by name, as copies.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import jax
@@ -25,6 +24,9 @@ from robot_rl.agents.jax.updates import (
 )
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
 
+# The old state's memory is reused: an update needs no copy of the parameters. One program for all learners alike.
+_update = jax.jit(update_many, static_argnames="definition", donate_argnames="state")
+
 
 class JaxLearner:
     """The agent that learns; the runtime feeds it batches and fetches the policy.
@@ -38,8 +40,6 @@ class JaxLearner:
         self.definition = definition
         self._packings = group_packings(definition)
         self._state = make_state(definition, seed)
-        # The old state's memory is reused: an update needs no copy of the parameters.
-        self._update = jax.jit(partial(update_many, definition=definition), donate_argnums=0)
 
     @property
     def updates(self) -> int:
@@ -55,7 +55,8 @@ class JaxLearner:
         Raises:
             SchemaMismatchError: entries or shapes that are not the definition's.
         """
-        self._state, means = self._update(self._state, check_batch(batch, self.definition))
+        batches = check_batch(batch, self.definition)
+        self._state, means = _update(self._state, batches, definition=self.definition)
         # One vector, so that the metrics cost one transfer from the device.
         values = dict(zip(metric_names(self.definition), np.asarray(means).tolist(), strict=True))
         skip = ACTOR_METRICS if values["actor_updates"] == 0 else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +33,9 @@ def policy_action(params: Params, obs: Observation, noise: jax.Array, definition
     return jnp.append(action, jnp.where(jnp.isnan(noise[dim]), best, noise[dim]))
 
 
+_act = jax.jit(policy_action, static_argnames="definition")
+
+
 class JaxPolicy:
     """The agent that acts; the actor loads weights into it between two steps.
 
@@ -45,7 +47,6 @@ class JaxPolicy:
         self.definition = definition
         self.version = -1
         self._params: dict[str, jax.Array] | None = None
-        self._act = jax.jit(partial(policy_action, definition=definition))
 
     def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
         """Take over weights; the next `act` uses them.
@@ -69,7 +70,7 @@ class JaxPolicy:
         if self._params is None:
             raise SchemaMismatchError("policy weights: got none, expected a call of load; wait for the first weights.")
         clean = {name: self._entry(obs, name) for name in self.definition.observation}
-        return np.array(self._act(self._params, clean, self._noise(rng, deterministic)))
+        return np.array(_act(self._params, clean, self._noise(rng, deterministic), definition=self.definition))
 
     def _entry(self, obs: Mapping[str, np.ndarray], name: str) -> np.ndarray:
         spec, value = self.definition.observation[name], obs.get(name)

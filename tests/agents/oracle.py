@@ -1,0 +1,179 @@
+"""The agent's losses once more, in plain numpy and float64, written from the equations: the judge of the backends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from robot_rl.agents import AgentDefinition
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def norm(x: np.ndarray) -> np.ndarray:
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+
+
+def activate(x: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    return np.tanh(x) if definition.config.activation == "tanh" else np.maximum(x, 0.0)
+
+
+def convolution(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+    """Convolve one picture (H, W, I) pixel by pixel, padded so that the size becomes size / stride."""
+    size = kernel.shape[0]
+    out = [-(-extent // stride) for extent in x.shape[:2]]
+    total = [max((o - 1) * stride + size - extent, 0) for o, extent in zip(out, x.shape[:2], strict=True)]
+    padded = np.pad(x, [(t // 2, t - t // 2) for t in total] + [(0, 0)])
+    result = np.zeros((*out, kernel.shape[-1]))
+    for i in range(out[0]):
+        for j in range(out[1]):
+            patch = padded[i * stride : i * stride + size, j * stride : j * stride + size]
+            result[i, j] = np.tensordot(patch, kernel, 3)
+    return result
+
+
+def encode(params: Arrays, image: np.ndarray, architecture, prefix: str) -> np.ndarray:
+    """Encode one picture (H, W, 3): soft-argmax and maximum of each map."""
+    x = image / 255.0 - 0.5
+    p = architecture.pool
+    x = x.reshape(x.shape[0] // p, p, x.shape[1] // p, p, 3).mean((1, 3))
+    for i, layer in enumerate(architecture.layers):
+        x = convolution(x, params[f"{prefix}/conv{i}/kernel"], layer.stride) + params[f"{prefix}/conv{i}/bias"]
+        x = np.maximum(x, 0.0) if layer.relu else x
+    weight = np.exp((x - x.max((0, 1))) / architecture.softmax_temperature)
+    weight /= weight.sum((0, 1))
+    down, right = np.linspace(-1, 1, x.shape[0]), np.linspace(-1, 1, x.shape[1])
+    return np.concatenate([np.einsum("ijc,j->c", weight, right), np.einsum("ijc,i->c", weight, down), x.max((0, 1))])
+
+
+def embed(params: Arrays, obs: Arrays, definition: AgentDefinition) -> np.ndarray:
+    parts = []
+    for name in definition.observation:
+        x = np.asarray(obs[name], np.float64)
+        if name in definition.pictures:
+            x = np.stack([encode(params, image, definition.config.trunk, f"trunk/{name}") for image in x])
+        x = norm(x @ params[f"projection/{name}/kernel"])
+        parts.append(np.tanh(x * params[f"projection/{name}/norm_scale"] + params[f"projection/{name}/norm_bias"]))
+    return np.concatenate(parts, -1)
+
+
+def hidden(
+    params: Arrays, name: str, x: np.ndarray, definition: AgentDefinition, member: int | None = None
+) -> np.ndarray:
+    """Return the hidden layers' output; `member` picks one critic of the ensemble."""
+
+    def get(key: str) -> np.ndarray:
+        value = params[f"{name}/{key}"]
+        return value if member is None else value[member]
+
+    depth = len(definition.config.gripper_hidden if name == "gripper" else definition.config.hidden)
+    for i in range(depth):
+        kernel = get(f"dense{i}/kernel")
+        if name == "critic" and i == 0:
+            kernel = np.concatenate([kernel, get("action/kernel")])
+        x = activate(norm(x @ kernel) * get(f"dense{i}/norm_scale") + get(f"dense{i}/norm_bias"), definition)
+    return x
+
+
+def critics(params: Arrays, z: np.ndarray, action: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    """Return Q (E, B), one critic after the other."""
+    values = []
+    for e in range(definition.config.ensemble):
+        top = hidden(params, "critic", np.concatenate([z, action], -1), definition, e)
+        values.append((top @ params["critic/out/kernel"][e] + params["critic/out/bias"][e])[:, 0])
+    return np.stack(values)
+
+
+def actor(params: Arrays, z: np.ndarray, definition: AgentDefinition) -> tuple[np.ndarray, np.ndarray]:
+    out = hidden(params, "actor", z, definition) @ params["actor/out/kernel"] + params["actor/out/bias"]
+    mean, log_std = np.split(out, 2, -1)
+    config = definition.config
+    return mean, np.clip(np.exp(config.initial_log_std + log_std), config.std_min, config.std_max)
+
+
+def sample(mean: np.ndarray, std: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    action = np.tanh(mean + std * noise)
+    density = np.exp(-0.5 * noise**2) / (std * np.sqrt(2 * np.pi)) / (1.0 - action**2)
+    return action, np.log(density).sum(-1)
+
+
+def gripper(params: Arrays, z: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    return hidden(params, "gripper", z, definition) @ params["gripper/out/kernel"] + params["gripper/out/bias"]
+
+
+def temperature(params: Arrays) -> float:
+    return float(np.log1p(np.exp(params["temperature/raw"])))
+
+
+def critic_target(params: Arrays, targets: Arrays, batch: dict, next_noise, subset, definition) -> np.ndarray:
+    action, log_prob = sample(*actor(params, embed(params, batch["next_obs"], definition), definition), next_noise)
+    z = embed(target_view(params, targets), batch["next_obs"], definition)
+    value = critics(targets, z, action, definition)[subset].min(0)
+    if definition.config.backup_entropy:
+        value = value - temperature(params) * log_prob
+    return batch["reward"] + definition.config.discount * (1.0 - batch["terminated"]) * value
+
+
+def target_view(params: Arrays, targets: Arrays) -> dict[str, np.ndarray]:
+    """Return the targets with the online trunk: convolutions have no target copy in use."""
+    return {**targets, **{name: value for name, value in params.items() if name.startswith("trunk/")}}
+
+
+def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: AgentDefinition) -> float:
+    action = batch["action"][:, : definition.continuous_dim]
+    q = critics(params, embed(params, batch["obs"], definition), action, definition)
+    return float(((q - target) ** 2).mean(1).sum())
+
+
+def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: float, definition) -> float:
+    """Return the actor's loss on a fixed embedding z: it sends no gradient there."""
+    mean, std = actor(params, z, definition)
+    action, log_prob = sample(mean, std, noise)
+    q = critics(params, z, action, definition).mean(0)
+    error = ((np.tanh(mean) - batch["action"][:, : definition.continuous_dim]) ** 2).sum(-1)
+    cloning = (batch["human"] * error).sum() / max(batch["human"].sum(), 1.0)
+    return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
+
+
+def choices(batch: dict) -> np.ndarray:
+    command = batch["action"][:, -1]
+    return np.where(command > 0.5, 2, np.where(command < -0.5, 0, 1))
+
+
+def gripper_target(params: Arrays, targets: Arrays, batch: dict, definition: AgentDefinition) -> np.ndarray:
+    config, choice = definition.config, choices(batch)
+    best = gripper(params, embed(params, batch["next_obs"], definition), definition).argmax(-1)
+    z = embed(target_view(params, targets), batch["next_obs"], definition)
+    value = gripper(targets, z, definition)[np.arange(len(best)), best]
+    toggles = choice != 1
+    if config.gripper_state_index is not None:
+        is_open = batch["obs"]["state"][:, config.gripper_state_index] > config.gripper_open_above
+        toggles = (is_open & (choice == 0)) | (~is_open & (choice == 2))
+    reward = batch["reward"] - config.gripper_penalty * toggles
+    return reward + config.discount * (1.0 - batch["terminated"]) * value
+
+
+def gripper_loss(params: Arrays, z: np.ndarray, batch: dict, target, margin_weight: float, definition) -> float:
+    choice, q = choices(batch), gripper(params, z, definition)
+    rows = np.arange(len(choice))
+    loss = ((q[rows, choice] - target) ** 2).mean()
+    margins = np.full_like(q, definition.config.gripper_margin)
+    margins[rows, choice] = 0.0
+    lead = (q + margins).max(-1) - q[rows, choice]
+    if definition.config.gripper_margin > 0:
+        loss += margin_weight * (batch["human"] * lead).sum() / max(batch["human"].sum(), 1.0)
+    return float(loss)
+
+
+def temperature_loss(params: Arrays, z: np.ndarray, noise, definition: AgentDefinition) -> float:
+    entropy = -sample(*actor(params, z, definition), noise)[1].mean()
+    return temperature(params) * (entropy - definition.target_entropy)
+
+
+def slope(loss, params: Arrays, direction: Arrays, step: float = 1e-5) -> float:
+    """Return the derivative of loss(params) along a direction, by central differences."""
+    ahead, behind = (
+        {name: value + sign * step * direction.get(name, 0.0) for name, value in params.items()} for sign in (1, -1)
+    )
+    return (loss(ahead) - loss(behind)) / (2 * step)

@@ -1,0 +1,63 @@
+"""Small agents and batches for the tests of this room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from robot_rl.agents import AgentConfig, AgentDefinition, ConvLayer, EncoderArchitecture
+from robot_rl.core.schema import ArraySpec
+
+TINY_TRUNK = EncoderArchitecture(height=12, width=12, layers=(ConvLayer(3, 2, 4), ConvLayer(3, 1, 4, relu=False)))
+DEFAULTS: dict[str, Any] = {
+    "ensemble": 4,
+    "subset": 2,
+    "hidden": (16, 16),
+    "gripper_hidden": (8,),
+    "projection": 8,
+    "learning_rate": 3e-3,
+    "bc_weight": 0.5,
+    "bc_weight_final": 0.1,
+    "bc_decay_updates": 10,
+    "gripper_margin": 0.1,
+    "gripper_state_index": 0,
+}
+
+
+def small_agent(pictures: bool = False, **changes: Any) -> AgentDefinition:
+    """Return an agent with a state of 5 and one camera, as features of 6 or as pictures of 12 x 12."""
+    camera = ArraySpec((12, 12, 3), "uint8") if pictures else ArraySpec((3, 6), "float16", 3)
+    config = AgentConfig(**{**DEFAULTS, "trunk": TINY_TRUNK, **changes})
+    return AgentDefinition({"state": ArraySpec((5,), "float32"), "wrist": camera}, 4, config)
+
+
+def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, seed: int = 0) -> dict[str, Any]:
+    """Return a batch as the replay samples it."""
+    rng = np.random.default_rng(seed)
+    lead = (updates, batch)
+    flags = {name: (rng.random(lead) < 0.4).astype(np.float32) for name in ("terminated", "human")}
+    return {
+        "obs": random_observation(definition, lead, rng),
+        "next_obs": random_observation(definition, lead, rng),
+        "action": rng.uniform(-1, 1, (*lead, definition.action_dim)).astype(np.float32),
+        "reward": rng.standard_normal(lead, dtype=np.float32),
+        **flags,
+    }
+
+
+def random_observation(
+    definition: AgentDefinition, lead: tuple[int, ...], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    obs = {}
+    for name, spec in definition.observation.items():
+        shape = (*lead, *spec.sample_shape)
+        values = rng.integers(0, 256, shape) if spec.dtype == "uint8" else rng.standard_normal(shape)
+        obs[name] = values.astype(spec.dtype)
+    return obs
+
+
+def first_of(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return the first update's batch in float64, without the axis of updates."""
+    sides = {side: {name: np.float64(value[0]) for name, value in batch[side].items()} for side in ("obs", "next_obs")}
+    return {**{name: np.float64(value[0]) for name, value in batch.items() if name not in sides}, **sides}

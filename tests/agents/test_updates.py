@@ -1,0 +1,251 @@
+"""The compiled update against the float64 oracle, and the properties that the references lacked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from robot_rl.agents import AgentDefinition
+from robot_rl.agents.jax.learner import JaxLearner
+from robot_rl.agents.jax.updates import make_draws
+from robot_rl.core.errors import CheckpointError, SchemaMismatchError
+from tests.agents import oracle
+from tests.agents.samples import first_of, random_batch, small_agent
+
+State = dict[str, np.ndarray]
+AGENT = small_agent()
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "backup-entropy-relu": {"backup_entropy": True, "activation": "relu", "gripper_state_index": None},
+    "continuous-gripper": {"gripper_mode": "continuous", "bc_weight": 0.0, "bc_weight_final": 0.0},
+    "no-gripper": {"gripper_mode": "none", "critic_updates_per_actor_update": 1},
+    "pictures": {"pictures": True},
+}
+
+
+def part(state: State, kind: str) -> dict[str, np.ndarray]:
+    """Return one part of a learner's state, by parameter, in float64."""
+    return {name.removeprefix(kind + "/"): np.float64(v) for name, v in state.items() if name.startswith(kind + "/")}
+
+
+def gradients(before: State, after: State) -> dict[str, np.ndarray]:
+    """Return the gradients of one update, read back from Adam's first moment: mu = .9 mu + .1 gradient."""
+    old, new = part(before, "adam_mu"), part(after, "adam_mu")
+    return {name: (new[name] - 0.9 * old[name]) / 0.1 for name in new}
+
+
+def draws_of(state: State, definition: AgentDefinition, batch: int = 8) -> tuple[np.ndarray, ...]:
+    """Return the random numbers that the next update of a state uses."""
+    key = jax.random.fold_in(state["key"], int(state["step"]))
+    draws = make_draws(key, batch, definition)
+    return tuple(np.asarray(value) for value in draws)
+
+
+def shifted(batch: dict[str, Any], shifts: np.ndarray, definition: AgentDefinition) -> dict[str, Any]:
+    """Return the batch with its pictures shifted as the update does."""
+    for i, name in enumerate(definition.pictures):
+        for side, offsets in (("obs", shifts[0, i]), ("next_obs", shifts[1, i])):
+            images = np.pad(batch[side][name], ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")
+            moved = [image[4 - dy : 16 - dy, 4 - dx : 16 - dx] for image, (dy, dx) in zip(images, offsets, strict=True)]
+            batch[side][name] = np.stack(moved)
+    return batch
+
+
+def expected_losses(state: State, sample: dict, definition: AgentDefinition) -> dict[str, Callable]:
+    """Return each group's loss as a function of all parameters, in float64; targets and embedding held fixed."""
+    params, targets = part(state, "params"), part(state, "targets")
+    next_noise, noise, subset, shifts = draws_of(state, definition)
+    batch = shifted(first_of(sample), shifts, definition)
+    config, step = definition.config, int(state["step"])
+    share = min(step / config.bc_decay_updates, 1.0)
+    weight = config.bc_weight + (config.bc_weight_final - config.bc_weight) * share
+    z = oracle.embed(params, batch["obs"], definition)
+    target = oracle.critic_target(params, targets, batch, next_noise, subset, definition)
+    losses: dict[str, Callable] = {
+        "critic": lambda p: oracle.critic_loss(p, batch, target, definition),
+        "actor": lambda p: oracle.actor_loss(p, z, batch, noise, weight, definition),
+        "temperature": lambda p: (
+            oracle.temperature({**params, "temperature/raw": p["temperature/raw"]})
+            * oracle.temperature_loss(params, z, noise, definition)
+            / oracle.temperature(params)
+        ),
+    }
+    if definition.discrete_gripper:
+        target_g = oracle.gripper_target(params, targets, batch, definition)
+        losses["gripper"] = lambda p: oracle.gripper_loss(p, z, batch, target_g, weight, definition)
+    return losses
+
+
+def check_update_against_oracle(definition: AgentDefinition) -> None:
+    """Take two updates; judge all losses and the gradient of each parameter that learns."""
+    learner = JaxLearner(definition, 1)
+    for i in range(2):
+        sample = random_batch(definition, seed=i)
+        before = learner.state_dict()
+        metrics = learner.update(sample)
+        losses = expected_losses(before, sample, definition)
+        params, slopes = part(before, "params"), gradients(before, learner.state_dict())
+        for group, loss in losses.items():
+            learns = group in ("critic", "gripper") or (i + 1) % definition.config.critic_updates_per_actor_update == 0
+            if learns:
+                value = loss(params) / (definition.config.ensemble if group == "critic" else 1)
+                assert metrics[f"{group}_loss"] == pytest.approx(value, rel=1e-4, abs=1e-5), group
+                check_gradients(partial(loss), params, slopes, definition.group_names(group))
+
+
+def check_gradients(loss: Callable, params: dict, slopes: dict, names: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+    for name in names:
+        direction = rng.standard_normal(params[name].shape)
+        expected = oracle.slope(loss, params, {name: direction})
+        size = 1e-6 + np.linalg.norm(slopes[name]) * np.linalg.norm(direction)
+        assert abs((slopes[name] * direction).sum() - expected) < 1e-3 * size, name
+
+
+def changed(before: State, after: State, prefix: str) -> list[str]:
+    return [name for name in before if name.startswith(prefix) and not np.array_equal(before[name], after[name])]
+
+
+def test_losses_and_gradients_are_those_of_the_float64_oracle() -> None:
+    check_update_against_oracle(AGENT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_losses_and_gradients_of_other_settings_are_those_of_the_oracle(variant: str) -> None:
+    check_update_against_oracle(small_agent(**VARIANTS[variant]))
+
+
+def test_critic_only_updates_leave_the_actor_and_its_moments_bit_identical() -> None:
+    learner = JaxLearner(AGENT, 0)
+    for i in range(4):  # from the third on, stale momentum would move the actor
+        before = learner.state_dict()
+        metrics = learner.update(random_batch(AGENT, seed=i))
+        after = learner.state_dict()
+        kinds = [f"{kind}/{group}" for kind in ("params", "adam_mu") for group in ("actor", "temperature")]
+        moved = [name for kind in kinds for name in changed(before, after, kind)]
+        count = changed(before, after, "adam_count/actor")
+        assert bool(moved) == bool(count) == (i % 2 == 1) == ("actor_loss" in metrics)
+        assert changed(before, after, "params/critic") and changed(before, after, "params/projection")
+
+
+def test_members_of_the_ensemble_learn_independently() -> None:
+    first, second = JaxLearner(AGENT, 0), JaxLearner(AGENT, 0)
+    state = first.state_dict()
+    kernel = "params/critic/dense0/kernel"
+    state[kernel][0] += 0.5
+    second.load_state_dict(state)
+    batch = random_batch(AGENT)
+    batch["terminated"][:] = 1.0  # otherwise the target's minimum joins them
+    first.update(batch)
+    second.update(batch)
+    one, two = part(first.state_dict(), "params"), part(second.state_dict(), "params")
+    for name in AGENT.parameter_specs():
+        if name.startswith("critic/"):
+            assert np.array_equal(one[name][1:], two[name][1:]), name
+    assert not np.array_equal(one["critic/dense1/kernel"][0], two["critic/dense1/kernel"][0])
+
+
+@pytest.mark.parametrize(("terminated", "same"), [(1.0, True), (0.0, False)])
+def test_termination_stops_the_bootstrap_and_truncation_does_not(terminated: float, same: bool) -> None:
+    batch, other = random_batch(AGENT), random_batch(AGENT)
+    batch["terminated"][:] = other["terminated"][:] = terminated  # a truncated step comes with terminated = 0
+    other["next_obs"] = random_batch(AGENT, seed=9)["next_obs"]
+    states = []
+    for sample in (batch, other):
+        learner = JaxLearner(AGENT, 0)
+        learner.update(sample)
+        states.append(learner.state_dict())
+    assert (not changed(states[0], states[1], "params")) == same
+
+
+def test_targets_follow_at_the_polyak_rate_on_every_update() -> None:
+    learner = JaxLearner(AGENT, 0)
+    for i in range(2):
+        before = part(learner.state_dict(), "targets")
+        learner.update(random_batch(AGENT, seed=i))
+        params, after = part(learner.state_dict(), "params"), part(learner.state_dict(), "targets")
+        for name in after:
+            np.testing.assert_allclose(after[name], before[name] + 0.005 * (params[name] - before[name]), atol=1e-7)
+
+
+def test_training_continues_bit_for_bit_from_a_saved_state() -> None:
+    first, second = JaxLearner(AGENT, 0), JaxLearner(AGENT, 99)
+    for i in range(3):
+        first.update(random_batch(AGENT, seed=i))
+    second.load_state_dict(first.state_dict())
+    metrics = [learner.update(random_batch(AGENT, seed=3)) for learner in (first, second)]
+    assert metrics[0] == metrics[1]
+    assert not changed(first.state_dict(), second.state_dict(), "")
+    assert first.updates == second.updates == 4
+
+
+def test_a_state_of_another_agent_is_refused_by_name() -> None:
+    state = JaxLearner(AGENT, 0).state_dict()
+    del state["targets/critic/out/bias"]
+    with pytest.raises(CheckpointError, match="'targets/critic/out/bias': got None, expected float32"):
+        JaxLearner(AGENT, 0).load_state_dict(state)
+
+
+def test_saved_arrays_and_published_weights_do_not_change_with_later_updates() -> None:
+    learner = JaxLearner(AGENT, 0)
+    state, weights = learner.state_dict(), learner.policy_parameters()
+    copies = {name: value.copy() for name, value in {**state, **weights}.items()}
+    for i in range(2):
+        learner.update(random_batch(AGENT, seed=i))
+    assert all(np.array_equal(value, copies[name]) for name, value in {**state, **weights}.items())
+    assert tuple(weights) == AGENT.policy_names()
+
+
+def test_one_batch_can_be_learnt_by_heart() -> None:
+    learner, batch = JaxLearner(AGENT, 0), random_batch(AGENT)
+    batch["terminated"][:] = 1.0
+    batch["human"][:] = 1.0
+    first = [learner.update(batch) for _ in range(2)]
+    for _ in range(300):
+        learner.update(batch)
+    last = [learner.update(batch) for _ in range(2)]
+    assert last[0]["critic_loss"] < 0.02 * first[0]["critic_loss"]
+    assert last[0]["gripper_loss"] < 0.2 * first[0]["gripper_loss"]
+
+
+@pytest.mark.slow
+def test_many_updates_in_one_call_are_the_same_as_one_by_one() -> None:
+    together, apart, batch = JaxLearner(AGENT, 0), JaxLearner(AGENT, 0), random_batch(AGENT, updates=5)
+    together.update(batch)
+    for i in range(5):
+        one = {name: value[i : i + 1] for name, value in batch.items() if not isinstance(value, dict)}
+        sides = {side: {k: v[i : i + 1] for k, v in batch[side].items()} for side in ("obs", "next_obs")}
+        apart.update({**one, **sides})
+    one_call, five_calls = together.state_dict(), apart.state_dict()
+    for name, value in one_call.items():
+        np.testing.assert_allclose(value, five_calls[name], atol=2e-4, err_msg=name)
+
+
+@pytest.mark.slow
+def test_a_trunk_learns_from_pictures_end_to_end() -> None:
+    definition = small_agent(pictures=True)
+    learner, batch = JaxLearner(definition, 0), random_batch(definition)
+    batch["terminated"][:] = 1.0
+    before = learner.state_dict()
+    first = learner.update(batch)["critic_loss"]
+    for _ in range(100):
+        last = learner.update(batch)["critic_loss"]
+    assert changed(before, learner.state_dict(), "params/trunk/wrist/conv0/kernel")
+    assert last < 0.5 * first
+
+
+@pytest.mark.parametrize("field", ["action", "reward", "human", "obs"])
+def test_a_batch_of_another_shape_is_refused_by_name(field: str) -> None:
+    batch = random_batch(AGENT)
+    if field == "obs":
+        batch["obs"]["state"] = batch["obs"]["state"][..., :3]
+    else:
+        batch[field] = batch[field][:, :4]
+    with pytest.raises(SchemaMismatchError, match=r"batch '.*': got"):
+        JaxLearner(AGENT, 0).update(batch)
