@@ -106,14 +106,16 @@ def _no_nan(name: str, value: ArrayLike, size: int) -> FloatArray:
     if array.ndim > 1 or array.size not in (1, size):
         raise ValueError(f"{name}: got shape {array.shape}, expected ({size},); give one number for each axis.")
     if np.isnan(array).any():
-        raise ValueError(f"{name}: got {value}, expected numbers without nan; leave the argument out for its default.")
+        raise ValueError(
+            f"{name}: got {array.tolist()}, expected numbers without nan; leave the argument out for its default."
+        )
     return np.full(size, array.reshape(-1))
 
 
 def _finite(name: str, value: ArrayLike, size: int) -> FloatArray:
     array = _no_nan(name, value, size)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}: got {value}, expected finite numbers; choose a bound.")
+        raise ValueError(f"{name}: got {array.tolist()}, expected finite numbers; choose a bound.")
     return array
 
 

@@ -13,7 +13,7 @@ import math
 from typing import Any, Protocol
 
 from controllers.arm import ArmDynamics, ArmState
-from controllers.compilation import compiled
+from controllers.compilation import compiled, inner, pasted
 from controllers.gains import Gains
 from controllers.geometry import FloatArray
 from controllers.matrices import (
@@ -66,14 +66,14 @@ def workspace_dtype(joints: int) -> list[Any]:
     ]
 
 
-@compiled
+@inner
 def to_task(R: FloatArray, offset: int, x: float, y: float, z: float, out: FloatArray) -> None:
     """out[offset : offset + 3] = R^T (x, y, z)."""
     for i in range(3):
         out[offset + i] = R[0, i] * x + R[1, i] * y + R[2, i] * z
 
 
-@compiled
+@inner
 def jacobian_to_task(R: FloatArray, J: FloatArray, J_task: FloatArray, copy: FloatArray) -> None:
     """J_task = blkdiag(R^T, R^T) J, written twice: one of them is factored in place."""
     for row in range(6):
@@ -84,7 +84,7 @@ def jacobian_to_task(R: FloatArray, J: FloatArray, J_task: FloatArray, copy: Flo
             copy[row, k] = J_task[row, k]
 
 
-@compiled
+@inner
 def factor_dynamics(dynamics: ArmDynamics, task_R: FloatArray, work: Workspace) -> bool:
     """Factor M and J M^-1 J^T into `work`; False when M is not positive definite."""
     if not cholesky(dynamics.M, work.mass_factor, 1e-9) > 0.0:
@@ -96,7 +96,7 @@ def factor_dynamics(dynamics: ArmDynamics, task_R: FloatArray, work: Workspace) 
     return True
 
 
-@compiled
+@inner
 def _stiffness_sandwich(C: FloatArray, stiffness: FloatArray, out: FloatArray) -> None:
     """out = C^T K C for lower triangular C."""
     for i in range(6):
@@ -130,7 +130,7 @@ def critical_damping(
             D_out[j, i] = D_out[i, j]
 
 
-@compiled
+@inner
 def constant_damping(diagonal: FloatArray, D_out: FloatArray) -> bool:
     """D = diag(diagonal), to match SERL; False where a nan in it asks for critical damping."""
     for i in range(6):
@@ -142,7 +142,7 @@ def constant_damping(diagonal: FloatArray, D_out: FloatArray) -> bool:
     return True
 
 
-@compiled
+@inner
 def impedance_wrench(gains: Gains, stiffness_scale: float, D: FloatArray, work: Workspace) -> None:
     """work.wrench = clip(s K clip(e) + D V_d + F_ff) - D V.
 
@@ -160,7 +160,7 @@ def impedance_wrench(gains: Gains, stiffness_scale: float, D: FloatArray, work: 
         work.wrench[i] = min(max(drive, K * gains.clip_lower[i] - cap), K * gains.clip_upper[i] + cap) - drag
 
 
-@compiled
+@inner
 def posture_torque(state: ArmState, M: FloatArray, gains: Gains, work: Workspace) -> None:
     """work.tau_posture = N M a, a = k (q_0 - q) - d dq, N = I - J^T Jbar^T; shortened as a whole to the torque bound.
 
@@ -178,7 +178,7 @@ def posture_torque(state: ArmState, M: FloatArray, gains: Gains, work: Workspace
     shorten(work.tau_posture, gains.posture_torque_max)
 
 
-@compiled
+@inner
 def shorten(tau: FloatArray, largest_max: float) -> None:
     """Scale tau so that no entry exceeds largest_max; its direction stays."""
     largest = 0.0
@@ -189,14 +189,14 @@ def shorten(tau: FloatArray, largest_max: float) -> None:
             tau[k] *= largest_max / largest
 
 
-@compiled
+@inner
 def own_torque(dynamics: ArmDynamics, compensate_gravity: float, tau_own: FloatArray) -> None:
     """tau_own = C dq, plus g unless the robot compensates gravity itself."""
     for k in range(tau_own.shape[0]):
         tau_own[k] = dynamics.coriolis[k] + (dynamics.gravity[k] if compensate_gravity != 0.0 else 0.0)
 
 
-@compiled
+@pasted
 def impedance_torque(
     state: ArmState, M: FloatArray, gains: Gains, scale: float, D: FloatArray, work: Workspace, tau_out: FloatArray
 ) -> None:

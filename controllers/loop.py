@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
-from controllers.compilation import compiled
+from controllers.compilation import compiled, inner, pasted
 from controllers.gains import Gains, force_cap, make_gains
 from controllers.geometry import FloatArray, quat_from_matrix, rotation_error
 from controllers.impedance import (
@@ -30,7 +30,17 @@ from controllers.impedance import (
 from controllers.reference import Goal, advance_reference, all_finite, check_target, goal_dtype, take_target
 from controllers.safety import fault_torque, limit_power, limit_torque, limit_velocity
 
-__all__ = ["Counter", "LoopState", "activate", "deactivate", "force_cap", "make_gains", "make_loop_state", "tick"]
+__all__ = [
+    "Counter",
+    "LoopState",
+    "activate",
+    "deactivate",
+    "force_cap",
+    "look",
+    "make_gains",
+    "make_loop_state",
+    "tick",
+]
 
 DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and buys no larger torque step
 DT_MIN_S = 0.0001  # stands in for a dt that is not a positive number, while the fault brakes the arm
@@ -47,11 +57,13 @@ class Counter(IntEnum):
     FAULTS = 5
 
 
-class LoopState(Protocol):
-    """Everything the loop remembers: one numpy record, so one pointer for compiled code.
+LoopState = NDArray[
+    np.void
+]  # (1,) of the record `Memory`: an array reaches compiled code 30 times faster than a record
 
-    Owned by one loop. Read it freely; change it through `activate` and `deactivate` only.
-    """
+
+class Memory(Protocol):
+    """Everything the loop remembers. Owned by one loop; change it through `activate` and `deactivate` only."""
 
     mode: int  # a Mode
     fault: int  # the Reason of the fault
@@ -81,26 +93,31 @@ def make_loop_state(joints: int) -> LoopState:
         ("tau", "f8", (joints,)),
         ("work", np.dtype(workspace_dtype(joints), align=True)),
     ]
-    memory = np.zeros(1, np.dtype(fields, align=True)).view(np.recarray)[0]
-    memory.mode = Mode.STARTING
-    return cast(LoopState, memory)
+    memory = np.zeros(1, np.dtype(fields, align=True))
+    memory["mode"] = Mode.STARTING
+    return memory
+
+
+def look(memory: LoopState) -> Memory:
+    """The loop's memory with its fields as attributes, for reading: `look(memory).mode`. It follows each tick."""
+    return cast(Memory, memory.view(np.recarray)[0])
 
 
 @compiled
 def activate(memory: LoopState) -> None:
     """Clear a fault and start from where the arm is. Call it after each reset of a simulated arm, too."""
-    memory.mode = Mode.STARTING.value
-    memory.fault = Reason.OK.value
+    memory[0].mode = Mode.STARTING.value
+    memory[0].fault = Reason.OK.value
 
 
 @compiled
 def deactivate(memory: LoopState) -> None:
     """Stop following targets: the arm floats."""
-    memory.mode = Mode.IDLE.value
+    memory[0].mode = Mode.IDLE.value
 
 
-@compiled
-def _hold_here(state: ArmState, memory: LoopState) -> None:
+@inner
+def _hold_here(state: ArmState, memory: Memory) -> None:
     """Take the present pose as the goal and as the reference, without feed-forward. The goal keeps its stamp."""
     quat = quat_from_matrix(state.R)
     for i in range(3):
@@ -114,8 +131,8 @@ def _hold_here(state: ArmState, memory: LoopState) -> None:
         memory.goal.wrench[i] = 0.0
 
 
-@compiled
-def _start(state: ArmState, memory: LoopState, now_s: float) -> None:
+@inner
+def _start(state: ArmState, memory: Memory, now_s: float) -> None:
     _hold_here(state, memory)
     memory.goal.stamp_s = np.nextafter(now_s, -math.inf)  # a target of this very instant counts as fresh
     memory.stiffness_scale = 0.0
@@ -123,8 +140,8 @@ def _start(state: ArmState, memory: LoopState, now_s: float) -> None:
     memory.mode = Mode.ACTIVE.value
 
 
-@compiled
-def _consider(state: ArmState, target: Target, gains: Gains, memory: LoopState, now_s: float) -> int:
+@pasted
+def _consider(state: ArmState, target: Target, gains: Gains, memory: Memory, now_s: float) -> int:
     """Take the target if it is good and new; say why when it is dropped."""
     verdict = check_target(target, gains, memory.goal.stamp_s, now_s)
     if verdict != Reason.OK.value:
@@ -138,8 +155,8 @@ def _consider(state: ArmState, target: Target, gains: Gains, memory: LoopState, 
     return verdict
 
 
-@compiled
-def _watch_age(state: ArmState, gains: Gains, memory: LoopState, now_s: float) -> int:
+@inner
+def _watch_age(state: ArmState, gains: Gains, memory: Memory, now_s: float) -> int:
     """The ladder: late -> hold the pose, gone -> damping only. Fresh targets lead back up in `_consider`."""
     age_s = now_s - memory.goal.stamp_s
     if age_s <= gains.hold_after_s:
@@ -154,15 +171,15 @@ def _watch_age(state: ArmState, gains: Gains, memory: LoopState, now_s: float) -
     return Reason.TARGET_GONE.value
 
 
-@compiled
-def _ramp_stiffness(ramp_s: float, memory: LoopState, dt_s: float) -> None:
+@inner
+def _ramp_stiffness(ramp_s: float, memory: Memory, dt_s: float) -> None:
     step = dt_s / ramp_s if ramp_s > 0.0 else 1.0
     step = -step if memory.mode == Mode.DAMPING.value else step
     memory.stiffness_scale = min(max(memory.stiffness_scale + step, 0.0), 1.0)
 
 
-@compiled
-def _refresh_damping(gains: Gains, memory: LoopState) -> None:
+@pasted
+def _refresh_damping(gains: Gains, memory: Memory) -> None:
     """The damping matrix changes slowly with q; its eigenvalue problem is half of a tick's cost."""
     memory.refresh_in -= 1
     if memory.refresh_in > 0:
@@ -174,8 +191,8 @@ def _refresh_damping(gains: Gains, memory: LoopState) -> None:
         critical_damping(work.mobility_factor, gains.stiffness, ratio, work.sandwich, work.modes, memory.damping)
 
 
-@compiled
-def _express_in_task(state: ArmState, R: FloatArray, memory: LoopState) -> None:
+@inner
+def _express_in_task(state: ArmState, R: FloatArray, memory: Memory) -> None:
     """Error, goal twist and goal wrench, rotated into the task frame."""
     work, goal = memory.work, memory.goal
     p, ref = state.p, memory.reference_p
@@ -187,9 +204,9 @@ def _express_in_task(state: ArmState, R: FloatArray, memory: LoopState) -> None:
         to_task(R, offset, goal.wrench[offset], goal.wrench[offset + 1], goal.wrench[offset + 2], work.wrench_goal)
 
 
-@compiled
+@pasted
 def _follow(
-    state: ArmState, dynamics: ArmDynamics, gains: Gains, memory: LoopState, dt_s: float, tau_out: FloatArray
+    state: ArmState, dynamics: ArmDynamics, gains: Gains, memory: Memory, dt_s: float, tau_out: FloatArray
 ) -> int:
     """Reference and law; the reason of a fault, or OK."""
     if not factor_dynamics(dynamics, gains.task_R, memory.work):
@@ -202,7 +219,7 @@ def _follow(
     return Reason.OK.value if all_finite(tau_out) else Reason.COMMAND_NOT_FINITE.value
 
 
-@compiled
+@inner
 def _rows_finite(A: FloatArray) -> bool:
     total = 0.0
     for i in range(A.shape[0]):
@@ -211,7 +228,7 @@ def _rows_finite(A: FloatArray) -> bool:
     return total == 0.0
 
 
-@compiled
+@inner
 def _check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: float) -> int:
     if not (dt_s > 0.0 and math.isfinite(dt_s) and math.isfinite(now_s)):
         return Reason.TIME_NOT_VALID.value
@@ -226,13 +243,13 @@ def _check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: fl
     return Reason.OK.value
 
 
-@compiled
+@pasted
 def _run_mode(
     state: ArmState,
     dynamics: ArmDynamics,
     target: Target,
     gains: Gains,
-    memory: LoopState,
+    memory: Memory,
     dt_s: float,
     now_s: float,
     tau_out: FloatArray,
@@ -250,16 +267,16 @@ def _run_mode(
     return max(_follow(state, dynamics, gains, memory, dt_s, tau_out), max(dropped, late))
 
 
-@compiled
-def _fail(reason: int, memory: LoopState) -> None:
+@inner
+def _fail(reason: int, memory: Memory) -> None:
     """Latch a fault: only activate() clears it, because a cause that nobody looked at comes back."""
     memory.counters[Counter.FAULTS.value] += 1
     memory.fault = reason
     memory.mode = Mode.FAULT.value
 
 
-@compiled
-def _guard_motion(state: ArmState, limits: ArmLimits, memory: LoopState, tau_out: FloatArray) -> int:
+@pasted
+def _guard_motion(state: ArmState, limits: ArmLimits, memory: Memory, tau_out: FloatArray) -> int:
     reduced = Reason.OK.value
     if limit_velocity(state.dq, limits.dq_max, memory.work.tau_own, tau_out):
         reduced = Reason.VELOCITY_LIMITED.value
@@ -268,8 +285,8 @@ def _guard_motion(state: ArmState, limits: ArmLimits, memory: LoopState, tau_out
     return reduced
 
 
-@compiled
-def _emit(measured: FloatArray, limits: ArmLimits, memory: LoopState, dt_s: float, tau_out: FloatArray) -> None:
+@inner
+def _emit(measured: FloatArray, limits: ArmLimits, memory: Memory, dt_s: float, tau_out: FloatArray) -> None:
     """Torque and rate guards, anchored on the measured torque; on the last command where that is not finite."""
     if all_finite(measured):
         for k in range(tau_out.shape[0]):
@@ -300,20 +317,21 @@ def tick(
 
     Shapes: tau_out (N,).  Units: dt_s, now_s [s]; tau_out [N m].
     """
-    memory.counters[Counter.TICKS.value] += 1
+    own = memory[0]
+    own.counters[Counter.TICKS.value] += 1
     if not dt_s <= DT_MAX_S:
-        memory.counters[Counter.DEADLINES_MISSED.value] += 1
+        own.counters[Counter.DEADLINES_MISSED.value] += 1
     step_s = min(dt_s, DT_MAX_S) if dt_s > 0.0 else DT_MIN_S
     reason = _check_inputs(state, dynamics, dt_s, now_s)
-    if memory.mode != Mode.FAULT.value:
+    if own.mode != Mode.FAULT.value:
         if reason == Reason.OK.value:
-            reason = _run_mode(state, dynamics, target, gains, memory, step_s, now_s, tau_out)
+            reason = _run_mode(state, dynamics, target, gains, own, step_s, now_s, tau_out)
         if reason >= Reason.STATE_NOT_FINITE.value:
-            _fail(reason, memory)
-    if memory.mode == Mode.FAULT.value:
-        reason = memory.fault
+            _fail(reason, own)
+    if own.mode == Mode.FAULT.value:
+        reason = own.fault
         fault_torque(state.dq, dynamics, gains.compensate_gravity, tau_out)
     else:
-        reason = max(reason, _guard_motion(state, limits, memory, tau_out))
-    _emit(state.tau, limits, memory, step_s, tau_out)
+        reason = max(reason, _guard_motion(state, limits, own, tau_out))
+    _emit(state.tau, limits, own, step_s, tau_out)
     return reason

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 
-from controllers.compilation import compiled
+from controllers.compilation import inner
 from controllers.geometry import FloatArray
 
 JACOBI_SWEEPS_MAX = 12
 JACOBI_TOLERANCE = 1e-20  # of the squared off-diagonal part against the squared diagonal; three sweeps from 1e-3
 
 
-@compiled
+@inner
 def cholesky(A: FloatArray, L_out: FloatArray, pivot_floor: float) -> float:
     """A = L L^T, lower; pivots below pivot_floor are raised to it. Returns the smallest pivot before raising."""
     smallest = math.inf
@@ -35,7 +35,7 @@ def cholesky(A: FloatArray, L_out: FloatArray, pivot_floor: float) -> float:
     return smallest
 
 
-@compiled
+@inner
 def solve_lower_rows(L: FloatArray, B: FloatArray) -> None:
     """Replace each row b of B by L^-1 b."""
     for row in range(B.shape[0]):
@@ -46,7 +46,7 @@ def solve_lower_rows(L: FloatArray, B: FloatArray) -> None:
             B[row, i] = total / L[i, i]
 
 
-@compiled
+@inner
 def solve_lower_transposed_rows(L: FloatArray, B: FloatArray) -> None:
     """Replace each row b of B by L^-T b."""
     n = L.shape[0]
@@ -58,7 +58,7 @@ def solve_lower_transposed_rows(L: FloatArray, B: FloatArray) -> None:
             B[row, i] = total / L[i, i]
 
 
-@compiled
+@inner
 def gram(B: FloatArray, A_out: FloatArray) -> None:
     """A = B B^T."""
     for i in range(B.shape[0]):
@@ -70,7 +70,7 @@ def gram(B: FloatArray, A_out: FloatArray) -> None:
             A_out[j, i] = total
 
 
-@compiled
+@inner
 def multiply(A: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """out = A x."""
     for i in range(A.shape[0]):
@@ -80,7 +80,7 @@ def multiply(A: FloatArray, x: FloatArray, out: FloatArray) -> None:
         out[i] = total
 
 
-@compiled
+@inner
 def add_transposed_product(A: FloatArray, x: FloatArray, scale: float, out: FloatArray) -> None:
     """out += scale A^T x."""
     for i in range(A.shape[0]):
@@ -89,7 +89,7 @@ def add_transposed_product(A: FloatArray, x: FloatArray, scale: float, out: Floa
             out[k] += factor * A[i, k]
 
 
-@compiled
+@inner
 def _rotate(A: FloatArray, V_rows: FloatArray, p: int, q: int) -> None:
     """One Jacobi rotation: zero A[p, q] with the smaller of the two angles."""
     half_gap = 0.5 * (A[q, q] - A[p, p])
@@ -103,7 +103,7 @@ def _rotate(A: FloatArray, V_rows: FloatArray, p: int, q: int) -> None:
         V_rows[p, k], V_rows[q, k] = c * V_rows[p, k] - s * V_rows[q, k], s * V_rows[p, k] + c * V_rows[q, k]
 
 
-@compiled
+@inner
 def symmetric_eigen(A: FloatArray, V_rows: FloatArray) -> None:
     """Diagonalise A in place by cyclic Jacobi: eigenvalues on its diagonal, unit eigenvectors in the rows of V_rows."""
     n = A.shape[0]

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from controllers.arm import Reason, Target
-from controllers.compilation import compiled
+from controllers.compilation import inner
 from controllers.gains import Gains
 from controllers.geometry import FloatArray, bounded, quat_normalised, quat_towards
 
@@ -20,7 +20,7 @@ FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
 QUAT_NORM_TOLERANCE = 0.01
 
 
-@compiled
+@inner
 def all_finite(x: FloatArray) -> bool:
     """Whether a vector is free of nan and inf: x - x is zero for finite numbers only."""
     total = 0.0
@@ -29,7 +29,7 @@ def all_finite(x: FloatArray) -> bool:
     return total == 0.0
 
 
-@compiled
+@inner
 def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float) -> int:
     """The reason to drop a target, or OK."""
     stamp_s = target.stamp_s[0]
@@ -66,7 +66,7 @@ def goal_dtype() -> np.dtype[np.void]:
     return np.dtype([*fields, ("stamp_s", "f8")], align=True)
 
 
-@compiled
+@inner
 def take_target(target: Target, goal: Goal) -> None:
     """Copy a checked target, its quaternion normalised."""
     q = quat_normalised(target.quat_xyzw)
@@ -80,7 +80,7 @@ def take_target(target: Target, goal: Goal) -> None:
     goal.stamp_s = target.stamp_s[0]
 
 
-@compiled
+@inner
 def advance_reference(goal: Goal, gains: Gains, dt_s: float, p: FloatArray, quat: FloatArray) -> None:
     """Move the reference pose (p, quat) one filter step towards the goal, no faster than speed_max."""
     T = gains.filter_time_s

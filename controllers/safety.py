@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 
 from controllers.arm import ArmDynamics
-from controllers.compilation import compiled
+from controllers.compilation import inner
 from controllers.geometry import FloatArray
 
 VELOCITY_ONSET = 0.9  # the velocity guard fades in over the last tenth below dq_max
 FAULT_DAMPING_PER_S = 10.0  # joint damping in a fault, per unit of inertia
 
 
-@compiled
+@inner
 def limit_velocity(dq: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau: FloatArray) -> bool:
     """Fade out what would accelerate a joint near or beyond dq_max; braking stays whole. True when it reduced."""
     reduced = False
@@ -31,7 +31,7 @@ def limit_velocity(dq: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau:
     return reduced
 
 
-@compiled
+@inner
 def limit_power(dq: FloatArray, power_max: float, tau_own: FloatArray, tau: FloatArray) -> bool:
     """Shorten the driving torque so that it feeds at most power_max into the motion. True when it reduced."""
     power_w = 0.0
@@ -44,7 +44,7 @@ def limit_power(dq: FloatArray, power_max: float, tau_own: FloatArray, tau: Floa
     return True
 
 
-@compiled
+@inner
 def limit_torque(
     anchor: FloatArray, tau_max: FloatArray, tau_rate_max: FloatArray, dt_s: float, tau: FloatArray
 ) -> None:
@@ -56,7 +56,7 @@ def limit_torque(
         tau[k] = min(max(min(max(tau[k], -bound), bound), start - step), start + step)
 
 
-@compiled
+@inner
 def fault_torque(dq: FloatArray, dynamics: ArmDynamics, compensate_gravity: float, tau: FloatArray) -> None:
     """Joint damping -10 M dq plus gravity where it is ours to carry; a term that is not finite counts as zero."""
     for k in range(tau.shape[0]):
