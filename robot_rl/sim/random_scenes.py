@@ -11,15 +11,17 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose, gripper_down, rot_y, rot_z, yaw_of
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, TCP_FROM_HAND_M
 from robot_rl.sim.render import SceneRenderer
-from robot_rl.sim.scene import CAMERAS, new_workcell
+from robot_rl.sim.scene import CAMERAS, MAX_DISTRACTORS, VARIED_APPEARANCE, Appearance, new_workcell
 
 BOXES = ("red", "green", "blue")
 _HUES = {"red": (0.8, 0.2, 0.15), "green": (0.2, 0.7, 0.25), "blue": (0.2, 0.3, 0.8)}
 FIXED_SHARE = 0.5  # of the scenes keep the plain light and colours of the table and arm
+ROD_BELOW_TCP_M = 0.035
 AREA = np.array([[0.34, 0.66], [-0.16, 0.16]])
 LABELS = (
     *(f"{box}_{what}" for box in BOXES for what in ("u", "v", "cos4", "sin4")),
@@ -46,7 +48,9 @@ class RandomScenes:
         self.model = _build().compile()
         self.model.geom_sameframe[:] = self.model.site_sameframe[:] = 0  # places and sizes change after compilation
         self.data = mujoco.MjData(self.model)
-        self._plain = self.model.geom_rgba.copy()
+        looks = ("geom_rgba", "light_pos", "light_diffuse", "cam_pos", "cam_quat")
+        views = [getattr(self.model, name) for name in looks] + [self.model.vis.headlight.diffuse]
+        self._plain = [(view, view.copy()) for view in views]
         self._renderer = SceneRenderer(self.model, height, width)
         self._aspect = width / height
 
@@ -54,7 +58,7 @@ class RandomScenes:
         """One random scene, rendered and labelled."""
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
-        model.geom_rgba[:] = self._plain
+        self._restore_looks()
         insertion = rng.random() < 0.5
         things = _place_block(model, data, rng) if insertion else _place_boxes(model, data, rng)
         finger = _place_rod(model, rng, held=insertion)
@@ -69,12 +73,18 @@ class RandomScenes:
         self._renderer.close()
 
     def _paint(self, rng: np.random.Generator, things: dict[str, Pose]) -> None:
-        fixed = rng.random() < FIXED_SHARE
-        looks = self._plain_looks if fixed else self._varied_looks
         keep_out = np.array([pose.p[:2] for pose in things.values()])
-        looks.randomise(self.data, rng, keep_out)
-        if fixed and rng.random() < 0.3:  # clutter under plain light too
-            self._clutter.place_distractors(self.data, rng, keep_out)
+        varied = Appearance(self.model, VARIED_APPEARANCE)  # varies about the colours just drawn
+        if rng.random() > FIXED_SHARE:
+            varied.randomise(self.data, rng, keep_out)
+        elif rng.random() < 0.3:  # clutter under plain light too
+            varied.place_distractors(self.data, rng, keep_out)
+        else:
+            _hide(self.model, self.data, *(f"distractor{number}" for number in range(MAX_DISTRACTORS)))
+
+    def _restore_looks(self) -> None:
+        for view, plain in self._plain:
+            view[:] = plain
 
     def _label(self, camera: str, things: dict[str, Pose], insertion: bool) -> np.ndarray:
         data = self.data
@@ -195,13 +205,22 @@ def _place_rod(model: mujoco.MjModel, rng: np.random.Generator, held: bool) -> f
 def _place_arm(
     model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator, things: dict[str, Pose], finger_m: float
 ) -> None:
-    """The tool anywhere over the table, or near one of the things."""
+    """The tool anywhere over the table, or near one of the things; drawn again where the arm does not reach."""
+    while True:
+        try:
+            data.qpos[:7] = inverse_kinematics.solve(model, data, _tool_pose(rng, things))
+            break
+        except ConfigError:
+            continue
+    data.qpos[7:9] = finger_m
+
+
+def _tool_pose(rng: np.random.Generator, things: dict[str, Pose]) -> Pose:
     p = np.array([*rng.uniform(AREA[:, 0], AREA[:, 1]), rng.uniform(0.02, 0.26)])
     if rng.random() < 0.6:
-        near = things[rng.choice(list(things))].p
-        p = near + np.array([*rng.normal(0.0, 0.03, 2), rng.exponential(0.06)])
+        name = rng.choice(list(things))
+        above = ROD_BELOW_TCP_M if name == "hole" else 0.0  # the rod stays out of the block
+        p = things[name].p + np.array([*rng.normal(0.0, rng.choice([0.008, 0.03]), 2), above + rng.exponential(0.04)])
         p[2] = max(p[2], 0.012)
     tilt = rot_z(rng.uniform(-np.pi, np.pi)) @ rot_y(rng.normal(0.0, 0.05))
-    pose = gripper_down(p, rng.uniform(-1.0, 1.0))
-    data.qpos[:7] = inverse_kinematics.solve(model, data, Pose(p, pose.R @ tilt @ rot_z(-yaw_of(tilt))))
-    data.qpos[7:9] = finger_m
+    return Pose(p, gripper_down(p, rng.uniform(-1.0, 1.0)).R @ tilt @ rot_z(-yaw_of(tilt)))

@@ -1,0 +1,165 @@
+"""Train the simulator's picture encoder from random scenes (`robot-rl train-encoder`).
+
+For each camera: soft-argmax features of the maps -> linear head -> image coordinates, four-fold orientation and presence of the things
+in the scene. A linear head forces the features to hold geometry in a form that a small policy can read. The head is thrown away.
+    loss = sum over labels present of (head(features) - label)^2, + rebuilding a small picture from the features (keeps what no label names)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture, EncoderFile
+from robot_rl.agents.jax.encoder import apply_encoder, init_encoder_params, shift_images
+from robot_rl.sim.random_scenes import LABELS, RandomScenes
+from robot_rl.sim.scene import CAMERAS
+
+SHIFT = 4  # pixels of random shift; labels move along
+PART = 8  # pictures that pass the network together
+THUMBNAIL = 16  # pixels of the rebuilt picture
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """How the encoder is trained."""
+
+    scenes: int = 12000
+    """Random scenes rendered; a tenth of them judges the result."""
+    steps: int = 4000
+    """Optimiser steps for each camera."""
+    batch: int = 32
+    """Pictures a step; a multiple of 8."""
+    learning_rate: float = 2e-3
+    """Peak of Adam's one-cycle cosine schedule."""
+    rebuild_weight: float = 0.2
+    """Weight of rebuilding the thumbnail."""
+    seed: int = 0
+    """Seeds scenes, weights and batches."""
+    architecture: EncoderArchitecture = EncoderArchitecture(
+        layers=(ConvLayer(8, 4, 16), ConvLayer(3, 1, 16), ConvLayer(3, 1, 32))
+    )
+    """The encoder's layers."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures and labels of one camera: images (N, H, W, 3) uint8, labels (N, L) float32 with NaN where absent."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def draw_datasets(config: PretrainConfig, progress: Callable[[int], None] = lambda n: None) -> dict[str, Dataset]:
+    """Render `config.scenes` random scenes for each camera."""
+    size = (config.architecture.height, config.architecture.width)
+    images = {c: np.empty((config.scenes, *size, 3), np.uint8) for c in CAMERAS}
+    labels = {c: np.empty((config.scenes, len(LABELS)), np.float32) for c in CAMERAS}
+    scenes, rng = RandomScenes(*size), np.random.default_rng(config.seed)
+    for number in range(config.scenes):
+        scene = scenes.draw(rng)
+        for camera in CAMERAS:
+            images[camera][number], labels[camera][number] = scene.images[camera], scene.labels[camera]
+        progress(1)
+    scenes.close()
+    return {c: Dataset(images[c], labels[c]) for c in CAMERAS}
+
+
+def train_camera(
+    config: PretrainConfig, camera: str, data: Dataset, progress: Callable[[int, float], None] = lambda n, loss: None
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Train one camera's weights; returns them and each label's root mean square error on scenes held out."""
+    held_out = max(1, len(data.images) // 10)
+    rng = np.random.default_rng(config.seed)
+    params = _init(config, camera)
+    schedule = optax.cosine_onecycle_schedule(config.steps, config.learning_rate)
+    optimiser = optax.adam(schedule)
+    moments = optimiser.init(params)
+    step = jax.jit(partial(_train_step, optimiser=optimiser, config=config, camera=camera), donate_argnums=(0, 1))
+    for number in range(config.steps):
+        rows = rng.integers(held_out, len(data.images), config.batch)
+        offsets = rng.integers(-SHIFT, SHIFT + 1, (config.batch, 2))
+        params, moments, loss = step(params, moments, data.images[rows], data.labels[rows], offsets)
+        if number % 50 == 0:
+            progress(min(50, config.steps - number), float(loss))
+    errors = _evaluate(config, camera, params, Dataset(data.images[:held_out], data.labels[:held_out]))
+    return {name: np.asarray(v) for name, v in params.items() if name.startswith(camera)}, errors
+
+
+def train_encoder(
+    config: PretrainConfig, datasets: dict[str, Dataset], **kwargs: Callable[[int, float], None]
+) -> EncoderFile:
+    """Train all cameras; returns the encoder with its card (what it was trained on, and its errors)."""
+    params: dict[str, np.ndarray] = {}
+    card: dict[str, object] = {
+        "scenes": config.scenes,
+        "steps": config.steps,
+        "seed": config.seed,
+        "data": "random_scenes",
+    }
+    for camera, data in datasets.items():
+        weights, errors = train_camera(config, camera, data, **kwargs)
+        params |= weights
+        card[f"{camera}_rms_error"] = {k: round(v, 4) for k, v in errors.items()}
+    return EncoderFile(config.architecture, params, tuple(datasets), card)
+
+
+def _init(config: PretrainConfig, camera: str) -> dict[str, jax.Array]:
+    features = config.architecture.feature_count
+    rng = np.random.default_rng(config.seed + 1)
+    head = {
+        "head/kernel": rng.normal(0, 0.1, (features, len(LABELS))),
+        "head/bias": np.zeros(len(LABELS)),
+        "rebuild/kernel": rng.normal(0, 0.02, (features, THUMBNAIL * THUMBNAIL * 3)),
+        "rebuild/bias": np.zeros(THUMBNAIL * THUMBNAIL * 3),
+    }
+    params = init_encoder_params(config.architecture, config.seed, camera) | head
+    return {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
+
+
+def _shift_labels(labels: jax.Array, offsets: jax.Array, size: int) -> jax.Array:
+    down, right = offsets[:, 0] * 2.0 / size, offsets[:, 1] * 2.0 / size
+    moves = [right if n.endswith("_u") else down if n.endswith("_v") else 0.0 * down for n in LABELS]
+    return labels + jnp.stack(moves, axis=1)
+
+
+def _thumbnails(images: jax.Array) -> jax.Array:
+    b, h, w, c = images.shape
+    small = images.reshape(b, THUMBNAIL, h // THUMBNAIL, THUMBNAIL, w // THUMBNAIL, c).mean((2, 4))
+    return small.reshape(b, -1) / 255.0
+
+
+def _loss(params, images, labels, offsets, config, camera):
+    images = shift_images(images.astype(jnp.float32), offsets, SHIFT)
+    features = apply_encoder(params, images, config.architecture, camera)
+    wanted = _shift_labels(labels, offsets, config.architecture.width)
+    known = ~jnp.isnan(wanted)
+    miss = features @ params["head/kernel"] + params["head/bias"] - jnp.where(known, wanted, 0.0)
+    label_loss = (jnp.where(known, miss, 0.0) ** 2).sum() / known.sum()
+    rebuilt = features @ params["rebuild/kernel"] + params["rebuild/bias"]
+    return label_loss + config.rebuild_weight * jnp.mean((rebuilt - _thumbnails(images)) ** 2)
+
+
+def _train_step(params, moments, images, labels, offsets, optimiser, config, camera):
+    """One optimiser step; the batch passes in parts that stay in the processor's cache."""
+
+    def part(part_of_batch):
+        return jax.value_and_grad(_loss)(params, *part_of_batch, config, camera)
+
+    parts = [x.reshape(-1, PART, *x.shape[1:]) for x in (images, labels, offsets)]
+    loss, gradient = jax.tree.map(lambda x: x.mean(0), jax.lax.map(part, tuple(parts)))
+    updates, moments = optimiser.update(gradient, moments, params)
+    return optax.apply_updates(params, updates), moments, loss
+
+
+def _evaluate(config: PretrainConfig, camera: str, params: dict[str, jax.Array], data: Dataset) -> dict[str, float]:
+    encode = jax.jit(partial(apply_encoder, architecture=config.architecture, prefix=camera))
+    parts = [np.asarray(encode(params, part)) for part in np.array_split(data.images, max(1, len(data.images) // 200))]
+    miss = np.concatenate(parts) @ np.asarray(params["head/kernel"]) + np.asarray(params["head/bias"]) - data.labels
+    return {name: float(np.sqrt(np.nanmean(miss[:, i] ** 2))) for i, name in enumerate(LABELS)}

@@ -1,0 +1,164 @@
+"""The Gymnasium environments over the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import robot_rl.envs  # noqa: F401 (registers the ids)
+from robot_rl.core.errors import NonFiniteActionError, UnknownNameError
+from robot_rl.envs.arm_env import ArmEnv
+from robot_rl.envs.simulated import make_simulated_env
+
+IDS = ("robot_rl/PickLift-v0", "robot_rl/PegInsert-v0", "robot_rl/PickLiftVaried-v0", "robot_rl/PegInsertVaried-v0")
+
+
+@pytest.fixture(scope="module", params=("PickLift", "PegInsert"))
+def env(request: pytest.FixtureRequest) -> Iterator[ArmEnv]:
+    env = make_simulated_env(request.param, cameras=())
+    yield env
+    env.close()
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_environment_passes_gymnasiums_checker(name: str) -> None:
+    env = gym.make(name, render_mode="rgb_array", disable_env_checker=True)
+    check_env(env.unwrapped, skip_render_check=True)
+    frame = env.unwrapped.render()
+    assert frame.dtype == np.uint8 and frame.ndim == 3 and frame.std() > 5
+    env.close()
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_same_seed_gives_the_same_episode_bit_for_bit(name: str) -> None:
+    env = gym.make(name)
+
+    def play() -> list[np.ndarray]:
+        rng = np.random.default_rng(0)
+        seen = [env.reset(seed=3)[0]]
+        seen += [env.step(rng.uniform(-1, 1, 7).astype(np.float32))[0] for _ in range(8)]
+        return [obs[key].copy() for obs in seen for key in sorted(obs)]
+
+    for one, other in zip(play(), play(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    env.close()
+
+
+def test_policy_never_sees_an_objects_pose(env: ArmEnv) -> None:
+    env.reset(seed=0)
+    seen = []
+    for seed in (11, 12):
+        obs, _ = env.reset(seed=seed)
+        seen.append(obs["state"])
+    assert env.observation_space["state"].shape == (25,)
+    privileged = make_simulated_env(env.task.name, cameras=(), privileged=True)
+    assert privileged.observation_space["state"].shape[0] > 25
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_non_finite_action_is_refused_before_the_arm(env: ArmEnv, bad: float) -> None:
+    env.reset(seed=0)
+    before = env.robot.state()
+    action = np.zeros(7)
+    action[2] = bad
+    with pytest.raises(NonFiniteActionError, match="the arm was not moved"):
+        env.step(action)
+    after = env.robot.state()
+    assert after.stamp_ns == before.stamp_ns
+    np.testing.assert_array_equal(after.T_base_tcp.p, before.T_base_tcp.p)
+
+
+def test_time_limit_truncates_and_does_not_terminate(env: ArmEnv) -> None:
+    env.reset(seed=0)
+    hold = np.zeros(7, np.float32)
+    for _ in range(round(env.task.time_limit_s / 0.1) - 1):
+        assert env.step(hold)[2:4] == (False, False)
+    _, reward, terminated, truncated, info = env.step(hold)
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert info["episode"]["l"] == round(env.task.time_limit_s / 0.1)
+    assert not info["success"] and not info["failure"] and not info["fault"]
+
+
+def test_losing_the_part_terminates_as_failure_without_reward() -> None:
+    env = make_simulated_env("PegInsert", cameras=())
+    env.reset(seed=0)
+    opening = np.array([0, 0, 0, 0, 0, 0, 1], np.float32)
+    for _ in range(5):
+        _, reward, terminated, truncated, info = env.step(opening)
+        if terminated:
+            break
+    assert (reward, terminated, truncated, info["failure"], info["success"]) == (0.0, True, False, True, False)
+
+
+def test_expert_wins_and_the_reward_is_one_at_the_end_only(env: ArmEnv) -> None:
+    env.reset(seed=1)
+    rewards = []
+    while True:
+        _, reward, terminated, truncated, info = env.step(env.expert_action())
+        rewards.append(reward)
+        if terminated or truncated:
+            break
+    assert info["success"] and rewards[-1] == 1.0 and sum(rewards) == 1.0
+    assert info["episode"]["r"] == 1.0
+
+
+def test_target_stays_on_its_leash_and_in_the_workspace(env: ArmEnv) -> None:
+    workspace = env.task.workspace
+    rng = np.random.default_rng(0)
+    env.reset(seed=2)
+    for _ in range(40):
+        push = rng.choice([-1.0, 1.0], 7).astype(np.float32)
+        push[6] = 0.0
+        before = env.robot.state().T_base_tcp
+        _, _, terminated, truncated, _ = env.step(push)
+        assert np.all(env.T_base_target.p >= np.array(workspace.lower_m) - 1e-9)
+        assert np.all(env.T_base_target.p <= np.array(workspace.upper_m) + 1e-9)
+        inside = np.all((before.p > workspace.lower_m) & (before.p < workspace.upper_m))
+        if inside:
+            assert np.abs(env.T_base_target.p - before.p).max() <= workspace.leash_m + 1e-9
+        if terminated or truncated:
+            env.reset()
+
+
+@pytest.mark.parametrize(("argument", "name", "nearest"), [("task", "PickLft", "PickLift"), ("appearance", "varid", "varied")])
+def test_unknown_names_show_the_nearest(argument: str, name: str, nearest: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean '{nearest}'"):
+        make_simulated_env(**{"task": "PickLift", argument: name})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["PickLift", "PegInsert"])
+def test_expert_solves_nearly_all_resets(task: str) -> None:
+    env = make_simulated_env(task, cameras=())
+    assert sum(play(env, seed, open_loop=None) for seed in range(200)) >= 198
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["PickLift", "PegInsert"])
+def test_replaying_an_experts_actions_fails_elsewhere(task: str) -> None:
+    env = make_simulated_env(task, cameras=())
+    script: list[np.ndarray] = []
+    assert play(env, 0, record=script)
+    assert sum(play(env, 1000 + seed, open_loop=script) for seed in range(100)) <= 10
+
+
+def play(
+    env: ArmEnv, seed: int, open_loop: list[np.ndarray] | None = None, record: list[np.ndarray] | None = None
+) -> bool:
+    """One episode by the expert, or by a recorded script that looks at nothing; returns success."""
+    env.reset(seed=seed)
+    for number in range(1000):
+        if open_loop is None:
+            action = env.expert_action()
+        else:
+            action = open_loop[min(number, len(open_loop) - 1)]
+        if record is not None:
+            record.append(action)
+        _, _, terminated, truncated, info = env.step(action)
+        if terminated or truncated:
+            return bool(info["success"])
+    raise AssertionError("the episode did not end")
