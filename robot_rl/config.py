@@ -152,10 +152,14 @@ def _no_demos(config: TrainConfig) -> TrainConfig:
     return replace(config, demonstrations=0)
 
 
-def _eyes(mode: Eyes) -> Callable[[TrainConfig], TrainConfig]:
+def _trainable(config: TrainConfig) -> TrainConfig:
     # Pictures take 98 kB a transition: a hundred thousand would fill a small machine.
-    capacity = {"replay_capacity": 40_000, "demonstration_capacity": 5_000} if mode == "trainable" else {}
-    return lambda config: replace(config, eyes=replace(config.eyes, mode=mode), **capacity)
+    config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000)
+    return replace(config, eyes=replace(config.eyes, mode="trainable"))
+
+
+def _state_only(config: TrainConfig) -> TrainConfig:
+    return replace(config, eyes=replace(config.eyes, mode="state"))
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:
@@ -175,8 +179,8 @@ VARIANTS = {
     "no-demos": Preset("no demonstrations", _no_demos),
     "neither": Preset("no human, no demonstrations", lambda config: _no_demos(_no_human(config))),
     "clumsy": Preset("a human with noise, delay and lapses", _clumsy),
-    "trainable-encoder": Preset("convolutions learn with the critic", _eyes("trainable")),
-    "state-only": Preset("no cameras; the object's pose is given: an upper bound", _eyes("state")),
+    "trainable-encoder": Preset("convolutions learn with the critic", _trainable),
+    "state-only": Preset("no cameras; the object's pose is given: an upper bound", _state_only),
     "varied": Preset("light, colours, camera pose and distractors change at each reset", _varied),
 }
 
