@@ -276,9 +276,9 @@ def _fail(reason: int, memory: Memory) -> None:
 
 
 @pasted
-def _guard_motion(state: ArmState, limits: ArmLimits, memory: Memory, tau_out: FloatArray) -> int:
+def _guard_motion(state: ArmState, M: FloatArray, limits: ArmLimits, memory: Memory, tau_out: FloatArray) -> int:
     reduced = Reason.OK.value
-    if limit_velocity(state.dq, limits.dq_max, memory.work.tau_own, tau_out):
+    if limit_velocity(state.dq, M, limits.dq_max, memory.work.tau_own, tau_out):
         reduced = Reason.VELOCITY_LIMITED.value
     if limit_power(state.dq, limits.power_max, memory.work.tau_own, tau_out):
         reduced = max(reduced, Reason.POWER_LIMITED.value)
@@ -332,6 +332,6 @@ def tick(
         reason = own.fault
         fault_torque(state.dq, dynamics, gains.compensate_gravity, tau_out)
     else:
-        reason = max(reason, _guard_motion(state, limits, own, tau_out))
+        reason = max(reason, _guard_motion(state, dynamics.M, limits, own, tau_out))
     _emit(state.tau, limits, own, step_s, tau_out)
     return reason

@@ -13,12 +13,13 @@ from controllers.compilation import inner
 from controllers.geometry import FloatArray
 
 VELOCITY_ONSET = 0.9  # the velocity guard fades in over the last tenth below dq_max
+VELOCITY_BRAKE_PER_S = 50.0  # braking beyond dq_max, per unit of inertia: other joints may drag this one along
 FAULT_DAMPING_PER_S = 10.0  # joint damping in a fault, per unit of inertia
 
 
 @inner
-def limit_velocity(dq: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau: FloatArray) -> bool:
-    """Fade out what would accelerate a joint near or beyond dq_max; braking stays whole. True when it reduced."""
+def limit_velocity(dq: FloatArray, M: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau: FloatArray) -> bool:
+    """Fade out what would accelerate a joint near dq_max, and brake it beyond. True when it changed anything."""
     reduced = False
     for k in range(tau.shape[0]):
         drive = tau[k] - tau_own[k]
@@ -27,6 +28,9 @@ def limit_velocity(dq: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau:
         near = margin < onset or dq_max[k] <= 0.0
         if near and drive * dq[k] >= 0.0 and drive != 0.0:
             tau[k] = tau_own[k] + drive * (max(margin / onset, 0.0) if onset > 0.0 else 0.0)
+            reduced = True
+        if margin < 0.0:
+            tau[k] += math.copysign(VELOCITY_BRAKE_PER_S * M[k, k] * margin, -dq[k])
             reduced = True
     return reduced
 

@@ -1,0 +1,140 @@
+"""Whatever comes in, what goes out is finite and within the limits."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason, Target
+from controllers.gains import make_gains
+from controllers.loop import look, make_loop_state, tick
+from tests.controllers.plant import HOME, Rig, pose_target
+
+LIMITS = KNOWN_ARMS["fer"]
+GAINS = make_gains(HOME, ramp_s=0.0, wrench_max=10.0, compensate_gravity=True)
+
+anything = st.floats(width=64) | st.floats(-3.0, 3.0)
+seeds = st.integers(0, 2**32 - 1)
+poisons = st.lists(st.tuples(st.integers(0, 13), st.integers(0, 48), anything), max_size=6)
+
+
+def random_inputs(seed, poison=()):
+    """A random arm state, model and target; `poison` overwrites single numbers: (which array, which entry, value)."""
+    rng = np.random.default_rng(seed)
+    scale = 10.0 ** rng.uniform(-2, 2)
+    state = ArmState(*(scale * rng.normal(size=s) for s in (7, 7, 7, 3, (3, 3))))
+    B = rng.normal(size=(7, 7))
+    dynamics = ArmDynamics(rng.normal(size=(6, 7)), B @ B.T + 0.1 * np.eye(7), *(scale * rng.normal(size=(2, 7))))
+    target = Target(*(rng.normal(size=s) for s in (3, 4, 6, 6, 1)))
+    target.quat_xyzw[:] /= np.linalg.norm(target.quat_xyzw)
+    target.stamp_s[0] = 0.0
+    fields = [*state, *dynamics, *target]
+    for which, entry, value in poison:
+        fields[which].flat[entry % fields[which].size] = value
+    return state, dynamics, target
+
+
+def check_command(state, tau, dt_s):
+    """Finite, within tau_max, and within the rate of the measured torque (itself held to tau_max)."""
+    assert np.isfinite(tau).all()
+    assert (np.abs(tau) <= LIMITS.tau_max).all()
+    if np.isfinite(state.tau).all():
+        anchor = np.clip(state.tau, -LIMITS.tau_max, LIMITS.tau_max)
+        assert (np.abs(tau - anchor) <= LIMITS.tau_rate_max * dt_s + 1e-9).all()
+
+
+@settings(max_examples=300)
+@given(seeds, poisons, anything, anything, st.sampled_from(Mode))
+def test_torque_and_rate_hold_for_any_input(seed, poison, dt_s, now_s, mode):
+    given_inputs = random_inputs(seed, poison)
+    memory, tau = make_loop_state(7), np.full(7, np.nan)
+    memory["mode"] = mode
+    for _ in range(2):
+        Reason(tick(*given_inputs, GAINS, LIMITS, memory, dt_s, now_s, tau))
+        check_command(given_inputs[0], tau, 0.010)
+
+
+@given(seeds, st.floats(1e-5, 0.02))
+def test_torque_rate_scales_with_the_measured_dt(seed, dt_s):
+    given_inputs = random_inputs(seed)
+    memory, tau = make_loop_state(7), np.zeros(7)
+    for k in range(3):
+        tick(*given_inputs, GAINS, LIMITS, memory, dt_s, k * dt_s, tau)
+        check_command(given_inputs[0], tau, min(dt_s, 0.010))
+
+
+@pytest.mark.parametrize("dt_s", [0.0005, 0.001, 0.002, 0.008, 1.0])
+def test_the_rate_limit_is_per_second_not_per_cycle(dt_s):
+    rig = pushed_rig()
+    rig.tick(dt_s)
+    assert np.abs(rig.tau).max() == pytest.approx(1000.0 * min(dt_s, 0.010))
+
+
+def pushed_rig(**limits):
+    """A rig whose law asks for far more torque than one tick may add."""
+    rig = Rig(make_gains(HOME, ramp_s=0.0, filter_time_s=0.0, speed_max=np.inf), limits=LIMITS._replace(**limits))
+    rig.target = pose_target(rig.plant.state, (0.3, 0.3, 0.3))
+    return rig
+
+
+def test_the_rate_limit_starts_from_the_measured_torque():
+    rig = pushed_rig()
+    for measured in (0.0, 5.0, -5.0):
+        rig.plant.state.tau[:] = measured
+        rig.tick()
+        assert (np.abs(rig.tau - measured) <= 1.0 + 1e-9).all()
+
+
+@pytest.mark.parametrize("limit", ["tau_max", "tau_rate_max", "dq_max"])
+def test_a_limit_of_zero_is_a_limit(limit):
+    rig = pushed_rig(**{limit: np.zeros(7)})
+    rig.run(0.05)
+    np.testing.assert_array_equal(rig.tau, 0.0)
+
+
+def test_zero_power_allows_no_driving_torque_in_motion():
+    rig = pushed_rig(power_max=0.0)
+    for _ in range(100):
+        rig.run(0.001)
+        driving = rig.tau - rig.plant.dynamics.coriolis
+        rig.tick()
+    assert driving @ rig.plant.state.dq <= 1e-3
+
+
+def test_power_is_bounded_while_the_arm_speeds_up():
+    rig = pushed_rig(power_max=2.0)
+    powers = []
+    for _ in range(600):
+        rig.run(0.001)
+        powers.append((rig.tau - rig.loop.work.tau_own) @ rig.plant.state.dq)
+    assert 1.0 < max(powers) < 3.0  # the rate guard may lag by a tick or two
+
+
+@pytest.mark.parametrize(("dq_max", "fastest_min", "fastest_max"), [(2.0, 0.5, 2.0), (0.2, 0.15, 0.32)])
+def test_joints_slow_down_at_their_velocity_limit(dq_max, fastest_min, fastest_max):
+    """The rate guard lets the torque change by 1 N m a tick, so that a joint passes a low limit for a moment."""
+    rig, fastest, reasons = pushed_rig(dq_max=np.full(7, dq_max)), 0.0, set()
+    for _ in range(800):
+        reasons.add(rig.tick())
+        rig.plant.step(rig.tau)
+        fastest = max(fastest, np.abs(rig.plant.state.dq).max())
+    assert fastest_min < fastest < fastest_max
+    assert (Reason.VELOCITY_LIMITED in reasons) == (dq_max < 1.0)
+
+
+def test_braking_is_not_reduced_by_the_velocity_guard():
+    rig = Rig(make_gains(HOME, ramp_s=0.0))
+    rig.plant.data.qvel[:] = 4.0
+    rig.plant.look_up()
+    rig.run(0.3)
+    assert np.abs(rig.plant.state.dq).max() < 1.0
+
+
+def test_a_nan_measurement_of_torque_is_a_fault_anchored_on_the_last_command():
+    rig = pushed_rig()
+    rig.run(0.02)
+    before = rig.tau.copy()
+    rig.plant.state.tau[3] = np.nan
+    assert rig.tick() == Reason.STATE_NOT_FINITE
+    assert (np.abs(rig.tau - before) <= 1.0 + 1e-9).all()
+    assert look(rig.memory).mode == Mode.FAULT
