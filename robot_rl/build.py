@@ -25,6 +25,7 @@ from robot_rl.teleop.devices import Device
 from robot_rl.teleop.scripted import Expert, FunctionExpert, ScriptedHuman
 
 if TYPE_CHECKING:
+    from robot_rl.agents.jax.cloning import JaxCloner
     from robot_rl.agents.jax.encoder import FrozenEncoder
     from robot_rl.agents.jax.learner import JaxLearner
     from robot_rl.agents.jax.policy import JaxPolicy
@@ -94,6 +95,13 @@ def make_learner(definition: AgentDefinition, config: TrainConfig) -> JaxLearner
     from robot_rl.agents.jax.learner import JaxLearner
 
     return JaxLearner(definition, config.seed)
+
+
+def make_cloner(definition: AgentDefinition, config: TrainConfig) -> JaxCloner:
+    """Return the baseline that imitates demonstrations."""
+    from robot_rl.agents.jax.cloning import JaxCloner
+
+    return JaxCloner(definition, config.seed)
 
 
 def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:

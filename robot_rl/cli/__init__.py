@@ -16,10 +16,12 @@ from robot_rl.core.errors import ConfigError, RobotRLError, unknown_name
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
     "evaluate": "run the trained policy alone: success, interval, cycle times, video",
+    "clone": "behaviour cloning on a run's demonstrations, to compare with",
     "record": "record demonstrations by the scripted expert or at the keyboard",
     "simulate": "move the simulated arm by expert, at random or by keyboard, and film it",
     "learner": "the learner by itself; actors connect to it",
     "actor": "an actor by itself; it connects to a learner",
+    "train-encoder": "make the simulator's picture encoder again",
     "bench": "how fast the parts run on this machine",
     "doctor": "what is installed, what works, what to do about the rest",
 }
@@ -28,7 +30,7 @@ HELP = f"""robot-rl {__version__}: learn robot tasks from pixels, with a human w
 usage: robot-rl COMMAND [ARGUMENTS]
 
 commands:
-{chr(10).join(f"  {name:<10}{text}" for name, text in COMMANDS.items())}
+{chr(10).join(f"  {name:<15}{text}" for name, text in COMMANDS.items())}
 
 examples:
   robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 8 minutes
@@ -70,5 +72,5 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         raise unknown_name("command", name, COMMANDS)
     # Imported on demand: `robot-rl --help` need not wait for jax and MuJoCo.
-    code: int = importlib.import_module(f"robot_rl.cli.{name}").run(arguments)
+    code: int = importlib.import_module(f"robot_rl.cli.{name.replace('-', '_')}").run(arguments)
     return code

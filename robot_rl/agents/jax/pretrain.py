@@ -93,20 +93,15 @@ def train_camera(
 
 
 def train_encoder(
-    config: PretrainConfig, datasets: dict[str, Dataset], **kwargs: Callable[[int, float], None]
+    config: PretrainConfig, datasets: dict[str, Dataset], progress: Callable[[int, float], None] = lambda n, loss: None
 ) -> EncoderFile:
     """Train all cameras; returns the encoder with its card (what it was trained on, and its errors)."""
     params: dict[str, np.ndarray] = {}
-    card: dict[str, object] = {
-        "scenes": config.scenes,
-        "steps": config.steps,
-        "seed": config.seed,
-        "data": "random_scenes",
-    }
+    card: dict[str, object] = {"scenes": config.scenes, "steps": config.steps, "seed": config.seed, "data": "random scenes"}
     for camera, data in datasets.items():
-        weights, errors = train_camera(config, camera, data, **kwargs)
+        weights, errors = train_camera(config, camera, data, progress)
         params |= weights
-        card[f"{camera}_rms_error"] = {k: round(v, 4) for k, v in errors.items()}
+        card[f"{camera}_rms_error"] = {name: round(error, 4) for name, error in errors.items()}
     return EncoderFile(config.architecture, params, tuple(datasets), card)
 
 

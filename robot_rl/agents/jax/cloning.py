@@ -1,0 +1,80 @@
+"""Behaviour cloning with the agent's own policy networks: the baseline that reinforcement learning has to beat.
+
+    loss = mean |tanh(mean(z)) - a|^2 + cross entropy(gripper(z), the gripper's choice)
+
+Embedding, actor and gripper head learn together from demonstrations alone; the result acts through `JaxPolicy` like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.jax import losses, networks
+from robot_rl.agents.jax.learner import check_batch
+from robot_rl.agents.jax.losses import Batch
+
+
+class JaxCloner:
+    """Learns the policy's parameters from demonstrated actions.
+
+    Args:
+        definition: the agent whose policy is cloned into.
+        seed: of the first parameters.
+    """
+
+    def __init__(self, definition: AgentDefinition, seed: int) -> None:
+        self.definition, self.updates = definition, 0
+        params = definition.init(seed)
+        self._params = {name: jnp.asarray(params[name]) for name in definition.policy_names()}
+        self._optimiser = optax.adam(definition.config.learning_rate)
+        self._moments = self._optimiser.init(self._params)
+        self._step = jax.jit(partial(_clone_many, optimiser=self._optimiser, definition=definition))
+
+    def update(self, batch: Mapping[str, Any]) -> dict[str, float]:
+        """Learn from U batches of demonstrations. Shapes as in `JaxLearner.update`; returns the mean loss."""
+        batches = check_batch(batch, self.definition)
+        self._params, self._moments, loss = self._step(self._params, self._moments, batches)
+        self.updates += len(batches.reward)
+        return {"cloning_loss": float(loss)}
+
+    def policy_parameters(self) -> dict[str, np.ndarray]:
+        """Return what acting needs, by name."""
+        return {name: np.asarray(value) for name, value in self._params.items()}
+
+
+def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinition) -> jax.Array:
+    """Return the loss of one batch, all of whose actions count as the expert's."""
+    z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
+    mean, _ = networks.actor(params, z, definition.config)
+    wanted = losses.continuous_action(batch.action, definition)
+    loss = jnp.square(jnp.tanh(mean) - wanted).sum(-1).mean()
+    if definition.discrete_gripper:
+        logits = networks.gripper(params, z, definition.config)
+        choice = losses.gripper_choice(batch.action)
+        loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, choice).mean()
+    return loss
+
+
+def _clone_many(
+    params: dict[str, jax.Array],
+    moments: Any,
+    batches: Batch,
+    optimiser: optax.GradientTransformation,
+    definition: AgentDefinition,
+) -> tuple[dict[str, jax.Array], Any, jax.Array]:
+    def step(carry: Any, batch: Batch) -> tuple[Any, jax.Array]:
+        params, moments = carry
+        loss, gradient = jax.value_and_grad(cloning_loss)(params, batch, definition)
+        updates, moments = optimiser.update(gradient, moments, params)
+        return (optax.apply_updates(params, updates), moments), loss
+
+    (params, moments), rows = jax.lax.scan(step, (params, moments), batches)
+    return params, moments, rows.mean()

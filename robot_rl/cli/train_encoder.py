@@ -1,0 +1,53 @@
+"""`robot-rl train-encoder`: make the simulator's picture encoder again, from random scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.progress import Progress
+
+from robot_rl.agents.encoders import save_encoder
+from robot_rl.agents.jax.pretrain import PretrainConfig, draw_datasets, train_encoder
+from robot_rl.build import SHIPPED_ENCODER
+from robot_rl.cli.arguments import parse
+from robot_rl.sim.scene import CAMERAS
+
+DESCRIPTION = """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No task's scene,
+reward or object is used. The default settings make the file that is shipped.
+
+example:
+  robot-rl train-encoder --out my.safetensors --scenes 4000 --steps 1000
+  robot-rl train pick-lift --eyes.encoder my.safetensors"""
+
+
+@dataclass(frozen=True)
+class TrainEncoderArguments:
+    """Flags of `robot-rl train-encoder`."""
+
+    out: Path = SHIPPED_ENCODER
+    """File to write."""
+    config: Annotated[PretrainConfig, tyro.conf.arg(name="")] = field(default_factory=PretrainConfig)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Render, train, save."""
+    flags = parse(arguments, "train-encoder", DESCRIPTION, TrainEncoderArguments())
+    config = flags.config
+    with Progress() as bar:
+        scenes = bar.add_task("rendering random scenes", total=config.scenes)
+        datasets = draw_datasets(config, lambda n: bar.update(scenes, advance=n))
+        steps = bar.add_task("training", total=config.steps * len(CAMERAS))
+
+        def progress(count: int, loss: float) -> None:
+            bar.update(steps, advance=count, description=f"training, loss {loss:.3f}")
+
+        encoder = train_encoder(config, datasets, progress)
+    save_encoder(flags.out, encoder)
+    print(f"wrote {flags.out}")
+    for name, value in encoder.dataset_card.items():
+        print(f"  {name}: {value}")
+    return 0
