@@ -28,6 +28,8 @@ from robot_rl.core.errors import ConfigError, unknown_name
 
 SHARED = "shared"
 READOUTS = ("soft_argmax_max",)
+MAX_SHIFT = 4
+"""Largest random shift of a picture [pixels]. Source: HIL-SERL, random crop with padding 4."""
 TRAINING_COMMAND = "robot-rl train-encoder"
 
 

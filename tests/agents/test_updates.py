@@ -6,13 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
 from robot_rl.agents import AgentDefinition
 from robot_rl.agents.jax.learner import JaxLearner
-from robot_rl.agents.jax.updates import make_draws
+from robot_rl.agents.plan import plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
 from tests.agents import oracle
 from tests.agents.samples import first_of, random_batch, small_agent
@@ -39,13 +38,6 @@ def gradients(before: State, after: State) -> dict[str, np.ndarray]:
     return {name: (new[name] - 0.9 * old[name]) / 0.1 for name in new}
 
 
-def draws_of(state: State, definition: AgentDefinition, batch: int = 8) -> tuple[np.ndarray, ...]:
-    """Return the random numbers that the next update of a state uses."""
-    key = jax.random.fold_in(state["key"], int(state["step"]))
-    draws = make_draws(key, batch, definition)
-    return tuple(np.asarray(value) for value in draws)
-
-
 def shifted(batch: dict[str, Any], shifts: np.ndarray, definition: AgentDefinition) -> dict[str, Any]:
     """Return the batch with its pictures shifted as the update does."""
     for i, name in enumerate(definition.pictures):
@@ -59,13 +51,11 @@ def shifted(batch: dict[str, Any], shifts: np.ndarray, definition: AgentDefiniti
 def expected_losses(state: State, sample: dict, definition: AgentDefinition) -> dict[str, Callable]:
     """Return each group's loss as a function of all parameters, in float64; targets and embedding held fixed."""
     params, targets = part(state, "params"), part(state, "targets")
-    next_noise, noise, subset, shifts = draws_of(state, definition)
-    batch = shifted(first_of(sample), shifts, definition)
-    config, step = definition.config, int(state["step"])
-    share = min(step / config.bc_decay_updates, 1.0)
-    weight = config.bc_weight + (config.bc_weight_final - config.bc_weight) * share
+    plan = plan_update(definition, int(state["seed"]), int(state["updates"]), batch_size=8)
+    batch = shifted(first_of(sample), plan.shifts, definition)
+    noise, weight = np.float64(plan.noise), float(plan.bc_weight)
     z = oracle.embed(params, batch["obs"], definition)
-    target = oracle.critic_target(params, targets, batch, next_noise, subset, definition)
+    target = oracle.critic_target(params, targets, batch, np.float64(plan.next_noise), plan.subset, definition)
     losses: dict[str, Callable] = {
         "critic": lambda p: oracle.critic_loss(p, batch, target, definition),
         "actor": lambda p: oracle.actor_loss(p, z, batch, noise, weight, definition),

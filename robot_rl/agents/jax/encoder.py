@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 from jax import lax
 
 from robot_rl.agents.encoders import (
+    MAX_SHIFT,
     SHARED,
     TRAINING_COMMAND,
     EncoderArchitecture,
@@ -20,9 +21,6 @@ from robot_rl.agents.encoders import (
     random_encoder,
 )
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
-
-MAX_SHIFT = 4
-"""Largest random shift [pixels]. Source: HIL-SERL, random crop with padding 4."""
 
 Params = Mapping[str, jax.Array]
 
@@ -78,7 +76,8 @@ def convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     parts = [
         (x[:, i : i + h, j : j + w].reshape(b * h * w, -1), kernel[i, j]) for i in range(taps) for j in range(taps)
     ]
-    return sum(jnp.matmul(part, tap) for part, tap in parts).reshape(b, h, w, o)
+    products = [jnp.matmul(part, tap) for part, tap in parts]
+    return reduce(jnp.add, products).reshape(b, h, w, o)
 
 
 def _to_depth(x: jax.Array, block: int) -> jax.Array:

@@ -22,6 +22,7 @@ from robot_rl.agents.jax.updates import (
     metric_names,
     update_many,
 )
+from robot_rl.agents.plan import plan_updates
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
 
 # The old state's memory is reused: an update needs no copy of the parameters. One program for all learners alike.
@@ -40,11 +41,13 @@ class JaxLearner:
         self.definition = definition
         self._packings = group_packings(definition)
         self._state = make_state(definition, seed)
+        self._seed = seed
+        self._updates = 0
 
     @property
     def updates(self) -> int:
         """Updates since the first parameters."""
-        return int(self._state.step)
+        return self._updates
 
     def update(self, batch: Mapping[str, Any]) -> dict[str, float]:
         """Learn from U batches in one compiled call.
@@ -56,7 +59,9 @@ class JaxLearner:
             SchemaMismatchError: entries or shapes that are not the definition's.
         """
         batches = check_batch(batch, self.definition)
-        self._state, means = _update(self._state, batches, definition=self.definition)
+        plans = plan_updates(self.definition, self._seed, self._updates, *batches.reward.shape)
+        self._state, means = _update(self._state, batches, plans, definition=self.definition)
+        self._updates += len(batches.reward)
         # One vector, so that the metrics cost one transfer from the device.
         values = dict(zip(metric_names(self.definition), np.asarray(means).tolist(), strict=True))
         skip = ACTOR_METRICS if values["actor_updates"] == 0 else ()
@@ -74,7 +79,7 @@ class JaxLearner:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return everything as a flat dictionary by name; loading it continues bit for bit."""
         state = jax.tree.map(np.array, self._state)
-        arrays: dict[str, np.ndarray] = {"key": state.key, "step": state.step}
+        arrays: dict[str, np.ndarray] = {"seed": np.array(self._seed), "updates": np.array(self._updates)}
         for group, part in state.groups.items():
             arrays[f"adam_count/{group}"] = part.adam.count
         parts = {
@@ -105,7 +110,8 @@ class JaxLearner:
             adam = part.adam._replace(count=count, mu=packed("adam_mu", group), nu=packed("adam_nu", group))
             groups[group] = part._replace(vector=packed("params", group), adam=adam)
         targets = {group: packed("targets", group) for group in self._state.targets}
-        self._state = LearnerState(groups, targets, jnp.array(arrays["key"]), jnp.array(arrays["step"]))
+        self._state = LearnerState(groups, targets)
+        self._seed, self._updates = int(arrays["seed"]), int(arrays["updates"])
 
     def _unpack(self, vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {

@@ -1,4 +1,4 @@
-"""The losses as pure functions; all randomness comes in as `Draws`.
+"""The losses as pure functions; all randomness comes in with the `UpdatePlan`.
 
     y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
     critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
@@ -20,6 +20,7 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Observation, Params
+from robot_rl.agents.plan import UpdatePlan
 
 Metrics = dict[str, jax.Array]
 GRIPPER_THRESHOLD = 0.5
@@ -35,15 +36,6 @@ class Batch(NamedTuple):
     reward: jax.Array  # (B,)
     terminated: jax.Array  # (B,) 1 when the episode ended by itself, 0 when it went on or was cut
     human: jax.Array  # (B,) 1 when a human or a demonstration acted
-
-
-class Draws(NamedTuple):
-    """The random numbers of one update."""
-
-    next_noise: jax.Array  # (B, A) for the target's action
-    noise: jax.Array  # (B, A) for the actor's action
-    subset: jax.Array  # (subset,) critics in the target's minimum
-    shifts: jax.Array  # (2, cameras, B, 2) of pictures [pixels], for obs and next_obs
 
 
 class Embedding(NamedTuple):
@@ -75,13 +67,13 @@ def critic_target(
     z_next: jax.Array,
     z_next_target: jax.Array,
     batch: Batch,
-    draws: Draws,
+    plan: UpdatePlan,
     config: AgentConfig,
 ) -> jax.Array:
     """Return the value y (B,) that the critics should give."""
     mean, std = networks.actor(params, z_next, config)
-    action, log_prob = networks.squash(mean, std, draws.next_noise)
-    drawn = select_critics(targets, draws.subset)
+    action, log_prob = networks.squash(mean, std, plan.next_noise)
+    drawn = select_critics(targets, plan.subset)
     value = networks.critic(drawn, networks.critic_entry(drawn, z_next_target), action, config).min(0)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
@@ -104,17 +96,16 @@ def actor_loss(
     params: Params,
     embedding: Embedding,
     batch: Batch,
-    noise: jax.Array,
-    bc_weight: jax.Array,
+    plan: UpdatePlan,
     definition: AgentDefinition,
 ) -> tuple[jax.Array, Metrics]:
     """Return the actor's loss, and metrics; it is meant for the actor's parameters only."""
     mean, std = networks.actor(params, embedding.z, definition.config)
-    action, log_prob = networks.squash(mean, std, noise)
+    action, log_prob = networks.squash(mean, std, plan.noise)
     q = networks.critic(params, embedding.critic_entry, action, definition.config).mean(0)
     error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
     cloning = (batch.human * error).sum() / jnp.maximum(batch.human.sum(), 1.0)
-    loss = (networks.temperature(params) * log_prob - q).mean() + bc_weight * cloning
+    loss = (networks.temperature(params) * log_prob - q).mean() + plan.bc_weight * cloning
     return loss, {"actor_loss": loss, "entropy": -log_prob.mean(), "cloning_error": cloning, "policy_std": std.mean()}
 
 
@@ -156,9 +147,3 @@ def gripper_loss(
         loss = loss + margin_weight * (batch.human * (rival - chosen)).sum() / jnp.maximum(batch.human.sum(), 1.0)
     agreement = (batch.human * (q.argmax(-1) == choice)).sum() / jnp.maximum(batch.human.sum(), 1.0)
     return loss, {"gripper_loss": loss, "gripper_q": chosen.mean(), "gripper_agreement": agreement}
-
-
-def bc_weight(step: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return the cloning term's weight after `step` updates: a line from first to final, then constant."""
-    share = jnp.minimum(step / config.bc_decay_updates, 1.0)
-    return config.bc_weight + (config.bc_weight_final - config.bc_weight) * share

@@ -16,9 +16,10 @@ import optax
 
 from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.agents.jax import losses, networks
-from robot_rl.agents.jax.encoder import MAX_SHIFT, shift_images
-from robot_rl.agents.jax.losses import Batch, Draws, Embedding, Metrics
+from robot_rl.agents.jax.encoder import shift_images
+from robot_rl.agents.jax.losses import Batch, Embedding, Metrics
 from robot_rl.agents.jax.packing import Packing
+from robot_rl.agents.plan import UpdatePlan
 
 ADAM = optax.scale_by_adam()  # beta .9 and .999, epsilon 1e-8; the rate is applied in `descend`
 CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
@@ -35,12 +36,10 @@ class Group(NamedTuple):
 
 
 class LearnerState(NamedTuple):
-    """All that the learner remembers; a checkpoint holds exactly this."""
+    """All that learns; with the seed and the number of updates, all that a checkpoint has to hold."""
 
     groups: dict[str, Group]
     targets: dict[str, jax.Array]
-    key: jax.Array
-    step: jax.Array  # updates so far
 
 
 def group_packings(definition: AgentDefinition) -> dict[str, Packing]:
@@ -65,16 +64,14 @@ def make_state(definition: AgentDefinition, seed: int) -> LearnerState:
     groups = {group: Group(vector, ADAM.init(vector)) for group, vector in vectors.items()}
     # Copies: the update donates its memory, and one array must not be donated twice.
     targets = {group: jnp.array(vectors[group]) for group in TARGET_GROUPS if group in vectors}
-    return LearnerState(groups, targets, jax.random.PRNGKey(seed), jnp.zeros((), jnp.int32))
+    return LearnerState(groups, targets)
 
 
-def update_many(state: LearnerState, batches: Batch, definition: AgentDefinition) -> tuple[LearnerState, jax.Array]:
-    """Return the state after one update per leading index of the batches, and the metrics' means in one vector."""
-    updates, batch_size = batches.reward.shape
-    # Drawn for all updates at once, yet each depends on the key and its step only.
-    keys = jax.vmap(partial(jax.random.fold_in, state.key))(state.step + jnp.arange(updates))
-    draws = jax.vmap(partial(make_draws, batch_size=batch_size, definition=definition))(keys)
-    state, rows = jax.lax.scan(partial(update_once, definition=definition), state, (batches, draws))
+def update_many(
+    state: LearnerState, batches: Batch, plans: UpdatePlan, definition: AgentDefinition
+) -> tuple[LearnerState, jax.Array]:
+    """Return the state after one update per leading index, and the metrics' means in one vector."""
+    state, rows = jax.lax.scan(partial(update_once, definition=definition), state, (batches, plans))
     return state, mean_metrics(rows, definition)
 
 
@@ -91,46 +88,40 @@ def mean_metrics(rows: jax.Array, definition: AgentDefinition) -> jax.Array:
     return total / jnp.stack(count)
 
 
-def make_draws(key: jax.Array, batch_size: int, definition: AgentDefinition) -> Draws:
-    """Return the random numbers of one update."""
-    noise_key, subset_key, shift_key = jax.random.split(key, 3)
-    noise = jax.random.normal(noise_key, (2, batch_size, definition.continuous_dim))
-    order = jnp.argsort(jax.random.uniform(subset_key, (definition.config.ensemble,)))
-    shape = (2, len(definition.pictures), batch_size, 2)
-    shifts = jax.random.randint(shift_key, shape, -MAX_SHIFT, MAX_SHIFT + 1)
-    return Draws(noise[0], noise[1], order[: definition.config.subset], shifts)
-
-
 def update_once(
-    state: LearnerState, batch_and_draws: tuple[Batch, Draws], definition: AgentDefinition
+    state: LearnerState, batch_and_plan: tuple[Batch, UpdatePlan], definition: AgentDefinition
 ) -> tuple[LearnerState, jax.Array]:
     """Return the state after one update, and its metrics in the order of `metric_names`."""
-    batch, draws = batch_and_draws
+    batch, plan = batch_and_plan
     config, packings = definition.config, group_packings(definition)
-    batch = random_crops(batch, draws.shifts, definition)
+    batch = random_crops(batch, plan.shifts, definition)
     params = _unpack(packings, {group: part.vector for group, part in state.groups.items()})
     targets = _unpack(packings, state.targets)
-    bc_weight = losses.bc_weight(state.step, config)
 
     next_features = networks.trunk(params, batch.next_obs, definition)
     z_next = networks.project(params, next_features, definition)
     z_next_target = networks.project(targets, next_features, definition)
 
     groups = dict(state.groups)
-    target = losses.critic_target(params, targets, z_next, z_next_target, batch, draws, config)
+    target = losses.critic_target(params, targets, z_next, z_next_target, batch, plan, config)
     critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
     groups["critic"], (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
     embedding = jax.lax.stop_gradient(embedding)
     if definition.discrete_gripper:
         target_g = losses.gripper_target(params, targets, z_next, z_next_target, batch, config)
         gripper_loss = partial(
-            losses.gripper_loss, z=embedding.z, batch=batch, target=target_g, margin_weight=bc_weight, config=config
+            losses.gripper_loss,
+            z=embedding.z,
+            batch=batch,
+            target=target_g,
+            margin_weight=plan.bc_weight,
+            config=config,
         )
         groups["gripper"], gripper_metrics = learn("gripper", gripper_loss, state, params, definition)
         metrics |= gripper_metrics
     actor_groups, actor_metrics = jax.lax.cond(
-        (state.step + 1) % config.critic_updates_per_actor_update == 0,
-        lambda: update_actor(state, params, embedding, batch, draws.noise, bc_weight, definition),
+        plan.learns_actor,
+        lambda: update_actor(state, params, embedding, batch, plan, definition),
         lambda: keep_actor(state),
     )
     groups |= actor_groups
@@ -139,7 +130,7 @@ def update_once(
     }
     metrics |= actor_metrics | {"target_q": target.mean(), "temperature": networks.temperature(params)}
     row = jnp.stack([metrics[name] for name in metric_names(definition)])
-    return LearnerState(groups, new_targets, state.key, state.step + 1), row
+    return LearnerState(groups, new_targets), row
 
 
 def update_actor(
@@ -147,14 +138,11 @@ def update_actor(
     params: dict[str, jax.Array],
     embedding: Embedding,
     batch: Batch,
-    noise: jax.Array,
-    bc_weight: jax.Array,
+    plan: UpdatePlan,
     definition: AgentDefinition,
 ) -> tuple[dict[str, Group], Metrics]:
     """Return actor and temperature after one step, and metrics."""
-    loss = partial(
-        losses.actor_loss, embedding=embedding, batch=batch, noise=noise, bc_weight=bc_weight, definition=definition
-    )
+    loss = partial(losses.actor_loss, embedding=embedding, batch=batch, plan=plan, definition=definition)
     actor, metrics = learn("actor", loss, state, params, definition)
     heat = partial(losses.temperature_loss, entropy=metrics["entropy"], definition=definition)
     temperature, temperature_metrics = learn("temperature", heat, state, params, definition)
