@@ -12,6 +12,7 @@ import tyro
 from robot_rl.agents.config import AgentConfig
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.runtime.learner import LearnerConfig
+from robot_rl.runtime.live import KEPT
 from robot_rl.teleop.arbiter import ArbiterConfig
 from robot_rl.teleop.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
 
@@ -69,6 +70,8 @@ class BudgetConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"{name}: got {value}, expected more than 0, or None for no limit; correct it.")
+        if self.stop_window > KEPT:
+            raise ConfigError(f"stop_window: got {self.stop_window}, expected at most {KEPT} episodes; 50 is usual.")
         if self.stop_success is not None and not 0.0 < self.stop_success <= 1.0:
             raise ConfigError(f"stop_success: got {self.stop_success}, expected a share in (0, 1] or None; correct it.")
 
@@ -105,6 +108,8 @@ class TrainConfig:
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20
     """Successful episodes recorded before training. Source: HIL-SERL, about 20."""
+    demonstrations_from: Path | None = None
+    """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
     """Where reward comes from."""
     replay_capacity: int = 100_000

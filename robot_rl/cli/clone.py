@@ -53,8 +53,8 @@ def run(arguments: Sequence[str]) -> int:
         encoder = build.make_encoder(config)
         schema = build.make_schema(env, encoder, config)
         definition = build.make_definition(schema, config)
-        replay = Replay(schema, 1, config.seed, config.demonstration_capacity)
-        for record in load_demonstrations(folder.demonstrations, encoder, config.seed):
+        replay = Replay(schema, 2, config.seed, config.demonstration_capacity)
+        for record in load_demonstrations(config.demonstrations_from or folder.demonstrations, encoder, config.seed):
             replay.append(record)
         cloner = build.make_cloner(definition, config)
         for _ in track(range(max(1, flags.updates // UPDATES_PER_CALL)), "cloning"):

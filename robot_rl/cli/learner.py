@@ -45,8 +45,6 @@ class LearnerArguments:
     """Where metrics, journal and checkpoints go."""
     address: str = "tcp://127.0.0.1:5555"
     """Where to listen. Beyond this machine keys are required."""
-    demonstrations_from: Path | None = None
-    """Folder of recorded episodes; None: none."""
     keys: Path | None = None
     """File with the CURVE keys of the learner."""
     print_config: bool = False
@@ -98,6 +96,5 @@ def _look(flags: LearnerArguments) -> tuple[StepSchema, Iterator[StepRecord]]:
     with closing(build.make_env(flags.config)) as env:
         encoder = build.make_encoder(flags.config)
         schema = build.make_schema(env, encoder, flags.config)
-    if flags.demonstrations_from is None:
-        return schema, iter(())
-    return schema, load_demonstrations(flags.demonstrations_from, encoder, flags.config.seed)
+    folder = flags.config.demonstrations_from
+    return schema, iter(()) if folder is None else load_demonstrations(folder, encoder, flags.config.seed)

@@ -53,8 +53,6 @@ class TrainArguments:
     """Where run folders lie."""
     resume: bool = False
     """Go on with the run of that name; its settings are the defaults then."""
-    demonstrations_from: Path | None = None
-    """Episodes recorded before with `robot-rl record`; None: the scripted expert records them now."""
     print_config: bool = False
     """Print the settings as JSON and exit."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
@@ -89,9 +87,9 @@ def run(arguments: Sequence[str]) -> int:
 def _go_through(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> None:
     """Record, train, evaluate, each unless the user wants to leave."""
     if not stop():
-        _record(folder, flags, stop)
+        _record(folder, flags.config, stop)
     if not stop():
-        outcome = _train(folder, flags, Console(highlight=False), stop)
+        outcome = _train(folder, flags.config, Console(highlight=False), stop)
         with MetricsWriter(folder.root, tensorboard=False) as metrics:
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
         print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
@@ -124,18 +122,18 @@ def _save_config(folder: RunFolder, config: TrainConfig) -> None:
     save_settings(folder.config_file, config)
 
 
-def _record(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> None:
+def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
     """Let a process of its own record what demonstrations are missing."""
-    if flags.config.demonstrations == 0 or flags.demonstrations_from is not None:
+    if config.demonstrations == 0 or config.demonstrations_from is not None:
         return
-    print(f"recording {flags.config.demonstrations} demonstrations", flush=True)
+    print(f"recording {config.demonstrations} demonstrations", flush=True)
     command = robot_rl_command("record", "--config", str(folder.config_file), "--out", str(folder.demonstrations))
     _run_to_end(ProcessPlan("record", command), stop)
 
 
-def _train(folder: RunFolder, flags: TrainArguments, console: Console, stop: StopSignal) -> Outcome:
-    config, budget = flags.config, flags.config.budget
-    learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}", flags.demonstrations_from)
+def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopSignal) -> Outcome:
+    budget = config.budget
+    learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}")
     return supervise(
         learner,
         actors,
@@ -149,13 +147,11 @@ def _train(folder: RunFolder, flags: TrainArguments, console: Console, stop: Sto
     )
 
 
-def plan_processes(
-    folder: RunFolder, config: TrainConfig, address: str, demonstrations: Path | None = None
-) -> tuple[ProcessPlan, list[ProcessPlan]]:
+def plan_processes(folder: RunFolder, config: TrainConfig, address: str) -> tuple[ProcessPlan, list[ProcessPlan]]:
     """Return how to start the learner and the actors of a run."""
     settings = ("--config", str(folder.config_file), "--address", address)
     learner_cores, actor_cores = share_cores(config.actors, available_cores())
-    recorded = demonstrations or folder.demonstrations
+    recorded = config.demonstrations_from or folder.demonstrations
     demos = ("--demonstrations-from", str(recorded)) if config.demonstrations else ()
     learner = ProcessPlan(
         "learner",

@@ -18,6 +18,8 @@ from robot_rl.runtime.metrics import METRICS_FILE, MetricsTail
 
 SHORT, LONG = 20, 50
 """Episodes of the two success rates."""
+KEPT = 1000
+"""Episodes remembered: the longest window that an early stop can look at."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Progress:
     human_steps: int = 0
     interventions: int = 0
     faults: int = 0
-    successes: deque[bool] = field(default_factory=lambda: deque(maxlen=LONG))
+    successes: deque[bool] = field(default_factory=lambda: deque(maxlen=KEPT))
     recent_steps: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=SHORT))  # (steps, human_steps)
     actors: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the latest episode event of each
     update: Mapping[str, Any] = field(default_factory=dict)  # the learner's latest update event

@@ -16,7 +16,7 @@ HOMES = {
     "optax": ("robot_rl/agents/jax/",),
     "torch": ("robot_rl/agents/torch/",),
     "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
-    "mujoco": ("robot_rl/sim/",),
+    "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
     "zmq": ("robot_rl/transport/",),
     "pickle": (),
 }
