@@ -255,7 +255,6 @@ def _run_mode(
     tau_out: FloatArray,
 ) -> int:
     """The unguarded torque of the present mode, and the reason of it."""
-    own_torque(dynamics, gains.compensate_gravity, memory.work.tau_own)
     if memory.mode == Mode.IDLE.value:
         for k in range(tau_out.shape[0]):
             tau_out[k] = memory.work.tau_own[k]
@@ -323,6 +322,7 @@ def tick(
         own.counters[Counter.DEADLINES_MISSED.value] += 1
     step_s = min(dt_s, DT_MAX_S) if dt_s > 0.0 else DT_MIN_S
     reason = _check_inputs(state, dynamics, dt_s, now_s)
+    own_torque(dynamics, gains.compensate_gravity, own.work.tau_own)
     if own.mode != Mode.FAULT.value:
         if reason == Reason.OK.value:
             reason = _run_mode(state, dynamics, target, gains, own, step_s, now_s, tau_out)
@@ -330,7 +330,7 @@ def tick(
             _fail(reason, own)
     if own.mode == Mode.FAULT.value:
         reason = own.fault
-        fault_torque(state.dq, dynamics, gains.compensate_gravity, tau_out)
+        fault_torque(state.dq, dynamics.M, own.work.tau_own, tau_out)
     else:
         reason = max(reason, _guard_motion(state, dynamics.M, limits, own, tau_out))
     _emit(state.tau, limits, own, step_s, tau_out)

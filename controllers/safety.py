@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 
-from controllers.arm import ArmDynamics
 from controllers.compilation import inner
 from controllers.geometry import FloatArray
 
@@ -61,11 +60,10 @@ def limit_torque(
 
 
 @inner
-def fault_torque(dq: FloatArray, dynamics: ArmDynamics, compensate_gravity: float, tau: FloatArray) -> None:
-    """Joint damping -10 M dq plus gravity where it is ours to carry; a term that is not finite counts as zero."""
+def fault_torque(dq: FloatArray, M: FloatArray, tau_own: FloatArray, tau: FloatArray) -> None:
+    """Joint damping -10 M dq beside what the arm needs to float; a term that is not finite counts as zero."""
     for k in range(tau.shape[0]):
         drag = 0.0
         for j in range(tau.shape[0]):
-            drag += FAULT_DAMPING_PER_S * dynamics.M[k, j] * dq[j]
-        gravity = dynamics.gravity[k] if compensate_gravity != 0.0 else 0.0
-        tau[k] = (gravity if math.isfinite(gravity) else 0.0) - (drag if math.isfinite(drag) else 0.0)
+            drag += FAULT_DAMPING_PER_S * M[k, j] * dq[j]
+        tau[k] = (tau_own[k] if math.isfinite(tau_own[k]) else 0.0) - (drag if math.isfinite(drag) else 0.0)
