@@ -35,6 +35,8 @@ class AgentConfig:
     """Discount per step. Source: HIL-SERL."""
     learning_rate: float = 3e-4
     """Adam's rate, all networks. Source: all references."""
+    temperature_learning_rate: float = 3e-4
+    """Adam's rate of the temperature; short trainings need a faster one. Source: all references 3e-4."""
     target_update_rate: float = 0.005
     """Polyak rate of the target networks, on each critic update. Source: all references."""
     temperature_init: float = 1e-2
@@ -106,6 +108,7 @@ def _check_numbers(config: AgentConfig) -> None:
         "target_update_rate": (0.0, 1.0),
         "gripper_exploration": (0.0, 1.0),
         "learning_rate": (0.0, math.inf),
+        "temperature_learning_rate": (0.0, math.inf),
         "temperature_init": (1e-12, math.inf),
         "gripper_penalty": (0.0, math.inf),
         "gripper_margin": (0.0, math.inf),

@@ -11,7 +11,8 @@ import numpy as np
 class Workspace:
     """Bounds and compliance of one task.
 
-    Units: m, rad, N/m, N m/rad. Orientation is bounded as a cone about gripper-down (`tilt_rad`) and a yaw range about zero.
+    Units: m, rad, N/m, N m/rad. Orientation is bounded as a cone about gripper-down (`tilt_rad`) and a yaw range
+    about zero.
     """
 
     lower_m: tuple[float, float, float]

@@ -1,4 +1,6 @@
-"""Gymnasium environments. Importing this registers `robot_rl/PickLift-v0`, `robot_rl/PegInsert-v0` and their `Varied` variants."""
+"""Gymnasium environments. Importing this registers `robot_rl/PickLift-v0`, `robot_rl/PegInsert-v0` and their `Varied`
+variants.
+"""
 
 from __future__ import annotations
 

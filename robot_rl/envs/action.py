@@ -1,8 +1,9 @@
 """Actions to targets and back.
 
-An action (7,) in [-1, 1]: displacement of the target along the tool's axes, its rotation vector about them, and the gripper (above .5
-open, below -.5 close, else hold). The target moves from where it was, not from where the arm is, so a held load does not make the
-arm creep; a leash keeps it within reach of the arm, which bounds the force.
+An action (7,) in [-1, 1]: displacement of the target along the tool's axes, its rotation vector about them, and the
+gripper (above .5 open, below -.5 close, else hold). The target moves from where it was, not from where the arm is, so
+a held load does
+not make the arm creep; a leash keeps it within reach of the arm, which bounds the force.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def vector_from_rotation(R: np.ndarray) -> np.ndarray:
 
 
 def move_target(workspace: Workspace, T_base_target: Pose, T_base_tcp: Pose, action: np.ndarray) -> Pose:
-    """The next target: the last one moved by `action` (6,) in the tool's frame, then leashed to the arm and the workspace."""
+    """The next target: the last one moved by `action` (6,) in the tool's frame, then leashed to the arm and the
+    workspace.
+    """
     p = T_base_target.p + T_base_tcp.R @ (workspace.step_m * action[:3])
     R = T_base_target.R @ rotation_from_vector(workspace.step_rad * action[3:6])
     p = T_base_tcp.p + np.clip(p - T_base_tcp.p, -workspace.leash_m, workspace.leash_m)
@@ -55,7 +58,9 @@ def bound_orientation(workspace: Workspace, R: np.ndarray) -> np.ndarray:
 def action_towards(
     workspace: Workspace, T_base_target: Pose, T_base_tcp: Pose, T_base_goal: Pose, gripper: float
 ) -> np.ndarray:
-    """The action (7,) float32 that brings the target nearest to a goal: the inverse of `move_target`, clipped to one step."""
+    """The action (7,) float32 that brings the target nearest to a goal: the inverse of `move_target`, clipped to one
+    step.
+    """
     move = T_base_tcp.R.T @ (T_base_goal.p - T_base_target.p) / workspace.step_m
     turn = vector_from_rotation(T_base_target.R.T @ T_base_goal.R) / workspace.step_rad
     move = move / max(1.0, np.abs(move).max())  # straight, not along the box's corners

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -24,8 +24,10 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     Observation: `state` (25,) float32 (see envs/observation.py) and one (H, W, 3) uint8 image per camera.
     Action: (7,) float32 in [-1, 1] (see envs/action.py).
-    Reward: 1 on success, else 0. `terminated`: success or failure; `truncated`: the time limit or a fault of the arm. They never merge.
-    info: `success`, `failure`, `fault` (text, empty when none); on the last step `episode` = {r: return, l: steps, t: seconds}.
+    Reward: 1 on success, else 0. `terminated`: success or failure; `truncated`: the time limit or a fault of the arm.
+    They never merge.
+    info: `success`, `failure`, `fault` (text, empty when none); on the last step `episode` = {r: return,
+        l: steps, t: seconds}.
 
     Raises:
         NonFiniteActionError: NaN or infinity in an action, before anything moves.
@@ -45,10 +47,11 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self.render_mode = "rgb_array" if viewer else None
         self._viewer, self._privileged = viewer, privileged
         state_size = STATE_SIZE + (len(task.object_pose()) if privileged else 0)
-        self.observation_space = gym.spaces.Dict(
-            {"state": gym.spaces.Box(-STATE_BOUND, STATE_BOUND, (state_size,), np.float32)}
-            | {c.name: gym.spaces.Box(0, 255, (c.height, c.width, 3), np.uint8) for c in self.cameras}
-        )
+        spaces: dict[str, gym.Space[Any]] = {
+            "state": gym.spaces.Box(-STATE_BOUND, STATE_BOUND, (state_size,), np.float32)
+        }
+        spaces |= {c.name: gym.spaces.Box(0, 255, (c.height, c.width, 3), np.uint8) for c in self.cameras}
+        self.observation_space = cast("gym.Space[dict[str, np.ndarray]]", gym.spaces.Dict(spaces))
         self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
         self._steps_max = round(task.time_limit_s / PERIOD_S)
         self._begin(robot.state())

@@ -8,14 +8,18 @@ from robot_rl.core.errors import unknown_name
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.task import SimulatedTask
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
-from robot_rl.sim.experts import PegInsertExpert, PickLiftExpert
+from robot_rl.sim.experts import Expert, PegInsertExpert, PickLiftExpert
 from robot_rl.sim.peg_insert import PegInsert
 from robot_rl.sim.pick_lift import PickLift
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.scene import CAMERAS, FIXED_APPEARANCE, VARIED_APPEARANCE
 from robot_rl.sim.simulation import Simulation
+from robot_rl.sim.task import TaskScene
 
-TASKS = {"PickLift": (PickLift, PickLiftExpert), "PegInsert": (PegInsert, PegInsertExpert)}
+TASKS: dict[str, tuple[type[TaskScene], type[Expert]]] = {
+    "PickLift": (PickLift, PickLiftExpert),
+    "PegInsert": (PegInsert, PegInsertExpert),
+}
 APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
 VIEW_SIZE = 480  # pixels of the picture for videos
 

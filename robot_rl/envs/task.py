@@ -29,6 +29,14 @@ class Task(Protocol):
         """Whether the episode is won or lost now."""
         ...
 
+    def expert_action(self, T_base_target: Pose) -> np.ndarray:
+        """What a scripted expert would do now, (7,) float32; simulator only."""
+        ...
+
+    def object_pose(self) -> np.ndarray:
+        """Where the task's object is, for ablations and probes; simulator only."""
+        ...
+
 
 class SimulatedTask:
     """A `Task` over a simulation: objects move by themselves at a reset, ground truth judges."""
@@ -53,5 +61,7 @@ class SimulatedTask:
         return action_towards(self.workspace, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper)
 
     def object_pose(self) -> np.ndarray:
-        """Where the task's object is, seen from the tool: for the state-based ablation and for probes, never for a policy from pixels."""
+        """Where the task's object is, seen from the tool: for the state-based ablation and for probes, never for a
+        policy from pixels.
+        """
         return self._simulation.scene.object_state(self._simulation.model, self._simulation.data)

@@ -31,7 +31,9 @@ class Robot(Protocol):
         ...
 
     def wait(self, period_s: float) -> RobotState:
-        """Return the state one control period after the last `wait`: the simulator advances, a real arm is waited for."""
+        """Return the state one control period after the last `wait`: the simulator advances, a real arm is waited
+        for.
+        """
         ...
 
     def state(self) -> RobotState:

@@ -41,7 +41,7 @@ class SimulatedRobot:
 
 
 class SimulatedCamera:
-    """A `Camera` over a `Simulation`; cameras of one size share a renderer, since each graphics context costs memory."""
+    """A `Camera` over a `Simulation`; cameras of one size share a renderer: a graphics context costs memory."""
 
     def __init__(self, simulation: Simulation, name: str, renderer: SceneRenderer) -> None:
         self.name, self.height, self.width = name, renderer.height, renderer.width

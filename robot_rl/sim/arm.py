@@ -1,8 +1,10 @@
 """The simulated arm: a Franka Emika Panda with its parallel gripper, built from primitives.
 
-The kinematics are the published modified Denavit-Hartenberg frames; masses, centres of mass and inertia tensors are those
-identified by Gaz et al., "Dynamic identification of the Franka Emika Panda robot with retrieval of feasible parameters using
-penalty-based optimization", RA-L 2019, as distributed with example-robot-data. `tests/sim/test_arm.py` compares both with Pinocchio.
+The kinematics are the published modified Denavit-Hartenberg frames; masses, centres of mass and inertia tensors are
+those identified by Gaz et al., "Dynamic identification of the Franka Emika Panda robot with retrieval of feasible
+parameters using penalty-based optimization", RA-L 2019, as distributed with example-robot-data.
+`tests/sim/test_arm.py` compares both
+with Pinocchio.
 """
 
 from __future__ import annotations
@@ -43,21 +45,77 @@ class Link:
 
 _Q = np.pi / 2
 LINKS = (
-    Link("link1", (0, 0, 0.333), (0, 0, 0), 4.970684, (0.003875, 0.002081, -0.04762),
-         (0.70337, 0.70661, 0.009117, -0.000139, 0.006772, 0.019169), (-2.8973, 2.8973), 87.0),
-    Link("link2", (0, 0, 0), (-_Q, 0, 0), 0.646926, (-0.003141, -0.02872, 0.003495),
-         (0.007962, 0.02811, 0.025995, -0.003925, 0.010254, 0.000704), (-1.7628, 1.7628), 87.0),
-    Link("link3", (0, -0.316, 0), (_Q, 0, 0), 3.228604, (0.027518, 0.039252, -0.066502),
-         (0.037242, 0.036155, 0.01083, -0.004761, -0.011396, -0.012805), (-2.8973, 2.8973), 87.0),
-    Link("link4", (0.0825, 0, 0), (_Q, 0, 0), 3.587895, (-0.05317, 0.104419, 0.027454),
-         (0.025853, 0.019552, 0.028323, 0.007796, -0.001332, 0.008641), (-3.0718, -0.0698), 87.0),
-    Link("link5", (-0.0825, 0.384, 0), (-_Q, 0, 0), 1.225946, (-0.011953, 0.041065, -0.038437),
-         (0.035549, 0.029474, 0.008627, -0.002117, -0.004037, 0.000229), (-2.8973, 2.8973), 12.0),
-    Link("link6", (0, 0, 0), (_Q, 0, 0), 1.666555, (0.060149, -0.014117, -0.010517),
-         (0.001964, 0.004354, 0.005433, 0.000109, -0.001158, 0.000341), (-0.0175, 3.7525), 12.0),
-    Link("link7", (0.088, 0, 0), (_Q, 0, 0), 0.735522, (0.010517, -0.004252, 0.061597),
-         (0.012516, 0.010027, 0.004815, -0.000428, -0.001196, -0.000741), (-2.8973, 2.8973), 12.0),
-)  # fmt: skip
+    Link(
+        "link1",
+        (0, 0, 0.333),
+        (0, 0, 0),
+        4.970684,
+        (0.003875, 0.002081, -0.04762),
+        (0.70337, 0.70661, 0.009117, -0.000139, 0.006772, 0.019169),
+        (-2.8973, 2.8973),
+        87.0,
+    ),
+    Link(
+        "link2",
+        (0, 0, 0),
+        (-_Q, 0, 0),
+        0.646926,
+        (-0.003141, -0.02872, 0.003495),
+        (0.007962, 0.02811, 0.025995, -0.003925, 0.010254, 0.000704),
+        (-1.7628, 1.7628),
+        87.0,
+    ),
+    Link(
+        "link3",
+        (0, -0.316, 0),
+        (_Q, 0, 0),
+        3.228604,
+        (0.027518, 0.039252, -0.066502),
+        (0.037242, 0.036155, 0.01083, -0.004761, -0.011396, -0.012805),
+        (-2.8973, 2.8973),
+        87.0,
+    ),
+    Link(
+        "link4",
+        (0.0825, 0, 0),
+        (_Q, 0, 0),
+        3.587895,
+        (-0.05317, 0.104419, 0.027454),
+        (0.025853, 0.019552, 0.028323, 0.007796, -0.001332, 0.008641),
+        (-3.0718, -0.0698),
+        87.0,
+    ),
+    Link(
+        "link5",
+        (-0.0825, 0.384, 0),
+        (-_Q, 0, 0),
+        1.225946,
+        (-0.011953, 0.041065, -0.038437),
+        (0.035549, 0.029474, 0.008627, -0.002117, -0.004037, 0.000229),
+        (-2.8973, 2.8973),
+        12.0,
+    ),
+    Link(
+        "link6",
+        (0, 0, 0),
+        (_Q, 0, 0),
+        1.666555,
+        (0.060149, -0.014117, -0.010517),
+        (0.001964, 0.004354, 0.005433, 0.000109, -0.001158, 0.000341),
+        (-0.0175, 3.7525),
+        12.0,
+    ),
+    Link(
+        "link7",
+        (0.088, 0, 0),
+        (_Q, 0, 0),
+        0.735522,
+        (0.010517, -0.004252, 0.061597),
+        (0.012516, 0.010027, 0.004815, -0.000428, -0.001196, -0.000741),
+        (-2.8973, 2.8973),
+        12.0,
+    ),
+)
 FLANGE_M, HAND_YAW_RAD = 0.107, -np.pi / 4
 HAND_MASS_KG, HAND_COM, HAND_INERTIA = 0.73, (-0.01, 0.0, 0.03), (0.001, 0.0025, 0.0017, 0.0, 0.0, 0.0)
 FINGER_MASS_KG, FINGER_INERTIA = 0.015, (2.375e-6, 2.375e-6, 7.5e-7, 0.0, 0.0, 0.0)
@@ -65,7 +123,8 @@ FINGER_MASS_KG, FINGER_INERTIA = 0.015, (2.375e-6, 2.375e-6, 7.5e-7, 0.0, 0.0, 0
 WRIST_EYE, WRIST_POINT = np.array([0.075, 0.0, 0.04]), np.array([0.022, 0.0, 0.15])  # in the hand's frame [m]
 
 WHITE, GREY, DARK = (0.92, 0.92, 0.94, 1.0), (0.55, 0.56, 0.58, 1.0), (0.15, 0.15, 0.17, 1.0)
-# Capsules (from, to, radius) that draw each link, in its own frame. They are seen, not touched: only the hand and fingers collide.
+# Capsules (from, to, radius) that draw each link, in its own frame. They are seen, not touched: only the hand and
+# fingers collide.
 _SHAPES: dict[str, tuple[tuple[tuple[float, float, float], tuple[float, float, float], float], ...]] = {
     "link1": (((0, 0, -0.19), (0, 0, 0), 0.06), ((0, -0.06, 0), (0, 0.06, 0), 0.06)),
     "link2": (((0, 0, -0.06), (0, 0, 0.06), 0.06), ((0, -0.06, 0), (0, -0.19, 0), 0.055)),
@@ -85,10 +144,11 @@ def rpy_to_quat_wxyz(rpy: tuple[float, float, float]) -> np.ndarray:
 
 
 def add_arm(spec: mujoco.MjSpec) -> mujoco.MjsBody:
-    """Add the arm and gripper with base at the world's origin; returns the hand's body, to which a camera or tool may be fixed.
+    """Add the arm and gripper with base at the world's origin; returns the hand's body, to which a camera or tool may
+    be fixed.
 
-    Creates joints `ARM_JOINTS` and `FINGER_JOINTS`, torque motors of the same names, sites `tcp` and `wrist` (the flange, where the
-    force-torque sensor sits), sensors `force` and `torque` and a `wrist` camera.
+    Creates joints `ARM_JOINTS` and `FINGER_JOINTS`, torque motors of the same names, sites `tcp` and `wrist` (the
+    flange, where the force-torque sensor sits), sensors `force` and `torque` and a `wrist` camera.
     """
     parent = spec.worldbody.add_body(name="link0")
     _draw_capsule(parent, ((-0.03, 0, 0.05), (0, 0, 0.1), 0.08), WHITE)
@@ -102,9 +162,14 @@ def add_arm(spec: mujoco.MjSpec) -> mujoco.MjsBody:
 
 def _add_link(spec: mujoco.MjSpec, parent: mujoco.MjsBody, link: Link) -> mujoco.MjsBody:
     body = parent.add_body(
-        name=link.name, pos=link.xyz, quat=rpy_to_quat_wxyz(link.rpy), mass=link.mass_kg, ipos=link.com,
-        fullinertia=link.inertia, explicitinertial=True,
-    )  # fmt: skip
+        name=link.name,
+        pos=link.xyz,
+        quat=rpy_to_quat_wxyz(link.rpy),
+        mass=link.mass_kg,
+        ipos=link.com,
+        fullinertia=link.inertia,
+        explicitinertial=True,
+    )
     name = link.name.replace("link", "joint")
     body.add_joint(
         name=name, axis=(0, 0, 1), range=link.limits, damping=JOINT_DAMPING, armature=JOINT_ARMATURE, limited=1
@@ -119,16 +184,27 @@ def _add_link(spec: mujoco.MjSpec, parent: mujoco.MjsBody, link: Link) -> mujoco
 def _draw_capsule(body: mujoco.MjsBody, capsule: tuple, rgba: tuple[float, float, float, float]) -> None:
     start, end, radius = capsule
     body.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=(*start, *end), size=(radius, 0, 0), rgba=rgba,
-        contype=0, conaffinity=0, mass=0, group=1,
-    )  # fmt: skip
+        type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+        fromto=(*start, *end),
+        size=(radius, 0, 0),
+        rgba=rgba,
+        contype=0,
+        conaffinity=0,
+        mass=0,
+        group=1,
+    )
 
 
 def _add_hand(flange: mujoco.MjsBody) -> mujoco.MjsBody:
     hand = flange.add_body(
-        name="hand", pos=(0, 0, FLANGE_M), quat=rpy_to_quat_wxyz((0, 0, HAND_YAW_RAD)), mass=HAND_MASS_KG, ipos=HAND_COM,
-        fullinertia=HAND_INERTIA, explicitinertial=True,
-    )  # fmt: skip
+        name="hand",
+        pos=(0, 0, FLANGE_M),
+        quat=rpy_to_quat_wxyz((0, 0, HAND_YAW_RAD)),
+        mass=HAND_MASS_KG,
+        ipos=HAND_COM,
+        fullinertia=HAND_INERTIA,
+        explicitinertial=True,
+    )
     box = mujoco.mjtGeom.mjGEOM_BOX
     hand.add_geom(name="palm", type=box, size=(0.02, 0.1, 0.03), pos=(0, 0, 0.03), rgba=WHITE, mass=0, group=1)
     hand.add_site(name="wrist", pos=(0, 0, 0))
@@ -140,17 +216,34 @@ def _add_fingers(spec: mujoco.MjSpec, hand: mujoco.MjsBody) -> None:
     box = mujoco.mjtGeom.mjGEOM_BOX
     for name, side in zip(FINGER_JOINTS, (1.0, -1.0), strict=True):
         finger = hand.add_body(
-            name=name.replace("_joint", ""), pos=(0, 0, 0.0584), mass=FINGER_MASS_KG, ipos=(0, 0, 0),
-            fullinertia=FINGER_INERTIA, explicitinertial=True,
-        )  # fmt: skip
+            name=name.replace("_joint", ""),
+            pos=(0, 0, 0.0584),
+            mass=FINGER_MASS_KG,
+            ipos=(0, 0, 0),
+            fullinertia=FINGER_INERTIA,
+            explicitinertial=True,
+        )
         finger.add_joint(
-            name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=(0, side, 0), range=(0, FINGER_MAX_M), limited=1,
-            damping=8.0, armature=0.05,
-        )  # fmt: skip
+            name=name,
+            type=mujoco.mjtJoint.mjJNT_SLIDE,
+            axis=(0, side, 0),
+            range=(0, FINGER_MAX_M),
+            limited=1,
+            damping=8.0,
+            armature=0.05,
+        )
         finger.add_geom(
-            name=f"{finger.name}_pad", type=box, size=(0.01, 0.004, 0.024), pos=(0, side * 0.004, 0.0285), rgba=DARK, mass=0,
-            friction=(1.2, 0.02, 0.0005), solref=(0.004, 1.0), condim=4, group=1,
-        )  # fmt: skip
+            name=f"{finger.name}_pad",
+            type=box,
+            size=(0.01, 0.004, 0.024),
+            pos=(0, side * 0.004, 0.0285),
+            rgba=DARK,
+            mass=0,
+            friction=(1.2, 0.02, 0.0005),
+            solref=(0.004, 1.0),
+            condim=4,
+            group=1,
+        )
         motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=1)
         motor.set_to_position(kp=600.0, kv=60.0)
         motor.forcerange = (-30.0, 30.0)  # the Franka hand grasps with up to 70 N; 30 N holds every part used here
@@ -168,7 +261,9 @@ def _add_sensors(spec: mujoco.MjSpec, hand: mujoco.MjsBody) -> None:
 
 
 def look_at(eye: np.ndarray, point: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """Quaternion (4,) wxyz of a MuJoCo camera (it looks along its -z, y is up) placed at `eye` (3,) and turned towards `point` (3,)."""
+    """Quaternion (4,) wxyz of a MuJoCo camera (it looks along its -z, y is up) placed at `eye` (3,) and turned
+    towards `point` (3,).
+    """
     backward = (eye - point) / np.linalg.norm(eye - point)
     right = np.cross(up, backward)
     right /= np.linalg.norm(right)

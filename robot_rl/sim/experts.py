@@ -1,4 +1,5 @@
-"""Scripted experts: where the tool should go next, from ground truth. They are the demonstrators and the scripted humans.
+"""Scripted experts: where the tool should go next, from ground truth. They are the demonstrators and the scripted
+humans.
 
 Each is feedback only, without a clock, so it takes over from any state that a policy has left behind.
 """

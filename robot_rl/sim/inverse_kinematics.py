@@ -13,7 +13,8 @@ TOLERANCE = 1e-5  # [m] and [rad] together
 
 
 def solve(model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, iterations: int = 60) -> np.ndarray:
-    """Joint angles (7,) [rad] that put site `tcp` at `T_base_tcp`, searched from `HOME_Q`. Uses `data` as scratch space.
+    """Joint angles (7,) [rad] that put site `tcp` at `T_base_tcp`, searched from `HOME_Q`. Uses `data` as scratch
+    space.
 
     Raises:
         ConfigError: no solution within `TOLERANCE`, as for a pose out of reach.

@@ -1,4 +1,6 @@
-"""PegInsert: put a square peg, held a little askew, into a socket of half a millimetre clearance (after SERL's peg, HIL-SERL's RAM)."""
+"""PegInsert: put a square peg, held a little askew, into a socket of half a millimetre clearance (after SERL's peg,
+HIL-SERL's RAM).
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,25 @@ FRICTION = (0.3, 0.005, 0.0001)  # machined plastic on plastic
 class PegInsert:
     """The scene and ground truth of PegInsert; a `TaskScene`.
 
-    The peg is fixed to the hand at an offset drawn at each reset (shift along the fingers' plane, tilt about the finger axis), for as
-    long as the gripper stays closed; opening it loses the part. Success: the tip is `DEPTH_M` inside. Failure: the part is lost.
+    The peg is fixed to the hand at an offset drawn at each reset (shift along the fingers' plane, tilt about the
+    finger axis), for as long as the gripper stays closed; opening it loses the part. Success: the tip is `DEPTH_M`
+    inside. Failure: the
+    part is lost.
     """
 
     name = "PegInsert"
     time_limit_s = 8.0
     workspace = Workspace(
-        lower_m=(0.42, -0.08, 0.03), upper_m=(0.58, 0.08, 0.18), yaw_rad=0.5, tilt_rad=0.12, step_m=0.015, step_rad=0.08,
-        leash_m=0.012, leash_rad=0.12, finger_closed_m=PEG_HALF_M,
-    )  # fmt: skip
+        lower_m=(0.42, -0.08, 0.03),
+        upper_m=(0.58, 0.08, 0.18),
+        yaw_rad=0.5,
+        tilt_rad=0.12,
+        step_m=0.015,
+        step_rad=0.08,
+        leash_m=0.012,
+        leash_rad=0.12,
+        finger_closed_m=PEG_HALF_M,
+    )
 
     def build(self) -> mujoco.MjSpec:
         """The workcell with the socket on the table and the peg in the hand."""
@@ -48,9 +59,16 @@ class PegInsert:
         )
         peg = hand.add_body(name="peg", pos=(0, 0, TCP_FROM_HAND_M))
         peg.add_geom(
-            name="peg", type=box, size=(PEG_HALF_M, PEG_HALF_M, PEG_LENGTH_M / 2), pos=(0, 0, PEG_LENGTH_M / 2 - 0.012),
-            mass=0.03, rgba=(0.9, 0.65, 0.1, 1.0), friction=FRICTION, condim=3, **CONTACT,
-        )  # fmt: skip
+            name="peg",
+            type=box,
+            size=(PEG_HALF_M, PEG_HALF_M, PEG_LENGTH_M / 2),
+            pos=(0, 0, PEG_LENGTH_M / 2 - 0.012),
+            mass=0.03,
+            rgba=(0.9, 0.65, 0.1, 1.0),
+            friction=FRICTION,
+            condim=3,
+            **CONTACT,
+        )
         peg.add_site(name="peg_tip", pos=(0, 0, PEG_LENGTH_M - 0.012))
         for finger in ("finger1", "finger2"):
             spec.add_exclude(bodyname1="peg", bodyname2=finger)
@@ -80,7 +98,7 @@ class PegInsert:
         return data.body("socket").xpos[None, :2].copy()
 
     def object_state(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-        """Hole minus tip in the socket's frame / 0.05 m, and the tip's rotation vector from upright / 0.25 rad, (6,)."""
+        """Hole minus tip in the socket's frame / 0.05 m; the tip's rotation vector from upright / 0.25 rad; (6,)."""
         tip = peg_in_socket(model, data)
         quat, turn = np.zeros(4), np.zeros(3)
         mujoco.mju_mat2Quat(quat, (tip.R @ GRIPPER_DOWN.T).ravel())
@@ -124,6 +142,12 @@ def _add_box(socket: mujoco.MjsBody, yaw: float, place: tuple[float, float], hal
     mujoco.mju_mat2Quat(quat, (rot_z(yaw) @ rot_y(pitch)).ravel())
     pos = rot_z(yaw) @ np.array([place[0], 0.0, place[1]])
     socket.add_geom(
-        type=mujoco.mjtGeom.mjGEOM_BOX, size=half, pos=pos, quat=quat, rgba=(0.2, 0.35, 0.7, 1.0), friction=FRICTION, condim=3,
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=half,
+        pos=pos,
+        quat=quat,
+        rgba=(0.2, 0.35, 0.7, 1.0),
+        friction=FRICTION,
+        condim=3,
         **CONTACT,
-    )  # fmt: skip
+    )

@@ -21,7 +21,8 @@ CENTRE = np.array([0.5, 0.0])
 class PickLift:
     """The scene and ground truth of PickLift; a `TaskScene`.
 
-    Success: the cube's centre is `LIFT_M` above where it rested, and between the fingers. Failure: it left the reachable table.
+    Success: the cube's centre is `LIFT_M` above where it rested, and between the fingers. Failure: it left the
+    reachable table.
     """
 
     name = "PickLift"
@@ -36,9 +37,15 @@ class PickLift:
         cube = spec.worldbody.add_body(name="cube", pos=(0.5, 0.0, CUBE_HALF_M))
         cube.add_freejoint(name="cube")
         cube.add_geom(
-            name="cube", type=mujoco.mjtGeom.mjGEOM_BOX, size=(CUBE_HALF_M,) * 3, mass=0.08, rgba=(0.85, 0.2, 0.15, 1.0),
-            friction=(1.0, 0.02, 0.0005), condim=4, **CONTACT,
-        )  # fmt: skip
+            name="cube",
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=(CUBE_HALF_M,) * 3,
+            mass=0.08,
+            rgba=(0.85, 0.2, 0.15, 1.0),
+            friction=(1.0, 0.02, 0.0005),
+            condim=4,
+            **CONTACT,
+        )
         return spec
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:

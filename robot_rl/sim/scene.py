@@ -1,6 +1,7 @@
 """The workcell around the arm: table, light, side camera; and how its looks vary.
 
-Geometry is primitives only, without shadows or reflections: on a machine without GPU an image then costs 1-2 ms instead of 50.
+Geometry is primitives only, without shadows or reflections: on a machine without GPU an image then costs 1-2 ms
+instead of 50.
 """
 
 from __future__ import annotations

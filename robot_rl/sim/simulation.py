@@ -125,7 +125,8 @@ class Simulation:
         return float(self.data.qpos[N])
 
     def wrench(self) -> np.ndarray:
-        """What the surroundings exert on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the last advance.
+        """What the surroundings exert on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the
+        last advance.
 
         The weight of hand and held part is taken off, as a lab does by weighing the tool.
         """
@@ -141,7 +142,9 @@ class Simulation:
 
 
 def workspace_gains(workspace: Workspace) -> Gains:
-    """The law's settings for a task's workspace: stiff enough to be exact in the air, clipped so that contact stays gentle."""
+    """The law's settings for a task's workspace: stiff enough to be exact in the air, clipped so that contact stays
+    gentle.
+    """
     clip = np.repeat([workspace.leash_m, workspace.leash_rad], 3) * CLIP_MARGIN
     return make_gains(
         HOME_Q,

@@ -1,4 +1,5 @@
-"""Many physics steps under the controller's tick, in one compiled call: MuJoCo's C functions are called from compiled code.
+"""Many physics steps under the controller's tick, in one compiled call: MuJoCo's C functions are called from compiled
+code.
 
 Per control step of 100 ms this is 50 times (kinematics, model terms, tick, integration) without returning to Python.
 """
@@ -23,7 +24,14 @@ _mj_step2 = types.ExternalFunction("mj_step2", types.void(types.intp, types.intp
 
 
 @compiled
-def fill_dynamics(anchors, axes, row_of_dof, inertia, p, dynamics):
+def fill_dynamics(
+    anchors: np.ndarray,
+    axes: np.ndarray,
+    row_of_dof: np.ndarray,
+    inertia: np.ndarray,
+    p: np.ndarray,
+    dynamics: ArmDynamics,
+) -> None:
     """Write J (6, N) of the point p and M (N, N) from MuJoCo's joint anchors and axes (N, 3) and its packed inertia.
 
     The arm's joints come first and form a chain, so row i of the packed inertia holds M[i, i], M[i, i-1], ... M[i, 0].
@@ -61,9 +69,11 @@ def advance(
     memory: LoopState,
     tau: np.ndarray,
 ) -> int:
-    """Run `steps` ticks and physics steps; write the last command into `tau` (N,) and the sensors' mean; return the gravest reason.
+    """Run `steps` ticks and physics steps; write the last command into `tau` (N,) and the sensors' mean; return the
+    gravest reason.
 
-    `state` holds views of MuJoCo's own arrays, except `state.tau`, which is kept here: the simulated joints report what was commanded.
+    `state` holds views of MuJoCo's own arrays, except `state.tau`, which is kept here: the simulated joints report
+    what was commanded.
     """
     gravest = 0
     sensors_mean[:] = 0.0

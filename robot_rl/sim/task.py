@@ -1,4 +1,6 @@
-"""What a simulated task is: a scene, how it is drawn at random, and its ground truth. No policy ever sees any of this."""
+"""What a simulated task is: a scene, how it is drawn at random, and its ground truth. No policy ever sees any of
+this.
+"""
 
 from __future__ import annotations
 

@@ -124,7 +124,9 @@ def test_target_stays_on_its_leash_and_in_the_workspace(env: ArmEnv) -> None:
             env.reset()
 
 
-@pytest.mark.parametrize(("argument", "name", "nearest"), [("task", "PickLft", "PickLift"), ("appearance", "varid", "varied")])
+@pytest.mark.parametrize(
+    ("argument", "name", "nearest"), [("task", "PickLft", "PickLift"), ("appearance", "varid", "varied")]
+)
 def test_unknown_names_show_the_nearest(argument: str, name: str, nearest: str) -> None:
     with pytest.raises(UnknownNameError, match=f"did you mean '{nearest}'"):
         make_simulated_env(**{"task": "PickLift", argument: name})
@@ -152,10 +154,7 @@ def play(
     """One episode by the expert, or by a recorded script that looks at nothing; returns success."""
     env.reset(seed=seed)
     for number in range(1000):
-        if open_loop is None:
-            action = env.expert_action()
-        else:
-            action = open_loop[min(number, len(open_loop) - 1)]
+        action = env.expert_action() if open_loop is None else open_loop[min(number, len(open_loop) - 1)]
         if record is not None:
             record.append(action)
         _, _, terminated, truncated, info = env.step(action)

@@ -93,7 +93,9 @@ def test_same_seed_gives_the_same_motion_bit_for_bit(simulation: Simulation) -> 
 
 def test_pose_out_of_reach_is_refused(simulation: Simulation) -> None:
     with pytest.raises(ConfigError, match="within the arm's reach"):
-        inverse_kinematics.solve(simulation.model, mujoco.MjData(simulation.model), gripper_down(np.array([1.5, 0, 0.2])))
+        inverse_kinematics.solve(
+            simulation.model, mujoco.MjData(simulation.model), gripper_down(np.array([1.5, 0, 0.2]))
+        )
 
 
 def test_peg_has_less_than_half_a_millimetre_and_sits_when_inserted() -> None:

@@ -2,7 +2,8 @@
 
     loss = mean |tanh(mean(z)) - a|^2 + cross entropy(gripper(z), the gripper's choice)
 
-Embedding, actor and gripper head learn together from demonstrations alone; the result acts through `JaxPolicy` like any other.
+Embedding, actor and gripper head learn together from demonstrations alone; the result acts through `JaxPolicy` like
+any other.
 """
 
 from __future__ import annotations

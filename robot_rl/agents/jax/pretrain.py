@@ -1,15 +1,20 @@
 """Train the simulator's picture encoder from random scenes (`robot-rl train-encoder`).
 
-For each camera: soft-argmax features of the maps -> linear head -> image coordinates, four-fold orientation and presence of the things
-in the scene. A linear head forces the features to hold geometry in a form that a small policy can read. The head is thrown away.
-    loss = sum over labels present of (head(features) - label)^2, + rebuilding a small picture from the features (keeps what no label names)
+For each camera: soft-argmax features of the maps -> linear head -> image coordinates, four-fold orientation and
+presence of the things in the scene. A linear head forces the features to hold geometry in a form that a small policy
+can read. The head is
+thrown away.
+    loss = mean over labels present of (head(features) - label)^2 + weight mean (rebuilt - thumbnail)^2
+
+Rebuilding a small picture keeps what no label names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +22,12 @@ import numpy as np
 import optax
 
 from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture, EncoderFile
-from robot_rl.agents.jax.encoder import apply_encoder, init_encoder_params, shift_images
+from robot_rl.agents.jax.encoder import Params, apply_encoder, init_encoder_params, shift_images
 from robot_rl.sim.random_scenes import LABELS, RandomScenes
 from robot_rl.sim.scene import CAMERAS
 
 SHIFT = 4  # pixels of random shift; labels move along
+LAYERS = (ConvLayer(8, 4, 16), ConvLayer(3, 1, 16), ConvLayer(3, 1, 32))
 PART = 8  # pictures that pass the network together
 THUMBNAIL = 16  # pixels of the rebuilt picture
 
@@ -42,9 +48,7 @@ class PretrainConfig:
     """Weight of rebuilding the thumbnail."""
     seed: int = 0
     """Seeds scenes, weights and batches."""
-    architecture: EncoderArchitecture = EncoderArchitecture(
-        layers=(ConvLayer(8, 4, 16), ConvLayer(3, 1, 16), ConvLayer(3, 1, 32))
-    )
+    architecture: EncoderArchitecture = field(default_factory=lambda: EncoderArchitecture(layers=LAYERS))
     """The encoder's layers."""
 
 
@@ -97,7 +101,12 @@ def train_encoder(
 ) -> EncoderFile:
     """Train all cameras; returns the encoder with its card (what it was trained on, and its errors)."""
     params: dict[str, np.ndarray] = {}
-    card: dict[str, object] = {"scenes": config.scenes, "steps": config.steps, "seed": config.seed, "data": "random scenes"}
+    card: dict[str, object] = {
+        "scenes": config.scenes,
+        "steps": config.steps,
+        "seed": config.seed,
+        "data": "random scenes",
+    }
     for camera, data in datasets.items():
         weights, errors = train_camera(config, camera, data, progress)
         params |= weights
@@ -130,7 +139,9 @@ def _thumbnails(images: jax.Array) -> jax.Array:
     return small.reshape(b, -1) / 255.0
 
 
-def _loss(params, images, labels, offsets, config, camera):
+def _loss(
+    params: Params, images: jax.Array, labels: jax.Array, offsets: jax.Array, config: PretrainConfig, camera: str
+) -> jax.Array:
     images = shift_images(images.astype(jnp.float32), offsets, SHIFT)
     features = apply_encoder(params, images, config.architecture, camera)
     wanted = _shift_labels(labels, offsets, config.architecture.width)
@@ -141,10 +152,19 @@ def _loss(params, images, labels, offsets, config, camera):
     return label_loss + config.rebuild_weight * jnp.mean((rebuilt - _thumbnails(images)) ** 2)
 
 
-def _train_step(params, moments, images, labels, offsets, optimiser, config, camera):
+def _train_step(
+    params: dict[str, jax.Array],
+    moments: Any,
+    images: jax.Array,
+    labels: jax.Array,
+    offsets: jax.Array,
+    optimiser: optax.GradientTransformation,
+    config: PretrainConfig,
+    camera: str,
+) -> tuple[dict[str, jax.Array], Any, jax.Array]:
     """One optimiser step; the batch passes in parts that stay in the processor's cache."""
 
-    def part(part_of_batch):
+    def part(part_of_batch: tuple[jax.Array, ...]) -> tuple[jax.Array, dict[str, jax.Array]]:
         return jax.value_and_grad(_loss)(params, *part_of_batch, config, camera)
 
     parts = [x.reshape(-1, PART, *x.shape[1:]) for x in (images, labels, offsets)]

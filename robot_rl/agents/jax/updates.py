@@ -167,7 +167,9 @@ def learn(
     packing = group_packings(definition)[group]
     own = {name: params[name] for name in packing.names}
     grads, extra = jax.grad(lambda mine: loss(params | mine), has_aux=True)(own)
-    return descend(state.groups[group], packing.pack(grads), definition.config.learning_rate), extra
+    config = definition.config
+    rate = config.temperature_learning_rate if group == "temperature" else config.learning_rate
+    return descend(state.groups[group], packing.pack(grads), rate), extra
 
 
 def descend(group: Group, gradient: jax.Array, rate: float) -> Group:
