@@ -11,6 +11,7 @@ import tyro
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.runtime.governor import GovernorConfig
 from robot_rl.runtime.learner import LearnerConfig
 from robot_rl.runtime.live import KEPT
 from robot_rl.teleop.arbiter import ArbiterConfig
@@ -141,12 +142,47 @@ class Preset:
     change: Callable[[TrainConfig], TrainConfig]
 
 
+# Settings for two cores without GPU, where an update costs 20 ms and a training has some 15,000 of them: few critics,
+# a temperature that adapts quickly, cloning that fades. Found by experiment; docs/results.md.
+SMALL_AGENT = AgentConfig(
+    ensemble=2,
+    subset=2,
+    temperature_init=2e-3,
+    temperature_learning_rate=3e-3,
+    initial_log_std=-1.5,
+    gripper_state_index=GRIPPER_STATE_INDEX,
+    bc_weight=1.0,
+    bc_weight_final=0.1,
+    bc_decay_updates=6000,
+)
+# Watches most early episodes, leaves the policy alone at first, then helps for a second or two; looks less and less.
+TAPERING_HUMAN = ScriptedHumanConfig(
+    probability_otherwise=0.0,
+    burst_steps=(8, 20),
+    free_steps=8,
+    rest_steps=8,
+    attention=0.8,
+    attention_half_life_steps=2500.0,
+)
+
+
+def _small(config: TrainConfig) -> TrainConfig:
+    return replace(
+        config,
+        speed=3.0,
+        eyes=replace(config.eyes, variants=2),
+        agent=SMALL_AGENT,
+        human=replace(config.human, scripted=TAPERING_HUMAN),
+        learner=replace(config.learner, governor=GovernorConfig(pretrain_updates=1000)),
+    )
+
+
 def _pick_lift(config: TrainConfig) -> TrainConfig:
-    return replace(config, task="pick-lift", budget=BudgetConfig(minutes=8.0))
+    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=8.0))
 
 
 def _peg_insert(config: TrainConfig) -> TrainConfig:
-    return replace(config, task="peg-insert", budget=BudgetConfig(minutes=25.0))
+    return replace(_small(config), task="peg-insert", budget=BudgetConfig(minutes=25.0))
 
 
 def _no_human(config: TrainConfig) -> TrainConfig:
@@ -168,7 +204,8 @@ def _state_only(config: TrainConfig) -> TrainConfig:
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:
-    return replace(config, human=replace(config.human, scripted=SCRIPTED_HUMANS["clumsy"]))
+    scripted = replace(config.human.scripted, clumsiness=SCRIPTED_HUMANS["clumsy"].clumsiness)
+    return replace(config, human=replace(config.human, scripted=scripted))
 
 
 def _varied(config: TrainConfig) -> TrainConfig:
