@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+import atexit
 
 import mujoco
 import numpy as np
@@ -29,9 +29,8 @@ class SceneRenderer:
         self._renderer = mujoco.Renderer(model, height, width, max_geom=200)
         self._option = mujoco.MjvOption()
         self._option.sitegroup[:] = 0  # sites are for the model's builder, not for the camera
-        self.close = weakref.finalize(
-            self, self._renderer.close
-        )  # also at exit, while the graphics library still answers
+        # Registered after the graphics library's own clean-up, so that it runs before it.
+        atexit.register(self.close)
         for flag in _FLAGS_OFF:
             self._renderer.scene.flags[flag] = 0
 
@@ -45,3 +44,8 @@ class SceneRenderer:
             raise unknown_name("camera", camera, CAMERAS)
         self._renderer.update_scene(data, camera=camera, scene_option=self._option)
         return self._renderer.render()
+
+    def close(self) -> None:
+        """Free the graphics context; closing twice changes nothing."""
+        atexit.unregister(self.close)
+        self._renderer.close()
