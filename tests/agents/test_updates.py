@@ -51,7 +51,7 @@ def shifted(batch: dict[str, Any], shifts: np.ndarray, definition: AgentDefiniti
 def expected_losses(state: State, sample: dict, definition: AgentDefinition) -> dict[str, Callable]:
     """Return each group's loss as a function of all parameters, in float64; targets and embedding held fixed."""
     params, targets = part(state, "params"), part(state, "targets")
-    plan = plan_update(definition, int(state["seed"]), int(state["updates"]), batch_size=8)
+    plan = plan_update(definition, int(state["seed"]), int(state["step"]), batch_size=8)
     batch = shifted(first_of(sample), plan.shifts, definition)
     noise, weight = np.float64(plan.noise), float(plan.bc_weight)
     z = oracle.embed(params, batch["obs"], definition)

@@ -79,7 +79,7 @@ class JaxLearner:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return everything as a flat dictionary by name; loading it continues bit for bit."""
         state = jax.tree.map(np.array, self._state)
-        arrays: dict[str, np.ndarray] = {"seed": np.array(self._seed), "updates": np.array(self._updates)}
+        arrays: dict[str, np.ndarray] = {"seed": np.array(self._seed), "step": np.array(self._updates)}
         for group, part in state.groups.items():
             arrays[f"adam_count/{group}"] = part.adam.count
         parts = {
@@ -111,7 +111,7 @@ class JaxLearner:
             groups[group] = part._replace(vector=packed("params", group), adam=adam)
         targets = {group: packed("targets", group) for group in self._state.targets}
         self._state = LearnerState(groups, targets)
-        self._seed, self._updates = int(arrays["seed"]), int(arrays["updates"])
+        self._seed, self._updates = int(arrays["seed"]), int(arrays["step"])
 
     def _unpack(self, vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {
