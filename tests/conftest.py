@@ -1,6 +1,8 @@
-"""Settings that must stand before the first import of mujoco, numba or jax."""
+"""Settings that must stand before the first import of mujoco, numba or jax, and those of the property tests."""
 
 import os
+
+from hypothesis import HealthCheck, settings
 
 # Small machines: one thread a library, so that tests in parallel do not fight for the cores.
 os.environ.setdefault("MUJOCO_GL", "egl")
@@ -10,3 +12,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A busy machine is slow, not wrong: no deadline for a single example.
+settings.register_profile("house", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")

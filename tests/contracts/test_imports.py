@@ -12,7 +12,7 @@ SOURCES = [*sorted((ROOT / "robot_rl").rglob("*.py")), *sorted((ROOT / "controll
 
 # Library -> the only folders (or files) whose code may import it, wherever in the file the import stands.
 HOMES = {
-    "jax": ("robot_rl/agents/jax/",),
+    "jax": ("robot_rl/agents/jax/", "robot_rl/bench/"),
     "optax": ("robot_rl/agents/jax/",),
     "torch": ("robot_rl/agents/torch/",),
     "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
