@@ -28,7 +28,13 @@ class PickLift:
     name = "PickLift"
     time_limit_s = 6.0
     workspace = Workspace(
-        lower_m=(0.36, -0.14, 0.018), upper_m=(0.64, 0.14, 0.26), yaw_rad=1.0, step_m=0.03, step_rad=0.2, leash_m=0.03
+        lower_m=(0.36, -0.14, 0.018),
+        upper_m=(0.64, 0.14, 0.26),
+        yaw_rad=1.0,
+        tilt_rad=0.08,
+        step_m=0.03,
+        step_rad=0.2,
+        leash_m=0.03,
     )
 
     def build(self) -> mujoco.MjSpec:
