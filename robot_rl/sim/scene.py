@@ -69,8 +69,7 @@ def _set_physics(option: mujoco.MjOption) -> None:
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     option.impratio = 10.0  # friction stiffer than normal force: a held part does not creep
-    option.iterations = 20
-    option.ls_iterations = 10
+    # The solver's default number of iterations stays: with fewer, a stiff grasp does not converge and throws the part.
 
 
 def _set_looks(spec: mujoco.MjSpec) -> None:

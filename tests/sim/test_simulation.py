@@ -11,7 +11,7 @@ from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.pose import Pose, gripper_down, yaw_of
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.peg_insert import PegInsert
-from robot_rl.sim.pick_lift import PickLift
+from robot_rl.sim.pick_lift import PickLift, cube_yaw
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.scene import CAMERAS, VARIED_APPEARANCE
 from robot_rl.sim.simulation import Simulation
@@ -119,3 +119,20 @@ def test_varied_appearance_changes_pictures_and_not_the_physics() -> None:
             renderer.render(simulation.data, "sid")
         renderer.close()
     assert all(np.abs(images[0][c].astype(int) - images[1][c]).mean() > 5 for c in CAMERAS)
+
+
+def test_closing_on_the_cube_never_throws_it(simulation: Simulation) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        simulation.reset(rng)
+        cube = simulation.data.body("cube")
+        grasp = gripper_down(cube.xpos + np.array([0.0, 0.0, 0.01]), cube_yaw(simulation.data))
+        above = Pose(grasp.p + np.array([0.0, 0.0, 0.08]), grasp.R)
+        for step in range(35):
+            target = above if step < 15 else grasp
+            here = simulation.T_base_tcp.p
+            simulation.set_target(Pose(here + np.clip(target.p - here, -0.03, 0.03), target.R))
+            simulation.set_finger(0.0 if step >= 25 else 0.04)
+            simulation.advance(0.1)
+            assert np.linalg.norm(simulation.data.joint("cube").qvel[:3]) < 0.5
+        assert np.linalg.norm(cube.xpos - simulation.T_base_tcp.p) < 0.02
