@@ -89,6 +89,7 @@ def _go_through(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> N
     if not stop():
         _record(folder, flags.config, stop)
     if not stop():
+        folder.set_evaluation_aside()
         outcome = _train(folder, flags.config, Console(highlight=False), stop)
         with MetricsWriter(folder.root, tensorboard=False) as metrics:
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)

@@ -62,6 +62,12 @@ class RunFolder:
         """Folder of the evaluation."""
         return self.root / "evaluation"
 
+    def set_evaluation_aside(self) -> None:
+        """Keep the evaluation of an earlier part of the run under another name: it says nothing about what follows."""
+        if self.evaluation.exists():
+            count = len(list(self.root.glob("evaluation-before-*")))
+            self.evaluation.rename(self.root / f"evaluation-before-{count}")
+
     @property
     def report(self) -> Path:
         """The report."""

@@ -41,3 +41,14 @@ def test_actors_are_listed_in_order(tmp_path: Path) -> None:
     for index in (10, 2, 0):
         folder.actor(index).mkdir()
     assert [path.name for path in folder.actors()] == ["actor-0", "actor-2", "actor-10"]
+
+
+def test_evaluation_of_an_earlier_part_is_kept_but_not_in_the_way(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.set_evaluation_aside()
+    for part in range(2):
+        folder.evaluation.mkdir()
+        (folder.evaluation / "summary.json").write_text(str(part))
+        folder.set_evaluation_aside()
+    kept = [path.read_text() for path in sorted(tmp_path.glob("evaluation-before-*/summary.json"))]
+    assert kept == ["0", "1"] and not folder.evaluation.exists()
