@@ -22,6 +22,7 @@ from robot_rl.agents.jax.packing import Packing
 from robot_rl.agents.plan import UpdatePlan
 
 ADAM = optax.scale_by_adam()  # beta .9 and .999, epsilon 1e-8; the rate is applied in `descend`
+Arrays = dict[str, jax.Array]
 CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
 GRIPPER_METRICS = ("gripper_loss", "gripper_q", "gripper_agreement")
 ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")
@@ -93,49 +94,52 @@ def update_once(
 ) -> tuple[LearnerState, jax.Array]:
     """Return the state after one update, and its metrics in the order of `metric_names`."""
     batch, plan = batch_and_plan
-    config, packings = definition.config, group_packings(definition)
+    packings = group_packings(definition)
     batch = random_crops(batch, plan.shifts, definition)
     params = _unpack(packings, {group: part.vector for group, part in state.groups.items()})
     targets = _unpack(packings, state.targets)
-
-    next_features = networks.trunk(params, batch.next_obs, definition)
-    z_next = networks.project(params, next_features, definition)
-    z_next_target = networks.project(targets, next_features, definition)
-
-    groups = dict(state.groups)
-    target = losses.critic_target(params, targets, z_next, z_next_target, batch, plan, config)
-    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
-    groups["critic"], (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
-    embedding = jax.lax.stop_gradient(embedding)
-    if definition.discrete_gripper:
-        target_g = losses.gripper_target(params, targets, z_next, z_next_target, batch, config)
-        gripper_loss = partial(
-            losses.gripper_loss,
-            z=embedding.z,
-            batch=batch,
-            target=target_g,
-            margin_weight=plan.bc_weight,
-            config=config,
-        )
-        groups["gripper"], gripper_metrics = learn("gripper", gripper_loss, state, params, definition)
-        metrics |= gripper_metrics
+    value_groups, embedding, value_metrics = update_values(state, params, targets, batch, plan, definition)
     actor_groups, actor_metrics = jax.lax.cond(
         plan.learns_actor,
         lambda: update_actor(state, params, embedding, batch, plan, definition),
         lambda: keep_actor(state),
     )
-    groups |= actor_groups
-    new_targets = {
-        group: old + config.target_update_rate * (groups[group].vector - old) for group, old in state.targets.items()
-    }
-    metrics |= actor_metrics | {"target_q": target.mean(), "temperature": networks.temperature(params)}
+    groups = value_groups | actor_groups
+    metrics = value_metrics | actor_metrics | {"temperature": networks.temperature(params)}
     row = jnp.stack([metrics[name] for name in metric_names(definition)])
-    return LearnerState(groups, new_targets), row
+    return LearnerState(groups, follow(state.targets, groups, definition.config.target_update_rate)), row
+
+
+def update_values(
+    state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdatePlan, definition: AgentDefinition
+) -> tuple[dict[str, Group], Embedding, Metrics]:
+    """Return critics (with embedding) and gripper after one step, the observation's embedding, and metrics."""
+    config = definition.config
+    next_features = networks.trunk(params, batch.next_obs, definition)
+    z_next = networks.project(params, next_features, definition)
+    z_next_target = networks.project(targets, next_features, definition)
+    target = losses.critic_target(params, targets, z_next, z_next_target, batch, plan, config)
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    critic, (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
+    groups, metrics = {"critic": critic}, metrics | {"target_q": target.mean()}
+    embedding = jax.lax.stop_gradient(embedding)
+    if definition.discrete_gripper:
+        target = losses.gripper_target(params, targets, z_next, z_next_target, batch, config)
+        inputs: dict[str, Any] = {"z": embedding.z, "batch": batch, "target": target, "margin_weight": plan.bc_weight}
+        gripper_loss = partial(losses.gripper_loss, config=config, **inputs)
+        groups["gripper"], gripper_metrics = learn("gripper", gripper_loss, state, params, definition)
+        metrics |= gripper_metrics
+    return groups, embedding, metrics
+
+
+def follow(targets: dict[str, jax.Array], groups: dict[str, Group], rate: float) -> dict[str, jax.Array]:
+    """Return the targets after one step towards the parameters: target + rate (parameter - target)."""
+    return {group: old + rate * (groups[group].vector - old) for group, old in targets.items()}
 
 
 def update_actor(
     state: LearnerState,
-    params: dict[str, jax.Array],
+    params: Arrays,
     embedding: Embedding,
     batch: Batch,
     plan: UpdatePlan,
@@ -160,7 +164,7 @@ def learn(
     group: str,
     loss: Callable[..., tuple[jax.Array, Any]],
     state: LearnerState,
-    params: dict[str, jax.Array],
+    params: Arrays,
     definition: AgentDefinition,
 ) -> tuple[Group, Any]:
     """Return the group after one step down its loss, and the loss's second output. The other groups get no gradient."""
@@ -189,5 +193,5 @@ def random_crops(batch: Batch, shifts: jax.Array, definition: AgentDefinition) -
     return batch._replace(obs=obs, next_obs=next_obs)
 
 
-def _unpack(packings: dict[str, Packing], vectors: dict[str, jax.Array]) -> dict[str, jax.Array]:
+def _unpack(packings: dict[str, Packing], vectors: dict[str, jax.Array]) -> Arrays:
     return {name: value for group, vector in vectors.items() for name, value in packings[group].unpack(vector).items()}
