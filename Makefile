@@ -17,8 +17,8 @@ help: ## Show this list
 
 setup: $(STAMP) ## Build .venv with the tested versions (at once when it is there)
 
-$(STAMP): pyproject.toml constraints.txt tools/setup.sh
-	PYTHON=$(PYTHON) tools/setup.sh
+$(STAMP): pyproject.toml constraints.txt .ci/setup.sh
+	PYTHON=$(PYTHON) .ci/setup.sh
 	touch $@
 
 demo: $(STAMP) ## Learn to pick and lift a cube from two cameras, then evaluate

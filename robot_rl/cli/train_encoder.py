@@ -16,8 +16,8 @@ from robot_rl.build import SHIPPED_ENCODER
 from robot_rl.cli.arguments import parse
 from robot_rl.sim.scene import CAMERAS
 
-DESCRIPTION = """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No task's scene,
-reward or object is used. The default settings make the file that is shipped.
+DESCRIPTION = """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No
+task's scene, reward or object is used. The default settings make the file that is shipped.
 
 example:
   robot-rl train-encoder --out my.safetensors --scenes 4000 --steps 1000

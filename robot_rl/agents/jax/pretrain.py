@@ -1,12 +1,11 @@
 """Train the simulator's picture encoder from random scenes (`robot-rl train-encoder`).
 
-For each camera: soft-argmax features of the maps -> linear head -> image coordinates, four-fold orientation and
-presence of the things in the scene. A linear head forces the features to hold geometry in a form that a small policy
-can read. The head is
-thrown away.
-    loss = mean over labels present of (head(features) - label)^2 + weight mean (rebuilt - thumbnail)^2
-
-Rebuilding a small picture keeps what no label names.
+Some channels of the last layer are told where to look: channel k shall be bright at the k-th key point that the scene's
+labels name (a box, a hole, a tip); the others find what helps.
+    loss = cross entropy(softmax of channel k's map, key point k)          where it is in the picture
+         + mean (head(features) - label)^2                                 coordinates, four-fold turns, presence
+         + weight mean (rebuilt - thumbnail)^2                             what no label names
+A linear head forces the features to hold geometry in a form that a small policy can read. Both heads are thrown away.
 """
 
 from __future__ import annotations
@@ -22,12 +21,21 @@ import numpy as np
 import optax
 
 from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture, EncoderFile
-from robot_rl.agents.jax.encoder import Params, apply_encoder, init_encoder_params, shift_images
+from robot_rl.agents.jax.encoder import (
+    Params,
+    apply_encoder,
+    encoder_maps,
+    init_encoder_params,
+    shift_images,
+    soft_argmax_max,
+)
 from robot_rl.sim.random_scenes import LABELS, RandomScenes
 from robot_rl.sim.scene import CAMERAS
 
 SHIFT = 4  # pixels of random shift; labels move along
-LAYERS = (ConvLayer(8, 4, 16), ConvLayer(3, 1, 16), ConvLayer(3, 1, 32))
+# 48 pixels wide in the end: enough to tell a hole from a corner when the hand is close.
+LAYERS = (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32), ConvLayer(3, 1, 32, relu=False))
+KEY_POINTS = tuple(name.removesuffix("_u") for name in LABELS if name.endswith("_u"))
 PART = 8  # pictures that pass the network together
 THUMBNAIL = 16  # pixels of the rebuilt picture
 
@@ -44,6 +52,8 @@ class PretrainConfig:
     """Pictures a step; a multiple of 8."""
     learning_rate: float = 2e-3
     """Peak of Adam's one-cycle cosine schedule."""
+    key_point_weight: float = 0.1
+    """Weight of the key points' cross entropy [1/nat]."""
     rebuild_weight: float = 0.2
     """Weight of rebuilding the thumbnail."""
     seed: int = 0
@@ -143,13 +153,33 @@ def _loss(
     params: Params, images: jax.Array, labels: jax.Array, offsets: jax.Array, config: PretrainConfig, camera: str
 ) -> jax.Array:
     images = shift_images(images.astype(jnp.float32), offsets, SHIFT)
-    features = apply_encoder(params, images, config.architecture, camera)
+    maps = encoder_maps(params, images, config.architecture, camera)
+    features = soft_argmax_max(maps, config.architecture.softmax_temperature)
     wanted = _shift_labels(labels, offsets, config.architecture.width)
     known = ~jnp.isnan(wanted)
     miss = features @ params["head/kernel"] + params["head/bias"] - jnp.where(known, wanted, 0.0)
     label_loss = (jnp.where(known, miss, 0.0) ** 2).sum() / known.sum()
     rebuilt = features @ params["rebuild/kernel"] + params["rebuild/bias"]
-    return label_loss + config.rebuild_weight * jnp.mean((rebuilt - _thumbnails(images)) ** 2)
+    rebuild_loss = jnp.mean((rebuilt - _thumbnails(images)) ** 2)
+    return config.key_point_weight * _key_point_loss(maps, wanted) + label_loss + config.rebuild_weight * rebuild_loss
+
+
+def _key_point_loss(maps: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean cross entropy of the first channels' softmax with each key point, spread over the four cells around it.
+
+    Shapes: maps (B, h, w, C), labels (B, L); the soft-argmax counts cells as points from -1 to 1.
+    """
+    b, h, w, _ = maps.shape
+    log_p = jax.nn.log_softmax(maps[..., : len(KEY_POINTS)].reshape(b, h * w, -1), axis=1).reshape(b, h, w, -1)
+    u = labels[:, [LABELS.index(f"{name}_u") for name in KEY_POINTS]]  # (B, K)
+    v = labels[:, [LABELS.index(f"{name}_v") for name in KEY_POINTS]]
+    known = ~(jnp.isnan(u) | jnp.isnan(v))
+    column = jnp.where(known, (u + 1.0) / 2.0 * (w - 1), 0.0)
+    row = jnp.where(known, (v + 1.0) / 2.0 * (h - 1), 0.0)
+    near_column = jax.nn.relu(1.0 - jnp.abs(column[:, None] - jnp.arange(w)[:, None]))  # (B, w, K)
+    near_row = jax.nn.relu(1.0 - jnp.abs(row[:, None] - jnp.arange(h)[:, None]))
+    inside = jnp.einsum("bhwk,bhk,bwk->bk", log_p, near_row, near_column)
+    return -jnp.where(known, inside, 0.0).sum() / known.sum()
 
 
 def _train_step(
