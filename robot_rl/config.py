@@ -147,7 +147,7 @@ class Preset:
 SMALL_AGENT = AgentConfig(
     ensemble=2,
     subset=2,
-    temperature_init=2e-3,
+    temperature_init=3e-4,
     temperature_learning_rate=3e-3,
     initial_log_std=-1.5,
     target_entropy=-4.0,
@@ -180,7 +180,7 @@ def _small(config: TrainConfig) -> TrainConfig:
 
 
 def _pick_lift(config: TrainConfig) -> TrainConfig:
-    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=8.0))
+    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=6.0))
 
 
 def _peg_insert(config: TrainConfig) -> TrainConfig:
@@ -215,7 +215,7 @@ def _varied(config: TrainConfig) -> TrainConfig:
 
 
 BASES = {
-    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 8 minutes", _pick_lift),
+    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 6 minutes", _pick_lift),
     "peg-insert": Preset("insert a peg with sub-millimetre clearance; 25 minutes", _peg_insert),
 }
 VARIANTS = {

@@ -44,9 +44,9 @@ THUMBNAIL = 16  # pixels of the rebuilt picture
 class PretrainConfig:
     """How the encoder is trained."""
 
-    scenes: int = 12000
+    scenes: int = 16000
     """Random scenes rendered; a tenth of them judges the result."""
-    steps: int = 4000
+    steps: int = 6000
     """Optimiser steps for each camera."""
     batch: int = 32
     """Pictures a step; a multiple of 8."""
