@@ -105,6 +105,9 @@ class TrainConfig:
     """Actor processes that feed the learner."""
     speed: float | None = None
     """Pace of the actors relative to real time; None: as fast as the machine can."""
+    updates_per_step: float | None = None
+    """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
+    outcome does not depend on the machine's speed; None: an actor never waits."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20

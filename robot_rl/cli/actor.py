@@ -52,7 +52,7 @@ class ActorArguments:
     """Number of this actor: its episodes differ from those of the others."""
     keys: Path | None = None
     """File with the CURVE keys of this actor."""
-    patience_s: float = 120.0
+    patience_s: float = 900.0
     """How long to wait for the learner's first weights before acting [s]."""
     print_config: bool = False
     """Print the settings as JSON and exit."""
@@ -115,6 +115,7 @@ def actor_config(flags: ActorArguments, last_episode: dict[str, float] | None) -
         seed=flags.config.seed + 1000 * (flags.index + 1) + 1_000_000 * episode,
         period_s=build.PERIOD_S,
         speed=flags.config.speed,
+        updates_per_step=flags.config.updates_per_step,
         await_weights_s=flags.patience_s,
         first_episode=episode,
         first_env_step=int(earlier["env_steps"]),

@@ -20,6 +20,10 @@ from robot_rl.teleop.arbiter import Arbiter, Charge, Effort
 from robot_rl.teleop.devices import Device
 
 
+UPDATES_ON_THE_WAY = 200
+"""Updates that a learner may have made, or be about to make, without having published their weights."""
+
+
 class Metrics(Protocol):
     """Where numbers go."""
 
@@ -46,6 +50,9 @@ class ActorConfig:
     """Time of task that one step takes [s]. Source: HIL-SERL, 10 Hz."""
     speed: float | None = None
     """Pace relative to real time (1 is the robot's own); None runs as fast as the machine can."""
+    updates_per_step: float | None = None
+    """Between two episodes, stand still until the weights in use have had so many updates for each step made: the
+    outcome of an experiment then does not depend on how fast the machine is. None never waits."""
     max_env_steps: int | None = None
     """Stop after so many steps, counted with those of earlier sessions; None goes on until told."""
     max_episodes: int | None = None
@@ -137,6 +144,7 @@ def run_actor(
     while not actor.finished():
         actor.run_episode(next_seed(episodes_rng))
         actor.await_release()
+        actor.await_updates()
     return actor.summarise()
 
 
@@ -204,6 +212,16 @@ class _Actor:
             state = self._stepper.look()
             self._label(state.labels)
             self._stopped = state.estop
+            self._nap()
+
+    def await_updates(self) -> None:
+        """Stand still between two episodes until the learner has kept up, where that is asked for."""
+        ratio = self._config.updates_per_step
+        while self._link is not None and ratio is not None and not self.finished():
+            self._take_weights()
+            policy = self._stepper.policy
+            if policy is None or policy.version >= ratio * self._summary.env_steps - UPDATES_ON_THE_WAY:
+                return
             self._nap()
 
     def _nap(self) -> None:

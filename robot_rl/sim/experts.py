@@ -58,7 +58,7 @@ class PickLiftExpert:
     @staticmethod
     def _holds(data: mujoco.MjData, cube: np.ndarray, tcp: np.ndarray) -> bool:
         finger = data.joint("finger_joint1")
-        closed_on = finger.qpos[0] < pick_lift.CUBE_HALF_M * 1.25 and abs(finger.qvel[0]) < 0.02
+        closed_on = finger.qpos[0] < pick_lift.CUBE_HALF_M * 1.2 and abs(finger.qvel[0]) < 0.02
         return bool(closed_on and np.linalg.norm(cube - tcp) < 0.022)
 
 

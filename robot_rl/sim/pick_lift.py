@@ -11,7 +11,7 @@ from robot_rl.sim.arm import FINGER_MAX_M
 from robot_rl.sim.scene import CONTACT, new_workcell
 from robot_rl.sim.task import Outcome, Start
 
-CUBE_HALF_M = 0.022
+CUBE_HALF_M = 0.029
 LIFT_M = 0.10
 RANGE_M = 0.10
 START_Z_M = 0.20
@@ -38,7 +38,7 @@ class PickLift:
     )
 
     def build(self) -> mujoco.MjSpec:
-        """The workcell with a cube of 44 mm, 80 g, friction 1.0."""
+        """The workcell with a cube of 58 mm, 80 g, friction 1.0."""
         spec, _ = new_workcell()
         cube = spec.worldbody.add_body(name="cube", pos=(0.5, 0.0, CUBE_HALF_M))
         cube.add_freejoint(name="cube")

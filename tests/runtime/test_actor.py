@@ -270,6 +270,30 @@ def test_first_episode_is_put_off_for_weights_but_not_for_ever() -> None:
     assert ready.now_ns() == 0
 
 
+def test_actor_waits_between_episodes_for_the_updates_it_was_told_to() -> None:
+    class Slow(FakeClock):
+        """A learner that publishes one version a second."""
+
+        def sleep_until(self, deadline_ns: int) -> None:
+            super().sleep_until(deadline_ns)
+            link.version = int(self.now_s())
+
+    class Publishing(Notebook):
+        version = 0
+
+        def latest_weights(self):
+            return self.version, {"gain": np.float32(5.0)}, 0.0
+
+    clock, link = Slow(), Publishing()
+    act(ActorConfig(max_env_steps=300, updates_per_step=1.0), link=link, clock=clock)
+    first_of_each = [episode[0] for episode in link.episodes()]
+    done = 0
+    for step, episode in zip(first_of_each, link.episodes(), strict=True):
+        assert step.policy_version >= done - 200
+        done += len(episode)
+    assert clock.now_s() >= 300 - 200 - TIME_LIMIT
+
+
 def test_refusal_of_the_learner_ends_the_actor() -> None:
     class Refusing(Notebook):
         def put(self, record):
