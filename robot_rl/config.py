@@ -183,11 +183,20 @@ def _small(config: TrainConfig) -> TrainConfig:
 
 
 def _pick_lift(config: TrainConfig) -> TrainConfig:
-    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=6.0))
+    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=5.0))
 
 
 def _peg_insert(config: TrainConfig) -> TrainConfig:
-    return replace(_small(config), task="peg-insert", budget=BudgetConfig(minutes=25.0))
+    """A stuck peg must lose its value quickly, hence the discount; the search in contact is what the human teaches."""
+    small = _small(config)
+    watchful = replace(TAPERING_HUMAN, attention=0.9, attention_half_life_steps=10_000.0)
+    return replace(
+        small,
+        task="peg-insert",
+        budget=BudgetConfig(minutes=25.0),
+        agent=replace(small.agent, discount=0.95, bc_weight_final=0.3),
+        human=replace(small.human, scripted=watchful),
+    )
 
 
 def _no_human(config: TrainConfig) -> TrainConfig:
@@ -218,7 +227,7 @@ def _varied(config: TrainConfig) -> TrainConfig:
 
 
 BASES = {
-    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 6 minutes", _pick_lift),
+    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 5 minutes", _pick_lift),
     "peg-insert": Preset("insert a peg with sub-millimetre clearance; 25 minutes", _peg_insert),
 }
 VARIANTS = {

@@ -19,7 +19,6 @@ from robot_rl.runtime.stepper import Policy, Step, Stepper, action_size, episode
 from robot_rl.teleop.arbiter import Arbiter, Charge, Effort
 from robot_rl.teleop.devices import Device
 
-
 UPDATES_ON_THE_WAY = 200
 """Updates that a learner may have made, or be about to make, without having published their weights."""
 
