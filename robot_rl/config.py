@@ -157,7 +157,7 @@ SMALL_AGENT = AgentConfig(
     gripper_state_index=GRIPPER_STATE_INDEX,
     gripper_margin=0.1,
     bc_weight=1.0,
-    bc_weight_final=0.1,
+    bc_weight_final=0.3,
     bc_decay_updates=6000,
 )
 # Watches most early episodes, leaves the policy alone at first, then helps for a second or two; looks less and less.
@@ -194,7 +194,7 @@ def _peg_insert(config: TrainConfig) -> TrainConfig:
         small,
         task="peg-insert",
         budget=BudgetConfig(minutes=25.0),
-        agent=replace(small.agent, discount=0.95, bc_weight_final=0.3),
+        agent=replace(small.agent, discount=0.95),
         human=replace(small.human, scripted=watchful),
     )
 

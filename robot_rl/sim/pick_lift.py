@@ -13,6 +13,7 @@ from robot_rl.sim.task import Outcome, Start
 
 CUBE_HALF_M = 0.029
 LIFT_M = 0.10
+HELD_M = 0.045  # from the tool to the centre: a cube held by its edge is held
 RANGE_M = 0.10
 START_Z_M = 0.20
 CENTRE = np.array([0.5, 0.0])
@@ -66,7 +67,7 @@ class PickLift:
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
         """Lifted and held, or out of reach."""
         cube, tcp = data.body("cube").xpos, data.site("tcp").xpos
-        lifted = cube[2] > CUBE_HALF_M + LIFT_M and np.linalg.norm(cube - tcp) < 0.03
+        lifted = cube[2] > CUBE_HALF_M + LIFT_M and np.linalg.norm(cube - tcp) < HELD_M
         lost = np.abs(cube[:2] - CENTRE).max() > RANGE_M + 0.06
         return Outcome(bool(lifted), bool(lost and not lifted))
 
