@@ -11,7 +11,7 @@ import pytest
 
 from robot_rl.runtime.metrics import read_metrics
 
-ENV_STEPS = 2500
+ENV_STEPS = 3500
 
 
 @pytest.mark.slow
