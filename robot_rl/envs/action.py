@@ -2,8 +2,7 @@
 
 An action (7,) in [-1, 1]: displacement of the target along the tool's axes, its rotation vector about them, and the
 gripper (above .5 open, below -.5 close, else hold). The target moves from where it was, not from where the arm is, so
-a held load does
-not make the arm creep; a leash keeps it within reach of the arm, which bounds the force.
+a held load does not make the arm creep; a leash keeps it within reach of the arm, which bounds the force.
 """
 
 from __future__ import annotations
