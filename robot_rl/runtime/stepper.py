@@ -83,9 +83,6 @@ class Stepper:
         reward: judges steps; the environment's ground truth when not given.
         rng: feeds exploration and the encoder's random shifts, from streams of their own.
         estop: an emergency stop from elsewhere (a page, a pendant's relay).
-
-    When charge changes hands, the environment's `reseed_target()`, if it has one, is called to restart the motion
-    target from the measured pose.
     """
 
     def __init__(
@@ -113,7 +110,6 @@ class Stepper:
         self._deterministic = deterministic
         self._clock = clock or SystemClock()
         self._estop = estop
-        self._reseed: Callable[[], None] | None = getattr(env.unwrapped, "reseed_target", None)
         self._act_rng, self._encode_rng = rng.spawn(2)
         self._stamp_ns = 0
         self._first = True  # the next step is the first of its episode
@@ -145,8 +141,6 @@ class Stepper:
 
     def execute(self, decision: Decision) -> Step:
         """Carry out a decision: one step of the environment, judged; the next frame is encoded once, here."""
-        if decision.reseed and self._reseed is not None:
-            self._reseed()
         obs, stamp_ns = self.obs, self._stamp_ns
         start_ns = self._clock.now_ns()
         try:
