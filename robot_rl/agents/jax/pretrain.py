@@ -204,7 +204,10 @@ def _train_step(
 
 
 def _evaluate(config: PretrainConfig, camera: str, params: dict[str, jax.Array], data: Dataset) -> dict[str, float]:
+    """Return the root mean square error of each label that the pictures show."""
     encode = jax.jit(partial(apply_encoder, architecture=config.architecture, prefix=camera))
     parts = [np.asarray(encode(params, part)) for part in np.array_split(data.images, max(1, len(data.images) // 200))]
     miss = np.concatenate(parts) @ np.asarray(params["head/kernel"]) + np.asarray(params["head/bias"]) - data.labels
-    return {name: float(np.sqrt(np.nanmean(miss[:, i] ** 2))) for i, name in enumerate(LABELS)}
+    known = ~np.isnan(miss)  # with few scenes a label may be missing from all of them
+    errors = {name: miss[known[:, i], i] for i, name in enumerate(LABELS) if known[:, i].any()}
+    return {name: float(np.sqrt(np.square(error).mean())) for name, error in errors.items()}
