@@ -108,6 +108,8 @@ class TrainConfig:
     updates_per_step: float | None = None
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
+    greedy_share: float = 0.0
+    """Share of the training episodes in which the policy does not explore: what will be judged is practised."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20

@@ -116,6 +116,7 @@ def actor_config(flags: ActorArguments, last_episode: dict[str, float] | None) -
         period_s=build.PERIOD_S,
         speed=flags.config.speed,
         updates_per_step=flags.config.updates_per_step,
+        greedy_share=flags.config.greedy_share,
         await_weights_s=flags.patience_s,
         first_episode=episode,
         first_env_step=int(earlier["env_steps"]),

@@ -105,9 +105,9 @@ class Stepper:
         self.raw: Observation = {}  # the newest observation, pictures and all
         self.obs: Observation = {}  # the same, encoded
         self.spent = Spent()
+        self.deterministic = deterministic  # whether the policy acts without exploring; changed between episodes
         self._encoder = encoder
         self._reward = reward or make_reward(("ground-truth",))
-        self._deterministic = deterministic
         self._clock = clock or SystemClock()
         self._estop = estop
         self._act_rng, self._encode_rng = rng.spawn(2)
@@ -133,7 +133,7 @@ class Stepper:
         start_ns = self._clock.now_ns()
         proposed = None
         if self.policy is not None:
-            proposed = np.asarray(self.policy.act(self.obs, self._act_rng, self._deterministic), np.float32)
+            proposed = np.asarray(self.policy.act(self.obs, self._act_rng, self.deterministic), np.float32)
         now_ns = self._clock.now_ns()
         self.spent.act_ns += now_ns - start_ns
         state = None if self.human is None else self.human.read(proposed)
