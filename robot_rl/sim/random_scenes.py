@@ -225,9 +225,8 @@ def _tool_pose(rng: np.random.Generator, things: dict[str, Pose]) -> Pose:
     if rng.random() < 0.75:
         name = rng.choice(list(things))
         above = ROD_BELOW_TCP_M if name == "hole" else 0.0  # the rod stays out of the block
-        p = things[name].p + np.array(
-            [*rng.normal(0.0, rng.choice([0.004, 0.012, 0.04]), 2), above + rng.exponential(0.04)]
-        )
+        aside = rng.normal(0.0, rng.choice([0.004, 0.012, 0.04]), 2)
+        p = things[name].p + np.array([*aside, above + rng.exponential(0.04)])
         p[2] = max(p[2], 0.012)
     tilt = rot_z(rng.uniform(-np.pi, np.pi)) @ rot_y(rng.normal(0.0, 0.05))
     return Pose(p, gripper_down(p, rng.uniform(-1.0, 1.0)).R @ tilt @ rot_z(-yaw_of(tilt)))

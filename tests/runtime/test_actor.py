@@ -191,6 +191,21 @@ def test_intervention_is_recorded_with_all_three_actions_and_counted() -> None:
     assert (ledger.lines[0]["human_steps"], ledger.lines[0]["interventions"]) == (3, 2)
 
 
+def test_greedy_episodes_are_evenly_spread_act_without_noise_and_say_so() -> None:
+    policy = LinearPolicy(gain=0.0, noise=0.5)
+    _, link, _, ledger = act(ActorConfig(max_episodes=6, greedy_share=1 / 3), policy)
+    greedy = [line["greedy"] for line in ledger.lines]
+    assert greedy == [False, False, True, False, False, True]
+    quiet = [all(not step.action.any() for step in episode) for episode in link.episodes()]
+    assert quiet == greedy
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_greedy_share_outside_its_range_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="greedy_share: got"):
+        ActorConfig(greedy_share=share)
+
+
 def test_effort_is_counted_per_episode() -> None:
     states = [HELD] * TIME_LIMIT + [QUIET] * (TIME_LIMIT - 1) + [HELD] + [QUIET] * TIME_LIMIT
     _, _, _, ledger = act(ActorConfig(max_episodes=3), still(), Playback(states))
