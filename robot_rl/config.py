@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.runtime.governor import GovernorConfig
 from robot_rl.runtime.learner import LearnerConfig
@@ -162,6 +163,8 @@ SMALL_AGENT = AgentConfig(
     bc_weight_final=0.3,
     bc_decay_updates=6000,
 )
+# Convolutions in each update cost a hundred times what features cost; half the resolution makes them bearable.
+SMALL_TRUNK = EncoderArchitecture(layers=(ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32)), pool=2)
 # Watches most early episodes, leaves the policy alone at first, then helps for a second or two; looks less and less.
 TAPERING_HUMAN = ScriptedHumanConfig(
     probability_otherwise=0.0,
@@ -181,6 +184,7 @@ def _small(config: TrainConfig) -> TrainConfig:
         agent=SMALL_AGENT,
         human=replace(config.human, scripted=TAPERING_HUMAN),
         learner=replace(config.learner, governor=GovernorConfig(pretrain_updates=1000)),
+        greedy_share=0.5,
     )
 
 
@@ -212,7 +216,12 @@ def _no_demos(config: TrainConfig) -> TrainConfig:
 def _trainable(config: TrainConfig) -> TrainConfig:
     # Pictures take 98 kB a transition: a hundred thousand would fill a small machine.
     config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000)
-    return replace(config, eyes=replace(config.eyes, mode="trainable"))
+    return replace(
+        config,
+        eyes=replace(config.eyes, mode="trainable"),
+        agent=replace(config.agent, trunk=SMALL_TRUNK),
+        learner=replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8),
+    )
 
 
 def _state_only(config: TrainConfig) -> TrainConfig:

@@ -20,7 +20,7 @@ SOCKET_HALF_M, SOCKET_HEIGHT_M, DEPTH_M = 0.03, 0.03, 0.018
 RANGE_M, YAW_RANGE_RAD = 0.05, np.deg2rad(15.0)
 GRASP_OFFSET_M, GRASP_TILT_RAD = 0.002, np.deg2rad(2.0)
 CENTRE = np.array([0.5, 0.0])
-SIDE_FOVY_DEG = 18.0  # +-11 cm at the socket
+SIDE_FOVY_DEG = 16.0  # +-10 cm at the socket
 DROPPED_FINGER_M = PEG_HALF_M + 0.006
 FRICTION = (0.3, 0.005, 0.0001)  # machined plastic on plastic
 

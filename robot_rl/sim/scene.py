@@ -15,7 +15,8 @@ from robot_rl.sim.arm import add_arm, look_at
 
 TIMESTEP_S = 0.002
 CAMERAS = ("wrist", "side")
-SIDE_EYE, SIDE_POINT = np.array([0.98, 0.36, 0.42]), np.array([0.5, 0.0, 0.07])
+# From the side of the arm: what is depth for the wrist's camera lies across this one's picture.
+SIDE_EYE, SIDE_POINT = np.array([0.62, 0.62, 0.36]), np.array([0.5, 0.0, 0.07])
 SIDE_FOVY_DEG = 30.0
 TABLE_RGBA = (0.42, 0.45, 0.47, 1.0)
 CONTACT = {
