@@ -5,12 +5,10 @@ A stack of convolutions ends in one map per channel. The readout keeps where eac
     x_c, y_c = sum_ij softmax(map_c / softmax_temperature)_ij (x_ij, y_ij)     x, y in [-1, 1]
     m_c      = max_ij map_c
 
-so that C channels give 3 C numbers, in the order x_1..x_C, y_1..y_C, m_1..m_C. A linear head may follow, which says
-what was learnt to be worth saying.
+so that C channels give 3 C numbers, in the order x_1..x_C, y_1..y_C, m_1..m_C.
 
-File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `shared/...` for all cameras), likewise
-`<camera>/head/...` where there is one, and in the header's metadata under `encoder` a JSON object {architecture,
-cameras, dataset_card}.
+File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `shared/...` for all cameras), and in the
+header's metadata under `encoder` a JSON object {architecture, cameras, dataset_card}.
 """
 
 from __future__ import annotations
@@ -69,8 +67,6 @@ class EncoderArchitecture:
     """How maps become numbers; `soft_argmax_max` is the only one."""
     softmax_temperature: float = 1.0
     """Divides the maps before the soft-argmax; smaller looks at the brightest spot only."""
-    head: int = 0
-    """Numbers that a linear map makes of the readout; 0 keeps the readout."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -85,17 +81,10 @@ class EncoderArchitecture:
             )
         if not self.softmax_temperature > 0:
             raise ConfigError(f"softmax_temperature: got {self.softmax_temperature}, expected > 0; 1.0 is usual.")
-        if self.head < 0:
-            raise ConfigError(f"encoder head: got {self.head}, expected 0 for none, or more; correct it.")
 
     @property
     def feature_count(self) -> int:
-        """Numbers a camera."""
-        return self.head or self.readout_count
-
-    @property
-    def readout_count(self) -> int:
-        """Numbers before the head: x, y and max of each channel of the last layer."""
+        """Numbers a camera: x, y and max of each channel of the last layer."""
         return 3 * self.layers[-1].channels
 
     def kernel_shapes(self) -> list[tuple[int, int, int, int]]:
@@ -152,9 +141,6 @@ def encoder_parameter_shapes(architecture: EncoderArchitecture, prefix: str = SH
     for i, shape in enumerate(architecture.kernel_shapes()):
         shapes[f"{prefix}/conv{i}/kernel"] = shape
         shapes[f"{prefix}/conv{i}/bias"] = shape[-1:]
-    if architecture.head:
-        shapes[f"{prefix}/head/kernel"] = (architecture.readout_count, architecture.head)
-        shapes[f"{prefix}/head/bias"] = (architecture.head,)
     return shapes
 
 

@@ -44,8 +44,7 @@ def encode(params: Arrays, image: np.ndarray, architecture, prefix: str) -> np.n
     weight = np.exp((x - x.max((0, 1))) / architecture.softmax_temperature)
     weight /= weight.sum((0, 1))
     down, right = np.linspace(-1, 1, x.shape[0]), np.linspace(-1, 1, x.shape[1])
-    read = np.concatenate([np.einsum("ijc,j->c", weight, right), np.einsum("ijc,i->c", weight, down), x.max((0, 1))])
-    return read @ params[f"{prefix}/head/kernel"] + params[f"{prefix}/head/bias"] if architecture.head else read
+    return np.concatenate([np.einsum("ijc,j->c", weight, right), np.einsum("ijc,i->c", weight, down), x.max((0, 1))])
 
 
 def embed(params: Arrays, obs: Arrays, definition: AgentDefinition) -> np.ndarray:

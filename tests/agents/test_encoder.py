@@ -21,7 +21,6 @@ ARCHITECTURES = {
     "plain": SMALL,
     "pooled": EncoderArchitecture(16, 16, (ConvLayer(3, 1, 4),), pool=2, softmax_temperature=0.3),
     "odd": EncoderArchitecture(15, 13, (ConvLayer(5, 2, 4), ConvLayer(3, 2, 3))),
-    "head": EncoderArchitecture(16, 16, (ConvLayer(3, 1, 4),), head=5),
     "blocks": EncoderArchitecture(16, 16, (ConvLayer(8, 4, 4), ConvLayer(3, 1, 3))),
 }
 
@@ -139,14 +138,7 @@ def test_a_picture_of_another_size_is_refused(frame: np.ndarray | None) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        {"layers": ()},
-        {"pool": 3},
-        {"head": -1},
-        {"readout": "mean"},
-        {"softmax_temperature": 0.0},
-        {"layers": [{"kernel": 3}]},
-    ],
+    [{"layers": ()}, {"pool": 3}, {"readout": "mean"}, {"softmax_temperature": 0.0}, {"layers": [{"kernel": 3}]}],
 )
 def test_an_architecture_that_cannot_work_is_refused(wrong: dict) -> None:
     value = {**EncoderArchitecture().to_json(), **wrong}

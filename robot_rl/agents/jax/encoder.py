@@ -35,17 +35,9 @@ def apply_encoder(
 ) -> jax.Array:
     """Encode pictures.
 
-    Shapes: images (B, H, W, 3), uint8 or float in 0..255; returns (B, F) float32.
+    Shapes: images (B, H, W, 3), uint8 or float in 0..255; returns (B, 3 C) float32.
     """
-    maps = encoder_maps(params, images, architecture, prefix)
-    return apply_head(params, soft_argmax_max(maps, architecture.softmax_temperature), architecture, prefix)
-
-
-def apply_head(params: Params, readout: jax.Array, architecture: EncoderArchitecture, prefix: str) -> jax.Array:
-    """Return the head's numbers of a readout, or the readout where there is none. Shapes: (B, 3 C) -> (B, F)."""
-    if not architecture.head:
-        return readout
-    return readout @ params[f"{prefix}/head/kernel"] + params[f"{prefix}/head/bias"]
+    return soft_argmax_max(encoder_maps(params, images, architecture, prefix), architecture.softmax_temperature)
 
 
 def encoder_maps(

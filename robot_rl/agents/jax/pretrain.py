@@ -3,10 +3,10 @@
 Some channels of the last layer are told where to look: channel k shall be bright at the k-th key point that the scene's
 labels name (a box, a hole, a tip); the others find what helps.
     loss = weight cross entropy(softmax of channel k's map, key point k)   where it is in the picture
-         + mean sqrt(miss^2 + d^2) - d                                     miss = head - coordinate
-         + mean miss^2                                                     miss = head - turn, presence
+         + mean sqrt(miss^2 + d^2) - d                                     miss = head(features) - coordinate
+         + mean miss^2                                                     miss = head(features) - turn, presence
          + weight mean (rebuilt - thumbnail)^2                             what no label names
-The head's numbers are what the encoder gives: few, of order one, and geometry already. What rebuilds is thrown away.
+A linear head forces the features to hold geometry in a form that a small policy can read. Both heads are thrown away.
 Coordinates count by their distance, not its square: a picture in which the thing is hidden must not drown the pixel
 that decides an insertion.
 """
@@ -14,7 +14,7 @@ that decides an insertion.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,6 @@ from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture, EncoderFile
 from robot_rl.agents.jax.encoder import (
     Params,
     apply_encoder,
-    apply_head,
     encoder_maps,
     init_encoder_params,
     shift_images,
@@ -65,10 +64,7 @@ class PretrainConfig:
     seed: int = 0
     """Seeds scenes, weights and batches."""
     architecture: EncoderArchitecture = field(default_factory=lambda: EncoderArchitecture(layers=LAYERS))
-    """The encoder's layers; its head is as wide as there are labels."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "architecture", replace(self.architecture, head=len(LABELS)))
+    """The encoder's layers."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +130,15 @@ def train_encoder(
 
 
 def _init(config: PretrainConfig, camera: str) -> dict[str, jax.Array]:
+    features = config.architecture.feature_count
     rng = np.random.default_rng(config.seed + 1)
-    pixels = THUMBNAIL * THUMBNAIL * 3
-    rebuild = {
-        "rebuild/kernel": rng.normal(0, 0.02, (config.architecture.readout_count, pixels)),
-        "rebuild/bias": np.zeros(pixels),
+    head = {
+        "head/kernel": rng.normal(0, 0.1, (features, len(LABELS))),
+        "head/bias": np.zeros(len(LABELS)),
+        "rebuild/kernel": rng.normal(0, 0.02, (features, THUMBNAIL * THUMBNAIL * 3)),
+        "rebuild/bias": np.zeros(THUMBNAIL * THUMBNAIL * 3),
     }
-    params = init_encoder_params(config.architecture, config.seed, camera) | rebuild
+    params = init_encoder_params(config.architecture, config.seed, camera) | head
     return {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
 
 
@@ -161,12 +159,12 @@ def _loss(
 ) -> jax.Array:
     images = shift_images(images.astype(jnp.float32), offsets, SHIFT)
     maps = encoder_maps(params, images, config.architecture, camera)
-    readout = soft_argmax_max(maps, config.architecture.softmax_temperature)
+    features = soft_argmax_max(maps, config.architecture.softmax_temperature)
     wanted = _shift_labels(labels, offsets, config.architecture.width)
     known = ~jnp.isnan(wanted)
-    miss = apply_head(params, readout, config.architecture, camera) - jnp.where(known, wanted, 0.0)
+    miss = features @ params["head/kernel"] + params["head/bias"] - jnp.where(known, wanted, 0.0)
     label_loss = jnp.where(known, _cost(jnp.where(known, miss, 0.0)), 0.0).sum() / known.sum()
-    rebuilt = readout @ params["rebuild/kernel"] + params["rebuild/bias"]
+    rebuilt = features @ params["rebuild/kernel"] + params["rebuild/bias"]
     rebuild_loss = jnp.mean((rebuilt - _thumbnails(images)) ** 2)
     return config.key_point_weight * _key_point_loss(maps, wanted) + label_loss + config.rebuild_weight * rebuild_loss
 
@@ -220,7 +218,7 @@ def _evaluate(config: PretrainConfig, camera: str, params: dict[str, jax.Array],
     """Return the root mean square error of each label that the pictures show."""
     encode = jax.jit(partial(apply_encoder, architecture=config.architecture, prefix=camera))
     parts = [np.asarray(encode(params, part)) for part in np.array_split(data.images, max(1, len(data.images) // 200))]
-    miss = np.concatenate(parts) - data.labels
+    miss = np.concatenate(parts) @ np.asarray(params["head/kernel"]) + np.asarray(params["head/bias"]) - data.labels
     known = ~np.isnan(miss)  # with few scenes a label may be missing from all of them
     errors = {name: miss[known[:, i], i] for i, name in enumerate(LABELS) if known[:, i].any()}
     return {name: float(np.sqrt(np.square(error).mean())) for name, error in errors.items()}
