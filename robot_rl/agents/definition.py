@@ -221,11 +221,10 @@ def _embedding(definition: AgentDefinition) -> Named:
 
 
 def _projection(definition: AgentDefinition, name: str) -> Named:
-    width = definition.config.projection
-    layers = [
-        _normed_dense(f"{name}/{entry}", definition.feature_dim(entry), width) for entry in definition.observation
-    ]
-    return [parameter for layer in layers for parameter in layer]
+    named: Named = []
+    for entry in definition.observation:
+        named += _normed_dense(f"{name}/{entry}", definition.feature_dim(entry), definition.config.projection)
+    return named
 
 
 def _actor(definition: AgentDefinition) -> Named:
