@@ -221,10 +221,11 @@ def _embedding(definition: AgentDefinition) -> Named:
 
 
 def _projection(definition: AgentDefinition, name: str) -> Named:
-    named: Named = []
-    for entry in definition.observation:
-        named += _normed_dense(f"{name}/{entry}", definition.feature_dim(entry), definition.config.projection)
-    return named
+    width = definition.config.projection
+    layers = [
+        _normed_dense(f"{name}/{entry}", definition.feature_dim(entry), width) for entry in definition.observation
+    ]
+    return [parameter for layer in layers for parameter in layer]
 
 
 def _actor(definition: AgentDefinition) -> Named:

@@ -6,8 +6,7 @@
     temper.  = temperature mean_B [-log pi(a~|s) - target entropy]
     gripper  = mean_B (G(z)[g] - y_g)^2,  y_g = r + penalty + discount (1 - terminated) G'(z')[argmax G(z')]
 
-z carries gradients in the critic's loss only; the actor embeds the observation for itself. A truncated step is not
-terminated: it bootstraps.
+z carries gradients in the critic's loss only; the actor embeds the observation for itself. A truncated step is not terminated: it bootstraps.
 """
 
 from __future__ import annotations
