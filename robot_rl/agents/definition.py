@@ -1,10 +1,9 @@
 """The agent, defined once in numpy: names, shapes and first values of all parameters, whatever computes with them.
 
-Networks:
+Networks, all on one embedding z that learns from the critics' loss alone:
 
-    z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry))), learns from the critics' loss alone
-    z_actor  = the same with the actor's own parameters: what to look at for acting, cloning can teach
-    actor    : z_actor -> mean, log std of a tanh-squashed Gaussian
+    z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
+    actor    : z -> mean, log std of a tanh-squashed Gaussian
     critic   : (z, action) -> Q_e for e = 1..E, all parameters with a leading axis E
     gripper  : z -> Q of close, hold, open
 
@@ -217,21 +216,14 @@ def _embedding(definition: AgentDefinition) -> Named:
         for name, shape in encoder_parameter_shapes(definition.config.trunk, f"trunk/{camera}").items():
             std = math.sqrt(2.0 / math.prod(shape[:-1])) if name.endswith("kernel") else 0.0
             named.append((name, ParameterSpec(shape, std=std)))
-    return [*named, *_projection(definition, "projection")]
-
-
-def _projection(definition: AgentDefinition, name: str) -> Named:
-    width = definition.config.projection
-    layers = [
-        _normed_dense(f"{name}/{entry}", definition.feature_dim(entry), width) for entry in definition.observation
-    ]
-    return [parameter for layer in layers for parameter in layer]
+    for entry in definition.observation:
+        named += _normed_dense(f"projection/{entry}", definition.feature_dim(entry), definition.config.projection)
+    return named
 
 
 def _actor(definition: AgentDefinition) -> Named:
     hidden = definition.config.hidden
     return [
-        *_projection(definition, "actor/projection"),
         *_mlp("actor", definition.embedding_dim, hidden),
         *_dense("actor/out", hidden[-1], 2 * definition.continuous_dim),
     ]

@@ -47,16 +47,14 @@ def encode(params: Arrays, image: np.ndarray, architecture, prefix: str) -> np.n
     return np.concatenate([np.einsum("ijc,j->c", weight, right), np.einsum("ijc,i->c", weight, down), x.max((0, 1))])
 
 
-def embed(params: Arrays, obs: Arrays, definition: AgentDefinition, owner: str = "") -> np.ndarray:
-    """Return the critics' embedding, or with `actor/` the actor's."""
+def embed(params: Arrays, obs: Arrays, definition: AgentDefinition) -> np.ndarray:
     parts = []
     for name in definition.observation:
         x = np.asarray(obs[name], np.float64)
         if name in definition.pictures:
             x = np.stack([encode(params, image, definition.config.trunk, f"trunk/{name}") for image in x])
-        layer = f"{owner}projection/{name}"
-        x = norm(x @ params[f"{layer}/kernel"])
-        parts.append(np.tanh(x * params[f"{layer}/norm_scale"] + params[f"{layer}/norm_bias"]))
+        x = norm(x @ params[f"projection/{name}/kernel"])
+        parts.append(np.tanh(x * params[f"projection/{name}/norm_scale"] + params[f"projection/{name}/norm_bias"]))
     return np.concatenate(parts, -1)
 
 
@@ -87,8 +85,7 @@ def critics(params: Arrays, z: np.ndarray, action: np.ndarray, definition: Agent
     return np.stack(values)
 
 
-def actor(params: Arrays, obs: Arrays, definition: AgentDefinition) -> tuple[np.ndarray, np.ndarray]:
-    z = embed(params, obs, definition, "actor/")
+def actor(params: Arrays, z: np.ndarray, definition: AgentDefinition) -> tuple[np.ndarray, np.ndarray]:
     out = hidden(params, "actor", z, definition) @ params["actor/out/kernel"] + params["actor/out/bias"]
     mean, log_std = np.split(out, 2, -1)
     config = definition.config
@@ -110,7 +107,7 @@ def temperature(params: Arrays) -> float:
 
 
 def critic_target(params: Arrays, targets: Arrays, batch: dict, next_noise, subset, definition) -> np.ndarray:
-    action, log_prob = sample(*actor(params, batch["next_obs"], definition), next_noise)
+    action, log_prob = sample(*actor(params, embed(params, batch["next_obs"], definition), definition), next_noise)
     z = embed(target_view(params, targets), batch["next_obs"], definition)
     value = critics(targets, z, action, definition)[subset].min(0)
     if definition.config.backup_entropy:
@@ -130,8 +127,8 @@ def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: Age
 
 
 def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: float, definition) -> float:
-    """Return the actor's loss on the critics' embedding z, held fixed: it sends no gradient there."""
-    mean, std = actor(params, batch["obs"], definition)
+    """Return the actor's loss on a fixed embedding z: it sends no gradient there."""
+    mean, std = actor(params, z, definition)
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
     error = ((np.tanh(mean) - batch["action"][:, : definition.continuous_dim]) ** 2).sum(-1)
@@ -169,8 +166,8 @@ def gripper_loss(params: Arrays, z: np.ndarray, batch: dict, target, margin_weig
     return float(loss)
 
 
-def temperature_loss(params: Arrays, batch: dict, noise, definition: AgentDefinition) -> float:
-    entropy = -sample(*actor(params, batch["obs"], definition), noise)[1].mean()
+def temperature_loss(params: Arrays, z: np.ndarray, noise, definition: AgentDefinition) -> float:
+    entropy = -sample(*actor(params, z, definition), noise)[1].mean()
     return temperature(params) * (entropy - definition.target_entropy)
 
 

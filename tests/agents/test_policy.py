@@ -33,10 +33,9 @@ def test_the_deterministic_action_is_that_of_the_oracle() -> None:
     policy, params = ready(), {name: np.float64(value) for name, value in weights().items()}
     for seed in range(5):
         obs = observation(seed)
-        single = {name: value[None] for name, value in obs.items()}
-        z = oracle.embed(params, single, AGENT)
+        z = oracle.embed(params, {name: value[None] for name, value in obs.items()}, AGENT)
         action = policy.act(obs, np.random.default_rng(0), deterministic=True)
-        np.testing.assert_allclose(action[:3], np.tanh(oracle.actor(params, single, AGENT)[0][0]), atol=1e-5)
+        np.testing.assert_allclose(action[:3], np.tanh(oracle.actor(params, z, AGENT)[0][0]), atol=1e-5)
         assert action[3] == oracle.gripper(params, z, AGENT)[0].argmax() - 1
         assert action.dtype == np.float32 and action.shape == (4,)
 
@@ -51,7 +50,7 @@ def test_exploration_follows_the_given_generator() -> None:
 def test_exploring_actions_are_spread_as_the_policy_says() -> None:
     policy, obs, rng = ready(), observation(), np.random.default_rng(0)
     params = {name: np.float64(value) for name, value in weights().items()}
-    mean, std = oracle.actor(params, {k: v[None] for k, v in obs.items()}, AGENT)
+    mean, std = oracle.actor(params, oracle.embed(params, {k: v[None] for k, v in obs.items()}, AGENT), AGENT)
     actions = np.stack([policy.act(obs, rng, deterministic=False) for _ in range(400)])
     assert np.abs(actions).max() <= 1.0 and set(actions[:, 3]) == {-1.0, 0.0, 1.0}
     below = (actions[:, :3] < np.tanh(mean + std)).mean(0)  # one deviation above the mean: 84 %

@@ -61,7 +61,7 @@ def expected_losses(state: State, sample: dict, definition: AgentDefinition) -> 
         "actor": lambda p: oracle.actor_loss(p, z, batch, noise, weight, definition),
         "temperature": lambda p: (
             oracle.temperature({**params, "temperature/raw": p["temperature/raw"]})
-            * oracle.temperature_loss(params, batch, noise, definition)
+            * oracle.temperature_loss(params, z, noise, definition)
             / oracle.temperature(params)
         ),
     }

@@ -1,6 +1,6 @@
 """Behaviour cloning with the agent's own policy networks: the baseline that reinforcement learning has to beat.
 
-    loss = mean |tanh(mean(s)) - a|^2 + cross entropy(gripper(z), the gripper's choice)
+    loss = mean |tanh(mean(z)) - a|^2 + cross entropy(gripper(z), the gripper's choice)
 
 Embedding, actor and gripper head learn together from demonstrations alone; the result acts through `JaxPolicy` like
 any other.
@@ -53,12 +53,11 @@ class JaxCloner:
 
 def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinition) -> jax.Array:
     """Return the loss of one batch, all of whose actions count as the expert's."""
-    features = networks.trunk(params, batch.obs, definition)
-    mean, _ = networks.actor(params, features, definition)
+    z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
+    mean, _ = networks.actor(params, z, definition.config)
     wanted = losses.continuous_action(batch.action, definition)
     loss = jnp.square(jnp.tanh(mean) - wanted).sum(-1).mean()
     if definition.discrete_gripper:
-        z = networks.project(params, features, definition)
         logits = networks.gripper(params, z, definition.config)
         choice = losses.gripper_choice(batch.action)
         loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, choice).mean()

@@ -1,12 +1,12 @@
 """The losses as pure functions; all randomness comes in with the `UpdatePlan`.
 
-    y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|s')]
+    y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
     critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
-    actor    = mean_B [temperature log pi(a~|s) - mean_e Q_e(z, a~)] + w mean_human |tanh(mean) - a|^2
-    temper.  = temperature mean_B [-log pi(a~|s) - target entropy]
+    actor    = mean_B [temperature log pi(a~|z) - mean_e Q_e(z, a~)] + w mean_human |tanh(mean) - a|^2
+    temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
     gripper  = mean_B (G(z)[g] - y_g)^2,  y_g = r + penalty + discount (1 - terminated) G'(z')[argmax G(z')]
 
-z carries gradients in the critic's loss only; the actor embeds the observation for itself. A truncated step is not terminated: it bootstraps.
+z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ class Batch(NamedTuple):
 class Embedding(NamedTuple):
     """A batch of observations as the networks see them."""
 
-    features: Observation  # (B, F) each: the trunk's output
     z: jax.Array  # (B, Z)
     critic_entry: jax.Array  # (E, B, H)
 
@@ -65,15 +64,14 @@ def select_critics(targets: Params, subset: jax.Array) -> Params:
 def critic_target(
     params: Params,
     targets: Params,
-    next_features: Observation,
+    z_next: jax.Array,
     z_next_target: jax.Array,
     batch: Batch,
     plan: UpdatePlan,
-    definition: AgentDefinition,
+    config: AgentConfig,
 ) -> jax.Array:
     """Return the value y (B,) that the critics should give."""
-    config = definition.config
-    mean, std = networks.actor(params, next_features, definition)
+    mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
     drawn = select_critics(targets, plan.subset)
     value = networks.critic(drawn, networks.critic_entry(drawn, z_next_target), action, config).min(0)
@@ -86,13 +84,12 @@ def critic_loss(
     params: Params, batch: Batch, target: jax.Array, definition: AgentDefinition
 ) -> tuple[jax.Array, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding, and metrics."""
-    features = networks.trunk(params, batch.obs, definition)
-    z = networks.project(params, features, definition)
+    z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
     entry = networks.critic_entry(params, z)
     q = networks.critic(params, entry, continuous_action(batch.action, definition), definition.config)
     squared = jnp.square(q - target).mean(1)  # (E,)
     metrics = {"critic_loss": squared.mean(), "q": q.mean(), "q_spread": q.std(0).mean()}
-    return squared.sum(), (Embedding(features, z, entry), metrics)
+    return squared.sum(), (Embedding(z, entry), metrics)
 
 
 def actor_loss(
@@ -103,7 +100,7 @@ def actor_loss(
     definition: AgentDefinition,
 ) -> tuple[jax.Array, Metrics]:
     """Return the actor's loss, and metrics; it is meant for the actor's parameters only."""
-    mean, std = networks.actor(params, embedding.features, definition)
+    mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
     q = networks.critic(params, embedding.critic_entry, action, definition.config).mean(0)
     error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)

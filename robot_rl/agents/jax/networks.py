@@ -59,9 +59,9 @@ def trunk(params: Params, obs: Observation, definition: AgentDefinition) -> dict
     return encoded
 
 
-def project(params: Params, features: Observation, definition: AgentDefinition, owner: str = "") -> jax.Array:
-    """Return the embedding z (B, Z) of all entries; `owner` is `actor/` for the actor's own."""
-    names = [f"{owner}projection/{name}" for name in definition.observation]
+def project(params: Params, features: Observation, definition: AgentDefinition) -> jax.Array:
+    """Return the embedding z (B, Z) of all entries."""
+    names = [f"projection/{name}" for name in definition.observation]
     inputs = [features[name] for name in definition.observation]
     # Stacked (B, entries, P), so that all entries pass one LayerNorm.
     x = jnp.stack([jnp.matmul(x, params[f"{name}/kernel"]) for name, x in zip(names, inputs, strict=True)], axis=1)
@@ -69,9 +69,8 @@ def project(params: Params, features: Observation, definition: AgentDefinition, 
     return jnp.tanh(layer_norm(x, scale, bias)).reshape(x.shape[0], -1)
 
 
-def actor(params: Params, features: Observation, definition: AgentDefinition) -> tuple[jax.Array, jax.Array]:
-    """Return mean and standard deviation (B, A) of the Gaussian before the tanh, given the trunk's features."""
-    config, z = definition.config, project(params, features, definition, "actor/")
+def actor(params: Params, z: jax.Array, config: AgentConfig) -> tuple[jax.Array, jax.Array]:
+    """Return mean and standard deviation (B, A) of the Gaussian before the tanh."""
     mean, log_std = jnp.split(dense(params, "actor/out", mlp(params, "actor", z, config)), 2, axis=-1)
     return mean, jnp.clip(jnp.exp(config.initial_log_std + log_std), config.std_min, config.std_max)
 

@@ -22,14 +22,13 @@ def policy_action(params: Params, obs: Observation, noise: jax.Array, definition
     """
     config, dim = definition.config, definition.continuous_dim
     single = {name: value[None] for name, value in obs.items()}
-    features = networks.trunk(params, single, definition)
-    mean, std = networks.actor(params, features, definition)
+    z = networks.project(params, networks.trunk(params, single, definition), definition)
+    mean, std = networks.actor(params, z, config)
     action = jnp.tanh(mean[0] + std[0] * noise[:dim])
     if config.gripper_mode == "continuous":
         return action
     if config.gripper_mode == "none":
         return jnp.append(action, 0.0)
-    z = networks.project(params, features, definition)
     best = networks.gripper(params, z, config)[0].argmax() - 1.0
     return jnp.append(action, jnp.where(jnp.isnan(noise[dim]), best, noise[dim]))
 

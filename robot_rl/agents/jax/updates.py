@@ -117,14 +117,14 @@ def update_values(
     """Return critics (with embedding) and gripper after one step, the observation's embedding, and metrics."""
     config = definition.config
     next_features = networks.trunk(params, batch.next_obs, definition)
+    z_next = networks.project(params, next_features, definition)
     z_next_target = networks.project(targets, next_features, definition)
-    target = losses.critic_target(params, targets, next_features, z_next_target, batch, plan, definition)
+    target = losses.critic_target(params, targets, z_next, z_next_target, batch, plan, config)
     critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
     critic, (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
     groups, metrics = {"critic": critic}, metrics | {"target_q": target.mean()}
     embedding = jax.lax.stop_gradient(embedding)
     if definition.discrete_gripper:
-        z_next = networks.project(params, next_features, definition)
         target = losses.gripper_target(params, targets, z_next, z_next_target, batch, config)
         inputs: dict[str, Any] = {"z": embedding.z, "batch": batch, "target": target, "margin_weight": plan.bc_weight}
         gripper_loss = partial(losses.gripper_loss, config=config, **inputs)
