@@ -196,11 +196,11 @@ def _pick_lift(config: TrainConfig) -> TrainConfig:
 def _peg_insert(config: TrainConfig) -> TrainConfig:
     """A stuck peg must lose its value quickly, hence the discount; the search in contact is what the human teaches."""
     small = _small(config)
-    watchful = replace(TAPERING_HUMAN, attention=0.9, attention_half_life_steps=10_000.0)
+    watchful = replace(TAPERING_HUMAN, attention=0.9, attention_half_life_steps=10_000.0, patience_steps=40)
     return replace(
         small,
         task="peg-insert",
-        budget=BudgetConfig(minutes=25.0),
+        budget=BudgetConfig(minutes=12.0),
         agent=replace(small.agent, discount=0.95),
         human=replace(small.human, scripted=watchful),
     )
@@ -240,7 +240,7 @@ def _varied(config: TrainConfig) -> TrainConfig:
 
 BASES = {
     "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 5 minutes", _pick_lift),
-    "peg-insert": Preset("insert a peg with sub-millimetre clearance; 25 minutes", _peg_insert),
+    "peg-insert": Preset("insert a peg with sub-millimetre clearance; 12 minutes", _peg_insert),
 }
 VARIANTS = {
     "no-human": Preset("nobody takes over", _no_human),
