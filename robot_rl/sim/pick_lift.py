@@ -16,6 +16,8 @@ LIFT_M = 0.10
 HELD_M = 0.045  # from the tool to the centre: a cube held by its edge is held
 RANGE_M = 0.10
 START_Z_M = 0.20
+START_RANGE_M = np.array([0.06, 0.06, 0.04])  # twenty demonstrations do not show every way to the cube
+START_YAW_RAD = 0.4
 CENTRE = np.array([0.5, 0.0])
 
 
@@ -39,7 +41,7 @@ class PickLift:
     )
 
     def build(self) -> mujoco.MjSpec:
-        """The workcell with a cube of 58 mm, 80 g, friction 1.0."""
+        """The workcell with a cube of 62 mm, 80 g, friction 1.0."""
         spec, _ = new_workcell()
         cube = spec.worldbody.add_body(name="cube", pos=(0.5, 0.0, CUBE_HALF_M))
         cube.add_freejoint(name="cube")
@@ -56,13 +58,13 @@ class PickLift:
         return spec
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:
-        """Cube anywhere in the square at any yaw; the tool above the middle, a little off."""
+        """Cube anywhere in the square at any yaw; the tool anywhere above its middle."""
         joint = data.joint("cube")
         yaw = rng.uniform(-np.pi, np.pi)
         joint.qpos[:2] = CENTRE + rng.uniform(-RANGE_M, RANGE_M, 2)
         joint.qpos[2:] = (CUBE_HALF_M, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2))
-        p = np.array([*CENTRE, START_Z_M]) + rng.uniform(-0.02, 0.02, 3)
-        return Start(gripper_down(p, rng.uniform(-0.1, 0.1)), FINGER_MAX_M)
+        p = np.array([*CENTRE, START_Z_M]) + rng.uniform(-1.0, 1.0, 3) * START_RANGE_M
+        return Start(gripper_down(p, rng.uniform(-START_YAW_RAD, START_YAW_RAD)), FINGER_MAX_M)
 
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
         """Lifted and held, or out of reach."""
