@@ -15,7 +15,7 @@ from robot_rl.sim.pick_lift import PickLift, cube_yaw
 from robot_rl.sim.simulation import Simulation
 
 GOLDEN = Path(__file__).with_name("pick_lift_path.txt")
-STEPS, SAMPLES_PER_STEP = 16, 5  # 16 control steps of 100 ms: 800 ticks, one sample each 10
+STEPS, SAMPLES_PER_STEP = 20, 5  # 20 control steps of 100 ms: 1000 ticks, one sample each 10
 
 
 def joint_path() -> np.ndarray:
@@ -25,10 +25,10 @@ def joint_path() -> np.ndarray:
     grasp = gripper_down(simulation.data.body("cube").xpos + np.array([0.0, 0.0, 0.01]), cube_yaw(simulation.data))
     p, path = simulation.T_base_tcp.p, []
     for step in range(STEPS):
-        goal = grasp.p if step < 11 else grasp.p + np.array([0.0, 0.0, 0.1])
+        goal = grasp.p if step < 15 else grasp.p + np.array([0.0, 0.0, 0.1])
         p = p + np.clip(goal - p, -0.03, 0.03)
         simulation.set_target(Pose(p, grasp.R))
-        simulation.set_finger(0.0 if step >= 8 else 0.04)
+        simulation.set_finger(0.0 if step >= 12 else 0.04)
         for _ in range(SAMPLES_PER_STEP):
             simulation.advance(0.02)
             path.append(simulation.joint_state()[0])
