@@ -27,7 +27,7 @@ def test_free_motion_is_no_contact():
     rig, worst = rig_with(**WATCH), 0.0
     for k in range(1500):
         rig.target = pose_target(rig.plant.state)
-        rig.target.p[:] = rig.plant.state.p + [0.03 * np.sin(0.01 * k), 0.03 * np.cos(0.01 * k), 0.0]
+        rig.target.p[:] = rig.plant.state.p + 0.03 * np.array([np.sin(0.01 * k), np.cos(0.01 * k), 0.0])
         rig.run(DT_S)
         worst = max(worst, np.linalg.norm(rig.loop.work.external[:3]))
     assert worst < 3.0
