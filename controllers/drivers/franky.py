@@ -76,8 +76,10 @@ class FrankyDriver(StreamDriver):
         )
 
     def _observe(self) -> Observed:
-        if self._motion is not None and not self._robot.poll_motion():  # raises what ended the motion, if it knows
-            raise MotionEnded("the C++ loop is over")
+        if self._motion is not None:
+            self._robot.poll_motion()  # raises what ended the motion; its answer is the opposite of its documentation
+            if not self._robot.is_in_control:
+                raise MotionEnded("the C++ loop is over")
         state, model, frame = self._robot.state, self._robot.model, self._library.Frame.EndEffector
         arm, dynamics, tau_measured, tau_external = self._feedback
         arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d

@@ -186,7 +186,7 @@ class Robot:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        return self._motion is not None
+        return self._motion is None  # as the wheel does, against its own documentation
 
     def join_motion(self, timeout: float | None = None) -> bool:
         self.poll_motion()
