@@ -131,6 +131,9 @@ def test_reflex_stops_the_stream_and_nothing_is_cleared_unasked(running: Rig) ->
     for _ in range(3):
         assert not running.driver.write(running.tau)
         assert running.driver.read().mode is DriverMode.STOPPED
+    reason = running.driver.read().reason
+    running.driver.stop()  # nothing is left to end: the cause stays on record
+    assert running.driver.read().reason == reason
     assert running.acting() is None and running.recoveries() == 0
     running.driver.recover()
     assert running.recoveries() == 1

@@ -18,10 +18,19 @@ from controllers.drivers.contract import (
     UnsupportedFirmwareError,
     import_library,
 )
-from controllers.drivers.effort import in_order
+from controllers.drivers.effort import EffortDriver, in_order
 from controllers.drivers.franka_words import Contact, one_of_them
 from tests.controllers.drivers import fake_franky
-from tests.controllers.drivers.rigs import POOR_MACHINE, EffortRig, FrankaRig, FrankyRig, Rig, UrRig
+from tests.controllers.drivers.rigs import (
+    POOR_MACHINE,
+    UR_LIMITS,
+    EffortRig,
+    FrankaRig,
+    FrankyRig,
+    Rig,
+    UrRig,
+    ur5_model,
+)
 
 HOUSE = re.compile(r"^.+: got .+, expected .+; .+\.$", re.DOTALL)
 
@@ -166,6 +175,18 @@ def test_effort_watchdog_that_is_not_there_is_missed_before_and_during_a_stream(
     rig.link.pass_time(0.6)
     reading = rig.driver.read()
     assert reading.mode is DriverMode.LOST and "nothing would end a torque" in reading.reason
+
+
+def test_effort_sender_that_starts_anew_is_heard() -> None:
+    rig = EffortRig()
+    rig.driver.connect()
+    for _ in range(5):
+        rig.driver.write(rig.tau)
+    rig.driver.close()
+    heir = EffortDriver(rig.link, ur5_model(), UR_LIMITS, now_s=rig.now_s, sleep=rig.link.pass_time)
+    heir.connect()
+    assert heir.write(rig.tau)
+    np.testing.assert_allclose(rig.acting(), rig.tau)
 
 
 def test_joint_states_come_in_any_order() -> None:
