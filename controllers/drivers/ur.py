@@ -230,10 +230,31 @@ class UrDriver(StreamDriver):
         return isinstance(error, ConnectionEnded) or (self._receive is not None and not self._receive.isConnected())
 
     def _refusal(self, error: Exception) -> DriverError:
-        return UnreachableError(
-            f"arm at {self.address}: got '{error}', expected an answer on ports 29999 and 30004; check cable and "
-            f"address (robot-rl doctor robot --address {self.address}) and that nobody else controls the arm."
-        )
+        return unreachable(self.address, error)
+
+
+def identify(address: str, library: Any = None) -> tuple[str, str]:
+    """PolyScope's version and the arm's model, from its dashboard; refuses what `UrDriver` would refuse.
+
+    Raises: UnsupportedFirmwareError, UnreachableError.
+    """
+    dashboard = (library or import_ur()).dashboard_client.DashboardClient(address)
+    try:
+        dashboard.connect()
+    except RuntimeError as error:
+        raise unreachable(address, error) from error
+    version, arm = dashboard.polyscopeVersion(), dashboard.getRobotModel()
+    dashboard.disconnect()
+    check_version(version, address)
+    return version, arm
+
+
+def unreachable(address: str, error: Exception) -> UnreachableError:
+    """Nobody answers."""
+    return UnreachableError(
+        f"arm at {address}: got '{error}', expected an answer on ports 29999 and 30004; check cable and address "
+        f"(robot-rl doctor robot --arm ur5e --address {address}) and that nobody else controls the arm."
+    )
 
 
 def check_version(version: str, address: str) -> None:
