@@ -195,6 +195,7 @@ def _planes(value: ArrayLike) -> FloatArray:
     """Rows with unit normals; unused rows hold nothing back."""
     given = np.asarray(value, dtype=np.float64)
     rows = given.reshape(-1, 4) if given.size % 4 == 0 else np.full((1, 4), np.nan)
+    rows = rows[(rows != [0.0, 0.0, 0.0, -np.inf]).any(axis=1)]  # unused rows of a former record
     if len(rows) > PLANES or not np.isfinite(rows).all() or (np.linalg.norm(rows[:, :3], axis=1) < 1e-9).any():
         raise ValueError(
             f"planes: got {given.tolist()}, expected at most {PLANES} rows of a normal and a distance; "
