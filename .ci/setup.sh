@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
 EXTRAS=${EXTRAS:-jax,sim,dev}
+VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with them
 
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf '\nmake setup: %s\n' "$*" >&2; exit 1; }
@@ -61,4 +62,7 @@ install_debian optional libosmesa6                     # the way out where EGL f
 build_venv
 say "Python packages (extras: $EXTRAS)"
 .venv/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[$EXTRAS]"
+say "Libraries of real arms (extras: $VENDORS)"
+.venv/bin/python -m pip install --disable-pip-version-check --quiet --only-binary :all: -c constraints.txt -e ".[$VENDORS]" \
+    || echo "make setup: went on without them; no wheel for this machine? Tests that need one say so and are skipped."
 say "Ready: .venv/bin/robot-rl --help"

@@ -13,12 +13,15 @@ import numpy as np
 
 from controllers.geometry import FloatArray
 
+NOT_REPORTED: FloatArray = np.zeros(0)  # stands for an array that a robot or a client does not give
+
 
 class ArmState(NamedTuple):
     """What the robot reports, at one instant.
 
     `tau` is the joint torque in the convention of the command: with gravity where the command carries gravity, without
-    it where the robot compensates gravity itself (libfranka: tau_J_d). The rate guard starts from it.
+    it where the robot compensates gravity itself (libfranka: tau_J_d). The rate guard starts from it. The last two are
+    left out, or nan, where the robot does not know them.
     """
 
     q: FloatArray  # (N,) [rad]
@@ -26,6 +29,8 @@ class ArmState(NamedTuple):
     tau: FloatArray  # (N,) [N m]
     p: FloatArray  # (3,) tool centre point (TCP) [m]
     R: FloatArray  # (3, 3) R_base_tcp
+    tau_external: FloatArray = NOT_REPORTED  # (N,) the robot's own estimate of what the surroundings exert [N m]
+    stamp_s: FloatArray = NOT_REPORTED  # (1,) when this was so, on the clock of the tick's now_s [s]
 
 
 class ArmDynamics(NamedTuple):
@@ -45,6 +50,13 @@ class Target(NamedTuple):
     twist: FloatArray  # (6,) [m/s, rad/s]
     wrench: FloatArray  # (6,) feed-forward that the arm exerts [N, N m]
     stamp_s: FloatArray  # (1,) on the clock of the tick's now_s [s]
+    frame: FloatArray = NOT_REPORTED  # (1,) a Frame; the base when left out
+
+
+class Frame(IntEnum):
+    """Frames in which a target may be given. Others are refused: a pose in the wrong frame is a wrong pose."""
+
+    BASE = 0
 
 
 class ArmLimits(NamedTuple):
@@ -59,35 +71,48 @@ class ArmLimits(NamedTuple):
 
 
 class Mode(IntEnum):
-    """What the loop is doing."""
+    """What the loop is doing; `controllers.modes` says what leads from one to the other."""
 
     IDLE = 0  # carries the arm's own terms (Coriolis, gravity), nothing else
-    STARTING = 1  # the next good tick takes the present pose as the target
+    ACTIVATING = 1  # the next good tick checks the arm and takes the present pose as the target
     ACTIVE = 2  # follows targets
     HOLDING = 3  # targets are late: holds the pose it had then
     DAMPING = 4  # targets are gone: stiffness ramps away, damping stays
     FAULT = 5  # joint damping only, until activated again
+    RECOVERING = 6  # backs off along the path that it came
 
 
 class Reason(IntEnum):
-    """What a tick has to say; see REASON_TEXT. Higher numbers are graver."""
+    """What a tick has to say; see REASON_TEXT. Higher numbers are graver; from STATE_NOT_FINITE on they are faults."""
 
     OK = 0
     POWER_LIMITED = 1
     VELOCITY_LIMITED = 2
     IDLE = 3
+    ENERGY_LIMITED = 4
+    SINGULAR = 5
+    FORCE_LIMITED = 6
+    RECOVERING = 7
     TARGET_OUT_OF_ORDER = 10
     TARGET_FROM_THE_FUTURE = 11
     TARGET_OUTSIDE_WORKSPACE = 12
     TARGET_QUATERNION_NOT_UNIT = 13
     TARGET_NOT_FINITE = 14
+    TARGET_FRAME_UNKNOWN = 15
     TARGET_LATE = 20
     TARGET_GONE = 21
+    START_MOVING = 24
+    START_OUTSIDE_LIMITS = 25
+    START_PAYLOAD_WRONG = 26
     STATE_NOT_FINITE = 30
     DYNAMICS_NOT_FINITE = 31
     TIME_NOT_VALID = 32
     MASS_MATRIX_NOT_POSITIVE = 33
     COMMAND_NOT_FINITE = 34
+    STATE_OLD = 35
+    STATE_FROZEN = 36
+    ROBOT_STOPPED = 37
+    RECOVERIES_SPENT = 38
 
 
 REASON_TEXT: dict[Reason, str] = {
@@ -95,30 +120,52 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.POWER_LIMITED: "the power guard reduced the command; lower the stiffness or the target's speed",
     Reason.VELOCITY_LIMITED: "the joint velocity guard reduced the command; lower the target's speed",
     Reason.IDLE: "idle; call activate() to follow targets",
+    Reason.ENERGY_LIMITED: "the energy bound slowed the reference; lower the target's speed or raise energy_refill_w",
+    Reason.SINGULAR: "close to a singularity: slowed down and damped; choose another pose or posture",
+    Reason.FORCE_LIMITED: "the surroundings push harder than contact_force_max: the arm yields",
+    Reason.RECOVERING: "backing off along the last path; targets count again when that is done",
     Reason.TARGET_OUT_OF_ORDER: "target dropped: its stamp is older than the last one, or than the activation",
     Reason.TARGET_FROM_THE_FUTURE: "target dropped: its stamp lies ahead of the loop's clock; use one monotonic clock",
-    Reason.TARGET_OUTSIDE_WORKSPACE: "target dropped: its position is outside the workspace box of the gains",
+    Reason.TARGET_OUTSIDE_WORKSPACE: "target dropped: its pose is outside the workspace of the gains",
     Reason.TARGET_QUATERNION_NOT_UNIT: "target dropped: the norm of quat_xyzw is outside [0.99, 1.01]; normalise it",
     Reason.TARGET_NOT_FINITE: "target dropped: it holds nan or inf",
+    Reason.TARGET_FRAME_UNKNOWN: "target dropped: it is given in a frame that the loop does not know; use the base",
     Reason.TARGET_LATE: "no fresh target for hold_after_s: holding the pose",
     Reason.TARGET_GONE: "no fresh target for damp_after_s: stiffness ramps away, damping only",
+    Reason.START_MOVING: "activation refused: a joint moves; wait until the arm rests, then activate() again",
+    Reason.START_OUTSIDE_LIMITS: "activation refused: a joint is outside its limits; guide it back, then activate()",
+    Reason.START_PAYLOAD_WRONG: "activation refused: torque at rest; set the payload, or free the arm, then activate()",
     Reason.STATE_NOT_FINITE: "fault: the robot's state holds nan or inf; find the cause, then activate() again",
     Reason.DYNAMICS_NOT_FINITE: "fault: the dynamics hold nan or inf; check the model, then activate() again",
     Reason.TIME_NOT_VALID: "fault: dt_s is not positive or a time not finite; check the clock, then activate() again",
     Reason.MASS_MATRIX_NOT_POSITIVE: "fault: the mass matrix is not positive definite; check the model",
     Reason.COMMAND_NOT_FINITE: "fault: the law gave nan or inf; check the gains, then activate() again",
+    Reason.STATE_OLD: "fault: the robot's state is too old; check the connection, then activate() again",
+    Reason.STATE_FROZEN: "fault: the robot's state no longer changes; check the connection, then activate() again",
+    Reason.ROBOT_STOPPED: "fault: the robot stopped by itself; recover() backs off, activate() starts where it is",
+    Reason.RECOVERIES_SPENT: "fault: too many reflexes in a minute; find the cause, then activate() again",
 }
 
 
-def _limits(q_lower: list[float], q_upper: list[float], dq_max: list[float]) -> ArmLimits:
-    """A Franka arm: 87 N m in four joints, 12 N m in three, 1000 N m/s. The power bound is the house's choice."""
-    tau_max = np.array([87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0])
-    lower, upper = np.array(q_lower), np.array(q_upper)
-    return ArmLimits(lower, upper, np.array(dq_max), tau_max, np.full(7, 1000.0), 200.0)
+TAU_RATE_MAX = 1000.0  # [N m/s]; Franka's published bound, and a gentle one for the larger arms
 
 
+def _limits(q_lower: list[float], q_upper: list[float], dq_max: list[float], tau_max: list[float]) -> ArmLimits:
+    """Limits of one arm. The power bound, 200 W into the motion, is the house's choice for all of them."""
+    rate = np.full(len(q_lower), TAU_RATE_MAX)
+    return ArmLimits(np.array(q_lower), np.array(q_upper), np.array(dq_max), np.array(tau_max), rate, 200.0)
+
+
+def _ur(dq_max: list[float], tau_max: list[float]) -> ArmLimits:
+    """A Universal Robots arm: two turns in each joint, one in the elbow."""
+    turns = [2.0 * np.pi, 2.0 * np.pi, np.pi, 2.0 * np.pi, 2.0 * np.pi, 2.0 * np.pi]
+    return _limits([-turn for turn in turns], turns, dq_max, tau_max)
+
+
+_FRANKA_TAU = [87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0]
 _FER_DQ = [2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61]
-_FR3_DQ = [2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26]
+_FR3_DQ = [2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26]  # the most in any pose; nearer to a stop FR3 allows less
+_FAST, _SLOW = np.deg2rad(180.0), np.deg2rad(120.0)
 
 KNOWN_ARMS: dict[str, ArmLimits] = {
     # Source: Franka's interface specification of each arm and system version.
@@ -126,15 +173,35 @@ KNOWN_ARMS: dict[str, ArmLimits] = {
         [-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973],
         [2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973],
         _FER_DQ,
+        _FRANKA_TAU,
     ),
     "fr3": _limits(  # from system 5.9
         [-2.9007, -1.8361, -2.9007, -3.0770, -2.8763, 0.4398, -3.0508],
         [2.9007, 1.8361, 2.9007, -0.1169, 2.8763, 4.6216, 3.0508],
         _FR3_DQ,
+        _FRANKA_TAU,
     ),
     "fr3_before_5_9": _limits(
         [-2.7437, -1.7837, -2.9007, -3.0421, -2.8065, 0.5445, -3.0159],
         [2.7437, 1.7837, 2.9007, -0.1518, 2.8065, 4.5169, 3.0159],
         _FR3_DQ,
+        _FRANKA_TAU,
     ),
+    # Source: Universal Robots' data sheets and "Max. joint torques" article, as in ur_description.
+    "ur5e": _ur([_FAST] * 6, [150.0, 150.0, 150.0, 28.0, 28.0, 28.0]),
+    "ur10e": _ur([_SLOW, _SLOW, _FAST, _FAST, _FAST, _FAST], [330.0, 330.0, 150.0, 56.0, 56.0, 56.0]),
 }
+
+
+def arm_limits(name: str) -> ArmLimits:
+    """The limits of a known arm.
+
+    Raises: ValueError, with the known names.
+
+    Example:
+        >>> arm_limits("ur5e").tau_max[0]
+        np.float64(150.0)
+    """
+    if name not in KNOWN_ARMS:
+        raise ValueError(f"arm: got {name!r}, expected one of {sorted(KNOWN_ARMS)}; or give ArmLimits of your own.")
+    return KNOWN_ARMS[name]

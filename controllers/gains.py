@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from controllers.checks import finite, no_nan, non_negative, not_negative, rotation
+from controllers.extras import ExtrasArray, make_extras
 from controllers.geometry import FloatArray
 
 
@@ -33,6 +35,8 @@ class Gains(NamedTuple):
     damp_after_s: float  # age of the target [s]
     damping_refresh_ticks: float  # the damping matrix is good for this many ticks
     compensate_gravity: float  # 1.0 adds g, 0.0 leaves it to the robot
+    force_limit: FloatArray  # (6,) what `force_cap` was checked against [N, N m]
+    extras: ExtrasArray  # (1,) everything beyond: see controllers.extras
 
 
 def make_gains(
@@ -58,94 +62,85 @@ def make_gains(
     damp_after_s: float = 0.5,
     damping_refresh_ticks: int = 10,
     compensate_gravity: bool = False,
+    extras: ExtrasArray | None = None,
 ) -> Gains:
     """Checked gains; a scalar stands for all axes of its field.
 
     The static wrench stays within `force_cap(gains)` = K max(-clip_lower, clip_upper) + wrench_max, and that cap must
-    not exceed `force_limit` [N, N m]. Feed-forward wrenches are off until wrench_max says how much is allowed.
+    not exceed `force_limit` [N, N m]. Feed-forward wrenches are off until wrench_max says how much is allowed. All
+    `extras` are off unless given (`make_extras`).
 
     Raises: ValueError, naming the field, its value and the rule.
     Source: stiffness 600/30 crisp_controllers and panda-py; clips and 0.5 s ramp are the house's choice.
     """
     if posture_damping is None:  # critical
         posture_damping = 2.0 * float(np.sqrt(max(posture_stiffness, 0.0)))
+    by_ratio = np.full(6, np.nan)
     gains = Gains(
-        stiffness=_non_negative("stiffness", stiffness, 6),
-        damping_ratio=_non_negative("damping_ratio", damping_ratio, 6),
-        constant_damping=np.full(6, np.nan) if constant_damping is None else _damping(constant_damping),
-        clip_lower=-_non_negative("-clip_lower", -np.asarray(clip_lower, dtype=np.float64), 6),
-        clip_upper=_non_negative("clip_upper", clip_upper, 6),
-        wrench_max=_non_negative("wrench_max", wrench_max, 6),
-        task_R=_rotation("task_R", np.eye(3) if task_R is None else task_R),
-        posture=_finite("posture", posture, np.size(posture)),
-        posture_stiffness=float(_non_negative("posture_stiffness", posture_stiffness, 1)[0]),
-        posture_damping=float(_non_negative("posture_damping", posture_damping, 1)[0]),
-        posture_torque_max=float(_non_negative("posture_torque_max", posture_torque_max, 1)[0]),
-        workspace_lower=_no_nan("workspace_lower", workspace_lower, 3),
-        workspace_upper=_no_nan("workspace_upper", workspace_upper, 3),
-        speed_max=_not_negative("speed_max", _no_nan("speed_max", speed_max, 2)),
-        filter_time_s=float(_non_negative("filter_time_s", filter_time_s, 1)[0]),
-        ramp_s=float(_non_negative("ramp_s", ramp_s, 1)[0]),
-        hold_after_s=float(_non_negative("hold_after_s", hold_after_s, 1)[0]),
-        damp_after_s=float(_non_negative("damp_after_s", damp_after_s, 1)[0]),
-        damping_refresh_ticks=float(_non_negative("damping_refresh_ticks", float(damping_refresh_ticks), 1)[0]),
+        stiffness=non_negative("stiffness", stiffness, 6),
+        damping_ratio=non_negative("damping_ratio", damping_ratio, 6),
+        constant_damping=by_ratio
+        if constant_damping is None
+        else non_negative("constant_damping", constant_damping, 6),
+        clip_lower=-non_negative("-clip_lower", -np.asarray(clip_lower, dtype=np.float64), 6),
+        clip_upper=non_negative("clip_upper", clip_upper, 6),
+        wrench_max=non_negative("wrench_max", wrench_max, 6),
+        task_R=rotation("task_R", np.eye(3) if task_R is None else task_R),
+        posture=finite("posture", posture, np.size(posture)),
+        posture_stiffness=float(non_negative("posture_stiffness", posture_stiffness, 1)[0]),
+        posture_damping=float(non_negative("posture_damping", posture_damping, 1)[0]),
+        posture_torque_max=float(non_negative("posture_torque_max", posture_torque_max, 1)[0]),
+        workspace_lower=no_nan("workspace_lower", workspace_lower, 3),
+        workspace_upper=no_nan("workspace_upper", workspace_upper, 3),
+        speed_max=not_negative("speed_max", no_nan("speed_max", speed_max, 2)),
+        filter_time_s=float(non_negative("filter_time_s", filter_time_s, 1)[0]),
+        ramp_s=float(non_negative("ramp_s", ramp_s, 1)[0]),
+        hold_after_s=float(non_negative("hold_after_s", hold_after_s, 1)[0]),
+        damp_after_s=float(non_negative("damp_after_s", damp_after_s, 1)[0]),
+        damping_refresh_ticks=float(non_negative("damping_refresh_ticks", float(damping_refresh_ticks), 1)[0]),
         compensate_gravity=1.0 if compensate_gravity else 0.0,
+        force_limit=not_negative("force_limit", no_nan("force_limit", force_limit, 6)),
+        extras=make_extras(np.size(posture)) if extras is None else extras,
     )
-    _check_force_cap(gains, _no_nan("force_limit", force_limit, 6))
-    _check_order(gains)
+    check_gains(gains)
     return gains
 
 
 def force_cap(gains: Gains) -> FloatArray:
-    """K max(-clip_lower, clip_upper) + wrench_max: the largest static wrench the arm can exert, (6,) [N, N m]."""
-    return gains.stiffness * np.maximum(-gains.clip_lower, gains.clip_upper) + gains.wrench_max
+    """The largest static wrench that the arm can exert of itself, (6,) [N, N m].
+
+    K max(-clip_lower, clip_upper) + wrench_max + integral_max; force_limit itself in operational space, where the
+    arm's inertia would scale it.
+    """
+    extras = gains.extras[0]
+    if extras["operational_space"]:
+        return gains.force_limit.copy()
+    clip = np.maximum(-gains.clip_lower, gains.clip_upper)
+    return gains.stiffness * clip + gains.wrench_max + extras["integral_max"]
 
 
-def _no_nan(name: str, value: ArrayLike, size: int) -> FloatArray:
-    array = np.asarray(value, dtype=np.float64)
-    if array.ndim > 1 or array.size not in (1, size):
-        raise ValueError(f"{name}: got shape {array.shape}, expected ({size},); give one number for each axis.")
-    if np.isnan(array).any():
-        raise ValueError(
-            f"{name}: got {array.tolist()}, expected numbers without nan; leave the argument out for its default."
-        )
-    return np.full(size, array.reshape(-1))
+def check_gains(gains: Gains) -> None:
+    """What must hold between the fields. Raises: ValueError."""
+    _check_force_cap(gains)
+    _check_order(gains)
 
 
-def _finite(name: str, value: ArrayLike, size: int) -> FloatArray:
-    array = _no_nan(name, value, size)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: got {array.tolist()}, expected finite numbers; choose a bound.")
-    return array
-
-
-def _not_negative(name: str, array: FloatArray) -> FloatArray:
-    if (array < 0.0).any():
-        raise ValueError(f"{name}: got {array.tolist()}, expected values >= 0; zero switches it off.")
-    return array
-
-
-def _non_negative(name: str, value: ArrayLike, size: int) -> FloatArray:
-    return _not_negative(name, _finite(name, value, size))
-
-
-def _damping(value: ArrayLike) -> FloatArray:
-    return _non_negative("constant_damping", value, 6)
-
-
-def _rotation(name: str, value: ArrayLike) -> FloatArray:
-    R = np.ascontiguousarray(value, dtype=np.float64)
-    if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6) or np.linalg.det(R) < 0.0:
-        raise ValueError(f"{name}: got {np.asarray(value).tolist()}, expected a (3, 3) rotation matrix; normalise it.")
-    return R
-
-
-def _check_force_cap(gains: Gains, force_limit: FloatArray) -> None:
+def _check_force_cap(gains: Gains) -> None:
     cap = force_cap(gains)
-    if (cap > force_limit).any():
+    if (cap > gains.force_limit).any():
         raise ValueError(
-            f"force cap stiffness * clip + wrench_max: got {cap.tolist()}, expected at most {force_limit.tolist()}; "
-            "lower the stiffness or the clip, or raise force_limit."
+            f"force cap stiffness * clip + wrench_max: got {cap.tolist()}, expected at most "
+            f"{gains.force_limit.tolist()}; lower the stiffness or the clip, or raise force_limit."
+        )
+    if gains.extras[0]["operational_space"] and not np.isfinite(gains.force_limit).all():
+        raise ValueError(
+            f"force_limit: got {gains.force_limit.tolist()}, expected finite numbers in operational space; "
+            "choose what the arm may exert."
+        )
+    if gains.extras[0]["operational_space"] and gains.extras[0]["energy_max_j"] < np.inf:
+        raise ValueError(
+            f"energy_max_j: got {gains.extras[0]['energy_max_j']}, expected inf in operational space, whose spring has "
+            "no energy to account for; choose one of the two."
         )
 
 

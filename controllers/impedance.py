@@ -1,10 +1,11 @@
 """The law: Cartesian impedance with critical damping, and a posture that does not move the tool.
 
-    F   = clip(K clip(e) + D V_d + F_ff) - D V        V = J dq
+    F   = clip(K clip(e) + D V_d + F_ff + F_int) - D V        V = J dq
     tau = J^T F + N M (k (q_0 - q) - d dq) + C dq (+ g)
 
 K, e and F live in the task frame; J is rotated into it once, so that the rest of the law does not see the frame.
 Lambda = (J M^-1 J^T)^-1 is never formed: with J M^-1 J^T = C C^T, products with Lambda are two triangular solves.
+In operational space K clip(e) stands behind Lambda, and D = 2 zeta K^(1/4) Lambda K^(1/4).
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
-from controllers.arm import ArmDynamics, ArmState
-from controllers.compilation import compiled, inner, pasted
-from controllers.gains import Gains
+from controllers.arm import ArmDynamics
+from controllers.compilation import compiled, inner
+from controllers.extras import Extras
 from controllers.geometry import FloatArray
+from controllers.live import Live
 from controllers.matrices import (
     add_transposed_product,
     cholesky,
@@ -29,6 +31,7 @@ from controllers.matrices import (
 # Near a singularity Lambda grows without bound along the lost direction. A floor under the pivots of Lambda^-1 means
 # that no direction counts as heavier than 1 / floor; away from singularities it changes nothing.
 MOBILITY_FLOOR = 1e-3  # [1/kg, 1/(kg m^2)]
+FRICTION_ONSET = 0.05  # [rad/s]
 
 
 class Workspace(Protocol):
@@ -46,6 +49,15 @@ class Workspace(Protocol):
     twist_goal: FloatArray  # (6,)
     wrench_goal: FloatArray  # (6,)
     wrench: FloatArray  # (6,) F
+    spring: FloatArray  # (6,) the part of F that a spring stores
+    drag: FloatArray  # (6,) D V
+    external: FloatArray  # (6,) estimate of what the surroundings exert on the tool
+    fence: FloatArray  # (12,) scratch of the fence
+    p_before: FloatArray  # (3,) the reference before its step
+    quat_before: FloatArray  # (4,)
+    before_j: float  # what the spring held before this tick [J]
+    tau_row: FloatArray  # (1, N) scratch
+    pivot: float  # the least pivot of J M^-1 J^T, before raising
     reaction: FloatArray  # (1, 6) Lambda J a
     acceleration: FloatArray  # (N,) a
     tau_posture: FloatArray  # (N,)
@@ -54,13 +66,19 @@ class Workspace(Protocol):
 
 def workspace_dtype(joints: int) -> list[Any]:
     """The record's fields, in the order of `Workspace`."""
-    n, six = joints, ("error", "twist", "twist_goal", "wrench_goal", "wrench")
+    n, six = joints, ("error", "twist", "twist_goal", "wrench_goal", "wrench", "spring", "drag", "external")
     return [
         ("J_task", "f8", (6, n)),
         ("half", "f8", (6, n)),
         ("mass_factor", "f8", (n, n)),
         *((name, "f8", (6, 6)) for name in ("mobility", "mobility_factor", "sandwich", "modes")),
         *((name, "f8", (6,)) for name in six),
+        ("fence", "f8", (12,)),
+        ("p_before", "f8", (3,)),
+        ("quat_before", "f8", (4,)),
+        ("before_j", "f8"),
+        ("tau_row", "f8", (1, n)),
+        ("pivot", "f8"),
         ("reaction", "f8", (1, 6)),
         *((name, "f8", (n,)) for name in ("acceleration", "tau_posture", "tau_own")),
     ]
@@ -92,7 +110,7 @@ def factor_dynamics(dynamics: ArmDynamics, task_R: FloatArray, work: Workspace) 
     jacobian_to_task(task_R, dynamics.J, work.J_task, work.half)
     solve_lower_rows(work.mass_factor, work.half)
     gram(work.half, work.mobility)
-    cholesky(work.mobility, work.mobility_factor, MOBILITY_FLOOR)
+    work.pivot = cholesky(work.mobility, work.mobility_factor, MOBILITY_FLOOR)
     return True
 
 
@@ -143,39 +161,84 @@ def constant_damping(diagonal: FloatArray, D_out: FloatArray) -> bool:
 
 
 @inner
-def impedance_wrench(gains: Gains, stiffness_scale: float, D: FloatArray, work: Workspace) -> None:
-    """work.wrench = clip(s K clip(e) + D V_d + F_ff) - D V.
+def operational_damping(
+    C: FloatArray, stiffness: FloatArray, ratio: FloatArray, rows: FloatArray, D_out: FloatArray
+) -> None:
+    """D_ij = 2 Lambda_ij sqrt(d_i d_j) with d_i = zeta_i sqrt(K_i): Lambda D' where D' is the same for all axes.
 
-    The clip on the sum is K clip_lower - wrench_max .. K clip_upper + wrench_max: whatever the target asks for, what
-    drives the arm stays within the force cap, and the rest only dissipates.
+    Behind Lambda a diagonal D' with different entries would not be symmetric, and could feed energy. `rows` (6, 6) is
+    scratch.
     """
     for i in range(6):
-        K, cap = gains.stiffness[i], gains.wrench_max[i]
-        error = min(max(work.error[i], gains.clip_lower[i]), gains.clip_upper[i])
-        drive = stiffness_scale * K * error + min(max(work.wrench_goal[i], -cap), cap)
+        for j in range(6):
+            rows[i, j] = math.sqrt(2.0 * ratio[i] * math.sqrt(stiffness[i])) if i == j else 0.0
+    solve_lower_rows(C, rows)
+    gram(rows, D_out)
+
+
+@inner
+def add_diagonal(diagonal: FloatArray, D: FloatArray) -> None:
+    """D += diag(diagonal)."""
+    for i in range(6):
+        D[i, i] += diagonal[i]
+
+
+@inner
+def _springs(live: Live, extras: Extras, scale: float, work: Workspace) -> None:
+    """work.spring = s K clip(e), in operational space Lambda times that."""
+    for i in range(6):
+        error = min(max(work.error[i], live.clip_lower[i]), live.clip_upper[i])
+        work.spring[i] = scale * live.stiffness[i] * error
+    if extras.operational_space != 0.0:
+        for i in range(6):
+            work.reaction[0, i] = work.spring[i]
+        solve_lower_rows(work.mobility_factor, work.reaction)
+        solve_lower_transposed_rows(work.mobility_factor, work.reaction)
+        for i in range(6):
+            work.spring[i] = work.reaction[0, i]
+
+
+@inner
+def drive_wrench(extras: Extras, live: Live, scale: float, D: FloatArray, work: Workspace) -> None:
+    """work.wrench = clip(springs + D V_d + F_ff + F_int); work.drag = D V.
+
+    The clip on the sum is K clip_lower - cap .. K clip_upper + cap, where cap = wrench_max + integral_max: whatever the
+    target asks for, what drives the arm stays within the force cap, and the rest only dissipates.
+    """
+    _springs(live, extras, scale, work)
+    for i in range(6):
+        K, cap = live.stiffness[i], live.wrench_max[i]
+        drive = work.spring[i] + min(max(work.wrench_goal[i], -cap), cap)
+        if extras.integrates != 0.0:
+            drive += live.integral[i]
         drag = 0.0
         for j in range(6):
             drive += D[i, j] * work.twist_goal[j]
             drag += D[i, j] * work.twist[j]
-        work.wrench[i] = min(max(drive, K * gains.clip_lower[i] - cap), K * gains.clip_upper[i] + cap) - drag
+        cap += extras.integral_max[i]
+        lower, upper = K * live.clip_lower[i] - cap, K * live.clip_upper[i] + cap
+        if extras.operational_space != 0.0:
+            lower, upper = -live.force_limit[i], live.force_limit[i]
+        work.wrench[i] = min(max(drive, lower), upper)
+        work.drag[i] = drag
 
 
 @inner
-def posture_torque(state: ArmState, M: FloatArray, gains: Gains, work: Workspace) -> None:
+def posture_torque(q: FloatArray, dq: FloatArray, M: FloatArray, live: Live, work: Workspace) -> None:
     """work.tau_posture = N M a, a = k (q_0 - q) - d dq, N = I - J^T Jbar^T; shortened as a whole to the torque bound.
 
     N M a = M a - J^T Lambda J a accelerates no part of the TCP, and N M is symmetric and never negative, so that the
     damper can only take energy out. Shortening the whole vector, not each joint, keeps both.
     """
     for k in range(M.shape[0]):
-        spring = gains.posture_stiffness * (gains.posture[k] - state.q[k])
-        work.acceleration[k] = spring - gains.posture_damping * state.dq[k]
+        spring = live.posture_stiffness * (live.posture[k] - q[k])
+        work.acceleration[k] = spring - live.posture_damping * dq[k]
     multiply(M, work.acceleration, work.tau_posture)
     multiply(work.J_task, work.acceleration, work.reaction[0])
     solve_lower_rows(work.mobility_factor, work.reaction)
     solve_lower_transposed_rows(work.mobility_factor, work.reaction)
     add_transposed_product(work.J_task, work.reaction[0], -1.0, work.tau_posture)
-    shorten(work.tau_posture, gains.posture_torque_max)
+    shorten(work.tau_posture, live.posture_torque_max)
 
 
 @inner
@@ -196,14 +259,23 @@ def own_torque(dynamics: ArmDynamics, compensate_gravity: float, tau_own: FloatA
         tau_own[k] = dynamics.coriolis[k] + (dynamics.gravity[k] if compensate_gravity != 0.0 else 0.0)
 
 
-@pasted
+@inner
+def add_friction(dq: FloatArray, extras: Extras, tau_own: FloatArray) -> None:
+    """tau_own += c tanh(dq / dq_0) + v dq: the smooth sign keeps noise around standstill from shaking the arm."""
+    for k in range(tau_own.shape[0]):
+        if math.isfinite(dq[k]):
+            dry = extras.friction_coulomb[k] * math.tanh(dq[k] / FRICTION_ONSET)
+            tau_own[k] += dry + extras.friction_viscous[k] * dq[k]
+
+
+@inner
 def impedance_torque(
-    state: ArmState, M: FloatArray, gains: Gains, scale: float, D: FloatArray, work: Workspace, tau_out: FloatArray
+    q: FloatArray, dq: FloatArray, M: FloatArray, live: Live, work: Workspace, tau_out: FloatArray
 ) -> None:
-    """tau = J^T F + posture + own terms, from the error, goal twist and factors that `work` holds."""
-    multiply(work.J_task, state.dq, work.twist)
-    impedance_wrench(gains, scale, D, work)
-    posture_torque(state, M, gains, work)
+    """tau = J^T F + posture + own terms, from the drive, drag and factors that `work` holds."""
+    for i in range(6):
+        work.wrench[i] -= work.drag[i]
+    posture_torque(q, dq, M, live, work)
     for k in range(tau_out.shape[0]):
         tau_out[k] = work.tau_own[k] + work.tau_posture[k]
     add_transposed_product(work.J_task, work.wrench, 1.0, tau_out)

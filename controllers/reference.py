@@ -11,10 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
-from controllers.arm import Reason, Target
+from controllers.arm import Frame, Reason, Target
 from controllers.compilation import inner
-from controllers.gains import Gains
+from controllers.extras import Extras
 from controllers.geometry import FloatArray, bounded, quat_normalised, quat_towards
+from controllers.live import Live
+from controllers.walls import clip_cone, clip_position, inside_workspace
 
 FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
 QUAT_NORM_TOLERANCE = 0.01
@@ -30,7 +32,7 @@ def all_finite(x: FloatArray) -> bool:
 
 
 @inner
-def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float) -> int:
+def check_target(target: Target, live: Live, extras: Extras, stamp_last_s: float, now_s: float) -> int:
     """The reason to drop a target, or OK."""
     stamp_s = target.stamp_s[0]
     if not (all_finite(target.p) and all_finite(target.quat_xyzw) and all_finite(target.stamp_s)):
@@ -44,9 +46,10 @@ def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float
     q = target.quat_xyzw
     if not abs(math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]) - 1.0) <= QUAT_NORM_TOLERANCE:
         return Reason.TARGET_QUATERNION_NOT_UNIT.value
-    for i in range(3):
-        if not gains.workspace_lower[i] <= target.p[i] <= gains.workspace_upper[i]:
-            return Reason.TARGET_OUTSIDE_WORKSPACE.value
+    if target.frame.shape[0] > 0 and target.frame[0] != Frame.BASE.value:
+        return Reason.TARGET_FRAME_UNKNOWN.value
+    if extras.clip_targets == 0.0 and not inside_workspace(target.p, target.quat_xyzw, live, extras):
+        return Reason.TARGET_OUTSIDE_WORKSPACE.value
     return Reason.OK.value
 
 
@@ -81,13 +84,22 @@ def take_target(target: Target, goal: Goal) -> None:
 
 
 @inner
-def advance_reference(goal: Goal, gains: Gains, dt_s: float, p: FloatArray, quat: FloatArray) -> None:
-    """Move the reference pose (p, quat) one filter step towards the goal, no faster than speed_max."""
-    T = gains.filter_time_s
+def confine_goal(goal: Goal, live: Live, extras: Extras) -> None:
+    """Draw a goal outside the workspace to its edge: the reference on its way there then stays inside, too."""
+    clip_position(goal.p, live, extras)
+    clip_cone(goal.quat_xyzw, extras, math.pi)
+
+
+@inner
+def advance_reference(
+    goal: Goal, filter_time_s: float, dt_s: float, speed: float, turn_speed: float, p: FloatArray, quat: FloatArray
+) -> None:
+    """Move the reference pose (p, quat) one filter step towards the goal, no faster than the speeds [m/s, rad/s]."""
+    T = filter_time_s
     fraction = 1.0 - math.exp(-dt_s / T) if T > 0.0 else 1.0
     way = (fraction * (goal.p[0] - p[0]), fraction * (goal.p[1] - p[1]), fraction * (goal.p[2] - p[2]))
-    step = bounded(way, gains.speed_max[0] * dt_s)
-    turned = quat_towards(quat, goal.quat_xyzw, fraction, gains.speed_max[1] * dt_s)
+    step = bounded(way, speed * dt_s)
+    turned = quat_towards(quat, goal.quat_xyzw, fraction, turn_speed * dt_s)
     for i in range(3):
         p[i] += step[i]
     for i in range(4):

@@ -60,10 +60,14 @@ def limit_torque(
 
 
 @inner
-def fault_torque(dq: FloatArray, M: FloatArray, tau_own: FloatArray, tau: FloatArray) -> None:
-    """Joint damping -10 M dq beside what the arm needs to float; a term that is not finite counts as zero."""
+def fault_torque(dq: FloatArray, M: FloatArray, tau_own: FloatArray, stale: bool, tau: FloatArray) -> None:
+    """Joint damping -10 M dq beside what the arm needs to float; a term that is not finite counts as zero.
+
+    So does the damping of a stale state: it would be a held torque.
+    """
     for k in range(tau.shape[0]):
         drag = 0.0
         for j in range(tau.shape[0]):
             drag += FAULT_DAMPING_PER_S * M[k, j] * dq[j]
-        tau[k] = (tau_own[k] if math.isfinite(tau_own[k]) else 0.0) - (drag if math.isfinite(drag) else 0.0)
+        usable = math.isfinite(drag) and not stale
+        tau[k] = (tau_own[k] if math.isfinite(tau_own[k]) else 0.0) - (drag if usable else 0.0)

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Target
+from controllers.extras import extras_dtype
 from controllers.gains import Gains
 
-_STATE = {"R": "33", "p": "3"}
+_STATE = {"R": "33", "p": "3", "tau_external": "N", "stamp_s": "1"}
 _DYNAMICS = {"J": "6N", "M": "NN"}
-_TARGET = {"p": "3", "quat_xyzw": "4", "twist": "6", "wrench": "6", "stamp_s": "1"}
+_TARGET = {"p": "3", "quat_xyzw": "4", "twist": "6", "wrench": "6", "stamp_s": "1", "frame": "1"}
 _GAINS = {"posture": "N", "task_R": "33", "workspace_lower": "3", "workspace_upper": "3", "speed_max": "2"}
+_MAY_BE_LEFT_OUT = ("tau_external", "stamp_s", "frame")
 
 
 def check_shapes(state: ArmState, dynamics: ArmDynamics, target: Target, gains: Gains, limits: ArmLimits) -> None:
@@ -24,13 +26,15 @@ def check_shapes(state: ArmState, dynamics: ArmDynamics, target: Target, gains: 
     _check(state, "N", _STATE, joints)
     _check(dynamics, "N", _DYNAMICS, joints)
     _check(target, "6", _TARGET, joints)
-    _check(gains, "6", _GAINS, joints)
+    _check(gains._replace(extras=1.0), "6", _GAINS, joints)  # type: ignore[arg-type]  # a record, checked by its type
+    if gains.extras.dtype != extras_dtype(joints):
+        raise ValueError(f"Gains.extras: got {gains.extras.dtype}, expected extras of {joints} joints; make_extras().")
     _check(limits, "N", {}, joints)
 
 
 def _check(arrays: NamedTuple, usual: str, special: dict[str, str], joints: int) -> None:
     for name, value in arrays._asdict().items():
-        if isinstance(value, float):
+        if isinstance(value, float) or (name in _MAY_BE_LEFT_OUT and np.size(value) == 0):
             continue
         axes = special.get(name, usual)
         shape = tuple(joints if axis == "N" else int(axis) for axis in axes)

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
-from robot_rl.core.errors import unknown_name
+from robot_rl.core.errors import ConfigError, unknown_name
 
 BENCHMARKS = {
-    "control": "one tick of the control law, model terms included [us]",
+    "control": "one tick of the control law, model terms included [us]; a 1 kHz loop's deadlines beside a learner",
     "encoder": "how exactly a linear map finds the object in the encoder's features [mm], and encoding a step [ms]",
     "env": "one 10 Hz step of the simulated tasks, controller included: state only and with two cameras [ms]",
     "learner": "updates a second, on cached features and with the encoder in the loop",
+    "proof": "what the control law promises, on the simulated arm, beside constant damping and others' formulas",
 }
 
 
-def run_benchmark(name: str) -> dict[str, Any]:
+def run_benchmark(name: str, **options: Any) -> dict[str, Any]:
     """Run one benchmark and return its figures, unit at the end of each name.
 
     Raises:
         UnknownNameError: no benchmark of that name.
+        ConfigError: an option that this benchmark does not have.
     """
     if name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS)
-    figures: dict[str, Any] = importlib.import_module(f"robot_rl.bench.{name}").run()
+    run = importlib.import_module(f"robot_rl.bench.{name}").run
+    for option in set(options) - set(inspect.signature(run).parameters):
+        raise ConfigError(f"bench {name}: got --{option}, expected no such option; it belongs to another benchmark.")
+    figures: dict[str, Any] = run(**options)
     return figures

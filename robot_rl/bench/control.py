@@ -1,9 +1,10 @@
 """How long one tick of the control law takes, on the simulated arm.
 
-`tick_us` is one whole cycle in compiled code, as simulator and host run it: model terms from MuJoCo, then the tick;
-each cycle is timed by itself, while the arm follows a circle, under SCHED_FIFO where that is permitted (`realtime`).
-`law_us` leaves the model terms out. `python_tick_us` is what a host written in Python sees, `python_call_us` the same
-without model terms. The first call may compile; `first_call_s` says how long that took.
+`tick_us` is one whole cycle in compiled code, as simulator and host run it: model terms from MuJoCo, then the tick with
+walls, fence, energy account and contact estimate on; `bare_tick_us` has none of these. Each cycle is timed by itself,
+while the arm follows a circle, under SCHED_FIFO where that is permitted (`realtime`). `law_us` leaves the model terms
+out. `python_tick_us` is what a host written in Python sees, `python_call_us` the same without model terms. The first
+call may compile; `first_call_s` says how long that took. The figures of `robot_rl.bench.loop` follow.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Mode, Target
 from controllers.compilation import compiled
-from controllers.gains import Gains, make_gains
+from controllers.gains import Gains
 from controllers.geometry import quat_from_matrix
 from controllers.loop import LoopState, look, make_loop_state, tick
 from controllers.monotonic import make_timespec, monotonic_ns
+from controllers.presets import preset
 from controllers.realtime import realtime
 from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.sim.arm import HOME_Q, add_arm
@@ -32,9 +34,12 @@ PERCENTILES = (50, 99, 99.9)
 
 
 class Host:
-    """A host of the tick on the simulated arm, with the tick's tuples bound to MuJoCo's own arrays."""
+    """A host of the tick on the simulated arm, with the tick's tuples bound to MuJoCo's own arrays.
 
-    def __init__(self) -> None:
+    `name`: the preset. "guarded" has everything on, "crisp" is the bare law.
+    """
+
+    def __init__(self, name: str = "guarded") -> None:
         self.model = _arm_model()
         self.data = data = mujoco.MjData(self.model)
         data.qpos[:N] = HOME_Q
@@ -50,7 +55,7 @@ class Host:
         self.centre = p.copy()
         addresses, views = (self.model._address, data._address), (data.xanchor[:N], data.xaxis[:N])
         self.of_model = (*addresses, *views, self.model.dof_Madr[:N], data.qM, data.qfrc_bias)
-        gains, limits = make_gains(HOME_Q), KNOWN_ARMS["fer"]
+        gains, limits = preset(name, HOME_Q), KNOWN_ARMS["fer"]
         self.of_law = (self.state, self.dynamics, self.target, gains, limits, self.memory)
 
     def law(self) -> int:
@@ -128,17 +133,21 @@ def time_cycles(
 
 def bench_control(ticks: int = 50_000, calls: int = 3000) -> dict[str, Any]:
     """Return tick times [us], and how long the first call took [s]."""
-    host = Host()
+    host, bare = Host(), Host("panda_py")
     start = time.perf_counter()
     host.follow_circle(1)
     first_call_s = time.perf_counter() - start
     with realtime() as granted:
         host.follow_circle(1000)  # caches and clock speed settle
         cycle_s, law_s = host.follow_circle(ticks)
+        bare.follow_circle(1000)
+        bare_s = bare.follow_circle(ticks // 5)[0]
         _check_active(host)
+        _check_active(bare)
         python_s, call_s = time_calls(host.tick, calls), time_calls(host.law, calls)
     return {
         **percentiles("tick_us", cycle_s, 1e6, PERCENTILES),
+        **percentiles("bare_tick_us", bare_s, 1e6, PERCENTILES),
         **percentiles("law_us", law_s, 1e6, PERCENTILES),
         **percentiles("python_tick_us", python_s, 1e6),
         **percentiles("python_call_us", call_s, 1e6),
@@ -154,6 +163,8 @@ def _check_active(host: Host) -> None:
         raise RuntimeError(f"control benchmark: got mode {mode.name}, expected ACTIVE; a fault is not the law.")
 
 
-def run() -> dict[str, Any]:
-    """The benchmark `control`."""
-    return bench_control()
+def run(seconds: float = 20.0) -> dict[str, Any]:
+    """The benchmark `control`: one tick, then a loop for so many seconds [s]."""
+    from robot_rl.bench.loop import bench_loop  # it has this benchmark's arm
+
+    return bench_control() | bench_loop(seconds)

@@ -81,5 +81,12 @@ def _entry(spec: ArraySpec, lead: tuple[int, ...], rng: np.random.Generator) -> 
     return rng.standard_normal(shape, dtype=np.float32).astype(spec.dtype)
 
 
+def cached_definition() -> AgentDefinition:
+    """Return an agent on stored features: what loads a machine while it learns."""
+    camera = ArraySpec((4, 96), "float16", variants=4)
+    observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
+    return AgentDefinition(observation, ACTION_DIM, AgentConfig(ensemble=10))
+
+
 def _three_digits(value: float) -> float:
     return round(value, 2 - math.floor(math.log10(value)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from robot_rl.bench import BENCHMARKS, run_benchmark
 from robot_rl.cli.arguments import parse, take_word
@@ -14,7 +15,7 @@ DESCRIPTION = "\n".join(
     [
         "Measure how fast a part runs on this machine.",
         "",
-        "usage: robot-rl bench NAME [--json]",
+        "usage: robot-rl bench NAME [--json] [--seconds S] [--docs FOLDER]",
         "",
         *[f"  {name:<10}{text}" for name, text in BENCHMARKS.items()],
         "",
@@ -29,6 +30,10 @@ class BenchArguments:
 
     json: bool = False
     """Print one JSON object instead of a list."""
+    seconds: float | None = None
+    """How long `control` runs each of its loops [s]."""
+    docs: Path | None = None
+    """Where `proof` writes its table (control.md) and plots."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,7 +42,8 @@ def run(arguments: Sequence[str]) -> int:
     flags = parse(rest, "bench", DESCRIPTION, BenchArguments())
     if name is None:
         raise unknown_name("benchmark", "", BENCHMARKS)
-    figures = run_benchmark(name)
+    options = {key: value for key in ("seconds", "docs") if (value := getattr(flags, key)) is not None}
+    figures = run_benchmark(name, **options)
     if flags.json:
         print(json.dumps(figures))
     else:

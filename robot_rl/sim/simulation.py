@@ -14,7 +14,7 @@ from robot_rl.core.workspace import Workspace
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
-from robot_rl.sim.stepping import advance
+from robot_rl.sim.stepping import advance, fill_dynamics
 from robot_rl.sim.task import Outcome, TaskScene
 
 N = 7
@@ -101,6 +101,23 @@ class Simulation:
         )  # fmt: skip
         self.reason = Reason(reason)
         return self.reason
+
+    def look(self) -> None:
+        """Kinematics and model terms of this instant. For a controller that is not ours; `advance` does it itself."""
+        mujoco.mj_step1(self.model, self.data)
+        fill_dynamics(*self._views[:4], self._state.p, self._dynamics)
+
+    def push(self, tau: np.ndarray) -> None:
+        """Let one time step pass under joint torques (7,) [N m], after a `look`."""
+        self._time_s[0] += TIMESTEP_S
+        self.data.ctrl[:N] = tau
+        self._state.tau[:] = self._tau[:] = tau
+        mujoco.mj_step2(self.model, self.data)
+
+    @property
+    def arm(self) -> tuple[ArmState, ArmDynamics]:
+        """The arrays that the law works on: views that `look`, `push` and `advance` change."""
+        return self._state, self._dynamics
 
     @property
     def time_s(self) -> float:

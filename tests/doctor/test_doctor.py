@@ -2,24 +2,25 @@
 
 import pytest
 
-from robot_rl import doctor
+from robot_rl.doctor.finding import Finding, probe
+from robot_rl.doctor.installation import examine
 
 
 def test_working_probe_gives_its_line() -> None:
-    assert doctor.probe("rate", "print('5 ms')", {}, "missing", "nothing") == doctor.Finding("ok", "rate", "5 ms")
+    assert probe("rate", "print('5 ms')", {}, "missing", "nothing") == Finding("ok", "rate", "5 ms")
 
 
 def test_failing_probe_says_why_and_what_to_do() -> None:
-    finding = doctor.probe("rendering", "raise OSError('no libEGL')", {}, "missing", "apt-get install libegl1")
+    finding = probe("rendering", "raise OSError('no libEGL')", {}, "missing", "apt-get install libegl1")
     assert finding.state == "missing"
     assert "OSError: no libEGL" in finding.value and "apt-get install libegl1" in finding.value
 
 
 def test_probe_gets_its_environment() -> None:
     program = "import os; print(os.environ['MUJOCO_GL'])"
-    assert doctor.probe("gl", program, {"MUJOCO_GL": "osmesa"}, "missing", "").value == "osmesa"
+    assert probe("gl", program, {"MUJOCO_GL": "osmesa"}, "missing", "").value == "osmesa"
 
 
 @pytest.mark.slow
 def test_everything_that_setup_installs_is_found() -> None:
-    assert [finding for finding in doctor.examine() if finding.state == "missing"] == []
+    assert [finding for finding in examine() if finding.state == "missing"] == []

@@ -9,24 +9,10 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-State = Literal["ok", "missing", "optional"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's list."""
-
-    state: State
-    name: str
-    value: str
-    """What was found: a version, a rate, or what to do."""
-
+from robot_rl.doctor.finding import Finding, package_finding, probe
 
 PACKAGES = {  # package -> extra that installs it; "" is the core
     "numpy": "",
@@ -94,7 +80,6 @@ for _ in range(5):
 print(f'{5 * 2 * 1024**3 / (time.perf_counter() - start) / 1e9:.0f} GFLOP/s in a 1024 matrix product on '
       f'{jax.devices()[0].platform}')
 """
-PROBE_LIMIT_S = 120
 RENDER_ADVICE = {
     "egl": "sudo apt-get install libegl1 libgl1 libgl1-mesa-dri",
     "osmesa": "sudo apt-get install libosmesa6",
@@ -108,9 +93,9 @@ def examine() -> Iterator[Finding]:
         "ok", "cores", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}"
     )
     for package, extra in PACKAGES.items():
-        yield _package(package, extra, "missing")
+        yield package_finding(package, extra, "missing")
     for package, extra in OPTIONAL_PACKAGES.items():
-        yield _package(package, extra, "optional")
+        yield package_finding(package, extra, "optional")
     yield _ros()
     yield probe("rendering (EGL)", RENDER, {"MUJOCO_GL": "egl"}, "missing", RENDER_ADVICE["egl"])
     yield probe("rendering (OSMesa)", RENDER, {"MUJOCO_GL": "osmesa"}, "optional", RENDER_ADVICE["osmesa"])
@@ -118,37 +103,10 @@ def examine() -> Iterator[Finding]:
     yield probe("jax", MATMUL, {}, "missing", "make setup")
 
 
-def probe(name: str, program: str, environment: dict[str, str], otherwise: State, advice: str) -> Finding:
-    """Run a small program that prints one line; when it fails, say what to do and how it ended."""
-    try:
-        result = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=PROBE_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Finding(otherwise, name, f"no answer within {PROBE_LIMIT_S} s; try: {advice}")
-    if result.returncode == 0:
-        return Finding("ok", name, result.stdout.strip())
-    words = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
-    return Finding(otherwise, name, f"does not work ({words[-1]}); try: {advice}")
-
-
 def _python() -> Finding:
     fine = sys.version_info >= (3, 11)
     advice = "" if fine else "; expected 3.11 or newer: make setup PYTHON=/path/to/python3.11"
     return Finding("ok" if fine else "missing", "python", platform.python_version() + advice)
-
-
-def _package(package: str, extra: str, otherwise: State) -> Finding:
-    try:
-        return Finding("ok", package, importlib.metadata.version(package))
-    except importlib.metadata.PackageNotFoundError:
-        wanted = f"'.[{extra}]'" if extra else "."
-        return Finding(otherwise, package, f"not installed; try: pip install -c constraints.txt -e {wanted}")
 
 
 def _ros() -> Finding:

@@ -1,0 +1,195 @@
+"""The effort interface over ROS 2: the driver's wire, and the watchdog's node for the arm's computer.
+
+Topics below the arm's namespace: `joint_states` (sensor_msgs/JointState, from the arm), `effort_watchdog/command` and
+`effort_watchdog/status` (std_msgs/Float64MultiArray, numbers of `effort_watchdog.py`), `<controller>/commands`
+(std_msgs/Float64MultiArray, to the forwarding controller). Nobody but the watchdog may publish on the last one.
+
+rclpy comes with ROS, not with pip: it is imported when a wire opens. Usage on the arm's computer:
+`python -m controllers.drivers.effort_ros --arm ur5e --joints shoulder_pan_joint,... --damping 20,20,20,5,5,5`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from controllers.arm import arm_limits
+from controllers.drivers.contract import import_library
+from controllers.drivers.effort import SILENCE_LIMIT_S, JointSample, in_order
+from controllers.drivers.effort_watchdog import (
+    EffortCommand,
+    EffortWatchdog,
+    WatchdogStatus,
+    decode_command,
+    decode_status,
+    encode_command,
+    encode_status,
+)
+
+COMMAND, STATUS, JOINT_STATES = "effort_watchdog/command", "effort_watchdog/status", "joint_states"
+CONTROLLER = "effort_controller"  # the usual name of a forward_command_controller on the effort interface
+TIMEOUT_S = 0.02
+STATE_LIMIT_S = 0.05
+RATE_HZ = 500.0
+
+
+def import_ros() -> Any:
+    """rclpy, its QoS and the two message types. Raises: MissingLibraryError."""
+    parts = {
+        "rclpy": "rclpy",
+        "qos": "rclpy.qos",
+        "executors": "rclpy.executors",
+        "std": "std_msgs.msg",
+        "sensor": "sensor_msgs.msg",
+    }
+    return argparse.Namespace(**{name: import_library(module, "rclpy", "ros") for name, module in parts.items()})
+
+
+class RosLink:
+    """An `EffortLink` over rclpy. Spins a node of its own in a thread; never shuts rclpy down.
+
+    Args:
+        joints: the arm's joint names, in the model's order.
+        namespace: the arm's, as in `/left`.
+    """
+
+    def __init__(
+        self,
+        joints: Sequence[str],
+        namespace: str = "",
+        *,
+        ros: Any = None,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._joints, self._namespace, self._given, self._now_s = tuple(joints), namespace, ros, now_s
+        self._ros: Any = None
+        self._node: Any = None
+        self._executor: Any = None
+        self._publisher: Any = None
+        self._sample: JointSample | None = None
+        self._status: WatchdogStatus | None = None
+        self._heard_s = -np.inf
+
+    def open(self) -> None:
+        """See `EffortLink`."""
+        ros = self._ros = self._given or import_ros()
+        if not ros.rclpy.ok():
+            ros.rclpy.init()
+        node = self._node = ros.rclpy.create_node("effort_driver", namespace=self._namespace or None)
+        self._publisher = node.create_publisher(ros.std.Float64MultiArray, COMMAND, newest_only(ros))
+        node.create_subscription(ros.sensor.JointState, JOINT_STATES, self._on_state, ros.qos.qos_profile_sensor_data)
+        node.create_subscription(ros.std.Float64MultiArray, STATUS, self._on_status, newest_only(ros))
+        self._executor = ros.executors.SingleThreadedExecutor()
+        self._executor.add_node(node)
+        threading.Thread(target=self._executor.spin, name="effort link", daemon=True).start()
+
+    def newest(self) -> JointSample | None:
+        """See `EffortLink`."""
+        return self._sample
+
+    def status(self) -> WatchdogStatus | None:
+        """See `EffortLink`."""
+        return self._status if self._now_s() - self._heard_s <= SILENCE_LIMIT_S else None
+
+    def send(self, command: EffortCommand) -> None:
+        """See `EffortLink`."""
+        self._publisher.publish(self._ros.std.Float64MultiArray(data=encode_command(command)))
+
+    def close(self) -> None:
+        """See `EffortLink`."""
+        self._executor.shutdown()
+        self._node.destroy_node()
+
+    def _on_state(self, message: Any) -> None:
+        self._sample = sample_of(message, self._joints)
+
+    def _on_status(self, message: Any) -> None:
+        status = decode_status(message.data)
+        if status is not None:
+            self._status, self._heard_s = status, self._now_s()
+
+
+class WatchdogNode:
+    """The watchdog on the arm's computer: relays each command at once, looks for silence `RATE_HZ` times a second."""
+
+    def __init__(
+        self,
+        node: Any,
+        watchdog: EffortWatchdog,
+        joints: Sequence[str],
+        *,
+        ros: Any,
+        controller: str = CONTROLLER,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._watchdog, self._joints, self._ros, self._now_s = watchdog, tuple(joints), ros, now_s
+        self._dq: np.ndarray | None = None  # nothing goes out before the arm was seen
+        self._seen_s = -np.inf
+        self._efforts = node.create_publisher(ros.std.Float64MultiArray, f"{controller}/commands", newest_only(ros))
+        self._status = node.create_publisher(ros.std.Float64MultiArray, STATUS, newest_only(ros))
+        node.create_subscription(ros.std.Float64MultiArray, COMMAND, self._on_command, newest_only(ros))
+        node.create_subscription(ros.sensor.JointState, JOINT_STATES, self._on_state, ros.qos.qos_profile_sensor_data)
+        node.create_timer(1.0 / RATE_HZ, self.cycle)
+
+    def cycle(self) -> None:
+        """Send what the arm shall do now, and say how the watchdog is."""
+        self._relay()
+        self._status.publish(self._ros.std.Float64MultiArray(data=encode_status(self._watchdog.status)))
+
+    def _on_command(self, message: Any) -> None:
+        if self._watchdog.take(decode_command(message.data, len(self._joints)), self._now_s()):
+            self._relay()
+
+    def _on_state(self, message: Any) -> None:
+        sample = sample_of(message, self._joints)
+        if sample is not None:
+            self._dq, self._seen_s = sample.dq, self._now_s()
+
+    def _relay(self) -> None:
+        if self._dq is None:
+            return
+        if self._now_s() - self._seen_s > STATE_LIMIT_S:
+            self._dq = np.zeros_like(self._dq)  # damping by an old velocity would push
+        efforts = self._watchdog.output(self._dq, self._now_s())
+        self._efforts.publish(self._ros.std.Float64MultiArray(data=efforts.tolist()))
+
+
+def newest_only(ros: Any) -> Any:
+    """Reliable, the newest message only: an old torque is worth nothing."""
+    return ros.qos.QoSProfile(depth=1, reliability=ros.qos.ReliabilityPolicy.RELIABLE)
+
+
+def sample_of(message: Any, joints: Sequence[str]) -> JointSample | None:
+    """A JointState in the driver's order; None for one that does not name the arm's joints (a gripper's)."""
+    if not set(joints) <= set(message.name):
+        return None
+    parts = (message.position, message.velocity, message.effort)
+    q, dq, effort = (in_order(joints, message.name, part) for part in parts)
+    return JointSample(q, dq, effort, message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec)
+
+
+def main() -> None:
+    """Run the watchdog's node until it is told to end."""
+    parser = argparse.ArgumentParser(description="Watchdog before an effort controller of ros2_control.")
+    parser.add_argument("--arm", required=True, help="name of the arm's limits, as in ur5e")
+    parser.add_argument("--joints", required=True, help="joint names in the model's order, with commas between")
+    parser.add_argument("--damping", required=True, help="[N m s/rad] of each joint when nobody commands, with commas")
+    parser.add_argument("--controller", default=CONTROLLER, help="name of the forwarding controller")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="age of a dead command [s]")
+    arguments, ros_arguments = parser.parse_known_args()
+    ros = import_ros()
+    ros.rclpy.init(args=ros_arguments)
+    node = ros.rclpy.create_node("effort_watchdog")
+    damping = [float(value) for value in arguments.damping.split(",")]
+    watchdog = EffortWatchdog(arguments.timeout, damping, arm_limits(arguments.arm).tau_max)
+    WatchdogNode(node, watchdog, arguments.joints.split(","), ros=ros, controller=arguments.controller)
+    ros.rclpy.spin(node)
+
+
+if __name__ == "__main__":
+    main()

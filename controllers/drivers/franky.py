@@ -1,0 +1,130 @@
+"""An FR3 through franky-control: its C++ thread runs the 1 kHz exchange, Python only hands it the newest torque.
+
+For hosts that cannot promise a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
+arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware notices as with `FrankaDriver`. `read`
+returns at once: the host keeps time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from controllers.arm import ArmLimits
+from controllers.drivers import franka_words as words
+from controllers.drivers.contract import Capabilities, DriverError
+from controllers.drivers.machine import Machine, look_at_machine, require_realtime
+from controllers.drivers.stream import Observed, StreamDriver
+from controllers.geometry import FloatArray
+
+PACKAGE = "franky-control"
+SIGNAL_TIMEOUT_S = 0.05  # franky's own default
+MAX_DELTA_TAU_NM = 1.0  # per 1 ms cycle: the 1000 N m/s of the arm's interface
+NO_FILTER_HZ = 1000.0  # libfranka's kMaxCutoffFrequency; franky's default of 100 Hz delays the torque by 1.6 ms
+STOP_LIMIT_S = 3.0  # franky's stop motion ends after 2 s at the latest
+
+
+class MotionEnded(Exception):
+    """The C++ loop is over, and franky did not say why."""
+
+
+class FrankyDriver(StreamDriver):
+    """`Driver` of an FR3 over franky's C++ torque loop. Arguments as in `FrankaDriver`; `library` is franky.
+
+    franky always sets contact thresholds when it connects, so there is no None for `contact`.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        contact: words.Contact | None = None,
+        realtime: bool = True,
+        limits: ArmLimits = words.LIMITS,
+        library: Any = None,
+        machine: Callable[[], Machine] = look_at_machine,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(address, words.JOINTS, limits, now_s)
+        self._contact, self._realtime = contact or words.Contact(), realtime
+        self._given, self._machine = library, machine
+        self._library: Any = None
+        self._robot: Any = None
+        self._motion: Any = None
+
+    def _open(self) -> Capabilities:
+        if self._realtime:
+            require_realtime(self._machine(), preempt_rt=True)
+        library = self._given or words.one_of_them("franky", "pylibfranka", PACKAGE)
+        self._library = library
+        self._robot = library.Robot(
+            self.address,
+            default_torque_threshold=self._contact.torque_nm,
+            default_force_threshold=self._contact.force_n,
+            realtime_config=library.RealtimeConfig.Enforce if self._realtime else library.RealtimeConfig.Ignore,
+        )
+        return Capabilities(
+            name=f"Franka FR3 at {self.address} through franky-control",
+            firmware=words.SYSTEM_NEEDED,
+            joints=words.JOINTS,
+            rate_hz=words.RATE_HZ,
+            paced=False,
+            gravity_in_command=False,
+            reports_command=True,
+            watchdog_s=SIGNAL_TIMEOUT_S,
+        )
+
+    def _observe(self) -> Observed:
+        if self._motion is not None:
+            self._robot.poll_motion()  # raises what ended the motion; its answer is the opposite of its documentation
+            if not self._robot.is_in_control:
+                raise MotionEnded("the C++ loop is over")
+        state, model, frame = self._robot.state, self._robot.model, self._library.Frame.EndEffector
+        arm, dynamics, tau_measured, tau_external = self._feedback
+        arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
+        T_base_tcp = state.O_T_EE.matrix
+        arm.p[:], arm.R[:] = T_base_tcp[:3, 3], T_base_tcp[:3, :3]
+        tau_measured[:], tau_external[:] = state.tau_J, state.tau_ext_hat_filtered
+        dynamics.J[:] = model.zero_jacobian(frame, state)
+        dynamics.M[:] = model.mass(state)
+        dynamics.coriolis[:] = model.coriolis(state)
+        return words.observed(state)
+
+    def _send(self, tau: FloatArray) -> None:
+        if self._motion is not None:
+            self._motion.set_torque(tau)
+            return
+        motion = self._library.SimpleTorqueMotion(
+            initial_torque=tau, signal_timeout=SIGNAL_TIMEOUT_S, max_delta_tau=MAX_DELTA_TAU_NM
+        )
+        self._robot.move(motion, asynchronous=True, cutoff_frequency=NO_FILTER_HZ)
+        self._motion = motion
+
+    def _end(self) -> None:
+        """The C++ loop ramps to damping, waits until the arm rests and lets go: up to 2 s."""
+        self._motion = None
+        if self._robot.is_in_control:
+            self._robot.move(self._library.TorqueStopMotion(), asynchronous=True)
+        if not self._robot.join_motion(STOP_LIMIT_S):
+            self._robot.stop()
+
+    def _clear(self) -> None:
+        self._robot.recover_from_errors()
+
+    def _abandon(self) -> None:
+        self._motion = None
+
+    def _words(self, error: Exception) -> str:
+        if type(error).__name__ == "TorqueSignalTimeoutException":
+            return f"its C++ loop got no torque for {SIGNAL_TIMEOUT_S} s ({error})"
+        return str(error)
+
+    def _release(self) -> None:
+        self._robot = self._motion = self._library = None
+
+    def _lost(self, error: Exception) -> bool:
+        return words.lost(error)
+
+    def _refusal(self, error: Exception) -> DriverError:
+        return words.refusal(error, self.address, PACKAGE)

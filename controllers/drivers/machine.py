@@ -1,0 +1,79 @@
+"""What this computer allows a real-time loop: read from the kernel's own files, so that a test can hand in others."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from controllers.drivers.contract import MissingPermissionError
+
+RTPRIO_NEEDED = 80  # above the kernel's threaded interrupts (50), below its watchdogs (99)
+LIMITS_ADVICE = (
+    "put '@realtime - rtprio 99' and '@realtime - memlock unlimited' into /etc/security/limits.d/realtime.conf, "
+    "run: sudo groupadd -f realtime && sudo usermod -aG realtime $USER, and log in again"
+)
+KERNEL_ADVICE = (
+    "install a kernel with PREEMPT_RT (Debian: linux-image-rt-amd64; Ubuntu: sudo pro enable realtime-kernel)"
+)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Facts about a computer."""
+
+    kernel: str
+    preempt_rt: bool
+    """The kernel is fully preemptible: what libfranka's kEnforce asks for."""
+    rtprio: int
+    """Highest SCHED_FIFO priority that this process may take; 0: none."""
+    memlock_bytes: float
+    """How much memory this process may lock; inf: all."""
+    governors: tuple[str, ...]
+    """Frequency governors of the cores, each name once; empty where the kernel offers none (virtual machines)."""
+
+
+def look_at_machine(root: Path = Path("/"), *, privileged: bool | None = None) -> Machine:
+    """Read the facts. `root` stands before /sys; `privileged` processes are not bound by limits (None: root is)."""
+    above_limits = os.geteuid() == 0 if privileged is None else privileged
+    rtprio = resource.getrlimit(resource.RLIMIT_RTPRIO)[0]
+    memlock = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
+    version = platform.version()
+    return Machine(
+        kernel=f"{platform.release()} {version}",
+        preempt_rt=_text(root / "sys/kernel/realtime") == "1" or "PREEMPT_RT" in version,
+        rtprio=99 if above_limits or rtprio == resource.RLIM_INFINITY else rtprio,
+        memlock_bytes=float("inf") if above_limits or memlock == resource.RLIM_INFINITY else float(memlock),
+        governors=_governors(root),
+    )
+
+
+def require_realtime(machine: Machine, *, preempt_rt: bool) -> None:
+    """Raises MissingPermissionError unless a loop of this process can run at real-time priority.
+
+    Args:
+        preempt_rt: whether the kernel has to be fully preemptible, too.
+    """
+    if preempt_rt and not machine.preempt_rt:
+        raise MissingPermissionError(
+            f"kernel: got {machine.kernel}, expected one with PREEMPT_RT; {KERNEL_ADVICE}, "
+            "or pass realtime=False and expect communication errors under load."
+        )
+    if machine.rtprio < RTPRIO_NEEDED:
+        raise MissingPermissionError(
+            f"real-time priority: got a limit of {machine.rtprio}, expected {RTPRIO_NEEDED} or more; {LIMITS_ADVICE}."
+        )
+
+
+def _governors(root: Path) -> tuple[str, ...]:
+    found = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"))
+    return tuple(sorted({_text(path) for path in found}))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,208 @@
+"""The contract's bookkeeping, once for all real arms: modes, latched faults, stamps, and when a torque may be sent.
+
+An arm fills in six short methods that talk to its library. They may raise whatever the library raises.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.arm import ArmLimits
+from controllers.drivers.contract import (
+    Capabilities,
+    DriverError,
+    DriverMode,
+    Feedback,
+    Reading,
+    RecoveryError,
+    closed,
+    make_feedback,
+    torque_fault,
+)
+from controllers.geometry import FloatArray
+
+_OPEN_TO_TORQUE = (DriverMode.READY, DriverMode.RUNNING)
+
+
+class Observed(NamedTuple):
+    """How the arm says it is: READY stands for both READY and RUNNING."""
+
+    mode: DriverMode
+    reason: str
+    robot_s: float  # the arm's own time [s]
+
+
+class StreamDriver(ABC):
+    """A `Driver` except for the six methods below the line."""
+
+    def __init__(
+        self, address: str, joints: int, limits: ArmLimits, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.address = address
+        self.streaming = False
+        self.tau = np.zeros(joints)  # the last torque that went out
+        self._limits, self._now_s = limits, now_s
+        self._feedback = make_feedback(joints)
+        self._fault = ""  # what ended the stream; stays until recover()
+        self._reading = closed()
+
+    @property
+    def feedback(self) -> Feedback:
+        """See `Driver`."""
+        return self._feedback
+
+    def connect(self) -> Capabilities:
+        """See `Driver`."""
+        self.close()
+        try:
+            capabilities = self._open()
+            self._take(self._observe())
+        except DriverError:
+            self._release()
+            raise
+        except Exception as error:
+            self._release()
+            raise self._refusal(error) from error
+        return capabilities
+
+    def read(self) -> Reading:
+        """See `Driver`."""
+        if self._reading.mode not in (DriverMode.CLOSED, DriverMode.LOST):
+            try:
+                self._take(self._observe())
+            except Exception as error:
+                self._broken(error)
+        return self._reading
+
+    def write(self, tau: FloatArray) -> bool:
+        """See `Driver`."""
+        if self._reading.mode not in _OPEN_TO_TORQUE:
+            return False
+        if fault := torque_fault(tau, self._limits.tau_max):
+            self.stop()
+            self._latch(fault)
+            return False
+        try:
+            self._send(tau)
+        except Exception as error:
+            self._broken(error)
+            return False
+        self.tau[:] = tau
+        self.streaming = True
+        return True
+
+    def stop(self) -> None:
+        """See `Driver`."""
+        if not self.streaming:
+            return
+        self.streaming = False
+        try:
+            self._end()
+        except Exception as error:  # the arm ended it before us, or is gone
+            self._broken(error)
+        self.tau[:] = 0.0
+        if self._reading.mode is DriverMode.RUNNING:
+            self._reading = self._reading._replace(mode=DriverMode.READY)
+
+    def recover(self) -> None:
+        """See `Driver`."""
+        if self._reading.mode in (DriverMode.CLOSED, DriverMode.LOST):
+            raise RecoveryError(f"arm at {self.address}: got no connection, expected one; connect() first.")
+        self.stop()
+        try:
+            found = self._observe()
+            if found.mode is DriverMode.STOPPED:
+                self._clear()
+                found = self._observe()
+        except DriverError:
+            raise
+        except Exception as error:
+            raise RecoveryError(f"arm at {self.address}: got '{error}', expected it to recover; look at it.") from error
+        if found.mode is not DriverMode.READY:
+            raise RecoveryError(f"arm at {self.address}: got {found.mode.name}, expected READY; {found.reason}.")
+        self._fault = ""
+        self._take(found)
+
+    def close(self) -> None:
+        """See `Driver`."""
+        self.stop()
+        self._release()
+        self._fault = ""
+        self._reading = closed(self._reading.stamp_s)
+
+    def _take(self, found: Observed) -> None:
+        """Turn an observation into the reading. The stamp is that of the first sight of this state."""
+        mode, reason = found.mode, found.reason
+        if mode is DriverMode.READY and self._fault:
+            mode, reason = DriverMode.STOPPED, self._fault
+        elif mode is DriverMode.READY and self.streaming:
+            mode = DriverMode.RUNNING
+        elif mode is not DriverMode.READY:
+            self._forget_stream()
+        stamp_s = self._reading.stamp_s if found.robot_s == self._reading.robot_s else self._now_s()
+        self._reading = Reading(mode, reason, stamp_s, found.robot_s)
+
+    def _broken(self, error: Exception) -> None:
+        """The library raised: the arm is gone, or it ended the stream."""
+        self._forget_stream()
+        if self._lost(error):
+            reason = f"no answer from {self.address}: {error}; check power and cable, connect() again"
+            self._reading = self._reading._replace(mode=DriverMode.LOST, reason=reason)
+        else:
+            self._latch(f"the arm ended the stream: {self._words(error)}; recover()")
+
+    def _forget_stream(self) -> None:
+        self.streaming = False
+        self.tau[:] = 0.0
+        self._abandon()
+
+    def _latch(self, fault: str) -> None:
+        self._fault = fault
+        self._reading = self._reading._replace(mode=DriverMode.STOPPED, reason=fault)
+
+    def _words(self, error: Exception) -> str:
+        """The library's error, for people."""
+        return str(error)
+
+    def _abandon(self) -> None:
+        """Drop what belongs to a stream that the arm has ended, without talking to it."""
+        return
+
+    # ---- what an arm fills in ----
+
+    @abstractmethod
+    def _open(self) -> Capabilities:
+        """Connect and check; leave the arm as it was found."""
+
+    @abstractmethod
+    def _observe(self) -> Observed:
+        """Read the newest state into `feedback`."""
+
+    @abstractmethod
+    def _send(self, tau: FloatArray) -> None:
+        """Send a torque; start the stream when `streaming` is False."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """End the stream."""
+
+    @abstractmethod
+    def _clear(self) -> None:
+        """Ask the arm, once, to clear its errors."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Let go of the connection; never raises, harmless without one."""
+
+    @abstractmethod
+    def _lost(self, error: Exception) -> bool:
+        """Whether this error means that the arm no longer answers."""
+
+    @abstractmethod
+    def _refusal(self, error: Exception) -> DriverError:
+        """What a failed `_open` means, and what to do."""

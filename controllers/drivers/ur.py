@@ -1,0 +1,278 @@
+"""A UR e-Series arm through ur-rtde: direct joint torques at 500 Hz.
+
+The library uploads a script to the arm; the script applies the newest torque in every cycle, for ever, unless its
+watchdog is set. This driver sets it before the first torque: a sender that dies ends the script, and the arm brakes.
+
+Three facts of the wheel (1.6.5) that shaped this file: its script calls direct_torque from PolyScope 5.26 on and does
+nothing at all below, though PolyScope has the function from 5.23; its script does not pass the friction scales on, so
+friction is not compensated; the arm does not report the commanded torque, so `feedback.state.tau` is what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from controllers.arm import ArmLimits
+from controllers.drivers.contract import (
+    ArmNotReadyError,
+    Capabilities,
+    DriverError,
+    DriverMode,
+    UnreachableError,
+    UnsupportedFirmwareError,
+    import_library,
+)
+from controllers.drivers.machine import Machine, look_at_machine, require_realtime
+from controllers.drivers.model import ArmModel
+from controllers.drivers.stream import Observed, StreamDriver
+from controllers.geometry import FloatArray
+
+PACKAGE = "ur-rtde"
+JOINTS = 6
+RATE_HZ = 500.0
+WATCHDOG_HZ = 50.0  # the script ends when no command comes for one period of this
+POLYSCOPE_MIN = (5, 26)
+MODEL_TOLERANCE_M = 0.005
+STOP_RAD_S2 = 2.0  # ur-rtde's default deceleration
+UNLOCK_LIMIT_S = 2.0
+UNLOCK_POLL_S = 0.05
+
+ROBOT_MODE_RUNNING = 7
+SAFETY_NORMAL, SAFETY_REDUCED, SAFETY_PROTECTIVE_STOP = 1, 2, 3
+_LOCKED = {  # safety mode: what to do
+    4: "the arm is in safety recovery; move it back within its limits from the pendant",
+    5: "a safeguard stop is active; close the safeguard",
+    6: "the system's emergency stop is pressed; release it and power the arm on from the pendant",
+    7: "the arm's emergency stop is pressed; release it and power the arm on from the pendant",
+    8: "a safety violation; look at the pendant's log and restart the safety system there",
+    9: "a safety fault; look at the pendant's log and restart the safety system there",
+}
+
+
+class ConnectionEnded(Exception):
+    """The arm's data stream is over."""
+
+
+class ScriptEnded(Exception):
+    """The script on the arm does not run any more."""
+
+
+def import_ur() -> Any:
+    """The wheel's three modules. Raises: MissingLibraryError."""
+    names = ("rtde_control", "rtde_receive", "dashboard_client")
+    return SimpleNamespace(**{name: import_library(name, PACKAGE, "ur") for name in names})
+
+
+class UrDriver(StreamDriver):
+    """`Driver` of a UR arm.
+
+    Args:
+        address: of the arm.
+        model: its kinematics and dynamics; `PinocchioModel` over the arm's calibrated URDF.
+        limits: as in `controllers.arm.KNOWN_ARMS`.
+        realtime: refuse a computer that does not permit real-time priority.
+        library: rtde_control, rtde_receive and dashboard_client as attributes; None imports them.
+        sleep: for the wait until a protective stop is unlocked.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        model: ArmModel,
+        limits: ArmLimits,
+        *,
+        realtime: bool = True,
+        library: Any = None,
+        machine: Callable[[], Machine] = look_at_machine,
+        now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(address, JOINTS, limits, now_s)
+        self._model, self._realtime, self._given, self._machine, self._sleep = model, realtime, library, machine, sleep
+        self._library: Any = None
+        self._dashboard: Any = None
+        self._receive: Any = None
+        self._control: Any = None
+        self._watched = False  # the script's watchdog runs, and wants to be fed between streams, too
+
+    def _open(self) -> Capabilities:
+        if self._realtime:
+            require_realtime(self._machine(), preempt_rt=False)
+        library = self._given or import_ur()
+        self._dashboard = library.dashboard_client.DashboardClient(self.address)
+        self._dashboard.connect()
+        version, arm = self._dashboard.polyscopeVersion(), self._dashboard.getRobotModel()
+        check_version(version, self.address)
+        self._receive = library.rtde_receive.RTDEReceiveInterface(self.address, RATE_HZ)
+        self._library = library
+        found = self._check_ready()
+        self._check_model()
+        if found.mode is DriverMode.READY:  # in a protective stop the arm takes no script; then the first write does it
+            self._upload()
+        return Capabilities(
+            name=f"{arm} at {self.address} through ur-rtde",
+            firmware=f"PolyScope {version}",
+            joints=JOINTS,
+            rate_hz=RATE_HZ,
+            paced=False,
+            gravity_in_command=False,
+            reports_command=False,
+            watchdog_s=1.0 / WATCHDOG_HZ,
+        )
+
+    def _upload(self) -> None:
+        self._control = self._library.rtde_control.RTDEControlInterface(self.address, RATE_HZ)
+
+    def _check_ready(self) -> Observed:
+        """Refuse what only a person can change. A protective stop may stay: `recover` is for that."""
+        if not self._dashboard.isInRemoteControl():
+            raise ArmNotReadyError(
+                f"arm at {self.address}: got local control, expected remote control; switch it on the pendant "
+                "(Settings, System, Remote Control, then the icon at the top right)."
+            )
+        found = self._mode()
+        if found.mode is DriverMode.LOCKED:
+            raise ArmNotReadyError(f"arm at {self.address}: got a locked arm, expected a running one; {found.reason}.")
+        return found
+
+    def _check_model(self) -> None:
+        """Refuse a model of another arm, or another TCP than the arm's own: the law would push the wrong way."""
+        self._copy()
+        actual = np.asarray(self._receive.getActualTCPPose()[:3])
+        gap_m = float(np.linalg.norm(actual - self._feedback.state.p))
+        if gap_m > MODEL_TOLERANCE_M:
+            raise ArmNotReadyError(
+                f"model: got a TCP {1e3 * gap_m:.0f} mm away from the arm's own, expected at most "
+                f"{1e3 * MODEL_TOLERANCE_M:.0f} mm; use this arm's calibrated URDF and set the same TCP on the pendant."
+            )
+
+    def _observe(self) -> Observed:
+        control = self._control
+        if not self._receive.isConnected() or (control is not None and not control.isConnected()):
+            raise ConnectionEnded("the data stream ended")
+        self._copy()
+        found = self._mode()
+        running = control is not None and control.isProgramRunning()
+        if self.streaming and not running and found.mode is DriverMode.READY:
+            raise ScriptEnded(f"its script ended; no torque for {1e3 / WATCHDOG_HZ:.0f} ms, or see the pendant's log")
+        self._watched = self._watched and running
+        if self._watched and not self.streaming:
+            control.kickWatchdog()
+        return found
+
+    def _copy(self) -> None:
+        receive, arm = self._receive, self._feedback.state
+        arm.q[:], arm.dq[:], arm.tau[:] = receive.getActualQ(), receive.getActualQd(), self.tau
+        self._model.fill(arm, self._feedback.dynamics)
+
+    def _mode(self) -> Observed:
+        robot_s, safety = self._receive.getTimestamp(), self._receive.getSafetyMode()
+        if safety == SAFETY_PROTECTIVE_STOP:
+            return Observed(DriverMode.STOPPED, "protective stop: see the pendant for the cause; recover()", robot_s)
+        if safety not in (SAFETY_NORMAL, SAFETY_REDUCED):
+            advice = _LOCKED.get(safety, "look at the pendant")
+            return Observed(DriverMode.LOCKED, f"safety mode {safety}: {advice}", robot_s)
+        if (mode := self._receive.getRobotMode()) != ROBOT_MODE_RUNNING:
+            advice = "power the arm on and release the brakes from the pendant"
+            return Observed(DriverMode.LOCKED, f"robot mode {mode}: {advice}", robot_s)
+        return Observed(DriverMode.READY, "", robot_s)
+
+    def _send(self, tau: FloatArray) -> None:
+        if not self.streaming:
+            self._start()
+        if not self._control.directTorque(tau.tolist()):
+            raise ScriptEnded("its script did not take the torque; see the pendant's log")
+
+    def _start(self) -> None:
+        if self._control is None:
+            self._upload()
+        elif not self._control.isProgramRunning() and not self._control.reuploadScript():
+            raise ScriptEnded("its script did not start; see the pendant's log")
+        if not self._watched and not self._control.setWatchdog(WATCHDOG_HZ):
+            raise ScriptEnded("its script's watchdog was not set; without it a torque would outlive its sender")
+        self._watched = True
+
+    def _end(self) -> None:
+        self._control.stopJ(STOP_RAD_S2)
+
+    def _clear(self) -> None:
+        """Unlock a protective stop; the arm refuses for the first 5 s."""
+        self._dashboard.closeSafetyPopup()
+        self._dashboard.unlockProtectiveStop()
+        for _ in range(round(UNLOCK_LIMIT_S / UNLOCK_POLL_S)):
+            if self._receive.getSafetyMode() != SAFETY_PROTECTIVE_STOP:
+                return
+            self._sleep(UNLOCK_POLL_S)
+        raise ArmNotReadyError(
+            f"arm at {self.address}: got a protective stop that stays, expected it to unlock; look at the pendant, "
+            "wait 5 s after the stop, and recover() again."
+        )
+
+    def _release(self) -> None:
+        control, receive, dashboard = self._control, self._receive, self._dashboard
+        self._control = self._receive = self._dashboard = None
+        self._watched = False
+        for ending in (
+            control and control.stopScript,
+            control and control.disconnect,
+            receive and receive.disconnect,
+            dashboard and dashboard.disconnect,
+        ):
+            _quietly(ending)
+
+    def _lost(self, error: Exception) -> bool:
+        return isinstance(error, ConnectionEnded) or (self._receive is not None and not self._receive.isConnected())
+
+    def _refusal(self, error: Exception) -> DriverError:
+        return unreachable(self.address, error)
+
+
+def identify(address: str, library: Any = None) -> tuple[str, str]:
+    """PolyScope's version and the arm's model, from its dashboard; refuses what `UrDriver` would refuse.
+
+    Raises: UnsupportedFirmwareError, UnreachableError.
+    """
+    dashboard = (library or import_ur()).dashboard_client.DashboardClient(address)
+    try:
+        dashboard.connect()
+    except RuntimeError as error:
+        raise unreachable(address, error) from error
+    version, arm = dashboard.polyscopeVersion(), dashboard.getRobotModel()
+    dashboard.disconnect()
+    check_version(version, address)
+    return version, arm
+
+
+def unreachable(address: str, error: Exception) -> UnreachableError:
+    """Nobody answers."""
+    return UnreachableError(
+        f"arm at {address}: got '{error}', expected an answer on ports 29999 and 30004; check cable and address "
+        f"(robot-rl doctor robot --arm ur5e --address {address}) and that nobody else controls the arm."
+    )
+
+
+def check_version(version: str, address: str) -> None:
+    """Raises UnsupportedFirmwareError below PolyScope 5.26, and for PolyScope X, which was not tried."""
+    found = re.search(r"(\d+)\.(\d+)", version)
+    number = (int(found[1]), int(found[2])) if found else (0, 0)
+    if number < POLYSCOPE_MIN or number[0] != POLYSCOPE_MIN[0]:
+        raise UnsupportedFirmwareError(
+            f"arm at {address}: got PolyScope '{version}', expected 5.{POLYSCOPE_MIN[1]} or newer of PolyScope 5; "
+            "update it from the pendant: below, ur-rtde's script ignores torques without saying so."
+        )
+
+
+def _quietly(ending: Callable[[], None] | None) -> None:
+    """Let go of a connection that may be gone already."""
+    if ending is None:
+        return
+    try:
+        ending()
+    except Exception:
+        return

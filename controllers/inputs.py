@@ -1,0 +1,77 @@
+"""Checks of what the robot reports, before it may turn into a torque."""
+
+from __future__ import annotations
+
+import math
+
+from controllers.arm import ArmDynamics, ArmLimits, ArmState, Reason
+from controllers.compilation import inner
+from controllers.contact import external_at_rest
+from controllers.extras import Extras
+from controllers.geometry import FloatArray
+from controllers.memory import Memory
+from controllers.reference import all_finite
+
+FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
+MOVING_RAD_PER_S = 1e-3  # an arm that reports more than this cannot stand at the same joint positions
+
+
+@inner
+def rows_finite(A: FloatArray) -> bool:
+    """Whether a matrix is free of nan and inf."""
+    total = 0.0
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            total += A[i, j] - A[i, j]
+    return total == 0.0
+
+
+@inner
+def check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: float) -> int:
+    """The reason why these numbers must not be used, or OK."""
+    if not (dt_s > 0.0 and math.isfinite(dt_s) and math.isfinite(now_s)):
+        return Reason.TIME_NOT_VALID.value
+    if not (all_finite(state.q) and all_finite(state.dq) and all_finite(state.tau) and all_finite(state.p)):
+        return Reason.STATE_NOT_FINITE.value
+    if not rows_finite(state.R):
+        return Reason.STATE_NOT_FINITE.value
+    if not (rows_finite(dynamics.J) and rows_finite(dynamics.M)):
+        return Reason.DYNAMICS_NOT_FINITE.value
+    if not (all_finite(dynamics.coriolis) and all_finite(dynamics.gravity)):
+        return Reason.DYNAMICS_NOT_FINITE.value
+    return Reason.OK.value
+
+
+@inner
+def check_freshness(state: ArmState, extras: Extras, memory: Memory, dt_s: float, now_s: float) -> int:
+    """Whether the state is of now: by its stamp, where it has one, and by whether a moving arm's joints move."""
+    if state.stamp_s.shape[0] > 0 and extras.state_age_max_s < math.inf:
+        age_s = now_s - state.stamp_s[0]
+        if age_s > extras.state_age_max_s:
+            return Reason.STATE_OLD.value
+        if age_s < -FUTURE_TOLERANCE_S:
+            return Reason.TIME_NOT_VALID.value
+    if extras.state_frozen_s == math.inf:
+        return Reason.OK.value
+    same, moving = True, False
+    for k in range(state.q.shape[0]):
+        same = same and state.q[k] == memory.q_last[k]
+        moving = moving or abs(state.dq[k]) > MOVING_RAD_PER_S
+        memory.q_last[k] = state.q[k]
+    memory.unchanged_s = memory.unchanged_s + dt_s if same and moving else 0.0
+    return Reason.STATE_FROZEN.value if memory.unchanged_s > extras.state_frozen_s else Reason.OK.value
+
+
+@inner
+def check_start(state: ArmState, limits: ArmLimits, extras: Extras, tau_own: FloatArray) -> int:
+    """The reason to refuse activation, or OK."""
+    if extras.start_checks == 0.0:
+        return Reason.OK.value
+    for k in range(state.q.shape[0]):
+        if not limits.q_lower[k] <= state.q[k] <= limits.q_upper[k]:
+            return Reason.START_OUTSIDE_LIMITS.value
+        if abs(state.dq[k]) > extras.start_speed_max:
+            return Reason.START_MOVING.value
+        if abs(external_at_rest(state, tau_own, k)) > extras.start_torque_max:
+            return Reason.START_PAYLOAD_WRONG.value
+    return Reason.OK.value

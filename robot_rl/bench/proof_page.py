@@ -1,0 +1,72 @@
+"""The proof as a page: the table between two marks of docs/control.md, and its plots as PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BEGIN, END = "<!-- proof: begin -->", "<!-- proof: end -->"
+ROWS: tuple[tuple[str, str, str], ...] = (
+    ("stiffness_error_pct", "Displacement under 10 N, 1 N m against F / K, worst of six axes [%]", "0"),
+    ("overshoot_pct", "Overshoot of a 5 cm step, worst axis [%]", "0"),
+    ("constant_damping_overshoot_pct", "... with constant damping 2 sqrt(K)", ""),
+    ("serl_overshoot_pct", "... SERL's formula with that damping, x", ""),
+    ("crisp_overshoot_pct", "... crisp's formula with that damping, x", ""),
+    ("settle_s", "Settled within 2 % after [s]", ""),
+    ("nullspace_leak_mm", "Tool motion while the posture moves [mm]", "0"),
+    ("kinematic_nullspace_leak_mm", "... with the kinematic projector", ""),
+    ("contact_force_n", "Force on a wall, 600 N/m clipped at 5 cm [N]", "30"),
+    ("yielding_force_n", "... told to yield at 15 N", "15"),
+    ("singular_speed_rad_per_s", "Fastest joint, drawn straight beyond its reach [rad/s]", "below 2.175"),
+    ("singular_speed_bare_rad_per_s", "... without walls, slowing and damping", ""),
+    ("random_inputs", "Random states and targets", "1,000,000"),
+    ("bound_violations", "... torque, torque rate, force or workspace out of bounds", "0"),
+    ("passivity_violations", "... torque that feeds energy to a resting target", "0"),
+    ("passivity_margin_per_s", "Weakest damping found, as a rate of the kinetic energy [1/s]", "above 0"),
+)
+_LABELS = {
+    "step": ("time [s]", "way to the target [-]", "A step of 5 cm"),
+    "delay": ("time [s]", "way to the target [-]", "A step with a late torque"),
+    "contact": ("time [s]", "force on the wall [N]", "Into a wall"),
+    "singular": ("time [s]", "fastest joint [rad/s]", "Drawn straight, beyond its reach"),
+}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The rows as Markdown."""
+    lines = ["| what | measured | should be |", "|---|---|---|"]
+    lines += [f"| {text} | {figures[key]:,} | {goal} |" for key, text, goal in ROWS]
+    delays = ", ".join(f"{key.split('_')[1]} {value}" for key, value in figures.items() if key.startswith("delay_"))
+    return "\n".join([*lines, f"| Overshoot with a torque that is late by [%] | {delays} | 0 |"])
+
+
+def write_page(folder: Path, figures: dict[str, Any], curves: dict[str, dict[str, np.ndarray]]) -> None:
+    """Replace the table in `folder`/control.md and write one plot for each set of curves.
+
+    Raises: ValueError when the page lacks its marks.
+    """
+    page = folder / "control.md"
+    text = page.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"{page}: got no marks {BEGIN} and {END}, expected both; restore them.")
+    head, rest = text.split(BEGIN)
+    page.write_text(f"{head}{BEGIN}\n{table(figures)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    for name, lines in curves.items():
+        _plot(folder / "control" / f"{name}.png", *_LABELS[name], lines)
+
+
+def _plot(path: Path, x: str, y: str, title: str, lines: dict[str, np.ndarray]) -> None:
+    from matplotlib.figure import Figure  # without pyplot: no screen, no global state
+
+    figure = Figure(figsize=(7.0, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for label, values in lines.items():
+        style = "-" if label.startswith(("this", "walls", "the same")) or label.endswith("ms") else "--"
+        axes.plot(1e-3 * np.arange(values.size), values, style, label=label, linewidth=1.3)
+    axes.set(xlabel=x, ylabel=y, title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7, loc="best")
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=110)

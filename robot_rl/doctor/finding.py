@@ -1,0 +1,51 @@
+"""One line of the doctor's list, and the ways to come by one."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "missing", "optional"]
+PROBE_LIMIT_S = 120
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's list."""
+
+    state: State
+    name: str
+    value: str
+    """What was found: a version, a rate, or what to do."""
+
+
+def probe(name: str, program: str, environment: dict[str, str], otherwise: State, advice: str) -> Finding:
+    """Run a small program that prints one line; when it fails, say what to do and how it ended."""
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=PROBE_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(otherwise, name, f"no answer within {PROBE_LIMIT_S} s; try: {advice}")
+    if result.returncode == 0:
+        return Finding("ok", name, result.stdout.strip())
+    words = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
+    return Finding(otherwise, name, f"does not work ({words[-1]}); try: {advice}")
+
+
+def package_finding(package: str, extra: str, otherwise: State) -> Finding:
+    """The version of an installed package, or how to install it; `extra` is "" for the core."""
+    try:
+        return Finding("ok", package, importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        wanted = f"'.[{extra}]'" if extra else "."
+        return Finding(otherwise, package, f"not installed; try: pip install -c constraints.txt -e {wanted}")

@@ -1,0 +1,49 @@
+"""How punctual a loop of this process is, with the privileges that it is granted."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.realtime import Granted
+from robot_rl.core.clock import NS_PER_S, Clock
+
+
+class Punctuality:
+    """Lateness of each tick of a loop, against deadlines that do not move."""
+
+    def __init__(self, rate_hz: float, ticks: int) -> None:
+        self.period_ns = round(NS_PER_S / rate_hz)
+        self.late_ns = np.zeros(ticks, np.int64)  # (T,)
+
+    def run(self, clock: Clock) -> None:
+        """Sleep from deadline to deadline."""
+        start_ns = clock.now_ns()
+        for tick in range(self.late_ns.size):
+            deadline_ns = start_ns + (tick + 1) * self.period_ns
+            clock.sleep_until(deadline_ns)
+            self.late_ns[tick] = clock.now_ns() - deadline_ns
+
+
+class LoopFigures(NamedTuple):
+    """What came of a test."""
+
+    ticks: int
+    misses: int  # ticks that came later than the next deadline
+    late_us_p99: float
+    late_us_max: float
+    privileges: str  # what was not granted; empty when all was
+
+
+def try_loop(rate_hz: float, seconds: float, clock: Clock, privileges: AbstractContextManager[Granted]) -> LoopFigures:
+    """Run an empty loop for `seconds` within `privileges`."""
+    loop = Punctuality(rate_hz, round(rate_hz * seconds))
+    with privileges as granted:
+        loop.run(clock)
+    late_us = loop.late_ns / 1000.0
+    misses = int((loop.late_ns >= loop.period_ns).sum())
+    return LoopFigures(
+        loop.late_ns.size, misses, float(np.percentile(late_us, 99)), float(late_us.max()), granted.advice()
+    )

@@ -1,0 +1,78 @@
+"""The way to an arm: which network interface leads there, how good it is, and whether somebody answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECT_LIMIT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A network interface."""
+
+    name: str
+    up: bool
+    speed_mbps: int | None
+    """As negotiated; None where the kernel does not say (loopback, virtual ones)."""
+    wireless: bool
+
+
+def interface_to(address: str, root: Path = Path("/")) -> str | None:
+    """The interface by which packets to an IPv4 address leave; None where no route leads there.
+
+    Reads the kernel's table, whose addresses are hexadecimal with the last byte first.
+    """
+    target = int(ipaddress.IPv4Address(address))
+    if ipaddress.IPv4Address(address).is_loopback:
+        return "lo"
+    best: tuple[int, str] | None = None
+    for line in _lines(root / "proc/net/route")[1:]:
+        name, net, mask = (line.split()[column] for column in (0, 1, 7))
+        net_bits, mask_bits = _reversed(net), _reversed(mask)
+        if target & mask_bits == net_bits and (best is None or mask_bits > best[0]):
+            best = mask_bits, name
+    return best[1] if best else None
+
+
+def look_at_interface(name: str, root: Path = Path("/")) -> Interface | None:
+    """What the kernel says about an interface; None when there is none of that name."""
+    folder = root / "sys/class/net" / name
+    if not folder.is_dir():
+        return None
+    speed = (_lines(folder / "speed") or ["-1"])[0]
+    return Interface(
+        name=name,
+        up=(_lines(folder / "operstate") or ["unknown"])[0] in ("up", "unknown"),  # loopback says unknown
+        speed_mbps=int(speed) if speed.isdigit() and int(speed) > 0 else None,
+        wireless=(folder / "wireless").is_dir(),
+    )
+
+
+def answer_time_s(address: str, port: int, tries: int = 5) -> float:
+    """The shortest time in which a TCP connection is accepted [s].
+
+    Raises: OSError when nobody answers.
+    """
+    shortest_s = float("inf")
+    for _ in range(tries):
+        start_s = time.monotonic()
+        with socket.create_connection((address, port), CONNECT_LIMIT_S):
+            shortest_s = min(shortest_s, time.monotonic() - start_s)
+    return shortest_s
+
+
+def _reversed(word: str) -> int:
+    return int.from_bytes(struct.pack("<I", int(word, 16)), "big")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []

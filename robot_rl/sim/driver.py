@@ -1,0 +1,186 @@
+"""The simulated arm as a `Driver`: the same physics as `Simulation.advance`, with the loop outside.
+
+Lockstep: each `read` lets one time step pass, as fast as the machine can. Paced: `read` waits for the clock, and a
+host that comes late finds that the arm went on without it. In place of an arm's firmware stands `_Firmware`: it holds
+the arm when nobody commands, ends a stream whose sender is silent, and stops when a joint moves too fast.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+
+from controllers.drivers.contract import Capabilities, DriverError, DriverMode, UnreachableError
+from controllers.drivers.stream import Observed, StreamDriver
+from controllers.geometry import FloatArray
+from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.sim.scene import TIMESTEP_S
+from robot_rl.sim.simulation import N, Simulation
+
+WATCHDOG_S = 0.02  # as long as an FR3 waits
+HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
+
+
+class SimulatedFault(Enum):
+    """What can be done to a simulated arm, to see what the software above makes of it."""
+
+    NONE = "released"
+    REFLEX = "cartesian_reflex"
+    USER_STOP = "the user stop is pressed; release it"
+    FROZEN = "the same state for ever"
+    UNPLUGGED = "cable pulled"
+
+
+class Unplugged(Exception):
+    """Nobody answers."""
+
+
+class Refused(Exception):
+    """A stopped arm takes no torque."""
+
+
+class _Firmware:
+    """What a real arm does by itself."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.stopped = ""  # the cause of a stop that waits for a recovery
+        self.tau: FloatArray | None = None  # the sender's torque while its stream lives
+        self.silence_s = 0.0
+        self._hold_q = simulation.arm[0].q.copy()
+
+    def step(self) -> None:
+        """Let one time step pass."""
+        state = self.simulation.arm[0]
+        if self.tau is not None and self.silence_s >= WATCHDOG_S:
+            self.stop(f"communication_constraints_violation: no torque for {WATCHDOG_S} s")
+        if self.tau is not None and (np.abs(state.dq) > self.simulation.limits.dq_max).any():
+            self.stop("joint_velocity_violation")
+        self.silence_s += TIMESTEP_S
+        self.simulation.push(self._holding() if self.tau is None else self.tau)
+        self.simulation.look()
+
+    def stop(self, cause: str) -> None:
+        """End the stream for a cause that has to be cleared; an empty cause ends it without one."""
+        self.tau = None
+        self.stopped = cause or self.stopped
+        self._hold_q[:] = self.simulation.arm[0].q
+
+    def _holding(self) -> FloatArray:
+        """The arm's own position control; the bias torques carry its weight."""
+        state, dynamics = self.simulation.arm
+        spring = HOLD_STIFFNESS * (self._hold_q - state.q) - HOLD_DAMPING * state.dq
+        tau_max = self.simulation.limits.tau_max
+        return np.clip(dynamics.coriolis + dynamics.gravity + spring, -tau_max, tau_max)
+
+
+class SimulatedDriver(StreamDriver):
+    """`Driver` of a simulated arm that stands where `simulation.reset` put it.
+
+    Args:
+        simulation: the workcell; this driver lets its time pass.
+        clock: None for lockstep; a clock to be paced by.
+    """
+
+    def __init__(self, simulation: Simulation, clock: Clock | None = None) -> None:
+        now_s = clock.now_s if clock is not None else lambda: simulation.time_s
+        super().__init__("simulation", N, simulation.limits, now_s)
+        self.fault = SimulatedFault.NONE
+        self.recoveries = 0
+        self._simulation, self._clock = simulation, clock
+        self._firmware = _Firmware(simulation)
+        self._start_ns = 0
+        self._steps = 0
+        self._fresh = False  # looked at since time passed
+
+    def inject(self, fault: SimulatedFault) -> None:
+        """Do something to the arm."""
+        self.fault = fault
+        if fault is SimulatedFault.REFLEX:
+            self._firmware.stop(fault.value)
+        elif fault is SimulatedFault.USER_STOP:
+            self._firmware.stop("")
+
+    @property
+    def acting(self) -> FloatArray | None:
+        """The torque of a sender that acts on the joints now; None while the arm holds itself."""
+        return self._firmware.tau
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for the arm while its host does nothing."""
+        for _ in range(round(seconds / TIMESTEP_S)):
+            self._firmware.step()
+
+    def _open(self) -> Capabilities:
+        if self.fault is SimulatedFault.UNPLUGGED:
+            raise Unplugged(self.fault.value)
+        if self._clock is not None:
+            self._start_ns, self._steps = self._clock.now_ns(), 0
+        self._simulation.look()
+        self._fresh = True
+        return Capabilities(
+            name="simulated FER, " + ("lockstep" if self._clock is None else "paced"),
+            firmware="MuJoCo",
+            joints=N,
+            rate_hz=1.0 / TIMESTEP_S,
+            paced=True,
+            gravity_in_command=True,
+            reports_command=True,
+            watchdog_s=WATCHDOG_S,
+        )
+
+    def _observe(self) -> Observed:
+        if self.fault is SimulatedFault.UNPLUGGED:
+            raise Unplugged(self.fault.value)
+        if not self._fresh:
+            for _ in range(self._steps_due()):
+                self._firmware.step()
+        self._fresh = False
+        if self.fault is not SimulatedFault.FROZEN:
+            self._copy()
+        robot_s = self._reading.robot_s if self.fault is SimulatedFault.FROZEN else self._simulation.time_s
+        if self.fault is SimulatedFault.USER_STOP:
+            return Observed(DriverMode.LOCKED, self.fault.value, robot_s)
+        if self._firmware.stopped:
+            return Observed(DriverMode.STOPPED, f"the arm stopped itself: {self._firmware.stopped}; recover()", robot_s)
+        return Observed(DriverMode.READY, "", robot_s)
+
+    def _steps_due(self) -> int:
+        """One in lockstep; paced, as many as the clock says since the last ones, after a wait for the next."""
+        if self._clock is None:
+            return 1
+        step_ns = round(TIMESTEP_S * NS_PER_S)
+        self._clock.sleep_until(self._start_ns + (self._steps + 1) * step_ns)
+        due = (self._clock.now_ns() - self._start_ns) // step_ns - self._steps
+        self._steps += due
+        return due
+
+    def _copy(self) -> None:
+        state, dynamics = self._simulation.arm
+        for mine, theirs in ((self._feedback.state, state), (self._feedback.dynamics, dynamics)):
+            for array, value in zip(mine, theirs, strict=True):
+                array[:] = value
+        self._feedback.tau_measured[:] = state.tau
+        self._feedback.tau_external[:] = self._simulation.data.qfrc_constraint[:N]
+
+    def _send(self, tau: FloatArray) -> None:
+        if self._firmware.stopped or self.fault is SimulatedFault.USER_STOP:
+            raise Refused(self._firmware.stopped or self.fault.value)
+        self._firmware.tau, self._firmware.silence_s = tau.copy(), 0.0
+
+    def _end(self) -> None:
+        self._firmware.stop("")
+
+    def _clear(self) -> None:
+        self.recoveries += 1
+        self._firmware.stopped = ""
+
+    def _release(self) -> None:
+        return
+
+    def _lost(self, error: Exception) -> bool:
+        return isinstance(error, Unplugged)
+
+    def _refusal(self, error: Exception) -> DriverError:
+        return UnreachableError(f"simulated arm: got '{error}', expected it plugged in; inject SimulatedFault.NONE.")

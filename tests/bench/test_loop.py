@@ -1,0 +1,43 @@
+"""The loop's benchmark measures the host that runs the arm, and names what it measures."""
+
+import os
+
+import numpy as np
+import pytest
+
+from controllers.monotonic import make_timespec
+from robot_rl.bench.loop import ArmDriver, bench_loop, clock_gaps, machine_figures, run_loop
+
+
+def test_the_loop_that_is_measured_follows_its_arm():
+    figures = run_loop("sleep", 0.2, f"measured-{os.getpid()}")
+    assert figures["cycles"] == 200 and figures["late_us_p50"] <= figures["late_us_p99"] <= figures["late_us_max"]
+
+
+def test_the_benchmarks_arm_keeps_the_drivers_contract():
+    driver = ArmDriver()
+    assert driver.read().mode == 0
+    assert driver.connect().joints == 7
+    assert driver.write(driver.feedback.dynamics.coriolis.copy()) and driver.read().mode == 2
+    driver.stop()
+    assert driver.read().mode == 1
+
+
+def test_gaps_are_found_where_there_are_any():
+    gaps_ns = np.zeros(10, np.int64)
+    assert clock_gaps(1_000_000, 0, make_timespec(), gaps_ns) > 10  # every reading takes some time
+    assert (gaps_ns > 0).all()
+    assert clock_gaps(1_000_000, 10**10, make_timespec(), gaps_ns) == 0
+
+
+def test_the_machines_own_share_is_named():
+    names = {"machine_gaps_per_s", "machine_gap_us_max", "machine_gaps_over_100us"}
+    assert set(machine_figures(bursts=1, burst_s=0.02)) == names
+
+
+@pytest.mark.slow
+def test_the_figures_of_both_loops_stand_side_by_side():
+    figures = bench_loop(1.0)
+    for name in ("cycles", "misses", "late_us_p50", "late_us_p99", "late_us_p999", "late_us_max"):
+        assert figures[f"loop_{name}"] >= 0 and figures[f"sleep_loop_{name}"] >= 0
+    assert figures["loop_cycles"] == 1000 and figures["load"]

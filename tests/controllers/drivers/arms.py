@@ -1,0 +1,128 @@
+"""Arms without physics for the fakes: what acts on the joints, who pressed what, and a clock that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from robot_rl.core.clock import FakeClock
+
+PACKETS_LOST_S = 0.02  # an FR3 gives up after 20 cycles without a command
+
+
+@dataclass
+class FrankaArm:
+    """An FR3 as its library sees it. `acting` is the torque that a sender's stream exerts now."""
+
+    clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
+    mode: str = "Idle"
+    errors: list[str] = field(default_factory=list)
+    last_errors: list[str] = field(default_factory=list)
+    acting: list[float] | None = None
+    time_ms: int = 5000
+    fed_s: float = 0.0
+    recoveries: int = 0
+    stubborn: bool = False
+    frozen: bool = False
+    plugged: bool = True
+    refuses: Exception | None = None
+    on_reflex: Callable[[str], None] = lambda cause: None
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock in cycles of 1 ms."""
+        for _ in range(round(seconds * 1000)):
+            self.clock.advance(0.001)
+            if not self.frozen:
+                self.time_ms += 1
+            if self.acting is not None and self.clock.now_s() - self.fed_s > PACKETS_LOST_S:
+                self.reflex("communication_constraints_violation")
+
+    def feed(self, tau: list[float]) -> None:
+        """A command arrives."""
+        self.acting, self.fed_s, self.mode = [float(value) for value in tau], self.clock.now_s(), "Move"
+
+    def rest(self) -> None:
+        """The stream ended without an error: the arm holds itself."""
+        self.acting = None
+        if self.mode == "Move":
+            self.mode = "Idle"
+
+    def reflex(self, cause: str) -> None:
+        """The arm stops by itself."""
+        self.acting, self.mode = None, "Reflex"
+        self.errors, self.last_errors = [cause], [cause]
+        self.on_reflex(cause)
+
+    def press_stop(self) -> None:
+        """The operator presses the user stop."""
+        self.acting, self.mode = None, "UserStopped"
+        self.on_reflex("user stop")
+
+    def recover(self) -> None:
+        """Somebody asked to clear the errors."""
+        self.recoveries += 1
+        if not self.stubborn and self.mode == "Reflex":
+            self.errors, self.mode = [], "Idle"
+
+
+@dataclass
+class UrArm:
+    """A UR arm as ur-rtde sees it. The script applies the last torque until it ends."""
+
+    tcp: np.ndarray
+    clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
+    q: list[float] = field(default_factory=lambda: [0.1, -1.4, 1.5, -1.7, -1.5, 0.2])
+    version: str = "URSoftware 5.26.1.1234567 (Jan 01 2026)"
+    remote: bool = True
+    robot_mode: int = 7
+    safety_mode: int = 1
+    running: bool = False
+    script_torque: list[float] | None = None
+    watchdog_s: float = float("inf")
+    fed_s: float = 0.0
+    time_s: float = 1000.0
+    recoveries: int = 0
+    stubborn: bool = False
+    frozen: bool = False
+    plugged: bool = True
+
+    @property
+    def acting(self) -> list[float] | None:
+        """The torque of a sender."""
+        return self.script_torque if self.running else None
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock in cycles of 2 ms."""
+        for _ in range(round(seconds * 500)):
+            self.clock.advance(0.002)
+            if not self.frozen:
+                self.time_s += 0.002
+            if self.running and self.clock.now_s() - self.fed_s > self.watchdog_s:
+                self.end_script()
+
+    def feed(self) -> None:
+        """Something arrives from the sender."""
+        self.fed_s = self.clock.now_s()
+
+    def start_script(self) -> bool:
+        """Upload: the arm holds itself until the first command."""
+        self.running = self.safety_mode == 1 and self.robot_mode == 7
+        self.watchdog_s = float("inf")
+        return self.running
+
+    def end_script(self) -> None:
+        """The script is over; the arm brakes and holds."""
+        self.running, self.script_torque = False, None
+
+    def protective_stop(self) -> None:
+        """The arm stops by itself."""
+        self.end_script()
+        self.safety_mode = 3
+
+    def unlock(self) -> None:
+        """Somebody asked to unlock the protective stop."""
+        self.recoveries += 1
+        if not self.stubborn:
+            self.safety_mode = 1

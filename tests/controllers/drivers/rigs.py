@@ -1,0 +1,285 @@
+"""Each driver on an arm whose operator, cable and reflexes the tests hold: the table of the contract suite."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from controllers.arm import ArmDynamics, ArmLimits, ArmState
+from controllers.drivers.contract import Driver, make_feedback
+from controllers.drivers.effort import EffortDriver
+from controllers.drivers.franka import FrankaDriver
+from controllers.drivers.franky import FrankyDriver
+from controllers.drivers.machine import Machine
+from controllers.drivers.model import PinocchioModel
+from controllers.drivers.ur import UrDriver
+from robot_rl.core.clock import FakeClock
+from robot_rl.sim.driver import SimulatedDriver, SimulatedFault
+from robot_rl.sim.pick_lift import PickLift
+from robot_rl.sim.simulation import Simulation
+from tests.controllers.drivers import fake_franky, fake_pylibfranka, fake_ur_rtde
+from tests.controllers.drivers.arms import FrankaArm, UrArm
+from tests.controllers.drivers.links import MemoryLink
+
+GOOD_MACHINE = Machine("6.1.0-rt", True, 99, float("inf"), ("performance",))
+POOR_MACHINE = Machine("6.1.0", False, 0, 65536.0, ("powersave",))
+UR_LIMITS = ArmLimits(
+    np.full(6, -6.28), np.full(6, 6.28), np.full(6, 3.14), np.array([150.0] * 3 + [28.0] * 3), np.full(6, 1000.0)
+)
+
+
+class Rig:
+    """A driver, and the hands on its arm."""
+
+    tau: np.ndarray
+    driver: Driver
+
+    def acting(self) -> np.ndarray | None:
+        """The torque of a sender that acts on the joints now."""
+        raise NotImplementedError
+
+    def silence(self, seconds: float) -> None:
+        """The host does nothing for a while."""
+        raise NotImplementedError
+
+    def recoveries(self) -> int:
+        """How often somebody asked the arm to clear its errors."""
+        raise NotImplementedError
+
+    def reflex(self) -> None:
+        """The arm stops by itself."""
+        raise NotImplementedError
+
+    def press_stop(self) -> None:
+        """A person stops the arm."""
+        raise NotImplementedError
+
+    def freeze(self) -> None:
+        """The arm says the same for ever."""
+        raise NotImplementedError
+
+    def unplug(self) -> None:
+        """The cable is pulled."""
+        raise NotImplementedError
+
+    def plug(self) -> None:
+        """The cable is back."""
+        raise NotImplementedError
+
+    def now_s(self) -> float:
+        """The host's clock."""
+        raise NotImplementedError
+
+
+class FrankaRig(Rig):
+    def __init__(self) -> None:
+        self.arm, self.tau = FrankaArm(), np.linspace(-3.0, 3.0, 7)
+        self.driver = self.make()
+
+    def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
+        library = fake_pylibfranka.library(self.arm)
+        return FrankaDriver("10.0.0.2", library=library, machine=lambda: machine, now_s=self.now_s, **options)
+
+    def acting(self) -> np.ndarray | None:
+        return None if self.arm.acting is None else np.array(self.arm.acting)
+
+    def silence(self, seconds: float) -> None:
+        self.arm.pass_time(seconds)
+
+    def recoveries(self) -> int:
+        return self.arm.recoveries
+
+    def reflex(self) -> None:
+        self.arm.reflex("cartesian_reflex")
+
+    def press_stop(self) -> None:
+        self.arm.press_stop()
+
+    def freeze(self) -> None:
+        self.arm.frozen = True
+
+    def unplug(self) -> None:
+        self.arm.plugged = False
+
+    def plug(self) -> None:
+        self.arm.plugged, self.arm.acting, self.arm.mode = True, None, "Idle"
+
+    def now_s(self) -> float:
+        return self.arm.clock.now_s()
+
+
+class FrankyRig(FrankaRig):
+    def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
+        self.library = fake_franky.library(self.arm)
+        return FrankyDriver("10.0.0.2", library=self.library, machine=lambda: machine, now_s=self.now_s, **options)
+
+    def silence(self, seconds: float) -> None:
+        self.library.robots[-1]._cycle(seconds)
+
+
+@cache
+def ur5_model() -> PinocchioModel:
+    files = importlib.metadata.files("example-robot-data") or []
+    urdf = next(file for file in files if file.name == "ur5_robot.urdf")
+    return PinocchioModel(str(urdf.locate()), "tool0")
+
+
+class UrRig(Rig):
+    def __init__(self) -> None:
+        self.arm, self.tau = UrArm(np.zeros(3)), np.linspace(-3.0, 3.0, 6)
+        self.arm.tcp = tcp_of(self.arm.q)
+        self.driver = self.make()
+
+    def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
+        return UrDriver(
+            "10.0.0.3",
+            ur5_model(),
+            UR_LIMITS,
+            library=fake_ur_rtde.library(self.arm),
+            machine=lambda: machine,
+            now_s=self.now_s,
+            sleep=self.arm.pass_time,
+            **options,
+        )
+
+    def acting(self) -> np.ndarray | None:
+        return None if self.arm.acting is None else np.array(self.arm.acting)
+
+    def silence(self, seconds: float) -> None:
+        self.arm.pass_time(seconds)
+
+    def recoveries(self) -> int:
+        return self.arm.recoveries
+
+    def reflex(self) -> None:
+        self.arm.protective_stop()
+
+    def press_stop(self) -> None:
+        self.arm.end_script()
+        self.arm.safety_mode = 7
+
+    def freeze(self) -> None:
+        self.arm.frozen = True
+
+    def unplug(self) -> None:
+        self.arm.plugged = False
+
+    def plug(self) -> None:
+        self.arm.plugged = True
+
+    def now_s(self) -> float:
+        return self.arm.clock.now_s()
+
+
+def tcp_of(q: list[float]) -> np.ndarray:
+    """Where the model has its TCP (3,)."""
+    state, dynamics = make_feedback(6)[:2]
+    assert isinstance(state, ArmState) and isinstance(dynamics, ArmDynamics)
+    state.q[:] = q
+    ur5_model().fill(state, dynamics)
+    return state.p.copy()
+
+
+class EffortRig(Rig):
+    def __init__(self) -> None:
+        self.link, self.tau = MemoryLink(6), np.linspace(-3.0, 3.0, 6)
+        self.driver = EffortDriver(
+            self.link, ur5_model(), UR_LIMITS, now_s=self.now_s, sleep=self.link.pass_time, gravity_in_command=True
+        )
+
+    def acting(self) -> np.ndarray | None:
+        return self.link.acting
+
+    def silence(self, seconds: float) -> None:
+        self.link.pass_time(seconds)
+
+    def recoveries(self) -> int:
+        return self.link.resets
+
+    def reflex(self) -> None:
+        """The only stop that this interface knows: the watchdog's."""
+        self.link.pass_time(0.1)
+
+    def freeze(self) -> None:
+        self.link.frozen = True
+
+    def unplug(self) -> None:
+        self.link.plugged = False
+
+    def plug(self) -> None:
+        self.link.plugged = True
+
+    def now_s(self) -> float:
+        return self.link.clock.now_s()
+
+
+@cache
+def workcell() -> Simulation:
+    return Simulation(PickLift())
+
+
+class SimulatedRig(Rig):
+    clock: FakeClock | None = None
+
+    def __init__(self) -> None:
+        self.simulation = workcell()
+        self.simulation.reset(np.random.default_rng(0))
+        self.tau = self.simulation.arm[0].tau.copy()  # what carries the arm
+        self.tau[6] += 0.5
+        self.driver: SimulatedDriver = SimulatedDriver(self.simulation, self.clock)
+
+    def acting(self) -> np.ndarray | None:
+        return self.driver.acting
+
+    def silence(self, seconds: float) -> None:
+        self.driver.pass_time(seconds)
+
+    def recoveries(self) -> int:
+        return self.driver.recoveries
+
+    def reflex(self) -> None:
+        self.driver.inject(SimulatedFault.REFLEX)
+
+    def press_stop(self) -> None:
+        self.driver.inject(SimulatedFault.USER_STOP)
+
+    def freeze(self) -> None:
+        self.driver.inject(SimulatedFault.FROZEN)
+
+    def unplug(self) -> None:
+        self.driver.inject(SimulatedFault.UNPLUGGED)
+
+    def plug(self) -> None:
+        self.driver.inject(SimulatedFault.NONE)
+
+    def now_s(self) -> float:
+        return self.simulation.time_s
+
+
+class PacedRig(SimulatedRig):
+    def __init__(self) -> None:
+        self.clock = FakeClock(50.0)
+        super().__init__()
+
+    def silence(self, seconds: float) -> None:
+        assert self.clock is not None
+        self.clock.advance(seconds)
+        self.driver.read()
+
+    def now_s(self) -> float:
+        assert self.clock is not None
+        return self.clock.now_s()
+
+
+RIGS: dict[str, Callable[[], Rig]] = {
+    "simulated, lockstep": SimulatedRig,
+    "simulated, paced": PacedRig,
+    "pylibfranka": FrankaRig,
+    "franky": FrankyRig,
+    "ur-rtde": UrRig,
+    "ros2_control effort": EffortRig,
+}

@@ -1,0 +1,133 @@
+"""Both ends of the effort interface's ROS topics, joined by a bus in memory.
+
+rclpy is not on PyPI: this shows that the two ends understand each other, not that rclpy takes the calls. With a sourced
+ROS 2 the last test does that.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from controllers.drivers.contract import DriverMode
+from controllers.drivers.effort import EffortDriver
+from controllers.drivers.effort_ros import RosLink, WatchdogNode, import_ros
+from controllers.drivers.effort_watchdog import EffortWatchdog
+from robot_rl.core.clock import FakeClock
+from tests.controllers.drivers.rigs import UR_LIMITS, ur5_model
+
+JOINTS = [f"joint{number}" for number in range(6)]
+
+
+class Bus:
+    """Topics, and the rclpy calls that the two ends use."""
+
+    def __init__(self) -> None:
+        self.listeners: dict[str, list[Callable[[Any], None]]] = {}
+        self.timers: list[Callable[[], None]] = []
+        self.last: dict[str, Any] = {}
+
+    def publish(self, topic: str, message: Any) -> None:
+        self.last[topic] = message
+        for listener in self.listeners.get(topic, []):
+            listener(message)
+
+    def node(self) -> SimpleNamespace:
+        return SimpleNamespace(
+            create_publisher=lambda kind, topic, qos: SimpleNamespace(publish=lambda m: self.publish(topic, m)),
+            create_subscription=lambda kind, topic, call, qos: self.listeners.setdefault(topic, []).append(call),
+            create_timer=lambda period, call: self.timers.append(call),
+            destroy_node=lambda: None,
+        )
+
+    def ros(self) -> SimpleNamespace:
+        executor = SimpleNamespace(add_node=lambda node: None, spin=lambda: None, shutdown=lambda: None)
+        return SimpleNamespace(
+            rclpy=SimpleNamespace(ok=lambda: True, create_node=lambda name, namespace=None: self.node()),
+            executors=SimpleNamespace(SingleThreadedExecutor=lambda: executor),
+            std=SimpleNamespace(Float64MultiArray=SimpleNamespace),
+            sensor=SimpleNamespace(JointState=None),
+            qos=SimpleNamespace(
+                QoSProfile=SimpleNamespace, ReliabilityPolicy=SimpleNamespace(RELIABLE=1), qos_profile_sensor_data=None
+            ),
+        )
+
+
+class Workcell:
+    """A bus with an arm's joint states, the watchdog's node, and our driver."""
+
+    def __init__(self) -> None:
+        self.bus, self.clock, self.stamp_ns = Bus(), FakeClock(10.0), 0
+        ros = self.bus.ros()
+        watchdog = EffortWatchdog(0.02, np.full(6, 2.0), UR_LIMITS.tau_max)
+        WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, now_s=self.clock.now_s)
+        link = RosLink(JOINTS, ros=ros, now_s=self.clock.now_s)
+        self.driver = EffortDriver(link, ur5_model(), UR_LIMITS, now_s=self.clock.now_s, sleep=self.cycle)
+
+    def cycle(self, seconds: float = 0.002) -> None:
+        """Time passes, and the arm reports: joints in another order, and a gripper's own message between."""
+        self.clock.advance(seconds)
+        self.stamp_ns += 2_000_000
+        header = SimpleNamespace(stamp=SimpleNamespace(sec=5, nanosec=self.stamp_ns))
+        names = [*reversed(JOINTS), "finger"]
+        q = [*np.linspace(1.0, 0.0, 6), 0.04]
+        for name, position in ((["finger"], [0.04]), (names, q)):
+            joint_state = SimpleNamespace(
+                header=header, name=name, position=position, velocity=[0.1] * len(name), effort=[]
+            )
+            self.bus.publish("joint_states", joint_state)
+        for timer in self.bus.timers:
+            timer()
+
+    def effort(self) -> list[float]:
+        """What the arm's controller was given last."""
+        effort: list[float] = self.bus.last["effort_controller/commands"].data
+        return effort
+
+
+def test_driver_and_watchdog_meet_on_the_topics() -> None:
+    cell = Workcell()
+    assert cell.driver.connect().joints == 6
+    cell.cycle()
+    assert cell.driver.read().mode is DriverMode.READY
+    np.testing.assert_allclose(cell.driver.feedback.state.q, np.linspace(0.0, 1.0, 6))
+    assert np.isnan(cell.driver.feedback.tau_measured).all()
+    assert cell.driver.write(np.full(6, 1.5))
+    np.testing.assert_allclose(cell.effort(), np.full(6, 1.5))
+
+
+def test_controller_is_never_left_with_the_torque_of_a_silent_driver() -> None:
+    cell = Workcell()
+    cell.driver.connect()
+    cell.driver.write(np.full(6, 1.5))
+    for _ in range(12):
+        cell.cycle()
+    np.testing.assert_allclose(cell.effort(), np.full(6, -0.2))  # damping of 0.1 rad/s
+    assert cell.driver.read().mode is DriverMode.STOPPED
+    cell.driver.recover()
+    cell.cycle()
+    assert cell.driver.read().mode is DriverMode.READY
+
+
+def test_damping_does_not_push_by_an_old_velocity() -> None:
+    cell = Workcell()
+    cell.driver.connect()
+    cell.driver.write(np.full(6, 1.5))
+    cell.clock.advance(0.1)
+    for timer in cell.bus.timers:
+        timer()
+    np.testing.assert_allclose(cell.effort(), np.zeros(6))
+
+
+@pytest.mark.ros
+@pytest.mark.skipif(importlib.util.find_spec("rclpy") is None, reason="NOT CHECKED: rclpy needs a sourced ROS 2")
+def test_ros_link_opens_and_closes_with_the_real_rclpy() -> None:
+    link = RosLink(JOINTS, ros=import_ros())
+    link.open()
+    assert link.newest() is None and link.status() is None
+    link.close()

@@ -1,0 +1,89 @@
+"""The host as a process: clients and hosts that are killed in the middle of their work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from controllers.arm import Mode, Target
+from controllers.geometry import quat_from_matrix
+from controllers.mailbox import Client, HostState, Request
+
+pytestmark = pytest.mark.slow
+
+PUSHER = """
+import sys, time, numpy as np
+from controllers.arm import Target
+from controllers.mailbox import Client
+from controllers.geometry import quat_from_matrix
+client = Client(sys.argv[1])
+state = client.state()
+p, quat = state.values["p"][0].copy(), np.array(quat_from_matrix(np.ascontiguousarray(state.values["R"][0])))
+while True:
+    client.send(Target(p - np.array([0.0, 0.0, 0.03]), quat, np.zeros(6), np.zeros(6), np.array([time.monotonic()])))
+    print("sent", flush=True)
+    time.sleep(0.02)
+"""
+
+
+def eventually(client: Client, right: Callable[[HostState], bool], seconds: float = 20.0) -> HostState:
+    """Wait until the state is right; a process needs time, and how much is up to the machine."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        state = client.state()
+        if right(state):
+            return state
+        time.sleep(0.01)
+    raise AssertionError(f"still {state.mode.name}: {state.text}")
+
+
+@pytest.fixture
+def host():
+    name = f"process-{os.getpid()}"
+    command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.host:pick_lift", name]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and "simulated" in process.stdout.readline()
+    yield name, process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_killed_client_leaves_a_damped_arm_and_one_call_brings_it_back(host):
+    name, process = host
+    client = Client(name)
+    client.activate()
+    eventually(client, lambda state: state.mode != Mode.IDLE)
+    pusher = subprocess.Popen([sys.executable, "-c", PUSHER, name], stdout=subprocess.PIPE, text=True)
+    assert pusher.stdout is not None and pusher.stdout.readline()
+    eventually(client, lambda state: state.mode == Mode.ACTIVE)
+    os.kill(pusher.pid, signal.SIGKILL)
+    pusher.wait()
+    pusher.stdout.close()
+    state = eventually(client, lambda state: state.mode == Mode.DAMPING)
+    assert "no fresh target" in state.text
+    client.activate()
+    R = np.ascontiguousarray(state.values["R"][0])
+    here = Target(state.values["p"][0].copy(), np.array(quat_from_matrix(R)), np.zeros(6), np.zeros(6), np.zeros(1))
+    here.stamp_s[0] = time.monotonic()
+    client.send(here)
+    eventually(client, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING))
+    client.ask(Request.QUIT)
+    assert process.wait(20.0) == 0
+
+
+def test_a_killed_host_leaves_a_state_that_grows_old_and_another_one_takes_over(host):
+    name, process = host
+    client = Client(name)
+    client.activate()
+    eventually(client, lambda state: state.mode != Mode.IDLE)
+    process.kill()
+    process.wait()
+    before = client.state().stamp_s
+    time.sleep(0.1)
+    assert client.state().stamp_s == before and time.monotonic() - before > 0.1

@@ -1,0 +1,184 @@
+"""The doctor's questions about a real arm: each answer is ok, or says what to do."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controllers.drivers.machine import Machine
+from controllers.realtime import Granted
+from robot_rl.cli import main
+from robot_rl.core.clock import FakeClock
+from robot_rl.doctor.finding import Finding, State
+from robot_rl.doctor.loop import LoopFigures, try_loop
+from robot_rl.doctor.network import Interface, answer_time_s, interface_to, look_at_interface
+from robot_rl.doctor.robot import Arm, Doors, examine_robot
+
+GOOD = Machine("6.1.0-rt #1 SMP PREEMPT_RT", True, 99, float("inf"), ("performance",))
+CABLE = Interface("eth1", up=True, speed_mbps=1000, wireless=False)
+PUNCTUAL = LoopFigures(5000, 0, 40.0, 90.0, "")
+
+
+def found_package(package: str, extra: str, otherwise: State) -> Finding:
+    return Finding("ok", package, "1.0")
+
+
+def answered(name: str, program: str, environment: dict[str, str], otherwise: State, advice: str) -> Finding:
+    return Finding("ok", name, "1.2.3")
+
+
+def refuse(address: str, port: int) -> float:
+    raise ConnectionRefusedError("Connection refused")
+
+
+HEALTHY = Doors(
+    machine=lambda: GOOD,
+    glibc=lambda: "2.36",
+    package=found_package,
+    route=lambda address: "eth1",
+    interface=lambda name: CABLE,
+    answer_s=lambda address, port: 0.0002,
+    ask=answered,
+    loop=lambda rate_hz, seconds: PUNCTUAL,
+)
+
+
+def findings(doors: Doors, arm: Arm = "fr3", address: str | None = "172.16.0.2") -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine_robot(arm, address, None, 5.0, doors)}
+
+
+@pytest.mark.parametrize("arm", ["fr3", "fr3-franky", "ur5e", "ur10e"])
+def test_healthy_computer_gets_ok_on_each_line(arm: Arm) -> None:
+    found = findings(HEALTHY, arm)
+    assert len(found) == 10 and {finding.state for finding in found.values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("line", "doors", "advice"),
+    [
+        ("kernel", replace(HEALTHY, machine=lambda: replace(GOOD, preempt_rt=False)), "linux-image-rt"),
+        ("real-time priority", replace(HEALTHY, machine=lambda: replace(GOOD, rtprio=0)), "limits.d"),
+        ("locked memory", replace(HEALTHY, machine=lambda: replace(GOOD, memlock_bytes=65536.0)), "memlock unlimited"),
+        ("CPU governor", replace(HEALTHY, machine=lambda: replace(GOOD, governors=("powersave",))), "cpupower"),
+        ("C library", replace(HEALTHY, glibc=lambda: "2.31"), "Debian 12"),
+        ("network", replace(HEALTHY, route=lambda address: None), "ip address add"),
+        ("network", replace(HEALTHY, interface=lambda name: None), "ip link"),
+        ("network", replace(HEALTHY, interface=lambda name: replace(CABLE, wireless=True)), "cable"),
+        ("network", replace(HEALTHY, interface=lambda name: replace(CABLE, up=False)), "ip link set eth1 up"),
+        ("network", replace(HEALTHY, interface=lambda name: replace(CABLE, speed_mbps=100)), "gigabit"),
+        ("answer on port 1337", replace(HEALTHY, answer_s=refuse), "is the arm on"),
+        ("answer on port 1337", replace(HEALTHY, answer_s=lambda address, port: 0.02), "directly"),
+        ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(misses=3)), "isolate a core"),
+        ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(privileges="no FIFO")), "no FIFO"),
+    ],
+)
+def test_each_trouble_is_found_on_its_own_line_with_what_to_do(line: str, doors: Doors, advice: str) -> None:
+    found = findings(doors)
+    assert [name for name, finding in found.items() if finding.state == "missing"] == [line]
+    assert advice in found[line].value
+
+
+def test_ur_does_not_need_a_realtime_kernel() -> None:
+    doors = replace(HEALTHY, machine=lambda: replace(GOOD, preempt_rt=False))
+    assert findings(doors, "ur5e")["kernel"].state == "optional"
+
+
+def test_without_an_address_network_and_firmware_are_left_out_and_said_so() -> None:
+    found = findings(HEALTHY, address=None)
+    assert found["network, firmware"].state == "optional" and "--address" in found["network, firmware"].value
+    assert "firmware" not in found
+
+
+def test_given_interface_goes_before_the_routes() -> None:
+    seen: list[str] = []
+
+    def look(name: str) -> Interface:
+        seen.append(name)
+        return CABLE
+
+    list(examine_robot("fr3", "172.16.0.2", "eth7", 1.0, replace(HEALTHY, interface=look)))
+    assert seen == ["eth7"]
+
+
+def test_firmware_of_an_arm_that_is_not_there_is_asked_of_the_real_library() -> None:
+    pytest.importorskip("rtde_control", reason="NOT CHECKED: ur-rtde is not installed")
+    healthy_but_firmware = replace(HEALTHY, ask=Doors().ask)
+    found = findings(healthy_but_firmware, "ur5e", "127.0.2.1")["firmware"]
+    assert found.state == "missing" and "expected an answer on ports 29999 and 30004" in found.value
+
+
+ROUTES = """Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
+eth0 00000000 0100000A 0003 0 0 0 00000000 0 0 0
+eth1 000010AC 00000000 0001 0 0 0 00FFFFFF 0 0 0
+"""  # the default by eth0; 172.16.0.0/24 by eth1
+
+
+def test_route_to_the_arm_is_the_most_exact_one(tmp_path: Path) -> None:
+    (tmp_path / "proc/net").mkdir(parents=True)
+    assert interface_to("172.16.0.2", tmp_path) is None
+    (tmp_path / "proc/net/route").write_text(ROUTES)
+    assert interface_to("172.16.0.2", tmp_path) == "eth1"
+    assert interface_to("172.16.1.2", tmp_path) == "eth0"
+    assert interface_to("127.0.0.1", tmp_path) == "lo"
+
+
+def test_interface_is_read_from_the_kernels_files(tmp_path: Path) -> None:
+    folder = tmp_path / "sys/class/net/wlan0"
+    (folder / "wireless").mkdir(parents=True)
+    (folder / "operstate").write_text("down\n")
+    (folder / "speed").write_text("-1\n")
+    assert look_at_interface("wlan0", tmp_path) == Interface("wlan0", up=False, speed_mbps=None, wireless=True)
+    (folder / "operstate").write_text("up\n")
+    (folder / "speed").write_text("2500\n")
+    (folder / "wireless").rmdir()
+    assert look_at_interface("wlan0", tmp_path) == Interface("wlan0", up=True, speed_mbps=2500, wireless=False)
+    assert look_at_interface("eth9", tmp_path) is None
+
+
+def test_answer_is_timed_and_silence_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert 0.0 < answer_time_s("127.0.0.1", port) < 1.0
+    with pytest.raises(OSError):
+        answer_time_s("127.0.0.1", port)
+
+
+class LateClock(FakeClock):
+    """Wakes up late on chosen sleeps."""
+
+    def __init__(self, late_ns: dict[int, int]) -> None:
+        super().__init__(10.0)
+        self._late_ns, self._sleeps = late_ns, 0
+
+    def sleep_until(self, deadline_ns: int) -> None:
+        super().sleep_until(deadline_ns + self._late_ns.get(self._sleeps, 0))
+        self._sleeps += 1
+
+
+def granted(fifo: bool) -> AbstractContextManager[Granted]:
+    return nullcontext(Granted(fifo=fifo, memory_locked=True))
+
+
+def test_loops_lateness_is_counted_against_deadlines_that_do_not_move() -> None:
+    figures = try_loop(1000.0, 0.1, LateClock({10: 300_000, 50: 2_500_000}), granted(fifo=True))
+    assert figures.ticks == 100 and figures.privileges == ""
+    assert figures.late_us_max == pytest.approx(2500.0)
+    assert figures.misses == 2  # the late one, and the next, whose deadline had passed by 1.5 ms
+
+
+def test_privileges_that_were_not_granted_are_named() -> None:
+    assert "rtprio" in try_loop(1000.0, 0.01, FakeClock(), granted(fifo=False)).privileges
+
+
+def test_command_explains_itself_and_its_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["doctor", "robot", "--help"])
+    assert end.value.code in (0, None) and "example:" in capsys.readouterr().out
+    assert main(["doctor", "robt"]) == 2 and "did you mean 'robot'?" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["doctor", "robot", "--seconds", "0"])
+    assert "seconds: got 0" in capsys.readouterr().err
