@@ -145,6 +145,7 @@ class StreamDriver(ABC):
         elif mode is not DriverMode.READY:
             self._forget_stream()
         stamp_s = self._reading.stamp_s if found.robot_s == self._reading.robot_s else self._now_s()
+        self._feedback.state.stamp_s[0] = stamp_s
         self._reading = Reading(mode, reason, stamp_s, found.robot_s)
 
     def _broken(self, error: Exception) -> None:

@@ -27,7 +27,7 @@ def visit(driver: Driver, seconds: float) -> dict[str, Any]:
     """Connect, turn the last joint, stop, start again, fall silent, close."""
     capabilities = driver.connect()
     first = driver.read()
-    state, dynamics, tau_measured, _ = driver.feedback
+    state, dynamics, tau_measured = driver.feedback
     goal = state.q.copy()
     found: dict[str, Any] = {"name": capabilities.name, "at_first": first.mode.name, "q": goal.tolist()}
     found["finite"] = all(bool(np.isfinite(array).all()) for array in (*state, *dynamics, tau_measured))

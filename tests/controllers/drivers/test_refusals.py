@@ -161,6 +161,7 @@ def test_matrices_of_libfranka_run_down_their_columns() -> None:
         rig.driver.connect()
         np.testing.assert_array_equal(rig.driver.feedback.dynamics.J[2], 20.0 + np.arange(7))
         np.testing.assert_allclose(rig.driver.feedback.state.p, [0.3, 0.1, 0.5])
+        np.testing.assert_allclose(rig.driver.feedback.state.tau_external, -0.25)  # libfranka: on the surroundings
 
 
 def test_effort_watchdog_that_is_not_there_is_missed_before_and_during_a_stream() -> None:
