@@ -123,8 +123,8 @@ class Driver(Protocol):
     def write(self, tau: FloatArray) -> bool:
         """Command joint torques (N,) [N m]; False when they were not sent, with the reason in the next reading.
 
-        The first one after `connect`, `stop` or `recover` starts the stream, which may take a tenth of a second. A
-        torque that is not finite or beyond the arm's limits is not sent and ends the stream.
+        The first one after `connect`, `stop` or `recover` starts the stream, which may take a tenth of a second.
+        A torque that is not finite or beyond the arm's limits is not sent and ends the stream.
         """
         ...
 
