@@ -91,6 +91,11 @@ class Feedback(NamedTuple):
     dynamics: ArmDynamics
     tau_measured: FloatArray  # (N,) sensed joint torque [N m]; nan where the arm has no sensor
 
+    @property
+    def tau_external(self) -> FloatArray:
+        """The state's: (N,) the arm's own estimate of what the surroundings exert on its joints [N m]."""
+        return self.state.tau_external
+
 
 class Reading(NamedTuple):
     """How the arm was at one instant."""

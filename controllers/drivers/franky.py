@@ -7,6 +7,7 @@ returns at once: the host keeps time.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -108,6 +109,8 @@ class FrankyDriver(StreamDriver):
             self._robot.move(self._library.TorqueStopMotion(), asynchronous=True)
         if not self._robot.join_motion(STOP_LIMIT_S):
             self._robot.stop()
+            with contextlib.suppress(Exception):  # the preemption that this caused would be taken for the next stream's
+                self._robot.join_motion(STOP_LIMIT_S)
 
     def _clear(self) -> None:
         self._robot.recover_from_errors()

@@ -1,4 +1,4 @@
-"""One visit to a simulated FR3 through the real library and our driver; prints what came of it as JSON.
+"""One visit to a simulated FR3 through the real library, our driver and our law; prints what came of it as JSON.
 
 A program of its own: the two Franka libraries cannot live in one process. Usage: DRIVER ADDRESS SECONDS
 """
@@ -12,19 +12,26 @@ from typing import Any
 
 import numpy as np
 
+from controllers.arm import KNOWN_ARMS, Target
 from controllers.drivers.contract import Driver, DriverError, DriverMode
 from controllers.drivers.franka import FrankaDriver
 from controllers.drivers.franky import FrankyDriver
+from controllers.gains import make_gains
+from controllers.geometry import quat_from_matrix
+from controllers.loop import activate, make_loop_state, tick
 
 DRIVERS = {"pylibfranka": FrankaDriver, "franky": FrankyDriver}
 STIFFNESS = np.array([60.0, 60.0, 60.0, 60.0, 20.0, 20.0, 10.0])
 DAMPING = np.array([8.0, 8.0, 8.0, 8.0, 2.0, 2.0, 1.0])
 TURN_RAD = 0.1
 """How far the session turns the last joint."""
+WAY_M = np.array([0.02, -0.02, -0.03])
+"""How far the law moves the TCP."""
 
 
 def visit(driver: Driver, seconds: float) -> dict[str, Any]:
-    """Connect, turn the last joint, stop, start again, fall silent, close."""
+    """Connect, turn the last joint, stop, start again, fall silent, recover, move the TCP, close."""
+    law = Law(driver)
     capabilities = driver.connect()
     first = driver.read()
     state, dynamics, tau_measured = driver.feedback
@@ -43,6 +50,7 @@ def visit(driver: Driver, seconds: float) -> dict[str, Any]:
     found["after_silence"], found["reason"] = silent.mode.name, silent.reason
     driver.recover()
     found["recovered"] = driver.read().mode.name
+    found["left_m"] = law.move(seconds, 0.0 if capabilities.paced else 1.0 / capabilities.rate_hz)
     driver.close()
     return found
 
@@ -62,6 +70,39 @@ def follow(driver: Driver, goal: np.ndarray, seconds: float, pause_s: float) -> 
         time.sleep(pause_s)
         longest_s = max(longest_s, time.monotonic() - begun)
     return {"cycles": cycles, "longest_s": longest_s, "refused": refused, "during": driver.read().mode.name}
+
+
+class Law:
+    """The compiled tick over a driver; compiled before the arm waits for it."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver, self.memory, self.tau = driver, make_loop_state(7), np.zeros(7)
+        zeros = (np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
+        self.target, self.gains = Target(*zeros), make_gains(np.zeros(7))
+        self.tick(0.001, 0.0)
+
+    def tick(self, dt_s: float, now_s: float) -> None:
+        state, dynamics, _ = self.driver.feedback
+        limits = KNOWN_ARMS["fr3"]
+        tick(state, dynamics, self.target, self.gains, limits, self.memory, dt_s, now_s, self.tau)
+
+    def move(self, seconds: float, pause_s: float) -> float:
+        """Move the TCP by `WAY_M`; how far it is from there in the end [m]."""
+        state = self.driver.feedback.state
+        self.gains = make_gains(state.q.copy())
+        self.target.p[:] = state.p + WAY_M
+        self.target.quat_xyzw[:] = quat_from_matrix(state.R)
+        activate(self.memory)
+        start_s = last_s = time.monotonic()
+        while last_s - start_s < seconds:
+            self.driver.read()
+            now_s = time.monotonic()
+            self.target.stamp_s[0] = now_s
+            self.tick(now_s - last_s, now_s)
+            self.driver.write(self.tau)
+            last_s = now_s
+            time.sleep(pause_s)
+        return float(np.linalg.norm(self.target.p - state.p))
 
 
 def main(name: str, address: str, seconds: str) -> None:

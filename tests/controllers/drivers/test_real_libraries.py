@@ -57,20 +57,16 @@ def fr3() -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("driver", FRANKA)
-def test_real_libfranka_turns_a_simulated_fr3(driver: str, fr3: str) -> None:
+def test_law_moves_a_simulated_fr3_through_the_real_libfranka(driver: str, fr3: str) -> None:
     installed(FRANKA[driver])
     found = visit(driver, fr3)
     assert found["at_first"] == "READY" and found["finite"] and found["M_smallest"] > 0.0
-    assert found["during"] == "RUNNING" and found["refused"] == 0 and found["cycles"] > 100 * SECONDS
+    assert found["during"] == "RUNNING" and found["refused"] == 0
     assert found["error_rad"] < 0.05  # of the 0.1 rad that were asked; soft springs, joints with friction
     assert found["after_stop"] == "READY" and found["again"] and found["recovered"] == "READY"
-
-
-@pytest.mark.slow
-def test_real_franky_ends_the_torque_of_a_silent_sender(fr3: str) -> None:
-    installed("franky-control")
-    found = visit("franky", fr3)
-    assert found["after_silence"] == "STOPPED" and "got no torque for 0.05 s" in found["reason"]
+    if driver == "franky":  # franky-sim waits for ever; franky's own watchdog does not
+        assert found["after_silence"] == "STOPPED" and "got no torque for 0.05 s" in found["reason"]
+    assert found["left_m"] < 0.015  # of 41 mm; a spring of 600 N/m against the friction of that arm's joints
 
 
 @pytest.mark.parametrize("driver", FRANKA)
