@@ -213,7 +213,8 @@ class UrDriver(StreamDriver):
         return False
 
     def _end(self) -> None:
-        self._control.stopJ(STOP_RAD_S2)
+        """Brake. Not waited for: while ur-rtde waits it feeds no watchdog, which would end the script."""
+        self._control.stopJ(STOP_RAD_S2, True)
 
     def _clear(self) -> None:
         """Unlock a protective stop; the arm refuses for the first 5 s."""

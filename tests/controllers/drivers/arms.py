@@ -25,6 +25,7 @@ class FrankaArm:
     fed_s: float = 0.0
     recoveries: int = 0
     stubborn: bool = False
+    restless: bool = False
     frozen: bool = False
     plugged: bool = True
     refuses: Exception | None = None

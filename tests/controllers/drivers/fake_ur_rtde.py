@@ -129,6 +129,8 @@ class RTDEControlInterface:
     def stopJ(self, a: float = 2.0, asynchronous: bool = False) -> None:
         self.arm.feed()
         self.arm.script_torque = None
+        if not asynchronous:
+            self.arm.pass_time(0.5)  # to brake; nothing feeds the watchdog meanwhile
 
 
 MODULES = {

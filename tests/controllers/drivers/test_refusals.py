@@ -148,6 +148,17 @@ def test_recovery_that_the_arm_refuses_says_so(rig: Rig) -> None:
     assert rig.recoveries() == 1 and rig.driver.read().mode is DriverMode.STOPPED
 
 
+def test_franky_arm_that_does_not_come_to_rest_is_stopped_hard_and_starts_again() -> None:
+    rig = FrankyRig()
+    rig.driver.connect()
+    rig.driver.write(rig.tau)
+    rig.arm.restless = True
+    rig.driver.stop()
+    assert rig.acting() is None and rig.driver.read().mode is DriverMode.READY
+    assert rig.driver.write(rig.tau)
+    assert rig.driver.read().mode is DriverMode.RUNNING
+
+
 def test_contact_thresholds_are_set_only_when_they_are_given() -> None:
     for contact, expected in ((None, None), (Contact(30.0, 40.0), ([30.0] * 7, [40.0] * 3 + [20.0] * 3))):
         rig = FrankaRig()
