@@ -193,10 +193,12 @@ def _checked(name: str, value: Any, shape: tuple[int, ...]) -> Any:
 
 def _planes(value: ArrayLike) -> FloatArray:
     """Rows with unit normals; unused rows hold nothing back."""
-    rows = np.asarray(value, dtype=np.float64).reshape(-1, 4)
+    given = np.asarray(value, dtype=np.float64)
+    rows = given.reshape(-1, 4) if given.size % 4 == 0 else np.full((1, 4), np.nan)
+    rows = rows[(rows != [0.0, 0.0, 0.0, -np.inf]).any(axis=1)]  # unused rows of a former record
     if len(rows) > PLANES or not np.isfinite(rows).all() or (np.linalg.norm(rows[:, :3], axis=1) < 1e-9).any():
         raise ValueError(
-            f"planes: got {rows.tolist()}, expected at most {PLANES} rows of a normal and a distance; "
+            f"planes: got {given.tolist()}, expected at most {PLANES} rows of a normal and a distance; "
             "a plane that bounds nothing is left out."
         )
     planes = np.tile([0.0, 0.0, 0.0, -np.inf], (PLANES, 1))

@@ -137,6 +137,11 @@ def _check_force_cap(gains: Gains) -> None:
             f"force_limit: got {gains.force_limit.tolist()}, expected finite numbers in operational space; "
             "choose what the arm may exert."
         )
+    if gains.extras[0]["operational_space"] and gains.extras[0]["energy_max_j"] < np.inf:
+        raise ValueError(
+            f"energy_max_j: got {gains.extras[0]['energy_max_j']}, expected inf in operational space, whose spring has "
+            "no energy to account for; choose one of the two."
+        )
 
 
 def _check_order(gains: Gains) -> None:

@@ -1,0 +1,247 @@
+"""The loop's own process: driver -> tick -> driver at a fixed rate, and a mailbox to everybody else.
+
+`python -m controllers.host MODULE:FUNCTION NAME` runs it: FUNCTION returns the `HostParts`, NAME is the mailbox's. It
+asks the kernel for what it may have (`controllers.realtime`), warms the compiled code up before the arm moves, and
+collects no garbage while it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
+from controllers.drivers.contract import Capabilities, Driver, DriverError, DriverMode, Reading
+from controllers.gains import Gains, force_cap
+from controllers.loop import activate, deactivate, fail, look, make_loop_state, recover, tick
+from controllers.mailbox import Mailbox, Request, unpack_gains
+from controllers.pacing import NS_PER_S, Clock, Pacer, PreciseClock
+from controllers.realtime import realtime
+from controllers.shapes import check_shapes
+
+REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then left to its own brakes
+DAMP_IN_FAULT_S = 0.5
+RECOVER_AFTER_S = 0.5  # a reflex is not argued with at once
+SPIN_US = 50.0
+_FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
+_IN_USE = (DriverMode.READY, DriverMode.RUNNING)
+
+
+class HostParts(NamedTuple):
+    """What a host needs of an arm."""
+
+    driver: Driver
+    gains: Gains
+    limits: ArmLimits
+
+
+class Host:
+    """One arm in the loop. Call `connect` once, then `cycle` at the arm's rate; nothing in it waits but the driver.
+
+    Starts idle: the arm holds itself until somebody asks for ACTIVATE.
+    """
+
+    def __init__(self, parts: HostParts, mailbox: Mailbox, clock: Clock) -> None:
+        self.driver, self.gains, self.limits = parts
+        self.mailbox, self.clock = mailbox, clock
+        feedback, joints = self.driver.feedback, self.driver.feedback.state.q.size
+        self._stamp_s, self.tau = np.zeros(1), np.zeros(joints)
+        self.state: ArmState = feedback.state._replace(tau_external=feedback.tau_external, stamp_s=self._stamp_s)
+        self.dynamics = feedback.dynamics
+        zeros = (
+            np.zeros(3),
+            np.array([0.0, 0.0, 0.0, 1.0]),
+            np.zeros(6),
+            np.zeros(6),
+            np.full(1, -np.inf),
+            np.zeros(1),
+        )
+        self.target = Target(*zeros)
+        self.memory = make_loop_state(joints)
+        self.loop = look(self.memory)
+        self.message = ""
+        self.reason = Reason.IDLE
+        self.quit = False
+        self._last_s = np.nan
+        self._fault_since_s = np.nan
+        self._mode = Mode.IDLE
+        self._silent = True  # leaves the arm to itself
+        check_shapes(self.state, self.dynamics, self.target, self.gains, self.limits)
+        deactivate(self.memory)
+
+    def connect(self) -> Capabilities:
+        """Connect the driver and run each path once, so that nothing is compiled while the arm moves.
+
+        Raises: DriverError, with what to do.
+        """
+        capabilities = self.driver.connect()
+        gravity = 1.0 if capabilities.gravity_in_command else 0.0
+        self.gains = self.gains._replace(compensate_gravity=gravity)
+        self.driver.read()
+        scratch = make_loop_state(self.tau.size)
+        arguments = (self.state, self.dynamics, self.target, self.gains, self.limits, scratch)
+        tick(*(*arguments, 0.001, 0.0, self.tau))
+        fail(scratch, Reason.ROBOT_STOPPED)
+        recover(scratch, self.gains, 0.0)
+        activate(scratch)
+        self.publish(None)
+        return capabilities
+
+    def cycle(self, pacer: Pacer | None = None) -> None:
+        """Read, decide, write, publish."""
+        self._take_mail()
+        reading = self.driver.read()
+        now_s = self.clock.now_ns() / NS_PER_S
+        dt_s = now_s - self._last_s if np.isfinite(self._last_s) else 0.001
+        self._last_s = now_s
+        self._stamp_s[0] = reading.stamp_s
+        self._watch_driver(reading, now_s)
+        arguments = (self.state, self.dynamics, self.target, self.gains, self.limits, self.memory)
+        self.reason = Reason(tick(*(*arguments, dt_s, now_s, self.tau)))
+        self._command(reading, now_s)
+        self.publish(pacer)
+
+    def _take_mail(self) -> None:
+        box = self.mailbox
+        if box.target.fetch():
+            for name, array in self.target._asdict().items():
+                array[:] = box.target.copy[name][0]
+        if box.gains.fetch():
+            self._take_gains()
+        if box.request.fetch():
+            self._serve(Request(int(box.request.copy["request"][0])))
+
+    def _take_gains(self) -> None:
+        try:
+            gains = unpack_gains(self.mailbox.gains.copy)
+            self.gains = gains._replace(compensate_gravity=self.gains.compensate_gravity)
+            self.message = ""
+        except ValueError as error:
+            self.message = f"gains refused: {error}"
+
+    def _serve(self, request: Request) -> None:
+        if request == Request.QUIT:
+            self.quit = True
+        elif request == Request.DEACTIVATE:
+            deactivate(self.memory)
+        elif request == Request.RECOVER and self._clear_driver():
+            recover(self.memory, self.gains, self.clock.now_ns() / NS_PER_S)
+        elif request == Request.ACTIVATE and self._clear_driver():
+            activate(self.memory)
+
+    def _clear_driver(self) -> bool:
+        """Have the driver clear what stopped the arm; connect again to an arm that was lost."""
+        try:
+            if self.driver.read().mode in (DriverMode.LOST, DriverMode.CLOSED):
+                self.driver.connect()
+            if self.driver.read().mode not in _IN_USE:
+                self.driver.recover()
+        except DriverError as error:
+            self.message = str(error)
+            return False
+        self.message, self._last_s = "", np.nan
+        self._stamp_s[0] = self.driver.read().stamp_s
+        return True
+
+    def _watch_driver(self, reading: Reading, now_s: float) -> None:
+        """An arm that stopped by itself is a fault; from a reflex the host recovers by itself, as often as allowed."""
+        if reading.mode in _IN_USE:
+            return
+        self.message = reading.reason
+        if self.loop.mode in _FOLLOWING:
+            fail(self.memory, Reason.ROBOT_STOPPED)
+        waited = now_s - self._fault_since_s > RECOVER_AFTER_S
+        mine = self.loop.mode == Mode.FAULT and self.loop.fault == Reason.ROBOT_STOPPED
+        budget = self.gains.extras[0]["recoveries_per_minute"] > 0.0
+        if reading.mode == DriverMode.STOPPED and mine and waited and budget:
+            self._serve(Request.RECOVER)
+            self._fault_since_s = now_s
+
+    def _command(self, reading: Reading, now_s: float) -> None:
+        """Send the torque while the loop follows; in a fault until the arm rests; then let the arm hold itself."""
+        mode, before = Mode(self.loop.mode), self._mode
+        self._mode = mode
+        if mode == Mode.FAULT and before != Mode.FAULT:
+            self._fault_since_s = now_s
+        if mode in _FOLLOWING:
+            self._silent = False
+        elif not self._silent:
+            self._silent = mode != Mode.FAULT or not self._damping_helps(reading, now_s)
+        if self._silent:
+            self.driver.stop()
+        else:
+            self.driver.write(self.tau)
+
+    def _damping_helps(self, reading: Reading, now_s: float) -> bool:
+        blind = Reason(self.loop.fault) in (Reason.STATE_OLD, Reason.STATE_FROZEN, Reason.STATE_NOT_FINITE)
+        moving = np.abs(self.state.dq).max() > REST_RAD_PER_S
+        patient = now_s - self._fault_since_s < DAMP_IN_FAULT_S
+        return not blind and reading.mode in _IN_USE and bool(moving) and patient
+
+    def publish(self, pacer: Pacer | None) -> None:
+        """Make the present state the latest one."""
+        copy, loop = self.mailbox.state.copy, self.loop
+        copy["stamp_s"], copy["mode"], copy["reason"] = self._last_s, loop.mode, self.reason
+        copy["fault"], copy["tank_j"], copy["yield_scale"] = loop.fault, loop.tank_j, loop.yield_scale
+        copy["q"], copy["dq"], copy["tau"] = self.state.q, self.state.dq, self.tau
+        copy["tau_external"], copy["p"], copy["R"] = loop.tau_external, self.state.p, self.state.R
+        copy["wrench"], copy["external_wrench"] = loop.work.wrench, loop.work.external
+        copy["force_cap"], copy["counters"] = force_cap(self.gains), loop.counters
+        copy["message"] = self.message.encode()
+        if pacer is not None:
+            copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us
+        self.mailbox.state.publish()
+
+
+def run_host(host: Host, clock: Clock, rate_hz: float, paced: bool, cycles: int | None = None) -> Pacer:
+    """Cycle until somebody asks to quit, or so many times; returns the books of the deadlines.
+
+    `paced`: the driver waits for the arm's next state, so that the books count its lateness, too.
+    """
+    pacer = Pacer(1.0 / rate_hz, clock)
+    done = 0
+    while not host.quit and (cycles is None or done < cycles):
+        if not paced:
+            pacer.wait()
+        host.cycle(pacer)
+        done += 1
+    host.driver.stop()
+    return pacer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a host from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m controllers.host", description=__doc__)
+    parser.add_argument("parts", help="MODULE:FUNCTION that returns the HostParts")
+    parser.add_argument("name", help="of the mailbox")
+    parser.add_argument("--cpu", type=int, default=None, help="run on this core only")
+    given = parser.parse_args(arguments)
+    if given.cpu is not None:
+        os.sched_setaffinity(0, {given.cpu})
+    module, _, function = given.parts.partition(":")
+    parts: HostParts = getattr(importlib.import_module(module), function)()
+    mailbox = Mailbox(given.name, parts.driver.feedback.state.q.size, create=True)
+    clock = PreciseClock(SPIN_US)
+    host = Host(parts, mailbox, clock)
+    try:
+        capabilities = host.connect()
+        with realtime() as granted:
+            print(f"host: {capabilities.name} at {capabilities.rate_hz:g} Hz. {granted.advice()}", flush=True)
+            run_host(host, clock, capabilities.rate_hz, capabilities.paced)
+    except DriverError as error:
+        print(f"host: {error}", file=sys.stderr)
+        return 1
+    finally:
+        host.driver.close()
+        mailbox.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,105 @@
+"""Absolute deadlines: a clock that sleeps until a moment, not for a while, and the books of how well that went."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from typing import Protocol
+
+import numpy as np
+
+NS_PER_S = 1_000_000_000
+TIMER_ABSTIME = 1
+BUCKET_US = 1.0  # of the histogram of lateness
+BUCKETS = 5000  # the last one holds all that is later
+
+
+class Clock(Protocol):
+    """Monotonic time; `robot_rl.core.clock` has a double for tests."""
+
+    def now_ns(self) -> int:
+        """Now [ns]."""
+        ...
+
+    def sleep_until(self, deadline_ns: int) -> None:
+        """Return at `deadline_ns`, at once when it has passed."""
+        ...
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+
+class PreciseClock:
+    """The kernel's monotonic clock with absolute sleeps.
+
+    Args:
+        spin_us: so long before a deadline the sleep ends and a busy wait begins [us]: on time, at the price of a core.
+    """
+
+    def __init__(self, spin_us: float = 0.0) -> None:
+        self._spin_ns = round(spin_us * 1e3)
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._until = _Timespec()
+
+    def now_ns(self) -> int:
+        """Now [ns]."""
+        return time.monotonic_ns()
+
+    def sleep_until(self, deadline_ns: int) -> None:
+        """Sleep, then spin; a signal in between does not end the wait."""
+        wake_ns = deadline_ns - self._spin_ns
+        until = self._until
+        until.seconds, until.nanoseconds = divmod(wake_ns, NS_PER_S)
+        while time.monotonic_ns() < wake_ns:
+            self._libc.clock_nanosleep(time.CLOCK_MONOTONIC, TIMER_ABSTIME, ctypes.byref(until), None)
+        while time.monotonic_ns() < deadline_ns:
+            pass
+
+
+class Pacer:
+    """One deadline each period, counted from the first: a late cycle does not shift the ones after it.
+
+    `wait` returns at the next deadline. Deadlines that passed while a cycle still ran are missed: they are counted and
+    left out, for two cycles in a hurry are worse than one that is missing.
+    """
+
+    def __init__(self, period_s: float, clock: Clock) -> None:
+        self.period_ns = round(period_s * NS_PER_S)
+        self.cycles = 0
+        self.misses = 0
+        self.late_max_us = 0.0
+        self._clock = clock
+        self._late = np.zeros(BUCKETS, np.int64)
+        self.restart()
+
+    def restart(self) -> None:
+        """Count deadlines from now: after a pause that was meant, such as a reconnection."""
+        self._deadline_ns = self._clock.now_ns()
+
+    def wait(self) -> int:
+        """Sleep until the next deadline; returns how late this is [ns]."""
+        self._deadline_ns += self.period_ns
+        behind_ns = self._clock.now_ns() - self._deadline_ns
+        if behind_ns > 0:
+            missed = -(-behind_ns // self.period_ns)
+            self.misses += missed
+            self._deadline_ns += missed * self.period_ns
+        self._clock.sleep_until(self._deadline_ns)
+        late_ns = self._clock.now_ns() - self._deadline_ns
+        self._count(late_ns)
+        return late_ns
+
+    def _count(self, late_ns: int) -> None:
+        self.cycles += 1
+        late_us = late_ns * 1e-3
+        self.late_max_us = max(self.late_max_us, late_us)
+        self._late[min(max(int(late_us / BUCKET_US), 0), BUCKETS - 1)] += 1
+
+    def late_us(self, percent: float) -> float:
+        """The lateness that so many per cent of the cycles stay below [us], to one microsecond."""
+        below = np.cumsum(self._late)
+        if below[-1] == 0:
+            return 0.0
+        bucket = int(np.searchsorted(below, percent / 100.0 * below[-1]))
+        return self.late_max_us if bucket == BUCKETS - 1 else min((bucket + 1) * BUCKET_US, self.late_max_us)
