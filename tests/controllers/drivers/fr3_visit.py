@@ -24,7 +24,7 @@ DRIVERS = {"pylibfranka": FrankaDriver, "franky": FrankyDriver}
 STIFFNESS = np.array([60.0, 60.0, 60.0, 60.0, 20.0, 20.0, 10.0])
 DAMPING = np.array([8.0, 8.0, 8.0, 8.0, 2.0, 2.0, 1.0])
 TURN_RAD = 0.1
-"""How far the session turns the last joint."""
+"""How far the visit turns the last joint."""
 WAY_M = np.array([0.02, -0.02, -0.03])
 """How far the law moves the TCP."""
 
@@ -42,6 +42,7 @@ def visit(driver: Driver, seconds: float) -> dict[str, Any]:
     goal[6] += TURN_RAD
     found |= follow(driver, goal, seconds, 0.0 if capabilities.paced else 1.0 / capabilities.rate_hz)
     found["error_rad"] = float(np.abs(goal - state.q).max())
+    see(driver)
     driver.stop()
     found["after_stop"] = driver.read().mode.name
     found["again"] = driver.write(state.tau * 0.0) and driver.read().mode is DriverMode.RUNNING
@@ -56,20 +57,26 @@ def visit(driver: Driver, seconds: float) -> dict[str, Any]:
 
 
 def follow(driver: Driver, goal: np.ndarray, seconds: float, pause_s: float) -> dict[str, Any]:
-    """A spring and damper in each joint, for a while; how many cycles that were, and the longest of them [s].
+    """A spring and damper in each joint, for a while; how many cycles ran, and how often a busy machine was too late.
 
     An arm that paces its `read` needs no pause.
     """
     state = driver.feedback.state
-    start, cycles, longest_s, refused = time.monotonic(), 0, 0.0, 0
-    while (begun := time.monotonic()) - start < seconds:
-        driver.read()
+    start, running, late = time.monotonic(), 0, 0
+    while time.monotonic() - start < seconds:
+        late += see(driver)
         pull = np.clip(goal - state.q, -0.05, 0.05)
-        refused += not driver.write(STIFFNESS * pull - DAMPING * state.dq + driver.feedback.dynamics.coriolis)
-        cycles += 1
+        running += driver.write(STIFFNESS * pull - DAMPING * state.dq + driver.feedback.dynamics.coriolis)
         time.sleep(pause_s)
-        longest_s = max(longest_s, time.monotonic() - begun)
-    return {"cycles": cycles, "longest_s": longest_s, "refused": refused, "during": driver.read().mode.name}
+    return {"running": running, "late": late}
+
+
+def see(driver: Driver) -> bool:
+    """Read; where franky's watchdog took a busy machine for a dead sender, recover: whether it did."""
+    stopped = driver.read().mode is DriverMode.STOPPED
+    if stopped:
+        driver.recover()
+    return stopped
 
 
 class Law:
@@ -95,7 +102,7 @@ class Law:
         activate(self.memory)
         start_s = last_s = time.monotonic()
         while last_s - start_s < seconds:
-            self.driver.read()
+            see(self.driver)
             now_s = time.monotonic()
             self.target.stamp_s[0] = now_s
             self.tick(now_s - last_s, now_s)
