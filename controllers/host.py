@@ -102,6 +102,7 @@ class Host:
         self._last_s = now_s
         self._stamp_s[0] = reading.stamp_s
         self._watch_driver(reading, now_s)
+        now_s = self.clock.now_ns() / NS_PER_S  # a recovery takes its time: its state must not lie ahead
         arguments = (self.state, self.dynamics, self.target, self.gains, self.limits, self.memory)
         self.reason = Reason(tick(*(*arguments, dt_s, now_s, self.tau)))
         self._command(reading, now_s)

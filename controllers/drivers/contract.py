@@ -87,10 +87,14 @@ class Capabilities:
 class Feedback(NamedTuple):
     """A driver's arrays: the same ones for its whole life, written by `read`. N joints; frames: the arm's base."""
 
-    state: ArmState  # tau as it was commanded, in the convention of `write`
+    state: ArmState  # tau as it was commanded, in the convention of `write`; tau_external nan where the arm has none
     dynamics: ArmDynamics
     tau_measured: FloatArray  # (N,) sensed joint torque [N m]; nan where the arm has no sensor
-    tau_external: FloatArray  # (N,) the arm's own estimate of what the surroundings exert [N m]; nan where it has none
+
+    @property
+    def tau_external(self) -> FloatArray:
+        """The state's: (N,) the arm's own estimate of what the surroundings exert on its joints [N m]."""
+        return self.state.tau_external
 
 
 class Reading(NamedTuple):
@@ -124,8 +128,8 @@ class Driver(Protocol):
     def write(self, tau: FloatArray) -> bool:
         """Command joint torques (N,) [N m]; False when they were not sent, with the reason in the next reading.
 
-        The first one after `connect`, `stop` or `recover` starts the stream, which may take a tenth of a second. A
-        torque that is not finite or beyond the arm's limits is not sent and ends the stream.
+        The first one after `connect`, `stop` or `recover` starts the stream, which may take a tenth of a second.
+        A torque that is not finite or beyond the arm's limits is not sent and ends the stream.
         """
         ...
 
@@ -148,9 +152,11 @@ class Driver(Protocol):
 def make_feedback(joints: int) -> Feedback:
     """Arrays for an arm of `joints` joints, before anything was read: state at zero, measurements nan."""
     n = joints
-    state = ArmState(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(3), np.eye(3))
+    state = ArmState(
+        np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(3), np.eye(3), np.full(n, np.nan), np.full(1, np.nan)
+    )
     dynamics = ArmDynamics(np.zeros((6, n)), np.eye(n), np.zeros(n), np.zeros(n))
-    return Feedback(state, dynamics, np.full(n, np.nan), np.full(n, np.nan))
+    return Feedback(state, dynamics, np.full(n, np.nan))
 
 
 def closed(stamp_s: float = np.nan) -> Reading:

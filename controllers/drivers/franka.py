@@ -82,11 +82,11 @@ class FrankaDriver(StreamDriver):
 
     def _copy(self, state: Any) -> None:
         """The libraries' 16, 42 and 49 numbers run down the columns of their matrices."""
-        arm, dynamics, tau_measured, tau_external = self._feedback
+        arm, dynamics, tau_measured = self._feedback
         arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
         T_base_tcp = np.reshape(state.O_T_EE, (4, 4), order="F")
         arm.p[:], arm.R[:] = T_base_tcp[:3, 3], T_base_tcp[:3, :3]
-        tau_measured[:], tau_external[:] = state.tau_J, state.tau_ext_hat_filtered
+        tau_measured[:], arm.tau_external[:] = state.tau_J, words.on_arm(state.tau_ext_hat_filtered)
         dynamics.J[:] = np.reshape(self._model.zero_jacobian(state), (6, words.JOINTS), order="F")
         dynamics.M[:] = np.reshape(self._model.mass(state), (words.JOINTS, words.JOINTS), order="F")
         dynamics.coriolis[:] = self._model.coriolis(state)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from controllers.arm import KNOWN_ARMS, ArmLimits
 from controllers.drivers.contract import (
     ArmNotReadyError,
@@ -22,6 +25,7 @@ from controllers.drivers.contract import (
     import_library,
 )
 from controllers.drivers.stream import Observed
+from controllers.geometry import FloatArray
 
 JOINTS = 7
 RATE_HZ = 1000.0
@@ -73,6 +77,14 @@ def observed(state: Any) -> Observed:
         reason = f"{_STOPPED.get(name, 'the arm has errors')}: {cause}; recover()"
         return Observed(DriverMode.STOPPED, reason, state.time.to_sec())
     return Observed(DriverMode.READY, "", state.time.to_sec())
+
+
+def on_arm(tau_ext_hat: ArrayLike) -> FloatArray:
+    """What the surroundings exert on the joints (N,) [N m].
+
+    libfranka's tau_ext_hat_filtered is tau_J less the model's torques: what the arm exerts on its surroundings.
+    """
+    return -np.asarray(tau_ext_hat, dtype=np.float64)
 
 
 def _named(errors: Any) -> str:

@@ -7,6 +7,7 @@ returns at once: the host keeps time.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -81,11 +82,11 @@ class FrankyDriver(StreamDriver):
             if not self._robot.is_in_control:
                 raise MotionEnded("the C++ loop is over")
         state, model, frame = self._robot.state, self._robot.model, self._library.Frame.EndEffector
-        arm, dynamics, tau_measured, tau_external = self._feedback
+        arm, dynamics, tau_measured = self._feedback
         arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
         T_base_tcp = state.O_T_EE.matrix
         arm.p[:], arm.R[:] = T_base_tcp[:3, 3], T_base_tcp[:3, :3]
-        tau_measured[:], tau_external[:] = state.tau_J, state.tau_ext_hat_filtered
+        tau_measured[:], arm.tau_external[:] = state.tau_J, words.on_arm(state.tau_ext_hat_filtered)
         dynamics.J[:] = model.zero_jacobian(frame, state)
         dynamics.M[:] = model.mass(state)
         dynamics.coriolis[:] = model.coriolis(state)
@@ -108,6 +109,8 @@ class FrankyDriver(StreamDriver):
             self._robot.move(self._library.TorqueStopMotion(), asynchronous=True)
         if not self._robot.join_motion(STOP_LIMIT_S):
             self._robot.stop()
+            with contextlib.suppress(Exception):  # the preemption that this caused would be taken for the next stream's
+                self._robot.join_motion(STOP_LIMIT_S)
 
     def _clear(self) -> None:
         self._robot.recover_from_errors()

@@ -119,6 +119,8 @@ class StreamDriver(ABC):
             if found.mode is DriverMode.STOPPED:
                 self._clear()
                 found = self._observe()
+            if found.mode is DriverMode.READY:
+                self._prepare()
         except DriverError:
             raise
         except Exception as error:
@@ -145,6 +147,7 @@ class StreamDriver(ABC):
         elif mode is not DriverMode.READY:
             self._forget_stream()
         stamp_s = self._reading.stamp_s if found.robot_s == self._reading.robot_s else self._now_s()
+        self._feedback.state.stamp_s[0] = stamp_s
         self._reading = Reading(mode, reason, stamp_s, found.robot_s)
 
     def _broken(self, error: Exception) -> None:
@@ -168,6 +171,10 @@ class StreamDriver(ABC):
     def _words(self, error: Exception) -> str:
         """The library's error, for people."""
         return str(error)
+
+    def _prepare(self) -> None:
+        """Do now, while nobody waits, what the next stream needs and the stop took away."""
+        return
 
     def _abandon(self) -> None:
         """Drop what belongs to a stream that the arm has ended, without talking to it."""

@@ -36,12 +36,12 @@ from controllers.geometry import FloatArray
 PACKAGE = "ur-rtde"
 JOINTS = 6
 RATE_HZ = 500.0
-WATCHDOG_HZ = 50.0  # the script ends when no command comes for one period of this
+WATCHDOG_HZ = 25.0  # the script ends when nothing comes for one period; setting it takes a handshake of some cycles
 POLYSCOPE_MIN = (5, 26)
 MODEL_TOLERANCE_M = 0.005
 STOP_RAD_S2 = 2.0  # ur-rtde's default deceleration
-UNLOCK_LIMIT_S = 2.0
-UNLOCK_POLL_S = 0.05
+WAIT_LIMIT_S = 3.0  # for a protective stop to unlock, and for the script to start
+POLL_S = 0.02
 
 ROBOT_MODE_RUNNING = 7
 SAFETY_NORMAL, SAFETY_REDUCED, SAFETY_PROTECTIVE_STOP = 1, 2, 3
@@ -190,25 +190,38 @@ class UrDriver(StreamDriver):
             raise ScriptEnded("its script did not take the torque; see the pendant's log")
 
     def _start(self) -> None:
-        if self._control is None:
-            self._upload()
-        elif not self._control.isProgramRunning() and not self._control.reuploadScript():
-            raise ScriptEnded("its script did not start; see the pendant's log")
+        self._prepare()
         if not self._watched and not self._control.setWatchdog(WATCHDOG_HZ):
             raise ScriptEnded("its script's watchdog was not set; without it a torque would outlive its sender")
         self._watched = True
 
+    def _prepare(self) -> None:
+        """See that the script runs: `reuploadScript` returns before it does."""
+        if self._control is None:
+            self._upload()
+        elif not self._control.isProgramRunning():
+            self._watched = False
+            self._control.reuploadScript()
+        if not self._await(self._control.isProgramRunning):
+            raise ScriptEnded("its script did not start; see the pendant's log")
+
+    def _await(self, happened: Callable[[], bool]) -> bool:
+        for _ in range(round(WAIT_LIMIT_S / POLL_S)):
+            if happened():
+                return True
+            self._sleep(POLL_S)
+        return False
+
     def _end(self) -> None:
-        self._control.stopJ(STOP_RAD_S2)
+        """Brake. Not waited for: while ur-rtde waits it feeds no watchdog, which would end the script."""
+        self._control.stopJ(STOP_RAD_S2, True)
 
     def _clear(self) -> None:
         """Unlock a protective stop; the arm refuses for the first 5 s."""
         self._dashboard.closeSafetyPopup()
         self._dashboard.unlockProtectiveStop()
-        for _ in range(round(UNLOCK_LIMIT_S / UNLOCK_POLL_S)):
-            if self._receive.getSafetyMode() != SAFETY_PROTECTIVE_STOP:
-                return
-            self._sleep(UNLOCK_POLL_S)
+        if self._await(lambda: self._receive.getSafetyMode() != SAFETY_PROTECTIVE_STOP):
+            return
         raise ArmNotReadyError(
             f"arm at {self.address}: got a protective stop that stays, expected it to unlock; look at the pendant, "
             "wait 5 s after the stop, and recover() again."

@@ -32,6 +32,8 @@ class Needs:
     """What an arm's driver asks of a computer."""
 
     package: str
+    version: str
+    """Of the package: what the driver was tested with."""
     extra: str
     port: int
     rate_hz: float
@@ -65,11 +67,11 @@ except DriverError as error:
 def _needs(arm: Arm) -> Needs:
     if arm == "fr3":
         program = _FRANKA.replace("{module}", "franka").replace("{driver}", "FrankaDriver")
-        return Needs("pylibfranka", "franka", 1337, 1000.0, True, program)
+        return Needs("pylibfranka", "0.21.3", "franka", 1337, 1000.0, True, program)
     if arm == "fr3-franky":
         program = _FRANKA.replace("{module}", "franky").replace("{driver}", "FrankyDriver")
-        return Needs("franky-control", "franka", 1337, 1000.0, True, program)
-    return Needs("ur-rtde", "ur", 30004, 500.0, False, _UR)
+        return Needs("franky-control", "2.0.0", "franka", 1337, 1000.0, True, program)
+    return Needs("ur-rtde", "1.6.5", "ur", 30004, 500.0, False, _UR)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def examine_robot(
     yield _priority(machine)
     yield _memory(machine)
     yield _governor(machine)
-    yield doors.package(needs.package, needs.extra, "missing")
+    yield _library(doors.package(needs.package, needs.extra, "missing"), needs)
     yield _glibc(doors.glibc(), needs)
     if address is None:
         yield Finding("optional", "network, firmware", "not looked at; add --address and the arm's address")
@@ -147,6 +149,13 @@ def _governor(machine: Machine) -> Finding:
     return Finding("missing", "CPU governor", f"{names}; run: sudo cpupower frequency-set -g performance")
 
 
+def _library(found: Finding, needs: Needs) -> Finding:
+    if found.state != "ok" or found.value == needs.version:
+        return found
+    advice = f"tested with {needs.version}: pip install -c constraints.txt -e '.[{needs.extra}]'"
+    return Finding("optional", found.name, f"{found.value}; {advice}")
+
+
 def _glibc(version: str, needs: Needs) -> Finding:
     if needs.extra != "franka":
         return Finding("ok", "C library", version or "unknown")
@@ -179,14 +188,16 @@ def _network(doors: Doors, address: str, wanted: str | None) -> Finding:
 
 
 def _answer(doors: Doors, address: str, needs: Needs) -> Finding:
-    name = f"answer on port {needs.port}"
+    name = f"port {needs.port}"
     try:
         answer_s = doors.answer_s(address, needs.port)
     except OSError as error:
-        return Finding("missing", name, f"none from {address} ({error}); is the arm on, its interface activated?")
+        return Finding("missing", name, f"no answer from {address} ({error}); is the arm on, its interface activated?")
     if answer_s > ANSWER_LIMIT_S:
-        return Finding("missing", name, f"after {1e3 * answer_s:.1f} ms; connect the arm directly, without a switch")
-    return Finding("ok", name, f"after {1e3 * answer_s:.2f} ms")
+        return Finding(
+            "missing", name, f"answers after {1e3 * answer_s:.1f} ms; connect the arm directly, without a switch"
+        )
+    return Finding("ok", name, f"answers after {1e3 * answer_s:.2f} ms")
 
 
 def _loop(figures: LoopFigures, needs: Needs) -> Finding:

@@ -158,11 +158,11 @@ class SimulatedDriver(StreamDriver):
 
     def _copy(self) -> None:
         state, dynamics = self._simulation.arm
-        for mine, theirs in ((self._feedback.state, state), (self._feedback.dynamics, dynamics)):
+        for mine, theirs in ((self._feedback.state[:5], state[:5]), (self._feedback.dynamics, dynamics)):
             for array, value in zip(mine, theirs, strict=True):
                 array[:] = value
         self._feedback.tau_measured[:] = state.tau
-        self._feedback.tau_external[:] = self._simulation.data.qfrc_constraint[:N]
+        self._feedback.state.tau_external[:] = self._simulation.data.qfrc_constraint[:N]
 
     def _send(self, tau: FloatArray) -> None:
         if self._firmware.stopped or self.fault is SimulatedFault.USER_STOP:

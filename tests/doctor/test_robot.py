@@ -24,7 +24,7 @@ PUNCTUAL = LoopFigures(5000, 0, 40.0, 90.0, "")
 
 
 def found_package(package: str, extra: str, otherwise: State) -> Finding:
-    return Finding("ok", package, "1.0")
+    return Finding("ok", package, {"pylibfranka": "0.21.3", "franky-control": "2.0.0", "ur-rtde": "1.6.5"}[package])
 
 
 def answered(name: str, program: str, environment: dict[str, str], otherwise: State, advice: str) -> Finding:
@@ -35,6 +35,7 @@ def refuse(address: str, port: int) -> float:
     raise ConnectionRefusedError("Connection refused")
 
 
+PACKAGES = ("pylibfranka", "franky-control", "ur-rtde")
 HEALTHY = Doors(
     machine=lambda: GOOD,
     glibc=lambda: "2.36",
@@ -70,8 +71,8 @@ def test_healthy_computer_gets_ok_on_each_line(arm: Arm) -> None:
         ("network", replace(HEALTHY, interface=lambda name: replace(CABLE, wireless=True)), "cable"),
         ("network", replace(HEALTHY, interface=lambda name: replace(CABLE, up=False)), "ip link set eth1 up"),
         ("network", replace(HEALTHY, interface=lambda name: replace(CABLE, speed_mbps=100)), "gigabit"),
-        ("answer on port 1337", replace(HEALTHY, answer_s=refuse), "is the arm on"),
-        ("answer on port 1337", replace(HEALTHY, answer_s=lambda address, port: 0.02), "directly"),
+        ("port 1337", replace(HEALTHY, answer_s=refuse), "is the arm on"),
+        ("port 1337", replace(HEALTHY, answer_s=lambda address, port: 0.02), "directly"),
         ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(misses=3)), "isolate a core"),
         ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(privileges="no FIFO")), "no FIFO"),
     ],
@@ -85,6 +86,18 @@ def test_each_trouble_is_found_on_its_own_line_with_what_to_do(line: str, doors:
 def test_ur_does_not_need_a_realtime_kernel() -> None:
     doors = replace(HEALTHY, machine=lambda: replace(GOOD, preempt_rt=False))
     assert findings(doors, "ur5e")["kernel"].state == "optional"
+
+
+def test_library_of_another_version_is_used_and_the_tested_one_named() -> None:
+    doors = replace(HEALTHY, package=lambda package, extra, otherwise: Finding("ok", package, "0.22.0"))
+    found = findings(doors)["pylibfranka"]
+    assert found.state == "optional" and "0.22.0; tested with 0.21.3" in found.value
+
+
+def test_version_that_the_doctor_knows_is_the_pinned_one() -> None:
+    pins = (Path(__file__).parents[2] / "constraints.txt").read_text().splitlines()
+    for package in PACKAGES:
+        assert f"{package}=={found_package(package, '', 'ok').value}" in pins
 
 
 def test_without_an_address_network_and_firmware_are_left_out_and_said_so() -> None:

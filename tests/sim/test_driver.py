@@ -99,7 +99,7 @@ def test_contact_with_the_table_shows_as_external_torque(simulation: Simulation)
     simulation.reset(np.random.default_rng(3))
     driver = SimulatedDriver(simulation)
     driver.connect()
-    assert np.abs(driver.feedback.tau_external).max() < 1e-6
+    assert np.abs(driver.feedback.state.tau_external).max() < 1e-6
     above = simulation.T_base_tcp
     for height in (0.1, -0.005):
         simulation.set_target(Pose(np.array([0.38, -0.1, height]), above.R))
@@ -107,7 +107,7 @@ def test_contact_with_the_table_shows_as_external_torque(simulation: Simulation)
             simulation.set_target(Pose(np.array([0.38, -0.1, height]), above.R))
             simulation.advance(0.1)
     driver.connect()
-    state, dynamics, _, tau_external = driver.feedback
-    push = np.linalg.lstsq(dynamics.J.T, tau_external, rcond=None)[0]
+    state, dynamics, _ = driver.feedback
+    push = np.linalg.lstsq(dynamics.J.T, state.tau_external, rcond=None)[0]
     stiffness = simulation.scene.workspace.stiffness_n_per_m
     assert push[2] == pytest.approx(stiffness * (state.p[2] + 0.005), rel=0.15)

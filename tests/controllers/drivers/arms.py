@@ -25,6 +25,7 @@ class FrankaArm:
     fed_s: float = 0.0
     recoveries: int = 0
     stubborn: bool = False
+    restless: bool = False
     frozen: bool = False
     plugged: bool = True
     refuses: Exception | None = None
@@ -81,6 +82,7 @@ class UrArm:
     running: bool = False
     script_torque: list[float] | None = None
     watchdog_s: float = float("inf")
+    starts_s: float = float("inf")
     fed_s: float = 0.0
     time_s: float = 1000.0
     recoveries: int = 0
@@ -99,6 +101,9 @@ class UrArm:
             self.clock.advance(0.002)
             if not self.frozen:
                 self.time_s += 0.002
+            if self.clock.now_s() >= self.starts_s:
+                self.starts_s = float("inf")
+                self.start_script()
             if self.running and self.clock.now_s() - self.fed_s > self.watchdog_s:
                 self.end_script()
 
@@ -111,6 +116,11 @@ class UrArm:
         self.running = self.safety_mode == 1 and self.robot_mode == 7
         self.watchdog_s = float("inf")
         return self.running
+
+    def start_script_later(self) -> bool:
+        """As the wheel's reuploadScript: says yes at once, and the script starts when it does."""
+        self.starts_s = self.clock.now_s() + 0.1
+        return True
 
     def end_script(self) -> None:
         """The script is over; the arm brakes and holds."""

@@ -173,8 +173,9 @@ class Robot:
     ) -> None:
         assert asynchronous
         if isinstance(motion, TorqueStopMotion):
-            self._motion = None
-            self.arm.rest()
+            if not self.arm.restless:
+                self._motion = None
+                self.arm.rest()
             return
         if self.arm.mode != "Idle":
             raise ControlException("libfranka: Move command rejected: command not possible in the current mode!")
@@ -190,7 +191,7 @@ class Robot:
 
     def join_motion(self, timeout: float | None = None) -> bool:
         self.poll_motion()
-        return True
+        return self._motion is None
 
     def _check(self) -> None:
         if not self.arm.plugged:
@@ -223,6 +224,8 @@ class Robot:
 
     def stop(self) -> None:
         self._check()
+        if self._motion is not None:
+            self._error = ControlException("libfranka: Move command preempted!")
         self._motion = None
         self.arm.rest()
 

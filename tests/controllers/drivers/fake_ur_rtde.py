@@ -100,14 +100,15 @@ class RTDEControlInterface:
         return self.arm.running
 
     def reuploadScript(self) -> bool:
-        return self.arm.start_script()
+        return self.arm.start_script_later()
 
     def stopScript(self) -> None:
         self.arm.end_script()
 
     def setWatchdog(self, min_frequency: float = 10.0) -> bool:
-        self.arm.watchdog_s = 1.0 / min_frequency
         self.arm.feed()
+        if self.arm.running:
+            self.arm.watchdog_s = 1.0 / min_frequency
         return self.arm.running
 
     def kickWatchdog(self) -> bool:
@@ -128,6 +129,8 @@ class RTDEControlInterface:
     def stopJ(self, a: float = 2.0, asynchronous: bool = False) -> None:
         self.arm.feed()
         self.arm.script_torque = None
+        if not asynchronous:
+            self.arm.pass_time(0.5)  # to brake; nothing feeds the watchdog meanwhile
 
 
 MODULES = {

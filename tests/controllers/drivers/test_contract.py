@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from controllers.arm import ArmLimits, Target
 from controllers.drivers.contract import Capabilities, DriverMode, RecoveryError, UnreachableError
-from controllers.shapes import _check
+from controllers.gains import make_gains
+from controllers.shapes import check_shapes
 from tests.controllers.drivers.rigs import RIGS, Rig
 
 
@@ -56,11 +58,13 @@ def test_reading_fills_the_same_arrays_with_a_sensible_arm(rig: Rig) -> None:
     before = rig.driver.feedback
     rig.driver.connect()
     rig.driver.read()
-    state, dynamics, _, _ = rig.driver.feedback
+    state, dynamics, _ = rig.driver.feedback
     assert rig.driver.feedback.state.q is before.state.q
-    for arrays, special in ((state, {"R": "33", "p": "3"}), (dynamics, {"J": "6N", "M": "NN"})):
-        _check(arrays, "N", special, state.q.size)
-        assert all(np.isfinite(array).all() for array in arrays)
+    n = state.q.size
+    target = Target(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
+    limits = ArmLimits(*np.ones((5, n)))
+    check_shapes(state, dynamics, target, make_gains(np.zeros(n)), limits)
+    assert all(np.isfinite(array).all() for array in (*state[:5], state.stamp_s, *dynamics))
     assert np.linalg.eigvalsh(dynamics.M).min() > 0.0
     np.testing.assert_allclose(state.R @ state.R.T, np.eye(3), atol=1e-9)
 
@@ -73,6 +77,7 @@ def test_stamp_follows_the_state_and_a_frozen_state_grows_old(rig: Rig) -> None:
     old = rig.driver.read().stamp_s
     rig.silence(0.012)
     assert rig.driver.read().stamp_s == pytest.approx(old, abs=0.0021)
+    assert rig.driver.feedback.state.stamp_s[0] == rig.driver.read().stamp_s
     assert rig.now_s() - rig.driver.read().stamp_s > 0.01
 
 

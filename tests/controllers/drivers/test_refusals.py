@@ -148,6 +148,17 @@ def test_recovery_that_the_arm_refuses_says_so(rig: Rig) -> None:
     assert rig.recoveries() == 1 and rig.driver.read().mode is DriverMode.STOPPED
 
 
+def test_franky_arm_that_does_not_come_to_rest_is_stopped_hard_and_starts_again() -> None:
+    rig = FrankyRig()
+    rig.driver.connect()
+    rig.driver.write(rig.tau)
+    rig.arm.restless = True
+    rig.driver.stop()
+    assert rig.acting() is None and rig.driver.read().mode is DriverMode.READY
+    assert rig.driver.write(rig.tau)
+    assert rig.driver.read().mode is DriverMode.RUNNING
+
+
 def test_contact_thresholds_are_set_only_when_they_are_given() -> None:
     for contact, expected in ((None, None), (Contact(30.0, 40.0), ([30.0] * 7, [40.0] * 3 + [20.0] * 3))):
         rig = FrankaRig()
@@ -161,6 +172,7 @@ def test_matrices_of_libfranka_run_down_their_columns() -> None:
         rig.driver.connect()
         np.testing.assert_array_equal(rig.driver.feedback.dynamics.J[2], 20.0 + np.arange(7))
         np.testing.assert_allclose(rig.driver.feedback.state.p, [0.3, 0.1, 0.5])
+        np.testing.assert_allclose(rig.driver.feedback.state.tau_external, -0.25)  # libfranka: on the surroundings
 
 
 def test_effort_watchdog_that_is_not_there_is_missed_before_and_during_a_stream() -> None:

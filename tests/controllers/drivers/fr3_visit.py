@@ -1,0 +1,131 @@
+"""One visit to a simulated FR3 through the real library, our driver and our law; prints what came of it as JSON.
+
+A program of its own: the two Franka libraries cannot live in one process. Usage: DRIVER ADDRESS SECONDS
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from controllers.arm import KNOWN_ARMS, Target
+from controllers.drivers.contract import Driver, DriverError, DriverMode
+from controllers.drivers.franka import FrankaDriver
+from controllers.drivers.franky import FrankyDriver
+from controllers.gains import make_gains
+from controllers.geometry import quat_from_matrix
+from controllers.loop import activate, make_loop_state, tick
+
+DRIVERS = {"pylibfranka": FrankaDriver, "franky": FrankyDriver}
+STIFFNESS = np.array([60.0, 60.0, 60.0, 60.0, 20.0, 20.0, 10.0])
+DAMPING = np.array([8.0, 8.0, 8.0, 8.0, 2.0, 2.0, 1.0])
+TURN_RAD = 0.1
+"""How far the visit turns the last joint."""
+TRIES = 10
+"""A busy machine may come too late for the watchdog that it wants to see beaten."""
+WAY_M = np.array([0.02, -0.02, -0.03])
+"""How far the law moves the TCP."""
+
+
+def visit(driver: Driver, seconds: float) -> dict[str, Any]:
+    """Connect, turn the last joint, stop, start again, fall silent, recover, move the TCP, close."""
+    law = Law(driver)
+    capabilities = driver.connect()
+    first = driver.read()
+    state, dynamics, tau_measured = driver.feedback
+    goal = state.q.copy()
+    found: dict[str, Any] = {"name": capabilities.name, "at_first": first.mode.name, "q": goal.tolist()}
+    found["finite"] = all(bool(np.isfinite(array).all()) for array in (*state, *dynamics, tau_measured))
+    found["M_smallest"] = float(np.linalg.eigvalsh(dynamics.M).min())
+    goal[6] += TURN_RAD
+    found |= follow(driver, goal, seconds, 0.0 if capabilities.paced else 1.0 / capabilities.rate_hz)
+    found["error_rad"] = float(np.abs(goal - state.q).max())
+    see(driver)
+    driver.stop()
+    found["after_stop"] = driver.read().mode.name
+    found["again"] = any(begin(driver) for _ in range(TRIES))
+    time.sleep(0.3)
+    silent = driver.read()
+    found["after_silence"], found["reason"] = silent.mode.name, silent.reason
+    driver.recover()
+    found["recovered"] = driver.read().mode.name
+    found["left_m"] = law.move(seconds, 0.0 if capabilities.paced else 1.0 / capabilities.rate_hz)
+    driver.close()
+    return found
+
+
+def follow(driver: Driver, goal: np.ndarray, seconds: float, pause_s: float) -> dict[str, Any]:
+    """A spring and damper in each joint, for a while; how many cycles ran, and how often a busy machine was too late.
+
+    An arm that paces its `read` needs no pause.
+    """
+    state = driver.feedback.state
+    start, running, late = time.monotonic(), 0, 0
+    while time.monotonic() - start < seconds:
+        late += see(driver)
+        pull = np.clip(goal - state.q, -0.05, 0.05)
+        running += driver.write(STIFFNESS * pull - DAMPING * state.dq + driver.feedback.dynamics.coriolis)
+        time.sleep(pause_s)
+    return {"running": running, "late": late}
+
+
+def begin(driver: Driver) -> bool:
+    """Start a stream of zeros; whether it ran."""
+    see(driver)
+    return driver.write(np.zeros(7)) and driver.read().mode is DriverMode.RUNNING
+
+
+def see(driver: Driver) -> bool:
+    """Read; where franky's watchdog took a busy machine for a dead sender, recover: whether it did."""
+    stopped = driver.read().mode is DriverMode.STOPPED
+    if stopped:
+        driver.recover()
+    return stopped
+
+
+class Law:
+    """The compiled tick over a driver; compiled before the arm waits for it."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver, self.memory, self.tau = driver, make_loop_state(7), np.zeros(7)
+        zeros = (np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
+        self.target, self.gains = Target(*zeros), make_gains(np.zeros(7))
+        self.tick(0.001, 0.0)
+
+    def tick(self, dt_s: float, now_s: float) -> None:
+        state, dynamics, _ = self.driver.feedback
+        limits = KNOWN_ARMS["fr3"]
+        tick(state, dynamics, self.target, self.gains, limits, self.memory, dt_s, now_s, self.tau)
+
+    def move(self, seconds: float, pause_s: float) -> float:
+        """Move the TCP by `WAY_M`; how far it is from there in the end [m]."""
+        state = self.driver.feedback.state
+        self.gains = make_gains(state.q.copy())
+        self.target.p[:] = state.p + WAY_M
+        self.target.quat_xyzw[:] = quat_from_matrix(state.R)
+        activate(self.memory)
+        start_s = last_s = time.monotonic()
+        while last_s - start_s < seconds:
+            see(self.driver)
+            now_s = time.monotonic()
+            self.target.stamp_s[0] = now_s
+            self.tick(now_s - last_s, now_s)
+            self.driver.write(self.tau)
+            last_s = now_s
+            time.sleep(pause_s)
+        return float(np.linalg.norm(self.target.p - state.p))
+
+
+def main(name: str, address: str, seconds: str) -> None:
+    try:
+        print(json.dumps(visit(DRIVERS[name](address, realtime=False), float(seconds))))
+    except DriverError as error:
+        print(json.dumps({"error": type(error).__name__, "text": str(error)}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,83 @@
+"""The loop's host over each vendor's driver: a reflex and a silence end in a recovery without restarting anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from controllers.arm import KNOWN_ARMS, Mode, Reason, Target
+from controllers.extras import make_extras
+from controllers.gains import make_gains
+from controllers.geometry import quat_from_matrix
+from controllers.host import Host, HostParts
+from controllers.mailbox import Client, Mailbox
+from robot_rl.core.clock import FakeClock
+from tests.controllers.drivers.rigs import UR_LIMITS, EffortRig, FrankaRig, FrankyRig, UrRig
+
+VENDORS = {"pylibfranka": FrankaRig, "franky": FrankyRig, "ur-rtde": UrRig, "ros2_control effort": EffortRig}
+
+
+class Cell:
+    """Host, driver, and a client that sends where the arm is; the arm's own clock is everybody's."""
+
+    def __init__(self, rig: FrankaRig | UrRig | EffortRig) -> None:
+        self.rig, joints = rig, rig.tau.size
+        self.clock: FakeClock = rig.link.clock if isinstance(rig, EffortRig) else rig.arm.clock
+        extras = make_extras(joints, recoveries_per_minute=3.0, state_age_max_s=0.010)
+        limits = KNOWN_ARMS["fr3"] if joints == 7 else UR_LIMITS
+        name = f"vendor-{os.getpid()}"
+        self.box = Mailbox(name, joints, create=True)
+        parts = HostParts(rig.driver, make_gains(np.zeros(joints), ramp_s=0.1, extras=extras), limits)
+        self.host = Host(parts, self.box, self.clock)
+        self.host.connect()
+        self.client = Client(name, joints)
+
+    def run(self, seconds: float) -> list[Mode]:
+        """Cycles with fresh targets until so much time has passed; the modes that they led to."""
+        modes, end_s = [], self.clock.now_s() + seconds
+        while self.clock.now_s() < end_s:
+            state = self.rig.driver.feedback.state
+            quat = np.array(quat_from_matrix(state.R))
+            stamp = np.array([self.clock.now_s()])
+            self.client.send(Target(state.p.copy(), quat, np.zeros(6), np.zeros(6), stamp))
+            self.host.cycle()
+            modes.append(Mode(self.client.state().mode))
+        return modes
+
+
+@pytest.fixture(params=VENDORS)
+def cell(request: pytest.FixtureRequest) -> Iterator[Cell]:
+    cell = Cell(VENDORS[request.param]())
+    yield cell
+    cell.box.unlink()
+
+
+def test_host_moves_nothing_before_it_is_asked_to_and_follows_then(cell: Cell) -> None:
+    assert set(cell.run(0.1)) == {Mode.IDLE} and cell.rig.acting() is None
+    cell.client.activate()
+    assert cell.run(0.1)[-1] is Mode.ACTIVE and cell.rig.acting() is not None
+
+
+@pytest.mark.slow
+def test_reflex_ends_the_torque_and_the_host_leads_back_by_itself(cell: Cell) -> None:
+    cell.client.activate()
+    cell.run(0.1)
+    cell.rig.reflex()
+    assert cell.rig.acting() is None
+    modes = cell.run(0.3)
+    assert modes[-1] is Mode.FAULT and cell.rig.acting() is None and cell.rig.recoveries() == 0
+    assert cell.client.state().reason == Reason.ROBOT_STOPPED
+    modes = cell.run(3.0)
+    assert Mode.RECOVERING in modes and modes[-1] is Mode.ACTIVE
+    assert cell.rig.recoveries() == 1 and cell.rig.acting() is not None
+
+
+def test_arm_whose_state_freezes_is_let_go(cell: Cell) -> None:
+    cell.client.activate()
+    cell.run(0.1)
+    cell.rig.freeze()
+    assert cell.run(0.1)[-1] is Mode.FAULT
+    assert cell.client.state().reason == Reason.STATE_OLD and cell.rig.acting() is None
