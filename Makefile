@@ -10,7 +10,7 @@ export MUJOCO_GL ?= egl
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check lint types fast slow format
+.PHONY: help setup demo test check lint types fast slow firmware qemu format
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt .ci/setup.sh
 demo: $(STAMP) ## Learn to pick and lift a cube from two cameras, then evaluate
 	$(BIN)/robot-rl train pick-lift --run-name demo-$$(date +%Y%m%d-%H%M%S)
 
-test: check slow ## Everything: style, types, imports, all tests
+test: check firmware slow qemu ## Everything: style, types, imports, firmware, all tests
 
 check: lint types fast ## What to run before each commit
 
@@ -36,10 +36,19 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 fast: $(STAMP)
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -m "not slow and not qemu"
 
 slow: $(STAMP)
-	$(BIN)/pytest -q -m slow --durations=10
+	$(BIN)/pytest -q -m "slow and not qemu" --durations=10
+
+firmware: ## Build and test the pendant's firmware (installs its tools)
+	.ci/setup.sh firmware
+	$(MAKE) -C firmware
+
+qemu: $(STAMP) ## Run the firmware under QEMU against the Python driver
+	.ci/setup.sh firmware
+	$(MAKE) -C firmware host arm
+	$(BIN)/pytest -q -m qemu --durations=10
 
 format: $(STAMP) ## Sort imports and format
 	$(BIN)/ruff check --fix .
