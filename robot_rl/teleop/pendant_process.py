@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -122,15 +123,19 @@ class RunningPendant:
 
 
 @contextmanager
-def qemu_pendant(image: Path = IMAGE) -> Iterator[RunningPendant]:
+def qemu_pendant(image: Path = IMAGE, link: int | None = None) -> Iterator[RunningPendant]:
     """Run a Cortex-M image under QEMU; its UARTs are TCP sockets on this machine.
+
+    Args:
+        link: TCP port of the driver's line; None takes a free one.
 
     Raises:
         ConfigError: no QEMU or no image.
     """
     if shutil.which(QEMU) is None or not image.exists():
         raise ConfigError(f"pendant under QEMU: got no {QEMU} or no {image}, expected both; run: make firmware")
-    link, bench, monitor = free_ports(3)
+    chosen, bench, monitor = free_ports(3)
+    link = link or chosen
     serial = "tcp:127.0.0.1:{},server=on,wait=off,nodelay=on"
     command = [QEMU, "-M", "lm3s6965evb", "-display", "none", "-monitor", "none", "-kernel", str(image)]
     command += ["-serial", serial.format(link), "-serial", serial.format(bench)]
@@ -182,12 +187,16 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=START_LIMIT_S)
+        said, _ = process.communicate(timeout=START_LIMIT_S)
+    if process.returncode not in (0, -signal.SIGTERM):  # a sanitizer's finding, for one
+        raise DeviceLostError(f"{command[0]}: got exit code {process.returncode}, expected 0; it said: {said}")
 
 
 def _connect(name: str, process: subprocess.Popen[str]) -> Line:
