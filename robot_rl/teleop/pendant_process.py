@@ -84,6 +84,11 @@ class Hand:
         while (left_s := end_s - self._clock.now_s()) > 0:
             self._listen(left_s)
 
+    def forget(self) -> None:
+        """Drop all reports up to now."""
+        self.pause(0.05)  # those on their way, too
+        self.reports.clear()
+
     def await_report(self, wanted: Callable[[Report], bool], limit_s: float = 10.0) -> Report:
         """Return the first new report that is wanted; those before it are dropped.
 

@@ -133,7 +133,7 @@ def test_rearm_gesture_closes_the_relay_and_gives_no_label(desk: Desk) -> None:
 @pytest.mark.parametrize("contacts", [Input.ESTOP_A | Input.ESTOP_B, Input.ESTOP_B], ids=["both", "one"])
 def test_emergency_stop_opens_the_relay(desk: Desk, contacts: Input) -> None:
     desk.ready()
-    desk.hand.reports.clear()
+    desk.hand.forget()
     desk.hand.open_contact(contacts)
     took_ms = latency_ms(desk.hand)
     print(f"e-stop to relay: {took_ms} ms of the device")
@@ -146,7 +146,7 @@ def test_emergency_stop_opens_the_relay(desk: Desk, contacts: Input) -> None:
 
 def test_squeezed_grip_opens_the_relay(desk: Desk) -> None:
     desk.ready()
-    desk.hand.reports.clear()
+    desk.hand.forget()
     desk.hand.close_contact(Input.DEADMAN_HALF | Input.DEADMAN_FULL)
     took_ms = latency_ms(desk.hand)
     print(f"squeeze to relay: {took_ms} ms of the device")
@@ -159,7 +159,7 @@ def test_squeezed_grip_opens_the_relay(desk: Desk) -> None:
 
 def test_lost_heartbeat_opens_the_relay(desk: Desk) -> None:
     desk.ready()
-    desk.hand.reports.clear()
+    desk.hand.forget()
     state = desk.driver.view().state
     assert state is not None
     desk.driver.close()  # the program ends: no more heartbeats
@@ -172,7 +172,7 @@ def test_program_that_no_longer_reads_opens_the_relay() -> None:
     with RUNNERS["host"]() as running, Pendant(PendantConfig(running.port, vouch_s=0.5)) as driver:
         desk = Desk(running, driver)
         desk.ready()
-        desk.hand.reports.clear()
+        desk.hand.forget()
         desk.hand.await_report(opened)
         desk.until(lambda state: state.alive and state.estop)
         state = driver.view().state
