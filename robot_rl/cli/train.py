@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     human = flags.config.human
     if human.kind == "keyboard" or (human.kind == "pendant" and human.mover == "keyboard"):
         raise ConfigError(
-            "human: got the keyboard, expected 'scripted', 'none' or a pendant with the expert here; "
+            "human: got the keyboard, expected 'scripted' or 'none' here, or a pendant with the expert; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
         )
     folder, stop = _open(flags), StopSignal().install()

@@ -127,5 +127,5 @@ def check(runs: Path, code: int, episodes: list[Episode]) -> None:
     assert any(not e["estop"] for e in later), "between the stops it ran"
     assert code == 130, "Ctrl-C ends the run in good order"
     learned = read_metrics(runs / "thumb" / "learner" / "metrics.jsonl")
-    assert learned, "the learner took part"
+    assert learned[-1]["replay_human"] > 0, "corrections reach the learner as the human's"
     assert read_metrics(runs / "thumb" / "actor-0" / "metrics.jsonl", kind="episode") == episodes, "it stood still"
