@@ -4,7 +4,7 @@ enum { CUE_NONE, CUE_CHIRP, CUE_TWICE, CUE_LONG };
 
 static pendant_status arm(pendant *self, uint16_t token, uint32_t now_ms)
 {
-    bool released = self->grip.position == DEADMAN_RELEASED && !self->grip.locked;
+    bool released = self->grip.position == DEADMAN_RELEASED;
     pendant_status status = relay_arm(&self->output, token, pendant_causes(self, now_ms), released, now_ms);
     if (status == PENDANT_OK) {
         player_restart(&self->buzzer, PATTERN_TWICE, now_ms);

@@ -171,6 +171,35 @@ static void test_host_may_stop_and_a_new_session_stops(check *c)
     CHECK(c, !rig_relay(&r));
 }
 
+static void test_token_is_old_after_an_opening_and_in_a_new_session(check *c)
+{
+    rig r;
+    rig_init(&r, 0);
+    rig_ready(&r, c);
+    uint16_t token = rig_token(&r);
+    rig_contacts(&r, 0, ESTOP_CLOSED);
+    rig_run(&r, 20);
+    rig_contacts(&r, ESTOP_CLOSED, 0);
+    rig_run(&r, 100);
+    rig_send(&r, MESSAGE_ARM, token); /* asked for before the stop, arrives after it */
+    CHECK(c, r.reply[5] == PENDANT_BAD_TOKEN);
+    token = rig_token(&r);
+    rig_connect(&r, 2); /* the relay is open already: nothing but the session changes */
+    rig_send(&r, MESSAGE_ARM, token);
+    rig_run(&r, 1);
+    CHECK(c, r.reply[5] == PENDANT_BAD_TOKEN && !rig_relay(&r));
+}
+
+static void test_new_session_needs_its_own_heartbeat(check *c)
+{
+    rig r;
+    rig_init(&r, 0);
+    rig_ready(&r, c);
+    r.beats = false;
+    rig_send(&r, MESSAGE_HELLO, 2); /* the heartbeat of the session before is still fresh */
+    CHECK(c, rig_arm(&r) == PENDANT_STOP_PRESENT);
+}
+
 static void test_everything_holds_when_the_clock_wraps(check *c)
 {
     rig r;
@@ -238,6 +267,8 @@ void test_safety(check *c)
     test_arming_is_refused_until_everything_is_well(c);
     test_half_relaxed_squeeze_does_not_allow_arming(c);
     test_host_may_stop_and_a_new_session_stops(c);
+    test_token_is_old_after_an_opening_and_in_a_new_session(c);
+    test_new_session_needs_its_own_heartbeat(c);
     test_everything_holds_when_the_clock_wraps(c);
     test_lights_and_buzzer_say_what_is(c);
     test_host_may_give_a_cue_once(c);

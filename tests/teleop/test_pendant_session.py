@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError
@@ -239,6 +241,28 @@ def test_round_trips_are_measured_to_the_answer() -> None:
     table.say(replace(QUIET, host_sequence=sequence))
     table.say(replace(QUIET, host_sequence=sequence))
     assert list(table.session.round_trips_ns) == [3 * MS]
+
+
+@given(st.lists(st.tuples(st.binary(max_size=120), st.integers(0, 400), st.booleans()), max_size=20), st.booleans())
+def test_nothing_that_comes_over_the_line_breaks_the_session(
+    parts: list[tuple[bytes, int, bool]], connected: bool
+) -> None:
+    table = Table()
+    if connected:
+        table.connect()
+    for data, milliseconds, framed in parts:
+        payload = b"\x01" + data[:71]
+        table.session.receive(encode_frame(payload) if framed else data, table.now_ns)
+        table.now_ns += milliseconds * MS
+        assert all(kind is not Arm for kind in map(type, table.hear())) or table.session.take_events()
+    table.now_ns += NS_PER_S
+    table.hear()
+    assert not table.session.alive(table.now_ns)
+    table.now_ns += NS_PER_S
+    hello = next(message for _, message in table.hear() if isinstance(message, Hello))
+    table.session.opened()
+    table.connect()
+    assert table.session.alive(table.now_ns) and hello.nonce >= 100
 
 
 @pytest.mark.parametrize("wrong", [{"heartbeat_s": 0.1}, {"silence_s": 0.0}, {"vouch_s": float("nan")}])
