@@ -19,7 +19,7 @@ static pendant_status clear(pendant *self, uint16_t token)
         return PENDANT_BAD_TOKEN;
     }
     bool unproved = has(self->faults.faults, FAULT_DISCREPANCY) && !estop_proved(&self->stop);
-    if (unproved || self->stop.discrepancy || self->grip.fault || self->output.mirror_wrong) {
+    if (unproved || self->grip.fault || self->output.mirror_wrong) {
         return PENDANT_FAULT_PRESENT;
     }
     if (self->grip.position != DEADMAN_RELEASED) {

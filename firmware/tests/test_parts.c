@@ -127,6 +127,9 @@ static void test_discrepancy_needs_both_channels_to_be_seen_open(check *c)
     CHECK(c, !estop_proved(&e));
     channels(&e, true, true, 310, 400);
     CHECK(c, estop_proved(&e));
+    channels(&e, false, true, 400, 402 + DISCREPANCY_MS); /* the proof of before is worth nothing now */
+    channels(&e, true, true, 600, 700);
+    CHECK(c, !estop_stopped(&e) && !estop_proved(&e));
 }
 
 static void test_patterns_play_and_end(check *c)

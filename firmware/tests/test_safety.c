@@ -18,9 +18,10 @@ static void test_relay_is_open_from_the_start_and_closes_only_when_armed(check *
     rig_connect(&r, 1);
     rig_run(&r, 1000);
     CHECK(c, !rig_relay(&r) && rig_state8(&r, STATE_CAUSES) == 0);
+    CHECK(c, rig_state8(&r, STATE_INPUTS) == (ESTOP_CLOSED | INPUT_MIRROR));
     CHECK(c, rig_arm(&r) == PENDANT_OK && rig_arm(&r) == PENDANT_OK); /* twice is no harm */
     rig_run(&r, 1000);
-    CHECK(c, rig_relay(&r) && r.fed >= 2200);
+    CHECK(c, rig_relay(&r) && r.fed >= 2200 && rig_state8(&r, STATE_INPUTS) == ESTOP_CLOSED);
 }
 
 static void test_stop_opens_within_20_ms(check *c)
