@@ -41,12 +41,18 @@ class Report:
 
 
 class Hand:
-    """Plays the contacts, and hears what the outputs did."""
+    """Plays the contacts, and hears what the outputs did.
+
+    The device's clock may run slower than this machine's where QEMU gets little of it, so waiting for the firmware is
+    done by the device's clock (`wait`), which each echo of the contacts tells.
+    """
 
     def __init__(self, line: Line, clock: Clock | None = None) -> None:
         self.contacts = AT_REST
         self.outputs = Output(0)
         self.reports: list[Report] = []
+        self.time_ms = 0  # of the device, newest known
+        self._asked = self._echoed = 0  # contacts sent, contacts confirmed
         self._line, self._clock = line, clock or SystemClock()
         self._rest = b""
 
@@ -61,14 +67,25 @@ class Hand:
     def set_contacts(self, contacts: Input) -> None:
         """Set all contacts at once."""
         self.contacts = contacts
+        self._asked += 1
         self._line.write(b"I" + bytes([contacts]))
 
-    def press(self, contact: Input, duration_s: float = 0.06) -> None:
-        """Close a contact for a while and let go."""
+    def press(self, contact: Input, duration_ms: int = 40) -> None:
+        """Close a contact for a while of the device's time, and let go for as long."""
         self.close_contact(contact)
-        self.pause(duration_s)
+        self.wait(duration_ms)
         self.open_contact(contact)
-        self.pause(0.06)
+        self.wait(duration_ms)
+
+    def wait(self, duration_ms: int) -> None:
+        """Wait by the device's clock, from the moment when it has the present contacts.
+
+        Raises:
+            DeviceLostError: the device does not answer.
+        """
+        start_ms = self._ask_time()
+        while 0 <= self._ask_time() - start_ms < duration_ms:  # negative: it restarted
+            self.pause(0.005)
 
     def weld(self, welded: bool) -> None:
         """Make the relay stay closed whatever drives it, or free it."""
@@ -104,6 +121,15 @@ class Hand:
             self._listen(0.05)
         raise DeviceLostError(f"bench: got no such report in {limit_s} s, expected one; is the firmware running?")
 
+    def _ask_time(self) -> int:
+        self.set_contacts(self.contacts)
+        end_s = self._clock.now_s() + START_LIMIT_S
+        while self._echoed < self._asked:
+            if self._clock.now_s() > end_s:
+                raise DeviceLostError(f"bench: got no echo in {START_LIMIT_S} s, expected one; does the firmware run?")
+            self._listen(0.02)
+        return self.time_ms
+
     def close(self) -> None:
         """Let go of the bench."""
         self._line.close()
@@ -113,6 +139,10 @@ class Hand:
         while len(self._rest) >= REPORT:
             part, self._rest = self._rest[:REPORT], self._rest[REPORT:]
             report = Report(chr(part[0]), part[1], int.from_bytes(part[2:], "little"))
+            self.time_ms = report.time_ms
+            self._echoed += report.kind == "I"
+            if report.kind == "B":  # contacts sent to the program before are gone with it
+                self._echoed = self._asked
             self.outputs = Output(report.value) if report.kind == "O" else self.outputs
             self.reports.append(report)
 

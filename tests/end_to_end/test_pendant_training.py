@@ -73,7 +73,7 @@ class Thumb:
     def let_go(self) -> None:
         """Release the emergency stop."""
         self._hand.close_contact(Input.ESTOP_A | Input.ESTOP_B)
-        self._hand.pause(0.3)
+        self._hand.wait(100)
 
 
 def closed(report: Report) -> bool:
