@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
@@ -15,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from robot_rl.cli.arguments import parse, take_word
+from robot_rl.core.clock import NS_PER_S, SystemClock
 from robot_rl.teleop.pendant import Pendant, PendantView
 from robot_rl.teleop.pendant_config import PendantConfig
 from robot_rl.teleop.pendant_messages import Cause, Deadman, Event, Fault, Flag, Input, Restart, State, Status
@@ -24,13 +24,14 @@ DESCRIPTION = """Show the pendant's live state: relay, grip, contacts, faults, l
 usage: robot-rl doctor pendant [PORT] [FLAGS]
 
 It keeps the heartbeat going, so lights and buttons can be tried; holding `undo` for 0.8 s with the grip released arms
-the relay. Exit code 1 when no pendant answered, or a fault is latched.
+the relay. Exit code 1 when no pendant answered, or a fault is latched. The default port's name comes from the
+udev rule in firmware/60-robot-rl-pendant.rules.
 
 examples:
   robot-rl doctor pendant                         until Ctrl-C
   robot-rl doctor pendant /dev/ttyUSB1 --seconds 2 --json
   robot-rl doctor pendant --clear                 clear latched faults first"""
-LOOK_S = 0.05
+LOOK_NS = NS_PER_S // 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def rows(view: PendantView) -> list[tuple[str, str]]:
 
 
 def _watch(pendant: Pendant, flags: DoctorPendantArguments) -> PendantView:
-    end_s = None if flags.seconds is None else time.monotonic() + flags.seconds
+    clock = SystemClock()
+    end_s = None if flags.seconds is None else clock.now_s() + flags.seconds
     cleared = not flags.clear
     with Live(console=Console(), refresh_per_second=10, auto_refresh=not flags.json) as live:
         while True:
@@ -79,10 +81,10 @@ def _watch(pendant: Pendant, flags: DoctorPendantArguments) -> PendantView:
                 cleared = True
             if not flags.json:
                 live.update(_table(view))
-            if end_s is not None and time.monotonic() > end_s:
+            if end_s is not None and clock.now_s() > end_s:
                 return view
             try:
-                time.sleep(LOOK_S)
+                clock.sleep_until(clock.now_ns() + LOOK_NS)
             except KeyboardInterrupt:
                 return pendant.view()
 

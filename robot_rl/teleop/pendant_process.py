@@ -11,14 +11,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robot_rl.core.clock import Clock, SystemClock
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.teleop.pendant_messages import Input, Output
 from robot_rl.teleop.serial_line import Line, open_line
@@ -236,14 +235,15 @@ def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 def _connect(name: str, process: subprocess.Popen[str]) -> Line:
     """Return the line as soon as the process listens."""
-    end_s = time.monotonic() + START_LIMIT_S
+    clock = SystemClock()
+    end_s = clock.now_s() + START_LIMIT_S
     while True:
         try:
             return open_line(name)
         except DeviceLostError:
-            if process.poll() is not None or time.monotonic() > end_s:
+            if process.poll() is not None or clock.now_s() > end_s:
                 raise
-            time.sleep(0.05)
+            clock.sleep_until(clock.now_ns() + NS_PER_S // 20)
 
 
 class _Monitor:
