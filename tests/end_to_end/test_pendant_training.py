@@ -56,6 +56,8 @@ class Thumb:
 
         def corrected(episodes: list[Episode]) -> bool:
             self._hand.pause(0.5)
+            if not self._hand.outputs & Output.RELAY:  # a busy machine may miss heartbeats
+                self.arm()
             self._hand.close_contact(Input.DEADMAN_HALF)
             self._hand.pause(1.0)
             self._hand.press(Input.UNDO)

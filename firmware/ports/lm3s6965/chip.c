@@ -15,12 +15,16 @@
 #define RESC_WATCHDOG 0x8u
 #define RCGC0_WATCHDOG 0x8u
 
+#define RCC_SYSDIV (0xFu << 23)
 #define RCC_SYSDIV_4 (3u << 23) /* 200 MHz / 4 */
 #define RCC_USESYSDIV (1u << 22)
-#define RCC_PWRDN (1u << 13)
+#define RCC_PWRDN (1u << 13) /* of the PLL */
 #define RCC_BYPASS (1u << 11)
+#define RCC_CRYSTAL (0xFu << 6)
 #define RCC_CRYSTAL_8MHZ (0xEu << 6)
-#define RCC_KEPT 0xF87FC7CFu /* everything but SYSDIV, USESYSDIV, PWRDN, BYPASS, crystal and source */
+#define RCC_SOURCE (3u << 4) /* 0: the main oscillator */
+#define RCC_MAIN_OFF 1u
+#define OSCILLATOR_START 20000u /* rounds of an empty loop at 12 MHz: some milliseconds */
 #define PLL_PATIENCE 100000u
 
 #define SYSTICK_CONTROL REGISTER(0xE000E010u)
@@ -31,7 +35,6 @@
 #define WATCHDOG 0x40000000u
 #define WATCHDOG_LOAD REGISTER(WATCHDOG + 0x000u)
 #define WATCHDOG_CONTROL REGISTER(WATCHDOG + 0x008u)
-#define WATCHDOG_CLEAR REGISTER(WATCHDOG + 0x00Cu)
 #define WATCHDOG_LOCK REGISTER(WATCHDOG + 0xC00u)
 #define WATCHDOG_KEY 0x1ACCE551u
 
@@ -53,15 +56,29 @@ static volatile uint32_t milliseconds;
 
 static const uint32_t PORTS[] = {0x40004000u, 0x40005000u, 0x40006000u, 0x40007000u, 0x40024000u, 0x40025000u};
 
+static void spend(volatile uint32_t rounds)
+{
+    while (rounds > 0) {
+        rounds--;
+    }
+}
+
+/* Without a lock the chip stays on its slow oscillator: the line is mute, and the relay stays open. */
 static void start_clock(void)
 {
-    SYSCTL_RCC = (SYSCTL_RCC & ~RCC_USESYSDIV) | RCC_BYPASS;
-    SYSCTL_RCC = (SYSCTL_RCC & RCC_KEPT) | RCC_BYPASS | RCC_CRYSTAL_8MHZ | RCC_SYSDIV_4 | RCC_USESYSDIV;
-    uint32_t left = PLL_PATIENCE;
-    while ((SYSCTL_RIS & RIS_PLL_LOCKED) == 0 && left > 0) {
-        left--;
+    uint32_t rcc = (SYSCTL_RCC | RCC_BYPASS) & ~(RCC_USESYSDIV | RCC_MAIN_OFF);
+    SYSCTL_RCC = rcc;
+    spend(OSCILLATOR_START);
+    rcc = (rcc & ~(RCC_CRYSTAL | RCC_SOURCE | RCC_PWRDN)) | RCC_CRYSTAL_8MHZ;
+    SYSCTL_RCC = rcc;
+    rcc = (rcc & ~RCC_SYSDIV) | RCC_SYSDIV_4 | RCC_USESYSDIV;
+    SYSCTL_RCC = rcc;
+    for (uint32_t left = PLL_PATIENCE; left > 0; left--) {
+        if ((SYSCTL_RIS & RIS_PLL_LOCKED) != 0) {
+            SYSCTL_RCC = rcc & ~RCC_BYPASS;
+            return;
+        }
     }
-    SYSCTL_RCC &= ~RCC_BYPASS;
 }
 
 void chip_watchdog_start(void)
