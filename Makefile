@@ -10,7 +10,9 @@ export MUJOCO_GL ?= egl
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test check lint types fast slow firmware qemu format
+.PHONY: help setup demo results test check lint types fast slow firmware qemu format
+
+VARIANTS := no-human no-demos neither trainable-encoder state-only varied
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -23,6 +25,16 @@ $(STAMP): pyproject.toml constraints.txt .ci/setup.sh
 
 demo: $(STAMP) ## Learn to pick and lift a cube from two cameras, then evaluate
 	$(BIN)/robot-rl train pick-lift --run-name demo-$$(date +%Y%m%d-%H%M%S)
+
+results: $(STAMP) ## Repeat the trainings of docs/results.md, one after the other (hours)
+	for task in pick-lift peg-insert; do \
+	  for seed in 0 1 2; do $(BIN)/robot-rl train $$task --seed $$seed --run-name results-$$task-$$seed; done; \
+	  for variant in $(VARIANTS); do \
+	    $(BIN)/robot-rl train $$task-$$variant --run-name results-$$task-$$variant; done; \
+	  $(BIN)/robot-rl clone runs/results-$$task-0; \
+	  $(BIN)/robot-rl evaluate runs/results-$$task-0 --who expert; \
+	done
+	$(BIN)/robot-rl compare runs/results-* --png runs/results.png
 
 test: check firmware slow qemu ## Everything: style, types, imports, firmware, all tests
 

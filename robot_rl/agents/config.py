@@ -38,7 +38,8 @@ class AgentConfig:
     temperature_learning_rate: float = 3e-4
     """Adam's rate of the temperature; short trainings need a faster one. Source: all references 3e-4."""
     target_update_rate: float = 0.005
-    """Polyak rate of the target networks, on each critic update. Source: all references."""
+    """Polyak rate of the target networks, on each critic update; the policy that acts follows at the same rate. Source:
+    all references (critics)."""
     temperature_init: float = 1e-2
     """Entropy temperature at the start. Source: SERL, HIL-SERL."""
     target_entropy: float | None = None

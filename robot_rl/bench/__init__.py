@@ -9,6 +9,7 @@ from robot_rl.core.errors import unknown_name
 
 BENCHMARKS = {
     "control": "one tick of the control law, model terms included [us]",
+    "encoder": "how exactly a linear map finds the object in the encoder's features [mm], and encoding a step [ms]",
     "env": "one 10 Hz step of the simulated tasks, controller included: state only and with two cameras [ms]",
     "pendant": "the pendant's firmware under QEMU: round trip, stop to open relay [ms]; `make firmware` first",
     "learner": "updates a second, on cached features and with the encoder in the loop",

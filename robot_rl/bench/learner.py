@@ -11,6 +11,7 @@ import numpy as np
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.bench.timing import time_calls
+from robot_rl.config import SMALL_TRUNK
 from robot_rl.core.schema import ArraySpec
 
 BATCH = 256
@@ -18,7 +19,7 @@ STATE = 25
 ACTION_DIM = 7
 CAMERAS = ("wrist", "side")
 CACHED_CALLS, CACHED_UPDATES = 5, 10
-TRAINABLE_CALLS, TRAINABLE_UPDATES = 1, 1
+TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 
 
 def run() -> dict[str, Any]:
@@ -30,7 +31,7 @@ def bench_learner() -> dict[str, Any]:
     """Return updates a second at batch 256, state of 25, two cameras, targets from 2 critics.
 
     `updates_per_s_cached`: 96 stored features a camera, 10 critics; `_2_critics`: the same with 2;
-    `updates_per_s_trainable`: uint8 pictures 128 x 128, 10 critics, random crops and convolutions in the update.
+    `updates_per_s_trainable`: uint8 pictures 128 x 128, 10 critics, random crops and the presets' trunk in the update.
     """
     import jax
 
@@ -50,7 +51,7 @@ def rate(camera: ArraySpec, ensemble: int, updates: int, calls: int) -> float:
     from robot_rl.agents.jax.learner import JaxLearner
 
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    definition = AgentDefinition(observation, ACTION_DIM, AgentConfig(ensemble=ensemble))
+    definition = AgentDefinition(observation, ACTION_DIM, AgentConfig(ensemble=ensemble, trunk=SMALL_TRUNK))
     learner, batch = JaxLearner(definition, seed=0), random_batch(definition, updates)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
     return _three_digits(updates / durations_s.min())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,6 +20,10 @@ def time_calls(call: Callable[[], object], calls: int, warm_up: int = 3) -> np.n
     return durations_s
 
 
-def percentiles(name: str, durations_s: np.ndarray, factor: float) -> dict[str, float]:
-    """Return median and 99th percentile under `NAME_p50` and `NAME_p99`; `factor` converts from seconds."""
-    return {f"{name}_p{p}": round(float(np.percentile(durations_s, p)) * factor, 3) for p in (50, 99)}
+def percentiles(
+    name: str, durations_s: np.ndarray, factor: float, points: Sequence[float] = (50, 99)
+) -> dict[str, float]:
+    """Return percentiles under `NAME_p50`, `NAME_p99`, `NAME_p999` for 99.9; `factor` converts from seconds."""
+    values = np.percentile(durations_s, points) * factor
+    names = [f"{name}_p{point:g}".replace(".", "") for point in points]
+    return {key: round(float(value), 3) for key, value in zip(names, values, strict=True)}

@@ -16,6 +16,7 @@ from robot_rl.core.errors import ConfigError, RobotRLError, unknown_name
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
     "evaluate": "run the trained policy alone: success, interval, cycle times, video",
+    "compare": "runs side by side: a table of their figures, their curves in one picture",
     "clone": "behaviour cloning on a run's demonstrations, to compare with",
     "record": "record demonstrations by the scripted expert or at the keyboard",
     "simulate": "move the simulated arm by expert, at random or by keyboard, and film it",

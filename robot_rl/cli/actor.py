@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated
+from dataclasses import dataclass
 
 import tyro
 
 from robot_rl import build
-from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
-from robot_rl.config import TrainConfig
+from robot_rl.cli.arguments import ProcessArguments, base_config, parse, print_config, two_machines_text
 from robot_rl.runtime.actor import ActorConfig, ActorSummary, run_actor
 from robot_rl.runtime.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.stop import StopSignal
@@ -29,34 +26,21 @@ usage: robot-rl actor [PRESET | --config FILE] --folder DIR [FLAGS]
 
 The settings must be those of the learner: what differs is refused, with both sides named.
 
-example, on two machines:
-  robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
-  robot-rl actor pick-lift --folder runs/x/actor-0 --address tcp://10.0.0.1:5555 --keys actor-0.keys.json
-
-{presets_text()}"""
+{two_machines_text()}"""
 
 
 @dataclass(frozen=True)
-class ActorArguments:
-    """Flags of `robot-rl actor`."""
+class ActorArguments(ProcessArguments):
+    """Flags of `robot-rl actor`; one that is started again with the same folder goes on."""
 
-    folder: Path
-    """Where metrics and spool go; an actor that is started again with the same folder goes on."""
-    address: str = "tcp://127.0.0.1:5555"
-    """Of the learner. Beyond this machine keys are required."""
     name: str = "actor-0"
     """Each actor of a run has a name of its own."""
     run_name: str = "run"
     """Name of the run."""
     index: int = 0
     """Number of this actor: its episodes differ from those of the others."""
-    keys: Path | None = None
-    """File with the CURVE keys of this actor."""
     patience_s: float = 900.0
     """How long to wait for the learner's first weights before acting [s]."""
-    print_config: bool = False
-    """Print the settings as JSON and exit."""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -120,6 +104,7 @@ def actor_config(flags: ActorArguments, last_episode: dict[str, float] | None) -
         period_s=build.PERIOD_S,
         speed=flags.config.speed,
         updates_per_step=flags.config.updates_per_step,
+        greedy_share=flags.config.greedy_share,
         await_weights_s=flags.patience_s,
         first_episode=episode,
         first_env_step=int(earlier["env_steps"]),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import tyro
 
@@ -15,6 +16,21 @@ from robot_rl.core.settings import load_settings, to_json
 
 T = TypeVar("T")
 DEFAULT_PRESET = "pick-lift"
+
+
+@dataclass(frozen=True)
+class ProcessArguments:
+    """Flags of a process of a run that is started by itself."""
+
+    folder: Path
+    """Where its files go: metrics, and what it must not lose."""
+    address: str = "tcp://127.0.0.1:5555"
+    """Where the learner listens. Beyond this machine keys are required."""
+    keys: Path | None = None
+    """File with the CURVE keys of this process."""
+    print_config: bool = False
+    """Print the settings as JSON and exit."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
 def parse(arguments: Sequence[str], command: str, description: str, default: T) -> T:
@@ -76,6 +92,15 @@ def base_config(arguments: Sequence[str]) -> tuple[TrainConfig, list[str]]:
 def presets_text() -> str:
     """Return the list of presets for a command's help."""
     return "presets:\n" + "\n".join(f"  {name:<32}{entry.text}" for name, entry in PRESETS.items())
+
+
+def two_machines_text() -> str:
+    """Return how learner and actor are started on two machines, and the presets, for a command's help."""
+    return f"""example, on two machines:
+  robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
+  robot-rl actor pick-lift --folder runs/x/actor-0 --address tcp://10.0.0.1:5555 --keys actor-0.keys.json
+
+{presets_text()}"""
 
 
 def print_config(config: TrainConfig) -> None:

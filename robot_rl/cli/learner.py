@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated
+from dataclasses import dataclass
 
 import tyro
 
 from robot_rl import build
-from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
-from robot_rl.config import TrainConfig
+from robot_rl.cli.arguments import ProcessArguments, base_config, parse, print_config, two_machines_text
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.replay import Replay
@@ -30,26 +27,12 @@ usage: robot-rl learner [PRESET | --config FILE] --folder DIR [FLAGS]
 
 What actors delivered lies in the folder's journal: a learner that is started again with the same folder goes on.
 
-example, on two machines:
-  robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
-  robot-rl actor pick-lift --folder runs/x/actor-0 --address tcp://10.0.0.1:5555 --keys actor-0.keys.json
-
-{presets_text()}"""
+{two_machines_text()}"""
 
 
 @dataclass(frozen=True)
-class LearnerArguments:
+class LearnerArguments(ProcessArguments):
     """Flags of `robot-rl learner`."""
-
-    folder: Path
-    """Where metrics, journal and checkpoints go."""
-    address: str = "tcp://127.0.0.1:5555"
-    """Where to listen. Beyond this machine keys are required."""
-    keys: Path | None = None
-    """File with the CURVE keys of the learner."""
-    print_config: bool = False
-    """Print the settings as JSON and exit."""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -46,7 +46,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self.robot, self.cameras, self.task = robot, tuple(cameras), task
         self.render_mode = "rgb_array" if viewer else None
         self._viewer, self._privileged = viewer, privileged
-        state_size = STATE_SIZE + (len(task.object_pose()) if privileged else 0)
+        state_size = STATE_SIZE + (len(task.object_state()) if privileged else 0)
         spaces: dict[str, gym.Space[Any]] = {
             "state": gym.spaces.Box(-STATE_BOUND, STATE_BOUND, (state_size,), np.float32)
         }
@@ -105,7 +105,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     def _observe(self, state: RobotState) -> dict[str, np.ndarray]:
         vector = state_vector(self.task.workspace, state, self.T_base_target)
         if self._privileged:
-            vector = np.concatenate([vector, self.task.object_pose()]).astype(np.float32)
+            vector = np.concatenate([vector, self.task.object_state()]).astype(np.float32)
         return {"state": vector} | {camera.name: camera.read().image for camera in self.cameras}
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]

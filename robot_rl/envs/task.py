@@ -33,7 +33,7 @@ class Task(Protocol):
         """What a scripted expert would do now, (7,) float32; simulator only."""
         ...
 
-    def object_pose(self) -> np.ndarray:
+    def object_state(self) -> np.ndarray:
         """Where the task's object is, for ablations and probes; simulator only."""
         ...
 
@@ -60,7 +60,7 @@ class SimulatedTask:
         goal = self._expert.goal(simulation.model, simulation.data)
         return action_towards(self.workspace, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper)
 
-    def object_pose(self) -> np.ndarray:
+    def object_state(self) -> np.ndarray:
         """Where the task's object is, seen from the tool: for the state-based ablation and for probes, never for a
         policy from pixels.
         """

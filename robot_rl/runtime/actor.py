@@ -58,6 +58,9 @@ class ActorConfig:
     """Stop after so many episodes of this session; None goes on until told."""
     label_window_s: float = 1.0
     """How far back a human's label reaches [s]. Source: operator.md, the last second."""
+    greedy_share: float = 0.0
+    """Share of the episodes in which the policy does not explore, evenly spread: where it then gets stuck is seen in
+    training, and corrected."""
     await_weights_s: float = 0.0
     """How long the first episode may be put off for the learner's first weights [s]; 0 starts at once."""
     max_consecutive_faults: int = 10
@@ -73,6 +76,8 @@ class ActorConfig:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected more than 0 seconds; see the default.")
         if self.speed is not None and not (math.isfinite(self.speed) and self.speed > 0):
             raise ConfigError(f"speed: got {self.speed}, expected more than 0, or None for as fast as possible.")
+        if not 0.0 <= self.greedy_share <= 1.0:
+            raise ConfigError(f"greedy_share: got {self.greedy_share}, expected a share in [0, 1]; correct it.")
         if self.max_consecutive_faults < 1:
             raise ConfigError(
                 f"max_consecutive_faults: got {self.max_consecutive_faults}, expected 1 or more; 10 is usual."
@@ -145,6 +150,16 @@ def run_actor(
         actor.await_release()
         actor.await_updates()
     return actor.summarise()
+
+
+def is_greedy(episode: int, share: float) -> bool:
+    """Return whether the policy does not explore in an episode, so that `share` of the episodes are such.
+
+    Example:
+        >>> [is_greedy(episode, 0.5) for episode in range(4)]
+        [False, True, False, True]
+    """
+    return math.floor((episode + 1) * share) > math.floor(episode * share)
 
 
 class _Actor:
@@ -229,6 +244,7 @@ class _Actor:
     def run_episode(self, seed: int) -> None:
         """Run one episode to its end, and write its line."""
         log = EpisodeLog.begin(self._stepper, self._clock.now_ns())
+        self._stepper.deterministic = is_greedy(self._episode, self._config.greedy_share)
         self._stepper.begin(seed)
         if self._pace is not None:
             self._pace.restart()

@@ -45,6 +45,9 @@ def _success(axis: Axes, history: History) -> None:
     axis.plot(history.env_steps, rolling_mean(history.success), label="with the human's help")
     alone = (history.success > 0) & (history.human_steps == 0)
     axis.plot(history.env_steps, rolling_mean(alone), label="without any")
+    greedy = history.greedy > 0
+    if greedy.any():
+        axis.plot(history.env_steps[greedy], rolling_mean(history.success[greedy]), label="without exploration")
     axis.set(xlabel="environment steps", ylabel="success", ylim=(-0.03, 1.03))
     axis.set_title(f"training episodes, mean of the last {SUCCESS_WINDOW}")
     axis.legend(loc="lower right")

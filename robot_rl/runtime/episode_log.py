@@ -56,6 +56,7 @@ class EpisodeLog:
             "fault_text": step.fault or None,
             "estop": step.decision.charge is Charge.ESTOP,
             "policy_version": step.policy_version,
+            "greedy": self.stepper.deterministic,
         }
 
     def _effort(self) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class History:
     human_steps: np.ndarray
     interventions: np.ndarray
     fault: np.ndarray
+    greedy: np.ndarray
+    """Whether the policy acted without exploring."""
     updates: tuple[dict[str, Any], ...]
     """The learner's `update` events, oldest first."""
 
@@ -59,6 +61,7 @@ def read_history(folder: RunFolder) -> History:
         human_steps=_column(episodes, "human_steps"),
         interventions=_column(episodes, "interventions"),
         fault=_column(episodes, "fault"),
+        greedy=_column(episodes, "greedy"),
         updates=tuple(read_metrics(folder.learner, kind="update")),
     )
 

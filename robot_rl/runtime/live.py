@@ -50,6 +50,7 @@ class Progress:
     interventions: int = 0
     faults: int = 0
     successes: deque[bool] = field(default_factory=lambda: deque(maxlen=KEPT))
+    greedy_successes: deque[bool] = field(default_factory=lambda: deque(maxlen=SHORT))  # without exploration
     recent_steps: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=SHORT))  # (steps, human_steps)
     actors: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the latest episode event of each
     update: Mapping[str, Any] = field(default_factory=dict)  # the learner's latest update event
@@ -69,6 +70,8 @@ class Progress:
         self.interventions += int(event.get("interventions") or 0)
         self.faults += bool(event.get("fault"))
         self.successes.append(bool(event.get("success")))
+        if event.get("greedy"):
+            self.greedy_successes.append(bool(event.get("success")))
         self.recent_steps.append((steps, human_steps))
         self.actors[source] = event
 
@@ -76,6 +79,11 @@ class Progress:
         """Return the success rate of the last `window` episodes; None before the first."""
         last = list(self.successes)[-window:]
         return sum(last) / len(last) if last else None
+
+    @property
+    def greedy_success(self) -> float | None:
+        """Success rate of the last `SHORT` episodes without exploration; None before the first."""
+        return sum(self.greedy_successes) / len(self.greedy_successes) if self.greedy_successes else None
 
     @property
     def human_share(self) -> float:
@@ -126,7 +134,8 @@ def rows(progress: Progress, minutes: float, budget: Budget) -> list[tuple[str, 
         ("episodes", f"{progress.episodes}" + (f", {progress.faults} ended by a fault" if progress.faults else "")),
         (
             "success",
-            f"last {SHORT}: {_percent(progress.success(SHORT))}   last {LONG}: {_percent(progress.success(LONG))}",
+            f"last {SHORT}: {_percent(progress.success(SHORT))}   last {LONG}: {_percent(progress.success(LONG))}   "
+            f"without exploration: {_percent(progress.greedy_success)}",
         ),
         ("human", f"{progress.human_share:.1%} of the last steps, {progress.interventions} interventions"),
         ("rates", f"{progress.actors_total('steps_per_s'):.1f} steps/s   {_number(update, 'updates_per_s')} updates/s"),

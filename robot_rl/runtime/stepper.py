@@ -83,9 +83,6 @@ class Stepper:
         reward: judges steps; the environment's ground truth when not given.
         rng: feeds exploration and the encoder's random shifts, from streams of their own.
         estop: an emergency stop from elsewhere (a page, a pendant's relay).
-
-    When charge changes hands, the environment's `reseed_target()`, if it has one, is called to restart the motion
-    target from the measured pose.
     """
 
     def __init__(
@@ -108,12 +105,11 @@ class Stepper:
         self.raw: Observation = {}  # the newest observation, pictures and all
         self.obs: Observation = {}  # the same, encoded
         self.spent = Spent()
+        self.deterministic = deterministic  # whether the policy acts without exploring; changed between episodes
         self._encoder = encoder
         self._reward = reward or make_reward(("ground-truth",))
-        self._deterministic = deterministic
         self._clock = clock or SystemClock()
         self._estop = estop
-        self._reseed: Callable[[], None] | None = getattr(env.unwrapped, "reseed_target", None)
         self._act_rng, self._encode_rng = rng.spawn(2)
         self._stamp_ns = 0
         self._first = True  # the next step is the first of its episode
@@ -137,7 +133,7 @@ class Stepper:
         start_ns = self._clock.now_ns()
         proposed = None
         if self.policy is not None:
-            proposed = np.asarray(self.policy.act(self.obs, self._act_rng, self._deterministic), np.float32)
+            proposed = np.asarray(self.policy.act(self.obs, self._act_rng, self.deterministic), np.float32)
         now_ns = self._clock.now_ns()
         self.spent.act_ns += now_ns - start_ns
         state = None if self.human is None else self.human.read(proposed)
@@ -145,8 +141,6 @@ class Stepper:
 
     def execute(self, decision: Decision) -> Step:
         """Carry out a decision: one step of the environment, judged; the next frame is encoded once, here."""
-        if decision.reseed and self._reseed is not None:
-            self._reseed()
         obs, stamp_ns = self.obs, self._stamp_ns
         start_ns = self._clock.now_ns()
         try:

@@ -121,6 +121,7 @@ HAND_MASS_KG, HAND_COM, HAND_INERTIA = 0.73, (-0.01, 0.0, 0.03), (0.001, 0.0025,
 FINGER_MASS_KG, FINGER_INERTIA = 0.015, (2.375e-6, 2.375e-6, 7.5e-7, 0.0, 0.0, 0.0)
 
 WRIST_EYE, WRIST_POINT = np.array([0.075, 0.0, 0.04]), np.array([0.022, 0.0, 0.15])  # in the hand's frame [m]
+WRIST_FOVY_DEG = 58.0  # that of a RealSense D405
 
 WHITE, GREY, DARK = (0.92, 0.92, 0.94, 1.0), (0.55, 0.56, 0.58, 1.0), (0.15, 0.15, 0.17, 1.0)
 # Capsules (from, to, radius) that draw each link, in its own frame. They are seen, not touched: only the hand and
@@ -256,7 +257,7 @@ def _add_sensors(spec: mujoco.MjSpec, hand: mujoco.MjsBody) -> None:
     site = mujoco.mjtObj.mjOBJ_SITE
     spec.add_sensor(name="force", type=mujoco.mjtSensor.mjSENS_FORCE, objtype=site, objname="wrist")
     spec.add_sensor(name="torque", type=mujoco.mjtSensor.mjSENS_TORQUE, objtype=site, objname="wrist")
-    camera = hand.add_camera(name="wrist", pos=WRIST_EYE, fovy=80.0)
+    camera = hand.add_camera(name="wrist", pos=WRIST_EYE, fovy=WRIST_FOVY_DEG)
     camera.quat = look_at(WRIST_EYE, WRIST_POINT, up=np.array([1.0, 0.0, 0.0]))
 
 

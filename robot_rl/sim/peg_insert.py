@@ -20,6 +20,7 @@ SOCKET_HALF_M, SOCKET_HEIGHT_M, DEPTH_M = 0.03, 0.03, 0.018
 RANGE_M, YAW_RANGE_RAD = 0.05, np.deg2rad(15.0)
 GRASP_OFFSET_M, GRASP_TILT_RAD = 0.002, np.deg2rad(2.0)
 CENTRE = np.array([0.5, 0.0])
+SIDE_FOVY_DEG = 16.0  # +-10 cm at the socket
 DROPPED_FINGER_M = PEG_HALF_M + 0.006
 FRICTION = (0.3, 0.005, 0.0001)  # machined plastic on plastic
 
@@ -49,7 +50,7 @@ class PegInsert:
 
     def build(self) -> mujoco.MjSpec:
         """The workcell with the socket on the table and the peg in the hand."""
-        spec, hand = new_workcell()
+        spec, hand = new_workcell(SIDE_FOVY_DEG)
         socket = spec.worldbody.add_body(name="socket", mocap=True, pos=(0.5, 0.0, 0.0))
         for quarter in range(4):
             _add_wall(socket, quarter * np.pi / 2)

@@ -24,6 +24,8 @@ BOXES = ("red", "green", "blue")
 _HUES = {"red": (0.8, 0.2, 0.15), "green": (0.2, 0.7, 0.25), "blue": (0.2, 0.3, 0.8)}
 FIXED_SHARE = 0.5  # of the scenes keep the plain light and colours of the table and arm
 ROD_BELOW_TCP_M = 0.035
+SIDE_FOVY_DEG = {"boxes": (28.0, 32.0), "block": (15.0, 17.0)}  # the smaller a thing, the closer the crop
+BLOCK_AREA = np.array([[0.42, 0.58], [-0.08, 0.08]])
 AREA = np.array([[0.34, 0.66], [-0.16, 0.16]])
 LABELS = (
     *(f"{box}_{what}" for box in BOXES for what in ("u", "v", "cos4", "sin4")),
@@ -62,6 +64,7 @@ class RandomScenes:
         mujoco.mj_resetData(model, data)
         self._restore_looks()
         insertion = rng.random() < 0.5
+        model.camera("side").fovy[0] = rng.uniform(*SIDE_FOVY_DEG["block" if insertion else "boxes"])
         things = _place_block(model, data, rng) if insertion else _place_boxes(model, data, rng)
         finger = _place_rod(model, rng, held=insertion)
         _place_arm(model, data, rng, things, finger)
@@ -178,7 +181,7 @@ def _place_block(model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Gene
         mujoco.mju_mat2Quat(model.geom_quat[geom.id], rot_z(side * np.pi / 2).ravel())
         geom.rgba[:3] = colour
     model.geom("floor").size = (outer * 0.95, outer * 0.95, 0.001)
-    p, yaw = np.array([*_clear_place(rng, {}, 0.0), 0.0]), rng.uniform(-np.pi / 4, np.pi / 4)
+    p, yaw = np.array([*rng.uniform(*BLOCK_AREA.T), 0.0]), rng.uniform(-np.pi / 4, np.pi / 4)
     _mocap(model, data, "block", p, yaw)
     return {"hole": Pose(p + np.array([0.0, 0.0, height]), rot_z(yaw))}
 
@@ -219,10 +222,11 @@ def _place_arm(
 
 def _tool_pose(rng: np.random.Generator, things: dict[str, Pose]) -> Pose:
     p = np.array([*rng.uniform(AREA[:, 0], AREA[:, 1]), rng.uniform(0.02, 0.26)])
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         name = rng.choice(list(things))
         above = ROD_BELOW_TCP_M if name == "hole" else 0.0  # the rod stays out of the block
-        p = things[name].p + np.array([*rng.normal(0.0, rng.choice([0.008, 0.03]), 2), above + rng.exponential(0.04)])
+        aside = rng.normal(0.0, rng.choice([0.004, 0.012, 0.04]), 2)
+        p = things[name].p + np.array([*aside, above + rng.exponential(0.04)])
         p[2] = max(p[2], 0.012)
     tilt = rot_z(rng.uniform(-np.pi, np.pi)) @ rot_y(rng.normal(0.0, 0.05))
     return Pose(p, gripper_down(p, rng.uniform(-1.0, 1.0)).R @ tilt @ rot_z(-yaw_of(tilt)))

@@ -15,7 +15,9 @@ from robot_rl.sim.arm import add_arm, look_at
 
 TIMESTEP_S = 0.002
 CAMERAS = ("wrist", "side")
-SIDE_EYE, SIDE_POINT, SIDE_FOVY_DEG = np.array([0.98, 0.36, 0.42]), np.array([0.5, 0.0, 0.07]), 30.0
+# From the side of the arm: what is depth for the wrist's camera lies across this one's picture.
+SIDE_EYE, SIDE_POINT = np.array([0.62, 0.62, 0.36]), np.array([0.5, 0.0, 0.07])
+SIDE_FOVY_DEG = 30.0
 TABLE_RGBA = (0.42, 0.45, 0.47, 1.0)
 CONTACT = {
     "solref": (0.004, 1.0),
@@ -42,8 +44,12 @@ VARIED_APPEARANCE = AppearanceConfig(light=0.4, colour=0.12, camera_m=0.03, dist
 MAX_DISTRACTORS = 3
 
 
-def new_workcell() -> tuple[mujoco.MjSpec, mujoco.MjsBody]:
-    """A spec with arm, table, light, side camera and hidden distractors; returns it and the hand's body."""
+def new_workcell(side_fovy_deg: float = SIDE_FOVY_DEG) -> tuple[mujoco.MjSpec, mujoco.MjsBody]:
+    """A spec with arm, table, light, side camera and hidden distractors; returns it and the hand's body.
+
+    Args:
+        side_fovy_deg: what of its picture the side camera keeps, as a vertical angle: labs crop to the workspace.
+    """
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
     _set_physics(spec.option)
@@ -57,7 +63,7 @@ def new_workcell() -> tuple[mujoco.MjSpec, mujoco.MjsBody]:
     world.add_light(
         name="key", pos=(0.3, 0.6, 1.6), dir=(0.1, -0.3, -0.9), diffuse=(0.55, 0.55, 0.55), castshadow=False
     )
-    side = world.add_camera(name="side", pos=SIDE_EYE, fovy=SIDE_FOVY_DEG)
+    side = world.add_camera(name="side", pos=SIDE_EYE, fovy=side_fovy_deg)
     side.quat = look_at(SIDE_EYE, SIDE_POINT, up=np.array([0.0, 0.0, 1.0]))
     for number in range(MAX_DISTRACTORS):
         _add_distractor(spec, number)

@@ -21,6 +21,12 @@ from controllers.loop import LoopState, tick
 llvm.load_library_permanently(str(next(Path(mujoco.__file__).parent.glob("libmujoco.so*"))))
 _mj_step1 = types.ExternalFunction("mj_step1", types.void(types.intp, types.intp))
 _mj_step2 = types.ExternalFunction("mj_step2", types.void(types.intp, types.intp))
+_mj_step = types.ExternalFunction("mj_step", types.void(types.intp, types.intp))
+_mj_kinematics = types.ExternalFunction("mj_kinematics", types.void(types.intp, types.intp))
+_mj_comPos = types.ExternalFunction("mj_comPos", types.void(types.intp, types.intp))
+_mj_makeM = types.ExternalFunction("mj_makeM", types.void(types.intp, types.intp))
+_mj_comVel = types.ExternalFunction("mj_comVel", types.void(types.intp, types.intp))
+_mj_rne = types.ExternalFunction("mj_rne", types.void(types.intp, types.intp, types.int32, types.intp))
 
 
 @compiled
@@ -45,6 +51,33 @@ def fill_dynamics(
         for back in range(i + 1):
             value = inertia[row_of_dof[i] + back]
             M[i, i - back], M[i - back, i] = value, value
+
+
+@compiled
+def refresh_model(
+    model_address: int,
+    data_address: int,
+    anchors: np.ndarray,
+    axes: np.ndarray,
+    row_of_dof: np.ndarray,
+    inertia: np.ndarray,
+    bias: np.ndarray,
+    p: np.ndarray,
+    dynamics: ArmDynamics,
+) -> None:
+    """What a tick needs of the model at the present q and dq, and nothing else: kinematics, J, M, bias torques."""
+    _mj_kinematics(model_address, data_address)
+    _mj_comPos(model_address, data_address)
+    _mj_makeM(model_address, data_address)
+    _mj_comVel(model_address, data_address)
+    _mj_rne(model_address, data_address, 0, bias.ctypes.data)
+    fill_dynamics(anchors, axes, row_of_dof, inertia, p, dynamics)
+
+
+@compiled
+def step_physics(model_address: int, data_address: int) -> None:
+    """Integrate over one time step under the present `ctrl`."""
+    _mj_step(model_address, data_address)
 
 
 @compiled

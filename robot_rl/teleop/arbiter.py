@@ -34,8 +34,8 @@ class ArbiterConfig:
     blend_s: float = 0.1
     """Time of task over which the executed action goes from the old hand's to the new one's [s]. Source: operator.md.
 
-    At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter,
-    started from the measured pose (`Decision.reseed`), does the smoothing."""
+    At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter does
+    the smoothing. The target itself never jumps: actions displace it, whoever gives them."""
     stale_after_s: float = 0.25
     """Age of a device's last sign of life beyond which it counts as lost [s]."""
     gripper_axes: tuple[int, ...] = (6,)
@@ -66,11 +66,6 @@ class Decision:
     def source(self) -> Source:
         """Who chose the executed action, as the records say it."""
         return Source.HUMAN if self.charge is Charge.HUMAN else Source.POLICY
-
-    @property
-    def reseed(self) -> bool:
-        """Whether the motion target should restart from the measured pose: charge changed hands."""
-        return self.took_over or self.handed_back
 
 
 @dataclass(slots=True)

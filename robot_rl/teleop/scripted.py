@@ -4,6 +4,9 @@ The rule is RLIF's (Luo et al. 2023): where the policy's action is worse than th
 with a high probability, elsewhere with a low one, for a short burst of steps. "Worse" is the running distance
 
     d <- memory d + (1 - memory) rms(policy_action - expert_action)
+
+and an episode that lasts longer than the human's patience counts as worse, too: stuck, a policy may ask for nearly what
+an expert would.
 """
 
 from __future__ import annotations
@@ -98,6 +101,7 @@ class ScriptedHuman:
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Judge the proposed action and say whether the human takes over; one call a step."""
         self.env_steps += 1
+        self._steps += 1
         if not self._watches:
             return DeviceState()
         wanted = self._expert.action()
@@ -118,6 +122,7 @@ class ScriptedHuman:
         self._distance = math.nan  # nothing judged yet
         self._remaining = 0  # steps of the burst
         self._alone = self._config.free_steps  # steps the policy is still left alone
+        self._steps = 0
         self._in_charge = False
 
     def _judge(self, proposed: np.ndarray | None, wanted: np.ndarray) -> None:
@@ -147,7 +152,8 @@ class ScriptedHuman:
             return False
         config = self._config
         # A distance that is not a number (a broken policy) is worse, too.
-        worse = not self._distance <= config.threshold
+        impatient = config.patience_steps is not None and self._steps > config.patience_steps
+        worse = impatient or not self._distance <= config.threshold
         return bool(self._rng.random() < (config.probability_worse if worse else config.probability_otherwise))
 
 

@@ -51,6 +51,9 @@ class ScriptedHumanConfig:
     """Chance per step of taking over elsewhere. Source: RLIF."""
     threshold: float = 0.5
     """Running distance between the policy's and the expert's action above which the policy is worse, in [0, 2]."""
+    patience_steps: int | None = None
+    """Steps of an episode after which the policy counts as worse, whatever it does: somebody who watches an arm that
+    is stuck reaches for the stick. None is patient without end."""
     memory: float = 0.7
     """Weight of the past in the running distance, in [0, 1); 0 judges each step by itself."""
     burst_steps: tuple[int, int] = (5, 15)
@@ -73,8 +76,8 @@ class ScriptedHumanConfig:
             _check_share(name, getattr(self, name))
         if not self.threshold >= 0.0:
             raise ConfigError(f"threshold: got {self.threshold}, expected 0 or more; 0.5 is usual.")
-        for name in ("free_steps", "rest_steps"):
-            if getattr(self, name) < 0:
+        for name in ("free_steps", "rest_steps", "patience_steps"):
+            if (getattr(self, name) or 0) < 0:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected 0 or more; 0 switches it off.")
         shortest, longest = self.burst_steps
         if not 1 <= shortest <= longest:

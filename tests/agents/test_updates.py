@@ -164,6 +164,16 @@ def test_targets_follow_at_the_polyak_rate_on_every_update() -> None:
             np.testing.assert_allclose(after[name], before[name] + 0.005 * (params[name] - before[name]), atol=1e-7)
 
 
+def test_the_policy_that_acts_is_the_average_that_the_targets_are() -> None:
+    learner = JaxLearner(AGENT, 0)
+    for i in range(2):
+        learner.update(random_batch(AGENT, seed=i))
+    state, weights = learner.state_dict(), learner.policy_parameters()
+    assert all(np.array_equal(value, state[f"targets/{name}"]) for name, value in weights.items())
+    moving = [name for name in weights if name.startswith(("actor/", "projection/", "gripper/"))]
+    assert not any(np.array_equal(weights[name], state[f"params/{name}"]) for name in moving)
+
+
 def test_training_continues_bit_for_bit_from_a_saved_state() -> None:
     first, second = JaxLearner(AGENT, 0), JaxLearner(AGENT, 99)
     for i in range(3):

@@ -1,5 +1,6 @@
 """Benchmarks count what they should, and are found by name."""
 
+import numpy as np
 import pytest
 
 from robot_rl.bench import BENCHMARKS, run_benchmark
@@ -15,6 +16,11 @@ def test_warm_up_calls_do_not_count() -> None:
 
 def test_percentiles_are_named_and_converted() -> None:
     assert percentiles("tick_us", time_calls(lambda: None, 1) * 0 + 2e-6, 1e6) == {"tick_us_p50": 2, "tick_us_p99": 2}
+
+
+def test_a_fraction_of_a_percent_stands_in_the_name_without_its_point() -> None:
+    figures = percentiles("tick_us", np.arange(1001) * 1e-6, 1e6, (50, 99.9))
+    assert figures == pytest.approx({"tick_us_p50": 500.0, "tick_us_p999": 999.0})
 
 
 def test_unknown_benchmark_names_the_nearest() -> None:

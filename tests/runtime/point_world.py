@@ -27,7 +27,6 @@ class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         )
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
         self.executed: list[np.ndarray] = []
-        self.reseeds = 0
         self.point = self.goal = np.zeros(2)
         self.steps = 0
 
@@ -50,9 +49,6 @@ class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
     def render(self) -> np.ndarray:
         return np.full((16, 16, 3), self.steps, np.uint8)
-
-    def reseed_target(self) -> None:
-        self.reseeds += 1
 
     def reset_expert(self) -> None: ...
 

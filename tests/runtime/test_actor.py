@@ -184,12 +184,26 @@ def test_fault_that_the_environment_reports_is_counted() -> None:
 def test_intervention_is_recorded_with_all_three_actions_and_counted() -> None:
     human = Playback([QUIET, HELD, HELD, QUIET, HELD, QUIET])
     policy = LinearPolicy(gain=0.3, noise=0.0)
-    summary, link, env, ledger = act(ActorConfig(max_env_steps=6), policy, human)
+    summary, link, _, ledger = act(ActorConfig(max_env_steps=6), policy, human)
     assert [step.source for step in link.steps] == [0, 1, 1, 0, 1, 0]
     assert all(not step.action.any() and step.policy_action.any() for step in link.steps if step.source)
     assert (summary.effort.steps, summary.effort.interventions) == (3, 2)
     assert (ledger.lines[0]["human_steps"], ledger.lines[0]["interventions"]) == (3, 2)
-    assert env.reseeds == 4  # twice taken, twice given back
+
+
+def test_greedy_episodes_are_evenly_spread_act_without_noise_and_say_so() -> None:
+    policy = LinearPolicy(gain=0.0, noise=0.5)
+    _, link, _, ledger = act(ActorConfig(max_episodes=6, greedy_share=1 / 3), policy)
+    greedy = [line["greedy"] for line in ledger.lines]
+    assert greedy == [False, False, True, False, False, True]
+    quiet = [all(not step.action.any() for step in episode) for episode in link.episodes()]
+    assert quiet == greedy
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_greedy_share_outside_its_range_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="greedy_share: got"):
+        ActorConfig(greedy_share=share)
 
 
 def test_effort_is_counted_per_episode() -> None:

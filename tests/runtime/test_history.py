@@ -22,6 +22,7 @@ def history(success: list[float], steps: list[float], human_steps: list[float] |
         human_steps=zeros if human_steps is None else np.array(human_steps, float),
         interventions=zeros,
         fault=zeros,
+        greedy=zeros,
         updates=(),
     )
 

@@ -33,6 +33,15 @@ def test_counts_add_up_over_actors_and_rates_use_the_latest() -> None:
     assert progress.actors_worst("weights_age_s") == 3.0
 
 
+def test_success_without_exploration_is_counted_by_itself() -> None:
+    progress = Progress()
+    progress.add("actor-0", episode(True))
+    assert progress.greedy_success is None and "without exploration: -" in line(progress, 1.0, Budget())
+    for success in (True, True, False, True):
+        progress.add("actor-0", episode(success, greedy=True))
+    assert progress.greedy_success == 0.75 and "without exploration: 75%" in line(progress, 1.0, Budget())
+
+
 def test_nearer_limit_of_the_budget_counts() -> None:
     assert Budget(minutes=10).fraction(5.0, 10_000) == 0.5
     assert Budget(minutes=10, env_steps=1000).fraction(1.0, 900) == 0.9

@@ -84,6 +84,13 @@ def test_policy_that_is_not_a_number_or_absent_is_worse() -> None:
     assert human(SURE).read(None).engaged
 
 
+def test_patience_ends_with_an_episode_that_drags_on_whatever_the_policy_does() -> None:
+    watcher = human(replace(SURE, patience_steps=5, burst_steps=(2, 2), rest_steps=3))
+    assert [watcher.read(GOOD).engaged for _ in range(12)] == [False] * 5 + [True] * 2 + [False] * 3 + [True] * 2
+    watcher.reset()
+    assert not any(watcher.read(GOOD).engaged for _ in range(5))
+
+
 def test_first_steps_and_rests_are_free() -> None:
     watcher = human(replace(SURE, free_steps=4, rest_steps=3, burst_steps=(2, 2)))
     engaged = "".join("x" if watcher.read(BAD).engaged else "." for _ in range(14))

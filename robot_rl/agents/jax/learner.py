@@ -67,14 +67,10 @@ class JaxLearner:
         skip = ACTOR_METRICS if values["actor_updates"] == 0 else ()
         return {name: value for name, value in values.items() if name not in skip}
 
-    def parameters(self) -> dict[str, np.ndarray]:
-        """Return copies of all parameters, by name."""
-        return self._unpack({group: np.array(part.vector) for group, part in self._state.groups.items()})
-
     def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return what acting needs, by name: copies that later updates leave alone."""
-        params = self.parameters()
-        return {name: params[name].copy() for name in self.definition.policy_names()}
+        """Return what acting needs, by name: the targets, as copies that later updates leave alone."""
+        targets = self._unpack({group: np.array(vector) for group, vector in self._state.targets.items()})
+        return {name: targets[name].copy() for name in self.definition.policy_names()}
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return everything as a flat dictionary by name; loading it continues bit for bit."""

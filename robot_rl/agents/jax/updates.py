@@ -1,7 +1,8 @@
 """One update of the agent, and many of them in a scan: state in, state and metrics out.
 
 Order: critics and embedding, the gripper's critic, on each n-th update actor and temperature, then the targets. All
-losses see the parameters as they were before the update.
+losses see the parameters as they were before the update. The targets of embedding, gripper and actor are also what
+acts: averages over the last 1 / rate updates, steadier than any one of them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Arrays = dict[str, jax.Array]
 CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
 GRIPPER_METRICS = ("gripper_loss", "gripper_q", "gripper_agreement")
 ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")
-TARGET_GROUPS = ("critic", "gripper")
+TARGET_GROUPS = ("critic", "gripper", "actor")
 
 
 class Group(NamedTuple):

@@ -1,0 +1,25 @@
+"""The monotonic clock, readable from compiled code: the same one that Python's `time.monotonic_ns` reads."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numba import types
+
+from controllers.compilation import compiled
+
+CLOCK_ID = time.CLOCK_MONOTONIC
+_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
+
+
+def make_timespec() -> np.ndarray:
+    """Scratch memory for one reading: (2,) int64, seconds and nanoseconds."""
+    return np.zeros(2, np.int64)
+
+
+@compiled
+def monotonic_ns(timespec: np.ndarray) -> int:
+    """Now [ns]. Allocates nothing: the kernel writes into `timespec`, made by `make_timespec`."""
+    _clock_gettime(CLOCK_ID, timespec.ctypes.data)
+    return timespec[0] * 1_000_000_000 + timespec[1]

@@ -1,0 +1,70 @@
+"""What a process can ask of the kernel so that its loop is not kept waiting, and what it was granted.
+
+Each wish is granted or not by itself: a loop without privileges runs as well as it can, and says what was missing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+MCL_CURRENT, MCL_FUTURE = 1, 2
+PRIORITY = 80  # above the kernel's threaded interrupts (50), below its watchdogs (99)
+
+
+class Granted(NamedTuple):
+    """Which wishes the kernel granted."""
+
+    fifo: bool
+    """SCHED_FIFO: nothing of ordinary priority interrupts the loop."""
+    memory_locked: bool
+    """mlockall: no page of this process is ever fetched from disk."""
+
+    def advice(self) -> str:
+        """What to do about the wishes that were not granted; empty when all were."""
+        missing = []
+        if not self.fifo:
+            missing.append("SCHED_FIFO is not permitted: set rtprio 99 for this user in /etc/security/limits.d")
+        if not self.memory_locked:
+            missing.append("mlockall is not permitted: set memlock unlimited for this user in /etc/security/limits.d")
+        return "; ".join(missing)
+
+
+@contextmanager
+def realtime(priority: int = PRIORITY) -> Iterator[Granted]:
+    """Within it: SCHED_FIFO, locked memory, a still garbage collector; as far as they are permitted.
+
+    Afterwards everything is as before.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    granted = Granted(_set_scheduler(os.SCHED_FIFO, os.sched_param(priority)), _lock_memory())
+    try:
+        yield granted
+    finally:
+        if granted.memory_locked:
+            ctypes.CDLL(None).munlockall()
+        if granted.fifo:
+            _set_scheduler(policy, parameters)
+        gc.unfreeze()
+        if collecting:
+            gc.enable()
+
+
+def _set_scheduler(policy: int, parameters: os.sched_param) -> bool:
+    try:
+        os.sched_setscheduler(0, policy, parameters)
+    except PermissionError:
+        return False
+    return True
+
+
+def _lock_memory() -> bool:
+    return bool(ctypes.CDLL(None).mlockall(MCL_CURRENT | MCL_FUTURE) == 0)

@@ -1,0 +1,80 @@
+"""How well the shipped encoder tells where a task's object is, and how long a frame takes.
+
+A linear probe in a minute: ridge regression from features and `state` to the object's place relative to the tool, on
+episodes of the expert and of a disturbed expert; half of the episodes fit it, the others judge it. What a linear map
+finds, a small policy finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from robot_rl import build
+from robot_rl.bench.timing import percentiles, time_calls
+from robot_rl.config import preset
+from robot_rl.runtime.observation import Encoder, encode_observation
+
+STEPS = 2500
+TASKS = {"pick-lift": 100.0, "peg-insert": 50.0}
+"""Tasks, and the millimetres of one unit of their `object_state`."""
+NOISE = 0.7
+"""Standard deviation of the disturbance, in units of the action, in every second episode."""
+RIDGE = 1e-3
+
+
+def run() -> dict[str, Any]:
+    """Return `probe_mm_<task>` (x, y, z), root mean square, and the time to encode a step's pictures."""
+    figures: dict[str, Any] = {}
+    for task, scale_mm in TASKS.items():
+        env, encoder = build.make_env(preset(task)), build.make_encoder(preset(task))
+        features, places, episodes = collect(env, encoder, STEPS)
+        errors_mm = scale_mm * probe(features, places, judged=episodes % 4 >= 2)
+        figures[f"probe_mm_{task.replace('-', '_')}"] = [round(float(error), 2) for error in errors_mm]
+        if encoder is not None and "encode_ms_p50" not in figures:
+            figures |= encode_times(env, encoder)
+        env.close()
+    return figures
+
+
+def collect(env: build.Environment, encoder: Encoder | None, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features with state (N, F), places of the object (N, 3) and the episode of each step (N,)."""
+    rows = [row for row, _ in zip(_steps(env, encoder), range(steps), strict=False)]
+    features, places, episodes = zip(*rows, strict=True)
+    return np.stack(features), np.stack(places), np.array(episodes)
+
+
+def _steps(env: build.Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Yield what the policy would see, where the object is and the number of the episode, without end."""
+    rng, episode, unwrapped = np.random.default_rng(0), 0, env.unwrapped
+    assert hasattr(unwrapped, "expert_action") and hasattr(unwrapped, "task")  # the simulated environments' own
+    while True:
+        raw, ended = env.reset(seed=episode)[0], False
+        while not ended:
+            obs = encode_observation(raw, encoder, rng)
+            clean = [np.float64(value[0] if value.ndim == 2 else value) for _, value in sorted(obs.items())]
+            yield np.concatenate(clean), unwrapped.task.object_state()[:3], episode
+            action = unwrapped.expert_action() + (episode % 2) * rng.normal(0.0, NOISE, 7) * [1, 1, 1, 1, 1, 1, 0]
+            raw, _, terminated, truncated, _ = env.step(np.clip(action, -1.0, 1.0).astype(np.float32))
+            ended = terminated or truncated
+        episode += 1
+
+
+def probe(features: np.ndarray, places: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """Return the root mean square error of a linear map, per axis, on the judged rows; the others fit it.
+
+    Shapes: features (N, F), places (N, 3), judged (N,) bool; returns (3,).
+    """
+    mean, std = features[~judged].mean(0), features[~judged].std(0) + 1e-6
+    x = np.column_stack([(features - mean) / std, np.ones(len(features))])
+    fit = x[~judged]
+    weights = np.linalg.solve(fit.T @ fit + RIDGE * len(fit) * np.eye(x.shape[1]), fit.T @ places[~judged])
+    return np.sqrt(np.square(x[judged] @ weights - places[judged]).mean(0))
+
+
+def encode_times(env: build.Environment, encoder: Encoder) -> dict[str, float]:
+    """Return median and 99th percentile of encoding all cameras of one step, variants included [ms]."""
+    raw, rng = env.reset(seed=0)[0], np.random.default_rng(0)
+    return percentiles("encode_ms", time_calls(lambda: encoder.encode(raw, rng), 200), 1e3)

@@ -1,0 +1,26 @@
+"""The probe judges what it did not fit."""
+
+import numpy as np
+import pytest
+
+from robot_rl import build
+from robot_rl.bench.encoder import collect, probe
+from robot_rl.config import preset
+
+
+def test_a_place_that_the_features_hold_is_found_and_one_that_they_lack_is_not() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(400, 6)) * [1, 10, 100, 1, 1, 1]
+    places = np.column_stack([features[:, 1] * 0.3, features @ [1, 0, 0.1, 0, 0, 1] + 5.0, rng.normal(size=400)])
+    errors = probe(features, places, judged=np.arange(400) % 2 == 1)
+    assert errors[:2].max() < 0.05 and 0.8 < errors[2] < 1.2
+
+
+@pytest.mark.slow
+def test_steps_are_collected_from_whole_episodes_of_the_task() -> None:
+    config = preset("peg-insert")
+    env = build.make_env(config)
+    features, places, episodes = collect(env, build.make_encoder(config), 40)
+    env.close()
+    assert features.shape == (40, 25 + 2 * 96) and places.shape == (40, 3) and np.isfinite(features).all()
+    assert episodes[0] == 0 and set(np.diff(episodes)) == {0, 1}
