@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds .venv: Debian packages that are missing, then the Python packages of constraints.txt.
-# Run through `make setup`, which remembers that it was done.
+# Run through `make setup`, which remembers that it was done. With the word `firmware`: the tools for the pendant instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
-EXTRAS=${EXTRAS:-jax,sim,dev}
+EXTRAS=${EXTRAS:-jax,sim,pendant,dev}
 VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with them
 
 say() { printf '\n== %s\n' "$*"; }
@@ -39,7 +39,7 @@ install_debian() { # install_debian required|optional PACKAGE...
         return 0
     fi
     [ "$need" = optional ] || fail "these Debian packages are missing: $packages; run: sudo apt-get install $packages"
-    echo "make setup: went on without $packages (only needed for software rendering through OSMesa)."
+    echo "make setup: went on without $packages; most machines do not need it."
 }
 
 check_python() {
@@ -56,6 +56,11 @@ build_venv() {
     "$PYTHON" -m venv --clear .venv
 }
 
+if [ "${1:-}" = firmware ]; then
+    install_debian required gcc libc6-dev make gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm cppcheck clang
+    install_debian optional libclang-rt-dev # libFuzzer; other releases have it in clang itself
+    exit 0
+fi
 check_python
 install_debian required libegl1 libgl1 libgl1-mesa-dri # rendering without a screen
 install_debian optional libosmesa6                     # the way out where EGL finds no device

@@ -22,7 +22,7 @@ from robot_rl.runtime.observation import Encoder, step_schema
 from robot_rl.runtime.stepper import action_size
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.devices import Device
-from robot_rl.teleop.scripted import Expert, FunctionExpert, ScriptedHuman
+from robot_rl.teleop.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
 
 if TYPE_CHECKING:
     from robot_rl.agents.jax.cloning import JaxCloner
@@ -130,7 +130,24 @@ def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int 
     if config.human.kind == "keyboard":
         return make_keyboard(env)
     rng = np.random.default_rng([seed, 1])
+    if config.human.kind == "pendant":
+        return make_pendant(env, config, rng)
     return ScriptedHuman(make_expert(env), config.human.scripted, rng, env_steps)
+
+
+def make_pendant(env: Environment, config: TrainConfig, rng: np.random.Generator) -> Device:
+    """Return the pendant, and beside it what moves the arm while its grip is held.
+
+    Raises:
+        ConfigError: a port that can never work.
+    """
+    from robot_rl.teleop.combined import EnabledDevice
+    from robot_rl.teleop.pendant import Pendant
+
+    human = config.human
+    by_hand = human.mover == "keyboard"
+    mover = make_keyboard(env) if by_hand else ExpertDevice(make_expert(env), rng, human.scripted.clumsiness)
+    return EnabledDevice(Pendant(human.pendant), mover)
 
 
 def make_keyboard(env: Environment) -> Device:

@@ -16,12 +16,14 @@ from robot_rl.runtime.governor import GovernorConfig
 from robot_rl.runtime.learner import LearnerConfig
 from robot_rl.runtime.live import KEPT
 from robot_rl.teleop.arbiter import ArbiterConfig
+from robot_rl.teleop.pendant_config import PendantConfig
 from robot_rl.teleop.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
 
 TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
 Eyes = Literal["frozen", "trainable", "state"]
-HumanKind = Literal["none", "scripted", "keyboard"]
+HumanKind = Literal["none", "scripted", "keyboard", "pendant"]
+Mover = Literal["expert", "keyboard"]
 GRIPPER_STATE_INDEX = 24
 """Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
 
@@ -44,9 +46,14 @@ class HumanConfig:
     """Who may take over."""
 
     kind: HumanKind = "scripted"
-    """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal."""
+    """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal; `pendant`, a
+    person whose grip on the pendant decides who is in charge, with `mover` for the motion."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
     """When the scripted human takes over, for how long, how well."""
+    pendant: PendantConfig = field(default_factory=PendantConfig)
+    """Where the pendant is; for `kind` pendant."""
+    mover: Mover = "expert"
+    """What moves the arm while the pendant's grip is held: the simulator's expert, or the keyboard."""
 
 
 @dataclass(frozen=True)

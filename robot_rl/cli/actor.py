@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 import tyro
@@ -64,11 +64,15 @@ def act(flags: ActorArguments) -> ActorSummary:
         closing(build.make_env(config)) as env,
         MetricsWriter(flags.folder) as metrics,
         Journal(flags.folder / "spool") as spool,
+        ExitStack() as held,
     ):
         encoder = build.make_encoder(config)
         schema = build.make_schema(env, encoder, config)
         definition = build.make_definition(schema, config)
         keys = read_keys(flags.keys) if flags.keys else None
+        human = build.make_human(env, config, settings.seed, settings.first_env_step)
+        if human is not None:
+            held.callback(human.close)
         with ActorLink(
             flags.address, schema, flags.name, flags.run_name, spool, agent_hash=definition.schema_hash(), keys=keys
         ) as link:
@@ -76,7 +80,7 @@ def act(flags: ActorArguments) -> ActorSummary:
                 env,
                 build.make_policy(definition),
                 encoder,
-                build.make_human(env, config, settings.seed, settings.first_env_step),
+                human,
                 build.make_arbiter(env, config),
                 build.make_rewards(config),
                 link,

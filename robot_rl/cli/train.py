@@ -65,9 +65,10 @@ def run(arguments: Sequence[str]) -> int:
     if flags.print_config:
         print_config(flags.config)
         return 0
-    if flags.config.human.kind == "keyboard":
+    human = flags.config.human
+    if human.kind == "keyboard" or (human.kind == "pendant" and human.mover == "keyboard"):
         raise ConfigError(
-            "human.kind: got 'keyboard', expected 'scripted' or 'none' here; "
+            "human: got the keyboard, expected 'scripted' or 'none' here, or a pendant with the expert; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
         )
     folder, stop = _open(flags), StopSignal().install()

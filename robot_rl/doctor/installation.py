@@ -31,6 +31,7 @@ OPTIONAL_PACKAGES = {
     "nicegui": "ui",
     "viser": "ui",
     "pyarrow": "data",
+    "pyserial": "pendant",
 }
 
 # Each prints one line. A scene of its own, so that the figures can be compared between versions of this project.

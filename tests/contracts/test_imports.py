@@ -18,6 +18,7 @@ HOMES = {
     "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
     "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
     "zmq": ("robot_rl/transport/",),
+    "serial": ("robot_rl/teleop/serial_line.py",),
     "pickle": (),
 }
 

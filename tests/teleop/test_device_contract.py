@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.records import LABELS
+from robot_rl.teleop.combined import EnabledDevice
 from robot_rl.teleop.devices import Device, DeviceState, Playback
 from robot_rl.teleop.keyboard import Keyboard
+from robot_rl.teleop.pendant import Pendant
+from robot_rl.teleop.pendant_config import PendantConfig
 from robot_rl.teleop.scripted import ExpertDevice, ScriptedHuman
 from robot_rl.teleop.scripted_config import EXPERT
+from robot_rl.teleop.serial_line import Line
 
 
 class Still:
@@ -28,9 +33,19 @@ def keyboard() -> Device:
     return Keyboard(terminal=near)
 
 
+def unplugged(port: str) -> Line:
+    raise DeviceLostError(f"{port}: got nothing, expected a pendant; plug it in.")
+
+
+def pendant() -> Device:
+    return Pendant(PendantConfig("socket://127.0.0.1:1"), open_port=unplugged)
+
+
 MAKERS: dict[str, Callable[[], Device]] = {
     "keyboard": keyboard,
     "playback": lambda: Playback([DeviceState(np.ones(7, np.float32), True, ("success",))]),
+    "pendant": pendant,
+    "enabled": lambda: EnabledDevice(pendant(), keyboard()),
     "expert": lambda: ExpertDevice(Still(), np.random.default_rng(0)),
     "scripted": lambda: ScriptedHuman(Still(), EXPERT, np.random.default_rng(0)),
 }
@@ -53,3 +68,10 @@ def test_states_are_well_formed_with_and_without_a_proposal(device: Device) -> N
             assert state.action is None or np.abs(state.action).max() <= 1.0
             assert set(state.labels) <= set(LABELS)
             assert all(type(flag) is bool for flag in (state.engaged, state.estop, state.alive))
+
+
+def test_pendant_that_is_not_there_stops_the_robot() -> None:
+    device = pendant()
+    state = device.read()
+    device.close()
+    assert (state.alive, state.estop, state.engaged, state.labels) == (False, True, False, ())

@@ -1,0 +1,133 @@
+"""A training in simulation with the pendant's firmware under QEMU, and a scripted thumb on it.
+
+The thumb arms, holds the grip while the simulator's expert moves, labels, presses the emergency stop, lets it go, arms
+again, and stops the run for good. Real processes, real wire, real firmware; the thumb goes by what it sees.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_rl.core.clock import SystemClock
+from robot_rl.runtime.metrics import read_metrics
+from robot_rl.teleop.pendant_messages import Input, Output
+from robot_rl.teleop.pendant_process import Hand, Report, qemu_pendant
+
+IMAGE = Path(__file__).parents[2] / "firmware" / "build" / "pendant-qemu.elf"
+LIMIT_S = 200.0
+CLOCK = SystemClock()
+Episode = dict[str, Any]
+
+
+class Thumb:
+    """Presses buttons, and watches the relay and the run's metrics."""
+
+    def __init__(self, hand: Hand, metrics: Path, training: subprocess.Popen[bytes]) -> None:
+        self._hand, self._metrics, self._training = hand, metrics, training
+
+    def episodes(self) -> list[Episode]:
+        return read_metrics(self._metrics, kind="episode") if self._metrics.exists() else []
+
+    def until(self, reached: Callable[[list[Episode]], bool]) -> list[Episode]:
+        end_s = CLOCK.now_s() + LIMIT_S
+        while CLOCK.now_s() < end_s and self._training.poll() is None:
+            episodes = self.episodes()
+            if reached(episodes):
+                return episodes
+            self._hand.pause(0.1)
+        raise AssertionError(f"not reached: {self.episodes()}")
+
+    def arm(self) -> None:
+        """Hold undo until the relay closes."""
+        self._hand.forget()
+        self._hand.close_contact(Input.UNDO)
+        self._hand.await_report(closed, LIMIT_S)
+        self._hand.open_contact(Input.UNDO)
+
+    def correct(self) -> None:
+        """Grip, label and let go, again and again, until an episode that a human corrected is over."""
+
+        def corrected(episodes: list[Episode]) -> bool:
+            self._hand.pause(0.5)
+            if not self._hand.outputs & Output.RELAY:  # a busy machine may miss heartbeats
+                self.arm()
+            self._hand.close_contact(Input.DEADMAN_HALF)
+            self._hand.pause(1.0)
+            self._hand.press(Input.UNDO)
+            self._hand.open_contact(Input.DEADMAN_HALF)
+            return any(e["human_steps"] for e in episodes)
+
+        self.until(corrected)
+
+    def stop(self) -> None:
+        """Press the emergency stop."""
+        self._hand.forget()
+        self._hand.open_contact(Input.ESTOP_A | Input.ESTOP_B)
+        self._hand.await_report(lambda report: report.kind == "O" and not report.value & Output.RELAY)
+
+    def let_go(self) -> None:
+        """Release the emergency stop."""
+        self._hand.close_contact(Input.ESTOP_A | Input.ESTOP_B)
+        self._hand.wait(100)
+
+
+def closed(report: Report) -> bool:
+    return report.kind == "O" and bool(report.value & Output.RELAY)
+
+
+@pytest.mark.qemu
+@pytest.mark.timeout(600)
+def test_a_thumb_on_the_pendant_engages_corrects_labels_and_stops_a_training(tmp_path: Path) -> None:
+    with qemu_pendant(IMAGE) as running:
+        training = subprocess.Popen(command(tmp_path, running.port), stdout=subprocess.DEVNULL)
+        try:
+            episodes = play(Thumb(running.hand, tmp_path / "thumb" / "actor-0" / "metrics.jsonl", training))
+            training.send_signal(signal.SIGINT)
+            code = training.wait(LIMIT_S)
+        finally:
+            training.kill()
+            training.wait()
+    check(tmp_path, code, episodes)
+
+
+def command(runs: Path, port: str) -> list[str]:
+    train = ["train", "pick-lift-state-only", "--runs", str(runs), "--run-name", "thumb", "--demonstrations", "2"]
+    budget = ["--minutes", "8", "--evaluation.episodes", "0", "--speed", "2"]
+    human = ["--human.kind", "pendant", "--human.pendant.port", port, "--human.mover", "expert"]
+    learner = ["--learner.governor.pretrain-updates", "8"]
+    return [sys.executable, "-m", "robot_rl", *train, *budget, *human, *learner]
+
+
+def play(thumb: Thumb) -> list[Episode]:
+    """Return the episodes after the last stop."""
+    thumb.until(lambda episodes: len(episodes) >= 1)  # one that stood: nobody had armed yet
+    thumb.arm()
+    thumb.correct()
+    thumb.stop()
+    before = len(thumb.until(lambda episodes: episodes[-1]["estop"]))
+    thumb.let_go()
+    thumb.arm()
+    thumb.until(lambda episodes: len(episodes) > before)
+    thumb.stop()
+    return thumb.until(lambda episodes: episodes[-1]["estop"])
+
+
+def check(runs: Path, code: int, episodes: list[Episode]) -> None:
+    first, *later = episodes
+    assert first["estop"] and first["human_steps"] == 0
+    assert sum(e["interventions"] for e in later) >= 1
+    assert sum(e["human_steps"] for e in later) >= 3
+    assert sum(e["labels"] for e in later) >= 1
+    assert [e["estop"] for e in later].count(True) >= 2 and not any(e["fault"] for e in later)
+    assert any(not e["estop"] for e in later), "between the stops it ran"
+    assert code == 130, "Ctrl-C ends the run in good order"
+    learned = read_metrics(runs / "thumb" / "learner" / "metrics.jsonl")
+    assert learned[-1]["replay_human"] > 0, "corrections reach the learner as the human's"
+    assert read_metrics(runs / "thumb" / "actor-0" / "metrics.jsonl", kind="episode") == episodes, "it stood still"
