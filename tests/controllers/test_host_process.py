@@ -12,7 +12,7 @@ import pytest
 
 from controllers.arm import Mode, Target
 from controllers.geometry import quat_from_matrix
-from controllers.mailbox import Client, HostState, Request
+from controllers.mailbox import FOLDER, Client, HostState, Request
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,7 @@ def host():
     process.kill()
     process.wait()
     process.stdout.close()
+    (FOLDER / f"robot-rl-{name}").unlink(missing_ok=True)
 
 
 def test_a_killed_client_leaves_a_damped_arm_and_one_call_brings_it_back(host):
@@ -77,7 +78,7 @@ def test_a_killed_client_leaves_a_damped_arm_and_one_call_brings_it_back(host):
     assert process.wait(20.0) == 0
 
 
-def test_a_killed_host_leaves_a_state_that_grows_old_and_another_one_takes_over(host):
+def test_a_killed_host_leaves_a_state_that_grows_old(host):
     name, process = host
     client = Client(name)
     client.activate()
