@@ -25,6 +25,8 @@ STIFFNESS = np.array([60.0, 60.0, 60.0, 60.0, 20.0, 20.0, 10.0])
 DAMPING = np.array([8.0, 8.0, 8.0, 8.0, 2.0, 2.0, 1.0])
 TURN_RAD = 0.1
 """How far the visit turns the last joint."""
+NEAR_RAD, NEAR_M = 0.04, 0.012
+"""Soft springs, and joints with friction: there it stops."""
 TRIES = 10
 """A busy machine may come too late for the watchdog that it wants to see beaten."""
 WAY_M = np.array([0.02, -0.02, -0.03])
@@ -59,13 +61,13 @@ def visit(driver: Driver, seconds: float) -> dict[str, Any]:
 
 
 def follow(driver: Driver, goal: np.ndarray, seconds: float, pause_s: float) -> dict[str, Any]:
-    """A spring and damper in each joint, for a while; how many cycles ran, and how often a busy machine was too late.
+    """A spring and damper in each joint until it is near; how many cycles ran, how often a busy machine was too late.
 
     An arm that paces its `read` needs no pause.
     """
     state = driver.feedback.state
     start, running, late = time.monotonic(), 0, 0
-    while time.monotonic() - start < seconds:
+    while time.monotonic() - start < seconds and np.abs(goal - state.q).max() > NEAR_RAD:
         late += see(driver)
         pull = np.clip(goal - state.q, -0.05, 0.05)
         running += driver.write(STIFFNESS * pull - DAMPING * state.dq + driver.feedback.dynamics.coriolis)
@@ -102,14 +104,14 @@ class Law:
         tick(state, dynamics, self.target, self.gains, limits, self.memory, dt_s, now_s, self.tau)
 
     def move(self, seconds: float, pause_s: float) -> float:
-        """Move the TCP by `WAY_M`; how far it is from there in the end [m]."""
+        """Move the TCP by `WAY_M` until it is near; how far it is from there in the end [m]."""
         state = self.driver.feedback.state
         self.gains = make_gains(state.q.copy())
         self.target.p[:] = state.p + WAY_M
         self.target.quat_xyzw[:] = quat_from_matrix(state.R)
         activate(self.memory)
         start_s = last_s = time.monotonic()
-        while last_s - start_s < seconds:
+        while last_s - start_s < seconds and np.linalg.norm(self.target.p - state.p) > NEAR_M:
             see(self.driver)
             now_s = time.monotonic()
             self.target.stamp_s[0] = now_s

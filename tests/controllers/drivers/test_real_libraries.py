@@ -26,7 +26,7 @@ from tests.controllers.drivers.ur_server import UrServer
 
 ROOT = Path(__file__).parents[3]
 FRANKA = {"pylibfranka": "pylibfranka", "franky": "franky-control"}  # driver -> package
-SECONDS = 3.0
+SECONDS = 30.0  # at most: an idle machine needs 3
 
 UR_VISIT = """
 import sys
@@ -43,7 +43,7 @@ except DriverError as error:
 def visit(driver: str, address: str) -> dict[str, Any]:
     """What `fr3_visit.py` found."""
     program = [sys.executable, "-m", "tests.controllers.drivers.fr3_visit", driver, address, str(SECONDS)]
-    result = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    result = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True, timeout=240)
     found: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     return found
 
@@ -62,11 +62,11 @@ def test_law_moves_a_simulated_fr3_through_the_real_libfranka(driver: str, fr3: 
     found = visit(driver, fr3)
     assert found["at_first"] == "READY" and found["finite"] and found["M_smallest"] > 0.0
     assert found["running"] > 10 * found["late"]
-    assert found["error_rad"] < 0.05  # of the 0.1 rad that were asked; soft springs, joints with friction
+    assert found["error_rad"] < 0.05  # of the 0.1 rad that were asked
     assert found["after_stop"] == "READY" and found["again"] and found["recovered"] == "READY"
     if driver == "franky":  # franky-sim waits for ever; franky's own watchdog does not
         assert found["after_silence"] == "STOPPED" and "got no torque for 0.05 s" in found["reason"]
-    assert found["left_m"] < 0.015  # of 41 mm; a spring of 600 N/m against the friction of that arm's joints
+    assert found["left_m"] < 0.015  # of 41 mm
 
 
 @pytest.mark.parametrize("driver", FRANKA)
