@@ -21,7 +21,7 @@ from robot_rl.teleop.pendant_messages import Input, Output
 from robot_rl.teleop.pendant_process import Hand, Report, qemu_pendant
 
 IMAGE = Path(__file__).parents[2] / "firmware" / "build" / "pendant-qemu.elf"
-LIMIT_S = 200.0
+LIMIT_S = 500.0  # a busy machine compiles slowly
 CLOCK = SystemClock()
 Episode = dict[str, Any]
 
@@ -83,7 +83,7 @@ def closed(report: Report) -> bool:
 
 
 @pytest.mark.qemu
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_thumb_on_the_pendant_engages_corrects_labels_and_stops_a_training(tmp_path: Path) -> None:
     with qemu_pendant(IMAGE) as running:
         training = subprocess.Popen(command(tmp_path, running.port), stdout=subprocess.DEVNULL)
@@ -99,7 +99,7 @@ def test_a_thumb_on_the_pendant_engages_corrects_labels_and_stops_a_training(tmp
 
 def command(runs: Path, port: str) -> list[str]:
     train = ["train", "pick-lift-state-only", "--runs", str(runs), "--run-name", "thumb", "--demonstrations", "2"]
-    budget = ["--minutes", "8", "--evaluation.episodes", "0", "--speed", "2"]
+    budget = ["--minutes", "15", "--evaluation.episodes", "0", "--speed", "2"]
     human = ["--human.kind", "pendant", "--human.pendant.port", port, "--human.mover", "expert"]
     learner = ["--learner.governor.pretrain-updates", "8"]
     return [sys.executable, "-m", "robot_rl", *train, *budget, *human, *learner]
