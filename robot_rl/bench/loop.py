@@ -43,8 +43,8 @@ class ArmDriver:
 
     def __init__(self) -> None:
         self.arm = Arm()
-        joints = np.full(N, np.nan)
-        self.feedback = Feedback(self.arm.state, self.arm.dynamics, joints, joints.copy())
+        state = self.arm.state._replace(tau_external=np.full(N, np.nan))
+        self.feedback = Feedback(state, self.arm.dynamics, np.full(N, np.nan))
         self._mode = DriverMode.CLOSED
 
     def connect(self) -> Capabilities:

@@ -1,4 +1,4 @@
-"""`robot-rl doctor`: what is installed, what works, what to do about the rest; `doctor TOPIC`: the same for one thing."""
+"""`robot-rl doctor`: what is installed, what works, what to do about the rest; `doctor TOPIC`: about one thing."""
 
 from __future__ import annotations
 
