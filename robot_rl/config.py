@@ -173,14 +173,16 @@ SMALL_AGENT = AgentConfig(
 )
 # Convolutions in each update cost a hundred times what features cost; half the resolution makes them bearable.
 SMALL_TRUNK = EncoderArchitecture(layers=(ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32)), pool=2)
-# Watches most early episodes, leaves the policy alone at first, then helps for a second or two; looks less and less.
+# Watches most early episodes, leaves the policy alone at first, then helps for a second or two, at the latest when an
+# episode takes half as long again as an expert's; looks less and less.
 TAPERING_HUMAN = ScriptedHumanConfig(
     probability_otherwise=0.0,
+    patience_steps=40,
     burst_steps=(8, 20),
     free_steps=8,
     rest_steps=8,
     attention=0.8,
-    attention_half_life_steps=2500.0,
+    attention_half_life_steps=4000.0,
 )
 
 
@@ -203,7 +205,7 @@ def _pick_lift(config: TrainConfig) -> TrainConfig:
 def _peg_insert(config: TrainConfig) -> TrainConfig:
     """A stuck peg must lose its value quickly, hence the discount; the search in contact is what the human teaches."""
     small = _small(config)
-    watchful = replace(TAPERING_HUMAN, attention=0.9, attention_half_life_steps=10_000.0, patience_steps=40)
+    watchful = replace(TAPERING_HUMAN, attention=0.9, attention_half_life_steps=10_000.0)
     return replace(
         small,
         task="peg-insert",
