@@ -68,6 +68,7 @@ class Host:
         self.message = ""
         self.reason = Reason.IDLE
         self.quit = False
+        self.paused = False  # the driver was given time that no deadline knew of
         self._last_s = np.nan
         self._fault_since_s = np.nan
         self._mode = Mode.IDLE
@@ -137,7 +138,8 @@ class Host:
             activate(self.memory)
 
     def _clear_driver(self) -> bool:
-        """Have the driver clear what stopped the arm; connect again to an arm that was lost."""
+        """Have the driver clear what stopped the arm; connect again to an arm that was lost. Both may take seconds."""
+        self.paused = True
         try:
             if self.driver.read().mode in (DriverMode.LOST, DriverMode.CLOSED):
                 self.driver.connect()
@@ -211,6 +213,9 @@ def run_host(host: Host, clock: Clock, rate_hz: float, paced: bool, cycles: int 
         if not paced:
             pacer.wait()
         host.cycle(pacer)
+        if host.paused:
+            pacer.restart()
+            host.paused = False
         done += 1
     host.driver.stop()
     return pacer

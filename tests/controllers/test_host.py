@@ -19,6 +19,18 @@ from robot_rl.sim.host import pick_lift
 PERIOD_S = 0.002
 
 
+class SlowToRecover:
+    """A driver whose arm takes 3 s to clear its errors."""
+
+    def __init__(self, driver, clock):
+        self.driver, self.clock = driver, clock
+        self.read, self.write, self.stop, self.feedback = driver.read, driver.write, driver.stop, driver.feedback
+
+    def recover(self):
+        self.clock.advance(3.0)
+        self.driver.recover()
+
+
 class Cell:
     """Host, arm and client in one thread."""
 
@@ -207,6 +219,17 @@ def test_quit_ends_the_loop_and_the_stream():
     cell.client.ask(Request.QUIT)
     run_host(cell.host, cell.clock, 1.0 / PERIOD_S, paced=True, cycles=1000)
     assert cell.host.quit and cell.driver.acting is None
+
+
+def test_time_that_a_recovery_takes_is_no_missed_deadline():
+    cell = Cell().active()
+    cell.host.driver = SlowToRecover(cell.driver, cell.clock)
+    cell.driver.inject(SimulatedFault.REFLEX)
+    cell.driver.fault = SimulatedFault.NONE
+    cell.run(0.05)
+    cell.client.activate()
+    pacer = run_host(cell.host, cell.clock, 1.0 / PERIOD_S, paced=False, cycles=20)
+    assert pacer.misses <= 20 < 3.0 / PERIOD_S and cell.client.state().mode != Mode.FAULT
 
 
 def test_an_unpaced_loop_keeps_its_deadlines_and_publishes_its_books():

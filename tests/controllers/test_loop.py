@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from controllers import compilation
-from controllers.arm import Mode, Reason
+from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason
 from controllers.gains import make_gains
 from controllers.loop import Counter, activate, deactivate, look, make_loop_state, tick
+from controllers.presets import preset
+from controllers.shapes import check_shapes
 from tests.controllers.plant import HOME, Plant, Rig, pose_target
 
 
@@ -183,6 +185,23 @@ def test_the_tick_runs_inside_compiled_code_as_it_does_from_python():
     assert run(100, plant.state, plant.dynamics, rig.target, rig.gains, rig.limits, memory, tau) == Reason.OK
     np.testing.assert_array_equal(tau, rig.tau)
     np.testing.assert_array_equal(look(memory).damping, rig.loop.damping)
+
+
+@pytest.mark.slow
+def test_the_tick_serves_arms_of_six_joints():
+    """Random model terms of a UR: the loop starts, follows, and its command stays within the arm's limits."""
+    rng, limits = np.random.default_rng(0), KNOWN_ARMS["ur5e"]
+    B = rng.normal(size=(6, 6))
+    dynamics = ArmDynamics(rng.normal(size=(6, 6)), B @ B.T + np.eye(6), np.zeros(6), np.zeros(6))
+    state = ArmState(np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(3), np.eye(3))
+    gains, memory, tau = preset("guarded", np.zeros(6)), make_loop_state(6), np.zeros(6)
+    target = pose_target(state, (0.01, 0.0, 0.0))
+    check_shapes(state, dynamics, target, gains, limits)
+    for k in range(100):
+        target.stamp_s[0] = k * 0.001
+        assert tick(state, dynamics, target, gains, limits, memory, 0.001, k * 0.001, tau) == Reason.OK
+        state.tau[:] = tau
+    assert look(memory).mode == Mode.ACTIVE and (np.abs(tau) <= limits.tau_max).all() and np.abs(tau).max() > 0.0
 
 
 def test_machine_code_is_kept_by_the_state_of_the_sources(tmp_path):
