@@ -29,8 +29,7 @@ from controllers.monotonic import make_timespec, monotonic_ns
 from controllers.pacing import NS_PER_S, Pacer, PreciseClock
 from controllers.presets import preset
 from controllers.realtime import realtime
-from robot_rl.bench.control import Host as Arm
-from robot_rl.bench.control import N
+from robot_rl.bench.arm import ArmInLoop, N
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model, step_physics
 
@@ -42,7 +41,7 @@ class ArmDriver:
     """A `Driver` of the benchmark's arm: reading and writing cost what they cost on a real one, without the wire."""
 
     def __init__(self) -> None:
-        self.arm = Arm()
+        self.arm = ArmInLoop()
         state = self.arm.state._replace(tau_external=np.full(N, np.nan))
         self.feedback = Feedback(state, self.arm.dynamics, np.full(N, np.nan))
         self._mode = DriverMode.CLOSED

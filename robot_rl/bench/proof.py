@@ -15,7 +15,7 @@ from controllers.arm import KNOWN_ARMS
 from controllers.extras import make_extras
 from controllers.gains import Gains, make_gains
 from controllers.presets import GUARDED, preset
-from robot_rl.bench.control import N
+from robot_rl.bench.arm import N
 from robot_rl.bench.proof_page import write_page
 from robot_rl.bench.proof_random import count_energy_gains, count_violations
 from robot_rl.bench.proof_runs import FREE, Bench, rotation_between, run_rival

@@ -12,7 +12,7 @@ from controllers.compilation import compiled
 from controllers.gains import Gains, force_cap, make_gains
 from controllers.loop import LoopState, activate, tick
 from controllers.presets import guarded_extras, preset
-from robot_rl.bench.control import N
+from robot_rl.bench.arm import N
 from robot_rl.bench.proof_runs import FREE, Bench
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model

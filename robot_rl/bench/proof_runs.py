@@ -12,7 +12,7 @@ from controllers.compilation import compiled
 from controllers.gains import Gains
 from controllers.geometry import FloatArray, quat_from_matrix, rotation_error
 from controllers.loop import LoopState, make_loop_state, tick
-from robot_rl.bench.control import DT_S, Host, N
+from robot_rl.bench.arm import DT_S, ArmInLoop, N
 from robot_rl.bench.reference_laws import Situation
 from robot_rl.sim.stepping import refresh_model, step_physics
 
@@ -20,7 +20,7 @@ INF = np.full(N, np.inf)
 FREE = ArmLimits(-INF, INF, INF, np.full(N, 1e6), np.full(N, 1e12))  # limits that never act
 
 
-class Bench(Host):
+class Bench(ArmInLoop):
     """The arm without joint friction, so that all damping is the law's; at `q` where given."""
 
     def __init__(self, gains: Gains, limits: ArmLimits, q: FloatArray | None = None) -> None:

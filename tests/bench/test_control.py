@@ -7,12 +7,13 @@ import pytest
 
 from controllers.arm import Reason
 from controllers.monotonic import make_timespec, monotonic_ns
-from robot_rl.bench.control import RADIUS_M, Host, bench_control
+from robot_rl.bench.arm import RADIUS_M, ArmInLoop
+from robot_rl.bench.control import bench_control
 from robot_rl.sim.stepping import refresh_model
 
 
 def test_the_host_follows_its_target():
-    host = Host()
+    host = ArmInLoop()
     assert host.tick() == Reason.OK
     host.target.p[0] += 0.01
     assert host.tick() == Reason.OK
@@ -20,7 +21,7 @@ def test_the_host_follows_its_target():
 
 
 def test_the_timed_loop_moves_the_arm_round_its_circle():
-    host = Host()
+    host = ArmInLoop()
     cycle_s, law_s = host.follow_circle(1500)
     lag_m = np.linalg.norm(host.state.p - host.target.p)
     assert host.now_s == pytest.approx(1.5) and lag_m < RADIUS_M
@@ -30,7 +31,7 @@ def test_the_timed_loop_moves_the_arm_round_its_circle():
 
 def test_model_terms_are_those_of_the_present_joint_positions():
     """Also after a jump of q that no physics step has seen."""
-    host, other = Host(), Host()
+    host, other = ArmInLoop(), ArmInLoop()
     host.data.qpos[:7] += 0.1
     refresh_model(*host.of_model, host.state.p, host.dynamics)
     assert np.abs(host.dynamics.J - other.dynamics.J).max() > 0.01
