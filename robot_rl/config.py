@@ -199,7 +199,7 @@ def _small(config: TrainConfig) -> TrainConfig:
 
 
 def _pick_lift(config: TrainConfig) -> TrainConfig:
-    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=5.0))
+    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=6.0))
 
 
 def _peg_insert(config: TrainConfig) -> TrainConfig:
@@ -248,7 +248,7 @@ def _varied(config: TrainConfig) -> TrainConfig:
 
 
 BASES = {
-    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 5 minutes", _pick_lift),
+    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 6 minutes", _pick_lift),
     "peg-insert": Preset("insert a peg with sub-millimetre clearance; 12 minutes", _peg_insert),
 }
 VARIANTS = {
