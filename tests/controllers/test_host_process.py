@@ -16,15 +16,16 @@ from controllers.mailbox import FOLDER, Client, HostState, Request
 
 pytestmark = pytest.mark.slow
 
+# Goes down until something is in the way, and then pushes.
 PUSHER = """
 import sys, time, numpy as np
 from controllers.arm import Target
 from controllers.mailbox import Client
 from controllers.geometry import quat_from_matrix
 client = Client(sys.argv[1])
-state = client.state()
-p, quat = state.values["p"][0].copy(), np.array(quat_from_matrix(np.ascontiguousarray(state.values["R"][0])))
+quat = np.array(quat_from_matrix(np.ascontiguousarray(client.state().values["R"][0])))
 while True:
+    p = client.state().values["p"][0]
     client.send(Target(p - np.array([0.0, 0.0, 0.03]), quat, np.zeros(6), np.zeros(6), np.array([time.monotonic()])))
     print("sent", flush=True)
     time.sleep(0.02)
@@ -55,19 +56,25 @@ def host():
     (FOLDER / f"robot-rl-{name}").unlink(missing_ok=True)
 
 
-def test_a_killed_client_leaves_a_damped_arm_and_one_call_brings_it_back(host):
+def pushes(state: HostState) -> bool:
+    """Whether the arm stands still and presses down with more than 8 N."""
+    return bool(np.abs(state.values["dq"]).max() < 0.01 and state.values["wrench"][0][2] < -8.0)
+
+
+def test_a_client_killed_while_pushing_leaves_an_arm_that_lets_go_and_one_call_brings_it_back(host):
     name, process = host
     client = Client(name)
     client.activate()
     eventually(client, lambda state: state.mode != Mode.IDLE)
     pusher = subprocess.Popen([sys.executable, "-c", PUSHER, name], stdout=subprocess.PIPE, text=True)
     assert pusher.stdout is not None and pusher.stdout.readline()
-    eventually(client, lambda state: state.mode == Mode.ACTIVE)
+    eventually(client, lambda state: state.mode == Mode.ACTIVE and pushes(state))
     os.kill(pusher.pid, signal.SIGKILL)
     pusher.wait()
     pusher.stdout.close()
     state = eventually(client, lambda state: state.mode == Mode.DAMPING)
     assert "no fresh target" in state.text
+    eventually(client, lambda state: abs(state.values["wrench"][0][2]) < 1.0)
     client.activate()
     R = np.ascontiguousarray(state.values["R"][0])
     here = Target(state.values["p"][0].copy(), np.array(quat_from_matrix(R)), np.zeros(6), np.zeros(6), np.zeros(1))
