@@ -141,6 +141,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise unknown_name("task", self.task, TASKS)
+        if not 0.0 <= self.greedy_share <= 1.0:
+            raise ConfigError(f"greedy_share: got {self.greedy_share}, expected a share in [0, 1]; correct it.")
         for name, least in (("actors", 1), ("demonstrations", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more; correct it.")

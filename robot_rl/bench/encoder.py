@@ -2,7 +2,7 @@
 
 A linear probe in a minute: ridge regression from features and `state` to the object's place relative to the tool, on
 episodes of the expert and of a disturbed expert; half of the episodes fit it, the others judge it. What a linear map
-finds, a small policy finds.
+finds, a small policy finds; perspective, which is not linear, is part of the error.
 """
 
 from __future__ import annotations
