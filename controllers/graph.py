@@ -1,0 +1,114 @@
+"""The ROS graph around one arm: each topic's name, message type and quality of service, in one table, without ROS.
+
+Names are relative to the arm's namespace (`/left`, or nothing), so that two arms can stand on one graph. Node and
+clients, whatever library they speak through, take names and qualities from here and from nowhere else.
+
+Frames: `base` and `tcp` of one arm, `hand` for what the wrist's sensor measures. Units: SI.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Quality(NamedTuple):
+    """How a topic is delivered, in the words of ROS: what both sides must agree on.
+
+    `deadline_s` and `lifespan_s` are offered by the writer; 0 leaves them out.
+    """
+
+    reliable: bool
+    latched: bool = False  # TRANSIENT_LOCAL: a late reader gets the last message
+    depth: int = 1
+    deadline_s: float = 0.0
+    lifespan_s: float = 0.0
+
+
+class Qualities(Enum):
+    """The four kinds of topics."""
+
+    COMMAND = Quality(reliable=True, lifespan_s=0.2)  # an old command is worth nothing
+    STATE = Quality(reliable=True, depth=1)  # a reliable writer reaches every reader
+    SENSOR = Quality(reliable=False, depth=5)  # sensor data: what a reader of somebody else's robot must ask for
+    STATUS = Quality(reliable=True, latched=True)
+
+
+class Topic(NamedTuple):
+    """One topic: its name relative to the arm's namespace, its type as in `ros2 topic list -t`, its quality."""
+
+    name: str
+    type: str
+    quality: Quality
+
+
+CONTROLLER = "impedance_controller"
+BASE, TCP, HAND = "base", "tcp", "hand"
+FINGER_JOINT = "finger"
+
+_POSE, _TWIST, _WRENCH = (f"geometry_msgs/msg/{name}Stamped" for name in ("Pose", "Twist", "Wrench"))
+_JOINTS, _NUMBERS = "sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray"
+_COMMAND, _STATE, _SENSOR, _STATUS = (quality.value for quality in Qualities)
+
+
+def _own(name: str, kind: str, quality: Quality) -> Topic:
+    return Topic(f"{CONTROLLER}/{name}", kind, quality)
+
+
+# To the controller. Poses and twists of the TCP in `base`. Those below `human/` outrank the others.
+TARGET_POSE = _own("target_pose", _POSE, _COMMAND)
+TARGET_TWIST = _own("target_twist", _TWIST, _COMMAND)
+TARGET_JOINT = _own("target_joint", _JOINTS, _COMMAND)
+TARGET_WRENCH = _own("target_wrench", _WRENCH, _COMMAND)
+TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)
+HUMAN_POSE = _own("human/target_pose", _POSE, _COMMAND)
+HUMAN_TWIST = _own("human/target_twist", _TWIST, _COMMAND)
+
+# From the controller.
+CURRENT_POSE = _own("current_pose", _POSE, _STATE)
+COMMANDED_POSE = _own("commanded_pose", _POSE, _STATE)
+CURRENT_TWIST = _own("current_twist", _TWIST, _STATE)
+TRACKING_ERROR = _own("tracking_error", _TWIST, _STATE)  # a displacement: metres and a rotation vector
+ESTIMATED_WRENCH = _own("estimated_wrench", _WRENCH, _STATE)  # in `base`, without a sensor
+TAU_COMMAND = _own("tau_cmd", _JOINTS, _STATE)
+STATUS = _own("status", "diagnostic_msgs/msg/DiagnosticStatus", _STATUS)
+DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", Quality(reliable=True, depth=10))
+
+# The arm and its hand.
+JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)
+WRENCH = Topic("wrench", _WRENCH, _STATE)  # what the surroundings exert on the hand, in `hand`; a sensor's, weight off
+GRIPPER_STATE = Topic("gripper/joint_states", _JOINTS, _STATE)  # position: travel of one finger [m]
+GRIPPER_TARGET = Topic("gripper/target", _JOINTS, _COMMAND)
+
+# The simulator's referee; on a real arm nobody serves these.
+TASK_RESET = Topic("task/reset", "std_msgs/msg/UInt64", Quality(reliable=True))
+TASK_STATE = Topic("task/state", _NUMBERS, Quality(reliable=True))
+
+
+def image_topic(camera: str) -> Topic:
+    """Colour pictures of a camera, rgb8, stamped at exposure."""
+    return Topic(f"{camera}/color/image_raw", "sensor_msgs/msg/Image", _SENSOR)
+
+
+def depth_topic(camera: str) -> Topic:
+    """Depth in the colour camera's pixels, 16UC1 [mm]."""
+    return Topic(f"{camera}/aligned_depth_to_color/image_raw", "sensor_msgs/msg/Image", _SENSOR)
+
+
+def camera_info_topic(camera: str) -> Topic:
+    """Intrinsics."""
+    return Topic(f"{camera}/color/camera_info", "sensor_msgs/msg/CameraInfo", _SENSOR)
+
+
+def resolve(topic: Topic, namespace: str = "") -> str:
+    """The topic's full name in an arm's namespace.
+
+    Example:
+        >>> resolve(TARGET_POSE, "left")
+        '/left/impedance_controller/target_pose'
+        >>> resolve(DIAGNOSTICS, "left")
+        '/diagnostics'
+    """
+    if topic.name.startswith("/"):
+        return topic.name
+    return "/".join(["", *(part for part in namespace.split("/") if part), topic.name])
