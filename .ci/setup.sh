@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
-EXTRAS=${EXTRAS:-jax,sim,pendant,dev}
+EXTRAS=${EXTRAS:-jax,sim,pendant,camera,ros,dev}
 VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with them
 
 say() { printf '\n== %s\n' "$*"; }
