@@ -53,8 +53,9 @@ class GraphRobotConfig:
     """Older samples are a fault [s]. Source: one step of a 10 Hz policy."""
     clock_jump_max_s: float = 0.05
     """The stamps' clock may move so far against the monotonic one between two steps [s]."""
-    start_timeout_s: float = 10.0
-    """How long the first state is waited for [s]: nodes need seconds to find each other."""
+    start_timeout_s: float = 15.0
+    """How long the first state is waited for [s]: nodes need seconds to find each other, and the graph needs ten to
+    forget a process that was killed."""
     pause_s: float = 1.0
     """A longer time between two steps is a pause, not a missed step [s]."""
 
@@ -88,6 +89,7 @@ class GraphRobot:
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
         self._inboxes: tuple[Inbox[Any], ...] = (self._pose, self._twist, self._wrench, self._finger)
         self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
+        self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
         self._sent: tuple[int, int] | None = None  # stamp and moment of a target whose effect was not yet seen
         self._keeper: RateKeeper | None = None
         self._waited_ns = clock.now_ns()
@@ -167,29 +169,36 @@ class GraphRobot:
             self._effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
 
     def _start(self) -> None:
-        """Wait for the first sample of everything."""
+        """Wait for the first sample of everything, and for others to leave."""
         if self._started:
             return
         deadline_ns = self._clock.now_ns() + round(self._config.start_timeout_s * NS_PER_S)
         while missing := self._missing():
             if self._clock.now_ns() >= deadline_ns:
                 raise DeviceLostError(
-                    f"robot on the graph: got nothing on {', '.join(missing)} for {self._config.start_timeout_s} s, "
-                    "expected samples; is the controller running on the same ROS_DOMAIN_ID and network?"
+                    f"robot on the graph: got {', '.join(missing)} for {self._config.start_timeout_s} s, expected one "
+                    "controller that sends and listens; is it running on the same ROS_DOMAIN_ID and network?"
                 )
             self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))
         self._source.jump_s()
         self._started = True
 
     def _missing(self) -> list[str]:
-        silent = [inbox.topic.name for inbox in self._inboxes if inbox.newest is None]
-        return silent + [topic.name for topic, publisher in self._targets.items() if not publisher.matched()]
+        lacks = [f"no sample on {inbox.topic.name}" for inbox in self._inboxes if inbox.newest is None]
+        lacks += [
+            f"no listener to {topic.name}" for topic, publisher in self._targets.items() if not publisher.matched()
+        ]
+        return lacks or [
+            f"{self._wire.publishers_of(topic)} publishers of {topic.name}"
+            for topic in self._exclusive
+            if self._wire.publishers_of(topic) != 1
+        ]
 
     def _graph_fault(self) -> str:
         """What is wrong on the way between arm and client, all of it; empty when nothing is."""
         faults = [self._clock_fault()]
         faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
-        faults += [self._company(topic) for topic in (*(inbox.topic for inbox in self._inboxes), *self._targets)]
+        faults += [self._company(topic) for topic in self._exclusive]
         faults += [
             f"{topic.name}: got no listener, expected the controller."
             for topic, publisher in self._targets.items()

@@ -221,9 +221,29 @@ def test_ages_and_the_way_from_action_to_state_are_measured(bench: Bench) -> Non
 def test_arm_that_never_answers_is_an_error_with_the_topics_names() -> None:
     clock = FakeClock()
     robot = GraphRobot(MemoryWire(Graph(clock)), clock, GraphRobotConfig(start_timeout_s=2.0))
-    with pytest.raises(DeviceLostError, match=r"current_pose.*wrench.*target_pose"):
+    with pytest.raises(DeviceLostError, match=r"no sample on .*current_pose.*wrench.*no listener to .*target_pose"):
         robot.state()
     assert clock.now_s() == pytest.approx(2.0)
+
+
+def test_start_waits_until_another_commander_has_left(bench: Bench) -> None:
+    other = MemoryWire(bench.graph)
+    other.publisher(graph.TARGET_POSE)
+    serve, end_s = bench.clock.serve, bench.clock.now_s() + 3.0
+
+    def serve_and_leave() -> None:
+        serve()
+        if bench.clock.now_s() > end_s:
+            other.close()
+
+    bench.clock.serve = serve_and_leave
+    assert bench.robot.state().fault == "" and bench.clock.now_s() >= end_s
+
+
+def test_other_commander_that_stays_is_an_error(bench: Bench) -> None:
+    MemoryWire(bench.graph).publisher(graph.TARGET_POSE)
+    with pytest.raises(DeviceLostError, match=r"2 publishers of impedance_controller/target_pose for 15.0 s"):
+        bench.robot.state()
 
 
 def test_config_refuses_times_that_are_none() -> None:
