@@ -177,7 +177,7 @@ class Grabber:
 
     def _lose(self, error: RobotRLError) -> None:
         self.close()
-        self.error = error
+        self.error = error.with_traceback(None)  # which would keep the old device in memory, and thereby open
         self._counts = replace(self._counts, trouble=str(error))
         self._retry_ns = self._clock.now_ns() + round(self._pause_s * NS_PER_S)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
