@@ -199,7 +199,7 @@ class BackgroundCamera:
         self.height, self.width = setup.view.shape(setup.height, setup.width)
         self._clock = clock or SystemClock()
         self._grabber = Grabber(setup, open_source, self._clock)
-        self._closing = threading.Event()
+        self._closing, self._news = threading.Event(), threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"camera {setup.name}", daemon=True)
         self._thread.start()
 
@@ -226,6 +226,18 @@ class BackgroundCamera:
     def health(self) -> CameraHealth:
         """How the camera is, for diagnostics."""
         return self._grabber.health()
+
+    def wait_newer(self, stamp_ns: int, limit_s: float) -> Shot | None:
+        """Wait for a picture that is newer than `stamp_ns`; None when none came. For programs that publish or record.
+
+        A control loop must not call this: it waits.
+        """
+
+        def newer() -> bool:
+            return self._grabber.latest is not None and self._grabber.latest.stamp_ns > stamp_ns
+
+        with self._news:
+            return self._grabber.latest if self._news.wait_for(newer, limit_s) else None
 
     def wait_ready(self, limit_s: float = READY_S) -> None:
         """Wait for the first picture, before anything moves.
@@ -264,6 +276,8 @@ class BackgroundCamera:
         try:
             while not self._closing.is_set():
                 pause_s = self._grabber.turn()
+                with self._news:
+                    self._news.notify_all()
                 if pause_s > 0.0:
                     self._closing.wait(pause_s)
         finally:

@@ -131,7 +131,8 @@ class WebcamSource:
     def _pace(self) -> None:
         """A file would deliver as fast as it is read."""
         self._clock.sleep_until(self._due_ns)
-        self._due_ns = max(self._due_ns, self._clock.now_ns()) + round(NS_PER_S / self._config.rate_hz)
+        period_ns = round(NS_PER_S / self._config.rate_hz)
+        self._due_ns = max(self._due_ns + period_ns, self._clock.now_ns())  # late pictures are not made up for
 
     def _rewound(self) -> bool:
         if not self._film:

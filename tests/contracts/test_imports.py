@@ -17,6 +17,8 @@ HOMES = {
     "torch": ("robot_rl/agents/torch/",),
     "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
     "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
+    "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/"),
+    "pyrealsense2": ("robot_rl/hardware/",),
     "zmq": ("robot_rl/transport/",),
     "serial": ("robot_rl/teleop/serial_line.py",),
     "pickle": (),
