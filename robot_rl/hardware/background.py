@@ -58,6 +58,10 @@ class Source(Protocol):
         """How often the clock of its stamps changed."""
         ...
 
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know: settings that the device did not take, a slow connection."""
+        ...
+
     def close(self) -> None:
         """Let go of it; never raises."""
         ...
@@ -85,6 +89,7 @@ class CameraHealth:
     clock_changes: int
     age_s: float | None  # of the newest picture; None before the first
     temperature_c: float | None
+    remarks: tuple[str, ...] = ()
 
 
 class Grabber:
@@ -173,6 +178,7 @@ class Grabber:
             dropped=self._counts.dropped + gap,
             clock_changes=source.clock_changes(),
             temperature_c=source.temperature_c(),
+            remarks=source.remarks(),
         )
 
     def _lose(self, error: RobotRLError) -> None:

@@ -20,6 +20,7 @@ from robot_rl.hardware.background import BackgroundCamera, CameraSetup, Shot
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.camera_config import RealSenseConfig
 from robot_rl.hardware.realsense_devices import (
+    USB_ADVICE,
     cannot_stream,
     describe,
     find_device,
@@ -103,6 +104,11 @@ class RealSenseSource:
     def clock_changes(self) -> int:
         """See `Source`."""
         return self._stamps.changes
+
+    def remarks(self) -> tuple[str, ...]:
+        """See `Source`."""
+        described = describe(self._device)
+        return (f"connected as USB {described.usb}: {USB_ADVICE}",) if described.slow else ()
 
     def close(self) -> None:
         """See `Source`."""

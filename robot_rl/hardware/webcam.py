@@ -89,6 +89,10 @@ class WebcamSource:
         """None: stamps are this machine's own."""
         return 0
 
+    def remarks(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return tuple(f"the driver ignores {name}" for name in self.ignored)
+
     def close(self) -> None:
         """See `Source`."""
         self._capture.release()

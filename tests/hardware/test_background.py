@@ -45,6 +45,9 @@ class ScriptedSource:
     def clock_changes(self) -> int:
         return 0
 
+    def remarks(self) -> tuple[str, ...]:
+        return ("slow cable",)
+
     def close(self) -> None:
         self.closed = True
 
@@ -79,7 +82,7 @@ def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
     assert (grabber.latest.image == 30).all() and grabber.latest.depth_mm is not None
     health = grabber.health()
     assert (health.connected, health.frames, health.dropped, health.opened) == (True, 3, 1, 1)
-    assert health.temperature_c == 41.0 and health.trouble == ""
+    assert (health.temperature_c, health.remarks) == (41.0, ("slow cable",)) and health.trouble == ""
     assert grabber.intrinsics is not None and grabber.intrinsics.width == 16
 
 
