@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,20 @@ import numpy as np
 import pytest
 
 from robot_rl.core.clock import FakeClock
-from robot_rl.hardware.camera_config import RealSenseConfig
+from robot_rl.core.errors import StaleObservationError
+from robot_rl.hardware.camera_config import RealSenseConfig, TopicConfig, make_cameras
+from robot_rl.hardware.dds_wire import DdsWire
 from robot_rl.hardware.realsense import RealSenseSource
-from robot_rl.hardware.views import View
+from robot_rl.hardware.views import Crop, View
 from tests.hardware.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
-from tests.nodes.ros_processes import Program, until
+from tests.nodes.ros_processes import Program, ros_environment, until
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 LISTENER = str(Path(__file__).with_name("listen_to_camera.py"))
 
 
-def node(*parameters: str) -> Program:
-    words = [word for parameter in parameters for word in ("-p", parameter)]
+def node(*parameters: str, words: Sequence[str] = ()) -> Program:
+    words = [*words, *(word for parameter in parameters for word in ("-p", parameter))]
     return Program(["-m", "robot_rl.nodes.camera", "--ros-args", *words])
 
 
@@ -88,6 +91,29 @@ def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(film: Path) -> N
     assert stamps == sorted(stamps) and len(set(stamps)) == len(stamps)
     assert heard(listener, "jpeg")[0]["start"] == [0xFF, 0xD8]
     assert heard(listener, "health")[-1]["level"] == 0 and heard(listener, "info")[-1]["k"] == [0.0] * 9
+
+
+def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_pictures_once_it_is_gone(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The actor's virtual environment needs no ROS: `TopicConfig` over Cyclone DDS, the node over rclpy."""
+    environment = ros_environment()
+    monkeypatch.setenv("CYCLONEDDS_URI", environment["CYCLONEDDS_URI"])
+    wire = DdsWire("actor", "left", int(environment["ROS_DOMAIN_ID"]))
+    remap = ["-r", "__ns:=/left"]
+    try:
+        with node("camera:=side", "kind:=webcam", f"device:={film}", words=remap) as program:
+            config = TopicConfig("side", view=View(Crop(0, 0, 480, 480), (128, 128)), max_age_s=2.0)
+            camera = make_cameras([config], wire, ready_s=30.0)[0]
+            frame = camera.read()
+            np.testing.assert_allclose(frame.image.mean(axis=(0, 1)), [200, 60, 20], atol=4)
+            assert frame.image.shape == (128, 128, 3) and 0 <= time.monotonic_ns() - frame.stamp_ns < 2e9
+            program.kill()
+            time.sleep(2.1)
+            with pytest.raises(StaleObservationError, match="hold the arm"):
+                camera.read()
+    finally:
+        wire.close()
 
 
 def test_killed_node_falls_silent_and_its_successor_is_heard_by_the_same_listener(film: Path) -> None:
