@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controllers.graph import image_topic
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import RobotRLError
 from robot_rl.doctor.finding import Finding, State, package_finding
@@ -113,7 +114,7 @@ def _webcams(root: Path) -> Iterator[Finding]:
 
 def _delivery(config: CameraConfig, seconds: float, doors: CameraDoors) -> Finding:
     if isinstance(config, TopicConfig):
-        return Finding("optional", config.name, f"a topic; see: ros2 topic hz {config.topic or config.name}")
+        return Finding("optional", config.name, f"a topic; see: ros2 topic hz {_topic(config)}")
     try:
         camera = doors.open(config)
     except RobotRLError as error:
@@ -122,6 +123,10 @@ def _delivery(config: CameraConfig, seconds: float, doors: CameraDoors) -> Findi
         return _watched(config, camera, seconds, doors.clock)
     finally:
         camera.close()
+
+
+def _topic(config: TopicConfig) -> str:
+    return config.topic or image_topic(config.name).name
 
 
 def _watched(config: CameraConfig, camera: Camera, seconds: float, clock: Clock) -> Finding:

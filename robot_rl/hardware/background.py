@@ -118,6 +118,8 @@ class Grabber:
             self._fetch(self._source)
         except RobotRLError as error:
             self._lose(error)
+        except Exception as error:  # whatever a driver throws: a dead thread would leave readers without a reason
+            self._lose(DeviceLostError(f"{self.setup.name}: got {error!r}, expected a picture; opening it again."))
         return 0.0
 
     def health(self) -> CameraHealth:
