@@ -16,9 +16,10 @@ import numpy as np
 
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.hardware.background import BackgroundCamera, CameraSetup, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.camera_config import RealSenseConfig
+from robot_rl.hardware.grabber import CameraSetup, Shot
 from robot_rl.hardware.realsense_devices import (
     USB_ADVICE,
     cannot_stream,

@@ -10,8 +10,9 @@ import pytest
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
-from robot_rl.hardware.background import BackgroundCamera, CameraSetup, Grabber, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera import DepthCamera, Intrinsics
+from robot_rl.hardware.grabber import CameraSetup, Grabber, Shot
 from robot_rl.hardware.views import Crop, View
 
 SETUP = CameraSetup("wrist", 48, 64, View(size=(16, 16)))

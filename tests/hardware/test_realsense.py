@@ -14,8 +14,9 @@ import pytest
 
 from robot_rl.core.clock import FakeClock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
-from robot_rl.hardware.background import BackgroundCamera, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera_config import RealSenseConfig
+from robot_rl.hardware.grabber import Shot
 from robot_rl.hardware.realsense import RealSenseSource, open_realsense_camera
 from robot_rl.hardware.realsense_devices import RealSenseDevice, list_devices, refusal
 from robot_rl.hardware.views import Crop, View
