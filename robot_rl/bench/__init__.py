@@ -9,6 +9,7 @@ from typing import Any
 from robot_rl.core.errors import ConfigError, unknown_name
 
 BENCHMARKS = {
+    "cameras": "reading cameras while they deliver and while one is away [us], crop and resize [us], age [ms]",
     "control": "one tick of the control law, model terms included [us]; a 1 kHz loop's deadlines beside a learner",
     "dds": "messages between two processes over plain DDS: round trip [us], 640x480 pictures [ms]",
     "encoder": "how exactly a linear map finds the object in the encoder's features [mm], and encoding a step [ms]",

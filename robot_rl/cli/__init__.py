@@ -24,6 +24,7 @@ COMMANDS = {
     "actor": "an actor by itself; it connects to a learner",
     "train-encoder": "make the simulator's picture encoder again",
     "bench": "how fast the parts run on this machine",
+    "look": "a picture of what each camera sees, before and after its crop",
     "doctor": "what is installed, what works, what to do about the rest",
 }
 HELP = f"""robot-rl {__version__}: learn robot tasks from pixels, with a human who may take over.
@@ -34,7 +35,7 @@ commands:
 {chr(10).join(f"  {name:<15}{text}" for name, text in COMMANDS.items())}
 
 examples:
-  robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 6 minutes
+  robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 5 to 7.5 minutes
   robot-rl train pick-lift --minutes 2 --evaluation.episodes 20
   robot-rl train peg-insert-no-human        an ablation; `robot-rl train --help` lists the presets
   robot-rl evaluate runs/NAME               judge a run again

@@ -17,6 +17,7 @@ from robot_rl.doctor.installation import examine
 TOPICS = {
     "robot": "whether this machine can run a real arm",
     "pendant": "the pendant's live state",
+    "cameras": "which cameras there are, and whether those of a file deliver",
 }
 DESCRIPTION = "\n".join(
     [
