@@ -1,4 +1,6 @@
-"""A process with ROS and one without it talk with each other, and ROS's own tools see the one without."""
+"""Between processes: one with ROS and one without talk with each other, ROS's own tools see the one without, and a
+killed process is noticed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,9 +24,9 @@ from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph_camera import GraphCamera, GraphCameraConfig
 from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.views import View
-from tests.hardware.wires import DOMAIN_ID, NO_ROS, eventually, open_wire
+from tests.hardware.wires import DOMAIN_ID, NO_ROS, WIRES, eventually, open_wire
 
-pytestmark = [pytest.mark.ros, pytest.mark.dds, pytest.mark.slow]
+pytestmark = [pytest.mark.dds, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 PERIOD_S = 0.1
 PATIENCE_S = 120.0  # a process starts slowly on a busy machine
@@ -40,7 +43,7 @@ def serving(kind: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.communicate(timeout=30)
-    assert process.returncode == 0
+    assert process.returncode in (0, -signal.SIGKILL)
 
 
 def ros2(*words: str) -> str:
@@ -55,6 +58,23 @@ def ros2(*words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("kind", WIRES)
+def test_arm_whose_process_is_killed_is_a_fault_until_it_is_back(kind: str) -> None:
+    wire = open_wire(kind, "actor")
+    with contextlib.closing(wire):
+        robot = GraphRobot(wire, SystemClock(), GraphRobotConfig(age_max_s=1.0, start_timeout_s=PATIENCE_S))
+        with serving(kind) as process:
+            eventually(lambda: robot.wait(PERIOD_S).fault == "")
+            process.kill()
+            eventually(lambda: "current_pose: got a sample" in robot.wait(PERIOD_S).fault)
+            robot.command(GOAL, 0.01)
+        assert robot.timings().withheld == 1
+        with serving(kind):
+            eventually(lambda: robot.wait(PERIOD_S).fault == "", PATIENCE_S)
+            eventually(lambda: (robot.command(GOAL, 0.01), robot.wait(PERIOD_S).finger_m == 0.01)[1])
+
+
+@pytest.mark.ros
 @pytest.mark.parametrize(("server", "client"), [("dds", "rclpy"), ("rclpy", "dds")])
 def test_arm_served_by_one_library_is_moved_through_the_other(server: str, client: str) -> None:
     if importlib.util.find_spec("rclpy") is None:
@@ -76,6 +96,7 @@ def test_arm_served_by_one_library_is_moved_through_the_other(server: str, clien
         assert robot.timings().action_to_state.count > 0
 
 
+@pytest.mark.ros
 def test_ros_lists_a_participant_without_ros_with_its_topics_and_their_content() -> None:
     if importlib.util.find_spec("rclpy") is None:
         pytest.skip(NO_ROS)
@@ -91,6 +112,7 @@ def test_ros_lists_a_participant_without_ros_with_its_topics_and_their_content()
         assert "Node name: served_arm" in details and "RIHS01_10f3786d7d40fd2b" in details
 
 
+@pytest.mark.ros
 def test_suite_over_rclpy_passes_in_a_sourced_shell() -> None:
     """Where ROS is installed but this process was started without it, the tests above run in a process with it."""
     if importlib.util.find_spec("rclpy") is not None:
