@@ -155,6 +155,30 @@ def test_jump_that_holds_a_target_back_is_told_by_the_next_state(bench: Bench) -
     assert bench.arm.commands == []
 
 
+def test_target_built_on_a_faulty_state_is_held_back(bench: Bench) -> None:
+    bench.robot.wait(PERIOD_S)
+    bench.graph.offset_ns += 3_000_000_000
+    assert "clock: got a jump" in bench.robot.state().fault
+    bench.clock.advance(0.01)
+    bench.clock.serve()  # sound again before the target is sent
+    bench.robot.command(GOAL, 0.01)
+    assert "clock: got a jump" in bench.robot.wait(PERIOD_S).fault
+    assert bench.arm.commands == []
+    bench.robot.command(GOAL, 0.01)
+    assert bench.robot.wait(PERIOD_S).fault == "" and len(bench.arm.commands) == 1
+
+
+def test_fault_that_passed_before_the_last_state_holds_nothing_back(bench: Bench) -> None:
+    bench.robot.wait(PERIOD_S)
+    bench.clock.advance(0.5)
+    assert "current_pose: got a sample" in bench.robot.state().fault
+    bench.clock.serve()
+    assert bench.robot.state().fault == ""
+    bench.robot.command(GOAL, 0.01)
+    bench.clock.serve()
+    assert bench.robot.wait(PERIOD_S).fault == "" and len(bench.arm.commands) == 1
+
+
 def test_stamps_that_stand_still_are_old_however_often_they_come(bench: Bench) -> None:
     bench.robot.wait(PERIOD_S)
     stuck_ns = bench.wire.now_ns()
