@@ -27,7 +27,7 @@ class Probe:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def ask(*arguments: Any, **request: Any) -> Any:
-            names = ("topic", "type") if name != "call" else ("service", "type", "fields")
+            names = ("service" if name == "call" else "topic", "type", "fields")
             request |= dict(zip(names, arguments, strict=False))
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps({"do": name, **request}) + "\n")
