@@ -29,13 +29,12 @@ class Setting(NamedTuple):
     text: str
     field: str
     """Of the gains, or of their extras."""
-    index: int = -1
+    entry: int = -1
     """Of the field's entry that an alias stands for; -1: the whole field."""
-    kind: type = float
 
 
-def _alias(name: str, index: int, upper: float, text: str, field: str) -> Setting:
-    return Setting(name, 0, 0.0, upper, f"{text} (crisp_controllers' name)", field, index)
+def _alias(name: str, entry: int, upper: float, text: str, field: str) -> Setting:
+    return Setting(name, 0, 0.0, upper, f"{text} (crisp_controllers' name)", field, entry)
 
 
 def _aliases() -> list[Setting]:
@@ -95,12 +94,12 @@ def values_of(gains: Gains) -> dict[str, float | list[float]]:
 
 def _value(gains: Gains, setting: Setting) -> float | list[float]:
     if setting.field == "clip":
-        value: Any = max(gains.clip_upper[setting.index], -gains.clip_lower[setting.index])
+        value: Any = max(gains.clip_upper[setting.entry], -gains.clip_lower[setting.entry])
     elif setting.field in ExtraSettings._fields:
         value = gains.extras[0][setting.field]
     else:
         value = getattr(gains, setting.field)
-        value = value if setting.index < 0 else np.nan_to_num(value[setting.index])
+        value = value if setting.entry < 0 else np.nan_to_num(value[setting.entry])
     return [float(entry) for entry in np.ravel(value)] if setting.size else float(value)
 
 
@@ -136,10 +135,10 @@ def _put(setting: Setting, array: np.ndarray, values: dict[str, Any], extras: di
     if setting.field == "clip":
         for field, sign in (("clip_lower", -1.0), ("clip_upper", 1.0)):
             values[field] = values[field].copy()
-            values[field][setting.index] = sign * array[0]
-    elif setting.index >= 0:
+            values[field][setting.entry] = sign * array[0]
+    elif setting.entry >= 0:
         values[setting.field] = np.nan_to_num(values[setting.field])
-        values[setting.field][setting.index] = array[0]
+        values[setting.field][setting.entry] = array[0]
     else:
         home = extras if setting.field in extras else values
         home[setting.field] = array if setting.size else float(array[0])
