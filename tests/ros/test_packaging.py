@@ -30,7 +30,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def installed(share: Path) -> bool:
     """Whether launch files and parameters are where ROS looks for them."""
-    launch, config = (sorted(path.name for path in (share / name).iterdir()) for name in ("launch", "config"))
+    launch, config = (sorted(p.name for p in (share / name).glob("*.*")) for name in ("launch", "config"))
     index = share.parents[0] / "ament_index" / "resource_index" / "packages" / "robot_rl"
     return launch == LAUNCH_FILES and config == CONFIGS and index.exists() and (share / "package.xml").exists()
 
