@@ -46,7 +46,7 @@ except ImportError:  # before Iron
 from controllers import graph
 from controllers.bridge import outgoing, settings
 from controllers.bridge.arbitration import Rank
-from controllers.bridge.arms import ARMS, WAYS, ArmChoice
+from controllers.bridge.arms import ARMS, ArmChoice
 from controllers.bridge.figures import Report, Situation, diagnostics, status
 from controllers.bridge.pilot import Answer, Pilot
 from controllers.bridge.process import HostFailed, HostProcess
@@ -54,7 +54,7 @@ from controllers.bridge.refusal import Refused, Tally
 from controllers.bridge.stamps import Stamps
 from controllers.gains import Gains
 from controllers.mailbox import HostState
-from controllers.presets import NAMES, preset
+from controllers.presets import preset
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
@@ -62,23 +62,6 @@ _PR_SET_PDEATHSIG = 1
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 ALIAS_TARGET = graph.TARGET_POSE._replace(name="target_pose")  # crisp_controllers' name
 TF = graph.Topic("/tf", "tf2_msgs/msg/TFMessage", graph.Quality(reliable=True, depth=100))
-OWN_PARAMETERS: dict[str, tuple[Any, str]] = {
-    "driver": ("simulated", f"the way to the arm: {', '.join(WAYS)}"),
-    "arm": ("fer", f"which arm: {', '.join(ARMS)}"),
-    "robot_ip": ("", "the arm's address"),
-    "urdf": ("", "path of the arm's URDF, for the drivers ur and effort"),
-    "urdf_tcp_link": ("tool0", "the URDF's link that is the tool centre point"),
-    "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: the arm's own"),
-    "base_frame": (graph.BASE, "frame of all commands and states"),
-    "tf_prefix": ("", "before the frames of TF, as in left/"),
-    "publish_tf": (True, "base to tcp"),
-    "publish_joint_states": (True, "where nobody else does"),
-    "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
-    "loop_cpu": (-1, "core of the loop's process; -1: any"),
-    "autostart": (False, "configure and activate at once, without a launch file"),
-    "end_with_parent": (True, "stop the arm when the process that started this one ends"),
-    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
-}
 
 
 class ImpedanceController(LifecycleNode):  # type: ignore[misc]
@@ -108,7 +91,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     # Parameters
 
     def _declare(self) -> None:
-        for name, (default, text) in OWN_PARAMETERS.items():
+        for name, (default, text) in settings.NODE_PARAMETERS.items():
             self.declare_parameter(name, default, ParameterDescriptor(description=text, read_only=True))
         self._given = set(self._parameter_overrides)
         arm = ARMS.get(self._parameter("arm"), ARMS["fer"])  # another name is refused by configure

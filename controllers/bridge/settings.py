@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controllers import graph
+from controllers.bridge.arms import ARMS, WAYS
 from controllers.extras import ExtraSettings, make_extras
 from controllers.gains import Gains, make_gains
+from controllers.presets import NAMES
 
 AXES = ("x", "y", "z")
 
@@ -85,6 +88,26 @@ SETTINGS: dict[str, Setting] = {
         *_aliases(),
     )
 }  # fmt: skip
+
+
+# What the node is, beside its gains: fixed when it starts.
+NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
+    "driver": ("simulated", f"the way to the arm: {', '.join(WAYS)}"),
+    "arm": ("fer", f"which arm: {', '.join(ARMS)}"),
+    "robot_ip": ("", "the arm's address"),
+    "urdf": ("", "path of the arm's URDF, for the drivers ur and effort"),
+    "urdf_tcp_link": ("tool0", "the URDF's link that is the tool centre point"),
+    "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: the arm's own"),
+    "base_frame": (graph.BASE, "frame of all commands and states"),
+    "tf_prefix": ("", "before the frames of TF, as in left/"),
+    "publish_tf": (True, "base to tcp"),
+    "publish_joint_states": (True, "where nobody else does"),
+    "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
+    "loop_cpu": (-1, "core of the loop's process; -1: any"),
+    "autostart": (False, "configure and activate at once, without a launch file"),
+    "end_with_parent": (True, "stop the arm when the process that started this one ends"),
+    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
+}
 
 
 def values_of(gains: Gains) -> dict[str, float | list[float]]:

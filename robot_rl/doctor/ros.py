@@ -146,7 +146,9 @@ def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
             name.removesuffix(f"/{graph.STATUS.name}") or "/" for name in sent if name.endswith(graph.STATUS.name)
         )
         advice = (
-            f"one is in {', '.join(elsewhere)}: add --namespace" if elsewhere else "start and configure the controller"
+            f"one is in {', '.join(elsewhere)}: add --namespace"
+            if elsewhere
+            else "start and configure the controller (SROS2 hides a closed one)"
         )
         yield Finding("missing", "topics", f"nobody sends {', '.join(missing)}; {advice}")
     else:
