@@ -74,6 +74,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._pilot, self._tally = Pilot(stamps, time.monotonic, time.sleep), Tally()
         self._host: HostProcess | None = None
         self._joints: Sequence[str] = ()
+        self.ended: list[int] = []  # signals that told this node to end
         self._lifecycle, self._trouble = "unconfigured", ""
         self._reported: Report | None = None
         self._graph_notes: tuple[str, ...] = ()
@@ -139,7 +140,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         try:
             choice = self._choice()
             words = choice.host_arguments(mailbox := self._mailbox(), self._parameter("loop_cpu"))
-            host = self._host = HostProcess(words, mailbox, len(choice.joint_names))
+            host = self._host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not self.ended)
             gains = self._first_gains(host.client.gains())
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))
@@ -417,12 +418,12 @@ def _same(parameter: Any, value: float | list[float]) -> bool:
     return bool(np.array_equal(np.ravel(parameter), np.ravel(value)))
 
 
-def _end_with(node: ImpedanceController, ended: list[int]) -> None:
+def _end_with(node: ImpedanceController) -> None:
     """Let signals, and the death of the parent, stop the arm at once and then end the node."""
 
     def end(number: int, frame: Any) -> None:
         node.stop_now()
-        ended.append(number)
+        node.ended.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
@@ -433,14 +434,13 @@ def _end_with(node: ImpedanceController, ended: list[int]) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to end; the arm stops first."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    node, executor, ended = ImpedanceController(), SingleThreadedExecutor(), list[int]()
-    _end_with(node, ended)
+    node, executor = ImpedanceController(), SingleThreadedExecutor()
+    _end_with(node)
     executor.add_node(node)
     try:
-        if node.get_parameter("autostart").value:
-            node.trigger_configure()
+        if node.get_parameter("autostart").value and node.trigger_configure() == _DONE:
             node.trigger_activate()
-        while not ended and rclpy.ok():
+        while not node.ended and rclpy.ok():
             executor.spin_once(timeout_sec=0.1)
     except ExternalShutdownException:
         pass

@@ -49,3 +49,9 @@ def test_an_arm_that_cannot_be_reached_is_an_error_in_the_drivers_own_words():
     name = f"nobody-{os.getpid()}"
     with pytest.raises(HostFailed, match=r"nowhere\.urdf|pinocchio|pin"):
         HostProcess(choice.host_arguments(name), name, 6)
+
+
+def test_a_start_that_is_no_longer_wanted_ends_its_process():
+    name = f"unwanted-{os.getpid()}"
+    with pytest.raises(HostFailed, match="told to end"):
+        HostProcess(ArmChoice().host_arguments(name), name, 7, wanted=lambda: False)
