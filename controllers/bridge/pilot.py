@@ -26,6 +26,7 @@ START_ANSWER_LIMIT_S = 0.5
 HOMING_LIMIT_S = 20.0
 HOME_REACHED = (0.005, 0.05)  # [m, rad]
 CLOCK_HOLD_S = 1.0
+_AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes in which no target is followed
 Answer = tuple[bool, str]
 Pose = tuple[FloatArray, FloatArray]
 
@@ -148,23 +149,31 @@ class Pilot:
     # Services: whether it was done, and what to say.
 
     def start(self) -> Answer:
-        """Follow targets from the measured pose, unless the loop refuses."""
+        """Follow targets from the measured pose, unless the loop refuses; an arm that follows already is left alone."""
         if self._loop is None or self.arbiter.estopped:
             return False, self.arbiter.held(self._now_s()) or "no loop runs; configure the node"
-        loop, end_s = self._loop, self._now_s() + START_ANSWER_LIMIT_S
-        before = loop.state()
-        self._seed_measured(before)
-        asked_s = before.stamp_s
-        loop.ask(Request.ACTIVATE)
-        while (state := loop.state()).mode in (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT) and self._now_s() < end_s:
-            if state.stamp_s > asked_s and Reason.START_MOVING <= state.reason <= Reason.START_PAYLOAD_WRONG:
-                break
-            self._sleep(0.002)
-        self.enabled = state.mode not in (Mode.IDLE, Mode.FAULT)
+        state = self._loop.state()
+        if self.enabled and state.mode not in _AT_REST:
+            return True, "follows targets already"
+        self._seed_measured(state)
+        state = self._activated(self._loop)
+        self.enabled = state.mode not in _AT_REST
         if not self.enabled:
             return False, state.text
         self._home = self._home or (self.course.p.copy(), self.course.quat_xyzw.copy())
         return True, f"{state.mode.name.lower()}: follows targets from the measured pose"
+
+    def _activated(self, loop: Loop) -> HostState:
+        """Ask for ACTIVATE and wait for what came of it: in the second state from now, the first may be older."""
+        stamp_s, news, end_s = loop.state().stamp_s, 0, self._now_s() + START_ANSWER_LIMIT_S
+        loop.ask(Request.ACTIVATE)
+        while True:
+            state = loop.state()
+            stamp_s, news = state.stamp_s, news + (state.stamp_s != stamp_s)
+            refused = Reason.START_MOVING <= state.reason <= Reason.START_PAYLOAD_WRONG
+            if self._now_s() >= end_s or (news >= 2 and (refused or state.mode not in _AT_REST)):
+                return state
+            self._sleep(0.002)
 
     def let_go(self) -> Answer:
         """Let go of the force, then let the arm hold itself."""

@@ -48,6 +48,27 @@ class ScriptedLoop:
         return HostState(self.clock.monotonic_ns * 1e-9, self.mode, self.reason, "", self.values)
 
 
+class LateLoop:
+    """Serves a request one state later, as a loop that was in the middle of a cycle."""
+
+    def __init__(self, loop, refuses):
+        self.loop, self.refuses, self.left = loop, refuses, 2
+        self.loop.refuses = refuses
+        self.set_gains, self.send = loop.set_gains, loop.send
+
+    def ask(self, request):
+        self.request, self.seen_s = request, self.loop.state().stamp_s
+
+    def state(self):
+        state = self.loop.state()
+        if hasattr(self, "request") and state.stamp_s != self.seen_s:
+            self.left, self.seen_s = self.left - 1, state.stamp_s
+            if self.left == 0:
+                self.loop.ask(self.request)
+                state = self.loop.state()
+        return state
+
+
 class Clock:
     """ROS time and the loop's, a second after both began."""
 
@@ -112,6 +133,20 @@ def test_an_arm_that_moves_is_not_enabled_and_the_answer_says_why(cockpit):
     cockpit.loop.refuses = Reason.START_MOVING
     ok, text = cockpit.pilot.start()
     assert not ok and "a joint moves" in text and not cockpit.pilot.enabled
+
+
+def test_enabling_an_arm_that_follows_already_leaves_it_alone(cockpit):
+    before = list(cockpit.loop.asked)
+    assert cockpit.pilot.start() == (True, "follows targets already")
+    assert cockpit.loop.asked == before
+
+
+def test_the_state_before_the_loop_looked_is_not_taken_for_its_answer(cockpit):
+    cockpit.pilot.detach()  # the loop still says ACTIVE
+    late = LateLoop(cockpit.loop, Reason.START_MOVING)
+    cockpit.pilot.attach(late, preset("guarded", [0.0] * 7), JOINTS, ros.BASE)
+    ok, text = cockpit.pilot.start()
+    assert not ok and "a joint moves" in text and cockpit.loop.asked[-1] is Request.ACTIVATE
 
 
 def test_letting_go_takes_the_force_away_before_the_loop_stops(cockpit):
