@@ -83,8 +83,9 @@ class HostProcess:
         try:
             self._process.wait(END_LIMIT_S if holds else 0.0)
         except subprocess.TimeoutExpired:
-            self.kill()
-        self._errors.close()
+            self._process.kill()
+            self._process.wait()
+        self._forget()
         return self._holds()
 
     def _holds(self) -> bool:
@@ -94,8 +95,11 @@ class HostProcess:
         """End it by force; the arm's own watchdog holds the arm."""
         self._process.kill()
         self._process.wait()
+        self._forget()
+
+    def _forget(self) -> None:
         self._errors.close()
-        (FOLDER / f"robot-rl-{self._mailbox}").unlink(missing_ok=True)
+        (FOLDER / f"robot-rl-{self._mailbox}").unlink(missing_ok=True)  # a killed host's
 
 
 def _opened(mailbox: str, joints: int) -> Client | None:

@@ -10,6 +10,7 @@ from controllers.arm import Mode
 from controllers.bridge.arms import ArmChoice
 from controllers.bridge.process import STATE_AGE_MAX_S, HostFailed, HostProcess
 from controllers.host import ENDED
+from controllers.mailbox import FOLDER
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +43,7 @@ def test_a_loop_that_is_killed_or_hangs_is_named(host):
     os.kill(host.pid, signal.SIGKILL)
     eventually(lambda: "has ended (exit code -9)" in host.trouble(state, state.stamp_s))
     assert not host.end()
+    assert not (FOLDER / f"robot-rl-bridge-{os.getpid()}").exists()
 
 
 def test_an_arm_that_cannot_be_reached_is_an_error_in_the_drivers_own_words():
