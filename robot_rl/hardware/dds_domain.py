@@ -9,12 +9,9 @@ robot_rl.hardware.dds_domain)"`. To reach another computer, set `CYCLONEDDS_URI`
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import cache
 
 from cyclonedds.domain import Domain
-
-from robot_rl.core.errors import ConfigError
 
 PARTICIPANTS_MAX = 60  # on one machine and domain; each looks for all others by their number
 LOOPBACK = (
@@ -25,19 +22,6 @@ LOOPBACK = (
     f"<MaxAutoParticipantIndex>{PARTICIPANTS_MAX}</MaxAutoParticipantIndex>"
     '<Peers><Peer address="localhost"/></Peers></Discovery></Domain></CycloneDDS>'
 )
-DOMAIN_MAX = 232  # beyond it the ports of the standard's formula end
-
-
-def domain_id_of(environment: Mapping[str, str]) -> int:
-    """The number in ROS_DOMAIN_ID, 0 where it is not set.
-
-    Raises:
-        ConfigError: no number from 0 to 232.
-    """
-    text = environment.get("ROS_DOMAIN_ID", "") or "0"
-    if not (text.isdecimal() and int(text) <= DOMAIN_MAX):
-        raise ConfigError(f"ROS_DOMAIN_ID: got {text!r}, expected a number from 0 to {DOMAIN_MAX}; unset it for 0.")
-    return int(text)
 
 
 def enter_domain(domain_id: int) -> None:

@@ -22,9 +22,10 @@ from cyclonedds.util import duration
 
 from controllers.graph import Quality, Topic, resolve
 from robot_rl.hardware.dds_discovery import PARTICIPANT_QOS, NodeInfo, Writers, type_hash_data
-from robot_rl.hardware.dds_domain import domain_id_of, enter_domain
+from robot_rl.hardware.dds_domain import enter_domain
 from robot_rl.hardware.dds_messages import MessageType, dds_name, message_type
 from robot_rl.hardware.problems import Problems
+from robot_rl.hardware.wire import domain_id_of
 
 _WAIT_NS = duration(seconds=1)
 

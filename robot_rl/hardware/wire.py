@@ -6,10 +6,13 @@ Messages are the library's own classes; all of them have the fields of the ROS i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from controllers.graph import Topic
+from robot_rl.core.errors import ConfigError
+
+DOMAIN_MAX = 232  # beyond it the ports of the standard's formula end
 
 
 class Publisher(Protocol):
@@ -59,3 +62,15 @@ class Wire(Protocol):
     def close(self) -> None:
         """Leave the graph."""
         ...
+
+
+def domain_id_of(environment: Mapping[str, str]) -> int:
+    """The number in ROS_DOMAIN_ID, 0 where it is not set.
+
+    Raises:
+        ConfigError: no number from 0 to 232.
+    """
+    text = environment.get("ROS_DOMAIN_ID", "") or "0"
+    if not (text.isdecimal() and int(text) <= DOMAIN_MAX):
+        raise ConfigError(f"ROS_DOMAIN_ID: got {text!r}, expected a number from 0 to {DOMAIN_MAX}; unset it for 0.")
+    return int(text)
