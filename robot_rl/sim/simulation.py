@@ -10,12 +10,13 @@ from controllers.gains import Gains, make_gains
 from controllers.geometry import quat_from_matrix
 from controllers.loop import activate, make_loop_state
 from robot_rl.core.pose import Pose
+from robot_rl.core.tasks import Outcome
 from robot_rl.core.workspace import Workspace
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
 from robot_rl.sim.stepping import advance, fill_dynamics
-from robot_rl.sim.task import Outcome, TaskScene
+from robot_rl.sim.task import TaskScene
 
 N = 7
 CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
