@@ -59,6 +59,10 @@ class DivergedError(RobotRLError):
     """Learning that went to NaN or infinity; nothing of it is published or saved."""
 
 
+class BadMessageError(RobotRLError):
+    """A message of the ROS graph that must not be used: not finite, in another frame, of other joints."""
+
+
 class DeviceLostError(RobotRLError):
     """A robot, camera or input device that stopped answering."""
 

@@ -16,6 +16,7 @@ HOMES = {
     "optax": ("robot_rl/agents/jax/",),
     "torch": ("robot_rl/agents/torch/",),
     "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
+    "cyclonedds": ("robot_rl/hardware/dds_",),
     "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
     "zmq": ("robot_rl/transport/",),
     "serial": ("robot_rl/teleop/serial_line.py",),

@@ -1,0 +1,54 @@
+"""Where a DDS participant is heard: this machine's loopback, unless somebody says otherwise.
+
+Cyclone DDS takes its settings from the environment variable `CYCLONEDDS_URI`. Where that is not set, this module's
+`LOOPBACK` holds: nothing leaves the machine, and multicast need not be enabled on `lo`. ROS nodes of this machine hear
+the same when they are started under the same settings: `export CYCLONEDDS_URI="$(python -m
+robot_rl.hardware.dds_domain)"`. To reach another computer, set `CYCLONEDDS_URI` to its network's settings on both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+
+from cyclonedds.domain import Domain
+
+from robot_rl.core.errors import ConfigError
+
+PARTICIPANTS_MAX = 60  # on one machine and domain; each looks for all others by their number
+LOOPBACK = (
+    '<CycloneDDS><Domain Id="any"><General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces>'
+    "</General><Discovery><ParticipantIndex>auto</ParticipantIndex>"
+    f"<MaxAutoParticipantIndex>{PARTICIPANTS_MAX}</MaxAutoParticipantIndex>"
+    '<Peers><Peer address="localhost"/></Peers></Discovery></Domain></CycloneDDS>'
+)
+DOMAIN_MAX = 232  # beyond it the ports of the standard's formula end
+
+
+def domain_id_of(environment: Mapping[str, str]) -> int:
+    """The number in ROS_DOMAIN_ID, 0 where it is not set.
+
+    Raises:
+        ConfigError: no number from 0 to 232.
+    """
+    text = environment.get("ROS_DOMAIN_ID", "") or "0"
+    if not (text.isdecimal() and int(text) <= DOMAIN_MAX):
+        raise ConfigError(f"ROS_DOMAIN_ID: got {text!r}, expected a number from 0 to {DOMAIN_MAX}; unset it for 0.")
+    return int(text)
+
+
+def enter_domain(domain_id: int) -> None:
+    """Settle the domain's settings for this process, before its first participant."""
+    if not os.environ.get("CYCLONEDDS_URI"):
+        _loopback_domain(domain_id)
+
+
+@cache
+def _loopback_domain(domain_id: int) -> Domain:
+    """Kept until the process ends: a domain that is deleted takes its participants with it."""
+    return Domain(domain_id, LOOPBACK)
+
+
+if __name__ == "__main__":
+    print(LOOPBACK)

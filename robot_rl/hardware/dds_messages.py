@@ -1,0 +1,176 @@
+"""ROS messages without ROS: their classes, zeros, bytes and the types under which DDS knows them.
+
+Definitions, CDR and type hashes come from rosbags; cyclonedds only needs a type to announce. An `@final` struct
+serialises as XCDR1, which is what ROS sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from cyclonedds.idl import IdlStruct, make_idl_struct, types
+from rosbags.interfaces import Nodetype
+from rosbags.serde import SerdeError
+from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys.store import Typestore
+
+from robot_rl.core.errors import unknown_name
+
+DISTRIBUTIONS = {"humble": Stores.ROS2_HUMBLE, "jazzy": Stores.ROS2_JAZZY, "kilted": Stores.ROS2_KILTED}
+
+_SCALARS: dict[str, Any] = {
+    "bool": bool, "byte": types.byte, "char": types.uint8, "string": str,
+    **{f"{sign}int{bits}": getattr(types, f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    "float32": types.float32, "float64": types.float64,
+}  # fmt: skip
+_NUMPY = {"byte": "uint8", "char": "uint8"}
+
+
+class MessageType(NamedTuple):
+    """What the wire needs of one message type."""
+
+    name: str  # as in `ros2 interface show`
+    make: Callable[[], Any]  # a message of zeros
+    arrange: Callable[[Any], None]  # numbers of sequences become arrays, which rosbags asks for
+    envelope: type[Any]  # what cyclonedds writes and takes
+    hash: str  # RIHS01
+
+
+class Envelope(IdlStruct):
+    """One message on its way through cyclonedds, which calls `serialize` and `deserialize`.
+
+    `message` is None for bytes that are not a whole message of the type, and for notices without data.
+    """
+
+    codec = None  # set on each type's class; without annotations, which would become fields of the struct
+    message_type = ""
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+
+    def serialize(self, buffer: Any = None, endianness: Any = None, use_version_2: bool | None = None) -> bytes:
+        """CDR, whatever version is asked for: ROS reads no other."""
+        return bytes(self.codec.serialize_cdr(self.message, self.message_type))  # type: ignore[attr-defined]
+
+    @classmethod
+    def deserialize(cls, data: bytes, has_header: bool = True, use_version_2: bool | None = None) -> Any:
+        """Never raises: the reader's thread must go on."""
+        try:
+            return cls(cls.codec.deserialize_cdr(data, cls.message_type))  # type: ignore[attr-defined]
+        except (SerdeError, AssertionError, IndexError):
+            return cls(None)
+
+    @classmethod
+    def deserialize_key(cls, data: bytes, has_header: bool = True, use_version_2: bool | None = None) -> Any:
+        """ROS's types have no keys."""
+        return cls(None)
+
+
+@cache
+def message_type(name: str, distribution: str = "jazzy") -> MessageType:
+    """The type of that name, such as `geometry_msgs/msg/PoseStamped`.
+
+    Raises:
+        UnknownNameError: no such type, or no such distribution.
+    """
+    store = _store(distribution)
+    if name not in store.fielddefs:
+        raise unknown_name("message type", name, store.fielddefs)
+    envelope = _idl(store, name, (Envelope,))
+    envelope.codec, envelope.message_type = store, name
+    return MessageType(name, _maker(store, name), _arranger(store, name), envelope, store.hash_rihs01(name))
+
+
+@cache
+def _store(distribution: str) -> Typestore:
+    if distribution not in DISTRIBUTIONS:
+        raise unknown_name("ROS distribution", distribution, DISTRIBUTIONS)
+    return get_typestore(DISTRIBUTIONS[distribution])
+
+
+def _fields(store: Typestore, name: str) -> list[tuple[str, Any]]:
+    """Name and description (node type, what) of each field."""
+    return list(store.fielddefs[name][1])
+
+
+def dds_name(name: str) -> str:
+    """The type's name on the wire.
+
+    Example:
+        >>> dds_name("std_msgs/msg/Header")
+        'std_msgs::msg::dds_::Header_'
+    """
+    package, _, kind = name.split("/")
+    return f"{package}::msg::dds_::{kind}_"
+
+
+def _idl(store: Typestore, name: str, bases: tuple[type, ...] = ()) -> type[Any]:
+    fields = {field: _idl_of(store, description) for field, description in _fields(store, name)}
+    kind = name.rsplit("/", 1)[1]
+    return make_idl_struct(kind, dds_name(name), fields, dataclassify=not bases, bases=bases)
+
+
+def _idl_of(store: Typestore, description: Any) -> Any:
+    kind, what = description
+    if kind == Nodetype.NAME:
+        return _idl(store, what)
+    if kind == Nodetype.BASE:
+        return _SCALARS[what[0]]
+    element, length = what
+    inner = _idl_of(store, element)
+    array: Any = types.array
+    sequence: Any = types.sequence
+    if kind == Nodetype.ARRAY:
+        return array[inner, length]
+    return sequence[inner, length] if length else sequence[inner]
+
+
+def _maker(store: Typestore, name: str) -> Callable[[], Any]:
+    kind = store.types[name]
+    makers = [_zero(store, description) for _, description in _fields(store, name)]
+    return lambda: kind(*[make() for make in makers])
+
+
+def _zero(store: Typestore, description: Any) -> Callable[[], Any]:
+    kind, what = description
+    if kind == Nodetype.NAME:
+        return _maker(store, what)
+    if kind == Nodetype.BASE:
+        return {"string": str, "float32": float, "float64": float, "bool": bool}.get(what[0], int)
+    (inner_kind, inner), length = what
+    if kind == Nodetype.SEQUENCE:
+        length = 0
+    if inner_kind == Nodetype.BASE and inner[0] != "string":
+        dtype = np.dtype(_NUMPY.get(inner[0], inner[0]))
+        return lambda: np.zeros(length, dtype)
+    make = _zero(store, (inner_kind, inner))
+    return lambda: [make() for _ in range(length)]
+
+
+def _arranger(store: Typestore, name: str) -> Callable[[Any], None]:
+    """Turns the numeric sequences and arrays of a message, at any depth, into contiguous arrays of their type."""
+    numbers, nested = [], []
+    for field, (kind, what) in _fields(store, name):
+        if kind == Nodetype.NAME:
+            nested.append((field, _arranger(store, what), False))
+        elif kind != Nodetype.BASE and what[0][0] == Nodetype.NAME:
+            nested.append((field, _arranger(store, what[0][1]), True))
+        elif kind != Nodetype.BASE and what[0][1][0] != "string":
+            numbers.append((field, np.dtype(_NUMPY.get(what[0][1][0], what[0][1][0]))))
+    nested = [entry for entry in nested if entry[1] is not _nothing_to_arrange]
+
+    def arrange(message: Any) -> None:
+        for field, dtype in numbers:
+            setattr(message, field, np.ascontiguousarray(getattr(message, field), dtype).reshape(-1))
+        for field, inner, many in nested:
+            for part in getattr(message, field) if many else (getattr(message, field),):
+                inner(part)
+
+    return arrange if numbers or nested else _nothing_to_arrange
+
+
+def _nothing_to_arrange(message: Any) -> None:
+    """A message without sequences of numbers."""
