@@ -67,6 +67,10 @@ class DeviceLostError(RobotRLError):
     """A robot, camera or input device that stopped answering."""
 
 
+class StaleObservationError(DeviceLostError):
+    """A picture or state that is older than its bound: it must not be acted upon."""
+
+
 def unknown_name(what: str, got: str, known: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that is not in the table, with the nearest name first.
 

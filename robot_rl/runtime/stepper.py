@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import gymnasium
@@ -54,6 +54,7 @@ class Step:
     fault: str  # what broke, empty when nothing did; such an episode is truncated
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
+    timing: Mapping[str, float] = field(default_factory=dict)  # what the environment measured of `next_obs`
 
     @property
     def last(self) -> bool:
@@ -136,7 +137,7 @@ class Stepper:
             proposed = np.asarray(self.policy.act(self.obs, self._act_rng, self.deterministic), np.float32)
         now_ns = self._clock.now_ns()
         self.spent.act_ns += now_ns - start_ns
-        state = None if self.human is None else self.human.read(proposed)
+        state = None if self.human is None else self._ask(self.human, proposed)
         return self.arbiter.decide(proposed, state, self._stopped(), now_ns)
 
     def execute(self, decision: Decision) -> Step:
@@ -167,6 +168,7 @@ class Stepper:
             fault=str(info.get("fault") or ""),
             policy_version=self._version,
             stamp_ns=stamp_ns,
+            timing=info.get("timing", {}),
         )
 
     def settle(self, reward: float, took_over_next: bool) -> float:
@@ -177,6 +179,19 @@ class Stepper:
         """Return what the human asks for outside of any step, the emergency stop from elsewhere included."""
         state = DeviceState() if self.human is None else self.human.read()
         return replace(state, estop=True) if self._stopped() else state
+
+    def figures(self) -> dict[str, float]:
+        """Return the numbers that the environment keeps of its own session; most keep none."""
+        own = getattr(self.env.unwrapped, "figures", None)
+        return {} if own is None else dict(own())
+
+    @staticmethod
+    def _ask(human: Device, proposed: np.ndarray | None) -> DeviceState:
+        """Return what the human says; one who can no longer see the arm (a scripted one over the graph) is lost."""
+        try:
+            return human.read(proposed)
+        except DeviceLostError:
+            return DeviceState(alive=False)
 
     def _stopped(self) -> bool:
         return self._estop is not None and self._estop()

@@ -1,0 +1,1 @@
+"""Programs on the ROS graph. Importing them needs no ROS: rclpy comes in when `main` runs."""
