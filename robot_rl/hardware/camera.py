@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +14,33 @@ class Frame(NamedTuple):
     stamp_ns: int
 
 
+class DepthFrame(NamedTuple):
+    """One picture with the distance of each of its pixels along the optical axis.
+
+    Units: depth_mm in millimetres, 0 where nothing was measured; stamp_ns monotonic, of the exposure.
+    """
+
+    image: np.ndarray  # (H, W, 3) uint8 RGB
+    depth_mm: np.ndarray  # (H, W) uint16
+    stamp_ns: int
+
+
+class Intrinsics(NamedTuple):
+    """A pinhole camera: a point (x, y, z) in its optical frame appears at (fx x/z + cx, fy y/z + cy) before distortion.
+
+    Units: pixels; the centre of the first pixel is (0, 0).
+    """
+
+    height: int
+    width: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    model: str = "plumb_bob"  # the distortion's name in ROS
+    distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+
 class Camera(Protocol):
     """A named source of pictures of one size."""
 
@@ -22,9 +49,27 @@ class Camera(Protocol):
     width: int
 
     def read(self) -> Frame:
-        """The newest picture, without waiting for the next one."""
+        """The newest picture, without waiting for the next one.
+
+        Raises:
+            DeviceLostError: there is none, as long as the device is away.
+            StaleObservationError: the newest is older than the camera's bound (also a DeviceLostError).
+        """
         ...
 
     def close(self) -> None:
         """Let go of the device."""
+        ...
+
+
+@runtime_checkable
+class DepthCamera(Camera, Protocol):
+    """A camera that also measures distance, in the pixels of its colour picture."""
+
+    def read_depth(self) -> DepthFrame:
+        """The newest picture with its depth, taken together; as `read` otherwise."""
+        ...
+
+    def intrinsics(self) -> Intrinsics | None:
+        """Of the pictures as they are read; None before the device has told."""
         ...

@@ -20,6 +20,7 @@ class Graph:
         self.offset_ns = EPOCH_NS
         self.readers: dict[str, list[tuple[object, Callable[[Any], None]]]] = {}
         self.writers: list[tuple[object, str]] = []
+        self.muted: set[str] = set()  # topics on which nothing arrives
 
 
 class MemoryPublisher:
@@ -27,8 +28,9 @@ class MemoryPublisher:
         self._graph, self._name = graph, name
 
     def publish(self, message: Any) -> None:
-        for _, callback in self._graph.readers.get(self._name, []):
-            callback(message)
+        if self._name not in self._graph.muted:
+            for _, callback in self._graph.readers.get(self._name, []):
+                callback(message)
 
     def matched(self) -> int:
         return len(self._graph.readers.get(self._name, []))

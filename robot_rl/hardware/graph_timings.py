@@ -1,0 +1,69 @@
+"""What a client of the graph measures while it runs: how old things were when they were used, and how late it was."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+KEPT = 4096  # of each kind: seven minutes at 10 Hz
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number of times [ms]; zeros when nothing was measured."""
+
+    count: int = 0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+    max_ms: float = 0.0
+
+
+@dataclass(frozen=True)
+class GraphTimings:
+    """One client's measurements, over its newest steps."""
+
+    ages: dict[str, Spread] = field(default_factory=dict)
+    """Per topic: from the stamp to the use of a sample."""
+    action_to_state: Spread = Spread()
+    """From the publishing of a target to the arrival of the first state that was stamped after it."""
+    steps: int = 0
+    missed: int = 0
+    """Points of the step's grid that were skipped because the client came too late."""
+    pauses: int = 0
+    """Times that nobody stepped for longer than the configured pause: a reset, an operator's stop."""
+    withheld: int = 0
+    """Targets that were not sent because the state was not to be trusted."""
+    late: Spread = Spread()
+    """How late the client came to its grid."""
+
+
+class Times:
+    """The newest of a kind of times [s]."""
+
+    def __init__(self) -> None:
+        self._values_s: deque[float] = deque(maxlen=KEPT)
+
+    def add(self, value_s: float) -> None:
+        """One more."""
+        self._values_s.append(value_s)
+
+    def spread(self) -> Spread:
+        """Their count, percentiles and maximum."""
+        return spread(tuple(self._values_s))
+
+
+def spread(values_s: Iterable[float]) -> Spread:
+    """Count, percentiles and maximum of times [s].
+
+    Example:
+        >>> spread([0.001, 0.002, 0.003]).p50_ms
+        2.0
+    """
+    values_ms = np.array(list(values_s)) * 1e3
+    if not len(values_ms):
+        return Spread()
+    p50, p99 = np.percentile(values_ms, (50, 99))
+    return Spread(len(values_ms), round(float(p50), 3), round(float(p99), 3), round(float(values_ms.max()), 3))
