@@ -98,7 +98,7 @@ TASK_STATE_SECTIONS = (
 
 # The human, for the actor, which decides who acts and records it: axes as an action in [-1, 1], the gripper last.
 HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
-# Its buttons. The first two are 0 or 1; the labels are counted since the sender began, so that a lost message loses none.
+# Its buttons. The first two are 0 or 1; labels are counted since the sender began: a lost message loses none.
 HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage")
 
 

@@ -29,15 +29,15 @@ from robot_rl.teleop.devices import Device
 from robot_rl.teleop.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
 
 if TYPE_CHECKING:
+    from robot_rl.agents.jax.cloning import JaxCloner
+    from robot_rl.agents.jax.encoder import FrozenEncoder
+    from robot_rl.agents.jax.learner import JaxLearner
+    from robot_rl.agents.jax.policy import JaxPolicy
     from robot_rl.envs.graph import GraphEnv
     from robot_rl.envs.task import Task
     from robot_rl.hardware.camera import Camera
     from robot_rl.hardware.robot import Robot
     from robot_rl.hardware.wire import Wire
-    from robot_rl.agents.jax.cloning import JaxCloner
-    from robot_rl.agents.jax.encoder import FrozenEncoder
-    from robot_rl.agents.jax.learner import JaxLearner
-    from robot_rl.agents.jax.policy import JaxPolicy
 
 TASK_NAMES = {"pick-lift": "PickLift", "peg-insert": "PegInsert"}
 ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
@@ -125,15 +125,11 @@ def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Seq
     from robot_rl.hardware.graph_camera import GraphCamera, GraphCameraConfig
 
     settings = config.robot
-    camera = GraphCameraConfig(
-        max_age_s=settings.image_age_ms / 1000.0, start_timeout_s=settings.reset_timeout_s
-    )
+    camera = GraphCameraConfig(max_age_s=settings.image_age_ms / 1000.0, start_timeout_s=settings.reset_timeout_s)
     return [GraphCamera(wire, clock, name, camera) for name in names]
 
 
-def make_graph_task(
-    config: TrainConfig, wire: Wire, robot: Robot, cameras: Sequence[Camera], clock: Clock
-) -> Task:
+def make_graph_task(config: TrainConfig, wire: Wire, robot: Robot, cameras: Sequence[Camera], clock: Clock) -> Task:
     """Return who sets up and judges episodes: the served simulation, or the operator."""
     from robot_rl.envs.graph_task import GraphTask
     from robot_rl.envs.operator_task import OperatorTask

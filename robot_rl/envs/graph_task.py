@@ -121,7 +121,7 @@ class GraphTask:
 
         if not self._wait_for(fresh, deadline_ns):
             raise DeviceLostError(
-                f"reset: got a new scene, but not {len(self._sources)} fresh samples of it in {self._reset_timeout_s} s, "
+                f"reset: got a new scene, but not {len(self._sources)} fresh samples in {self._reset_timeout_s} s, "
                 f"expected arm and cameras to follow. {why}".rstrip()
             )
 

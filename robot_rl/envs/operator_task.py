@@ -1,7 +1,8 @@
-"""A `Task` on a real arm: the arm goes to a start, a person sets the scene and judges; nobody knows the ground truth."""
+"""A `Task` on a real arm: the arm goes to a start, a person sets the scene and judges; there is no ground truth."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -84,10 +85,8 @@ def way_to(start: Pose, goal: Pose) -> Iterator[Pose]:
 
 def _straight(start: Pose, goal: Pose) -> Iterator[Pose]:
     turn = vector_from_rotation(goal.R @ start.R.T)
-    length = max(
-        np.linalg.norm(goal.p - start.p) / SPEED_M_PER_S, float(np.linalg.norm(turn)) / SPEED_RAD_PER_S
-    )  # [s]
-    count = int(np.ceil(length / PERIOD_S))
+    far_m, far_rad = float(np.linalg.norm(goal.p - start.p)), float(np.linalg.norm(turn))
+    count = math.ceil(max(far_m / SPEED_M_PER_S, far_rad / SPEED_RAD_PER_S) / PERIOD_S)
     for number in range(1, count + 1):
         share = number / count
         yield Pose(start.p + share * (goal.p - start.p), rotation_from_vector(share * turn) @ start.R)

@@ -26,8 +26,8 @@ class RobotConfig:
     namespace: str = ""
     """The arm's namespace on the graph, as in `left`."""
     referee: Referee = "simulated"
-    """Who sets up and judges episodes on the graph: `simulated`, a served simulation; `operator`, a person: the arm goes
-    to the start, the scene is set by hand, and success comes from the human's labels."""
+    """Who sets up and judges episodes on the graph: `simulated`, a served simulation; `operator`, a person: the arm
+    goes to the start, the scene is set by hand, and success comes from the human's labels."""
     wrench: Literal["sensor", "estimate"] = "sensor"
     """Where the wrench comes from: the wrist's sensor, or the controller's estimate."""
     state_age_ms: float = 100.0

@@ -1,5 +1,5 @@
-"""The simulated arm and cameras behind the hardware protocols: in lockstep, where time passes only in `wait`; and as the
-arm that a server of the ROS graph stands before, where time passes by itself.
+"""The simulated arm and cameras behind the hardware protocols: in lockstep, where time passes only in `wait`; and
+served on the ROS graph, where time passes by itself.
 """
 
 from __future__ import annotations

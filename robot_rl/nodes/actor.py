@@ -48,9 +48,7 @@ def _run(node: ActorNodeConfig) -> None:
     folder = existing_run(node.run)
     config = replace(load_settings(TrainConfig, folder.config_file), robot=node.robot)
     name = f"actor-{node.index}"
-    seat = Seat(
-        folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.patience_s
-    )
+    seat = Seat(folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.patience_s)
     summary = act(config, seat)
     print(f"{name}: {summary.env_steps} steps, {summary.successes}/{summary.episodes} episodes succeeded")
 

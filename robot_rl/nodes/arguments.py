@@ -108,9 +108,7 @@ def parse_node(words: RosWords, node: str, default: T, description: str) -> T:
     )  # fmt: skip
 
 
-def run_node(
-    node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None]
-) -> int:
+def run_node(node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None]) -> int:
     """Start a node from its command line; an error costs one clear line. Returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("MUJOCO_GL", "egl")  # no screen needed; MuJoCo chooses at its first import

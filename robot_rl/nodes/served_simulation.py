@@ -15,6 +15,7 @@ import numpy as np
 from controllers import graph
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import BadMessageError, ConfigError, unknown_name
+from robot_rl.core.pose import Pose
 from robot_rl.envs.action import rotation_from_vector
 from robot_rl.envs.simulated import APPEARANCES, TASKS
 from robot_rl.hardware.graph_messages import read_twist
@@ -22,7 +23,6 @@ from robot_rl.hardware.graph_server import GraphServer
 from robot_rl.hardware.simulated import ServedSimulation, SimulatedCamera
 from robot_rl.hardware.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
 from robot_rl.hardware.wire import Wire
-from robot_rl.core.pose import Pose
 from robot_rl.sim.experts import Expert
 from robot_rl.sim.paced import SLICE_S, PacedSimulation
 from robot_rl.sim.render import SceneRenderer

@@ -1,8 +1,8 @@
 """A human's hands on the graph: `ros2 run robot_rl teleop`, or `python -m robot_rl.nodes.teleop` over plain DDS.
 
-`--to actor` (default) sends `human/input` to the actor, whose arbiter decides who acts, moves the target and records it.
-`--to controller` sends `human/target_twist` and the gripper's target while the human is engaged, to move the arm without
-an actor; those outrank the others. Never run both ways at once for one arm.
+`--to actor` (default) sends `human/input` to the actor, whose arbiter decides who acts, and which records it.
+`--to controller` sends `human/target_twist` and the gripper's target while the human is engaged, to move the arm
+without an actor; those outrank the others. Never run both ways at once for one arm.
 """
 
 from __future__ import annotations

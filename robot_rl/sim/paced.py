@@ -1,4 +1,4 @@
-"""The simulated workcell in real time: slices of physics at absolute deadlines, and what a controller's services ask."""
+"""The simulated workcell in real time: slices of physics at absolute deadlines, and what a controller can be asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The human at another computer: a device that reads `human/input` from the ROS graph, and the sender on the other side.
+"""The human at another computer: a device that reads `human/input` from the ROS graph, and the sender on that side.
 
-A Joy's axes are the action, its buttons `controllers.graph.HUMAN_BUTTONS`. Labels cross as counts since the sender began:
-a message that is lost or overtaken loses no label, and one that comes twice gives none twice.
+A Joy's axes are the action, its buttons `controllers.graph.HUMAN_BUTTONS`. Labels cross as counts since the sender
+began: a message that is lost or overtaken loses no label, and one that comes twice gives none twice.
 """
 
 from __future__ import annotations
@@ -97,5 +97,3 @@ class HumanSender:
         self._publisher.publish(
             stamped(self._wire, joy, self._wire.now_ns(), axes=action, buttons=np.array(flags + counts, np.int32))
         )
-
-
