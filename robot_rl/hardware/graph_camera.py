@@ -76,7 +76,7 @@ class GraphCamera:
         self._last_ns = 0
         usual = graph.image_topic(name)
         topic = usual._replace(name=self._config.topic or usual.name)
-        self._inbox = Inbox(wire, topic, self._take_in, clock, self._problems)
+        self._inbox = Inbox(wire, topic, self._take_in, clock, self._problems, self._source)
 
     def read(self) -> Frame:
         """The newest picture, cropped and resized.
@@ -92,7 +92,7 @@ class GraphCamera:
             self._problems.note(
                 f"clock: got a jump of {jump_s:.3f} s, expected a steady one; use chrony.", kind="clock"
             )
-        stamp_ns, now_ns = self._source.monotonic(sample.stamp_ns), self._clock.now_ns()
+        stamp_ns, now_ns = sample.stamp_ns, self._clock.now_ns()
         self._refused += 1
         views.check_age(self.name, stamp_ns, now_ns, self._config.max_age_s)
         self._refused -= 1

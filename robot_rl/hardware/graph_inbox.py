@@ -18,11 +18,13 @@ _TRIES = 3
 
 
 class Sample(NamedTuple, Generic[T]):
-    """What a message said, when it was true (its stamp, since the epoch) and when it came (monotonic) [ns]."""
+    """What a message said, and when it was true: its stamp on the monotonic clock [ns].
+
+    The stamp is converted once, when the message comes, so that it stays the same whatever the clocks do later.
+    """
 
     value: T
     stamp_ns: int
-    heard_ns: int
 
 
 class SourceClock:
@@ -55,15 +57,24 @@ class SourceClock:
 
 
 class Inbox(Generic[T]):
-    """Listens to one topic. `read` turns a message into a value or raises `BadMessageError`; refusals are counted."""
+    """Listens to one topic. `read` turns a message into a value or raises `BadMessageError`; refusals are counted.
+
+    Without a `source` the messages carry no stamps: they are as old as their arrival.
+    """
 
     def __init__(
-        self, wire: Wire, topic: Topic, read: Callable[[Any], T], clock: Clock, problems: Problems, stamped: bool = True
+        self,
+        wire: Wire,
+        topic: Topic,
+        read: Callable[[Any], T],
+        clock: Clock,
+        problems: Problems,
+        source: SourceClock | None = None,
     ) -> None:
         self.topic = topic
         self.newest: Sample[T] | None = None
         self.refusal = ""
-        self._read, self._clock, self._problems, self._stamped = read, clock, problems, stamped
+        self._read, self._clock, self._problems, self._source = read, clock, problems, source
         wire.subscribe(topic, self._on_message)
 
     def _on_message(self, message: Any) -> None:
@@ -73,18 +84,17 @@ class Inbox(Generic[T]):
             self.refusal = str(error)
             self._problems.note(f"{self.topic.name}: {error}", kind=f"{self.topic.name}: {self.refusal.split(':')[0]}")
             return
-        stamp_ns = stamp_of(message) if self._stamped else 0
-        self.newest, self.refusal = Sample(value, stamp_ns, self._clock.now_ns()), ""
+        stamp_ns = self._source.monotonic(stamp_of(message)) if self._source else self._clock.now_ns()
+        self.newest, self.refusal = Sample(value, stamp_ns), ""
 
-    def age_s(self, source: SourceClock) -> float:
+    def age_s(self) -> float:
         """How long ago the newest value was true [s], by its stamp; infinite when there is none."""
-        if self.newest is None:
-            return float("inf")
-        return (self._clock.now_ns() - source.monotonic(self.newest.stamp_ns)) / NS_PER_S
+        newest = self.newest
+        return float("inf") if newest is None else (self._clock.now_ns() - newest.stamp_ns) / NS_PER_S
 
-    def fault(self, source: SourceClock, age_max_s: float) -> str:
+    def fault(self, age_max_s: float) -> str:
         """Why the newest value must not be used; empty when it may."""
-        age_s, name = self.age_s(source), self.topic.name
+        age_s, name = self.age_s(), self.topic.name
         if -FUTURE_MAX_S <= age_s <= age_max_s:
             return ""
         if self.newest is None:

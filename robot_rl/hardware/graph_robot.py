@@ -84,7 +84,7 @@ class GraphRobot:
         self._wrench = self._listen(self._wrench_topic, lambda message: read_wrench(message, self._wrench_frame))
         finger = [self._config.finger_joint]
         self._finger = self._listen(graph.GRIPPER_STATE, lambda message: float(read_positions(message, finger)[0]))
-        self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems, stamped=False)
+        self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
         self._inboxes: tuple[Inbox[Any], ...] = (self._pose, self._twist, self._wrench, self._finger)
         self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
@@ -120,7 +120,7 @@ class GraphRobot:
         self._steps += 1
         self._waited_ns = self._clock.now_ns()
         for inbox in self._inboxes:
-            self._ages[inbox.topic.name].add(inbox.age_s(self._source))
+            self._ages[inbox.topic.name].add(inbox.age_s())
         state = self.state()
         self._latched = ""  # told
         return state
@@ -133,9 +133,8 @@ class GraphRobot:
         assert pose and twist and wrench and finger  # _start saw them
         if not fault and self._status.newest and self._status.newest.value[0] >= ERROR:
             fault = self._status.newest.value[1] or "the controller reports an error without a text"
-        stamp_ns = self._source.monotonic(pose.stamp_ns)
         return RobotState(
-            pose.value, twist.value, self._in_hand(wrench.value, pose.value), finger.value, fault, stamp_ns
+            pose.value, twist.value, self._in_hand(wrench.value, pose.value), finger.value, fault, pose.stamp_ns
         )
 
     def close(self) -> None:
@@ -154,7 +153,7 @@ class GraphRobot:
         return self._wire.problems() + self._problems.texts()
 
     def _listen(self, topic: graph.Topic, read: Callable[[Any], Any]) -> Inbox[Any]:
-        return Inbox(self._wire, topic, read, self._clock, self._problems)
+        return Inbox(self._wire, topic, read, self._clock, self._problems, self._source)
 
     def _read_pose(self, message: Any) -> Pose:
         self._observe(message)
@@ -189,7 +188,7 @@ class GraphRobot:
     def _graph_fault(self) -> str:
         """What is wrong on the way between arm and client, all of it; empty when nothing is."""
         faults = [self._clock_fault()]
-        faults += [inbox.fault(self._source, self._config.age_max_s) for inbox in self._inboxes]
+        faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
         faults += [self._company(topic) for topic in (*(inbox.topic for inbox in self._inboxes), *self._targets)]
         faults += [
             f"{topic.name}: got no listener, expected the controller."

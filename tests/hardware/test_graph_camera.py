@@ -72,15 +72,26 @@ def test_picture_from_the_future_is_refused() -> None:
         bench.camera.read()
 
 
-def test_jump_of_the_clock_makes_older_pictures_unusable_and_is_named() -> None:
+@pytest.mark.parametrize("jump_s", [3.0, -3.0])
+def test_jump_of_the_clock_is_named_and_only_spoils_what_came_unnoticed(jump_s: float) -> None:
     bench = Bench()
     bench.send()
-    bench.graph.offset_ns += 3_000_000_000
+    bench.camera.read()
+    bench.graph.offset_ns += round(jump_s * 1e9)
+    bench.send()  # its stamp cannot be understood yet
     with pytest.raises(StaleObservationError):
         bench.camera.read()
-    assert "clock: got a jump of 3.000 s" in bench.camera.problems()[-1]
+    assert f"clock: got a jump of {jump_s:.3f} s" in bench.camera.problems()[-1]
     bench.send()
-    bench.camera.read()
+    assert bench.camera.read().stamp_ns == bench.clock.now_ns()
+
+
+def test_stamp_of_a_picture_does_not_change_while_the_clocks_drift() -> None:
+    bench = Bench()
+    bench.send()
+    first = bench.camera.read().stamp_ns
+    bench.graph.offset_ns += 1_000_000
+    assert bench.camera.read().stamp_ns == first
 
 
 def test_dropped_pictures_are_counted_by_their_stamps() -> None:

@@ -144,7 +144,7 @@ def test_clock_that_jumps_is_told_once_and_survived(bench: Bench, jump_s: float)
     bench.graph.offset_ns += round(jump_s * 1e9)
     assert f"clock: got a jump of {jump_s:.3f} s" in bench.robot.wait(PERIOD_S).fault
     assert bench.robot.wait(PERIOD_S).fault == ""
-    assert "clock: got a jump" in bench.robot.problems()[-1]
+    assert any("clock: got a jump" in text for text in bench.robot.problems())
 
 
 def test_jump_that_holds_a_target_back_is_told_by_the_next_state(bench: Bench) -> None:

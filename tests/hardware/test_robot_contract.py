@@ -1,0 +1,162 @@
+"""What every robot and camera keeps: the simulated ones in this process, and the same over DDS and over rclpy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from robot_rl.core.clock import SystemClock
+from robot_rl.core.pose import Pose
+from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.graph_camera import GraphCamera, GraphCameraConfig
+from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
+from robot_rl.hardware.graph_server import GraphServer
+from robot_rl.hardware.robot import Robot
+from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
+from robot_rl.hardware.views import View
+from robot_rl.sim.pick_lift import PickLift
+from robot_rl.sim.render import SceneRenderer
+from robot_rl.sim.simulation import Simulation
+from tests.hardware.scripted_arm import JOINTS
+from tests.hardware.served_simulation import SLICE_S, ServedSimulation, ServingClock
+from tests.hardware.wires import WIRES, open_wire
+
+PERIOD_S = 0.1
+SIZE = (48, 64)
+PATIENT = GraphRobotConfig(age_max_s=2.0)  # a busy machine is slow, not wrong
+PATIENT_CAMERA = GraphCameraConfig(view=View(size=SIZE), max_age_s=5.0)
+
+
+class Rig(NamedTuple):
+    """A robot, its camera, and the simulation behind them."""
+
+    robot: Robot
+    camera: Camera
+    simulation: Simulation
+    close: Callable[[], None]
+
+
+@pytest.fixture(scope="module", params=["simulated", *WIRES])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    simulation = Simulation(PickLift())
+    simulation.reset(np.random.default_rng(0))
+    renderer = SceneRenderer(simulation.model, *SIZE)
+    camera = SimulatedCamera(simulation, "wrist", renderer)
+    if request.param == "simulated":
+        built = Rig(SimulatedRobot(simulation), camera, simulation, lambda: None)
+    else:
+        built = _served(request.param, simulation, camera)
+    yield built
+    built.robot.close()
+    built.close()
+    renderer.close()
+
+
+def _served(kind: str, simulation: Simulation, camera: SimulatedCamera) -> Rig:
+    server_wire, client_wire = open_wire(kind, "arm"), open_wire(kind, "actor")
+    server = GraphServer(server_wire, ServedSimulation(simulation), JOINTS)
+
+    def serve() -> None:
+        simulation.advance(SLICE_S)
+        server.publish_state()
+        server.publish_image("wrist", camera.read().image, server_wire.now_ns())
+
+    clock = ServingClock(serve)
+    robot = GraphRobot(client_wire, clock, PATIENT)
+    return Rig(robot, GraphCamera(client_wire, clock, "wrist", PATIENT_CAMERA), simulation, server_wire.close)
+
+
+def travel(rig: Rig, goal: Pose, finger_m: float, steps: int = 15) -> None:
+    for _ in range(steps):
+        rig.robot.command(goal, finger_m)
+        rig.robot.wait(PERIOD_S)
+
+
+def test_state_has_the_promised_shapes(rig: Rig) -> None:
+    state = rig.robot.wait(PERIOD_S)
+    assert state.T_base_tcp.p.shape == (3,) and state.T_base_tcp.R.shape == (3, 3)
+    assert state.twist.shape == (6,) and state.wrench.shape == (6,)
+    np.testing.assert_allclose(state.T_base_tcp.R @ state.T_base_tcp.R.T, np.eye(3), atol=1e-9)
+    assert isinstance(state.finger_m, float) and isinstance(state.stamp_ns, int)
+    assert state.fault == ""
+
+
+def test_state_is_the_simulations(rig: Rig) -> None:
+    travel(rig, rig.robot.state().T_base_tcp, 0.02)  # at rest
+    state, truth = rig.robot.wait(PERIOD_S), SimulatedRobot(rig.simulation).state()
+    np.testing.assert_allclose(state.T_base_tcp.p, truth.T_base_tcp.p, atol=1e-3)
+    np.testing.assert_allclose(state.T_base_tcp.R, truth.T_base_tcp.R, atol=1e-2)
+    np.testing.assert_allclose(state.wrench, truth.wrench, atol=0.5)
+    assert state.finger_m == pytest.approx(truth.finger_m, abs=1e-3)
+
+
+def test_arm_goes_where_it_is_told(rig: Rig) -> None:
+    start = rig.robot.wait(PERIOD_S)
+    goal = Pose(start.T_base_tcp.p + np.array([0.0, 0.015, 0.01]), start.T_base_tcp.R)
+    travel(rig, goal, 0.03)
+    state = rig.robot.state()
+    np.testing.assert_allclose(state.T_base_tcp.p, goal.p, atol=4e-3)
+    assert state.finger_m == pytest.approx(0.03, abs=2e-3)
+    travel(rig, start.T_base_tcp, 0.01)
+    state = rig.robot.state()
+    np.testing.assert_allclose(state.T_base_tcp.p, start.T_base_tcp.p, atol=4e-3)
+    assert state.finger_m == pytest.approx(0.01, abs=2e-3)
+
+
+def test_moving_arm_reports_its_twist(rig: Rig) -> None:
+    T = rig.robot.wait(PERIOD_S).T_base_tcp
+    rig.robot.command(Pose(T.p + np.array([0.0, 0.0, 0.015]), T.R), 0.02)
+    speeds = [rig.robot.wait(0.02).twist[2] for _ in range(10)]
+    rig.robot.command(T, 0.02)
+    assert max(speeds) > 0.005
+
+
+def test_stamps_grow_by_the_period(rig: Rig) -> None:
+    stamps = np.array([rig.robot.wait(PERIOD_S).stamp_ns for _ in range(6)])
+    mean_s = (stamps[-1] - stamps[0]) / 5e9
+    assert (np.diff(stamps) > 0).all()
+    assert mean_s == pytest.approx(PERIOD_S, rel=0.5)
+
+
+def test_command_returns_at_once(rig: Rig) -> None:
+    T = rig.robot.wait(PERIOD_S).T_base_tcp
+    start = time.monotonic()
+    rig.robot.command(T, 0.02)
+    assert time.monotonic() - start < PERIOD_S
+
+
+def test_states_belong_to_the_caller(rig: Rig) -> None:
+    state = rig.robot.wait(PERIOD_S)
+    kept = state.T_base_tcp.p.copy()
+    rig.robot.wait(PERIOD_S)
+    np.testing.assert_array_equal(state.T_base_tcp.p, kept)
+
+
+def test_picture_is_the_scenes(rig: Rig) -> None:
+    rig.robot.wait(PERIOD_S)
+    frame = rig.camera.read()
+    assert frame.image.shape == (rig.camera.height, rig.camera.width, 3) == (*SIZE, 3)
+    assert frame.image.dtype == np.uint8 and frame.image.std() > 5
+    assert (rig.camera.name, isinstance(frame.stamp_ns, int)) == ("wrist", True)
+
+
+def test_pictures_follow_time(rig: Rig) -> None:
+    first = rig.camera.read().stamp_ns
+    stamps = [first]
+    while stamps[-1] == first and len(stamps) < 50:  # a step that comes late does not wait for a picture
+        rig.robot.wait(PERIOD_S)
+        stamps.append(rig.camera.read().stamp_ns)
+    assert stamps[-1] > first
+
+
+def test_reading_a_picture_waits_for_nothing(rig: Rig) -> None:
+    rig.robot.wait(PERIOD_S)
+    clock = SystemClock()
+    rig.camera.read()
+    start_s = clock.now_s()
+    rig.camera.read()
+    assert clock.now_s() - start_s < PERIOD_S

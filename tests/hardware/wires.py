@@ -1,0 +1,43 @@
+"""Both real wires for the tests, on loopback and on a domain of this process's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from robot_rl.hardware.dds_domain import LOOPBACK
+
+DOMAIN_ID = 40 + os.getpid() % 60  # so that test processes beside this one are not heard; above 101 ports may be taken
+NAMESPACE = "left"
+WIRES = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("rclpy", marks=pytest.mark.ros)]
+NO_ROS = "rclpy cannot be imported: source a ROS 2 installation's setup.bash before pytest"
+
+# ROS must hear the same network as our own wire; both read this when their first participant is made.
+os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
+
+
+def open_wire(kind: str, node: str, namespace: str = NAMESPACE) -> Any:
+    """A wire of a kind; skips the test where its library is missing."""
+    if kind == "dds":
+        from robot_rl.hardware.dds_wire import DdsWire
+
+        return DdsWire(node, namespace, DOMAIN_ID)
+    if importlib.util.find_spec("rclpy") is None:
+        pytest.skip(NO_ROS)
+    from robot_rl.hardware.ros_wire import RosWire
+
+    return RosWire(node, namespace, DOMAIN_ID)
+
+
+def eventually(condition: Callable[[], Any], limit_s: float = 15.0) -> Any:
+    """Wait for something that happens in other threads; its value. Fails when it does not happen."""
+    end_s = time.monotonic() + limit_s
+    while not (value := condition()):
+        assert time.monotonic() < end_s, "it did not happen in time"
+        time.sleep(0.01)
+    return value
