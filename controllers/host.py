@@ -2,17 +2,20 @@
 
 `python -m controllers.host MODULE:FUNCTION NAME` runs it: FUNCTION returns the `HostParts`, NAME is the mailbox's. It
 asks the kernel for what it may have (`controllers.realtime`), warms the compiled code up before the arm moves, and
-collects no garbage while it runs.
+collects no garbage while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the process that started it
+let the arm hold itself before anything else ends.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +23,8 @@ from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
 from controllers.drivers.contract import Capabilities, Driver, DriverError, DriverMode, Reading
 from controllers.gains import Gains, force_cap
 from controllers.loop import activate, deactivate, fail, look, make_loop_state, recover, tick
-from controllers.mailbox import Mailbox, Request, unpack_gains
-from controllers.pacing import NS_PER_S, Clock, Pacer, PreciseClock
+from controllers.mailbox import Mailbox, Request, pack_gains, unpack_gains
+from controllers.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock
 from controllers.realtime import realtime
 from controllers.shapes import check_shapes
 
@@ -31,6 +34,8 @@ RECOVER_AFTER_S = 0.5  # a reflex is not argued with at once
 SPIN_US = 50.0
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
+_PR_SET_PDEATHSIG = 1
+ENDED = "the loop has ended; the arm holds itself"
 
 
 class HostParts(NamedTuple):
@@ -65,6 +70,7 @@ class Host:
         self.target = Target(*zeros)
         self.memory = make_loop_state(joints)
         self.loop = look(self.memory)
+        self.periods, self.reasons = Periods(), np.zeros(max(Reason) + 1)
         self.message = ""
         self.reason = Reason.IDLE
         self.quit = False
@@ -91,6 +97,8 @@ class Host:
         fail(scratch, Reason.ROBOT_STOPPED)
         recover(scratch, self.gains, 0.0)
         activate(scratch)
+        pack_gains(self.gains, self.mailbox.gains.copy)  # who attaches learns what is in force
+        self.mailbox.gains.publish()
         self.publish(None)
         return capabilities
 
@@ -99,6 +107,7 @@ class Host:
         self._take_mail()
         reading = self.driver.read()
         now_s = self.clock.now_ns() / NS_PER_S
+        self.periods.count(now_s - self._last_s)
         dt_s = now_s - self._last_s if np.isfinite(self._last_s) else 0.001
         self._last_s = now_s
         self._stamp_s[0] = reading.stamp_s
@@ -106,6 +115,7 @@ class Host:
         now_s = self.clock.now_ns() / NS_PER_S  # a recovery takes its time: its state must not lie ahead
         arguments = (self.state, self.dynamics, self.target, self.gains, self.limits, self.memory)
         self.reason = Reason(tick(*(*arguments, dt_s, now_s, self.tau)))
+        self.reasons[self.reason] += 1
         self._command(reading, now_s)
         self.publish(pacer)
 
@@ -195,11 +205,25 @@ class Host:
         copy["q"], copy["dq"], copy["tau"] = self.state.q, self.state.dq, self.tau
         copy["tau_external"], copy["p"], copy["R"] = loop.tau_external, self.state.p, self.state.R
         copy["wrench"], copy["external_wrench"] = loop.work.wrench, loop.work.external
+        copy["J"], copy["tau_max"] = self.dynamics.J, self.limits.tau_max
+        copy["reference_p"], copy["reference_quat_xyzw"] = loop.reference_p, loop.reference_quat_xyzw
+        copy["state_stamp_s"], copy["target_stamp_s"] = self._stamp_s[0], loop.goal.stamp_s
+        books = self.periods
+        copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = books.p50_us, books.p99_us, books.max_us
         copy["force_cap"], copy["counters"] = force_cap(self.gains), loop.counters
+        copy["reasons"] = self.reasons
         copy["message"] = self.message.encode()
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us
         self.mailbox.state.publish()
+
+    def end(self) -> None:
+        """Let the arm hold itself, and leave that as the last word in the mailbox."""
+        self.driver.stop()
+        deactivate(self.memory)
+        self.message, self.reason = ENDED, Reason.IDLE
+        self.mailbox.state.copy["ended"] = 1.0
+        self.publish(None)
 
 
 def run_host(host: Host, clock: Clock, rate_hz: float, paced: bool, cycles: int | None = None) -> Pacer:
@@ -221,20 +245,45 @@ def run_host(host: Host, clock: Clock, rate_hz: float, paced: bool, cycles: int 
     return pacer
 
 
+def end_on_signals(host: Host, with_parent: bool) -> None:
+    """Have SIGINT and SIGTERM end the loop after the present cycle, and the parent's death do the same.
+
+    The kernel sends the signal when the parent dies, however it dies; Linux only.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        host.quit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    if with_parent:
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        host.quit = host.quit or os.getppid() != parent or parent == 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a host from the command line."""
     parser = argparse.ArgumentParser(prog="python -m controllers.host", description=__doc__)
     parser.add_argument("parts", help="MODULE:FUNCTION that returns the HostParts")
     parser.add_argument("name", help="of the mailbox")
     parser.add_argument("--cpu", type=int, default=None, help="run on this core only")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help="an argument of FUNCTION")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     given = parser.parse_args(arguments)
     if given.cpu is not None:
         os.sched_setaffinity(0, {given.cpu})
     module, _, function = given.parts.partition(":")
-    parts: HostParts = getattr(importlib.import_module(module), function)()
+    settings = dict(setting.partition("=")[::2] for setting in given.set)
+    try:
+        parts: HostParts = getattr(importlib.import_module(module), function)(**settings)
+    except (DriverError, ValueError) as error:
+        print(f"host: {error}", file=sys.stderr)
+        return 1
     mailbox = Mailbox(given.name, parts.driver.feedback.state.q.size, create=True)
     clock = PreciseClock(SPIN_US)
     host = Host(parts, mailbox, clock)
+    end_on_signals(host, given.with_parent)
     try:
         capabilities = host.connect()
         with realtime() as granted:
@@ -244,6 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"host: {error}", file=sys.stderr)
         return 1
     finally:
+        host.end()
         host.driver.close()
         mailbox.unlink()
     return 0

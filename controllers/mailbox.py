@@ -86,15 +86,20 @@ def _target_dtype(joints: int) -> np.dtype[np.void]:
 
 
 def _state_dtype(joints: int) -> np.dtype[np.void]:
-    one = ("stamp_s", "mode", "reason", "fault", "cycles", "misses", "late_max_us", "tank_j", "yield_scale")
+    one = ("stamp_s", "mode", "reason", "fault", "cycles", "misses", "late_max_us", "tank_j", "yield_scale", "ended")
+    more = ("state_stamp_s", "target_stamp_s", "period_us_p50", "period_us_p99", "period_us_max")
     return np.dtype(
         [
-            *((name, "f8") for name in one),
-            *((name, "f8", joints) for name in ("q", "dq", "tau", "tau_external")),
+            *((name, "f8") for name in (*one, *more)),
+            *((name, "f8", joints) for name in ("q", "dq", "tau", "tau_external", "tau_max")),
             ("p", "f8", 3),
             ("R", "f8", (3, 3)),
+            ("J", "f8", (6, joints)),
+            ("reference_p", "f8", 3),
+            ("reference_quat_xyzw", "f8", 4),
             *((name, "f8", 6) for name in ("wrench", "external_wrench", "force_cap")),
             ("counters", "f8", len(Counter)),
+            ("reasons", "f8", max(Reason) + 1),
             ("message", f"S{MESSAGE_BYTES}"),
         ]
     )
@@ -254,6 +259,11 @@ class Client:
     def activate(self) -> None:
         """The one call after whatever stopped the arm."""
         self.ask(Request.ACTIVATE)
+
+    def gains(self) -> Gains:
+        """The gains that were asked for last; the host's own before anybody did. Raises: ValueError."""
+        self._box.gains.fetch()
+        return unpack_gains(self._box.gains.copy)
 
     def state(self) -> HostState:
         """The latest state; its stamp says how old it is."""

@@ -103,3 +103,38 @@ class Pacer:
             return 0.0
         bucket = int(np.searchsorted(below, percent / 100.0 * below[-1]))
         return self.late_max_us if bucket == BUCKETS - 1 else min((bucket + 1) * BUCKET_US, self.late_max_us)
+
+
+class Periods:
+    """How long the cycles of the last second took, from one to the next: what the arm has seen of the loop.
+
+    `p50_us`, `p99_us` and `max_us` change once a second, so that reading them is free.
+    """
+
+    WINDOW_S = 1.0
+    BUCKET_US = 10.0
+
+    def __init__(self) -> None:
+        self.p50_us = self.p99_us = self.max_us = 0.0
+        self._counts = np.zeros(BUCKETS, np.int64)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._counts[:] = 0
+        self._longest_s = self._total_s = 0.0
+
+    def count(self, period_s: float) -> None:
+        """Take one cycle's length [s]; what is no length, such as the nan of the first cycle, is left out."""
+        if not 0.0 <= period_s < np.inf:
+            return
+        self._counts[min(int(period_s * 1e6 / self.BUCKET_US), BUCKETS - 1)] += 1
+        self._longest_s, self._total_s = max(self._longest_s, period_s), self._total_s + period_s
+        if self._total_s >= self.WINDOW_S:
+            below = np.cumsum(self._counts)
+            self.max_us = self._longest_s * 1e6
+            self.p50_us, self.p99_us = (self._quantile_us(below, share) for share in (0.50, 0.99))
+            self._start_over()
+
+    def _quantile_us(self, below: np.ndarray, share: float) -> float:
+        bucket = int(np.searchsorted(below, share * below[-1]))
+        return min((bucket + 1) * self.BUCKET_US, self.max_us)

@@ -17,6 +17,7 @@ from robot_rl.doctor.installation import examine
 TOPICS = {
     "robot": "whether this machine can run a real arm",
     "pendant": "the pendant's live state",
+    "ros": "whether this computer meets the robot on the ROS graph",
 }
 DESCRIPTION = "\n".join(
     [

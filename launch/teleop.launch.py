@@ -1,0 +1,28 @@
+"""A human moves the arm: controller and device; no policy."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkout
+from controllers.bridge import launching
+
+ARGUMENTS = (
+    "robot_type", "driver", "robot_ip", "use_fake_hardware", "namespace", "use_sim_time", "config", "log_level",
+    "python",
+)  # fmt: skip
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """The controller first; the device when it is active."""
+    arguments = launching.given(context)
+    return launching.in_order(launching.controller(arguments), [launching.teleoperation(arguments)])
+
+
+def generate_launch_description() -> LaunchDescription:
+    """See the module."""
+    device = launching.declare(teleop="keyboard")
+    return LaunchDescription([*launching.declare(*ARGUMENTS), *device, OpaqueFunction(function=start)])

@@ -1,0 +1,37 @@
+"""An actor learns on the arm: controller, cameras, device and actor; the learner runs where `address` says."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import OpaqueFunction
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkout
+from controllers.bridge import launching
+
+ARGUMENTS = (
+    "run", "address", "robot_type", "driver", "robot_ip", "use_fake_hardware", "namespace", "use_sim_time", "config",
+    "cameras", "teleop", "record", "bag", "log_level", "python",
+)  # fmt: skip
+
+
+def start(context: LaunchContext) -> list[Any]:
+    """The controller first; the others when it is active; the arm is deactivated when one of them ends."""
+    arguments = launching.given(context)
+    if not arguments["run"]:
+        raise ValueError("run: got nothing, expected a run's folder; add run:=runs/NAME.")
+    actor = {"run": arguments["run"], "address": arguments["address"]}
+    then = [launching.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
+    if arguments["cameras"]:
+        then.append(launching.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
+    if arguments["teleop"] != "none":
+        then.append(launching.teleoperation(arguments))
+    if arguments["record"] == "true":
+        then.append(launching.recording(arguments))
+    return launching.in_order(launching.controller(arguments), then)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """See the module."""
+    return LaunchDescription([*launching.declare(*ARGUMENTS), OpaqueFunction(function=start)])

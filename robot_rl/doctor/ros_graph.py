@@ -1,0 +1,156 @@
+"""What is on a ROS graph, seen through plain DDS: participants, their endpoints, and the age of what a controller says.
+
+Needs the cyclonedds package, not ROS: the question is asked where ROS may not be installed, or not work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from robot_rl.core.errors import ConfigError
+
+DOMAINS = 233  # 0..232: beyond, the port numbers do not exist
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One process on the graph."""
+
+    host: str
+    process: str
+    pid: str
+    addresses: str
+    is_ros: bool
+    """It carries ROS's enclave: a node, and not a bare DDS program."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One writer or reader."""
+
+    topic: str
+    """As ROS names it: `/a/b`."""
+    type: str
+    """As ROS names it: `pkg/msg/Type`."""
+    writes: bool
+    reliable: bool
+    latched: bool
+    owner: str
+    """Process and host."""
+
+
+class GraphView(NamedTuple):
+    """What was seen in a few seconds."""
+
+    participants: tuple[Participant, ...]
+    endpoints: tuple[Endpoint, ...]
+    age_s: dict[str, float]
+    """Age of the diagnostics at their arrival, the least of each sender [s]; negative: its clock is ahead."""
+    reports: dict[str, tuple[int, str]]
+    """Level and sentence of each diagnostic status."""
+
+
+def domain_of(environment: Mapping[str, str]) -> int:
+    """The domain that ROS would use.
+
+    Raises: ConfigError, for a number that is none.
+    """
+    text = environment.get("ROS_DOMAIN_ID", "0") or "0"
+    if not text.isdigit() or int(text) >= DOMAINS:
+        raise ConfigError(f"ROS_DOMAIN_ID: got '{text}', expected 0 to {DOMAINS - 1}; unset it or choose one.")
+    return int(text)
+
+
+def look_at_graph(domain: int, seconds: float) -> GraphView:
+    """Listen for so long.
+
+    Raises: ImportError without cyclonedds; DDSException where the domain cannot be entered.
+    """
+    from cyclonedds.builtin import (
+        BuiltinDataReader,
+        BuiltinTopicDcpsParticipant,
+        BuiltinTopicDcpsPublication,
+        BuiltinTopicDcpsSubscription,
+    )
+    from cyclonedds.domain import DomainParticipant
+
+    us = DomainParticipant(domain)
+    kinds = (BuiltinTopicDcpsParticipant, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription)
+    readers = [BuiltinDataReader(us, kind) for kind in kinds]
+    hear, ages, reports = _diagnostics_reader(us), {}, {}  # type: ignore[var-annotated]
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        _take_diagnostics(hear, ages, reports)
+        time.sleep(0.01)
+    people, writers, listeners = ([_valid(sample) for sample in reader.take(10_000)] for reader in readers)
+    named = {person.key: _participant(person) for person in people if person is not None and person.key != us.guid}
+    endpoints = [
+        *(_endpoint(sample, named, True) for sample in writers if sample is not None),
+        *(_endpoint(sample, named, False) for sample in listeners if sample is not None),
+    ]
+    return GraphView(tuple(named.values()), tuple(e for e in endpoints if e is not None), ages, reports)
+
+
+def _valid(sample: Any) -> Any:
+    """None for notices that something has gone."""
+    return sample if hasattr(sample, "key") and hasattr(sample, "qos") else None
+
+
+def _properties(qos: Any) -> dict[str, str]:
+    return {policy.key: policy.value for policy in qos if type(policy).__name__ == "Property"}
+
+
+def _participant(sample: Any) -> Participant:
+    from cyclonedds.qos import Policy
+
+    words = _properties(sample.qos)
+    data = sample.qos[Policy.Userdata] if Policy.Userdata in sample.qos else None  # noqa: SIM401  # Qos has no get
+    return Participant(
+        host=words.get("__Hostname", "?"),
+        process=words.get("__ProcessName", "?"),
+        pid=words.get("__Pid", "?"),
+        addresses=words.get("__NetworkAddresses", "?"),
+        is_ros=data is not None and b"enclave=" in data.data,
+    )
+
+
+def _endpoint(sample: Any, named: Mapping[Any, Participant], writes: bool) -> Endpoint | None:
+    """None for DDS's own topics, services, and our own endpoints."""
+    from cyclonedds.qos import Policy
+
+    owner = named.get(sample.participant_key)
+    if owner is None or not sample.topic_name.startswith("rt/"):
+        return None
+    return Endpoint(
+        topic=sample.topic_name.removeprefix("rt"),
+        type=sample.type_name.replace("::dds_::", "::").replace("::", "/").removesuffix("_"),
+        writes=writes,
+        reliable=isinstance(sample.qos[Policy.Reliability], Policy.Reliability.Reliable),
+        latched=isinstance(sample.qos[Policy.Durability], type(Policy.Durability.TransientLocal)),
+        owner=f"{owner.process} {owner.pid} on {owner.host}",
+    )
+
+
+def _diagnostics_reader(participant: Any) -> Any:
+    from cyclonedds.core import Policy, Qos
+    from cyclonedds.sub import DataReader
+    from cyclonedds.topic import Topic
+
+    from robot_rl.doctor.ros_types import DiagnosticArray
+
+    quality = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(10))  # hears every writer
+    return DataReader(participant, Topic(participant, "rt/diagnostics", DiagnosticArray), qos=quality)
+
+
+def _take_diagnostics(reader: Any, ages: dict[str, float], reports: dict[str, tuple[int, str]]) -> None:
+    now_s = time.time()
+    for message in reader.take(50):
+        if not hasattr(message, "status"):
+            continue
+        age_s = now_s - message.header.stamp.sec - 1e-9 * message.header.stamp.nanosec
+        for status in message.status:
+            ages[status.name] = min(age_s, ages.get(status.name, age_s), key=abs)
+            reports[status.name] = status.level, status.message

@@ -1,0 +1,154 @@
+"""The doctor's questions about the ROS graph: each answer is ok, or says what to do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from controllers import graph
+from robot_rl.doctor.finding import Finding, State
+from robot_rl.doctor.ros import CONTROLLER_SENDS, Doors, examine_ros
+from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, domain_of, look_at_graph
+
+ROBOT = Participant("robot-pc", "python3", "10", "udp/10.0.0.2:7410@2", True)
+ENVIRONMENT = {"ROS_DISTRO": "jazzy", "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", "ROS_DOMAIN_ID": "7"}
+
+
+def endpoint(topic: graph.Topic, writes: bool = True, namespace: str = "", **changes: object) -> Endpoint:
+    name = graph.resolve(topic, namespace)
+    made = Endpoint(name, topic.type, writes, topic.quality.reliable, topic.quality.latched, "python3 10 on robot-pc")
+    return Endpoint(**(made.__dict__ | changes))  # type: ignore[arg-type]
+
+
+def a_view(*more: Endpoint, namespace: str = "") -> GraphView:
+    sent = [endpoint(topic, namespace=namespace) for topic in CONTROLLER_SENDS]
+    return GraphView((ROBOT,), (*sent, *more), {"arm": 0.003}, {"arm": (0, "all is well")})
+
+
+def findings(view: GraphView, namespace: str = "", **environment: str) -> dict[str, Finding]:
+    def package(name: str, extra: str, otherwise: State) -> Finding:
+        return Finding("ok", name, "11.0.1")
+
+    def ask(name: str, program: str, words: dict[str, str], otherwise: State, advice: str) -> Finding:
+        return Finding("ok", name, "works, jazzy")
+
+    doors = Doors(ENVIRONMENT | environment, package, ask, lambda domain, seconds: view, lambda: [])
+    return {finding.name: finding for finding in examine_ros(namespace, 1.0, doors)}
+
+
+def test_a_healthy_graph_gets_ok_on_each_line() -> None:
+    found = findings(a_view())
+    assert {finding.state for finding in found.values()} == {"ok"} and len(found) == 10
+    assert "robot-pc" in found["peers"].value and "all is well" in found["says"].value
+
+
+@pytest.mark.parametrize(
+    ("view", "line", "words"),
+    [
+        (GraphView((), (), {}, {}), "peers", "ROS_DOMAIN_ID, firewall"),
+        (GraphView((ROBOT,), (), {}, {}), "topics", "nobody sends /impedance_controller/current_pose"),
+        (a_view(namespace="left"), "topics", "/left"),
+        (
+            a_view(endpoint(graph.TARGET_POSE), endpoint(graph.TARGET_POSE, False, type="x/msg/Y")),
+            "quality",
+            "one type",
+        ),
+        (
+            a_view(endpoint(graph.TARGET_POSE, reliable=False), endpoint(graph.TARGET_POSE, False)),
+            "quality",
+            "a best-effort writer, a reliable reader",
+        ),
+        (
+            a_view(endpoint(graph.CURRENT_TWIST), endpoint(graph.CURRENT_TWIST, False, latched=True)),
+            "quality",
+            "a volatile writer, a latched reader",
+        ),
+        (a_view(endpoint(graph.TARGET_POSE), endpoint(graph.TARGET_POSE)), "commands", "has 2 writers"),
+        (
+            a_view(endpoint(graph.TARGET_TWIST, type="geometry_msgs/msg/Twist")),
+            "type",
+            "expected geometry_msgs/msg/Twist",
+        ),
+        (a_view()._replace(age_s={"arm": -0.8}), "clock", "chrony"),
+        (a_view()._replace(age_s={"arm": 3.0}), "clock", "chrony"),
+        (a_view()._replace(reports={"arm": (2, "emergency stop: call ~/recover")}), "says", "error: emergency stop"),
+    ],
+)
+def test_what_is_wrong_is_missing_and_says_what_to_do(view: GraphView, line: str, words: str) -> None:
+    finding = findings(view)[line]
+    assert finding.state == "missing" and words in finding.value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line", "words"),
+    [
+        ("ROS_DOMAIN_ID", "233", "domain", "expected 0 to 232"),
+        ("ROS_DOMAIN_ID", "seven", "domain", "expected 0 to 232"),
+        ("CYCLONEDDS_URI", "file:///nowhere/cyclone.xml", "CYCLONEDDS_URI", "no file"),
+        ("CYCLONEDDS_URI", '<NetworkInterface name="lo"/>', "CYCLONEDDS_URI", "finds nobody"),
+    ],
+)
+def test_variables_that_cannot_work_are_missing(variable: str, value: str, line: str, words: str) -> None:
+    finding = findings(a_view(), **{variable: value})[line]
+    assert finding.state == "missing" and words in finding.value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("ROS_LOCALHOST_ONLY", "1", "discovery"),
+        ("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST", "discovery"),
+        ("RMW_IMPLEMENTATION", "rmw_something", "middleware"),
+    ],
+)
+def test_variables_that_narrow_the_graph_are_mentioned(variable: str, value: str, line: str) -> None:
+    assert findings(a_view(), **{variable: value})[line].state == "optional"
+
+
+def test_the_domain_is_ros_own_zero_without_the_variable() -> None:
+    assert domain_of({}) == 0 and domain_of({"ROS_DOMAIN_ID": ""}) == 0 and domain_of({"ROS_DOMAIN_ID": "7"}) == 7
+
+
+@pytest.mark.dds
+def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("cyclonedds", reason="NOT CHECKED: cyclonedds is not installed")
+    file = tmp_path / "loopback.xml"
+    file.write_text(
+        '<CycloneDDS xmlns="https://cdds.io/config"><Domain Id="any"><General><Interfaces><NetworkInterface name="lo" '
+        'multicast="true"/></Interfaces></General><Discovery><ParticipantIndex>auto</ParticipantIndex>'
+        '<Peers><Peer Address="localhost"/></Peers></Discovery></Domain></CycloneDDS>'
+    )
+    monkeypatch.setenv("CYCLONEDDS_URI", f"file://{file}")
+    from cyclonedds.core import Policy, Qos
+    from cyclonedds.domain import DomainParticipant
+    from cyclonedds.pub import DataWriter
+    from cyclonedds.topic import Topic
+
+    from robot_rl.doctor.ros_types import DiagnosticArray, DiagnosticStatus, Header, KeyValue, Time
+
+    domain = 100 + hash(str(tmp_path)) % 100
+    robot = DomainParticipant(domain)
+    latched = Qos(Policy.Reliability.Reliable(1_000_000), Policy.Durability.TransientLocal, Policy.History.KeepLast(1))
+    writer = DataWriter(robot, Topic(robot, "rt/diagnostics", DiagnosticArray, qos=latched), qos=latched)
+    seconds, rest = divmod(time.time_ns() + 3_000_000_000, 1_000_000_000)
+    status = DiagnosticStatus(1, "arm", "holds", "fr3", [KeyValue("mode", "HOLDING")])
+    writer.write(DiagnosticArray(Header(Time(seconds, rest), ""), [status]))
+    stop = threading.Event()
+
+    def repeat() -> None:
+        while not stop.wait(0.05):
+            writer.write(DiagnosticArray(Header(Time(seconds, rest), ""), [status]))
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        view = look_at_graph(domain, 2.0)
+    finally:
+        stop.set()
+        thread.join()
+    (sent,) = [e for e in view.endpoints if e.topic == "/diagnostics" and e.writes]
+    assert (sent.type, sent.reliable, sent.latched) == ("diagnostic_msgs/msg/DiagnosticArray", True, True)
+    assert view.reports == {"arm": (1, "holds")} and view.age_s["arm"] < -0.5

@@ -1,0 +1,49 @@
+"""Tests marked `ros` run where ROS is sourced or found at /opt/ros, and say aloud when they do not.
+
+pytest itself needs no ROS: the processes that it starts get ROS's environment, and one of them, the probe, speaks and
+listens on the graph for the tests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ros.graph_session import GraphSession
+from tests.ros.installation import ros_environment as find_ros
+
+LOOPBACK = """<CycloneDDS xmlns="https://cdds.io/config"><Domain Id="any">
+<General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces></General>
+<Discovery><ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>60</MaxAutoParticipantIndex>
+<Peers><Peer Address="localhost"/></Peers></Discovery></Domain></CycloneDDS>"""
+_not_run: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of ROS on loopback, in a domain of this session."""
+    found = find_ros()
+    if isinstance(found, str):
+        _not_run.append(found)
+        pytest.skip(f"NOT CHECKED: {found}")
+    file = tmp_path_factory.mktemp("dds") / "loopback.xml"
+    file.write_text(LOOPBACK)
+    domain = os.environ.get("ROS_DOMAIN_ID", str(60 + os.getpid() % 40))
+    own = {"ROS_DOMAIN_ID": domain, "CYCLONEDDS_URI": f"file://{file}", "PYTHONUNBUFFERED": "1"}
+    return found | own
+
+
+@pytest.fixture
+def session(ros_environment: dict[str, str], request: pytest.FixtureRequest) -> Iterator[GraphSession]:
+    """Starts processes of the graph and ends them all."""
+    session = GraphSession(ros_environment, request.config.rootpath)
+    yield session
+    session.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say that nothing of ROS was checked, where nothing was."""
+    if _not_run:
+        terminalreporter.write_line(f"tests marked ros did NOT run: {_not_run[0]}", red=True)

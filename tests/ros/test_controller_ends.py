@@ -1,0 +1,111 @@
+"""However the controller ends, the arm holds itself, and what happened is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from controllers import graph
+from controllers.arm import Mode
+from controllers.host import ENDED
+from controllers.mailbox import Client
+from tests.ros.graph_session import NODE, START_PATIENCE_S, children, eventually
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+
+def loop_of(node_pid: int) -> Client:
+    """A view of the loop's own words that outlives the node."""
+
+    def attach() -> Client | None:
+        try:
+            return Client(f"ros-{node_pid}")
+        except (FileNotFoundError, ValueError):
+            return None
+
+    client = eventually(attach, bool, START_PATIENCE_S)
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_PATIENCE_S)
+    return client
+
+
+def holds(client: Client):
+    state = eventually(client.state, lambda state: state.values["ended"][0] == 1.0, 20.0)
+    assert state.mode == Mode.IDLE and ENDED in state.message
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_arm_hold_before_the_node_is_gone(session, number):
+    node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
+    client = loop_of(node.pid)
+    node.send_signal(number)
+    holds(client)
+    assert node.wait(30.0) == 0
+
+
+def test_a_node_killed_outright_lets_the_arm_hold(session):
+    node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
+    client = loop_of(node.pid)
+    node.kill()
+    holds(client)
+
+
+def test_a_parent_killed_outright_takes_the_node_with_it_and_the_arm_holds(session):
+    parent = session.controller("-p", "autostart:=true", parent=("bash", "-c", '"$@"; true', "parent"))
+    node = eventually(lambda: children(parent.pid), bool)[0]
+    client = loop_of(node)
+    os.kill(parent.pid, signal.SIGKILL)
+    holds(client)
+    eventually(lambda: os.path.exists(f"/proc/{node}/exe"), lambda there: not there, 30.0)
+
+
+def test_a_killed_loop_is_named_and_configuring_again_brings_the_arm_back(session):
+    node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
+    loop_of(node.pid)
+    probe = session.probe()
+    probe.hear(graph.resolve(graph.STATUS), graph.STATUS.type, qos="latched")
+    (host,) = children(node.pid)
+    os.kill(host, signal.SIGKILL)
+
+    def status():
+        return probe.latest(graph.resolve(graph.STATUS)) or {"level": 0, "message": ""}
+
+    said = eventually(status, lambda status: status["level"] == 2)
+    assert "process has ended" in said["message"] and "watchdog" in said["message"]
+    lifecycle = eventually(
+        lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "inactive" in text, 60.0
+    )
+    assert "inactive" in lifecycle
+    for transition in ("cleanup", "configure", "activate"):
+        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_PATIENCE_S)
+        assert "successful" in answer.stdout.lower(), answer
+    eventually(status, lambda status: status["level"] == 0)
+
+
+def test_lifecycle_leads_to_torque_and_back(session):
+    node = session.controller("-p", "end_with_parent:=false")
+
+    def change(transition):
+        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_PATIENCE_S)
+        return "successful" in answer.stdout.lower()
+
+    eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text)
+    assert change("configure")
+    client = eventually(lambda: Client(f"ros-{node.pid}"), bool)
+    time.sleep(0.2)
+    assert client.state().mode == Mode.IDLE
+    assert change("activate")
+    eventually(client.state, lambda state: state.mode in (Mode.HOLDING, Mode.DAMPING))
+    assert change("deactivate")
+    eventually(client.state, lambda state: state.mode == Mode.IDLE)
+    assert change("cleanup")
+    holds(client)
+
+
+def test_a_driver_that_is_not_possible_is_refused_with_what_to_do(session):
+    node = session.controller("-p", "driver:=franka", "-p", "arm:=fr3", "-p", "end_with_parent:=false")
+    eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text)
+    answer = session.run("ros2", "lifecycle", "set", NODE, "configure")
+    assert "successful" not in answer.stdout.lower() and node.poll() is None

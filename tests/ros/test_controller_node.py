@@ -1,0 +1,259 @@
+"""The controller node on a real graph, over the simulated arm: what it offers, whom it obeys, what it refuses."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from controllers import graph
+from tests.ros.graph_session import NODE, START_PATIENCE_S, GraphSession, eventually
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+
+POSE, TWIST, WRENCH = (f"geometry_msgs/msg/{name}Stamped" for name in ("Pose", "Twist", "Wrench"))
+TRIGGER, SET_BOOL, SET = "std_srvs/srv/Trigger", "std_srvs/srv/SetBool", "rcl_interfaces/srv/SetParameters"
+SENT = (graph.STATUS, graph.DIAGNOSTICS, graph.CURRENT_POSE, graph.COMMANDED_POSE, graph.CURRENT_TWIST,
+        graph.TRACKING_ERROR, graph.ESTIMATED_WRENCH, graph.TAU_COMMAND, graph.JOINT_STATES)  # fmt: skip
+TAKEN = (graph.TARGET_POSE, graph.TARGET_TWIST, graph.TARGET_JOINT, graph.TARGET_WRENCH, graph.TARGET_STIFFNESS,
+         graph.HUMAN_POSE, graph.HUMAN_TWIST)  # fmt: skip
+OWN = f"/{graph.CONTROLLER}/"
+
+
+class Arm:
+    """The probe's view of the controller."""
+
+    def __init__(self, session: GraphSession) -> None:
+        self.session = session
+        self.process = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
+        self.probe = session.probe()
+        for topic in SENT:
+            name = graph.resolve(topic)
+            self.probe.hear(name, topic.type, qos="latched" if topic is graph.STATUS else "reliable")
+        self.wait(lambda status: status["lifecycle"] == "active", START_PATIENCE_S)
+
+    def status(self) -> dict[str, str]:
+        """Level, message and values of the latest status."""
+        message = self.probe.latest(graph.resolve(graph.STATUS))
+        if message is None:
+            return {"level": "", "message": "", "lifecycle": "", "mode": "", "held": "", "charge": "", "source": ""}
+        pairs = {pair["key"]: pair["value"] for pair in message["values"]}
+        return pairs | {"message": message["message"], "level": message["level"]}
+
+    def figures(self) -> dict[str, str]:
+        """The latest diagnostics."""
+        message = self.probe.latest("/diagnostics")
+        return {pair["key"]: pair["value"] for pair in message["status"][0]["values"]} if message else {}
+
+    def wait(self, right, seconds: float = 60.0):
+        return eventually(self.status, right, seconds)
+
+    def p(self) -> np.ndarray:
+        position = self.probe.latest(graph.resolve(graph.CURRENT_POSE))["pose"]["position"]
+        return np.array([position[axis] for axis in "xyz"])
+
+    def pose(self, offset=(0.0, 0.0, 0.0), frame="base") -> dict:
+        """Fields of a PoseStamped beside the present pose."""
+        now = self.probe.latest(graph.resolve(graph.CURRENT_POSE))["pose"]
+        position = dict(
+            zip("xyz", (np.array([now["position"][axis] for axis in "xyz"]) + offset).tolist(), strict=True)
+        )
+        return {"header": {"frame_id": frame}, "pose": {"position": position, "orientation": dict(now["orientation"])}}
+
+    def ask(self, service: str, data: bool | None = None) -> dict:
+        fields = {} if data is None else {"data": data}
+        return self.probe.call(f"{OWN}{service}", TRIGGER if data is None else SET_BOOL, fields)
+
+
+@pytest.fixture(scope="module")
+def running(ros_environment, request):
+    session = GraphSession(ros_environment, request.config.rootpath)
+    yield Arm(session)
+    session.close()
+
+
+@pytest.fixture
+def arm(running):
+    """Active, enabled, and nobody commands."""
+    running.ask("recover")
+    running.ask("hold", False)
+    running.wait(lambda status: status["held"] == "" and status["charge"] == "idle")
+    answer = eventually(lambda: running.ask("enable", True), lambda answer: answer["success"], 20.0)
+    assert answer["success"], answer
+    running.wait(lambda status: status["mode"] in ("ACTIVE", "HOLDING", "DAMPING"))
+    yield running
+    for topic in [*TAKEN, SimpleNamespace(name="target_pose")]:
+        running.probe.silence(f"/{topic.name}")
+
+
+def test_everything_of_the_table_is_on_the_graph_with_its_type(arm):
+    topics = arm.probe.topics()
+    for topic in (*SENT, *TAKEN):
+        assert topics[graph.resolve(topic)] == [topic.type]
+    assert topics["/target_pose"] == topics["/current_pose"] == [POSE]
+
+
+def test_states_come_from_the_arm_and_agree_with_each_other(arm):
+    joints = eventually(lambda: arm.probe.latest("/joint_states"), lambda message: message)
+    assert joints["name"] == [f"fer_joint{i}" for i in range(1, 8)] and len(joints["position"]) == 7
+    error = arm.probe.latest(graph.resolve(graph.TRACKING_ERROR))["twist"]["linear"]
+    assert all(abs(value) < 0.1 for value in error.values())
+    figures = eventually(arm.figures, lambda figures: "state age [s]" in figures)
+    assert float(figures["condition of J"]) > 1.0 and float(figures["loop period p50 [us]"]) > 0.0
+
+
+def test_the_arm_follows_a_target_pose(arm):
+    start = arm.p()
+    arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose((0.0, 0.04, 0.0)))
+    eventually(arm.p, lambda p: np.linalg.norm(p - start - [0.0, 0.04, 0.0]) < 0.006)
+    assert arm.status()["charge"] == "policy"
+
+
+def test_the_arm_follows_a_twist_and_stops_when_it_ends(arm):
+    start = arm.p()
+    fields = {"header": {"frame_id": "base"}, "twist": {"linear": {"y": -0.03}}}
+    arm.probe.stream(graph.resolve(graph.TARGET_TWIST), TWIST, fields)
+    eventually(arm.p, lambda p: p[1] < start[1] - 0.02)
+    arm.probe.silence(graph.resolve(graph.TARGET_TWIST))
+    arm.wait(lambda status: status["mode"] in ("HOLDING", "DAMPING") and status["charge"] == "idle")
+
+
+def test_crisps_topic_moves_the_arm_too(arm):
+    start = arm.p()
+    arm.probe.stream("/target_pose", POSE, arm.pose((0.0, 0.0, 0.03)))
+    eventually(arm.p, lambda p: p[2] > start[2] + 0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "offset_s", "kind"),
+    [
+        ({"header": {"frame_id": "tool0"}}, 0.0, "wrong frame"),
+        ({"pose": {"position": {"x": float("nan")}}}, 0.0, "not finite"),
+        ({"pose": {"orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 0.5}}}, 0.0, "quaternion not of unit norm"),
+        ({}, -1.0, "too old"),
+        ({}, 1.0, "from the future"),
+    ],
+)
+def test_a_bad_target_is_refused_counted_and_named(arm, change, offset_s, kind):
+    before = int(eventually(arm.figures, bool).get(f"refused: {kind}", "0"))
+    fields = arm.pose()
+    for part, values in change.items():
+        for name, value in values.items():
+            fields[part][name] = value
+    arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, fields, offset_s=offset_s)
+    figures = eventually(arm.figures, lambda figures: int(figures.get(f"refused: {kind}", "0")) > before)
+    assert "expected" in figures["last refusal"] and "target_pose" in figures["last refusal"]
+    assert arm.status()["mode"] != "ACTIVE"
+
+
+def test_a_stiffness_with_a_label_is_taken_and_one_without_is_refused(arm):
+    label = {"dim": [{"label": "stiffness", "size": 6, "stride": 6}]}
+    topic, kind = graph.resolve(graph.TARGET_STIFFNESS), graph.TARGET_STIFFNESS.type
+    data = [410.0, 420.0, 430.0, 21.0, 22.0, 23.0]
+    arm.probe.stream(topic, kind, {"layout": label, "data": data}, stamped=False)
+    service = f"{OWN}get_parameters"
+    read = lambda: arm.probe.call(service, "rcl_interfaces/srv/GetParameters", {"names": ["task.k_pos_y"]})  # noqa: E731
+    eventually(read, lambda answer: answer["values"][0]["double_value"] == 420.0)
+    arm.probe.stream(topic, kind, {"data": data}, stamped=False)
+    eventually(arm.figures, lambda figures: int(figures.get("refused: layout without the label", "0")) > 0)
+
+
+def test_gains_change_while_the_arm_is_active_and_bad_ones_are_refused_with_the_reason(arm):
+    good = arm.session.run("ros2", "param", "set", NODE, "task.k_pos_x", "450.0")
+    assert "successful" in good.stdout, good
+    for name, value, reason in (
+        ("task.k_pos_x", "-5.0", "range"),
+        ("task.k_pos_x", ".nan", "expected"),
+        ("stiffness", "[1e9,1e9,1e9,1e9,1e9,1e9]", "expected 0 to 5000"),
+        ("posture_torque_max", "1e12", "range"),
+        ("driver", "franka", "read"),
+    ):
+        answer = arm.session.run("ros2", "param", "set", NODE, name, value)
+        assert reason in answer.stdout + answer.stderr and "successful" not in answer.stdout, (name, value, answer)
+    kept = arm.session.run("ros2", "param", "get", NODE, "task.k_pos_x")
+    assert "450" in kept.stdout
+
+
+def test_a_request_with_one_bad_parameter_changes_none(arm):
+    def double(name, value):
+        return {"name": name, "value": {"type": 3, "double_value": value}}
+
+    changes = {"parameters": [double("filter_time_s", 0.07), double("task.k_pos_z", float("nan"))]}
+    answer = arm.probe.call(f"{OWN}set_parameters_atomically", "rcl_interfaces/srv/SetParametersAtomically", changes)
+    assert not answer["result"]["successful"] and "task.k_pos_z" in answer["result"]["reason"]
+    assert "0.07" not in arm.session.run("ros2", "param", "get", NODE, "filter_time_s").stdout
+
+
+def test_two_publishers_of_one_topic_make_the_arm_hold_and_are_named(arm):
+    topic = graph.resolve(graph.TARGET_POSE)
+    arm.probe.stream(topic, POSE, arm.pose())
+    arm.wait(lambda status: status["mode"] == "ACTIVE")
+    stranger = arm.session.probe("stranger")
+    stranger.stream(topic, POSE, arm.pose((0.0, 0.1, 0.0)))
+    status = arm.wait(lambda status: "2 publishers" in status["held"])
+    assert "/stranger" in status["message"] and "/probe" in status["message"]
+    start = arm.p()
+    assert np.linalg.norm(arm.p() - start) < 0.01
+    stranger.silence(topic)
+    arm.wait(lambda status: status["held"] == "" and status["charge"] == "policy")
+
+
+def test_a_human_outranks_the_policy_and_hands_back(arm):
+    arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose())
+    arm.wait(lambda status: status["charge"] == "policy")
+    arm.probe.stream(graph.resolve(graph.HUMAN_TWIST), TWIST, {"header": {"frame_id": "base"}})
+    arm.wait(lambda status: status["charge"] == "human" and status["source"].endswith("human/target_twist"))
+    arm.probe.silence(graph.resolve(graph.HUMAN_TWIST))
+    arm.wait(lambda status: status["charge"] == "policy")
+
+
+def test_the_emergency_stop_is_latched_and_takes_recover_and_enable(arm):
+    arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose())
+    arm.wait(lambda status: status["mode"] == "ACTIVE")
+    assert arm.ask("estop")["success"]
+    arm.wait(lambda status: status["mode"] == "IDLE" and status["charge"] == "estop" and status["level"] == 2)
+    refused = arm.ask("enable", True)
+    assert not refused["success"] and "recover" in refused["message"]
+    assert arm.ask("recover")["success"]
+    assert arm.wait(lambda status: status["charge"] != "estop")["mode"] == "IDLE"
+    assert eventually(lambda: arm.ask("enable", True), lambda answer: answer["success"])
+    arm.wait(lambda status: status["mode"] == "ACTIVE")
+
+
+def test_hold_keeps_the_arm_where_it_is_until_it_is_lifted(arm):
+    arm.ask("hold", True)
+    start = arm.p()
+    arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose((0.0, -0.08, 0.0)))
+    arm.wait(lambda status: "~/hold" in status["held"] and status["mode"] == "ACTIVE")
+    eventually(arm.figures, lambda figures: int(figures.get("refused: held or stopped", "0")) > 0)
+    assert np.linalg.norm(arm.p() - start) < 0.01
+    arm.ask("hold", False)
+    eventually(arm.p, lambda p: p[1] < start[1] - 0.06)
+
+
+def test_a_best_effort_publisher_is_named_because_nobody_hears_it(arm):
+    topic = graph.resolve(graph.TARGET_TWIST)
+    arm.probe.stream(topic, TWIST, {"header": {"frame_id": "base"}}, qos="best_effort")
+    status = arm.wait(lambda status: "best-effort" in status["message"])
+    assert status["level"] == 1 and "target_twist" in status["message"]
+    eventually(arm.figures, lambda figures: "target_twist" in figures.get("QoS events", ""))
+
+
+def test_home_leads_back_and_any_command_ends_it(arm):
+    arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose((0.0, 0.05, 0.03)))
+    away = eventually(arm.p, lambda p: arm.status()["mode"] == "ACTIVE")
+    assert not arm.ask("home")["success"]
+    arm.probe.silence(graph.resolve(graph.TARGET_POSE))
+    answer = eventually(lambda: arm.ask("home"), lambda answer: answer["success"])
+    assert "on the way" in answer["message"] and away.shape == (3,)
+    arm.wait(lambda status: status["mode"] == "ACTIVE")
+    arm.wait(lambda status: status["mode"] in ("HOLDING", "DAMPING"))  # arrived, and nobody commands
+
+
+def test_reset_target_answers_with_the_measured_pose(arm):
+    assert arm.ask("reset_target")["success"]
+    arm.ask("enable", False)
+    arm.wait(lambda status: status["mode"] == "IDLE")
+    refused = arm.ask("reset_target")
+    assert not refused["success"] and "enable" in refused["message"]
