@@ -6,6 +6,7 @@ same program runs over any wire: as a ROS node, or as a plain process over DDS.
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,9 +113,16 @@ class SimulatedRobotServer:
         if fresh or self._task_due():
             self.referee.publish()
 
-    def order(self, order: Callable[[], None]) -> None:
-        """Have something done between two slices, in the thread of the physics: for services."""
-        self._orders = [*self._orders, order]
+    def ask(self, question: Callable[[], str], patience_s: float = 2.0) -> str:
+        """Have something done between two slices, in the thread of the physics, and return what it says: for services,
+        whose calls come in threads of their own.
+        """
+        answers: queue.Queue[str] = queue.Queue()
+        self._orders = [*self._orders, lambda: answers.put(question())]
+        try:
+            return answers.get(timeout=patience_s)
+        except queue.Empty:
+            return f"no answer from the physics in {patience_s} s"
 
     def close(self) -> None:
         """Free the graphics context; the wire is its owner's."""

@@ -73,6 +73,10 @@ def serve(config: SimulatedRobotConfig) -> None:
         held.callback(wire.close)
         server = SimulatedRobotServer(wire, config.serve)
         held.callback(server.close)
+        if config.robot.kind == "ros":
+            from robot_rl.nodes.controller_services import ControllerServices
+
+            ControllerServices(wire, server)
         print(f"serving {config.task} on the graph (Ctrl-C ends it)", flush=True)
         server.run(stop)
         print(f"{server.paced.slices} slices, {server.paced.missed} missed", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from controllers.arm import REASON_TEXT, Mode, Reason
+from controllers.gains import Gains
 from controllers.loop import activate, deactivate, fail, recover
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError
@@ -17,7 +18,7 @@ SLICE_S = 0.01
 HOLD_AFTER_S = 0.25  # two and a half periods of a 10 Hz actor: one late target is no reason to stop
 DAMP_AFTER_S = 5.0
 _FAULTS_FROM = Reason.START_MOVING
-_STOPPED = "emergency stop: enable the arm again when it is safe"
+_STOPPED = "emergency stop: release it with ~/recover when it is safe, then ~/enable"
 
 
 class PacedSimulation:
@@ -42,14 +43,14 @@ class PacedSimulation:
         self._clock, self._slice_s, self._slice_ns = clock, slice_s, round(slice_s * NS_PER_S)
         self._deadline_ns = clock.now_ns()
         self._held: Pose | None = None  # a pose that outranks every target
+        self._estopped = False
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new scene and go on from now; a hold ends, an emergency stop stays."""
-        stopped = self.stopped
         self.simulation.reset(rng)
         self._held = None
         self._deadline_ns = self._clock.now_ns()
-        if stopped:
+        if self._estopped:
             self.stop()
 
     def advance(self) -> None:
@@ -75,6 +76,10 @@ class PacedSimulation:
         """Hold the present pose against all targets, or follow them again."""
         self._held = self.simulation.T_base_tcp if on else None
 
+    def hold_once(self) -> None:
+        """Take the present pose as the target; the next target counts."""
+        self.simulation.set_target(self.simulation.T_base_tcp)
+
     def lead(self, T_base_goal: Pose) -> None:
         """Go to a pose against all targets, and stay there until `hold(False)`."""
         self._held = T_base_goal
@@ -83,21 +88,29 @@ class PacedSimulation:
         """Go where the task's episodes start, and stay there until `hold(False)`."""
         self._held = gripper_down(np.array(TASKS[self.simulation.scene.name].start_m))
 
-    def enable(self, on: bool) -> None:
-        """Follow targets from the present pose, after a fault or a stop too; or float."""
-        if on:
-            activate(self.simulation.memory)
-        else:
-            deactivate(self.simulation.memory)
+    def enable(self, on: bool) -> str:
+        """Follow targets from the present pose, after a fault too; or float. Returns why not, empty when it does."""
+        if on and self._estopped:
+            return _STOPPED
+        (activate if on else deactivate)(self.simulation.memory)
+        return ""
 
     def stop(self) -> None:
-        """Emergency stop: brake; only `enable` or `recover` ends it."""
+        """Emergency stop: brake. It stays until `recover` releases it, and then the arm stands until `enable`."""
+        self._estopped = True
         fail(self.simulation.memory, Reason.ROBOT_STOPPED)
 
     def recover(self) -> str:
-        """Back off after a fault; returns why not, empty when it does."""
+        """Release the emergency stop, or back off after a fault; returns why not, empty when it does."""
+        if self._estopped:
+            self._estopped = False
+            return ""
         reason = Reason(recover(self.simulation.memory, self.simulation.gains, self.simulation.time_s))
         return "" if reason is Reason.OK else REASON_TEXT[reason]
+
+    def set_gains(self, gains: Gains) -> None:
+        """Other gains, from the next tick on; the watchdog's times too."""
+        self.simulation.gains = gains
 
     @property
     def stopped(self) -> bool:
@@ -107,7 +120,7 @@ class PacedSimulation:
     @property
     def fault(self) -> str:
         """Why the controller does not follow, empty when it does; holding because nobody sends is no fault."""
-        if self.stopped:
+        if self._estopped:
             return _STOPPED
         reason = self.simulation.reason
         return REASON_TEXT[reason] if reason >= _FAULTS_FROM else ""

@@ -28,6 +28,7 @@ def shared() -> Iterator[Served]:
 @pytest.fixture
 def served(shared: Served) -> Served:
     shared.live()
+    shared.server.paced.recover()
     shared.server.paced.enable(True)
     ask(shared, int(shared.clock.now_ns()) << 32 & (2**52 - 1) | 7)
     return shared
@@ -126,7 +127,9 @@ def test_emergency_stop_is_latched_over_resets_until_the_arm_is_enabled(served: 
     assert (terminated, truncated) == (False, True) and "emergency stop" in info["fault"]
     with pytest.raises(DeviceLostError, match="emergency stop"):
         env.reset(seed=2)
-    served.server.paced.enable(True)
+    assert "recover" in served.server.paced.enable(True), "refused while the stop is latched"
+    assert served.server.paced.recover() == ""
+    assert served.server.paced.enable(True) == ""
     env.reset(seed=3)
     assert env.step(STILL)[4]["fault"] == ""
 
