@@ -107,6 +107,11 @@ def image_topic(camera: str) -> Topic:
     return Topic(f"{camera}/color/image_raw", "sensor_msgs/msg/Image", _SENSOR)
 
 
+def compressed_topic(camera: str) -> Topic:
+    """The same pictures as JPEG, for recordings; where image_transport looks for them."""
+    return Topic(f"{camera}/color/image_raw/compressed", "sensor_msgs/msg/CompressedImage", _SENSOR)
+
+
 def depth_topic(camera: str) -> Topic:
     """Depth in the colour camera's pixels, 16UC1 [mm]."""
     return Topic(f"{camera}/aligned_depth_to_color/image_raw", "sensor_msgs/msg/Image", _SENSOR)

@@ -25,6 +25,7 @@ COMMANDS = {
     "actor": "an actor by itself; it connects to a learner",
     "train-encoder": "make the simulator's picture encoder again",
     "bench": "how fast the parts run on this machine",
+    "look": "a picture of what each camera sees, before and after its crop",
     "doctor": "what is installed, what works, what to do about the rest",
 }
 HELP = f"""robot-rl {__version__}: learn robot tasks from pixels, with a human who may take over.

@@ -18,6 +18,7 @@ TOPICS = {
     "robot": "whether this machine can run a real arm",
     "pendant": "the pendant's live state",
     "ros": "whether this computer meets the robot on the ROS graph",
+    "cameras": "which cameras there are, and whether those of a file deliver",
 }
 DESCRIPTION = "\n".join(
     [

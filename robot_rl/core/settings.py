@@ -93,19 +93,43 @@ def _dataclass(kind: Any, value: Any, where: str) -> Any:
     for key in value:
         if key not in names:
             raise unknown_name(f"{where} key", key, names)
+    for field in dataclasses.fields(kind):
+        if field.name not in value and _is_required(field):
+            raise ConfigError(f"{where}.{field.name}: got nothing, expected a value; there is no default.")
     return kind(**{key: _convert(hints[key], item, f"{where}.{key}") for key, item in value.items()})
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in kinds:
         return None
     rest = [kind for kind in kinds if kind is not type(None)]
+    if len(rest) > 1 and all(_tag(kind) for kind in rest):
+        return _tagged({_tag(kind): kind for kind in rest}, value, where)
     for kind in rest[:-1]:
         try:
             return _convert(kind, value, where)
         except ConfigError:
             continue
     return _convert(rest[-1], value, where)
+
+
+def _tag(kind: Any) -> str:
+    """The word by which a dataclass of a family is told from the others: the default of its field `kind`."""
+    fields = {field.name: field for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
+    return str(fields["kind"].default) if "kind" in fields else ""
+
+
+def _tagged(family: Mapping[str, Any], value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _wrong(where, value, "an object with a kind")
+    word = str(value.get("kind", ""))
+    if word not in family:
+        raise unknown_name(f"{where}.kind", word, family)
+    return _dataclass(family[word], value, where)
 
 
 def _literal(choices: tuple[Any, ...], value: Any, where: str) -> Any:

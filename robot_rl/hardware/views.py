@@ -16,6 +16,7 @@ from robot_rl.hardware.camera import Intrinsics
 
 MAX_AGE_S = 0.2
 """Two steps of a 10 Hz policy: one picture may be lost, two may not."""
+ADVICE = "see `robot-rl doctor cameras`."
 CLOCK_SLACK_NS = 20_000_000
 """A stamp may lie so far ahead of the reader's clock: conversions between clocks are not exact."""
 
@@ -93,10 +94,13 @@ def check_max_age(max_age_s: float) -> None:
         raise ConfigError(f"max_age_s: got {max_age_s}, expected a positive time; {MAX_AGE_S} is the default.")
 
 
-def check_age(name: str, stamp_ns: int, now_ns: int, max_age_s: float) -> None:
+def check_age(name: str, stamp_ns: int, now_ns: int, max_age_s: float, why: str = ADVICE) -> None:
     """Refuse a picture that is too old, or comes from the future: the stamp of a clock that is not this one.
 
     Units: ns, monotonic; max_age_s from exposure to use.
+
+    Args:
+        why: what is known about the reason, or what to do; ends the error's text.
 
     Raises:
         StaleObservationError: it must not be used.
@@ -104,8 +108,7 @@ def check_age(name: str, stamp_ns: int, now_ns: int, max_age_s: float) -> None:
     age_ns = now_ns - stamp_ns
     if not -CLOCK_SLACK_NS <= age_ns <= max_age_s * NS_PER_S:
         raise StaleObservationError(
-            f"{name}: got a picture {age_ns / NS_PER_S:.3f} s old, expected at most {max_age_s} s; "
-            "hold the arm; see `robot-rl doctor cameras`."
+            f"{name}: got a picture {age_ns / NS_PER_S:.3f} s old, expected at most {max_age_s} s; hold the arm: {why}"
         )
 
 

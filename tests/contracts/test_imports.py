@@ -18,6 +18,8 @@ HOMES = {
     "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
     "cyclonedds": ("robot_rl/hardware/dds_",),
     "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
+    "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/"),
+    "pyrealsense2": ("robot_rl/hardware/",),
     "zmq": ("robot_rl/transport/",),
     "serial": ("robot_rl/teleop/serial_line.py",),
     "pickle": (),

@@ -65,7 +65,7 @@ def test_depth_is_never_mixed_from_two_surfaces(case: tuple[View, np.ndarray]) -
 
 @given(st.integers(1, 9), st.integers(2, 5), st.integers(0, 20), st.integers(0, 20))
 def test_intrinsics_follow_the_picture(tile: int, shrink: int, left: int, top: int) -> None:
-    """A spot of `shrink` x `shrink` pixels becomes one pixel: there the new intrinsics must put the old spot's middle."""
+    """A spot of `shrink` x `shrink` pixels becomes one pixel: there the new intrinsics must put the spot's middle."""
     view = View(Crop(left, top, 30 * shrink, 20 * shrink), (20, 30))
     image = np.zeros((480, 640, 3), np.uint8)
     u, v = left + tile * shrink, top + tile * shrink
@@ -104,6 +104,6 @@ def test_pictures_within_the_bound_pass(age_ms: int) -> None:
 
 @pytest.mark.parametrize("age_ms", [-21, 201, 60_000])
 def test_old_pictures_and_those_of_another_clock_are_refused(age_ms: int) -> None:
-    with pytest.raises(StaleObservationError, match="wrist: got a picture .* s old, expected at most 0.2 s") as error:
+    with pytest.raises(StaleObservationError, match=r"wrist: got a picture .* s old, expected at most 0\.2 s") as error:
         check_age("wrist", 1000 * MS - age_ms * MS, 1000 * MS, 0.2)
     assert isinstance(error.value, DeviceLostError)

@@ -1,0 +1,232 @@
+"""How the cameras of a real robot are named in the settings, and the one function that makes them.
+
+In JSON each has its kind: `{"kind": "realsense", "name": "wrist", "serial": "128422270679"}`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from robot_rl.core.clock import Clock, SystemClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.hardware.background import READY_S, BackgroundCamera
+from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.views import MAX_AGE_S, View, check_max_age
+
+if TYPE_CHECKING:
+    from robot_rl.hardware.wire import Wire
+
+
+@dataclass(frozen=True)
+class RealSenseConfig:
+    """A RealSense by its serial number.
+
+    Raises:
+        ConfigError: a setting that no device could take.
+    """
+
+    name: str
+    """What the observation calls its picture, as in `wrist`."""
+    serial: str = ""
+    """As printed on the device and by `robot-rl doctor cameras`; empty: the only one there is."""
+    kind: Literal["realsense"] = "realsense"
+    width: int = 640
+    """Of the device's picture, before crop and resize [pixels]."""
+    height: int = 480
+    """Of the device's picture [pixels]."""
+    rate_hz: int = 30
+    """Pictures a second. At 10 Hz policy steps 30 Hz make a picture at most 33 ms old when it arrives."""
+    depth: bool = False
+    """Whether depth is measured, too, in the colour picture's pixels."""
+    auto_exposure: bool = False
+    """Let the device choose exposure and gain; a policy then sees the same scene in changing brightness."""
+    exposure_s: float = 0.01
+    """Of the colour picture [s]. Source: one period of lamps at 50 Hz mains (100 Hz); at 60 Hz take 1/120."""
+    gain: float = 64.0
+    """Of the colour picture, in the device's unit. Source: the D435's default."""
+    auto_white_balance: bool = False
+    """Let the device choose the white balance."""
+    white_balance_k: float = 4600.0
+    """Colour temperature of the light [K]. Source: the D435's default."""
+    depth_exposure_s: float = 0.0085
+    """Of the stereo pair [s]. Source: the D435's default."""
+    depth_gain: float = 16.0
+    """Of the stereo pair, in the device's unit. Source: the D435's default."""
+    global_time: bool = True
+    """Let the library translate the device's stamps to this machine's clock; otherwise arrivals tell."""
+    record: Path | None = None
+    """Write all pictures to this file (`.db3`, rosbag2) at full size; a number is added where the file exists."""
+    playback: Path | None = None
+    """Play a recording in a loop instead of a device."""
+    view: View = field(default_factory=View)
+    """Crop and size of what the policy sees."""
+    max_age_s: float = MAX_AGE_S
+    """Older pictures are refused, and the arm holds [s]. Source: two periods of 10 Hz."""
+
+    def __post_init__(self) -> None:
+        _check(self)
+        for path in (self.record, self.playback):
+            if path is not None and path.suffix != ".db3":
+                raise ConfigError(f"{self.name}: got {path}, expected a file that ends in .db3; rename it.")
+        if self.record is not None and self.playback is not None:
+            raise ConfigError(f"{self.name}: got record and playback, expected one of them; remove the other.")
+
+
+@dataclass(frozen=True)
+class WebcamConfig:
+    """A webcam, or a film in its place, through OpenCV.
+
+    Raises:
+        ConfigError: a setting that no device could take.
+    """
+
+    name: str
+    """What the observation calls its picture."""
+    device: str = "0"
+    """Its number, its path (better: `/dev/v4l/by-id/...` stays the same), or a video file, played in a loop."""
+    kind: Literal["webcam"] = "webcam"
+    width: int = 640
+    """Of the device's picture, before crop and resize [pixels]."""
+    height: int = 480
+    """Of the device's picture [pixels]."""
+    rate_hz: float = 30.0
+    """Pictures a second."""
+    fourcc: str = "MJPG"
+    """How pictures cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: as the driver likes."""
+    auto_exposure: bool = False
+    """Let the driver choose the exposure."""
+    exposure_s: float = 0.01
+    """[s]; in steps of 100 us; a driver may ignore it: `robot-rl doctor cameras` tells. Source: as RealSense."""
+    gain: float | None = None
+    """In the driver's unit; None: not touched."""
+    auto_white_balance: bool = False
+    """Let the driver choose the white balance."""
+    white_balance_k: float = 4600.0
+    """Colour temperature of the light [K]."""
+    view: View = field(default_factory=View)
+    """Crop and size of what the policy sees."""
+    max_age_s: float = MAX_AGE_S
+    """Older pictures are refused, and the arm holds [s]. Source: two periods of 10 Hz."""
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.fourcc and len(self.fourcc) != 4:
+            raise ConfigError(f"{self.name}.fourcc: got {self.fourcc!r}, expected four letters or none; try MJPG.")
+
+
+@dataclass(frozen=True)
+class TopicConfig:
+    """A camera that somebody else publishes on the ROS graph.
+
+    Raises:
+        ConfigError: a setting that cannot work.
+    """
+
+    name: str
+    """What the observation calls its picture, and where `topic` is empty the first word of its topics."""
+    kind: Literal["topic"] = "topic"
+    topic: str = ""
+    """Of its pictures (sensor_msgs/Image); empty: `NAME/color/image_raw`, below the arm's namespace."""
+    view: View = field(default_factory=View)
+    """Crop and size of what the policy sees; the size must be given."""
+    max_age_s: float = MAX_AGE_S
+    """Older pictures are refused, and the arm holds [s]. Source: two periods of 10 Hz."""
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+CameraConfig: TypeAlias = RealSenseConfig | WebcamConfig | TopicConfig
+
+
+@dataclass(frozen=True)
+class CameraSet:
+    """All cameras of one robot; also the form of a `cameras.json`.
+
+    Raises:
+        ConfigError: two cameras of one name.
+    """
+
+    cameras: tuple[CameraConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_names(self.cameras)
+
+
+def check_names(configs: Sequence[CameraConfig]) -> None:
+    """Check that no two cameras share a name. Raises: ConfigError."""
+    twice = [name for name, count in Counter(config.name for config in configs).items() if count > 1]
+    if twice:
+        raise ConfigError(f"cameras: got {twice[0]!r} twice, expected names that differ; rename one.")
+
+
+def make_cameras(
+    configs: Sequence[CameraConfig], wire: Wire | None = None, ready_s: float = READY_S, clock: Clock | None = None
+) -> list[Camera]:
+    """Open all cameras and wait for their first pictures; on failure none stays open.
+
+    Args:
+        wire: to the ROS graph, for cameras of kind `topic`.
+        ready_s: how long each may take.
+
+    Raises:
+        ConfigError: settings that cannot work, a missing package, or a topic without a wire.
+        DeviceLostError: a camera that does not deliver; the text says what to do.
+    """
+    check_names(configs)
+    clock = clock or SystemClock()
+    cameras: list[Camera] = []
+    try:
+        for config in configs:
+            cameras.append(_make(config, wire, ready_s, clock))
+        for camera in cameras:  # they start side by side
+            camera.wait_ready(ready_s) if isinstance(camera, BackgroundCamera) else camera.read()
+    except BaseException:
+        close_cameras(cameras)
+        raise
+    return cameras
+
+
+def close_cameras(cameras: Sequence[Camera]) -> None:
+    """Let go of all of them."""
+    for camera in cameras:
+        camera.close()
+
+
+def _make(config: CameraConfig, wire: Wire | None, ready_s: float, clock: Clock) -> Camera:
+    if isinstance(config, RealSenseConfig):
+        from robot_rl.hardware.realsense import open_realsense_camera
+
+        return open_realsense_camera(config, clock=clock)
+    if isinstance(config, WebcamConfig):
+        from robot_rl.hardware.webcam import open_webcam
+
+        return open_webcam(config, clock=clock)
+    if wire is None:
+        raise ConfigError(f"{config.name}: got a topic and no connection to the ROS graph, expected one; pass `wire`.")
+    from robot_rl.hardware.graph_camera import GraphCamera, GraphCameraConfig
+
+    settings = GraphCameraConfig(config.view, config.topic, config.max_age_s, start_timeout_s=ready_s)
+    camera: Camera = GraphCamera(wire, clock, config.name, settings)
+    return camera
+
+
+def _check(config: CameraConfig) -> None:
+    if not config.name.isidentifier():
+        raise ConfigError(f"camera name: got {config.name!r}, expected a word such as 'wrist'; rename it.")
+    if not isinstance(config, TopicConfig):
+        config.view.window(config.height, config.width)
+    check_max_age(config.max_age_s)
+    for entry in dataclasses.fields(config):
+        value = getattr(config, entry.name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not (math.isfinite(value) and value >= 0):
+            raise ConfigError(f"{config.name}.{entry.name}: got {value}, expected 0 or more; correct it.")
+    for positive in ("width", "height", "rate_hz", "exposure_s", "depth_exposure_s"):
+        if not getattr(config, positive, 1) > 0:
+            raise ConfigError(f"{config.name}.{positive}: got 0, expected more than 0; correct it.")

@@ -1,0 +1,122 @@
+"""RealSense devices on this machine: which there are, and why one cannot be used.
+
+A `context` is librealsense's own (`rs.context()`); another one may be handed in, with software devices in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from robot_rl.core.errors import ConfigError, DeviceLostError
+
+TESTED_VERSION = "2.59.1"
+USB_ADVICE = (
+    "use a USB 3 port and a USB 3 cable of at most 2 m, and push the plug in quickly: a slow one connects as USB 2"
+)
+BUSY_WORDS = ("busy", "is streaming", "power state", "Failed to open", "failed to set")
+"""What librealsense says when somebody else holds a device."""
+
+
+class RealSenseDevice(NamedTuple):
+    """One device, as it introduces itself; empty words where it does not tell."""
+
+    serial: str
+    name: str
+    usb: str
+    firmware: str
+    newest_firmware: str  # that the library recommends
+
+    @property
+    def slow(self) -> bool:
+        """Whether it is connected as USB 2."""
+        return self.usb.startswith("2")
+
+
+def import_realsense() -> Any:
+    """The library. Raises: ConfigError, not installed."""
+    try:
+        import pyrealsense2
+    except ImportError as error:
+        raise ConfigError(
+            "pyrealsense2: got no such package, expected it for a RealSense; "
+            "run: pip install -c constraints.txt -e '.[camera]'."
+        ) from error
+    return pyrealsense2
+
+
+@cache
+def machine_context() -> Any:
+    """The devices of this machine; one context for the process, since each watches the USB bus by itself."""
+    return import_realsense().context()
+
+
+def list_devices(context: Any) -> list[RealSenseDevice]:
+    """The devices that are plugged in now, by serial number."""
+    return sorted(describe(device) for device in context.query_devices())
+
+
+def describe(device: Any) -> RealSenseDevice:
+    """What a device says about itself."""
+    rs = import_realsense()
+    info = rs.camera_info
+    keys = (
+        info.serial_number, info.name, info.usb_type_descriptor, info.firmware_version,
+        info.recommended_firmware_version,
+    )  # fmt: skip
+    return RealSenseDevice(*(device.get_info(key) if device.supports(key) else "" for key in keys))
+
+
+def find_device(context: Any, name: str, serial: str) -> Any:
+    """The device of a serial number; an empty one takes the only device there is.
+
+    Raises:
+        ConfigError: an empty serial number, and several devices.
+        DeviceLostError: it is not there; the text lists those that are.
+    """
+    devices = list(context.query_devices())
+    present = [describe(device) for device in devices]
+    if not serial and len(devices) > 1:
+        raise ConfigError(f"{name}: got no serial, expected one of {_listed(present)}; set it.")
+    for device, described in zip(devices, present, strict=True):
+        if serial in ("", described.serial):
+            return device
+    wanted = f"serial {serial!r}" if serial else "any RealSense"
+    raise DeviceLostError(f"{name}: got {_listed(present)}, expected {wanted}; plug it in, or correct the serial.")
+
+
+def refusal(name: str, described: RealSenseDevice, wanted: str, error: Exception) -> DeviceLostError:
+    """The error for a device that is there and does not start."""
+    text = str(error)
+    if any(word.lower() in text.lower() for word in BUSY_WORDS):
+        advice = f"it is in use ({text}): close the other program (realsense-viewer, a ROS node, another run)"
+    elif described.slow:
+        advice = f"it is connected as USB {described.usb} ({text}): {USB_ADVICE}"
+    else:
+        advice = f"{text}: unplug it and plug it in again"
+    return DeviceLostError(f"{name}: got no pictures from serial {described.serial!r}, expected {wanted}; {advice}.")
+
+
+def cannot_stream(name: str, device: Any, wanted: str) -> ConfigError:
+    """The error for a mode that the device does not have."""
+    described = describe(device)
+    modes = ", ".join(colour_modes(device)) or "no colour pictures at all"
+    usb = f" over USB {described.usb} ({USB_ADVICE})" if described.slow else ""
+    return ConfigError(f"{name}: got {wanted}, expected a mode that serial {described.serial!r} has{usb}: {modes}.")
+
+
+def colour_modes(device: Any) -> list[str]:
+    """Sizes and rates in which the device delivers colour, as in `640x480@30`."""
+    rs = import_realsense()
+    modes = set[tuple[int, int, int]]()
+    for sensor in device.query_sensors():
+        for profile in sensor.get_stream_profiles():
+            if profile.stream_type() == rs.stream.color and profile.is_video_stream_profile():
+                video = profile.as_video_stream_profile()
+                modes.add((video.width(), video.height(), video.fps()))
+    return [f"{width}x{height}@{fps}" for width, height, fps in sorted(modes)]
+
+
+def _listed(devices: Sequence[RealSenseDevice]) -> str:
+    return ", ".join(f"{device.serial!r} ({device.name})" for device in sorted(devices)) or "no RealSense at all"

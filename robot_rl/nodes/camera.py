@@ -1,0 +1,165 @@
+"""A camera on the ROS graph: colour, aligned depth, intrinsics, its place, its health. A process of its own.
+
+usage: ros2 run robot_rl camera --ros-args -p camera:=wrist -p serial:=128422270679 -p parent_frame:=hand
+       ros2 run robot_rl camera --ros-args -p camera:=side -p kind:=webcam -p device:=/dev/video0
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import rclpy
+import rclpy.exceptions
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_ros import StaticTransformBroadcaster
+
+from controllers.graph import (
+    DIAGNOSTICS,
+    Topic,
+    camera_info_topic,
+    compressed_topic,
+    depth_topic,
+    image_topic,
+)
+from robot_rl.core.clock import SystemClock
+from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.hardware.background import BackgroundCamera, Shot
+from robot_rl.hardware.camera_config import RealSenseConfig
+from robot_rl.hardware.realsense import open_realsense_camera
+from robot_rl.hardware.webcam import open_webcam
+from robot_rl.nodes import camera_messages as messages
+from robot_rl.nodes.camera_parameters import PARAMETERS, WORDS, NodeSettings, Parameter, node_settings
+
+WAIT_S = 0.2
+JOIN_S = 2.0
+
+
+class CameraNode(Node):  # type: ignore[misc]
+    """Publishes one camera. Its parameters are read once: a camera whose settings change is another camera.
+
+    Raises:
+        ConfigError: parameters that cannot work.
+    """
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__("camera", **node_options)
+        self.settings = node_settings({name: self._declare(name, it) for name, it in PARAMETERS.items()})
+        self._make_publishers()
+        self._monotonic, self._published, self._last_stamp_ns = SystemClock(), 0, -1
+        self.camera = open_camera(self.settings)
+        self.create_timer(1.0, self._diagnose)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._stream, name="pictures", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the stream and let go of the camera."""
+        self._closing.set()
+        self._thread.join(JOIN_S)
+        self.camera.close()
+        self.destroy_node()
+
+    def _declare(self, name: str, parameter: Parameter) -> Any:
+        return self.declare_parameter(name, parameter.default, descriptor(name, parameter)).value
+
+    def _make_publishers(self) -> None:
+        name, settings = self.settings.config.name, self.settings
+        self._colour = self._publisher(Image, image_topic(name))
+        self._info = self._publisher(CameraInfo, camera_info_topic(name))
+        with_depth = isinstance(settings.config, RealSenseConfig) and settings.config.depth
+        self._depth = self._publisher(Image, depth_topic(name)) if with_depth else None
+        self._jpeg = self._publisher(CompressedImage, compressed_topic(name)) if settings.jpeg_quality else None
+        self._diagnostics = self._publisher(DiagnosticArray, DIAGNOSTICS)
+        if settings.extrinsics is not None:
+            self._places = StaticTransformBroadcaster(self)
+            head = messages.header(self.get_clock().now().nanoseconds, settings.frame_id)
+            self._places.sendTransform(messages.transform_message(head, settings.extrinsics))
+
+    def _publisher(self, kind: Any, topic: Topic) -> Any:
+        return self.create_publisher(kind, topic.name, profile(topic))
+
+    def _stream(self) -> None:
+        while not self._closing.is_set():
+            shot = self.camera.wait_newer(self._last_stamp_ns, WAIT_S)
+            if shot is not None and rclpy.ok(context=self.context):
+                self._last_stamp_ns = shot.stamp_ns
+                self._publish(shot)
+
+    def _publish(self, shot: Shot) -> None:
+        """Every message of one exposure bears the same stamp: the source's, as ROS time."""
+        age_ns = self._monotonic.now_ns() - shot.stamp_ns
+        head = messages.header(self.get_clock().now().nanoseconds - age_ns, self.settings.frame_id)
+        height, width = shot.image.shape[:2]
+        self._info.publish(messages.info_message(head, height, width, self.camera.intrinsics()))
+        self._colour.publish(messages.colour_message(head, shot.image))
+        if self._depth is not None and shot.depth_mm is not None:
+            self._depth.publish(messages.depth_message(head, shot.depth_mm))
+        if self._jpeg is not None and self._jpeg.get_subscription_count():
+            self._jpeg.publish(messages.jpeg_message(head, shot.image, self.settings.jpeg_quality))
+        self._published += 1
+
+    def _diagnose(self) -> None:
+        """Once a second, so that the count of pictures is their rate."""
+        fps, self._published = float(self._published), 0
+        head = messages.header(self.get_clock().now().nanoseconds, "")
+        health = self.camera.health()
+        self._diagnostics.publish(messages.diagnostics_message(head, self.settings.config.name, health, fps))
+        if health.trouble:
+            self.get_logger().warning(health.trouble, throttle_duration_sec=10.0)
+
+
+def open_camera(settings: NodeSettings) -> BackgroundCamera:
+    """The camera of the settings, opened in the background."""
+    if isinstance(settings.config, RealSenseConfig):
+        return open_realsense_camera(settings.config)
+    return open_webcam(settings.config)
+
+
+def descriptor(name: str, parameter: Parameter) -> ParameterDescriptor:
+    """What `ros2 param describe` shows."""
+    about = ParameterDescriptor(description=parameter.text, read_only=True, dynamic_typing=name in WORDS)
+    if isinstance(parameter.default, float) and parameter.least is not None and parameter.most is not None:
+        about.floating_point_range = [FloatingPointRange(from_value=parameter.least, to_value=parameter.most)]
+    elif isinstance(parameter.default, int) and parameter.least is not None and parameter.most is not None:
+        about.integer_range = [IntegerRange(from_value=int(parameter.least), to_value=int(parameter.most))]
+    return about
+
+
+def profile(topic: Topic) -> QoSProfile:
+    """A topic's quality in rclpy's words."""
+    quality = topic.quality
+    return QoSProfile(
+        depth=quality.depth,
+        reliability=ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if quality.latched else DurabilityPolicy.VOLATILE,
+    )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Publish until told to stop; an error costs one clear line. Returns the exit code."""
+    rclpy.init(args=args)
+    try:
+        node = CameraNode()
+        try:
+            rclpy.spin(node)
+        finally:
+            node.close()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except (RobotRLError, rclpy.exceptions.ParameterException) as error:
+        print(f"camera: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError | rclpy.exceptions.ParameterException) else 1
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

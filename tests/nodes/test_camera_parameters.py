@@ -1,0 +1,49 @@
+"""The camera node's parameters become the camera's settings, or an error that names the rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_rl.core.errors import ConfigError, UnknownNameError
+from robot_rl.hardware.camera_config import RealSenseConfig, WebcamConfig
+from robot_rl.hardware.views import View
+from robot_rl.nodes.camera_parameters import PARAMETERS, node_settings
+
+DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
+
+
+def test_each_parameter_says_what_it_is_and_its_default_lies_within_its_bounds() -> None:
+    for name, parameter in PARAMETERS.items():
+        assert parameter.text.endswith("."), name
+        if parameter.least is not None and parameter.most is not None:
+            assert parameter.least <= parameter.default <= parameter.most, name
+
+
+def test_defaults_are_those_of_the_settings_with_depth_and_the_whole_picture() -> None:
+    settings = node_settings(DEFAULTS)
+    assert settings.config == RealSenseConfig("camera", depth=True, view=View(size=None))
+    assert settings.extrinsics is None and settings.frame_id == "camera_color_optical_frame"
+
+
+def test_numbers_that_are_words_and_paths_are_taken_as_such() -> None:
+    realsense = node_settings(DEFAULTS | {"serial": 128422270679, "playback": "wrist.db3"}).config
+    assert isinstance(realsense, RealSenseConfig)
+    assert (realsense.serial, realsense.playback) == ("128422270679", Path("wrist.db3"))
+    webcam = node_settings(DEFAULTS | {"kind": "webcam", "device": 2}).config
+    assert isinstance(webcam, WebcamConfig) and webcam.device == "2"
+
+
+@pytest.mark.parametrize(
+    "values", [{"xyz": [1.0, 2.0]}, {"xyz": [float("nan"), 0.0, 0.0]}, {"quat_xyzw": [0.0, 0.0, 0.0, 0.0]}]
+)
+def test_places_that_are_none_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(values))):
+        node_settings(DEFAULTS | {"parent_frame": "hand"} | values)
+
+
+def test_unknown_kind_names_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'realsense'"):
+        node_settings(DEFAULTS | {"kind": "real_sense"})
