@@ -18,6 +18,7 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
+from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import TASKS
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
@@ -121,12 +122,18 @@ def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
 
 
 def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Sequence[str]) -> list[Camera]:
-    """Return the cameras on the graph."""
-    from robot_rl.hardware.graph_camera import GraphCamera, GraphCameraConfig
+    """Return the robot's cameras: those of its file, or topics of these names on the graph.
+
+    Raises:
+        DeviceLostError: one does not deliver.
+    """
+    from robot_rl.hardware.camera_config import CameraConfig, CameraSet, TopicConfig, make_cameras
 
     settings = config.robot
-    camera = GraphCameraConfig(max_age_s=settings.image_age_ms / 1000.0, start_timeout_s=settings.reset_timeout_s)
-    return [GraphCamera(wire, clock, name, camera) for name in names]
+    configs: Sequence[CameraConfig] = [TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names]
+    if settings.cameras is not None and names:
+        configs = load_settings(CameraSet, settings.cameras).cameras
+    return make_cameras(configs, wire, settings.reset_timeout_s, clock)
 
 
 def make_graph_task(config: TrainConfig, wire: Wire, robot: Robot, cameras: Sequence[Camera], clock: Clock) -> Task:

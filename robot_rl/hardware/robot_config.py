@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from robot_rl.core.errors import ConfigError
@@ -28,6 +29,8 @@ class RobotConfig:
     referee: Referee = "simulated"
     """Who sets up and judges episodes on the graph: `simulated`, a served simulation; `operator`, a person: the arm
     goes to the start, the scene is set by hand, and success comes from the human's labels."""
+    cameras: Path | None = None
+    """File of the robot's cameras, as `robot-rl look` takes it; None: topics named by the task's cameras."""
     wrench: Literal["sensor", "estimate"] = "sensor"
     """Where the wrench comes from: the wrist's sensor, or the controller's estimate."""
     state_age_ms: float = 100.0
