@@ -42,8 +42,9 @@ class GraphEnv(ArmEnv):
     """An `ArmEnv` for an arm that runs by itself.
 
     An observation with a part that is too old, or parts that lie too far apart, is refused: the step ends its episode
-    as truncated, `info["fault"]` says why, and what is returned is the last good observation. No target goes out any
-    more, so that the controller holds the arm. `info["timing"]` holds the numbers of `Timing`.
+    as truncated, `info["fault"]` says why, `info["refused"]` is true, and what is returned is the last good
+    observation. No target goes out any more, so that the controller holds the arm. `info["timing"]` holds the numbers
+    of `Timing`.
 
     Raises:
         DeviceLostError: at a reset, when arm, cameras or referee do not answer.
@@ -99,7 +100,6 @@ class GraphEnv(ArmEnv):
         return {
             "command_to_state_ms_p50": now.action_to_state.p50_ms,
             "command_to_state_ms_p99": now.action_to_state.p99_ms,
-            "rate_missed": now.missed,
             "targets_withheld": now.withheld,
         }
 
@@ -138,7 +138,7 @@ class GraphEnv(ArmEnv):
     def _refuse(self, fault: str) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         self._steps += 1
         episode = {"r": self._return, "l": self._steps, "t": self._steps * PERIOD_S}
-        info = {"success": False, "failure": False, "fault": fault, "episode": episode}
+        info = {"success": False, "failure": False, "fault": fault, "refused": True, "episode": episode}
         return {name: part.copy() for name, part in self._seen.items()}, 0.0, False, True, info
 
 

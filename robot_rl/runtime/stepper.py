@@ -148,7 +148,9 @@ class Stepper:
             check_finite(decision.action)
             raw, reward, terminated, truncated, info = self.env.step(decision.action)
         except FAULTS as error:
-            return self._fault(decision, error)
+            return self._fault(decision, str(error))
+        if info.get("refused"):  # what came of it was not seen: it must not be learnt from
+            return self._fault(decision, str(info["fault"]))
         self.spent.env_ns += self._clock.now_ns() - start_ns
         self._see(raw)
         success = bool(info.get("success", False))
@@ -206,8 +208,8 @@ class Stepper:
         self._stamp_ns = start_ns
         self.spent.encode_ns += self._clock.now_ns() - start_ns
 
-    def _fault(self, decision: Decision, error: Exception) -> Step:
-        """Return the step that ends an episode because something broke; the arm was not asked to move."""
+    def _fault(self, decision: Decision, fault: str) -> Step:
+        """Return the step that ends an episode because something broke; to the learner, nothing was done in it."""
         still = np.zeros(self.action_size, np.float32)
         none = no_action(self.action_size)
         held = replace(decision, action=still, policy_action=none, human_action=none, charge=Charge.IDLE)
@@ -220,7 +222,7 @@ class Stepper:
             truncated=True,
             success=False,
             failure=False,
-            fault=str(error),
+            fault=fault,
             policy_version=self._version,
             stamp_ns=self._stamp_ns,
         )

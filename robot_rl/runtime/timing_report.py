@@ -54,7 +54,7 @@ def _counts(folder: RunFolder) -> list[tuple[str, str]]:
     if figures := [event for event in last if "command_to_state_ms_p50" in event]:
         p50, p99 = (max(event[f"command_to_state_ms_{p}"] for event in figures) for p in ("p50", "p99"))
         rows.append(("from a command to the first state stamped after it", f"{p50:.1f} ms, 99 % below {p99:.1f}"))
-        missed, withheld = (sum(event[name] for event in figures) for name in ("rate_missed", "targets_withheld"))
+        missed, withheld = (sum(event[name] for event in figures) for name in ("missed", "targets_withheld"))
         rows.append(("steps that came a whole period late", f"{missed}"))
         rows.append(("targets held back because the state was not to be trusted", f"{withheld}"))
     return rows
