@@ -6,6 +6,7 @@ ROS's words are read here, without ROS, for a node over plain DDS understands th
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import sys
@@ -25,6 +26,8 @@ class RosWords(NamedTuple):
 
     plain: list[str]
     parameters: dict[str, str]
+    from_files: dict[str, str]
+    """Files are shared by nodes: what is not this node's is passed over there, as ROS does."""
     namespace: str | None
     by_ros: bool  # started by `ros2 run` or a launch file
 
@@ -37,10 +40,11 @@ def split_ros_words(arguments: Sequence[str], node: str) -> RosWords:
 
     Example:
         >>> split_ros_words(["--seed", "1", "--ros-args", "-p", "image_hz:=10", "-r", "__ns:=/left"], "actor")
-        RosWords(plain=['--seed', '1'], parameters={'image_hz': '10'}, namespace='left', by_ros=True)
+        RosWords(plain=['--seed', '1'], parameters={'image_hz': '10'}, from_files={}, namespace='left', by_ros=True)
     """
     plain: list[str] = []
     parameters: dict[str, str] = {}
+    from_files: dict[str, str] = {}
     namespace = None
     words, by_ros, inside = iter(arguments), False, False
     for word in words:
@@ -56,10 +60,10 @@ def split_ros_words(arguments: Sequence[str], node: str) -> RosWords:
             name, value = _assignment(word, next(words, ""))
             namespace = value.strip("/") if name.split(":")[-1] == "__ns" else namespace
         elif word == "--params-file":
-            parameters |= read_parameters(Path(next(words, "")), node)
+            from_files |= read_parameters(Path(next(words, "")), node)
         elif word in ("--log-level", "-e", "--enclave", "--log-config-file"):
             next(words, "")  # rclpy's own
-    return RosWords(plain, parameters, namespace, by_ros)
+    return RosWords(plain, parameters, from_files, namespace, by_ros)
 
 
 def read_parameters(path: Path, node: str) -> dict[str, str]:
@@ -97,7 +101,9 @@ def as_flags(parameters: Mapping[str, str]) -> list[str]:
 
 def parse_node(words: RosWords, node: str, default: T, description: str) -> T:
     """Return `default` changed by flags and parameters; tyro explains and exits with 2 where they do not fit."""
-    flags = [*words.plain, *as_flags(words.parameters)]
+    known = names_of(default)
+    from_files = {name: value for name, value in words.from_files.items() if name in known}
+    flags = [*words.plain, *as_flags(from_files | words.parameters)]
     if words.namespace is not None:
         flags += ["--robot.namespace", words.namespace]
     if words.by_ros and not any(flag.startswith("--robot.kind") for flag in flags):
@@ -106,6 +112,16 @@ def parse_node(words: RosWords, node: str, default: T, description: str) -> T:
         type(default), args=flags, prog=node, description=description, default=default,
         config=(tyro.conf.FlagCreatePairsOff,),
     )  # fmt: skip
+
+
+def names_of(settings: Any, lead: str = "") -> set[str]:
+    """Return the names of a dataclass's fields, with those of dataclasses within it."""
+    if not dataclasses.is_dataclass(settings):
+        return set()
+    names: set[str] = set()
+    for field in dataclasses.fields(settings):
+        names |= {f"{lead}{field.name}"} | names_of(getattr(settings, field.name), f"{lead}{field.name}.")
+    return names
 
 
 def run_node(node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None]) -> int:
