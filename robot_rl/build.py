@@ -46,6 +46,8 @@ SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
 CAMERAS = ("wrist", "side")
 PERIOD_S = 0.1
 """Time of task that one step takes [s]."""
+PAUSE_S = PERIOD_S
+"""A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
 SHIPPED_ENCODER = Path(__file__).parent / "agents" / "weights" / "simulator.safetensors"
 
 Environment = gymnasium.Env[Any, Any]
@@ -116,9 +118,16 @@ def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
     """Return the arm on the graph."""
     from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
 
-    age_max_s = settings.state_age_ms / 1000.0
-    start_s = settings.reset_timeout_s
-    return GraphRobot(wire, clock, GraphRobotConfig(settings.wrench, age_max_s=age_max_s, start_timeout_s=start_s))
+    return GraphRobot(
+        wire,
+        clock,
+        GraphRobotConfig(
+            settings.wrench,
+            age_max_s=settings.state_age_ms / 1000.0,
+            start_timeout_s=settings.reset_timeout_s,
+            pause_s=PAUSE_S,
+        ),
+    )
 
 
 def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Sequence[str]) -> list[Camera]:

@@ -20,6 +20,7 @@ from robot_rl.hardware.wire import Wire
 ASK_AGAIN_S = 0.5
 """How long after a reset was asked for it is asked for again: the first message may precede the server's discovery."""
 POLL_S = 0.005
+PERIOD_S = 0.1
 SCENE_BITS, COUNT_BITS = 32, 20
 
 
@@ -64,6 +65,7 @@ class GraphTask:
         self._ask(reset_id, deadline_ns)
         stands_ns = self._clock.now_ns() - self._wire.now_ns() + round(self._state().reset_stamp_s * NS_PER_S)
         self._await_sources(stands_ns, deadline_ns)
+        self._robot.wait(PERIOD_S)  # the first step is as long as the others
 
     def outcome(self) -> Outcome:
         """Ground truth.

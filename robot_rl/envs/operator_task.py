@@ -41,6 +41,7 @@ class OperatorTask:
             self._go(T_base_goal)
         self._settle(goal)
         self._ask(f"{self.name}: set the scene for the next episode.")
+        self._robot.wait(PERIOD_S)  # the first step is as long as the others
 
     def outcome(self) -> Outcome:
         """Nobody knows: the human says it."""

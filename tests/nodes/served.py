@@ -13,7 +13,7 @@ from robot_rl.core.tasks import TASKS
 from robot_rl.envs.graph import Bounds, GraphEnv
 from robot_rl.envs.graph_task import GraphTask
 from robot_rl.hardware.graph_camera import GraphCamera
-from robot_rl.hardware.graph_robot import GraphRobot
+from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
 from tests.hardware.memory_wire import Graph, MemoryWire
 
@@ -56,7 +56,7 @@ class Served:
     def env(self, bounds: Bounds | None = None, reset_timeout_s: float = 5.0, privileged: bool = False) -> GraphEnv:
         """The client's environment."""
         clock, wire, names = self.client_clock, self.wire, self.server_cameras()
-        robot = GraphRobot(wire, clock)
+        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1))
         cameras = [GraphCamera(wire, clock, name) for name in names]
         sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras)]
         facts = TASKS[self.server.paced.simulation.scene.name]

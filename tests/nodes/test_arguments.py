@@ -43,11 +43,12 @@ def test_plain_flags_need_no_ros() -> None:
 def test_parameter_file_gives_those_for_all_and_those_of_the_node(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(
-        "/**:\n  ros__parameters:\n    image_hz: 10\n    driver: another's\ncamera:\n  ros__parameters:\n    robot: {namespace: left}\n"
+        "/**:\n  ros__parameters: {image_hz: 10, driver: theirs}\n"
+        "camera:\n  ros__parameters:\n    robot: {namespace: left}\n"
         "other:\n  ros__parameters: {image_hz: 99}\n"
     )
     read = read_parameters(path, "camera")
-    assert read == {"image_hz": "10", "driver": "another's", "robot.namespace": "left"}
+    assert read == {"image_hz": "10", "driver": "theirs", "robot.namespace": "left"}
     settings = parsed("--ros-args", "--params-file", str(path), "-p", "robot.kind:=dds")
     assert settings == Settings(10.0, robot=RobotConfig(kind="dds", namespace="left"))
 

@@ -146,6 +146,12 @@ def test_held_pose_outranks_targets(served: Served) -> None:
     np.testing.assert_allclose(paced.simulation.T_base_tcp.p, start.p, atol=1e-3)
 
 
+def test_first_step_after_a_reset_is_as_long_as_the_others(served: Served, env: GraphEnv) -> None:
+    env.reset(seed=1)
+    for _ in range(3):
+        assert 90.0 <= env.step(STILL)[4]["timing"]["act_to_obs_ms"] <= 110.0
+
+
 def test_expert_wins_over_the_graph(served: Served, env: GraphEnv) -> None:
     wins = 0
     for seed in range(3):
