@@ -92,7 +92,7 @@ def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
         robot = make_graph_robot(settings, wire, clock)
         eyes = make_graph_cameras(config, wire, clock, cameras)
         task = make_graph_task(config, wire, robot, eyes, clock)
-        bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms)
+        bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
         return GraphEnv(robot, eyes, task, wire, clock, bounds, privileged=config.eyes.mode == "state")
     except BaseException:
         wire.close()

@@ -26,6 +26,8 @@ class Bounds:
     state_age_ms: float = 100.0
     image_age_ms: float = 200.0
     skew_ms: float = 150.0
+    reaction_ms: float = 300.0
+    """An action that answers an older observation is not sent."""
 
 
 class Timing(NamedTuple):
@@ -39,16 +41,18 @@ class Timing(NamedTuple):
 
 
 class GraphEnv(ArmEnv):
-    """An `ArmEnv` for an arm that runs by itself.
+    """An `ArmEnv` for an arm that runs by itself, in real time.
 
     An observation with a part that is too old, or parts that lie too far apart, is refused: the step ends its episode
     as truncated, `info["fault"]` says why, `info["refused"]` is true, and what is returned is the last good
     observation. No target goes out any more, so that the controller holds the arm. `info["timing"]` holds the numbers
-    of `Timing`.
+    of `Timing`. An action that comes so late that what it answers is gone is refused likewise, and not sent.
 
     Raises:
         DeviceLostError: at a reset, when arm, cameras or referee do not answer.
     """
+
+    real_time = True
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class GraphEnv(ArmEnv):
         """Move the target by one action and wait for what comes of it."""
         action = self._checked(action)
         try:
+            self._check_reaction()
             obs, reward, terminated, truncated, info = super().step(action)
         except DeviceLostError as error:
             return self._refuse(str(error))
@@ -109,6 +114,12 @@ class GraphEnv(ArmEnv):
         if state.fault:  # whatever else came with it: it is not acted upon
             raise DeviceLostError(state.fault)
         return state
+
+    def _check_reaction(self) -> None:
+        now_ns = self._clock.now_ns()
+        age_ms = (now_ns - (self._state_stamp_ns or now_ns)) * MS_PER_NS
+        if age_ms > self.bounds.reaction_ms:
+            raise _refusal(f"action: got one that answers an observation {age_ms:.0f} ms old", self.bounds.reaction_ms)
 
     def _pictures(self, state: RobotState) -> dict[str, np.ndarray]:
         """The newest pictures, if they and the state may be used.
@@ -160,4 +171,4 @@ def check_stamps(state_ns: int, images_ns: dict[str, int], now_ns: int, bounds: 
 
 
 def _refusal(got: str, bound_ms: float) -> StaleObservationError:
-    return StaleObservationError(f"{got}, expected at most {bound_ms:g} ms; the arm holds. Look at its publisher.")
+    return StaleObservationError(f"{got}, expected at most {bound_ms:g} ms; the arm holds. See `robot-rl doctor ros`.")

@@ -39,6 +39,8 @@ class RobotConfig:
     """Older pictures are refused likewise [ms]. Source: two steps at 10 Hz."""
     skew_ms: float = 150.0
     """A picture and the arm's state may lie so far apart [ms]."""
+    reaction_ms: float = 300.0
+    """An action that answers an older observation is not sent: the episode ends likewise [ms]. Source: three steps."""
     reset_timeout_s: float = 30.0
     """How long a reset may take, a server that is started again meanwhile included [s]: DDS forgets a killed process
     after ten."""
@@ -46,7 +48,7 @@ class RobotConfig:
     """How long the operator has to set the scene where no terminal asks for Enter [s]."""
 
     def __post_init__(self) -> None:
-        for name in ("state_age_ms", "image_age_ms", "skew_ms", "reset_timeout_s", "reset_pause_s"):
+        for name in ("state_age_ms", "image_age_ms", "skew_ms", "reaction_ms", "reset_timeout_s", "reset_pause_s"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"robot.{name}: got {value}, expected more than 0; see the default.")

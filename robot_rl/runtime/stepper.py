@@ -114,9 +114,11 @@ class Stepper:
         self._act_rng, self._encode_rng = rng.spawn(2)
         self._stamp_ns = 0
         self._first = True  # the next step is the first of its episode
+        self._warm = False  # encoder and policy were compiled on purpose
 
     def begin(self, seed: int) -> None:
         """Reset everything to the first observation of an episode."""
+        self._warm_up()
         raw, _ = self.env.reset(seed=seed)
         self._reward.reset()
         self.arbiter.reset()
@@ -124,6 +126,18 @@ class Stepper:
             self.human.reset()  # after the environment: an expert looks at it
         self._first = True
         self._see(raw)
+
+    def _warm_up(self) -> None:
+        """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
+        if self._warm or not getattr(self.env.unwrapped, "real_time", False):
+            return
+        self._warm, rng = True, np.random.default_rng(0)
+        spaces: Any = self.env.observation_space
+        raw = {name: np.zeros(space.shape, space.dtype) for name, space in spaces.items()}
+        obs = encode_observation(raw, self._encoder, rng)
+        if self.policy is not None:
+            for deterministic in (True, False):
+                self.policy.act(obs, rng, deterministic)
 
     def step(self) -> Step:
         """Decide and execute one step."""

@@ -23,7 +23,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 STILL = np.zeros(7, np.float32)
 KINDS = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("ros", marks=pytest.mark.ros)]
 # A busy machine is slow, not wrong: these tests ask what happens, benchmarks ask how fast.
-PATIENT = {"state_age_ms": 2000.0, "image_age_ms": 3000.0, "skew_ms": 3000.0, "reset_timeout_s": 60.0}
+PATIENT = {
+    "state_age_ms": 2000.0,
+    "image_age_ms": 3000.0,
+    "skew_ms": 3000.0,
+    "reaction_ms": 3000.0,
+    "reset_timeout_s": 60.0,
+}
 
 
 def config(kind: str) -> TrainConfig:
@@ -113,8 +119,9 @@ def test_training_over_the_wire_learns_from_the_arm(served: ServedProcess, kind:
     robot = [f"--robot.{name.replace('_', '-')}={value}" for name, value in PATIENT.items()]
     command = [
         "train", "pick-lift", "--robot.kind", kind, "--runs", str(tmp_path), "--run-name", "wire", *robot,
-        "--demonstrations", "2", "--minutes", "12", "--env-steps", "120", "--evaluation.episodes", "1",
-        "--evaluation.video-episodes", "0", "--learner.governor.pretrain-updates", "20",
+        "--demonstrations", "2", "--minutes", "12", "--env-steps", "160", "--evaluation.episodes", "1",
+        "--evaluation.video-episodes", "0", "--learner.governor.pretrain-updates", "40",
+        "--learner.governor.learning-starts", "40", "--learner.publish-every-updates", "8",
     ]  # fmt: skip
     subprocess.run([sys.executable, "-m", "robot_rl", *command], check=True, timeout=800)
     run = tmp_path / "wire"

@@ -110,6 +110,17 @@ def test_stale_part_ends_the_episode_with_the_last_good_observation(bench: Bench
         np.testing.assert_array_equal(obs[name], good[name])
 
 
+def test_action_that_comes_too_late_is_not_sent(bench: Bench) -> None:
+    bench.env.reset(seed=0)
+    bench.clock.advance(0.4)
+    before = len(bench.arm.commands)
+    _, _, _, truncated, info = bench.env.step(np.ones(7))
+    assert truncated and "answers an observation 410 ms old" in info["fault"]
+    assert len(bench.arm.commands) == before
+    bench.env.reset(seed=1)
+    assert not bench.env.step(np.ones(7))[3]
+
+
 def test_fault_of_the_arm_is_told_in_its_own_words(bench: Bench) -> None:
     bench.env.reset(seed=0)
     bench.arm.fault = "the user stop is pressed"

@@ -62,7 +62,7 @@ class Served:
         facts = TASKS[self.server.paced.simulation.scene.name]
         task = GraphTask(facts, wire, robot, sources, clock, 0.1, reset_timeout_s)
         task.connect()
-        return GraphEnv(robot, cameras, task, wire, clock, bounds, privileged)
+        return GraphEnv(robot, cameras, task, wire, clock, bounds or Bounds(reaction_ms=2000.0), privileged)
 
     def server_cameras(self) -> tuple[str, ...]:
         return self.server._config.cameras

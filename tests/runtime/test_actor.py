@@ -232,6 +232,18 @@ def test_what_the_environment_measures_of_each_step_is_written_whole_and_in_shor
     assert 100.0 < episode["act_to_obs_ms_p50"] <= episode["act_to_obs_ms_p99"] and episode["targets_withheld"] == 3
 
 
+def test_before_an_arm_that_does_not_wait_encoder_and_policy_are_tried_once() -> None:
+    class Running(PointWorld):
+        real_time = True
+
+    waiting, running = TinyEncoder(), TinyEncoder()
+    _, link, _, _ = act(ActorConfig(max_episodes=2), encoder=waiting)
+    _, same, _, _ = act(ActorConfig(max_episodes=2), env=Running(), encoder=running)
+    assert running.calls == waiting.calls + 1
+    for one, other in zip(link.steps, same.steps, strict=True):
+        np.testing.assert_array_equal(one.action, other.action)
+
+
 def test_fault_that_the_environment_reports_is_counted() -> None:
     class Braked(PointWorld):
         def step(self, action):
