@@ -263,6 +263,7 @@ class _Actor:
         Raises:
             RobotRLError: too many faults in a row.
         """
+        self._take_weights()  # the stepper may want to try the policy
         try:
             self._stepper.begin(seed)
         except DeviceLostError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -10,10 +11,28 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 from robot_rl.hardware.dds_domain import LOOPBACK
 
 DOMAIN = 140 + os.getpid() % 40  # so that tests beside this one are not heard
+KINDS = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("ros", marks=pytest.mark.ros)]
+# A busy machine is slow, not wrong: these tests ask what happens, benchmarks ask how fast.
+PATIENT = {
+    "state_age_ms": 2000.0,
+    "image_age_ms": 3000.0,
+    "skew_ms": 3000.0,
+    "reaction_ms": 3000.0,
+    "reset_timeout_s": 60.0,
+}
 START_LIMIT_S = 240.0  # compiling the control tick takes a while on a busy machine
+
+
+def available(kind: str) -> str:
+    """The kind of wire, if it can be used here; else the test is skipped, and says so."""
+    if kind == "ros" and importlib.util.find_spec("rclpy") is None:
+        pytest.skip("rclpy cannot be imported: source a ROS 2 installation's setup.bash before pytest")
+    return kind
 
 
 class ServedProcess:
