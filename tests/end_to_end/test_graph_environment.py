@@ -72,10 +72,13 @@ def test_targets_move_the_arm(env: GraphEnv) -> None:
     env.reset(seed=2)
     start = env.robot.state().T_base_tcp.p
     down = np.array([0, 0, 1, 0, 0, 0, 0], np.float32)
-    for _ in range(8):
+    for _ in range(50):  # on a busy machine the served arm is slow
         _, _, _, truncated, info = env.step(down)
         assert not truncated, info["fault"]
-    assert start[2] - env.robot.state().T_base_tcp.p[2] > 0.02
+        moved = start - env.robot.state().T_base_tcp.p
+        if moved[2] > 0.03:
+            break
+    assert moved[2] > 0.03 and np.abs(moved[:2]).max() < 0.01
 
 
 def test_killed_server_ends_the_episode_and_a_new_one_goes_on(env: GraphEnv, served: ServedProcess) -> None:
