@@ -16,7 +16,7 @@ HOMES = {
     "optax": ("robot_rl/agents/jax/",),
     "torch": ("robot_rl/agents/torch/",),
     "rclpy": ("robot_rl/nodes/", "robot_rl/hardware/", "controllers/node.py", "controllers/drivers/"),
-    "cyclonedds": ("robot_rl/hardware/dds_",),
+    "cyclonedds": ("robot_rl/hardware/dds_", "robot_rl/doctor/"),
     "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
     "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/"),
     "pyrealsense2": ("robot_rl/hardware/",),
