@@ -203,11 +203,11 @@ class Stepper:
 
     @staticmethod
     def _ask(human: Device, proposed: np.ndarray | None) -> DeviceState:
-        """Return what the human says; one who can no longer see the arm (a scripted one over the graph) is lost."""
+        """Return what the human says; one who cannot see the arm now (a scripted one over the graph) lets go of it."""
         try:
             return human.read(proposed)
         except DeviceLostError:
-            return DeviceState(alive=False)
+            return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never gives
 
     def _stopped(self) -> bool:
         return self._estop is not None and self._estop()

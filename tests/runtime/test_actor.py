@@ -203,17 +203,25 @@ def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done
     np.testing.assert_array_equal(step.next_obs["state"], step.obs["state"])
 
 
-def test_human_who_cannot_see_the_arm_any_more_is_lost_and_the_policy_goes_on() -> None:
-    class Blinded:
+def test_expert_who_cannot_see_the_arm_lets_go_for_a_step_and_takes_over_again() -> None:
+    class Blinking:
+        """Engaged always, and blind in every third step."""
+
+        reads = 0
+
         def reset(self) -> None: ...
 
         def read(self, proposed=None) -> DeviceState:
-            raise DeviceLostError("task/state: got a state 0.3 s old, expected at most 0.1 s.")
+            self.reads += 1
+            if self.reads % 3 == 0:
+                raise DeviceLostError("task/state: got a state 0.3 s old, expected at most 0.1 s.")
+            return HELD
 
         def close(self) -> None: ...
 
-    summary, link, _, _ = act(ActorConfig(max_episodes=1), human=Blinded())
-    assert summary.episodes == 1 and {step.source for step in link.steps} == {Source.POLICY}
+    _, link, _, _ = act(ActorConfig(max_episodes=1), still(), human=Blinking())
+    sources = [step.source for step in link.steps[:6]]
+    assert sources == [Source.HUMAN, Source.HUMAN, Source.POLICY] * 2
 
 
 def test_what_the_environment_measures_of_each_step_is_written_whole_and_in_short() -> None:
