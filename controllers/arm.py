@@ -115,6 +115,9 @@ class Reason(IntEnum):
     RECOVERIES_SPENT = 38
 
 
+NOT_FOLLOWING = Reason.TARGET_LATE
+"""From this reason on the loop no longer follows its target."""
+
 REASON_TEXT: dict[Reason, str] = {
     Reason.OK: "all is well",
     Reason.POWER_LIMITED: "the power guard reduced the command; lower the stiffness or the target's speed",

@@ -10,9 +10,11 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 MCL_CURRENT, MCL_FUTURE = 1, 2
+LATENCY_FILE = Path("/dev/cpu_dma_latency")  # as long as it is open, the kernel keeps what was written into it [us]
 PRIORITY = 80  # above the kernel's threaded interrupts (50), below its watchdogs (99)
 
 
@@ -23,6 +25,8 @@ class Granted(NamedTuple):
     """SCHED_FIFO: nothing of ordinary priority interrupts the loop."""
     memory_locked: bool
     """mlockall: no page of this process is ever fetched from disk."""
+    awake: bool
+    """No core sleeps deeper than a busy wait: waking one takes time, in a virtual machine a millisecond at worst."""
 
     def advice(self) -> str:
         """What to do about the wishes that were not granted; empty when all were."""
@@ -31,12 +35,14 @@ class Granted(NamedTuple):
             missing.append("SCHED_FIFO is not permitted: set rtprio 99 for this user in /etc/security/limits.d")
         if not self.memory_locked:
             missing.append("mlockall is not permitted: set memlock unlimited for this user in /etc/security/limits.d")
+        if not self.awake:
+            missing.append(f"{LATENCY_FILE} may not be opened: give this user's group rw on it with a udev rule")
         return "; ".join(missing)
 
 
 @contextmanager
 def realtime(priority: int = PRIORITY) -> Iterator[Granted]:
-    """Within it: SCHED_FIFO, locked memory, a still garbage collector; as far as they are permitted.
+    """Within it: SCHED_FIFO, locked memory, cores that stay awake, a still garbage collector; as far as permitted.
 
     Afterwards everything is as before.
     """
@@ -45,10 +51,14 @@ def realtime(priority: int = PRIORITY) -> Iterator[Granted]:
     gc.collect()
     gc.freeze()
     gc.disable()
-    granted = Granted(_set_scheduler(os.SCHED_FIFO, os.sched_param(priority)), _lock_memory())
+    awake = _keep_awake()
+    fifo = _set_scheduler(os.SCHED_FIFO, os.sched_param(priority))
+    granted = Granted(fifo, _lock_memory(), awake is not None)
     try:
         yield granted
     finally:
+        if awake is not None:
+            awake.close()
         if granted.memory_locked:
             ctypes.CDLL(None).munlockall()
         if granted.fifo:
@@ -68,3 +78,13 @@ def _set_scheduler(policy: int, parameters: os.sched_param) -> bool:
 
 def _lock_memory() -> bool:
     return bool(ctypes.CDLL(None).mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
+
+
+def _keep_awake() -> BinaryIO | None:
+    """Forbid sleeps that take longer than 0 us to wake from, until the file that is returned closes."""
+    try:
+        file = LATENCY_FILE.open("wb", buffering=0)
+    except OSError:
+        return None
+    file.write(bytes(4))  # an int32
+    return file

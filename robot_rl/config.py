@@ -198,8 +198,8 @@ TAPERING_HUMAN = ScriptedHumanConfig(
     burst_steps=(8, 20),
     free_steps=8,
     rest_steps=8,
-    attention=0.8,
-    attention_half_life_steps=4000.0,
+    attention=0.9,
+    attention_half_life_steps=10_000.0,
 )
 
 
@@ -216,19 +216,19 @@ def _small(config: TrainConfig) -> TrainConfig:
 
 
 def _pick_lift(config: TrainConfig) -> TrainConfig:
-    return replace(_small(config), task="pick-lift", budget=BudgetConfig(minutes=6.0))
+    """Many steps with few updates each: what fails late are states that were met too rarely, not too few updates."""
+    budget = BudgetConfig(minutes=7.5, env_steps=16_000)
+    return replace(_small(config), task="pick-lift", budget=budget, speed=8.0, updates_per_step=1.5)
 
 
 def _peg_insert(config: TrainConfig) -> TrainConfig:
     """A stuck peg must lose its value quickly, hence the discount; the search in contact is what the human teaches."""
     small = _small(config)
-    watchful = replace(TAPERING_HUMAN, attention=0.9, attention_half_life_steps=10_000.0)
     return replace(
         small,
         task="peg-insert",
         budget=BudgetConfig(minutes=12.0),
         agent=replace(small.agent, discount=0.95),
-        human=replace(small.human, scripted=watchful),
     )
 
 
@@ -242,7 +242,8 @@ def _no_demos(config: TrainConfig) -> TrainConfig:
 
 def _trainable(config: TrainConfig) -> TrainConfig:
     # Pictures take 98 kB a transition: a hundred thousand would fill a small machine.
-    config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000)
+    # Its updates are slow, and an actor that waited for them would hardly move.
+    config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000, updates_per_step=None, speed=3.0)
     return replace(
         config,
         eyes=replace(config.eyes, mode="trainable"),
@@ -265,7 +266,9 @@ def _varied(config: TrainConfig) -> TrainConfig:
 
 
 BASES = {
-    "pick-lift": Preset("grasp a cube anywhere on a 20 cm square and lift it; 6 minutes", _pick_lift),
+    "pick-lift": Preset(
+        "grasp a cube anywhere on a 20 cm square and lift it; 16,000 steps, at most 7.5 minutes", _pick_lift
+    ),
     "peg-insert": Preset("insert a peg with sub-millimetre clearance; 12 minutes", _peg_insert),
 }
 VARIANTS = {

@@ -9,11 +9,14 @@ from typing import Any
 from robot_rl.core.errors import ConfigError, unknown_name
 
 BENCHMARKS = {
+    "cameras": "reading cameras while they deliver and while one is away [us], crop and resize [us], age [ms]",
     "control": "one tick of the control law, model terms included [us]; a 1 kHz loop's deadlines beside a learner",
+    "dds": "messages between two processes over plain DDS: round trip [us], 640x480 pictures [ms]",
     "encoder": "how exactly a linear map finds the object in the encoder's features [mm], and encoding a step [ms]",
     "env": "one 10 Hz step of the simulated tasks, controller included: state only and with two cameras [ms]",
     "pendant": "the pendant's firmware under QEMU: round trip, stop to open relay [ms]; `make firmware` first",
     "learner": "updates a second, on cached features and with the encoder in the loop",
+    "ros": "the same as dds over rclpy; source ROS first",
     "proof": "what the control law promises, on the simulated arm, beside constant damping and others' formulas",
 }
 

@@ -1,9 +1,10 @@
 """How well a 1 kHz loop keeps its deadlines while a learner loads the machine; part of the benchmark `control`.
 
 The loop is the real host (`controllers.host`) on a simulated arm, in a process of its own: `python -m
-robot_rl.bench.loop KIND SECONDS NAME`, KIND host or sleep. The sleeping loop is the same cycle over `time.sleep`,
-without asking the kernel for anything: what a loop does that nobody thought about. The load computes in a third
-process. Where there are two cores the load has one of them to itself; on one core all three share it.
+robot_rl.bench.loop KIND SECONDS NAME CPU`, KIND host, sleep, machine or load. The sleeping loop is the same cycle over
+`time.sleep`, without asking the kernel for anything: what a loop does that nobody thought about. The machine is what
+neither can avoid: a process that only reads the clock. The load computes in a process beside them. Where there are two
+cores it has one of them to itself; on one core all share it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model, step_physics
 
 RATE_HZ = 1000.0
+BURST_S = 0.3
 GAP_NS = 5_000  # two readings of the clock lie 50 ns apart; what takes longer was not ours
 
 
@@ -110,7 +112,8 @@ def run_loop(kind: str, seconds: float, name: str) -> dict[str, Any]:
             pacer = run_host(host, clock, RATE_HZ, paced=False, cycles=cycles)
     finally:
         mailbox.unlink()
-    return _figures(pacer) | {"fifo": bool(granted and granted.fifo), "locked": bool(granted and granted.memory_locked)}
+    names = {"fifo": "fifo", "memory_locked": "locked", "awake": "awake"}
+    return _figures(pacer) | {name: bool(granted and getattr(granted, wish)) for wish, name in names.items()}
 
 
 def _figures(pacer: Pacer) -> dict[str, Any]:
@@ -144,55 +147,67 @@ def _products() -> tuple[Callable[[], object], str]:
 
 @compiled
 def clock_gaps(duration_ns: int, gap_ns: int, timespec: np.ndarray, gaps_ns: np.ndarray) -> int:
-    """Read the clock without pause; write the gaps longer than gap_ns, return how many there were."""
+    """Read the clock without pause; write begin and end (gaps, 2) of gaps longer than gap_ns, return their number."""
     found = 0
     start = last = monotonic_ns(timespec)
     while last - start < duration_ns:
         now = monotonic_ns(timespec)
         if now - last > gap_ns:
             if found < gaps_ns.shape[0]:
-                gaps_ns[found] = now - last
+                gaps_ns[found, 0], gaps_ns[found, 1] = last - start, now - start
             found += 1
         last = now
     return found
 
 
-def machine_figures(bursts: int = 5, burst_s: float = 0.3) -> dict[str, Any]:
-    """What the machine itself adds: how often and for how long a spinning FIFO process is stopped all the same.
+def run_machine(seconds: float) -> dict[str, Any]:
+    """What the machine itself adds: how often and for how long a FIFO process that only reads the clock is stopped all
+    the same, and how many deadlines of the loop's rate pass meanwhile beyond the first: missed by any loop.
 
     In bursts: Linux takes a core away from a real-time process that spins for more than 95 % of a second.
     """
-    gaps_ns, timespec = np.zeros(100_000, np.int64), make_timespec()
+    gaps_ns, timespec = np.zeros((100_000, 2), np.int64), make_timespec()
     clock_gaps(1000, GAP_NS, timespec, gaps_ns)
     found: list[np.ndarray] = []
-    for _ in range(bursts):
+    for _ in range(max(1, round(seconds / BURST_S))):
         with realtime():
-            count = clock_gaps(round(burst_s * NS_PER_S), GAP_NS, timespec, gaps_ns)
-        found.append(gaps_ns[:count] * 1e-3)
-        time.sleep(burst_s / 3)
-    gaps_us = np.concatenate(found)
+            count = clock_gaps(round(BURST_S * NS_PER_S), GAP_NS, timespec, gaps_ns)
+        found.append(gaps_ns[:count].copy())
+        time.sleep(BURST_S / 3)
+    return gap_figures(np.concatenate(found), len(found) * BURST_S)
+
+
+def gap_figures(gaps_ns: np.ndarray, seconds: float) -> dict[str, Any]:
+    """Figures of gaps (gaps, 2) in a watch of `seconds`; times from the start of a burst [ns]."""
+    first, last = gaps_ns.T // round(NS_PER_S / RATE_HZ)
+    us = (gaps_ns[:, 1] - gaps_ns[:, 0]) * 1e-3
     return {
-        "machine_gaps_per_s": round(gaps_us.size / (bursts * burst_s), 1),
-        "machine_gap_us_max": round(float(gaps_us.max(initial=0.0)), 1),
-        "machine_gaps_over_100us": int((gaps_us > 100.0).sum()),
+        "seconds": round(seconds, 1),
+        "gaps_per_s": round(us.size / seconds, 1),
+        "gap_us_max": round(float(us.max(initial=0.0)), 1),
+        "gaps_over_100us": int((us > 100.0).sum()),
+        "misses": int(np.maximum(last - first - 1, 0).sum()),
     }
 
 
 def bench_loop(seconds: float = 20.0) -> dict[str, Any]:
-    """Return `loop_*` of the host and `sleep_loop_*` of the sleeping loop, each so long under load, and `machine_*`."""
+    """Return `loop_*` of the host, `sleep_loop_*` of the sleeping loop and `machine_*` of a process that only reads the
+    clock, each so long under load.
+    """
     cpus = sorted(os.sched_getaffinity(0))
     loop_cpu, load_on = cpus[-1], cpus[0]
     figures: dict[str, Any] = {"loop_seconds": seconds, "loop_cpu": loop_cpu, "load_cpu": load_on}
     with _start(["load", str(3.0 * seconds + 600.0), "-"], load_on) as load:
         try:
             figures["load"] = _answer(load)
-            for kind, lead in (("host", "loop"), ("sleep", "sleep_loop")):
+            for kind, lead in (("host", "loop"), ("sleep", "sleep_loop"), ("machine", "machine")):
                 with _start([kind, str(seconds), f"bench-{os.getpid()}"], loop_cpu) as loop:
                     figures |= {f"{lead}_{name}": value for name, value in json.loads(_answer(loop)).items()}
         finally:
             load.kill()
-    del figures["sleep_loop_fifo"], figures["sleep_loop_locked"]
-    return figures | machine_figures()
+    for wish in ("fifo", "locked", "awake"):  # the sleeping loop asked for nothing
+        del figures[f"sleep_loop_{wish}"]
+    return figures
 
 
 def _answer(process: subprocess.Popen[str]) -> str:
@@ -217,7 +232,8 @@ def main(arguments: Sequence[str]) -> int:
     if kind == "load":
         compute_load(float(seconds))
         return 0
-    print(json.dumps(run_loop(kind, float(seconds), name)))
+    figures = run_machine(float(seconds)) if kind == "machine" else run_loop(kind, float(seconds), name)
+    print(json.dumps(figures))
     return 0
 
 

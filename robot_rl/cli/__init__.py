@@ -36,7 +36,7 @@ commands:
 {chr(10).join(f"  {name:<15}{text}" for name, text in COMMANDS.items())}
 
 examples:
-  robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 6 minutes
+  robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 5 to 7.5 minutes
   robot-rl train pick-lift --minutes 2 --evaluation.episodes 20
   robot-rl train peg-insert-no-human        an ablation; `robot-rl train --help` lists the presets
   robot-rl evaluate runs/NAME               judge a run again

@@ -31,7 +31,7 @@ class BenchArguments:
     json: bool = False
     """Print one JSON object instead of a list."""
     seconds: float | None = None
-    """How long `control` runs each of its loops [s]."""
+    """How long `control` runs each of its loops, and `cameras` reads [s]."""
     docs: Path | None = None
     """Where `proof` writes its table (control.md) and plots."""
 

@@ -30,7 +30,7 @@ evaluate the policy alone, write a report. Everything lands in one folder, runs/
 usage: robot-rl train [PRESET | --config FILE] [FLAGS]
 
 examples:
-  robot-rl train pick-lift                                      6 minutes, then 100 episodes of evaluation
+  robot-rl train pick-lift                                      5 to 7.5 minutes, then 100 episodes of evaluation
   robot-rl train pick-lift --minutes 2 --evaluation.episodes 20 --run-name first
   robot-rl train peg-insert-no-human --seed 1                   an ablation
   robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed

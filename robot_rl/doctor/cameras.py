@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controllers.graph import image_topic
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import RobotRLError
 from robot_rl.doctor.finding import Finding, State, package_finding
-from robot_rl.hardware.background import BackgroundCamera, CameraHealth
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera import Camera
 from robot_rl.hardware.camera_config import CameraConfig, TopicConfig, make_cameras
+from robot_rl.hardware.grabber import CameraHealth
 from robot_rl.hardware.realsense_devices import (
     TESTED_VERSION,
     USB_ADVICE,
@@ -113,7 +115,7 @@ def _webcams(root: Path) -> Iterator[Finding]:
 
 def _delivery(config: CameraConfig, seconds: float, doors: CameraDoors) -> Finding:
     if isinstance(config, TopicConfig):
-        return Finding("optional", config.name, f"a topic; see: ros2 topic hz {config.topic or config.name}")
+        return Finding("optional", config.name, f"a topic; see: ros2 topic hz {_topic(config)}")
     try:
         camera = doors.open(config)
     except RobotRLError as error:
@@ -122,6 +124,10 @@ def _delivery(config: CameraConfig, seconds: float, doors: CameraDoors) -> Findi
         return _watched(config, camera, seconds, doors.clock)
     finally:
         camera.close()
+
+
+def _topic(config: TopicConfig) -> str:
+    return config.topic or image_topic(config.name).name
 
 
 def _watched(config: CameraConfig, camera: Camera, seconds: float, clock: Clock) -> Finding:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from robot_rl.hardware.wire import Wire
 
 
+DepthFilter = Literal["spatial", "temporal", "hole-filling"]
+
+
 @dataclass(frozen=True)
 class RealSenseConfig:
     """A RealSense by its serial number.
@@ -58,6 +61,9 @@ class RealSenseConfig:
     """Of the stereo pair [s]. Source: the D435's default."""
     depth_gain: float = 16.0
     """Of the stereo pair, in the device's unit. Source: the D435's default."""
+    depth_filters: tuple[DepthFilter, ...] = ()
+    """What librealsense does to depth before it is aligned, in this order: `spatial` smooths along edges, `temporal`
+    averages over time (and so shows what is gone), `hole-filling` invents what was not measured."""
     global_time: bool = True
     """Let the library translate the device's stamps to this machine's clock; otherwise arrivals tell."""
     record: Path | None = None

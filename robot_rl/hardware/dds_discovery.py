@@ -16,12 +16,12 @@ from cyclonedds.util import duration
 from robot_rl.hardware.dds_messages import message_type
 
 _INFO, _NODE, _GID = (f"rmw_dds_common/msg/{name}" for name in ("ParticipantEntitiesInfo", "NodeEntitiesInfo", "Gid"))
-_QUALITY = Qos(
-    Policy.Reliability.Reliable(duration(milliseconds=100)),
-    Policy.Durability.TransientLocal,
-    Policy.History.KeepLast(1),
-)
 PARTICIPANT_QOS = Qos(Policy.Userdata(b"enclave=/;"))  # without it ROS takes a participant for a stranger
+
+
+def type_hash_data(type_hash: str) -> bytes:
+    """User data of an endpoint that tells ROS its type's hash."""
+    return f"typehash={type_hash};".encode()
 
 
 class NodeInfo:
@@ -31,7 +31,13 @@ class NodeInfo:
         self._participant, self._node, self._namespace = participant, node, "/" + namespace.strip("/")
         self._info, self._entities, self._gid = (message_type(name, distribution) for name in (_INFO, _NODE, _GID))
         topic = DdsTopic(participant, "ros_discovery_info", self._info.envelope)
-        self._writer = DataWriter(participant, topic, _QUALITY)
+        quality = Qos(
+            Policy.Reliability.Reliable(duration(milliseconds=100)),
+            Policy.Durability.TransientLocal,
+            Policy.History.KeepLast(1),
+            Policy.Userdata(type_hash_data(self._info.hash)),
+        )
+        self._writer = DataWriter(participant, topic, quality)
         self._gids: dict[str, list[Any]] = {"reader": [], "writer": []}
         self.announce()
 

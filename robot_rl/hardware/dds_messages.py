@@ -59,7 +59,7 @@ class Envelope(IdlStruct):
     def deserialize(cls, data: bytes, has_header: bool = True, use_version_2: bool | None = None) -> Any:
         """Never raises: the reader's thread must go on."""
         try:
-            return cls(cls.codec.deserialize_cdr(data, cls.message_type))  # type: ignore[attr-defined]
+            return cls(cls.codec.deserialize_cdr(memoryview(data), cls.message_type))  # type: ignore[attr-defined]
         except (SerdeError, AssertionError, IndexError):
             return cls(None)
 

@@ -21,7 +21,7 @@ from cyclonedds.topic import Topic as DdsTopic
 from cyclonedds.util import duration
 
 from controllers.graph import Quality, Topic, resolve
-from robot_rl.hardware.dds_discovery import PARTICIPANT_QOS, NodeInfo, Writers
+from robot_rl.hardware.dds_discovery import PARTICIPANT_QOS, NodeInfo, Writers, type_hash_data
 from robot_rl.hardware.dds_domain import domain_id_of, enter_domain
 from robot_rl.hardware.dds_messages import MessageType, dds_name, message_type
 from robot_rl.hardware.problems import Problems
@@ -29,7 +29,7 @@ from robot_rl.hardware.problems import Problems
 _WAIT_NS = duration(seconds=1)
 
 
-def qos_of(quality: Quality, type_hash: str = "", writes: bool = False) -> Qos:
+def qos_of(quality: Quality, type_hash: str, writes: bool = False) -> Qos:
     """The quality in DDS's words. Only a writer offers a deadline and a lifespan: a reader that asked for a deadline
     would not match writers that offer none.
     """
@@ -38,7 +38,7 @@ def qos_of(quality: Quality, type_hash: str = "", writes: bool = False) -> Qos:
         Policy.Durability.TransientLocal if quality.latched else Policy.Durability.Volatile,
         Policy.History.KeepLast(quality.depth),
         Policy.DataRepresentation(use_cdrv0_representation=True),
-        Policy.Userdata(f"typehash={type_hash};".encode()),
+        Policy.Userdata(type_hash_data(type_hash)),
     ]
     if writes:
         policies.append(Policy.WriterDataLifecycle(autodispose=False))

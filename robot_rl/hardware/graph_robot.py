@@ -7,7 +7,6 @@ which topic it is, and no target is sent as long as it lasts, so that the contro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,11 +28,12 @@ from robot_rl.hardware.graph_messages import (
     read_wrench,
     stamp_of,
 )
-from robot_rl.hardware.graph_timings import GraphTimings, Times
+from robot_rl.hardware.graph_timings import GraphTimings, StepMeter
 from robot_rl.hardware.problems import Problems
 from robot_rl.hardware.robot import RobotState
 from robot_rl.hardware.wire import Wire
 
+WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
 _POLL_S = 0.005
 
 
@@ -53,8 +53,9 @@ class GraphRobotConfig:
     """Older samples are a fault [s]. Source: one step of a 10 Hz policy."""
     clock_jump_max_s: float = 0.05
     """The stamps' clock may move so far against the monotonic one between two steps [s]."""
-    start_timeout_s: float = 10.0
-    """How long the first state is waited for [s]: nodes need seconds to find each other."""
+    start_timeout_s: float = 15.0
+    """How long the first state is waited for [s]: nodes need seconds to find each other, and the graph needs ten to
+    forget a process that was killed."""
     pause_s: float = 1.0
     """A longer time between two steps is a pause, not a missed step [s]."""
 
@@ -76,33 +77,37 @@ class GraphRobot:
         self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
         self._problems = Problems()
         self._source = SourceClock(wire, clock, self._config.clock_jump_max_s)
-        self._pose = self._listen(graph.CURRENT_POSE, self._read_pose)
-        self._twist = self._listen(graph.CURRENT_TWIST, lambda message: read_twist(message, graph.BASE))
-        self._wrench_topic, self._wrench_frame = (
-            (graph.WRENCH, graph.HAND) if self._config.wrench == "sensor" else (graph.ESTIMATED_WRENCH, graph.BASE)
-        )
-        self._wrench = self._listen(self._wrench_topic, lambda message: read_wrench(message, self._wrench_frame))
-        finger = [self._config.finger_joint]
-        self._finger = self._listen(graph.GRIPPER_STATE, lambda message: float(read_positions(message, finger)[0]))
+        self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
-        self._inboxes: tuple[Inbox[Any], ...] = (self._pose, self._twist, self._wrench, self._finger)
         self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
+        self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
+        self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
         self._sent: tuple[int, int] | None = None  # stamp and moment of a target whose effect was not yet seen
         self._keeper: RateKeeper | None = None
         self._waited_ns = clock.now_ns()
-        self._ages = {inbox.topic.name: Times() for inbox in self._inboxes}
-        self._effects, self._late = Times(), Times()
-        self._steps = self._missed = self._pauses = self._withheld = 0
         self._started = False
-        self._latched = ""  # why the last target was not sent, until a `wait` has told it
+        self._seen = ""  # the fault of the last `state`, on which the next target may be built
+        self._held_back = ""  # why a target was not sent, until a `wait` has told it
+
+    def _listen(self) -> tuple[Inbox[Pose], Inbox[np.ndarray], Inbox[np.ndarray], Inbox[float]]:
+        """To pose, twist, wrench and finger."""
+        arguments = (self._clock, self._problems, self._source)
+        topic, self._wrench_frame = WRENCHES[self._config.wrench]
+        return (
+            Inbox(self._wire, graph.CURRENT_POSE, self._read_pose, *arguments),
+            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: read_twist(message, graph.BASE), *arguments),
+            Inbox(self._wire, topic, lambda message: read_wrench(message, self._wrench_frame), *arguments),
+            Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments),
+        )
 
     def command(self, T_base_goal: Pose, finger_m: float) -> None:
         """Publish both targets; nothing while the state is not to be trusted."""
         self._start()
-        self._latched = self._graph_fault()
-        if self._latched:
-            self._withheld += 1
+        fault = self._graph_fault() or self._seen
+        if fault:
+            self._held_back = fault
+            self._meter.withheld += 1
             return
         stamp_ns, finger = self._wire.now_ns(), [self._config.finger_joint]
         self._sent = (stamp_ns, self._clock.now_ns())
@@ -115,27 +120,19 @@ class GraphRobot:
         self._start()
         keeper = self._grid(period_s)
         before = keeper.missed
-        self._late.add(keeper.wait())
-        self._missed += keeper.missed - before
-        self._steps += 1
+        late_s = keeper.wait()
         self._waited_ns = self._clock.now_ns()
-        for inbox in self._inboxes:
-            self._ages[inbox.topic.name].add(inbox.age_s())
-        state = self.state()
-        self._latched = ""  # told
-        return state
+        ages_s = {inbox.topic.name: inbox.age_s() for inbox in self._inboxes}
+        self._meter.add_step(late_s, keeper.missed - before, ages_s)
+        fault = self._graph_fault() or self._held_back
+        self._seen = self._held_back = ""  # told
+        return self._newest(fault)
 
     def state(self) -> RobotState:
-        """The newest samples; what is wrong with them, or was when the last target was held back, in `fault`."""
+        """The newest samples; what is wrong with them in `fault`."""
         self._start()
-        fault = self._graph_fault() or self._latched
-        pose, twist, wrench, finger = (inbox.newest for inbox in self._inboxes)
-        assert pose and twist and wrench and finger  # _start saw them
-        if not fault and self._status.newest and self._status.newest.value[0] >= ERROR:
-            fault = self._status.newest.value[1] or "the controller reports an error without a text"
-        return RobotState(
-            pose.value, twist.value, self._in_hand(wrench.value, pose.value), finger.value, fault, pose.stamp_ns
-        )
+        self._seen = self._graph_fault()
+        return self._newest(self._seen)
 
     def close(self) -> None:
         """Send no more: the controller's watchdog holds the arm. Leaves the graph."""
@@ -143,53 +140,67 @@ class GraphRobot:
 
     def timings(self) -> GraphTimings:
         """What was measured so far."""
-        ages = {name: times.spread() for name, times in self._ages.items()}
-        return GraphTimings(
-            ages, self._effects.spread(), self._steps, self._missed, self._pauses, self._withheld, self._late.spread()
-        )
+        return self._meter.timings()
 
     def problems(self) -> tuple[str, ...]:
         """What was refused or went missing so far, counted; newest last."""
         return self._wire.problems() + self._problems.texts()
 
-    def _listen(self, topic: graph.Topic, read: Callable[[Any], Any]) -> Inbox[Any]:
-        return Inbox(self._wire, topic, read, self._clock, self._problems, self._source)
+    def _newest(self, fault: str) -> RobotState:
+        inboxes = self._inboxes
+        pose, twist, wrench, finger = inboxes[0].newest, inboxes[1].newest, inboxes[2].newest, inboxes[3].newest
+        assert pose and twist and wrench and finger  # _start saw them
+        status = self._status.newest
+        if not fault and status and status.value[0] >= ERROR:
+            fault = status.value[1] or "the controller reports an error without a text"
+        in_hand = self._in_hand(wrench.value, pose.value)
+        return RobotState(pose.value, twist.value, in_hand, finger.value, fault, pose.stamp_ns)
 
     def _read_pose(self, message: Any) -> Pose:
         self._observe(message)
         return read_pose(message, graph.BASE)
+
+    def _read_finger(self, message: Any) -> float:
+        return float(read_positions(message, [self._config.finger_joint])[0])
 
     def _observe(self, message: Any) -> None:
         """The first state stamped after a target closes the loop from action to observation."""
         sent = self._sent
         if sent is not None and stamp_of(message) >= sent[0]:
             self._sent = None
-            self._effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
+            self._meter.effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
 
     def _start(self) -> None:
-        """Wait for the first sample of everything."""
+        """Wait for the first sample of everything, and for others to leave."""
         if self._started:
             return
         deadline_ns = self._clock.now_ns() + round(self._config.start_timeout_s * NS_PER_S)
         while missing := self._missing():
             if self._clock.now_ns() >= deadline_ns:
                 raise DeviceLostError(
-                    f"robot on the graph: got nothing on {', '.join(missing)} for {self._config.start_timeout_s} s, "
-                    "expected samples; is the controller running on the same ROS_DOMAIN_ID and network?"
+                    f"robot on the graph: got {', '.join(missing)} for {self._config.start_timeout_s} s, expected one "
+                    "controller that sends and listens; is it running on the same ROS_DOMAIN_ID and network?"
                 )
             self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))
         self._source.jump_s()
         self._started = True
 
     def _missing(self) -> list[str]:
-        silent = [inbox.topic.name for inbox in self._inboxes if inbox.newest is None]
-        return silent + [topic.name for topic, publisher in self._targets.items() if not publisher.matched()]
+        lacks = [f"no sample on {inbox.topic.name}" for inbox in self._inboxes if inbox.newest is None]
+        lacks += [
+            f"no listener to {topic.name}" for topic, publisher in self._targets.items() if not publisher.matched()
+        ]
+        return lacks or [
+            f"{self._wire.publishers_of(topic)} publishers of {topic.name}"
+            for topic in self._exclusive
+            if self._wire.publishers_of(topic) != 1
+        ]
 
     def _graph_fault(self) -> str:
         """What is wrong on the way between arm and client, all of it; empty when nothing is."""
         faults = [self._clock_fault()]
         faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
-        faults += [self._company(topic) for topic in (*(inbox.topic for inbox in self._inboxes), *self._targets)]
+        faults += [self._company(topic) for topic in self._exclusive]
         faults += [
             f"{topic.name}: got no listener, expected the controller."
             for topic, publisher in self._targets.items()
@@ -221,6 +232,6 @@ class GraphRobot:
         if self._keeper is None or self._keeper.period_ns != round(period_s * NS_PER_S):
             self._keeper = RateKeeper(1.0 / period_s, self._clock)
         elif paused:
-            self._pauses += 1
+            self._meter.pauses += 1
             self._keeper.restart()
         return self._keeper

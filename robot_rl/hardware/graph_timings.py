@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,6 +53,28 @@ class Times:
     def spread(self) -> Spread:
         """Their count, percentiles and maximum."""
         return spread(tuple(self._values_s))
+
+
+class StepMeter:
+    """Collects a client's measurements."""
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self.ages = {topic: Times() for topic in topics}
+        self.effects, self.late = Times(), Times()
+        self.steps = self.missed = self.pauses = self.withheld = 0
+
+    def add_step(self, late_s: float, missed: int, ages_s: Mapping[str, float]) -> None:
+        """One step: how late it began, how many were skipped before it, and how old its samples are."""
+        self.steps, self.missed = self.steps + 1, self.missed + missed
+        self.late.add(late_s)
+        for topic, age_s in ages_s.items():
+            self.ages[topic].add(age_s)
+
+    def timings(self) -> GraphTimings:
+        """What was measured so far."""
+        ages = {topic: times.spread() for topic, times in self.ages.items()}
+        counts = (self.steps, self.missed, self.pauses, self.withheld)
+        return GraphTimings(ages, self.effects.spread(), *counts, self.late.spread())
 
 
 def spread(values_s: Iterable[float]) -> Spread:

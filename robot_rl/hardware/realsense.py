@@ -16,9 +16,10 @@ import numpy as np
 
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.hardware.background import BackgroundCamera, CameraSetup, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.camera_config import RealSenseConfig
+from robot_rl.hardware.grabber import CameraSetup, Shot
 from robot_rl.hardware.realsense_devices import (
     USB_ADVICE,
     cannot_stream,
@@ -35,6 +36,11 @@ WAIT_MS = 200
 TEMPERATURE_EVERY = 30
 """Pictures between two looks at the thermometer: each is a question over USB."""
 DOMAINS: dict[str, Domain] = {"hardware_clock": "hardware", "system_time": "system", "global_time": "global"}
+FILTERS: dict[str, Callable[[Any], Any]] = {
+    "spatial": lambda rs: rs.spatial_filter(),
+    "temporal": lambda rs: rs.temporal_filter(),
+    "hole-filling": lambda rs: rs.hole_filling_filter(),
+}
 MODELS = {"brown_conrady": "plumb_bob", "modified_brown_conrady": "plumb_bob", "kannala_brandt4": "equidistant"}
 """librealsense's names of distortion -> those of ROS. Colour of the D400 is `inverse_brown_conrady` with zeros."""
 
@@ -70,6 +76,7 @@ class RealSenseSource:
         self._rs, self._config, self._clock = import_realsense(), config, clock
         self._stamps, self._asked = StampMap(), itertools.count()
         self._temperature_c: float | None = None
+        self._filters = [FILTERS[name](self._rs) for name in config.depth_filters]
         self._align = self._rs.align(self._rs.stream.color)
         self._pipeline = self._rs.pipeline(context)
         self._profile = self._start(context)
@@ -85,7 +92,7 @@ class RealSenseSource:
                 self._check_connected()
                 return None
             arrival = Moment(self._clock.now_ns(), time.time_ns())
-            frames = self._align.process(frames) if self._config.depth else frames
+            frames = self._aligned(frames) if self._config.depth else frames
             return self._shot(frames.get_color_frame(), frames.get_depth_frame(), arrival)
         except RuntimeError as error:  # what librealsense raises, whatever happened
             raise DeviceLostError(f"{self._config.name}: got {error}, expected pictures; opening it again.") from error
@@ -154,6 +161,11 @@ class RealSenseSource:
     def _check_connected(self) -> None:
         if self._config.playback is None and not self._device.is_connected():
             raise DeviceLostError(f"{self._config.name}: got unplugged, expected the device; plug it in again.")
+
+    def _aligned(self, frames: Any) -> Any:
+        for depth_filter in self._filters:
+            frames = depth_filter.process(frames).as_frameset()
+        return self._align.process(frames)
 
     def _shot(self, colour: Any, depth: Any, arrival: Moment) -> Shot | None:
         if not colour or (self._config.depth and not depth):

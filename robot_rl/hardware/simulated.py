@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from controllers.arm import NOT_FOLLOWING
 from robot_rl.core.clock import Clock
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.camera import Frame
@@ -13,8 +14,6 @@ from robot_rl.hardware.robot import RobotState
 from robot_rl.sim.paced import PacedSimulation
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.simulation import Simulation
-
-_GRAVE = 20  # reasons from here on mean that the controller no longer follows its target
 
 
 class SimulatedRobot:
@@ -39,7 +38,7 @@ class SimulatedRobot:
         reason = simulation.reason
         return RobotState(
             simulation.T_base_tcp, simulation.twist(), simulation.wrench(), simulation.finger_m(),
-            reason.name if reason >= _GRAVE else "", round(simulation.time_s * 1e9),
+            reason.name if reason >= NOT_FOLLOWING else "", round(simulation.time_s * 1e9),
         )  # fmt: skip
 
     def close(self) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.hardware.background import BackgroundCamera, CameraSetup, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera import Intrinsics
 from robot_rl.hardware.camera_config import WebcamConfig
+from robot_rl.hardware.grabber import CameraSetup, Shot
 
 EXPOSURE_UNIT_S = 100e-6
 """What 1 means to V4L2's `exposure_time_absolute`, and so to OpenCV on Linux."""

@@ -30,8 +30,9 @@ from controllers.graph import (
 )
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError, RobotRLError
-from robot_rl.hardware.background import BackgroundCamera, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera_config import RealSenseConfig
+from robot_rl.hardware.grabber import Shot
 from robot_rl.hardware.realsense import open_realsense_camera
 from robot_rl.hardware.webcam import open_webcam
 from robot_rl.nodes import camera_messages as messages

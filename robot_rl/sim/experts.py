@@ -42,7 +42,7 @@ class PickLiftExpert:
         """The next way-point."""
         tcp, R = data.site("tcp").xpos.copy(), data.site("tcp").xmat.reshape(3, 3)
         cube = data.body("cube").xpos.copy()
-        yaw = nearest_quarter(pick_lift.cube_yaw(data), yaw_of(R))
+        yaw = nearest_quarter(pick_lift.cube_yaw(data), yaw_of(R), pick_lift.PickLift.workspace.yaw_rad)
         off_m, off_rad = np.linalg.norm(cube[:2] - tcp[:2]), abs(yaw - yaw_of(R))
         if self._holds(data, cube, tcp):
             return Goal(gripper_down(np.array([*tcp[:2], tcp[2] + 0.05]), yaw_of(R)), CLOSE)
@@ -74,7 +74,7 @@ class PegInsertExpert:
         T_base_tcp = Pose(data.site("tcp").xpos.copy(), data.site("tcp").xmat.reshape(3, 3).copy())
         tip = peg_insert.peg_in_socket(model, data)
         T_tcp_tip = T_base_tcp.inverse() @ T_base_socket @ tip
-        yaw = nearest_quarter(0.0, yaw_of(tip.R))
+        yaw = nearest_quarter(0.0, yaw_of(tip.R), np.inf)  # the workspace leaves no other within reach
         off_m, off_rad = (
             np.abs(tip.p[:2]).max(),
             np.arccos(np.clip((np.trace(tip.R.T @ gripper_down(tip.p, yaw).R) - 1) / 2, -1, 1)),
@@ -93,6 +93,13 @@ class PegInsertExpert:
         return Goal(T_base_tip @ T_tcp_tip.inverse(), CLOSE)
 
 
-def nearest_quarter(angle_rad: float, to_rad: float) -> float:
-    """The angle that differs from `angle_rad` by quarter turns and is nearest to `to_rad`."""
-    return float(angle_rad + np.round((to_rad - angle_rad) / (np.pi / 2)) * np.pi / 2)
+def nearest_quarter(angle_rad: float, to_rad: float, bound_rad: float) -> float:
+    """The angle that differs from `angle_rad` by quarter turns, lies within +-`bound_rad` and is nearest to `to_rad`.
+
+    Where none lies within the bound: the nearest of all.
+    """
+    quarter = np.pi / 2
+    nearest = angle_rad + np.round((to_rad - angle_rad) / quarter) * quarter
+    candidates = nearest + np.array([-quarter, 0.0, quarter])
+    reachable = candidates[np.abs(candidates) <= bound_rad]
+    return float(reachable[np.abs(reachable - to_rad).argmin()] if reachable.size else nearest)

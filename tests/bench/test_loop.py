@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controllers.monotonic import make_timespec
-from robot_rl.bench.loop import ArmDriver, bench_loop, clock_gaps, machine_figures, run_loop
+from robot_rl.bench.loop import ArmDriver, bench_loop, clock_gaps, gap_figures, run_loop, run_machine
 
 
 def test_the_loop_that_is_measured_follows_its_arm():
@@ -24,15 +24,24 @@ def test_the_benchmarks_arm_keeps_the_drivers_contract():
 
 
 def test_gaps_are_found_where_there_are_any():
-    gaps_ns = np.zeros(10, np.int64)
+    gaps_ns = np.zeros((10, 2), np.int64)
     assert clock_gaps(1_000_000, 0, make_timespec(), gaps_ns) > 10  # every reading takes some time
-    assert (gaps_ns > 0).all()
+    assert (gaps_ns[:, 1] > gaps_ns[:, 0]).all()
     assert clock_gaps(1_000_000, 10**10, make_timespec(), gaps_ns) == 0
 
 
+def test_a_stop_costs_each_deadline_that_passes_in_it_but_the_first():
+    ms = 1_000_000
+    gaps_ns = np.array([[0.2, 0.4], [0.9, 1.1], [1.9, 3.1], [4.5, 7.5]]) * ms
+    figures = gap_figures(gaps_ns.astype(np.int64), seconds=2.0)
+    assert figures["misses"] == 0 + 0 + 1 + 2
+    assert figures["gap_us_max"] == 3000.0 and figures["gaps_over_100us"] == 4 and figures["gaps_per_s"] == 2.0
+
+
 def test_the_machines_own_share_is_named():
-    names = {"machine_gaps_per_s", "machine_gap_us_max", "machine_gaps_over_100us"}
-    assert set(machine_figures(bursts=1, burst_s=0.02)) == names
+    figures = run_machine(0.3)
+    assert set(figures) == {"seconds", "gaps_per_s", "gap_us_max", "gaps_over_100us", "misses"}
+    assert figures["seconds"] == 0.3
 
 
 @pytest.mark.slow
@@ -40,4 +49,4 @@ def test_the_figures_of_both_loops_stand_side_by_side():
     figures = bench_loop(1.0)
     for name in ("cycles", "misses", "late_us_p50", "late_us_p99", "late_us_p999", "late_us_max"):
         assert figures[f"loop_{name}"] >= 0 and figures[f"sleep_loop_{name}"] >= 0
-    assert figures["loop_cycles"] == 1000 and figures["load"]
+    assert figures["loop_cycles"] == 1000 and figures["load"] and figures["machine_misses"] >= 0

@@ -2,8 +2,9 @@
 
 import gc
 import os
+from pathlib import Path
 
-from controllers.realtime import Granted, realtime
+from controllers.realtime import LATENCY_FILE, Granted, realtime
 
 
 def test_what_was_asked_for_holds_inside_and_is_undone_afterwards():
@@ -24,6 +25,16 @@ def test_the_collector_comes_back_after_an_error():
 
 
 def test_what_was_not_granted_comes_with_what_to_do():
-    assert Granted(True, True).advice() == ""
-    advice = Granted(False, False).advice()
-    assert "rtprio" in advice and "memlock" in advice and "limits.d" in advice
+    assert Granted(True, True, True).advice() == ""
+    advice = Granted(False, False, False).advice()
+    assert "rtprio" in advice and "memlock" in advice and "limits.d" in advice and "cpu_dma_latency" in advice
+
+
+def test_the_cores_stay_awake_as_long_as_the_loop_runs():
+    def held() -> bool:
+        links = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+        return any(str(LATENCY_FILE) == os.path.realpath(link) for link in links)
+
+    with realtime() as granted:
+        assert held() == granted.awake
+    assert not held()

@@ -95,7 +95,7 @@ def test_cameras_of_a_file_are_watched_or_told_why_not(tmp_path: Path, capsys: p
     out = " ".join(capsys.readouterr().out.split())
     assert "ok side" in out and "pictures/s, 0 dropped" in out
     assert "missing wrong wrong: got pictures of 64 x 48, expected 640 x 480" in out
-    assert "ros2 topic hz front" in out
+    assert "ros2 topic hz front/color/image_raw" in out
 
 
 def test_camera_that_delivers_too_little_is_found_with_what_to_do(bus: Bus, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ class LateClock(FakeClock):
 
 
 def granted(fifo: bool) -> AbstractContextManager[Granted]:
-    return nullcontext(Granted(fifo=fifo, memory_locked=True))
+    return nullcontext(Granted(fifo=fifo, memory_locked=True, awake=True))
 
 
 def test_loops_lateness_is_counted_against_deadlines_that_do_not_move() -> None:

@@ -46,7 +46,14 @@ class Bus:
 class SoftRealSense:
     """One device with a colour and a depth sensor of 640 x 480 at 30 Hz."""
 
-    def __init__(self, serial: str, usb: str = "3.2", depth_units: float = 0.001, baseline_m: float = 0.0) -> None:
+    def __init__(
+        self,
+        serial: str,
+        usb: str = "3.2",
+        depth_units: float = 0.001,
+        baseline_m: float = 0.0,
+        one_sensor: bool = False,  # colour comes from the stereo module, as on a D405
+    ) -> None:
         self.serial, self.device, self.number = serial, rs.software_device(), 0
         for key, value in (
             (rs.camera_info.serial_number, serial), (rs.camera_info.name, "Soft D435"),
@@ -54,7 +61,8 @@ class SoftRealSense:
             (rs.camera_info.recommended_firmware_version, "5.17.0.10"),
         ):  # fmt: skip
             self.device.register_info(key, value)
-        self.colour, self.stereo = self.device.add_sensor("RGB Camera"), self.device.add_sensor("Stereo Module")
+        self.stereo = self.device.add_sensor("Stereo Module")
+        self.colour = self.stereo if one_sensor else self.device.add_sensor("RGB Camera")
         for option, limits in OPTIONS.items():
             self.colour.add_option(option, _range(*limits), True)
         self.stereo.add_read_only_option(rs.option.depth_units, depth_units)

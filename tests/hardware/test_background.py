@@ -10,8 +10,9 @@ import pytest
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
-from robot_rl.hardware.background import BackgroundCamera, CameraSetup, Grabber, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera import DepthCamera, Intrinsics
+from robot_rl.hardware.grabber import CameraSetup, Grabber, Shot
 from robot_rl.hardware.views import Crop, View
 
 SETUP = CameraSetup("wrist", 48, 64, View(size=(16, 16)))
@@ -28,7 +29,11 @@ class ScriptedSource:
     def next(self) -> Shot | None:
         self._clock.advance(0.033)
         word = self._script.pop(0) if self._script else "silence"
-        self._number += 1
+        self._number += word != "again"
+        if word == "again":
+            return Shot(np.full((48, 64, 3), 99, np.uint8), self._clock.now_ns(), self._number)
+        if word == "crash":
+            raise RuntimeError("xioctl(VIDIOC_QBUF) failed")
         if word == "gone":
             raise DeviceLostError("wrist: got no device, expected it; plug it in.")
         if word in ("silence", "drop"):
@@ -86,6 +91,13 @@ def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
     assert grabber.intrinsics is not None and grabber.intrinsics.width == 16
 
 
+def test_picture_that_a_syncer_delivers_twice_counts_once_and_does_not_look_new() -> None:
+    clock = FakeClock()
+    grabber = Grabber(SETUP, Port(clock, [10, "again", "again"]).open, clock)
+    turns(grabber, clock, 3 * 0.033)
+    assert grabber.health().frames == 1 and grabber.latest is not None and (grabber.latest.image == 10).all()
+
+
 def test_absent_device_is_tried_with_pauses_that_grow_to_two_seconds() -> None:
     clock = FakeClock()
     port = Port(clock)
@@ -95,7 +107,7 @@ def test_absent_device_is_tried_with_pauses_that_grow_to_two_seconds() -> None:
     np.testing.assert_allclose(pauses[5:], 2.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize("loss", [["gone"], ["silence"] * 40])
+@pytest.mark.parametrize("loss", [["gone"], ["crash"], ["silence"] * 40])
 def test_lost_device_is_closed_and_opened_again_and_pauses_start_anew(loss: list[object]) -> None:
     clock = FakeClock()
     port = Port(clock, [10, *loss, 20, 30])
@@ -104,6 +116,13 @@ def test_lost_device_is_closed_and_opened_again_and_pauses_start_anew(loss: list
     assert port.opened[0].closed and grabber.health().opened >= 2
     assert grabber.latest is not None and (grabber.latest.image == 30).all()
     assert grabber.error is None or "no picture for 1 s" in str(grabber.error)
+
+
+def test_whatever_a_driver_throws_becomes_the_reason_that_readers_get() -> None:
+    clock = FakeClock()
+    grabber = Grabber(SETUP, Port(clock, ["crash"]).open, clock)
+    turns(grabber, clock, 0.05)
+    assert isinstance(grabber.error, DeviceLostError) and "xioctl(VIDIOC_QBUF) failed" in grabber.health().trouble
 
 
 def test_pictures_of_another_size_are_a_settings_error_with_both_sizes() -> None:

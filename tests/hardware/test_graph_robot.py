@@ -155,6 +155,30 @@ def test_jump_that_holds_a_target_back_is_told_by_the_next_state(bench: Bench) -
     assert bench.arm.commands == []
 
 
+def test_target_built_on_a_faulty_state_is_held_back(bench: Bench) -> None:
+    bench.robot.wait(PERIOD_S)
+    bench.graph.offset_ns += 3_000_000_000
+    assert "clock: got a jump" in bench.robot.state().fault
+    bench.clock.advance(0.01)
+    bench.clock.serve()  # sound again before the target is sent
+    bench.robot.command(GOAL, 0.01)
+    assert "clock: got a jump" in bench.robot.wait(PERIOD_S).fault
+    assert bench.arm.commands == []
+    bench.robot.command(GOAL, 0.01)
+    assert bench.robot.wait(PERIOD_S).fault == "" and len(bench.arm.commands) == 1
+
+
+def test_fault_that_passed_before_the_last_state_holds_nothing_back(bench: Bench) -> None:
+    bench.robot.wait(PERIOD_S)
+    bench.clock.advance(0.5)
+    assert "current_pose: got a sample" in bench.robot.state().fault
+    bench.clock.serve()
+    assert bench.robot.state().fault == ""
+    bench.robot.command(GOAL, 0.01)
+    bench.clock.serve()
+    assert bench.robot.wait(PERIOD_S).fault == "" and len(bench.arm.commands) == 1
+
+
 def test_stamps_that_stand_still_are_old_however_often_they_come(bench: Bench) -> None:
     bench.robot.wait(PERIOD_S)
     stuck_ns = bench.wire.now_ns()
@@ -221,9 +245,29 @@ def test_ages_and_the_way_from_action_to_state_are_measured(bench: Bench) -> Non
 def test_arm_that_never_answers_is_an_error_with_the_topics_names() -> None:
     clock = FakeClock()
     robot = GraphRobot(MemoryWire(Graph(clock)), clock, GraphRobotConfig(start_timeout_s=2.0))
-    with pytest.raises(DeviceLostError, match=r"current_pose.*wrench.*target_pose"):
+    with pytest.raises(DeviceLostError, match=r"no sample on .*current_pose.*wrench.*no listener to .*target_pose"):
         robot.state()
     assert clock.now_s() == pytest.approx(2.0)
+
+
+def test_start_waits_until_another_commander_has_left(bench: Bench) -> None:
+    other = MemoryWire(bench.graph)
+    other.publisher(graph.TARGET_POSE)
+    serve, end_s = bench.clock.serve, bench.clock.now_s() + 3.0
+
+    def serve_and_leave() -> None:
+        serve()
+        if bench.clock.now_s() > end_s:
+            other.close()
+
+    bench.clock.serve = serve_and_leave
+    assert bench.robot.state().fault == "" and bench.clock.now_s() >= end_s
+
+
+def test_other_commander_that_stays_is_an_error(bench: Bench) -> None:
+    MemoryWire(bench.graph).publisher(graph.TARGET_POSE)
+    with pytest.raises(DeviceLostError, match=r"2 publishers of impedance_controller/target_pose for 15.0 s"):
+        bench.robot.state()
 
 
 def test_config_refuses_times_that_are_none() -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from robot_rl.core.clock import FakeClock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
-from robot_rl.hardware.background import BackgroundCamera, Shot
+from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera_config import RealSenseConfig
+from robot_rl.hardware.grabber import Shot
 from robot_rl.hardware.realsense import RealSenseSource, open_realsense_camera
 from robot_rl.hardware.realsense_devices import RealSenseDevice, list_devices, refusal
 from robot_rl.hardware.views import Crop, View
@@ -118,6 +119,14 @@ def test_auto_modes_are_on_when_asked_for_and_then_nothing_is_fixed(bus: Bus, de
     assert device.colour.get_option(rs.option.exposure) == 156.0
 
 
+def test_colour_of_a_stereo_module_is_exposed_in_that_sensors_unit(bus: Bus) -> None:
+    d405 = SoftRealSense("405", one_sensor=True)
+    bus.plug(d405)
+    RealSenseSource(replace(WRIST, serial="405", exposure_s=0.008, gain=32.0), bus.context, FakeClock()).close()
+    assert d405.stereo.get_option(rs.option.exposure) == 8000.0  # in 1 us
+    assert d405.stereo.get_option(rs.option.gain) == 32.0
+
+
 @pytest.mark.parametrize(("setting", "word"), [({"exposure_s": 2.0}, "exposure 20000"), ({"gain": 200.0}, "gain 200")])
 def test_value_that_the_device_refuses_is_an_error_with_its_range(
     bus: Bus, device: SoftRealSense, setting: dict[str, float], word: str
@@ -211,6 +220,19 @@ def test_depth_lies_on_the_colour_pixels_of_the_same_things(bus: Bus) -> None:
     rows, columns = np.nonzero(shot.depth_mm)
     assert abs(columns.min() - 318) <= 1 and abs(columns.max() - 357) <= 1
     assert abs(rows.min() - 200) <= 1 and abs(rows.max() - 279) <= 1
+
+
+def test_filters_of_depth_are_librealsenses_own(bus: Bus, device: SoftRealSense) -> None:
+    hole = np.full((480, 640), 500, np.uint16)
+    hole[200:204, 300:304] = 0
+    for filters, least in ((("hole-filling",), 490), (("spatial", "temporal"), 0)):
+        source = RealSenseSource(replace(FULL, depth_filters=filters), bus.context, SystemClock())  # type: ignore[arg-type]
+        try:
+            shot = next_shot(source, device, 1000.0, HARDWARE, depth=hole)
+        finally:
+            source.close()
+        assert shot.depth_mm is not None and np.median(shot.depth_mm) == 500
+        assert np.median(shot.depth_mm[200:204, 300:304]) >= least
 
 
 def test_lost_pictures_are_counted(

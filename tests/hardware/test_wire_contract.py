@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from controllers import graph
-from controllers.graph import Qualities, Topic
+from controllers.graph import Qualities, Quality, Topic
 from robot_rl.core.errors import RobotRLError
 from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph_messages import (
@@ -122,6 +122,27 @@ def test_reliable_sender_reaches_a_best_effort_listener(open_one: OpenWire) -> N
         return bool(heard)
 
     eventually(sent_and_heard)
+
+
+def test_missed_deadline_is_a_problem_of_the_sender(open_one: OpenWire) -> None:
+    topic = graph.WRENCH._replace(quality=Quality(reliable=True, deadline_s=0.05))
+    sender, publisher, _, heard = pair(open_one, topic)
+    publisher.publish(sender.make(topic.type))
+    eventually(lambda: heard)
+    assert "/left/wrench: got a deadline that was missed" in eventually(sender.problems)[-1]
+
+
+def test_message_beyond_its_lifespan_is_not_delivered(open_one: OpenWire) -> None:
+    topic = graph.STATUS._replace(quality=Quality(reliable=True, latched=True, lifespan_s=0.1))
+    sender, listener, heard = open_one("sender"), open_one("listener"), []
+    publisher = sender.publisher(topic)
+    publisher.publish(status_message(sender, "arm", 0, "old", {}))
+    time.sleep(0.3)
+    listener.subscribe(topic, lambda message: heard.append(read_status(message)[1]))
+    eventually(publisher.matched)
+    publisher.publish(status_message(sender, "arm", 0, "new", {}))
+    eventually(lambda: heard)
+    assert heard == ["new"]
 
 
 def test_senders_are_counted_as_they_come_and_go(open_one: OpenWire) -> None:

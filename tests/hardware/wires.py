@@ -12,7 +12,8 @@ import pytest
 
 from robot_rl.hardware.dds_domain import LOOPBACK
 
-DOMAIN_ID = 40 + os.getpid() % 60  # so that test processes beside this one are not heard; above 101 ports may be taken
+# A domain of this process and its children, so that other tests are not heard; above 101 ports may be taken.
+DOMAIN_ID = int(os.environ.setdefault("ROBOT_RL_TEST_DOMAIN", str(40 + os.getpid() % 60)))
 NAMESPACE = "left"
 WIRES = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("rclpy", marks=pytest.mark.ros)]
 NO_ROS = "rclpy cannot be imported: source a ROS 2 installation's setup.bash before pytest"
