@@ -7,7 +7,7 @@ import os
 import tomllib
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -20,11 +20,11 @@ def found(pattern: str) -> list[str]:
     return sorted(os.path.relpath(path, ROOT) for path in ROOT.glob(pattern))
 
 
-setup(
+distribution = setup(
     name="robot_rl",
     version=PROJECT["version"],
     description=PROJECT["description"],
-    packages=find_packages(str(ROOT), include=SETUPTOOLS["packages"]["find"]["include"]),
+    packages=find_namespace_packages(str(ROOT), **SETUPTOOLS["packages"]["find"]),
     package_data=SETUPTOOLS["package-data"],
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/robot_rl"]),
@@ -35,3 +35,8 @@ setup(
     entry_points={"console_scripts": [f"{name} = {place}" for name, place in PROJECT["scripts"].items()]},
     zip_safe=False,
 )
+
+# colcon prints what it finds here and reads it back as Python's literals, of which a set of versions is none.
+for place in (distribution, distribution.metadata):
+    if getattr(place, "python_requires", None) is not None:
+        place.python_requires = str(place.python_requires)

@@ -40,36 +40,28 @@ except ImportError as error:
     ) from error
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
-except ImportError:  # Humble
+except ImportError:  # before Iron
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 from controllers import graph
-from controllers.arm import Mode, Reason
-from controllers.bridge import messages, outgoing, settings
-from controllers.bridge.arbitration import Arbiter, Rank
-from controllers.bridge.arms import ARMS, WAYS, ArmChoice
-from controllers.bridge.course import Course
+from controllers.bridge import outgoing, settings
+from controllers.bridge.arbitration import Rank
+from controllers.bridge.arms import ARMS, ArmChoice
 from controllers.bridge.figures import Report, Situation, diagnostics, status
+from controllers.bridge.pilot import Answer, Pilot
 from controllers.bridge.process import HostFailed, HostProcess
-from controllers.bridge.refusal import Kind, Refused, Tally
+from controllers.bridge.refusal import Refused, Tally
 from controllers.bridge.stamps import Stamps
 from controllers.gains import Gains
-from controllers.mailbox import HostState, Request
-from controllers.presets import NAMES, preset
+from controllers.mailbox import HostState
+from controllers.presets import preset
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
-LET_GO_S = 0.15  # three time constants of the reference: the force of a goal that lay ahead is gone
-ANSWER_LIMIT_S = 0.05
-START_ANSWER_LIMIT_S = 0.5
-HOMING_LIMIT_S = 20.0
-HOME_REACHED = (0.005, 0.05)  # [m, rad]
-CLOCK_HOLD_S = 1.0
 _PR_SET_PDEATHSIG = 1
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-
-ALIAS_TARGET, ALIAS_CURRENT = (topic._replace(name=topic.name.rpartition("/")[2]) for topic in (
-    graph.TARGET_POSE, graph.CURRENT_POSE))  # crisp_controllers' names  # fmt: skip
+ALIAS_TARGET = graph.TARGET_POSE._replace(name="target_pose")  # crisp_controllers' name
+TF = graph.Topic("/tf", "tf2_msgs/msg/TFMessage", graph.Quality(reliable=True, depth=100))
 
 
 class ImpedanceController(LifecycleNode):  # type: ignore[misc]
@@ -78,22 +70,20 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     def __init__(self, **options: Any) -> None:
         super().__init__(graph.CONTROLLER, **options)
         self._declare()
-        self._stamps = Stamps(lambda: self.get_clock().now().nanoseconds, time.monotonic_ns)
-        self._arbiter, self._tally, self._course = Arbiter(), Tally(), Course()
+        stamps = Stamps(lambda: self.get_clock().now().nanoseconds, time.monotonic_ns)
+        self._pilot, self._tally = Pilot(stamps, time.monotonic, time.sleep), Tally()
         self._host: HostProcess | None = None
-        self._gains: Gains | None = None
-        self._lifecycle, self._enabled = "unconfigured", False
-        self._trouble, self._reported = "", None
+        self._joints: Sequence[str] = ()
+        self.ended: list[int] = []  # signals that told this node to end
+        self._lifecycle, self._trouble = "unconfigured", ""
+        self._reported: Report | None = None
         self._graph_notes: tuple[str, ...] = ()
         self._qos_events: deque[str] = deque(maxlen=8)
-        self._held = False
-        self._clock_held_until_s = self._homing_until_s = -np.inf
-        self._home: tuple[Any, Any] | None = None
         self._in_use: list[tuple[Callable[[Any], Any], Any]] = []
         self._outlets: dict[str, Any] = {}
         self._status, self._diagnostics = self._publisher(graph.STATUS), self._publisher(graph.DIAGNOSTICS)
         self._offer_services()
-        self._watching = False  # parameters that the node itself sets need no second look
+        self._setting = False  # parameters that the node itself sets need no second look
         self.add_on_set_parameters_callback(self._on_parameters)
         self.create_timer(WATCH_PERIOD_S, self._watch)
         self.create_timer(GRAPH_PERIOD_S, self._watch_graph)
@@ -102,28 +92,11 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     # Parameters
 
     def _declare(self) -> None:
-        words = {
-            "driver": ("simulated", f"the way to the arm: {', '.join(WAYS)}"),
-            "arm": ("fer", f"which arm: {', '.join(ARMS)}"),
-            "robot_ip": ("", "the arm's address"),
-            "urdf": ("", "path of the arm's URDF, for the drivers ur and effort"),
-            "urdf_tcp_link": ("tool0", "the URDF's link that is the tool centre point"),
-            "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: the arm's own"),
-            "base_frame": (graph.BASE, "frame of all commands and states"),
-            "tf_prefix": ("", "before the frames of TF, as in left/"),
-            "publish_tf": (True, "base to tcp"),
-            "publish_joint_states": (True, "where nobody else does"),
-            "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
-            "loop_cpu": (-1, "core of the loop's process; -1: any"),
-            "autostart": (False, "configure and activate at once, without a launch file"),
-            "end_with_parent": (True, "stop the arm when the process that started this one ends"),
-            "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first activated"),
-        }
-        for name, (default, text) in words.items():
+        for name, (default, text) in settings.NODE_PARAMETERS.items():
             self.declare_parameter(name, default, ParameterDescriptor(description=text, read_only=True))
         self._given = set(self._parameter_overrides)
-        start = preset("guarded", ARMS[self._parameter("arm")].posture if self._parameter("arm") in ARMS else [0.0] * 7)
-        for name, value in settings.values_of(start).items():
+        arm = ARMS.get(self._parameter("arm"), ARMS["fer"])  # another name is refused by configure
+        for name, value in settings.values_of(preset("guarded", arm.posture)).items():
             self.declare_parameter(name, value, _descriptor(settings.SETTINGS[name]))
 
     def _parameter(self, name: str) -> Any:
@@ -132,12 +105,12 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     def _on_parameters(self, parameters: Sequence[Any]) -> Any:
         """All of a request or nothing: tried on the gains in force, then sent to the loop."""
         changes = {parameter.name: parameter.value for parameter in parameters if parameter.name in settings.SETTINGS}
-        if self._watching or not changes:
+        if self._setting or not changes:
             return SetParametersResult(successful=True)
-        if self._gains is None:
-            return SetParametersResult(successful=False, reason="not configured: set it before, or configure the node.")
+        if self._pilot.gains is None:
+            return SetParametersResult(successful=False, reason="no loop runs: configure the node first.")
         try:
-            self._send_gains(settings.changed(self._gains, self._with_damping(changes)))
+            self._pilot.set_gains(settings.changed(self._pilot.gains, self._with_damping(changes)))
         except (ValueError, TypeError) as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
@@ -147,25 +120,18 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         names = [name for name, setting in settings.SETTINGS.items() if setting.field == "constant_damping"]
         return {name: self._parameter(name) for name in names if name not in changes} | changes
 
-    def _send_gains(self, gains: Gains) -> None:
-        self._gains = gains
-        assert self._host is not None
-        self._host.client.set_gains(gains)
-
     def _show_gains(self) -> None:
         """Let the parameters say what is in force: aliases follow their fields and the other way round."""
-        if self._gains is None:
+        if self._pilot.gains is None:
             return
-        values = settings.values_of(self._gains)
         stale = [
             Parameter(name, value=value)
-            for name, value in values.items()
+            for name, value in settings.values_of(self._pilot.gains).items()
             if settings.SETTINGS[name].field != "constant_damping" and not _same(self._parameter(name), value)
         ]
-        if stale:
-            self._watching = True
-            self.set_parameters(stale)
-            self._watching = False
+        self._setting = True
+        self.set_parameters(stale)
+        self._setting = False
 
     # Lifecycle
 
@@ -173,16 +139,16 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         """Start the loop's process, connect the arm, open the topics."""
         try:
             choice = self._choice()
-            self._host = HostProcess(
-                choice.host_arguments(mailbox := self._mailbox(), self._parameter("loop_cpu")), mailbox,
-                len(choice.joint_names),
-            )  # fmt: skip
-            self._take_first_gains()
+            words = choice.host_arguments(mailbox := self._mailbox(), self._parameter("loop_cpu"))
+            host = self._host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not self.ended)
+            gains = self._first_gains(host.client.gains())
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))
-            self._end_host()
+            self.finish()
             return _NO
         self._joints = choice.joint_names
+        self._pilot.attach(host.client, gains, self._joints, self._parameter("base_frame"), self._given_home())
+        self._show_gains()
         self._open()
         self._lifecycle, self._trouble = "inactive", ""
         return _DONE
@@ -194,34 +160,31 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     def _mailbox(self) -> str:
         return "-".join(["ros", *filter(None, self.get_namespace().split("/")), str(os.getpid())])
 
-    def _take_first_gains(self) -> None:
+    def _first_gains(self, own: Gains) -> Gains:
         """The arm's own or a preset's, changed by the parameters that were given at the start."""
-        assert self._host is not None
-        own = self._host.client.gains()
-        name = self._parameter("preset")
-        if name:
+        if name := self._parameter("preset"):
             bounds = {"workspace_lower": own.workspace_lower, "workspace_upper": own.workspace_upper}
             own = preset(name, own.posture, **bounds)
         given = {key: self._parameter(key) for key in settings.SETTINGS if key in self._given}
-        self._send_gains(settings.changed(own, given) if given else own)
-        self._show_gains()
+        return settings.changed(own, given) if given else own
+
+    def _given_home(self) -> tuple[Any, Any] | None:
+        pose = np.array(self._parameter("home_pose"), dtype=float)
+        norm = np.linalg.norm(pose[3:])
+        return (pose[:3], pose[3:] / norm) if pose.size == 7 and norm > 0.5 else None
 
     def on_activate(self, state: Any) -> Any:
         """Torque from here on; refused by an arm that moves, carries another payload or was stopped by a person."""
-        if self._arbiter.estopped or self._trouble:
-            self.get_logger().error(f"activation refused: {self._trouble or self._arbiter.held(_now_s())}")
+        ok, text = (False, self._trouble) if self._trouble else self._pilot.start()
+        if not ok:
+            self.get_logger().error(f"activation refused: {text}")
             return _NO
         self._lifecycle = "active"
-        ok, text = self._start(START_ANSWER_LIMIT_S)
-        if not ok:
-            self.get_logger().error(text)
-            self._lifecycle = "inactive"
-            return _NO
         return super().on_activate(state)
 
     def on_deactivate(self, state: Any) -> Any:
         """Let go of the force, then let the arm hold itself."""
-        self._let_go()
+        self._pilot.let_go()
         self._lifecycle = "inactive"
         return super().on_deactivate(state)
 
@@ -239,105 +202,56 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
 
     def on_error(self, state: Any) -> Any:
         """As cleanup: a transition raised."""
-        self.finish()
-        self._lifecycle = "unconfigured"
-        return _DONE
+        return self.on_cleanup(state)
 
     def finish(self) -> None:
         """The arm first: it holds itself and its loop has ended when this returns. Harmless when nothing runs."""
-        self._enabled = False
-        self._end_host()
+        host, self._host = self._host, None
+        self._pilot.detach()
+        if host is not None and not host.end() and not self._trouble:
+            self.get_logger().error("the loop did not end by itself; the arm's own watchdog holds the arm")
         for destroy, entity in self._in_use:
             destroy(entity)
         self._in_use, self._outlets = [], {}
         self._publish_status()
 
     def stop_now(self) -> None:
-        """Ask the loop to let the arm hold itself; may be called from a signal handler."""
-        self._enabled = False
-        if self._host is not None:
-            self._host.client.ask(Request.DEACTIVATE)
-
-    def _end_host(self) -> None:
-        host, self._host, self._gains = self._host, None, None
-        if host is not None and not host.end() and not self._trouble:
-            self.get_logger().error("the loop did not end by itself; the arm's own watchdog holds the arm")
-
-    def _start(self, patience_s: float) -> tuple[bool, str]:
-        """Ask the loop to follow targets from the measured pose; whether it does, and what it said."""
-        assert self._host is not None
-        client = self._host.client
-        self._seed_measured(client.state())
-        client.activate()
-        end_s = _now_s() + patience_s
-        asked_s = client.state().stamp_s
-        while (state := client.state()).mode in (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT) and _now_s() < end_s:
-            if state.stamp_s > asked_s and Reason.START_MOVING <= state.reason <= Reason.START_PAYLOAD_WRONG:
-                break
-            time.sleep(0.002)
-        self._enabled = state.mode not in (Mode.IDLE, Mode.FAULT)
-        if not self._enabled:
-            return False, state.text
-        self._home = self._home or self._given_home() or (self._course.p.copy(), self._course.quat_xyzw.copy())
-        return True, f"{state.mode.name.lower()}: follows targets from the measured pose"
-
-    def _given_home(self) -> tuple[Any, Any] | None:
-        pose = np.array(self._parameter("home_pose"), dtype=float)
-        norm = np.linalg.norm(pose[3:])
-        return (pose[:3], pose[3:] / norm) if pose.size == 7 and norm > 0.5 else None
-
-    def _let_go(self) -> None:
-        if self._host is None:
-            return
-        if self._enabled and not self._trouble:
-            self._seed_measured(self._host.client.state())
-            self._host.client.send(self._course.stay(_now_s()))
-            time.sleep(LET_GO_S)
-        self._enabled = False
-        self._host.client.ask(Request.DEACTIVATE)
-
-    def _seed_measured(self, state: HostState) -> None:
-        values = state.values[0]
-        self._course.seed(values["p"], outgoing.quat_of(values["R"]))
+        """Have the arm hold itself; may be called from a signal handler."""
+        self._pilot.stop_now()
 
     # Topics in
 
     def _open(self) -> None:
+        pilot = self._pilot
         commands = (
-            (graph.TARGET_POSE, Rank.POLICY, self._on_pose),
-            (ALIAS_TARGET, Rank.POLICY, self._on_pose),
-            (graph.TARGET_TWIST, Rank.POLICY, self._on_twist),
-            (graph.HUMAN_POSE, Rank.HUMAN, self._on_pose),
-            (graph.HUMAN_TWIST, Rank.HUMAN, self._on_twist),
-            (graph.TARGET_WRENCH, Rank.POLICY, self._on_wrench),
-            (graph.TARGET_STIFFNESS, Rank.POLICY, self._on_stiffness),
-            (graph.TARGET_JOINT, Rank.POLICY, self._on_joint),
+            (graph.TARGET_POSE, Rank.POLICY, pilot.take_pose),
+            (ALIAS_TARGET, Rank.POLICY, pilot.take_pose),
+            (graph.TARGET_TWIST, Rank.POLICY, pilot.take_twist),
+            (graph.HUMAN_POSE, Rank.HUMAN, pilot.take_pose),
+            (graph.HUMAN_TWIST, Rank.HUMAN, pilot.take_twist),
+            (graph.TARGET_WRENCH, Rank.POLICY, pilot.take_wrench),
+            (graph.TARGET_STIFFNESS, Rank.POLICY, pilot.take_stiffness),
+            (graph.TARGET_JOINT, Rank.POLICY, pilot.take_joint),
         )
         self._commands = [topic for topic, _, _ in commands]
         for topic, rank, take in commands:
+            heard = partial(self._on_command, take, topic.name, rank)
             events = SubscriptionEventCallbacks(incompatible_qos=partial(self._on_incompatible, topic.name))
-            subscription = self.create_subscription(
-                _message_class(topic), topic.name, partial(self._on_command, take, topic.name, rank), _qos(topic),
-                event_callbacks=events,
-            )  # fmt: skip
-            self._in_use.append((self.destroy_subscription, subscription))
-        states = (graph.CURRENT_POSE, ALIAS_CURRENT, graph.COMMANDED_POSE, graph.CURRENT_TWIST, graph.TRACKING_ERROR,
-                  graph.ESTIMATED_WRENCH, graph.TAU_COMMAND)  # fmt: skip
-        wanted = [*states, graph.JOINT_STATES] if self._parameter("publish_joint_states") else states
-        for topic in wanted:
-            self._outlets[topic.name] = self._publisher(topic, keep=False)
-        if self._parameter("publish_tf"):
-            self._outlets["/tf"] = self._publisher(
-                graph.Topic("/tf", "tf2_msgs/msg/TFMessage", graph.Quality(reliable=True, depth=100)), keep=False
+            made = self.create_subscription(
+                _interface(topic.type), topic.name, heard, _qos(topic), event_callbacks=events
             )
+            self._in_use.append((self.destroy_subscription, made))
+        sent = {topic for topic, _, _ in outgoing.states_of(self._host_state(), self._joints)} | {TF}
+        left_out = {graph.JOINT_STATES: "publish_joint_states", TF: "publish_tf"}
+        for topic in sent:
+            if topic not in left_out or self._parameter(left_out[topic]):
+                self._outlets[topic.name] = self._publisher(topic)
+                self._in_use.append((self.destroy_publisher, self._outlets[topic.name]))
         rate_hz = min(max(self._parameter("publish_rate_hz"), 1.0), 500.0)
         self._in_use.append((self.destroy_timer, self.create_timer(1.0 / rate_hz, self._publish_states)))
 
-    def _publisher(self, topic: graph.Topic, keep: bool = True) -> Any:
-        publisher = self.create_publisher(_message_class(topic), topic.name, _qos(topic))
-        if not keep:
-            self._in_use.append((self.destroy_publisher, publisher))
-        return publisher
+    def _publisher(self, topic: graph.Topic) -> Any:
+        return self.create_publisher(_interface(topic.type), topic.name, _qos(topic))
 
     def _on_command(self, take: Callable[[str, Rank, Any], None], topic: str, rank: Rank, message: Any) -> None:
         try:
@@ -345,65 +259,6 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         except Refused as refused:
             if self._tally.note(topic, refused):
                 self.get_logger().warning(f"{topic} refused: {refused}")
-
-    def _admit(self, topic: str, rank: Rank, now_s: float) -> Any:
-        """The loop's client, for a command that moves the arm. Raises: Refused."""
-        self._check_enabled()
-        assert self._host is not None
-        if self._arbiter.offer(topic, rank, now_s) or self._homing_until_s > now_s:
-            values = self._host.client.state().values[0]
-            self._course.seed(values["reference_p"], values["reference_quat_xyzw"])
-            self._homing_until_s = -np.inf
-        return self._host.client
-
-    def _check_enabled(self) -> None:
-        if self._host is None or not self._enabled or self._lifecycle != "active":
-            raise Refused(Kind.INACTIVE, "the controller follows nothing now; activate the node or call ~/enable.")
-
-    def _on_pose(self, topic: str, rank: Rank, message: Any) -> None:
-        p, quat = messages.pose_of(message, self._parameter("base_frame"))
-        stamp_s = self._stamps.monotonic_s(messages.stamp_ns(message))
-        client = self._admit(topic, rank, _now_s())
-        client.send(self._course.take_pose(p, quat, stamp_s))
-
-    def _on_twist(self, topic: str, rank: Rank, message: Any) -> None:
-        twist = messages.twist_of(message, self._parameter("base_frame"))
-        stamp_s = self._stamps.monotonic_s(messages.stamp_ns(message))
-        client = self._admit(topic, rank, _now_s())
-        client.send(self._course.take_twist(twist, stamp_s))
-
-    def _on_wrench(self, topic: str, rank: Rank, message: Any) -> None:
-        wrench = messages.wrench_of(message, self._parameter("base_frame"))
-        stamp_s = self._stamps.monotonic_s(messages.stamp_ns(message))
-        self._check_enabled()
-        self._arbiter.check(rank, _now_s())
-        assert self._gains is not None
-        if (np.abs(wrench) > self._gains.wrench_max).any():
-            bound = self._gains.wrench_max.tolist()
-            raise Refused(Kind.LIMIT, f"wrench: got {wrench.tolist()}, expected at most {bound}; raise wrench_max.")
-        self._course.take_wrench(wrench, stamp_s)
-
-    def _on_stiffness(self, topic: str, rank: Rank, message: Any) -> None:
-        stiffness = messages.stiffness_of(message)
-        self._change({"stiffness": stiffness}, rank)
-
-    def _on_joint(self, topic: str, rank: Rank, message: Any) -> None:
-        """The posture that the nullspace is drawn to: the law is Cartesian."""
-        posture = messages.posture_of(message, self._joints)
-        self._stamps.monotonic_s(messages.stamp_ns(message))
-        self._check_enabled()
-        self._arbiter.check(rank, _now_s())
-        assert self._gains is not None
-        self._send_gains(self._gains._replace(posture=posture))
-
-    def _change(self, changes: dict[str, Any], rank: Rank) -> None:
-        self._check_enabled()
-        self._arbiter.check(rank, _now_s())
-        assert self._gains is not None
-        try:
-            self._send_gains(settings.changed(self._gains, changes))
-        except ValueError as error:
-            raise Refused(Kind.LIMIT, str(error)) from error
 
     def _on_incompatible(self, topic: str, event: Any) -> None:
         text = f"{topic}: a publisher offers less than this node asks for (policy {event.last_policy_kind})"
@@ -413,110 +268,54 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     # Services
 
     def _offer_services(self) -> None:
-        for name, kind, serve in (
-            ("enable", SetBool, self._serve_enable),
-            ("hold", SetBool, self._serve_hold),
-            ("reset_target", Trigger, self._serve_reset_target),
-            ("recover", Trigger, self._serve_recover),
-            ("home", Trigger, self._serve_home),
-            ("estop", Trigger, self._serve_estop),
-        ):
-            self.create_service(kind, f"~/{name}", partial(_answer, serve))
+        pilot = self._pilot
+        services: dict[str, tuple[Any, Callable[[Any], Answer]]] = {
+            "enable": (SetBool, self._serve_enable),
+            "hold": (SetBool, lambda request: pilot.hold(request.data)),
+            "reset_target": (Trigger, lambda request: pilot.reset_target()),
+            "recover": (Trigger, self._serve_recover),
+            "home": (Trigger, lambda request: pilot.go_home()),
+            "estop": (Trigger, lambda request: pilot.estop()),
+        }
+        for name, (kind, serve) in services.items():
+            self.create_service(kind, f"~/{name}", partial(self._answer, serve))
 
-    def _serve_enable(self, request: Any) -> tuple[bool, str]:
-        if not request.data:
-            self._let_go()
-            return True, "the arm holds itself"
-        if self._lifecycle != "active" or self._host is None:
-            return False, f"the node is {self._lifecycle}; activate it first"
-        if self._arbiter.estopped or self._trouble:
-            return False, self._trouble or self._arbiter.held(_now_s())
-        return self._start(ANSWER_LIMIT_S)
-
-    def _serve_hold(self, request: Any) -> tuple[bool, str]:
-        self._arbiter.block("hold", "somebody asked for it; call ~/hold with false" if request.data else "")
-        return True, "holds the present pose" if request.data else "follows targets again"
-
-    def _serve_reset_target(self, request: Any) -> tuple[bool, str]:
-        if not self._enabled or self._host is None:
-            return False, "not enabled: there is no target; call ~/enable"
-        self._seed_measured(self._host.client.state())
-        self._host.client.send(self._course.stay(_now_s()))
-        return True, "the target is the measured pose"
-
-    def _serve_recover(self, request: Any) -> tuple[bool, str]:
-        """Clear the emergency stop and, after a fault, back off along the last path."""
-        was_stopped = self._arbiter.estopped
-        self._arbiter.release_estop()
-        if self._host is None or self._trouble:
-            return not self._trouble, self._trouble or "no loop runs; configure the node"
-        if self._host.client.state().mode == Mode.FAULT and not was_stopped:
-            self._host.client.ask(Request.RECOVER)
-            self._enabled = self._lifecycle == "active"
-            return True, "backs off along the last path; see ~/status"
-        return True, "the emergency stop is released; call ~/enable" if was_stopped else "nothing to recover from"
-
-    def _serve_home(self, request: Any) -> tuple[bool, str]:
-        if not self._enabled or self._home is None:
-            return False, "not enabled; call ~/enable"
-        held = self._arbiter.held(_now_s())
-        if held or self._arbiter.charge > Rank.IDLE:
-            return False, held or f"{self._arbiter.source} commands the arm; end it first"
-        self._course.seed(*self._home)
-        self._homing_until_s = _now_s() + HOMING_LIMIT_S
-        return True, "on the way; any command ends it"
-
-    def _serve_estop(self, request: Any) -> tuple[bool, str]:
-        self._arbiter.press_estop()
-        self.stop_now()
-        self._homing_until_s = -np.inf
+    def _answer(self, serve: Callable[[Any], Answer], request: Any, response: Any) -> Any:
+        response.success, response.message = serve(request)
         self._publish_status()
-        return True, "stopped, the arm holds itself; call ~/recover, then ~/enable"
+        return response
+
+    def _serve_enable(self, request: Any) -> Answer:
+        if not request.data:
+            return self._pilot.let_go()
+        if self._lifecycle != "active" or self._trouble:
+            return False, self._trouble or f"the node is {self._lifecycle}; activate it first"
+        return self._pilot.start()
+
+    def _serve_recover(self, request: Any) -> Answer:
+        if self._trouble:
+            return False, f"{self._trouble}; clean up and configure the node again"
+        return self._pilot.recover(may_move=self._lifecycle == "active")
 
     # Watching
 
     def _watch(self) -> None:
-        now_s = _now_s()
-        if jump := self._stamps.jumped():
+        if jump := self._pilot.watch():
             self.get_logger().error(f"{jump}; the arm holds")
-            self._arbiter.block("clock", jump)
-            self._clock_held_until_s = now_s + CLOCK_HOLD_S
-        elif now_s > self._clock_held_until_s:
-            self._arbiter.block("clock", "")
-        self._arbiter.look(now_s)
-        self._watch_host(now_s)
-        self._keep_still(now_s)
+        self._watch_host()
         self._publish_status()
 
-    def _watch_host(self, now_s: float) -> None:
+    def _watch_host(self) -> None:
         """A loop that is gone is an error of the node: named, and out of `active` until somebody configures again."""
-        trouble = "" if self._host is None else self._host.trouble(self._host.client.state(), now_s)
-        if trouble and not self._trouble:
+        if self._host is None:
+            return
+        trouble = self._host.trouble(self._host.client.state(), time.monotonic())
+        news, self._trouble = bool(trouble) and not self._trouble, trouble
+        if news:
             self.get_logger().fatal(trouble)
-            self._trouble, self._enabled = trouble, False
+            self._pilot.stop_now()
             if self._lifecycle == "active":
                 self.trigger_deactivate()
-        elif self._host is not None:
-            self._trouble = trouble
-
-    def _keep_still(self, now_s: float) -> None:
-        """Hold where the arm was when something said so, or go home: the loop wants to hear it again and again."""
-        held = bool(self._arbiter.held(now_s))
-        started, self._held = held and not self._held, held
-        homing = now_s < self._homing_until_s
-        if not self._enabled or self._host is None or not (held or homing):
-            return
-        state = self._host.client.state()
-        if started:
-            self._seed_measured(state)
-        if homing and not held and self._at_goal(state):
-            self._homing_until_s = -np.inf
-        self._host.client.send(self._course.stay(now_s))
-
-    def _at_goal(self, state: HostState) -> bool:
-        values = state.values[0]
-        left = outgoing.displacement(values["p"], values["R"], self._course.p, self._course.quat_xyzw)
-        return bool(np.linalg.norm(left[:3]) < HOME_REACHED[0] and np.linalg.norm(left[3:]) < HOME_REACHED[1])
 
     def _watch_graph(self) -> None:
         if self._host is None:
@@ -525,23 +324,36 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         for topic in self._commands:
             found = self.get_publishers_info_by_topic(self.resolve_topic_name(topic.name))
             publishers[topic.name] = [f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in found]
-            weak = [info for info in found if info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT]
-            notes += [f"{topic.name}: {info.node_name} publishes best-effort and is not heard; publish reliably"
-                      for info in weak]  # fmt: skip
+            notes += [
+                f"{topic.name}: {info.node_name} publishes best-effort and is not heard; publish reliably"
+                for info in found
+                if info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+            ]
         self._graph_notes = tuple(notes)
-        self._arbiter.see_publishers(publishers, _now_s())
+        self._pilot.arbiter.see_publishers(publishers, time.monotonic())
         self._show_gains()
 
     # Topics out
 
     def _situation(self) -> Situation:
-        arbiter = self._arbiter
-        notes = (*self._qos_events, *self._graph_notes) if self._graph_notes else ()
-        return Situation(self._lifecycle, arbiter.charge.name.lower(), arbiter.source, arbiter.handovers,
-                         arbiter.held(_now_s()), self._trouble, notes, self._stamps.jumps)  # fmt: skip
+        arbiter = self._pilot.arbiter
+        return Situation(
+            lifecycle=self._lifecycle,
+            charge=arbiter.charge.name.lower(),
+            source=arbiter.source,
+            handovers=arbiter.handovers,
+            held=arbiter.held(time.monotonic()),
+            trouble=self._trouble,
+            graph=self._graph_notes,
+            clock_jumps=self._pilot.stamps.jumps,
+        )
+
+    def _host_state(self) -> HostState:
+        assert self._host is not None
+        return self._host.client.state()
 
     def _state(self) -> HostState | None:
-        return None if self._host is None else self._host.client.state()
+        return None if self._host is None else self._host_state()
 
     def _publish_status(self) -> None:
         report = status(self._state(), self._situation())
@@ -549,66 +361,42 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             self._reported = report
             self._status.publish(self._message(report))
 
-    def _message(self, report: Report) -> Any:
-        pairs = _import("diagnostic_msgs/msg/KeyValue")
-        name = self.get_fully_qualified_name().strip("/")
-        hardware = f"{self._parameter('arm')} by {self._parameter('driver')} {self._parameter('robot_ip')}".strip()
-        return outgoing.put_report(_message_class(graph.STATUS)(), report, name, hardware, pairs)
-
     def _publish_diagnostics(self) -> None:
-        report = diagnostics(self._state(), self._situation(), self._tally, _now_s())
-        if self._qos_events:
-            report = report._replace(values=(*report.values, ("QoS events", "; ".join(self._qos_events))))
-        message = _message_class(graph.DIAGNOSTICS)(status=[self._message(report)])
+        report = diagnostics(self._state(), self._situation(), self._tally, time.monotonic())
+        events = ("QoS events", "; ".join(self._qos_events))
+        message = _interface(graph.DIAGNOSTICS.type)()
+        message.status = [self._message(report._replace(values=(*report.values, events)))]
         self._diagnostics.publish(outgoing.stamped(message, self.get_clock().now().nanoseconds, ""))
 
+    def _message(self, report: Report) -> Any:
+        name = self.get_fully_qualified_name().strip("/")
+        hardware = f"{self._parameter('arm')} by {self._parameter('driver')} {self._parameter('robot_ip')}".strip()
+        key_value = _interface("diagnostic_msgs/msg/KeyValue")
+        return outgoing.put_report(_interface(graph.STATUS.type)(), report, name, hardware, key_value)
+
     def _publish_states(self) -> None:
-        state = self._state()
-        if state is None or self._trouble:
+        if self._trouble:
             return
-        values, quat = state.values[0], outgoing.quat_of(state.values[0]["R"])
-        reference = values["reference_p"], values["reference_quat_xyzw"]
-        if not np.any(reference[1]):  # before the first activation
-            reference = values["p"], quat
-        error = outgoing.displacement(values["p"], values["R"], *reference)
-        send = partial(self._send, self._stamps.ros_ns(state.stamp_s))
-        for topic in (graph.CURRENT_POSE, ALIAS_CURRENT):
-            send(topic, outgoing.put_pose, values["p"], quat)
-        send(graph.COMMANDED_POSE, outgoing.put_pose, *reference)
-        send(graph.CURRENT_TWIST, outgoing.put_twist, values["J"] @ values["dq"])
-        send(graph.TRACKING_ERROR, outgoing.put_twist, error)
-        send(graph.ESTIMATED_WRENCH, outgoing.put_wrench, values["external_wrench"])
-        send(graph.TAU_COMMAND, outgoing.put_joints, self._joints, (), (), values["tau"])
-        send(graph.JOINT_STATES, outgoing.put_joints, self._joints, values["q"], values["dq"])
-        self._send_transform(self._stamps.ros_ns(state.stamp_s), values["p"], quat)
+        state = self._host_state()
+        stamp_ns = self._pilot.stamps.ros_ns(state.stamp_s)
+        for topic, put, values in outgoing.states_of(state, self._joints):
+            if outlet := self._outlets.get(topic.name):
+                message = put(_interface(topic.type)(), *values)
+                outlet.publish(outgoing.stamped(message, stamp_ns, self._parameter("base_frame")))
+        if outlet := self._outlets.get(TF.name):
+            outlet.publish(self._transform(state, stamp_ns))
 
-    def _send(self, stamp_ns: int, topic: graph.Topic, put: Callable[..., Any], *values: Any) -> None:
-        outlet = self._outlets.get(topic.name)
-        if outlet is not None:
-            message = put(_message_class(topic)(), *values)
-            outlet.publish(outgoing.stamped(message, stamp_ns, self._parameter("base_frame")))
-
-    def _send_transform(self, stamp_ns: int, p: Any, quat: Any) -> None:
-        outlet = self._outlets.get("/tf")
-        if outlet is not None:
-            prefix = self._parameter("tf_prefix")
-            message = _import("geometry_msgs/msg/TransformStamped")()
-            outgoing.put_transform(message, prefix + graph.TCP, p, quat)
-            outgoing.stamped(message, stamp_ns, prefix + self._parameter("base_frame"))
-            outlet.publish(_import("tf2_msgs/msg/TFMessage")(transforms=[message]))
+    def _transform(self, state: HostState, stamp_ns: int) -> Any:
+        prefix, values = self._parameter("tf_prefix"), state.values[0]
+        message = _interface("geometry_msgs/msg/TransformStamped")()
+        outgoing.put_transform(message, prefix + graph.TCP, values["p"], outgoing.quat_of(values["R"]))
+        outgoing.stamped(message, stamp_ns, prefix + self._parameter("base_frame"))
+        return _interface(TF.type)(transforms=[message])
 
 
-def _now_s() -> float:
-    return time.monotonic()
-
-
-def _import(type_name: str) -> Any:
+def _interface(type_name: str) -> Any:
     package, _, name = type_name.partition("/msg/")
     return getattr(importlib.import_module(f"{package}.msg"), name)
-
-
-def _message_class(topic: graph.Topic) -> Any:
-    return _import(topic.type)
 
 
 def _qos(topic: graph.Topic) -> Any:
@@ -630,17 +418,12 @@ def _same(parameter: Any, value: float | list[float]) -> bool:
     return bool(np.array_equal(np.ravel(parameter), np.ravel(value)))
 
 
-def _answer(serve: Callable[[Any], tuple[bool, str]], request: Any, response: Any) -> Any:
-    response.success, response.message = serve(request)
-    return response
-
-
-def _end_with(node: ImpedanceController, ended: list[int]) -> None:
+def _end_with(node: ImpedanceController) -> None:
     """Let signals, and the death of the parent, stop the arm at once and then end the node."""
 
     def end(number: int, frame: Any) -> None:
         node.stop_now()
-        ended.append(number)
+        node.ended.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
@@ -651,14 +434,13 @@ def _end_with(node: ImpedanceController, ended: list[int]) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to end; the arm stops first."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    node, executor, ended = ImpedanceController(), SingleThreadedExecutor(), []  # type: ignore[var-annotated]
-    _end_with(node, ended)
+    node, executor = ImpedanceController(), SingleThreadedExecutor()
+    _end_with(node)
     executor.add_node(node)
     try:
-        if node.get_parameter("autostart").value:
-            node.trigger_configure()
+        if node.get_parameter("autostart").value and node.trigger_configure() == _DONE:
             node.trigger_activate()
-        while not ended and rclpy.ok():
+        while not node.ended and rclpy.ok():
             executor.spin_once(timeout_sec=0.1)
     except ExternalShutdownException:
         pass

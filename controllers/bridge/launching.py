@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, RegisterEventHandler
 from launch.event_handlers import OnProcessExit, OnProcessStart
@@ -51,7 +52,7 @@ ARGUMENTS: dict[str, Argument] = {
     "record": Argument("false", "write a rosbag2 in MCAP beside the run", ["true", "false"]),
     "bag": Argument("", "folder of the recording; empty: rosbag2 names it by the time"),
     "log_level": Argument("info", "of all nodes", ["debug", "info", "warn", "error", "fatal"]),
-    "python": Argument("", "interpreter that has this package's libraries; empty: .venv of a checkout, else ROS's own"),
+    "python": Argument("", "interpreter of the nodes; empty: the checkout's .venv, else that of colcon build"),
     "task": Argument("pick-lift", "the simulated scene", ["pick-lift", "peg-insert"]),
     "run": Argument("", "folder of the run, with its config.json"),
     "address": Argument("tcp://127.0.0.1:5555", "where the learner listens"),
@@ -78,9 +79,18 @@ def given(context: LaunchContext) -> dict[str, str]:
 
 
 def interpreter(named: str) -> str:
-    """The Python that runs the nodes: the one named, the checkout's environment, or this one."""
+    """The Python that runs the nodes: named, of the checkout's environment, with which colcon built them, or this."""
     own = CHECKOUT / ".venv" / "bin" / "python"
-    return named or os.environ.get("ROBOT_RL_PYTHON", "") or (str(own) if own.exists() else sys.executable)
+    return named or os.environ.get("ROBOT_RL_PYTHON", "") or (str(own) if own.exists() else _builder())
+
+
+def _builder() -> str:
+    """The interpreter in the first line of an installed node; this one where nothing is installed."""
+    try:
+        script = Path(get_package_prefix("robot_rl"), "lib", "robot_rl", CONTROLLER)
+        return script.read_text(encoding="utf-8").splitlines()[0].removeprefix("#!").strip()
+    except (PackageNotFoundError, OSError, IndexError):
+        return sys.executable
 
 
 def _environment() -> dict[str, str]:
@@ -177,7 +187,7 @@ def recording(arguments: dict[str, str]) -> Any:
     """Rosbag2 in MCAP: joint states, poses, torques, status, pictures, and what the human did."""
     lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
     own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
-    topics = [f"{lead}joint_states", *own, f"{lead}human", "/diagnostics", "/tf", "/tf_static"]
+    topics = [f"{lead}joint_states", *own, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
     pictures = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
     folder = ["--output", arguments["bag"]] if arguments["bag"] else []
     return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *pictures], output="screen")

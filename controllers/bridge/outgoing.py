@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
+from controllers import graph
 from controllers.bridge.figures import Report
 from controllers.geometry import FloatArray
+from controllers.mailbox import HostState
 
 
 def stamped(message: Any, stamp_ns: int, frame: str) -> Any:
@@ -69,6 +71,34 @@ def put_report(message: Any, report: Report, name: str, hardware: str, key_value
     message.name, message.hardware_id = name, hardware
     message.values = [_pair(key_value(), key, value) for key, value in report.values]
     return message
+
+
+class Outgoing(NamedTuple):
+    """One message of the arm's state: its topic, and what fills an empty one."""
+
+    topic: graph.Topic
+    put: Callable[..., Any]
+    values: tuple[Any, ...]
+
+
+ALIAS_CURRENT = graph.CURRENT_POSE._replace(name="current_pose")  # crisp_controllers' name
+
+
+def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
+    """All that the loop says about the arm, topic by topic."""
+    values = state.values[0]
+    p, R = values["p"], values["R"]
+    quat, reference = quat_of(R), (values["reference_p"], values["reference_quat_xyzw"])
+    if not np.any(reference[1]):  # before the first activation
+        reference = p, quat
+    for topic in (graph.CURRENT_POSE, ALIAS_CURRENT):
+        yield Outgoing(topic, put_pose, (p, quat))
+    yield Outgoing(graph.COMMANDED_POSE, put_pose, reference)
+    yield Outgoing(graph.CURRENT_TWIST, put_twist, (values["J"] @ values["dq"],))
+    yield Outgoing(graph.TRACKING_ERROR, put_twist, (displacement(p, R, *reference),))
+    yield Outgoing(graph.ESTIMATED_WRENCH, put_wrench, (values["external_wrench"],))
+    yield Outgoing(graph.TAU_COMMAND, put_joints, (joints, (), (), values["tau"]))
+    yield Outgoing(graph.JOINT_STATES, put_joints, (joints, values["q"], values["dq"]))
 
 
 def displacement(p: FloatArray, R: FloatArray, to_p: FloatArray, to_quat_xyzw: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from controllers.mailbox import FOLDER, Client, HostState, Request
 
@@ -23,23 +23,28 @@ class HostFailed(Exception):
 class HostProcess:
     """One loop in a process of its own that ends with this one.
 
+    Args:
+        wanted: false ends the wait for the arm.
+
     Raises: HostFailed, when it ends before its arm is connected, or takes longer than START_LIMIT_S.
     """
 
-    def __init__(self, arguments: Sequence[str], mailbox: str, joints: int) -> None:
+    def __init__(
+        self, arguments: Sequence[str], mailbox: str, joints: int, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
         command = [sys.executable, "-m", "controllers.host", *arguments]
         (FOLDER / f"robot-rl-{mailbox}").unlink(missing_ok=True)  # a killed host's
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # not a pipe: nobody reads while the loop runs
         self._process = subprocess.Popen(command, stderr=self._errors)
         self._mailbox = mailbox
         self.pid = self._process.pid
-        self.client = self._attach(mailbox, joints)
+        self.client = self._attach(mailbox, joints, wanted)
 
-    def _attach(self, mailbox: str, joints: int) -> Client:
+    def _attach(self, mailbox: str, joints: int, wanted: Callable[[], bool]) -> Client:
         """Wait until the arm is connected: the loop then publishes its first state."""
         end_s = time.monotonic() + START_LIMIT_S
         client: Client | None = None
-        while time.monotonic() < end_s:
+        while wanted() and time.monotonic() < end_s:
             if self._process.poll() is not None:
                 raise HostFailed(self._last_words())
             if client is None and (FOLDER / f"robot-rl-{mailbox}").exists():
@@ -48,6 +53,8 @@ class HostProcess:
                 return client
             time.sleep(0.02)
         self.kill()
+        if not wanted():
+            raise HostFailed("loop: told to end before the arm was connected.")
         raise HostFailed(f"loop: got no arm within {START_LIMIT_S} s, expected it connected; look at the arm.")
 
     def _last_words(self) -> str:
@@ -87,6 +94,7 @@ class HostProcess:
         """End it by force; the arm's own watchdog holds the arm."""
         self._process.kill()
         self._process.wait()
+        self._errors.close()
         (FOLDER / f"robot-rl-{self._mailbox}").unlink(missing_ok=True)
 
 

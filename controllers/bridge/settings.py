@@ -12,8 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controllers import graph
+from controllers.bridge.arms import ARMS, WAYS
 from controllers.extras import ExtraSettings, make_extras
 from controllers.gains import Gains, make_gains
+from controllers.presets import NAMES
 
 AXES = ("x", "y", "z")
 
@@ -29,13 +32,12 @@ class Setting(NamedTuple):
     text: str
     field: str
     """Of the gains, or of their extras."""
-    index: int = -1
+    entry: int = -1
     """Of the field's entry that an alias stands for; -1: the whole field."""
-    kind: type = float
 
 
-def _alias(name: str, index: int, upper: float, text: str, field: str) -> Setting:
-    return Setting(name, 0, 0.0, upper, f"{text} (crisp_controllers' name)", field, index)
+def _alias(name: str, entry: int, upper: float, text: str, field: str) -> Setting:
+    return Setting(name, 0, 0.0, upper, f"{text} (crisp_controllers' name)", field, entry)
 
 
 def _aliases() -> list[Setting]:
@@ -88,6 +90,26 @@ SETTINGS: dict[str, Setting] = {
 }  # fmt: skip
 
 
+# What the node is, beside its gains: fixed when it starts.
+NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
+    "driver": ("simulated", f"the way to the arm: {', '.join(WAYS)}"),
+    "arm": ("fer", f"which arm: {', '.join(ARMS)}"),
+    "robot_ip": ("", "the arm's address"),
+    "urdf": ("", "path of the arm's URDF, for the drivers ur and effort"),
+    "urdf_tcp_link": ("tool0", "the URDF's link that is the tool centre point"),
+    "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: the arm's own"),
+    "base_frame": (graph.BASE, "frame of all commands and states"),
+    "tf_prefix": ("", "before the frames of TF, as in left/"),
+    "publish_tf": (True, "base to tcp"),
+    "publish_joint_states": (True, "where nobody else does"),
+    "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
+    "loop_cpu": (-1, "core of the loop's process; -1: any"),
+    "autostart": (False, "configure and activate at once, without a launch file"),
+    "end_with_parent": (True, "stop the arm when the process that started this one ends"),
+    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
+}
+
+
 def values_of(gains: Gains) -> dict[str, float | list[float]]:
     """Each parameter as these gains have it."""
     return {name: _value(gains, setting) for name, setting in SETTINGS.items()}
@@ -95,12 +117,12 @@ def values_of(gains: Gains) -> dict[str, float | list[float]]:
 
 def _value(gains: Gains, setting: Setting) -> float | list[float]:
     if setting.field == "clip":
-        value: Any = max(gains.clip_upper[setting.index], -gains.clip_lower[setting.index])
+        value: Any = max(gains.clip_upper[setting.entry], -gains.clip_lower[setting.entry])
     elif setting.field in ExtraSettings._fields:
         value = gains.extras[0][setting.field]
     else:
         value = getattr(gains, setting.field)
-        value = value if setting.index < 0 else np.nan_to_num(value[setting.index])
+        value = value if setting.entry < 0 else np.nan_to_num(value[setting.entry])
     return [float(entry) for entry in np.ravel(value)] if setting.size else float(value)
 
 
@@ -136,10 +158,10 @@ def _put(setting: Setting, array: np.ndarray, values: dict[str, Any], extras: di
     if setting.field == "clip":
         for field, sign in (("clip_lower", -1.0), ("clip_upper", 1.0)):
             values[field] = values[field].copy()
-            values[field][setting.index] = sign * array[0]
-    elif setting.index >= 0:
+            values[field][setting.entry] = sign * array[0]
+    elif setting.entry >= 0:
         values[setting.field] = np.nan_to_num(values[setting.field])
-        values[setting.field][setting.index] = array[0]
+        values[setting.field][setting.entry] = array[0]
     else:
         home = extras if setting.field in extras else values
         home[setting.field] = array if setting.size else float(array[0])

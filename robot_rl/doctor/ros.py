@@ -15,7 +15,7 @@ from robot_rl.doctor.ros_graph import Endpoint, GraphView, domain_of, look_at_gr
 
 RMW_TRIED = ("rmw_cyclonedds_cpp", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
 SKEW_MAX_S = 0.05  # what the controller forgives (controllers.bridge.stamps)
-CONTROLLER_SENDS = (graph.CURRENT_POSE, graph.COMMANDED_POSE, graph.STATUS, graph.DIAGNOSTICS)
+CONTROLLER_SENDS = (graph.CURRENT_POSE, graph.COMMANDED_POSE, graph.STATUS)
 RCLPY = "import os, rclpy; rclpy.init(); print('works,', os.environ.get('ROS_DISTRO', 'unknown distribution'))"
 LEVELS = ("ok", "warning", "error", "stale")
 DOCS = "see docs/ros2.md"
@@ -138,29 +138,34 @@ def _peers(view: GraphView, seconds: float) -> Finding:
 def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
     """What a client of the controller needs somebody to send."""
     sent = {endpoint.topic: endpoint.type for endpoint in view.endpoints if endpoint.writes}
-    missing = [
-        graph.resolve(topic, namespace) for topic in CONTROLLER_SENDS if graph.resolve(topic, namespace) not in sent
-    ]
+    wanted = [graph.resolve(topic, namespace) for topic in CONTROLLER_SENDS]
+    missing = [name for name in wanted if name not in sent]
     if missing:
-        elsewhere = sorted(
-            name.removesuffix(f"/{graph.STATUS.name}") or "/" for name in sent if name.endswith(graph.STATUS.name)
-        )
-        advice = (
-            f"one is in {', '.join(elsewhere)}: add --namespace" if elsewhere else "start and configure the controller"
-        )
-        yield Finding("missing", "topics", f"nobody sends {', '.join(missing)}; {advice}")
+        yield Finding("missing", "topics", f"nobody sends {', '.join(missing)}; {_where_else(sent, namespace)}")
     else:
-        yield Finding(
-            "ok", "topics", f"the controller sends what it should in {graph.resolve(graph.STATUS, namespace)[:-7]}"
-        )
-    wanted = {
-        graph.resolve(topic, namespace): topic.type
-        for topic in graph.__dict__.values()
-        if isinstance(topic, graph.Topic)
-    }
+        yield Finding("ok", "topics", f"the controller sends {', '.join(wanted)}")
+    if graph.DIAGNOSTICS.name not in sent:
+        advice = "no figures, and clocks are not compared; the controller node sends them"
+        yield Finding("optional", "diagnostics", f"nobody sends {graph.DIAGNOSTICS.name}: {advice}")
+    yield from _types(sent, namespace)
+
+
+def _where_else(sent: Mapping[str, str], namespace: str) -> str:
+    """What to do about missing topics: another namespace has them, or nobody has."""
+    own, end = graph.resolve(graph.STATUS, namespace), f"/{graph.STATUS.name}"
+    others = sorted(name.removesuffix(end) or "/" for name in sent if name.endswith(end) and name != own)
+    if others:
+        return f"there is one in {', '.join(others)}: --namespace"
+    return "start and configure the controller (SROS2 hides a closed one)"
+
+
+def _types(sent: Mapping[str, str], namespace: str) -> Iterator[Finding]:
+    """Topics of the table that are sent with another type."""
+    topics = [topic for topic in vars(graph).values() if isinstance(topic, graph.Topic)]
+    types = {graph.resolve(topic, namespace): topic.type for topic in topics}
     for name, kind in sorted(sent.items()):
-        if wanted.get(name, kind) != kind:
-            yield Finding("missing", "type", f"{name} is {kind}, expected {wanted[name]}; use one version everywhere")
+        if types.get(name, kind) != kind:
+            yield Finding("missing", "type", f"{name} is {kind}, expected {types[name]}; use one version everywhere")
 
 
 def _qualities(view: GraphView) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ class DiagnosticStatus(IdlStruct, typename="diagnostic_msgs::msg::dds_::Diagnost
     name: str
     message: str
     hardware_id: str
-    values: sequence[KeyValue]
+    values: sequence[KeyValue]  # type: ignore[type-arg]
 
 
 @dataclass
@@ -55,4 +55,4 @@ class DiagnosticArray(IdlStruct, typename="diagnostic_msgs::msg::dds_::Diagnosti
     """How several parts are."""
 
     header: Header
-    status: sequence[DiagnosticStatus]
+    status: sequence[DiagnosticStatus]  # type: ignore[type-arg]

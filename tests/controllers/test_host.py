@@ -9,7 +9,7 @@ from controllers.arm import Mode, Reason, Target
 from controllers.drivers.contract import DriverMode
 from controllers.extras import make_extras
 from controllers.geometry import quat_from_matrix
-from controllers.host import Host, run_host
+from controllers.host import ENDED, Host, run_host
 from controllers.mailbox import Client, Mailbox, Request
 from controllers.pacing import Pacer
 from robot_rl.core.clock import FakeClock
@@ -242,3 +242,30 @@ def test_an_unpaced_loop_keeps_its_deadlines_and_publishes_its_books():
     pacer.wait()
     cell.host.cycle(pacer)
     assert cell.client.state().values["cycles"][0] == 11 and cell.client.state().values["misses"][0] >= 4
+
+
+def test_who_attaches_learns_the_gains_that_are_in_force():
+    cell = Cell()
+    shown, own = cell.client.gains(), cell.host.gains
+    for name, value in own._asdict().items():
+        np.testing.assert_array_equal(getattr(shown, name), value)
+
+
+def test_the_end_lets_the_arm_hold_itself_and_is_the_last_word():
+    cell = Cell().active()
+    cell.host.end()
+    state = cell.client.state()
+    assert cell.driver.acting is None
+    assert (state.mode, state.values["ended"][0], state.message) == (Mode.IDLE, 1.0, ENDED)
+
+
+def test_the_state_tells_what_a_controllers_figures_need():
+    cell = Cell().active()
+    cell.run(1.2, np.zeros(3))
+    values, feedback = cell.client.state().values[0], cell.driver.feedback
+    np.testing.assert_array_equal(values["J"], feedback.dynamics.J)
+    np.testing.assert_array_equal(values["tau_max"], cell.host.limits.tau_max)
+    assert np.linalg.norm(values["reference_p"] - values["p"]) < 0.01
+    assert 0.0 <= values["stamp_s"] - values["target_stamp_s"] < 0.1
+    assert values["period_us_p50"] == values["period_us_max"] == pytest.approx(PERIOD_S * 1e6, abs=10.0)
+    assert values["reasons"].sum() == values["counters"][0]  # one reason each tick

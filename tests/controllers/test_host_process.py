@@ -12,6 +12,7 @@ import pytest
 
 from controllers.arm import Mode, Target
 from controllers.geometry import quat_from_matrix
+from controllers.host import ENDED
 from controllers.mailbox import FOLDER, Client, HostState, Request
 
 pytestmark = pytest.mark.slow
@@ -83,6 +84,37 @@ def test_a_client_killed_while_pushing_leaves_an_arm_that_lets_go_and_one_call_b
     eventually(client, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING))
     client.ask(Request.QUIT)
     assert process.wait(20.0) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_the_arm_hold_and_leaves_that_as_the_last_word(host, number):
+    name, process = host
+    client = Client(name)
+    client.activate()
+    eventually(client, lambda state: state.mode != Mode.IDLE)
+    process.send_signal(number)
+    assert process.wait(20.0) == 0
+    state = client.state()
+    assert state.mode == Mode.IDLE and state.values["ended"][0] == 1.0 and ENDED in state.message
+
+
+def test_a_host_started_with_its_parent_ends_when_the_parent_is_killed():
+    name = f"orphan-{os.getpid()}"
+    host = f"{sys.executable} -m controllers.host robot_rl.sim.host:pick_lift {name} --with-parent; true"
+    parent = subprocess.Popen(["sh", "-c", host], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None and "simulated" in parent.stdout.readline()
+    client = Client(name)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    eventually(client, lambda state: state.values["ended"][0] == 1.0)
+
+
+def test_settings_that_the_arms_function_refuses_end_the_host_with_its_words():
+    command = [sys.executable, "-m", "controllers.host", "controllers.bridge.parts:ur", "none"]
+    words = ["--set", "robot_ip=10.0.0.2", "--set", "urdf=none.urdf", "--set", "arm=ur3"]
+    ended = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
+    assert ended.returncode != 0 and "none.urdf" in ended.stderr
 
 
 def test_a_killed_host_leaves_a_state_that_grows_old(host):

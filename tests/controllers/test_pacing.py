@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from controllers.pacing import NS_PER_S, Pacer, PreciseClock
+from controllers.pacing import NS_PER_S, Pacer, Periods, PreciseClock
 from robot_rl.core.clock import FakeClock
 
 MS = NS_PER_S // 1000
@@ -76,3 +76,22 @@ def test_the_precise_clock_never_wakes_early(spin_us):
         clock.sleep_until(deadline)
         assert clock.now_ns() >= deadline
     clock.sleep_until(0)
+
+
+def test_periods_of_the_last_second_have_the_quantiles_of_a_sort():
+    periods, rng = Periods(), np.random.default_rng(0)
+    lengths_s = rng.uniform(0.0008, 0.0012, 1000)
+    lengths_s[500] = 0.02
+    lengths_s = lengths_s[: int(np.searchsorted(np.cumsum(lengths_s), 1.0)) + 1]
+    for length_s in lengths_s:
+        periods.count(length_s)
+    assert periods.p50_us == pytest.approx(np.percentile(lengths_s, 50) * 1e6, abs=11.0)
+    assert periods.p99_us == pytest.approx(np.percentile(lengths_s, 99) * 1e6, abs=11.0)
+    assert periods.max_us == pytest.approx(20_000.0)
+
+
+def test_a_bad_second_is_forgotten_after_the_next_and_what_is_no_length_is_left_out():
+    periods = Periods()
+    for length_s in [0.5, 0.5, np.nan, np.inf, -1.0, *[0.001] * 1001]:
+        periods.count(length_s)
+    assert periods.max_us == pytest.approx(1000.0) and periods.p99_us <= 1010.0

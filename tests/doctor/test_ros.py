@@ -24,7 +24,7 @@ def endpoint(topic: graph.Topic, writes: bool = True, namespace: str = "", **cha
 
 
 def a_view(*more: Endpoint, namespace: str = "") -> GraphView:
-    sent = [endpoint(topic, namespace=namespace) for topic in CONTROLLER_SENDS]
+    sent = [endpoint(topic, namespace=namespace) for topic in (*CONTROLLER_SENDS, graph.DIAGNOSTICS)]
     return GraphView((ROBOT,), (*sent, *more), {"arm": 0.003}, {"arm": (0, "all is well")})
 
 
@@ -106,6 +106,12 @@ def test_variables_that_cannot_work_are_missing(variable: str, value: str, line:
 )
 def test_variables_that_narrow_the_graph_are_mentioned(variable: str, value: str, line: str) -> None:
     assert findings(a_view(), **{variable: value})[line].state == "optional"
+
+
+def test_a_graph_without_diagnostics_is_usable_and_says_what_is_not_known() -> None:
+    view = a_view()
+    found = findings(view._replace(endpoints=view.endpoints[:-1], age_s={}, reports={}))
+    assert found["topics"].state == "ok" and found["diagnostics"].state == "optional"
 
 
 def test_the_domain_is_ros_own_zero_without_the_variable() -> None:

@@ -70,9 +70,9 @@ def test_a_killed_loop_is_named_and_configuring_again_brings_the_arm_back(sessio
     os.kill(host, signal.SIGKILL)
 
     def status():
-        return probe.latest(graph.resolve(graph.STATUS)) or {"level": 0, "message": ""}
+        return probe.latest(graph.resolve(graph.STATUS)) or {"level": "\0", "message": ""}
 
-    said = eventually(status, lambda status: status["level"] == 2)
+    said = eventually(status, lambda status: status["level"] == "\2")
     assert "process has ended" in said["message"] and "watchdog" in said["message"]
     lifecycle = eventually(
         lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "inactive" in text, 60.0
@@ -81,7 +81,7 @@ def test_a_killed_loop_is_named_and_configuring_again_brings_the_arm_back(sessio
     for transition in ("cleanup", "configure", "activate"):
         answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_PATIENCE_S)
         assert "successful" in answer.stdout.lower(), answer
-    eventually(status, lambda status: status["level"] == 0)
+    eventually(status, lambda status: status["level"] == "\0")
 
 
 def test_lifecycle_leads_to_torque_and_back(session):

@@ -39,7 +39,7 @@ class Arm:
         if message is None:
             return {"level": "", "message": "", "lifecycle": "", "mode": "", "held": "", "charge": "", "source": ""}
         pairs = {pair["key"]: pair["value"] for pair in message["values"]}
-        return pairs | {"message": message["message"], "level": message["level"]}
+        return pairs | {"message": message["message"], "level": ord(message["level"])}
 
     def figures(self) -> dict[str, str]:
         """The latest diagnostics."""
@@ -99,8 +99,8 @@ def test_states_come_from_the_arm_and_agree_with_each_other(arm):
     assert joints["name"] == [f"fer_joint{i}" for i in range(1, 8)] and len(joints["position"]) == 7
     error = arm.probe.latest(graph.resolve(graph.TRACKING_ERROR))["twist"]["linear"]
     assert all(abs(value) < 0.1 for value in error.values())
-    figures = eventually(arm.figures, lambda figures: "state age [s]" in figures)
-    assert float(figures["condition of J"]) > 1.0 and float(figures["loop period p50 [us]"]) > 0.0
+    figures = eventually(arm.figures, lambda figures: float(figures.get("loop period p50 [us]", "0")) > 0.0)
+    assert float(figures["condition of J"]) > 1.0 and float(figures["state age [s]"]) < 0.5
 
 
 def test_the_arm_follows_a_target_pose(arm):
@@ -163,10 +163,10 @@ def test_gains_change_while_the_arm_is_active_and_bad_ones_are_refused_with_the_
     good = arm.session.run("ros2", "param", "set", NODE, "task.k_pos_x", "450.0")
     assert "successful" in good.stdout, good
     for name, value, reason in (
-        ("task.k_pos_x", "-5.0", "range"),
-        ("task.k_pos_x", ".nan", "expected"),
-        ("stiffness", "[1e9,1e9,1e9,1e9,1e9,1e9]", "expected 0 to 5000"),
-        ("posture_torque_max", "1e12", "range"),
+        ("task.k_pos_x", "-5.0", "out of range"),
+        ("task.k_pos_x", ".nan", "out of range"),
+        ("stiffness", "[9999.0, 9999.0, 9999.0, 9999.0, 9999.0, 9999.0]", "expected 0 to 5000"),
+        ("posture_torque_max", "99999.0", "out of range"),
         ("driver", "franka", "read"),
     ):
         answer = arm.session.run("ros2", "param", "set", NODE, name, value)
@@ -242,11 +242,12 @@ def test_a_best_effort_publisher_is_named_because_nobody_hears_it(arm):
 
 def test_home_leads_back_and_any_command_ends_it(arm):
     arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose((0.0, 0.05, 0.03)))
-    away = eventually(arm.p, lambda p: arm.status()["mode"] == "ACTIVE")
-    assert not arm.ask("home")["success"]
+    arm.wait(lambda status: status["charge"] == "policy")
+    refused = arm.ask("home")
+    assert not refused["success"] and "target_pose" in refused["message"]
     arm.probe.silence(graph.resolve(graph.TARGET_POSE))
     answer = eventually(lambda: arm.ask("home"), lambda answer: answer["success"])
-    assert "on the way" in answer["message"] and away.shape == (3,)
+    assert "on the way" in answer["message"]
     arm.wait(lambda status: status["mode"] == "ACTIVE")
     arm.wait(lambda status: status["mode"] in ("HOLDING", "DAMPING"))  # arrived, and nobody commands
 

@@ -1,0 +1,84 @@
+"""The launch files: what they explain, and the order in which things start and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from controllers import graph
+from controllers.arm import Mode
+from controllers.host import ENDED
+from controllers.mailbox import Client
+from tests.ros.graph_session import START_PATIENCE_S, children, eventually
+
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
+FILES = sorted((Path(__file__).parents[2] / "launch").glob("*.launch.py"))
+ROBOT = "launch/robot.launch.py"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_argument_is_explained_with_its_default(session, file):
+    answer = session.run("ros2", "launch", str(file), "--show-args")
+    assert answer.returncode == 0, answer.stderr
+    blocks = answer.stdout.split("\n\n")[1:]
+    assert blocks and all("(default:" in block for block in blocks if block.strip())
+    assert "no description given" not in answer.stdout
+
+
+def test_a_value_that_is_no_choice_is_refused_with_the_choices(session):
+    answer = session.run("ros2", "launch", ROBOT, "robot_type:=kuka")
+    assert answer.returncode != 0 and "fr3" in answer.stdout + answer.stderr
+
+
+@pytest.fixture
+def launched(session):
+    """An arm in a namespace, launched and active: the launch process, the node's pid, and the loop's own words."""
+    words = ["use_fake_hardware:=true", "namespace:=left", f"python:={sys.executable}"]
+    launch = session.start("ros2", "launch", ROBOT, *words)
+    node = eventually(lambda: children(launch.pid), bool)[0]
+
+    def attach():
+        try:
+            return Client(f"ros-left-{node}")
+        except (FileNotFoundError, ValueError):
+            return None
+
+    client = eventually(attach, bool, START_PATIENCE_S)
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_PATIENCE_S)
+    return launch, node, client
+
+
+def holds(client):
+    state = eventually(client.state, lambda state: state.values["ended"][0] == 1.0, 20.0)
+    return state.mode == Mode.IDLE and ENDED in state.message
+
+
+def test_launched_arms_become_active_by_themselves_and_hold_on_ctrl_c(session, launched):
+    launch, _, client = launched
+    probe = session.probe()
+    status = graph.resolve(graph.STATUS, "left")
+    probe.hear(status, graph.STATUS.type, qos="latched")
+    message = eventually(lambda: probe.latest(status), bool)
+    assert message["name"] == "left/impedance_controller"
+    launch.send_signal(signal.SIGINT)
+    assert holds(client)
+    launch.wait(60.0)
+
+
+def test_a_launch_that_is_killed_outright_leaves_an_arm_that_holds(launched):
+    launch, node, client = launched
+    os.kill(launch.pid, signal.SIGKILL)
+    assert holds(client)
+    eventually(lambda: os.path.exists(f"/proc/{node}/exe"), lambda there: not there, 30.0)
+
+
+def test_a_loop_that_dies_ends_the_launch_and_nothing_is_respawned(launched):
+    launch, node, _ = launched
+    (loop,) = children(node)
+    os.kill(loop, signal.SIGKILL)
+    launch.wait(120.0)
+    assert not os.path.exists(f"/proc/{node}/exe")
