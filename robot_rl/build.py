@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,13 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
         render_mode="rgb_array" if film else None,
         disable_env_checker=True,  # the tests run it; here it would step the robot once more
     )
+
+
+def in_process(config: TrainConfig) -> TrainConfig:
+    """Return the settings with the arm in this process: a learner asks an environment for shapes only, and two clients
+    of one arm would keep each other from moving it.
+    """
+    return replace(config, robot=RobotConfig())
 
 
 def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
