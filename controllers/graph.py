@@ -83,6 +83,23 @@ GRIPPER_TARGET = Topic("gripper/target", _JOINTS, _COMMAND)
 # The simulator's referee; on a real arm nobody serves these.
 TASK_RESET = Topic("task/reset", "std_msgs/msg/UInt64", Quality(reliable=True))
 TASK_STATE = Topic("task/state", _NUMBERS, Quality(reliable=True))
+# Sections of `task/state`, one after the other in `data`; each is a dimension of the layout with its name and size.
+TASK_STATE_SECTIONS = (
+    ("reset_id", 1),  # the number that the last reset asked for; -1 before the first
+    ("reset_stamp_s", 1),  # when that scene stood, since the epoch
+    ("stamp_s", 1),  # of this state
+    ("success", 1),  # 0 or 1
+    ("failure", 1),  # 0 or 1
+    ("goal_position", 3),  # where the scripted expert would lead the TCP, in `base`
+    ("goal_quat_xyzw", 4),
+    ("goal_gripper", 1),  # -1 close, 0 as it is, 1 open
+    ("object_state", 0),  # the task's own numbers, as many as there are
+)
+
+# The human, for the actor, which decides who acts and records it: axes as an action in [-1, 1], the gripper last.
+HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
+# Its buttons. The first two are 0 or 1; labels are counted since the sender began: a lost message loses none.
+HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage")
 
 
 def image_topic(camera: str) -> Topic:

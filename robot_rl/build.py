@@ -5,7 +5,9 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,12 @@ import numpy as np
 
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
+from robot_rl.core.settings import load_settings
+from robot_rl.core.tasks import TASKS
+from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.checkpoints import Checkpoints
 from robot_rl.runtime.observation import Encoder, step_schema
@@ -29,12 +35,20 @@ if TYPE_CHECKING:
     from robot_rl.agents.jax.encoder import FrozenEncoder
     from robot_rl.agents.jax.learner import JaxLearner
     from robot_rl.agents.jax.policy import JaxPolicy
+    from robot_rl.envs.graph import GraphEnv
+    from robot_rl.envs.task import Task
+    from robot_rl.hardware.camera import Camera
+    from robot_rl.hardware.robot import Robot
+    from robot_rl.hardware.wire import Wire
 
+TASK_NAMES = {"pick-lift": "PickLift", "peg-insert": "PegInsert"}
 ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
 SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
 CAMERAS = ("wrist", "side")
 PERIOD_S = 0.1
 """Time of task that one step takes [s]."""
+PAUSE_S = PERIOD_S
+"""A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
 SHIPPED_ENCODER = Path(__file__).parent / "agents" / "weights" / "simulator.safetensors"
 
 Environment = gymnasium.Env[Any, Any]
@@ -45,12 +59,17 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
 
     Args:
         cameras: which pictures the observation holds; None: as the settings say.
-        film: whether `render` gives pictures for a video.
-    """
-    import robot_rl.envs  # noqa: F401  (registers the environments)
+        film: whether `render` gives pictures for a video; on the graph the cameras' own are filmed.
 
+    Raises:
+        DeviceLostError: nobody answers on the graph.
+    """
     state_only = config.eyes.mode == "state"
     wanted = (() if state_only else CAMERAS) if cameras is None else tuple(cameras)
+    if config.robot.on_graph:
+        return make_graph_env(config, wanted)
+    import robot_rl.envs  # noqa: F401  (registers the environments)
+
     return gymnasium.make(
         ENVIRONMENTS[config.task] + SUFFIXES[config.appearance],
         cameras=wanted,
@@ -58,6 +77,112 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
         render_mode="rgb_array" if film else None,
         disable_env_checker=True,  # the tests run it; here it would step the robot once more
     )
+
+
+def in_process(config: TrainConfig) -> TrainConfig:
+    """Return the settings with the arm in this process: a learner asks an environment for shapes only, and two clients
+    of one arm would keep each other from moving it.
+    """
+    return replace(config, robot=RobotConfig())
+
+
+def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
+    """Return the task's environment for an arm on the ROS graph. Needs no simulator.
+
+    Raises:
+        DeviceLostError: nobody answers.
+    """
+    from robot_rl.envs.graph import Bounds, GraphEnv
+
+    settings, clock = config.robot, SystemClock()
+    wire = make_wire(settings, "actor")
+    try:
+        robot = make_graph_robot(settings, wire, clock)
+        eyes = make_graph_cameras(config, wire, clock, cameras)
+        task = make_graph_task(config, wire, robot, eyes, clock)
+        bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
+        return GraphEnv(robot, eyes, task, wire, clock, bounds, privileged=config.eyes.mode == "state")
+    except BaseException:
+        wire.close()
+        raise
+
+
+def make_wire(settings: RobotConfig, node: str) -> Wire:
+    """Return a participant of the graph.
+
+    Raises:
+        ConfigError: a kind without a graph.
+    """
+    if settings.kind == "ros":
+        from robot_rl.hardware.ros_wire import RosWire
+
+        return RosWire(node, settings.namespace)
+    from robot_rl.hardware.dds_wire import DdsWire
+
+    return DdsWire(node, settings.namespace)
+
+
+def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
+    """Return the arm on the graph."""
+    from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
+
+    return GraphRobot(
+        wire,
+        clock,
+        GraphRobotConfig(
+            settings.wrench,
+            age_max_s=settings.state_age_ms / 1000.0,
+            start_timeout_s=settings.reset_timeout_s,
+            pause_s=PAUSE_S,
+        ),
+    )
+
+
+def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Sequence[str]) -> list[Camera]:
+    """Return the robot's cameras: those of its file, or topics of these names on the graph.
+
+    Raises:
+        DeviceLostError: one does not deliver.
+    """
+    from robot_rl.hardware.camera_config import CameraConfig, CameraSet, TopicConfig, make_cameras
+
+    settings = config.robot
+    configs: Sequence[CameraConfig] = [TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names]
+    if settings.cameras is not None and names:
+        configs = load_settings(CameraSet, settings.cameras).cameras
+    return make_cameras(configs, wire, settings.reset_timeout_s, clock)
+
+
+def make_graph_task(config: TrainConfig, wire: Wire, robot: Robot, cameras: Sequence[Camera], clock: Clock) -> Task:
+    """Return who sets up and judges episodes: the served simulation, or the operator."""
+    from robot_rl.envs.graph_task import GraphTask
+    from robot_rl.envs.operator_task import OperatorTask
+
+    facts, settings = TASKS[TASK_NAMES[config.task]], config.robot
+    if settings.referee == "operator":
+        return OperatorTask(facts, robot, make_prompt(settings.reset_pause_s, clock))
+    sources = [lambda: robot.state().stamp_ns, *(_stamp_of(camera) for camera in cameras)]
+    age_max_s = settings.state_age_ms / 1000.0
+    task = GraphTask(facts, wire, robot, sources, clock, age_max_s, settings.reset_timeout_s)
+    task.connect()
+    return task
+
+
+def _stamp_of(camera: Camera) -> Callable[[], int]:
+    return lambda: camera.read().stamp_ns
+
+
+def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
+    """Return how the operator is asked: Enter at a terminal, else a line and a pause."""
+
+    def ask(text: str) -> None:
+        if sys.stdin is not None and sys.stdin.isatty():
+            input(f"{text} Press Enter. ")
+            return
+        print(f"{text} Going on in {pause_s:g} s.", flush=True)
+        clock.sleep_until(clock.now_ns() + round(pause_s * NS_PER_S))
+
+    return ask
 
 
 def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
@@ -129,6 +254,8 @@ def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int 
         return None
     if config.human.kind == "keyboard":
         return make_keyboard(env)
+    if config.human.kind == "graph":
+        return make_graph_human(env, config)
     rng = np.random.default_rng([seed, 1])
     if config.human.kind == "pendant":
         return make_pendant(env, config, rng)
@@ -148,6 +275,15 @@ def make_pendant(env: Environment, config: TrainConfig, rng: np.random.Generator
     by_hand = human.mover == "keyboard"
     mover = make_keyboard(env) if by_hand else ExpertDevice(make_expert(env), rng, human.scripted.clumsiness)
     return EnabledDevice(Pendant(human.pendant), mover)
+
+
+def make_graph_human(env: Environment, config: TrainConfig) -> Device:
+    """Return the human at the `teleop` node, over the environment's own wire or, in the simulator, one more."""
+    from robot_rl.teleop.graph_device import GraphDevice
+
+    wire: Wire | None = getattr(env.unwrapped, "wire", None)
+    owned = wire is None
+    return GraphDevice(wire or make_wire(config.robot, "actor_human"), action_size(env), SystemClock(), owned)
 
 
 def make_keyboard(env: Environment) -> Device:

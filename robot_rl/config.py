@@ -12,6 +12,7 @@ import tyro
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.governor import GovernorConfig
 from robot_rl.runtime.learner import LearnerConfig
 from robot_rl.runtime.live import KEPT
@@ -22,7 +23,7 @@ from robot_rl.teleop.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
 TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
 Eyes = Literal["frozen", "trainable", "state"]
-HumanKind = Literal["none", "scripted", "keyboard", "pendant"]
+HumanKind = Literal["none", "scripted", "keyboard", "pendant", "graph"]
 Mover = Literal["expert", "keyboard"]
 GRIPPER_STATE_INDEX = 24
 """Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
@@ -47,7 +48,8 @@ class HumanConfig:
 
     kind: HumanKind = "scripted"
     """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal; `pendant`, a
-    person whose grip on the pendant decides who is in charge, with `mover` for the motion."""
+    person whose grip on the pendant decides who is in charge, with `mover` for the motion; `graph`, whoever sits at the
+    `teleop` node."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
     """When the scripted human takes over, for how long, how well."""
     pendant: PendantConfig = field(default_factory=PendantConfig)
@@ -112,7 +114,8 @@ class TrainConfig:
     actors: int = 1
     """Actor processes that feed the learner."""
     speed: float | None = None
-    """Pace of the actors relative to real time; None: as fast as the machine can."""
+    """Pace of the actors relative to real time; None: as fast as the machine can. On the graph time cannot be hurried:
+    there it is 1 whatever stands here."""
     updates_per_step: float | None = None
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
@@ -130,6 +133,8 @@ class TrainConfig:
     """Transitions kept. Source: HIL-SERL 200k."""
     demonstration_capacity: int = 20_000
     """Demonstrated transitions kept, in memory of their own."""
+    robot: RobotConfig = field(default_factory=RobotConfig)
+    """Which arm: in this process, or on the ROS graph."""
     eyes: EyesConfig = field(default_factory=EyesConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
@@ -146,6 +151,16 @@ class TrainConfig:
         for name, least in (("actors", 1), ("demonstrations", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more; correct it.")
+        if self.robot.on_graph and self.actors > 1:
+            raise ConfigError(
+                f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "
+                "other arm, with its namespace."
+            )
+
+    @property
+    def pace(self) -> float | None:
+        """Pace of the actors relative to real time; None: as fast as the machine can."""
+        return 1.0 if self.robot.on_graph else self.speed
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ COMMANDS = {
     "clone": "behaviour cloning on a run's demonstrations, to compare with",
     "record": "record demonstrations by the scripted expert or at the keyboard",
     "simulate": "move the simulated arm by expert, at random or by keyboard, and film it",
+    "serve": "the simulated robot on the ROS graph, in real time, for actors elsewhere",
     "learner": "the learner by itself; actors connect to it",
     "actor": "an actor by itself; it connects to a learner",
     "train-encoder": "make the simulator's picture encoder again",

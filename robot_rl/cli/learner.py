@@ -76,7 +76,7 @@ def learn(flags: LearnerArguments) -> int:
 
 def _look(flags: LearnerArguments) -> tuple[StepSchema, Iterator[StepRecord]]:
     """Return what steps look like, from the environment's spaces, and the demonstrations as the agent sees them."""
-    with closing(build.make_env(flags.config)) as env:
+    with closing(build.make_env(build.in_process(flags.config))) as env:
         encoder = build.make_encoder(flags.config)
         schema = build.make_schema(env, encoder, flags.config)
     folder = flags.config.demonstrations_from

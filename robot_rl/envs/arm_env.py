@@ -106,7 +106,11 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         vector = state_vector(self.task.workspace, state, self.T_base_target)
         if self._privileged:
             vector = np.concatenate([vector, self.task.object_state()]).astype(np.float32)
-        return {"state": vector} | {camera.name: camera.read().image for camera in self.cameras}
+        return {"state": vector} | self._pictures(state)
+
+    def _pictures(self, state: RobotState) -> dict[str, np.ndarray]:
+        """The picture of each camera that goes with a state."""
+        return {camera.name: camera.read().image for camera in self.cameras}
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """The viewer's picture (H, W, 3) uint8, for videos."""

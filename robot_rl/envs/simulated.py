@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from robot_rl.core.errors import unknown_name
+from robot_rl.core.pose import Pose
+from robot_rl.core.tasks import Outcome
+from robot_rl.envs.action import action_towards
 from robot_rl.envs.arm_env import ArmEnv
-from robot_rl.envs.task import SimulatedTask
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
 from robot_rl.sim.experts import Expert, PegInsertExpert, PickLiftExpert
 from robot_rl.sim.peg_insert import PegInsert
@@ -22,6 +26,35 @@ TASKS: dict[str, tuple[type[TaskScene], type[Expert]]] = {
 }
 APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
 VIEW_SIZE = 480  # pixels of the picture for videos
+
+
+class SimulatedTask:
+    """A `Task` over a simulation: objects move by themselves at a reset, ground truth judges."""
+
+    def __init__(self, simulation: Simulation, expert: Expert) -> None:
+        self.name, self.time_limit_s = simulation.scene.name, simulation.scene.time_limit_s
+        self.workspace = simulation.scene.workspace
+        self._simulation, self._expert = simulation, expert
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Draw a new scene."""
+        self._simulation.reset(rng)
+
+    def outcome(self) -> Outcome:
+        """Ground truth."""
+        return self._simulation.outcome()
+
+    def expert_action(self, T_base_target: Pose) -> np.ndarray:
+        """What the scripted expert would do now, (7,) float32 in [-1, 1]."""
+        simulation = self._simulation
+        goal = self._expert.goal(simulation.model, simulation.data)
+        return action_towards(self.workspace, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper)
+
+    def object_state(self) -> np.ndarray:
+        """Where the task's object is, seen from the tool: for the state-based ablation and for probes, never for a
+        policy from pixels.
+        """
+        return self._simulation.scene.object_state(self._simulation.model, self._simulation.data)
 
 
 def make_simulated_env(

@@ -70,6 +70,11 @@ class RosWire:
         self._context: Any = None
         self._node = self._own_node(node, domain_id) if isinstance(node, str) else node
 
+    @property
+    def node(self) -> Any:
+        """The node, for what topics cannot do: services, parameters."""
+        return self._node
+
     def make(self, type_name: str, **fields: Any) -> Any:
         """See `Wire`."""
         kind = _message_class(type_name)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import gymnasium
 
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
-from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError
 from robot_rl.rewards.combined import CombinedReward
 from robot_rl.runtime.episode_log import EpisodeLog
 from robot_rl.runtime.observation import Encoder
@@ -245,7 +245,8 @@ class _Actor:
         """Run one episode to its end, and write its line."""
         log = EpisodeLog.begin(self._stepper, self._clock.now_ns())
         self._stepper.deterministic = is_greedy(self._episode, self._config.greedy_share)
-        self._stepper.begin(seed)
+        if not self._begin(seed):
+            return
         if self._pace is not None:
             self._pace.restart()
         step = self._run_step(log)
@@ -255,6 +256,24 @@ class _Actor:
             self._outbox.cut()
         self._outbox.release()
         self._finish(step, log)
+
+    def _begin(self, seed: int) -> bool:
+        """Return whether the environment could be reset; an arm or a referee that is away may come back.
+
+        Raises:
+            RobotRLError: too many faults in a row.
+        """
+        self._take_weights()  # the stepper may want to try the policy
+        try:
+            self._stepper.begin(seed)
+        except DeviceLostError as error:
+            self._summary.faults += 1
+            if self._metrics is not None:
+                self._metrics.write("reset_fault", self._env_steps, fault_text=str(error))
+            self._count_fault(str(error))
+            self._nap()
+            return False
+        return True
 
     def _run_step(self, log: EpisodeLog) -> Step:
         self._take_weights()
@@ -306,10 +325,13 @@ class _Actor:
         self._summary.episodes += 1
         self._summary.successes += last.success
         self._summary.faults += bool(last.fault)
-        self._faults_in_a_row = self._faults_in_a_row + 1 if last.fault else 0
+        self._count_fault(last.fault)
+
+    def _count_fault(self, fault: str) -> None:
+        self._faults_in_a_row = self._faults_in_a_row + 1 if fault else 0
         if self._faults_in_a_row >= self._config.max_consecutive_faults:
             raise RobotRLError(
-                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last said: {last.fault}"
+                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last said: {fault}"
             )
 
     def _write(self, log: EpisodeLog) -> None:
@@ -326,3 +348,5 @@ class _Actor:
             missed=0 if self._pace is None else self._pace.missed,
             **log.line(self._clock.now_ns()),
         )
+        if series := log.series():
+            self._metrics.write("timing", self._env_steps, episode=self._episode, **series)

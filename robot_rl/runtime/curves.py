@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,19 @@ def draw_curves(folder: Path, history: History) -> list[Path]:
     if names:
         drawn.append(_figure(folder / "learning.png", [(_learning(name), history) for name in names]))
     return drawn
+
+
+def draw_histograms(path: Path, series: Mapping[str, np.ndarray]) -> Path:
+    """Write one picture with a histogram of each series, (N,) each, cut at twice its 99th percentile."""
+    figure, axes = plt.subplots(len(series), 1, figsize=(7, 1.7 * len(series) + 0.4), squeeze=False)
+    for axis, (name, values) in zip(axes[:, 0], series.items(), strict=True):
+        axis.hist(values, bins=60, range=(0.0, max(2.0 * float(np.percentile(values, 99)), 1.0)))
+        axis.set(xlabel=name, ylabel="steps", yscale="log")
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
 
 
 def _figure(path: Path, parts: list[tuple[Any, History]]) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.runtime.stepper import Spent, Step, Stepper
@@ -22,6 +25,7 @@ class EpisodeLog:
     steps: int = 0
     reward: float = 0.0
     last: Step | None = None
+    timings: list[Mapping[str, float]] = field(default_factory=list)  # of each step, where the environment measures
 
     @classmethod
     def begin(cls, stepper: Stepper, now_ns: int) -> EpisodeLog:
@@ -34,13 +38,31 @@ class EpisodeLog:
         self.steps += 1
         self.reward += step.reward
         self.last = step
+        if step.timing:
+            self.timings.append(step.timing)
 
     def line(self, now_ns: int) -> dict[str, Any]:
         """Return the numbers of an episode with at least one step; `duration_s` is real time.
 
         An episode that a stop cut off counts as truncated.
         """
-        return self._ending() | self._effort() | self._time((now_ns - self.start_ns) / NS_PER_S)
+        time = self._time((now_ns - self.start_ns) / NS_PER_S)
+        return self._ending() | self._effort() | time | self._spreads() | self.stepper.figures()
+
+    def series(self) -> dict[str, list[float]]:
+        """Return what was measured of each step, by name, for histograms; nothing where nothing was measured."""
+        names = self.timings[0] if self.timings else ()
+        columns = {name: [timing[name] for timing in self.timings] for name in names}
+        return {name: [round(value, 2) for value in column if np.isfinite(value)] for name, column in columns.items()}
+
+    def _spreads(self) -> dict[str, float]:
+        """Return median and 99th percentile of what was measured of each step."""
+        percentiles = {name: np.percentile(values, (50, 99)) for name, values in self.series().items() if values}
+        return {
+            f"{name}_{percent}": float(value)
+            for name, values in percentiles.items()
+            for percent, value in zip(("p50", "p99"), values, strict=True)
+        }
 
     def _ending(self) -> dict[str, Any]:
         step = self.last

@@ -142,6 +142,21 @@ def rows(progress: Progress, minutes: float, budget: Budget) -> list[tuple[str, 
         ("updates", f"{_number(update, 'updates', 0)} on {_number(update, 'transitions', 0)} transitions"),
         ("weights", f"{progress.actors_worst('weights_age_s'):.1f} s old"),
         ("backlog", f"{progress.actors_total('backlog'):.0f} records not yet acknowledged"),
+        *_loop_rows(progress),
+    ]
+
+
+def _loop_rows(progress: Progress) -> list[tuple[str, str]]:
+    """Return how the loop over the graph goes, in the last episodes; nothing where time is the simulator's own."""
+    if not any("act_to_obs_ms_p50" in event for event in progress.actors.values()):
+        return []
+    p50, p99 = (progress.actors_worst(f"act_to_obs_ms_{percent}") for percent in ("p50", "p99"))
+    ages = (progress.actors_worst(f"{name}_ms_p99") for name in ("state_age", "image_age", "skew"))
+    texts = (f"{name} {age:.0f}" for name, age in zip(("state", "picture", "skew"), ages, strict=True))
+    missed = progress.actors_total("missed")
+    return [
+        ("loop", f"{p50:.0f} ms from action to observation (p99 {p99:.0f}), {missed:.0f} steps late"),
+        ("ages", f"p99 in ms: {', '.join(texts)}"),
     ]
 
 

@@ -32,7 +32,9 @@ class MetricsWriter:
         self._events = SummaryWriter(str(folder), flush_secs=20) if tensorboard else None
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
-        """Write one event; values may be numbers, booleans, strings or None (NaN and infinity become None)."""
+        """Write one event; values may be numbers, booleans, strings, lists of finite numbers, or None (NaN and infinity
+        become None).
+        """
         values = {name: _plain(value) for name, value in scalars.items()}
         line = {**values, "wall_s": round(time.time(), 3), "kind": kind, "step": int(step)}
         self._file.write(json.dumps(line, allow_nan=False) + "\n")

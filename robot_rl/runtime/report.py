@@ -14,6 +14,7 @@ from robot_rl.runtime.curves import draw_curves
 from robot_rl.runtime.history import SUCCESS_WINDOW, History, read_history, steps_to_reach
 from robot_rl.runtime.metrics import read_metrics
 from robot_rl.runtime.run_folder import RunFolder
+from robot_rl.runtime.timing_report import draw_timings, read_timings, timing_rows
 
 SUMMARY_FILE = "summary.json"
 EPISODES_FILE = "episodes.jsonl"
@@ -90,14 +91,21 @@ def read_evaluation(folder: RunFolder) -> dict[str, Any] | None:
 
 def write_report(folder: RunFolder, config: dict[str, Any]) -> Path:
     """Draw the curves, write report.md and return its path."""
-    summary = summarise(folder)
-    curves = draw_curves(folder.root, read_history(folder))
-    folder.report.write_text(render_report(summary, curves, config), encoding="utf-8")
+    summary, timings = summarise(folder), read_timings(folder)
+    curves = draw_curves(folder.root, read_history(folder)) + draw_timings(folder.root, timings)
+    text = render_report(summary, curves, config, timing_rows(timings, folder) if timings else [])
+    folder.report.write_text(text, encoding="utf-8")
     return folder.report
 
 
-def render_report(summary: RunSummary, curves: list[Path], config: dict[str, Any]) -> str:
-    """Return the report's Markdown; files are named relative to the run's folder."""
+def render_report(
+    summary: RunSummary, curves: list[Path], config: dict[str, Any], timings: list[tuple[str, str]] | None = None
+) -> str:
+    """Return the report's Markdown; files are named relative to the run's folder.
+
+    Args:
+        timings: lines about the loop, of a run over the graph.
+    """
     root = summary.folder.root
     parts = [
         f"# {summary.folder.name}",
@@ -105,6 +113,7 @@ def render_report(summary: RunSummary, curves: list[Path], config: dict[str, Any
         _table([("", ""), *_training_rows(summary)]),
         "## Evaluation",
         _evaluation(summary),
+        *(["## The loop over the graph", _table([("", ""), *timings])] if timings else []),
         "## Curves",
         *[f"![{path.stem}]({path.relative_to(root)})" for path in curves],
         "## Settings",

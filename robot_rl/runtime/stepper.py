@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import gymnasium
@@ -54,6 +54,7 @@ class Step:
     fault: str  # what broke, empty when nothing did; such an episode is truncated
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
+    timing: Mapping[str, float] = field(default_factory=dict)  # what the environment measured of `next_obs`
 
     @property
     def last(self) -> bool:
@@ -113,9 +114,11 @@ class Stepper:
         self._act_rng, self._encode_rng = rng.spawn(2)
         self._stamp_ns = 0
         self._first = True  # the next step is the first of its episode
+        self._warm = False  # encoder and policy were compiled on purpose
 
     def begin(self, seed: int) -> None:
         """Reset everything to the first observation of an episode."""
+        self._warm_up()
         raw, _ = self.env.reset(seed=seed)
         self._reward.reset()
         self.arbiter.reset()
@@ -123,6 +126,18 @@ class Stepper:
             self.human.reset()  # after the environment: an expert looks at it
         self._first = True
         self._see(raw)
+
+    def _warm_up(self) -> None:
+        """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
+        if self._warm or not getattr(self.env.unwrapped, "real_time", False):
+            return
+        self._warm, rng = True, np.random.default_rng(0)
+        spaces: Any = self.env.observation_space
+        raw = {name: np.zeros(space.shape, space.dtype) for name, space in spaces.items()}
+        obs = encode_observation(raw, self._encoder, rng)
+        if self.policy is not None:
+            for deterministic in (True, False):
+                self.policy.act(obs, rng, deterministic)
 
     def step(self) -> Step:
         """Decide and execute one step."""
@@ -136,7 +151,7 @@ class Stepper:
             proposed = np.asarray(self.policy.act(self.obs, self._act_rng, self.deterministic), np.float32)
         now_ns = self._clock.now_ns()
         self.spent.act_ns += now_ns - start_ns
-        state = None if self.human is None else self.human.read(proposed)
+        state = None if self.human is None else self._ask(self.human, proposed)
         return self.arbiter.decide(proposed, state, self._stopped(), now_ns)
 
     def execute(self, decision: Decision) -> Step:
@@ -147,7 +162,9 @@ class Stepper:
             check_finite(decision.action)
             raw, reward, terminated, truncated, info = self.env.step(decision.action)
         except FAULTS as error:
-            return self._fault(decision, error)
+            return self._fault(decision, str(error))
+        if info.get("refused"):  # what came of it was not seen: it must not be learnt from
+            return self._fault(decision, str(info["fault"]))
         self.spent.env_ns += self._clock.now_ns() - start_ns
         self._see(raw)
         success = bool(info.get("success", False))
@@ -167,6 +184,7 @@ class Stepper:
             fault=str(info.get("fault") or ""),
             policy_version=self._version,
             stamp_ns=stamp_ns,
+            timing=info.get("timing", {}),
         )
 
     def settle(self, reward: float, took_over_next: bool) -> float:
@@ -177,6 +195,19 @@ class Stepper:
         """Return what the human asks for outside of any step, the emergency stop from elsewhere included."""
         state = DeviceState() if self.human is None else self.human.read()
         return replace(state, estop=True) if self._stopped() else state
+
+    def figures(self) -> dict[str, float]:
+        """Return the numbers that the environment keeps of its own session; most keep none."""
+        own = getattr(self.env.unwrapped, "figures", None)
+        return {} if own is None else dict(own())
+
+    @staticmethod
+    def _ask(human: Device, proposed: np.ndarray | None) -> DeviceState:
+        """Return what the human says; one who cannot see the arm now (a scripted one over the graph) lets go of it."""
+        try:
+            return human.read(proposed)
+        except DeviceLostError:
+            return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never gives
 
     def _stopped(self) -> bool:
         return self._estop is not None and self._estop()
@@ -191,8 +222,8 @@ class Stepper:
         self._stamp_ns = start_ns
         self.spent.encode_ns += self._clock.now_ns() - start_ns
 
-    def _fault(self, decision: Decision, error: Exception) -> Step:
-        """Return the step that ends an episode because something broke; the arm was not asked to move."""
+    def _fault(self, decision: Decision, fault: str) -> Step:
+        """Return the step that ends an episode because something broke; to the learner, nothing was done in it."""
         still = np.zeros(self.action_size, np.float32)
         none = no_action(self.action_size)
         held = replace(decision, action=still, policy_action=none, human_action=none, charge=Charge.IDLE)
@@ -205,7 +236,7 @@ class Stepper:
             truncated=True,
             success=False,
             failure=False,
-            fault=str(error),
+            fault=fault,
             policy_version=self._version,
             stamp_ns=self._stamp_ns,
         )

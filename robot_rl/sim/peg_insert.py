@@ -7,13 +7,13 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from robot_rl.core.pose import GRIPPER_DOWN, Pose, gripper_down, rot_y, rot_z
-from robot_rl.core.workspace import Workspace
+from robot_rl.core.pose import GRIPPER_DOWN, Pose, rot_y, rot_z
+from robot_rl.core.tasks import PEG_HALF_M, PEG_INSERT, Outcome
 from robot_rl.sim.arm import TCP_FROM_HAND_M, rpy_to_quat_wxyz
 from robot_rl.sim.scene import CONTACT, new_workcell
-from robot_rl.sim.task import Outcome, Start
+from robot_rl.sim.task import Start
 
-PEG_HALF_M, PEG_LENGTH_M = 0.008, 0.05
+PEG_LENGTH_M = 0.05
 CLEARANCE_M, CHAMFER_M = 0.0005, 0.002
 HOLE_HALF_M = PEG_HALF_M + CLEARANCE_M
 SOCKET_HALF_M, SOCKET_HEIGHT_M, DEPTH_M = 0.03, 0.03, 0.018
@@ -34,19 +34,7 @@ class PegInsert:
     part is lost.
     """
 
-    name = "PegInsert"
-    time_limit_s = 8.0
-    workspace = Workspace(
-        lower_m=(0.42, -0.08, 0.03),
-        upper_m=(0.58, 0.08, 0.18),
-        yaw_rad=0.5,
-        tilt_rad=0.12,
-        step_m=0.015,
-        step_rad=0.08,
-        leash_m=0.012,
-        leash_rad=0.12,
-        finger_closed_m=PEG_HALF_M,
-    )
+    name, time_limit_s, workspace = PEG_INSERT.name, PEG_INSERT.time_limit_s, PEG_INSERT.workspace
 
     def build(self) -> mujoco.MjSpec:
         """The workcell with the socket on the table and the peg in the hand."""
@@ -84,8 +72,7 @@ class PegInsert:
         peg = model.body("peg")
         peg.pos = (shift[0], 0.0, TCP_FROM_HAND_M + shift[1])  # no shift across the fingers: they close on it
         peg.quat = rpy_to_quat_wxyz((0.0, rng.uniform(-GRASP_TILT_RAD, GRASP_TILT_RAD), 0.0))
-        p = np.array([*CENTRE, 0.14]) + rng.uniform(-0.015, 0.015, 3)
-        return Start(gripper_down(p, rng.uniform(-0.1, 0.1)), PEG_HALF_M)
+        return Start(PEG_INSERT.draw_start(rng), PEG_INSERT.start_finger_m)
 
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
         """Inserted, or lost."""

@@ -5,19 +5,15 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from robot_rl.core.pose import gripper_down, yaw_of
-from robot_rl.core.workspace import Workspace
-from robot_rl.sim.arm import FINGER_MAX_M
+from robot_rl.core.pose import yaw_of
+from robot_rl.core.tasks import PICK_LIFT, Outcome
 from robot_rl.sim.scene import CONTACT, new_workcell
-from robot_rl.sim.task import Outcome, Start
+from robot_rl.sim.task import Start
 
 CUBE_HALF_M = 0.031  # the hand opens 80 mm: 9 mm a side, less than cloning forgives
 LIFT_M = 0.10
 HELD_M = 0.045  # from the tool to the centre: a cube held by its edge is held
 RANGE_M = 0.10
-START_Z_M = 0.20
-START_RANGE_M = np.array([0.06, 0.06, 0.04])  # twenty demonstrations do not show every way to the cube
-START_YAW_RAD = 0.4
 CENTRE = np.array([0.5, 0.0])
 
 
@@ -28,17 +24,7 @@ class PickLift:
     reachable table.
     """
 
-    name = "PickLift"
-    time_limit_s = 6.0
-    workspace = Workspace(
-        lower_m=(0.36, -0.14, 0.018),
-        upper_m=(0.64, 0.14, 0.26),
-        yaw_rad=1.0,
-        tilt_rad=0.08,
-        step_m=0.03,
-        step_rad=0.2,
-        leash_m=0.03,
-    )
+    name, time_limit_s, workspace = PICK_LIFT.name, PICK_LIFT.time_limit_s, PICK_LIFT.workspace
 
     def build(self) -> mujoco.MjSpec:
         """The workcell with a cube of 62 mm, 80 g, friction 1.0."""
@@ -63,8 +49,7 @@ class PickLift:
         yaw = rng.uniform(-np.pi, np.pi)
         joint.qpos[:2] = CENTRE + rng.uniform(-RANGE_M, RANGE_M, 2)
         joint.qpos[2:] = (CUBE_HALF_M, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2))
-        p = np.array([*CENTRE, START_Z_M]) + rng.uniform(-1.0, 1.0, 3) * START_RANGE_M
-        return Start(gripper_down(p, rng.uniform(-START_YAW_RAD, START_YAW_RAD)), FINGER_MAX_M)
+        return Start(PICK_LIFT.draw_start(rng), PICK_LIFT.start_finger_m)
 
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
         """Lifted and held, or out of reach."""

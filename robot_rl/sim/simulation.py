@@ -5,17 +5,18 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Reason, Target
+from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
 from controllers.gains import Gains, make_gains
-from controllers.geometry import quat_from_matrix
-from controllers.loop import activate, make_loop_state
+from controllers.geometry import matrix_from_quat, quat_from_matrix
+from controllers.loop import LoopState, activate, look, make_loop_state
 from robot_rl.core.pose import Pose
+from robot_rl.core.tasks import Outcome
 from robot_rl.core.workspace import Workspace
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
 from robot_rl.sim.stepping import advance, fill_dynamics
-from robot_rl.sim.task import Outcome, TaskScene
+from robot_rl.sim.task import TaskScene
 
 N = 7
 CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
@@ -118,6 +119,24 @@ class Simulation:
     def arm(self) -> tuple[ArmState, ArmDynamics]:
         """The arrays that the law works on: views that `look`, `push` and `advance` change."""
         return self._state, self._dynamics
+
+    @property
+    def memory(self) -> LoopState:
+        """The controller's memory, for the functions of `controllers.loop`."""
+        return self._memory
+
+    @property
+    def mode(self) -> Mode:
+        """What the controller does."""
+        return Mode(int(look(self._memory).mode))
+
+    @property
+    def T_base_goal(self) -> Pose:
+        """The target that the controller follows, or the pose that it holds."""
+        goal = look(self._memory).goal
+        R = np.empty((3, 3))
+        matrix_from_quat(np.array(goal.quat_xyzw), R)
+        return Pose(np.array(goal.p), R)
 
     @property
     def time_s(self) -> float:

@@ -10,14 +10,8 @@ import mujoco
 import numpy as np
 
 from robot_rl.core.pose import Pose
+from robot_rl.core.tasks import Outcome
 from robot_rl.core.workspace import Workspace
-
-
-class Outcome(NamedTuple):
-    """Ground truth of one instant: at most one of the two is true."""
-
-    success: bool
-    failure: bool
 
 
 class Start(NamedTuple):

@@ -171,6 +171,87 @@ def test_lost_device_of_the_arm_is_a_fault_too_and_endless_faults_give_up() -> N
         act(ActorConfig(max_consecutive_faults=3), env=Unplugged())
 
 
+def test_arm_that_is_away_at_a_reset_is_asked_again_and_endless_absence_gives_up() -> None:
+    class Away(PointWorld):
+        absences = 2
+
+        def reset(self, **options):
+            if self.absences > 0:
+                self.absences -= 1
+                raise DeviceLostError("task/state: got nothing for 30 s, expected a state.")
+            return super().reset(**options)
+
+    summary, link, _, ledger = act(ActorConfig(max_episodes=1), env=Away())
+    assert (summary.episodes, summary.faults, len(link.episodes())) == (1, 2, 1)
+    assert [line["fault_text"][:10] for line in ledger.lines if line["kind"] == "reset_fault"] == ["task/state"] * 2
+    gone = Away()
+    gone.absences = 9
+    with pytest.raises(RobotRLError, match=r"faults: got 3 episodes in a row"):
+        act(ActorConfig(max_consecutive_faults=3), env=gone)
+
+
+def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done() -> None:
+    class Blind(PointWorld):
+        def step(self, action):
+            obs, *_ = super().step(action)
+            return obs, 0.0, False, True, {"fault": "picture of wrist: too old", "refused": True}
+
+    summary, link, _, _ = act(ActorConfig(max_episodes=1), env=Blind())
+    (step,) = link.steps
+    assert summary.faults == 1 and step.truncated and not step.terminated
+    np.testing.assert_array_equal(step.action, np.zeros(3))
+    np.testing.assert_array_equal(step.next_obs["state"], step.obs["state"])
+
+
+def test_expert_who_cannot_see_the_arm_lets_go_for_a_step_and_takes_over_again() -> None:
+    class Blinking:
+        """Engaged always, and blind in every third step."""
+
+        reads = 0
+
+        def reset(self) -> None: ...
+
+        def read(self, proposed=None) -> DeviceState:
+            self.reads += 1
+            if self.reads % 3 == 0:
+                raise DeviceLostError("task/state: got a state 0.3 s old, expected at most 0.1 s.")
+            return HELD
+
+        def close(self) -> None: ...
+
+    _, link, _, _ = act(ActorConfig(max_episodes=1), still(), human=Blinking())
+    sources = [step.source for step in link.steps[:6]]
+    assert sources == [Source.HUMAN, Source.HUMAN, Source.POLICY] * 2
+
+
+def test_what_the_environment_measures_of_each_step_is_written_whole_and_in_short() -> None:
+    class Timed(PointWorld):
+        def step(self, action):
+            *rest, info = super().step(action)
+            return *rest, {**info, "timing": {"act_to_obs_ms": 100.0 + self.steps, "skew_ms": np.nan}}
+
+        def figures(self) -> dict[str, float]:
+            return {"targets_withheld": 3}
+
+    summary, _, _, ledger = act(ActorConfig(max_episodes=1), env=Timed())
+    episode, timing = ledger.lines
+    assert timing["act_to_obs_ms"] == [100.0 + number for number in range(1, summary.env_steps + 1)]
+    assert timing["skew_ms"] == [] and "skew_ms_p50" not in episode
+    assert 100.0 < episode["act_to_obs_ms_p50"] <= episode["act_to_obs_ms_p99"] and episode["targets_withheld"] == 3
+
+
+def test_before_an_arm_that_does_not_wait_encoder_and_policy_are_tried_once() -> None:
+    class Running(PointWorld):
+        real_time = True
+
+    waiting, running = TinyEncoder(), TinyEncoder()
+    _, link, _, _ = act(ActorConfig(max_episodes=2), encoder=waiting)
+    _, same, _, _ = act(ActorConfig(max_episodes=2), env=Running(), encoder=running)
+    assert running.calls == waiting.calls + 1
+    for one, other in zip(link.steps, same.steps, strict=True):
+        np.testing.assert_array_equal(one.action, other.action)
+
+
 def test_fault_that_the_environment_reports_is_counted() -> None:
     class Braked(PointWorld):
         def step(self, action):

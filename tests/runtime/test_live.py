@@ -69,3 +69,14 @@ def test_view_is_drawn_before_and_after_the_first_event() -> None:
     progress.add("actor-0", episode(True))
     progress.add("learner", {"kind": "update", "updates_per_s": 51.26})
     assert "51.3 updates/s" in line(progress, 1.0, Budget()) and "last 20: 100%" in line(progress, 1.0, Budget())
+
+
+def test_loop_over_the_graph_is_shown_where_there_is_one() -> None:
+    progress = Progress()
+    progress.add("actor-0", episode(True))
+    assert "loop" not in line(progress, 1.0, Budget())
+    times = {"act_to_obs_ms_p50": 101.0, "act_to_obs_ms_p99": 130.0, "state_age_ms_p99": 12.0, "skew_ms_p99": 31.0}
+    progress.add("actor-0", episode(True, missed=7, image_age_ms_p99=40.0, **times))
+    shown = line(progress, 1.0, Budget())
+    assert "101 ms from action to observation (p99 130), 7 steps late" in shown
+    assert "state 12, picture 40, skew 31" in shown

@@ -81,3 +81,20 @@ def test_broken_evaluation_is_named(run: RunFolder) -> None:
 def test_tenths_are_of_steps_not_of_episodes() -> None:
     run = history([1, 1], steps=[90, 10], human_steps=[0, 10])
     assert share_by_tenth(run) == (0.0,) * 9 + (1.0,)
+
+
+def test_run_over_the_graph_reports_its_loop(run: RunFolder) -> None:
+    with MetricsWriter(run.actor(0), tensorboard=False) as metrics:
+        loop = {"command_to_state_ms_p50": 8.0, "command_to_state_ms_p99": 12.0, "missed": 4}
+        metrics.write("episode", 41, steps=25, success=True, targets_withheld=1, **loop)
+        for start in (0, 50):
+            metrics.write("timing", 41, act_to_obs_ms=[100.0 + i for i in range(start, start + 50)], skew_ms=[])
+    text = write_report(run, {"task": "pick-lift"}).read_text()
+    assert "in the actor's hands | 149.5 ms, 99 % below 198.0, at most 199.0 |" in text
+    assert "the first state stamped after it | 8.0 ms, 99 % below 12.0 |" in text
+    assert "a whole period late | 4 |" in text and "held back because the state was not to be trusted | 1 |" in text
+    assert "](timing.png)" in text and (run.root / "timing.png").stat().st_size > 1000
+
+
+def test_run_in_the_simulators_own_time_says_nothing_of_a_loop(run: RunFolder) -> None:
+    assert "over the graph" not in write_report(run, {"task": "pick-lift"}).read_text()

@@ -1,0 +1,161 @@
+"""A `Task` whose referee speaks over the graph: a simulated robot's, on another process or another computer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from controllers import graph
+from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.core.errors import DeviceLostError, StaleObservationError
+from robot_rl.core.pose import Pose
+from robot_rl.core.tasks import Outcome, TaskFacts
+from robot_rl.envs.action import action_towards
+from robot_rl.hardware.robot import Robot
+from robot_rl.hardware.task_state import TaskState, read_task_state
+from robot_rl.hardware.wire import Wire
+
+ASK_AGAIN_S = 0.5
+"""How long after a reset was asked for it is asked for again: the first message may precede the server's discovery."""
+POLL_S = 0.005
+PERIOD_S = 0.1
+SCENE_BITS, COUNT_BITS = 32, 20
+
+
+class GraphTask:
+    """Resets and judges by topics: `task/reset` and `task/state`.
+
+    Args:
+        sources: newest stamp [ns, monotonic] of each part of an observation; a reset is over when all are newer than
+            the new scene.
+        state_age_max_s: ground truth older than this is refused.
+        reset_timeout_s: how long a reset may take, a server that starts meanwhile included.
+    """
+
+    def __init__(
+        self,
+        facts: TaskFacts,
+        wire: Wire,
+        robot: Robot,
+        sources: Sequence[Callable[[], int]],
+        clock: Clock,
+        state_age_max_s: float,
+        reset_timeout_s: float,
+    ) -> None:
+        self.name, self.time_limit_s, self.workspace = facts.name, facts.time_limit_s, facts.workspace
+        self._wire, self._robot, self._sources, self._clock = wire, robot, tuple(sources), clock
+        self._state_age_max_s, self._reset_timeout_s = state_age_max_s, reset_timeout_s
+        self._heard: tuple[TaskState, int] | None = None  # and when
+        self._refused = ""
+        self._count: int | None = None
+        self._publisher = wire.publisher(graph.TASK_RESET)
+        wire.subscribe(graph.TASK_STATE, self._on_state)
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Have a new scene drawn, and wait until arm and cameras show it.
+
+        Raises:
+            DeviceLostError: nobody answered in time.
+        """
+        seed = int(rng.integers(2**SCENE_BITS))
+        reset_id = (self._next_count() << SCENE_BITS) + seed
+        deadline_ns = self._clock.now_ns() + round(self._reset_timeout_s * NS_PER_S)
+        self._ask(reset_id, deadline_ns)
+        stands_ns = self._clock.now_ns() - self._wire.now_ns() + round(self._state().reset_stamp_s * NS_PER_S)
+        self._await_sources(stands_ns, deadline_ns)
+        self._robot.wait(PERIOD_S)  # the first step is as long as the others
+
+    def outcome(self) -> Outcome:
+        """Ground truth.
+
+        Raises:
+            StaleObservationError: the referee fell silent.
+        """
+        return self._state().outcome
+
+    def expert_action(self, T_base_target: Pose) -> np.ndarray:
+        """What the scripted expert would do now, (7,) float32 in [-1, 1]."""
+        state, T_base_tcp = self._state(), self._robot.state().T_base_tcp
+        return action_towards(self.workspace, T_base_target, T_base_tcp, state.T_base_goal, state.gripper)
+
+    def object_state(self) -> np.ndarray:
+        """Where the task's object is; for ablations and probes."""
+        return self._state().object_state
+
+    def connect(self) -> None:
+        """Wait for the referee's first word.
+
+        Raises:
+            DeviceLostError: there is none.
+        """
+        deadline_ns = self._clock.now_ns() + round(self._reset_timeout_s * NS_PER_S)
+        if not self._wait_for(lambda: self._heard is not None, deadline_ns):
+            raise self._silence("a state")
+
+    def _next_count(self) -> int:
+        """Another number for each wish, so that a server tells a new one from one sent twice; also after a restart."""
+        start = self._wire.now_ns() // NS_PER_S if self._count is None else self._count + 1
+        self._count = start % 2**COUNT_BITS
+        return self._count
+
+    def _ask(self, reset_id: int, deadline_ns: int) -> None:
+        while self._clock.now_ns() < deadline_ns:
+            self._publisher.publish(self._wire.make(graph.TASK_RESET.type, data=reset_id))
+            again_ns = min(deadline_ns, self._clock.now_ns() + round(ASK_AGAIN_S * NS_PER_S))
+            if self._wait_for(lambda: self._heard is not None and self._heard[0].reset_id == reset_id, again_ns):
+                return
+        raise self._silence(f"the echo of reset {reset_id}")
+
+    def _await_sources(self, since_ns: int, deadline_ns: int) -> None:
+        """Wait until every part of an observation is newer than a moment, and the arm follows."""
+        why = ""
+
+        def fresh() -> bool:
+            nonlocal why
+            try:
+                why = self._robot.state().fault
+                return not why and all(stamp() > since_ns for stamp in self._sources)
+            except DeviceLostError as error:  # not there yet
+                why = str(error)
+                return False
+
+        if not self._wait_for(fresh, deadline_ns):
+            raise DeviceLostError(
+                f"reset: got a new scene, but not {len(self._sources)} fresh samples in {self._reset_timeout_s} s, "
+                f"expected arm and cameras to follow. {why}".rstrip()
+            )
+
+    def _wait_for(self, condition: Callable[[], bool], deadline_ns: int) -> bool:
+        while not condition():
+            now_ns = self._clock.now_ns()
+            if now_ns >= deadline_ns:
+                return False
+            self._clock.sleep_until(min(deadline_ns, now_ns + round(POLL_S * NS_PER_S)))
+        return True
+
+    def _state(self) -> TaskState:
+        if self._heard is None:
+            raise self._silence("a state")
+        state, heard_ns = self._heard
+        age_s = (self._clock.now_ns() - heard_ns) / NS_PER_S
+        if age_s > self._state_age_max_s:
+            raise StaleObservationError(
+                f"{graph.TASK_STATE.name}: got a state {age_s:.3f} s old, expected at most {self._state_age_max_s} s; "
+                "is the simulated robot still running?"
+            )
+        return state
+
+    def _on_state(self, message: Any) -> None:
+        try:
+            self._heard = read_task_state(message), self._clock.now_ns()
+        except DeviceLostError as error:
+            self._refused = f" ({error})"
+
+    def _silence(self, what: str) -> DeviceLostError:
+        topic = graph.resolve(graph.TASK_STATE, self._wire.namespace)
+        return DeviceLostError(
+            f"{topic}: got nothing for {self._reset_timeout_s} s{self._refused}, expected {what}; start "
+            f"`robot-rl serve` in the same domain and namespace, or set robot.referee to operator for a real arm."
+        )

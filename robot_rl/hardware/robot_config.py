@@ -1,0 +1,64 @@
+"""Where the arm is and how it is reached: in this process, or on the ROS graph."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from robot_rl.core.errors import ConfigError
+
+RobotKind = Literal["simulated", "dds", "ros"]
+Referee = Literal["simulated", "operator"]
+
+
+@dataclass(frozen=True)
+class RobotConfig:
+    """Which arm; everything above the hardware is the same for all of them.
+
+    Raises:
+        ConfigError: a bound that is not positive, or a referee that there is not.
+    """
+
+    kind: RobotKind = "simulated"
+    """`simulated`: in the actor's process, time passes with its steps. `dds`, `ros`: an arm on the ROS graph, real or
+    served by `robot-rl serve`, in real time; through plain DDS, or through rclpy where ROS is sourced."""
+    namespace: str = ""
+    """The arm's namespace on the graph, as in `left`."""
+    referee: Referee = "simulated"
+    """Who sets up and judges episodes on the graph: `simulated`, a served simulation; `operator`, a person: the arm
+    goes to the start, the scene is set by hand, and success comes from the human's labels."""
+    cameras: Path | None = None
+    """File of the robot's cameras, as `robot-rl look` takes it; None: topics named by the task's cameras."""
+    wrench: Literal["sensor", "estimate"] = "sensor"
+    """Where the wrench comes from: the wrist's sensor, or the controller's estimate."""
+    state_age_ms: float = 100.0
+    """Older states of the arm are refused: the episode ends, the arm holds [ms]. Source: one step at 10 Hz."""
+    image_age_ms: float = 200.0
+    """Older pictures are refused likewise [ms]. Source: two steps at 10 Hz."""
+    skew_ms: float = 150.0
+    """A picture and the arm's state may lie so far apart [ms]."""
+    reaction_ms: float = 300.0
+    """An action that answers an older observation is not sent: the episode ends likewise [ms]. Source: three steps."""
+    reset_timeout_s: float = 30.0
+    """How long a reset may take, a server that is started again meanwhile included [s]: DDS forgets a killed process
+    after ten."""
+    reset_pause_s: float = 5.0
+    """How long the operator has to set the scene where no terminal asks for Enter [s]."""
+
+    def __post_init__(self) -> None:
+        for name in ("state_age_ms", "image_age_ms", "skew_ms", "reaction_ms", "reset_timeout_s", "reset_pause_s"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"robot.{name}: got {value}, expected more than 0; see the default.")
+        if self.kind == "simulated" and self.referee == "operator":
+            raise ConfigError(
+                "robot.referee: got 'operator' with the simulated arm, expected an arm on the graph; "
+                "set robot.kind to dds or ros."
+            )
+
+    @property
+    def on_graph(self) -> bool:
+        """Whether the arm runs by itself, in real time."""
+        return self.kind != "simulated"

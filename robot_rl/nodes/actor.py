@@ -1,0 +1,57 @@
+"""The actor as a node: `ros2 run robot_rl actor --ros-args -p run:=runs/first`, or the same with plain flags.
+
+Policy, cameras and human on the robot's side; the learner may run here (`robot-rl learner`) or elsewhere (`address`,
+`keys`). The run's folder holds the settings: `robot-rl learner ... --print-config > runs/first/config.json` makes one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import tyro
+
+from robot_rl.config import TrainConfig
+from robot_rl.core.settings import load_settings
+from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.nodes.acting import Seat, act
+from robot_rl.nodes.arguments import run_node
+from robot_rl.runtime.run_folder import existing_run
+
+
+@dataclass(frozen=True)
+class ActorNodeConfig:
+    """What the node is told."""
+
+    run: Path
+    """The run's folder, with its `config.json`."""
+    address: str = "tcp://127.0.0.1:5555"
+    """Where the learner listens. Beyond this machine keys are required."""
+    keys: Path | None = None
+    """File with the CURVE keys of this process."""
+    index: int = 0
+    """Number of this actor in the run."""
+    patience_s: float = 900.0
+    """How long to wait for the learner's first weights before acting [s]."""
+    robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
+    """Which arm, in place of what the run's settings say."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Act until told to stop."""
+    return run_node("actor", arguments, ActorNodeConfig(run=tyro.MISSING), __doc__ or "", _run)
+
+
+def _run(node: ActorNodeConfig) -> None:
+    folder = existing_run(node.run)
+    config = replace(load_settings(TrainConfig, folder.config_file), robot=node.robot)
+    name = f"actor-{node.index}"
+    seat = Seat(folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.patience_s)
+    summary = act(config, seat)
+    print(f"{name}: {summary.env_steps} steps, {summary.successes}/{summary.episodes} episodes succeeded")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

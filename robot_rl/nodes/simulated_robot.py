@@ -1,0 +1,88 @@
+"""The simulated robot on the real robot's topics: arm, gripper, cameras, and a referee for its task.
+
+usage: ros2 run robot_rl simulated_robot --ros-args -p task:=pick-lift -r __ns:=/left
+       robot-rl serve pick-lift [FLAGS]                                               the same, over plain DDS
+
+examples:
+  robot-rl serve pick-lift                       then, in another terminal: robot-rl train pick-lift --robot.kind dds
+  robot-rl serve peg-insert --image-hz 10        on a computer that cannot render 30 pictures a second
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from robot_rl import build
+from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.nodes.arguments import run_node
+from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
+from robot_rl.runtime.stop import StopSignal
+
+
+@dataclass(frozen=True)
+class SimulatedRobotConfig:
+    """What the node is told.
+
+    Raises:
+        UnknownNameError: a task that there is not.
+    """
+
+    task: str = "pick-lift"
+    """The scene: `pick-lift` or `peg-insert`."""
+    appearance: str = "fixed"
+    """`fixed`, or `varied`: looks are drawn anew at each reset."""
+    cameras: tuple[str, ...] = build.CAMERAS
+    """Which cameras are served."""
+    image_size: int = 128
+    """Height and width of the pictures [pixels]."""
+    image_hz: float = 30.0
+    """Pictures of each camera a second."""
+    seed: int = 0
+    """Of the scene that stands before the first reset."""
+    robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
+    """Namespace and wire: `dds`, or `ros` where rclpy can be imported; the rest is for clients."""
+
+    def __post_init__(self) -> None:
+        if self.task not in build.TASK_NAMES:
+            raise unknown_name("task", self.task, build.TASK_NAMES)
+        if not self.robot.on_graph:
+            raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
+
+    @property
+    def serve(self) -> ServeConfig:
+        """The settings of the server."""
+        return ServeConfig(
+            build.TASK_NAMES[self.task], self.appearance, self.cameras, self.image_size, self.image_hz, seed=self.seed
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop."""
+    return run_node("simulated_robot", arguments, SimulatedRobotConfig(), __doc__ or "", serve)
+
+
+def serve(config: SimulatedRobotConfig) -> None:
+    """Open the wire, serve, and say at the end how well time was kept."""
+    stop = StopSignal().install()
+    with ExitStack() as held:
+        wire = build.make_wire(config.robot, "simulated_robot")
+        held.callback(wire.close)
+        server = SimulatedRobotServer(wire, config.serve)
+        held.callback(server.close)
+        if config.robot.kind == "ros":
+            from robot_rl.nodes.controller_services import ControllerServices
+
+            ControllerServices(wire, server)
+        print(f"serving {config.task} on the graph (Ctrl-C ends it)", flush=True)
+        server.run(stop)
+        print(f"{server.paced.slices} slices, {server.paced.missed} missed", flush=True)
+        for problem in server.graph.problems():
+            print(problem, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

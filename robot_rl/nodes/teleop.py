@@ -1,0 +1,143 @@
+"""A human's hands on the graph: `ros2 run robot_rl teleop`, or `python -m robot_rl.nodes.teleop` over plain DDS.
+
+`--to actor` (default) sends `human/input` to the actor, whose arbiter decides who acts, and which records it.
+`--to controller` sends `human/target_twist` and the gripper's target while the human is engaged, to move the arm
+without an actor; those outrank the others. Never run both ways at once for one arm.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from controllers import graph
+from robot_rl import build
+from robot_rl.core.clock import Clock, RateKeeper, SystemClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.tasks import TASKS
+from robot_rl.core.workspace import Workspace
+from robot_rl.hardware.graph_messages import joints_message, read_pose, twist_message
+from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.hardware.wire import Wire
+from robot_rl.nodes.arguments import run_node
+from robot_rl.runtime.stop import StopSignal
+from robot_rl.teleop.devices import Device, DeviceState
+from robot_rl.teleop.graph_device import HumanSender
+from robot_rl.teleop.keyboard import HELP, Keyboard
+from robot_rl.teleop.pendant_config import PendantConfig
+
+ACTION_SIZE = 7
+GRIPPER_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class TeleopConfig:
+    """Whose hands, and where they lead.
+
+    Raises:
+        ConfigError: a rate that is not positive.
+    """
+
+    device: Literal["keyboard", "pendant"] = "keyboard"
+    """`keyboard`: this terminal. `pendant`: grip, stop and labels of the pendant, with the keyboard for the motion."""
+    to: Literal["actor", "controller"] = "actor"
+    """Who listens."""
+    task: str = "pick-lift"
+    """Whose steps an action at full deflection makes."""
+    rate_hz: float = 50.0
+    """Messages a second. Source: twice the arbiter's patience with a silent device, ten times over."""
+    pendant: PendantConfig = field(default_factory=PendantConfig)
+    """Where the pendant is."""
+    robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
+    """Namespace and wire: `dds`, or `ros` where rclpy can be imported."""
+
+    def __post_init__(self) -> None:
+        if not self.rate_hz > 0:
+            raise ConfigError(f"rate_hz: got {self.rate_hz}, expected more than 0 Hz; 50 is usual.")
+        if not self.robot.on_graph:
+            raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
+
+
+class TwistSender:
+    """Turns actions into twists of the TCP in `base`: full deflection moves as one step of a 10 Hz policy does."""
+
+    def __init__(self, wire: Wire, workspace: Workspace, period_s: float = build.PERIOD_S) -> None:
+        self._wire, self._workspace, self._period_s = wire, workspace, period_s
+        self._twists = wire.publisher(graph.HUMAN_TWIST)
+        self._gripper = wire.publisher(graph.GRIPPER_TARGET)
+        self._R_base_tcp: np.ndarray | None = None
+        wire.subscribe(graph.CURRENT_POSE, self._on_pose)
+
+    def send(self, state: DeviceState) -> None:
+        """Send one state's motion, if the human is engaged, nothing is stopped and the arm's turn is known."""
+        if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
+            return
+        stamp_ns, workspace = self._wire.now_ns(), self._workspace
+        velocity = self._R_base_tcp @ (workspace.step_m * state.action[:3]) / self._period_s
+        turn = self._R_base_tcp @ (workspace.step_rad * state.action[3:6]) / self._period_s
+        twist = np.concatenate([velocity, turn])
+        self._twists.publish(twist_message(self._wire, twist, stamp_ns, graph.BASE))
+        if abs(state.action[6]) > GRIPPER_THRESHOLD:
+            finger_m = workspace.finger_open_m if state.action[6] > 0 else workspace.finger_closed_m
+            message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
+            self._gripper.publish(message)
+
+    def _on_pose(self, message: object) -> None:
+        self._R_base_tcp = read_pose(message, graph.BASE).R
+
+
+def teleoperate(
+    device: Device, send: Callable[[DeviceState], None], rate_hz: float, clock: Clock, should_stop: Callable[[], bool]
+) -> None:
+    """Read the device and send, until told to stop."""
+    pace = RateKeeper(rate_hz, clock)
+    while not should_stop():
+        send(device.read())
+        pace.wait()
+
+
+def make_device(config: TeleopConfig) -> Device:
+    """Return the device.
+
+    Raises:
+        ConfigError: this is no terminal.
+    """
+    mover = Keyboard(ACTION_SIZE)
+    print(HELP)
+    if config.device == "keyboard":
+        return mover
+    from robot_rl.teleop.combined import EnabledDevice
+    from robot_rl.teleop.pendant import Pendant
+
+    return EnabledDevice(Pendant(config.pendant), mover)
+
+
+def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], None]:
+    """Return what sends a state to whoever listens."""
+    if config.to == "controller":
+        return TwistSender(wire, TASKS[build.TASK_NAMES[config.task]].workspace).send
+    sender = HumanSender(wire)
+    return lambda state: sender.send(state, ACTION_SIZE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until Ctrl-C."""
+    return run_node("teleop", arguments, TeleopConfig(), __doc__ or "", _run)
+
+
+def _run(config: TeleopConfig) -> None:
+    with ExitStack() as held:
+        wire = build.make_wire(config.robot, "teleop")
+        held.callback(wire.close)
+        device = make_device(config)
+        held.callback(device.close)
+        teleoperate(device, make_sender(config, wire), config.rate_hz, SystemClock(), StopSignal().install())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""What the environment refuses to use, and what it says about it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robot_rl.core.clock import FakeClock
+from robot_rl.core.errors import ConfigError, NonFiniteActionError, StaleObservationError
+from robot_rl.core.pose import Pose, gripper_down
+from robot_rl.core.tasks import PICK_LIFT
+from robot_rl.envs.graph import Bounds, GraphEnv, check_stamps
+from robot_rl.envs.operator_task import OperatorTask, distance, way_to
+from robot_rl.hardware.camera import Frame
+from robot_rl.hardware.robot import RobotState
+from robot_rl.hardware.robot_config import RobotConfig
+from tests.hardware.memory_wire import Graph, MemoryWire
+
+MS = 1_000_000
+BOUNDS = Bounds(100.0, 200.0, 150.0)
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_observation_is_refused_exactly_beyond_its_bounds(state_age_ms: int, image_age_ms: int) -> None:
+    now_ns = 10_000 * MS
+    good = state_age_ms <= 100 and image_age_ms <= 200 and abs(state_age_ms - image_age_ms) <= 150
+    stamps = {"wrist": now_ns - image_age_ms * MS}
+    if good:
+        check_stamps(now_ns - state_age_ms * MS, stamps, now_ns, BOUNDS)
+        return
+    with pytest.raises(StaleObservationError, match="the arm holds"):
+        check_stamps(now_ns - state_age_ms * MS, stamps, now_ns, BOUNDS)
+
+
+class Arm:
+    """Goes at once where it is told, and is `late_ms` behind."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock, self.late_ms, self.fault = clock, 10, ""
+        self.T = gripper_down(np.array([0.5, 0.0, 0.15]))
+        self.commands: list[Pose] = []
+
+    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+        self.commands.append(T_base_goal)
+        self.T = T_base_goal
+
+    def wait(self, period_s: float) -> RobotState:
+        self.clock.advance(period_s)
+        return self.state()
+
+    def state(self) -> RobotState:
+        stamp_ns = self.clock.now_ns() - self.late_ms * MS
+        return RobotState(self.T, np.zeros(6), np.zeros(6), 0.04, self.fault, stamp_ns)
+
+    def close(self) -> None: ...
+
+
+class Eye:
+    """A camera that is `late_ms` behind; its picture shows how far."""
+
+    height = width = 4
+
+    def __init__(self, name: str, clock: FakeClock) -> None:
+        self.name, self.clock, self.late_ms = name, clock, 20
+
+    def read(self) -> Frame:
+        return Frame(np.full((4, 4, 3), self.late_ms % 256, np.uint8), self.clock.now_ns() - self.late_ms * MS)
+
+    def close(self) -> None: ...
+
+
+class Bench:
+    """An environment over parts whose lateness the test sets."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(5.0)
+        self.arm, self.eye, self.said = Arm(self.clock), Eye("wrist", self.clock), list[str]()
+        self.task = OperatorTask(PICK_LIFT, self.arm, self.said.append)
+        wire = MemoryWire(Graph(self.clock))
+        self.env = GraphEnv(self.arm, [self.eye], self.task, wire, self.clock, BOUNDS)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_good_steps_carry_their_timing(bench: Bench) -> None:
+    bench.env.reset(seed=0)
+    _, _, _, truncated, info = bench.env.step(np.zeros(7))
+    assert not truncated
+    assert info["timing"] == {
+        "state_age_ms": 10.0, "image_age_ms": 20.0, "skew_ms": 10.0, "reaction_ms": 10.0, "act_to_obs_ms": 100.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["arm", "eye"])
+def test_stale_part_ends_the_episode_with_the_last_good_observation(bench: Bench, part: str) -> None:
+    bench.env.reset(seed=0)
+    good, *_ = bench.env.step(np.zeros(7))
+    getattr(bench, part).late_ms = 300
+    obs, reward, terminated, truncated, info = bench.env.step(np.ones(7))
+    assert (reward, terminated, truncated, info["success"]) == (0.0, False, True, False)
+    assert "300 ms old" in info["fault"] and "episode" in info
+    for name in good:
+        np.testing.assert_array_equal(obs[name], good[name])
+
+
+def test_action_that_comes_too_late_is_not_sent(bench: Bench) -> None:
+    bench.env.reset(seed=0)
+    bench.clock.advance(0.4)
+    before = len(bench.arm.commands)
+    _, _, _, truncated, info = bench.env.step(np.ones(7))
+    assert truncated and "answers an observation 410 ms old" in info["fault"]
+    assert len(bench.arm.commands) == before
+    bench.env.reset(seed=1)
+    assert not bench.env.step(np.ones(7))[3]
+
+
+def test_fault_of_the_arm_is_told_in_its_own_words(bench: Bench) -> None:
+    bench.env.reset(seed=0)
+    bench.arm.fault = "the user stop is pressed"
+    assert bench.env.step(np.zeros(7))[4]["fault"] == "the user stop is pressed"
+
+
+def test_non_finite_action_moves_nothing(bench: Bench) -> None:
+    bench.env.reset(seed=0)
+    before = len(bench.arm.commands)
+    with pytest.raises(NonFiniteActionError):
+        bench.env.step(np.full(7, np.nan))
+    assert len(bench.arm.commands) == before
+
+
+def test_operator_is_asked_when_the_arm_stands_at_a_start(bench: Bench) -> None:
+    bench.arm.T = gripper_down(np.array([0.6, 0.1, 0.05]), 0.5)
+    bench.env.reset(seed=3)
+    assert bench.said == ["PickLift: set the scene for the next episode."]
+    off_m = np.abs(bench.arm.T.p - PICK_LIFT.start_m)
+    assert np.all(off_m <= np.array(PICK_LIFT.start_range_m) + 1e-9)
+    lowest = min(T.p[2] for T in bench.arm.commands if np.abs(T.p[:2] - [0.6, 0.1]).max() > 1e-6)
+    assert lowest >= bench.arm.T.p[2] - 1e-9, "it rises before it moves aside"
+
+
+def test_way_is_slow_enough_and_ends_at_the_goal() -> None:
+    start, goal = gripper_down(np.array([0.4, 0.1, 0.05]), 1.0), gripper_down(np.array([0.5, 0.0, 0.2]))
+    poses = [start, *way_to(start, goal)]
+    for one, other in pairwise(poses):
+        step_m, step_rad = distance(one, other)
+        assert step_m <= 0.01 + 1e-9 and step_rad <= 0.05 + 1e-9
+    assert max(distance(poses[-1], goal)) < 1e-6
+
+
+def test_real_arm_has_no_expert_and_no_truth(bench: Bench) -> None:
+    assert bench.task.outcome() == (False, False)
+    with pytest.raises(ConfigError, match="teleop"):
+        bench.env.expert_action()
+
+
+@pytest.mark.parametrize("setting", [{"state_age_ms": 0.0}, {"kind": "simulated", "referee": "operator"}])
+def test_settings_that_cannot_work_are_refused(setting: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        RobotConfig(**setting)  # type: ignore[arg-type]

@@ -1,0 +1,71 @@
+"""A served simulation and its client in one process, on one clock that the client's waits move: the whole chain without
+threads, processes or sleep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from robot_rl.core.clock import FakeClock
+from robot_rl.core.tasks import TASKS
+from robot_rl.envs.graph import Bounds, GraphEnv
+from robot_rl.envs.graph_task import GraphTask
+from robot_rl.hardware.graph_camera import GraphCamera
+from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
+from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
+from tests.hardware.memory_wire import Graph, MemoryWire
+
+
+class ServingClock:
+    """The client's clock: while it sleeps, the server works."""
+
+    def __init__(self, clock: FakeClock, work: Callable[[], None]) -> None:
+        self._clock, self.work = clock, work
+
+    def now_ns(self) -> int:
+        return self._clock.now_ns()
+
+    def now_s(self) -> float:
+        return self._clock.now_s()
+
+    def sleep_until(self, deadline_ns: int) -> None:
+        while self._clock.now_ns() < deadline_ns:
+            self.work()
+
+
+class Served:
+    """One server, one graph, one clock."""
+
+    def __init__(self, **config: object) -> None:
+        self.clock = FakeClock(10.0)
+        self.graph = Graph(self.clock)
+        self.server = SimulatedRobotServer(MemoryWire(self.graph), ServeConfig(**config), self.clock)  # type: ignore[arg-type]
+        self.wire = MemoryWire(self.graph)
+        self.client_clock = ServingClock(self.clock, self.server.step)
+
+    def die(self) -> None:
+        """From now on time passes without a server."""
+        self.client_clock.work = lambda: self.clock.advance(0.01)
+
+    def live(self) -> None:
+        """The server works again."""
+        self.client_clock.work = self.server.step
+
+    def env(self, bounds: Bounds | None = None, reset_timeout_s: float = 5.0, privileged: bool = False) -> GraphEnv:
+        """The client's environment."""
+        clock, wire, names = self.client_clock, self.wire, self.server_cameras()
+        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1))
+        cameras = [GraphCamera(wire, clock, name) for name in names]
+        sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras)]
+        facts = TASKS[self.server.paced.simulation.scene.name]
+        task = GraphTask(facts, wire, robot, sources, clock, 0.1, reset_timeout_s)
+        task.connect()
+        return GraphEnv(robot, cameras, task, wire, clock, bounds or Bounds(reaction_ms=2000.0), privileged)
+
+    def server_cameras(self) -> tuple[str, ...]:
+        return self.server._config.cameras
+
+    def cube(self) -> np.ndarray:
+        return self.server.paced.simulation.data.joint("cube").qpos.copy()

@@ -1,0 +1,211 @@
+"""The simulated robot on the graph: what it serves, whom it obeys, and that an episode over the graph is an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from controllers import graph
+from robot_rl.core.errors import ConfigError, DeviceLostError, UnknownNameError
+from robot_rl.envs.graph import GraphEnv
+from robot_rl.hardware.graph_messages import pose_message, twist_message
+from robot_rl.hardware.task_state import read_task_state
+from robot_rl.nodes.served_simulation import ServeConfig
+from tests.nodes.served import Served
+
+STILL = np.zeros(7, np.float32)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Served]:
+    served = Served(cameras=())
+    yield served
+    served.server.close()
+
+
+@pytest.fixture
+def served(shared: Served) -> Served:
+    shared.live()
+    shared.server.paced.recover()
+    shared.server.paced.enable(True)
+    ask(shared, int(shared.clock.now_ns()) << 32 & (2**52 - 1) | 7)
+    return shared
+
+
+@pytest.fixture(scope="module")
+def env(shared: Served) -> GraphEnv:
+    return shared.env()
+
+
+def ask(served: Served, reset_id: int) -> None:
+    served.wire.publisher(graph.TASK_RESET).publish(served.wire.make(graph.TASK_RESET.type, data=reset_id))
+    served.server.step()
+
+
+def slices(served: Served, count: int) -> None:
+    for _ in range(count):
+        served.server.step()
+
+
+def test_states_go_out_with_each_slice_and_pictures_at_their_rate() -> None:
+    served = Served(image_hz=20.0, image_size=32)
+    heard: dict[str, int] = dict.fromkeys(("state", "picture"), 0)
+
+    def count(name: str) -> None:
+        heard[name] += 1
+
+    served.wire.subscribe(graph.CURRENT_POSE, lambda message: count("state"))
+    served.wire.subscribe(graph.image_topic("side"), lambda message: count("picture"))
+    slices(served, 100)
+    served.server.close()
+    assert heard["state"] == 100
+    assert 19 <= heard["picture"] <= 21
+
+
+def test_same_seed_draws_the_same_scene_and_another_another(served: Served) -> None:
+    ask(served, (1 << 32) + 5)
+    first = served.cube()
+    ask(served, (2 << 32) + 6)
+    other = served.cube()
+    ask(served, (3 << 32) + 5)
+    np.testing.assert_allclose(served.cube()[:2], first[:2], atol=1e-4)
+    assert np.abs(other[:2] - first[:2]).max() > 1e-3
+
+
+def test_a_reset_that_is_asked_for_twice_is_made_once(served: Served) -> None:
+    ask(served, (9 << 32) + 5)
+    served.server.paced.simulation.data.joint("cube").qpos[0] += 0.05
+    moved = served.cube()
+    ask(served, (9 << 32) + 5)
+    np.testing.assert_allclose(served.cube()[:2], moved[:2], atol=2e-3)
+
+
+def test_referee_says_which_reset_stands_and_where_the_expert_would_go(served: Served) -> None:
+    heard = []
+    served.wire.subscribe(graph.TASK_STATE, heard.append)
+    ask(served, (4 << 32) + 11)
+    state = read_task_state(heard[-1])
+    assert state.reset_id == (4 << 32) + 11
+    assert state.outcome == (False, False)
+    np.testing.assert_allclose(state.T_base_goal.p[:2], served.cube()[:2], atol=1e-3)
+    assert state.object_state.shape == (5,)
+
+
+def test_arm_holds_when_targets_stay_away_and_follows_when_they_come_back(served: Served, env: GraphEnv) -> None:
+    env.reset(seed=1)
+    env.step(STILL)
+    slices(served, 60)
+    assert served.server.paced.simulation.mode.name == "HOLDING"
+    assert served.server.paced.fault == ""
+    env.step(STILL)
+    assert served.server.paced.simulation.mode.name == "ACTIVE"
+
+
+def test_humans_twist_moves_the_arm_against_targets_and_lets_go_after_its_life(served: Served) -> None:
+    paced = served.server.paced
+    start = paced.simulation.T_base_tcp
+    publisher, targets = served.wire.publisher(graph.HUMAN_TWIST), served.wire.publisher(graph.TARGET_POSE)
+    for _ in range(50):
+        stamp_ns = served.wire.now_ns()
+        publisher.publish(twist_message(served.wire, np.array([0.05, 0, 0, 0, 0, 0]), stamp_ns, graph.BASE))
+        targets.publish(pose_message(served.wire, start, stamp_ns, graph.BASE))
+        served.server.step()
+    moved = paced.simulation.T_base_tcp.p - start.p
+    assert 0.012 < moved[0] < 0.03 and np.abs(moved[1:]).max() < 0.003
+    slices(served, 30)
+    targets.publish(pose_message(served.wire, start, served.wire.now_ns(), graph.BASE))
+    slices(served, 20)
+    assert paced.simulation.T_base_tcp.p[0] - start.p[0] < 0.9 * moved[0]
+
+
+def test_emergency_stop_is_latched_over_resets_until_the_arm_is_enabled(served: Served, env: GraphEnv) -> None:
+    env.reset(seed=1)
+    served.server.paced.stop()
+    _, _, terminated, truncated, info = env.step(STILL)
+    assert (terminated, truncated) == (False, True) and "emergency stop" in info["fault"]
+    with pytest.raises(DeviceLostError, match="emergency stop"):
+        env.reset(seed=2)
+    assert "recover" in served.server.paced.enable(True), "refused while the stop is latched"
+    assert served.server.paced.recover() == ""
+    assert served.server.paced.enable(True) == ""
+    env.reset(seed=3)
+    assert env.step(STILL)[4]["fault"] == ""
+
+
+def test_held_pose_outranks_targets(served: Served) -> None:
+    paced = served.server.paced
+    start = paced.simulation.T_base_tcp
+    paced.hold(True)
+    goal = start._replace(p=start.p + np.array([0.02, 0.0, 0.0]))
+    for _ in range(30):
+        targets = served.wire.publisher(graph.TARGET_POSE)
+        targets.publish(pose_message(served.wire, goal, served.wire.now_ns(), graph.BASE))
+        served.server.step()
+    np.testing.assert_allclose(paced.simulation.T_base_tcp.p, start.p, atol=1e-3)
+
+
+def test_first_step_after_a_reset_is_as_long_as_the_others(served: Served, env: GraphEnv) -> None:
+    env.reset(seed=1)
+    for _ in range(3):
+        assert 90.0 <= env.step(STILL)[4]["timing"]["act_to_obs_ms"] <= 110.0
+
+
+def test_expert_wins_over_the_graph(served: Served, env: GraphEnv) -> None:
+    wins = 0
+    for seed in range(3):
+        env.reset(seed=seed)
+        while True:
+            _, reward, terminated, truncated, info = env.step(env.expert_action())
+            if terminated or truncated:
+                break
+        wins += info["success"] and reward == 1.0
+    assert wins >= 2
+
+
+def test_server_that_dies_ends_the_episode_within_the_bound_and_one_that_comes_back_goes_on(
+    served: Served, env: GraphEnv
+) -> None:
+    obs, _ = env.reset(seed=1)
+    obs, *_ = env.step(STILL)
+    served.die()
+    stamp_ns = env.robot.state().stamp_ns
+    truncated, steps = False, 1
+    while not truncated:
+        age_ms = (served.clock.now_ns() - stamp_ns) / 1e6
+        assert age_ms < 150.0, "stale observations were used"
+        last, reward, terminated, truncated, info = env.step(np.ones(7, np.float32))
+        obs, steps = (obs if truncated else last), steps + 1
+    assert (reward, terminated) == (0.0, False)
+    assert "old" in info["fault"] and info["episode"]["l"] == steps
+    np.testing.assert_array_equal(last["state"], obs["state"])
+    with pytest.raises(DeviceLostError, match=r"task/state: got nothing for 5.0 s.*robot-rl serve"):
+        env.reset(seed=2)
+    served.live()
+    env.reset(seed=3)
+    assert env.step(STILL)[3] is False
+
+
+def test_late_server_skips_slices_and_counts_them(served: Served) -> None:
+    paced = served.server.paced
+    before = paced.missed
+    served.clock.advance(0.055)
+    served.server.step()
+    assert paced.missed - before in (4, 5)
+    missed = paced.missed
+    slices(served, 5)
+    assert paced.missed == missed
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        ({"task": "PickLft"}, UnknownNameError),
+        ({"cameras": ("wrst",)}, UnknownNameError),
+        ({"image_hz": 0}, ConfigError),
+    ],
+)
+def test_wrong_settings_are_refused(setting: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        ServeConfig(**setting)  # type: ignore[arg-type]

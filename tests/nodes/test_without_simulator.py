@@ -1,0 +1,19 @@
+"""A robot's computer needs neither the simulator nor ROS to act over plain DDS."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+MODULES = (
+    "robot_rl.build", "robot_rl.envs.graph", "robot_rl.envs.graph_task", "robot_rl.envs.operator_task",
+    "robot_rl.hardware.graph_robot", "robot_rl.hardware.camera_config", "robot_rl.nodes.actor", "robot_rl.nodes.teleop",
+    "robot_rl.teleop.graph_device", "robot_rl.core.tasks",
+)  # fmt: skip
+
+
+def test_what_acts_on_the_graph_imports_neither_mujoco_nor_rclpy() -> None:
+    away = "import sys; sys.modules['mujoco'] = sys.modules['rclpy'] = None; "
+    imports = "; ".join(f"import {module}" for module in MODULES)
+    result = subprocess.run([sys.executable, "-c", away + imports], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
