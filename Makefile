@@ -10,7 +10,7 @@ export MUJOCO_GL ?= egl
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup demo results test check lint types fast slow firmware qemu format
+.PHONY: help setup demo results test check lint types fast slow firmware qemu ros format
 
 VARIANTS := no-human no-demos neither trainable-encoder state-only varied
 
@@ -36,7 +36,7 @@ results: $(STAMP) ## Repeat the trainings of docs/results.md, one after the othe
 	done
 	$(BIN)/robot-rl compare runs/results-* --png runs/results.png
 
-test: check firmware slow qemu ## Everything: style, types, imports, firmware, all tests
+test: check firmware slow qemu ros ## Everything: style, types, imports, firmware, all tests
 
 check: lint types fast ## What to run before each commit
 
@@ -48,10 +48,10 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 fast: $(STAMP)
-	$(BIN)/pytest -q -m "not slow and not qemu"
+	$(BIN)/pytest -q -m "not slow and not qemu and not ros"
 
 slow: $(STAMP)
-	$(BIN)/pytest -q -m "slow and not qemu" --durations=10
+	$(BIN)/pytest -q -m "slow and not qemu and not ros" --durations=10
 
 firmware: ## Build and test the pendant's firmware (installs its tools)
 	.ci/setup.sh firmware
@@ -61,6 +61,9 @@ qemu: $(STAMP) ## Run the firmware under QEMU against the Python driver
 	.ci/setup.sh firmware
 	$(MAKE) -C firmware host arm
 	$(BIN)/pytest -q -m qemu --durations=10
+
+ros: $(STAMP) ## Run the nodes and launch files under ROS 2, where it is sourced or below /opt/ros
+	.ci/ros.sh
 
 format: $(STAMP) ## Sort imports and format
 	$(BIN)/ruff check --fix .

@@ -16,7 +16,7 @@ from robot_rl.hardware.dds_domain import LOOPBACK
 DOMAIN_ID = int(os.environ.setdefault("ROBOT_RL_TEST_DOMAIN", str(40 + os.getpid() % 60)))
 NAMESPACE = "left"
 WIRES = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("rclpy", marks=pytest.mark.ros)]
-NO_ROS = "rclpy cannot be imported: source a ROS 2 installation's setup.bash before pytest"
+NO_ROS = "rclpy cannot be imported: run: make ros"
 
 # ROS must hear the same network as our own wire; both read this when their first participant is made.
 os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)

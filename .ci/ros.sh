@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs the tests that need ROS 2, where it is sourced or found below /opt/ros; says aloud when it is not.
+# Run through `make ros`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ -z "${AMENT_PREFIX_PATH:-}" ]; then
+    setup=$(find /opt/ros -mindepth 2 -maxdepth 2 -name setup.bash 2>/dev/null | sort | tail -n 1)
+    if [ -z "$setup" ]; then
+        echo "NOT CHECKED: no ROS 2 is sourced, and none is below /opt/ros; nodes and launch files were not run."
+        exit 0
+    fi
+    set +u # ROS's own scripts read variables that nobody set
+    # shellcheck disable=SC1090  # found above
+    source "$setup"
+    set -u
+fi
+if ! why=$(.venv/bin/python -c 'import rclpy' 2>&1); then
+    echo "NOT CHECKED: .venv ($(.venv/bin/python --version)) cannot import the rclpy of ROS $ROS_DISTRO: ${why##*$'\n'}"
+    exit 0
+fi
+exec .venv/bin/python -m pytest -q -m ros --durations=10
