@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import EmitEvent, OpaqueFunction, RegisterEventHandler
-from launch.event_handlers import OnProcessExit
-from launch.events import Shutdown
+from launch.actions import OpaqueFunction
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkout
 from controllers.bridge import launching
@@ -18,14 +16,9 @@ ARGUMENTS = ("task", "namespace", "use_sim_time", "config", "teleop", "record", 
 def start(context: LaunchContext) -> list[Any]:
     """The robot; with it, what was asked for; everything ends with the robot."""
     arguments = launching.given(context)
-    files = [arguments["config"]] if arguments["config"] else []
-    robot = launching.node(
-        "robot_rl.nodes.simulated_robot", "simulated_robot", arguments, [*files, {"task": arguments["task"]}]
-    )
     others = [launching.teleoperation(arguments)] if arguments["teleop"] != "none" else []
     others += [launching.recording(arguments)] if arguments["record"] == "true" else []
-    over = OnProcessExit(target_action=robot, on_exit=[EmitEvent(event=Shutdown(reason="the robot ended"))])
-    return [RegisterEventHandler(over), robot, *others]
+    return launching.beside(launching.simulated(arguments), others)
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -1,4 +1,8 @@
-"""An actor learns on the arm: controller, cameras, device and actor; the learner runs where `address` says."""
+"""An actor learns on the arm: controller, cameras, device and actor; the learner runs where `address` says.
+
+With `use_fake_hardware:=true` the simulated robot takes the place of arm and cameras, and its referee that of the
+operator.
+"""
 
 import sys
 from pathlib import Path
@@ -11,8 +15,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkou
 from controllers.bridge import launching
 
 ARGUMENTS = (
-    "run", "address", "robot_type", "driver", "robot_ip", "use_fake_hardware", "namespace", "use_sim_time", "config",
-    "cameras", "teleop", "record", "bag", "log_level", "python",
+    "run", "address", "robot_type", "driver", "robot_ip", "use_fake_hardware", "task", "namespace", "use_sim_time",
+    "config", "cameras", "teleop", "record", "bag", "log_level", "python",
 )  # fmt: skip
 
 
@@ -21,14 +25,18 @@ def start(context: LaunchContext) -> list[Any]:
     arguments = launching.given(context)
     if not arguments["run"]:
         raise ValueError("run: got nothing, expected a run's folder; add run:=runs/NAME.")
-    actor = {"run": arguments["run"], "address": arguments["address"]}
+    fake = arguments["use_fake_hardware"] == "true"
+    referee = "simulated" if fake else "operator"
+    actor = {"run": arguments["run"], "address": arguments["address"], "robot.referee": referee}
     then = [launching.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
-    if arguments["cameras"]:
+    if arguments["cameras"] and not fake:
         then.append(launching.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
     if arguments["teleop"] != "none":
         then.append(launching.teleoperation(arguments))
     if arguments["record"] == "true":
         then.append(launching.recording(arguments))
+    if fake:
+        return launching.beside(launching.simulated(arguments), then)
     return launching.in_order(launching.controller(arguments), then)
 
 

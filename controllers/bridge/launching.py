@@ -149,6 +149,19 @@ def teleoperation(arguments: dict[str, str]) -> Any:
     return node("robot_rl.nodes.teleop", "teleop", arguments, [device], emulate_tty=True)
 
 
+def simulated(arguments: dict[str, str]) -> Any:
+    """The simulated robot: controller, gripper, cameras and a referee in one node."""
+    files = [arguments["config"]] if arguments["config"] else []
+    task = {"task": arguments["task"]}
+    return node("robot_rl.nodes.simulated_robot", "simulated_robot", arguments, [*files, task])
+
+
+def beside(robot: Any, others: list[Any]) -> list[Any]:
+    """The simulated robot and what was asked for with it; everything ends with the robot."""
+    over = OnProcessExit(target_action=robot, on_exit=[EmitEvent(event=Shutdown(reason="the robot ended"))])
+    return [RegisterEventHandler(over), robot, *others]
+
+
 def in_order(arm: Any, then: list[Any]) -> list[Any]:
     """Start the arm's controller, configure, activate, and only then start the others; end with it, the arm first.
 
