@@ -32,7 +32,7 @@ def start(context: LaunchContext) -> list[Any]:
     if arguments["cameras"] and not fake:
         then.append(launching.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
     if arguments["teleop"] != "none":
-        then.append(launching.teleoperation(arguments))
+        then.append(launching.teleoperation(arguments, to="actor"))
     if arguments["record"] == "true":
         then.append(launching.recording(arguments))
     if fake:

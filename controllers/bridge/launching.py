@@ -143,9 +143,9 @@ def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def teleoperation(arguments: dict[str, str]) -> Any:
-    """The human's device, which commands the controller itself; a keyboard needs this terminal."""
-    device = {"device": arguments["teleop"], "to": "controller"}
+def teleoperation(arguments: dict[str, str], to: str = "controller") -> Any:
+    """The human's device; it commands the controller, or tells the actor. A keyboard reads this terminal."""
+    device = {"device": arguments["teleop"], "to": to}
     return node("robot_rl.nodes.teleop", "teleop", arguments, [device], emulate_tty=True)
 
 

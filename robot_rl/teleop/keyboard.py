@@ -71,7 +71,8 @@ class Keyboard:
 
     Args:
         action_size: A; keys of axes that the action lacks do nothing.
-        terminal: the terminal to read; standard input by default.
+        terminal: the terminal to read; by default standard input, or this process's own terminal where a launcher took
+            standard input away.
 
     Raises:
         ConfigError: `terminal` is not a terminal.
@@ -86,7 +87,7 @@ class Keyboard:
     ) -> None:
         self._config = config or KeyboardConfig()
         self._clock = clock or SystemClock()
-        terminal = sys.stdin if terminal is None else terminal
+        terminal = _own_terminal() if terminal is None else terminal
         self._fd = terminal if isinstance(terminal, int) else terminal.fileno()
         self._engagement = Engagement(self._config.engage)
         self._until_ns = np.zeros((action_size, 2), np.int64)  # (A, 2): when the press of minus and plus ends
@@ -184,3 +185,13 @@ class Keyboard:
         gripper = action[GRIPPER_AXIS : GRIPPER_AXIS + 1]  # empty without one
         gripper[:] = np.sign(gripper)  # a command, not a speed
         return action
+
+
+def _own_terminal() -> TextIO | int:
+    """Standard input if that is a terminal, else the terminal that started this process, if any."""
+    if sys.stdin.isatty():
+        return sys.stdin
+    try:
+        return os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return sys.stdin
