@@ -172,6 +172,10 @@ def in_order(arm: Any, then: list[Any]) -> list[Any]:
     def change(transition: int) -> Any:
         return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(arm), transition_id=transition))
 
+    def gone(event: Any, context: LaunchContext) -> list[Any]:
+        """On Ctrl-C everything ends anyway, and the controller has stopped the arm."""
+        return [] if context.is_shutdown else [change(Transition.TRANSITION_DEACTIVATE)]
+
     handlers: list[Any] = [
         OnProcessStart(target_action=arm, on_start=[change(Transition.TRANSITION_CONFIGURE)]),
         OnStateTransition(
@@ -188,10 +192,7 @@ def in_order(arm: Any, then: list[Any]) -> list[Any]:
             entities=[EmitEvent(event=Shutdown(reason="the arm was deactivated"))],
         ),
         OnProcessExit(target_action=arm, on_exit=[EmitEvent(event=Shutdown(reason="the controller ended"))]),
-        *(
-            OnProcessExit(target_action=other, on_exit=[change(Transition.TRANSITION_DEACTIVATE)])
-            for other in then
-        ),
+        *(OnProcessExit(target_action=other, on_exit=gone) for other in then),
     ]  # fmt: skip
     return [*(RegisterEventHandler(handler) for handler in handlers), arm]
 
