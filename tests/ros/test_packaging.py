@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -57,6 +58,22 @@ def test_colcon_installs_the_nodes_and_ros_finds_them(
     asked = subprocess.run(["bash", "-c", words], env=ros_environment, capture_output=True, text=True, timeout=LIMIT_S)
     assert asked.returncode == 0, asked.stderr
     assert all(f"robot_rl {name}" in asked.stdout for name in SCRIPTS) and "use_fake_hardware" in asked.stdout
+    words = f"source {base / 'install' / 'setup.bash'} && exec ros2 launch robot_rl simulation.launch.py "
+    assert_serves(words + f"python:={sys.executable}", base, ros_environment)
+
+
+def assert_serves(words: str, folder: Path, environment: dict[str, str]) -> None:
+    """The launched simulated robot starts from what was installed, and ends on Ctrl-C."""
+    command = ["bash", "-c", words]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as launch:
+        try:
+            assert launch.stdout is not None
+            assert any("serving pick-lift" in line for line in launch.stdout), "it ended before it served"
+        finally:
+            os.killpg(launch.pid, signal.SIGINT)
+            launch.communicate(timeout=60)
 
 
 @pytest.mark.slow
