@@ -144,7 +144,8 @@ def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Seq
     Raises:
         DeviceLostError: one does not deliver.
     """
-    from robot_rl.hardware.camera_config import CameraConfig, CameraSet, TopicConfig, make_cameras
+    from robot_rl.hardware.camera_config import CameraConfig, CameraSet, TopicConfig
+    from robot_rl.hardware.cameras import make_cameras
 
     settings = config.robot
     configs: Sequence[CameraConfig] = [TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names]

@@ -18,7 +18,8 @@ from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.hardware.camera import Camera
-from robot_rl.hardware.camera_config import WebcamConfig, close_cameras, make_cameras
+from robot_rl.hardware.camera_config import WebcamConfig
+from robot_rl.hardware.cameras import close_cameras, make_cameras
 from robot_rl.hardware.contact_sheet import save_png
 from robot_rl.hardware.views import View, apply
 from robot_rl.hardware.webcam import open_webcam

@@ -9,15 +9,8 @@ from pathlib import Path
 from robot_rl.cli.arguments import parse, take_word
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings
-from robot_rl.hardware.camera_config import (
-    CameraConfig,
-    CameraSet,
-    RealSenseConfig,
-    TopicConfig,
-    WebcamConfig,
-    close_cameras,
-    make_cameras,
-)
+from robot_rl.hardware.camera_config import CameraConfig, CameraSet, RealSenseConfig, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras import close_cameras, make_cameras
 from robot_rl.hardware.views import View
 
 DESCRIPTION = """Save one picture of all cameras: each as it delivers, with the crop drawn in and pixels ticked; beside

@@ -14,7 +14,8 @@ from robot_rl.core.errors import RobotRLError
 from robot_rl.doctor.finding import Finding, State, package_finding
 from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera import Camera
-from robot_rl.hardware.camera_config import CameraConfig, TopicConfig, make_cameras
+from robot_rl.hardware.camera_config import CameraConfig, TopicConfig
+from robot_rl.hardware.cameras import make_cameras
 from robot_rl.hardware.grabber import CameraHealth
 from robot_rl.hardware.realsense_devices import (
     TESTED_VERSION,

@@ -12,14 +12,8 @@ import pytest
 
 from robot_rl.core.errors import ConfigError, DeviceLostError, UnknownNameError
 from robot_rl.core.settings import from_json, load_settings, save_settings
-from robot_rl.hardware.camera_config import (
-    CameraSet,
-    RealSenseConfig,
-    TopicConfig,
-    WebcamConfig,
-    close_cameras,
-    make_cameras,
-)
+from robot_rl.hardware.camera_config import CameraSet, RealSenseConfig, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras import close_cameras, make_cameras
 from robot_rl.hardware.views import Crop, View
 
 SET = CameraSet(

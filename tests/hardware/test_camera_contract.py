@@ -15,7 +15,8 @@ import pytest
 from controllers import graph
 from robot_rl.core.clock import SystemClock
 from robot_rl.hardware.camera import Camera
-from robot_rl.hardware.camera_config import RealSenseConfig, TopicConfig, WebcamConfig, close_cameras, make_cameras
+from robot_rl.hardware.camera_config import RealSenseConfig, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras import close_cameras, make_cameras
 from robot_rl.hardware.graph_messages import image_message
 from robot_rl.hardware.realsense import open_realsense_camera
 from robot_rl.hardware.views import Crop, View, apply

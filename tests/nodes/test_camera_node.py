@@ -14,7 +14,8 @@ import pytest
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import StaleObservationError
-from robot_rl.hardware.camera_config import RealSenseConfig, TopicConfig, make_cameras
+from robot_rl.hardware.camera_config import RealSenseConfig, TopicConfig
+from robot_rl.hardware.cameras import make_cameras
 from robot_rl.hardware.dds_wire import DdsWire
 from robot_rl.hardware.realsense import RealSenseSource
 from robot_rl.hardware.views import Crop, View
