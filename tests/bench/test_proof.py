@@ -46,6 +46,7 @@ def tried(cap, gains, limits=LIMITS):
     return dict(zip(("torque", "torque_rate", "force", "reference", "following"), found.tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_broken_bound_is_counted():
     """The checker is told of a tighter cap than the law's: it must find what exceeds it."""
     for gains in random_settings()[1:]:

@@ -17,6 +17,7 @@ from controllers.mailbox import Client, Mailbox
 from robot_rl.core.clock import FakeClock
 from tests.controllers.drivers.rigs import UR_LIMITS, EffortRig, FrankaRig, FrankyRig, UrRig
 
+pytestmark = pytest.mark.slow  # compiles the tick for six joints, too
 VENDORS = {"pylibfranka": FrankaRig, "franky": FrankyRig, "ur-rtde": UrRig, "ros2_control effort": EffortRig}
 
 
