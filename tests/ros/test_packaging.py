@@ -78,8 +78,19 @@ def assert_serves(words: str, folder: Path, environment: dict[str, str]) -> None
 
 @pytest.mark.slow
 def test_pip_installs_the_same_without_ros(checkout: Path, tmp_path: Path) -> None:
+    """Beside the environment that runs this test, which pip would empty without `--ignore-installed`."""
     environment = {name: value for name, value in os.environ.items() if "ROS" not in name and "AMENT" not in name}
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", f"--prefix={tmp_path}", str(checkout)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--ignore-installed",
+        f"--prefix={tmp_path}",
+        str(checkout),
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr[-2000:]
     assert installed(tmp_path / "share" / "robot_rl")
