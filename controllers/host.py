@@ -9,7 +9,6 @@ let the arm hold itself before anything else ends.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import importlib
 import os
 import signal
@@ -25,7 +24,7 @@ from controllers.gains import Gains, force_cap
 from controllers.loop import activate, deactivate, fail, look, make_loop_state, recover, tick
 from controllers.mailbox import Mailbox, Request, pack_gains, unpack_gains
 from controllers.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock
-from controllers.realtime import realtime
+from controllers.realtime import end_with_parent, realtime
 from controllers.shapes import check_shapes
 
 REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then left to its own brakes
@@ -34,7 +33,6 @@ RECOVER_AFTER_S = 0.5  # a reflex is not argued with at once
 SPIN_US = 50.0
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
-_PR_SET_PDEATHSIG = 1
 ENDED = "the loop has ended; the arm holds itself"
 
 
@@ -246,10 +244,7 @@ def run_host(host: Host, clock: Clock, rate_hz: float, paced: bool, cycles: int 
 
 
 def end_on_signals(host: Host, with_parent: bool) -> None:
-    """Have SIGINT and SIGTERM end the loop after the present cycle, and the parent's death do the same.
-
-    The kernel sends the signal when the parent dies, however it dies; Linux only.
-    """
+    """Have SIGINT and SIGTERM end the loop after the present cycle, and the parent's death do the same."""
 
     def end(number: int, frame: Any) -> None:
         host.quit = True
@@ -257,9 +252,7 @@ def end_on_signals(host: Host, with_parent: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     if with_parent:
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        host.quit = host.quit or os.getppid() != parent or parent == 1
+        host.quit = host.quit or not end_with_parent() or os.getppid() == 1  # an orphan's parent is 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,6 @@ with the arm holding. SIGINT, SIGTERM, an exception and a dead parent do so befo
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import signal
@@ -55,10 +54,10 @@ from controllers.bridge.stamps import Stamps
 from controllers.gains import Gains
 from controllers.mailbox import HostState
 from controllers.presets import preset
+from controllers.realtime import end_with_parent
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
-_PR_SET_PDEATHSIG = 1
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 ALIAS_TARGET = graph.TARGET_POSE._replace(name="target_pose")  # crisp_controllers' name
 TF = graph.Topic("/tf", "tf2_msgs/msg/TFMessage", graph.Quality(reliable=True, depth=100))
@@ -427,8 +426,8 @@ def _end_with(node: ImpedanceController) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
-    if node.get_parameter("end_with_parent").value:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if node.get_parameter("end_with_parent").value and not end_with_parent():
+        end(signal.SIGTERM, None)
 
 
 def main(args: Sequence[str] | None = None) -> int:

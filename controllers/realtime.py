@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 
 MCL_CURRENT, MCL_FUTURE = 1, 2
 LATENCY_FILE = Path("/dev/cpu_dma_latency")  # as long as it is open, the kernel keeps what was written into it [us]
+PR_SET_PDEATHSIG = 1
 PRIORITY = 80  # above the kernel's threaded interrupts (50), below its watchdogs (99)
 
 
@@ -66,6 +68,13 @@ def realtime(priority: int = PRIORITY) -> Iterator[Granted]:
         gc.unfreeze()
         if collecting:
             gc.enable()
+
+
+def end_with_parent() -> bool:
+    """Have the kernel send SIGTERM when the parent dies, however it dies; False: it died meanwhile. Linux only."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    return os.getppid() == parent
 
 
 def _set_scheduler(policy: int, parameters: os.sched_param) -> bool:

@@ -13,6 +13,7 @@ from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome, TaskFacts
 from robot_rl.envs.action import action_towards
+from robot_rl.envs.arm_env import PERIOD_S
 from robot_rl.hardware.robot import Robot
 from robot_rl.hardware.task_state import TaskState, read_task_state
 from robot_rl.hardware.wire import Wire
@@ -20,7 +21,6 @@ from robot_rl.hardware.wire import Wire
 ASK_AGAIN_S = 0.5
 """How long after a reset was asked for it is asked for again: the first message may precede the server's discovery."""
 POLL_S = 0.005
-PERIOD_S = 0.1
 SCENE_BITS, COUNT_BITS = 32, 20
 
 

@@ -11,9 +11,9 @@ from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome, TaskFacts
 from robot_rl.envs.action import rotation_from_vector, vector_from_rotation
+from robot_rl.envs.arm_env import PERIOD_S
 from robot_rl.hardware.robot import Robot
 
-PERIOD_S = 0.1
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
 REACHED_M, REACHED_RAD = 0.01, 0.05
 SETTLE_STEPS = 30

@@ -21,6 +21,7 @@ from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import TASKS
 from robot_rl.core.workspace import Workspace
+from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD
 from robot_rl.hardware.graph_messages import joints_message, read_pose, twist_message
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.hardware.wire import Wire
@@ -30,9 +31,6 @@ from robot_rl.teleop.devices import Device, DeviceState
 from robot_rl.teleop.graph_device import HumanSender
 from robot_rl.teleop.keyboard import HELP, Keyboard
 from robot_rl.teleop.pendant_config import PendantConfig
-
-ACTION_SIZE = 7
-GRIPPER_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
