@@ -14,7 +14,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 HERE = Path(__file__).parent
-NEVER_COMPILED = ("graph.py", "host.py", "node.py", "presets.py", "realtime.py")  # nothing compiled reads from them
+NEVER_COMPILED = (
+    "graph.py",
+    "host.py",
+    "node.py",
+    "presets.py",
+    "realtime.py",
+    "shield.py",
+)  # nothing compiled reads from them
 
 
 def source_digest(folder: Path = HERE) -> str:
@@ -49,6 +56,11 @@ _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "no_cfunc_wra
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile at first call, cached on disk; can be called from Python and from compiled code."""
     return cast(Callable[P, R], numba.njit(**_OPTIONS)(function))
+
+
+def unlocked(function: Callable[P, R]) -> Callable[P, R]:
+    """As `compiled`, without Python's lock: other threads of this process run meanwhile."""
+    return cast(Callable[P, R], numba.njit(nogil=True, **_OPTIONS)(function))
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:

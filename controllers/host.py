@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,14 +24,14 @@ from controllers.drivers.contract import Capabilities, Driver, DriverError, Driv
 from controllers.gains import Gains, force_cap
 from controllers.loop import activate, deactivate, fail, look, make_loop_state, recover, tick
 from controllers.mailbox import Mailbox, Request, pack_gains, unpack_gains
-from controllers.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock
+from controllers.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock, pacing_clock
 from controllers.realtime import end_with_parent, realtime
 from controllers.shapes import check_shapes
+from controllers.shield import NOBODY, shielded
 
 REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then left to its own brakes
 DAMP_IN_FAULT_S = 0.5
 RECOVER_AFTER_S = 0.5  # a reflex is not argued with at once
-SPIN_US = 50.0
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
 ENDED = "the loop has ended; the arm holds itself"
@@ -224,12 +225,12 @@ class Host:
         self.publish(None)
 
 
-def run_host(host: Host, clock: Clock, rate_hz: float, paced: bool, cycles: int | None = None) -> Pacer:
-    """Cycle until somebody asks to quit, or so many times; returns the books of the deadlines.
+def run_host(host: Host, pacer: Pacer, paced: bool, cycles: int | None = None) -> None:
+    """Cycle until somebody asks to quit, or so many times; the pacer keeps the books of the deadlines.
 
     `paced`: the driver waits for the arm's next state, so that the books count its lateness, too.
     """
-    pacer = Pacer(1.0 / rate_hz, clock)
+    pacer.restart()
     done = 0
     while not host.quit and (cycles is None or done < cycles):
         if not paced:
@@ -240,7 +241,6 @@ def run_host(host: Host, clock: Clock, rate_hz: float, paced: bool, cycles: int 
             host.paused = False
         done += 1
     host.driver.stop()
-    return pacer
 
 
 def end_on_signals(host: Host, with_parent: bool) -> None:
@@ -255,17 +255,40 @@ def end_on_signals(host: Host, with_parent: bool) -> None:
         host.quit = host.quit or not end_with_parent() or os.getppid() == 1  # an orphan's parent is 1
 
 
+def _lead(host: Host, cpu: int | None, shield: bool) -> None:
+    """Connect the arm and cycle until the end. Threads of the driver's library were born before, on any core."""
+    capabilities = host.connect()
+    period_s = 1.0 / capabilities.rate_hz
+    pacer = Pacer(period_s, pacing_clock(period_s, own_core=shield))
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    with shielded(cpu) if cpu is not None and shield else nullcontext(NOBODY) as kept, realtime() as granted:
+        advice = "; ".join(filter(None, (granted.advice(), kept.advice())))
+        print(f"host: {capabilities.name} at {capabilities.rate_hz:g} Hz. {advice}", flush=True)
+        run_host(host, pacer, capabilities.paced)
+
+
+def _check_core(parser: argparse.ArgumentParser, cpu: int | None, shield: bool) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    if cpu is not None and cpu not in cores:
+        parser.error(f"--cpu: got {cpu}, expected one of {cores}; choose a core that this process may use.")
+    if shield and (cpu is None or len(cores) == 1):
+        parser.error(
+            "--shield: got no core to keep free, expected --cpu N beside at least one other core; leave it out."
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a host from the command line."""
     parser = argparse.ArgumentParser(prog="python -m controllers.host", description=__doc__)
     parser.add_argument("parts", help="MODULE:FUNCTION that returns the HostParts")
     parser.add_argument("name", help="of the mailbox")
     parser.add_argument("--cpu", type=int, default=None, help="run on this core only")
+    parser.add_argument("--shield", action="store_true", help="keep all others off that core, and wait awake on it")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help="an argument of FUNCTION")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     given = parser.parse_args(arguments)
-    if given.cpu is not None:
-        os.sched_setaffinity(0, {given.cpu})
+    _check_core(parser, given.cpu, given.shield)
     module, _, function = given.parts.partition(":")
     settings = dict(setting.partition("=")[::2] for setting in given.set)
     try:
@@ -274,14 +297,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"host: {error}", file=sys.stderr)
         return 1
     mailbox = Mailbox(given.name, parts.driver.feedback.state.q.size, create=True)
-    clock = PreciseClock(SPIN_US)
-    host = Host(parts, mailbox, clock)
+    host = Host(parts, mailbox, PreciseClock())
     end_on_signals(host, given.with_parent)
     try:
-        capabilities = host.connect()
-        with realtime() as granted:
-            print(f"host: {capabilities.name} at {capabilities.rate_hz:g} Hz. {granted.advice()}", flush=True)
-            run_host(host, clock, capabilities.rate_hz, capabilities.paced)
+        _lead(host, given.cpu, given.shield)
     except DriverError as error:
         print(f"host: {error}", file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from numba import types
 
-from controllers.compilation import compiled
+from controllers.compilation import compiled, unlocked
 
 CLOCK_ID = time.CLOCK_MONOTONIC
 _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.intp))
@@ -23,3 +23,10 @@ def monotonic_ns(timespec: np.ndarray) -> int:
     """Now [ns]. Allocates nothing: the kernel writes into `timespec`, made by `make_timespec`."""
     _clock_gettime(CLOCK_ID, timespec.ctypes.data)
     return timespec[0] * 1_000_000_000 + timespec[1]
+
+
+@unlocked
+def spin_until(deadline_ns: int, timespec: np.ndarray) -> None:
+    """Read the clock until it shows `deadline_ns`; other threads of this process run meanwhile."""
+    while monotonic_ns(timespec) < deadline_ns:
+        pass

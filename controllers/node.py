@@ -138,7 +138,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         """Start the loop's process, connect the arm, open the topics."""
         try:
             choice = self._choice()
-            words = choice.host_arguments(mailbox := self._mailbox(), self._parameter("loop_cpu"))
+            core = self._parameter("loop_cpu"), self._parameter("loop_shield")
+            words = choice.host_arguments(mailbox := self._mailbox(), *core)
             host = self._host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not self.ended)
             gains = self._first_gains(host.client.gains())
         except (ValueError, HostFailed) as error:

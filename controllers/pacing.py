@@ -8,10 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
+from controllers.monotonic import make_timespec, spin_until
+
 NS_PER_S = 1_000_000_000
 TIMER_ABSTIME = 1
 BUCKET_US = 1.0  # of the histogram of lateness
 BUCKETS = 5000  # the last one holds all that is later
+SPIN_US = 50.0
+REST = 0.08  # of a period: Linux takes the core from a real-time process that is awake for more than 0.95 of the time
 
 
 class Clock(Protocol):
@@ -35,12 +39,15 @@ class PreciseClock:
 
     Args:
         spin_us: so long before a deadline the sleep ends and a busy wait begins [us]: on time, at the price of a core.
+        rest_us: it sleeps at least so long in each wait that has the time, however long `spin_us` is [us].
     """
 
-    def __init__(self, spin_us: float = 0.0) -> None:
-        self._spin_ns = round(spin_us * 1e3)
+    def __init__(self, spin_us: float = 0.0, rest_us: float = 0.0) -> None:
+        self._spin_ns, self._rest_ns = round(spin_us * 1e3), round(rest_us * 1e3)
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._until = _Timespec()
+        self._reading = make_timespec()
+        spin_until(0, self._reading)  # compiled now, not at the first deadline
 
     def now_ns(self) -> int:
         """Now [ns]."""
@@ -49,12 +56,22 @@ class PreciseClock:
     def sleep_until(self, deadline_ns: int) -> None:
         """Sleep, then spin; a signal in between does not end the wait."""
         wake_ns = deadline_ns - self._spin_ns
+        if self._rest_ns:
+            wake_ns = max(wake_ns, min(time.monotonic_ns() + self._rest_ns, deadline_ns))
         until = self._until
         until.seconds, until.nanoseconds = divmod(wake_ns, NS_PER_S)
         while time.monotonic_ns() < wake_ns:
             self._libc.clock_nanosleep(time.CLOCK_MONOTONIC, TIMER_ABSTIME, ctypes.byref(until), None)
-        while time.monotonic_ns() < deadline_ns:
-            pass
+        spin_until(deadline_ns, self._reading)
+
+
+def pacing_clock(period_s: float, own_core: bool) -> PreciseClock:
+    """The clock for a loop of this period [s].
+
+    `own_core`: no other thread needs the core, so it waits awake. Who sleeps has to be woken, and waits for whatever
+    system call another process has begun meanwhile: on a kernel that does not preempt those, for a millisecond.
+    """
+    return PreciseClock(period_s * 1e6, REST * period_s * 1e6) if own_core else PreciseClock(SPIN_US)
 
 
 class Pacer:

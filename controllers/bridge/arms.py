@@ -73,11 +73,13 @@ class ArmChoice:
         """In the model's order."""
         return ARMS[self.arm].joint_names
 
-    def host_arguments(self, mailbox: str, cpu: int = -1) -> Sequence[str]:
-        """Arguments of `python -m controllers.host`."""
+    def host_arguments(self, mailbox: str, cpu: int = -1, shield: bool = False) -> Sequence[str]:
+        """Arguments of `python -m controllers.host`. Raises: ValueError, for a shield without a core."""
+        if shield and cpu < 0:
+            raise ValueError("loop_shield: got no core, expected one to keep free; set loop_cpu, too.")
         way = WAYS[self.driver]
         words = [way.parts, mailbox, "--with-parent"]
         if way.parts.startswith(_PARTS):
             given = {name: getattr(self, name) for name in (*way.needs, "arm", "tcp_frame", "namespace")}
             words += [word for name, value in given.items() for word in ("--set", f"{name}={value}")]
-        return [*words, "--cpu", str(cpu)] if cpu >= 0 else words
+        return [*words, *(["--cpu", str(cpu)] if cpu >= 0 else []), *(["--shield"] if shield else [])]

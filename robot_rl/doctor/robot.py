@@ -208,5 +208,5 @@ def _loop(figures: LoopFigures, needs: Needs) -> Finding:
     if figures.privileges:
         return Finding("missing", "loop", f"{text}; {figures.privileges}")
     if figures.misses:
-        return Finding("missing", "loop", f"{text}; end other programs, isolate a core (isolcpus), see the lines above")
+        return Finding("missing", "loop", f"{text}; see the lines above, give the loop a core (--cpu and --shield)")
     return Finding("ok", "loop", text)

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from controllers.monotonic import make_timespec
-from robot_rl.bench.loop import ArmDriver, bench_loop, clock_gaps, gap_figures, run_loop, run_machine
+from robot_rl.bench.loop import bench_loop
+from robot_rl.bench.loop_runners import ArmDriver, LoopRunner, MachineRunner, clock_gaps, gap_figures
 
 
-def test_the_loop_that_is_measured_follows_its_arm():
-    figures = run_loop("sleep", 0.2, f"measured-{os.getpid()}")
+def test_the_loop_that_is_measured_leads_its_arm_in_each_turn():
+    runner = LoopRunner(f"measured-{os.getpid()}", thoughtful=False)
+    runner.turn(0.1)
+    runner.turn(0.1)
+    figures = runner.figures()
     assert figures["cycles"] == 200 and figures["late_us_p50"] <= figures["late_us_p99"] <= figures["late_us_max"]
 
 
@@ -39,14 +43,20 @@ def test_a_stop_costs_each_deadline_that_passes_in_it_but_the_first():
 
 
 def test_the_machines_own_share_is_named():
-    figures = run_machine(0.3)
+    runner = MachineRunner()
+    runner.turn(0.25)
+    figures = runner.figures()
     assert set(figures) == {"seconds", "gaps_per_s", "gap_us_max", "gaps_over_100us", "misses"}
-    assert figures["seconds"] == 0.3
+    assert figures["seconds"] == 0.2  # rounded
 
 
 @pytest.mark.slow
 def test_the_figures_of_both_loops_stand_side_by_side():
-    figures = bench_loop(1.0)
+    figures = bench_loop(2.0)
     for name in ("cycles", "misses", "late_us_p50", "late_us_p99", "late_us_p999", "late_us_max"):
         assert figures[f"loop_{name}"] >= 0 and figures[f"sleep_loop_{name}"] >= 0
-    assert figures["loop_cycles"] == 1000 and figures["load"] and figures["machine_misses"] >= 0
+    assert (
+        figures["loop_cycles"] == figures["sleep_loop_cycles"] == 2000
+        and figures["load"]
+        and figures["machine_misses"] >= 0
+    )

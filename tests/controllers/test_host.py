@@ -217,7 +217,7 @@ def test_a_host_that_dies_leaves_an_arm_whose_own_watchdog_holds_it():
 def test_quit_ends_the_loop_and_the_stream():
     cell = Cell().active()
     cell.client.ask(Request.QUIT)
-    run_host(cell.host, cell.clock, 1.0 / PERIOD_S, paced=True, cycles=1000)
+    run_host(cell.host, Pacer(PERIOD_S, cell.clock), paced=True, cycles=1000)
     assert cell.host.quit and cell.driver.acting is None
 
 
@@ -228,7 +228,8 @@ def test_time_that_a_recovery_takes_is_no_missed_deadline():
     cell.driver.fault = SimulatedFault.NONE
     cell.run(0.05)
     cell.client.activate()
-    pacer = run_host(cell.host, cell.clock, 1.0 / PERIOD_S, paced=False, cycles=20)
+    pacer = Pacer(PERIOD_S, cell.clock)
+    run_host(cell.host, pacer, paced=False, cycles=20)
     assert pacer.misses <= 20 < 3.0 / PERIOD_S and cell.client.state().mode != Mode.FAULT
 
 

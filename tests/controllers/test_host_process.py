@@ -12,7 +12,7 @@ import pytest
 
 from controllers.arm import Mode, Target
 from controllers.geometry import quat_from_matrix
-from controllers.host import ENDED
+from controllers.host import ENDED, main
 from controllers.mailbox import FOLDER, Client, HostState, Request
 
 pytestmark = pytest.mark.slow
@@ -108,6 +108,31 @@ def test_a_host_started_with_its_parent_ends_when_the_parent_is_killed():
     parent.wait()
     parent.stdout.close()
     eventually(client, lambda state: state.values["ended"][0] == 1.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [(["--cpu", "9999"], "--cpu: got 9999, expected one of"), (["--shield"], "--shield: got no core to keep free")],
+)
+def test_a_core_that_is_not_there_is_refused_before_the_arm_is_connected(words, text, capsys):
+    with pytest.raises(SystemExit):
+        main(["robot_rl.sim.host:pick_lift", "none", *words])
+    assert text in capsys.readouterr().err and not (FOLDER / "robot-rl-none").exists()
+
+
+def test_a_shielded_host_leads_its_arm_alone_on_its_core():
+    cores = os.sched_getaffinity(0)
+    name, cpu = f"shielded-{os.getpid()}", max(cores)
+    command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.host:pick_lift", name]
+    with subprocess.Popen([*command, "--cpu", str(cpu), "--shield"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and "simulated" in process.stdout.readline()
+        assert os.sched_getaffinity(process.pid) == {cpu} and cpu not in os.sched_getaffinity(0)
+        client = Client(name)
+        client.activate()
+        eventually(client, lambda state: state.mode != Mode.IDLE)
+        client.ask(Request.QUIT)
+        assert process.wait(20.0) == 0
+    assert os.sched_getaffinity(0) == cores
 
 
 def test_settings_that_the_arms_function_refuses_end_the_host_with_its_words():

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from controllers.pacing import NS_PER_S, Pacer, Periods, PreciseClock
+from controllers.pacing import NS_PER_S, Pacer, Periods, PreciseClock, pacing_clock
 from robot_rl.core.clock import FakeClock
 
 MS = NS_PER_S // 1000
@@ -68,14 +68,24 @@ def test_percentiles_of_lateness_are_exact_to_a_microsecond():
     assert Pacer(0.001, clock).late_us(99) == 0.0
 
 
-@pytest.mark.parametrize("spin_us", [0.0, 100.0])
-def test_the_precise_clock_never_wakes_early(spin_us):
-    clock = PreciseClock(spin_us)
+@pytest.mark.parametrize(("spin_us", "rest_us"), [(0.0, 0.0), (100.0, 0.0), (1000.0, 80.0), (0.0, 1000.0)])
+def test_the_precise_clock_never_wakes_early(spin_us, rest_us):
+    clock = PreciseClock(spin_us, rest_us)
     for _ in range(5):
         deadline = time.monotonic_ns() + 300_000
         clock.sleep_until(deadline)
         assert clock.now_ns() >= deadline
     clock.sleep_until(0)
+
+
+def test_a_loop_with_a_core_of_its_own_waits_awake_but_for_the_rest_that_linux_demands():
+    deadlines, period_s = 20, 0.005
+    clock, start_s = pacing_clock(period_s, own_core=True), time.thread_time()
+    first = time.monotonic_ns()
+    for number in range(deadlines):
+        clock.sleep_until(first + (number + 1) * 5 * MS)
+    awake = (time.thread_time() - start_s) / (deadlines * period_s)
+    assert 0.05 < awake < 0.95  # a busy machine may take from it, never add
 
 
 def test_periods_of_the_last_second_have_the_quantiles_of_a_sort():

@@ -2,17 +2,30 @@
 
 import gc
 import os
+import sys
+import threading
 from pathlib import Path
 
 from controllers.realtime import LATENCY_FILE, Granted, realtime
 
 
 def test_what_was_asked_for_holds_inside_and_is_undone_afterwards():
-    before = os.sched_getscheduler(0)
+    before, switch_s = os.sched_getscheduler(0), sys.getswitchinterval()
     with realtime() as granted:
-        assert (os.sched_getscheduler(0) == os.SCHED_FIFO) == granted.fifo
-        assert not gc.isenabled()
-    assert os.sched_getscheduler(0) == before and gc.isenabled() and gc.get_freeze_count() == 0
+        assert (os.sched_getscheduler(0) & os.SCHED_FIFO != 0) == granted.fifo
+        assert not gc.isenabled() and sys.getswitchinterval() <= 0.001
+    assert os.sched_getscheduler(0) == before and sys.getswitchinterval() == switch_s
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+
+
+def test_a_thread_that_is_born_within_has_no_priority():
+    """A vendor's thread that computes at the loop's priority keeps the loop from its core."""
+    policies = []
+    with realtime():
+        born = threading.Thread(target=lambda: policies.append(os.sched_getscheduler(0)))
+        born.start()
+        born.join()
+    assert policies == [os.SCHED_OTHER]
 
 
 def test_the_collector_comes_back_after_an_error():

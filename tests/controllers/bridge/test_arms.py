@@ -27,6 +27,12 @@ def test_every_way_leads_to_a_function_that_takes_what_it_is_given(driver, arm):
     assert words[1] == "box" and "--with-parent" in words and words[-2:] == ["--cpu", "1"]
 
 
+def test_a_shielded_loop_needs_a_core():
+    assert ArmChoice().host_arguments("box", cpu=1, shield=True)[-3:] == ["--cpu", "1", "--shield"]
+    with pytest.raises(ValueError, match="loop_shield: got no core"):
+        ArmChoice().host_arguments("box", shield=True)
+
+
 @pytest.mark.parametrize(
     ("choice", "text"),
     [

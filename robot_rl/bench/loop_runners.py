@@ -1,0 +1,222 @@
+"""What takes turns in the loop's benchmark (`robot_rl.bench.loop`), each in a process of its own.
+
+The host's loop, on a simulated arm; the same cycle over `time.sleep`, without asking the kernel for anything: a loop
+that nobody thought about; the machine: a process that only reads the clock, stopped by what neither can avoid.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+
+from controllers.arm import KNOWN_ARMS, REASON_TEXT, Mode
+from controllers.compilation import compiled
+from controllers.drivers.contract import Capabilities, DriverMode, Feedback, Reading
+from controllers.geometry import FloatArray
+from controllers.host import Host, HostParts, run_host
+from controllers.mailbox import Mailbox, Request
+from controllers.monotonic import make_timespec, monotonic_ns
+from controllers.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
+from controllers.presets import preset
+from controllers.realtime import Granted, realtime
+from controllers.shield import NOBODY, shielded
+from robot_rl.bench.arm import ArmInLoop, N
+from robot_rl.sim.arm import HOME_Q
+from robot_rl.sim.stepping import refresh_model, step_physics
+
+RATE_HZ = 1000.0
+BURST_S = 0.25
+GAP_NS = 5_000  # two readings of the clock lie 50 ns apart; what takes longer was not ours
+
+
+class Runner(Protocol):
+    """What takes turns."""
+
+    def turn(self, seconds: float) -> None:
+        """Run for so long [s]."""
+        ...
+
+    def figures(self) -> dict[str, Any]:
+        """How it went, all turns together."""
+        ...
+
+
+class ArmDriver:
+    """A `Driver` of the benchmark's arm: reading and writing cost what they cost on a real one, without the wire."""
+
+    def __init__(self) -> None:
+        self.arm = ArmInLoop()
+        state = self.arm.state._replace(tau_external=np.full(N, np.nan))
+        self.feedback = Feedback(state, self.arm.dynamics, np.full(N, np.nan))
+        self._mode = DriverMode.CLOSED
+
+    def connect(self) -> Capabilities:
+        """See `Driver`."""
+        self._mode = DriverMode.READY
+        return Capabilities("simulated arm", "MuJoCo", N, RATE_HZ, False, True, True, 0.1)
+
+    def read(self) -> Reading:
+        """See `Driver`."""
+        refresh_model(*(*self.arm.of_model, self.arm.state.p, self.arm.dynamics))
+        return Reading(self._mode, "", time.monotonic(), np.nan)
+
+    def write(self, tau: FloatArray) -> bool:
+        """See `Driver`: the arm moves on by one time step."""
+        self.arm.data.ctrl[:N] = tau
+        self.arm.state.tau[:] = tau
+        step_physics(*self.arm.of_model[:2])
+        self._mode = DriverMode.RUNNING
+        return True
+
+    def stop(self) -> None:
+        """See `Driver`: the brakes close."""
+        self.arm.data.qvel[:] = 0.0
+        self._mode = DriverMode.READY
+
+    def recover(self) -> None:
+        """See `Driver`."""
+
+    def close(self) -> None:
+        """See `Driver`."""
+        self._mode = DriverMode.CLOSED
+
+
+class SleepClock:
+    """`time.sleep` until a deadline: the kernel may be as late as it likes."""
+
+    def now_ns(self) -> int:
+        """Now [ns]."""
+        return time.monotonic_ns()
+
+    def sleep_until(self, deadline_ns: int) -> None:
+        """Sleep for what remains."""
+        if (remaining_ns := deadline_ns - time.monotonic_ns()) > 0:
+            time.sleep(remaining_ns / NS_PER_S)
+
+
+class LoopRunner:
+    """The host's loop on the benchmark's arm; `thoughtful`: with all that the host asks of the kernel.
+
+    Raises: RuntimeError, at the end of a turn in which the arm was not led.
+    """
+
+    def __init__(self, name: str, thoughtful: bool) -> None:
+        self._mailbox = Mailbox(name, N, create=True)
+        self._thoughtful, self._granted = thoughtful, Granted(False, False, False)
+        self._kept = NOBODY
+        parts = HostParts(ArmDriver(), preset("guarded", HOME_Q), KNOWN_ARMS["fer"])
+        self._host = Host(parts, self._mailbox, PreciseClock())
+        clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if thoughtful else SleepClock()
+        self._pacer = Pacer(1.0 / RATE_HZ, clock)
+        self._host.connect()
+
+    def turn(self, seconds: float) -> None:
+        """See `Runner`."""
+        self._mailbox.request.copy["request"] = Request.ACTIVATE
+        self._mailbox.request.publish()
+        with self._privileges():
+            run_host(self._host, self._pacer, paced=False, cycles=round(seconds * RATE_HZ))
+        if self._host.loop.mode in (Mode.IDLE, Mode.FAULT):
+            raise RuntimeError(f"loop benchmark: got an arm that is not led: {REASON_TEXT[self._host.reason]}.")
+
+    @contextmanager
+    def _privileges(self) -> Iterator[None]:
+        if not self._thoughtful:
+            yield
+            return
+        (cpu,) = os.sched_getaffinity(0)
+        with shielded(cpu) as self._kept, realtime() as self._granted:
+            yield
+
+    def figures(self) -> dict[str, Any]:
+        """See `Runner`."""
+        self._mailbox.unlink()
+        pacer, granted = self._pacer, self._granted
+        late = {f"late_us_{word}": pacer.late_us(point) for word, point in (("p50", 50), ("p99", 99), ("p999", 99.9))}
+        figures = {"cycles": pacer.cycles, "misses": pacer.misses, **late, "late_us_max": round(pacer.late_max_us, 1)}
+        if not self._thoughtful:
+            return figures
+        wishes = {"fifo": granted.fifo, "locked": granted.memory_locked, "awake": granted.awake}
+        return {**figures, **wishes, "threads_kept_off": self._kept.moved}
+
+
+class MachineRunner:
+    """What the machine itself adds: how often and for how long a FIFO process that only reads the clock is stopped all
+    the same, and how many deadlines of the loop's rate pass meanwhile beyond the first: missed by any loop.
+
+    In bursts: Linux takes a core away from a real-time process that spins for more than 95 % of a second.
+    """
+
+    def __init__(self) -> None:
+        self._gaps_ns, self._timespec = np.zeros((100_000, 2), np.int64), make_timespec()
+        self._found: list[np.ndarray] = []
+        clock_gaps(1000, GAP_NS, self._timespec, self._gaps_ns)
+
+    def turn(self, seconds: float) -> None:
+        """See `Runner`."""
+        for _ in range(max(1, round(seconds / BURST_S))):
+            with realtime():
+                count = clock_gaps(round(BURST_S * NS_PER_S), GAP_NS, self._timespec, self._gaps_ns)
+            self._found.append(self._gaps_ns[:count].copy())
+            time.sleep(BURST_S / 5)
+
+    def figures(self) -> dict[str, Any]:
+        """See `Runner`."""
+        return gap_figures(np.concatenate(self._found), len(self._found) * BURST_S)
+
+
+@compiled
+def clock_gaps(duration_ns: int, gap_ns: int, timespec: np.ndarray, gaps_ns: np.ndarray) -> int:
+    """Read the clock without pause; write begin and end (gaps, 2) of gaps longer than gap_ns, return their number."""
+    found = 0
+    start = last = monotonic_ns(timespec)
+    while last - start < duration_ns:
+        now = monotonic_ns(timespec)
+        if now - last > gap_ns:
+            if found < gaps_ns.shape[0]:
+                gaps_ns[found, 0], gaps_ns[found, 1] = last - start, now - start
+            found += 1
+        last = now
+    return found
+
+
+def gap_figures(gaps_ns: np.ndarray, seconds: float) -> dict[str, Any]:
+    """Figures of gaps (gaps, 2) in a watch of `seconds`; times from the start of a burst [ns]."""
+    first, last = gaps_ns.T // round(NS_PER_S / RATE_HZ)
+    us = (gaps_ns[:, 1] - gaps_ns[:, 0]) * 1e-3
+    return {
+        "seconds": round(seconds, 1),
+        "gaps_per_s": round(us.size / seconds, 1),
+        "gap_us_max": round(float(us.max(initial=0.0)), 1),
+        "gaps_over_100us": int((us > 100.0).sum()),
+        "misses": int(np.maximum(last - first - 1, 0).sum()),
+    }
+
+
+def compute_load() -> NoReturn:
+    """In the load's process: what a learner does, until it is killed; a line says when it is warm, and what it is."""
+    compute, what = _learner() if importlib.util.find_spec("jax") else _products()
+    compute()
+    print(what, flush=True)
+    while True:
+        compute()
+
+
+def _learner() -> tuple[Callable[[], object], str]:
+    from robot_rl.agents.jax.learner import JaxLearner
+    from robot_rl.bench.learner import cached_definition, random_batch
+
+    definition = cached_definition()
+    learner, batch = JaxLearner(definition, seed=0), random_batch(definition, 1)
+    return lambda: learner.update(batch), "learner"
+
+
+def _products() -> tuple[Callable[[], object], str]:
+    A = np.random.default_rng(0).normal(size=(400, 400))
+    return lambda: np.tanh(A @ A.T), "matrix products"
