@@ -49,3 +49,12 @@ def meter_feed_forward(spring: FloatArray, twist: FloatArray, dt_s: float, tank_
             wrench[i] = spring[i] + (wrench[i] - spring[i]) * tank_j / cost
         cost = tank_j
     return cost
+
+
+@inner
+def underpaid(forward: FloatArray, twist_last: FloatArray, twist: FloatArray, dt_s: float) -> float:
+    """What last tick's feed-forward did beyond what was paid for it [J]: the arm gained speed while it acted."""
+    work_j = 0.0
+    for i in range(6):
+        work_j += forward[i] * (twist[i] - twist_last[i])
+    return max(0.5 * work_j * dt_s, 0.0)

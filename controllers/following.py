@@ -7,7 +7,7 @@ import math
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Reason
 from controllers.compilation import inner, pasted
 from controllers.contact import contact_ratio, estimate_external, external_wrench, yielded
-from controllers.energy import affordable, affordable_scale, meter_feed_forward, spring_energy
+from controllers.energy import affordable, affordable_scale, meter_feed_forward, spring_energy, underpaid
 from controllers.extras import Extras
 from controllers.geometry import FloatArray, quat_from_matrix, quat_towards, rotation_error
 from controllers.impedance import (
@@ -116,14 +116,15 @@ def _pay(state: ArmState, extras: Extras, memory: Memory, dt_s: float) -> int:
     tank = min(memory.tank_j + extras.energy_refill_w * dt_s, extras.energy_max_j)
     reason = Reason.OK.value
     after_j = spring_energy(error, live, memory.stiffness_scale * memory.yield_scale)
-    fraction = affordable(before_j, after_j, tank)
+    paying = max(tank, 0.0)
+    fraction = affordable(before_j, after_j, paying)
     if fraction < 1.0:
         reason = Reason.ENERGY_LIMITED.value
         _retract(fraction, memory)
         express_error(state, memory)
         after_j = spring_energy(error, live, memory.stiffness_scale * memory.yield_scale)
-        memory.stiffness_scale *= affordable_scale(before_j, after_j, tank)
-        after_j = min(after_j, before_j + tank)
+        memory.stiffness_scale *= affordable_scale(before_j, after_j, paying)
+        after_j = min(after_j, before_j + paying)
     memory.tank_j = min(tank + before_j - after_j, extras.energy_max_j)
     return reason
 
@@ -174,6 +175,17 @@ def _add_walls(
 
 
 @inner
+def _pay_feed_forward(memory: Memory, dt_s: float) -> None:
+    """Take what work.wrench holds beside the spring from the tank. The tank may owe what one tick underpaid."""
+    work = memory.work
+    memory.tank_j -= underpaid(memory.forward, memory.twist_last, work.twist, dt_s)
+    memory.tank_j -= meter_feed_forward(work.spring, work.twist, dt_s, max(memory.tank_j, 0.0), work.wrench)
+    for i in range(6):
+        memory.forward[i] = work.wrench[i] - work.spring[i]
+        memory.twist_last[i] = work.twist[i]
+
+
+@inner
 def _drive(dq: FloatArray, extras: Extras, memory: Memory, dt_s: float) -> None:
     """work.wrench: what drives the arm, metered; work.drag beside it."""
     work = memory.work
@@ -189,7 +201,7 @@ def _drive(dq: FloatArray, extras: Extras, memory: Memory, dt_s: float) -> None:
             work.spring[i] *= memory.yield_scale
             work.wrench[i] *= memory.yield_scale
     if extras.energy_max_j < math.inf:
-        memory.tank_j -= meter_feed_forward(work.spring, work.twist, dt_s, memory.tank_j, work.wrench)
+        _pay_feed_forward(memory, dt_s)
 
 
 @pasted

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controllers.arm import Reason
@@ -32,6 +32,7 @@ def energy(rig):
 
 @settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
+@example(64507)  # turned from rest by 20 N m
 def test_wild_targets_and_gains_add_at_most_tank_and_refill(seed):
     rng = np.random.default_rng(seed)
     rig = metered_rig(wrench_max=20.0)
@@ -42,7 +43,7 @@ def test_wild_targets_and_gains_add_at_most_tank_and_refill(seed):
             rig.target.twist[:], rig.target.wrench[:] = rng.normal(size=6), rng.normal(scale=20.0, size=6)
             rig.gains = rig.gains._replace(stiffness=rng.uniform(0.0, 900.0, 6))
         rig.run(DT_S)
-        assert energy(rig) <= TANK_J + REFILL_W * rig.now_s + 0.01  # the integrator of the plant
+        assert energy(rig) <= TANK_J + REFILL_W * rig.now_s
 
 
 def test_without_the_account_the_same_targets_add_more():

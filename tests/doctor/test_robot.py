@@ -73,7 +73,7 @@ def test_healthy_computer_gets_ok_on_each_line(arm: Arm) -> None:
         ("network", replace(HEALTHY, interface=lambda name: replace(CABLE, speed_mbps=100)), "gigabit"),
         ("port 1337", replace(HEALTHY, answer_s=refuse), "is the arm on"),
         ("port 1337", replace(HEALTHY, answer_s=lambda address, port: 0.02), "directly"),
-        ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(misses=3)), "isolate a core"),
+        ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(misses=3)), "give the loop a core"),
         ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(privileges="no FIFO")), "no FIFO"),
     ],
 )
