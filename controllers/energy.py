@@ -36,25 +36,23 @@ def affordable_scale(before_j: float, after_j: float, tank_j: float) -> float:
 
 
 @inner
-def meter_feed_forward(spring: FloatArray, twist: FloatArray, dt_s: float, tank_j: float, wrench: FloatArray) -> float:
-    """Shorten what `wrench` holds beside the spring to what the tank can pay; return what it cost [J]."""
-    power_w = 0.0
-    for i in range(6):
-        power_w += (wrench[i] - spring[i]) * twist[i]
-    cost = power_w * dt_s
-    if cost <= 0.0:
-        return 0.0
-    if cost > tank_j:
-        for i in range(6):
-            wrench[i] = spring[i] + (wrench[i] - spring[i]) * tank_j / cost
-        cost = tank_j
-    return cost
+def meter_feed_forward(
+    spring: FloatArray, twist: FloatArray, mobility: FloatArray, dt_s: float, tank_j: float, wrench: FloatArray
+) -> float:
+    """Shorten what `wrench` holds beside the spring to what the tank can pay; return what it costs [J].
 
-
-@inner
-def underpaid(forward: FloatArray, twist_last: FloatArray, twist: FloatArray, dt_s: float) -> float:
-    """What last tick's feed-forward did beyond what was paid for it [J]: the arm gained speed while it acted."""
-    work_j = 0.0
+    Its power at this twist, and at the speed that the whole wrench adds within the tick: from rest that is all of it.
+    `mobility` (6, 6) is J M^-1 J^T.
+    """
+    power_w, gain_w_per_s = 0.0, 0.0
     for i in range(6):
-        work_j += forward[i] * (twist[i] - twist_last[i])
-    return max(0.5 * work_j * dt_s, 0.0)
+        forward = wrench[i] - spring[i]
+        power_w += forward * twist[i]
+        for j in range(6):
+            gain_w_per_s += forward * mobility[i, j] * wrench[j]
+    cost = (max(power_w, 0.0) + 0.5 * max(gain_w_per_s, 0.0) * dt_s) * dt_s
+    if cost <= tank_j:
+        return cost
+    for i in range(6):  # the cost falls at least as fast as the share
+        wrench[i] = spring[i] + (wrench[i] - spring[i]) * tank_j / cost
+    return tank_j

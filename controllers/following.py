@@ -7,7 +7,7 @@ import math
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Reason
 from controllers.compilation import inner, pasted
 from controllers.contact import contact_ratio, estimate_external, external_wrench, yielded
-from controllers.energy import affordable, affordable_scale, meter_feed_forward, spring_energy, underpaid
+from controllers.energy import affordable, affordable_scale, meter_feed_forward, spring_energy
 from controllers.extras import Extras
 from controllers.geometry import FloatArray, quat_from_matrix, quat_towards, rotation_error
 from controllers.impedance import (
@@ -24,7 +24,7 @@ from controllers.live import integrate_error, slew_wrench
 from controllers.matrices import multiply
 from controllers.memory import Memory
 from controllers.reference import advance_reference, all_finite, confine_goal
-from controllers.walls import add_fence, add_joint_walls, clip_cone
+from controllers.walls import add_fence, add_joint_walls, clip_cone, keep_to_cone, outside_cone
 
 SLOWEST = 0.2  # of the speed, at a singularity: it must be possible to leave it
 
@@ -99,14 +99,17 @@ def note_energy(state: ArmState, extras: Extras, memory: Memory) -> None:
 
 
 @inner
-def _retract(fraction: float, memory: Memory) -> None:
+def _retract(fraction: float, extras: Extras, memory: Memory) -> None:
     """Go back with the reference to a fraction of its step."""
     work, p = memory.work, memory.reference_p
     for i in range(3):
         p[i] = work.p_before[i] + fraction * (p[i] - work.p_before[i])
-    turned = quat_towards(work.quat_before, memory.reference_quat_xyzw, fraction, math.inf)
+    quat = memory.reference_quat_xyzw
+    outside_rad = max(outside_cone(work.quat_before, extras), outside_cone(quat, extras))
+    turned = quat_towards(work.quat_before, quat, fraction, math.inf)
     for i in range(4):
-        memory.reference_quat_xyzw[i] = turned[i]
+        quat[i] = turned[i]
+    clip_cone(quat, extras, outside_rad)
 
 
 @inner
@@ -116,15 +119,14 @@ def _pay(state: ArmState, extras: Extras, memory: Memory, dt_s: float) -> int:
     tank = min(memory.tank_j + extras.energy_refill_w * dt_s, extras.energy_max_j)
     reason = Reason.OK.value
     after_j = spring_energy(error, live, memory.stiffness_scale * memory.yield_scale)
-    paying = max(tank, 0.0)
-    fraction = affordable(before_j, after_j, paying)
+    fraction = affordable(before_j, after_j, tank)
     if fraction < 1.0:
         reason = Reason.ENERGY_LIMITED.value
-        _retract(fraction, memory)
+        _retract(fraction, extras, memory)
         express_error(state, memory)
         after_j = spring_energy(error, live, memory.stiffness_scale * memory.yield_scale)
-        memory.stiffness_scale *= affordable_scale(before_j, after_j, paying)
-        after_j = min(after_j, before_j + paying)
+        memory.stiffness_scale *= affordable_scale(before_j, after_j, tank)
+        after_j = min(after_j, before_j + tank)
     memory.tank_j = min(tank + before_j - after_j, extras.energy_max_j)
     return reason
 
@@ -134,14 +136,15 @@ def _move_reference(state: ArmState, extras: Extras, memory: Memory, dt_s: float
     """Reference, ramps and gains of this tick; work.error at the end of it."""
     live = memory.live
     if extras.clip_targets != 0.0:
-        confine_goal(memory.goal, live, extras)
+        confine_goal(memory.goal, live, extras, memory.reference_p)
     speed, turn_speed = slow * live.speed_max[0], slow * live.speed_max[1]
     if memory.mode == Mode.RECOVERING.value:
         speed, turn_speed = min(speed, extras.recover_speed[0]), min(turn_speed, extras.recover_speed[1])
     quat = memory.reference_quat_xyzw
+    before = (quat[0], quat[1], quat[2], quat[3])
     advance_reference(memory.goal, live.filter_time_s, dt_s, speed, turn_speed, memory.reference_p, quat)
-    if extras.clip_targets != 0.0:  # between two orientations in the cone the short arc may leave it
-        clip_cone(quat, extras, turn_speed * dt_s)
+    if extras.cone_rad < math.pi:  # between two orientations in the cone the short arc may leave it
+        keep_to_cone(before, turn_speed * dt_s, extras, quat)
     ramp_stiffness(live.ramp_s, memory, dt_s)
     express_error(state, memory)
     return _pay(state, extras, memory, dt_s) if extras.energy_max_j < math.inf else Reason.OK.value
@@ -175,17 +178,6 @@ def _add_walls(
 
 
 @inner
-def _pay_feed_forward(memory: Memory, dt_s: float) -> None:
-    """Take what work.wrench holds beside the spring from the tank. The tank may owe what one tick underpaid."""
-    work = memory.work
-    memory.tank_j -= underpaid(memory.forward, memory.twist_last, work.twist, dt_s)
-    memory.tank_j -= meter_feed_forward(work.spring, work.twist, dt_s, max(memory.tank_j, 0.0), work.wrench)
-    for i in range(6):
-        memory.forward[i] = work.wrench[i] - work.spring[i]
-        memory.twist_last[i] = work.twist[i]
-
-
-@inner
 def _drive(dq: FloatArray, extras: Extras, memory: Memory, dt_s: float) -> None:
     """work.wrench: what drives the arm, metered; work.drag beside it."""
     work = memory.work
@@ -201,7 +193,8 @@ def _drive(dq: FloatArray, extras: Extras, memory: Memory, dt_s: float) -> None:
             work.spring[i] *= memory.yield_scale
             work.wrench[i] *= memory.yield_scale
     if extras.energy_max_j < math.inf:
-        _pay_feed_forward(memory, dt_s)
+        cost_j = meter_feed_forward(work.spring, work.twist, work.mobility, dt_s, memory.tank_j, work.wrench)
+        memory.tank_j -= cost_j
 
 
 @pasted

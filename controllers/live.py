@@ -98,10 +98,14 @@ def _approach(goal: FloatArray, fraction: float, value: FloatArray) -> None:
 
 @inner
 def slew_wrench(wrench_goal: FloatArray, extras: Extras, dt_s: float, live: Live) -> None:
-    """Move the feed-forward wrench in force towards the goal, and put it into the goal's place."""
+    """Move the feed-forward wrench in force towards the goal, and put it into the goal's place.
+
+    Within its bound only: beyond it nothing is felt, and the way back would take time.
+    """
     for i in range(6):
-        step = extras.wrench_rate_max[i] * dt_s
-        live.wrench[i] = min(max(wrench_goal[i], live.wrench[i] - step), live.wrench[i] + step)
+        step, bound = extras.wrench_rate_max[i] * dt_s, live.wrench_max[i]
+        goal = min(max(wrench_goal[i], -bound), bound)
+        live.wrench[i] = min(max(goal, live.wrench[i] - step), live.wrench[i] + step)
         wrench_goal[i] = live.wrench[i]
 
 

@@ -97,7 +97,6 @@ def _start(state: ArmState, gains: Gains, memory: Memory, now_s: float) -> None:
     memory.stiffness_scale = 0.0
     memory.yield_scale = 1.0
     memory.tank_j = gains.extras[0].energy_max_j
-    memory.forward[:] = 0.0
     memory.refresh_in = 0
     for k in range(state.dq.shape[0]):
         memory.dq_last[k] = state.dq[k]

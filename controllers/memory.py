@@ -48,8 +48,6 @@ class Memory(Protocol):
     stiffness_scale: float  # 0..1, the ramp
     yield_scale: float  # 0..1, what contact leaves of it
     tank_j: float  # what targets and gains may still put into the arm [J]
-    forward: FloatArray  # (6,) the part of the last wrench that the tank pays for, beside the spring [N, N m]
-    twist_last: FloatArray  # (6,) [m/s, rad/s]
     damping: FloatArray  # (6, 6) D in the task frame
     tau: FloatArray  # (N,) last command [N m]
     tau_external: FloatArray  # (N,) estimate [N m]
@@ -72,7 +70,6 @@ def make_loop_state(joints: int) -> LoopState:
         ("reference_p", "f8", (3,)),
         ("reference_quat_xyzw", "f8", (4,)),
         *((name, "f8") for name in ("stiffness_scale", "yield_scale", "tank_j")),
-        *((name, "f8", (6,)) for name in ("forward", "twist_last")),
         ("damping", "f8", (6, 6)),
         *((name, "f8", (joints,)) for name in ("tau", "tau_external", "q_last", "dq_last")),
         ("unchanged_s", "f8"),

@@ -84,10 +84,15 @@ def take_target(target: Target, goal: Goal) -> None:
 
 
 @inner
-def confine_goal(goal: Goal, live: Live, extras: Extras) -> None:
-    """Draw a goal outside the workspace to its edge: the reference on its way there then stays inside, too."""
-    clip_position(goal.p, live, extras)
-    clip_cone(goal.quat_xyzw, extras, math.pi)
+def confine_goal(goal: Goal, live: Live, extras: Extras, reference_p: FloatArray) -> None:
+    """Draw a goal outside the workspace to its edge: the reference on its way there then stays inside, too.
+
+    In a workspace without room the goal is where the reference is.
+    """
+    if not clip_position(goal.p, live, extras):
+        for i in range(3):
+            goal.p[i] = reference_p[i]
+    clip_cone(goal.quat_xyzw, extras, 0.0)
 
 
 @inner

@@ -10,8 +10,20 @@ import math
 
 from controllers.arm import ArmLimits
 from controllers.compilation import inner
+from controllers.corners import FACE_TOLERANCE_M, beyond_faces, nearest_inside
 from controllers.extras import Extras
-from controllers.geometry import FloatArray, Vec3, norm3, quat_exp, quat_multiply, quat_normalised
+from controllers.geometry import (
+    FloatArray,
+    Indexable,
+    Quat,
+    Vec3,
+    norm3,
+    quat_exp,
+    quat_multiply,
+    quat_normalised,
+    quat_towards,
+    rotation_error,
+)
 from controllers.live import Live
 from controllers.matrices import add_transposed_product
 
@@ -146,7 +158,7 @@ def inside_workspace(p: FloatArray, quat: FloatArray, live: Live, extras: Extras
 
 
 @inner
-def cone_excess(quat: FloatArray, extras: Extras) -> tuple[Vec3, float]:
+def cone_excess(quat: Indexable, extras: Extras) -> tuple[Vec3, float]:
     """The axis that leads back into the cone, and by how much the pose is outside [rad]."""
     x, y, z, w = quat[0], quat[1], quat[2], quat[3]
     a = extras.cone_tool_axis
@@ -158,9 +170,9 @@ def cone_excess(quat: FloatArray, extras: Extras) -> tuple[Vec3, float]:
 
 
 @inner
-def clip_position(p: FloatArray, live: Live, extras: Extras) -> None:
-    """Draw a position into box and planes; three rounds settle a corner of both."""
-    for _ in range(3):
+def clip_position(p: FloatArray, live: Live, extras: Extras) -> bool:
+    """Draw a position into box and planes; False where they leave no room."""
+    for _ in range(3):  # enough but for sharp corners
         for row in range(extras.planes.shape[0]):
             x, y, z = extras.planes[row, 0], extras.planes[row, 1], extras.planes[row, 2]
             short = extras.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
@@ -170,16 +182,44 @@ def clip_position(p: FloatArray, live: Live, extras: Extras) -> None:
                 p[2] += short * z
         for i in range(3):
             p[i] = min(max(p[i], live.workspace_lower[i]), live.workspace_upper[i])
+    if beyond_faces((p[0], p[1], p[2]), live, extras) <= FACE_TOLERANCE_M:
+        return True
+    return nearest_inside(p, live, extras)
 
 
 @inner
-def clip_cone(quat: FloatArray, extras: Extras, angle_max_rad: float) -> None:
-    """Turn an orientation back to the cone, by at most angle_max_rad."""
+def outside_cone(quat: Indexable, extras: Extras) -> float:
+    """By how much an orientation is outside the cone [rad]; 0 inside."""
+    return max(cone_excess(quat, extras)[1], 0.0) if extras.cone_rad < math.pi else 0.0
+
+
+@inner
+def clip_cone(quat: FloatArray, extras: Extras, outside_rad: float) -> None:
+    """Turn an orientation back to the cone, or to so much outside of it."""
     if extras.cone_rad >= math.pi:
         return
     turn, excess = cone_excess(quat, extras)
-    if excess > 0.0:
-        angle = min(excess, angle_max_rad)
+    if excess > outside_rad:
+        angle = excess - outside_rad
         turned = quat_normalised(quat_multiply(quat_exp((angle * turn[0], angle * turn[1], angle * turn[2])), quat))
         for i in range(4):
             quat[i] = turned[i]
+
+
+@inner
+def keep_to_cone(before: Quat, angle_max_rad: float, extras: Extras, quat: FloatArray) -> None:
+    """Let a turn from `before` lead no further out of the cone than it was, and by at most angle_max_rad.
+
+    The cone's edge is curved: what follows it may be a little longer than the step that was cut off. Each round of
+    shortening leaves a small part of that.
+    """
+    outside_rad = outside_cone(before, extras)
+    clip_cone(quat, extras, outside_rad)
+    for _ in range(3):
+        turn = rotation_error(before, quat)
+        if norm3(turn[0], turn[1], turn[2]) <= angle_max_rad:
+            return
+        shortened = quat_towards(before, quat, 1.0, angle_max_rad)
+        for i in range(4):
+            quat[i] = shortened[i]
+        clip_cone(quat, extras, outside_rad)

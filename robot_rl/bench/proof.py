@@ -17,7 +17,8 @@ from controllers.gains import Gains, make_gains
 from controllers.presets import GUARDED, preset
 from robot_rl.bench.arm import N
 from robot_rl.bench.proof_page import write_page
-from robot_rl.bench.proof_random import count_energy_gains, count_violations
+from robot_rl.bench.proof_passivity import count_energy_gains
+from robot_rl.bench.proof_random import BOUNDS, SEEN, count_violations
 from robot_rl.bench.proof_runs import FREE, Bench, rotation_between, run_rival
 from robot_rl.bench.reference_laws import RivalGains, crisp_torque, serl_torque
 from robot_rl.sim.arm import HOME_Q
@@ -59,10 +60,11 @@ def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
     figures |= more
     more, curves["singular"] = singular_curves()
     figures |= more
-    bounds = count_violations(inputs)
-    figures["random_inputs"] = bounds["inputs"]
-    figures["bound_violations"] = sum(bounds[name] for name in ("torque", "torque_rate", "force", "reference"))
-    figures |= {f"{name}_violations": bounds[name] for name in ("torque", "torque_rate", "force", "reference")}
+    found = count_violations(inputs)
+    figures["random_inputs"] = found["inputs"]
+    figures["bound_violations"] = sum(found[name] for name in BOUNDS)
+    figures |= {f"{name}_violations": found[name] for name in BOUNDS}
+    figures |= {f"random_{name}": found[name] for name in SEEN}
     figures["passivity_violations"], margin = count_energy_gains(inputs)
     figures["passivity_margin_per_s"] = round(margin, 3)
     return figures, curves

@@ -22,7 +22,11 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("singular_speed_rad_per_s", "Fastest joint, drawn straight beyond its reach [rad/s]", "below 2.175"),
     ("singular_speed_bare_rad_per_s", "... without walls, slowing and damping", ""),
     ("random_inputs", "Random states and targets", "1,000,000"),
-    ("bound_violations", "... torque, torque rate, force or workspace out of bounds", "0"),
+    ("bound_violations", "... out of any of the bounds below", "0"),
+    ("random_at_box", "... with the reference at a face of the box", ""),
+    ("random_at_plane", "... at a plane", ""),
+    ("random_at_cone", "... at the edge of the cone", ""),
+    ("random_energy_spent", "... with less than 1 % left in the energy account", ""),
     ("passivity_violations", "... torque that feeds energy to a resting target", "0"),
     ("passivity_margin_per_s", "Weakest damping found, as a rate of the kinetic energy [1/s]", "above 0"),
 )

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from controllers.arm import KNOWN_ARMS
-from controllers.gains import force_cap, make_gains
+from controllers.gains import make_gains
 from controllers.geometry import quat_from_matrix
 from controllers.presets import preset
 from robot_rl.bench.proof import BARE, CONSTANT, RIVAL, STIFFNESS, overshoot
 from robot_rl.bench.proof_page import BEGIN, END, ROWS, table, write_page
-from robot_rl.bench.proof_random import BOX, LIMITS, count_violations, random_settings, try_random
+from robot_rl.bench.proof_random import BOUNDS, SEEN, count_violations, try_trial
 from robot_rl.bench.proof_runs import FREE, Bench
+from robot_rl.bench.proof_settings import BOX, LIMITS, UNHURRIED, make_trial, promise, random_workspace
 from robot_rl.bench.reference_laws import Situation, crisp_torque, serl_torque
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model
@@ -39,31 +41,107 @@ def test_with_constant_damping_and_no_posture_the_law_is_serls_and_crisps_formul
         np.testing.assert_allclose(bench.tau, law(now, RIVAL), atol=1e-6)
 
 
-def tried(cap, gains, limits=LIMITS):
-    bench, found = Bench(gains, limits), np.zeros(5, np.int64)
-    law = (bench.state, bench.dynamics, bench.target, gains, limits, bench.memory, bench.tau)
-    try_random(*bench.of_model, *law, cap, 500, 0, found)
-    return dict(zip(("torque", "torque_rate", "force", "reference", "following"), found.tolist(), strict=True))
+def bounded_trial(kind, limits=LIMITS):
+    """These settings in the first random workspace that has a box, a plane near its home and a cone."""
+    rng = np.random.default_rng(0)
+    while True:
+        trial = make_trial(kind, rng)
+        extras = trial.gains.extras[0]
+        plane = extras["planes"][0]
+        near = plane[:3] @ trial.home[:3] - plane[3] < 0.05
+        if near and np.isfinite(trial.gains.workspace_lower).all() and extras["cone_rad"] < 2.0:
+            return trial._replace(limits=limits)
 
 
-@pytest.mark.slow
-def test_a_broken_bound_is_counted():
-    """The checker is told of a tighter cap than the law's: it must find what exceeds it."""
-    for gains in random_settings()[1:]:
-        assert tried(force_cap(gains), gains)["force"] == 0
-        assert tried(0.9 * force_cap(gains), gains)["force"] > 20
+# counter, settings, limits, field of the promise, more than was promised
+TOO_MUCH = [
+    ("torque", "clipping", LIMITS, "tau_max", lambda bound: 0.9 * bound),
+    ("torque_rate", "clipping", LIMITS, "tau_rate_max", lambda bound: 0.9 * bound),
+    ("force", "clipping", LIMITS, "cap", lambda bound: 0.9 * bound),
+    ("wrench", "wrench", LIMITS, "wrench_max", lambda bound: 0.9 * bound),
+    ("wrench", "wrench", LIMITS, "wrench_rate_max", lambda bound: 0.9 * bound),
+    ("fence", "clipping", LIMITS, "fence_force_max", lambda bound: 0.9 * bound),
+    ("posture", "clipping", LIMITS, "posture_torque_max", lambda bound: 0.9 * bound),
+    ("box", "at once", LIMITS, "lower", lambda bound: bound + 1e-6),
+    ("box", "at once", LIMITS, "upper", lambda bound: bound - 1e-6),
+    ("plane", "at once", LIMITS, "planes", lambda bound: bound + np.array([0.0, 0.0, 0.0, 1e-6])),
+    ("cone", "at once", LIMITS, "cone_rad", lambda bound: bound - 1e-6),
+    ("speed", "clipping", LIMITS, "speed_max", lambda bound: bound * [0.9, 1.0]),
+    ("speed", "clipping", LIMITS, "speed_max", lambda bound: bound * [1.0, 0.9]),
+    ("energy", "changing", LIMITS, "energy_max_j", lambda bound: 0.9 * bound),
+    ("energy", "changing", LIMITS, "energy_refill_w", lambda bound: 0.9 * bound),
+    ("power", "clipping", UNHURRIED, "power_max", lambda bound: 0.9 * bound),
+    ("velocity", "clipping", UNHURRIED, "dq_max", lambda bound: 0.95 * bound),
+]
 
 
-def test_no_bound_breaks_under_random_input():
-    found = count_violations(5000)
-    assert found["inputs"] == 5000 and found["following"] > 4000
-    assert not any(found[name] for name in ("torque", "torque_rate", "force", "reference"))
+@pytest.mark.parametrize(("counter", "kind", "limits", "field", "tighter"), TOO_MUCH)
+def test_a_bound_that_is_tighter_than_the_laws_is_counted_as_broken(counter, kind, limits, field, tighter):
+    trial = bounded_trial(kind, limits)
+    assert try_trial(trial, promise(trial), 5000, 0)[counter] == 0
+    more = promise(trial)
+    more[field] = tighter(more[field])
+    assert try_trial(trial, more, 5000, 0)[counter] > 5
+
+
+def without(trial, **extras):
+    changed = trial.gains.extras.copy()
+    for name, value in extras.items():
+        changed[name] = value
+    return trial._replace(gains=trial.gains._replace(extras=changed))
+
+
+INF3 = np.full(3, np.inf)
+SWITCHED_OFF = [
+    ("torque", "clipping", LIMITS, lambda trial: trial._replace(limits=UNHURRIED)),
+    ("torque_rate", "clipping", LIMITS, lambda trial: trial._replace(limits=UNHURRIED)),
+    ("force", "clipping", LIMITS, lambda trial: trial._replace(
+        gains=trial.gains._replace(clip_lower=np.full(6, -1.0), clip_upper=np.ones(6)))),
+    ("wrench", "wrench", LIMITS, lambda trial: without(trial, slews=0.0)),
+    ("fence", "clipping", LIMITS, lambda trial: without(trial, fence_force_max=np.inf)),
+    ("posture", "clipping", LIMITS, lambda trial: trial._replace(
+        gains=trial.gains._replace(posture_torque_max=np.inf))),
+    ("box", "at once", LIMITS, lambda trial: trial._replace(
+        gains=trial.gains._replace(workspace_lower=-INF3, workspace_upper=INF3))),
+    ("plane", "at once", LIMITS, lambda trial: without(trial, planes=[0.0, 0.0, 0.0, -np.inf])),
+    ("cone", "at once", LIMITS, lambda trial: without(trial, cone_rad=np.pi)),
+    ("speed", "clipping", LIMITS, lambda trial: trial._replace(
+        gains=trial.gains._replace(speed_max=np.full(2, np.inf)))),
+    ("energy", "changing", LIMITS, lambda trial: without(trial, energy_max_j=np.inf)),
+    ("power", "clipping", UNHURRIED, lambda trial: trial._replace(limits=UNHURRIED._replace(power_max=np.inf))),
+    ("velocity", "clipping", UNHURRIED, lambda trial: trial._replace(
+        limits=UNHURRIED._replace(dq_max=2.0 * UNHURRIED.dq_max))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("counter", "kind", "limits", "switch_off"), SWITCHED_OFF)
+def test_a_guard_that_is_switched_off_is_counted_as_broken(counter, kind, limits, switch_off):
+    trial = bounded_trial(kind, limits)
+    assert try_trial(switch_off(trial), promise(trial), 5000, 0)[counter] > 5
+
+
+def test_each_bound_has_a_test_that_sees_it_broken():
+    assert {case[0] for case in TOO_MUCH} == {case[0] for case in SWITCHED_OFF} == set(BOUNDS)
+
+
+def test_no_bound_breaks_under_random_input_and_the_law_stands_at_all_of_them():
+    found = count_violations(40_000)
+    assert found["inputs"] == 40_000 and found["following"] > 35_000
+    assert {name: found[name] for name in BOUNDS} == dict.fromkeys(BOUNDS, 0)
+    assert all(found[name] > 100 for name in SEEN)
+
+
+def test_a_random_workspace_holds_the_pose_that_is_called_its_home():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        extras, home = random_workspace(rng)
+        tool = Rotation.from_quat(home[3:]).apply(extras["cone_tool_axis"])
+        assert np.arccos(np.clip(tool @ extras["cone_axis"], -1.0, 1.0)) < 1e-6
+        assert all(n @ home[:3] > d for *n, d in extras["planes"])
 
 
 def test_the_limits_of_the_checked_arm_are_those_of_its_maker():
-    assert (
-        LIMITS is KNOWN_ARMS["fer"] and len(random_settings()) == 5 and set(BOX) <= set(preset("serl", HOME_Q)._fields)
-    )
+    assert LIMITS is KNOWN_ARMS["fer"] and set(BOX) <= set(preset("serl", HOME_Q)._fields)
     assert STIFFNESS[0] == 600.0
 
 

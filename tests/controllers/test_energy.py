@@ -33,6 +33,7 @@ def energy(rig):
 @settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 @example(64507)  # turned from rest by 20 N m
+@example(7606)
 def test_wild_targets_and_gains_add_at_most_tank_and_refill(seed):
     rng = np.random.default_rng(seed)
     rig = metered_rig(wrench_max=20.0)

@@ -137,6 +137,16 @@ def test_a_wrench_changes_no_faster_than_its_rate():
         assert rig.loop.live.wrench[2] == pytest.approx(-0.1 * k)
 
 
+def test_a_wrench_far_beyond_its_bound_leaves_nothing_to_unwind():
+    rig = Rig(make_gains(HOME, extras=make_extras(7, wrench_rate_max=100.0), **WRENCH))
+    rig.target.wrench[2] = -1e5
+    rig.run(1.0)
+    assert rig.loop.live.wrench[2] == -20.0
+    rig.target.wrench[2] = 0.0
+    rig.run(0.1)
+    assert rig.loop.live.wrench[2] == pytest.approx(-10.0, abs=0.2)
+
+
 def test_friction_compensation_is_off_until_given_and_follows_the_motion():
     def extra_torque(dq, **friction):
         rig = Rig(make_gains(HOME, extras=make_extras(7, **friction)), limits=free_limits())
