@@ -51,29 +51,33 @@ class Shield:
 
     def __init__(self, cpu: int, spared: Sequence[int], processes: Path = Path("/proc")) -> None:
         self._cpu, self._spared, self._processes = cpu, set(spared), processes
-        self._before: dict[int, frozenset[int]] = {}
+        self._moved: dict[int, frozenset[int]] = {}  # where each may run otherwise
+        self._elsewhere: set[int] | None = None  # who was not on the core in the first place
 
     def keep_off(self) -> Kept:
         """Take the core from everybody who has another one; a thread that moved back meanwhile counts once."""
-        refused = 0
-        for thread, cores in self._threads():
+        refused, found = 0, list(self._threads())
+        if self._elsewhere is None:
+            self._elsewhere = {thread for thread, cores in found if self._cpu not in cores}
+        for thread, cores in found:
             if self._cpu in cores and len(cores) > 1:
                 try:
                     os.sched_setaffinity(thread, cores - {self._cpu})
-                    self._before[thread] = cores
+                    self._moved[thread] = cores
                 except PermissionError:
                     refused += 1
                 except OSError:  # it has ended, or is the kernel's
                     pass
-        return Kept(len(self._before), refused)
+        return Kept(len(self._moved), refused)
 
     def let_back(self) -> None:
-        """Give everybody the core back: who was moved, and who was born meanwhile to one who was."""
-        fewer = {cores - {self._cpu}: cores for cores in self._before.values()}
+        """Give everybody the core back: who was moved, and who was born meanwhile where those who were moved are."""
+        fewer = {cores - {self._cpu}: cores for cores in self._moved.values()}
         for thread, cores in self._threads():
-            if cores in fewer:
-                _move(thread, self._before.get(thread, fewer[cores]))
-        self._before.clear()
+            if cores in fewer and thread not in (self._elsewhere or ()):
+                _move(thread, self._moved.get(thread, fewer[cores]))
+        self._moved.clear()
+        self._elsewhere = None
 
     def _threads(self) -> Iterator[tuple[int, frozenset[int]]]:
         """Every thread but those that are spared, and where it may run."""

@@ -75,12 +75,24 @@ print(kept.moved, kept.advice())
     assert words.startswith("0 ") and "isolcpus" in words and os.sched_getaffinity(0) == CORES
 
 
+def test_who_had_chosen_the_other_cores_before_keeps_that_choice(tmp_path, sleeper):
+    with talk(SLEEPER) as careful:
+        os.sched_setaffinity(careful.pid, CORES - {CPU})
+        shield = Shield(CPU, [], only(tmp_path, sleeper.pid, careful.pid))
+        shield.keep_off()
+        shield.keep_off()
+        shield.let_back()
+        assert os.sched_getaffinity(careful.pid) == CORES - {CPU} and os.sched_getaffinity(sleeper.pid) == CORES
+        careful.kill()
+
+
 def test_who_was_born_meanwhile_gets_its_parents_cores_back(tmp_path, sleeper):
     shield = Shield(CPU, [], only(tmp_path, sleeper.pid))
     shield.keep_off()
     with talk(SLEEPER) as child:
         os.sched_setaffinity(child.pid, CORES - {CPU})  # as if born to the sleeper
         only(tmp_path, child.pid)
+        shield.keep_off()
         shield.let_back()
         assert os.sched_getaffinity(child.pid) == CORES
         child.kill()
