@@ -121,6 +121,8 @@ def main(arguments: Sequence[str]) -> int:
     cpu, spared = (int(word) for word in arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # it ends after the process that it guards
+    with suppress(OSError):  # it was born on that core
+        os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {cpu})
     shield = Shield(cpu, [spared])
     try:
         print(*[shield.keep_off() for _ in range(SWEEPS)][-1], flush=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +133,17 @@ def test_only_the_thread_keeps_the_core_and_who_is_born_later_is_found():
         assert os.sched_getaffinity(born[0]) == CORES - {CPU} and os.sched_getaffinity(0) == CORES
         end.set()
     other.join()
+
+
+@pytest.mark.slow
+def test_the_guard_itself_leaves_the_core():
+    os.sched_setaffinity(0, {CPU})
+    try:
+        with shielded(CPU):
+            (guard,) = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+            assert CPU not in os.sched_getaffinity(int(guard))
+    finally:
+        os.sched_setaffinity(0, CORES)
 
 
 @pytest.mark.slow
