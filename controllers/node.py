@@ -29,7 +29,7 @@ try:
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
     from rclpy.parameter import Parameter
-    from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+    from rclpy.qos import ReliabilityPolicy
     from rclpy.signals import SignalHandlerOptions
     from std_srvs.srv import SetBool, Trigger
 except ImportError as error:
@@ -55,6 +55,7 @@ from controllers.gains import Gains
 from controllers.mailbox import HostState
 from controllers.presets import preset
 from controllers.realtime import end_with_parent
+from controllers.ros_quality import ros_profile
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
@@ -237,7 +238,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             heard = partial(self._on_command, take, topic.name, rank)
             events = SubscriptionEventCallbacks(incompatible_qos=partial(self._on_incompatible, topic.name))
             made = self.create_subscription(
-                _interface(topic.type), topic.name, heard, _qos(topic), event_callbacks=events
+                _interface(topic.type), topic.name, heard, ros_profile(topic.quality), event_callbacks=events
             )
             self._in_use.append((self.destroy_subscription, made))
         sent = {topic for topic, _, _ in outgoing.states_of(self._host_state(), self._joints)} | {TF}
@@ -250,7 +251,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._in_use.append((self.destroy_timer, self.create_timer(1.0 / rate_hz, self._publish_states)))
 
     def _publisher(self, topic: graph.Topic) -> Any:
-        return self.create_publisher(_interface(topic.type), topic.name, _qos(topic))
+        return self.create_publisher(_interface(topic.type), topic.name, ros_profile(topic.quality, writes=True))
 
     def _on_command(self, take: Callable[[str, Rank, Any], None], topic: str, rank: Rank, message: Any) -> None:
         try:
@@ -396,15 +397,6 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
 def _interface(type_name: str) -> Any:
     package, _, name = type_name.partition("/msg/")
     return getattr(importlib.import_module(f"{package}.msg"), name)
-
-
-def _qos(topic: graph.Topic) -> Any:
-    quality = topic.quality
-    return QoSProfile(
-        depth=quality.depth,
-        reliability=ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if quality.latched else DurabilityPolicy.VOLATILE,
-    )
 
 
 def _descriptor(setting: settings.Setting) -> Any:
