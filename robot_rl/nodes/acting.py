@@ -8,6 +8,7 @@ from pathlib import Path
 
 from robot_rl import build
 from robot_rl.config import TrainConfig
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.actor import ActorConfig, ActorSummary, run_actor
 from robot_rl.runtime.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.stop import StopSignal
@@ -83,7 +84,7 @@ def actor_config(config: TrainConfig, seat: Seat, last_episode: dict[str, float]
         run=seat.run_name,
         # A process that goes on must not repeat the episodes of the one before.
         seed=config.seed + 1000 * (seat.index + 1) + 1_000_000 * episode,
-        period_s=build.PERIOD_S,
+        period_s=PERIOD_S,
         speed=config.pace,
         updates_per_step=config.updates_per_step,
         greedy_share=config.greedy_share,

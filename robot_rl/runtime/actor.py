@@ -11,6 +11,7 @@ import gymnasium
 
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.rewards.combined import CombinedReward
 from robot_rl.runtime.episode_log import EpisodeLog
 from robot_rl.runtime.observation import Encoder
@@ -45,7 +46,7 @@ class ActorConfig:
     """Name of the run that its records belong to."""
     seed: int = 0
     """Seed of the episodes, the exploration and the encoder's random shifts."""
-    period_s: float = 0.1
+    period_s: float = PERIOD_S
     """Time of task that one step takes [s]. Source: HIL-SERL, 10 Hz."""
     speed: float | None = None
     """Pace relative to real time (1 is the robot's own); None runs as fast as the machine can."""
