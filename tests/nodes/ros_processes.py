@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -93,12 +92,3 @@ class Program:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.lines.append(line.rstrip())
-
-
-def until(condition: Callable[[], Any], limit_s: float = 40.0) -> Any:
-    """Wait for what other processes do; its value."""
-    end_s = time.monotonic() + limit_s
-    while not (value := condition()):
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.02)
-    return value
