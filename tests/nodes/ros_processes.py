@@ -16,12 +16,9 @@ from typing import Any
 
 import pytest
 
+from robot_rl.hardware.dds_domain import LOOPBACK
+
 ROOT = Path(__file__).parents[2]
-LOOPBACK = (
-    '<CycloneDDS><Domain><General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces></General>'
-    "<Discovery><ParticipantIndex>auto</ParticipantIndex><Peers><Peer address='localhost'/></Peers></Discovery>"
-    "</Domain></CycloneDDS>"
-)
 
 
 @functools.cache
