@@ -20,7 +20,7 @@ from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
-from robot_rl.core.tasks import TASKS
+from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.checkpoints import Checkpoints
@@ -45,8 +45,6 @@ TASK_NAMES = {"pick-lift": "PickLift", "peg-insert": "PegInsert"}
 ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
 SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
 CAMERAS = ("wrist", "side")
-PERIOD_S = 0.1
-"""Time of task that one step takes [s]."""
 PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
 SHIPPED_ENCODER = Path(__file__).parent / "agents" / "weights" / "simulator.safetensors"

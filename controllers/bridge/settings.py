@@ -7,7 +7,7 @@ Names with `task.` are those of crisp_controllers, for what means the same there
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from controllers import graph
 from controllers.bridge.arms import ARMS, WAYS
 from controllers.extras import ExtraSettings, make_extras
 from controllers.gains import Gains, make_gains
-from controllers.presets import NAMES
+from controllers.presets import NAMES, preset
 
 AXES = ("x", "y", "z")
 
@@ -142,6 +142,38 @@ def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
     values["damping_refresh_ticks"] = int(values["damping_refresh_ticks"])
     values["extras"] = make_extras(values["posture"].size, **extras)
     return make_gains(**values)
+
+
+def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
+    """The arm's own gains, or those of the preset `name` in its place, changed by what was given at the start.
+
+    Raises: ValueError, as in `changed` and `preset`.
+    """
+    if name:
+        own = preset(name, own.posture, workspace_lower=own.workspace_lower, workspace_upper=own.workspace_upper)
+    return changed(own, given) if given else own
+
+
+def with_damping(changes: Mapping[str, Any], shown: Callable[[str], Any]) -> dict[str, Any]:
+    """Constant damping comes in six parameters and counts when they are complete: add what is shown already."""
+    names = [name for name, setting in SETTINGS.items() if setting.field == "constant_damping"]
+    return {name: shown(name) for name in names if name not in changes} | dict(changes)
+
+
+def stale(gains: Gains, shown: Callable[[str], Any]) -> dict[str, float | list[float]]:
+    """Parameters that do not show what is in force: aliases follow their fields, and the other way round."""
+    return {
+        name: value
+        for name, value in values_of(gains).items()
+        if SETTINGS[name].field != "constant_damping" and not np.array_equal(np.ravel(shown(name)), np.ravel(value))
+    }
+
+
+def home_of(numbers: Sequence[float]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Position and unit quaternion of `home_pose`; None where it names no pose."""
+    pose = np.array(numbers, dtype=float)
+    norm = np.linalg.norm(pose[3:])
+    return (pose[:3], pose[3:] / norm) if pose.size == 7 and norm > 0.5 else None
 
 
 def _checked(setting: Setting, value: Any) -> np.ndarray:

@@ -82,11 +82,8 @@ class FrankaDriver(StreamDriver):
 
     def _copy(self, state: Any) -> None:
         """The libraries' 16, 42 and 49 numbers run down the columns of their matrices."""
-        arm, dynamics, tau_measured = self._feedback
-        arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
-        T_base_tcp = np.reshape(state.O_T_EE, (4, 4), order="F")
-        arm.p[:], arm.R[:] = T_base_tcp[:3, 3], T_base_tcp[:3, :3]
-        tau_measured[:], arm.tau_external[:] = state.tau_J, words.on_arm(state.tau_ext_hat_filtered)
+        words.take_in(state, np.reshape(state.O_T_EE, (4, 4), order="F"), self._feedback)
+        dynamics = self._feedback.dynamics
         dynamics.J[:] = np.reshape(self._model.zero_jacobian(state), (6, words.JOINTS), order="F")
         dynamics.M[:] = np.reshape(self._model.mass(state), (words.JOINTS, words.JOINTS), order="F")
         dynamics.coriolis[:] = self._model.coriolis(state)

@@ -11,13 +11,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from controllers.arm import KNOWN_ARMS, ArmLimits
 from controllers.drivers.contract import (
     ArmNotReadyError,
     DriverError,
     DriverMode,
+    Feedback,
     MissingLibraryError,
     MissingPermissionError,
     UnreachableError,
@@ -79,12 +79,16 @@ def observed(state: Any) -> Observed:
     return Observed(DriverMode.READY, "", state.time.to_sec())
 
 
-def on_arm(tau_ext_hat: ArrayLike) -> FloatArray:
-    """What the surroundings exert on the joints (N,) [N m].
+def take_in(state: Any, T_base_tcp: FloatArray, feedback: Feedback) -> None:
+    """Copy what both libraries call alike: joints, torques, and the tool's pose (4, 4), which each shapes its own way.
 
-    libfranka's tau_ext_hat_filtered is tau_J less the model's torques: what the arm exerts on its surroundings.
+    libfranka's tau_ext_hat_filtered is tau_J less the model's torques: what the arm exerts on its surroundings, the
+    opposite of ours.
     """
-    return -np.asarray(tau_ext_hat, dtype=np.float64)
+    arm, _, tau_measured = feedback
+    arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
+    arm.p[:], arm.R[:] = T_base_tcp[:3, 3], T_base_tcp[:3, :3]
+    tau_measured[:], arm.tau_external[:] = state.tau_J, np.negative(state.tau_ext_hat_filtered)
 
 
 def _named(errors: Any) -> str:

@@ -82,11 +82,8 @@ class FrankyDriver(StreamDriver):
             if not self._robot.is_in_control:
                 raise MotionEnded("the C++ loop is over")
         state, model, frame = self._robot.state, self._robot.model, self._library.Frame.EndEffector
-        arm, dynamics, tau_measured = self._feedback
-        arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
-        T_base_tcp = state.O_T_EE.matrix
-        arm.p[:], arm.R[:] = T_base_tcp[:3, 3], T_base_tcp[:3, :3]
-        tau_measured[:], arm.tau_external[:] = state.tau_J, words.on_arm(state.tau_ext_hat_filtered)
+        words.take_in(state, state.O_T_EE.matrix, self._feedback)
+        dynamics = self._feedback.dynamics
         dynamics.J[:] = model.zero_jacobian(frame, state)
         dynamics.M[:] = model.mass(state)
         dynamics.coriolis[:] = model.coriolis(state)

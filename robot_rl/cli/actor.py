@@ -42,5 +42,5 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     seat = Seat(flags.folder, flags.address, flags.keys, flags.name, flags.run_name, flags.index, flags.patience_s)
     summary = act(flags.config, seat)
-    print(f"{flags.name}: {summary.env_steps} steps, {summary.successes}/{summary.episodes} episodes succeeded")
+    print(f"{flags.name}: {summary.line()}")
     return 0

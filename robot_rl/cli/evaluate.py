@@ -17,6 +17,7 @@ from robot_rl.cli.arguments import parse, take_word
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import CheckpointError, ConfigError
 from robot_rl.core.settings import load_settings
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.evaluate import EpisodeResult, EvaluationResult, evaluate
 from robot_rl.runtime.observation import Encoder
 from robot_rl.runtime.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE
@@ -86,7 +87,7 @@ def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out:
             policy = load_policy(folder, env, encoder, config)
         else:
             human = ExpertDevice(build.make_expert(env), np.random.default_rng(config.seed))
-        video = VideoWriter(out / VIDEO_FILE, 1.0 / build.PERIOD_S, scale=1) if filmed else None
+        video = VideoWriter(out / VIDEO_FILE, 1.0 / PERIOD_S, scale=1) if filmed else None
         try:
             return evaluate(
                 env,
@@ -98,7 +99,7 @@ def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out:
                 video=None if video is None else video.add,
                 video_episodes=filmed,
                 human=human,
-                period_s=build.PERIOD_S,
+                period_s=PERIOD_S,
                 on_episode=_counter(bar, episodes),
                 should_stop=StopSignal().install(),
             )

@@ -15,6 +15,7 @@ from robot_rl import build
 from robot_rl.cli.arguments import base_config, parse, presets_text
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import Observation
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.evaluate import EpisodeResult, EvaluationResult, evaluate
 from robot_rl.runtime.stepper import action_size
 from robot_rl.runtime.video import VideoWriter
@@ -80,7 +81,7 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
         human = _human(env, flags)
         scale = 1.0 if flags.by == "random" else 0.0
         policy = None if human is not None else RandomPolicy(action_size(env), scale)
-        video = None if flags.out is None else VideoWriter(flags.out, 1.0 / build.PERIOD_S, scale=1)
+        video = None if flags.out is None else VideoWriter(flags.out, 1.0 / PERIOD_S, scale=1)
         try:
             return evaluate(
                 env,
@@ -91,7 +92,7 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
                 video=None if video is None else video.add,
                 video_episodes=flags.episodes,
                 human=human,
-                period_s=build.PERIOD_S,
+                period_s=PERIOD_S,
                 on_episode=_say,
             )
         finally:

@@ -10,7 +10,10 @@ RobotRLError
 ├── RunFolderError                         a run folder that is missing, taken or incomplete
 ├── CheckpointError                        a checkpoint that cannot be restored
 ├── DivergedError                          learning that went to NaN or infinity
+├── BadMessageError                        a message of the ROS graph that must not be used
+├── StopAskedError                         the process was asked to stop while it waited
 └── DeviceLostError                        a robot, camera or input device that stopped answering
+    └── StaleObservationError              a picture or state that is too old to be acted upon
 """
 
 from __future__ import annotations
@@ -61,6 +64,10 @@ class DivergedError(RobotRLError):
 
 class BadMessageError(RobotRLError):
     """A message of the ROS graph that must not be used: not finite, in another frame, of other joints."""
+
+
+class StopAskedError(RobotRLError):
+    """The process was asked to stop while it waited for something; the text names both."""
 
 
 class DeviceLostError(RobotRLError):

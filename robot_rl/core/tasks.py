@@ -10,6 +10,9 @@ import numpy as np
 from robot_rl.core.pose import Pose, gripper_down
 from robot_rl.core.workspace import Workspace
 
+PERIOD_S = 0.1
+"""Time that one step of any task takes [s]. Source: HIL-SERL, 10 Hz."""
+
 
 class Outcome(NamedTuple):
     """Whether an episode is won or lost at one instant: at most one of the two is true."""

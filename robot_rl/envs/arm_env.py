@@ -10,13 +10,12 @@ import numpy as np
 
 from robot_rl.core.errors import NonFiniteActionError
 from robot_rl.core.pose import Pose
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD, move_target
 from robot_rl.envs.observation import STATE_BOUND, STATE_SIZE, state_vector
 from robot_rl.envs.task import Task
 from robot_rl.hardware.camera import Camera
 from robot_rl.hardware.robot import Robot, RobotState
-
-PERIOD_S = 0.1
 
 
 class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):

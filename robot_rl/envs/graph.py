@@ -10,7 +10,8 @@ import numpy as np
 
 from robot_rl.core.clock import Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
-from robot_rl.envs.arm_env import PERIOD_S, ArmEnv
+from robot_rl.core.tasks import PERIOD_S
+from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.task import Task
 from robot_rl.hardware.camera import Camera
 from robot_rl.hardware.robot import Robot, RobotState

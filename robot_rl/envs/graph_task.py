@@ -11,9 +11,8 @@ from controllers import graph
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import Outcome, TaskFacts
+from robot_rl.core.tasks import PERIOD_S, Outcome, TaskFacts
 from robot_rl.envs.action import action_towards
-from robot_rl.envs.arm_env import PERIOD_S
 from robot_rl.hardware.robot import Robot
 from robot_rl.hardware.task_state import TaskState, read_task_state
 from robot_rl.hardware.wire import Wire

@@ -9,9 +9,8 @@ import numpy as np
 
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import Outcome, TaskFacts
+from robot_rl.core.tasks import PERIOD_S, Outcome, TaskFacts
 from robot_rl.envs.action import rotation_from_vector, vector_from_rotation
-from robot_rl.envs.arm_env import PERIOD_S
 from robot_rl.hardware.robot import Robot
 
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5

@@ -1,6 +1,10 @@
 """How the cameras of a real robot are named in the settings; `cameras.py` makes them.
 
 In JSON each has its kind: `{"kind": "realsense", "name": "wrist", "serial": "128422270679"}`.
+
+`max_age_s` belongs to the camera and holds wherever its pictures are read; `robot.image_age_ms` belongs to a run on the
+graph, and bounds what an observation is made of, whoever took it. They stay two settings in two units because files of
+both kinds exist.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ class RealSenseConfig:
     view: View = field(default_factory=View)
     """Crop and size of what the policy sees."""
     max_age_s: float = MAX_AGE_S
-    """Older pictures are refused, and the arm holds [s]. Source: two periods of 10 Hz."""
+    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -111,7 +115,7 @@ class WebcamConfig:
     view: View = field(default_factory=View)
     """Crop and size of what the policy sees."""
     max_age_s: float = MAX_AGE_S
-    """Older pictures are refused, and the arm holds [s]. Source: two periods of 10 Hz."""
+    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         _check(self)
@@ -135,7 +139,7 @@ class TopicConfig:
     view: View = field(default_factory=View)
     """Crop and size of what the policy sees; the size must be given."""
     max_age_s: float = MAX_AGE_S
-    """Older pictures are refused, and the arm holds [s]. Source: two periods of 10 Hz."""
+    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         _check(self)

@@ -4,14 +4,14 @@ Cyclone DDS takes its settings from the environment variable `CYCLONEDDS_URI`. W
 `LOOPBACK` holds: nothing leaves the machine, and multicast need not be enabled on `lo`. ROS nodes of this machine hear
 the same when they are started under the same settings: `export CYCLONEDDS_URI="$(python -m
 robot_rl.hardware.dds_domain)"`. To reach another computer, set `CYCLONEDDS_URI` to its network's settings on both.
+cyclonedds is imported when a domain is entered: ROS nodes take `LOOPBACK` from here where it is not installed.
 """
 
 from __future__ import annotations
 
 import os
 from functools import cache
-
-from cyclonedds.domain import Domain
+from typing import Any
 
 PARTICIPANTS_MAX = 60  # on one machine and domain; each looks for all others by their number
 LOOPBACK = (
@@ -31,8 +31,10 @@ def enter_domain(domain_id: int) -> None:
 
 
 @cache
-def _loopback_domain(domain_id: int) -> Domain:
+def _loopback_domain(domain_id: int) -> Any:
     """Kept until the process ends: a domain that is deleted takes its participants with it."""
+    from cyclonedds.domain import Domain
+
     return Domain(domain_id, LOOPBACK)
 
 

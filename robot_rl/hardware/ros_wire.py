@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from controllers.graph import Quality, Topic, resolve
+from controllers.graph import Topic, resolve
+from controllers.ros_quality import ros_profile
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.hardware.problems import Problems
 
@@ -23,7 +24,7 @@ def import_rclpy() -> Any:
         ConfigError: it is not there.
     """
     try:
-        for part in ("rclpy.executors", "rclpy.qos", "rclpy.event_handler", "rclpy.duration"):
+        for part in ("rclpy.executors", "rclpy.event_handler"):
             importlib.import_module(part)
         return importlib.import_module("rclpy")
     except ImportError as error:
@@ -90,7 +91,7 @@ class RosWire:
                 deadline=self._noting(name, "a deadline", "that was missed") if topic.quality.deadline_s else None,
             )
             publisher = self._node.create_publisher(
-                _message_class(topic.type), name, self._profile(topic.quality, writes=True), event_callbacks=events
+                _message_class(topic.type), name, ros_profile(topic.quality, writes=True), event_callbacks=events
             )
             self._publishers[name] = RosPublisher(publisher)
         return self._publishers[name]
@@ -110,7 +111,7 @@ class RosWire:
             message_lost=self._noting(name, "a sample", "that never arrived"),
         )
         self._node.create_subscription(
-            _message_class(topic.type), name, guarded, self._profile(topic.quality), event_callbacks=events
+            _message_class(topic.type), name, guarded, ros_profile(topic.quality), event_callbacks=events
         )
 
     def publishers_of(self, topic: Topic) -> int:
@@ -149,20 +150,6 @@ class RosWire:
     def _spin(self) -> None:
         with contextlib.suppress(self._ros.executors.ExternalShutdownException):  # the process is ending
             self._executor.spin()
-
-    def _profile(self, quality: Quality, writes: bool = False) -> Any:
-        """The quality in rclpy's words. Only a writer offers a deadline and a lifespan, as in the DDS wire."""
-        qos, duration = self._ros.qos, self._ros.duration.Duration
-        profile = qos.QoSProfile(
-            depth=quality.depth,
-            reliability=getattr(qos.ReliabilityPolicy, "RELIABLE" if quality.reliable else "BEST_EFFORT"),
-            durability=getattr(qos.DurabilityPolicy, "TRANSIENT_LOCAL" if quality.latched else "VOLATILE"),
-        )
-        if writes and quality.deadline_s:
-            profile.deadline = duration(seconds=quality.deadline_s)
-        if writes and quality.lifespan_s:
-            profile.lifespan = duration(seconds=quality.lifespan_s)
-        return profile
 
     def _noting(self, name: str, who: str, what: str) -> Callable[[Any], None]:
         def note(event: Any) -> None:

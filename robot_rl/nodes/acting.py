@@ -8,6 +8,8 @@ from pathlib import Path
 
 from robot_rl import build
 from robot_rl.config import TrainConfig
+from robot_rl.core.errors import StopAskedError
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.actor import ActorConfig, ActorSummary, run_actor
 from robot_rl.runtime.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.stop import StopSignal
@@ -38,12 +40,16 @@ class Seat:
 
 
 def act(config: TrainConfig, seat: Seat) -> ActorSummary:
-    """Act until told to stop."""
+    """Act until told to stop, be it before arm, cameras and referee have answered."""
     stop = StopSignal().install()
     before = read_metrics(seat.folder, kind="episode")
     settings = actor_config(config, seat, before[-1] if before else None)
+    try:
+        env = _await_env(config, seat.name, stop)
+    except StopAskedError as asked:
+        return ActorSummary(interrupted=str(asked))
     with (
-        closing(build.make_env(config)) as env,
+        closing(env),
         MetricsWriter(seat.folder) as metrics,
         Journal(seat.folder / "spool") as spool,
         ExitStack() as held,
@@ -69,9 +75,23 @@ def act(config: TrainConfig, seat: Seat) -> ActorSummary:
                 settings,
                 metrics,
                 should_stop=stop,
+                ends_wait=stop.ends_wait,
             )
             link.flush(FLUSH_S)
     return summary
+
+
+def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> build.Environment:
+    """Return the environment, once all that it is made of answers.
+
+    Raises:
+        StopAskedError: a signal came first.
+    """
+    if config.robot.on_graph:
+        limit_s = config.robot.reset_timeout_s
+        print(f"{name}: waiting for arm, cameras and referee, for {limit_s:g} s each at most", flush=True)
+    with stop.ends_wait("arm, cameras and referee"):
+        return build.make_env(config)
 
 
 def actor_config(config: TrainConfig, seat: Seat, last_episode: dict[str, float] | None) -> ActorConfig:
@@ -83,7 +103,7 @@ def actor_config(config: TrainConfig, seat: Seat, last_episode: dict[str, float]
         run=seat.run_name,
         # A process that goes on must not repeat the episodes of the one before.
         seed=config.seed + 1000 * (seat.index + 1) + 1_000_000 * episode,
-        period_s=build.PERIOD_S,
+        period_s=PERIOD_S,
         speed=config.pace,
         updates_per_step=config.updates_per_step,
         greedy_share=config.greedy_share,

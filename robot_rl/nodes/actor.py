@@ -50,7 +50,7 @@ def _run(node: ActorNodeConfig) -> None:
     name = f"actor-{node.index}"
     seat = Seat(folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.patience_s)
     summary = act(config, seat)
-    print(f"{name}: {summary.env_steps} steps, {summary.successes}/{summary.episodes} episodes succeeded")
+    print(f"{name}: {summary.line()}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import StaticTransformBroadcaster
 
@@ -28,6 +27,7 @@ from controllers.graph import (
     depth_topic,
     image_topic,
 )
+from controllers.ros_quality import ros_profile
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError, RobotRLError
 from robot_rl.hardware.background import BackgroundCamera
@@ -84,7 +84,7 @@ class CameraNode(Node):  # type: ignore[misc]
             self._places.sendTransform(messages.transform_message(head, settings.extrinsics))
 
     def _publisher(self, kind: Any, topic: Topic) -> Any:
-        return self.create_publisher(kind, topic.name, profile(topic))
+        return self.create_publisher(kind, topic.name, ros_profile(topic.quality, writes=True))
 
     def _stream(self) -> None:
         while not self._closing.is_set():
@@ -131,16 +131,6 @@ def descriptor(name: str, parameter: Parameter) -> ParameterDescriptor:
     elif isinstance(parameter.default, int) and parameter.least is not None and parameter.most is not None:
         about.integer_range = [IntegerRange(from_value=int(parameter.least), to_value=int(parameter.most))]
     return about
-
-
-def profile(topic: Topic) -> QoSProfile:
-    """A topic's quality in rclpy's words."""
-    quality = topic.quality
-    return QoSProfile(
-        depth=quality.depth,
-        reliability=ReliabilityPolicy.RELIABLE if quality.reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=DurabilityPolicy.TRANSIENT_LOCAL if quality.latched else DurabilityPolicy.VOLATILE,
-    )
 
 
 def main(args: list[str] | None = None) -> int:

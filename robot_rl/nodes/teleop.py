@@ -19,7 +19,7 @@ from controllers import graph
 from robot_rl import build
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.tasks import TASKS
+from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.core.workspace import Workspace
 from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD
 from robot_rl.hardware.graph_messages import joints_message, read_pose, twist_message
@@ -64,7 +64,7 @@ class TeleopConfig:
 class TwistSender:
     """Turns actions into twists of the TCP in `base`: full deflection moves as one step of a 10 Hz policy does."""
 
-    def __init__(self, wire: Wire, workspace: Workspace, period_s: float = build.PERIOD_S) -> None:
+    def __init__(self, wire: Wire, workspace: Workspace, period_s: float = PERIOD_S) -> None:
         self._wire, self._workspace, self._period_s = wire, workspace, period_s
         self._twists = wire.publisher(graph.HUMAN_TWIST)
         self._gripper = wire.publisher(graph.GRIPPER_TARGET)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import gymnasium
 
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
-from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError
+from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, StopAskedError
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.rewards.combined import CombinedReward
 from robot_rl.runtime.episode_log import EpisodeLog
 from robot_rl.runtime.observation import Encoder
@@ -45,7 +47,7 @@ class ActorConfig:
     """Name of the run that its records belong to."""
     seed: int = 0
     """Seed of the episodes, the exploration and the encoder's random shifts."""
-    period_s: float = 0.1
+    period_s: float = PERIOD_S
     """Time of task that one step takes [s]. Source: HIL-SERL, 10 Hz."""
     speed: float | None = None
     """Pace relative to real time (1 is the robot's own); None runs as fast as the machine can."""
@@ -95,6 +97,12 @@ class ActorSummary:
     effort: Effort = field(default_factory=Effort)
     weights_loaded: int = 0
     next_episode: int = 0  # where the next session goes on
+    interrupted: str = ""  # what was waited for when a signal ended the session, and which signal
+
+    def line(self) -> str:
+        """What was done, in one line."""
+        done = f"{self.env_steps} steps, {self.successes}/{self.episodes} episodes succeeded"
+        return f"{self.interrupted}; {done}" if self.interrupted else done
 
 
 def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
@@ -120,12 +128,17 @@ def run_actor(
     metrics: Metrics | None = None,
     clock: Clock | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    ends_wait: Callable[[str], AbstractContextManager[None]] = lambda awaited: nullcontext(),
     estop: Callable[[], bool] | None = None,
     on_step: Callable[[Step], None] | None = None,
 ) -> ActorSummary:
     """Run episodes until told to stop or a limit is reached, and return what was done.
 
     A step cut off by `should_stop` closes its episode as truncated, so that everything sent is whole.
+
+    Args:
+        ends_wait: entered, with what is waited for in words, around what may take long between two episodes; it ends
+            that by `StopAskedError` when the session shall end.
 
     Raises:
         RobotRLError: too many episodes in a row ended in a fault.
@@ -143,7 +156,7 @@ def run_actor(
         clock=clock,
         estop=estop,
     )
-    actor = _Actor(stepper, link, config, metrics, clock, should_stop, on_step)
+    actor = _Actor(stepper, link, config, metrics, clock, should_stop, ends_wait, on_step)
     actor.await_weights()
     while not actor.finished():
         actor.run_episode(next_seed(episodes_rng))
@@ -173,10 +186,11 @@ class _Actor:
         metrics: Metrics | None,
         clock: Clock,
         should_stop: Callable[[], bool],
+        ends_wait: Callable[[str], AbstractContextManager[None]],
         on_step: Callable[[Step], None] | None,
     ) -> None:
         self._stepper, self._link, self._config, self._metrics = stepper, link, config, metrics
-        self._clock, self._should_stop, self._on_step = clock, should_stop, on_step
+        self._clock, self._should_stop, self._ends_wait, self._on_step = clock, should_stop, ends_wait, on_step
         self._summary = ActorSummary(effort=stepper.arbiter.effort)
         self._pace = None if config.speed is None else RateKeeper(config.speed / config.period_s, clock)
         window_steps = max(1, round(config.label_window_s / config.period_s))
@@ -206,7 +220,8 @@ class _Actor:
         config = self._config
         steps_left = config.max_env_steps is None or self._env_steps < config.max_env_steps
         episodes_left = config.max_episodes is None or self._summary.episodes < config.max_episodes
-        return self._should_stop() or not (steps_left and episodes_left)
+        asked = bool(self._summary.interrupted) or self._should_stop()
+        return asked or not (steps_left and episodes_left)
 
     def summarise(self) -> ActorSummary:
         """Return what was done, and where the next session goes on."""
@@ -265,7 +280,11 @@ class _Actor:
         """
         self._take_weights()  # the stepper may want to try the policy
         try:
-            self._stepper.begin(seed)
+            with self._ends_wait("a new episode"):
+                self._stepper.begin(seed)
+        except StopAskedError as asked:
+            self._summary.interrupted = str(asked)
+            return False
         except DeviceLostError as error:
             self._summary.faults += 1
             if self._metrics is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from robot_rl.core.clock import Clock
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.observation import Encoder, pictures
 from robot_rl.runtime.statistics import iqm, wilson_interval
 from robot_rl.runtime.stepper import NO_VERSION, Policy, Step, Stepper, episode_seeds, next_seed
@@ -116,7 +117,7 @@ def evaluate(
     *,
     video_episodes: int = 10,
     human: Device | None = None,
-    period_s: float = 0.1,
+    period_s: float = PERIOD_S,
     on_episode: Callable[[EpisodeResult], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,

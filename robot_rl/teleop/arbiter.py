@@ -11,6 +11,7 @@ import numpy as np
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.core.records import Source, no_action
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.teleop.devices import DeviceState
 
 
@@ -88,7 +89,7 @@ class Arbiter:
         period_s: time of task between two decisions [s].
     """
 
-    def __init__(self, action_size: int, period_s: float = 0.1, config: ArbiterConfig | None = None) -> None:
+    def __init__(self, action_size: int, period_s: float = PERIOD_S, config: ArbiterConfig | None = None) -> None:
         config = config or ArbiterConfig()
         self.effort = Effort()
         self._stale_ns = round(config.stale_after_s * NS_PER_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import select
 import sys
@@ -87,8 +88,7 @@ class Keyboard:
     ) -> None:
         self._config = config or KeyboardConfig()
         self._clock = clock or SystemClock()
-        terminal = _own_terminal() if terminal is None else terminal
-        self._fd = terminal if isinstance(terminal, int) else terminal.fileno()
+        self._fd, self._owned = _descriptor(terminal)
         self._engagement = Engagement(self._config.engage)
         self._until_ns = np.zeros((action_size, 2), np.int64)  # (A, 2): when the press of minus and plus ends
         self._button_until_ns = 0
@@ -117,15 +117,21 @@ class Keyboard:
         return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns)
 
     def close(self) -> None:
-        """Give the terminal back as it was."""
+        """Give the terminal back as it was; reads from now on find the device not alive."""
         if self._saved is None:
             return
         saved, self._saved = self._saved, None
+        self._alive = False
         atexit.unregister(self.close)
-        try:
+        with contextlib.suppress(termios.error, OSError):  # the terminal is gone: nothing to give back
             termios.tcsetattr(self._fd, termios.TCSADRAIN, saved)
-        except (termios.error, OSError):  # the terminal is gone: nothing to give back
-            self._alive = False
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the terminal, if it was opened here."""
+        owned, self._owned = self._owned, False
+        if owned:
+            os.close(self._fd)
 
     def __enter__(self) -> Keyboard:
         return self
@@ -138,6 +144,7 @@ class Keyboard:
         try:
             saved = termios.tcgetattr(self._fd)
         except termios.error as error:
+            self._let_go()
             raise ConfigError(
                 f"keyboard: got input {self._fd} that is no terminal, expected one; "
                 "run it in a terminal, over ssh with -t."
@@ -187,11 +194,14 @@ class Keyboard:
         return action
 
 
-def _own_terminal() -> TextIO | int:
-    """Standard input if that is a terminal, else the terminal that started this process, if any."""
-    if sys.stdin.isatty():
-        return sys.stdin
-    try:
-        return os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return sys.stdin
+def _descriptor(terminal: TextIO | int | None) -> tuple[int, bool]:
+    """The file descriptor of a terminal, and whether it was opened here.
+
+    None: standard input if that is a terminal, else the terminal that started this process, if any.
+    """
+    if isinstance(terminal, int):
+        return terminal, False
+    if terminal is None and not sys.stdin.isatty():
+        with contextlib.suppress(OSError):
+            return os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY), True
+    return (terminal or sys.stdin).fileno(), False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +12,7 @@ from controllers import graph
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.ros import CONTROLLER_SENDS, Doors, examine_ros
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, look_at_graph
+from robot_rl.hardware.dds_domain import LOOPBACK
 from robot_rl.hardware.wire import domain_id_of
 
 ROBOT = Participant("robot-pc", "python3", "10", "udp/10.0.0.2:7410@2", True)
@@ -122,15 +123,9 @@ def test_the_domain_is_ros_own_zero_without_the_variable() -> None:
 
 
 @pytest.mark.dds
-def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(tmp_path: Path, monkeypatch) -> None:
+def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypatch) -> None:
     pytest.importorskip("cyclonedds", reason="NOT CHECKED: cyclonedds is not installed")
-    file = tmp_path / "loopback.xml"
-    file.write_text(
-        '<CycloneDDS xmlns="https://cdds.io/config"><Domain Id="any"><General><Interfaces><NetworkInterface name="lo" '
-        'multicast="true"/></Interfaces></General><Discovery><ParticipantIndex>auto</ParticipantIndex>'
-        '<Peers><Peer Address="localhost"/></Peers></Discovery></Domain></CycloneDDS>'
-    )
-    monkeypatch.setenv("CYCLONEDDS_URI", f"file://{file}")
+    monkeypatch.setenv("CYCLONEDDS_URI", LOOPBACK)
     from cyclonedds.core import Policy, Qos
     from cyclonedds.domain import DomainParticipant
     from cyclonedds.pub import DataWriter
@@ -141,7 +136,7 @@ def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(tmp_path:
     array, one, pair = (
         message_type(f"diagnostic_msgs/msg/{name}") for name in ("DiagnosticArray", "DiagnosticStatus", "KeyValue")
     )
-    domain = 100 + hash(str(tmp_path)) % 100
+    domain = 100 + os.getpid() % 100
     robot = DomainParticipant(domain)
     latched = Qos(Policy.Reliability.Reliable(1_000_000), Policy.Durability.TransientLocal, Policy.History.KeepLast(1))
     writer = DataWriter(robot, Topic(robot, "rt/diagnostics", array.envelope, qos=latched), qos=latched)

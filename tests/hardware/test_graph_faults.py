@@ -18,7 +18,8 @@ from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.graph_server import GraphServer
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
 from tests.hardware.served_simulation import ServingClock
-from tests.hardware.wires import WIRES, eventually, open_wire
+from tests.hardware.wires import WIRES, open_wire
+from tests.patience import eventually
 
 PERIOD_S = 0.1
 AGE_MAX_S = 1.0

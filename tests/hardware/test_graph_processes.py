@@ -24,7 +24,8 @@ from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph_camera import GraphCamera, GraphCameraConfig
 from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.views import View
-from tests.hardware.wires import DOMAIN_ID, NO_ROS, WIRES, eventually, open_wire
+from tests.hardware.wires import DOMAIN_ID, NO_ROS, WIRES, open_wire
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from robot_rl.hardware.realsense import RealSenseSource, open_realsense_camera
 from robot_rl.hardware.realsense_devices import RealSenseDevice, list_devices, refusal
 from robot_rl.hardware.views import Crop, View
 from tests.hardware.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
+from tests.patience import eventually
 
 WRIST = RealSenseConfig("wrist", "111", depth=True, view=View(Crop(160, 120, 320, 240), (120, 160)))
 FULL = replace(WRIST, view=View(size=None))
@@ -40,24 +41,10 @@ def device(bus: Bus) -> SoftRealSense:
 
 
 @pytest.fixture
-def opened(bus: Bus) -> Iterator[Callable[[RealSenseConfig], BackgroundCamera]]:
-    cameras: list[BackgroundCamera] = []
-
-    def opened(config: RealSenseConfig) -> BackgroundCamera:
-        cameras.append(open_realsense_camera(config, lambda: bus.context))
-        return cameras[-1]
-
-    yield opened
-    for camera in cameras:
-        camera.close()
-
-
-def until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
-    """Wait for something that real threads of librealsense do."""
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.005)
+def opened(
+    bus: Bus, kept: Callable[[BackgroundCamera], BackgroundCamera]
+) -> Callable[[RealSenseConfig], BackgroundCamera]:
+    return lambda config: kept(open_realsense_camera(config, lambda: bus.context))
 
 
 def next_shot(source: RealSenseSource, device: SoftRealSense, stamp_ms: float, domain: object, **what: Any) -> Shot:
@@ -239,11 +226,13 @@ def test_lost_pictures_are_counted(
     device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:
     camera = opened(replace(WRIST, depth=False))
-    until(lambda: (device.expose(1000.0 + device.number, HARDWARE), time.sleep(0.02), camera.health().frames > 0)[2])
+    eventually(
+        lambda: (device.expose(1000.0 + device.number, HARDWARE), time.sleep(0.02), camera.health().frames > 0)[2]
+    )
     time.sleep(0.1)
     before = camera.health().dropped
     device.expose(9000.0, HARDWARE, skip=5)
-    until(lambda: camera.health().dropped == before + 5)
+    eventually(lambda: camera.health().dropped == before + 5)
 
 
 def test_unplugged_camera_goes_stale_without_blocking_and_comes_back_by_itself(
@@ -253,14 +242,14 @@ def test_unplugged_camera_goes_stale_without_blocking_and_comes_back_by_itself(
     with Shooting(device):
         camera.wait_ready()
     bus.pull(device)
-    until(lambda: "no RealSense at all" in camera.health().trouble)
+    eventually(lambda: "no RealSense at all" in camera.health().trouble)
     start_s = time.monotonic()
     with pytest.raises(StaleObservationError, match=r"hold the arm: wrist: got no RealSense at all, expected serial"):
         camera.read()
     assert time.monotonic() - start_s < 0.5 and not camera.health().connected
     bus.plug(device)
     with Shooting(device, grey=55):
-        until(lambda: camera.health().opened > 1 and camera.health().connected)
+        eventually(lambda: camera.health().opened > 1 and camera.health().connected)
         assert (camera.read().image == 55).all()
 
 
@@ -271,11 +260,11 @@ def test_recording_plays_back_the_same_pictures_in_a_loop(
     recording = opened(replace(FULL, record=path))
     with Shooting(device, grey=33, depth=700):
         recording.wait_ready()
-        until(lambda: recording.health().frames >= 15)
+        eventually(lambda: recording.health().frames >= 15)
     recording.close()
     played = opened(replace(FULL, serial="", playback=path))
     played.wait_ready()
-    until(lambda: played.health().clock_changes >= 1)  # began again
+    eventually(lambda: played.health().clock_changes >= 1)  # began again
     frame = played.read_depth()
     assert (frame.image == 33).all() and np.median(frame.depth_mm) == 700
     assert 0 <= time.monotonic_ns() - frame.stamp_ns < 1e9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from robot_rl.hardware.background import BackgroundCamera
 from robot_rl.hardware.camera_config import WebcamConfig
 from robot_rl.hardware.views import Crop, View
 from robot_rl.hardware.webcam import WebcamSource, list_webcams, open_webcam
+from tests.patience import eventually
 
 FRAMES = 6
 
@@ -39,26 +40,6 @@ def config(device: Path | str, **settings: object) -> WebcamConfig:
     return replace(plain, **settings)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def opened() -> Iterator[Callable[[WebcamConfig], BackgroundCamera]]:
-    cameras: list[BackgroundCamera] = []
-
-    def opened(config: WebcamConfig) -> BackgroundCamera:
-        cameras.append(open_webcam(config))
-        return cameras[-1]
-
-    yield opened
-    for camera in cameras:
-        camera.close()
-
-
-def until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.005)
-
-
 def test_pictures_are_rgb_in_order_and_the_film_begins_again(film: Path) -> None:
     source = WebcamSource(config(film), FakeClock())
     shots = [source.next() for _ in range(2 * FRAMES)]
@@ -79,9 +60,9 @@ def test_film_is_paced_at_the_rate_of_the_settings_and_stamped_at_the_grab(film:
 
 
 def test_camera_delivers_the_crop_with_a_stamp_of_now(
-    film: Path, opened: Callable[[WebcamConfig], BackgroundCamera]
+    film: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
 ) -> None:
-    camera = opened(config(film, view=View(Crop(0, 0, 32, 48), (24, 16))))
+    camera = kept(open_webcam(config(film, view=View(Crop(0, 0, 32, 48), (24, 16)))))
     camera.wait_ready()
     frame = camera.read()
     assert frame.image.shape == (camera.height, camera.width, 3) == (24, 16, 3)
@@ -100,17 +81,17 @@ def test_numbered_pictures_are_a_film_too(tmp_path: Path) -> None:
 
 
 def test_camera_that_goes_away_turns_stale_and_comes_back_by_itself(
-    film: Path, opened: Callable[[WebcamConfig], BackgroundCamera]
+    film: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
 ) -> None:
-    camera = opened(config(film))
+    camera = kept(open_webcam(config(film)))
     camera.wait_ready()
     away = film.rename(film.with_name("away.avi"))  # noticed where the film ends
-    until(lambda: not camera.health().connected)
+    eventually(lambda: not camera.health().connected)
     time.sleep(0.25)
     with pytest.raises(StaleObservationError, match=r"hold the arm: side: got no .*film\.avi, expected a webcam"):
         camera.read()
     away.rename(film)
-    until(lambda: camera.health().connected)
+    eventually(lambda: camera.health().connected)
     assert camera.read().image.shape == (48, 64, 3) and camera.health().opened == 2
 
 
@@ -126,9 +107,9 @@ def test_webcams_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> Non
 
 
 def test_film_of_another_size_is_an_error_with_both_sizes(
-    film: Path, opened: Callable[[WebcamConfig], BackgroundCamera]
+    film: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
 ) -> None:
-    camera = opened(config(film, width=640, height=480))
+    camera = kept(open_webcam(config(film, width=640, height=480)))
     with pytest.raises(ConfigError, match="got pictures of 64 x 48, expected 640 x 480"):
         camera.wait_ready()
 

@@ -24,7 +24,8 @@ from robot_rl.hardware.graph_messages import (
     stamp_of,
     status_message,
 )
-from tests.hardware.wires import WIRES, eventually, open_wire
+from tests.hardware.wires import WIRES, open_wire
+from tests.patience import eventually
 
 POSE = gripper_down(np.array([0.1, -0.2, 0.3]), 0.4)
 OpenWire = Callable[..., Any]

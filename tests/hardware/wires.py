@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,12 +31,3 @@ def open_wire(kind: str, node: str, namespace: str = NAMESPACE) -> Any:
     from robot_rl.hardware.ros_wire import RosWire
 
     return RosWire(node, namespace, DOMAIN_ID)
-
-
-def eventually(condition: Callable[[], Any], limit_s: float = 15.0) -> Any:
-    """Wait for something that happens in other threads; its value. Fails when it does not happen."""
-    end_s = time.monotonic() + limit_s
-    while not (value := condition()):
-        assert time.monotonic() < end_s, "it did not happen in time"
-        time.sleep(0.01)
-    return value

@@ -9,20 +9,16 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pytest
 
+from robot_rl.hardware.dds_domain import LOOPBACK
+
 ROOT = Path(__file__).parents[2]
-LOOPBACK = (
-    '<CycloneDDS><Domain><General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces></General>'
-    "<Discovery><ParticipantIndex>auto</ParticipantIndex><Peers><Peer address='localhost'/></Peers></Discovery>"
-    "</Domain></CycloneDDS>"
-)
 
 
 @functools.cache
@@ -93,12 +89,3 @@ class Program:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.lines.append(line.rstrip())
-
-
-def until(condition: Callable[[], Any], limit_s: float = 40.0) -> Any:
-    """Wait for what other processes do; its value."""
-    end_s = time.monotonic() + limit_s
-    while not (value := condition()):
-        assert time.monotonic() < end_s, "it did not happen"
-        time.sleep(0.02)
-    return value

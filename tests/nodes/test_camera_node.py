@@ -20,7 +20,8 @@ from robot_rl.hardware.dds_wire import DdsWire
 from robot_rl.hardware.realsense import RealSenseSource
 from robot_rl.hardware.views import Crop, View
 from tests.hardware.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
-from tests.nodes.ros_processes import Program, ros_environment, until
+from tests.nodes.ros_processes import Program, ros_environment
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 LISTENER = str(Path(__file__).with_name("listen_to_camera.py"))
@@ -54,7 +55,7 @@ def recording(tmp_path: Path) -> Path:
     source = RealSenseSource(config, bus.context, FakeClock())
     with Shooting(device, grey=90, depth=650):
         for _ in range(15):
-            until(source.next)
+            eventually(source.next)
     source.close()
     return path
 
@@ -65,7 +66,7 @@ def test_recorded_realsense_is_heard_with_depth_intrinsics_and_place(recording: 
         node("camera:=wrist", f"playback:={recording}", "parent_frame:=hand", "xyz:=[0.0, 0.05, -0.1]"),
     ):
         for topic in ("colour", "depth", "info", "place", "health"):
-            until(lambda topic=topic: heard(listener, topic))  # type: ignore[misc]
+            eventually(lambda topic=topic: heard(listener, topic))  # type: ignore[misc]
         time.sleep(1.0)
     colour, depth, info = (heard(listener, topic) for topic in ("colour", "depth", "info"))
     assert {line["encoding"] for line in colour} == {"rgb8"} and {line["encoding"] for line in depth} == {"16UC1"}
@@ -83,8 +84,8 @@ def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(film: Path) -> N
         Program([LISTENER, "side"]) as listener,
         node("camera:=side", "kind:=webcam", f"device:={film}", "rate_hz:=15", "jpeg_quality:=80"),
     ):
-        until(lambda: [h for h in heard(listener, "health") if float(h["values"]["fps"]) > 10.0])
-        until(lambda: heard(listener, "jpeg"))
+        eventually(lambda: [h for h in heard(listener, "health") if float(h["values"]["fps"]) > 10.0])
+        eventually(lambda: heard(listener, "jpeg"))
     colour = heard(listener, "colour")
     np.testing.assert_allclose(colour[-1]["mean"], [200, 60, 20], atol=4)
     assert all(-0.01 < line["age_s"] < 1.0 for line in colour)
@@ -121,14 +122,14 @@ def test_killed_node_falls_silent_and_its_successor_is_heard_by_the_same_listene
     parameters = ("camera:=side", "kind:=webcam", f"device:={film}")
     with Program([LISTENER, "side"]) as listener:
         with node(*parameters) as first:
-            until(lambda: len(heard(listener, "colour")) > 5)
+            eventually(lambda: len(heard(listener, "colour")) > 5)
             first.kill()
         time.sleep(0.5)
         before = len(heard(listener, "colour"))
         time.sleep(0.5)
         assert len(heard(listener, "colour")) == before
         with node(*parameters):
-            until(lambda: len(heard(listener, "colour")) > before + 5)
+            eventually(lambda: len(heard(listener, "colour")) > before + 5)
 
 
 def test_absent_camera_is_an_error_in_the_diagnostics_and_no_picture() -> None:
@@ -136,14 +137,14 @@ def test_absent_camera_is_an_error_in_the_diagnostics_and_no_picture() -> None:
         Program([LISTENER, "side"]) as listener,
         node("camera:=side", "kind:=webcam", "device:=/dev/video77"),
     ):
-        health = until(lambda: [h for h in heard(listener, "health") if h["level"] == 2])[-1]
+        health = eventually(lambda: [h for h in heard(listener, "health") if h["level"] == 2])[-1]
         assert "got no /dev/video77" in health["text"] and heard(listener, "colour") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_node_ends_politely_when_it_is_told(film: Path, number: int) -> None:
     with Program([LISTENER, "side"]) as listener, node("camera:=side", "kind:=webcam", f"device:={film}") as program:
-        until(lambda: heard(listener, "colour"))
+        eventually(lambda: heard(listener, "colour"))
         program.interrupt(number)
         assert program.ended() == 0
         assert not any("Traceback" in line for line in program.lines), program.lines

@@ -11,7 +11,7 @@ import pytest
 from robot_rl.core.clock import SystemClock
 from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
 from tests.end_to_end.served_process import ServedProcess, available
-from tests.hardware.wires import eventually
+from tests.patience import eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(600)]
 

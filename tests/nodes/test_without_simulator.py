@@ -17,3 +17,10 @@ def test_what_acts_on_the_graph_imports_neither_mujoco_nor_rclpy() -> None:
     imports = "; ".join(f"import {module}" for module in MODULES)
     result = subprocess.run([sys.executable, "-c", away + imports], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_ros_nodes_take_the_loopback_from_where_cyclonedds_is_not_installed() -> None:
+    away = "import sys; sys.modules['cyclonedds'] = None; "
+    prints = "from robot_rl.hardware.dds_domain import LOOPBACK; print(LOOPBACK)"
+    result = subprocess.run([sys.executable, "-c", away + prints], capture_output=True, text=True, check=False)
+    assert result.stdout.startswith("<CycloneDDS>"), result.stderr

@@ -11,27 +11,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from robot_rl.hardware.dds_domain import LOOPBACK
 from tests.ros.graph_session import GraphSession
 from tests.ros.installation import ros_environment as find_ros
 
-LOOPBACK = """<CycloneDDS xmlns="https://cdds.io/config"><Domain Id="any">
-<General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces></General>
-<Discovery><ParticipantIndex>auto</ParticipantIndex><MaxAutoParticipantIndex>60</MaxAutoParticipantIndex>
-<Peers><Peer Address="localhost"/></Peers></Discovery></Domain></CycloneDDS>"""
 _not_run: list[str] = []
 
 
 @pytest.fixture(scope="session")
-def ros_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def ros_environment() -> dict[str, str]:
     """The environment of ROS on loopback, in a domain of this session."""
     found = find_ros()
     if isinstance(found, str):
         _not_run.append(found)
         pytest.skip(f"NOT CHECKED: {found}")
-    file = tmp_path_factory.mktemp("dds") / "loopback.xml"
-    file.write_text(LOOPBACK)
     domain = os.environ.get("ROS_DOMAIN_ID", str(60 + os.getpid() % 40))
-    own = {"ROS_DOMAIN_ID": domain, "CYCLONEDDS_URI": f"file://{file}", "PYTHONUNBUFFERED": "1"}
+    own = {"ROS_DOMAIN_ID": domain, "CYCLONEDDS_URI": LOOPBACK, "PYTHONUNBUFFERED": "1"}
     return found | own
 
 

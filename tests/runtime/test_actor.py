@@ -1,6 +1,7 @@
 """The actor: what it sends is whole, in order, and says who acted, under which weights, and how it ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.core.clock import NS_PER_S, FakeClock
-from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError
+from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError, StopAskedError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
@@ -188,6 +189,23 @@ def test_arm_that_is_away_at_a_reset_is_asked_again_and_endless_absence_gives_up
     gone.absences = 9
     with pytest.raises(RobotRLError, match=r"faults: got 3 episodes in a row"):
         act(ActorConfig(max_consecutive_faults=3), env=gone)
+
+
+def test_stop_ends_the_wait_for_a_new_episode_which_is_no_fault_and_keeps_what_was_done() -> None:
+    awaited = []
+
+    @contextmanager
+    def ends_wait(what: str) -> Iterator[None]:
+        awaited.append(what)
+        if len(awaited) == 3:
+            raise StopAskedError(f"got SIGTERM while waiting for {what}")
+        yield
+
+    summary, link, _, ledger = act(ActorConfig(), ends_wait=ends_wait)
+    assert summary.interrupted == "got SIGTERM while waiting for a new episode"
+    assert (summary.episodes, summary.faults, len(link.episodes())) == (2, 0, 2)
+    assert {line["kind"] for line in ledger.lines} == {"episode"}
+    assert summary.line().startswith("got SIGTERM while waiting for a new episode; ")
 
 
 def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done() -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rl.core.clock import SystemClock
+from robot_rl.core.errors import StopAskedError
 from robot_rl.runtime.processes import Process, ProcessFailedError, ProcessPlan, share_cores, stop_in_order
 from robot_rl.runtime.stop import PARENT_VARIABLE, StopSignal
 
@@ -60,18 +62,53 @@ def test_failed_process_is_reported_with_its_last_words(tmp_path: Path) -> None:
         process.check()
 
 
-def test_stop_signal_is_raised_by_sigterm_and_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    stop = StopSignal().install()
-    try:
-        assert not stop()
+@pytest.fixture
+def stop() -> Iterator[StopSignal]:
+    """Listens to this process's signals until the test is over."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield StopSignal().install()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_first_signal_sets_the_flag_and_a_second_ctrl_c_interrupts(stop: StopSignal) -> None:
+    assert not stop()
+    signal.raise_signal(signal.SIGINT)
+    assert stop()
+    with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
-        assert stop()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGTERM, before[0])
-        signal.signal(signal.SIGINT, before[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_a_wait_at_once_and_says_what_was_awaited(stop: StopSignal, number: signal.Signals) -> None:
+    with pytest.raises(StopAskedError, match=f"got {number.name} while waiting for the arm"), stop.ends_wait("the arm"):
+        signal.raise_signal(number)
+        pytest.fail("the wait went on")
+    assert stop()
+
+
+def test_signal_before_a_wait_ends_it_before_it_begins(stop: StopSignal) -> None:
+    signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(StopAskedError), stop.ends_wait("the arm"):
+        pytest.fail("the wait began")
+
+
+def test_another_sigterm_leaves_the_clean_up_after_a_wait_in_peace(stop: StopSignal) -> None:
+    cleaned = []
+    with pytest.raises(StopAskedError), stop.ends_wait("the arm"):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            cleaned.append("camera")
+    assert cleaned == ["camera"]
+
+
+def test_signal_after_a_wait_only_sets_the_flag(stop: StopSignal) -> None:
+    with stop.ends_wait("the arm"):
+        pass
+    signal.raise_signal(signal.SIGTERM)
+    assert stop()
 
 
 def test_orphan_stops_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import select
+import subprocess
+import sys
 import termios
 from collections.abc import Iterator
 
@@ -148,6 +150,33 @@ def test_terminal_is_given_back_as_it_was_and_ctrl_c_keeps_working(terminal, clo
     assert not during[3] & (termios.ECHO | termios.ICANON) and during[3] & termios.ISIG
     keyboard.close()
     keyboard.close()
+    assert termios.tcgetattr(terminal.near) == before
+
+
+LAUNCHED = """
+import os, sys, time
+os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens becomes its own
+from robot_rl.teleop.keyboard import Keyboard
+before = len(os.listdir("/proc/self/fd"))
+keyboard = Keyboard()
+print(len(os.listdir("/proc/self/fd")) - before, flush=True)
+while not keyboard.read().action.any():
+    time.sleep(0.01)
+keyboard.close()
+print(len(os.listdir("/proc/self/fd")) - before, keyboard.read().alive)
+"""
+
+
+def test_own_terminal_is_read_without_standard_input_and_closed_again(terminal: Terminal) -> None:
+    before = termios.tcgetattr(terminal.near)
+    command = [sys.executable, "-c", LAUNCHED, os.ttyname(terminal.near)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        os.write(terminal.far, b"w")
+        assert process.stdout.read() == "0 False\n"
     assert termios.tcgetattr(terminal.near) == before
 
 

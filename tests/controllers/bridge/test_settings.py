@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controllers.bridge.settings import SETTINGS, changed, values_of
+from controllers.bridge.settings import SETTINGS, changed, first_gains, home_of, stale, values_of, with_damping
 from controllers.gains import force_cap
 from controllers.presets import NAMES, preset
 
@@ -74,3 +74,33 @@ def test_whatever_is_accepted_keeps_the_force_cap(stiffness, clip):
         assert "force cap" in str(error) and stiffness * clip > 60.0
     else:
         assert (force_cap(gains) <= gains.force_limit).all()
+
+
+def test_a_preset_replaces_the_arms_gains_but_not_its_workspace_and_what_was_given_changes_it():
+    own = preset("guarded", HOME, workspace_lower=[0.1, -0.2, 0.0], workspace_upper=[0.6, 0.2, 0.5])
+    assert first_gains(own, "", {}) is own
+    gains = first_gains(own, "compliant", {"filter_time_s": 0.07})
+    np.testing.assert_array_equal(gains.workspace_upper, [0.6, 0.2, 0.5])
+    np.testing.assert_array_equal(gains.stiffness, preset("compliant", HOME).stiffness)
+    assert gains.filter_time_s == 0.07
+
+
+def test_constant_damping_that_comes_one_by_one_is_completed_by_what_is_shown():
+    names = [name for name, setting in SETTINGS.items() if setting.field == "constant_damping"]
+    shown = dict.fromkeys(names, 20.0) | {names[0]: 0.0}
+    gains = changed(preset("guarded", HOME), with_damping({names[0]: 10.0}, shown.__getitem__))
+    np.testing.assert_array_equal(gains.constant_damping, [10.0, 20.0, 20.0, 20.0, 20.0, 20.0])
+
+
+def test_only_parameters_that_do_not_show_what_is_in_force_are_stale():
+    gains = preset("guarded", HOME)
+    shown = values_of(gains)
+    assert stale(gains, shown.__getitem__) == {}
+    softer = changed(gains, {"task.k_pos_y": 321.0})
+    assert set(stale(softer, shown.__getitem__)) == {"stiffness", "task.k_pos_y"}
+
+
+def test_a_home_pose_is_normalised_and_zeros_name_none():
+    p, quat = home_of([0.4, 0.0, 0.3, 0.0, 2.0, 0.0, 0.0])
+    assert p.tolist() == [0.4, 0.0, 0.3] and quat.tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert home_of([0.0] * 7) is None and home_of([0.4, 0.0, 0.3]) is None

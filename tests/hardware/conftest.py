@@ -1,0 +1,17 @@
+"""Cameras that the tests of this folder open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from robot_rl.hardware.background import BackgroundCamera
+
+
+@pytest.fixture
+def kept() -> Iterator[Callable[[BackgroundCamera], BackgroundCamera]]:
+    """Takes an open camera, gives it back, and closes it when the test is over."""
+    with ExitStack() as stack:
+        yield lambda camera: stack.enter_context(closing(camera))
