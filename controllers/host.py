@@ -26,6 +26,7 @@ from controllers.loop import activate, deactivate, fail, look, make_loop_state, 
 from controllers.mailbox import Mailbox, Request, pack_gains, unpack_gains
 from controllers.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock, pacing_clock
 from controllers.realtime import end_with_parent, realtime
+from controllers.report import report
 from controllers.shapes import check_shapes
 from controllers.shield import NOBODY, shielded
 
@@ -70,7 +71,7 @@ class Host:
         self.memory = make_loop_state(joints)
         self.loop = look(self.memory)
         self.periods, self.reasons = Periods(), np.zeros(max(Reason) + 1)
-        self.message = ""
+        self._message = ""
         self.reason = Reason.IDLE
         self.quit = False
         self.paused = False  # the driver was given time that no deadline knew of
@@ -81,6 +82,17 @@ class Host:
         check_shapes(self.state, self.dynamics, self.target, self.gains, self.limits)
         deactivate(self.memory)
 
+    @property
+    def message(self) -> str:
+        """What the driver or the host has to say; empty when all is well."""
+        return self._message
+
+    @message.setter
+    def message(self, text: str) -> None:
+        if text != self._message:
+            self._message = text
+            self.mailbox.state.copy["message"] = text.encode()
+
     def connect(self) -> Capabilities:
         """Connect the driver and run each path once, so that nothing is compiled while the arm moves.
 
@@ -88,7 +100,7 @@ class Host:
         """
         capabilities = self.driver.connect()
         gravity = 1.0 if capabilities.gravity_in_command else 0.0
-        self.gains = self.gains._replace(compensate_gravity=gravity)
+        self._put_in_force(self.gains._replace(compensate_gravity=gravity))
         self.driver.read()
         scratch = make_loop_state(self.tau.size)
         arguments = (self.state, self.dynamics, self.target, self.gains, self.limits, scratch)
@@ -131,10 +143,14 @@ class Host:
     def _take_gains(self) -> None:
         try:
             gains = unpack_gains(self.mailbox.gains.copy)
-            self.gains = gains._replace(compensate_gravity=self.gains.compensate_gravity)
+            self._put_in_force(gains._replace(compensate_gravity=self.gains.compensate_gravity))
             self.message = ""
         except ValueError as error:
             self.message = f"gains refused: {error}"
+
+    def _put_in_force(self, gains: Gains) -> None:
+        self.gains, copy = gains, self.mailbox.state.copy
+        copy["force_cap"], copy["tau_max"] = force_cap(gains), self.limits.tau_max
 
     def _serve(self, request: Request) -> None:
         if request == Request.QUIT:
@@ -177,7 +193,7 @@ class Host:
 
     def _command(self, reading: Reading, now_s: float) -> None:
         """Send the torque while the loop follows; in a fault until the arm rests; then let the arm hold itself."""
-        mode, before = Mode(self.loop.mode), self._mode
+        mode, before = Mode(int(self.memory["mode"][0])), self._mode
         self._mode = mode
         if mode == Mode.FAULT and before != Mode.FAULT:
             self._fault_since_s = now_s
@@ -198,20 +214,10 @@ class Host:
 
     def publish(self, pacer: Pacer | None) -> None:
         """Make the present state the latest one."""
-        copy, loop = self.mailbox.state.copy, self.loop
-        copy["stamp_s"], copy["mode"], copy["reason"] = self._last_s, loop.mode, self.reason
-        copy["fault"], copy["tank_j"], copy["yield_scale"] = loop.fault, loop.tank_j, loop.yield_scale
-        copy["q"], copy["dq"], copy["tau"] = self.state.q, self.state.dq, self.tau
-        copy["tau_external"], copy["p"], copy["R"] = loop.tau_external, self.state.p, self.state.R
-        copy["wrench"], copy["external_wrench"] = loop.work.wrench, loop.work.external
-        copy["J"], copy["tau_max"] = self.dynamics.J, self.limits.tau_max
-        copy["reference_p"], copy["reference_quat_xyzw"] = loop.reference_p, loop.reference_quat_xyzw
-        copy["state_stamp_s"], copy["target_stamp_s"] = self._stamp_s[0], loop.goal.stamp_s
-        books = self.periods
+        copy, books = self.mailbox.state.copy, self.periods
+        report(self.state, self.dynamics, self.memory, self.tau, int(self.reason), self._last_s, copy)
+        copy["reasons"][0, self.reason] = self.reasons[self.reason]
         copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = books.p50_us, books.p99_us, books.max_us
-        copy["force_cap"], copy["counters"] = force_cap(self.gains), loop.counters
-        copy["reasons"] = self.reasons
-        copy["message"] = self.message.encode()
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us
         self.mailbox.state.publish()
