@@ -14,22 +14,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 HERE = Path(__file__).parent
-NEVER_COMPILED = (
-    "graph.py",
-    "host.py",
-    "node.py",
-    "presets.py",
-    "realtime.py",
-    "shield.py",
-)  # nothing compiled reads from them
+ROOMS = ("", "law", "timing")  # where compiled functions live
+NEVER_COMPILED = ("graph.py", "host.py", "node.py", "presets.py", "realtime.py", "ros_quality.py", "shield.py")
 
 
 def source_digest(folder: Path = HERE) -> str:
     """A short name for the present text of every source file in `folder` from which machine code can come."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(path for room in ROOMS for path in (folder / room).glob("*.py")):
         if path.name not in NEVER_COMPILED:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

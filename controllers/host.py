@@ -1,7 +1,7 @@
 """The loop's own process: driver -> tick -> driver at a fixed rate, and a mailbox to everybody else.
 
 `python -m controllers.host MODULE:FUNCTION NAME` runs it: FUNCTION returns the `HostParts`, NAME is the mailbox's. It
-asks the kernel for what it may have (`controllers.realtime`), warms the compiled code up before the arm moves, and
+asks the kernel for what it may have (`controllers.timing`), warms the compiled code up before the arm moves, and
 collects no garbage while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the process that started it
 let the arm hold itself before anything else ends.
 """
@@ -22,13 +22,13 @@ import numpy as np
 from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
 from controllers.drivers.contract import Capabilities, Driver, DriverError, DriverMode, Reading
 from controllers.gains import Gains, force_cap
+from controllers.law.shapes import check_shapes
 from controllers.loop import activate, deactivate, fail, look, make_loop_state, recover, tick
 from controllers.mailbox import Mailbox, Request, pack_gains, unpack_gains
-from controllers.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock, pacing_clock
-from controllers.realtime import end_with_parent, realtime
 from controllers.report import report
-from controllers.shapes import check_shapes
-from controllers.shield import NOBODY, shielded
+from controllers.timing.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock, pacing_clock
+from controllers.timing.realtime import end_with_parent, realtime
+from controllers.timing.shield import NOBODY, shielded
 
 REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then left to its own brakes
 DAMP_IN_FAULT_S = 0.5

@@ -9,17 +9,17 @@ import numpy as np
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
 from controllers.compilation import compiled, inner, pasted
 from controllers.extras import Extras
-from controllers.following import follow, note_energy
 from controllers.gains import Gains, force_cap, make_gains
 from controllers.geometry import FloatArray
-from controllers.impedance import add_friction, own_torque
-from controllers.inputs import check_freshness, check_inputs, check_start
-from controllers.live import take_gains
-from controllers.memory import Counter, LoopState, Memory, hold_here, look, make_loop_state
+from controllers.law.following import follow, note_energy
+from controllers.law.impedance import add_friction, own_torque
+from controllers.law.inputs import check_freshness, check_inputs, check_start
+from controllers.law.live import take_gains
+from controllers.law.memory import Counter, LoopState, Memory, hold_here, look, make_loop_state
+from controllers.law.reference import all_finite, check_target, take_target
+from controllers.law.retreat import forget_recoveries, remember_pose, spend_recovery, walk_back
+from controllers.law.safety import fault_torque, limit_power, limit_torque, limit_velocity
 from controllers.modes import Event, next_mode
-from controllers.reference import all_finite, check_target, take_target
-from controllers.retreat import forget_recoveries, remember_pose, spend_recovery, walk_back
-from controllers.safety import fault_torque, limit_power, limit_torque, limit_velocity
 
 __all__ = [
     "Counter",

@@ -22,7 +22,7 @@ from controllers.arm import REASON_TEXT, Mode, Reason, Target
 from controllers.compilation import compiled
 from controllers.extras import ExtraSettings, extras_dtype, make_extras
 from controllers.gains import Gains, make_gains
-from controllers.memory import Counter
+from controllers.law.memory import Counter
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
 MAGIC = 0x726F626F74726C31  # "robotrl1"

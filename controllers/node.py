@@ -50,7 +50,7 @@ from controllers.bridge.reports import Reports
 from controllers.bridge.stamps import Stamps
 from controllers.bridge.states import TF, States
 from controllers.mailbox import HostState
-from controllers.realtime import end_with_parent
+from controllers.timing.realtime import end_with_parent
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2

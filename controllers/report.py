@@ -7,7 +7,7 @@ import numpy as np
 from controllers.arm import ArmDynamics, ArmState
 from controllers.compilation import compiled
 from controllers.geometry import FloatArray
-from controllers.memory import LoopState
+from controllers.law.memory import LoopState
 
 
 @compiled

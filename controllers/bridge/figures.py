@@ -9,8 +9,8 @@ import numpy as np
 
 from controllers.arm import Mode, Reason
 from controllers.bridge.refusal import Tally
+from controllers.law.memory import Counter
 from controllers.mailbox import HostState
-from controllers.memory import Counter
 
 SATURATIONS = (Reason.POWER_LIMITED, Reason.VELOCITY_LIMITED, Reason.ENERGY_LIMITED, Reason.SINGULAR,
                Reason.FORCE_LIMITED, Reason.TARGET_OUTSIDE_WORKSPACE)  # fmt: skip

@@ -10,8 +10,8 @@ from controllers.compilation import compiled
 from controllers.gains import Gains
 from controllers.geometry import quat_from_matrix
 from controllers.loop import LoopState, make_loop_state, tick
-from controllers.monotonic import make_timespec, monotonic_ns
 from controllers.presets import preset
+from controllers.timing.monotonic import make_timespec, monotonic_ns
 from robot_rl.sim.arm import HOME_Q, add_arm
 from robot_rl.sim.stepping import refresh_model, step_physics
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from controllers.arm import Mode
 from controllers.loop import look
-from controllers.realtime import realtime
+from controllers.timing.realtime import realtime
 from robot_rl.bench.arm import ArmInLoop
 from robot_rl.bench.loop import bench_loop
 from robot_rl.bench.timing import percentiles, time_calls

@@ -21,11 +21,11 @@ from controllers.drivers.contract import Capabilities, DriverMode, Feedback, Rea
 from controllers.geometry import FloatArray
 from controllers.host import Host, HostParts, run_host
 from controllers.mailbox import Mailbox, Request
-from controllers.monotonic import make_timespec, monotonic_ns
-from controllers.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
 from controllers.presets import preset
-from controllers.realtime import Granted, realtime
-from controllers.shield import NOBODY, shielded
+from controllers.timing.monotonic import make_timespec, monotonic_ns
+from controllers.timing.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
+from controllers.timing.realtime import Granted, realtime
+from controllers.timing.shield import NOBODY, shielded
 from robot_rl.bench.arm import ArmInLoop, N
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model, step_physics

@@ -15,8 +15,8 @@ from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Target
 from controllers.compilation import compiled, inner
 from controllers.gains import Gains
 from controllers.geometry import FloatArray, quat_exp, quat_from_matrix, quat_multiply, quat_normalised, rotation_error
+from controllers.law.memory import Memory
 from controllers.loop import Counter, LoopState, activate, tick
-from controllers.memory import Memory
 from robot_rl.bench.proof_runs import Bench
 from robot_rl.bench.proof_settings import Promise, PromiseArray, Trial, promise, random_trials
 from robot_rl.sim.stepping import refresh_model

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controllers.realtime import Granted
+from controllers.timing.realtime import Granted
 from robot_rl.core.clock import NS_PER_S, Clock
 
 

@@ -14,7 +14,7 @@ from controllers.drivers.machine import (
     Machine,
     look_at_machine,
 )
-from controllers.realtime import realtime
+from controllers.timing.realtime import realtime
 from robot_rl.core.clock import SystemClock
 from robot_rl.doctor.finding import Finding, State, package_finding, probe
 from robot_rl.doctor.loop import LoopFigures, try_loop

@@ -5,7 +5,7 @@ import pytest
 
 from controllers.arm import KNOWN_ARMS, arm_limits
 from controllers.gains import make_gains
-from controllers.shapes import check_shapes
+from controllers.law.shapes import check_shapes
 from tests.controllers.plant import HOME, Rig
 
 

@@ -11,7 +11,7 @@ from controllers.extras import make_extras
 from controllers.geometry import quat_from_matrix
 from controllers.host import ENDED, Host, run_host
 from controllers.mailbox import Client, Mailbox, Request
-from controllers.pacing import Pacer
+from controllers.timing.pacing import Pacer
 from robot_rl.core.clock import FakeClock
 from robot_rl.sim.driver import SimulatedFault
 from robot_rl.sim.host import pick_lift

@@ -9,9 +9,9 @@ import pytest
 from controllers import compilation
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason
 from controllers.gains import make_gains
+from controllers.law.shapes import check_shapes
 from controllers.loop import Counter, activate, deactivate, look, make_loop_state, tick
 from controllers.presets import preset
-from controllers.shapes import check_shapes
 from tests.controllers.plant import HOME, Plant, Rig, pose_target
 
 
@@ -205,9 +205,10 @@ def test_the_tick_serves_arms_of_six_joints():
 
 
 def test_machine_code_is_kept_by_the_state_of_the_sources(tmp_path):
-    (tmp_path / "law.py").write_text("K = 600")
+    (tmp_path / "law").mkdir()
+    (tmp_path / "law" / "spring.py").write_text("K = 600")
     before = compilation.source_digest(tmp_path)
-    (tmp_path / "law.py").write_text("K = 601")
+    (tmp_path / "law" / "spring.py").write_text("K = 601")
     assert compilation.source_digest(tmp_path) != before
     assert len(before) == hashlib.sha256().digest_size // 2
     assert compilation.source_digest() in str(compilation.cache_folder())

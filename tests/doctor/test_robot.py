@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controllers.drivers.machine import Machine
-from controllers.realtime import Granted
+from controllers.timing.realtime import Granted
 from robot_rl.cli import main
 from robot_rl.core.clock import FakeClock
 from robot_rl.doctor.finding import Finding, State

@@ -8,7 +8,7 @@ import pytest
 from controllers.arm import ArmLimits, Target
 from controllers.drivers.contract import Capabilities, DriverMode, RecoveryError, UnreachableError
 from controllers.gains import make_gains
-from controllers.shapes import check_shapes
+from controllers.law.shapes import check_shapes
 from tests.controllers.drivers.rigs import RIGS, Rig
 
 

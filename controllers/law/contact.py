@@ -11,9 +11,9 @@ import math
 from controllers.arm import ArmState
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, norm3
-from controllers.impedance import Workspace
-from controllers.matrices import multiply, solve_lower_rows, solve_lower_transposed_rows
-from controllers.reference import all_finite
+from controllers.law.impedance import Workspace
+from controllers.law.matrices import multiply, solve_lower_rows, solve_lower_transposed_rows
+from controllers.law.reference import all_finite
 
 YIELD_RETURN = 10.0  # the stiffness comes back ten times slower than it gives way
 

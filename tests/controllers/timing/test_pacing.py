@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from controllers.pacing import NS_PER_S, Pacer, Periods, PreciseClock, pacing_clock
+from controllers.timing.pacing import NS_PER_S, Pacer, Periods, PreciseClock, pacing_clock
 from robot_rl.core.clock import FakeClock
 
 MS = NS_PER_S // 1000

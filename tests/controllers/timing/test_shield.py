@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from controllers.shield import Shield, shielded
+from controllers.timing.shield import Shield, shielded
 
 CORES = frozenset(os.sched_getaffinity(0))
 CPU = max(CORES)
@@ -20,7 +20,7 @@ SLEEPER = "import sys; print('up', flush=True); sys.stdin.read()"
 # Says once that the core is its own, and holds it until it is killed.
 HOLDER = f"""
 import sys
-from controllers.shield import shielded
+from controllers.timing.shield import shielded
 with shielded({CPU}):
     print("held", flush=True)
     sys.stdin.read()
@@ -67,7 +67,7 @@ def test_who_is_spared_and_who_has_no_other_core_stays(tmp_path, sleeper):
 def test_other_users_threads_stay_and_are_told_of():
     program = f"""
 import os
-from controllers.shield import Shield
+from controllers.timing.shield import Shield
 os.setresuid(65534, 65534, 65534)
 kept = Shield({CPU}, [os.getpid()]).keep_off()
 print(kept.moved, kept.advice())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from controllers.impedance import critical_damping
-from controllers.matrices import cholesky, gram, solve_lower_rows, solve_lower_transposed_rows
+from controllers.law.impedance import critical_damping
+from controllers.law.matrices import cholesky, gram, solve_lower_rows, solve_lower_transposed_rows
 
 
 def spd(rng, n, spread=3.0):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from controllers.monotonic import make_timespec, spin_until
+from controllers.timing.monotonic import make_timespec, spin_until
 
 NS_PER_S = 1_000_000_000
 TIMER_ABSTIME = 1

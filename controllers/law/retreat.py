@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from controllers.arm import ArmState
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, norm3, quat_from_matrix
-from controllers.reference import Goal
+from controllers.law.reference import Goal
 
 POSES = 64
 SPACING_M = 0.002  # 64 poses remember 13 cm

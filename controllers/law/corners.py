@@ -11,7 +11,7 @@ import math
 from controllers.compilation import inner
 from controllers.extras import Extras
 from controllers.geometry import FloatArray, Vec3
-from controllers.live import Live
+from controllers.law.live import Live
 
 FACE_TOLERANCE_M = 1e-9
 PARALLEL = 1e-9  # of the squared sine between a face and what is left of another: below it they meet nowhere near

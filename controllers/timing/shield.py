@@ -1,9 +1,9 @@
 """A core for one thread: everybody else is kept off it as long as that thread's process lives.
 
 What `isolcpus` does at boot, for a computer that was not booted so. A guard, a process of its own (`python -m
-controllers.shield CPU THREAD`), takes the core out of the affinity of every other thread on the machine, looks again
-from time to time, and puts all back when its input ends: at the end of the `with` block, or when its parent is killed.
-The kernel's own threads of that core stay, and so do those of other users where that is not permitted.
+controllers.timing.shield CPU THREAD`), takes the core out of the affinity of every other thread on the machine, looks
+again from time to time, and puts all back when its input ends: at the end of the `with` block, or when its parent is
+killed. The kernel's own threads of that core stay, and so do those of other users where that is not permitted.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _move(thread: int, cores: frozenset[int]) -> None:
 @contextmanager
 def shielded(cpu: int) -> Iterator[Kept]:
     """Within it only this thread runs on the core, as far as permitted."""
-    command = [sys.executable, "-m", "controllers.shield", str(cpu), str(threading.get_native_id())]
+    command = [sys.executable, "-m", "controllers.timing.shield", str(cpu), str(threading.get_native_id())]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as guard:
         assert guard.stdin is not None and guard.stdout is not None

@@ -6,11 +6,11 @@ import math
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Reason
 from controllers.compilation import inner, pasted
-from controllers.contact import contact_ratio, estimate_external, external_wrench, yielded
-from controllers.energy import affordable, affordable_scale, meter_feed_forward, spring_energy
 from controllers.extras import Extras
 from controllers.geometry import FloatArray, quat_from_matrix, quat_towards, rotation_error
-from controllers.impedance import (
+from controllers.law.contact import contact_ratio, estimate_external, external_wrench, yielded
+from controllers.law.energy import affordable, affordable_scale, meter_feed_forward, spring_energy
+from controllers.law.impedance import (
     add_diagonal,
     constant_damping,
     critical_damping,
@@ -20,11 +20,11 @@ from controllers.impedance import (
     operational_damping,
     to_task,
 )
-from controllers.live import integrate_error, slew_wrench
-from controllers.matrices import multiply
-from controllers.memory import Memory
-from controllers.reference import advance_reference, all_finite, confine_goal
-from controllers.walls import add_fence, add_joint_walls, clip_cone, keep_to_cone, outside_cone
+from controllers.law.live import integrate_error, slew_wrench
+from controllers.law.matrices import multiply
+from controllers.law.memory import Memory
+from controllers.law.reference import advance_reference, all_finite, confine_goal
+from controllers.law.walls import add_fence, add_joint_walls, clip_cone, keep_to_cone, outside_cone
 
 SLOWEST = 0.2  # of the speed, at a singularity: it must be possible to leave it
 

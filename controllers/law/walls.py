@@ -10,7 +10,6 @@ import math
 
 from controllers.arm import ArmLimits
 from controllers.compilation import inner
-from controllers.corners import FACE_TOLERANCE_M, beyond_faces, nearest_inside
 from controllers.extras import Extras
 from controllers.geometry import (
     FloatArray,
@@ -24,8 +23,9 @@ from controllers.geometry import (
     quat_towards,
     rotation_error,
 )
-from controllers.live import Live
-from controllers.matrices import add_transposed_product
+from controllers.law.corners import FACE_TOLERANCE_M, beyond_faces, nearest_inside
+from controllers.law.live import Live
+from controllers.law.matrices import add_transposed_product
 
 
 @inner

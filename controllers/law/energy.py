@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from controllers.compilation import inner
 from controllers.geometry import FloatArray
-from controllers.live import Live
+from controllers.law.live import Live
 
 
 @inner

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from controllers.arm import ArmState, Mode
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, quat_from_matrix
-from controllers.impedance import Workspace, workspace_dtype
-from controllers.live import Live, live_dtype
-from controllers.reference import Goal, goal_dtype
-from controllers.retreat import Path, path_dtype
+from controllers.law.impedance import Workspace, workspace_dtype
+from controllers.law.live import Live, live_dtype
+from controllers.law.reference import Goal, goal_dtype
+from controllers.law.retreat import Path, path_dtype
 
 
 class Counter(IntEnum):

@@ -17,8 +17,8 @@ from controllers.arm import ArmDynamics
 from controllers.compilation import compiled, inner
 from controllers.extras import Extras
 from controllers.geometry import FloatArray
-from controllers.live import Live
-from controllers.matrices import (
+from controllers.law.live import Live
+from controllers.law.matrices import (
     add_transposed_product,
     cholesky,
     gram,

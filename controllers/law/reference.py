@@ -15,8 +15,8 @@ from controllers.arm import Frame, Reason, Target
 from controllers.compilation import inner
 from controllers.extras import Extras
 from controllers.geometry import FloatArray, bounded, quat_normalised, quat_towards
-from controllers.live import Live
-from controllers.walls import clip_cone, clip_position, inside_workspace
+from controllers.law.live import Live
+from controllers.law.walls import clip_cone, clip_position, inside_workspace
 
 FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
 QUAT_NORM_TOLERANCE = 0.01

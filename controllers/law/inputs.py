@@ -6,11 +6,11 @@ import math
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Reason
 from controllers.compilation import inner
-from controllers.contact import external_at_rest
 from controllers.extras import Extras
 from controllers.geometry import FloatArray
-from controllers.memory import Memory
-from controllers.reference import all_finite
+from controllers.law.contact import external_at_rest
+from controllers.law.memory import Memory
+from controllers.law.reference import all_finite
 
 FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
 MOVING_RAD_PER_S = 1e-3  # an arm that reports more than this cannot stand at the same joint positions

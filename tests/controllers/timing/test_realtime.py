@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from controllers.realtime import LATENCY_FILE, Granted, realtime
+from controllers.timing.realtime import LATENCY_FILE, Granted, realtime
 
 
 def test_what_was_asked_for_holds_inside_and_is_undone_afterwards():

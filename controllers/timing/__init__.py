@@ -1,0 +1,1 @@
+"""Deadlines, and what a process can ask of the kernel to keep them."""
