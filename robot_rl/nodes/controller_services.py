@@ -79,7 +79,8 @@ class ControllerServices:
 
     def _change(self, changes: dict[str, Any]) -> str:
         try:
-            self._paced.set_gains(settings.changed(self._paced.simulation.gains, changes))
+            complete = settings.with_damping(changes, lambda name: self._node.get_parameter(name).value)
+            self._paced.set_gains(settings.changed(self._paced.simulation.gains, complete))
         except (ValueError, TypeError) as error:
             return str(error)
         return ""

@@ -39,9 +39,13 @@ class Asker:
     def switch(self, name: str, on: bool) -> Any:
         return self.call("std_srvs", "SetBool", f"/impedance_controller/{name}", data=on)
 
-    def change(self, name: str, value: list[float]) -> Any:
+    def change(self, name: str, value: float | list[float]) -> Any:
         messages = importlib.import_module("rcl_interfaces.msg")
-        wanted = messages.ParameterValue(type=messages.ParameterType.PARAMETER_DOUBLE_ARRAY, double_array_value=value)
+        kinds = messages.ParameterType
+        if isinstance(value, float):
+            wanted = messages.ParameterValue(type=kinds.PARAMETER_DOUBLE, double_value=value)
+        else:
+            wanted = messages.ParameterValue(type=kinds.PARAMETER_DOUBLE_ARRAY, double_array_value=value)
         parameter = messages.Parameter(name=name, value=wanted)
         answer = self.call("rcl_interfaces", "SetParameters", "/simulated_robot/set_parameters", parameters=[parameter])
         return answer.results[0]
@@ -79,3 +83,11 @@ def test_gains_count_whole_or_not_at_all(asker: Asker) -> None:
     assert asker.change("stiffness", [800.0] * 3 + [40.0] * 3).successful
     refused = asker.change("stiffness", [800.0, -1.0, 800.0, 40.0, 40.0, 40.0])
     assert not refused.successful and "stiffness: got" in refused.reason
+
+
+def test_constant_damping_may_come_one_by_one(asker: Asker) -> None:
+    for axis in "xyz":
+        assert asker.change(f"task.d_pos_{axis}", 80.0).successful
+        assert asker.change(f"task.d_rot_{axis}", 8.0).successful
+    refused = asker.change("task.d_pos_x", -1.0)
+    assert not refused.successful and "task.d_pos_x: got" in refused.reason
