@@ -1,7 +1,9 @@
 """Processes of a run end politely, say why they failed, and never outlive the one that started them."""
 
+import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,7 +68,7 @@ def test_failed_process_is_reported_with_its_last_words(tmp_path: Path) -> None:
 def stop() -> Iterator[StopSignal]:
     """Listens to this process's signals until the test is over."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield StopSignal().install()
+    yield StopSignal(remind_s=0.2).install()
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -102,6 +104,16 @@ def test_another_sigterm_leaves_the_clean_up_after_a_wait_in_peace(stop: StopSig
             signal.raise_signal(signal.SIGTERM)
             cleaned.append("camera")
     assert cleaned == ["camera"]
+
+
+def test_wait_that_swallows_its_end_is_ended_again(stop: StopSignal) -> None:
+    """As code does that is called from C, or catches every exception to try again."""
+    with pytest.raises(StopAskedError, match="got SIGINT while waiting for the arm"), stop.ends_wait("the arm"):
+        with contextlib.suppress(StopAskedError):
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("nothing was raised")
+        threading.Event().wait(20.0)
+        pytest.fail("the wait went on")
 
 
 def test_signal_after_a_wait_only_sets_the_flag(stop: StopSignal) -> None:
