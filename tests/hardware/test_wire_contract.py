@@ -141,9 +141,9 @@ def test_message_beyond_its_lifespan_is_not_delivered(open_one: OpenWire) -> Non
     time.sleep(0.3)
     listener.subscribe(topic, lambda message: heard.append(read_status(message)[1]))
     eventually(publisher.matched)
-    publisher.publish(status_message(sender, "arm", 0, "new", {}))
-    eventually(lambda: heard)
-    assert heard == ["new"]
+    new = status_message(sender, "arm", 0, "new", {})
+    eventually(lambda: publisher.publish(new) or heard)  # a machine that stands still for a moment outlives one
+    assert set(heard) == {"new"}
 
 
 def test_senders_are_counted_as_they_come_and_go(open_one: OpenWire) -> None:
