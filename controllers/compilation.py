@@ -15,6 +15,7 @@ R = TypeVar("R")
 
 HERE = Path(__file__).parent
 ROOMS = ("", "law", "timing")  # where compiled functions live
+# In them, nothing that compiled code reads.
 NEVER_COMPILED = ("graph.py", "host.py", "node.py", "presets.py", "realtime.py", "ros_quality.py", "shield.py")
 
 

@@ -70,7 +70,7 @@ class Host:
         self.target = Target(*zeros)
         self.memory = make_loop_state(joints)
         self.loop = look(self.memory)
-        self.periods, self.reasons = Periods(), np.zeros(max(Reason) + 1)
+        self.periods, self.reasons = Periods(), mailbox.state.copy["reasons"][0]
         self._message = ""
         self.reason = Reason.IDLE
         self.quit = False
@@ -193,7 +193,7 @@ class Host:
 
     def _command(self, reading: Reading, now_s: float) -> None:
         """Send the torque while the loop follows; in a fault until the arm rests; then let the arm hold itself."""
-        mode, before = Mode(int(self.memory["mode"][0])), self._mode
+        mode, before = Mode(self.loop.mode), self._mode
         self._mode = mode
         if mode == Mode.FAULT and before != Mode.FAULT:
             self._fault_since_s = now_s
@@ -216,7 +216,6 @@ class Host:
         """Make the present state the latest one."""
         copy, books = self.mailbox.state.copy, self.periods
         report(self.state, self.dynamics, self.memory, self.tau, int(self.reason), self._last_s, copy)
-        copy["reasons"][0, self.reason] = self.reasons[self.reason]
         copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = books.p50_us, books.p99_us, books.max_us
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us

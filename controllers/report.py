@@ -15,7 +15,10 @@ def report(
     state: ArmState, dynamics: ArmDynamics, memory: LoopState, tau: FloatArray, reason: int, now_s: float,
     out: np.ndarray,
 ) -> None:  # fmt: skip
-    """Fill the slot's copy `out` (1,): what the arm, the law and the guards have changed since the last tick."""
+    """Fill the slot's copy `out` (1,): what the arm, the law and the guards have changed since the last tick.
+
+    `tau` (N,) is the command [N m], `reason` the tick's, `now_s` the host's time [s].
+    """
     own, told = memory[0], out[0]
     told.stamp_s, told.state_stamp_s, told.target_stamp_s = now_s, state.stamp_s[0], own.goal.stamp_s
     told.mode, told.reason, told.fault = own.mode, reason, own.fault

@@ -52,14 +52,12 @@ class Shield:
     def __init__(self, cpu: int, spared: Sequence[int], processes: Path = Path("/proc")) -> None:
         self._cpu, self._spared, self._processes = cpu, set(spared), processes
         self._moved: dict[int, frozenset[int]] = {}  # where each may run otherwise
-        self._elsewhere: set[int] | None = None  # who was not on the core in the first place
+        self._elsewhere = {thread for thread, cores in self._threads() if cpu not in cores}  # who never had the core
 
     def keep_off(self) -> Kept:
         """Take the core from everybody who has another one; a thread that moved back meanwhile counts once."""
-        refused, found = 0, list(self._threads())
-        if self._elsewhere is None:
-            self._elsewhere = {thread for thread, cores in found if self._cpu not in cores}
-        for thread, cores in found:
+        refused = 0
+        for thread, cores in self._threads():
             if self._cpu in cores and len(cores) > 1:
                 try:
                     os.sched_setaffinity(thread, cores - {self._cpu})
@@ -74,10 +72,9 @@ class Shield:
         """Give everybody the core back: who was moved, and who was born meanwhile where those who were moved are."""
         fewer = {cores - {self._cpu}: cores for cores in self._moved.values()}
         for thread, cores in self._threads():
-            if cores in fewer and thread not in (self._elsewhere or ()):
+            if cores in fewer and thread not in self._elsewhere:
                 _move(thread, self._moved.get(thread, fewer[cores]))
         self._moved.clear()
-        self._elsewhere = None
 
     def _threads(self) -> Iterator[tuple[int, frozenset[int]]]:
         """Every thread but those that are spared, and where it may run."""
@@ -125,7 +122,9 @@ def main(arguments: Sequence[str]) -> int:
         os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {cpu})
     shield = Shield(cpu, [spared])
     try:
-        print(*[shield.keep_off() for _ in range(SWEEPS)][-1], flush=True)
+        for _ in range(SWEEPS):
+            kept = shield.keep_off()
+        print(*kept, flush=True)
         while not select.select([sys.stdin], [], [], AGAIN_S)[0]:
             shield.keep_off()
     finally:

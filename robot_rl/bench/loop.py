@@ -111,7 +111,7 @@ def bench_loop(seconds: float = 20.0) -> dict[str, Any]:
 
 def make_runner(kind: str, name: str) -> Runner:
     """The runner of this kind; `name` is its mailbox's."""
-    return MachineRunner() if kind == "machine" else LoopRunner(name, thoughtful=kind == "host")
+    return MachineRunner() if kind == "machine" else LoopRunner(name, privileged=kind == "host")
 
 
 def main(arguments: Sequence[str]) -> int:

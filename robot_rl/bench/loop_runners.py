@@ -101,18 +101,18 @@ class SleepClock:
 
 
 class LoopRunner:
-    """The host's loop on the benchmark's arm; `thoughtful`: with all that the host asks of the kernel.
+    """The host's loop on the benchmark's arm; `privileged`: with all that the host asks of the kernel.
 
     Raises: RuntimeError, at the end of a turn in which the arm was not led.
     """
 
-    def __init__(self, name: str, thoughtful: bool) -> None:
+    def __init__(self, name: str, privileged: bool) -> None:
         self._mailbox = Mailbox(name, N, create=True)
-        self._thoughtful, self._granted = thoughtful, Granted(False, False, False)
+        self._privileged, self._granted = privileged, Granted(False, False, False)
         self._kept = NOBODY
         parts = HostParts(ArmDriver(), preset("guarded", HOME_Q), KNOWN_ARMS["fer"])
         self._host = Host(parts, self._mailbox, PreciseClock())
-        clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if thoughtful else SleepClock()
+        clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if privileged else SleepClock()
         self._pacer = Pacer(1.0 / RATE_HZ, clock)
         self._host.connect()
 
@@ -127,7 +127,7 @@ class LoopRunner:
 
     @contextmanager
     def _privileges(self) -> Iterator[None]:
-        if not self._thoughtful:
+        if not self._privileged:
             yield
             return
         (cpu,) = os.sched_getaffinity(0)
@@ -140,7 +140,7 @@ class LoopRunner:
         pacer, granted = self._pacer, self._granted
         late = {f"late_us_{word}": pacer.late_us(point) for word, point in (("p50", 50), ("p99", 99), ("p999", 99.9))}
         figures = {"cycles": pacer.cycles, "misses": pacer.misses, **late, "late_us_max": round(pacer.late_max_us, 1)}
-        if not self._thoughtful:
+        if not self._privileged:
             return figures
         wishes = {"fifo": granted.fifo, "locked": granted.memory_locked, "awake": granted.awake}
         return {**figures, **wishes, "threads_kept_off": self._kept.moved}

@@ -11,7 +11,7 @@ from robot_rl.bench.loop_runners import ArmDriver, LoopRunner, MachineRunner, cl
 
 
 def test_the_loop_that_is_measured_leads_its_arm_in_each_turn():
-    runner = LoopRunner(f"measured-{os.getpid()}", thoughtful=False)
+    runner = LoopRunner(f"measured-{os.getpid()}", privileged=False)
     runner.turn(0.1)
     runner.turn(0.1)
     figures = runner.figures()
