@@ -21,6 +21,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
+from robot_rl.data.replay import Replay
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.checkpoints import Checkpoints
@@ -231,6 +232,12 @@ def make_cloner(definition: AgentDefinition, config: TrainConfig) -> JaxCloner:
 def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
     """Return the checkpoints in a learner's folder; those of another agent are refused."""
     return Checkpoints(folder / "checkpoints", {"agent": definition.schema_hash(), "schema": schema.hash()})
+
+
+def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
+    """Return the learner's memory, with the label rules of the reward sources in use."""
+    rules = make_rewards(config).label_rules()
+    return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules)
 
 
 def make_rewards(config: TrainConfig) -> CombinedReward:

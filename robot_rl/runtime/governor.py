@@ -39,7 +39,7 @@ def updates_allowed(config: GovernorConfig, online: int, demonstrations: int, up
 
     Args:
         online: transitions that came from actors so far, those evicted since included.
-        demonstrations: transitions that can be sampled as demonstrations.
+        demonstrations: transitions recorded as demonstrations so far.
         updates: made so far.
 
     Example:

@@ -216,7 +216,7 @@ def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done
 
     summary, link, _, _ = act(ActorConfig(max_episodes=1), env=Blind())
     (step,) = link.steps
-    assert summary.faults == 1 and step.truncated and not step.terminated
+    assert summary.faults == 1 and step.truncated and not step.terminated and not step.observed
     np.testing.assert_array_equal(step.action, np.zeros(3))
     np.testing.assert_array_equal(step.next_obs["state"], step.obs["state"])
 
@@ -322,8 +322,8 @@ def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> Non
     config = ActorConfig(max_episodes=1, label_window_s=0.5)
     summary, link, _, ledger = act(config, still(), Playback(states))
     assert [(x.label, x.episode, x.step, x.window_steps, x.value) for x in link.labels] == [
-        ("stage", 0, 3, 5, 1.0),
-        ("undo", 0, 6, 5, 1.0),
+        ("stage", 0, 3, 5, 0.25),
+        ("undo", 0, 6, 5, 0.0),
         ("success", 0, 6, 5, 1.0),
     ]
     last = link.steps[-1]
