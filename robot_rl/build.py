@@ -15,6 +15,7 @@ import gymnasium
 import numpy as np
 
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.encoders import EncoderFile, load_encoder, save_encoder
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError
@@ -26,6 +27,7 @@ from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.checkpoints import Checkpoints
 from robot_rl.runtime.observation import Encoder, step_schema
+from robot_rl.runtime.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.runtime.stepper import action_size
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.devices import Device
@@ -195,7 +197,37 @@ def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
         return None
     from robot_rl.agents.jax.encoder import FrozenEncoder
 
-    return FrozenEncoder(config.eyes.encoder or SHIPPED_ENCODER, CAMERAS, config.eyes.variants)
+    return FrozenEncoder(read_encoder(config), CAMERAS, config.eyes.variants)
+
+
+def read_encoder(config: TrainConfig) -> EncoderFile:
+    """Return the frozen encoder's file.
+
+    Raises:
+        ConfigError: no such file, or not the encoder of the run that these settings belong to.
+    """
+    path, expected = config.eyes.encoder or SHIPPED_ENCODER, config.eyes.identity
+    encoder = load_encoder(path)
+    if expected not in (None, encoder.identity):
+        raise ConfigError(
+            f"encoder: got {path} with identity {encoder.identity[:12]}, expected {str(expected)[:12]}, which encoded "
+            f"the run's data; give the run's own file, RUN/{ENCODER_FILE}, as --eyes.encoder."
+        )
+    return encoder
+
+
+def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
+    """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
+
+    Raises:
+        ConfigError: see `read_encoder`.
+    """
+    if config.eyes.mode != "frozen":
+        return config
+    encoder = read_encoder(config)
+    if not folder.encoder.exists():
+        save_encoder(folder.encoder, encoder)
+    return replace(config, eyes=replace(config.eyes, identity=encoder.identity))
 
 
 def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) -> StepSchema:
@@ -230,8 +262,9 @@ def make_cloner(definition: AgentDefinition, config: TrainConfig) -> JaxCloner:
 
 
 def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
-    """Return the checkpoints in a learner's folder; those of another agent are refused."""
-    return Checkpoints(folder / "checkpoints", {"agent": definition.schema_hash(), "schema": schema.hash()})
+    """Return the checkpoints in a learner's folder; those of another agent or encoder are refused."""
+    identity = {"agent": definition.schema_hash(), "schema": replace(schema, encoder="").hash()}
+    return Checkpoints(folder / "checkpoints", identity | ({"encoder": schema.encoder} if schema.encoder else {}))
 
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:

@@ -13,6 +13,7 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.runtime.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.governor import GovernorConfig
 from robot_rl.runtime.learner import LearnerConfig
 from robot_rl.runtime.live import KEPT
@@ -38,6 +39,8 @@ class EyesConfig:
     `state`: no cameras, the arm's own state only."""
     encoder: Path | None = None
     """File of the frozen encoder; None: the one shipped for the simulator."""
+    identity: str | None = None
+    """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
     """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
 
@@ -70,9 +73,10 @@ class BudgetConfig:
     """Wall time of training, from the start of the processes [min]; demonstrations and evaluation come on top.
     A run that is resumed gets as much again."""
     env_steps: int | None = None
-    """Environment steps of all actors; None: no limit."""
+    """Environment steps of all actors; None: no limit. A run that is resumed gets as many again."""
     stop_success: float | None = None
-    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never."""
+    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never. A run that is
+    resumed counts the episodes from then on."""
     stop_window: int = 50
     """Episodes that the early stop looks at."""
 
@@ -151,10 +155,36 @@ class TrainConfig:
         for name, least in (("actors", 1), ("demonstrations", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more; correct it.")
+        self._check_updates()
         if self.robot.on_graph and self.actors > 1:
             raise ConfigError(
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "
                 "other arm, with its namespace."
+            )
+
+    def _check_updates(self) -> None:
+        """Refuse settings with which an actor would wait for updates that the learner may not make or not publish."""
+        learner, ratio = self.learner, self.updates_per_step
+        if ratio is None:
+            return
+        governor = learner.governor
+        if not 0.0 <= ratio <= governor.updates_per_transition:
+            raise ConfigError(
+                f"updates_per_step: got {ratio}, expected 0 to {governor.updates_per_transition}, the learner's own "
+                "ratio; lower it, or raise --learner.governor.updates-per-transition."
+            )
+        # The learner lags by what it has not published and by a call that is not full.
+        lag = learner.publish_every_updates + learner.updates_per_call - 2
+        if lag > UPDATES_ON_THE_WAY:
+            raise ConfigError(
+                f"publish_every_updates: got {learner.publish_every_updates} with {learner.updates_per_call} updates a "
+                f"call, expected {UPDATES_ON_THE_WAY} or fewer in all beside updates_per_step; publish more often."
+            )
+        first = ratio * governor.learning_starts + lag - UPDATES_ON_THE_WAY
+        if first > (governor.pretrain_updates if self.demonstrations else 0):
+            raise ConfigError(
+                f"learning_starts: got {governor.learning_starts}, expected fewer transitions; an actor would wait for "
+                f"{first:.0f} updates before the first; lower it, or leave updates_per_step out."
             )
 
     @property

@@ -61,6 +61,8 @@ def learn(flags: LearnerArguments) -> int:
             keys=read_keys(flags.keys) if flags.keys else None,
         ) as server,
     ):
+        for line in journal.report():
+            print(line, flush=True)
         return run_learner(
             server,
             build.make_replay(schema, config),

@@ -80,8 +80,8 @@ class HumanLabels(RewardSource):
     def __init__(self, stage_reward: float = STAGE_REWARD) -> None:
         if not 0.0 < stage_reward < SUCCESS_REWARD:
             raise ConfigError(
-                f"stage_reward: got {stage_reward}, expected more than 0 and less than {SUCCESS_REWARD:g}, the reward of "
-                "success; 0.25 is usual."
+                f"stage_reward: got {stage_reward}, expected more than 0 and less than {SUCCESS_REWARD:g}, "
+                "the reward of success; 0.25 is usual."
             )
         self._rules = LABEL_RULES | {"stage": LabelRule(stage_reward)}
 

@@ -134,7 +134,7 @@ def _arrays(record: StepRecord) -> dict[str, np.ndarray]:
 
 
 def _decode_step(header: Mapping[str, Any], body: bytes) -> StepRecord:
-    scalars = _checked(_STEP_DEFAULTS | header, _STEP_SCALARS)
+    scalars = _checked({**_STEP_DEFAULTS, **header}, _STEP_SCALARS)
     arrays = dict(_views(header["arrays"], body))
     obs = {name.removeprefix(_OBS): array for name, array in arrays.items() if name.startswith(_OBS)}
     next_obs = {name.removeprefix(_NEXT): array for name, array in arrays.items() if name.startswith(_NEXT)}

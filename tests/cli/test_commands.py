@@ -31,6 +31,9 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
         (["train", "pick-lift", "--minutes", "-1"], "minutes: got -1"),
         (["train", "pick-lift", "--greedy-share", "2"], "greedy_share: got 2"),
         (["train", "pick-lift", "--human.kind", "keyboard"], "expected 'scripted' or 'none' here"),
+        (["train", "pick-lift", "--updates-per-step", "3"], "updates_per_step: got 3.0, expected 0 to 2.0"),
+        (["train", "pick-lift", "--learner.publish-every-updates", "400"], "publish_every_updates: got 400"),
+        (["train-encoder", "--out", "pyproject.toml"], "out: got pyproject.toml, expected a file that does not exist"),
         (["train", "--resume"], "--resume: got no --run-name"),
         (["train", "--config", "/nowhere.json"], "config file: got /nowhere.json"),
         (["train", "--config"], "--config: got nothing"),
@@ -97,6 +100,41 @@ def test_taken_run_name_is_refused_untouched(tmp_path: Path, capsys: pytest.Capt
     code, error = said(capsys, ["train", "pick-lift", "--runs", str(tmp_path), "--run-name", "first"])
     assert code == 1 and "add --resume" in error
     assert sorted(path.name for path in (tmp_path / "first").rglob("*")) == before
+
+
+def test_a_run_keeps_its_encoder_and_refuses_another(tmp_path: Path) -> None:
+    folder, config = new_run(tmp_path / "first"), preset("pick-lift")
+    pinned = pin_encoder(config, folder)
+    assert pinned.vision.identity == load_encoder(folder.encoder).identity == pin_encoder(pinned, folder).vision.identity
+    other = load_encoder(SHIPPED_ENCODER)
+    save_encoder(tmp_path / "other.safetensors", replace(other, params={k: 2 * v for k, v in other.params.items()}))
+    changed = replace(pinned, vision=replace(pinned.vision, encoder=tmp_path / "other.safetensors"))
+    with pytest.raises(ConfigError, match=r"encoder: got .*other.safetensors .*RUN/encoder.safetensors"):
+        make_encoder(changed)
+
+
+@given(
+    ratio=st.floats(0.0, 4.0),
+    governor=st.builds(
+        GovernorConfig, st.floats(0.0, 4.0), st.integers(0, 300), pretrain_updates=st.integers(0, 1000)
+    ),
+    publish=st.integers(1, 300),
+    call=st.integers(1, 16),
+    demonstrations=st.integers(0, 2),
+)
+@settings(deadline=None)
+def test_settings_that_are_accepted_never_let_an_actor_wait_for_ever(
+    ratio: float, governor: GovernorConfig, publish: int, call: int, demonstrations: int
+) -> None:
+    learner = LearnerConfig(publish_every_updates=publish, updates_per_call=call, governor=governor)
+    try:
+        TrainConfig(updates_per_step=ratio, learner=learner, demonstrations=demonstrations)
+    except ConfigError:
+        assume(False)
+    for steps in range(2000):
+        made = updates_allowed(governor, steps, demonstrations, 0) // call * call
+        published = made // publish * publish if publish >= call else made
+        assert published >= ratio * steps - UPDATES_ON_THE_WAY
 
 
 def test_resuming_an_unknown_run_names_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
