@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from robot_rl.agents import ConvLayer, EncoderArchitecture, EncoderFile, load_encoder, save_encoder
-from robot_rl.agents.encoders import random_encoder
-from robot_rl.agents.jax.encoder import FrozenEncoder, apply_encoder, init_encoder_params, shift_images
 from robot_rl.core.errors import ConfigError, SchemaMismatchError, UnknownNameError
+from robot_rl.vision.architecture import random_encoder
+from robot_rl.vision.jax_encoder import FrozenEncoder, apply_encoder, init_encoder_params, shift_images
 from tests.agents import oracle
 
 SMALL = EncoderArchitecture(
@@ -93,7 +93,10 @@ def test_identity_is_that_of_the_features_and_of_nothing_else(tmp_path: Path) ->
     assert {encoder.identity for encoder in same} == {trained().identity}
     params = dict(trained().params)
     params["shared/conv0/bias"] = np.nextafter(params["shared/conv0/bias"], np.float32(1.0))
-    others = [replace(trained(), params=params), replace(trained(), architecture=replace(SMALL, softmax_temperature=2.0))]
+    others = [
+        replace(trained(), params=params),
+        replace(trained(), architecture=replace(SMALL, softmax_temperature=2.0)),
+    ]
     assert len({encoder.identity for encoder in (trained(), *others)}) == 3
 
 

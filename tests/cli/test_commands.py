@@ -7,8 +7,8 @@ import pytest
 
 from robot_rl.cli import COMMANDS, main
 from robot_rl.config import PRESETS
-from robot_rl.runtime.metrics import MetricsWriter
-from robot_rl.runtime.run_folder import RunFolder
+from robot_rl.runtime.runs.metrics import MetricsWriter
+from robot_rl.runtime.runs.run_folder import RunFolder
 
 
 def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:
@@ -25,11 +25,11 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
     [
         (["trian"], "command: got 'trian'"),
         (["train", "pick-lft"], "did you mean 'pick-lift'?"),
-        (["train", "pick-lift", "--agent.ensembel", "3"], "--agent.ensemble"),
+        (["train", "pick-lift", "--agent.num_critcs", "3"], "--agent.num_critics"),
         (["train", "pick-lift", "--task", "pegg-insert"], "did you mean 'peg-insert'?"),
-        (["train", "pick-lift", "--agent.ensemble", "0"], "ensemble: got 0, expected 1 or more"),
+        (["train", "pick-lift", "--agent.num_critics", "0"], "num_critics: got 0, expected 1 or more"),
         (["train", "pick-lift", "--minutes", "-1"], "minutes: got -1"),
-        (["train", "pick-lift", "--greedy-share", "2"], "greedy_share: got 2"),
+        (["train", "pick-lift", "--deterministic-fraction", "2"], "deterministic_fraction: got 2"),
         (["train", "pick-lift", "--human.kind", "keyboard"], "expected 'scripted' or 'none' here"),
         (["train", "pick-lift", "--updates-per-step", "3"], "updates_per_step: got 3.0, expected 2.0 or less"),
         (["train", "pick-lift", "--learner.publish-every-updates", "400"], "publish_every_updates: got 400"),
@@ -105,7 +105,9 @@ def test_taken_run_name_is_refused_untouched(tmp_path: Path, capsys: pytest.Capt
 def test_a_run_keeps_its_encoder_and_refuses_another(tmp_path: Path) -> None:
     folder, config = new_run(tmp_path / "first"), preset("pick-lift")
     pinned = pin_encoder(config, folder)
-    assert pinned.vision.identity == load_encoder(folder.encoder).identity == pin_encoder(pinned, folder).vision.identity
+    assert (
+        pinned.vision.identity == load_encoder(folder.encoder).identity == pin_encoder(pinned, folder).vision.identity
+    )
     other = load_encoder(SHIPPED_ENCODER)
     save_encoder(tmp_path / "other.safetensors", replace(other, params={k: 2 * v for k, v in other.params.items()}))
     changed = replace(pinned, vision=replace(pinned.vision, encoder=tmp_path / "other.safetensors"))
@@ -115,8 +117,8 @@ def test_a_run_keeps_its_encoder_and_refuses_another(tmp_path: Path) -> None:
 
 @given(
     ratio=st.floats(0.0, 4.0),
-    governor=st.builds(
-        GovernorConfig, st.floats(0.0, 4.0), st.integers(0, 300), pretrain_updates=st.integers(0, 1000)
+    update_ratio=st.builds(
+        UpdateRatioConfig, st.floats(0.0, 4.0), st.integers(0, 300), pretrain_updates=st.integers(0, 1000)
     ),
     publish=st.integers(1, 300),
     call=st.integers(1, 16),
@@ -124,15 +126,15 @@ def test_a_run_keeps_its_encoder_and_refuses_another(tmp_path: Path) -> None:
 )
 @settings(deadline=None)
 def test_settings_that_are_accepted_never_let_an_actor_wait_for_ever(
-    ratio: float, governor: GovernorConfig, publish: int, call: int, demonstrations: int
+    ratio: float, update_ratio: UpdateRatioConfig, publish: int, call: int, demonstrations: int
 ) -> None:
-    learner = LearnerConfig(publish_every_updates=publish, updates_per_call=call, governor=governor)
+    learner = LearnerConfig(publish_every_updates=publish, updates_per_call=call, update_ratio=update_ratio)
     try:
         TrainConfig(updates_per_step=ratio, learner=learner, demonstrations=demonstrations)
     except ConfigError:
         assume(False)
     for steps in range(2000):
-        made = updates_allowed(governor, steps, demonstrations, 0) // call * call
+        made = updates_allowed(update_ratio, steps, demonstrations, 0) // call * call
         published = made // publish * publish if publish >= call else made
         assert published >= ratio * steps - UPDATES_ON_THE_WAY
 
