@@ -167,8 +167,8 @@ class TrainConfig:
         update_ratio = learner.update_ratio
         if ratio > update_ratio.updates_per_transition:
             raise ConfigError(
-                f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, the learner's own "
-                "ratio; lower it, or raise --learner.update_ratio.updates-per-transition."
+                f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, which is "
+                "the learner's own ratio; lower it, or raise --learner.update-ratio.updates-per-transition."
             )
         # The learner lags by what it has not published and by a call that is not full.
         lag = learner.publish_every_updates + learner.updates_per_call - 2
@@ -177,11 +177,11 @@ class TrainConfig:
                 f"publish_every_updates: got {learner.publish_every_updates} with {learner.updates_per_call} updates a "
                 f"call, expected {UPDATES_ON_THE_WAY} or fewer in all beside updates_per_step; publish more often."
             )
-        first = ratio * update_ratio.learning_starts + lag - UPDATES_ON_THE_WAY
-        if first > (update_ratio.pretrain_updates if self.demonstrations else 0):
+        awaited = ratio * (update_ratio.learning_starts - 1) - UPDATES_ON_THE_WAY
+        if awaited > max(0, (update_ratio.pretrain_updates if self.demonstrations else 0) - lag):
             raise ConfigError(
-                f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait for "
-                f"{first:.0f} updates before the first; lower it, or leave updates_per_step out."
+                f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait "
+                f"for {awaited:.0f} updates before the first; lower it, or leave updates_per_step out."
             )
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from robot_rl.agents import AgentDefinition
+from robot_rl.agents.jax import losses
 from robot_rl.agents.jax.learner import JaxLearner
 from robot_rl.agents.update_inputs import plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError

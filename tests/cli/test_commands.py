@@ -1,14 +1,23 @@
 """Mistakes on the command line cost one clear line; help teaches; nothing is overwritten."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from robot_rl.build import SHIPPED_ENCODER, make_encoder, pin_encoder
 from robot_rl.cli import COMMANDS, main
-from robot_rl.config import PRESETS
+from robot_rl.config import PRESETS, TrainConfig, preset
+from robot_rl.core.errors import ConfigError
+from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
+from robot_rl.runtime.learning.learner import LearnerConfig
+from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
 from robot_rl.runtime.runs.metrics import MetricsWriter
-from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.runtime.runs.run_folder import RunFolder, new_run
+from robot_rl.vision.architecture import load_encoder, save_encoder
 
 
 def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:
@@ -135,7 +144,8 @@ def test_settings_that_are_accepted_never_let_an_actor_wait_for_ever(
         assume(False)
     for steps in range(2000):
         made = updates_allowed(update_ratio, steps, demonstrations, 0) // call * call
-        published = made // publish * publish if publish >= call else made
+        interval = -(-publish // call) * call  # publications fall on whole calls
+        published = made // interval * interval
         assert published >= ratio * steps - UPDATES_ON_THE_WAY
 
 
