@@ -1,6 +1,6 @@
 """Rules for the fields of settings, checked where they are built: each error names field, value, rule and default.
 
-A field that is None has no limit and passes; a tuple is checked entry by entry.
+A field that is None has no limit and passes; a tuple is checked entry by entry and must have one.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _check(settings: Any, names: Iterable[str], holds: Callable[[FloatArray], ND
         if value is None:
             continue
         try:
-            valid = bool(np.all(holds(no_nan(name, value, np.size(value)))))
+            valid = np.size(value) > 0 and bool(np.all(holds(no_nan(name, value, np.size(value)))))
         except ValueError as error:
             raise ConfigError(str(error)) from None
         if not valid:
@@ -82,5 +82,6 @@ def _check(settings: Any, names: Iterable[str], holds: Callable[[FloatArray], ND
 
 
 def _advice(settings: Any, name: str) -> str:
-    default = {field.name: field.default for field in dataclasses.fields(settings)}.get(name, dataclasses.MISSING)
-    return "correct it" if default is dataclasses.MISSING else f"the default is {default}"
+    fields = dataclasses.fields(settings) if dataclasses.is_dataclass(settings) else ()
+    defaults = [field.default for field in fields if field.name == name and field.default is not dataclasses.MISSING]
+    return f"the default is {defaults[0]}" if defaults else "correct it"

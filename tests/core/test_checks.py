@@ -66,6 +66,8 @@ def test_each_entry_of_a_tuple_is_checked() -> None:
     checks.at_least(Settings(), 2, "sizes")
     with pytest.raises(ConfigError, match=r"sizes: got \(2, 1\), expected 2 or more"):
         checks.at_least(Settings(sizes=(2, 1)), 2, "sizes")
+    with pytest.raises(ConfigError, match=r"sizes: got \(\)"):
+        checks.at_least(Settings(sizes=()), 2, "sizes")
 
 
 def test_unknown_name_comes_with_the_nearest() -> None:
