@@ -10,7 +10,7 @@ import pytest
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import DeviceLostError
-from robot_rl.teleop.keyboard import Keyboard
+from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.terminal import prompt
 
 
