@@ -97,7 +97,7 @@ def check_settings(config: TrainConfig) -> None:
         ConfigError: a file or folder that is missing, or an unknown source of reward.
     """
     make_reward(config.rewards)
-    files = {"eyes.encoder": config.eyes.encoder, "robot.cameras": config.robot.cameras}
+    files = {"vision.encoder": config.vision.encoder, "robot.cameras": config.robot.cameras}
     for name, path in files.items():
         if path is not None and not path.is_file():
             raise ConfigError(f"{name}: got {path}, expected a file; correct the path, or leave it out.")
