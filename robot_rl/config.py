@@ -49,8 +49,8 @@ class HumanConfig:
 
     kind: HumanKind = "scripted"
     """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal; `pendant`, a
-    person whose grip on the pendant decides who is in charge, with `motion_device` for the motion; `graph`, whoever sits at the
-    `teleop` node."""
+    person whose grip on the pendant decides who is in charge, with `motion_device` for the motion; `graph`, the
+    operator at the `teleop` node."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
     """When the scripted human takes over, for how long, how well."""
     pendant: PendantConfig = field(default_factory=PendantConfig)

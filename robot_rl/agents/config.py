@@ -103,7 +103,8 @@ class AgentConfig:
 def _check_relations(config: AgentConfig) -> None:
     if config.num_target_critics > config.num_critics:
         raise ConfigError(
-            f"num_target_critics: got {config.num_target_critics}, expected at most num_critics = {config.num_critics}; lower it."
+            f"num_target_critics: got {config.num_target_critics}, expected at most num_critics = {config.num_critics}"
+            "; lower it."
         )
     if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
         raise ConfigError(

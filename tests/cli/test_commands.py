@@ -25,7 +25,7 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
     [
         (["trian"], "command: got 'trian'"),
         (["train", "pick-lft"], "did you mean 'pick-lift'?"),
-        (["train", "pick-lift", "--agent.num_critcs", "3"], "--agent.num_critics"),
+        (["train", "pick-lift", "--agent.num_critic", "3"], "--agent.num_critics"),
         (["train", "pick-lift", "--task", "pegg-insert"], "did you mean 'peg-insert'?"),
         (["train", "pick-lift", "--agent.num_critics", "0"], "num_critics: got 0, expected 1 or more"),
         (["train", "pick-lift", "--minutes", "-1"], "minutes: got -1"),
