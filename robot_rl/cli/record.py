@@ -13,6 +13,7 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import base_config, check_settings, parse, presets_text, print_config
 from robot_rl.config import TrainConfig
+from robot_rl.core.clock import SystemClock
 from robot_rl.runtime.acting.record import collect_demonstrations
 from robot_rl.runtime.runs.stop import StopSignal
 
@@ -68,6 +69,7 @@ def run(arguments: Sequence[str]) -> int:
             keep_failures=flags.keep_failures,
             reward=build.make_rewards(flags.config),
             should_stop=StopSignal().install(),
+            pace=build.make_pace(env, SystemClock()) if by_hand else None,
         )
     print(f"{summary.found + summary.kept} demonstrations in {flags.out} ({summary.discarded} attempts discarded)")
     if summary.total < episodes:
