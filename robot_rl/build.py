@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
-from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
@@ -175,11 +176,12 @@ def _stamp_of(camera: Camera) -> Callable[[], int]:
 
 
 def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
-    """Return how the operator is asked: Enter at a terminal, else a line and a pause."""
+    """Return the operator's prompt: Enter at a terminal, else a line and a pause."""
+    from robot_rl.teleop.terminal import prompt
 
     def ask(text: str) -> None:
         if sys.stdin is not None and sys.stdin.isatty():
-            input(f"{text} Press Enter. ")
+            prompt(text, sys.stdin.fileno(), partial(print, flush=True), clock.now_ns)
             return
         print(f"{text} Going on in {pause_s:g} s.", flush=True)
         clock.sleep_until(clock.now_ns() + round(pause_s * NS_PER_S))
@@ -326,14 +328,21 @@ def make_graph_human(env: Environment, config: TrainConfig) -> Device:
 
 
 def make_keyboard(env: Environment) -> Device:
-    """Return the keyboard of this terminal.
+    """Return the keyboard of this terminal, which then shows the keys.
 
     Raises:
         ConfigError: this is no terminal.
     """
-    from robot_rl.teleop.devices.keyboard import Keyboard
+    from robot_rl.teleop.devices.keyboard import HELP, Keyboard
 
-    return Keyboard(action_size(env))
+    keyboard = Keyboard(action_size(env))
+    print(HELP, flush=True)
+    return keyboard
+
+
+def make_pace(env: Environment, clock: Clock) -> RateKeeper | None:
+    """Return the pace of an arm that a person moves: real time, kept here unless the environment keeps it itself."""
+    return None if getattr(env.unwrapped, "real_time", False) else RateKeeper(1.0 / PERIOD_S, clock)
 
 
 def make_expert(env: Environment) -> Expert:

@@ -117,8 +117,8 @@ class TrainConfig:
     actors: int = 1
     """Actor processes that feed the learner."""
     speed: float | None = None
-    """Pace of the actors relative to real time; None: as fast as the machine can. On the graph time cannot be hurried:
-    there it is 1 whatever stands here."""
+    """Pace of the actors relative to real time; None: as fast as the machine can. It is 1 on the graph, where time
+    cannot be hurried, and at most 1 where a person may take over."""
     updates_per_step: float | None = None
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
@@ -187,7 +187,9 @@ class TrainConfig:
     @property
     def pace(self) -> float | None:
         """Pace of the actors relative to real time; None: as fast as the machine can."""
-        return 1.0 if self.robot.on_graph else self.speed
+        if self.robot.on_graph:
+            return 1.0
+        return self.speed if self.human.kind in ("none", "scripted") else min(1.0, self.speed or 1.0)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
         (["train", "pick-lft"], "did you mean 'pick-lift'?"),
         (["train", "pick-lift", "--agent.num-critic", "3"], "--agent.num-critics"),
         (["train", "pick-lift", "--task", "pegg-insert"], "did you mean 'peg-insert'?"),
-        (["train", "pick-lift", "--agent.num_critics", "0"], "num_critics: got 0, expected 1 or more"),
+        (["train", "pick-lift", "--agent.num-critics", "0"], "num_critics: got 0, expected 1 or more"),
         (["train", "pick-lift", "--minutes", "-1"], "minutes: got -1"),
         (["train", "pick-lift", "--deterministic-fraction", "2"], "deterministic_fraction: got 2"),
         (["train", "pick-lift", "--human.kind", "keyboard"], "expected 'scripted' or 'none' here"),
@@ -46,6 +46,13 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
         (["train", "--resume"], "--resume: got no --run-name"),
         (["train", "--config", "/nowhere.json"], "config file: got /nowhere.json"),
         (["train", "--config"], "--config: got nothing"),
+        (["train", "pick-lift", "--evaluation.episodes", "-5"], "episodes: got -5, expected 0 or more"),
+        (["train", "pick-lift", "--vision.encoder", "/no.safetensors"], "vision.encoder: got /no.safetensors"),
+        (["train", "pick-lift", "--robot.cameras", "/no.json"], "robot.cameras: got /no.json"),
+        (["train", "pick-lift", "--demonstrations-from", "/no"], "demonstrations_from: got /no"),
+        (["train", "pick-lift", "--rewards", "classifier"], "got 'classifier', expected one of 'ground-truth'"),
+        (["train", "pick-lift", "--run-name", "../escaped"], "run_name: got '../escaped'"),
+        (["train", "pick-lift", "--run-name", "x" * 300], "expected the name of one folder"),
         (["evaluate"], "run: got none"),
         (["bench", "enf"], "did you mean 'env'?"),
         (["record", "pick-lift"], "--out"),
@@ -58,6 +65,29 @@ def test_mistake_costs_one_clear_answer_and_exit_code_2(
     assert code == 2
     assert text in " ".join(error.replace("│", " ").split())
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["record", "pick-lift-state-only", "--episodes", "1", "--out", "/proc/demonstrations"],
+        ["train", "pick-lift", "--runs", "/proc/runs"],
+        ["learner", "pick-lift-state-only", "--folder", "/proc/learner"],
+    ],
+)
+def test_place_that_cannot_be_written_costs_one_clear_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, error = said(capsys, arguments)
+    assert code == 1 and "file: got" in error and "/proc/" in error and error.count("\n") == 1
+
+
+def test_picture_of_a_comparison_makes_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "config.json").write_text("{}")
+    png = tmp_path / "new" / "curves.png"
+    assert main(["compare", str(tmp_path / "first"), "--png", str(png)]) == 0
+    assert png.is_file()
 
 
 def test_unknown_key_in_a_file_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from robot_rl.core.clock import Clock, SystemClock
+from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Record, Source, StepRecord
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
@@ -56,6 +56,7 @@ def collect_demonstrations(
     progress: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,
+    pace: RateKeeper | None = None,
 ) -> RecordingSummary:
     """Record until `folder` holds `episodes` demonstrations; those it holds already count, so a session can go on.
 
@@ -66,6 +67,7 @@ def collect_demonstrations(
         encoder: None keeps the pictures, so that the demonstrations serve any encoder.
         demonstrator: a device, or an expert who never lets go.
         keep_failures: keep episodes without success, too.
+        pace: of a person; None: as fast as the environment goes.
 
     Raises:
         RobotRLError: hardly any attempt succeeds.
@@ -74,7 +76,8 @@ def collect_demonstrations(
     summary = RecordingSummary(found=len(list_episodes(folder)) if folder.exists() else 0)
     seeds, steps_rng = episode_seeds(seed, session=summary.found)
     human = _device(demonstrator, steps_rng)
-    stepper = Stepper(env, None, steps_rng, encoder=encoder, human=human, reward=reward or make_reward(), clock=clock)
+    reward = reward or make_reward()
+    stepper = Stepper(env, None, steps_rng, encoder=encoder, human=human, reward=reward, clock=clock, pace=pace)
     with _progress_bar(progress) as bar:
         row = bar.add_task("demonstrations", total=episodes, completed=summary.found, note="")
         while summary.total < episodes and not should_stop():

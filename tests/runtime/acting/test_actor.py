@@ -332,8 +332,9 @@ def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> Non
     assert summary.effort.labels == ledger.lines[0]["labels"] == 3
 
 
-def test_label_given_between_episodes_is_about_the_one_before() -> None:
-    states = [DeviceState(labels=("failure",))] + [QUIET] * (TIME_LIMIT - 1) + [DeviceState(labels=("failure",))]
+def test_label_given_between_episodes_takes_away_but_never_gives() -> None:
+    both = DeviceState(labels=("success", "failure", "stage"))  # an Enter for the prompt is no success of the last one
+    states = [both] + [QUIET] * (TIME_LIMIT - 1) + [both]
     _, link, _, _ = act(ActorConfig(max_episodes=2), still(), Playback(states))
     assert [(label.episode, label.step, label.value) for label in link.labels] == [(0, TIME_LIMIT - 1, 0.0)]
     assert [len(episode) for episode in link.episodes()] == [TIME_LIMIT, TIME_LIMIT]  # it did not end the new one
