@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -145,9 +144,7 @@ def refuse_second(context: LaunchContext, namespace: str) -> None:
     """
     status = graph.resolve(graph.STATUS, namespace)
     node: Any = get_ros_node(context)
-    refused = wait_until_alone(
-        lambda: node.count_publishers(status), status.rsplit("/", 1)[0], time.monotonic, time.sleep
-    )
+    refused = wait_until_alone(lambda: node.count_publishers(status), status.rsplit("/", 1)[0])
     if refused:
         raise RuntimeError(refused)
 
@@ -177,7 +174,7 @@ def simulated(arguments: dict[str, str]) -> Any:
 
 
 def _end(reason: str) -> Callable[[Any, LaunchContext], list[Any]]:
-    """Return a handler of a process's exit that ends the launch, unless it ends already: ROS cannot be shut down twice."""
+    """Return a handler of a process's exit that ends the launch, once: ROS cannot be shut down twice."""
 
     def ended(event: Any, context: LaunchContext) -> list[Any]:
         return [] if context.is_shutdown else [EmitEvent(event=Shutdown(reason=reason))]

@@ -174,7 +174,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             names = [f"{space.rstrip('/')}/{name}" for name, space in self.get_node_names_and_namespaces()]
             return names.count(self.get_fully_qualified_name()) - 1
 
-        return wait_until_alone(others, self.get_fully_qualified_name(), time.monotonic, time.sleep)
+        return wait_until_alone(others, self.get_fully_qualified_name())
 
     def stop_now(self) -> None:
         """Have the arm hold itself; may be called from a signal handler."""

@@ -15,9 +15,8 @@ class Graph:
         self.now_s += seconds
 
     def wait(self):
-        return wait_until_alone(
-            lambda: self.seen(self.now_s), "/left/impedance_controller", lambda: self.now_s, self.sleep
-        )
+        name = "/left/impedance_controller"
+        return wait_until_alone(lambda: int(self.seen(self.now_s)), name, lambda: self.now_s, self.sleep)
 
 
 def test_a_controller_that_runs_is_named_and_refused():
