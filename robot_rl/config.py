@@ -12,6 +12,8 @@ import tyro
 from robot_rl.agents.config import AgentConfig
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.renamed import upgrade
+from robot_rl.core.settings import load_settings
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
@@ -297,6 +299,15 @@ def _after(
 
 
 PRESETS = _presets()
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Return the settings of a file, also of one that an earlier version wrote.
+
+    Raises:
+        ConfigError: no such file, no JSON, or content that does not fit.
+    """
+    return load_settings(TrainConfig, path, upgrade)
 
 
 def preset(name: str) -> TrainConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -11,31 +10,28 @@ import tyro
 from rich.progress import Progress
 
 from robot_rl.build import SHIPPED_ENCODER
-from robot_rl.cli.arguments import parse
 from robot_rl.sim.scene import CAMERAS
 from robot_rl.vision.architecture import save_encoder
 from robot_rl.vision.pretrain import PretrainConfig, draw_datasets, train_encoder
 
-DESCRIPTION = """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No
-task's scene, reward or object is used. The default settings make the file that is shipped.
-
-example:
-  robot-rl train-encoder --out my.safetensors --scenes 4000 --steps 1000
-  robot-rl train pick-lift --vision.encoder my.safetensors"""
-
 
 @dataclass(frozen=True)
-class TrainEncoderArguments:
-    """Flags of `robot-rl train-encoder`."""
+class Arguments:
+    """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No
+    task's scene, reward or object is used. The default settings make the file that is shipped.
+
+    example:
+      robot-rl train-encoder --out my.safetensors --scenes 4000 --steps 1000
+      robot-rl train pick-lift --vision.encoder my.safetensors
+    """
 
     out: Path = SHIPPED_ENCODER
     """File to write."""
     config: Annotated[PretrainConfig, tyro.conf.arg(name="")] = field(default_factory=PretrainConfig)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(flags: Arguments) -> int:
     """Render, train, save."""
-    flags = parse(arguments, "train-encoder", DESCRIPTION, TrainEncoderArguments())
     config = flags.config
     with Progress() as bar:
         scenes = bar.add_task("rendering random scenes", total=config.scenes)
