@@ -118,7 +118,7 @@ def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, 
 
 
 def _device(demonstrator: Expert | Device, rng: np.random.Generator) -> Device:
-    if isinstance(demonstrator, Expert):
+    if isinstance(demonstrator, Expert) and not hasattr(demonstrator, "read"):
         return ExpertDevice(demonstrator, rng)
     return demonstrator
 
