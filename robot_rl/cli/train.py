@@ -5,19 +5,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from rich.console import Console
 
+from robot_rl.build import pin_encoder
 from robot_rl.cli.arguments import base_config, check_settings, parse, presets_text, print_config, take_value
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings, save_settings, to_json
-from robot_rl.runtime.runs.live import Budget
+from robot_rl.runtime.runs.live import Budget, ProgressReader
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.processes import (
     POLL_NS,
@@ -84,6 +85,7 @@ def run(arguments: Sequence[str]) -> int:
     check_settings(flags.config)
     folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
+        flags = replace(flags, config=_pinned(folder, flags))
         _save_config(folder, flags.config)
         try:
             _go_through(folder, flags, stop)
@@ -130,6 +132,14 @@ def _open(flags: TrainArguments) -> RunFolder:
     return existing_run(root) if flags.resume else new_run(root)
 
 
+def _pinned(folder: RunFolder, flags: TrainArguments) -> TrainConfig:
+    """Return the run's settings with its encoder named; a new run takes whatever encoder its settings give."""
+    config = flags.config
+    if not flags.resume:
+        config = replace(config, vision=replace(config.vision, identity=None))
+    return pin_encoder(config, folder)
+
+
 def _save_config(folder: RunFolder, config: TrainConfig) -> None:
     """Write the settings; those of earlier parts of the run are kept beside them."""
     if folder.config_file.exists() and load_settings(TrainConfig, folder.config_file) != config:
@@ -149,13 +159,15 @@ def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
 
 def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopSignal) -> Outcome:
     budget = config.budget
+    folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
+    earlier = ProgressReader(folders).read()
     learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}")
     return supervise(
         learner,
         actors,
-        [folder.learner, *(folder.actor(i) for i in range(config.actors))],
-        Budget(budget.minutes, budget.env_steps),
-        None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window),
+        folders,
+        Budget(budget.minutes, budget.env_steps, earlier.env_steps),
+        None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
         f"{folder.name}: {config.task}",
         console,
         SystemClock(),

@@ -26,6 +26,9 @@ PAYING = ("success", "stage")
 """Labels that, given by mistake before the first step, would turn the episode before into a success."""
 UPDATES_ON_THE_WAY = 200
 """Updates that a learner may have made, or be about to make, without having published their weights."""
+UPDATES_TIMEOUT_S = 120.0
+"""How long an actor waits for updates of a learner that has every record and publishes nothing; compiling takes one
+minute."""
 
 
 class Metrics(Protocol):
@@ -241,14 +244,23 @@ class _Actor:
             self._nap()
 
     def await_updates(self) -> None:
-        """Stand still between two episodes until the learner has kept up, where that is asked for."""
-        ratio = self._config.updates_per_step
-        while self._link is not None and ratio is not None and not self.finished():
-            self._take_weights()
-            policy = self._stepper.policy
-            if policy is None or policy.version >= ratio * self._summary.env_steps - UPDATES_ON_THE_WAY:
+        """Stand still between two episodes until the learner has kept up, where that is asked for.
+
+        A version counts the updates of the whole run, hence the steps of the whole run count. The wait ends when a
+        learner that has every record publishes nothing for `UPDATES_TIMEOUT_S`.
+        """
+        ratio, policy = self._config.updates_per_step, self._stepper.policy
+        if self._link is None or ratio is None or policy is None:
+            return
+        self._take_weights()
+        version, since_s = policy.version, self._clock.now_s()
+        while policy.version < ratio * self._env_steps - UPDATES_ON_THE_WAY and not self.finished():
+            if policy.version != version or self._link.backlog:
+                version, since_s = policy.version, self._clock.now_s()
+            if self._clock.now_s() - since_s > UPDATES_TIMEOUT_S:
                 return
             self._nap()
+            self._take_weights()
 
     def _nap(self) -> None:
         self._clock.sleep_until(self._clock.now_ns() + round(self._config.period_s * NS_PER_S))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ def collect_demonstrations(
             episode_seed = next_seed(seeds)
             steps = _act(stepper, episode_seed, should_stop)
             if _worth_keeping(steps, keep_failures):
-                write_episode(folder, _records(steps, summary.total, task, clock), _meta(steps, task, episode_seed))
+                meta = _meta(steps, task, episode_seed) | ({"encoder": encoder.identity} if encoder else {})
+                write_episode(folder, _records(steps, summary.total, task, clock), meta)
                 summary.kept += 1
                 summary.steps += len(steps)
             else:
@@ -111,16 +112,32 @@ def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, ru
 def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:
     sequence = 0
     for episode, path in enumerate(paths):
-        steps, _ = read_episode(path)
-        for step in encode_steps(steps, encoder, rng):
+        steps, meta = read_episode(path)
+        for step in encode_steps(steps, _missing_encoder(path, meta, encoder), rng):
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=episode)
             sequence += 1
 
 
+def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
+    """Return what has yet to encode an episode; None for one that holds this encoder's features.
+
+    Raises:
+        RunFolderError: it holds the features of another encoder.
+    """
+    stored = meta.get("encoder")
+    if stored is None:
+        return encoder
+    wanted = "" if encoder is None else encoder.identity
+    if stored != wanted:
+        raise RunFolderError(
+            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected pictures or features of "
+            f"{wanted[:12] or 'none'}; record with pictures, or train with that encoder."
+        )
+    return None
+
+
 def _device(demonstrator: Expert | Device, rng: np.random.Generator) -> Device:
-    if isinstance(demonstrator, Expert) and not hasattr(demonstrator, "read"):
-        return ExpertDevice(demonstrator, rng)
-    return demonstrator
+    return demonstrator if isinstance(demonstrator, Device) else ExpertDevice(demonstrator, rng)
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:

@@ -55,6 +55,7 @@ class Step:
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
     timing: Mapping[str, float] = field(default_factory=dict)  # what the environment measured of `next_obs`
+    observed: bool = True  # False: a fault hid what the action did
 
     @property
     def last(self) -> bool:
@@ -251,6 +252,7 @@ class Stepper:
             fault=fault,
             policy_version=self._version,
             stamp_ns=self._stamp_ns,
+            observed=False,
         )
 
 

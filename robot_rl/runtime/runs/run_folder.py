@@ -2,6 +2,7 @@
 
 runs/NAME/
   config.json                               the resolved config
+  encoder.safetensors                       the frozen encoder that the run's features come from
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
   demonstrations/                           episodes of the expert or the operator
@@ -22,6 +23,7 @@ from typing import TextIO
 from robot_rl.core.errors import ConfigError, RunFolderError
 
 CONFIG_FILE = "config.json"
+ENCODER_FILE = "encoder.safetensors"
 NAME_BYTES_MAX = 200  # file systems take 255; archives of the run add to it
 
 
@@ -40,6 +42,11 @@ class RunFolder:
     def config_file(self) -> Path:
         """The resolved config."""
         return self.root / CONFIG_FILE
+
+    @property
+    def encoder(self) -> Path:
+        """The run's frozen encoder."""
+        return self.root / ENCODER_FILE
 
     @property
     def learner(self) -> Path:
