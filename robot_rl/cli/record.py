@@ -1,17 +1,23 @@
-"""`robot-rl record`: demonstrations by the scripted expert or at the keyboard."""
+"""`robot-rl record`: demonstrations by the scripted expert or by a person at an input device."""
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
+
+import numpy as np
+import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
+from robot_rl.config import SCRIPTED
 from robot_rl.core.clock import SystemClock
 from robot_rl.runtime.acting.record import collect_demonstrations
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.teleop.device import Device
+from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +35,12 @@ class Arguments(RunArguments):
     """Folder of the episodes."""
     episodes: int | None = None
     """How many the folder shall hold; None: `--demonstrations`."""
-    by: Literal["expert", "keyboard"] = "expert"
-    """Who acts."""
+    by: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "expert"
     keep_failures: bool = False
     """Keep episodes without success, too."""
+
+    def __post_init__(self) -> None:
+        check_device("--by", self.by)
 
 
 def run(arguments: Arguments) -> int:
@@ -40,12 +48,13 @@ def run(arguments: Arguments) -> int:
     config = arguments.config
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with closing(build.make_env(config)) as env:
-        by_hand = arguments.by == "keyboard"
+    with ExitStack() as held:
+        env = held.enter_context(closing(build.make_env(config)))
+        device = held.enter_context(closing(_device(env, arguments)))
         summary = collect_demonstrations(
             env,
             None,
-            build.make_keyboard(env) if by_hand else build.make_expert(env),
+            device,
             episodes,
             arguments.out,
             config.seed,
@@ -53,10 +62,14 @@ def run(arguments: Arguments) -> int:
             keep_failures=arguments.keep_failures,
             reward=build.make_rewards(config),
             should_stop=StopSignal().install(),
-            pace=build.make_pace(env, SystemClock()) if by_hand else None,
+            pace=build.make_pace(env, SystemClock()) if arguments.by not in SCRIPTED else None,
         )
     print(f"{summary.found + summary.kept} demonstrations in {arguments.out} ({summary.discarded} attempts discarded)")
     if summary.total < episodes:
         print(f"stopped before {episodes}; start the same command again to go on")
         return 130
     return 0
+
+
+def _device(env: build.Environment, arguments: Arguments) -> Device:
+    return build.make_device(env, arguments.config, arguments.by, np.random.default_rng(arguments.config.seed))

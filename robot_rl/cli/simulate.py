@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 import numpy as np
+import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
+from robot_rl.config import SCRIPTED
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
@@ -18,7 +20,9 @@ from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, ev
 from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.teleop.device import Device
-from robot_rl.teleop.devices.scripted import ExpertDevice
+from robot_rl.teleop.devices import DEVICE_HELP, check_device
+
+NO_DEVICE = ("random", "nobody")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +34,14 @@ class Arguments(RunArguments):
       robot-rl simulate peg-insert-varied --by random --out x.mp4
     """
 
-    by: Literal["expert", "random", "nobody", "keyboard"] = "expert"
-    """Who moves the arm."""
+    by: Annotated[str, tyro.conf.arg(help=f"Moves the arm: random, nobody, {DEVICE_HELP}")] = "expert"
     episodes: int = 3
     """How many episodes."""
     out: Path | None = Path("simulate.mp4")
     """The video; None: none."""
+
+    def __post_init__(self) -> None:
+        check_device("--by", self.by, *NO_DEVICE)
 
 
 class RandomPolicy:
@@ -82,7 +88,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
                 human=human,
                 period_s=PERIOD_S,
                 on_episode=_say,
-                pace=build.make_pace(env, SystemClock()) if flags.by == "keyboard" else None,
+                pace=build.make_pace(env, SystemClock()) if flags.by not in (*NO_DEVICE, *SCRIPTED) else None,
             )
         finally:
             for part in (video, human):
@@ -91,11 +97,9 @@ def simulate(flags: Arguments) -> EvaluationResult:
 
 
 def _human(env: build.Environment, flags: Arguments) -> Device | None:
-    if flags.by == "keyboard":
-        return build.make_keyboard(env)
-    if flags.by == "expert":
-        return ExpertDevice(build.make_expert(env), np.random.default_rng(flags.config.seed))
-    return None
+    if flags.by in NO_DEVICE:
+        return None
+    return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))
 
 
 def _say(episode: EpisodeResult) -> None:
