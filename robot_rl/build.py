@@ -21,11 +21,11 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
+from robot_rl.envs.protocol import ExpertEnvironment, action_layout
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.checkpoints import Checkpoints
 from robot_rl.runtime.observation import Encoder, step_schema
-from robot_rl.runtime.stepper import action_size
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.devices import Device
 from robot_rl.teleop.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
@@ -204,7 +204,10 @@ def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    return AgentDefinition(schema.observation, schema.action.shape[0], config.agent)
+    heads = schema.action.discrete
+    index = heads[0].position.index if heads and heads[0].position else None
+    agent = replace(config.agent, gripper_state_index=index)
+    return AgentDefinition(schema.observation, schema.action.size, agent)
 
 
 def make_policy(definition: AgentDefinition) -> JaxPolicy:
@@ -240,7 +243,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     """Return who decides who acts."""
-    return Arbiter(action_size(env), PERIOD_S, config.arbiter)
+    return Arbiter(action_layout(env), PERIOD_S, config.arbiter)
 
 
 def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
@@ -282,7 +285,7 @@ def make_graph_human(env: Environment, config: TrainConfig) -> Device:
 
     wire: Wire | None = getattr(env.unwrapped, "wire", None)
     owned = wire is None
-    return GraphDevice(wire or make_wire(config.robot, "actor_human"), action_size(env), SystemClock(), owned)
+    return GraphDevice(wire or make_wire(config.robot, "actor_human"), action_layout(env), SystemClock(), owned)
 
 
 def make_keyboard(env: Environment) -> Device:
@@ -293,7 +296,7 @@ def make_keyboard(env: Environment) -> Device:
     """
     from robot_rl.teleop.keyboard import Keyboard
 
-    return Keyboard(action_size(env))
+    return Keyboard(action_layout(env))
 
 
 def make_expert(env: Environment) -> Expert:
@@ -303,6 +306,6 @@ def make_expert(env: Environment) -> Expert:
         ConfigError: the environment has none.
     """
     unwrapped: Any = env.unwrapped
-    if not hasattr(unwrapped, "expert_action"):
+    if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return FunctionExpert(unwrapped.expert_action)
+    return FunctionExpert(unwrapped.expert_action, action_layout(env))

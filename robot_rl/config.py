@@ -25,8 +25,6 @@ Appearance = Literal["fixed", "varied"]
 Eyes = Literal["frozen", "trainable", "state"]
 HumanKind = Literal["none", "scripted", "keyboard", "pendant", "graph"]
 Mover = Literal["expert", "keyboard"]
-GRIPPER_STATE_INDEX = 24
-"""Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ class TrainConfig:
     eyes: EyesConfig = field(default_factory=EyesConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
-    agent: AgentConfig = field(default_factory=lambda: AgentConfig(gripper_state_index=GRIPPER_STATE_INDEX))
+    agent: AgentConfig = field(default_factory=AgentConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     budget: Annotated[BudgetConfig, tyro.conf.arg(name="")] = field(default_factory=BudgetConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -182,7 +180,6 @@ SMALL_AGENT = AgentConfig(
     temperature_learning_rate=3e-3,
     initial_log_std=-1.5,
     target_entropy=-4.0,
-    gripper_state_index=GRIPPER_STATE_INDEX,
     gripper_margin=0.1,
     bc_weight=1.0,
     bc_weight_final=0.3,

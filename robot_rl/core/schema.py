@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float16", "float32", "float64")
@@ -71,11 +72,16 @@ class StepSchema:
     """Names, shapes and dtypes of one step: what is observed, what is done, and for which task."""
 
     observation: Mapping[str, ArraySpec]
-    action: ArraySpec
+    action: ActionLayout
     task: str
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "observation", dict(sorted(self.observation.items())))
+
+    @property
+    def action_spec(self) -> ArraySpec:
+        """Shape and dtype of an action (A,)."""
+        return ArraySpec((self.action.size,), "float32")
 
     def to_json(self) -> dict[str, Any]:
         """Return the schema as JSON-ready values."""
@@ -91,7 +97,7 @@ class StepSchema:
         """
         try:
             observation = {str(name): ArraySpec.from_json(spec) for name, spec in value["observation"].items()}
-            return cls(observation, ArraySpec.from_json(value["action"]), str(value["task"]))
+            return cls(observation, ActionLayout.from_json(value["action"]), str(value["task"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SchemaMismatchError(
                 f"schema: got {value!r}, expected observation, action and task; update the side that sent it."

@@ -13,11 +13,12 @@ import gymnasium
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, StopAskedError
 from robot_rl.core.tasks import PERIOD_S
+from robot_rl.envs.protocol import action_layout
 from robot_rl.rewards.combined import CombinedReward
 from robot_rl.runtime.episode_log import EpisodeLog
 from robot_rl.runtime.observation import Encoder
 from robot_rl.runtime.outbox import Link, Outbox, Place
-from robot_rl.runtime.stepper import Policy, Step, Stepper, action_size, episode_seeds, next_seed
+from robot_rl.runtime.stepper import Policy, Step, Stepper, episode_seeds, next_seed
 from robot_rl.teleop.arbiter import Arbiter, Charge, Effort
 from robot_rl.teleop.devices import Device
 
@@ -151,7 +152,7 @@ def run_actor(
         steps_rng,
         encoder=encoder,
         human=human,
-        arbiter=arbiter or Arbiter(action_size(env), config.period_s),
+        arbiter=arbiter or Arbiter(action_layout(env), config.period_s),
         reward=reward,
         clock=clock,
         estop=estop,

@@ -17,12 +17,12 @@ from robot_rl.runtime.record import RecordingSummary, collect_demonstrations, lo
 from robot_rl.teleop.devices import Device, DeviceState, Playback
 from robot_rl.teleop.keyboard import Keyboard
 from robot_rl.teleop.scripted import Expert, FunctionExpert
-from tests.runtime.point_world import PointWorld, TinyEncoder
+from tests.runtime.point_world import LAYOUT, PointWorld, TinyEncoder
 
 
 def record(folder: Path, episodes: int, demonstrator: Expert | Device | None = None, **more) -> RecordingSummary:
     env = more.pop("env", None) or PointWorld()
-    demonstrator = demonstrator or FunctionExpert(env.expert_action)
+    demonstrator = demonstrator or FunctionExpert(env.expert_action, LAYOUT)
     options = {"seed": 0, "task": "point", "progress": False, "clock": FakeClock(), **more}
     return collect_demonstrations(env, None, demonstrator, episodes, folder, **options)
 
@@ -69,8 +69,8 @@ def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
         return np.array([1.0, 0.0, 0.0], np.float32)
 
     with pytest.raises(RobotRLError, match="20 failures, expected mostly successes"):
-        record(tmp_path / "none", 2, FunctionExpert(lambda: -away()), seed=1)
-    summary = record(tmp_path / "all", 2, FunctionExpert(away), keep_failures=True)
+        record(tmp_path / "none", 2, FunctionExpert(lambda: -away(), LAYOUT), seed=1)
+    summary = record(tmp_path / "all", 2, FunctionExpert(away, LAYOUT), keep_failures=True)
     assert (summary.kept, summary.discarded) == (2, 0)
 
 
@@ -96,18 +96,20 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
                 press(b"\n")
             return super().step(action)
 
-    with Keyboard(3, terminal=near, clock=FakeClock()) as keyboard:
-        press(b"r")  # the third axis does nothing in this world
+    with Keyboard(LAYOUT, terminal=near, clock=FakeClock()) as keyboard:
+        press(b"o")  # the gripper does nothing in this world
         summary = record(tmp_path, 1, keyboard, env=Desk())
     steps, _ = read_episode(list_episodes(tmp_path)[0])
-    assert summary.kept == 1 and len(steps) == 4 and steps[-1].success and steps[0].action[2] == 0.5
+    assert summary.kept == 1 and len(steps) == 4 and steps[-1].success and steps[0].action[2] == 1.0
     os.close(far)
     os.close(near)
 
 
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:
     asked = iter(range(100))
-    summary = record(tmp_path, 3, FunctionExpert(lambda: np.zeros(3, np.float32)), should_stop=lambda: next(asked) > 10)
+    summary = record(
+        tmp_path, 3, FunctionExpert(lambda: np.zeros(3, np.float32), LAYOUT), should_stop=lambda: next(asked) > 10
+    )
     assert summary.kept == 0 and not list(tmp_path.glob("*"))
 
 

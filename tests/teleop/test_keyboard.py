@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from robot_rl.core.action_layout import GRIPPER, TRANSLATION, ActionLayout, Continuous, StateEntry, arm_layout
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.teleop.engage import EngageConfig
 from robot_rl.teleop.keyboard import AXES, Keyboard, KeyboardConfig
+
+ARM = arm_layout(StateEntry("state", 24))
 
 
 class Terminal:
@@ -50,7 +53,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def keyboard(terminal: Terminal, clock: FakeClock) -> Iterator[Keyboard]:
-    with Keyboard(terminal=terminal.near, clock=clock) as keyboard:
+    with Keyboard(ARM, terminal=terminal.near, clock=clock) as keyboard:
         yield keyboard
 
 
@@ -58,9 +61,9 @@ def keyboard(terminal: Terminal, clock: FakeClock) -> Iterator[Keyboard]:
 def test_each_motion_key_moves_its_axis_and_engages(key: str, terminal: Terminal, keyboard: Keyboard) -> None:
     terminal.type(key)
     state = keyboard.read()
-    axis, sign = AXES[key]
-    expected = np.zeros(7, np.float32)
-    expected[axis] = sign * (1.0 if axis == 6 else 0.5)
+    part, component, sign = AXES[key]
+    expected = np.zeros(ARM.size, np.float32)
+    expected[ARM.slices[part]][component] = sign * (1.0 if part == GRIPPER else 0.5)
     assert state.engaged and state.alive
     np.testing.assert_array_equal(state.action, expected)
 
@@ -109,7 +112,7 @@ def test_speed_keys_scale_motion_within_bounds(terminal, keyboard) -> None:
 
 def test_space_toggles_once_per_press_although_the_key_repeats(terminal, clock) -> None:
     config = KeyboardConfig(engage=EngageConfig("toggle"))
-    with Keyboard(config=config, terminal=terminal.near, clock=clock) as keyboard:
+    with Keyboard(ARM, config=config, terminal=terminal.near, clock=clock) as keyboard:
         terminal.type(" ")
         assert keyboard.read().engaged
         clock.advance(0.5)
@@ -129,7 +132,7 @@ def test_new_episode_forgets_keys_pressed_before(terminal, keyboard) -> None:
 
 
 def test_axes_that_the_action_lacks_do_nothing(terminal, clock) -> None:
-    with Keyboard(2, terminal=terminal.near, clock=clock) as keyboard:
+    with Keyboard(ActionLayout((Continuous(TRANSLATION, 2),)), terminal=terminal.near, clock=clock) as keyboard:
         terminal.type("gra")
         np.testing.assert_array_equal(keyboard.read().action, [0.0, 0.5])
 
@@ -145,7 +148,7 @@ def test_hang_up_makes_the_device_dead_and_releases_it(terminal, keyboard) -> No
 
 def test_terminal_is_given_back_as_it_was_and_ctrl_c_keeps_working(terminal, clock) -> None:
     before = termios.tcgetattr(terminal.near)
-    keyboard = Keyboard(terminal=terminal.near, clock=clock)
+    keyboard = Keyboard(ARM, terminal=terminal.near, clock=clock)
     during = termios.tcgetattr(terminal.near)
     assert not during[3] & (termios.ECHO | termios.ICANON) and during[3] & termios.ISIG
     keyboard.close()
@@ -156,9 +159,10 @@ def test_terminal_is_given_back_as_it_was_and_ctrl_c_keeps_working(terminal, clo
 LAUNCHED = """
 import os, sys, time
 os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens becomes its own
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.teleop.keyboard import Keyboard
 before = len(os.listdir("/proc/self/fd"))
-keyboard = Keyboard()
+keyboard = Keyboard(arm_layout(None))
 print(len(os.listdir("/proc/self/fd")) - before, flush=True)
 while not keyboard.read().action.any():
     time.sleep(0.01)
@@ -183,7 +187,7 @@ def test_own_terminal_is_read_without_standard_input_and_closed_again(terminal: 
 def test_input_that_is_no_terminal_is_refused() -> None:
     near, far = os.pipe()
     with pytest.raises(ConfigError, match=r"is no terminal, expected one; run it in a terminal, over ssh with -t"):
-        Keyboard(terminal=near)
+        Keyboard(ARM, terminal=near)
     os.close(near)
     os.close(far)
 
