@@ -8,6 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from robot_rl.core.action_layout import ROTATION, TRANSLATION, ActionLayout
+from robot_rl.core.pose import GRIPPER_DOWN
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceState:
@@ -42,6 +45,21 @@ class Device(Protocol):
     def close(self) -> None:
         """Let go of the device; a second call does nothing."""
         ...
+
+
+def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
+    """Return an operator's action as an action along the axes of a tool that points down.
+
+    The operator's frame is x forward, y left, z up, turned with the gripper about the vertical: an operator who pushes
+    a device up moves the tool up, although its z axis points at the table.
+
+    Shapes: (A,) float32.
+    """
+    signs = np.ones(layout.size, np.float32)
+    for name, axes in layout.slices.items():
+        if name.endswith((TRANSLATION, ROTATION)):
+            signs[axes] = np.diag(GRIPPER_DOWN)[: axes.stop - axes.start]
+    return signs * action + np.float32(0.0)  # no negative zeros
 
 
 class Playback:

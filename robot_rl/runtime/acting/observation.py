@@ -24,6 +24,11 @@ class Encoder(Protocol):
     variants: int
 
     @property
+    def identity(self) -> str:
+        """Digest of weights and preprocessing: equal identities, equal features of equal pictures."""
+        ...
+
+    @property
     def feature_count(self) -> int:
         """Numbers F a camera and variant."""
         ...
@@ -55,7 +60,7 @@ def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str
     if encoder is not None:
         features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
         specs |= dict.fromkeys(encoder.cameras, features)
-    return StepSchema(specs, action_layout(env), task)
+    return StepSchema(specs, action_layout(env), task, encoder.identity if encoder else "")
 
 
 def encode_steps(
