@@ -18,6 +18,7 @@ from robot_rl.core.clock import Clock
 from robot_rl.hardware.graph.messages import stamped
 from robot_rl.hardware.graph.wire import Wire
 from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.devices import DeviceContext
 
 _FLAGS = 2  # buttons before the labels
 
@@ -32,6 +33,12 @@ class GraphDevice:
         layout: of the actor's actions; messages of another size are ignored.
         owned: whether `close` leaves the graph.
     """
+
+    @classmethod
+    def open(cls, context: DeviceContext) -> GraphDevice:
+        """Return the human at the `teleop` node, over the environment's own connection where there is one."""
+        wire, owned = context.wire()
+        return cls(wire, context.layout, context.clock, owned)
 
     def __init__(self, wire: Wire, layout: ActionLayout, clock: Clock, owned: bool = False) -> None:
         self._wire, self._layout, self._clock, self._owned = wire, layout, clock, owned
