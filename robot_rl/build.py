@@ -23,10 +23,10 @@ from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.data.replay import Replay
+from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder, step_schema
-from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.teleop.arbiter import Arbiter
@@ -240,7 +240,10 @@ def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    return AgentDefinition(schema.observation, schema.action.shape[0], config.agent)
+    heads = schema.action.discrete
+    index = heads[0].position.index if heads and heads[0].position else None
+    agent = replace(config.agent, gripper_state_index=index)
+    return AgentDefinition(schema.observation, schema.action.size, agent)
 
 
 def make_policy(definition: AgentDefinition) -> JaxPolicy:
@@ -283,7 +286,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     """Return who decides who acts."""
-    return Arbiter(action_size(env), PERIOD_S, config.arbiter)
+    return Arbiter(action_layout(env), PERIOD_S, config.arbiter)
 
 
 def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
@@ -307,7 +310,7 @@ def make_device(
     """
     wire: Wire | None = getattr(env.unwrapped, "wire", None)
     context = DeviceContext(
-        action_size(env),
+        action_layout(env),
         rng,
         SystemClock(),
         expert=lambda: make_expert(env),
@@ -321,7 +324,7 @@ def make_device(
 
 def make_pace(env: Environment, clock: Clock) -> RateKeeper | None:
     """Return the pace of an arm that a person moves: real time, kept here unless the environment keeps it itself."""
-    return None if getattr(env.unwrapped, "real_time", False) else RateKeeper(1.0 / PERIOD_S, clock)
+    return None if robot_environment(env).real_time else RateKeeper(1.0 / PERIOD_S, clock)
 
 
 def make_expert(env: Environment) -> Expert:
@@ -331,6 +334,6 @@ def make_expert(env: Environment) -> Expert:
         ConfigError: the environment has none.
     """
     unwrapped: Any = env.unwrapped
-    if not hasattr(unwrapped, "expert_action"):
+    if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return FunctionExpert(unwrapped.expert_action)
+    return FunctionExpert(unwrapped.expert_action, action_layout(env))
