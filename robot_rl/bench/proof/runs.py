@@ -1,9 +1,8 @@
-"""Closed loops for the proof: the simulated arm at 1 kHz under the tick, in compiled code; or under a rival's law."""
+"""Closed loops of the simulated arm at 1 kHz: under the tick, in compiled code, or under a baseline's law."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -97,10 +96,10 @@ def close_loop(
     return now_s
 
 
-def run_rival(
+def run_baseline(
     bench: Bench, law: Callable[[Situation], np.ndarray], seconds: float, offset: FloatArray, posture: FloatArray
 ) -> np.ndarray:
-    """Close the loop with a rival's law for a step of the target; positions (T, 3)."""
+    """Close the loop with a baseline's law for a step of the target; positions (T, 3)."""
     state, dynamics, path = bench.state, bench.dynamics, []
     goal, quat = bench.centre + offset, np.array(quat_from_matrix(state.R))
     for _ in range(round(seconds / DT_S)):
@@ -116,6 +115,3 @@ def run_rival(
 def rotation_between(R_before: np.ndarray, R_after: np.ndarray) -> np.ndarray:
     """Rotation vector (3,) [rad] from one orientation to the other, base frame."""
     return np.array(rotation_error(quat_from_matrix(R_before), quat_from_matrix(R_after)))
-
-
-Figures = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What the proof tries the law with, and what it holds the law to: settings in random workspaces, and their bounds."""
+"""Settings that the proof tries, in random workspaces, and their bounds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BOX: dict[str, Any] = {"workspace_lower": (0.2, -0.4, 0.0), "workspace_upper": (
 FIRM: dict[str, Any] = {"start_checks": False, "contact_force_max": np.inf, "energy_max_j": np.inf}
 """Random states look like violent contact: an arm that yields to it drives nothing and cannot break a bound."""
 
-PromiseArray = NDArray[np.void]  # (1,) of the record `Promise`
+BoundsArray = NDArray[np.void]  # (1,) of the record `Bounds`
 
 
 class Trial(NamedTuple):
@@ -34,8 +34,8 @@ class Trial(NamedTuple):
     home: FloatArray  # (7,) position [m] and quat_xyzw
 
 
-class Promise(Protocol):
-    """What the law is held to, a numpy record apart from its settings: a test can ask for more than was promised."""
+class Bounds(Protocol):
+    """Bounds of the law, a numpy record apart from its settings: a test can ask for tighter ones."""
 
     cap: FloatArray  # (6,) of what drives the arm [N, N m]
     stiffness: FloatArray  # (6,)
@@ -61,7 +61,7 @@ class Promise(Protocol):
     changing: float
 
 
-def promise(trial: Trial) -> PromiseArray:
+def bounds_of(trial: Trial) -> BoundsArray:
     """The bounds of these settings."""
     gains, extras, limits = trial.gains, trial.gains.extras[0], trial.limits
     fields: dict[str, Any] = {

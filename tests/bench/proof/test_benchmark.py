@@ -1,4 +1,4 @@
-"""The proof counts what it should: its checks find what is broken, and its rivals are the formulas that they claim."""
+"""The proof counts what it should: its checks find what is broken, its baselines are the formulas they claim."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,13 @@ from controllers.arm import KNOWN_ARMS
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import make_gains
 from controllers.law.presets import preset
-from robot_rl.bench.proof.benchmark import BARE, CONSTANT, RIVAL, STIFFNESS, overshoot
+from robot_rl.bench.proof.benchmark import BARE, BASELINE, CONSTANT, STIFFNESS, overshoot
 from robot_rl.bench.proof.page import BEGIN, END, ROWS, table, write_page
-from robot_rl.bench.proof.random_inputs import BOUNDS, SEEN, count_violations, try_trial
+from robot_rl.bench.proof.random_inputs import count_violations, try_trial
 from robot_rl.bench.proof.reference_laws import Situation, crisp_torque, serl_torque
 from robot_rl.bench.proof.runs import FREE, Bench
-from robot_rl.bench.proof.settings import BOX, LIMITS, UNHURRIED, make_trial, promise, random_workspace
+from robot_rl.bench.proof.settings import BOX, LIMITS, UNHURRIED, bounds_of, make_trial, random_workspace
+from robot_rl.bench.proof.violations import BOUNDS, SEEN
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model
 
@@ -38,7 +39,7 @@ def test_with_constant_damping_and_no_posture_the_law_is_serls_and_crisps_formul
     error, state, dynamics = np.r_[offset, np.zeros(3)], bench.state, bench.dynamics
     now = Situation(state.q, state.dq, dynamics.J, dynamics.coriolis, error, HOME_Q)
     for law in (serl_torque, crisp_torque):
-        np.testing.assert_allclose(bench.tau, law(now, RIVAL), atol=1e-6)
+        np.testing.assert_allclose(bench.tau, law(now, BASELINE), atol=1e-6)
 
 
 def bounded_trial(kind, limits=LIMITS):
@@ -53,7 +54,7 @@ def bounded_trial(kind, limits=LIMITS):
             return trial._replace(limits=limits)
 
 
-# counter, settings, limits, field of the promise, more than was promised
+# counter, settings, limits, field of the bounds_of, more than was promised
 TOO_MUCH = [
     ("torque", "clipping", LIMITS, "tau_max", lambda bound: 0.9 * bound),
     ("torque_rate", "clipping", LIMITS, "tau_rate_max", lambda bound: 0.9 * bound),
@@ -78,8 +79,8 @@ TOO_MUCH = [
 @pytest.mark.parametrize(("counter", "kind", "limits", "field", "tighter"), TOO_MUCH)
 def test_a_bound_that_is_tighter_than_the_laws_is_counted_as_broken(counter, kind, limits, field, tighter):
     trial = bounded_trial(kind, limits)
-    assert try_trial(trial, promise(trial), 5000, 0)[counter] == 0
-    more = promise(trial)
+    assert try_trial(trial, bounds_of(trial), 5000, 0)[counter] == 0
+    more = bounds_of(trial)
     more[field] = tighter(more[field])
     assert try_trial(trial, more, 5000, 0)[counter] > 5
 
@@ -117,7 +118,7 @@ SWITCHED_OFF = [
 @pytest.mark.parametrize(("counter", "kind", "limits", "switch_off"), SWITCHED_OFF)
 def test_a_guard_that_is_switched_off_is_counted_as_broken(counter, kind, limits, switch_off):
     trial = bounded_trial(kind, limits)
-    assert try_trial(switch_off(trial), promise(trial), 5000, 0)[counter] > 5
+    assert try_trial(switch_off(trial), bounds_of(trial), 5000, 0)[counter] > 5
 
 
 def test_each_bound_has_a_test_that_sees_it_broken():
