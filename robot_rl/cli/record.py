@@ -13,8 +13,8 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
 from robot_rl.config import TrainConfig
-from robot_rl.runtime.record import collect_demonstrations
-from robot_rl.runtime.stop import StopSignal
+from robot_rl.runtime.acting.record import collect_demonstrations
+from robot_rl.runtime.runs.stop import StopSignal
 
 DESCRIPTION = f"""Record successful episodes with their pictures; they serve any encoder and any agent.
 

@@ -10,9 +10,9 @@ from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.actor import ActorConfig, ActorSummary, run_actor
-from robot_rl.runtime.metrics import MetricsWriter, read_metrics
-from robot_rl.runtime.stop import StopSignal
+from robot_rl.runtime.acting.actor import ActorConfig, ActorSummary, run_actor
+from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
+from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.security import read_keys
 from robot_rl.transport.sender import ActorLink
@@ -22,7 +22,7 @@ FLUSH_S = 20.0
 
 
 @dataclass(frozen=True)
-class Seat:
+class ActorLaunch:
     """Where one actor sits: its folder, its learner, its name."""
 
     folder: Path
@@ -35,11 +35,11 @@ class Seat:
     run_name: str
     index: int
     """Number of this actor: its episodes differ from those of the others."""
-    patience_s: float
+    weights_timeout_s: float
     """How long to wait for the learner's first weights before acting [s]."""
 
 
-def act(config: TrainConfig, seat: Seat) -> ActorSummary:
+def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
     """Act until told to stop, be it before arm, cameras and referee have answered."""
     stop = StopSignal().install()
     before = read_metrics(seat.folder, kind="episode")
@@ -94,7 +94,7 @@ def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> build.Enviro
         return build.make_env(config)
 
 
-def actor_config(config: TrainConfig, seat: Seat, last_episode: dict[str, float] | None) -> ActorConfig:
+def actor_config(config: TrainConfig, seat: ActorLaunch, last_episode: dict[str, float] | None) -> ActorConfig:
     """Return the loop's settings, going on after the last episode of an earlier process."""
     earlier = last_episode or {"episode": -1, "env_steps": 0}
     episode = int(earlier["episode"]) + 1
@@ -106,8 +106,8 @@ def actor_config(config: TrainConfig, seat: Seat, last_episode: dict[str, float]
         period_s=PERIOD_S,
         speed=config.pace,
         updates_per_step=config.updates_per_step,
-        greedy_share=config.greedy_share,
-        await_weights_s=seat.patience_s,
+        deterministic_fraction=config.deterministic_fraction,
+        await_weights_s=seat.weights_timeout_s,
         first_episode=episode,
         first_env_step=int(earlier["env_steps"]),
     )
