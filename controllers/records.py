@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
-from controllers.geometry import FloatArray
+from controllers.checks import FloatArray
 
 Axes1 = Annotated[FloatArray, 1]
 Axes2 = Annotated[FloatArray, 2]
@@ -99,9 +99,14 @@ def _field(cls: type[Record], name: str, hints: dict[str, Any]) -> Field:
 
 def record_dtype(declaration: type, joints: int) -> np.dtype[np.void]:
     """Return the dtype of a record's class, or of a NamedTuple with the same annotations."""
-    hints = get_type_hints(declaration, include_extras=True)
-    fields = getattr(declaration, "fields", None) or {name: Field(name, hint) for name, hint in hints.items()}
-    return np.dtype([field.format(joints) for field in fields.values()], align=True)
+    return np.dtype([field.format(joints) for field in fields_of(declaration).values()], align=True)
+
+
+def fields_of(declaration: type) -> dict[str, Field]:
+    """Return the fields of a record's class, or of a NamedTuple with the same annotations."""
+    if issubclass(declaration, Record):
+        return declaration.fields
+    return {name: Field(name, hint) for name, hint in get_type_hints(declaration, include_extras=True).items()}
 
 
 def make_record(declaration: type[R], joints: int, **values: Any) -> R:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
+from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Mode, Reason, no_target
 from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.law.gains import Gains, make_gains
-from controllers.law.tick import LoopState, activate, look, make_loop_state
+from controllers.law.tick import ControlLoop, activate, make_controller_state
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome
 from robot_rl.core.workspace import Workspace
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
-from robot_rl.sim.stepping import advance, fill_dynamics
+from robot_rl.sim.stepping import advance, fill_dynamics, view_model
 from robot_rl.sim.task import TaskScene
 
 N = 7
@@ -41,30 +41,17 @@ class Simulation:
         self._bind()
 
     def _bind(self) -> None:
-        """Point the tick's tuples at MuJoCo's own arrays, once."""
+        """Point the tick's arrays at MuJoCo's own, once."""
         data = self.data
-        self._tau = np.zeros(N)
-        self._time_s = np.zeros(1)
-        self._sensors_mean = np.zeros(6)
-        self._state = ArmState(
-            data.qpos[:N],
-            data.qvel[:N],
-            np.zeros(N),
-            data.site_xpos[self._site],
-            data.site_xmat[self._site].reshape(3, 3),
-        )
+        self._time_s, self._sensors_mean = np.zeros(1), np.zeros(6)
+        p, R = data.site_xpos[self._site], data.site_xmat[self._site].reshape(3, 3)
+        self._state = ArmState(data.qpos[:N], data.qvel[:N], np.zeros(N), p, R)
         bias = data.qfrc_bias[:N]  # Coriolis and gravity in one, so the second is zero
         self._dynamics = ArmDynamics(np.zeros((6, N)), np.zeros((N, N)), bias, np.zeros(N))
-        self._target = Target(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
-        self._memory = make_loop_state(N)
-        self._views = (
-            data.xanchor[:N],
-            data.xaxis[:N],
-            self.model.dof_Madr[:N],
-            data.qM,
-            data.ctrl,
-            data.sensordata[:6],
-        )
+        self._target, self._tau = no_target(), np.zeros(N)
+        self.memory = make_controller_state(N)
+        """The controller's state, for the functions of `controllers.law.tick`."""
+        self._views = view_model(self.model, data, N)
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new scene and stand at its start, at rest; the arm's command already carries its weight."""
@@ -78,7 +65,7 @@ class Simulation:
         mujoco.mj_forward(model, data)
         self._time_s[0] = 0.0
         self._state.tau[:] = self._tau[:] = data.qfrc_bias[:N]
-        activate(self._memory)
+        activate(self.memory)
         self.set_finger(start.finger_m)
         self.set_target(start.T_base_tcp)
         self.advance(TIMESTEP_S * 5)
@@ -96,17 +83,15 @@ class Simulation:
     def advance(self, period_s: float) -> Reason:
         """Let time pass under the controller; returns the gravest reason that its ticks gave."""
         steps = max(1, round(period_s / TIMESTEP_S))
-        reason = advance(
-            self.model._address, self.data._address, steps, TIMESTEP_S, self._time_s, *self._views, self._sensors_mean,
-            self._state, self._dynamics, self._target, self.gains, self.limits, self._memory, self._tau,
-        )  # fmt: skip
+        loop = ControlLoop(self._state, self._dynamics, self._target, self.gains, self.limits, self.memory, self._tau)
+        reason = advance(self._views, loop, steps, TIMESTEP_S, self._time_s, self._sensors_mean)
         self.reason = Reason(reason)
         return self.reason
 
     def look(self) -> None:
         """Kinematics and model terms of this instant. For a controller that is not ours; `advance` does it itself."""
         mujoco.mj_step1(self.model, self.data)
-        fill_dynamics(*self._views[:4], self._state.p, self._dynamics)
+        fill_dynamics(self._views, self._state.p, self._dynamics)
 
     def push(self, tau: np.ndarray) -> None:
         """Let one time step pass under joint torques (7,) [N m], after a `look`."""
@@ -121,19 +106,14 @@ class Simulation:
         return self._state, self._dynamics
 
     @property
-    def memory(self) -> LoopState:
-        """The controller's memory, for the functions of `controllers.law.tick`."""
-        return self._memory
-
-    @property
     def mode(self) -> Mode:
         """What the controller does."""
-        return Mode(int(look(self._memory).mode))
+        return Mode(self.memory.mode)
 
     @property
     def T_base_goal(self) -> Pose:
         """The target that the controller follows, or the pose that it holds."""
-        goal = look(self._memory).goal
+        goal = self.memory.goal
         R = np.empty((3, 3))
         matrix_from_quat(np.array(goal.quat_xyzw), R)
         return Pose(np.array(goal.p), R)

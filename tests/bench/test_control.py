@@ -33,7 +33,7 @@ def test_model_terms_are_those_of_the_present_joint_positions():
     """Also after a jump of q that no physics step has seen."""
     host, other = ArmInLoop(), ArmInLoop()
     host.data.qpos[:7] += 0.1
-    refresh_model(*host.of_model, host.state.p, host.dynamics)
+    refresh_model(host.views, host.loop.state.p, host.loop.dynamics)
     assert np.abs(host.dynamics.J - other.dynamics.J).max() > 0.01
     other.data.qpos[:7] += 0.1
     other.follow_circle(1)  # the timed cycle refreshes before its tick and integrates after it
