@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 import tyro
 
 from robot_rl import build
-from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
+from robot_rl.cli.arguments import base_config, check_settings, parse, presets_text, print_config
 from robot_rl.config import TrainConfig
+from robot_rl.core.clock import SystemClock
 from robot_rl.runtime.acting.record import collect_demonstrations
 from robot_rl.runtime.runs.stop import StopSignal
 
@@ -53,6 +54,8 @@ def run(arguments: Sequence[str]) -> int:
         print_config(flags.config)
         return 0
     episodes = flags.config.demonstrations if flags.episodes is None else flags.episodes
+    check_settings(flags.config)
+    flags.out.mkdir(parents=True, exist_ok=True)
     with closing(build.make_env(flags.config)) as env:
         by_hand = flags.by == "keyboard"
         summary = collect_demonstrations(
@@ -66,6 +69,10 @@ def run(arguments: Sequence[str]) -> int:
             keep_failures=flags.keep_failures,
             reward=build.make_rewards(flags.config),
             should_stop=StopSignal().install(),
+            pace=build.make_pace(env, SystemClock()) if by_hand else None,
         )
     print(f"{summary.found + summary.kept} demonstrations in {flags.out} ({summary.discarded} attempts discarded)")
+    if summary.total < episodes:
+        print(f"stopped before {episodes}; start the same command again to go on")
+        return 130
     return 0

@@ -14,13 +14,13 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import base_config, parse, presets_text
 from robot_rl.config import TrainConfig
+from robot_rl.core.clock import SystemClock
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
 from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.teleop.device import Device
-from robot_rl.teleop.devices.keyboard import HELP
 from robot_rl.teleop.devices.scripted import ExpertDevice
 
 DESCRIPTION = f"""Move the simulated arm and film it.
@@ -94,6 +94,7 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
                 human=human,
                 period_s=PERIOD_S,
                 on_episode=_say,
+                pace=build.make_pace(env, SystemClock()) if flags.by == "keyboard" else None,
             )
         finally:
             for part in (video, human):
@@ -103,7 +104,6 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
 
 def _human(env: build.Environment, flags: SimulateArguments) -> Device | None:
     if flags.by == "keyboard":
-        print(HELP)
         return build.make_keyboard(env)
     if flags.by == "expert":
         return ExpertDevice(build.make_expert(env), np.random.default_rng(flags.config.seed))

@@ -54,6 +54,8 @@ def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
         Journal(seat.folder / "spool") as spool,
         ExitStack() as held,
     ):
+        for line in spool.report():
+            print(line, flush=True)
         encoder = build.make_encoder(config)
         schema = build.make_schema(env, encoder, config)
         definition = build.make_definition(schema, config)

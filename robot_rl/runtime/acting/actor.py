@@ -22,8 +22,13 @@ from robot_rl.runtime.acting.stepper import Policy, Step, Stepper, action_size, 
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, InterventionStats
 from robot_rl.teleop.device import Device
 
+PAYING = ("success", "stage")
+"""Labels that, given by mistake before the first step, would turn the episode before into a success."""
 UPDATES_ON_THE_WAY = 200
 """Updates that a learner may have made, or be about to make, without having published their weights."""
+UPDATES_TIMEOUT_S = 120.0
+"""How long an actor waits for updates of a learner that has every record and publishes nothing; compiling takes one
+minute."""
 
 
 class Metrics(Protocol):
@@ -137,6 +142,7 @@ def run_actor(
     """
     clock = clock or SystemClock()
     episodes_rng, steps_rng = episode_seeds(config.seed, session=config.first_episode)
+    pace = None if config.speed is None else RateKeeper(config.speed / config.period_s, clock)
     stepper = Stepper(
         env,
         policy,
@@ -147,8 +153,9 @@ def run_actor(
         reward=reward,
         clock=clock,
         estop=estop,
+        pace=pace,
     )
-    actor = _Actor(stepper, link, config, metrics, clock, should_stop, ends_wait, on_step)
+    actor = _Actor(stepper, link, config, metrics, clock, should_stop, ends_wait, on_step, pace)
     actor.await_weights()
     while not actor.finished():
         actor.run_episode(next_seed(episodes_rng))
@@ -180,11 +187,12 @@ class _Actor:
         should_stop: Callable[[], bool],
         ends_wait: Callable[[str], AbstractContextManager[None]],
         on_step: Callable[[Step], None] | None,
+        pace: RateKeeper | None,
     ) -> None:
         self._stepper, self._link, self._config, self._metrics = stepper, link, config, metrics
         self._clock, self._should_stop, self._ends_wait, self._on_step = clock, should_stop, ends_wait, on_step
         self._summary = ActorSummary(effort=stepper.arbiter.effort)
-        self._pace = None if config.speed is None else RateKeeper(config.speed / config.period_s, clock)
+        self._pace = pace
         window_steps = max(1, round(config.label_window_s / config.period_s))
         self._outbox = Outbox(
             config.name,
@@ -236,14 +244,23 @@ class _Actor:
             self._nap()
 
     def await_updates(self) -> None:
-        """Stand still between two episodes until the learner has kept up, where that is asked for."""
-        ratio = self._config.updates_per_step
-        while self._link is not None and ratio is not None and not self.finished():
-            self._take_weights()
-            policy = self._stepper.policy
-            if policy is None or policy.version >= ratio * self._summary.env_steps - UPDATES_ON_THE_WAY:
+        """Stand still between two episodes until the learner has kept up, where that is asked for.
+
+        A version counts the updates of the whole run, hence the steps of the whole run count. The wait ends when a
+        learner that has every record publishes nothing for `UPDATES_TIMEOUT_S`.
+        """
+        ratio, policy = self._config.updates_per_step, self._stepper.policy
+        if self._link is None or ratio is None or policy is None:
+            return
+        self._take_weights()
+        version, since_s = policy.version, self._clock.now_s()
+        while policy.version < ratio * self._env_steps - UPDATES_ON_THE_WAY and not self.finished():
+            if policy.version != version or self._link.backlog:
+                version, since_s = policy.version, self._clock.now_s()
+            if self._clock.now_s() - since_s > UPDATES_TIMEOUT_S:
                 return
             self._nap()
+            self._take_weights()
 
     def _nap(self) -> None:
         self._clock.sleep_until(self._clock.now_ns() + round(self._config.period_s * NS_PER_S))
@@ -254,8 +271,6 @@ class _Actor:
         self._stepper.deterministic = is_greedy(self._episode, self._config.deterministic_fraction)
         if not self._begin(seed):
             return
-        if self._pace is not None:
-            self._pace.restart()
         step = self._run_step(log)
         while not (step.last or self.finished()):
             step = self._run_step(log)
@@ -291,15 +306,14 @@ class _Actor:
         decision = self._stepper.decide()
         self._outbox.release(decision.intervention_start)
         labels = decision.labels
-        if log.steps == 0:  # labels given before the first step are about the episode before
-            self._label(labels)
+        if log.steps == 0:  # about the episode before, if at all
+            self._label(tuple(label for label in labels if label not in PAYING))
             labels = ()
         step = self._stepper.execute(decision)
         self._newest = StepId(self._episode, log.steps)
         self._outbox.keep(step, self._newest, labels)
         self._count(step, log)
-        if self._pace is not None:
-            self._pace.wait()
+        self._stepper.wait()
         return step
 
     def _label(self, labels: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from robot_rl.core.clock import Clock
+from robot_rl.core.clock import Clock, RateKeeper
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.acting.observation import Encoder, pictures
@@ -121,6 +121,7 @@ def evaluate(
     on_episode: Callable[[EpisodeResult], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,
+    pace: RateKeeper | None = None,
 ) -> EvaluationResult:
     """Run whole episodes without exploration and without help, and count.
 
@@ -129,6 +130,7 @@ def evaluate(
         human: acts instead of the policy, to measure an expert or a person; it is the baseline, not a helper.
         on_episode: called after each episode, for progress.
         should_stop: looked at between episodes.
+        pace: of a person; None: as fast as the environment goes.
 
     Raises:
         ConfigError: less than one episode, or neither a policy nor a human.
@@ -138,7 +140,9 @@ def evaluate(
     if (policy is None) == (human is None):
         raise ConfigError("evaluation: got both or neither of policy and human, expected exactly one of them.")
     seeds, steps_rng = episode_seeds(seed)
-    stepper = Stepper(env, policy, steps_rng, encoder=encoder, human=human, deterministic=deterministic, clock=clock)
+    stepper = Stepper(
+        env, policy, steps_rng, encoder=encoder, human=human, deterministic=deterministic, clock=clock, pace=pace
+    )
     results: list[EpisodeResult] = []
     while len(results) < episodes and not should_stop():
         results.append(_run_episode(stepper, next_seed(seeds), video if len(results) < video_episodes else None))

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from robot_rl.core.clock import Clock
+from robot_rl.core.labels import LABEL_RULES
 from robot_rl.core.records import LabelRecord, Record, StepRecord
 from robot_rl.runtime.acting.stepper import Step
 
@@ -84,8 +85,8 @@ class Outbox:
             self.label(label, place)
 
     def label(self, label: str, place: StepId) -> None:
-        """Send a human's label about the steps up to `place`, value 1 unless it says failure."""
-        value = 0.0 if label == "failure" else 1.0
+        """Send a human's label about the step at `place`, or about the window that ends there."""
+        value = LABEL_RULES[label].reward or 0.0
         window, now_ns = self._window_steps, self._clock.now_ns()
         episode, step = place
         self._put(LabelRecord(self._actor, self._run, self._sequence, episode, step, label, value, window, now_ns))
@@ -115,4 +116,5 @@ class Outbox:
             next_obs=step.next_obs if step.last else None,
             policy_version=step.policy_version,
             stamp_ns=step.stamp_ns,
+            observed=step.observed,
         )

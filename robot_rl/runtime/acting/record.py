@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from robot_rl.core.clock import Clock, SystemClock
+from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Record, Source, StepRecord
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
@@ -56,6 +56,7 @@ def collect_demonstrations(
     progress: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
     clock: Clock | None = None,
+    pace: RateKeeper | None = None,
 ) -> RecordingSummary:
     """Record until `folder` holds `episodes` demonstrations; those it holds already count, so a session can go on.
 
@@ -66,6 +67,7 @@ def collect_demonstrations(
         encoder: None keeps the pictures, so that the demonstrations serve any encoder.
         demonstrator: a device, or an expert who never lets go.
         keep_failures: keep episodes without success, too.
+        pace: of a person; None: as fast as the environment goes.
 
     Raises:
         RobotRLError: hardly any attempt succeeds.
@@ -74,14 +76,16 @@ def collect_demonstrations(
     summary = RecordingSummary(found=len(list_episodes(folder)) if folder.exists() else 0)
     seeds, steps_rng = episode_seeds(seed, session=summary.found)
     human = _device(demonstrator, steps_rng)
-    stepper = Stepper(env, None, steps_rng, encoder=encoder, human=human, reward=reward or make_reward(), clock=clock)
+    reward = reward or make_reward()
+    stepper = Stepper(env, None, steps_rng, encoder=encoder, human=human, reward=reward, clock=clock, pace=pace)
     with _progress_bar(progress) as bar:
         row = bar.add_task("demonstrations", total=episodes, completed=summary.found, note="")
         while summary.total < episodes and not should_stop():
             episode_seed = next_seed(seeds)
             steps = _act(stepper, episode_seed, should_stop)
             if _worth_keeping(steps, keep_failures):
-                write_episode(folder, _records(steps, summary.total, task, clock), _meta(steps, task, episode_seed))
+                meta = _meta(steps, task, episode_seed) | ({"encoder": encoder.identity} if encoder else {})
+                write_episode(folder, _records(steps, summary.total, task, clock), meta)
                 summary.kept += 1
                 summary.steps += len(steps)
             else:
@@ -108,10 +112,28 @@ def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, ru
 def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:
     sequence = 0
     for episode, path in enumerate(paths):
-        steps, _ = read_episode(path)
-        for step in encode_steps(steps, encoder, rng):
+        steps, meta = read_episode(path)
+        for step in encode_steps(steps, _missing_encoder(path, meta, encoder), rng):
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=episode)
             sequence += 1
+
+
+def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
+    """Return what has yet to encode an episode; None for one that holds this encoder's features.
+
+    Raises:
+        RunFolderError: it holds the features of another encoder.
+    """
+    stored = meta.get("encoder")
+    if stored is None:
+        return encoder
+    wanted = "" if encoder is None else encoder.identity
+    if stored != wanted:
+        raise RunFolderError(
+            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected pictures or features of "
+            f"{wanted[:12] or 'none'}; record with pictures, or train with that encoder."
+        )
+    return None
 
 
 def _device(demonstrator: Expert | Device, rng: np.random.Generator) -> Device:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 
-from robot_rl.core.clock import Clock, SystemClock
+from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
 from robot_rl.rewards.combined import CombinedReward, make_reward
@@ -55,6 +55,7 @@ class Step:
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
     timing: Mapping[str, float] = field(default_factory=dict)  # what the environment measured of `next_obs`
+    observed: bool = True  # False: a fault hid what the action did
 
     @property
     def last(self) -> bool:
@@ -84,6 +85,7 @@ class Stepper:
         reward: judges steps; the environment's ground truth when not given.
         rng: feeds exploration and the encoder's random shifts, from streams of their own.
         estop: an emergency stop from elsewhere (a page, a pendant's relay).
+        pace: waited for after each step; None: as fast as the environment goes. A person needs real time.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Stepper:
         deterministic: bool = False,
         clock: Clock | None = None,
         estop: Callable[[], bool] | None = None,
+        pace: RateKeeper | None = None,
     ) -> None:
         self.env, self.policy, self.human = env, policy, human
         self.action_size = action_size(env)
@@ -111,6 +114,7 @@ class Stepper:
         self._reward = reward or make_reward(("ground-truth",))
         self._clock = clock or SystemClock()
         self._estop = estop
+        self._pace = pace
         self._act_rng, self._encode_rng = rng.spawn(2)
         self._stamp_ns = 0
         self._first = True  # the next step is the first of its episode
@@ -126,6 +130,8 @@ class Stepper:
             self.human.reset()  # after the environment: an expert looks at it
         self._first = True
         self._see(raw)
+        if self._pace is not None:
+            self._pace.restart()
 
     def _warm_up(self) -> None:
         """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
@@ -140,8 +146,15 @@ class Stepper:
                 self.policy.act(obs, rng, deterministic)
 
     def step(self) -> Step:
-        """Decide and execute one step."""
-        return self.execute(self.decide())
+        """Decide and execute one step, in its time."""
+        step = self.execute(self.decide())
+        self.wait()
+        return step
+
+    def wait(self) -> None:
+        """Wait for the end of the step's period, where a pace is kept."""
+        if self._pace is not None:
+            self._pace.wait()
 
     def decide(self) -> Decision:
         """Ask policy and human, and say who acts."""
@@ -168,7 +181,7 @@ class Stepper:
         self.spent.env_ns += self._clock.now_ns() - start_ns
         self._see(raw)
         success = bool(info.get("success", False))
-        # Labels given before the first step are about the episode before.
+        # Labels given before the first step are not about this episode.
         labels, self._first = () if self._first else decision.labels, False
         outcome = Outcome(float(reward), bool(terminated), success, labels, decision.intervention_start)
         final_reward, terminated, success = self._reward.judge(outcome)
@@ -239,6 +252,7 @@ class Stepper:
             fault=fault,
             policy_version=self._version,
             stamp_ns=self._stamp_ns,
+            observed=False,
         )
 
 

@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 from controllers.arm import KNOWN_ARMS
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import Gains, make_gains
-from controllers.law.presets import preset
 from robot_rl.bench.proof.benchmark import BARE, BASELINE, CONSTANT, STIFFNESS, overshoot
 from robot_rl.bench.proof.checks import BOUNDS, SEEN
 from robot_rl.bench.proof.page import BEGIN, END, ROWS, table, write_page

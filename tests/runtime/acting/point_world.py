@@ -85,6 +85,7 @@ class TinyEncoder:
     cameras = ("wrist",)
     variants = 2
     feature_count = 4
+    identity = "tiny"
 
     def __init__(self) -> None:
         self.calls = 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
+from robot_rl.core.clock import FakeClock, RateKeeper
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode
@@ -92,17 +92,24 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
 
     class Desk(PointWorld):
         def step(self, action):
-            if self.steps == 2:
-                press(b"\n")
+            if self.steps in (0, 2):
+                press(b"r\n"[self.steps // 2 :][:1])  # the third axis does nothing in this world
             return super().step(action)
 
     with Keyboard(3, terminal=near, clock=FakeClock()) as keyboard:
-        press(b"r")  # the third axis does nothing in this world
+        press(b"\n")  # too early to be about this episode
         summary = record(tmp_path, 1, keyboard, env=Desk())
     steps, _ = read_episode(list_episodes(tmp_path)[0])
-    assert summary.kept == 1 and len(steps) == 4 and steps[-1].success and steps[0].action[2] == 0.5
+    assert summary.kept == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == -0.5
     os.close(far)
     os.close(near)
+
+
+def test_person_meets_an_arm_in_real_time(tmp_path: Path) -> None:
+    clock, right = FakeClock(), DeviceState(np.zeros(3, np.float32), engaged=True)
+    states = [right] * 7 + [DeviceState(right.action, engaged=True, labels=("success",))]
+    record(tmp_path, 1, Playback(states), clock=clock, pace=RateKeeper(10.0, clock))
+    assert clock.now_s() == pytest.approx(0.8)
 
 
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:
