@@ -20,4 +20,4 @@ def pick_lift(clock: Clock | None = None) -> ControlStack:
     simulation = Simulation(PickLift())
     simulation.reset(np.random.default_rng(0))
     gains = simulation.gains.changed(ramp_s=0.1, **WATCHED)
-    return ControlStack(SimulatedDriver(simulation, clock or SystemClock()), gains, simulation.limits)
+    return ControlStack(SimulatedDriver(simulation, clock or SystemClock()), gains, simulation.loop.limits)
