@@ -23,15 +23,16 @@ from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.data.replay import Replay
+from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder, step_schema
-from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
-from robot_rl.teleop.devices.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
+from robot_rl.teleop.devices import DeviceContext, open_enabled
+from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 
 if TYPE_CHECKING:
@@ -239,7 +240,10 @@ def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    return AgentDefinition(schema.observation, schema.action.shape[0], config.agent)
+    heads = schema.action.discrete
+    index = heads[0].position.index if heads and heads[0].position else None
+    agent = replace(config.agent, gripper_state_index=index)
+    return AgentDefinition(schema.observation, schema.action.size, agent)
 
 
 def make_policy(definition: AgentDefinition) -> JaxPolicy:
@@ -282,67 +286,45 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     """Return who decides who acts."""
-    return Arbiter(action_size(env), PERIOD_S, config.arbiter)
+    return Arbiter(action_layout(env), PERIOD_S, config.arbiter)
 
 
 def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
-    """Return who may take over, None for nobody.
+    """Return the device of whoever may take over, None for nobody.
 
     Args:
         env_steps: steps trained before, so that a resumed run goes on tapering.
     """
     if config.human.kind == "none":
         return None
-    if config.human.kind == "keyboard":
-        return make_keyboard(env)
-    if config.human.kind == "graph":
-        return make_graph_human(env, config)
-    rng = np.random.default_rng([seed, 1])
-    if config.human.kind == "pendant":
-        return make_pendant(env, config, rng)
-    return ScriptedHuman(make_expert(env), config.human.scripted, rng, env_steps)
+    return make_device(env, config, config.human.kind, np.random.default_rng([seed, 1]), env_steps)
 
 
-def make_pendant(env: Environment, config: TrainConfig, rng: np.random.Generator) -> Device:
-    """Return the pendant, and beside it what moves the arm while its grip is held.
+def make_device(
+    env: Environment, config: TrainConfig, name: str, rng: np.random.Generator, env_steps: int = 0
+) -> Device:
+    """Return an input device with the settings of `config.human`; a person is shown how to use it.
 
     Raises:
-        ConfigError: a port that can never work.
+        ConfigError: an unknown device, settings that do not fit, or an expert on a real arm.
     """
-    from robot_rl.teleop.devices.combined import EnabledDevice
-    from robot_rl.teleop.pendant.device import Pendant
-
-    human = config.human
-    by_hand = human.motion_device == "keyboard"
-    motion_device = make_keyboard(env) if by_hand else ExpertDevice(make_expert(env), rng, human.scripted.action_noise)
-    return EnabledDevice(Pendant(human.pendant), motion_device)
-
-
-def make_graph_human(env: Environment, config: TrainConfig) -> Device:
-    """Return the human at the `teleop` node, over the environment's own wire or, in the simulator, one more."""
-    from robot_rl.teleop.devices.ros import GraphDevice
-
     wire: Wire | None = getattr(env.unwrapped, "wire", None)
-    owned = wire is None
-    return GraphDevice(wire or make_wire(config.robot, "actor_human"), action_size(env), SystemClock(), owned)
-
-
-def make_keyboard(env: Environment) -> Device:
-    """Return the keyboard of this terminal, which then shows the keys.
-
-    Raises:
-        ConfigError: this is no terminal.
-    """
-    from robot_rl.teleop.devices.keyboard import HELP, Keyboard
-
-    keyboard = Keyboard(action_size(env))
-    print(HELP, flush=True)
-    return keyboard
+    context = DeviceContext(
+        action_layout(env),
+        rng,
+        SystemClock(),
+        expert=lambda: make_expert(env),
+        wire=lambda: (wire or make_wire(config.robot, "actor_human"), wire is None),
+        env_steps=env_steps,
+    )
+    human = config.human
+    settings = human.scripted if name == "scripted" else human.settings
+    return open_enabled(name, settings, human.motion_device, human.motion_settings, context)
 
 
 def make_pace(env: Environment, clock: Clock) -> RateKeeper | None:
     """Return the pace of an arm that a person moves: real time, kept here unless the environment keeps it itself."""
-    return None if getattr(env.unwrapped, "real_time", False) else RateKeeper(1.0 / PERIOD_S, clock)
+    return None if robot_environment(env).real_time else RateKeeper(1.0 / PERIOD_S, clock)
 
 
 def make_expert(env: Environment) -> Expert:
@@ -352,6 +334,6 @@ def make_expert(env: Environment) -> Expert:
         ConfigError: the environment has none.
     """
     unwrapped: Any = env.unwrapped
-    if not hasattr(unwrapped, "expert_action"):
+    if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return FunctionExpert(unwrapped.expert_action)
+    return FunctionExpert(unwrapped.expert_action, action_layout(env))

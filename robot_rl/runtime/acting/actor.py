@@ -14,11 +14,12 @@ from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
 from robot_rl.core.tasks import PERIOD_S
+from robot_rl.envs.protocol import action_layout
 from robot_rl.rewards.combined import CombinedReward
 from robot_rl.runtime.acting.episode_log import EpisodeLog
 from robot_rl.runtime.acting.observation import Encoder
 from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
-from robot_rl.runtime.acting.stepper import Policy, Step, Stepper, action_size, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Policy, Step, Stepper, episode_seeds, next_seed
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, InterventionStats
 from robot_rl.teleop.device import Device
 
@@ -149,7 +150,7 @@ def run_actor(
         steps_rng,
         encoder=encoder,
         human=human,
-        arbiter=arbiter or Arbiter(action_size(env), config.period_s),
+        arbiter=arbiter or Arbiter(action_layout(env), config.period_s),
         reward=reward,
         clock=clock,
         estop=estop,

@@ -13,6 +13,7 @@ import numpy as np
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
+from robot_rl.envs.protocol import robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.rewards.source import Outcome
 from robot_rl.runtime.acting.observation import Encoder, encode_observation
@@ -104,8 +105,8 @@ class Stepper:
         pace: RateKeeper | None = None,
     ) -> None:
         self.env, self.policy, self.human = env, policy, human
-        self.action_size = action_size(env)
-        self.arbiter = arbiter or Arbiter(self.action_size)
+        self._robot_env = robot_environment(env)
+        self.arbiter = arbiter or Arbiter(self._robot_env.action_layout)
         self.raw: Observation = {}  # the newest observation, pictures and all
         self.obs: Observation = {}  # the same, encoded
         self.spent = StepTimes()
@@ -135,7 +136,7 @@ class Stepper:
 
     def _warm_up(self) -> None:
         """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
-        if self._warm or not getattr(self.env.unwrapped, "real_time", False):
+        if self._warm or not self._robot_env.real_time:
             return
         self._warm, rng = True, np.random.default_rng(0)
         spaces: Any = self.env.observation_space
@@ -211,8 +212,7 @@ class Stepper:
 
     def figures(self) -> dict[str, float]:
         """Return the numbers that the environment keeps of its own session; most keep none."""
-        own = getattr(self.env.unwrapped, "figures", None)
-        return {} if own is None else dict(own())
+        return self._robot_env.metrics()
 
     @staticmethod
     def _ask(human: Device, proposed: np.ndarray | None) -> DeviceState:
@@ -237,8 +237,8 @@ class Stepper:
 
     def _fault(self, decision: Decision, fault: str) -> Step:
         """Return the step that ends an episode because something broke; to the learner, nothing was done in it."""
-        still = np.zeros(self.action_size, np.float32)
-        none = no_action(self.action_size)
+        still = np.zeros(self._robot_env.action_layout.size, np.float32)
+        none = no_action(self._robot_env.action_layout.size)
         held = replace(decision, action=still, policy_action=none, human_action=none, charge=ControlAuthority.IDLE)
         return Step(
             obs=self.obs,
@@ -254,12 +254,6 @@ class Stepper:
             stamp_ns=self._stamp_ns,
             observed=False,
         )
-
-
-def action_size(env: gymnasium.Env[Any, Any]) -> int:
-    """Return A, the number of axes of an environment's action."""
-    shape = env.action_space.shape or (0,)
-    return int(shape[0])
 
 
 def check_finite(action: np.ndarray) -> None:

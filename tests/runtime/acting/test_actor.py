@@ -59,7 +59,7 @@ def after(calls: int) -> Callable[[], bool]:
 
 def scripted(env: PointWorld, seed: int = 0, **settings) -> ScriptedHuman:
     config = ScriptedHumanConfig(burst_steps=(2, 4), **settings)
-    return ScriptedHuman(FunctionExpert(env.expert_action), config, np.random.default_rng(seed))
+    return ScriptedHuman(FunctionExpert(env.expert_action, env.action_layout), config, np.random.default_rng(seed))
 
 
 @given(st.integers(0, 1000), st.floats(0.0, 6.0), st.integers(1, 90))
@@ -248,7 +248,7 @@ def test_what_the_environment_measures_of_each_step_is_written_whole_and_in_shor
             *rest, info = super().step(action)
             return *rest, {**info, "timing": {"act_to_obs_ms": 100.0 + self.steps, "skew_ms": np.nan}}
 
-        def figures(self) -> dict[str, float]:
+        def metrics(self) -> dict[str, float]:
             return {"targets_withheld": 3}
 
     summary, _, _, ledger = act(ActorConfig(max_episodes=1), env=Timed())

@@ -17,12 +17,12 @@ from robot_rl.runtime.acting.record import RecordingSummary, collect_demonstrati
 from robot_rl.teleop.device import Device, DeviceState, Playback
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
-from tests.runtime.acting.point_world import PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import LAYOUT, PointWorld, TinyEncoder
 
 
 def record(folder: Path, episodes: int, demonstrator: Expert | Device | None = None, **more) -> RecordingSummary:
     env = more.pop("env", None) or PointWorld()
-    demonstrator = demonstrator or FunctionExpert(env.expert_action)
+    demonstrator = demonstrator or FunctionExpert(env.expert_action, LAYOUT)
     options = {"seed": 0, "task": "point", "progress": False, "clock": FakeClock(), **more}
     return collect_demonstrations(env, None, demonstrator, episodes, folder, **options)
 
@@ -69,8 +69,8 @@ def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
         return np.array([1.0, 0.0, 0.0], np.float32)
 
     with pytest.raises(RobotRLError, match="20 failures, expected mostly successes"):
-        record(tmp_path / "none", 2, FunctionExpert(lambda: -away()), seed=1)
-    summary = record(tmp_path / "all", 2, FunctionExpert(away), keep_failures=True)
+        record(tmp_path / "none", 2, FunctionExpert(lambda: -away(), LAYOUT), seed=1)
+    summary = record(tmp_path / "all", 2, FunctionExpert(away, LAYOUT), keep_failures=True)
     assert (summary.kept, summary.discarded) == (2, 0)
 
 
@@ -93,14 +93,14 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
     class Desk(PointWorld):
         def step(self, action):
             if self.steps in (0, 2):
-                press(b"r\n"[self.steps // 2 :][:1])  # the third axis does nothing in this world
+                press(b"o\n"[self.steps // 2 :][:1])  # the gripper does nothing in this world
             return super().step(action)
 
-    with Keyboard(3, terminal=near, clock=FakeClock()) as keyboard:
+    with Keyboard(LAYOUT, terminal=near, clock=FakeClock()) as keyboard:
         press(b"\n")  # too early to be about this episode
         summary = record(tmp_path, 1, keyboard, env=Desk())
     steps, _ = read_episode(list_episodes(tmp_path)[0])
-    assert summary.kept == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == -0.5
+    assert summary.kept == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == 1.0
     os.close(far)
     os.close(near)
 
@@ -114,7 +114,9 @@ def test_person_meets_an_arm_in_real_time(tmp_path: Path) -> None:
 
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:
     asked = iter(range(100))
-    summary = record(tmp_path, 3, FunctionExpert(lambda: np.zeros(3, np.float32)), should_stop=lambda: next(asked) > 10)
+    summary = record(
+        tmp_path, 3, FunctionExpert(lambda: np.zeros(3, np.float32), LAYOUT), should_stop=lambda: next(asked) > 10
+    )
     assert summary.kept == 0 and not list(tmp_path.glob("*"))
 
 
