@@ -44,7 +44,11 @@ class Device(Protocol):
         ...
 
 
-class Playback:
+class ScriptedDevice(Device):
+    """A device without a person behind it: the arm need not move in real time for it."""
+
+
+class Playback(ScriptedDevice):
     """A device that plays recorded states, one a read; afterwards it stays quiet.
 
     Example:

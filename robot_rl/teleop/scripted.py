@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.teleop.devices import DeviceState
+from robot_rl.teleop.devices import DeviceState, ScriptedDevice
 from robot_rl.teleop.scripted_config import Clumsiness, ScriptedHumanConfig
 
 
@@ -49,7 +49,7 @@ class FunctionExpert:
         return self._action()
 
 
-class ExpertDevice:
+class ExpertDevice(ScriptedDevice):
     """An expert who never lets go: demonstrations."""
 
     def __init__(self, expert: Expert, rng: np.random.Generator, clumsiness: Clumsiness | None = None) -> None:
@@ -69,7 +69,7 @@ class ExpertDevice:
         """Do nothing: nothing is held."""
 
 
-class ScriptedHuman:
+class ScriptedHuman(ScriptedDevice):
     """A human who watches the policy and takes over by RLIF's rule; a `Device`.
 
     The expert is asked on every watched step, in charge or not, so that it always knows the state the policy left the

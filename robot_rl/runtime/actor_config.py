@@ -1,0 +1,47 @@
+"""Settings of one actor, and how a restarted actor continues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from robot_rl.core.checks import check
+
+START = "start"
+"""Kind of the metrics line that an actor process writes before its first episode."""
+
+
+@dataclass(frozen=True)
+class ActorConfig:
+    """Settings of one actor.
+
+    Raises:
+        ConfigError: a number out of its range.
+    """
+
+    name: str = "actor-0"
+    """Name of this actor; each actor of a run has its own."""
+    run: str = "run"
+    """Name of the run that its records belong to."""
+    seed: int = 0
+    """Seed of the episodes, the exploration and the encoder's random shifts."""
+    updates_per_step: float | None = None
+    """Between two episodes, stand still until the weights in use have had so many updates for each step made: the
+    outcome of an experiment then does not depend on how fast the machine is. None never waits."""
+    max_env_steps: int | None = None
+    """Stop after so many steps, counted with those of earlier sessions; None: no limit."""
+    max_episodes: int | None = None
+    """Stop after so many episodes of this session; None: no limit."""
+    label_window_s: float = 1.0
+    """How far back a human's label reaches [s]."""
+    greedy_share: float = 0.0
+    """Fraction of the episodes in which the policy does not explore, evenly spread."""
+    await_weights_s: float = 0.0
+    """How long the first episode may be put off for the learner's first weights [s]; 0 starts at once."""
+    max_consecutive_faults: int = 10
+    """Give up when so many episodes in a row end in a fault."""
+    first_episode: int = 0
+    """Number of the first episode, past those of earlier sessions."""
+    first_env_step: int = 0
+    """Steps of earlier sessions."""

@@ -1,0 +1,99 @@
+"""Rollout: an environment with all that acts in it and judges it. Actor, evaluation and recording each run one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+
+from robot_rl.core.clock import Clock, RateKeeper, SystemClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.records import Observation
+from robot_rl.core.tasks import PERIOD_S
+from robot_rl.envs.capabilities import RealTimeEnv
+from robot_rl.rewards.combined import CombinedReward, make_reward
+from robot_rl.runtime.observation import Encoder
+from robot_rl.teleop.arbiter import Arbiter
+from robot_rl.teleop.devices import Device, ScriptedDevice
+
+Environment = gymnasium.Env[Any, Any]
+
+
+class Policy(Protocol):
+    """Maps observations to actions; its weights may be replaced between two steps."""
+
+    version: int
+
+    def act(self, obs: Observation, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        """Return an action (A,) float32 in [-1, 1] for one encoded observation."""
+        ...
+
+    def load(self, params: dict[str, np.ndarray], version: int) -> None:
+        """Take over weights; the next `act` uses them."""
+        ...
+
+
+def ground_truth() -> CombinedReward:
+    """Return the environment's own reward as the only source."""
+    return make_reward(("ground-truth",))
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """One environment, what acts in it, what judges it, and the pace of its steps.
+
+    The pace is 1 wherever the arm moves in real time by itself or a person acts, whatever `speed` says.
+
+    Raises:
+        ConfigError: a speed or period that is not positive.
+    """
+
+    env: Environment
+    """Returns freshly allocated arrays; they are kept, not copied."""
+    policy: Policy | None = None
+    """Proposes actions; None leaves the arm to the human alone."""
+    encoder: Encoder | None = None
+    """Turns images to features; None keeps the images."""
+    human: Device | None = None
+    """A device, of a person or scripted; None for none."""
+    arbiter: Arbiter | None = None
+    """Decides who acts; None: one without a blend."""
+    reward: CombinedReward = field(default_factory=ground_truth)
+    """Judges each step."""
+    speed: float | None = None
+    """Pace relative to real time (1 is the robot's own); None: as fast as the machine can."""
+    period_s: float = PERIOD_S
+    """Time of task that one step takes [s]. Source: HIL-SERL, 10 Hz."""
+    clock: Clock = field(default_factory=SystemClock)
+    estop: Callable[[], bool] | None = None
+    """Whether an emergency stop from outside the environment holds (a page, a pendant's relay); None: there is none."""
+
+    def __post_init__(self) -> None:
+        for name in ("speed", "period_s"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 < value < float("inf"):
+                raise ConfigError(f"{name}: got {value}, expected more than 0; see the default.")
+
+    @property
+    def arm_in_real_time(self) -> bool:
+        """Whether the arm moves by itself, whoever steps the environment."""
+        return isinstance(self.env.unwrapped, RealTimeEnv)
+
+    @property
+    def person_acts(self) -> bool:
+        """Whether a person may act through the device."""
+        return self.human is not None and not isinstance(self.human, ScriptedDevice)
+
+    def make_pace(self) -> RateKeeper | None:
+        """Return the rate at which steps follow each other; None: as fast as the machine can."""
+        speed = 1.0 if self.arm_in_real_time or self.person_acts else self.speed
+        return None if speed is None else RateKeeper(speed / self.period_s, self.clock)
+
+    def close(self) -> None:
+        """Release the human's device, then the environment."""
+        if self.human is not None:
+            self.human.close()
+        self.env.close()
