@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from controllers.geometry import FloatArray
+FloatArray = NDArray[np.float64]  # as in geometry.py, without its compiler: settings are checked on each start
 
 
 def no_nan(name: str, value: ArrayLike, size: int) -> FloatArray:

@@ -11,6 +11,7 @@ import tyro
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture
+from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.governor import GovernorConfig
@@ -77,14 +78,9 @@ class BudgetConfig:
     """Episodes that the early stop looks at."""
 
     def __post_init__(self) -> None:
-        for name in ("minutes", "env_steps", "stop_window"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name}: got {value}, expected more than 0, or None for no limit; correct it.")
-        if self.stop_window > KEPT:
-            raise ConfigError(f"stop_window: got {self.stop_window}, expected at most {KEPT} episodes; 50 is usual.")
-        if self.stop_success is not None and not 0.0 < self.stop_success <= 1.0:
-            raise ConfigError(f"stop_success: got {self.stop_success}, expected a share in (0, 1] or None; correct it.")
+        checks.positive(self, "minutes", "env_steps", "stop_success")
+        checks.within(self, 1, KEPT, "stop_window")
+        checks.fraction(self, "stop_success")
 
 
 @dataclass(frozen=True)
@@ -97,6 +93,9 @@ class EvaluationConfig:
     """Seed of the episodes; far from those of training, so that no scene is met twice."""
     video_episodes: int = 5
     """Episodes that are filmed."""
+
+    def __post_init__(self) -> None:
+        checks.at_least(self, 0, "episodes", "seed", "video_episodes")
 
 
 @dataclass(frozen=True)
@@ -144,13 +143,11 @@ class TrainConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        if self.task not in TASKS:
-            raise unknown_name("task", self.task, TASKS)
-        if not 0.0 <= self.greedy_share <= 1.0:
-            raise ConfigError(f"greedy_share: got {self.greedy_share}, expected a share in [0, 1]; correct it.")
-        for name, least in (("actors", 1), ("demonstrations", 0), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected {least} or more; correct it.")
+        checks.one_of(self, TASKS, "task")
+        checks.fraction(self, "greedy_share")
+        checks.at_least(self, 0, "demonstrations", "seed")
+        checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
+        checks.positive(self, "speed", "updates_per_step")
         if self.robot.on_graph and self.actors > 1:
             raise ConfigError(
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "

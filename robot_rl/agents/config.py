@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from robot_rl.agents.encoders import EncoderArchitecture
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core import checks
+from robot_rl.core.errors import ConfigError
 
 Activation = Literal["tanh", "relu"]
 GripperMode = Literal["discrete", "continuous", "none"]
@@ -80,46 +81,22 @@ class AgentConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "gripper_hidden", tuple(self.gripper_hidden))
-        _check_names(self)
-        _check_counts(self)
-        _check_numbers(self)
+        checks.one_of(self, get_args(Activation), "activation")
+        checks.one_of(self, get_args(GripperMode), "gripper_mode")
+        checks.at_least(
+            self, 1, "ensemble", "subset", "projection", "critic_updates_per_actor_update", "bc_decay_updates"
+        )
+        checks.at_least(self, 1, "hidden", "gripper_hidden")
+        checks.fraction(self, "discount", "target_update_rate", "gripper_exploration")
+        checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "gripper_penalty", "gripper_margin")
+        checks.at_least(self, 0, "bc_weight", "bc_weight_final")
+        checks.positive(self, "temperature_init")
+        _check_relations(self)
 
 
-def _check_names(config: AgentConfig) -> None:
-    if config.activation not in get_args(Activation):
-        raise unknown_name("activation", config.activation, get_args(Activation))
-    if config.gripper_mode not in get_args(GripperMode):
-        raise unknown_name("gripper_mode", config.gripper_mode, get_args(GripperMode))
-
-
-def _check_counts(config: AgentConfig) -> None:
-    for name in ("ensemble", "subset", "projection", "critic_updates_per_actor_update", "bc_decay_updates"):
-        if getattr(config, name) < 1:
-            raise ConfigError(f"{name}: got {getattr(config, name)}, expected 1 or more; see AgentConfig.")
-    for name in ("hidden", "gripper_hidden"):
-        if min(getattr(config, name), default=0) < 1:
-            raise ConfigError(f"{name}: got {getattr(config, name)}, expected positive widths; (256, 256) is usual.")
+def _check_relations(config: AgentConfig) -> None:
     if config.subset > config.ensemble:
         raise ConfigError(f"subset: got {config.subset}, expected at most ensemble = {config.ensemble}; lower it.")
-
-
-def _check_numbers(config: AgentConfig) -> None:
-    ranges = {
-        "discount": (0.0, 1.0),
-        "target_update_rate": (0.0, 1.0),
-        "gripper_exploration": (0.0, 1.0),
-        "learning_rate": (0.0, math.inf),
-        "temperature_learning_rate": (0.0, math.inf),
-        "temperature_init": (1e-12, math.inf),
-        "gripper_penalty": (0.0, math.inf),
-        "gripper_margin": (0.0, math.inf),
-        "bc_weight": (0.0, math.inf),
-        "bc_weight_final": (0.0, math.inf),
-    }
-    for name, (lowest, highest) in ranges.items():
-        value = getattr(config, name)
-        if not (math.isfinite(value) and lowest <= value <= highest):
-            raise ConfigError(f"{name}: got {value}, expected a number in [{lowest}, {highest}]; see AgentConfig.")
     if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
         raise ConfigError(
             f"initial_log_std: got {config.initial_log_std}, expected its exponential within "

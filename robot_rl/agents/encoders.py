@@ -24,6 +24,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
+from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 
 SHARED = "shared"
@@ -47,8 +48,7 @@ class ConvLayer:
     """Whether max(0, x) follows."""
 
     def __post_init__(self) -> None:
-        if min(self.kernel, self.stride, self.channels) < 1:
-            raise ConfigError(f"encoder layer: got {self}, expected positive numbers; see ConvLayer.")
+        checks.at_least(self, 1, "kernel", "stride", "channels")
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,13 @@ class EncoderArchitecture:
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ConfigError("encoder layers: got none, expected at least one ConvLayer; add one.")
-        if self.readout not in READOUTS:
-            raise unknown_name("encoder readout", self.readout, READOUTS)
+        checks.one_of(self, READOUTS, "readout")
+        checks.positive(self, "softmax_temperature")
         if self.pool < 1 or self.height % self.pool or self.width % self.pool:
             raise ConfigError(
                 f"encoder pool: got {self.pool} for pictures of {self.height}x{self.width}, expected a divisor of "
                 "both; choose another pool or size."
             )
-        if not self.softmax_temperature > 0:
-            raise ConfigError(f"softmax_temperature: got {self.softmax_temperature}, expected > 0; 1.0 is usual.")
 
     @property
     def feature_count(self) -> int:

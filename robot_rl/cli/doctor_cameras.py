@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from robot_rl.cli.arguments import parse, take_word
 from robot_rl.cli.doctor import show
-from robot_rl.core.errors import ConfigError
+from robot_rl.core import checks
 from robot_rl.core.settings import load_settings
 from robot_rl.doctor.cameras import examine_cameras
 from robot_rl.hardware.camera_config import CameraSet
@@ -33,8 +32,7 @@ class DoctorCamerasArguments:
     """How long each camera of the file is watched [s]."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.seconds) and self.seconds > 0.0):
-            raise ConfigError(f"seconds: got {self.seconds}, expected a positive number; 2 is the default.")
+        checks.positive(self, "seconds")
 
 
 def run(arguments: Sequence[str]) -> int:

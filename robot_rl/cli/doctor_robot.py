@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robot_rl.cli.arguments import parse
 from robot_rl.cli.doctor import show
-from robot_rl.core.errors import ConfigError
+from robot_rl.core import checks
 from robot_rl.doctor.robot import Arm, examine_robot
 
 DESCRIPTION = (
@@ -33,8 +32,7 @@ class RobotArguments:
     """How long the loop is tried [s]."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.seconds) and self.seconds > 0.0):
-            raise ConfigError(f"seconds: got {self.seconds}, expected a positive number; 5 is the default.")
+        checks.positive(self, "seconds")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robot_rl.cli.arguments import parse
 from robot_rl.cli.doctor import show
-from robot_rl.core.errors import ConfigError
+from robot_rl.core import checks
 from robot_rl.doctor.ros import examine_ros
 
 DESCRIPTION = (
@@ -30,8 +29,7 @@ class RosArguments:
     """How long the graph is listened to [s]; the controller's diagnostics come once a second."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.seconds) and self.seconds > 0.0):
-            raise ConfigError(f"seconds: got {self.seconds}, expected a positive number; 4 is the default.")
+        checks.positive(self, "seconds")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -8,7 +8,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core import checks
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema, check_array
 
 Observation = Mapping[str, np.ndarray]
@@ -93,10 +94,8 @@ class LabelRecord:
     stamp_ns: int
 
     def __post_init__(self) -> None:
-        if self.label not in LABELS:
-            raise unknown_name("label", self.label, LABELS)
-        if self.window_steps < 1:
-            raise ConfigError(f"window_steps: got {self.window_steps}, expected 1 or more; 1 labels a single step.")
+        checks.one_of(self, LABELS, "label")
+        checks.at_least(self, 1, "window_steps")
 
     @property
     def key(self) -> tuple[str, str, int]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.hardware.camera import DepthFrame, Frame, Intrinsics
 from robot_rl.hardware.grabber import CameraHealth, CameraSetup, Grabber, Shot, Source
-from robot_rl.hardware.views import check_age, check_max_age
+from robot_rl.hardware.views import check_age
 
 JOIN_S = 2.0
 READY_S = 10.0
@@ -31,7 +32,7 @@ class BackgroundCamera:
     """
 
     def __init__(self, setup: CameraSetup, open_source: Callable[[], Source], clock: Clock | None = None) -> None:
-        check_max_age(setup.max_age_s)
+        checks.positive(setup, "max_age_s")
         self.name = setup.name
         self.height, self.width = setup.view.shape(setup.height, setup.width)
         self._clock = clock or SystemClock()

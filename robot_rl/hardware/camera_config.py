@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
-from robot_rl.hardware.views import MAX_AGE_S, View, check_max_age
+from robot_rl.hardware.views import MAX_AGE_S, View
 
 DepthFilter = Literal["spatial", "temporal", "hole-filling"]
 
@@ -174,7 +175,7 @@ def _check(config: CameraConfig) -> None:
         raise ConfigError(f"camera name: got {config.name!r}, expected a word such as 'wrist'; rename it.")
     if not isinstance(config, TopicConfig):
         config.view.window(config.height, config.width)
-    check_max_age(config.max_age_s)
+    checks.positive(config, "max_age_s")
     for entry in dataclasses.fields(config):
         value = getattr(config, entry.name)
         if isinstance(value, int | float) and not isinstance(value, bool) and not (math.isfinite(value) and value >= 0):

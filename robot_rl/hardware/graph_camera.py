@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from controllers import graph
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.hardware import views
@@ -43,12 +44,9 @@ class GraphCameraConfig:
     """How long the first picture is waited for [s]: nodes need seconds to find each other."""
 
     def __post_init__(self) -> None:
-        views.check_max_age(self.max_age_s)
+        checks.positive(self, "max_age_s", "period_s", "start_timeout_s")
         if self.view.size is None:
             raise ConfigError("view.size: got None, expected a height and width; the picture's own is not known yet.")
-        if not (self.period_s > 0.0 and self.start_timeout_s > 0.0):
-            times = (self.period_s, self.start_timeout_s)
-            raise ConfigError(f"period_s, start_timeout_s: got {times}, expected positive times; leave them out.")
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ which topic it is, and no target is sent as long as it lasts, so that the contro
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from controllers import graph
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper
-from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph_inbox import Inbox, SourceClock
 from robot_rl.hardware.graph_messages import (
@@ -60,10 +60,7 @@ class GraphRobotConfig:
     """A longer time between two steps is a pause, not a missed step [s]."""
 
     def __post_init__(self) -> None:
-        for name in ("age_max_s", "clock_jump_max_s", "start_timeout_s", "pause_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0.0):
-                raise ConfigError(f"{name}: got {value}, expected a positive time; leave it out for the default.")
+        checks.positive(self, "age_max_s", "clock_jump_max_s", "start_timeout_s", "pause_s")
 
 
 class GraphRobot:

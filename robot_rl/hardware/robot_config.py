@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 
 RobotKind = Literal["simulated", "dds", "ros"]
@@ -49,10 +49,9 @@ class RobotConfig:
     """How long the operator has to set the scene where no terminal asks for Enter [s]."""
 
     def __post_init__(self) -> None:
-        for name in ("state_age_ms", "image_age_ms", "skew_ms", "reaction_ms", "reset_timeout_s", "reset_pause_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"robot.{name}: got {value}, expected more than 0; see the default.")
+        checks.positive(
+            self, "state_age_ms", "image_age_ms", "skew_ms", "reaction_ms", "reset_timeout_s", "reset_pause_s"
+        )
         if self.kind == "simulated" and self.referee == "operator":
             raise ConfigError(
                 "robot.referee: got 'operator' with the simulated arm, expected an arm on the graph; "

@@ -5,11 +5,11 @@ The same for every kind of camera, so that a policy does not notice which librar
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, StaleObservationError
 from robot_rl.hardware.camera import Intrinsics
@@ -35,9 +35,8 @@ class Crop:
     height: int
 
     def __post_init__(self) -> None:
-        for name, least in (("left", 0), ("top", 0), ("width", 1), ("height", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"crop.{name}: got {getattr(self, name)}, expected {least} or more; correct it.")
+        checks.at_least(self, 0, "left", "top")
+        checks.at_least(self, 1, "width", "height")
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,7 @@ class View:
     """Height and width of what is seen [pixels]; None: as large as the crop. Source: HIL-SERL, 128 x 128."""
 
     def __post_init__(self) -> None:
-        if self.size is not None and min(self.size) < 1:
-            raise ConfigError(f"size: got {self.size}, expected a height and width of 1 or more; (128, 128) is usual.")
+        checks.at_least(self, 1, "size")
 
     def window(self, height: int, width: int) -> Crop:
         """The rectangle that is used of a picture of `height` x `width`.
@@ -82,16 +80,6 @@ class View:
         """Height and width of what is seen of a picture of `height` x `width`."""
         window = self.window(height, width)
         return self.size or (window.height, window.width)
-
-
-def check_max_age(max_age_s: float) -> None:
-    """Check the setting.
-
-    Raises:
-        ConfigError: a bound that is not positive.
-    """
-    if not (math.isfinite(max_age_s) and max_age_s > 0.0):
-        raise ConfigError(f"max_age_s: got {max_age_s}, expected a positive time; {MAX_AGE_S} is the default.")
 
 
 def check_age(name: str, stamp_ns: int, now_ns: int, max_age_s: float, why: str = ADVICE) -> None:

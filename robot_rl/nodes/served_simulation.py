@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from controllers import graph
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
-from robot_rl.core.errors import BadMessageError, ConfigError, unknown_name
+from robot_rl.core.errors import BadMessageError
 from robot_rl.core.pose import Pose
 from robot_rl.envs.action import rotation_from_vector
 from robot_rl.envs.simulated import APPEARANCES, TASKS
@@ -64,15 +65,10 @@ class ServeConfig:
     """Of the scene that stands before the first reset."""
 
     def __post_init__(self) -> None:
-        for what, name, known in (("task", self.task, TASKS), ("appearance", self.appearance, APPEARANCES)):
-            if name not in known:
-                raise unknown_name(what, name, known)
-        for camera in self.cameras:
-            if camera not in CAMERAS:
-                raise unknown_name("camera", camera, CAMERAS)
-        for name in ("image_hz", "task_hz"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected more than 0 Hz; see the default.")
+        checks.one_of(self, TASKS, "task")
+        checks.one_of(self, APPEARANCES, "appearance")
+        checks.one_of(self, CAMERAS, "cameras")
+        checks.positive(self, "image_hz", "task_hz")
 
 
 class SimulatedRobotServer:

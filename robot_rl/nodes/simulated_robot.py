@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from robot_rl import build
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core import checks
+from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
@@ -47,8 +48,7 @@ class SimulatedRobotConfig:
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported; the rest is for clients."""
 
     def __post_init__(self) -> None:
-        if self.task not in build.TASK_NAMES:
-            raise unknown_name("task", self.task, build.TASK_NAMES)
+        checks.one_of(self, build.TASK_NAMES, "task")
         if not self.robot.on_graph:
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
 

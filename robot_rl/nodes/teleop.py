@@ -17,6 +17,7 @@ import numpy as np
 
 from controllers import graph
 from robot_rl import build
+from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import PERIOD_S, TASKS
@@ -55,8 +56,7 @@ class TeleopConfig:
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported."""
 
     def __post_init__(self) -> None:
-        if not self.rate_hz > 0:
-            raise ConfigError(f"rate_hz: got {self.rate_hz}, expected more than 0 Hz; 50 is usual.")
+        checks.positive(self, "rate_hz")
         if not self.robot.on_graph:
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import gymnasium
 
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
-from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, StopAskedError
+from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.rewards.combined import CombinedReward
 from robot_rl.runtime.episode_log import EpisodeLog
@@ -73,17 +74,8 @@ class ActorConfig:
     """Steps of earlier sessions."""
 
     def __post_init__(self) -> None:
-        for name in ("period_s", "label_window_s"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected more than 0 seconds; see the default.")
-        if self.speed is not None and not (math.isfinite(self.speed) and self.speed > 0):
-            raise ConfigError(f"speed: got {self.speed}, expected more than 0, or None for as fast as possible.")
-        if not 0.0 <= self.greedy_share <= 1.0:
-            raise ConfigError(f"greedy_share: got {self.greedy_share}, expected a share in [0, 1]; correct it.")
-        if self.max_consecutive_faults < 1:
-            raise ConfigError(
-                f"max_consecutive_faults: got {self.max_consecutive_faults}, expected 1 or more; 10 is usual."
-            )
+        checks.positive(self, "period_s", "label_window_s", "speed", "max_consecutive_faults")
+        checks.fraction(self, "greedy_share")
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from robot_rl.core.errors import ConfigError
+from robot_rl.core import checks
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,7 @@ class GovernorConfig:
     """Updates by which the learner may run ahead of the ratio while it waits for data."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value >= 0:
-                raise ConfigError(f"{name}: got {value}, expected 0 or more; correct it.")
+        checks.at_least(self, 0, *vars(self))
 
 
 def updates_allowed(config: GovernorConfig, online: int, demonstrations: int, updates: int) -> int:

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
-from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError
+from robot_rl.core.errors import CheckpointError, DivergedError
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.replay import Batch, Replay
 from robot_rl.runtime.checkpoints import Checkpoints
@@ -79,11 +80,10 @@ class LearnerConfig:
     """How many updates the data allows."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.demo_fraction <= 1.0:
-            raise ConfigError(f"demo_fraction: got {self.demo_fraction}, expected a share in [0, 1]; correct it.")
-        for name in ("batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s", "metrics_every_s"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected more than 0; correct it.")
+        checks.fraction(self, "demo_fraction")
+        checks.positive(
+            self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s", "metrics_every_s"
+        )
 
 
 def run_learner(

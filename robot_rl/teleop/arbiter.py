@@ -8,8 +8,9 @@ from enum import IntEnum
 
 import numpy as np
 
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S
-from robot_rl.core.errors import ConfigError, SchemaMismatchError
+from robot_rl.core.errors import SchemaMismatchError
 from robot_rl.core.records import Source, no_action
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.teleop.devices import DeviceState
@@ -43,9 +44,7 @@ class ArbiterConfig:
     """Axes that are commands rather than motion and are never blended."""
 
     def __post_init__(self) -> None:
-        for name in ("blend_s", "stale_after_s"):
-            if not getattr(self, name) >= 0.0:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected 0 or more seconds; see ArbiterConfig.")
+        checks.at_least(self, 0, "blend_s", "stale_after_s")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

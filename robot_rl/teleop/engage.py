@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.errors import ConfigError
 
 EngageMode = Literal["hold", "toggle", "deflection"]
 
@@ -29,15 +30,13 @@ class EngageConfig:
     """How long the deflection must stay below `deflection_off` before the human has let go [s]."""
 
     def __post_init__(self) -> None:
-        if self.mode not in get_args(EngageMode):
-            raise unknown_name("engage mode", self.mode, get_args(EngageMode))
+        checks.one_of(self, get_args(EngageMode), "mode")
+        checks.at_least(self, 0, "release_s")
         if not 0.0 <= self.deflection_off <= self.deflection_on <= 1.0:
             raise ConfigError(
                 f"deflection_off, deflection_on: got {self.deflection_off}, {self.deflection_on}, "
                 "expected 0 <= off <= on <= 1; 0.05 and 0.15 suit most devices."
             )
-        if not self.release_s >= 0.0:
-            raise ConfigError(f"release_s: got {self.release_s}, expected 0 or more; 0.3 is usual.")
 
 
 class Engagement:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.teleop.devices import DeviceState
@@ -58,11 +59,9 @@ class KeyboardConfig:
     """How the human takes charge; by default any motion key does."""
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.speed <= 1.0:
-            raise ConfigError(f"speed: got {self.speed}, expected a share in (0, 1]; 0.5 is usual.")
-        for name in ("hold_s", "button_hold_s"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected more than 0 seconds; see the default.")
+        checks.positive(self, "speed")
+        checks.fraction(self, "speed")
+        checks.positive(self, "hold_s", "button_hold_s")
 
 
 class Keyboard:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 
 
@@ -31,9 +31,7 @@ class PendantConfig:
     """Answer the re-arm gesture (undo held for 0.8 s, grip released) by arming; otherwise only `Pendant.arm` does."""
 
     def __post_init__(self) -> None:
-        for name in ("heartbeat_s", "silence_s", "vouch_s", "reconnect_s"):
-            if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected more than 0 seconds; see the default.")
+        checks.positive(self, "heartbeat_s", "silence_s", "vouch_s", "reconnect_s")
         if self.heartbeat_s > 0.09:
             raise ConfigError(
                 f"heartbeat_s: got {self.heartbeat_s}, expected at most 0.09, "

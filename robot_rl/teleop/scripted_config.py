@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
+from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0.0 <= value <= 1.0:
-        raise ConfigError(f"{name}: got {value}, expected a share in [0, 1]; see the default.")
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,8 @@ class Clumsiness:
     """How long a lapse lasts [steps]."""
 
     def __post_init__(self) -> None:
-        _check_share("lapse_probability", self.lapse_probability)
-        for name in ("noise_std", "delay_steps", "lapse_steps"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected 0 or more; 0 switches it off.")
+        checks.fraction(self, "lapse_probability")
+        checks.at_least(self, 0, "noise_std", "delay_steps", "lapse_steps")
 
 
 @dataclass(frozen=True)
@@ -72,22 +66,13 @@ class ScriptedHumanConfig:
     """How well the hand follows the expert."""
 
     def __post_init__(self) -> None:
-        for name in ("probability_worse", "probability_otherwise", "memory", "attention", "attention_floor"):
-            _check_share(name, getattr(self, name))
-        if not self.threshold >= 0.0:
-            raise ConfigError(f"threshold: got {self.threshold}, expected 0 or more; 0.5 is usual.")
-        for name in ("free_steps", "rest_steps", "patience_steps"):
-            if (getattr(self, name) or 0) < 0:
-                raise ConfigError(f"{name}: got {getattr(self, name)}, expected 0 or more; 0 switches it off.")
+        checks.fraction(self, "probability_worse", "probability_otherwise", "memory", "attention", "attention_floor")
+        checks.at_least(self, 0, "threshold", "free_steps", "rest_steps", "patience_steps")
+        checks.positive(self, "attention_half_life_steps", infinite=True)  # infinity never tapers
         shortest, longest = self.burst_steps
         if not 1 <= shortest <= longest:
             raise ConfigError(
                 f"burst_steps: got {self.burst_steps}, expected 1 <= shortest <= longest; (5, 15) is usual."
-            )
-        if not self.attention_half_life_steps > 0:
-            raise ConfigError(
-                f"attention_half_life_steps: got {self.attention_half_life_steps}, expected more than 0; "
-                "infinity never tapers."
             )
 
     def watched_share(self, env_steps: int) -> float:

@@ -76,7 +76,7 @@ def test_target_entropy_defaults_to_half_the_continuous_dimensions() -> None:
     [
         ({"subset": 11}, "subset: got 11, expected at most ensemble = 10"),
         ({"ensemble": 0}, "ensemble: got 0, expected 1 or more"),
-        ({"hidden": ()}, r"hidden: got \(\), expected positive widths"),
+        ({"hidden": ()}, r"hidden: got \(\), expected 1 or more"),
         ({"discount": 1.5}, "discount: got 1.5, expected a number in"),
         ({"learning_rate": float("nan")}, "learning_rate: got nan"),
         ({"temperature_init": 0.0}, "temperature_init: got 0.0"),

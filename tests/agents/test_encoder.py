@@ -144,7 +144,7 @@ def test_an_architecture_that_cannot_work_is_refused(wrong: dict) -> None:
     value = {**EncoderArchitecture().to_json(), **wrong}
     if wrong.get("layers"):
         value["layers"] = [{"kernel": 0}]
-    with pytest.raises(ConfigError, match=r"encoder|softmax"):
+    with pytest.raises(ConfigError, match=r"encoder|softmax|readout|kernel"):
         EncoderArchitecture.from_json(value)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.camera import Intrinsics
-from robot_rl.hardware.views import Crop, View, apply, apply_depth, apply_intrinsics, check_age, check_max_age
+from robot_rl.hardware.views import Crop, View, apply, apply_depth, apply_intrinsics, check_age
 
 D435_COLOR = Intrinsics(480, 640, 615.0, 614.0, 322.5, 241.5)
 MS = 1_000_000
@@ -88,13 +88,10 @@ def test_crop_beyond_the_picture_is_refused_with_its_size(crop: Crop) -> None:
 
 
 def test_impossible_settings_are_refused_where_they_are_written() -> None:
-    with pytest.raises(ConfigError, match=r"crop\.width: got 0, expected 1 or more"):
+    with pytest.raises(ConfigError, match=r"width: got 0, expected 1 or more"):
         Crop(0, 0, 0, 5)
     with pytest.raises(ConfigError, match="size: got"):
         View(size=(0, 128))
-    for bound in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ConfigError, match="max_age_s"):
-            check_max_age(bound)
 
 
 @pytest.mark.parametrize("age_ms", [-20, 0, 200])
