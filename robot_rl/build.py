@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gymnasium
 import numpy as np
@@ -21,10 +21,12 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
+from robot_rl.envs.capabilities import ExpertEnv
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.checkpoints import Checkpoints
 from robot_rl.runtime.observation import Encoder, step_schema
+from robot_rl.runtime.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.stepper import action_size
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.devices import Device
@@ -48,8 +50,6 @@ CAMERAS = ("wrist", "side")
 PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
 SHIPPED_ENCODER = Path(__file__).parent / "agents" / "weights" / "simulator.safetensors"
-
-Environment = gymnasium.Env[Any, Any]
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
@@ -243,6 +243,18 @@ def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     return Arbiter(action_size(env), PERIOD_S, config.arbiter)
 
 
+def make_rollout(
+    env: Environment,
+    config: TrainConfig,
+    policy: Policy | None = None,
+    encoder: Encoder | None = None,
+    human: Device | None = None,
+    speed: float | None = None,
+) -> Rollout:
+    """Return what acts in an environment and judges it, for training, evaluation or recording."""
+    return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
+
+
 def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
     """Return who may take over, None for nobody.
 
@@ -278,9 +290,10 @@ def make_pendant(env: Environment, config: TrainConfig, rng: np.random.Generator
 
 def make_graph_human(env: Environment, config: TrainConfig) -> Device:
     """Return the human at the `teleop` node, over the environment's own wire or, in the simulator, one more."""
+    from robot_rl.envs.graph import GraphEnv
     from robot_rl.teleop.graph_device import GraphDevice
 
-    wire: Wire | None = getattr(env.unwrapped, "wire", None)
+    wire: Wire | None = env.unwrapped.wire if isinstance(env.unwrapped, GraphEnv) else None
     owned = wire is None
     return GraphDevice(wire or make_wire(config.robot, "actor_human"), action_size(env), SystemClock(), owned)
 
@@ -302,7 +315,16 @@ def make_expert(env: Environment) -> Expert:
     Raises:
         ConfigError: the environment has none.
     """
-    unwrapped: Any = env.unwrapped
-    if not hasattr(unwrapped, "expert_action"):
+    unwrapped = env.unwrapped
+    if not isinstance(unwrapped, ExpertEnv):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
     return FunctionExpert(unwrapped.expert_action)
+
+
+def make_expert_device(env: Environment, seed: int) -> Device:
+    """Return the expert as a device that never releases the arm.
+
+    Raises:
+        ConfigError: the environment has no expert.
+    """
+    return ExpertDevice(make_expert(env), np.random.default_rng(seed))

@@ -154,11 +154,6 @@ class TrainConfig:
                 "other arm, with its namespace."
             )
 
-    @property
-    def pace(self) -> float | None:
-        """Pace of the actors relative to real time; None: as fast as the machine can."""
-        return 1.0 if self.robot.on_graph else self.speed
-
 
 @dataclass(frozen=True)
 class Preset:

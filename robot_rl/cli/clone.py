@@ -15,7 +15,6 @@ from robot_rl.cli.evaluate import save_result
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings
-from robot_rl.core.tasks import PERIOD_S
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.evaluate import evaluate
 from robot_rl.runtime.record import load_demonstrations
@@ -64,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
         policy.load(cloner.policy_parameters(), cloner.updates)
         plan = config.evaluation
         episodes = plan.episodes if flags.episodes is None else flags.episodes
-        result = evaluate(env, policy, encoder, episodes, plan.seed, period_s=PERIOD_S)
+        result = evaluate(build.make_rollout(env, config, policy, encoder), episodes, plan.seed)
     out = folder.root / "evaluation-clone"
     out.mkdir(exist_ok=True)
     save_result(out, result)

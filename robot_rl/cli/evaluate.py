@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from robot_rl import build
@@ -18,14 +17,13 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.errors import CheckpointError, ConfigError
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.observation import Encoder
 from robot_rl.runtime.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE
+from robot_rl.runtime.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.run_folder import RunFolder, existing_run
-from robot_rl.runtime.stepper import Policy
 from robot_rl.runtime.stop import StopSignal
 from robot_rl.runtime.video import VideoWriter
-from robot_rl.teleop.scripted import ExpertDevice
 
 DESCRIPTION = """Run the policy of a run: deterministic, without a human, over episodes that training never saw.
 Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder.
@@ -81,25 +79,14 @@ def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out:
     episodes = plan.episodes if flags.episodes is None else flags.episodes
     filmed = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with closing(build.make_env(config, film=filmed > 0)) as env, _bar() as bar:
-        encoder = build.make_encoder(config)
-        policy, human = None, None
-        if flags.who == "policy":
-            policy = load_policy(folder, env, encoder, config)
-        else:
-            human = ExpertDevice(build.make_expert(env), np.random.default_rng(config.seed))
         video = VideoWriter(out / VIDEO_FILE, 1.0 / PERIOD_S, scale=1) if filmed else None
         try:
             return evaluate(
-                env,
-                policy,
-                encoder if policy is not None else None,
+                make_rollout(folder, env, config, flags.who),
                 episodes,
                 plan.seed if flags.seed is None else flags.seed,
                 deterministic=not flags.stochastic,
-                video=None if video is None else video.add,
-                video_episodes=filmed,
-                human=human,
-                period_s=PERIOD_S,
+                video=None if video is None else EpisodeVideo(video.add, filmed),
                 on_episode=_counter(bar, episodes),
                 should_stop=StopSignal().install(),
             )
@@ -108,7 +95,15 @@ def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out:
                 video.close()
 
 
-def load_policy(folder: RunFolder, env: build.Environment, encoder: Encoder | None, config: TrainConfig) -> Policy:
+def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: Literal["policy", "expert"]) -> Rollout:
+    """Return the rollout of a run's policy, or of the expert."""
+    if who == "expert":
+        return build.make_rollout(env, config, human=build.make_expert_device(env, config.seed))
+    encoder = build.make_encoder(config)
+    return build.make_rollout(env, config, load_policy(folder, env, encoder, config), encoder)
+
+
+def load_policy(folder: RunFolder, env: Environment, encoder: Encoder | None, config: TrainConfig) -> Policy:
     """Return the policy of a run's newest checkpoint; its version is the number of updates that made it.
 
     Raises:

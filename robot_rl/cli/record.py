@@ -13,8 +13,10 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
 from robot_rl.config import TrainConfig
-from robot_rl.runtime.record import collect_demonstrations
+from robot_rl.runtime.record import RecordingConfig, collect_demonstrations
+from robot_rl.runtime.rollout import Environment
 from robot_rl.runtime.stop import StopSignal
+from robot_rl.teleop.devices import Device
 
 DESCRIPTION = f"""Record successful episodes with their pictures; they serve any encoder and any agent.
 
@@ -52,20 +54,15 @@ def run(arguments: Sequence[str]) -> int:
     if flags.print_config:
         print_config(flags.config)
         return 0
-    episodes = flags.config.demonstrations if flags.episodes is None else flags.episodes
-    with closing(build.make_env(flags.config)) as env:
-        by_hand = flags.by == "keyboard"
-        summary = collect_demonstrations(
-            env,
-            None,
-            build.make_keyboard(env) if by_hand else build.make_expert(env),
-            episodes,
-            flags.out,
-            flags.config.seed,
-            task=flags.config.task,
-            keep_failures=flags.keep_failures,
-            reward=build.make_rewards(flags.config),
-            should_stop=StopSignal().install(),
-        )
+    config = flags.config
+    episodes = config.demonstrations if flags.episodes is None else flags.episodes
+    recording = RecordingConfig(flags.out, episodes, config.seed, config.task, flags.keep_failures)
+    with closing(build.make_env(config)) as env, closing(_human(env, flags)) as human:
+        rollout = build.make_rollout(env, config, human=human)
+        summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())
     print(f"{summary.found + summary.kept} demonstrations in {flags.out} ({summary.discarded} attempts discarded)")
     return 0
+
+
+def _human(env: Environment, flags: RecordArguments) -> Device:
+    return build.make_keyboard(env) if flags.by == "keyboard" else build.make_expert_device(env, flags.config.seed)

@@ -16,12 +16,12 @@ from robot_rl.cli.arguments import base_config, parse, presets_text
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.rollout import Environment
 from robot_rl.runtime.stepper import action_size
 from robot_rl.runtime.video import VideoWriter
 from robot_rl.teleop.devices import Device
 from robot_rl.teleop.keyboard import HELP
-from robot_rl.teleop.scripted import ExpertDevice
 
 DESCRIPTION = f"""Move the simulated arm and film it.
 
@@ -82,17 +82,13 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
         scale = 1.0 if flags.by == "random" else 0.0
         policy = None if human is not None else RandomPolicy(action_size(env), scale)
         video = None if flags.out is None else VideoWriter(flags.out, 1.0 / PERIOD_S, scale=1)
+        rollout = build.make_rollout(env, flags.config, policy, human=human)
         try:
             return evaluate(
-                env,
-                policy,
-                None,
+                rollout,
                 flags.episodes,
                 flags.config.seed,
-                video=None if video is None else video.add,
-                video_episodes=flags.episodes,
-                human=human,
-                period_s=PERIOD_S,
+                video=None if video is None else EpisodeVideo(video.add, flags.episodes),
                 on_episode=_say,
             )
         finally:
@@ -101,12 +97,12 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
                     part.close()
 
 
-def _human(env: build.Environment, flags: SimulateArguments) -> Device | None:
+def _human(env: Environment, flags: SimulateArguments) -> Device | None:
     if flags.by == "keyboard":
         print(HELP)
         return build.make_keyboard(env)
     if flags.by == "expert":
-        return ExpertDevice(build.make_expert(env), np.random.default_rng(flags.config.seed))
+        return build.make_expert_device(env, flags.config.seed)
     return None
 
 

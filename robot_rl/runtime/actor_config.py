@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from robot_rl.core.checks import check
+from robot_rl.core import checks
 
 START = "start"
 """Kind of the metrics line that an actor process writes before its first episode."""
@@ -45,3 +45,23 @@ class ActorConfig:
     """Number of the first episode, past those of earlier sessions."""
     first_env_step: int = 0
     """Steps of earlier sessions."""
+
+    def __post_init__(self) -> None:
+        checks.positive(self, "label_window_s", "max_consecutive_faults")
+        checks.fraction(self, "greedy_share")
+
+
+def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
+    """Return the settings with which an actor continues after the sessions that wrote these metrics.
+
+    No episode number is given twice: a session may have died in the middle of an episode, whose records were sent
+    although its line was never written.
+    """
+    lines = list(events)
+    episodes = [line for line in lines if line["kind"] == "episode"]
+    begun = [int(line["episode"]) + 1 for line in episodes]
+    begun += [int(line["episode"]) for line in lines if line["kind"] == START]
+    if not begun:
+        return config
+    env_steps = int(episodes[-1]["env_steps"]) if episodes else 0
+    return replace(config, first_episode=max(begun) + 1, first_env_step=env_steps)

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 
+from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
-from robot_rl.core.errors import ConfigError
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.capabilities import RealTimeEnv
@@ -72,10 +72,7 @@ class Rollout:
     """Whether an emergency stop from outside the environment holds (a page, a pendant's relay); None: there is none."""
 
     def __post_init__(self) -> None:
-        for name in ("speed", "period_s"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 < value < float("inf"):
-                raise ConfigError(f"{name}: got {value}, expected more than 0; see the default.")
+        checks.positive(self, "speed", "period_s")
 
     @property
     def arm_in_real_time(self) -> bool:
@@ -91,9 +88,3 @@ class Rollout:
         """Return the rate at which steps follow each other; None: as fast as the machine can."""
         speed = 1.0 if self.arm_in_real_time or self.person_acts else self.speed
         return None if speed is None else RateKeeper(speed / self.period_s, self.clock)
-
-    def close(self) -> None:
-        """Release the human's device, then the environment."""
-        if self.human is not None:
-            self.human.close()
-        self.env.close()

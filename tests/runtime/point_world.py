@@ -1,5 +1,6 @@
 """A world small enough to know by heart: a point must reach a goal, with one tiny camera and an expert."""
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -96,7 +97,7 @@ class TinyEncoder:
 
 
 class Notebook:
-    """A link that keeps what it gets and hands out weights by script: {records put so far: (version, gain)}."""
+    """Link that stores records and serves weights by script: {records put so far: (version, gain)}."""
 
     def __init__(self, weights: dict[int, tuple[int, float]] | None = None) -> None:
         self.records: list[Record] = []
@@ -104,8 +105,8 @@ class Notebook:
         self.backlog = 3
 
     def put(self, record: Record) -> int:
-        self.records.append(record)
-        return record.sequence
+        self.records.append(replace(record, sequence=len(self.records)))
+        return len(self.records) - 1
 
     def latest_weights(self):
         due = [self._weights[n] for n in sorted(self._weights) if n <= len(self.records)]

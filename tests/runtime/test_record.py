@@ -2,6 +2,7 @@
 
 import os
 import select
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,26 @@ from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode
 from robot_rl.data.replay import Replay
+from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.observation import step_schema
-from robot_rl.runtime.record import RecordingSummary, collect_demonstrations, load_demonstrations
+from robot_rl.runtime.record import RecordingConfig, RecordingSummary, collect_demonstrations, load_demonstrations
+from robot_rl.runtime.rollout import Rollout
 from robot_rl.teleop.devices import Device, DeviceState, Playback
 from robot_rl.teleop.keyboard import Keyboard
-from robot_rl.teleop.scripted import Expert, FunctionExpert
+from robot_rl.teleop.scripted import ExpertDevice, FunctionExpert
 from tests.runtime.point_world import PointWorld, TinyEncoder
 
 
-def record(folder: Path, episodes: int, demonstrator: Expert | Device | None = None, **more) -> RecordingSummary:
+def record(folder: Path, episodes: int, human: Device | None = None, **more) -> RecordingSummary:
     env = more.pop("env", None) or PointWorld()
-    demonstrator = demonstrator or FunctionExpert(env.expert_action)
-    options = {"seed": 0, "task": "point", "progress": False, "clock": FakeClock(), **more}
-    return collect_demonstrations(env, None, demonstrator, episodes, folder, **options)
+    should_stop = more.pop("should_stop", lambda: False)
+    rollout = Rollout(env, human=human or expert(env.expert_action), reward=make_reward(), clock=FakeClock())
+    config = RecordingConfig(folder, episodes, task="point", **more)
+    return collect_demonstrations(rollout, config, progress=False, should_stop=should_stop)
+
+
+def expert(action: Callable[[], np.ndarray]) -> ExpertDevice:
+    return ExpertDevice(FunctionExpert(action), np.random.default_rng(0))
 
 
 def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) -> None:
@@ -69,8 +77,8 @@ def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
         return np.array([1.0, 0.0, 0.0], np.float32)
 
     with pytest.raises(RobotRLError, match="20 failures, expected mostly successes"):
-        record(tmp_path / "none", 2, FunctionExpert(lambda: -away()), seed=1)
-    summary = record(tmp_path / "all", 2, FunctionExpert(away), keep_failures=True)
+        record(tmp_path / "none", 2, expert(lambda: -away()), seed=1)
+    summary = record(tmp_path / "all", 2, expert(away), keep_failures=True)
     assert (summary.kept, summary.discarded) == (2, 0)
 
 
@@ -107,7 +115,7 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
 
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:
     asked = iter(range(100))
-    summary = record(tmp_path, 3, FunctionExpert(lambda: np.zeros(3, np.float32)), should_stop=lambda: next(asked) > 10)
+    summary = record(tmp_path, 3, expert(lambda: np.zeros(3, np.float32)), should_stop=lambda: next(asked) > 10)
     assert summary.kept == 0 and not list(tmp_path.glob("*"))
 
 
