@@ -71,7 +71,7 @@ class ArmLimits(NamedTuple):
 
 
 class Mode(IntEnum):
-    """What the loop is doing; `controllers.modes` says what leads from one to the other."""
+    """What the loop is doing; `controllers.law.modes` says what leads from one to the other."""
 
     IDLE = 0  # carries the arm's own terms (Coriolis, gravity), nothing else
     ACTIVATING = 1  # the next good tick checks the arm and takes the present pose as the target

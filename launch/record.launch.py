@@ -8,14 +8,14 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkout
-from controllers.bridge import launching
+from controllers.ros import launch_parts
 
 
 def start(context: LaunchContext) -> list[Any]:
     """The recorder."""
-    return [launching.recording(launching.given(context))]
+    return [launch_parts.recording(launch_parts.given(context))]
 
 
 def generate_launch_description() -> LaunchDescription:
     """See the module."""
-    return LaunchDescription([*launching.declare("namespace", "bag"), OpaqueFunction(function=start)])
+    return LaunchDescription([*launch_parts.declare("namespace", "bag"), OpaqueFunction(function=start)])

@@ -8,7 +8,7 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkout
-from controllers.bridge import launching
+from controllers.ros import launch_parts
 
 ARGUMENTS = (
     "robot_type", "driver", "robot_ip", "use_fake_hardware", "namespace", "use_sim_time", "config", "cameras", "teleop",
@@ -18,17 +18,17 @@ ARGUMENTS = (
 
 def start(context: LaunchContext) -> list[Any]:
     """The controller first; the others when it is active."""
-    arguments = launching.given(context)
+    arguments = launch_parts.given(context)
     then = []
     if arguments["cameras"]:
-        then.append(launching.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
+        then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
     if arguments["teleop"] != "none":
-        then.append(launching.teleoperation(arguments))
+        then.append(launch_parts.teleoperation(arguments))
     if arguments["record"] == "true":
-        then.append(launching.recording(arguments))
-    return launching.in_order(launching.controller(arguments), then)
+        then.append(launch_parts.recording(arguments))
+    return launch_parts.in_order(launch_parts.controller(arguments), then)
 
 
 def generate_launch_description() -> LaunchDescription:
     """See the module."""
-    return LaunchDescription([*launching.declare(*ARGUMENTS), OpaqueFunction(function=start)])
+    return LaunchDescription([*launch_parts.declare(*ARGUMENTS), OpaqueFunction(function=start)])

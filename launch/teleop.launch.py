@@ -8,7 +8,7 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkout
-from controllers.bridge import launching
+from controllers.ros import launch_parts
 
 ARGUMENTS = (
     "robot_type", "driver", "robot_ip", "use_fake_hardware", "namespace", "use_sim_time", "config", "log_level",
@@ -18,11 +18,11 @@ ARGUMENTS = (
 
 def start(context: LaunchContext) -> list[Any]:
     """The controller first; the device when it is active."""
-    arguments = launching.given(context)
-    return launching.in_order(launching.controller(arguments), [launching.teleoperation(arguments)])
+    arguments = launch_parts.given(context)
+    return launch_parts.in_order(launch_parts.controller(arguments), [launch_parts.teleoperation(arguments)])
 
 
 def generate_launch_description() -> LaunchDescription:
     """See the module."""
-    device = launching.declare(teleop="keyboard")
-    return LaunchDescription([*launching.declare(*ARGUMENTS), *device, OpaqueFunction(function=start)])
+    device = launch_parts.declare(teleop="keyboard")
+    return LaunchDescription([*launch_parts.declare(*ARGUMENTS), *device, OpaqueFunction(function=start)])

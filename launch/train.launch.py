@@ -12,7 +12,7 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import OpaqueFunction
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkout
-from controllers.bridge import launching
+from controllers.ros import launch_parts
 
 ARGUMENTS = (
     "run", "address", "robot_type", "driver", "robot_ip", "use_fake_hardware", "task", "namespace", "use_sim_time",
@@ -22,24 +22,24 @@ ARGUMENTS = (
 
 def start(context: LaunchContext) -> list[Any]:
     """The controller first; the others when it is active; the arm is deactivated when one of them ends."""
-    arguments = launching.given(context)
+    arguments = launch_parts.given(context)
     if not arguments["run"]:
         raise ValueError("run: got nothing, expected a run's folder; add run:=runs/NAME.")
     fake = arguments["use_fake_hardware"] == "true"
     referee = "simulated" if fake else "operator"
-    actor = {"run": arguments["run"], "address": arguments["address"], "robot.referee": referee}
-    then = [launching.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
+    actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": referee}
+    then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
     if arguments["cameras"] and not fake:
-        then.append(launching.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
+        then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
     if arguments["teleop"] != "none":
-        then.append(launching.teleoperation(arguments, to="actor"))
+        then.append(launch_parts.teleoperation(arguments, to="actor"))
     if arguments["record"] == "true":
-        then.append(launching.recording(arguments))
+        then.append(launch_parts.recording(arguments))
     if fake:
-        return launching.beside(launching.simulated(arguments), then)
-    return launching.in_order(launching.controller(arguments), then)
+        return launch_parts.beside(launch_parts.simulated(arguments), then)
+    return launch_parts.in_order(launch_parts.controller(arguments), then)
 
 
 def generate_launch_description() -> LaunchDescription:
     """See the module."""
-    return LaunchDescription([*launching.declare(*ARGUMENTS), OpaqueFunction(function=start)])
+    return LaunchDescription([*launch_parts.declare(*ARGUMENTS), OpaqueFunction(function=start)])

@@ -24,24 +24,24 @@ from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.envs.capabilities import ExpertEnv
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.checkpoints import Checkpoints
-from robot_rl.runtime.observation import Encoder, step_schema
+from robot_rl.runtime.acting.observation import Encoder, step_schema
+from robot_rl.runtime.acting.stepper import action_size
+from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.rollout import Environment, Policy, Rollout
-from robot_rl.runtime.stepper import action_size
 from robot_rl.teleop.arbiter import Arbiter
-from robot_rl.teleop.devices import Device
-from robot_rl.teleop.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
+from robot_rl.teleop.device import Device
+from robot_rl.teleop.devices.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
 
 if TYPE_CHECKING:
     from robot_rl.agents.jax.cloning import JaxCloner
-    from robot_rl.agents.jax.encoder import FrozenEncoder
     from robot_rl.agents.jax.learner import JaxLearner
     from robot_rl.agents.jax.policy import JaxPolicy
     from robot_rl.envs.graph import GraphEnv
     from robot_rl.envs.task import Task
-    from robot_rl.hardware.camera import Camera
+    from robot_rl.hardware.cameras.camera import Camera
+    from robot_rl.hardware.graph.wire import Wire
     from robot_rl.hardware.robot import Robot
-    from robot_rl.hardware.wire import Wire
+    from robot_rl.vision.jax_encoder import FrozenEncoder
 
 TASK_NAMES = {"pick-lift": "PickLift", "peg-insert": "PegInsert"}
 ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
@@ -49,7 +49,7 @@ SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
 CAMERAS = ("wrist", "side")
 PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
-SHIPPED_ENCODER = Path(__file__).parent / "agents" / "weights" / "simulator.safetensors"
+SHIPPED_ENCODER = Path(__file__).parent / "vision" / "weights" / "simulator.safetensors"
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
@@ -62,7 +62,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
     Raises:
         DeviceLostError: nobody answers on the graph.
     """
-    state_only = config.eyes.mode == "state"
+    state_only = config.vision.mode == "state"
     wanted = (() if state_only else CAMERAS) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
         return make_graph_env(config, wanted)
@@ -99,7 +99,7 @@ def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
         eyes = make_graph_cameras(config, wire, clock, cameras)
         task = make_graph_task(config, wire, robot, eyes, clock)
         bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
-        return GraphEnv(robot, eyes, task, wire, clock, bounds, privileged=config.eyes.mode == "state")
+        return GraphEnv(robot, eyes, task, wire, clock, bounds, privileged=config.vision.mode == "state")
     except BaseException:
         wire.close()
         raise
@@ -112,17 +112,17 @@ def make_wire(settings: RobotConfig, node: str) -> Wire:
         ConfigError: a kind without a graph.
     """
     if settings.kind == "ros":
-        from robot_rl.hardware.ros_wire import RosWire
+        from robot_rl.hardware.graph.ros_wire import RosWire
 
         return RosWire(node, settings.namespace)
-    from robot_rl.hardware.dds_wire import DdsWire
+    from robot_rl.hardware.graph.dds_wire import DdsWire
 
     return DdsWire(node, settings.namespace)
 
 
 def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
     """Return the arm on the graph."""
-    from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
+    from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 
     return GraphRobot(
         wire,
@@ -142,8 +142,8 @@ def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Seq
     Raises:
         DeviceLostError: one does not deliver.
     """
-    from robot_rl.hardware.camera_config import CameraConfig, CameraSet, TopicConfig
-    from robot_rl.hardware.cameras import make_cameras
+    from robot_rl.hardware.cameras.config import CameraConfig, CameraSet, TopicConfig
+    from robot_rl.hardware.cameras.factory import make_cameras
 
     settings = config.robot
     configs: Sequence[CameraConfig] = [TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names]
@@ -158,7 +158,7 @@ def make_graph_task(config: TrainConfig, wire: Wire, robot: Robot, cameras: Sequ
     from robot_rl.envs.operator_task import OperatorTask
 
     facts, settings = TASKS[TASK_NAMES[config.task]], config.robot
-    if settings.referee == "operator":
+    if settings.episode_source == "operator":
         return OperatorTask(facts, robot, make_prompt(settings.reset_pause_s, clock))
     sources = [lambda: robot.state().stamp_ns, *(_stamp_of(camera) for camera in cameras)]
     age_max_s = settings.state_age_ms / 1000.0
@@ -190,11 +190,11 @@ def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
     Raises:
         ConfigError: no such file, or one that does not fit.
     """
-    if config.eyes.mode != "frozen":
+    if config.vision.mode != "frozen":
         return None
-    from robot_rl.agents.jax.encoder import FrozenEncoder
+    from robot_rl.vision.jax_encoder import FrozenEncoder
 
-    return FrozenEncoder(config.eyes.encoder or SHIPPED_ENCODER, CAMERAS, config.eyes.variants)
+    return FrozenEncoder(config.vision.encoder or SHIPPED_ENCODER, CAMERAS, config.vision.variants)
 
 
 def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) -> StepSchema:
@@ -279,19 +279,19 @@ def make_pendant(env: Environment, config: TrainConfig, rng: np.random.Generator
     Raises:
         ConfigError: a port that can never work.
     """
-    from robot_rl.teleop.combined import EnabledDevice
-    from robot_rl.teleop.pendant import Pendant
+    from robot_rl.teleop.devices.combined import EnabledDevice
+    from robot_rl.teleop.pendant.device import Pendant
 
     human = config.human
-    by_hand = human.mover == "keyboard"
-    mover = make_keyboard(env) if by_hand else ExpertDevice(make_expert(env), rng, human.scripted.clumsiness)
-    return EnabledDevice(Pendant(human.pendant), mover)
+    by_hand = human.motion_device == "keyboard"
+    motion_device = make_keyboard(env) if by_hand else ExpertDevice(make_expert(env), rng, human.scripted.action_noise)
+    return EnabledDevice(Pendant(human.pendant), motion_device)
 
 
 def make_graph_human(env: Environment, config: TrainConfig) -> Device:
     """Return the human at the `teleop` node, over the environment's own wire or, in the simulator, one more."""
     from robot_rl.envs.graph import GraphEnv
-    from robot_rl.teleop.graph_device import GraphDevice
+    from robot_rl.teleop.devices.ros import GraphDevice
 
     wire: Wire | None = env.unwrapped.wire if isinstance(env.unwrapped, GraphEnv) else None
     owned = wire is None
@@ -304,7 +304,7 @@ def make_keyboard(env: Environment) -> Device:
     Raises:
         ConfigError: this is no terminal.
     """
-    from robot_rl.teleop.keyboard import Keyboard
+    from robot_rl.teleop.devices.keyboard import Keyboard
 
     return Keyboard(action_size(env))
 

@@ -10,31 +10,31 @@ from typing import Annotated, Literal
 import tyro
 
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.encoders import ConvLayer, EncoderArchitecture
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.hardware.robot_config import RobotConfig
-from robot_rl.runtime.governor import GovernorConfig
-from robot_rl.runtime.learner import LearnerConfig
-from robot_rl.runtime.live import KEPT
+from robot_rl.runtime.learning.learner import LearnerConfig
+from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
+from robot_rl.runtime.runs.live import KEPT
 from robot_rl.teleop.arbiter import ArbiterConfig
-from robot_rl.teleop.pendant_config import PendantConfig
-from robot_rl.teleop.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
+from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
+from robot_rl.teleop.pendant.config import PendantConfig
+from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
-Eyes = Literal["frozen", "trainable", "state"]
+VisionMode = Literal["frozen", "trainable", "state"]
 HumanKind = Literal["none", "scripted", "keyboard", "pendant", "graph"]
-Mover = Literal["expert", "keyboard"]
+MotionDevice = Literal["expert", "keyboard"]
 GRIPPER_STATE_INDEX = 24
 """Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
 
 
 @dataclass(frozen=True)
-class EyesConfig:
+class VisionConfig:
     """How pictures become numbers."""
 
-    mode: Eyes = "frozen"
+    mode: VisionMode = "frozen"
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
     `state`: no cameras, the arm's own state only."""
     encoder: Path | None = None
@@ -49,13 +49,13 @@ class HumanConfig:
 
     kind: HumanKind = "scripted"
     """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal; `pendant`, a
-    person whose grip on the pendant decides who is in charge, with `mover` for the motion; `graph`, whoever sits at the
+    person whose grip on the pendant decides who is in charge, with `motion_device` for the motion; `graph`, whoever sits at the
     `teleop` node."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
     """When the scripted human takes over, for how long, how well."""
     pendant: PendantConfig = field(default_factory=PendantConfig)
     """Where the pendant is; for `kind` pendant."""
-    mover: Mover = "expert"
+    motion_device: MotionDevice = "expert"
     """What moves the arm while the pendant's grip is held: the simulator's expert, or the keyboard."""
 
 
@@ -118,7 +118,7 @@ class TrainConfig:
     updates_per_step: float | None = None
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
-    greedy_share: float = 0.0
+    deterministic_fraction: float = 0.0
     """Share of the training episodes in which the policy does not explore: what will be judged is practised."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
@@ -134,7 +134,7 @@ class TrainConfig:
     """Demonstrated transitions kept, in memory of their own."""
     robot: RobotConfig = field(default_factory=RobotConfig)
     """Which arm: in this process, or on the ROS graph."""
-    eyes: EyesConfig = field(default_factory=EyesConfig)
+    vision: VisionConfig = field(default_factory=VisionConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
     agent: AgentConfig = field(default_factory=lambda: AgentConfig(gripper_state_index=GRIPPER_STATE_INDEX))
@@ -144,7 +144,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         checks.one_of(self, TASKS, "task")
-        checks.fraction(self, "greedy_share")
+        checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")
@@ -168,8 +168,8 @@ class Preset:
 # a temperature that adapts quickly, cloning that fades. Clean features only: a shift of 4 pixels is 4 mm, more than an
 # insertion forgives. Found by experiment; docs/results.md.
 SMALL_AGENT = AgentConfig(
-    ensemble=2,
-    subset=2,
+    num_critics=2,
+    num_target_critics=2,
     temperature_init=3e-4,
     temperature_learning_rate=3e-3,
     initial_log_std=-1.5,
@@ -186,7 +186,7 @@ SMALL_TRUNK = EncoderArchitecture(layers=(ConvLayer(8, 4, 16), ConvLayer(4, 2, 3
 # episode takes half as long again as an expert's; looks less and less.
 TAPERING_HUMAN = ScriptedHumanConfig(
     probability_otherwise=0.0,
-    patience_steps=40,
+    intervene_after_steps=40,
     burst_steps=(8, 20),
     free_steps=8,
     rest_steps=8,
@@ -199,11 +199,11 @@ def _small(config: TrainConfig) -> TrainConfig:
     return replace(
         config,
         speed=3.0,
-        eyes=replace(config.eyes, variants=1),
+        vision=replace(config.vision, variants=1),
         agent=SMALL_AGENT,
         human=replace(config.human, scripted=TAPERING_HUMAN),
-        learner=replace(config.learner, governor=GovernorConfig(pretrain_updates=1000)),
-        greedy_share=0.5,
+        learner=replace(config.learner, update_ratio=UpdateRatioConfig(pretrain_updates=1000)),
+        deterministic_fraction=0.5,
     )
 
 
@@ -238,18 +238,18 @@ def _trainable(config: TrainConfig) -> TrainConfig:
     config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000, updates_per_step=None, speed=3.0)
     return replace(
         config,
-        eyes=replace(config.eyes, mode="trainable"),
+        vision=replace(config.vision, mode="trainable"),
         agent=replace(config.agent, trunk=SMALL_TRUNK),
         learner=replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8),
     )
 
 
 def _state_only(config: TrainConfig) -> TrainConfig:
-    return replace(config, eyes=replace(config.eyes, mode="state"))
+    return replace(config, vision=replace(config.vision, mode="state"))
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:
-    scripted = replace(config.human.scripted, clumsiness=SCRIPTED_HUMANS["clumsy"].clumsiness)
+    scripted = replace(config.human.scripted, action_noise=SCRIPTED_HUMANS["clumsy"].action_noise)
     return replace(config, human=replace(config.human, scripted=scripted))
 
 

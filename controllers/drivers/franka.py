@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from controllers.arm import ArmLimits
-from controllers.drivers import franka_words as words
+from controllers.drivers import libfranka as words
 from controllers.drivers.contract import Capabilities, DriverError
 from controllers.drivers.machine import Machine, look_at_machine, require_realtime
 from controllers.drivers.stream import Observed, StreamDriver

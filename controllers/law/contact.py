@@ -11,7 +11,7 @@ import math
 from controllers.arm import ArmState
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, norm3
-from controllers.law.impedance import Workspace
+from controllers.law.impedance import Scratch
 from controllers.law.matrices import multiply, solve_lower_rows, solve_lower_transposed_rows
 from controllers.law.reference import all_finite
 
@@ -43,7 +43,7 @@ def estimate_external(
 
 
 @inner
-def external_wrench(external: FloatArray, work: Workspace, wrench: FloatArray) -> None:
+def external_wrench(external: FloatArray, work: Scratch, wrench: FloatArray) -> None:
     """F = Lambda J M^-1 tau, in the task frame, with the factors that `work` holds."""
     for k in range(external.shape[0]):
         work.tau_row[0, k] = external[k]

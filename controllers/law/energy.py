@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from controllers.compilation import inner
 from controllers.geometry import FloatArray
-from controllers.law.live import Live
+from controllers.law.active_gains import ActiveGains
 
 
 @inner
-def spring_energy(error: FloatArray, live: Live, scale: float) -> float:
+def spring_energy(error: FloatArray, live: ActiveGains, scale: float) -> float:
     """U(e) = s sum_i K_i (c_i^2 / 2 + c_i (e_i - c_i)) [J], c the clipped error: the integral of the clipped force."""
     total = 0.0
     for i in range(6):

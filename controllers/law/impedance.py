@@ -15,9 +15,8 @@ from typing import Any, Protocol
 
 from controllers.arm import ArmDynamics
 from controllers.compilation import compiled, inner
-from controllers.extras import Extras
 from controllers.geometry import FloatArray
-from controllers.law.live import Live
+from controllers.law.active_gains import ActiveGains
 from controllers.law.matrices import (
     add_transposed_product,
     cholesky,
@@ -27,6 +26,7 @@ from controllers.law.matrices import (
     solve_lower_transposed_rows,
     symmetric_eigen,
 )
+from controllers.law.options import LawOptions
 
 # Near a singularity Lambda grows without bound along the lost direction. A floor under the pivots of Lambda^-1 means
 # that no direction counts as heavier than 1 / floor; away from singularities it changes nothing.
@@ -34,7 +34,7 @@ MOBILITY_FLOOR = 1e-3  # [1/kg, 1/(kg m^2)]
 FRICTION_ONSET = 0.05  # [rad/s]
 
 
-class Workspace(Protocol):
+class Scratch(Protocol):
     """Scratch memory of the law, a numpy record of dtype `workspace_dtype(N)`: nothing in it outlives a tick."""
 
     J_task: FloatArray  # (6, N)
@@ -65,7 +65,7 @@ class Workspace(Protocol):
 
 
 def workspace_dtype(joints: int) -> list[Any]:
-    """The record's fields, in the order of `Workspace`."""
+    """The record's fields, in the order of `Scratch`."""
     n, six = joints, ("error", "twist", "twist_goal", "wrench_goal", "wrench", "spring", "drag", "external")
     return [
         ("J_task", "f8", (6, n)),
@@ -103,7 +103,7 @@ def jacobian_to_task(R: FloatArray, J: FloatArray, J_task: FloatArray, copy: Flo
 
 
 @inner
-def factor_dynamics(dynamics: ArmDynamics, task_R: FloatArray, work: Workspace) -> bool:
+def factor_dynamics(dynamics: ArmDynamics, task_R: FloatArray, work: Scratch) -> bool:
     """Factor M and J M^-1 J^T into `work`; False when M is not positive definite."""
     if not cholesky(dynamics.M, work.mass_factor, 1e-9) > 0.0:
         return False
@@ -184,7 +184,7 @@ def add_diagonal(diagonal: FloatArray, D: FloatArray) -> None:
 
 
 @inner
-def _springs(live: Live, extras: Extras, scale: float, work: Workspace) -> None:
+def _springs(live: ActiveGains, extras: LawOptions, scale: float, work: Scratch) -> None:
     """work.spring = s K clip(e), in operational space Lambda times that."""
     for i in range(6):
         error = min(max(work.error[i], live.clip_lower[i]), live.clip_upper[i])
@@ -199,7 +199,7 @@ def _springs(live: Live, extras: Extras, scale: float, work: Workspace) -> None:
 
 
 @inner
-def drive_wrench(extras: Extras, live: Live, scale: float, D: FloatArray, work: Workspace) -> None:
+def drive_wrench(extras: LawOptions, live: ActiveGains, scale: float, D: FloatArray, work: Scratch) -> None:
     """work.wrench = clip(springs + D V_d + F_ff + F_int); work.drag = D V.
 
     The clip on the sum is K clip_lower - cap .. K clip_upper + cap, where cap = wrench_max + integral_max: whatever the
@@ -224,7 +224,7 @@ def drive_wrench(extras: Extras, live: Live, scale: float, D: FloatArray, work: 
 
 
 @inner
-def posture_torque(q: FloatArray, dq: FloatArray, M: FloatArray, live: Live, work: Workspace) -> None:
+def posture_torque(q: FloatArray, dq: FloatArray, M: FloatArray, live: ActiveGains, work: Scratch) -> None:
     """work.tau_posture = N M a, a = k (q_0 - q) - d dq, N = I - J^T Jbar^T; shortened as a whole to the torque bound.
 
     N M a = M a - J^T Lambda J a accelerates no part of the TCP, and N M is symmetric and never negative, so that the
@@ -260,7 +260,7 @@ def own_torque(dynamics: ArmDynamics, compensate_gravity: float, tau_own: FloatA
 
 
 @inner
-def add_friction(dq: FloatArray, extras: Extras, tau_own: FloatArray) -> None:
+def add_friction(dq: FloatArray, extras: LawOptions, tau_own: FloatArray) -> None:
     """tau_own += c tanh(dq / dq_0) + v dq: the smooth sign keeps noise around standstill from shaking the arm."""
     for k in range(tau_own.shape[0]):
         if math.isfinite(dq[k]):
@@ -270,7 +270,7 @@ def add_friction(dq: FloatArray, extras: Extras, tau_own: FloatArray) -> None:
 
 @inner
 def impedance_torque(
-    q: FloatArray, dq: FloatArray, M: FloatArray, live: Live, work: Workspace, tau_out: FloatArray
+    q: FloatArray, dq: FloatArray, M: FloatArray, live: ActiveGains, work: Scratch, tau_out: FloatArray
 ) -> None:
     """tau = J^T F + posture + own terms, from the drive, drag and factors that `work` holds."""
     for i in range(6):

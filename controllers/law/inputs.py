@@ -6,10 +6,10 @@ import math
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Reason
 from controllers.compilation import inner
-from controllers.extras import Extras
 from controllers.geometry import FloatArray
 from controllers.law.contact import external_at_rest
-from controllers.law.memory import Memory
+from controllers.law.controller_state import ControllerState
+from controllers.law.options import LawOptions
 from controllers.law.reference import all_finite
 
 FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
@@ -43,7 +43,7 @@ def check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: flo
 
 
 @inner
-def check_freshness(state: ArmState, extras: Extras, memory: Memory, dt_s: float, now_s: float) -> int:
+def check_freshness(state: ArmState, extras: LawOptions, memory: ControllerState, dt_s: float, now_s: float) -> int:
     """Whether the state is of now: by its stamp, where it has one, and by whether a moving arm's joints move."""
     if state.stamp_s.shape[0] > 0 and extras.state_age_max_s < math.inf:
         age_s = now_s - state.stamp_s[0]
@@ -63,7 +63,7 @@ def check_freshness(state: ArmState, extras: Extras, memory: Memory, dt_s: float
 
 
 @inner
-def check_start(state: ArmState, limits: ArmLimits, extras: Extras, tau_own: FloatArray) -> int:
+def check_start(state: ArmState, limits: ArmLimits, extras: LawOptions, tau_own: FloatArray) -> int:
     """The reason to refuse activation, or OK."""
     if extras.start_checks == 0.0:
         return Reason.OK.value

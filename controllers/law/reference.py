@@ -13,10 +13,10 @@ import numpy as np
 
 from controllers.arm import Frame, Reason, Target
 from controllers.compilation import inner
-from controllers.extras import Extras
 from controllers.geometry import FloatArray, bounded, quat_normalised, quat_towards
-from controllers.law.live import Live
-from controllers.law.walls import clip_cone, clip_position, inside_workspace
+from controllers.law.active_gains import ActiveGains
+from controllers.law.options import LawOptions
+from controllers.law.virtual_walls import clip_cone, clip_position, inside_workspace
 
 FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
 QUAT_NORM_TOLERANCE = 0.01
@@ -32,7 +32,7 @@ def all_finite(x: FloatArray) -> bool:
 
 
 @inner
-def check_target(target: Target, live: Live, extras: Extras, stamp_last_s: float, now_s: float) -> int:
+def check_target(target: Target, live: ActiveGains, extras: LawOptions, stamp_last_s: float, now_s: float) -> int:
     """The reason to drop a target, or OK."""
     stamp_s = target.stamp_s[0]
     if not (all_finite(target.p) and all_finite(target.quat_xyzw) and all_finite(target.stamp_s)):
@@ -84,7 +84,7 @@ def take_target(target: Target, goal: Goal) -> None:
 
 
 @inner
-def confine_goal(goal: Goal, live: Live, extras: Extras, reference_p: FloatArray) -> None:
+def confine_goal(goal: Goal, live: ActiveGains, extras: LawOptions, reference_p: FloatArray) -> None:
     """Draw a goal outside the workspace to its edge: the reference on its way there then stays inside, too.
 
     In a workspace without room the goal is where the reference is.

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Target
-from controllers.extras import extras_dtype
-from controllers.gains import Gains
+from controllers.law.gains import Gains
+from controllers.law.options import extras_dtype
 
 _STATE = {"R": "33", "p": "3", "tau_external": "N", "stamp_s": "1"}
 _DYNAMICS = {"J": "6N", "M": "NN"}

@@ -2,7 +2,7 @@
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition, ParameterSpec
-from robot_rl.agents.encoders import (
+from robot_rl.vision.architecture import (
     ConvLayer,
     EncoderArchitecture,
     EncoderFile,

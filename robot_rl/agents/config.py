@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from robot_rl.agents.encoders import EncoderArchitecture
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
+from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
 GripperMode = Literal["discrete", "continuous", "none"]
@@ -22,9 +22,9 @@ class AgentConfig:
         ConfigError: a number out of its range, or an unknown name.
     """
 
-    ensemble: int = 10
+    num_critics: int = 10
     """Critics E. Source: RLPD, SERL 10; HIL-SERL 2."""
-    subset: int = 2
+    num_target_critics: int = 2
     """Critics drawn per update for the minimum in the target. Source: RLPD, SERL."""
     hidden: tuple[int, ...] = (256, 256)
     """Widths of the hidden layers of actor and critics. Source: SERL, HIL-SERL, RLPD."""
@@ -84,7 +84,13 @@ class AgentConfig:
         checks.one_of(self, get_args(Activation), "activation")
         checks.one_of(self, get_args(GripperMode), "gripper_mode")
         checks.at_least(
-            self, 1, "ensemble", "subset", "projection", "critic_updates_per_actor_update", "bc_decay_updates"
+            self,
+            1,
+            "num_critics",
+            "num_target_critics",
+            "projection",
+            "critic_updates_per_actor_update",
+            "bc_decay_updates",
         )
         checks.at_least(self, 1, "hidden", "gripper_hidden")
         checks.fraction(self, "discount", "target_update_rate", "gripper_exploration")
@@ -95,8 +101,10 @@ class AgentConfig:
 
 
 def _check_relations(config: AgentConfig) -> None:
-    if config.subset > config.ensemble:
-        raise ConfigError(f"subset: got {config.subset}, expected at most ensemble = {config.ensemble}; lower it.")
+    if config.num_target_critics > config.num_critics:
+        raise ConfigError(
+            f"num_target_critics: got {config.num_target_critics}, expected at most num_critics = {config.num_critics}; lower it."
+        )
     if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
         raise ConfigError(
             f"initial_log_std: got {config.initial_log_std}, expected its exponential within "

@@ -24,9 +24,9 @@ from functools import cached_property
 import numpy as np
 
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.encoders import encoder_parameter_shapes
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import ArraySpec
+from robot_rl.vision.architecture import encoder_parameter_shapes
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "critic": ("trunk/", "projection/", "critic/"),
@@ -230,7 +230,7 @@ def _actor(definition: AgentDefinition) -> Named:
 
 
 def _critic(definition: AgentDefinition) -> Named:
-    config, lead = definition.config, (definition.config.ensemble,)
+    config, lead = definition.config, (definition.config.num_critics,)
     # The action has a kernel of its own, so that z W is shared by all actions that are judged at z.
     std = 1.0 / math.sqrt(definition.embedding_dim + definition.continuous_dim)
     action = ParameterSpec((*lead, definition.continuous_dim, config.hidden[0]), std=std)

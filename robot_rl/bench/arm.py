@@ -7,11 +7,11 @@ import numpy as np
 
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Target
 from controllers.compilation import compiled
-from controllers.gains import Gains
 from controllers.geometry import quat_from_matrix
-from controllers.loop import LoopState, make_loop_state, tick
-from controllers.presets import preset
-from controllers.timing.monotonic import make_timespec, monotonic_ns
+from controllers.host.monotonic import make_timespec, monotonic_ns
+from controllers.law.gains import Gains
+from controllers.law.presets import preset
+from controllers.law.tick import LoopState, make_loop_state, tick
 from robot_rl.sim.arm import HOME_Q, add_arm
 from robot_rl.sim.stepping import refresh_model, step_physics
 

@@ -13,8 +13,8 @@ import time
 from typing import Any
 
 from controllers.arm import Mode
-from controllers.loop import look
-from controllers.timing.realtime import realtime
+from controllers.host.realtime import realtime
+from controllers.law.tick import look
 from robot_rl.bench.arm import ArmInLoop
 from robot_rl.bench.loop import bench_loop
 from robot_rl.bench.timing import percentiles, time_calls

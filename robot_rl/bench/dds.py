@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from robot_rl.bench.graph_times import measure
-from robot_rl.hardware.wire import Wire
+from robot_rl.hardware.graph.wire import Wire
 
 
 def run() -> dict[str, Any]:
@@ -15,6 +15,6 @@ def run() -> dict[str, Any]:
 
 def open_wire(node: str, domain_id: int) -> Wire:
     """A DDS wire."""
-    from robot_rl.hardware.dds_wire import DdsWire
+    from robot_rl.hardware.graph.dds_wire import DdsWire
 
     return DdsWire(node, "", domain_id)

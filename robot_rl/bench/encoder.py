@@ -15,7 +15,7 @@ import numpy as np
 from robot_rl import build
 from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.config import preset
-from robot_rl.runtime.observation import Encoder, encode_observation
+from robot_rl.runtime.acting.observation import Encoder, encode_observation
 from robot_rl.runtime.rollout import Environment
 
 STEPS = 2500

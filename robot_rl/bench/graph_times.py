@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from controllers.graph import BASE, Qualities, Topic, image_topic
+from controllers.ros.graph import BASE, Qualities, Topic, image_topic
 from robot_rl.bench.timing import percentiles
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import gripper_down
-from robot_rl.hardware.graph_messages import (
+from robot_rl.hardware.graph.messages import (
     image_message,
     joints_message,
     pose_message,
@@ -30,7 +30,7 @@ from robot_rl.hardware.graph_messages import (
     read_positions,
     stamp_of,
 )
-from robot_rl.hardware.wire import Wire
+from robot_rl.hardware.graph.wire import Wire
 
 TRIPS, PICTURES, WARM_UP = 2000, 240, 20
 PICTURE_SHAPE, PICTURE_HZ = (480, 640, 3), 30.0

@@ -46,12 +46,12 @@ def bench_learner() -> dict[str, Any]:
     }
 
 
-def rate(camera: ArraySpec, ensemble: int, updates: int, calls: int) -> float:
+def rate(camera: ArraySpec, num_critics: int, updates: int, calls: int) -> float:
     """Return the updates a second of an agent with two such cameras: `updates` a call, the best of `calls` calls."""
     from robot_rl.agents.jax.learner import JaxLearner
 
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    definition = AgentDefinition(observation, ACTION_DIM, AgentConfig(ensemble=ensemble, trunk=SMALL_TRUNK))
+    definition = AgentDefinition(observation, ACTION_DIM, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
     learner, batch = JaxLearner(definition, seed=0), random_batch(definition, updates)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
     return _three_digits(updates / durations_s.min())
@@ -85,7 +85,7 @@ def cached_definition() -> AgentDefinition:
     """Return an agent on stored features: what loads a machine while it learns."""
     camera = ArraySpec((4, 96), "float16", variants=4)
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    return AgentDefinition(observation, ACTION_DIM, AgentConfig(ensemble=10))
+    return AgentDefinition(observation, ACTION_DIM, AgentConfig(num_critics=10))
 
 
 def _three_digits(value: float) -> float:

@@ -25,8 +25,8 @@ from rich.progress import track
 
 from controllers.arm import Target
 from controllers.geometry import quat_from_matrix
-from controllers.mailbox import Client
-from controllers.timing.realtime import end_with_parent
+from controllers.host.mailbox import Client
+from controllers.host.realtime import end_with_parent
 from robot_rl.bench.loop_runners import LoopRunner, MachineRunner, Runner, compute_load
 
 LEADS = {"host": "loop", "sleep": "sleep_loop", "machine": "machine"}

@@ -19,13 +19,13 @@ from controllers.arm import KNOWN_ARMS, REASON_TEXT, Mode
 from controllers.compilation import compiled
 from controllers.drivers.contract import Capabilities, DriverMode, Feedback, Reading
 from controllers.geometry import FloatArray
-from controllers.host import Host, HostParts, run_host
-from controllers.mailbox import Mailbox, Request
-from controllers.presets import preset
-from controllers.timing.monotonic import make_timespec, monotonic_ns
-from controllers.timing.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
-from controllers.timing.realtime import Granted, realtime
-from controllers.timing.shield import NOBODY, shielded
+from controllers.host.control_process import ControlProcess, ControlStack, run_host
+from controllers.host.mailbox import Mailbox, Request
+from controllers.host.monotonic import make_timespec, monotonic_ns
+from controllers.host.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
+from controllers.host.realtime import RealtimeStatus, realtime
+from controllers.host.shield import NOBODY, shielded
+from controllers.law.presets import preset
 from robot_rl.bench.arm import ArmInLoop, N
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model, step_physics
@@ -108,10 +108,10 @@ class LoopRunner:
 
     def __init__(self, name: str, privileged: bool) -> None:
         self._mailbox = Mailbox(name, N, create=True)
-        self._privileged, self._granted = privileged, Granted(False, False, False)
+        self._privileged, self._granted = privileged, RealtimeStatus(False, False, False)
         self._kept = NOBODY
-        parts = HostParts(ArmDriver(), preset("guarded", HOME_Q), KNOWN_ARMS["fer"])
-        self._host = Host(parts, self._mailbox, PreciseClock())
+        parts = ControlStack(ArmDriver(), preset("guarded", HOME_Q), KNOWN_ARMS["fer"])
+        self._host = ControlProcess(parts, self._mailbox, PreciseClock())
         clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if privileged else SleepClock()
         self._pacer = Pacer(1.0 / RATE_HZ, clock)
         self._host.connect()

@@ -13,12 +13,12 @@ import numpy as np
 from robot_rl.bench.timing import percentiles
 from robot_rl.core.clock import NS_PER_S, SystemClock
 from robot_rl.core.errors import DeviceLostError
-from robot_rl.teleop.pendant import Pendant
-from robot_rl.teleop.pendant_config import PendantConfig
-from robot_rl.teleop.pendant_messages import Input, Output
-from robot_rl.teleop.pendant_process import AT_REST, Hand, Report, qemu_pendant
-from robot_rl.teleop.pendant_session import PendantSession
-from robot_rl.teleop.serial_line import Line, open_line
+from robot_rl.teleop.pendant.config import PendantConfig
+from robot_rl.teleop.pendant.device import Pendant
+from robot_rl.teleop.pendant.firmware_process import AT_REST, Hand, Report, qemu_pendant
+from robot_rl.teleop.pendant.messages import Input, Output
+from robot_rl.teleop.pendant.serial_line import Line, open_line
+from robot_rl.teleop.pendant.session import PendantSession
 
 ROUND_TRIPS = 1000
 STOPS = 10

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import tyro
 
 from robot_rl.cli.arguments import ProcessArguments, base_config, parse, print_config, two_machines_text
-from robot_rl.nodes.acting import Seat, act
+from robot_rl.nodes.acting import ActorLaunch, act
 
 DESCRIPTION = f"""Act: robot, cameras, policy and human; send each step to a learner, take weights from it.
 
@@ -29,7 +29,7 @@ class ActorArguments(ProcessArguments):
     """Name of the run."""
     index: int = 0
     """Number of this actor: its episodes differ from those of the others."""
-    patience_s: float = 900.0
+    weights_timeout_s: float = 900.0
     """How long to wait for the learner's first weights before acting [s]."""
 
 
@@ -40,7 +40,9 @@ def run(arguments: Sequence[str]) -> int:
     if flags.print_config:
         print_config(flags.config)
         return 0
-    seat = Seat(flags.folder, flags.address, flags.keys, flags.name, flags.run_name, flags.index, flags.patience_s)
+    seat = ActorLaunch(
+        flags.folder, flags.address, flags.keys, flags.name, flags.run_name, flags.index, flags.weights_timeout_s
+    )
     summary = act(flags.config, seat)
     print(f"{flags.name}: {summary.line()}")
     return 0

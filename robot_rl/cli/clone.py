@@ -16,9 +16,9 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings
 from robot_rl.data.replay import Replay
-from robot_rl.runtime.evaluate import evaluate
-from robot_rl.runtime.record import load_demonstrations
-from robot_rl.runtime.run_folder import existing_run
+from robot_rl.runtime.acting.evaluate import evaluate
+from robot_rl.runtime.acting.record import load_demonstrations
+from robot_rl.runtime.runs.run_folder import existing_run
 
 DESCRIPTION = """Clone the demonstrations of a run with the policy's own networks, and judge the clone on the run's own
 evaluation episodes. Writes evaluation-clone/ into the run's folder.

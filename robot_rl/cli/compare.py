@@ -8,8 +8,8 @@ from pathlib import Path
 
 from robot_rl.cli.arguments import parse
 from robot_rl.core.errors import ConfigError
-from robot_rl.runtime.compare import comparison_table, draw_comparison
-from robot_rl.runtime.run_folder import existing_run
+from robot_rl.runtime.runs.compare import comparison_table, draw_comparison
+from robot_rl.runtime.runs.run_folder import existing_run
 
 DESCRIPTION = """Show runs side by side: success, time, steps, the human's share; and draw all curves into one picture.
 

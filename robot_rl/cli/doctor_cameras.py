@@ -11,7 +11,7 @@ from robot_rl.cli.doctor import show
 from robot_rl.core import checks
 from robot_rl.core.settings import load_settings
 from robot_rl.doctor.cameras import examine_cameras
-from robot_rl.hardware.camera_config import CameraSet
+from robot_rl.hardware.cameras.config import CameraSet
 
 DESCRIPTION = """Look for cameras: library, RealSense devices (serial, USB, firmware), webcams; for each `ok`, or what
 to do. With a file of cameras, each is opened and watched: rate, drops, age, temperature, settings that it ignores.

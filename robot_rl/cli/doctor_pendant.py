@@ -15,9 +15,9 @@ from rich.table import Table
 
 from robot_rl.cli.arguments import parse, take_word
 from robot_rl.core.clock import NS_PER_S, SystemClock
-from robot_rl.teleop.pendant import Pendant, PendantView
-from robot_rl.teleop.pendant_config import PendantConfig
-from robot_rl.teleop.pendant_messages import Cause, Deadman, Event, Fault, Flag, Input, Restart, State, Status
+from robot_rl.teleop.pendant.config import PendantConfig
+from robot_rl.teleop.pendant.device import Pendant, PendantView
+from robot_rl.teleop.pendant.messages import Cause, Deadman, Event, Fault, Flag, Input, Restart, State, Status
 
 DESCRIPTION = """Show the pendant's live state: relay, grip, contacts, faults, last frame, round trip, counters.
 

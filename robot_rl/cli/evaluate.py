@@ -17,13 +17,13 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.errors import CheckpointError, ConfigError
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
-from robot_rl.runtime.observation import Encoder
-from robot_rl.runtime.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.observation import Encoder
 from robot_rl.runtime.rollout import Environment, Policy, Rollout
-from robot_rl.runtime.run_folder import RunFolder, existing_run
-from robot_rl.runtime.stop import StopSignal
-from robot_rl.runtime.video import VideoWriter
+from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE
+from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
+from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.runtime.runs.video import VideoWriter
 
 DESCRIPTION = """Run the policy of a run: deterministic, without a human, over episodes that training never saw.
 Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder.

@@ -13,10 +13,10 @@ from robot_rl.cli.arguments import ProcessArguments, base_config, parse, print_c
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.replay import Replay
-from robot_rl.runtime.learner import run_learner
-from robot_rl.runtime.metrics import MetricsWriter
-from robot_rl.runtime.record import load_demonstrations
-from robot_rl.runtime.stop import StopSignal
+from robot_rl.runtime.acting.record import load_demonstrations
+from robot_rl.runtime.learning.learner import run_learner
+from robot_rl.runtime.runs.metrics import MetricsWriter
+from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.security import read_keys

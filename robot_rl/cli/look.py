@@ -9,9 +9,9 @@ from pathlib import Path
 from robot_rl.cli.arguments import parse, take_word
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings
-from robot_rl.hardware.camera_config import CameraConfig, CameraSet, RealSenseConfig, TopicConfig, WebcamConfig
-from robot_rl.hardware.cameras import close_cameras, make_cameras
-from robot_rl.hardware.views import View
+from robot_rl.hardware.cameras.config import CameraConfig, CameraSet, RealSenseConfig, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
+from robot_rl.hardware.cameras.views import View
 
 DESCRIPTION = """Save one picture of all cameras: each as it delivers, with the crop drawn in and pixels ticked; beside
 it what the policy sees. Choose crops with it, then write them into the file of cameras and look again.
@@ -54,7 +54,7 @@ def save_sheet(configs: Sequence[RealSenseConfig | WebcamConfig], path: Path) ->
         DeviceLostError: a camera does not deliver.
         ConfigError: settings that cannot work, or a path that cannot be written.
     """
-    from robot_rl.hardware.contact_sheet import Sheet, contact_sheet, save_png
+    from robot_rl.hardware.cameras.contact_sheet import Sheet, contact_sheet, save_png
 
     cameras = make_cameras([replace(config, view=View(size=None)) for config in configs])
     try:
@@ -67,8 +67,8 @@ def save_sheet(configs: Sequence[RealSenseConfig | WebcamConfig], path: Path) ->
 
 def present_cameras() -> tuple[CameraConfig, ...]:
     """Every RealSense and webcam of this machine, with default settings."""
-    from robot_rl.hardware.realsense_devices import list_devices, machine_context
-    from robot_rl.hardware.webcam import list_webcams
+    from robot_rl.hardware.cameras.realsense_devices import list_devices, machine_context
+    from robot_rl.hardware.cameras.webcam import list_webcams
 
     realsenses = [RealSenseConfig(f"realsense_{d.serial}", d.serial) for d in list_devices(machine_context())]
     return (*realsenses, *(WebcamConfig(path.name, str(path)) for path in list_webcams()))

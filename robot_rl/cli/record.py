@@ -13,10 +13,10 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
 from robot_rl.config import TrainConfig
-from robot_rl.runtime.record import RecordingConfig, collect_demonstrations
+from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.rollout import Environment
-from robot_rl.runtime.stop import StopSignal
-from robot_rl.teleop.devices import Device
+from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.teleop.device import Device
 
 DESCRIPTION = f"""Record successful episodes with their pictures; they serve any encoder and any agent.
 

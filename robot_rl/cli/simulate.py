@@ -16,12 +16,12 @@ from robot_rl.cli.arguments import base_config, parse, presets_text
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.rollout import Environment
-from robot_rl.runtime.stepper import action_size
-from robot_rl.runtime.video import VideoWriter
-from robot_rl.teleop.devices import Device
-from robot_rl.teleop.keyboard import HELP
+from robot_rl.runtime.runs.video import VideoWriter
+from robot_rl.teleop.device import Device
+from robot_rl.teleop.devices.keyboard import HELP
 
 DESCRIPTION = f"""Move the simulated arm and film it.
 

@@ -16,13 +16,13 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings, save_settings, to_json
-from robot_rl.runtime.live import Budget
-from robot_rl.runtime.metrics import MetricsWriter
-from robot_rl.runtime.processes import Process, ProcessPlan, available_cores, robot_rl_command, share_cores
-from robot_rl.runtime.report import closing_lines, summarise, write_report
-from robot_rl.runtime.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run
-from robot_rl.runtime.stop import StopSignal
-from robot_rl.runtime.supervisor import EarlyStop, Outcome, supervise
+from robot_rl.runtime.runs.live import Budget
+from robot_rl.runtime.runs.metrics import MetricsWriter
+from robot_rl.runtime.runs.processes import Process, ProcessPlan, available_cores, robot_rl_command, share_cores
+from robot_rl.runtime.runs.report import closing_lines, summarise, write_report
+from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run
+from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.runtime.runs.supervisor import EarlyStop, Outcome, supervise
 
 DESCRIPTION = f"""Learn a task on this machine: record demonstrations, start learner and actors, show how it goes,
 evaluate the policy alone, write a report. Everything lands in one folder, runs/NAME.
@@ -66,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
         print_config(flags.config)
         return 0
     human = flags.config.human
-    if human.kind == "keyboard" or (human.kind == "pendant" and human.mover == "keyboard"):
+    if human.kind == "keyboard" or (human.kind == "pendant" and human.motion_device == "keyboard"):
         raise ConfigError(
             "human: got the keyboard, expected 'scripted' or 'none' here, or a pendant with the expert; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."

@@ -10,18 +10,18 @@ from typing import Annotated
 import tyro
 from rich.progress import Progress
 
-from robot_rl.agents.encoders import save_encoder
-from robot_rl.agents.jax.pretrain import PretrainConfig, draw_datasets, train_encoder
 from robot_rl.build import SHIPPED_ENCODER
 from robot_rl.cli.arguments import parse
 from robot_rl.sim.scene import CAMERAS
+from robot_rl.vision.architecture import save_encoder
+from robot_rl.vision.pretrain import PretrainConfig, draw_datasets, train_encoder
 
 DESCRIPTION = """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No
 task's scene, reward or object is used. The default settings make the file that is shipped.
 
 example:
   robot-rl train-encoder --out my.safetensors --scenes 4000 --steps 1000
-  robot-rl train pick-lift --eyes.encoder my.safetensors"""
+  robot-rl train pick-lift --vision.encoder my.safetensors"""
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from controllers.graph import image_topic
+from controllers.ros.graph import image_topic
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import RobotRLError
 from robot_rl.doctor.finding import Finding, State, package_finding
-from robot_rl.hardware.background import BackgroundCamera
-from robot_rl.hardware.camera import Camera
-from robot_rl.hardware.camera_config import CameraConfig, TopicConfig
-from robot_rl.hardware.cameras import make_cameras
-from robot_rl.hardware.grabber import CameraHealth
-from robot_rl.hardware.realsense_devices import (
+from robot_rl.hardware.cameras.background import BackgroundCamera
+from robot_rl.hardware.cameras.camera import Camera
+from robot_rl.hardware.cameras.config import CameraConfig, TopicConfig
+from robot_rl.hardware.cameras.factory import make_cameras
+from robot_rl.hardware.cameras.grabber import CameraHealth
+from robot_rl.hardware.cameras.realsense_devices import (
     TESTED_VERSION,
     USB_ADVICE,
     RealSenseDevice,
     list_devices,
     machine_context,
 )
-from robot_rl.hardware.webcam import list_webcams
+from robot_rl.hardware.cameras.webcam import list_webcams
 
 INTEL = "8086"
 RULES_ADVICE = (
@@ -37,7 +37,7 @@ LEAST_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class CameraDoors:
+class CameraProbes:
     """The ways to the facts; tests hand in others."""
 
     package: Callable[[str, str, State], Finding] = package_finding
@@ -48,7 +48,7 @@ class CameraDoors:
 
 
 def examine_cameras(
-    configs: Sequence[CameraConfig], seconds: float, doors: CameraDoors | None = None
+    configs: Sequence[CameraConfig], seconds: float, doors: CameraProbes | None = None
 ) -> Iterator[Finding]:
     """Yield the findings one by one.
 
@@ -56,7 +56,7 @@ def examine_cameras(
         configs: cameras that are opened and watched.
         seconds: how long each is watched.
     """
-    doors = doors or CameraDoors()
+    doors = doors or CameraProbes()
     yield doors.package("opencv-python", "camera", "missing" if configs else "optional")
     library = doors.package("pyrealsense2", "camera", "optional")
     yield _library(library)
@@ -73,7 +73,7 @@ def _library(found: Finding) -> Finding:
     return Finding("ok", found.name, f"{found.value} (tested: {TESTED_VERSION})")
 
 
-def _realsenses(doors: CameraDoors) -> Iterator[Finding]:
+def _realsenses(doors: CameraProbes) -> Iterator[Finding]:
     devices = list_devices(doors.context())
     for device in devices:
         yield _realsense(device)
@@ -114,7 +114,7 @@ def _webcams(root: Path) -> Iterator[Finding]:
         yield Finding("optional", "webcams", "no /dev/video*")
 
 
-def _delivery(config: CameraConfig, seconds: float, doors: CameraDoors) -> Finding:
+def _delivery(config: CameraConfig, seconds: float, doors: CameraProbes) -> Finding:
     if isinstance(config, TopicConfig):
         return Finding("optional", config.name, f"a topic; see: ros2 topic hz {_topic(config)}")
     try:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controllers.timing.realtime import Granted
+from controllers.host.realtime import RealtimeStatus
 from robot_rl.core.clock import NS_PER_S, Clock
 
 
@@ -37,7 +37,9 @@ class LoopFigures(NamedTuple):
     privileges: str  # what was not granted; empty when all was
 
 
-def try_loop(rate_hz: float, seconds: float, clock: Clock, privileges: AbstractContextManager[Granted]) -> LoopFigures:
+def try_loop(
+    rate_hz: float, seconds: float, clock: Clock, privileges: AbstractContextManager[RealtimeStatus]
+) -> LoopFigures:
     """Run an empty loop for `seconds` within `privileges`."""
     loop = Punctuality(rate_hz, round(rate_hz * seconds))
     with privileges as granted:

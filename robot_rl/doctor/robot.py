@@ -14,7 +14,7 @@ from controllers.drivers.machine import (
     Machine,
     look_at_machine,
 )
-from controllers.timing.realtime import realtime
+from controllers.host.realtime import realtime
 from robot_rl.core.clock import SystemClock
 from robot_rl.doctor.finding import Finding, State, package_finding, probe
 from robot_rl.doctor.loop import LoopFigures, try_loop
@@ -28,7 +28,7 @@ GLIBC_NEEDED = (2, 34)
 
 
 @dataclass(frozen=True)
-class Needs:
+class Requirements:
     """What an arm's driver asks of a computer."""
 
     package: str
@@ -64,18 +64,18 @@ except DriverError as error:
 """
 
 
-def _needs(arm: Arm) -> Needs:
+def _needs(arm: Arm) -> Requirements:
     if arm == "fr3":
         program = _FRANKA.replace("{module}", "franka").replace("{driver}", "FrankaDriver")
-        return Needs("pylibfranka", "0.21.3", "franka", 1337, 1000.0, True, program)
+        return Requirements("pylibfranka", "0.21.3", "franka", 1337, 1000.0, True, program)
     if arm == "fr3-franky":
         program = _FRANKA.replace("{module}", "franky").replace("{driver}", "FrankyDriver")
-        return Needs("franky-control", "2.0.0", "franka", 1337, 1000.0, True, program)
-    return Needs("ur-rtde", "1.6.5", "ur", 30004, 500.0, False, _UR)
+        return Requirements("franky-control", "2.0.0", "franka", 1337, 1000.0, True, program)
+    return Requirements("ur-rtde", "1.6.5", "ur", 30004, 500.0, False, _UR)
 
 
 @dataclass(frozen=True)
-class Doors:
+class Probes:
     """The ways to the facts; tests hand in others."""
 
     machine: Callable[[], Machine] = look_at_machine
@@ -91,7 +91,7 @@ class Doors:
 
 
 def examine_robot(
-    arm: Arm, address: str | None, interface: str | None, seconds: float, doors: Doors | None = None
+    arm: Arm, address: str | None, interface: str | None, seconds: float, doors: Probes | None = None
 ) -> Iterator[Finding]:
     """Yield the findings one by one, the slow ones last.
 
@@ -100,7 +100,7 @@ def examine_robot(
         interface: the network interface to it; None: as the routes say.
         seconds: how long the loop is tried.
     """
-    doors, needs = doors or Doors(), _needs(arm)
+    doors, needs = doors or Probes(), _needs(arm)
     machine = doors.machine()
     yield _kernel(machine, needs)
     yield _priority(machine)
@@ -118,7 +118,7 @@ def examine_robot(
     yield _loop(doors.loop(needs.rate_hz, seconds), needs)
 
 
-def _kernel(machine: Machine, needs: Needs) -> Finding:
+def _kernel(machine: Machine, needs: Requirements) -> Finding:
     if machine.preempt_rt:
         return Finding("ok", "kernel", machine.kernel)
     state: State = "missing" if needs.preempt_rt else "optional"
@@ -149,14 +149,14 @@ def _governor(machine: Machine) -> Finding:
     return Finding("missing", "CPU governor", f"{names}; run: sudo cpupower frequency-set -g performance")
 
 
-def _library(found: Finding, needs: Needs) -> Finding:
+def _library(found: Finding, needs: Requirements) -> Finding:
     if found.state != "ok" or found.value == needs.version:
         return found
     advice = f"tested with {needs.version}: pip install -c constraints.txt -e '.[{needs.extra}]'"
     return Finding("optional", found.name, f"{found.value}; {advice}")
 
 
-def _glibc(version: str, needs: Needs) -> Finding:
+def _glibc(version: str, needs: Requirements) -> Finding:
     if needs.extra != "franka":
         return Finding("ok", "C library", version or "unknown")
     number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
@@ -167,7 +167,7 @@ def _glibc(version: str, needs: Needs) -> Finding:
     )
 
 
-def _network(doors: Doors, address: str, wanted: str | None) -> Finding:
+def _network(doors: Probes, address: str, wanted: str | None) -> Finding:
     name = wanted or doors.route(address)
     if name is None:
         advice = f"give this computer an address beside {address}: sudo ip address add ADDRESS/24 dev INTERFACE"
@@ -187,7 +187,7 @@ def _network(doors: Doors, address: str, wanted: str | None) -> Finding:
     return Finding("ok", "network", f"{name}, {speed}")
 
 
-def _answer(doors: Doors, address: str, needs: Needs) -> Finding:
+def _answer(doors: Probes, address: str, needs: Requirements) -> Finding:
     name = f"port {needs.port}"
     try:
         answer_s = doors.answer_s(address, needs.port)
@@ -200,7 +200,7 @@ def _answer(doors: Doors, address: str, needs: Needs) -> Finding:
     return Finding("ok", name, f"answers after {1e3 * answer_s:.2f} ms")
 
 
-def _loop(figures: LoopFigures, needs: Needs) -> Finding:
+def _loop(figures: LoopFigures, needs: Requirements) -> Finding:
     text = (
         f"{figures.misses} of {figures.ticks} cycles missed at {needs.rate_hz:.0f} Hz, "
         f"late by {figures.late_us_p99:.0f} us (99 %), {figures.late_us_max:.0f} us at most"

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from controllers import graph
+from controllers.ros import graph
 from robot_rl.core.errors import ConfigError
 from robot_rl.doctor.finding import Finding, State, package_finding, probe
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, look_at_graph
-from robot_rl.hardware.wire import domain_id_of
+from robot_rl.hardware.graph.wire import domain_id_of
 
 RMW_TRIED = ("rmw_cyclonedds_cpp", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
-SKEW_MAX_S = 0.05  # what the controller forgives (controllers.bridge.stamps)
+SKEW_MAX_S = 0.05  # what the controller forgives (controllers.ros.ros_time)
 CONTROLLER_SENDS = (graph.CURRENT_POSE, graph.COMMANDED_POSE, graph.STATUS)
 RCLPY = "import os, rclpy; rclpy.init(); print('works,', os.environ.get('ROS_DISTRO', 'unknown distribution'))"
 LEVELS = ("ok", "warning", "error", "stale")
@@ -23,7 +23,7 @@ DOCS = "see docs/ros2.md"
 
 
 @dataclass(frozen=True)
-class Doors:
+class Probes:
     """The ways to the facts; tests hand in others."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -33,14 +33,14 @@ class Doors:
     installations: Callable[[], list[Path]] = lambda: sorted(Path("/opt/ros").glob("*/setup.bash"))
 
 
-def examine_ros(namespace: str, seconds: float, doors: Doors | None = None) -> Iterator[Finding]:
+def examine_ros(namespace: str, seconds: float, doors: Probes | None = None) -> Iterator[Finding]:
     """Yield the findings one by one.
 
     Args:
         namespace: of the arm whose topics are expected, as in `left`.
         seconds: how long the graph is listened to.
     """
-    doors = doors or Doors()
+    doors = doors or Probes()
     yield _distribution(doors)
     yield doors.ask(
         "rclpy", RCLPY, {}, "optional", "source /opt/ros/DISTRO/setup.bash with the Python it was built for"
@@ -59,7 +59,7 @@ def examine_ros(namespace: str, seconds: float, doors: Doors | None = None) -> I
         yield from _graph(doors, domain, namespace, seconds)
 
 
-def _distribution(doors: Doors) -> Finding:
+def _distribution(doors: Probes) -> Finding:
     name = doors.environment.get("ROS_DISTRO")
     if name:
         return Finding("ok", "ROS", f"{name} is sourced")
@@ -113,7 +113,7 @@ def _cyclone_file(uri: str) -> Finding:
     return Finding("ok", "CYCLONEDDS_URI", str(file or "inline"))
 
 
-def _graph(doors: Doors, domain: int, namespace: str, seconds: float) -> Iterator[Finding]:
+def _graph(doors: Probes, domain: int, namespace: str, seconds: float) -> Iterator[Finding]:
     try:
         view = doors.look(domain, seconds)
     except Exception as error:  # whatever DDS raises: there is no graph then

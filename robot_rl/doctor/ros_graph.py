@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from controllers.graph import DIAGNOSTICS
+from controllers.ros.graph import DIAGNOSTICS
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _diagnostics_reader(participant: Any) -> Any:
     from cyclonedds.sub import DataReader
     from cyclonedds.topic import Topic
 
-    from robot_rl.hardware.dds_messages import message_type
+    from robot_rl.hardware.graph.dds_messages import message_type
 
     kind = message_type(DIAGNOSTICS.type).envelope
     quality = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(10))  # hears every writer

@@ -14,7 +14,7 @@ from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD, move_target
 from robot_rl.envs.observation import STATE_BOUND, STATE_SIZE, state_vector
 from robot_rl.envs.task import Task
-from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.cameras.camera import Camera
 from robot_rl.hardware.robot import Robot, RobotState
 
 

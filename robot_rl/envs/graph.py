@@ -13,9 +13,9 @@ from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.task import Task
-from robot_rl.hardware.camera import Camera
+from robot_rl.hardware.cameras.camera import Camera
+from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import Robot, RobotState
-from robot_rl.hardware.wire import Wire
 
 MS_PER_NS = 1e-6
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from controllers import graph
+from controllers.ros import graph
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import PERIOD_S, Outcome, TaskFacts
 from robot_rl.envs.action import action_towards
+from robot_rl.hardware.graph.task_state import TaskState, read_task_state
+from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import Robot
-from robot_rl.hardware.task_state import TaskState, read_task_state
-from robot_rl.hardware.wire import Wire
 
 ASK_AGAIN_S = 0.5
 """How long after a reset was asked for it is asked for again: the first message may precede the server's discovery."""
@@ -156,5 +156,5 @@ class GraphTask:
         topic = graph.resolve(graph.TASK_STATE, self._wire.namespace)
         return DeviceLostError(
             f"{topic}: got nothing for {self._reset_timeout_s} s{self._refused}, expected {what}; start "
-            f"`robot-rl serve` in the same domain and namespace, or set robot.referee to operator for a real arm."
+            f"`robot-rl serve` in the same domain and namespace, or set robot.episode_source to operator for a real arm."
         )

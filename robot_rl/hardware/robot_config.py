@@ -26,7 +26,7 @@ class RobotConfig:
     served by `robot-rl serve`, in real time; through plain DDS, or through rclpy where ROS is sourced."""
     namespace: str = ""
     """The arm's namespace on the graph, as in `left`."""
-    referee: Referee = "simulated"
+    episode_source: Referee = "simulated"
     """Who sets up and judges episodes on the graph: `simulated`, a served simulation; `operator`, a person: the arm
     goes to the start, the scene is set by hand, and success comes from the human's labels."""
     cameras: Path | None = None
@@ -52,9 +52,9 @@ class RobotConfig:
         checks.positive(
             self, "state_age_ms", "image_age_ms", "skew_ms", "reaction_ms", "reset_timeout_s", "reset_pause_s"
         )
-        if self.kind == "simulated" and self.referee == "operator":
+        if self.kind == "simulated" and self.episode_source == "operator":
             raise ConfigError(
-                "robot.referee: got 'operator' with the simulated arm, expected an arm on the graph; "
+                "robot.episode_source: got 'operator' with the simulated arm, expected an arm on the graph; "
                 "set robot.kind to dds or ros."
             )
 

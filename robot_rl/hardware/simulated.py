@@ -9,7 +9,7 @@ import numpy as np
 from controllers.arm import NOT_FOLLOWING
 from robot_rl.core.clock import Clock
 from robot_rl.core.pose import Pose
-from robot_rl.hardware.camera import Frame
+from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
 from robot_rl.sim.paced import PacedSimulation
 from robot_rl.sim.render import SceneRenderer

@@ -11,12 +11,12 @@ from typing import Any
 from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
-from robot_rl.runtime.actor import run_actor
+from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.actor_config import START, ActorConfig, resumed
 from robot_rl.runtime.actor_summary import ActorSummary
-from robot_rl.runtime.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.rollout import Environment
-from robot_rl.runtime.stop import StopSignal
+from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
+from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.security import read_keys
 from robot_rl.transport.sender import ActorLink
@@ -26,7 +26,7 @@ FLUSH_S = 20.0
 
 
 @dataclass(frozen=True)
-class Seat:
+class ActorLaunch:
     """Launch settings of one actor process."""
 
     folder: Path
@@ -39,11 +39,11 @@ class Seat:
     run_name: str
     index: int
     """Number of this actor: its episodes differ from those of the others."""
-    patience_s: float
+    weights_timeout_s: float
     """How long to wait for the learner's first weights before acting [s]."""
 
 
-def act(config: TrainConfig, seat: Seat) -> ActorSummary:
+def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
     """Act until a signal ends it, be it before arm, cameras and episode source have answered."""
     stop = StopSignal().install()
     settings = actor_config(config, seat, read_metrics(seat.folder))
@@ -88,15 +88,15 @@ def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> Environment:
         return build.make_env(config)
 
 
-def actor_config(config: TrainConfig, seat: Seat, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
+def actor_config(config: TrainConfig, seat: ActorLaunch, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
     """Return the loop's settings, continuing after the sessions that wrote these metrics."""
     settings = ActorConfig(
         name=seat.name,
         run=seat.run_name,
         seed=config.seed + 1000 * (seat.index + 1),
         updates_per_step=config.updates_per_step,
-        greedy_share=config.greedy_share,
-        await_weights_s=seat.patience_s,
+        deterministic_fraction=config.deterministic_fraction,
+        await_weights_s=seat.weights_timeout_s,
     )
     settings = resumed(settings, events)
     # A process that continues must not repeat the episodes of the one before.

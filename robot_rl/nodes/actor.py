@@ -16,9 +16,9 @@ import tyro
 from robot_rl.config import TrainConfig
 from robot_rl.core.settings import load_settings
 from robot_rl.hardware.robot_config import RobotConfig
-from robot_rl.nodes.acting import Seat, act
+from robot_rl.nodes.acting import ActorLaunch, act
 from robot_rl.nodes.arguments import run_node
-from robot_rl.runtime.run_folder import existing_run
+from robot_rl.runtime.runs.run_folder import existing_run
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ActorNodeConfig:
     """File with the CURVE keys of this process."""
     index: int = 0
     """Number of this actor in the run."""
-    patience_s: float = 900.0
+    weights_timeout_s: float = 900.0
     """How long to wait for the learner's first weights before acting [s]."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Which arm, in place of what the run's settings say."""
@@ -48,7 +48,9 @@ def _run(node: ActorNodeConfig) -> None:
     folder = existing_run(node.run)
     config = replace(load_settings(TrainConfig, folder.config_file), robot=node.robot)
     name = f"actor-{node.index}"
-    seat = Seat(folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.patience_s)
+    seat = ActorLaunch(
+        folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.weights_timeout_s
+    )
     summary = act(config, seat)
     print(f"{name}: {summary.line()}")
 

@@ -19,7 +19,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_ros import StaticTransformBroadcaster
 
-from controllers.graph import (
+from controllers.ros.graph import (
     DIAGNOSTICS,
     Topic,
     camera_info_topic,
@@ -27,14 +27,14 @@ from controllers.graph import (
     depth_topic,
     image_topic,
 )
-from controllers.ros_quality import ros_profile
+from controllers.ros.qos import ros_profile
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError, RobotRLError
-from robot_rl.hardware.background import BackgroundCamera
-from robot_rl.hardware.camera_config import RealSenseConfig
-from robot_rl.hardware.grabber import Shot
-from robot_rl.hardware.realsense import open_realsense_camera
-from robot_rl.hardware.webcam import open_webcam
+from robot_rl.hardware.cameras.background import BackgroundCamera
+from robot_rl.hardware.cameras.config import RealSenseConfig
+from robot_rl.hardware.cameras.grabber import RawFrame
+from robot_rl.hardware.cameras.realsense import open_realsense_camera
+from robot_rl.hardware.cameras.webcam import open_webcam
 from robot_rl.nodes import camera_messages as messages
 from robot_rl.nodes.camera_parameters import PARAMETERS, WORDS, NodeSettings, Parameter, node_settings
 
@@ -93,7 +93,7 @@ class CameraNode(Node):  # type: ignore[misc]
                 self._last_stamp_ns = shot.stamp_ns
                 self._publish(shot)
 
-    def _publish(self, shot: Shot) -> None:
+    def _publish(self, shot: RawFrame) -> None:
         """Every message of one exposure bears the same stamp: the source's, as ROS time."""
         age_ns = self._monotonic.now_ns() - shot.stamp_ns
         head = messages.header(self.get_clock().now().nanoseconds - age_ns, self.settings.frame_id)

@@ -14,8 +14,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from robot_rl.core.clock import NS_PER_S
-from robot_rl.hardware.camera import Intrinsics
-from robot_rl.hardware.grabber import CameraHealth
+from robot_rl.hardware.cameras.camera import Intrinsics
+from robot_rl.hardware.cameras.grabber import CameraHealth
 from robot_rl.nodes.camera_parameters import Extrinsics
 
 

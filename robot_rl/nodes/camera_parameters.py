@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from robot_rl.core.errors import ConfigError, unknown_name
-from robot_rl.hardware.camera_config import RealSenseConfig, WebcamConfig
-from robot_rl.hardware.views import View
+from robot_rl.hardware.cameras.config import RealSenseConfig, WebcamConfig
+from robot_rl.hardware.cameras.views import View
 
 KINDS: dict[str, type[RealSenseConfig] | type[WebcamConfig]] = {"realsense": RealSenseConfig, "webcam": WebcamConfig}
 WORDS = ("serial", "device")

@@ -1,6 +1,6 @@
 """The controller's services and parameters before the simulated robot, where it runs as a ROS node.
 
-The same names, types and rules as the real controller's (`controllers.node`): gains count whole or not at all. rclpy
+The same names, types and rules as the real controller's (`controllers.ros.node`): gains count whole or not at all. rclpy
 is imported here only when the node runs.
 """
 
@@ -10,9 +10,8 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from controllers import graph
-from controllers.bridge import settings
-from robot_rl.hardware.wire import Wire
+from controllers.ros import graph, settings
+from robot_rl.hardware.graph.wire import Wire
 from robot_rl.nodes.served_simulation import SimulatedRobotServer
 
 DONE = {

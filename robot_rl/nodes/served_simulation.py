@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from controllers import graph
+from controllers.ros import graph
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import BadMessageError
 from robot_rl.core.pose import Pose
 from robot_rl.envs.action import rotation_from_vector
 from robot_rl.envs.simulated import APPEARANCES, TASKS
-from robot_rl.hardware.graph_messages import read_twist
-from robot_rl.hardware.graph_server import GraphServer
+from robot_rl.hardware.graph.messages import read_twist
+from robot_rl.hardware.graph.server import GraphServer
+from robot_rl.hardware.graph.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
+from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.simulated import ServedSimulation, SimulatedCamera
-from robot_rl.hardware.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
-from robot_rl.hardware.wire import Wire
 from robot_rl.sim.experts import Expert
 from robot_rl.sim.paced import SLICE_S, PacedSimulation
 from robot_rl.sim.render import SceneRenderer
@@ -81,7 +81,7 @@ class SimulatedRobotServer:
         simulation.reset(np.random.default_rng(config.seed))
         self.paced = PacedSimulation(simulation, self._clock, config.slice_s)
         self.graph = GraphServer(wire, ServedSimulation(self.paced, self._clock), JOINT_NAMES)
-        self.referee = Referee(wire, self.paced, expert(), self._clock)
+        self.episode_source = Referee(wire, self.paced, expert(), self._clock)
         self.human = HumanTwist(wire, self.paced, self._clock)
         self._cameras = _make_cameras(simulation, config)
         self._image_due, self._task_due = (_Every(hz, self._clock) for hz in (config.image_hz, config.task_hz))
@@ -98,7 +98,7 @@ class SimulatedRobotServer:
         orders, self._orders = self._orders, []
         for order in orders:
             order()
-        fresh = self.referee.reset_if_asked()
+        fresh = self.episode_source.reset_if_asked()
         self.human.move(self._config.slice_s)
         self.paced.advance()
         self.graph.publish_state()
@@ -107,7 +107,7 @@ class SimulatedRobotServer:
                 stamp_ns = self._wire.now_ns()
                 self.graph.publish_image(camera.name, camera.read().image, stamp_ns)
         if fresh or self._task_due():
-            self.referee.publish()
+            self.episode_source.publish()
 
     def ask(self, question: Callable[[], str], patience_s: float = 2.0) -> str:
         """Have something done between two slices, in the thread of the physics, and return what it says: for services,

@@ -21,7 +21,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
-from robot_rl.runtime.stop import StopSignal
+from robot_rl.runtime.runs.stop import StopSignal
 
 
 @dataclass(frozen=True)

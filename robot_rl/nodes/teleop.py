@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from controllers import graph
+from controllers.ros import graph
 from robot_rl import build
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
@@ -23,15 +23,15 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.core.workspace import Workspace
 from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD
-from robot_rl.hardware.graph_messages import joints_message, read_pose, twist_message
+from robot_rl.hardware.graph.messages import joints_message, read_pose, twist_message
+from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot_config import RobotConfig
-from robot_rl.hardware.wire import Wire
 from robot_rl.nodes.arguments import run_node
-from robot_rl.runtime.stop import StopSignal
-from robot_rl.teleop.devices import Device, DeviceState
-from robot_rl.teleop.graph_device import HumanSender
-from robot_rl.teleop.keyboard import HELP, Keyboard
-from robot_rl.teleop.pendant_config import PendantConfig
+from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.teleop.device import Device, DeviceState
+from robot_rl.teleop.devices.keyboard import HELP, Keyboard
+from robot_rl.teleop.devices.ros import HumanSender
+from robot_rl.teleop.pendant.config import PendantConfig
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ def make_device(config: TeleopConfig) -> Device:
     print(HELP)
     if config.device == "keyboard":
         return mover
-    from robot_rl.teleop.combined import EnabledDevice
-    from robot_rl.teleop.pendant import Pendant
+    from robot_rl.teleop.devices.combined import EnabledDevice
+    from robot_rl.teleop.pendant.device import Pendant
 
     return EnabledDevice(Pendant(config.pendant), mover)
 

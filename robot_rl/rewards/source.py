@@ -14,7 +14,7 @@ class Outcome:
     terminated: bool  # the environment's
     success: bool  # the environment's ground truth, False when it has none
     labels: tuple[str, ...] = ()  # the human's, given during this step
-    took_over: bool = False  # the human took charge with this step
+    intervention_start: bool = False  # the human took charge with this step
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class RewardSource(Protocol):
         """Return what this source says about the step."""
         ...
 
-    def settle(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, took_over_next: bool) -> float:
         """Return a step's final reward, now that it is known whether the human took over right after it."""
         return reward
 
@@ -80,7 +80,7 @@ class HumanLabels(RewardSource):
 class Interventions(RewardSource):
     """RLIF: reward -1 for the step that made the human take over, 0 elsewhere; no task reward is needed.
 
-    The step that triggers an intervention is the policy's last one before it, so the -1 comes with `settle`.
+    The step that triggers an intervention is the policy's last one before it, so the -1 comes with `finalise`.
     Source: Luo et al. 2023, RLIF, algorithm 1.
     """
 
@@ -91,6 +91,6 @@ class Interventions(RewardSource):
         """Return 0, whatever the task says; ends and success are left to others."""
         return Verdict(reward=0.0)
 
-    def settle(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, took_over_next: bool) -> float:
         """Return -1 when the human took over right after the step."""
         return -1.0 if took_over_next else reward

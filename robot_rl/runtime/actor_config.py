@@ -35,7 +35,7 @@ class ActorConfig:
     """Stop after so many episodes of this session; None: no limit."""
     label_window_s: float = 1.0
     """How far back a human's label reaches [s]."""
-    greedy_share: float = 0.0
+    deterministic_fraction: float = 0.0
     """Fraction of the episodes in which the policy does not explore, evenly spread."""
     await_weights_s: float = 0.0
     """How long the first episode may be put off for the learner's first weights [s]; 0 starts at once."""
@@ -48,7 +48,7 @@ class ActorConfig:
 
     def __post_init__(self) -> None:
         checks.positive(self, "label_window_s", "max_consecutive_faults")
-        checks.fraction(self, "greedy_share")
+        checks.fraction(self, "deterministic_fraction")
 
 
 def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorConfig:

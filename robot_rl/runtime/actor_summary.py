@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from robot_rl.runtime.stepper import Step
-from robot_rl.teleop.arbiter import Effort
+from robot_rl.runtime.acting.stepper import Step
+from robot_rl.teleop.arbiter import InterventionStats
 
 
 @dataclass
@@ -16,7 +16,7 @@ class ActorSummary:
     env_steps: int = 0
     successes: int = 0
     faults: int = 0
-    effort: Effort = field(default_factory=Effort)
+    effort: InterventionStats = field(default_factory=InterventionStats)
     weights_loaded: int = 0
     next_episode: int = 0  # number of the next session's first
     interrupted: str = ""  # the signal that ended the session, and what was then waited for

@@ -15,9 +15,9 @@ from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.capabilities import RealTimeEnv
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.observation import Encoder
+from robot_rl.runtime.acting.observation import Encoder
 from robot_rl.teleop.arbiter import Arbiter
-from robot_rl.teleop.devices import Device, ScriptedDevice
+from robot_rl.teleop.device import Device, ScriptedDevice
 
 Environment = gymnasium.Env[Any, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from controllers.arm import REASON_TEXT, Mode, Reason
-from controllers.gains import Gains
-from controllers.loop import activate, deactivate, fail, recover
+from controllers.law.gains import Gains
+from controllers.law.tick import activate, deactivate, fail, recover
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose, gripper_down

@@ -6,9 +6,9 @@ import mujoco
 import numpy as np
 
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
-from controllers.gains import Gains, make_gains
 from controllers.geometry import matrix_from_quat, quat_from_matrix
-from controllers.loop import LoopState, activate, look, make_loop_state
+from controllers.law.gains import Gains, make_gains
+from controllers.law.tick import LoopState, activate, look, make_loop_state
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome
 from robot_rl.core.workspace import Workspace
@@ -122,7 +122,7 @@ class Simulation:
 
     @property
     def memory(self) -> LoopState:
-        """The controller's memory, for the functions of `controllers.loop`."""
+        """The controller's memory, for the functions of `controllers.law.tick`."""
         return self._memory
 
     @property

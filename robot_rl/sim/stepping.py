@@ -15,8 +15,8 @@ from numba import types
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Target
 from controllers.compilation import compiled
-from controllers.gains import Gains
-from controllers.loop import LoopState, tick
+from controllers.law.gains import Gains
+from controllers.law.tick import LoopState, tick
 
 llvm.load_library_permanently(str(next(Path(mujoco.__file__).parent.glob("libmujoco.so*"))))
 _mj_step1 = types.ExternalFunction("mj_step1", types.void(types.intp, types.intp))

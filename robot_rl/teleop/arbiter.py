@@ -13,10 +13,10 @@ from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import SchemaMismatchError
 from robot_rl.core.records import Source, no_action
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.teleop.devices import DeviceState
+from robot_rl.teleop.device import DeviceState
 
 
-class Charge(IntEnum):
+class ControlAuthority(IntEnum):
     """Who is in charge of a step, least first."""
 
     IDLE = 0
@@ -57,19 +57,19 @@ class Decision:
     action: np.ndarray  # to execute
     policy_action: np.ndarray
     human_action: np.ndarray
-    charge: Charge
-    took_over: bool  # the human took charge with this step
-    handed_back: bool  # the human let go with this step
+    charge: ControlAuthority
+    intervention_start: bool  # the human took charge with this step
+    intervention_end: bool  # the human let go with this step
     labels: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:
         """Who chose the executed action, as the records say it."""
-        return Source.HUMAN if self.charge is Charge.HUMAN else Source.POLICY
+        return Source.HUMAN if self.charge is ControlAuthority.HUMAN else Source.POLICY
 
 
 @dataclass(slots=True)
-class Effort:
+class InterventionStats:
     """What the human did, counted."""
 
     steps: int = 0  # steps in charge
@@ -90,7 +90,7 @@ class Arbiter:
 
     def __init__(self, action_size: int, period_s: float = PERIOD_S, config: ArbiterConfig | None = None) -> None:
         config = config or ArbiterConfig()
-        self.effort = Effort()
+        self.effort = InterventionStats()
         self._stale_ns = round(config.stale_after_s * NS_PER_S)
         self._blend_rate = period_s / config.blend_s if config.blend_s > 0 else np.inf
         self._idle = np.zeros(action_size, np.float32)
@@ -126,43 +126,45 @@ class Arbiter:
         """
         state = state or _NO_DEVICE
         charge = self._charge(policy_action, state, estop, now_ns)
-        human = charge is Charge.HUMAN
-        took_over, handed_back = human and not self._human, self._human and not human
+        human = charge is ControlAuthority.HUMAN
+        intervention_start, intervention_end = human and not self._human, self._human and not human
         self._human = human
-        self._count(state, human, took_over)
+        self._count(state, human, intervention_start)
         wanted = self._wanted(charge, policy_action, state)
         return Decision(
-            action=self._blended(wanted, took_over or handed_back, charge),
+            action=self._blended(wanted, intervention_start or intervention_end, charge),
             policy_action=self._none if policy_action is None else policy_action,
             human_action=wanted if human else self._none,
             charge=charge,
-            took_over=took_over,
-            handed_back=handed_back,
+            intervention_start=intervention_start,
+            intervention_end=intervention_end,
             labels=state.labels,
         )
 
-    def _charge(self, policy_action: np.ndarray | None, state: DeviceState, estop: bool, now_ns: int | None) -> Charge:
+    def _charge(
+        self, policy_action: np.ndarray | None, state: DeviceState, estop: bool, now_ns: int | None
+    ) -> ControlAuthority:
         stopped = estop or state.estop
         # Only a release that was seen unlocks: after a loss or a stop a held dead-man means nothing.
         self._locked = self._lost(state, now_ns) or stopped or (self._locked and state.engaged)
         if stopped:
-            return Charge.ESTOP
+            return ControlAuthority.ESTOP
         if state.engaged and not self._locked:
-            return Charge.HUMAN
-        return Charge.IDLE if policy_action is None else Charge.POLICY
+            return ControlAuthority.HUMAN
+        return ControlAuthority.IDLE if policy_action is None else ControlAuthority.POLICY
 
     def _lost(self, state: DeviceState, now_ns: int | None) -> bool:
         silent = now_ns is not None and state.stamp_ns is not None and now_ns - state.stamp_ns > self._stale_ns
         return silent or not state.alive
 
-    def _count(self, state: DeviceState, human: bool, took_over: bool) -> None:
+    def _count(self, state: DeviceState, human: bool, intervention_start: bool) -> None:
         self.effort.steps += human
-        self.effort.interventions += took_over
+        self.effort.interventions += intervention_start
         self.effort.labels += len(state.labels)
 
-    def _wanted(self, charge: Charge, policy_action: np.ndarray | None, state: DeviceState) -> np.ndarray:
+    def _wanted(self, charge: ControlAuthority, policy_action: np.ndarray | None, state: DeviceState) -> np.ndarray:
         """Return the action of whoever is in charge, as it would be without a blend."""
-        action = {Charge.POLICY: policy_action, Charge.HUMAN: state.action}.get(charge)
+        action = {ControlAuthority.POLICY: policy_action, ControlAuthority.HUMAN: state.action}.get(charge)
         if action is None:
             return self._idle
         if action.shape != self._idle.shape:
@@ -174,13 +176,13 @@ class Arbiter:
             return action  # clipping would hide it from the environment's boundary, which refuses it
         return np.minimum(np.maximum(action, -1.0, dtype=np.float32), np.float32(1.0))
 
-    def _blended(self, wanted: np.ndarray, changed: bool, charge: Charge) -> np.ndarray:
+    def _blended(self, wanted: np.ndarray, changed: bool, charge: ControlAuthority) -> np.ndarray:
         """Return the action to execute; a stop is never blended."""
         self._since_change = 0 if changed else self._since_change + 1
         if changed:
             self._from = self._last
         share = (self._since_change + 1) * self._blend_rate
-        if share < 1.0 and charge is not Charge.ESTOP:
+        if share < 1.0 and charge is not ControlAuthority.ESTOP:
             blend = np.float32(share) * wanted + np.float32(1.0 - share) * self._from
             wanted = np.where(self._moves, blend, wanted)
         self._last = wanted

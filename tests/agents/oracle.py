@@ -79,7 +79,7 @@ def hidden(
 def critics(params: Arrays, z: np.ndarray, action: np.ndarray, definition: AgentDefinition) -> np.ndarray:
     """Return Q (E, B), one critic after the other."""
     values = []
-    for e in range(definition.config.ensemble):
+    for e in range(definition.config.num_critics):
         top = hidden(params, "critic", np.concatenate([z, action], -1), definition, e)
         values.append((top @ params["critic/out/kernel"][e] + params["critic/out/bias"][e])[:, 0])
     return np.stack(values)

@@ -11,8 +11,8 @@ from robot_rl.core.schema import ArraySpec
 
 TINY_TRUNK = EncoderArchitecture(height=12, width=12, layers=(ConvLayer(3, 2, 4), ConvLayer(3, 1, 4, relu=False)))
 DEFAULTS: dict[str, Any] = {
-    "ensemble": 4,
-    "subset": 2,
+    "num_critics": 4,
+    "num_target_critics": 2,
     "hidden": (16, 16),
     "gripper_hidden": (8,),
     "projection": 8,

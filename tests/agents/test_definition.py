@@ -48,7 +48,8 @@ def test_every_parameter_learns_in_exactly_one_group() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"hidden": (16, 8)}, {"ensemble": 5}, {"activation": "relu"}, {"gripper_mode": "none"}, {"std_max": 2.0}]
+    "change",
+    [{"hidden": (16, 8)}, {"num_critics": 5}, {"activation": "relu"}, {"gripper_mode": "none"}, {"std_max": 2.0}],
 )
 def test_schema_hash_changes_with_shapes_and_meaning(change: dict) -> None:
     assert small_agent().schema_hash() != small_agent(**change).schema_hash()
@@ -74,8 +75,8 @@ def test_target_entropy_defaults_to_half_the_continuous_dimensions() -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"subset": 11}, "subset: got 11, expected at most ensemble = 10"),
-        ({"ensemble": 0}, "ensemble: got 0, expected 1 or more"),
+        ({"num_target_critics": 11}, "num_target_critics: got 11, expected at most num_critics = 10"),
+        ({"num_critics": 0}, "num_critics: got 0, expected 1 or more"),
         ({"hidden": ()}, r"hidden: got \(\), expected 1 or more"),
         ({"discount": 1.5}, "discount: got 1.5, expected a number in"),
         ({"learning_rate": float("nan")}, "learning_rate: got nan"),

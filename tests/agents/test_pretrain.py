@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from robot_rl.agents import ConvLayer, EncoderArchitecture, load_encoder
-from robot_rl.agents.jax.encoder import shift_images
-from robot_rl.agents.jax.pretrain import (
+from robot_rl.cli import main
+from robot_rl.sim.random_scenes import LABELS
+from robot_rl.sim.scene import CAMERAS
+from robot_rl.vision.jax_encoder import shift_images
+from robot_rl.vision.pretrain import (
     KEY_POINTS,
     PretrainConfig,
     _key_point_loss,
@@ -18,9 +21,6 @@ from robot_rl.agents.jax.pretrain import (
     draw_datasets,
     train_camera,
 )
-from robot_rl.cli import main
-from robot_rl.sim.random_scenes import LABELS
-from robot_rl.sim.scene import CAMERAS
 
 SMALL = EncoderArchitecture(32, 32, (ConvLayer(8, 4, 8), ConvLayer(3, 1, 12, relu=False)))
 

@@ -11,7 +11,7 @@ import pytest
 
 from robot_rl.agents import AgentDefinition
 from robot_rl.agents.jax.learner import JaxLearner
-from robot_rl.agents.plan import plan_update
+from robot_rl.agents.update_inputs import plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
 from tests.agents import oracle
 from tests.agents.samples import first_of, random_batch, small_agent
@@ -83,7 +83,7 @@ def check_update_against_oracle(definition: AgentDefinition) -> None:
         for group, loss in losses.items():
             learns = group in ("critic", "gripper") or (i + 1) % definition.config.critic_updates_per_actor_update == 0
             if learns:
-                value = loss(params) / (definition.config.ensemble if group == "critic" else 1)
+                value = loss(params) / (definition.config.num_critics if group == "critic" else 1)
                 assert metrics[f"{group}_loss"] == pytest.approx(value, rel=1e-4, abs=1e-5), group
                 check_gradients(partial(loss), params, slopes, definition.group_names(group))
 

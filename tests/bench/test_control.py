@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controllers.arm import Reason
-from controllers.timing.monotonic import make_timespec, monotonic_ns
+from controllers.host.monotonic import make_timespec, monotonic_ns
 from robot_rl.bench.arm import RADIUS_M, ArmInLoop
 from robot_rl.bench.control import bench_control
 from robot_rl.sim.stepping import refresh_model

@@ -23,4 +23,4 @@ def test_batches_have_the_agents_shapes_and_dtypes(camera: ArraySpec) -> None:
 
 @pytest.mark.slow
 def test_a_rate_is_measured() -> None:
-    assert rate(ArraySpec((4, 6), "float16", 4), ensemble=2, updates=1, calls=1) > 0
+    assert rate(ArraySpec((4, 6), "float16", 4), num_critics=2, updates=1, calls=1) > 0

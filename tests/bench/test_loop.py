@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from controllers.timing.monotonic import make_timespec
+from controllers.host.monotonic import make_timespec
 from robot_rl.bench.loop import bench_loop
 from robot_rl.bench.loop_runners import ArmDriver, LoopRunner, MachineRunner, clock_gaps, gap_figures
 

@@ -8,7 +8,7 @@ import pytest
 from robot_rl.cli import main
 from robot_rl.config import preset
 from robot_rl.core.settings import save_settings
-from robot_rl.runtime.run_folder import new_run
+from robot_rl.runtime.runs.run_folder import new_run
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ import pytest
 
 from robot_rl.cli import COMMANDS, main
 from robot_rl.config import PRESETS
-from robot_rl.runtime.metrics import MetricsWriter
-from robot_rl.runtime.run_folder import RunFolder
+from robot_rl.runtime.runs.metrics import MetricsWriter
+from robot_rl.runtime.runs.run_folder import RunFolder
 
 
 def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:
@@ -25,11 +25,11 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
     [
         (["trian"], "command: got 'trian'"),
         (["train", "pick-lft"], "did you mean 'pick-lift'?"),
-        (["train", "pick-lift", "--agent.ensembel", "3"], "--agent.ensemble"),
+        (["train", "pick-lift", "--agent.num_critcs", "3"], "--agent.num_critics"),
         (["train", "pick-lift", "--task", "pegg-insert"], "did you mean 'peg-insert'?"),
-        (["train", "pick-lift", "--agent.ensemble", "0"], "ensemble: got 0, expected 1 or more"),
+        (["train", "pick-lift", "--agent.num_critics", "0"], "num_critics: got 0, expected 1 or more"),
         (["train", "pick-lift", "--minutes", "-1"], "minutes: got -1"),
-        (["train", "pick-lift", "--greedy-share", "2"], "greedy_share: got 2"),
+        (["train", "pick-lift", "--deterministic-fraction", "2"], "deterministic_fraction: got 2"),
         (["train", "pick-lift", "--human.kind", "keyboard"], "expected 'scripted' or 'none' here"),
         (["train", "--resume"], "--resume: got no --run-name"),
         (["train", "--config", "/nowhere.json"], "config file: got /nowhere.json"),

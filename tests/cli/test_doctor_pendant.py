@@ -10,11 +10,11 @@ import pytest
 from robot_rl.bench import run_benchmark
 from robot_rl.cli import main
 from robot_rl.cli.doctor_pendant import rows
-from robot_rl.teleop.pendant import PendantView
-from robot_rl.teleop.pendant_frames import FrameErrors
-from robot_rl.teleop.pendant_messages import Cause, Counters, Fault, Reply, State, Welcome
-from robot_rl.teleop.pendant_process import host_pendant
-from robot_rl.teleop.pendant_session import LinkCounters
+from robot_rl.teleop.pendant.device import PendantView
+from robot_rl.teleop.pendant.firmware_process import host_pendant
+from robot_rl.teleop.pendant.frames import FrameErrors
+from robot_rl.teleop.pendant.messages import Cause, Counters, Fault, Reply, State, Welcome
+from robot_rl.teleop.pendant.session import LinkCounters
 
 PROGRAM = Path(__file__).parents[2] / "firmware" / "build" / "pendant-host"
 NOTHING = PendantView(False, None, None, None, None, LinkCounters(), FrameErrors(), None, None, "no such port")

@@ -18,8 +18,8 @@ HOMES = {
     "rclpy": (
         "robot_rl/nodes/",
         "robot_rl/hardware/",
-        "controllers/node.py",
-        "controllers/ros_quality.py",
+        "controllers/ros/node.py",
+        "controllers/ros/qos.py",
         "controllers/drivers/",
     ),
     "cyclonedds": ("robot_rl/hardware/dds_", "robot_rl/doctor/ros_graph.py"),
@@ -27,7 +27,7 @@ HOMES = {
     "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/"),
     "pyrealsense2": ("robot_rl/hardware/",),
     "zmq": ("robot_rl/transport/",),
-    "serial": ("robot_rl/teleop/serial_line.py",),
+    "serial": ("robot_rl/teleop/pendant/serial_line.py",),
     "pickle": (),
 }
 

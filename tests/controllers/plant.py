@@ -9,9 +9,9 @@ import mujoco
 import numpy as np
 
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Reason, Target
-from controllers.gains import Gains
 from controllers.geometry import quat_from_matrix
-from controllers.loop import look, make_loop_state, tick
+from controllers.law.gains import Gains
+from controllers.law.tick import look, make_loop_state, tick
 
 HOME = np.array([0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, np.pi / 2, np.pi / 4])
 DT_S = 0.001

@@ -11,10 +11,10 @@ import pytest
 
 from robot_rl.cli import main
 from robot_rl.core.settings import save_settings
-from robot_rl.doctor.cameras import CameraDoors, examine_cameras
+from robot_rl.doctor.cameras import CameraProbes, examine_cameras
 from robot_rl.doctor.finding import Finding, State
-from robot_rl.hardware.camera_config import CameraSet, TopicConfig, WebcamConfig
-from tests.hardware.soft_realsense import Bus, SoftRealSense
+from robot_rl.hardware.cameras.config import CameraSet, TopicConfig, WebcamConfig
+from tests.hardware.cameras.soft_realsense import Bus, SoftRealSense
 
 
 def found_package(package: str, extra: str, otherwise: State) -> Finding:
@@ -41,7 +41,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 def examined(bus: Bus, root: Path, **doors: Any) -> dict[str, Finding]:
-    ways = CameraDoors(**{"package": found_package, "context": lambda: bus.context, "root": root, **doors})
+    ways = CameraProbes(**{"package": found_package, "context": lambda: bus.context, "root": root, **doors})
     return {finding.name: finding for finding in examine_cameras((), 0.1, ways)}
 
 
@@ -103,7 +103,7 @@ def test_camera_that_delivers_too_little_is_found_with_what_to_do(bus: Bus, tmp_
     # A source of 10 Hz in the place of one that should make 30.
     slow = WebcamConfig("side", str(tmp_path / "shot_%d.png"), width=64, height=48, rate_hz=10.0)
     asked = WebcamConfig("side", slow.device, width=64, height=48, rate_hz=30.0)
-    doors = CameraDoors(package=found_package, context=lambda: bus.context, root=tmp_path)
-    doors = CameraDoors(doors.package, doors.context, doors.root, open=lambda config: CameraDoors().open(slow))
+    doors = CameraProbes(package=found_package, context=lambda: bus.context, root=tmp_path)
+    doors = CameraProbes(doors.package, doors.context, doors.root, open=lambda config: CameraProbes().open(slow))
     found = {finding.name: finding for finding in examine_cameras((asked,), 1.0, doors)}["side"]
     assert found.state == "missing" and "expected 30 pictures/s: try another port" in found.value

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from controllers.drivers.machine import Machine
-from controllers.timing.realtime import Granted
+from controllers.host.realtime import RealtimeStatus
 from robot_rl.cli import main
 from robot_rl.core.clock import FakeClock
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.loop import LoopFigures, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, look_at_interface
-from robot_rl.doctor.robot import Arm, Doors, examine_robot
+from robot_rl.doctor.robot import Arm, Probes, examine_robot
 
 GOOD = Machine("6.1.0-rt #1 SMP PREEMPT_RT", True, 99, float("inf"), ("performance",))
 CABLE = Interface("eth1", up=True, speed_mbps=1000, wireless=False)
@@ -36,7 +36,7 @@ def refuse(address: str, port: int) -> float:
 
 
 PACKAGES = ("pylibfranka", "franky-control", "ur-rtde")
-HEALTHY = Doors(
+HEALTHY = Probes(
     machine=lambda: GOOD,
     glibc=lambda: "2.36",
     package=found_package,
@@ -48,7 +48,7 @@ HEALTHY = Doors(
 )
 
 
-def findings(doors: Doors, arm: Arm = "fr3", address: str | None = "172.16.0.2") -> dict[str, Finding]:
+def findings(doors: Probes, arm: Arm = "fr3", address: str | None = "172.16.0.2") -> dict[str, Finding]:
     return {finding.name: finding for finding in examine_robot(arm, address, None, 5.0, doors)}
 
 
@@ -77,7 +77,7 @@ def test_healthy_computer_gets_ok_on_each_line(arm: Arm) -> None:
         ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(privileges="no FIFO")), "no FIFO"),
     ],
 )
-def test_each_trouble_is_found_on_its_own_line_with_what_to_do(line: str, doors: Doors, advice: str) -> None:
+def test_each_trouble_is_found_on_its_own_line_with_what_to_do(line: str, doors: Probes, advice: str) -> None:
     found = findings(doors)
     assert [name for name, finding in found.items() if finding.state == "missing"] == [line]
     assert advice in found[line].value
@@ -119,7 +119,7 @@ def test_given_interface_goes_before_the_routes() -> None:
 
 def test_firmware_of_an_arm_that_is_not_there_is_asked_of_the_real_library() -> None:
     pytest.importorskip("rtde_control", reason="NOT CHECKED: ur-rtde is not installed")
-    healthy_but_firmware = replace(HEALTHY, ask=Doors().ask)
+    healthy_but_firmware = replace(HEALTHY, ask=Probes().ask)
     found = findings(healthy_but_firmware, "ur5e", "127.0.2.1")["firmware"]
     assert found.state == "missing" and "expected an answer on ports 29999 and 30004" in found.value
 
@@ -172,8 +172,8 @@ class LateClock(FakeClock):
         self._sleeps += 1
 
 
-def granted(fifo: bool) -> AbstractContextManager[Granted]:
-    return nullcontext(Granted(fifo=fifo, memory_locked=True, awake=True))
+def granted(fifo: bool) -> AbstractContextManager[RealtimeStatus]:
+    return nullcontext(RealtimeStatus(fifo=fifo, memory_locked=True, awake=True))
 
 
 def test_loops_lateness_is_counted_against_deadlines_that_do_not_move() -> None:

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from controllers import graph
+from controllers.ros import graph
 from robot_rl.doctor.finding import Finding, State
-from robot_rl.doctor.ros import CONTROLLER_SENDS, Doors, examine_ros
+from robot_rl.doctor.ros import CONTROLLER_SENDS, Probes, examine_ros
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, look_at_graph
-from robot_rl.hardware.dds_domain import LOOPBACK
-from robot_rl.hardware.wire import domain_id_of
+from robot_rl.hardware.graph.dds_domain import LOOPBACK
+from robot_rl.hardware.graph.wire import domain_id_of
 
 ROBOT = Participant("robot-pc", "python3", "10", "udp/10.0.0.2:7410@2", True)
 ENVIRONMENT = {"ROS_DISTRO": "jazzy", "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", "ROS_DOMAIN_ID": "7"}
@@ -37,7 +37,7 @@ def findings(view: GraphView, namespace: str = "", **environment: str) -> dict[s
     def ask(name: str, program: str, words: dict[str, str], otherwise: State, advice: str) -> Finding:
         return Finding("ok", name, "works, jazzy")
 
-    doors = Doors(ENVIRONMENT | environment, package, ask, lambda domain, seconds: view, lambda: [])
+    doors = Probes(ENVIRONMENT | environment, package, ask, lambda domain, seconds: view, lambda: [])
     return {finding.name: finding for finding in examine_ros(namespace, 1.0, doors)}
 
 
@@ -131,7 +131,7 @@ def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypat
     from cyclonedds.pub import DataWriter
     from cyclonedds.topic import Topic
 
-    from robot_rl.hardware.dds_messages import message_type
+    from robot_rl.hardware.graph.dds_messages import message_type
 
     array, one, pair = (
         message_type(f"diagnostic_msgs/msg/{name}") for name in ("DiagnosticArray", "DiagnosticStatus", "KeyValue")

@@ -13,7 +13,7 @@ from types import TracebackType
 
 import pytest
 
-from robot_rl.hardware.dds_domain import LOOPBACK
+from robot_rl.hardware.graph.dds_domain import LOOPBACK
 
 # So that tests beside this one are not heard. Above 101 the ports are those that the kernel gives to anybody.
 DOMAIN = 10 + os.getpid() % 20

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.runtime.metrics import read_metrics
+from robot_rl.runtime.runs.metrics import read_metrics
 from tests.end_to_end.served_process import KINDS, PATIENT, ServedProcess, available
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.runtime.metrics import read_metrics
+from robot_rl.runtime.runs.metrics import read_metrics
 
 ENV_STEPS = 3500
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from robot_rl.core.clock import SystemClock
-from robot_rl.runtime.metrics import read_metrics
-from robot_rl.teleop.pendant_messages import Input, Output
-from robot_rl.teleop.pendant_process import Hand, Report, qemu_pendant
+from robot_rl.runtime.runs.metrics import read_metrics
+from robot_rl.teleop.pendant.firmware_process import Hand, Report, qemu_pendant
+from robot_rl.teleop.pendant.messages import Input, Output
 
 IMAGE = Path(__file__).parents[2] / "firmware" / "build" / "pendant-qemu.elf"
 LIMIT_S = 500.0  # a busy machine compiles slowly

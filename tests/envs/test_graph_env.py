@@ -15,10 +15,10 @@ from robot_rl.core.pose import Pose, gripper_down
 from robot_rl.core.tasks import PICK_LIFT
 from robot_rl.envs.graph import Bounds, GraphEnv, check_stamps
 from robot_rl.envs.operator_task import OperatorTask, distance, way_to
-from robot_rl.hardware.camera import Frame
+from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
 from robot_rl.hardware.robot_config import RobotConfig
-from tests.hardware.memory_wire import Graph, MemoryWire
+from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 MS = 1_000_000
 BOUNDS = Bounds(100.0, 200.0, 150.0)
@@ -160,7 +160,7 @@ def test_real_arm_has_no_expert_and_no_truth(bench: Bench) -> None:
         bench.env.expert_action()
 
 
-@pytest.mark.parametrize("setting", [{"state_age_ms": 0.0}, {"kind": "simulated", "referee": "operator"}])
+@pytest.mark.parametrize("setting", [{"state_age_ms": 0.0}, {"kind": "simulated", "episode_source": "operator"}])
 def test_settings_that_cannot_work_are_refused(setting: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         RobotConfig(**setting)  # type: ignore[arg-type]

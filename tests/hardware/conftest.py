@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from robot_rl.hardware.background import BackgroundCamera
+from robot_rl.hardware.cameras.background import BackgroundCamera
 
 
 @pytest.fixture

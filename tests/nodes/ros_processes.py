@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from robot_rl.hardware.dds_domain import LOOPBACK
+from robot_rl.hardware.graph.dds_domain import LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 

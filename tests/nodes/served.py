@@ -12,10 +12,10 @@ from robot_rl.core.clock import FakeClock
 from robot_rl.core.tasks import TASKS
 from robot_rl.envs.graph import Bounds, GraphEnv
 from robot_rl.envs.graph_task import GraphTask
-from robot_rl.hardware.graph_camera import GraphCamera
-from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
+from robot_rl.hardware.cameras.ros_topic import GraphCamera
+from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
-from tests.hardware.memory_wire import Graph, MemoryWire
+from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 
 class ServingClock:

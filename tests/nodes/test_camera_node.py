@@ -14,12 +14,12 @@ import pytest
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import StaleObservationError
-from robot_rl.hardware.camera_config import RealSenseConfig, TopicConfig
-from robot_rl.hardware.cameras import make_cameras
-from robot_rl.hardware.dds_wire import DdsWire
-from robot_rl.hardware.realsense import RealSenseSource
-from robot_rl.hardware.views import Crop, View
-from tests.hardware.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
+from robot_rl.hardware.cameras.config import RealSenseConfig, TopicConfig
+from robot_rl.hardware.cameras.factory import make_cameras
+from robot_rl.hardware.cameras.realsense import RealSenseSource
+from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.hardware.graph.dds_wire import DdsWire
+from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
 from tests.nodes.ros_processes import Program, ros_environment
 from tests.patience import eventually
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from robot_rl.core.errors import ConfigError, UnknownNameError
-from robot_rl.hardware.camera_config import RealSenseConfig, WebcamConfig
-from robot_rl.hardware.views import View
+from robot_rl.hardware.cameras.config import RealSenseConfig, WebcamConfig
+from robot_rl.hardware.cameras.views import View
 from robot_rl.nodes.camera_parameters import PARAMETERS, node_settings
 
 DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from robot_rl.core.clock import SystemClock
-from robot_rl.hardware.graph_robot import GraphRobot, GraphRobotConfig
+from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from tests.end_to_end.served_process import ServedProcess, available
 from tests.patience import eventually
 
@@ -20,7 +20,7 @@ class Asker:
     """A client of the node's services."""
 
     def __init__(self) -> None:
-        from robot_rl.hardware.ros_wire import RosWire
+        from robot_rl.hardware.graph.ros_wire import RosWire
 
         self.wire = RosWire("asker")
         self.robot = GraphRobot(self.wire, SystemClock(), GraphRobotConfig(age_max_s=5.0, start_timeout_s=60.0))

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from controllers import graph
+from controllers.ros import graph
 from robot_rl.core.errors import ConfigError, DeviceLostError, UnknownNameError
 from robot_rl.envs.graph import GraphEnv
-from robot_rl.hardware.graph_messages import pose_message, twist_message
-from robot_rl.hardware.task_state import read_task_state
+from robot_rl.hardware.graph.messages import pose_message, twist_message
+from robot_rl.hardware.graph.task_state import read_task_state
 from robot_rl.nodes.served_simulation import ServeConfig
 from tests.nodes.served import Served
 

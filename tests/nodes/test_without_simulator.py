@@ -7,8 +7,8 @@ import sys
 
 MODULES = (
     "robot_rl.build", "robot_rl.envs.graph", "robot_rl.envs.graph_task", "robot_rl.envs.operator_task",
-    "robot_rl.hardware.graph_robot", "robot_rl.hardware.camera_config", "robot_rl.nodes.actor", "robot_rl.nodes.teleop",
-    "robot_rl.teleop.graph_device", "robot_rl.core.tasks",
+    "robot_rl.hardware.graph.robot", "robot_rl.hardware.cameras.config", "robot_rl.nodes.actor", "robot_rl.nodes.teleop",
+    "robot_rl.teleop.devices.ros", "robot_rl.core.tasks",
 )  # fmt: skip
 
 
@@ -21,6 +21,6 @@ def test_what_acts_on_the_graph_imports_neither_mujoco_nor_rclpy() -> None:
 
 def test_ros_nodes_take_the_loopback_from_where_cyclonedds_is_not_installed() -> None:
     away = "import sys; sys.modules['cyclonedds'] = None; "
-    prints = "from robot_rl.hardware.dds_domain import LOOPBACK; print(LOOPBACK)"
+    prints = "from robot_rl.hardware.graph.dds_domain import LOOPBACK; print(LOOPBACK)"
     result = subprocess.run([sys.executable, "-c", away + prints], capture_output=True, text=True, check=False)
     assert result.stdout.startswith("<CycloneDDS>"), result.stderr

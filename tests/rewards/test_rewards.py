@@ -16,7 +16,7 @@ outcomes = st.builds(
     terminated=st.booleans(),
     success=st.booleans(),
     labels=st.lists(st.sampled_from(["success", "failure", "undo", "stage"]), max_size=3).map(tuple),
-    took_over=st.booleans(),
+    intervention_start=st.booleans(),
 )
 
 
@@ -44,9 +44,9 @@ def test_interventions_replace_the_task_reward_and_nothing_else(outcome: Outcome
 
 
 def test_only_rlif_blames_the_step_before_a_take_over() -> None:
-    assert make_reward(["rlif"]).settle(0.0, took_over_next=True) == -1.0
-    assert make_reward(["rlif"]).settle(0.0, took_over_next=False) == 0.0
-    assert make_reward(["ground-truth", "human-label"]).settle(0.5, took_over_next=True) == 0.5
+    assert make_reward(["rlif"]).finalise(0.0, took_over_next=True) == -1.0
+    assert make_reward(["rlif"]).finalise(0.0, took_over_next=False) == 0.0
+    assert make_reward(["ground-truth", "human-label"]).finalise(0.5, took_over_next=True) == 0.5
 
 
 @given(outcomes, st.lists(st.sampled_from(sorted(REWARD_SOURCES)), min_size=1, unique=True))

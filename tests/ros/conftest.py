@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from robot_rl.hardware.dds_domain import LOOPBACK
+from robot_rl.hardware.graph.dds_domain import LOOPBACK
 from tests.ros.graph_session import GraphSession
 from tests.ros.installation import ros_environment as find_ros
 

@@ -74,7 +74,7 @@ class GraphSession:
 
     def controller(self, *words: str, parent: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """The node with the simulated arm; `parent` is a command that starts it."""
-        node = (sys.executable, "-m", "controllers.node", "--ros-args", *words)
+        node = (sys.executable, "-m", "controllers.ros.node", "--ros-args", *words)
         return self.start(*parent, *node)
 
     def probe(self, name: str = "probe") -> Probe:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from controllers import graph
+from controllers.ros import graph
 from tests.ros.graph_session import NODE, START_PATIENCE_S, GraphSession, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from controllers import graph
+from controllers.ros import graph
 
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from controllers import graph
 from controllers.arm import Mode
-from controllers.host import ENDED
-from controllers.mailbox import Client
+from controllers.host.control_process import ENDED
+from controllers.host.mailbox import Client
+from controllers.ros import graph
 from tests.ros.graph_session import START_PATIENCE_S, children, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

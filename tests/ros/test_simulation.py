@@ -9,8 +9,8 @@ import sys
 import pytest
 from rosbags.highlevel import AnyReader
 
-from controllers import graph
-from robot_rl.runtime.metrics import read_metrics
+from controllers.ros import graph
+from robot_rl.runtime.runs.metrics import read_metrics
 from tests.ros.graph_session import START_PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from controllers.arm import Mode
-from controllers.mailbox import Client
-from robot_rl.teleop.keyboard import ENGAGE_KEY
+from controllers.host.mailbox import Client
+from robot_rl.teleop.devices.keyboard import ENGAGE_KEY
 from tests.ros.graph_session import START_PATIENCE_S, children, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

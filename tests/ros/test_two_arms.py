@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from controllers import graph
+from controllers.ros import graph
 from tests.ros.graph_session import START_PATIENCE_S, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]

@@ -8,7 +8,7 @@ import pytest
 from controllers.arm import Target
 from controllers.drivers.contract import DriverMode
 from controllers.geometry import quat_from_matrix
-from controllers.loop import tick
+from controllers.law.tick import tick
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import Pose
 from robot_rl.sim.driver import SimulatedDriver

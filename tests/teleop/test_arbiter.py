@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import SchemaMismatchError
 from robot_rl.core.records import Source
-from robot_rl.teleop.arbiter import Arbiter, ArbiterConfig, Charge
-from robot_rl.teleop.devices import DeviceState
+from robot_rl.teleop.arbiter import Arbiter, ArbiterConfig, ControlAuthority
+from robot_rl.teleop.device import DeviceState
 
 SIZE = 7
 POLICY = np.full(SIZE, 0.5, np.float32)
@@ -41,16 +41,16 @@ def test_priority_is_stop_then_human_then_policy_then_nobody(sequence, period_s)
         now = state or DeviceState()
         released = now.alive and not (estop or now.estop) and (released or not now.engaged)
         if estop or now.estop:
-            assert decision.charge is Charge.ESTOP and not decision.action.any()
+            assert decision.charge is ControlAuthority.ESTOP and not decision.action.any()
         elif now.engaged and released:
-            assert decision.charge is Charge.HUMAN and decision.source is Source.HUMAN
+            assert decision.charge is ControlAuthority.HUMAN and decision.source is Source.HUMAN
             assert np.isfinite(decision.human_action).all()
         else:
-            assert decision.charge is (Charge.IDLE if policy_action is None else Charge.POLICY)
+            assert decision.charge is (ControlAuthority.IDLE if policy_action is None else ControlAuthority.POLICY)
             assert np.isnan(decision.human_action).all()
         assert np.isnan(decision.policy_action).all() == (policy_action is None)
         assert np.abs(decision.action).max() <= 1.0 and decision.action.dtype == np.float32
-        expected_steps += decision.charge is Charge.HUMAN
+        expected_steps += decision.charge is ControlAuthority.HUMAN
         expected_labels += len(now.labels)
     assert (arbiter.effort.steps, arbiter.effort.labels) == (expected_steps, expected_labels)
 
@@ -60,26 +60,30 @@ def test_edges_alternate_and_count_the_interventions(engaged) -> None:
     arbiter = Arbiter(SIZE)
     decisions = [arbiter.decide(POLICY, DeviceState(HUMAN, engaged=e)) for e in engaged]
     before = [False, *engaged]
-    assert [d.took_over for d in decisions] == [now and not was for was, now in zip(before, engaged, strict=False)]
-    assert [d.handed_back for d in decisions] == [was and not now for was, now in zip(before, engaged, strict=False)]
-    assert arbiter.effort.interventions == sum(d.took_over for d in decisions)
+    assert [d.intervention_start for d in decisions] == [
+        now and not was for was, now in zip(before, engaged, strict=False)
+    ]
+    assert [d.intervention_end for d in decisions] == [
+        was and not now for was, now in zip(before, engaged, strict=False)
+    ]
+    assert arbiter.effort.interventions == sum(d.intervention_start for d in decisions)
 
 
 @pytest.mark.parametrize("trouble", [LOST, replace(ENGAGED, estop=True)])
 def test_trouble_releases_the_dead_man_until_a_release_was_seen(trouble) -> None:
     arbiter = Arbiter(SIZE)
-    assert arbiter.decide(POLICY, ENGAGED).charge is Charge.HUMAN
-    assert arbiter.decide(POLICY, trouble).charge is not Charge.HUMAN
-    assert arbiter.decide(POLICY, ENGAGED).charge is Charge.POLICY  # back, still held: means nothing
-    assert arbiter.decide(POLICY, RELEASED).charge is Charge.POLICY
-    assert arbiter.decide(POLICY, ENGAGED).charge is Charge.HUMAN
+    assert arbiter.decide(POLICY, ENGAGED).charge is ControlAuthority.HUMAN
+    assert arbiter.decide(POLICY, trouble).charge is not ControlAuthority.HUMAN
+    assert arbiter.decide(POLICY, ENGAGED).charge is ControlAuthority.POLICY  # back, still held: means nothing
+    assert arbiter.decide(POLICY, RELEASED).charge is ControlAuthority.POLICY
+    assert arbiter.decide(POLICY, ENGAGED).charge is ControlAuthority.HUMAN
 
 
 def test_silent_device_counts_as_lost() -> None:
     arbiter = Arbiter(SIZE, config=ArbiterConfig(stale_after_s=0.25))
     state = replace(ENGAGED, stamp_ns=NS_PER_S)
-    assert arbiter.decide(POLICY, state, now_ns=round(1.2 * NS_PER_S)).charge is Charge.HUMAN
-    assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is Charge.POLICY
+    assert arbiter.decide(POLICY, state, now_ns=round(1.2 * NS_PER_S)).charge is ControlAuthority.HUMAN
+    assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is ControlAuthority.POLICY
 
 
 def test_hand_over_blends_motion_within_100_ms_and_never_the_gripper() -> None:
@@ -101,7 +105,7 @@ def test_stop_is_never_blended() -> None:
 
 def test_held_dead_man_without_motion_holds_still() -> None:
     decision = Arbiter(SIZE).decide(POLICY, DeviceState(None, engaged=True))
-    assert decision.charge is Charge.HUMAN and not decision.action.any() and not decision.human_action.any()
+    assert decision.charge is ControlAuthority.HUMAN and not decision.action.any() and not decision.human_action.any()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -119,5 +123,5 @@ def test_episode_begins_with_nobody_in_charge() -> None:
     arbiter = Arbiter(SIZE)
     arbiter.decide(POLICY, ENGAGED)
     arbiter.reset()
-    assert arbiter.decide(POLICY, ENGAGED).took_over
-    assert not Arbiter(SIZE).decide(POLICY, RELEASED).handed_back
+    assert arbiter.decide(POLICY, ENGAGED).intervention_start
+    assert not Arbiter(SIZE).decide(POLICY, RELEASED).intervention_end

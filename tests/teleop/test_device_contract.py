@@ -8,14 +8,14 @@ import pytest
 
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.records import LABELS
-from robot_rl.teleop.combined import EnabledDevice
-from robot_rl.teleop.devices import Device, DeviceState, Playback
-from robot_rl.teleop.keyboard import Keyboard
-from robot_rl.teleop.pendant import Pendant
-from robot_rl.teleop.pendant_config import PendantConfig
-from robot_rl.teleop.scripted import ExpertDevice, ScriptedHuman
-from robot_rl.teleop.scripted_config import EXPERT
-from robot_rl.teleop.serial_line import Line
+from robot_rl.teleop.device import Device, DeviceState, Playback
+from robot_rl.teleop.devices.combined import EnabledDevice
+from robot_rl.teleop.devices.keyboard import Keyboard
+from robot_rl.teleop.devices.scripted import ExpertDevice, ScriptedHuman
+from robot_rl.teleop.devices.scripted_config import EXPERT
+from robot_rl.teleop.pendant.config import PendantConfig
+from robot_rl.teleop.pendant.device import Pendant
+from robot_rl.teleop.pendant.serial_line import Line
 
 
 class Still:

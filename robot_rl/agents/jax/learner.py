@@ -22,7 +22,7 @@ from robot_rl.agents.jax.updates import (
     metric_names,
     update_many,
 )
-from robot_rl.agents.plan import plan_updates
+from robot_rl.agents.update_inputs import plan_updates
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
 
 # The old state's memory is reused: an update needs no copy of the parameters. One program for all learners alike.

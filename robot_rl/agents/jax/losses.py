@@ -1,4 +1,4 @@
-"""The losses as pure functions; all randomness comes in with the `UpdatePlan`.
+"""The losses as pure functions; all randomness comes in with the `UpdateInputs`.
 
     y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
     critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
@@ -20,7 +20,7 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Observation, Params
-from robot_rl.agents.plan import UpdatePlan
+from robot_rl.agents.update_inputs import UpdateInputs
 
 Metrics = dict[str, jax.Array]
 GRIPPER_THRESHOLD = 0.5
@@ -67,7 +67,7 @@ def critic_target(
     z_next: jax.Array,
     z_next_target: jax.Array,
     batch: Batch,
-    plan: UpdatePlan,
+    plan: UpdateInputs,
     config: AgentConfig,
 ) -> jax.Array:
     """Return the value y (B,) that the critics should give."""
@@ -96,7 +96,7 @@ def actor_loss(
     params: Params,
     embedding: Embedding,
     batch: Batch,
-    plan: UpdatePlan,
+    plan: UpdateInputs,
     definition: AgentDefinition,
 ) -> tuple[jax.Array, Metrics]:
     """Return the actor's loss, and metrics; it is meant for the actor's parameters only."""

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.jax.encoder import apply_encoder
+from robot_rl.vision.jax_encoder import apply_encoder
 
 Params = Mapping[str, jax.Array]
 Observation = Mapping[str, jax.Array]

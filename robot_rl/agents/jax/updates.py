@@ -17,10 +17,10 @@ import optax
 
 from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.agents.jax import losses, networks
-from robot_rl.agents.jax.encoder import shift_images
 from robot_rl.agents.jax.losses import Batch, Embedding, Metrics
 from robot_rl.agents.jax.packing import Packing
-from robot_rl.agents.plan import UpdatePlan
+from robot_rl.agents.update_inputs import UpdateInputs
+from robot_rl.vision.jax_encoder import shift_images
 
 ADAM = optax.scale_by_adam()  # beta .9 and .999, epsilon 1e-8; the rate is applied in `descend`
 Arrays = dict[str, jax.Array]
@@ -70,7 +70,7 @@ def make_state(definition: AgentDefinition, seed: int) -> LearnerState:
 
 
 def update_many(
-    state: LearnerState, batches: Batch, plans: UpdatePlan, definition: AgentDefinition
+    state: LearnerState, batches: Batch, plans: UpdateInputs, definition: AgentDefinition
 ) -> tuple[LearnerState, jax.Array]:
     """Return the state after one update per leading index, and the metrics' means in one vector."""
     state, rows = jax.lax.scan(partial(update_once, definition=definition), state, (batches, plans))
@@ -91,7 +91,7 @@ def mean_metrics(rows: jax.Array, definition: AgentDefinition) -> jax.Array:
 
 
 def update_once(
-    state: LearnerState, batch_and_plan: tuple[Batch, UpdatePlan], definition: AgentDefinition
+    state: LearnerState, batch_and_plan: tuple[Batch, UpdateInputs], definition: AgentDefinition
 ) -> tuple[LearnerState, jax.Array]:
     """Return the state after one update, and its metrics in the order of `metric_names`."""
     batch, plan = batch_and_plan
@@ -112,7 +112,7 @@ def update_once(
 
 
 def update_values(
-    state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdatePlan, definition: AgentDefinition
+    state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
 ) -> tuple[dict[str, Group], Embedding, Metrics]:
     """Return critics (with embedding) and gripper after one step, the observation's embedding, and metrics."""
     config = definition.config
@@ -143,7 +143,7 @@ def update_actor(
     params: Arrays,
     embedding: Embedding,
     batch: Batch,
-    plan: UpdatePlan,
+    plan: UpdateInputs,
     definition: AgentDefinition,
 ) -> tuple[dict[str, Group], Metrics]:
     """Return actor and temperature after one step, and metrics."""

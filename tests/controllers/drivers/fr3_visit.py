@@ -16,9 +16,9 @@ from controllers.arm import KNOWN_ARMS, Target
 from controllers.drivers.contract import Driver, DriverError, DriverMode
 from controllers.drivers.franka import FrankaDriver
 from controllers.drivers.franky import FrankyDriver
-from controllers.gains import make_gains
 from controllers.geometry import quat_from_matrix
-from controllers.loop import activate, make_loop_state, tick
+from controllers.law.gains import make_gains
+from controllers.law.tick import activate, make_loop_state, tick
 
 DRIVERS = {"pylibfranka": FrankaDriver, "franky": FrankyDriver}
 STIFFNESS = np.array([60.0, 60.0, 60.0, 60.0, 20.0, 20.0, 10.0])

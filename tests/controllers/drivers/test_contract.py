@@ -7,7 +7,7 @@ import pytest
 
 from controllers.arm import ArmLimits, Target
 from controllers.drivers.contract import Capabilities, DriverMode, RecoveryError, UnreachableError
-from controllers.gains import make_gains
+from controllers.law.gains import make_gains
 from controllers.law.shapes import check_shapes
 from tests.controllers.drivers.rigs import RIGS, Rig
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from controllers.arm import KNOWN_ARMS, Mode, Reason, Target
-from controllers.extras import make_extras
-from controllers.gains import make_gains
 from controllers.geometry import quat_from_matrix
-from controllers.host import Host, HostParts
-from controllers.mailbox import Client, Mailbox
+from controllers.host.control_process import ControlProcess, ControlStack
+from controllers.host.mailbox import Client, Mailbox
+from controllers.law.gains import make_gains
+from controllers.law.options import make_extras
 from robot_rl.core.clock import FakeClock
 from tests.controllers.drivers.rigs import UR_LIMITS, EffortRig, FrankaRig, FrankyRig, UrRig
 
@@ -22,7 +22,7 @@ VENDORS = {"pylibfranka": FrankaRig, "franky": FrankyRig, "ur-rtde": UrRig, "ros
 
 
 class Cell:
-    """Host, driver, and a client that sends where the arm is; the arm's own clock is everybody's."""
+    """ControlProcess, driver, and a client that sends where the arm is; the arm's own clock is everybody's."""
 
     def __init__(self, rig: FrankaRig | UrRig | EffortRig) -> None:
         self.rig, joints = rig, rig.tau.size
@@ -31,8 +31,8 @@ class Cell:
         limits = KNOWN_ARMS["fr3"] if joints == 7 else UR_LIMITS
         name = f"vendor-{os.getpid()}"
         self.box = Mailbox(name, joints, create=True)
-        parts = HostParts(rig.driver, make_gains(np.zeros(joints), ramp_s=0.1, extras=extras), limits)
-        self.host = Host(parts, self.box, self.clock)
+        parts = ControlStack(rig.driver, make_gains(np.zeros(joints), ramp_s=0.1, extras=extras), limits)
+        self.host = ControlProcess(parts, self.box, self.clock)
         self.host.connect()
         self.client = Client(name, joints)
 

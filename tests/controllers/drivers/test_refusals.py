@@ -19,7 +19,7 @@ from controllers.drivers.contract import (
     import_library,
 )
 from controllers.drivers.effort import EffortDriver, in_order
-from controllers.drivers.franka_words import Contact, one_of_them
+from controllers.drivers.libfranka import Contact, one_of_them
 from tests.controllers.drivers import fake_franky
 from tests.controllers.drivers.rigs import (
     POOR_MACHINE,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from controllers.arm import Mode, Reason
-from controllers.extras import make_extras
-from controllers.gains import make_gains
+from controllers.law.gains import make_gains
+from controllers.law.options import make_extras
 from tests.controllers.plant import DT_S, HOME, Rig, free_limits, pose_target
 
 WATCH = {"contact_force_max": (1e6, 1e6)}  # estimates, and never yields

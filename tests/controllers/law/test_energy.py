@@ -6,9 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controllers.arm import Reason
-from controllers.extras import make_extras
-from controllers.gains import make_gains
 from controllers.geometry import quat_from_matrix, rotation_error
+from controllers.law.gains import make_gains
+from controllers.law.options import make_extras
 from tests.controllers.plant import DT_S, HOME, Rig, free_limits, pose_target
 
 REFILL_W, TANK_J = 2.0, 0.5

@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from controllers.arm import Mode
-from controllers.gains import make_gains
 from controllers.geometry import quat_from_matrix, rotation_error
+from controllers.law.gains import make_gains
 from tests.controllers.plant import HOME, Plant, Rig, free_limits, pose_target
 
 BARE = {"ramp_s": 0.0, "filter_time_s": 0.0, "speed_max": np.inf, "force_limit": 1e3}

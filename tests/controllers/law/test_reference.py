@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers.arm import Mode, Reason
-from controllers.gains import force_cap, make_gains
-from controllers.loop import Counter
+from controllers.law.gains import force_cap, make_gains
+from controllers.law.tick import Counter
 from tests.controllers.plant import HOME, Rig, free_limits, pose_target
 
 GAINS = make_gains(HOME, ramp_s=0.0, workspace_lower=(0.1, -0.5, 0.0), workspace_upper=(0.8, 0.5, 0.9))

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason, Target
-from controllers.gains import make_gains
-from controllers.loop import look, make_loop_state, tick
+from controllers.law.gains import make_gains
+from controllers.law.tick import look, make_loop_state, tick
 from tests.controllers.plant import HOME, Rig, pose_target
 
 LIMITS = KNOWN_ARMS["fer"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from controllers.gains import make_gains
+from controllers.law.gains import make_gains
 from controllers.law.shapes import check_shapes
 from tests.controllers.plant import HOME, Rig
 

@@ -1,0 +1,1 @@
+"""Control process: the loop at its rate, shared memory, timing, CPU shielding."""

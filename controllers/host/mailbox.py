@@ -1,0 +1,275 @@
+"""Shared memory between the loop's process and everybody else: the latest target in, the latest state out.
+
+Nobody waits for anybody. Each slot has one writer at a time and a sequence number that is odd while it writes; a
+reader that meets a write, or a writer that died in the middle of one, finds nothing new and goes on with what it has.
+The file lies in memory (/dev/shm) and belongs to the user; it is no more trusted than a network: the tick checks each
+target, and gains are checked again before they are used.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from controllers.arm import REASON_TEXT, Mode, Reason, Target
+from controllers.compilation import compiled
+from controllers.law.controller_state import Counter
+from controllers.law.gains import Gains, make_gains
+from controllers.law.options import LawOptionSettings, extras_dtype, make_extras
+
+FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
+MAGIC = 0x726F626F74726C31  # "robotrl1"
+TRIES = 100  # a write takes less than a microsecond
+MESSAGE_BYTES = 256
+FRAMES = {"base": 0.0}
+
+
+class Request(IntEnum):
+    """What a client may ask of the loop beside following targets."""
+
+    NOTHING = 0
+    ACTIVATE = 1  # clear what stopped the arm, if anything, and start from where it is
+    DEACTIVATE = 2  # let the arm hold itself
+    RECOVER = 3  # back off along the last path
+    QUIT = 4  # end the process
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _fence(typing_context: Any) -> Any:
+    """No load or store moves across: neither by the compiler nor by the processor."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@compiled
+def publish(sequence: np.ndarray, slot: np.ndarray, values: np.ndarray) -> None:
+    """Write `values` (int64) into a slot. After a writer that died in the middle the number is odd already."""
+    sequence[0] = sequence[0] | 1
+    _fence()
+    for i in range(values.shape[0]):
+        slot[i] = values[i]
+    _fence()
+    sequence[0] = sequence[0] + 1
+
+
+@compiled
+def fetch(sequence: np.ndarray, slot: np.ndarray, seen: int, values: np.ndarray) -> int:
+    """Copy a slot into `values` when it holds something newer than `seen`; return the number of what `values` holds."""
+    for _ in range(TRIES):
+        before = sequence[0]
+        if before == seen:
+            return seen
+        if before % 2 == 0:
+            _fence()
+            for i in range(values.shape[0]):
+                values[i] = slot[i]
+            _fence()
+            if sequence[0] == before:
+                return before
+    return seen
+
+
+def _target_dtype(joints: int) -> np.dtype[np.void]:
+    fields = [("p", "f8", 3), ("quat_xyzw", "f8", 4), ("twist", "f8", 6), ("wrench", "f8", 6), ("stamp_s", "f8", 1)]
+    return np.dtype([*fields, ("frame", "f8", 1)])
+
+
+def _state_dtype(joints: int) -> np.dtype[np.void]:
+    one = ("stamp_s", "mode", "reason", "fault", "cycles", "misses", "late_max_us", "tank_j", "yield_scale", "ended")
+    more = ("state_stamp_s", "target_stamp_s", "period_us_p50", "period_us_p99", "period_us_max")
+    return np.dtype(
+        [
+            *((name, "f8") for name in (*one, *more)),
+            *((name, "f8", joints) for name in ("q", "dq", "tau", "tau_external", "tau_max")),
+            ("p", "f8", 3),
+            ("R", "f8", (3, 3)),
+            ("J", "f8", (6, joints)),
+            ("reference_p", "f8", 3),
+            ("reference_quat_xyzw", "f8", 4),
+            *((name, "f8", 6) for name in ("wrench", "external_wrench", "force_cap")),
+            ("counters", "f8", len(Counter)),
+            ("reasons", "f8", max(Reason) + 1),
+            ("message", f"S{MESSAGE_BYTES}"),
+        ]
+    )
+
+
+def _gains_dtype(joints: int) -> np.dtype[np.void]:
+    six = ("stiffness", "damping_ratio", "constant_damping", "clip_lower", "clip_upper", "wrench_max", "force_limit")
+    shapes: dict[str, Any] = dict.fromkeys(Gains._fields, ()) | dict.fromkeys(six, 6)
+    shapes |= {"task_R": (3, 3), "posture": joints, "workspace_lower": 3, "workspace_upper": 3, "speed_max": 2}
+    del shapes["extras"]
+    return np.dtype([*((name, "f8", shape) for name, shape in shapes.items()), ("extras", extras_dtype(joints))])
+
+
+def _request_dtype(joints: int) -> np.dtype[np.void]:
+    return np.dtype([("request", "f8")])
+
+
+_SLOTS = {"target": _target_dtype, "gains": _gains_dtype, "request": _request_dtype, "state": _state_dtype}
+
+
+class _Slot:
+    """One slot's shared words, and this process' own copy of them: `copy` with fields, `words` as int64."""
+
+    def __init__(self, memory: np.ndarray, dtype: np.dtype[np.void]) -> None:
+        self._sequence, self._shared = memory[:1], memory[1:]
+        self.copy = np.zeros(1, dtype)
+        self._words = self.copy.view(np.int64)
+        self.seen = 0
+
+    def publish(self) -> None:
+        publish(self._sequence, self._shared, self._words)
+
+    def fetch(self) -> bool:
+        """True when `copy` is new."""
+        before, self.seen = self.seen, fetch(self._sequence, self._shared, self.seen, self._words)
+        return self.seen != before
+
+
+class Mailbox:
+    """The shared memory of one arm. The host creates it; clients open it.
+
+    Raises: FileNotFoundError when no host has created it; ValueError when it is another version's.
+    """
+
+    def __init__(self, name: str, joints: int, *, create: bool = False) -> None:
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"mailbox: got the name {name!r}, expected letters, digits, '-' and '_'; rename it.")
+        self.joints = joints
+        self.path = FOLDER / f"robot-rl-{name}"
+        dtypes = {slot: make(joints) for slot, make in _SLOTS.items()}
+        words = [1 + dtype.itemsize // 8 for dtype in dtypes.values()]
+        self._map = _open_memory(self.path, 8 * (2 + sum(words)), create)
+        memory = np.frombuffer(self._map, np.int64)
+        _check_head(memory, joints, create, self.path)
+        starts = 2 + np.cumsum([0, *words])
+        self.target, self.gains, self.request, self.state = (
+            _Slot(memory[start : start + size], dtype)
+            for start, size, dtype in zip(starts, words, dtypes.values(), strict=False)
+        )
+
+    def unlink(self) -> None:
+        """Remove the name; who has it open keeps it."""
+        self.path.unlink(missing_ok=True)
+
+
+def _open_memory(path: Path, size: int, create: bool) -> mmap.mmap:
+    if not create and not path.exists():
+        raise FileNotFoundError(f"mailbox: got no {path}, expected a running host; start the host first.")
+    if create:
+        path.unlink(missing_ok=True)  # a former host's: its clients keep the old memory and see its age
+    flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
+    handle = os.open(path, flags, 0o600)
+    try:
+        if create:
+            os.ftruncate(handle, size)
+        elif os.fstat(handle).st_size != size:
+            raise ValueError(f"mailbox: got {os.fstat(handle).st_size} bytes, expected {size}; use one version.")
+        return mmap.mmap(handle, size)
+    finally:
+        os.close(handle)
+
+
+def _check_head(memory: np.ndarray, joints: int, create: bool, path: Path) -> None:
+    if create:
+        memory[0], memory[1] = MAGIC, joints
+    elif memory[0] != MAGIC or memory[1] != joints:
+        raise ValueError(f"mailbox: got {path} of another kind, expected one of {joints} joints; restart its host.")
+
+
+def pack_gains(gains: Gains, copy: np.ndarray) -> None:
+    """Write gains into the slot's copy (1,)."""
+    for name, value in gains._asdict().items():
+        copy[name] = value
+
+
+def unpack_gains(copy: np.ndarray) -> Gains:
+    """Gains from the slot's copy, checked as `make_gains` would. Raises: ValueError."""
+    values = {name: _own(copy[name][0]) for name in Gains._fields if name != "extras"}
+    constant = values["constant_damping"]
+    if np.isnan(constant).all():
+        values["constant_damping"] = None
+    extras = make_extras(
+        values["posture"].size, **{name: copy["extras"][name][0] for name in LawOptionSettings._fields}
+    )
+    values["damping_refresh_ticks"] = int(values["damping_refresh_ticks"])
+    return make_gains(**values, extras=extras)
+
+
+def _own(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else np.ascontiguousarray(value, np.float64)
+
+
+class HostState(NamedTuple):
+    """What the loop last published."""
+
+    stamp_s: float
+    mode: Mode
+    reason: Reason
+    message: str
+    """What the driver or the host has to say; empty when all is well."""
+    values: np.ndarray
+    """All fields by name, (1,)."""
+
+    @property
+    def text(self) -> str:
+        """The reason, and what to do."""
+        return REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
+
+
+class Client:
+    """A client of the loop: sends targets, gains and requests, sees the state. One client at a time should send."""
+
+    def __init__(self, name: str, joints: int = 7) -> None:
+        self._box = Mailbox(name, joints)
+
+    def send(self, target: Target, frame: str = "base") -> None:
+        """Make this the latest target. Its stamp is on the system's monotonic clock.
+
+        Raises: ValueError for a frame that the loop does not know.
+        """
+        if frame not in FRAMES:
+            raise ValueError(f"frame: got {frame!r}, expected one of {sorted(FRAMES)}; transform the target first.")
+        slot = self._box.target
+        for name in ("p", "quat_xyzw", "twist", "wrench", "stamp_s"):
+            slot.copy[name] = getattr(target, name)
+        slot.copy["frame"] = FRAMES[frame] if target.frame.size == 0 else target.frame
+        slot.publish()
+
+    def set_gains(self, gains: Gains) -> None:
+        """Ask for other gains; the host checks them again and says so when it refuses."""
+        pack_gains(gains, self._box.gains.copy)
+        self._box.gains.publish()
+
+    def ask(self, request: Request) -> None:
+        """Ask for something; the state shows what came of it."""
+        self._box.request.copy["request"] = request
+        self._box.request.publish()
+
+    def activate(self) -> None:
+        """The one call after whatever stopped the arm."""
+        self.ask(Request.ACTIVATE)
+
+    def gains(self) -> Gains:
+        """The gains that were asked for last; the host's own before anybody did. Raises: ValueError."""
+        self._box.gains.fetch()
+        return unpack_gains(self._box.gains.copy)
+
+    def state(self) -> HostState:
+        """The latest state; its stamp says how old it is."""
+        self._box.state.fetch()
+        copy = self._box.state.copy
+        mode, reason = Mode(int(copy["mode"][0])), Reason(int(copy["reason"][0]))
+        return HostState(float(copy["stamp_s"][0]), mode, reason, copy["message"][0].decode(errors="replace"), copy)

@@ -1,0 +1,58 @@
+"""The modes of the loop as one small state machine: a table, and one function that looks it up.
+
+    IDLE <-- refused -- ACTIVATING -- started --> ACTIVE -- late --> HOLDING -- gone --> DAMPING
+                                                    ^ <------------- target --------------/
+    any -- fail --> FAULT -- recover --> RECOVERING -- recovered --> HOLDING
+    any -- activate --> ACTIVATING          any -- deactivate --> IDLE
+
+A pair that is not in the table changes nothing: a late target in a fault, or a fresh one while idle.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from controllers.arm import Mode
+from controllers.compilation import compiled
+
+
+class Event(IntEnum):
+    """What can happen to the loop."""
+
+    ACTIVATE = 0  # a person or a program asks to follow targets, starting from where the arm is
+    DEACTIVATE = 1  # asks to let the arm float
+    STARTED = 2  # the arm passed the checks
+    REFUSED = 3  # it did not
+    TARGET = 4  # a good, new target
+    STALE = 5  # none for hold_after_s
+    TIMED_OUT = 6  # none for damp_after_s
+    FAIL = 7  # something that only a person or `recover` may clear
+    RECOVER = 8  # asks to back off after a reflex
+    RECOVERED = 9  # backed off far enough, or as far as the path is known
+
+
+TRANSITIONS: dict[tuple[Mode, Event], Mode] = {
+    (Mode.ACTIVATING, Event.STARTED): Mode.ACTIVE,
+    (Mode.ACTIVATING, Event.REFUSED): Mode.IDLE,
+    (Mode.ACTIVE, Event.STALE): Mode.HOLDING,
+    (Mode.ACTIVE, Event.TIMED_OUT): Mode.DAMPING,
+    (Mode.HOLDING, Event.TARGET): Mode.ACTIVE,
+    (Mode.HOLDING, Event.TIMED_OUT): Mode.DAMPING,
+    (Mode.DAMPING, Event.TARGET): Mode.ACTIVE,
+    (Mode.FAULT, Event.RECOVER): Mode.RECOVERING,
+    (Mode.RECOVERING, Event.REFUSED): Mode.FAULT,
+    (Mode.RECOVERING, Event.RECOVERED): Mode.HOLDING,
+    **{(mode, Event.ACTIVATE): Mode.ACTIVATING for mode in Mode},
+    **{(mode, Event.DEACTIVATE): Mode.IDLE for mode in Mode},
+    **{(mode, Event.FAIL): Mode.FAULT for mode in Mode},
+}
+
+_NEXT = np.array([[TRANSITIONS.get((mode, event), mode) for event in Event] for mode in Mode], np.int64)
+
+
+@compiled
+def next_mode(mode: int, event: int) -> int:
+    """The mode after an event."""
+    return _NEXT[mode, event]

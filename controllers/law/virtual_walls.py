@@ -1,0 +1,225 @@
+"""Walls that the arm feels: the joints' stops, and the workspace as box, planes and a cone for the tool's axis.
+
+Each is a one-sided spring-damper with a smooth onset, outside the nullspace: no posture and no target argues with it.
+The spring is soft; the hard limit is on the reference, which never leaves the workspace.
+"""
+
+from __future__ import annotations
+
+import math
+
+from controllers.arm import ArmLimits
+from controllers.compilation import inner
+from controllers.geometry import (
+    FloatArray,
+    Indexable,
+    Quat,
+    Vec3,
+    norm3,
+    quat_exp,
+    quat_multiply,
+    quat_normalised,
+    quat_towards,
+    rotation_error,
+)
+from controllers.law.active_gains import ActiveGains
+from controllers.law.matrices import add_transposed_product
+from controllers.law.options import LawOptions
+from controllers.law.polytope_projection import FACE_TOLERANCE_M, beyond_faces, nearest_inside
+
+
+@inner
+def onset(depth: float, margin: float) -> float:
+    """0 outside the margin, 1 at its end and beyond, smooth between: 3 x^2 - 2 x^3."""
+    x = min(max(depth / margin, 0.0), 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+@inner
+def add_joint_walls(
+    q: FloatArray, dq: FloatArray, M: FloatArray, limits: ArmLimits, extras: LawOptions, tau: FloatArray
+) -> None:
+    """Push each joint back from its stops; damp it on the way there only."""
+    margin = extras.joint_margin_rad
+    for k in range(tau.shape[0]):
+        upper, lower = q[k] - (limits.q_upper[k] - margin), (limits.q_lower[k] + margin) - q[k]
+        depth = max(upper, lower)
+        if depth > 0.0:
+            away = 1.0 if upper > lower else -1.0
+            outward = max(away * dq[k], 0.0)
+            push = extras.joint_stiffness * depth + extras.joint_damping * outward
+            tau[k] -= away * M[k, k] * onset(depth, margin) * push
+
+
+@inner
+def _push(depth: float, speed_out: float, margin: float, stiffness: float, damping: float) -> float:
+    return onset(depth, margin) * (stiffness * depth + damping * max(speed_out, 0.0))
+
+
+@inner
+def _fence_force(p: FloatArray, twist: FloatArray, live: ActiveGains, extras: LawOptions, wrench: FloatArray) -> None:
+    """Force of box and planes on the tool, bounded as a whole."""
+    margin, stiffness, damping = extras.fence_margin_m, extras.fence_stiffness[0], extras.fence_damping[0]
+    for i in range(3):
+        low, high = live.workspace_lower[i] + margin - p[i], p[i] - (live.workspace_upper[i] - margin)
+        if low > 0.0:
+            wrench[i] += _push(low, -twist[i], margin, stiffness, damping)
+        if high > 0.0:
+            wrench[i] -= _push(high, twist[i], margin, stiffness, damping)
+    for row in range(extras.planes.shape[0]):
+        x, y, z = extras.planes[row, 0], extras.planes[row, 1], extras.planes[row, 2]
+        depth = margin + extras.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
+        if depth > 0.0:
+            push = _push(depth, -(x * twist[0] + y * twist[1] + z * twist[2]), margin, stiffness, damping)
+            wrench[0] += push * x
+            wrench[1] += push * y
+            wrench[2] += push * z
+    _bound(wrench, 0, extras.fence_force_max[0])
+
+
+@inner
+def _bound(wrench: FloatArray, offset: int, length_max: float) -> None:
+    length = norm3(wrench[offset], wrench[offset + 1], wrench[offset + 2])
+    if length > length_max:
+        for i in range(offset, offset + 3):
+            wrench[i] *= length_max / length
+
+
+@inner
+def _tool_axis(R: FloatArray, axis: FloatArray) -> Vec3:
+    return (
+        R[0, 0] * axis[0] + R[0, 1] * axis[1] + R[0, 2] * axis[2],
+        R[1, 0] * axis[0] + R[1, 1] * axis[1] + R[1, 2] * axis[2],
+        R[2, 0] * axis[0] + R[2, 1] * axis[1] + R[2, 2] * axis[2],
+    )
+
+
+@inner
+def _upright(a: Vec3, axis: FloatArray) -> tuple[Vec3, float]:
+    """The unit axis that turns direction a towards the cone's axis, and the angle between them [rad]."""
+    x, y, z = a[1] * axis[2] - a[2] * axis[1], a[2] * axis[0] - a[0] * axis[2], a[0] * axis[1] - a[1] * axis[0]
+    sine, cosine = norm3(x, y, z), a[0] * axis[0] + a[1] * axis[1] + a[2] * axis[2]
+    angle = math.atan2(sine, cosine)
+    if sine > 1e-9:
+        return (x / sine, y / sine, z / sine), angle
+    # Along the axis there is nothing to turn; against it any perpendicular will do.
+    if abs(axis[0]) < 0.9:
+        length = norm3(0.0, axis[2], axis[1])
+        return (0.0, axis[2] / length, -axis[1] / length), angle
+    length = norm3(axis[2], 0.0, axis[0])
+    return (-axis[2] / length, 0.0, axis[0] / length), angle
+
+
+@inner
+def _cone_moment(R: FloatArray, twist: FloatArray, extras: LawOptions, wrench: FloatArray) -> None:
+    margin = extras.fence_margin_rad
+    turn, angle = _upright(_tool_axis(R, extras.cone_tool_axis), extras.cone_axis)
+    depth = angle - (extras.cone_rad - margin)
+    if depth <= 0.0:
+        return
+    outward = -(turn[0] * twist[3] + turn[1] * twist[4] + turn[2] * twist[5])
+    push = _push(depth, outward, margin, extras.fence_stiffness[1], extras.fence_damping[1])
+    push = min(push, extras.fence_force_max[1])
+    for i in range(3):
+        wrench[3 + i] += push * turn[i]
+
+
+@inner
+def add_fence(
+    p: FloatArray, R: FloatArray, dq: FloatArray, J: FloatArray, live: ActiveGains, extras: LawOptions, wrench: FloatArray,
+    tau: FloatArray,
+) -> None:  # fmt: skip
+    """Push the tool back from the faces of its workspace. `wrench` (12,) is scratch: wrench, then twist."""
+    force, twist = wrench[:6], wrench[6:]
+    for i in range(6):
+        force[i], twist[i] = 0.0, 0.0
+        for k in range(dq.shape[0]):
+            twist[i] += J[i, k] * dq[k]
+    if extras.fence_margin_m > 0.0:
+        _fence_force(p, twist, live, extras, force)
+    if extras.fence_margin_rad > 0.0 and extras.cone_rad < math.pi:
+        _cone_moment(R, twist, extras, force)
+    add_transposed_product(J, force, 1.0, tau)
+
+
+@inner
+def inside_workspace(p: FloatArray, quat: FloatArray, live: ActiveGains, extras: LawOptions) -> bool:
+    """Whether a pose lies in the box, before all planes and in the cone."""
+    for i in range(3):
+        if not live.workspace_lower[i] <= p[i] <= live.workspace_upper[i]:
+            return False
+    for row in range(extras.planes.shape[0]):
+        n_p = extras.planes[row, 0] * p[0] + extras.planes[row, 1] * p[1] + extras.planes[row, 2] * p[2]
+        if not n_p >= extras.planes[row, 3]:
+            return False
+    if extras.cone_rad >= math.pi:
+        return True
+    return cone_excess(quat, extras)[1] <= 0.0
+
+
+@inner
+def cone_excess(quat: Indexable, extras: LawOptions) -> tuple[Vec3, float]:
+    """The axis that leads back into the cone, and by how much the pose is outside [rad]."""
+    x, y, z, w = quat[0], quat[1], quat[2], quat[3]
+    a = extras.cone_tool_axis
+    # v + 2 u x (u x v + w v) for the quaternion (u, w): no matrix needed
+    cx, cy, cz = y * a[2] - z * a[1] + w * a[0], z * a[0] - x * a[2] + w * a[1], x * a[1] - y * a[0] + w * a[2]
+    tool = (a[0] + 2 * (y * cz - z * cy), a[1] + 2 * (z * cx - x * cz), a[2] + 2 * (x * cy - y * cx))
+    turn, angle = _upright(tool, extras.cone_axis)
+    return turn, angle - extras.cone_rad
+
+
+@inner
+def clip_position(p: FloatArray, live: ActiveGains, extras: LawOptions) -> bool:
+    """Draw a position into box and planes; False where they leave no room."""
+    for _ in range(3):  # enough but for sharp corners
+        for row in range(extras.planes.shape[0]):
+            x, y, z = extras.planes[row, 0], extras.planes[row, 1], extras.planes[row, 2]
+            short = extras.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
+            if short > 0.0:
+                p[0] += short * x
+                p[1] += short * y
+                p[2] += short * z
+        for i in range(3):
+            p[i] = min(max(p[i], live.workspace_lower[i]), live.workspace_upper[i])
+    if beyond_faces((p[0], p[1], p[2]), live, extras) <= FACE_TOLERANCE_M:
+        return True
+    return nearest_inside(p, live, extras)
+
+
+@inner
+def outside_cone(quat: Indexable, extras: LawOptions) -> float:
+    """By how much an orientation is outside the cone [rad]; 0 inside."""
+    return max(cone_excess(quat, extras)[1], 0.0) if extras.cone_rad < math.pi else 0.0
+
+
+@inner
+def clip_cone(quat: FloatArray, extras: LawOptions, outside_rad: float) -> None:
+    """Turn an orientation back to the cone, or to so much outside of it."""
+    if extras.cone_rad >= math.pi:
+        return
+    turn, excess = cone_excess(quat, extras)
+    if excess > outside_rad:
+        angle = excess - outside_rad
+        turned = quat_normalised(quat_multiply(quat_exp((angle * turn[0], angle * turn[1], angle * turn[2])), quat))
+        for i in range(4):
+            quat[i] = turned[i]
+
+
+@inner
+def keep_to_cone(before: Quat, angle_max_rad: float, extras: LawOptions, quat: FloatArray) -> None:
+    """Let a turn from `before` lead no further out of the cone than it was, and by at most angle_max_rad.
+
+    The cone's edge is curved: what follows it may be a little longer than the step that was cut off. Each round of
+    shortening leaves a small part of that.
+    """
+    outside_rad = outside_cone(before, extras)
+    clip_cone(quat, extras, outside_rad)
+    for _ in range(3):
+        turn = rotation_error(before, quat)
+        if norm3(turn[0], turn[1], turn[2]) <= angle_max_rad:
+            return
+        shortened = quat_towards(before, quat, 1.0, angle_max_rad)
+        for i in range(4):
+            quat[i] = shortened[i]
+        clip_cone(quat, extras, outside_rad)

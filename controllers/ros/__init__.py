@@ -1,0 +1,1 @@
+"""ROS node of the controller: commands, parameters, publishers over the control process."""

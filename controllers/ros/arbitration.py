@@ -1,0 +1,112 @@
+"""Who may command the arm: emergency stop > human > policy > nobody, and never two at once.
+
+Two sources of equal rank are not averaged and do not take turns: the arm holds, and the diagnostics name both. The
+emergency stop is latched: `recover` clears it, and the arm still has to be enabled again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+from controllers.ros.rejection import CommandRejected, RejectReason
+
+WINDOW_S = 0.2  # so long after its last message a source is still there: two periods of a slow policy
+CONFLICT_S = 1.0  # and so long after two sources were seen the arm goes on holding
+
+
+class CommandPriority(IntEnum):
+    """Sources of commands, least first."""
+
+    IDLE = 0
+    POLICY = 1
+    HUMAN = 2
+    ESTOP = 3
+
+
+class Arbiter:
+    """Decides for each command whether it passes. Times are on one monotonic clock [s]."""
+
+    def __init__(self) -> None:
+        self.estopped = False
+        self.charge = CommandPriority.IDLE
+        self.source = ""
+        """The topic that commands, while one does."""
+        self.handovers = 0
+        self._blocks: dict[str, str] = {}
+        self._heard_s: dict[str, tuple[CommandPriority, float]] = {}
+        self._crowded: dict[str, tuple[str, ...]] = {}
+        self._conflict, self._conflict_s = "", float("-inf")
+
+    def press_estop(self) -> None:
+        """Stop, until `release_estop`."""
+        self.estopped = True
+        self.charge, self.source = CommandPriority.ESTOP, ""
+
+    def release_estop(self) -> None:
+        """Somebody says that the cause is gone."""
+        self.estopped = False
+        self.charge = CommandPriority.IDLE
+
+    def block(self, name: str, text: str) -> None:
+        """Hold for a reason of this name; an empty text takes it away."""
+        self._blocks.pop(name, None)
+        if text:
+            self._blocks[name] = text
+
+    def see_publishers(self, publishers: Mapping[str, Sequence[str]], now_s: float) -> None:
+        """Take who publishes on each command topic; more than one on a topic is a conflict."""
+        self._crowded = {topic: tuple(names) for topic, names in publishers.items() if len(names) > 1}
+        for topic, names in self._crowded.items():
+            self._note_conflict(f"{topic} has {len(names)} publishers: {', '.join(sorted(names))}", now_s)
+
+    def offer(self, topic: str, rank: CommandPriority, now_s: float) -> bool:
+        """A command that moves the arm has come; returns whether the charge changes hands with it.
+
+        Raises: CommandRejected, when it must not pass.
+        """
+        self._heard_s[topic] = rank, now_s
+        others = [other for other, (its, at_s) in self._heard_s.items() if its == rank and now_s - at_s <= WINDOW_S]
+        if len(others) > 1:
+            self._note_conflict(f"{' and '.join(sorted(others))} command at once", now_s)
+        self.check(rank, now_s)
+        handed_over = topic != self.source
+        self.handovers += handed_over and self.source != ""
+        self.charge, self.source = rank, topic
+        return handed_over
+
+    def check(self, rank: CommandPriority, now_s: float) -> None:
+        """Whether a command of this rank may pass now. Raises: CommandRejected."""
+        if self.held(now_s):
+            kind = RejectReason.CONFLICT if self.conflict(now_s) and not self.estopped else RejectReason.BLOCKED
+            raise CommandRejected(kind, self.held(now_s))
+        highest = self._highest(now_s)
+        if rank < highest:
+            raise CommandRejected(
+                RejectReason.OUTRANKED, f"a {highest.name.lower()} commands the arm; wait until it lets go."
+            )
+
+    def look(self, now_s: float) -> None:
+        """Notice that the source fell silent."""
+        if not self.estopped and self._highest(now_s) == CommandPriority.IDLE:
+            self.charge, self.source = CommandPriority.IDLE, ""
+
+    def conflict(self, now_s: float) -> str:
+        """Which sources are in each other's way; empty: none."""
+        return self._conflict if self._crowded or now_s - self._conflict_s <= CONFLICT_S else ""
+
+    def held(self, now_s: float) -> str:
+        """Why no command passes, in words; empty: they do."""
+        if self.estopped:
+            return "emergency stop: call ~/recover, then ~/enable"
+        conflict = self.conflict(now_s)
+        return (
+            f"two command sources: {conflict}; end one of them" if conflict else next(iter(self._blocks.values()), "")
+        )
+
+    def _note_conflict(self, text: str, now_s: float) -> None:
+        self._conflict, self._conflict_s = text, now_s
+
+    def _highest(self, now_s: float) -> CommandPriority:
+        ranks = [rank for rank, at_s in self._heard_s.values() if now_s - at_s <= WINDOW_S]
+        return max(ranks, default=CommandPriority.IDLE)

@@ -1,0 +1,278 @@
+"""What the node does with the arm, without ROS: commands to targets, services to requests, and holding still.
+
+The pilot lives as long as the node: an emergency stop stays latched over a new configuration. While it is not attached
+to a loop, or not enabled, no command passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from controllers.arm import Mode, Reason, Target
+from controllers.geometry import FloatArray
+from controllers.host.mailbox import HostState, Request
+from controllers.law.gains import Gains
+from controllers.ros import from_ros, settings, to_ros
+from controllers.ros.arbitration import Arbiter, CommandPriority
+from controllers.ros.rejection import CommandRejected, RejectReason
+from controllers.ros.ros_time import Stamps
+from controllers.ros.target_generator import TargetGenerator
+
+LET_GO_S = 0.15  # three time constants of the reference: the force of a goal that lay ahead is gone
+START_ANSWER_LIMIT_S = 0.5
+HOMING_LIMIT_S = 20.0
+HOME_REACHED = (0.005, 0.05)  # [m, rad]
+CLOCK_HOLD_S = 1.0
+_AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes in which no target is followed
+Answer = tuple[bool, str]
+Pose = tuple[FloatArray, FloatArray]
+
+
+class Loop(Protocol):
+    """What the pilot needs of the loop's client (`controllers.host.mailbox.Client`)."""
+
+    def send(self, target: Target) -> None:
+        """Make this the latest target."""
+        ...
+
+    def set_gains(self, gains: Gains) -> None:
+        """Ask for other gains."""
+        ...
+
+    def ask(self, request: Request) -> None:
+        """Ask for something else."""
+        ...
+
+    def state(self) -> HostState:
+        """The latest state."""
+        ...
+
+
+class CommandHandler:
+    """Between the graph and one arm's loop.
+
+    Args:
+        stamps: carries stamps of messages over to the loop's clock.
+        now_s: that clock.
+        sleep: lets it pass; in two places, where a transition waits for the arm.
+    """
+
+    def __init__(self, stamps: Stamps, now_s: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self.stamps, self.arbiter, self.course = stamps, Arbiter(), TargetGenerator()
+        self.gains: Gains | None = None
+        self.enabled = False
+        self._now_s, self._sleep = now_s, sleep
+        self._loop: Loop | None = None
+        self._joints: Sequence[str] = ()
+        self._frame = ""
+        self._home: Pose | None = None
+        self._held = False
+        self._homing_until_s = self._clock_held_until_s = -np.inf
+
+    def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
+        """Take a loop, which starts with these gains; `home` None: where the arm is enabled first."""
+        self._loop, self._joints, self._frame, self._home = loop, joints, frame, home
+        self.set_gains(gains)
+
+    def detach(self) -> None:
+        """The loop has ended."""
+        self._loop, self.gains, self.enabled = None, None, False
+
+    def set_gains(self, gains: Gains) -> None:
+        """Put gains in force."""
+        assert self._loop is not None
+        self.gains = gains
+        self._loop.set_gains(gains)
+
+    # Commands: each becomes a target, or raises CommandRejected.
+
+    def take_pose(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """A PoseStamped."""
+        p, quat = from_ros.pose_of(message, self._frame)
+        stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        self._admit(topic, rank).send(self.course.take_pose(p, quat, stamp_s))
+
+    def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """A TwistStamped."""
+        twist = from_ros.twist_of(message, self._frame)
+        stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        self._admit(topic, rank).send(self.course.take_twist(twist, stamp_s))
+
+    def take_wrench(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """A WrenchStamped, for the targets to come."""
+        wrench = from_ros.wrench_of(message, self._frame)
+        stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        bound = self._gains_for(rank).wrench_max
+        if (np.abs(wrench) > bound).any():
+            raise CommandRejected(
+                RejectReason.LIMIT,
+                f"wrench: got {wrench.tolist()}, expected at most {bound.tolist()}; raise wrench_max.",
+            )
+        self.course.take_wrench(wrench, stamp_s)
+
+    def take_stiffness(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """A labelled Float64MultiArray."""
+        stiffness = from_ros.stiffness_of(message)
+        try:
+            self.set_gains(settings.changed(self._gains_for(rank), {"stiffness": stiffness}))
+        except ValueError as error:
+            raise CommandRejected(RejectReason.LIMIT, str(error)) from error
+
+    def take_joint(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """A JointState: the posture that the nullspace is drawn to, for the law is Cartesian."""
+        posture = from_ros.posture_of(message, self._joints)
+        self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        self.set_gains(self._gains_for(rank)._replace(posture=posture))
+
+    def _admit(self, topic: str, rank: CommandPriority) -> Loop:
+        loop, now_s = self._enabled_loop(), self._now_s()
+        handed_over = self.arbiter.offer(topic, rank, now_s)
+        if handed_over or self._homing_until_s > now_s:
+            values = loop.state().values[0]
+            self.course.seed(values["reference_p"], values["reference_quat_xyzw"])
+            self._homing_until_s = -np.inf
+        return loop
+
+    def _gains_for(self, rank: CommandPriority) -> Gains:
+        self._enabled_loop()
+        self.arbiter.check(rank, self._now_s())
+        assert self.gains is not None
+        return self.gains
+
+    def _enabled_loop(self) -> Loop:
+        if self._loop is None or not self.enabled:
+            raise CommandRejected(
+                RejectReason.INACTIVE, "the controller follows nothing now; activate the node or call ~/enable."
+            )
+        return self._loop
+
+    # Services: whether it was done, and what to say.
+
+    def start(self) -> Answer:
+        """Follow targets from the measured pose, unless the loop refuses; an arm that follows already is left alone."""
+        if self._loop is None or self.arbiter.estopped:
+            return False, self.arbiter.held(self._now_s()) or "no loop runs; configure the node"
+        state = self._loop.state()
+        if self.enabled and state.mode not in _AT_REST:
+            return True, "follows targets already"
+        self._seed_measured(state)
+        state = self._activated(self._loop)
+        self.enabled = state.mode not in _AT_REST
+        if not self.enabled:
+            return False, state.text
+        self._home = self._home or (self.course.p.copy(), self.course.quat_xyzw.copy())
+        return True, f"{state.mode.name.lower()}: follows targets from the measured pose"
+
+    def _activated(self, loop: Loop) -> HostState:
+        """Ask for ACTIVATE and wait for what came of it: in the second state from now, the first may be older."""
+        stamp_s, news, end_s = loop.state().stamp_s, 0, self._now_s() + START_ANSWER_LIMIT_S
+        loop.ask(Request.ACTIVATE)
+        while True:
+            state = loop.state()
+            stamp_s, news = state.stamp_s, news + (state.stamp_s != stamp_s)
+            refused = Reason.START_MOVING <= state.reason <= Reason.START_PAYLOAD_WRONG
+            if self._now_s() >= end_s or (news >= 2 and (refused or state.mode not in _AT_REST)):
+                return state
+            self._sleep(0.002)
+
+    def let_go(self) -> Answer:
+        """Let go of the force, then let the arm hold itself."""
+        if self._loop is not None and self.enabled:
+            self._seed_measured(self._loop.state())
+            self._loop.send(self.course.stay(self._now_s()))
+            self.enabled = False
+            self._sleep(LET_GO_S)
+        self.stop_now()
+        return True, "the arm holds itself"
+
+    def stop_now(self) -> None:
+        """Have the arm hold itself at once; may be called from a signal handler."""
+        self.enabled = False
+        self._homing_until_s = -np.inf
+        if self._loop is not None:
+            self._loop.ask(Request.DEACTIVATE)
+
+    def estop(self) -> Answer:
+        """Stop, latched."""
+        self.arbiter.press_estop()
+        self.stop_now()
+        return True, "stopped, the arm holds itself; call ~/recover, then ~/enable"
+
+    def recover(self, may_move: bool) -> Answer:
+        """Clear the emergency stop; after a fault, and where the arm may move, back off along the last path."""
+        was_stopped = self.arbiter.estopped
+        self.arbiter.release_estop()
+        if was_stopped:
+            return True, "the emergency stop is released; call ~/enable"
+        if self._loop is None or self._loop.state().mode != Mode.FAULT:
+            return True, "nothing to recover from"
+        if not may_move:
+            return False, "the arm is in a fault; activate the node first"
+        self._loop.ask(Request.RECOVER)
+        self.enabled = True
+        return True, "backs off along the last path; see ~/status"
+
+    def hold(self, wanted: bool) -> Answer:
+        """Hold the present pose, or follow again."""
+        self.arbiter.block("hold", "somebody asked for it; call ~/hold with false" if wanted else "")
+        return True, "holds the present pose" if wanted else "follows targets again"
+
+    def reset_target(self) -> Answer:
+        """Take the measured pose as the target."""
+        if self._loop is None or not self.enabled:
+            return False, "not enabled: there is no target; call ~/enable"
+        self._seed_measured(self._loop.state())
+        self._loop.send(self.course.stay(self._now_s()))
+        return True, "the target is the measured pose"
+
+    def go_home(self) -> Answer:
+        """Go to the home pose, as fast as the reference may; any command ends it."""
+        if self._loop is None or not self.enabled or self._home is None:
+            return False, "not enabled; call ~/enable"
+        held = self.arbiter.held(self._now_s())
+        if held or self.arbiter.charge > CommandPriority.IDLE:
+            return False, held or f"{self.arbiter.source} commands the arm; end it first"
+        self.course.seed(*self._home)
+        self._homing_until_s = self._now_s() + HOMING_LIMIT_S
+        return True, "on the way; any command ends it"
+
+    # Again and again
+
+    def watch(self) -> str:
+        """Notice silent sources and clocks that jump, keep still what must hold; a jump in words, empty: none."""
+        now_s = self._now_s()
+        jump = self.stamps.jumped()
+        if jump:
+            self.arbiter.block("clock", jump)
+            self._clock_held_until_s = now_s + CLOCK_HOLD_S
+        elif now_s > self._clock_held_until_s:
+            self.arbiter.block("clock", "")
+        self.arbiter.look(now_s)
+        self._keep_still(now_s)
+        return jump
+
+    def _keep_still(self, now_s: float) -> None:
+        """Hold where the arm was when something said so, or go home: the loop wants to hear it again and again."""
+        held, homing = bool(self.arbiter.held(now_s)), now_s < self._homing_until_s
+        started, self._held = held and not self._held, held
+        if not self.enabled or self._loop is None or not (held or homing):
+            return
+        state = self._loop.state()
+        if started:
+            self._homing_until_s = -np.inf
+            self._seed_measured(state)
+        elif homing and self._at_goal(state):
+            self._homing_until_s = -np.inf
+        self._loop.send(self.course.stay(now_s))
+
+    def _at_goal(self, state: HostState) -> bool:
+        values = state.values[0]
+        left = to_ros.displacement(values["p"], values["R"], self.course.p, self.course.quat_xyzw)
+        return bool(np.linalg.norm(left[:3]) < HOME_REACHED[0] and np.linalg.norm(left[3:]) < HOME_REACHED[1])
+
+    def _seed_measured(self, state: HostState) -> None:
+        values = state.values[0]
+        self.course.seed(values["p"], to_ros.quat_of(values["R"]))

@@ -1,0 +1,207 @@
+"""What the launch files share: their arguments, and how one starts a node.
+
+Nodes run as `PYTHON -m MODULE`, PYTHON being the one that has this package's libraries: ROS's own usually has no numba.
+So a launch file works the same from an installed overlay and from a source checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, RegisterEventHandler
+from launch.event_handlers import OnProcessExit, OnProcessStart
+from launch.events import Shutdown, matches_action
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from lifecycle_msgs.msg import Transition
+
+from controllers.ros.arms import ARMS, WAYS
+from controllers.ros.graph import CONTROLLER
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RECORDED = (
+    "joint_states", "tau_cmd", "current_pose", "commanded_pose", "target_pose", "target_twist", "human/target_pose",
+    "human/target_twist", "estimated_wrench", "tracking_error", "status",
+)  # fmt: skip
+
+
+class Argument(NamedTuple):
+    """One argument of a launch file."""
+
+    default: str
+    text: str
+    choices: list[str] | None = None
+
+
+ARGUMENTS: dict[str, Argument] = {
+    "robot_type": Argument("fr3", "which arm", list(ARMS)),
+    "driver": Argument("auto", "the way to the arm; auto: the usual one of robot_type", ["auto", *WAYS]),
+    "robot_ip": Argument("", "the arm's address, as in 172.16.0.2"),
+    "use_fake_hardware": Argument("false", "a simulated arm on the real one's topics", ["true", "false"]),
+    "namespace": Argument("", "of all topics and nodes of this arm, as in left"),
+    "use_sim_time": Argument("false", "stamps by /clock in place of this computer's time", ["true", "false"]),
+    "config": Argument("", "YAML file of parameters; empty: the values of the other arguments alone"),
+    "cameras": Argument("", "YAML file of the cameras' parameters; empty: no cameras"),
+    "teleop": Argument("none", "device of the human", ["none", "keyboard", "pendant"]),
+    "record": Argument("false", "write a rosbag2 in MCAP beside the run", ["true", "false"]),
+    "bag": Argument("", "folder of the recording; empty: rosbag2 names it by the time"),
+    "log_level": Argument("info", "of all nodes", ["debug", "info", "warn", "error", "fatal"]),
+    "python": Argument("", "interpreter of the nodes; empty: the checkout's .venv, else that of colcon build"),
+    "task": Argument("pick-lift", "the simulated scene", ["pick-lift", "peg-insert"]),
+    "run": Argument("", "folder of the run, with its config.json"),
+    "address": Argument("tcp://127.0.0.1:5555", "where the learner listens"),
+}  # fmt: skip
+USUAL_DRIVER = {"fer": "simulated", "fr3": "franka", "ur5e": "ur", "ur10e": "ur"}
+
+
+def declare(*names: str, **defaults: str) -> list[Any]:
+    """Arguments by name; `defaults` differ from the table's."""
+    return [
+        DeclareLaunchArgument(
+            name,
+            default_value=defaults.get(name, ARGUMENTS[name].default),
+            description=ARGUMENTS[name].text,
+            choices=ARGUMENTS[name].choices,
+        )
+        for name in (*names, *(name for name in defaults if name not in names))
+    ]
+
+
+def given(context: LaunchContext) -> dict[str, str]:
+    """What the arguments are, as text."""
+    return dict(context.launch_configurations)
+
+
+def interpreter(named: str) -> str:
+    """The Python that runs the nodes: named, of the checkout's environment, with which colcon built them, or this."""
+    own = CHECKOUT / ".venv" / "bin" / "python"
+    return named or os.environ.get("ROBOT_RL_PYTHON", "") or (str(own) if own.exists() else _builder())
+
+
+def _builder() -> str:
+    """The interpreter in the first line of an installed node; this one where nothing is installed."""
+    try:
+        script = Path(get_package_prefix("robot_rl"), "lib", "robot_rl", CONTROLLER)
+        return script.read_text(encoding="utf-8").splitlines()[0].removeprefix("#!").strip()
+    except (PackageNotFoundError, OSError, IndexError):
+        return sys.executable
+
+
+def _environment() -> dict[str, str]:
+    """This package first on the path of the node's Python, wherever it was launched from."""
+    return {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH", "")])])}
+
+
+def _words(arguments: dict[str, str], module: str) -> dict[str, Any]:
+    return {
+        "executable": interpreter(arguments["python"]),
+        "arguments": ["-m", module],
+        "namespace": arguments["namespace"],
+        "additional_env": _environment(),
+        "output": "screen",
+        "ros_arguments": ["--log-level", arguments["log_level"]],
+    }
+
+
+def node(module: str, name: str, arguments: dict[str, str], parameters: list[Any], **words: Any) -> Any:
+    """A node of this package that is not respawned: what ended for a reason does not come back by itself."""
+    return Node(**(_words(arguments, module) | {"name": name, "parameters": parameters} | words))
+
+
+def controller(arguments: dict[str, str]) -> Any:
+    """The impedance controller of an arm."""
+    fake = arguments["use_fake_hardware"] == "true"
+    usual = USUAL_DRIVER[arguments["robot_type"]] if arguments["driver"] == "auto" else arguments["driver"]
+    named: dict[str, Any] = {
+        "driver": "simulated" if fake else usual,
+        "arm": "fer" if fake else arguments["robot_type"],
+        "robot_ip": arguments["robot_ip"],
+        "use_sim_time": arguments["use_sim_time"] == "true",
+        "tf_prefix": f"{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "",
+    }
+    if arguments["config"]:  # the file's word counts where no argument says something else
+        named = {key: named[key] for key in ("use_sim_time", "tf_prefix")} | _said(arguments, named)
+    files = [arguments["config"]] if arguments["config"] else []
+    words = _words(arguments, "controllers.ros.node")
+    return LifecycleNode(**words, name=CONTROLLER, parameters=[*files, named])
+
+
+def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
+    """What an argument says beside a file: fake hardware always, the others where they are not the default."""
+    if arguments["use_fake_hardware"] == "true":
+        return {key: named[key] for key in ("driver", "arm")}
+    return {
+        key: named[key]
+        for key, argument in (("driver", "driver"), ("arm", "robot_type"), ("robot_ip", "robot_ip"))
+        if arguments[argument] != ARGUMENTS[argument].default
+    }
+
+
+def teleoperation(arguments: dict[str, str], to: str = "controller") -> Any:
+    """The human's device; it commands the controller, or tells the actor. A keyboard reads this terminal."""
+    device = {"device": arguments["teleop"], "to": to}
+    return node("robot_rl.nodes.teleop", "teleop", arguments, [device], emulate_tty=True)
+
+
+def simulated(arguments: dict[str, str]) -> Any:
+    """The simulated robot: controller, gripper, cameras and a referee in one node."""
+    files = [arguments["config"]] if arguments["config"] else []
+    task = {"task": arguments["task"]}
+    return node("robot_rl.nodes.simulated_robot", "simulated_robot", arguments, [*files, task])
+
+
+def beside(robot: Any, others: list[Any]) -> list[Any]:
+    """The simulated robot and what was asked for with it; everything ends with the robot."""
+    over = OnProcessExit(target_action=robot, on_exit=[EmitEvent(event=Shutdown(reason="the robot ended"))])
+    return [RegisterEventHandler(over), robot, *others]
+
+
+def in_order(arm: Any, then: list[Any]) -> list[Any]:
+    """Start the arm's controller, configure, activate, and only then start the others; end with it, the arm first.
+
+    When another node ends, the controller is deactivated before everything is shut down. On Ctrl-C all processes get
+    the signal at once; the controller stops the arm inside its signal handler and from then on refuses commands.
+    """
+
+    def change(transition: int) -> Any:
+        return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(arm), transition_id=transition))
+
+    def gone(event: Any, context: LaunchContext) -> list[Any]:
+        """On Ctrl-C everything ends anyway, and the controller has stopped the arm."""
+        return [] if context.is_shutdown else [change(Transition.TRANSITION_DEACTIVATE)]
+
+    handlers: list[Any] = [
+        OnProcessStart(target_action=arm, on_start=[change(Transition.TRANSITION_CONFIGURE)]),
+        OnStateTransition(
+            target_lifecycle_node=arm, start_state="configuring", goal_state="inactive",
+            entities=[change(Transition.TRANSITION_ACTIVATE)],
+        ),
+        OnStateTransition(target_lifecycle_node=arm, start_state="activating", goal_state="active", entities=then),
+        OnStateTransition(
+            target_lifecycle_node=arm, start_state="configuring", goal_state="unconfigured",
+            entities=[EmitEvent(event=Shutdown(reason="the arm could not be connected"))],
+        ),
+        OnStateTransition(
+            target_lifecycle_node=arm, start_state="deactivating", goal_state="inactive",
+            entities=[EmitEvent(event=Shutdown(reason="the arm was deactivated"))],
+        ),
+        OnProcessExit(target_action=arm, on_exit=[EmitEvent(event=Shutdown(reason="the controller ended"))]),
+        *(OnProcessExit(target_action=other, on_exit=gone) for other in then),
+    ]  # fmt: skip
+    return [*(RegisterEventHandler(handler) for handler in handlers), arm]
+
+
+def recording(arguments: dict[str, str]) -> Any:
+    """Rosbag2 in MCAP: joint states, poses, torques, status, pictures, and what the human did."""
+    lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
+    own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
+    topics = [f"{lead}joint_states", *own, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
+    pictures = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
+    folder = ["--output", arguments["bag"]] if arguments["bag"] else []
+    return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *pictures], output="screen")

@@ -1,0 +1,52 @@
+"""Why a message did not reach the loop: one exception, whose kinds are counted and shown by name."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from enum import Enum
+
+
+class RejectReason(Enum):
+    """The kinds of refusals, in the words of the diagnostics."""
+
+    FRAME = "wrong frame"
+    NOT_FINITE = "not finite"
+    LENGTH = "wrong length"
+    QUATERNION = "quaternion not of unit norm"
+    JOINTS = "unknown or missing joints"
+    LAYOUT = "layout without the label"
+    STAMP_MISSING = "no stamp"
+    STAMP_OLD = "too old"
+    STAMP_AHEAD = "from the future"
+    LIMIT = "refused by the gains"
+    INACTIVE = "not enabled"
+    BLOCKED = "held or stopped"
+    OUTRANKED = "outranked"
+    CONFLICT = "two command sources"
+
+
+class CommandRejected(Exception):
+    """A message that must not become a target; the text says what was wrong and what to do."""
+
+    def __init__(self, kind: RejectReason, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class RejectCounter:
+    """How often each kind of refusal happened, and the last one in words."""
+
+    RECENT = 4
+
+    def __init__(self) -> None:
+        self.counts: Counter[RejectReason] = Counter()
+        self.last = ""
+        self._recent: deque[RejectReason] = deque(maxlen=self.RECENT)
+
+    def note(self, topic: str, refused: CommandRejected) -> bool:
+        """Count a refusal; True when its kind is news, so that a stream of bad messages does not flood a log."""
+        self.last = f"{topic}: {refused}"
+        self.counts[refused.kind] += 1
+        news = refused.kind not in self._recent
+        self._recent.append(refused.kind)
+        return news

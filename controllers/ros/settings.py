@@ -1,0 +1,208 @@
+"""The controller's gains as parameters: names, ranges, and the way from a parameter to a field of the gains.
+
+A change counts whole or not at all: it is tried on the gains that are in force, with all the rules of `make_gains`.
+Names with `task.` are those of crisp_controllers, for what means the same there and here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from controllers.law.gains import Gains, make_gains
+from controllers.law.options import LawOptionSettings, make_extras
+from controllers.law.presets import NAMES, preset
+from controllers.ros import graph
+from controllers.ros.arms import ARMS, WAYS
+
+AXES = ("x", "y", "z")
+
+
+class Setting(NamedTuple):
+    """One parameter."""
+
+    name: str
+    size: int
+    """0: a number; otherwise an array of so many."""
+    lower: float
+    upper: float
+    text: str
+    field: str
+    """Of the gains, or of their extras."""
+    entry: int = -1
+    """Of the field's entry that an alias stands for; -1: the whole field."""
+
+
+def _alias(name: str, entry: int, upper: float, text: str, field: str) -> Setting:
+    return Setting(name, 0, 0.0, upper, f"{text} (crisp_controllers' name)", field, entry)
+
+
+def _aliases() -> list[Setting]:
+    found = []
+    for i, axis in enumerate(AXES):
+        clip_names = (f"task.error_clip.{axis}", f"task.error_clip.r{axis}")
+        found += [
+            _alias(f"task.k_pos_{axis}", i, 5000.0, f"stiffness along {axis} [N/m]", "stiffness"),
+            _alias(f"task.k_rot_{axis}", 3 + i, 300.0, f"stiffness about {axis} [N m/rad]", "stiffness"),
+            _alias(f"task.d_pos_{axis}", i, 1000.0, f"damping along {axis} [N s/m]; {_DAMPING}", "constant_damping"),
+            _alias(
+                f"task.d_rot_{axis}", 3 + i, 100.0, f"damping about {axis} [N m s/rad]; {_DAMPING}", "constant_damping"
+            ),
+            _alias(clip_names[0], i, 0.2, f"largest error that counts along {axis} [m]", "clip"),
+            _alias(clip_names[1], 3 + i, 1.0, f"largest error that counts about {axis} [rad]", "clip"),
+        ]
+    return found
+
+
+_DAMPING = "used instead of damping_ratio when all six are above zero"
+_SIX = "along x y z, then about x y z"
+INF = math.inf
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("stiffness", 6, 0.0, 5000.0, f"K, {_SIX} [N/m, N m/rad]", "stiffness"),
+        Setting("damping_ratio", 6, 0.0, 2.0, f"zeta, {_SIX}", "damping_ratio"),
+        Setting("clip_lower", 6, -1.0, 0.0, f"least error that counts, {_SIX} [m, rad]", "clip_lower"),
+        Setting("clip_upper", 6, 0.0, 1.0, f"largest error that counts, {_SIX} [m, rad]", "clip_upper"),
+        Setting("wrench_max", 6, 0.0, 100.0, f"bound of target_wrench, {_SIX} [N, N m]; 0: none", "wrench_max"),
+        Setting("force_limit", 6, 0.0, 200.0, "no gains whose force cap exceeds this [N, N m]", "force_limit"),
+        Setting("workspace_lower", 3, -INF, INF, "of target positions [m]", "workspace_lower"),
+        Setting("workspace_upper", 3, -INF, INF, "of target positions [m]", "workspace_upper"),
+        Setting("speed_max", 2, 0.0, INF, "of the reference [m/s, rad/s]", "speed_max"),
+        Setting("filter_time_s", 0, 0.0, 2.0, "time constant of the reference [s]", "filter_time_s"),
+        Setting("ramp_s", 0, 0.0, 5.0, "stiffness from zero to K after activation [s]", "ramp_s"),
+        Setting("hold_after_s", 0, 0.0, 2.0, "age of a target at which the arm holds [s]", "hold_after_s"),
+        Setting("damp_after_s", 0, 0.0, 10.0, "age at which the stiffness ramps away [s]", "damp_after_s"),
+        Setting("posture_stiffness", 0, 0.0, 400.0, "of the nullspace, per inertia [1/s^2]", "posture_stiffness"),
+        Setting("posture_damping", 0, 0.0, 100.0, "of the nullspace, per inertia [1/s]", "posture_damping"),
+        Setting("posture_torque_max", 0, 0.0, 20.0, "of the nullspace's spring [N m]", "posture_torque_max"),
+        Setting("contact_force_max", 2, 0.0, INF, "the arm yields to more [N, N m]; .inf: never", "contact_force_max"),
+        Setting("energy_max_j", 0, 0.0, INF, "what one burst may put into the arm [J]; .inf: any", "energy_max_j"),
+        Setting(
+            "recoveries_per_minute", 0, 0.0, 8.0, "reflexes that it backs off from by itself", "recoveries_per_minute"
+        ),
+        Setting("nullspace.max_tau", 0, 0.0, 20.0, "as posture_torque_max (crisp_controllers)", "posture_torque_max"),
+        *_aliases(),
+    )
+}  # fmt: skip
+
+
+# What the node is, beside its gains: fixed when it starts.
+NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
+    "driver": ("simulated", f"the way to the arm: {', '.join(WAYS)}"),
+    "arm": ("fer", f"which arm: {', '.join(ARMS)}"),
+    "robot_ip": ("", "the arm's address"),
+    "urdf": ("", "path of the arm's URDF, for the drivers ur and effort"),
+    "urdf_tcp_link": ("tool0", "the URDF's link that is the tool centre point"),
+    "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: the arm's own"),
+    "base_frame": (graph.BASE, "frame of all commands and states"),
+    "tf_prefix": ("", "before the frames of TF, as in left/"),
+    "publish_tf": (True, "base to tcp"),
+    "publish_joint_states": (True, "where nobody else does"),
+    "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
+    "loop_cpu": (-1, "core of the loop; -1: any"),
+    "loop_shield": (False, "keep all other threads off the loop's core, and wait awake on it"),
+    "autostart": (False, "configure and activate at once, without a launch file"),
+    "end_with_parent": (True, "stop the arm when the process that started this one ends"),
+    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
+}
+
+
+def values_of(gains: Gains) -> dict[str, float | list[float]]:
+    """Each parameter as these gains have it."""
+    return {name: _value(gains, setting) for name, setting in SETTINGS.items()}
+
+
+def _value(gains: Gains, setting: Setting) -> float | list[float]:
+    if setting.field == "clip":
+        value: Any = max(gains.clip_upper[setting.entry], -gains.clip_lower[setting.entry])
+    elif setting.field in LawOptionSettings._fields:
+        value = gains.extras[0][setting.field]
+    else:
+        value = getattr(gains, setting.field)
+        value = value if setting.entry < 0 else np.nan_to_num(value[setting.entry])
+    return [float(entry) for entry in np.ravel(value)] if setting.size else float(value)
+
+
+def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
+    """Gains with parameters changed, all of them.
+
+    Raises: ValueError, with the parameter, its value and the rule; nothing has changed then.
+    """
+    values = gains._asdict()
+    extras = {name: gains.extras[0][name] for name in LawOptionSettings._fields}
+    for name, value in changes.items():
+        setting = SETTINGS[name]
+        array = _checked(setting, value)
+        _put(setting, array, values, extras)
+    values["constant_damping"] = _constant(values["constant_damping"])
+    values["damping_refresh_ticks"] = int(values["damping_refresh_ticks"])
+    values["extras"] = make_extras(values["posture"].size, **extras)
+    return make_gains(**values)
+
+
+def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
+    """The arm's own gains, or those of the preset `name` in its place, changed by what was given at the start.
+
+    Raises: ValueError, as in `changed` and `preset`.
+    """
+    if name:
+        own = preset(name, own.posture, workspace_lower=own.workspace_lower, workspace_upper=own.workspace_upper)
+    return changed(own, given) if given else own
+
+
+def with_damping(changes: Mapping[str, Any], shown: Callable[[str], Any]) -> dict[str, Any]:
+    """Constant damping comes in six parameters and counts when they are complete: add what is shown already."""
+    names = [name for name, setting in SETTINGS.items() if setting.field == "constant_damping"]
+    return {name: shown(name) for name in names if name not in changes} | dict(changes)
+
+
+def stale(gains: Gains, shown: Callable[[str], Any]) -> dict[str, float | list[float]]:
+    """Parameters that do not show what is in force: aliases follow their fields, and the other way round."""
+    return {
+        name: value
+        for name, value in values_of(gains).items()
+        if SETTINGS[name].field != "constant_damping" and not np.array_equal(np.ravel(shown(name)), np.ravel(value))
+    }
+
+
+def home_of(numbers: Sequence[float]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Position and unit quaternion of `home_pose`; None where it names no pose."""
+    pose = np.array(numbers, dtype=float)
+    norm = np.linalg.norm(pose[3:])
+    return (pose[:3], pose[3:] / norm) if pose.size == 7 and norm > 0.5 else None
+
+
+def _checked(setting: Setting, value: Any) -> np.ndarray:
+    array = np.array(value, dtype=np.float64).reshape(-1)
+    if array.size != max(setting.size, 1):
+        raise ValueError(f"{setting.name}: got {array.size} numbers, expected {max(setting.size, 1)}; {setting.text}.")
+    if not ((array >= setting.lower) & (array <= setting.upper)).all():  # nan is never within
+        raise ValueError(
+            f"{setting.name}: got {array.tolist()}, expected {setting.lower:g} to {setting.upper:g}; {setting.text}."
+        )
+    return array
+
+
+def _put(setting: Setting, array: np.ndarray, values: dict[str, Any], extras: dict[str, Any]) -> None:
+    if setting.field == "clip":
+        for field, sign in (("clip_lower", -1.0), ("clip_upper", 1.0)):
+            values[field] = values[field].copy()
+            values[field][setting.entry] = sign * array[0]
+    elif setting.entry >= 0:
+        values[setting.field] = np.nan_to_num(values[setting.field])
+        values[setting.field][setting.entry] = array[0]
+    else:
+        home = extras if setting.field in extras else values
+        home[setting.field] = array if setting.size else float(array[0])
+
+
+def _constant(damping: np.ndarray) -> np.ndarray | None:
+    """The constant damping when it is complete; until then the damping ratio acts.
+
+    Half a set is kept as nan and zero: `values_of` shows zeros for both.
+    """
+    return damping if np.isfinite(damping).all() and (damping > 0.0).all() else None

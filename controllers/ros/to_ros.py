@@ -1,0 +1,121 @@
+"""Numbers to messages: fills messages of any library that has the fields of the ROS interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.transform import Rotation
+
+from controllers.geometry import FloatArray
+from controllers.host.mailbox import HostState
+from controllers.ros import graph
+from controllers.ros.diagnostics import StatusReport
+
+
+def stamped(message: Any, stamp_ns: int, frame: str) -> Any:
+    """The message with its header set."""
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)
+    message.header.frame_id = frame
+    return message
+
+
+def quat_of(R: FloatArray) -> FloatArray:
+    """quat_xyzw of a rotation matrix."""
+    return np.asarray(Rotation.from_matrix(R).as_quat())
+
+
+def put_pose(message: Any, p: ArrayLike, quat_xyzw: ArrayLike) -> Any:
+    """A PoseStamped."""
+    _put_xyz(message.pose.position, p)
+    _put(message.pose.orientation, "xyzw", quat_xyzw)
+    return message
+
+
+def put_twist(message: Any, twist: FloatArray) -> Any:
+    """A TwistStamped."""
+    _put_xyz(message.twist.linear, twist[:3])
+    _put_xyz(message.twist.angular, twist[3:])
+    return message
+
+
+def put_wrench(message: Any, wrench: FloatArray) -> Any:
+    """A WrenchStamped."""
+    _put_xyz(message.wrench.force, wrench[:3])
+    _put_xyz(message.wrench.torque, wrench[3:])
+    return message
+
+
+def put_joints(
+    message: Any, names: Sequence[str], q: ArrayLike = (), dq: ArrayLike = (), effort: ArrayLike = ()
+) -> Any:
+    """A JointState; what is not given stays empty."""
+    message.name = list(names)
+    message.position, message.velocity, message.effort = (np.asarray(x, float).tolist() for x in (q, dq, effort))
+    return message
+
+
+def put_transform(message: Any, child: str, p: ArrayLike, quat_xyzw: ArrayLike) -> Any:
+    """A TransformStamped."""
+    message.child_frame_id = child
+    _put_xyz(message.transform.translation, p)
+    _put(message.transform.rotation, "xyzw", quat_xyzw)
+    return message
+
+
+def put_report(message: Any, report: StatusReport, name: str, hardware: str, key_value: Callable[[], Any]) -> Any:
+    """A DiagnosticStatus; `key_value` makes one empty KeyValue."""
+    message.level, message.message = bytes([report.level]), report.message
+    message.name, message.hardware_id = name, hardware
+    message.values = [_pair(key_value(), key, value) for key, value in report.values]
+    return message
+
+
+class Outgoing(NamedTuple):
+    """One message of the arm's state: its topic, and what fills an empty one."""
+
+    topic: graph.Topic
+    put: Callable[..., Any]
+    values: tuple[Any, ...]
+
+
+ALIAS_CURRENT = graph.CURRENT_POSE._replace(name="current_pose")  # crisp_controllers' name
+
+
+def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
+    """All that the loop says about the arm, topic by topic."""
+    values = state.values[0]
+    p, R = values["p"], values["R"]
+    quat, reference = quat_of(R), (values["reference_p"], values["reference_quat_xyzw"])
+    if not np.any(reference[1]):  # before the first activation
+        reference = p, quat
+    for topic in (graph.CURRENT_POSE, ALIAS_CURRENT):
+        yield Outgoing(topic, put_pose, (p, quat))
+    yield Outgoing(graph.COMMANDED_POSE, put_pose, reference)
+    yield Outgoing(graph.CURRENT_TWIST, put_twist, (values["J"] @ values["dq"],))
+    yield Outgoing(graph.TRACKING_ERROR, put_twist, (displacement(p, R, *reference),))
+    yield Outgoing(graph.ESTIMATED_WRENCH, put_wrench, (values["external_wrench"],))
+    yield Outgoing(graph.TAU_COMMAND, put_joints, (joints, (), (), values["tau"]))
+    yield Outgoing(graph.JOINT_STATES, put_joints, (joints, values["q"], values["dq"]))
+
+
+def displacement(p: FloatArray, R: FloatArray, to_p: FloatArray, to_quat_xyzw: FloatArray) -> FloatArray:
+    """From one pose to another, in the base: metres, then a rotation vector; (6,)."""
+    turn = Rotation.from_quat(to_quat_xyzw) * Rotation.from_matrix(R).inv()
+    return np.concatenate([to_p - p, turn.as_rotvec()])
+
+
+def _pair(message: Any, key: str, value: str) -> Any:
+    message.key, message.value = key, value
+    return message
+
+
+def _put_xyz(part: Any, values: ArrayLike) -> None:
+    _put(part, "xyz", values)
+
+
+def _put(part: Any, names: Iterable[str], values: ArrayLike) -> None:
+    for name, value in zip(names, np.asarray(values, float).tolist(), strict=True):
+        setattr(part, name, value)

@@ -1,0 +1,1 @@
+"""Bounds of the control law checked over random inputs."""

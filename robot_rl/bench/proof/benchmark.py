@@ -1,0 +1,177 @@
+"""What the control law promises, shown on the simulated arm; `--docs docs` writes table and plots of docs/control.md.
+
+Beside it stand the same law with constant damping 2 sqrt(K), and the formulas of two other projects
+(`robot_rl.bench.proof.reference_laws`). The arm has no joint friction here: all damping is the law's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from controllers.arm import KNOWN_ARMS
+from controllers.law.gains import Gains, make_gains
+from controllers.law.options import make_extras
+from controllers.law.presets import GUARDED, preset
+from robot_rl.bench.arm import N
+from robot_rl.bench.proof.page import write_page
+from robot_rl.bench.proof.passivity import count_energy_gains
+from robot_rl.bench.proof.random_inputs import BOUNDS, SEEN, count_violations
+from robot_rl.bench.proof.reference_laws import RivalGains, crisp_torque, serl_torque
+from robot_rl.bench.proof.runs import FREE, Bench, rotation_between, run_rival
+from robot_rl.sim.arm import HOME_Q
+
+INPUTS = 1_000_000
+STIFFNESS = np.array([600.0] * 3 + [30.0] * 3)
+CONSTANT = 2.0 * np.sqrt(STIFFNESS)
+STEP_M = 0.05
+BARE: dict[str, Any] = {
+    "ramp_s": 0.0, "filter_time_s": 0.0, "speed_max": np.inf, "posture_stiffness": 0.0, "force_limit": 1e3,
+    "clip_lower": -0.1, "clip_upper": 0.1,
+}  # fmt: skip
+RIVAL = RivalGains(STIFFNESS, CONSTANT, np.full(6, 0.1), 0.0)
+DELAYS_MS = (1, 2, 3, 5, 7, 9, 11)
+WALL = (30_000.0, 100.0)  # [N/m, N s/m]
+STRETCHED = np.array([0.0, 0.5, 0.0, -0.5, 0.0, 1.2, np.pi / 4])
+
+Curves = dict[str, dict[str, np.ndarray]]
+
+
+def run(docs: Path | None = None) -> dict[str, Any]:
+    """Return the figures; with `docs`, write the page's table and plots there."""
+    figures, curves = bench_proof(INPUTS)
+    if docs is not None:
+        write_page(docs, figures, curves)
+    return figures
+
+
+def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
+    """All figures, and the curves behind them, by plot and label."""
+    figures: dict[str, Any] = stiffness_figures()
+    curves: Curves = {}
+    figures["settle_s"], curves["step"] = step_curves()
+    figures |= {f"{name}_pct": value for name, value in overshoots(curves["step"]).items()}
+    figures |= nullspace_figures()
+    curves["delay"] = delay_curves()
+    figures |= {f"delay_{label}_overshoot_pct": overshoot(path) for label, path in curves["delay"].items()}
+    more, curves["contact"] = contact_curves()
+    figures |= more
+    more, curves["singular"] = singular_curves()
+    figures |= more
+    found = count_violations(inputs)
+    figures["random_inputs"] = found["inputs"]
+    figures["bound_violations"] = sum(found[name] for name in BOUNDS)
+    figures |= {f"{name}_violations": found[name] for name in BOUNDS}
+    figures |= {f"random_{name}": found[name] for name in SEEN}
+    figures["passivity_violations"], margin = count_energy_gains(inputs)
+    figures["passivity_margin_per_s"] = round(margin, 3)
+    return figures, curves
+
+
+def stiffness_figures() -> dict[str, Any]:
+    """Displacement under 10 N and 1 N m in each axis against F / K, the worst of six [%]."""
+    worst = 0.0
+    for axis in range(6):
+        bench, wrench = Bench(make_gains(HOME_Q, ramp_s=0.0), KNOWN_ARMS["fer"]), np.zeros(6)
+        wrench[axis] = 10.0 if axis < 3 else 1.0
+        p, R = bench.state.p.copy(), bench.state.R.copy()
+        bench.run(2.5, wrench=wrench)
+        moved = np.r_[bench.state.p - p, rotation_between(R, bench.state.R)]
+        expected = wrench[axis] / STIFFNESS[axis]
+        worst = max(worst, abs(moved[axis] - expected) / expected)
+    return {"stiffness_error_pct": round(100.0 * worst, 3)}
+
+
+def _step(gains: Gains, axis: int = 0, delay: int = 0, seconds: float = 1.5) -> np.ndarray:
+    """The way along an axis after a step of the target, as a fraction of it (T,)."""
+    bench = Bench(gains, FREE)
+    path = bench.run(seconds, offset=STEP_M * np.eye(3)[axis], delay=delay)["p"]
+    return (path[:, axis] - bench.centre[axis]) / STEP_M
+
+
+def step_curves() -> tuple[float, dict[str, np.ndarray]]:
+    """When the slowest axis is within 2 % for good [s], and the steps."""
+    ours = [_step(make_gains(HOME_Q, **BARE), axis) for axis in range(3)]
+    constant = make_gains(HOME_Q, constant_damping=CONSTANT, **BARE)
+    curves = {f"this law, {name}": path for name, path in zip("xyz", ours, strict=True)}
+    curves |= {f"constant damping, {name}": _step(constant, axis) for axis, name in enumerate("xyz")}
+    for label, law in (("SERL's formula", serl_torque), ("crisp's formula", crisp_torque)):
+        bench = Bench(constant, FREE)
+        path = run_rival(bench, lambda now, law=law: law(now, RIVAL), 1.5, STEP_M * np.eye(3)[0], HOME_Q)  # type: ignore[misc]
+        curves[f"{label}, x"] = (path[:, 0] - bench.centre[0]) / STEP_M
+    settled = max(int(np.flatnonzero(abs(path - 1.0) > 0.02).max(initial=0)) for path in ours)
+    return round(settled * 1e-3, 3), curves
+
+
+def overshoot(path: np.ndarray) -> float:
+    """How far beyond its goal a step went [%]; inf when it never came to rest."""
+    last = path[-100:]
+    if not np.isfinite(last).all() or np.ptp(last) > 0.2:
+        return float("inf")
+    return round(100.0 * max(float(path.max()) - 1.0, 0.0), 2)
+
+
+def overshoots(curves: dict[str, np.ndarray]) -> dict[str, float]:
+    """The worst axis of each law."""
+    worst = {
+        "overshoot": "this law",
+        "constant_damping_overshoot": "constant",
+        "serl_overshoot": "SERL",
+        "crisp_overshoot": "crisp",
+    }
+    return {
+        key: max(overshoot(path) for name, path in curves.items() if name.startswith(lead))
+        for key, lead in worst.items()
+    }
+
+
+def nullspace_figures() -> dict[str, Any]:
+    """How far the tool moves while the posture draws two joints by 0.05 rad: this law, and the kinematic projector."""
+    posture = HOME_Q + np.array([0.05, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0])
+    bench = Bench(make_gains(posture, ramp_s=0.0), KNOWN_ARMS["fer"])
+    ours = bench.run(1.0)["p"] - bench.centre
+    rival = Bench(make_gains(HOME_Q), FREE)
+    gains = RivalGains(STIFFNESS, CONSTANT, np.full(6, 0.1), 10.0)
+    theirs = run_rival(rival, lambda now: crisp_torque(now, gains), 1.0, np.zeros(3), posture) - rival.centre
+    mm = [round(1e3 * float(np.linalg.norm(path, axis=1).max()), 4) for path in (ours, theirs)]
+    return {"nullspace_leak_mm": mm[0], "kinematic_nullspace_leak_mm": mm[1]}
+
+
+def delay_curves() -> dict[str, np.ndarray]:
+    """The same step with a torque that acts so many milliseconds late."""
+    return {f"{delay}ms": _step(make_gains(HOME_Q, **BARE), delay=delay) for delay in DELAYS_MS}
+
+
+def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Force on a wall 3 cm ahead, with a target 6 cm behind it: the bare law, one that yields at 15 N, SERL's clip."""
+    cases = {
+        "this law, 600 N/m clipped at 5 cm": make_gains(HOME_Q, ramp_s=0.0),
+        "the same, yielding at 15 N": make_gains(
+            HOME_Q, ramp_s=0.0, extras=make_extras(N, contact_force_max=(15.0, 5.0))
+        ),
+        "SERL's numbers, clip 10 mm": preset("serl", HOME_Q, ramp_s=0.0),
+    }
+    curves = {}
+    for label, gains in cases.items():
+        bench = Bench(gains, KNOWN_ARMS["fer"])
+        curves[label] = bench.run(3.0, offset=np.array([0.09, 0.0, 0.0]), wall=(bench.centre[0] + 0.03, *WALL))["force"]
+    plain, yielding, _ = curves.values()
+    return {
+        "contact_force_n": round(float(plain[-500:].mean()), 2),
+        "yielding_force_n": round(float(yielding[-500:].mean()), 2),
+    }, curves
+
+
+def singular_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The fastest joint while the target draws the arm out straight, beyond its reach, without guards and with them."""
+    curves, figures = {}, {}
+    for name, label, extras in (
+        ("", "walls, slowing and damping", make_extras(N, **(GUARDED | {"start_checks": False}))),
+        ("_bare", "the floor under Lambda alone", make_extras(N)),
+    ):
+        bench = Bench(make_gains(STRETCHED, ramp_s=0.0, extras=extras), KNOWN_ARMS["fer"], STRETCHED)
+        curves[label] = bench.run(4.0, offset=np.array([0.4, 0.1, 0.2]))["speed"]
+        figures[f"singular_speed{name}_rad_per_s"] = round(float(curves[label].max()), 3)
+    return figures, curves

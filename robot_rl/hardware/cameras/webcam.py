@@ -1,0 +1,169 @@
+"""A webcam as a camera, through OpenCV; a video file or a numbered series of pictures can stand in for it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.hardware.cameras.background import BackgroundCamera
+from robot_rl.hardware.cameras.camera import Intrinsics
+from robot_rl.hardware.cameras.config import WebcamConfig
+from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
+
+EXPOSURE_UNIT_S = 100e-6
+"""What 1 means to V4L2's `exposure_time_absolute`, and so to OpenCV on Linux."""
+V4L2_MANUAL, V4L2_APERTURE_PRIORITY = 1.0, 3.0
+"""V4L2's `auto_exposure` menu; the second lets the driver choose the time, as all webcams have it."""
+
+
+def open_webcam(config: WebcamConfig, clock: Clock | None = None) -> BackgroundCamera:
+    """Start a webcam; it is opened in the background and may come later.
+
+    Raises:
+        ConfigError: OpenCV is not installed.
+    """
+    import_opencv()
+    clock = clock or SystemClock()
+    setup = CameraSetup(config.name, config.height, config.width, config.view, config.max_age_s)
+    return BackgroundCamera(setup, lambda: WebcamSource(config, clock), clock)
+
+
+def import_opencv() -> Any:
+    """The library. Raises: ConfigError, not installed."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise ConfigError(
+            "cv2: got no such package, expected it for pictures; run: pip install -c constraints.txt -e '.[camera]'."
+        ) from error
+    return cv2
+
+
+def is_film(device: str) -> bool:
+    """Whether a device's name is that of a video file or of a numbered series, as in `shot_%03d.png`."""
+    return not device.isdecimal() and (Path(device).is_file() or "%" in device or bool(Path(device).suffix))
+
+
+class WebcamSource:
+    """An open webcam or film. A picture's stamp is the moment at which the driver handed it out.
+
+    `ignored` names the settings that the driver did not take.
+
+    Raises:
+        DeviceLostError: not there, or in use.
+    """
+
+    def __init__(self, config: WebcamConfig, clock: Clock) -> None:
+        self._cv2, self._config, self._clock = import_opencv(), config, clock
+        self._film = is_film(config.device)
+        self._capture = self._open()
+        self.ignored: tuple[str, ...] = () if self._film else tuple(self._apply())
+        self._due_ns = clock.now_ns()
+
+    def next(self) -> RawFrame | None:
+        """See `Source`."""
+        if self._film:
+            self._pace()
+        if not self._capture.grab() and not self._rewound():
+            raise DeviceLostError(f"{self._config.name}: got nothing from {self._config.device}, expected a picture.")
+        stamp_ns = self._clock.now_ns()
+        there, bgr = self._capture.retrieve()
+        if not there:
+            raise DeviceLostError(f"{self._config.name}: got a picture that cannot be decoded, expected a whole one.")
+        return RawFrame(np.ascontiguousarray(bgr[..., ::-1]), stamp_ns)
+
+    def intrinsics(self) -> Intrinsics | None:
+        """Unknown: webcams do not tell."""
+        return None
+
+    def temperature_c(self) -> float | None:
+        """Unknown."""
+        return None
+
+    def clock_changes(self) -> int:
+        """None: stamps are this machine's own."""
+        return 0
+
+    def remarks(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return tuple(f"the driver ignores {name}" for name in self.ignored)
+
+    def close(self) -> None:
+        """See `Source`."""
+        self._capture.release()
+
+    def _open(self) -> Any:
+        cv2, device = self._cv2, self._config.device
+        if not device.isdecimal() and "%" not in device and not Path(device).exists():
+            raise self._absent(f"no {device}")
+        if self._film:
+            capture = cv2.VideoCapture(device)
+        else:
+            capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, cv2.CAP_V4L2)
+        if not capture.isOpened():
+            raise self._absent(f"{device}, which does not open")
+        return capture
+
+    def _apply(self) -> Iterator[str]:
+        """Set what the settings name, in the order that drivers want; yield what the driver did not take."""
+        cv2, config = self._cv2, self._config
+        wanted = [
+            ("fourcc", cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*config.fourcc) if config.fourcc else None),
+            ("width", cv2.CAP_PROP_FRAME_WIDTH, config.width),
+            ("height", cv2.CAP_PROP_FRAME_HEIGHT, config.height),
+            ("rate_hz", cv2.CAP_PROP_FPS, config.rate_hz),
+            ("buffer", cv2.CAP_PROP_BUFFERSIZE, 1),
+            ("auto_exposure", cv2.CAP_PROP_AUTO_EXPOSURE, _exposure_mode(config)),
+            ("exposure_s", cv2.CAP_PROP_EXPOSURE, _unless(config.auto_exposure, config.exposure_s / EXPOSURE_UNIT_S)),
+            ("gain", cv2.CAP_PROP_GAIN, config.gain),
+            ("auto_white_balance", cv2.CAP_PROP_AUTO_WB, float(config.auto_white_balance)),
+            (
+                "white_balance_k",
+                cv2.CAP_PROP_WB_TEMPERATURE,
+                _unless(config.auto_white_balance, config.white_balance_k),
+            ),
+        ]
+        for name, key, value in wanted:
+            if value is not None and not (self._capture.set(key, value) and abs(self._capture.get(key) - value) < 1.0):
+                yield name
+
+    def _pace(self) -> None:
+        """A file would deliver as fast as it is read."""
+        self._clock.sleep_until(self._due_ns)
+        period_ns = round(NS_PER_S / self._config.rate_hz)
+        self._due_ns = max(self._due_ns + period_ns, self._clock.now_ns())  # late pictures are not made up for
+
+    def _rewound(self) -> bool:
+        if not self._film:
+            return False
+        self._capture.release()
+        self._capture = self._open()
+        return bool(self._capture.grab())
+
+    def _absent(self, what: str) -> DeviceLostError:
+        others = ", ".join(str(path) for path in list_webcams()) or "none"
+        return DeviceLostError(
+            f"{self._config.name}: got {what}, expected a webcam or a film (there are: {others}); plug it in, close "
+            "the program that uses it, or join the group `video`."
+        )
+
+
+def list_webcams(folder: Path = Path("/dev")) -> list[Path]:
+    """The video devices of this machine. A webcam has two: pictures, and facts about them."""
+    with contextlib.suppress(OSError):
+        return sorted(folder.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
+    return []
+
+
+def _exposure_mode(config: WebcamConfig) -> float:
+    return V4L2_APERTURE_PRIORITY if config.auto_exposure else V4L2_MANUAL
+
+
+def _unless(auto: bool, value: float) -> float | None:
+    return None if auto else value

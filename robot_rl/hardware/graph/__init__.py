@@ -1,0 +1,1 @@
+"""Client of the ROS graph over rclpy or plain DDS."""

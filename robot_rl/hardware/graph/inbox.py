@@ -1,0 +1,106 @@
+"""The newest message of one topic, read and checked, with the times that tell how old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from controllers.ros.graph import Topic
+from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.core.errors import BadMessageError
+from robot_rl.hardware.graph.messages import stamp_of
+from robot_rl.hardware.graph.wire import Wire
+from robot_rl.hardware.warning_log import WarningLog
+
+T = TypeVar("T")
+FUTURE_MAX_S = 0.02  # conversions between clocks are not exact; further ahead, a stamp is of another clock
+_TRIES = 3
+
+
+class Sample(NamedTuple, Generic[T]):
+    """What a message said, and when it was true: its stamp on the monotonic clock [ns].
+
+    The stamp is converted once, when the message comes, so that it stays the same whatever the clocks do later.
+    """
+
+    value: T
+    stamp_ns: int
+
+
+class SourceClock:
+    """Stamps of the graph on the monotonic clock, and a watch for jumps of the one against the other.
+
+    A slow drift (the system's clock is being adjusted) is followed; a jump is told once.
+    """
+
+    def __init__(self, wire: Wire, clock: Clock, jump_max_s: float) -> None:
+        self._wire, self._clock, self._jump_max_ns = wire, clock, round(jump_max_s * NS_PER_S)
+        self._offset_ns = self._measure()
+
+    def monotonic(self, stamp_ns: int) -> int:
+        """The moment of a stamp [ns]."""
+        return stamp_ns + self._offset_ns
+
+    def jump_s(self) -> float:
+        """How far the clocks moved against each other since the last call [s], 0 when it is no jump."""
+        before, self._offset_ns = self._offset_ns, self._measure()
+        moved_ns = before - self._offset_ns
+        return moved_ns / NS_PER_S if abs(moved_ns) > self._jump_max_ns else 0.0
+
+    def _measure(self) -> int:
+        """The offset of the quickest of a few readings: a thread may be put aside between two clocks."""
+        readings = []
+        for _ in range(_TRIES):
+            before, stamp, after = self._clock.now_ns(), self._wire.now_ns(), self._clock.now_ns()
+            readings.append((after - before, (before + after) // 2 - stamp))
+        return min(readings)[1]
+
+
+class Inbox(Generic[T]):
+    """Listens to one topic. `read` turns a message into a value or raises `BadMessageError`; refusals are counted.
+
+    Without a `source` the messages carry no stamps: they are as old as their arrival.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        topic: Topic,
+        read: Callable[[Any], T],
+        clock: Clock,
+        problems: WarningLog,
+        source: SourceClock | None = None,
+    ) -> None:
+        self.topic = topic
+        self.newest: Sample[T] | None = None
+        self.refusal = ""
+        self._read, self._clock, self._problems, self._source = read, clock, problems, source
+        wire.subscribe(topic, self._on_message)
+
+    def _on_message(self, message: Any) -> None:
+        try:
+            value = self._read(message)
+        except BadMessageError as error:
+            self.refusal = str(error)
+            self._problems.note(f"{self.topic.name}: {error}", kind=f"{self.topic.name}: {self.refusal.split(':')[0]}")
+            return
+        stamp_ns = self._source.monotonic(stamp_of(message)) if self._source else self._clock.now_ns()
+        self.newest, self.refusal = Sample(value, stamp_ns), ""
+
+    def age_s(self) -> float:
+        """How long ago the newest value was true [s], by its stamp; infinite when there is none."""
+        newest = self.newest
+        return float("inf") if newest is None else (self._clock.now_ns() - newest.stamp_ns) / NS_PER_S
+
+    def fault(self, age_max_s: float) -> str:
+        """Why the newest value must not be used; empty when it may."""
+        age_s, name = self.age_s(), self.topic.name
+        if -FUTURE_MAX_S <= age_s <= age_max_s:
+            return ""
+        if self.newest is None:
+            return f"{name}: got nothing usable, expected a sample every {age_max_s} s{self._why()}"
+        what = f"a sample {age_s:.3f} s old" if age_s > 0 else f"a stamp {-age_s:.3f} s in the future"
+        return f"{name}: got {what}, expected at most {age_max_s} s{self._why()}"
+
+    def _why(self) -> str:
+        return f"; the last message was refused ({self.refusal.rstrip('.')})." if self.refusal else "."

@@ -1,0 +1,234 @@
+"""A `Robot` at the other end of the ROS graph, over any wire.
+
+What is too old, comes from a clock that jumped, or cannot be trusted otherwise is never used silently: the state says
+which topic it is, and no target is sent as long as it lasts, so that the controller's watchdog holds the arm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from controllers.ros import graph
+from robot_rl.core import checks
+from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper
+from robot_rl.core.errors import DeviceLostError
+from robot_rl.core.pose import Pose
+from robot_rl.hardware.graph.inbox import Inbox, SourceClock
+from robot_rl.hardware.graph.messages import (
+    ERROR,
+    joints_message,
+    pose_message,
+    read_pose,
+    read_positions,
+    read_status,
+    read_twist,
+    read_wrench,
+    stamp_of,
+)
+from robot_rl.hardware.graph.timings import GraphTimings, StepMeter
+from robot_rl.hardware.graph.wire import Wire
+from robot_rl.hardware.robot import RobotState
+from robot_rl.hardware.warning_log import WarningLog
+
+WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
+_POLL_S = 0.005
+
+
+@dataclass(frozen=True)
+class GraphRobotConfig:
+    """How a robot on the graph is used.
+
+    Raises:
+        ConfigError: a time that is not positive.
+    """
+
+    wrench: Literal["sensor", "estimate"] = "sensor"
+    """Where the wrench comes from: the wrist's sensor (topic `wrench`), or the controller's estimate."""
+    finger_joint: str = graph.FINGER_JOINT
+    """Name of the gripper's joint in its joint states."""
+    age_max_s: float = 0.1
+    """Older samples are a fault [s]. Source: one step of a 10 Hz policy."""
+    clock_jump_max_s: float = 0.05
+    """The stamps' clock may move so far against the monotonic one between two steps [s]."""
+    start_timeout_s: float = 15.0
+    """How long the first state is waited for [s]: nodes need seconds to find each other, and the graph needs ten to
+    forget a process that was killed."""
+    pause_s: float = 1.0
+    """A longer time between two steps is a pause, not a missed step [s]."""
+
+    def __post_init__(self) -> None:
+        checks.positive(self, "age_max_s", "clock_jump_max_s", "start_timeout_s", "pause_s")
+
+
+class GraphRobot:
+    """See `Robot`. `close` also closes the wire, which its cameras may share.
+
+    Raises:
+        DeviceLostError: from `state`, `wait` and `command`, when the arm never answered.
+    """
+
+    def __init__(self, wire: Wire, clock: Clock, config: GraphRobotConfig | None = None) -> None:
+        self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
+        self._problems = WarningLog()
+        self._source = SourceClock(wire, clock, self._config.clock_jump_max_s)
+        self._inboxes = self._listen()
+        self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
+        wire.subscribe(graph.COMMANDED_POSE, self._observe)
+        self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
+        self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
+        self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
+        self._sent: tuple[int, int] | None = None  # stamp and moment of a target whose effect was not yet seen
+        self._keeper: RateKeeper | None = None
+        self._waited_ns = clock.now_ns()
+        self._started = False
+        self._seen = ""  # the fault of the last `state`, on which the next target may be built
+        self._held_back = ""  # why a target was not sent, until a `wait` has told it
+
+    def _listen(self) -> tuple[Inbox[Pose], Inbox[np.ndarray], Inbox[np.ndarray], Inbox[float]]:
+        """To pose, twist, wrench and finger."""
+        arguments = (self._clock, self._problems, self._source)
+        topic, self._wrench_frame = WRENCHES[self._config.wrench]
+        return (
+            Inbox(self._wire, graph.CURRENT_POSE, self._read_pose, *arguments),
+            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: read_twist(message, graph.BASE), *arguments),
+            Inbox(self._wire, topic, lambda message: read_wrench(message, self._wrench_frame), *arguments),
+            Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments),
+        )
+
+    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+        """Publish both targets; nothing while the state is not to be trusted."""
+        self._start()
+        fault = self._graph_fault() or self._seen
+        if fault:
+            self._held_back = fault
+            self._meter.withheld += 1
+            return
+        stamp_ns, finger = self._wire.now_ns(), [self._config.finger_joint]
+        self._sent = (stamp_ns, self._clock.now_ns())
+        gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
+        self._targets[graph.GRIPPER_TARGET].publish(gripper)
+        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_goal, stamp_ns, graph.BASE))
+
+    def wait(self, period_s: float) -> RobotState:
+        """Sleep to the next point of the grid; the state then."""
+        self._start()
+        keeper = self._grid(period_s)
+        before = keeper.missed
+        late_s = keeper.wait()
+        self._waited_ns = self._clock.now_ns()
+        ages_s = {inbox.topic.name: inbox.age_s() for inbox in self._inboxes}
+        self._meter.add_step(late_s, keeper.missed - before, ages_s)
+        fault = self._graph_fault() or self._held_back
+        self._seen = self._held_back = ""  # told
+        return self._newest(fault)
+
+    def state(self) -> RobotState:
+        """The newest samples; what is wrong with them in `fault`."""
+        self._start()
+        self._seen = self._graph_fault()
+        return self._newest(self._seen)
+
+    def close(self) -> None:
+        """Send no more: the controller's watchdog holds the arm. Leaves the graph."""
+        self._wire.close()
+
+    def timings(self) -> GraphTimings:
+        """What was measured so far."""
+        return self._meter.timings()
+
+    def problems(self) -> tuple[str, ...]:
+        """What was refused or went missing so far, counted; newest last."""
+        return self._wire.problems() + self._problems.texts()
+
+    def _newest(self, fault: str) -> RobotState:
+        inboxes = self._inboxes
+        pose, twist, wrench, finger = inboxes[0].newest, inboxes[1].newest, inboxes[2].newest, inboxes[3].newest
+        assert pose and twist and wrench and finger  # _start saw them
+        status = self._status.newest
+        if not fault and status and status.value[0] >= ERROR:
+            fault = status.value[1] or "the controller reports an error without a text"
+        in_hand = self._in_hand(wrench.value, pose.value)
+        return RobotState(pose.value, twist.value, in_hand, finger.value, fault, pose.stamp_ns)
+
+    def _read_pose(self, message: Any) -> Pose:
+        self._observe(message)
+        return read_pose(message, graph.BASE)
+
+    def _read_finger(self, message: Any) -> float:
+        return float(read_positions(message, [self._config.finger_joint])[0])
+
+    def _observe(self, message: Any) -> None:
+        """The first state stamped after a target closes the loop from action to observation."""
+        sent = self._sent
+        if sent is not None and stamp_of(message) >= sent[0]:
+            self._sent = None
+            self._meter.effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
+
+    def _start(self) -> None:
+        """Wait for the first sample of everything, and for others to leave."""
+        if self._started:
+            return
+        deadline_ns = self._clock.now_ns() + round(self._config.start_timeout_s * NS_PER_S)
+        while missing := self._missing():
+            if self._clock.now_ns() >= deadline_ns:
+                raise DeviceLostError(
+                    f"robot on the graph: got {', '.join(missing)} for {self._config.start_timeout_s} s, expected one "
+                    "controller that sends and listens; is it running on the same ROS_DOMAIN_ID and network?"
+                )
+            self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))
+        self._source.jump_s()
+        self._started = True
+
+    def _missing(self) -> list[str]:
+        lacks = [f"no sample on {inbox.topic.name}" for inbox in self._inboxes if inbox.newest is None]
+        lacks += [
+            f"no listener to {topic.name}" for topic, publisher in self._targets.items() if not publisher.matched()
+        ]
+        return lacks or [
+            f"{self._wire.publishers_of(topic)} publishers of {topic.name}"
+            for topic in self._exclusive
+            if self._wire.publishers_of(topic) != 1
+        ]
+
+    def _graph_fault(self) -> str:
+        """What is wrong on the way between arm and client, all of it; empty when nothing is."""
+        faults = [self._clock_fault()]
+        faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
+        faults += [self._company(topic) for topic in self._exclusive]
+        faults += [
+            f"{topic.name}: got no listener, expected the controller."
+            for topic, publisher in self._targets.items()
+            if not publisher.matched()
+        ]
+        faults = [fault for fault in faults if fault]
+        for fault in faults:
+            self._problems.note(fault, kind=fault.split(": got")[0])
+        return " ".join(faults)
+
+    def _clock_fault(self) -> str:
+        jump_s = self._source.jump_s()
+        return f"clock: got a jump of {jump_s:.3f} s, expected a steady one; let chrony slew it." if jump_s else ""
+
+    def _company(self, topic: graph.Topic) -> str:
+        """A topic with more than one sender mixes their messages."""
+        publishers = self._wire.publishers_of(topic)
+        return "" if publishers == 1 else f"{topic.name}: got {publishers} publishers, expected 1."
+
+    def _in_hand(self, wrench: np.ndarray, T_base_tcp: Pose) -> np.ndarray:
+        """In the hand's axes, whichever way it came."""
+        if self._wrench_frame == graph.HAND:
+            return wrench
+        return np.concatenate([T_base_tcp.R.T @ wrench[:3], T_base_tcp.R.T @ wrench[3:]])
+
+    def _grid(self, period_s: float) -> RateKeeper:
+        """The keeper of the steps' grid; a new one after a pause."""
+        paused = self._clock.now_ns() - self._waited_ns > self._config.pause_s * NS_PER_S
+        if self._keeper is None or self._keeper.period_ns != round(period_s * NS_PER_S):
+            self._keeper = RateKeeper(1.0 / period_s, self._clock)
+        elif paused:
+            self._meter.pauses += 1
+            self._keeper.restart()
+        return self._keeper

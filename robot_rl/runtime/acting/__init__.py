@@ -1,0 +1,1 @@
+"""Actor side: steps, episodes, records, evaluation, demonstrations."""

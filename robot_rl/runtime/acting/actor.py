@@ -1,0 +1,236 @@
+"""Actor: runs episodes and streams each step to the learner, without ever waiting for the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any, Protocol
+
+from robot_rl.core.clock import NS_PER_S
+from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
+from robot_rl.runtime.acting.episode_log import EpisodeLog
+from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
+from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.actor_config import ActorConfig
+from robot_rl.runtime.actor_summary import ActorSummary
+from robot_rl.runtime.rollout import Rollout
+from robot_rl.teleop.arbiter import ControlAuthority
+
+UPDATES_ON_THE_WAY = 200
+"""Updates that a learner may have made, or be about to make, without having published their weights."""
+
+
+class Metrics(Protocol):
+    """Receiver of metrics."""
+
+    def write(self, kind: str, step: int, **scalars: Any) -> None:
+        """Write one event."""
+        ...
+
+
+def run_actor(
+    rollout: Rollout,
+    config: ActorConfig,
+    link: Link | None = None,
+    metrics: Metrics | None = None,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    ends_wait: Callable[[str], AbstractContextManager[None]] = lambda awaited: nullcontext(),
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> ActorSummary:
+    """Run episodes until a stop is requested or a limit is reached, and return the session's summary.
+
+    A step cut off by `should_stop` closes its episode as truncated, so that everything sent is whole.
+
+    Args:
+        ends_wait: entered, with what is waited for in words, around what may take long between two episodes; it ends
+            that by `StopAskedError` when the session shall end.
+
+    Raises:
+        RobotRLError: too many episodes in a row ended in a fault.
+    """
+    episodes_rng, steps_rng = episode_seeds(config.seed, session=config.first_episode)
+    actor = _Actor(Stepper(rollout, steps_rng), link, config, metrics, should_stop, ends_wait)
+    actor.await_weights()
+    while not actor.finished():
+        actor.run_episode(next_seed(episodes_rng), on_step)
+        actor.await_release()
+        actor.await_updates()
+    return actor.summarise()
+
+
+def is_greedy(episode: int, share: float) -> bool:
+    """Return whether the policy does not explore in an episode, so that `share` of the episodes are such.
+
+    Example:
+        >>> [is_greedy(episode, 0.5) for episode in range(4)]
+        [False, True, False, True]
+    """
+    return math.floor((episode + 1) * share) > math.floor(episode * share)
+
+
+class _Actor:
+    """State of the loop between two steps."""
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        link: Link | None,
+        config: ActorConfig,
+        metrics: Metrics | None,
+        should_stop: Callable[[], bool],
+        ends_wait: Callable[[str], AbstractContextManager[None]],
+    ) -> None:
+        self._stepper, self._link, self._config, self._metrics = stepper, link, config, metrics
+        self._clock, self._should_stop, self._ends_wait = stepper.rollout.clock, should_stop, ends_wait
+        self._summary = ActorSummary(effort=stepper.arbiter.effort)
+        window_steps = max(1, round(config.label_window_s / stepper.rollout.period_s))
+        self._outbox = Outbox(
+            config.name, config.run, link, self._clock, window_steps=window_steps, finalise=stepper.finalise
+        )
+        self._stopped = False  # the last step was an emergency stop
+        self._weights_age_s: float | None = None
+        self._faults_in_a_row = 0
+
+    @property
+    def _env_steps(self) -> int:
+        return self._config.first_env_step + self._summary.env_steps
+
+    @property
+    def _episode(self) -> int:
+        return self._config.first_episode + self._summary.episodes
+
+    def finished(self) -> bool:
+        """Return whether a limit is reached or a stop is requested."""
+        config = self._config
+        steps_left = config.max_env_steps is None or self._env_steps < config.max_env_steps
+        episodes_left = config.max_episodes is None or self._summary.episodes < config.max_episodes
+        asked = bool(self._summary.interrupted) or self._should_stop()
+        return asked or not (steps_left and episodes_left)
+
+    def summarise(self) -> ActorSummary:
+        """Return the summary so far."""
+        return replace(self._summary, next_episode=self._episode)
+
+    def await_weights(self) -> None:
+        """Put off the first episode until weights came, as long as the settings allow; the robot does not move yet."""
+        deadline_ns = self._clock.now_ns() + round(self._config.await_weights_s * NS_PER_S)
+        while self._link is not None and not self._should_stop() and self._clock.now_ns() < deadline_ns:
+            if self._link.latest_weights() is not None:
+                return
+            self._nap()
+
+    def await_release(self) -> None:
+        """Hold after an emergency stop: no new episode before it is released."""
+        while self._stopped and not self._should_stop():
+            self._stopped = self._stepper.read_between_episodes()
+            self._outbox.label(*self._stepper.take_late_labels())
+            self._nap()
+
+    def await_updates(self) -> None:
+        """Hold between two episodes until the learner has made its updates, where the settings ask for it."""
+        ratio = self._config.updates_per_step
+        while self._link is not None and ratio is not None and not self.finished():
+            self._take_weights()
+            version = self._stepper.policy_version
+            if self._stepper.rollout.policy is None or version >= ratio * self._summary.env_steps - UPDATES_ON_THE_WAY:
+                return
+            self._nap()
+
+    def _nap(self) -> None:
+        self._clock.sleep_until(self._clock.now_ns() + round(self._stepper.rollout.period_s * NS_PER_S))
+
+    def run_episode(self, seed: int, on_step: Callable[[Step], None]) -> None:
+        """Run one episode to its end, and write its line of metrics."""
+        log = EpisodeLog.begin(self._stepper, self._clock.now_ns())
+        self._stepper.deterministic = is_greedy(self._episode, self._config.deterministic_fraction)
+        if not self._begin(seed):
+            return
+        step = self._run_step(log, on_step)
+        while not (step.last or self.finished()):
+            step = self._run_step(log, on_step)
+        if not step.last:
+            self._outbox.cut()
+        self._outbox.release()
+        self._finish(step, log)
+
+    def _begin(self, seed: int) -> bool:
+        """Return whether the environment could be reset; one that could not may be back for the next try.
+
+        Raises:
+            RobotRLError: too many faults in a row.
+        """
+        self._take_weights()  # the stepper may want to try the policy
+        try:
+            with self._ends_wait("a new episode"):
+                self._stepper.begin(seed)
+        except StopAskedError as asked:
+            self._summary.interrupted = str(asked)
+            return False
+        except DeviceLostError as error:
+            self._summary.faults += 1
+            if self._metrics is not None:
+                self._metrics.write("reset_fault", self._env_steps, fault_text=str(error))
+            self._count_fault(str(error))
+            self._nap()
+            return False
+        return True
+
+    def _run_step(self, log: EpisodeLog, on_step: Callable[[Step], None]) -> Step:
+        self._take_weights()
+        decision = self._stepper.decide()
+        self._outbox.release(decision.intervention_start)
+        self._outbox.label(*self._stepper.take_late_labels())
+        step = self._stepper.execute(decision)
+        self._outbox.keep(step, StepId(self._episode, log.steps))
+        log.add(step)
+        self._summary.env_steps += 1
+        self._stopped = decision.charge is ControlAuthority.ESTOP
+        on_step(step)
+        return step
+
+    def _take_weights(self) -> None:
+        """Swap weights between two steps, when others lie ready."""
+        policy = self._stepper.rollout.policy
+        weights = None if self._link is None else self._link.latest_weights()
+        if weights is None or policy is None:
+            return
+        version, params, self._weights_age_s = weights
+        if version != policy.version:  # not only newer: a learner restored from a checkpoint goes back
+            policy.load(params, version)
+            self._summary.weights_loaded += 1
+
+    def _finish(self, last: Step, log: EpisodeLog) -> None:
+        """Write and count an episode.
+
+        Raises:
+            RobotRLError: too many episodes in a row ended in a fault.
+        """
+        self._write(log)
+        self._summary.count_episode(last)
+        self._count_fault(last.fault)
+
+    def _count_fault(self, fault: str) -> None:
+        self._faults_in_a_row = self._faults_in_a_row + 1 if fault else 0
+        if self._faults_in_a_row >= self._config.max_consecutive_faults:
+            raise RobotRLError(
+                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last said: {fault}"
+            )
+
+    def _write(self, log: EpisodeLog) -> None:
+        if self._metrics is None:
+            return
+        self._metrics.write(
+            "episode",
+            self._env_steps,
+            episode=self._episode,
+            env_steps=self._env_steps,
+            weights_age_s=self._weights_age_s,
+            backlog=0 if self._link is None else self._link.backlog,
+            missed=self._stepper.missed,
+            **log.line(self._clock.now_ns()),
+        )
+        if series := log.series():
+            self._metrics.write("timing", self._env_steps, episode=self._episode, **series)

@@ -1,0 +1,100 @@
+"""Statistics of one episode and their metrics line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from robot_rl.core.clock import NS_PER_S
+from robot_rl.runtime.acting.stepper import Step, Stepper, StepTimes
+from robot_rl.teleop.arbiter import ControlAuthority, InterventionStats
+
+MS_PER_NS = 1e-6
+
+
+@dataclass(slots=True)
+class EpisodeLog:
+    """One episode so far."""
+
+    stepper: Stepper
+    start_ns: int
+    before: InterventionStats  # the human's, when the episode began
+    steps: int = 0
+    reward: float = 0.0
+    last: Step | None = None
+    timings: list[Mapping[str, float]] = field(default_factory=list)  # of each step, where the environment measures
+
+    @classmethod
+    def begin(cls, stepper: Stepper, now_ns: int) -> EpisodeLog:
+        """Begin; the reset counts as the episode's time."""
+        stepper.spent = StepTimes()
+        return cls(stepper, now_ns, replace(stepper.arbiter.effort))
+
+    def add(self, step: Step) -> None:
+        """Add a step."""
+        self.steps += 1
+        self.reward += step.reward
+        self.last = step
+        if step.timing:
+            self.timings.append(step.timing)
+
+    def line(self, now_ns: int) -> dict[str, Any]:
+        """Return the numbers of an episode with at least one step; `duration_s` is real time.
+
+        An episode that a stop cut off counts as truncated.
+        """
+        time = self._time((now_ns - self.start_ns) / NS_PER_S)
+        return self._ending() | self._effort() | time | self._spreads() | self.stepper.session_metrics()
+
+    def series(self) -> dict[str, list[float]]:
+        """Return what was measured of each step, by name, for histograms; nothing where nothing was measured."""
+        names = self.timings[0] if self.timings else ()
+        columns = {name: [timing[name] for timing in self.timings] for name in names}
+        return {name: [round(value, 2) for value in column if np.isfinite(value)] for name, column in columns.items()}
+
+    def _spreads(self) -> dict[str, float]:
+        """Return median and 99th percentile of what was measured of each step."""
+        percentiles = {name: np.percentile(values, (50, 99)) for name, values in self.series().items() if values}
+        return {
+            f"{name}_{percent}": float(value)
+            for name, values in percentiles.items()
+            for percent, value in zip(("p50", "p99"), values, strict=True)
+        }
+
+    def _ending(self) -> dict[str, Any]:
+        step = self.last
+        assert step is not None, "a line needs a step"
+        return {
+            "steps": self.steps,
+            "reward": self.reward,
+            "success": step.success,
+            "failure": step.failure,
+            "terminated": step.terminated,
+            "truncated": not step.terminated,
+            "fault": bool(step.fault),
+            "fault_text": step.fault or None,
+            "estop": step.decision.charge is ControlAuthority.ESTOP,
+            "policy_version": step.policy_version,
+            "greedy": self.stepper.deterministic,
+        }
+
+    def _effort(self) -> dict[str, Any]:
+        now, before = self.stepper.arbiter.effort, self.before
+        return {
+            "human_steps": now.steps - before.steps,
+            "interventions": now.interventions - before.interventions,
+            "labels": now.labels - before.labels,
+        }
+
+    def _time(self, duration_s: float) -> dict[str, Any]:
+        spent, per_step = self.stepper.spent, MS_PER_NS / self.steps
+        return {
+            "duration_s": duration_s,
+            "steps_per_s": self.steps / duration_s if duration_s > 0 else None,
+            "encode_ms": spent.encode_ns * per_step,
+            "act_ms": spent.act_ns * per_step,
+            "env_ms": spent.env_ns * per_step,
+        }

@@ -1,0 +1,168 @@
+"""Evaluation: the policy alone, by the same step code as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.runtime.acting.observation import pictures
+from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.rollout import Rollout
+from robot_rl.runtime.runs.statistics import iqm, wilson_interval
+
+FrameSink = Callable[[np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class EpisodeVideo:
+    """Where the frames of the first episodes go."""
+
+    sink: FrameSink
+    """Takes one frame (H, W, 3) uint8."""
+    episodes: int = 10
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """How one evaluation episode went; `seed` repeats it."""
+
+    seed: int
+    steps: int
+    reward: float
+    success: bool
+    failure: bool  # ended by the task without success
+    truncated: bool  # ran out of time, or broke
+    fault: bool
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Distribution of a count; empty samples have none."""
+
+    median: float
+    q25: float
+    q75: float
+    iqm: float
+    mean: float
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What an evaluation found."""
+
+    episodes: tuple[EpisodeResult, ...]
+    seed: int
+    deterministic: bool
+    policy_version: int
+    period_s: float
+
+    @property
+    def successes(self) -> int:
+        """Episodes that succeeded."""
+        return sum(episode.success for episode in self.episodes)
+
+    @property
+    def success_rate(self) -> float:
+        """Share of the episodes that succeeded; NaN without episodes."""
+        return self.successes / len(self.episodes) if self.episodes else float("nan")
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the success rate."""
+        return wilson_interval(self.successes, len(self.episodes))
+
+    @property
+    def cycle_steps(self) -> Spread | None:
+        """Distribution of the steps that successful episodes took; None without success."""
+        steps = np.array([episode.steps for episode in self.episodes if episode.success], dtype=np.float64)
+        if not steps.size:
+            return None
+        q25, median, q75 = (float(q) for q in np.quantile(steps, [0.25, 0.5, 0.75]))
+        return Spread(median, q25, q75, iqm(steps), float(steps.mean()), float(steps.min()), float(steps.max()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as JSON-ready values."""
+        low, high = self.interval
+        return {
+            "episodes": len(self.episodes),
+            "successes": self.successes,
+            "success_rate": self.success_rate if self.episodes else None,
+            "interval_95": [low, high],
+            "failures": sum(episode.failure for episode in self.episodes),
+            "truncated": sum(episode.truncated for episode in self.episodes),
+            "faults": sum(episode.fault for episode in self.episodes),
+            "cycle_steps": None if self.cycle_steps is None else asdict(self.cycle_steps),
+            "cycle_median_s": None if self.cycle_steps is None else self.cycle_steps.median * self.period_s,
+            "seed": self.seed,
+            "deterministic": self.deterministic,
+            "policy_version": self.policy_version,
+            "period_s": self.period_s,
+        }
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        cycle = self.cycle_steps
+        times = "" if cycle is None else f", cycle {cycle.median:.0f} steps ({cycle.q25:.0f}-{cycle.q75:.0f})"
+        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}"
+
+
+def evaluate(
+    rollout: Rollout,
+    episodes: int,
+    seed: int,
+    *,
+    deterministic: bool = True,
+    video: EpisodeVideo | None = None,
+    on_episode: Callable[[EpisodeResult], None] = lambda episode: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> EvaluationResult:
+    """Run whole episodes of the rollout's policy, or of its human as a baseline, and count.
+
+    Args:
+        on_episode: called after each episode.
+        should_stop: read between episodes.
+
+    Raises:
+        ConfigError: less than one episode, or not exactly one of policy and human.
+    """
+    if episodes < 1:
+        raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
+    if (rollout.policy is None) == (rollout.human is None):
+        raise ConfigError("evaluation: got both or neither of policy and human, expected exactly one of them.")
+    seeds, steps_rng = episode_seeds(seed)
+    stepper = Stepper(rollout, steps_rng, deterministic=deterministic)
+    results: list[EpisodeResult] = []
+    while len(results) < episodes and not should_stop():
+        sink = None if video is None or len(results) >= video.episodes else video.sink
+        results.append(_run_episode(stepper, next_seed(seeds), sink))
+        on_episode(results[-1])
+    return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s)
+
+
+def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> EpisodeResult:
+    stepper.begin(seed)
+    _send_frame(stepper, sink)
+    steps, reward = 0, 0.0
+    step: Step | None = None
+    while step is None or not step.last:
+        step = stepper.step()
+        steps, reward = steps + 1, reward + step.reward
+        _send_frame(stepper, sink)
+    return EpisodeResult(seed, steps, reward, step.success, step.failure, not step.terminated, bool(step.fault))
+
+
+def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:
+    """Send what the environment renders, else its cameras' images side by side."""
+    env = stepper.rollout.env
+    if sink is None:
+        return
+    if env.render_mode == "rgb_array":
+        sink(np.asarray(env.render()))
+    elif images := pictures(stepper.raw):
+        sink(np.concatenate(list(images.values()), axis=1))

@@ -1,0 +1,123 @@
+"""Steps and labels as records for the learner, in the order in which they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from robot_rl.core.clock import Clock
+from robot_rl.core.records import UNNUMBERED, LabelRecord, Record, StepRecord
+from robot_rl.runtime.acting.stepper import Step
+
+
+class Link(Protocol):
+    """Connection of an actor to the learner; no method waits."""
+
+    @property
+    def backlog(self) -> int:
+        """Records that the learner has not acknowledged yet."""
+        ...
+
+    def put(self, record: Record) -> object:
+        """Number a record and send it in the background, in the order of the calls."""
+        ...
+
+    def latest_weights(self) -> tuple[int, dict[str, np.ndarray], float] | None:
+        """Return version, parameters and age [s] of the newest weights received, None before the first."""
+        ...
+
+
+class StepId(NamedTuple):
+    """Episode of a step, and its number within the episode."""
+
+    episode: int
+    step: int
+
+
+def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
+    """Return a step as the record of it; whoever stores or sends it gives it its number."""
+    decision = step.decision
+    return StepRecord(
+        actor=actor,
+        run=run,
+        sequence=UNNUMBERED,
+        episode=place.episode,
+        step=place.step,
+        obs=step.obs,
+        action=decision.action,
+        policy_action=decision.policy_action,
+        human_action=decision.human_action,
+        source=decision.source,
+        reward=step.reward,
+        terminated=step.terminated,
+        truncated=step.truncated,
+        success=step.success,
+        next_obs=step.next_obs if step.last else None,
+        policy_version=step.policy_version,
+        stamp_ns=step.stamp_ns,
+    )
+
+
+class Outbox:
+    """Queue of one actor's records on their way to the learner; holds the last step until its reward is final.
+
+    The reward is final with the next decision, because an intervention may blame the step before it; the transition is
+    not complete before the next frame anyway.
+
+    Args:
+        link: takes the records; None drops them.
+        window_steps: how far back a label reaches.
+        finalise: (reward, whether the human took over right after the step) -> final reward.
+    """
+
+    def __init__(
+        self,
+        actor: str,
+        run: str,
+        link: Link | None,
+        clock: Clock,
+        *,
+        window_steps: int = 1,
+        finalise: Callable[[float, bool], float] = lambda reward, took_over_next: reward,
+    ) -> None:
+        self._actor, self._run, self._link, self._clock = actor, run, link, clock
+        self._window_steps, self._settle = window_steps, finalise
+        self._held: Step | None = None
+        self._newest: StepId | None = None  # of the last step kept
+
+    def keep(self, step: Step, place: StepId) -> None:
+        """Take a step with its labels; it leaves with the next `release`."""
+        self._held, self._newest = step, place
+
+    def cut(self) -> None:
+        """Close the episode with the step that is held, as truncated: a stop was requested in the middle."""
+        if self._held is not None:
+            self._held = replace(self._held, truncated=True)
+
+    def release(self, took_over_next: bool = False) -> None:
+        """Send the step that is held, if any, now that it is known whether the human took over right after it."""
+        if self._held is None or self._newest is None:
+            return
+        step, self._held = self._held, None
+        final = replace(step, reward=self._settle(step.reward, took_over_next))
+        self._put(to_record(final, self._newest, self._actor, self._run))
+        self.label(*step.decision.labels)
+
+    def label(self, *labels: str) -> None:
+        """Send a human's labels about the last step."""
+        if self._newest is None:
+            return
+        episode, step = self._newest
+        for label in labels:
+            value, now_ns = 0.0 if label == "failure" else 1.0, self._clock.now_ns()
+            record = LabelRecord(
+                self._actor, self._run, UNNUMBERED, episode, step, label, value, self._window_steps, now_ns
+            )
+            self._put(record)
+
+    def _put(self, record: Record) -> None:
+        if self._link is not None:
+            self._link.put(record)

@@ -1,0 +1,178 @@
+"""Demonstrations: whole episodes of an expert or a person, written to disk, and read back as an actor's records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from robot_rl.core import checks
+from robot_rl.core.errors import RobotRLError, RunFolderError
+from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.episodes import list_episodes, read_episode, write_episode
+from robot_rl.runtime.acting.observation import Encoder, encode_steps
+from robot_rl.runtime.acting.outbox import StepId, to_record
+from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.rollout import Rollout
+from robot_rl.teleop.arbiter import ControlAuthority
+
+ACTOR = "demonstration"
+ATTEMPTS_PER_EPISODE = 10
+_SOURCES = {Source.HUMAN: Source.DEMONSTRATION}
+
+
+@dataclass
+class RecordingSummary:
+    """Counts of a recording session."""
+
+    kept: int = 0  # episodes written now
+    found: int = 0  # episodes that were there before
+    discarded: int = 0  # attempts without success
+    steps: int = 0  # written now
+
+    @property
+    def total(self) -> int:
+        """Episodes that the folder holds."""
+        return self.found + self.kept
+
+
+@dataclass(frozen=True)
+class RecordingConfig:
+    """What a recording session shall bring.
+
+    Raises:
+        ConfigError: a negative number of episodes.
+    """
+
+    folder: Path
+    """Folder of the episodes; those it holds already count."""
+    episodes: int
+    """How many the folder shall hold."""
+    seed: int = 0
+    task: str = ""
+    """Written beside each episode."""
+    keep_failures: bool = False
+    """Keep episodes without success, too."""
+
+    def __post_init__(self) -> None:
+        checks.at_least(self, 0, "episodes")
+
+
+def collect_demonstrations(
+    rollout: Rollout,
+    config: RecordingConfig,
+    *,
+    progress: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> RecordingSummary:
+    """Record until the folder holds the demonstrations; a session continues the one before.
+
+    The rollout's human acts; without an encoder the images are kept, so that the demonstrations serve any encoder. Each
+    episode is written when it ends; one that is interrupted is dropped. Steps before the human first acts are left out.
+
+    Raises:
+        RobotRLError: hardly any attempt succeeds.
+    """
+    summary = RecordingSummary(found=len(list_episodes(config.folder)) if config.folder.exists() else 0)
+    seeds, steps_rng = episode_seeds(config.seed, session=summary.found)
+    stepper = Stepper(rollout, steps_rng)
+    with _progress_bar(progress) as bar:
+        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.found, note="")
+        while summary.total < config.episodes and not should_stop():
+            _record_episode(stepper, config, summary, next_seed(seeds), should_stop)
+            bar.update(row, completed=summary.total, note=f"{summary.discarded} discarded")
+    return summary
+
+
+def _record_episode(
+    stepper: Stepper, config: RecordingConfig, summary: RecordingSummary, seed: int, should_stop: Callable[[], bool]
+) -> None:
+    """Run one episode and write it, if it is worth keeping.
+
+    Raises:
+        RobotRLError: hardly any attempt succeeds.
+    """
+    steps = _act(stepper, seed, should_stop)
+    if _worth_keeping(steps, config.keep_failures):
+        write_episode(config.folder, _records(steps, summary.total, config.task), _meta(steps, config.task, seed))
+        summary.kept += 1
+        summary.steps += len(steps)
+        return
+    summary.discarded += 1
+    _check_attempts(summary, config.episodes)
+
+
+def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR) -> Iterator[StepRecord]:
+    """Return the demonstrations of a folder as one actor's records, encoded and numbered through.
+
+    Raises:
+        RunFolderError: the folder holds none.
+    """
+    paths = list_episodes(folder) if folder.exists() else []
+    if not paths:
+        raise RunFolderError(
+            f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
+        )
+    return _load(paths, encoder, np.random.default_rng(seed), run)
+
+
+def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:
+    sequence = 0
+    for episode, path in enumerate(paths):
+        steps, _ = read_episode(path)
+        for step in encode_steps(steps, encoder, rng):
+            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=episode)
+            sequence += 1
+
+
+def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
+    """Return whether an episode is whole and, unless failures are kept, a success."""
+    return bool(steps) and steps[-1].last and (steps[-1].success or keep_failures)
+
+
+def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[Step]:
+    """Return the steps of one episode from where the human first acted."""
+    stepper.begin(seed)
+    steps: list[Step] = []
+    while not (steps and steps[-1].last) and not should_stop():
+        step = stepper.step()
+        if steps or step.decision.charge is ControlAuthority.HUMAN:
+            steps.append(step)
+        elif step.last:  # over before the human began
+            break
+    return steps
+
+
+def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:
+    """Return the steps as records; what the human did is a demonstration."""
+    records = [to_record(step, StepId(episode, number), ACTOR, task or ACTOR) for number, step in enumerate(steps)]
+    return [replace(record, source=_SOURCES.get(record.source, record.source)) for record in records]
+
+
+def _meta(steps: list[Step], task: str, seed: int) -> dict[str, Any]:
+    last = steps[-1]
+    reward = sum(step.reward for step in steps)
+    return {"task": task, "seed": seed, "steps": len(steps), "reward": reward, "success": last.success}
+
+
+def _check_attempts(summary: RecordingSummary, episodes: int) -> None:
+    if summary.discarded >= ATTEMPTS_PER_EPISODE * episodes:
+        raise RobotRLError(
+            f"demonstrations: got {summary.kept} successes and {summary.discarded} failures, "
+            "expected mostly successes; watch an episode, or keep failures on purpose."
+        )
+
+
+def _progress_bar(shown: bool) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    return Progress(*columns, disable=not shown, transient=True)

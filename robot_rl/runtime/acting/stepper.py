@@ -1,0 +1,264 @@
+"""One step of an environment: encode, act, decide, execute. Training, evaluation and recording all run this code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
+from robot_rl.core.records import Observation, no_action
+from robot_rl.envs.capabilities import RealTimeEnv
+from robot_rl.rewards.source import Outcome
+from robot_rl.runtime.acting.observation import encode_observation
+from robot_rl.runtime.rollout import Environment, Rollout
+from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
+from robot_rl.teleop.device import Device, DeviceState
+
+FAULTS = (NonFiniteActionError, DeviceLostError)
+"""Errors that end an episode as truncated with a fault, instead of ending the program."""
+
+NO_VERSION = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One executed step; terminated, truncated and fault are kept apart."""
+
+    obs: Observation  # encoded, before the action
+    next_obs: Observation  # encoded, after it
+    decision: Decision
+    reward: float
+    terminated: bool  # the task ended: success or failure
+    truncated: bool  # the time limit, the operator or a fault ended it
+    success: bool
+    failure: bool
+    fault: str  # cause of a fault, empty without one; such an episode is truncated
+    policy_version: int
+    stamp_ns: int  # monotonic, of `obs`
+    observed: bool = True  # False: a fault hid what the action did
+    timing: Mapping[str, float] = field(default_factory=dict)  # measured by the environment, of `next_obs`
+
+    @property
+    def last(self) -> bool:
+        """Whether this step closes its episode."""
+        return self.terminated or self.truncated
+
+
+@dataclass(slots=True)
+class StepTimes:
+    """Time of the parts of the steps so far [ns]."""
+
+    encode_ns: int = 0
+    act_ns: int = 0
+    env_ns: int = 0
+
+
+class Stepper:
+    """Runs the environment of a rollout step by step, at the rollout's pace.
+
+    Args:
+        rng: feeds exploration and the encoder's random shifts, from streams of their own.
+        deterministic: whether the policy acts without exploring; may be changed between episodes.
+    """
+
+    def __init__(self, rollout: Rollout, rng: np.random.Generator, *, deterministic: bool = False) -> None:
+        self.rollout, self.deterministic = rollout, deterministic
+        self.action_size = action_size(rollout.env)
+        self.arbiter = rollout.arbiter or Arbiter(self.action_size, rollout.period_s)
+        self.raw: Observation = {}  # the newest observation, with its images
+        self.obs: Observation = {}  # the same, encoded
+        self.spent = StepTimes()
+        self._pace = rollout.make_pace()
+        self._act_rng, self._encode_rng = rng.spawn(2)
+        self._stamp_ns = 0
+        self._first = True  # the next step is the first of its episode
+        self._late_labels: tuple[str, ...] = ()
+        self._warm = False  # encoder and policy have been compiled
+
+    @property
+    def missed(self) -> int:
+        """Steps that came later than the pace allows."""
+        return 0 if self._pace is None else self._pace.missed
+
+    def begin(self, seed: int) -> None:
+        """Reset everything to the first observation of an episode."""
+        self._warm_up()
+        rollout = self.rollout
+        raw, _ = rollout.env.reset(seed=seed)
+        rollout.reward.reset()
+        self.arbiter.reset()
+        if rollout.human is not None:
+            rollout.human.reset()  # after the environment: an expert reads its state
+        self._first = True
+        self._observe(raw)
+        if self._pace is not None:
+            self._pace.restart()
+
+    def _warm_up(self) -> None:
+        """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
+        if self._warm or not self.rollout.arm_in_real_time:
+            return
+        self._warm, rng = True, np.random.default_rng(0)
+        spaces: Any = self.rollout.env.observation_space
+        raw = {name: np.zeros(space.shape, space.dtype) for name, space in spaces.items()}
+        obs = encode_observation(raw, self.rollout.encoder, rng)
+        if self.rollout.policy is not None:
+            for deterministic in (True, False):
+                self.rollout.policy.act(obs, rng, deterministic)
+
+    def step(self) -> Step:
+        """Decide and execute one step."""
+        return self.execute(self.decide())
+
+    def decide(self) -> Decision:
+        """Return the action of whoever is in control of the next step: policy, human or nobody.
+
+        Labels given before the first step of an episode are about the last step of the episode before: they leave the
+        decision and wait for `take_late_labels`.
+        """
+        start_ns, policy = self.rollout.clock.now_ns(), self.rollout.policy
+        proposed = None
+        if policy is not None:
+            proposed = np.asarray(policy.act(self.obs, self._act_rng, self.deterministic), np.float32)
+        now_ns = self.rollout.clock.now_ns()
+        self.spent.act_ns += now_ns - start_ns
+        decision = self.arbiter.decide(proposed, self._read_human(proposed), self._stopped(), now_ns)
+        if not self._first:
+            return decision
+        self._late_labels += decision.labels
+        return replace(decision, labels=())
+
+    def execute(self, decision: Decision) -> Step:
+        """Execute and judge a decision, then wait for the end of its period where the rollout keeps a pace."""
+        step = self._execute(decision)
+        self._first = False
+        if self._pace is not None:
+            self._pace.wait()
+        return step
+
+    def _execute(self, decision: Decision) -> Step:
+        obs, stamp_ns = self.obs, self._stamp_ns
+        start_ns = self.rollout.clock.now_ns()
+        try:
+            check_finite(decision.action)
+            raw, reward, terminated, truncated, info = self.rollout.env.step(decision.action)
+        except FAULTS as error:
+            return self._fault(decision, str(error))
+        if info.get("refused"):
+            return self._fault(decision, str(info["fault"]))
+        self.spent.env_ns += self.rollout.clock.now_ns() - start_ns
+        self._observe(raw)
+        success = bool(info.get("success", False))
+        outcome = Outcome(float(reward), bool(terminated), success, decision.labels, decision.intervention_start)
+        final_reward, terminated, success = self.rollout.reward.judge(outcome)
+        return Step(
+            obs=obs,
+            next_obs=self.obs,
+            decision=decision,
+            reward=final_reward,
+            terminated=terminated,
+            truncated=bool(truncated) or decision.charge is ControlAuthority.ESTOP,
+            success=success,
+            failure=terminated and not success,
+            fault=str(info.get("fault") or ""),
+            policy_version=self.policy_version,
+            stamp_ns=stamp_ns,
+            timing=info.get("timing", {}),
+        )
+
+    def finalise(self, reward: float, took_over_next: bool) -> float:
+        """Return a step's final reward, once it is known whether the human took over right after it."""
+        return self.rollout.reward.finalise(reward, took_over_next)
+
+    def read_between_episodes(self) -> bool:
+        """Read the device outside of any step; return whether an emergency stop holds. Labels wait as late labels."""
+        state = DeviceState() if self.rollout.human is None else self.rollout.human.read()
+        self._late_labels += state.labels
+        return state.estop or self._stopped()
+
+    def take_late_labels(self) -> tuple[str, ...]:
+        """Return, once, the labels given after an episode ended, about its last step."""
+        labels, self._late_labels = self._late_labels, ()
+        return labels
+
+    def session_metrics(self) -> dict[str, float]:
+        """Return what the environment measured of its session; empty for one that is not in real time."""
+        env = self.rollout.env.unwrapped
+        return dict(env.session_metrics()) if isinstance(env, RealTimeEnv) else {}
+
+    @property
+    def policy_version(self) -> int:
+        """Version of the weights in use; `NO_VERSION` without a policy."""
+        return NO_VERSION if self.rollout.policy is None else self.rollout.policy.version
+
+    def _read_human(self, proposed: np.ndarray | None) -> DeviceState | None:
+        """Return the device's state; a scripted human without a view of the arm releases it for this step."""
+        human: Device | None = self.rollout.human
+        try:
+            return None if human is None else human.read(proposed)
+        except DeviceLostError:
+            return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never gives
+
+    def _stopped(self) -> bool:
+        return self.rollout.estop is not None and self.rollout.estop()
+
+    def _observe(self, raw: Observation) -> None:
+        start_ns = self.rollout.clock.now_ns()
+        self.raw, self.obs = raw, encode_observation(raw, self.rollout.encoder, self._encode_rng)
+        self._stamp_ns = start_ns
+        self.spent.encode_ns += self.rollout.clock.now_ns() - start_ns
+
+    def _fault(self, decision: Decision, fault: str) -> Step:
+        """Return the step that a fault ends: no action, nothing observed, never sampled."""
+        still = np.zeros(self.action_size, np.float32)
+        none = no_action(self.action_size)
+        held = replace(decision, action=still, policy_action=none, human_action=none, charge=ControlAuthority.IDLE)
+        return Step(
+            obs=self.obs,
+            next_obs=self.obs,
+            decision=held,
+            reward=0.0,
+            terminated=False,
+            truncated=True,
+            success=False,
+            failure=False,
+            fault=fault,
+            policy_version=self.policy_version,
+            stamp_ns=self._stamp_ns,
+            observed=False,
+        )
+
+
+def action_size(env: Environment) -> int:
+    """Return A, the number of axes of an environment's action."""
+    shape = env.action_space.shape or (0,)
+    return int(shape[0])
+
+
+def check_finite(action: np.ndarray) -> None:
+    """Stop an action with NaN or infinity before it reaches the arm.
+
+    Raises:
+        NonFiniteActionError: the action has such entries.
+    """
+    # The sum of squares is finite exactly when all of these bounded entries are, and cheaper than isfinite().all().
+    if not math.isfinite(action @ action):
+        raise NonFiniteActionError(f"action: got {action.tolist()}, expected finite numbers; look at its source.")
+
+
+def episode_seeds(seed: int, session: int = 0) -> tuple[np.random.Generator, np.random.Generator]:
+    """Return two independent generators: of the episodes' seeds, and of everything else.
+
+    A session that goes on where another stopped gives another `session`, and so does not repeat its episodes.
+    """
+    episodes, steps = np.random.default_rng([seed, session]).spawn(2)
+    return episodes, steps
+
+
+def next_seed(rng: np.random.Generator) -> int:
+    """Draw the seed of an episode."""
+    return int(rng.integers(2**31))

@@ -1,0 +1,1 @@
+"""Learner side: updates, update ratio, checkpoints, metrics."""

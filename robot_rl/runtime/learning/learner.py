@@ -1,0 +1,222 @@
+"""The learner's loop: records in, updates as far as the data allows, weights and checkpoints out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from robot_rl.core import checks
+from robot_rl.core.clock import Clock, SystemClock
+from robot_rl.core.errors import CheckpointError, DivergedError
+from robot_rl.core.records import Record, StepRecord
+from robot_rl.data.replay import Batch, Replay
+from robot_rl.runtime.learning.checkpoints import Checkpoints
+from robot_rl.runtime.learning.learner_metrics import LearnerMetrics, Metrics
+from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
+
+
+class Backend(Protocol):
+    """The learning side of an agent, in whatever framework."""
+
+    def update(self, batch: Batch) -> Mapping[str, Any]:
+        """Make one update for each entry of the leading axis and return metrics."""
+        ...
+
+    def policy_parameters(self) -> dict[str, np.ndarray]:
+        """Return what an actor needs to act."""
+        ...
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return the whole state, exact."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from a state of `state_dict`."""
+        ...
+
+
+class Server(Protocol):
+    """The learner's door to its actors."""
+
+    def recover(self) -> Iterator[Record]:
+        """Yield what earlier processes of this run received."""
+        ...
+
+    def poll(self, timeout_s: float = 0.0) -> list[Record]:
+        """Return new records, waiting at most `timeout_s` for the first."""
+        ...
+
+    def publish_weights(self, version: int, parameters: Mapping[str, np.ndarray]) -> None:
+        """Send the policy to the actors."""
+        ...
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """Settings of the learner's loop.
+
+    Raises:
+        ConfigError: a number that is not positive, or a share outside [0, 1].
+    """
+
+    batch: int = 256
+    """Transitions in one update. Source: RLPD, HIL-SERL."""
+    demo_fraction: float = 0.5
+    """Share of a batch drawn from demonstrations and interventions. Source: RLPD's symmetric sampling."""
+    updates_per_call: int = 8
+    """Updates in one compiled call."""
+    publish_every_updates: int = 48
+    """Updates between two publications of the policy. Source: HIL-SERL 50, SERL 30."""
+    checkpoint_every_s: float = 60.0
+    """Time between two checkpoints [s]; one more is written at the end."""
+    metrics_every_s: float = 1.0
+    """Time between two lines of metrics [s]."""
+    poll_timeout_s: float = 0.05
+    """Longest wait for data when no update is allowed [s]."""
+    update_ratio: UpdateRatioConfig = field(default_factory=UpdateRatioConfig)
+    """How many updates the data allows."""
+
+    def __post_init__(self) -> None:
+        checks.fraction(self, "demo_fraction")
+        checks.positive(
+            self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s", "metrics_every_s"
+        )
+
+
+def run_learner(
+    server: Server,
+    replay: Replay,
+    backend: Backend,
+    config: LearnerConfig,
+    metrics: Metrics,
+    checkpoints: Checkpoints,
+    should_stop: Callable[[], bool],
+    demo_records: Iterable[Record] = (),
+    clock: Clock | None = None,
+) -> int:
+    """Learn until told to stop and return the number of updates made since the run began.
+
+    Memory comes first: demonstrations, then the server's journal, then the newest checkpoint, so that a resumed run
+    continues as if it had not stopped. A checkpoint is kept at the end, after Ctrl-C as well.
+
+    Raises:
+        DivergedError: the policy is not finite any more; nothing of it was published or saved.
+        CheckpointError: the checkpoint belongs to something else.
+    """
+    learner = _Learner(server, replay, backend, config, metrics, checkpoints, clock or SystemClock())
+    learner.remember(demo_records)
+    learner.remember(server.recover())
+    learner.resume()
+    learner.publish()
+    try:
+        while not should_stop():
+            learner.turn()
+    except KeyboardInterrupt:
+        pass  # asked for twice: what was learnt is kept all the same
+    learner.finish()
+    return learner.updates
+
+
+class _Learner:
+    """State of the loop."""
+
+    def __init__(
+        self,
+        server: Server,
+        replay: Replay,
+        backend: Backend,
+        config: LearnerConfig,
+        metrics: Metrics,
+        checkpoints: Checkpoints,
+        clock: Clock,
+    ) -> None:
+        self._server, self._replay, self._backend, self._config = server, replay, backend, config
+        self._checkpoints, self._clock = checkpoints, clock
+        self._meter = LearnerMetrics(metrics, clock, config.metrics_every_s)
+        self.updates = self._published = 0
+        self._checkpoint_s = clock.now_s()
+
+    def remember(self, records: Iterable[Record]) -> None:
+        """Put records into the replay."""
+        for record in records:
+            if isinstance(record, StepRecord):
+                self._replay.append(record)
+            else:
+                self._replay.relabel(record)
+
+    def resume(self) -> None:
+        """Continue from the newest checkpoint, if there is one."""
+        checkpoint = self._checkpoints.latest()
+        if checkpoint is None:
+            return
+        try:
+            self._replay.set_rng_state(checkpoint.meta["replay_rng"])
+            self._backend.load_state_dict(checkpoint.arrays)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"checkpoint: got one of {checkpoint.updates} updates that does not load ({error!r}), expected one of "
+                "this agent; resume with the run's own configuration."
+            ) from error
+        self.updates = checkpoint.updates
+        self._meter.begin(self.updates)
+
+    def turn(self) -> None:
+        """Take what has come, make one call's updates if the data allows, and do what is due."""
+        allowed = self._allowed()
+        self.remember(self._server.poll(0.0 if allowed else self._config.poll_timeout_s))
+        if allowed:
+            self._update()
+        if self.updates - self._published >= self._config.publish_every_updates:
+            self.publish()
+        self._meter.write_if_due(self.updates, self._status)
+        if self._clock.now_s() - self._checkpoint_s >= self._config.checkpoint_every_s:
+            self.checkpoint()
+
+    def publish(self) -> None:
+        """Send the policy, its version being the number of updates that made it."""
+        parameters = self._backend.policy_parameters()
+        for name, array in parameters.items():
+            if not np.isfinite(array).all():
+                raise DivergedError(
+                    f"policy: got {name!r} with NaN or infinity after {self.updates} updates, expected finite numbers; "
+                    "lower the learning rate and resume from the last checkpoint."
+                )
+        self._server.publish_weights(self.updates, parameters)
+        self._published = self.updates
+
+    def checkpoint(self) -> None:
+        """Save everything that a resumed run needs beside the journal."""
+        meta = {"replay_rng": self._replay.rng_state(), "counts": self._replay.counts()}
+        self._checkpoints.save(self.updates, self._backend.state_dict(), meta)
+        self._checkpoint_s = self._clock.now_s()
+
+    def finish(self) -> None:
+        """Take the last records, publish and save."""
+        self.remember(self._server.poll(0.0))
+        self.publish()
+        self._meter.write(self.updates, self._status())
+        self.checkpoint()
+
+    def _allowed(self) -> bool:
+        """Whether the data allows one call's updates."""
+        counts = self._replay.counts()
+        online, demonstrations = counts["online"], counts["demonstration_now"]
+        allowed = updates_allowed(self._config.update_ratio, online, demonstrations, self.updates)
+        return allowed >= self._config.updates_per_call
+
+    def _update(self) -> None:
+        config = self._config
+        with self._meter.timed("sample"):
+            batch = self._replay.sample(config.batch, config.updates_per_call, config.demo_fraction)
+        with self._meter.timed("update"):
+            self._meter.latest = self._backend.update(batch)
+        self.updates += config.updates_per_call
+
+    def _status(self) -> dict[str, Any]:
+        counts = self._replay.counts()
+        online = counts["online"]
+        ratio = max(0, self.updates - self._config.update_ratio.pretrain_updates) / online if online else 0.0
+        return {"transitions": online, "updates_per_transition": ratio, **{f"replay_{k}": v for k, v in counts.items()}}

@@ -1,0 +1,50 @@
+"""How many updates the data allows: a target ratio, and no spinning on old data while the robot is idle."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from robot_rl.core import checks
+
+
+@dataclass(frozen=True)
+class UpdateRatioConfig:
+    """Limits on updates per transition.
+
+    Raises:
+        ConfigError: a negative number.
+    """
+
+    updates_per_transition: float = 2.0
+    """Updates for each online transition. Source: 2-4 in SERL and HIL-SERL's defaults."""
+    learning_starts: int = 100
+    """Online transitions before the first update on them. Source: HIL-SERL 100, SERL 200-300."""
+    pretrain_updates: int = 500
+    """Updates on demonstrations alone, before any online data; 0 without demonstrations."""
+    lead_updates: int = 0
+    """Updates by which the learner may run ahead of the ratio while it waits for data."""
+
+    def __post_init__(self) -> None:
+        checks.at_least(self, 0, *vars(self))
+
+
+def updates_allowed(config: UpdateRatioConfig, online: int, demonstrations: int, updates: int) -> int:
+    """Return how many updates may be made now.
+
+    budget = pretrain_updates [if there are demonstrations]
+           + updates_per_transition * online + lead_updates [once online >= learning_starts]
+
+    Args:
+        online: transitions that came from actors so far, those evicted since included.
+        demonstrations: transitions that can be sampled as demonstrations.
+        updates: made so far.
+
+    Example:
+        >>> updates_allowed(UpdateRatioConfig(2.0, learning_starts=100, pretrain_updates=500), 100, 20, 600)
+        100
+    """
+    budget = float(config.pretrain_updates if demonstrations else 0)
+    if online >= max(1, config.learning_starts):
+        budget += config.updates_per_transition * online + config.lead_updates
+    return max(0, math.floor(budget) - updates)

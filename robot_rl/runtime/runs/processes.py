@@ -1,0 +1,141 @@
+"""Processes of one run: each with its own log, its own cores, and a polite end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.core.errors import RobotRLError
+from robot_rl.runtime.runs.stop import PARENT_VARIABLE
+
+# XLA and BLAS start one thread a core; next to a simulator on a small machine that costs more than it brings.
+ENVIRONMENT = {
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    # Compiling the updates takes a while; the next run of the same agent finds them here.
+    "JAX_COMPILATION_CACHE_DIR": str(Path.home() / ".cache" / "robot-rl" / "jax"),
+}
+POLL_NS = NS_PER_S // 20
+
+
+class ProcessFailedError(RobotRLError):
+    """A process of the run ended by itself with an error."""
+
+
+@dataclass(frozen=True)
+class ProcessPlan:
+    """What to start and where its output goes."""
+
+    name: str
+    """Shown to the user: learner, actor-0, ..."""
+    command: tuple[str, ...]
+    """The program and its arguments."""
+    log: Path | None = None
+    """Where its output goes; None: where ours goes."""
+    cores: frozenset[int] = frozenset()
+    """CPU cores that it may use; empty: any."""
+
+
+class Process:
+    """One running part of a run. It does not get the terminal's Ctrl-C: its owner stops it in the right order."""
+
+    def __init__(self, plan: ProcessPlan) -> None:
+        self.plan = plan
+        with _open_log(plan.log) as log:
+            self._process = subprocess.Popen(
+                plan.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT if log else None,
+                env={**ENVIRONMENT, **os.environ, PARENT_VARIABLE: str(os.getpid())},
+                start_new_session=True,
+            )
+        if plan.cores:
+            _pin(self._process.pid, plan.cores)
+
+    def running(self) -> bool:
+        """Return whether it still runs."""
+        return self._process.poll() is None
+
+    def check(self) -> None:
+        """Look whether it still does its work.
+
+        Raises:
+            ProcessFailedError: it ended with an error; the text holds its last words.
+        """
+        code = self._process.poll()
+        if code:
+            log = self.plan.log
+            words = "its own words stand above." if log is None else f"see {log}:\n{last_lines(log)}"
+            raise ProcessFailedError(f"{self.plan.name}: got exit code {code}, expected a running process; {words}")
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, which our loops take as a wish to end in good order."""
+        if self.running():
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout_s: float, clock: Clock) -> None:
+        """Wait for its end; kill it when it takes longer than `timeout_s`."""
+        deadline_ns = clock.now_ns() + round(timeout_s * NS_PER_S)
+        while self.running() and clock.now_ns() < deadline_ns:
+            clock.sleep_until(clock.now_ns() + POLL_NS)
+        if self.running():
+            self._process.kill()
+        self._process.wait()
+
+
+def stop_in_order(processes: Sequence[Process], timeout_s: float, clock: Clock) -> None:
+    """Stop one after the other, so that what the actors still send reaches the learner."""
+    for process in processes:
+        process.ask_to_stop()
+        process.wait(timeout_s, clock)
+
+
+def robot_rl_command(*arguments: str) -> tuple[str, ...]:
+    """Return the command line of `robot-rl` in this same Python."""
+    return (sys.executable, "-m", "robot_rl", *arguments)
+
+
+def share_cores(actors: int, cores: Sequence[int]) -> tuple[frozenset[int], list[frozenset[int]]]:
+    """Return the learner's cores and each actor's: one an actor, the rest, at least one, for the learner.
+
+    With a single core nobody is pinned (empty sets).
+    """
+    if len(cores) < 2 or actors < 1:
+        return frozenset(), [frozenset()] * actors
+    first = max(1, len(cores) - actors)
+    rest = cores[first:]
+    return frozenset(cores[:first]), [frozenset({rest[i % len(rest)]}) for i in range(actors)]
+
+
+def available_cores() -> list[int]:
+    """Return the cores that this process may use; empty where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _open_log(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
+    if path is None:
+        return nullcontext()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
+
+
+def last_lines(path: Path, count: int = 8) -> str:
+    """Return the end of a log, indented."""
+    lines = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines() if path.exists() else []
+    return "\n".join("  " + line for line in lines[-count:]) or "  (it said nothing)"
+
+
+def _pin(pid: int, cores: frozenset[int]) -> None:
+    if hasattr(os, "sched_setaffinity"):  # Linux only
+        os.sched_setaffinity(pid, cores)

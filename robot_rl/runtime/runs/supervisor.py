@@ -1,0 +1,127 @@
+"""Owns the processes of a training: starts them, watches them, shows how it goes, stops them in the right order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.runtime.runs.live import Budget, Progress, ProgressReader, draw, line
+from robot_rl.runtime.runs.processes import Process, ProcessPlan, stop_in_order
+
+LOOK_S = 0.25
+"""Time between two looks at the metrics."""
+LINE_EVERY_S = 15.0
+"""Time between two lines where there is no terminal to draw on."""
+STOP_LIMIT_S = 60.0
+"""How long one process may take to end in good order."""
+
+
+@dataclass(frozen=True)
+class EarlyStop:
+    """Ends a training that has learnt enough."""
+
+    success: float
+    """Share of successful episodes."""
+    window: int
+    """Over so many of the last training episodes."""
+
+    def reached(self, progress: Progress) -> bool:
+        """Return whether a full window succeeded often enough."""
+        if progress.episodes < self.window:
+            return False
+        rate = progress.success(self.window)
+        return rate is not None and rate >= self.success
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended."""
+
+    why: str
+    """One of `budget`, `success`, `stopped`, `actors ended`."""
+    minutes: float
+    progress: Progress
+
+
+def supervise(
+    learner: ProcessPlan,
+    actors: Sequence[ProcessPlan],
+    folders: Sequence[Path],
+    budget: Budget,
+    early_stop: EarlyStop | None,
+    title: str,
+    console: Console,
+    clock: Clock,
+    should_stop: Callable[[], bool],
+) -> Outcome:
+    """Train until the budget is spent, enough is learnt, or somebody asks to stop.
+
+    Actors are stopped before the learner, so that their last records arrive and the checkpoint holds all of them.
+
+    Args:
+        folders: of learner and actors; their metrics files are what the view shows.
+
+    Raises:
+        ProcessFailedError: a process ended with an error; the others are stopped first.
+    """
+    reader = ProgressReader(list(folders))
+    processes: list[Process] = []
+    start_ns = clock.now_ns()
+    try:
+        processes += [Process(plan) for plan in (*actors, learner)]
+        with _View(title, budget, console, clock) as view:
+            while True:
+                minutes = (clock.now_ns() - start_ns) / NS_PER_S / 60.0
+                progress = reader.read()
+                view.show(progress, minutes)
+                for process in processes:
+                    process.check()
+                why = _why_stop(progress, minutes, budget, early_stop, should_stop)
+                if not any(process.running() for process in processes[: len(actors)]):
+                    why = why or "actors ended"
+                if why:
+                    return Outcome(why, minutes, progress)
+                clock.sleep_until(clock.now_ns() + round(LOOK_S * NS_PER_S))
+    finally:
+        stop_in_order(processes, STOP_LIMIT_S, clock)
+
+
+def _why_stop(
+    progress: Progress, minutes: float, budget: Budget, early_stop: EarlyStop | None, should_stop: Callable[[], bool]
+) -> str:
+    if should_stop():
+        return "stopped"
+    if budget.spent(minutes, progress.env_steps):
+        return "budget"
+    return "success" if early_stop is not None and early_stop.reached(progress) else ""
+
+
+class _View:
+    """A live picture on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, title: str, budget: Budget, console: Console, clock: Clock) -> None:
+        self._title, self._budget, self._console, self._clock = title, budget, console, clock
+        self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
+        self._next_line_ns = clock.now_ns()
+
+    def __enter__(self) -> _View:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, progress: Progress, minutes: float) -> None:
+        """Bring the view up to date."""
+        if self._live is not None:
+            self._live.update(draw(progress, minutes, self._budget, self._title))
+        elif self._clock.now_ns() >= self._next_line_ns:
+            self._next_line_ns += round(LINE_EVERY_S * NS_PER_S)
+            self._console.print(line(progress, minutes, self._budget), soft_wrap=True)

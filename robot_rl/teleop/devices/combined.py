@@ -1,0 +1,45 @@
+"""Two devices in two hands: one that moves the arm, and one that enables, labels and stops."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robot_rl.teleop.device import Device, DeviceState
+
+
+class EnabledDevice:
+    """A device that moves only while another one enables it.
+
+    The action is the mover's; engaged is the enabler's, and the mover's own rule does not count. Either may label, and
+    either may stop; when either is lost, both are.
+
+    Args:
+        enabler: a pendant, whose dead-man decides who is in charge.
+        mover: a SpaceMouse, a keyboard, in simulation an expert.
+    """
+
+    def __init__(self, enabler: Device, mover: Device) -> None:
+        self._enabler, self._mover = enabler, mover
+
+    def reset(self) -> None:
+        """Begin an episode with both."""
+        self._enabler.reset()
+        self._mover.reset()
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Return what both say together; the older sign of life counts."""
+        enabling, moving = self._enabler.read(proposed), self._mover.read(proposed)
+        stamps = [state.stamp_ns for state in (enabling, moving) if state.stamp_ns is not None]
+        return DeviceState(
+            action=moving.action,
+            engaged=enabling.engaged,
+            labels=enabling.labels + moving.labels,
+            estop=enabling.estop or moving.estop,
+            alive=enabling.alive and moving.alive,
+            stamp_ns=min(stamps, default=None),
+        )
+
+    def close(self) -> None:
+        """Let go of both."""
+        self._enabler.close()
+        self._mover.close()

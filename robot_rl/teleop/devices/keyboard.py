@@ -1,0 +1,206 @@
+"""The terminal's keyboard as a teleoperation device: termios only, so it works over ssh and needs no window."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import select
+import sys
+import termios
+import tty
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+
+from robot_rl.core import checks
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.engagement import EngageConfig, Engagement
+
+AXES: dict[str, tuple[int, float]] = {
+    "w": (0, 1.0), "s": (0, -1.0), "a": (1, 1.0), "d": (1, -1.0), "r": (2, 1.0), "f": (2, -1.0),
+    "l": (3, 1.0), "j": (3, -1.0), "i": (4, 1.0), "k": (4, -1.0), "q": (5, 1.0), "e": (5, -1.0),
+    "o": (6, 1.0), "g": (6, -1.0),
+}  # fmt: skip
+"""Key -> (axis, sign) of the action: x y z, roll pitch yaw, gripper."""
+
+LABEL_KEYS = {"\n": "success", "\r": "success", "\x7f": "failure", "\x08": "failure", "u": "undo", "t": "stage"}
+ENGAGE_KEY, ESTOP_KEY, CLEAR_KEY = " ", "x", "c"
+GRIPPER_AXIS = 6
+HELP = """\
+  w/s  x forward/back    a/d  y left/right    r/f  z up/down
+  q/e  yaw               i/k  pitch           l/j  roll
+  o/g  open/close gripper             +/-  faster/slower
+  space  engage (hold or toggle)      Enter  success   Backspace  failure   u  undo   t  stage
+  x  EMERGENCY STOP                   c  clear the stop"""
+
+_ARROWS = {"\x1b[A": "w", "\x1b[B": "s", "\x1b[D": "a", "\x1b[C": "d"}
+
+
+@dataclass(frozen=True)
+class KeyboardConfig:
+    """How keys become motion. A terminal tells no key releases, so each press counts for a while.
+
+    Raises:
+        ConfigError: a number out of its range.
+    """
+
+    speed: float = 0.5
+    """Share of the largest action that a key asks for, in (0, 1]; + and - change it."""
+    hold_s: float = 0.2
+    """How long one press moves [s]; longer than a control period, so that a tap between two reads is not lost."""
+    button_hold_s: float = 0.7
+    """How long one press of space counts as pressed [s]; longer than a terminal's delay before it repeats keys."""
+    engage: EngageConfig = field(default_factory=lambda: EngageConfig("deflection", release_s=0.7))
+    """How the human takes charge; by default any motion key does."""
+
+    def __post_init__(self) -> None:
+        checks.positive(self, "speed")
+        checks.fraction(self, "speed")
+        checks.positive(self, "hold_s", "button_hold_s")
+
+
+class Keyboard:
+    """Reads keys from a terminal; put the terminal back with `close`, or use it in a `with` block.
+
+    Ctrl-C keeps its meaning. A terminal that goes away (ssh ends) makes the device not alive.
+
+    Args:
+        action_size: A; keys of axes that the action lacks do nothing.
+        terminal: the terminal to read; by default standard input, or this process's own terminal where a launcher took
+            standard input away.
+
+    Raises:
+        ConfigError: `terminal` is not a terminal.
+    """
+
+    def __init__(
+        self,
+        action_size: int = 7,
+        config: KeyboardConfig | None = None,
+        terminal: TextIO | int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._config = config or KeyboardConfig()
+        self._clock = clock or SystemClock()
+        self._fd, self._owned = _descriptor(terminal)
+        self._engagement = Engagement(self._config.engage)
+        self._until_ns = np.zeros((action_size, 2), np.int64)  # (A, 2): when the press of minus and plus ends
+        self._button_until_ns = 0
+        self._speed = self._config.speed
+        self._labels: list[str] = []
+        self._estop = False
+        self._alive = True
+        self._torn = ""  # start of an escape sequence whose rest has not come yet
+        self._saved = self._enter_cbreak()
+
+    def reset(self) -> None:
+        """Begin an episode: keys pressed before it move nothing."""
+        self._until_ns[:] = 0
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Take in the keys pressed since the last read and return the state now; never waits."""
+        now_ns = self._clock.now_ns()
+        for key in self._keys():
+            self._press(key, now_ns)
+        action = self._action(now_ns)
+        deflection = float(np.abs(action).max() > 0)
+        if not self._alive:
+            self._engagement.release()
+        engaged = self._alive and self._engagement.update(now_ns < self._button_until_ns, deflection, now_ns)
+        labels, self._labels = tuple(self._labels), []
+        return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns)
+
+    def close(self) -> None:
+        """Give the terminal back as it was; reads from now on find the device not alive."""
+        if self._saved is None:
+            return
+        saved, self._saved = self._saved, None
+        self._alive = False
+        atexit.unregister(self.close)
+        with contextlib.suppress(termios.error, OSError):  # the terminal is gone: nothing to give back
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, saved)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the terminal, if it was opened here."""
+        owned, self._owned = self._owned, False
+        if owned:
+            os.close(self._fd)
+
+    def __enter__(self) -> Keyboard:
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def _enter_cbreak(self) -> list[Any] | None:
+        """Switch off line buffering and echo (but not Ctrl-C) and return what to restore."""
+        try:
+            saved = termios.tcgetattr(self._fd)
+        except termios.error as error:
+            self._let_go()
+            raise ConfigError(
+                f"keyboard: got input {self._fd} that is no terminal, expected one; "
+                "run it in a terminal, over ssh with -t."
+            ) from error
+        tty.setcbreak(self._fd)
+        atexit.register(self.close)  # a crash must not leave the shell without echo
+        return saved
+
+    def _keys(self) -> list[str]:
+        text = self._torn + self._pending()
+        for sequence, key in _ARROWS.items():
+            text = text.replace(sequence, key)
+        self._torn = next((start for start in ("\x1b[", "\x1b") if text.endswith(start)), "")
+        return list(text.removesuffix(self._torn).lower())  # a stop must work with caps lock on
+
+    def _pending(self) -> str:
+        """Return what was typed, at once; notice the end of the terminal."""
+        received = b""
+        try:
+            while self._alive and select.select([self._fd], [], [], 0.0)[0]:
+                part = os.read(self._fd, 1024)
+                received += part
+                self._alive = bool(part)
+        except (OSError, ValueError):
+            self._alive = False
+        return received.decode("ascii", errors="ignore")
+
+    def _press(self, key: str, now_ns: int) -> None:
+        config = self._config
+        if key in AXES and AXES[key][0] < len(self._until_ns):
+            axis, sign = AXES[key]
+            self._until_ns[axis, int(sign > 0)] = now_ns + round(config.hold_s * NS_PER_S)
+        elif key == ENGAGE_KEY:
+            self._button_until_ns = now_ns + round(config.button_hold_s * NS_PER_S)
+        elif key in LABEL_KEYS:
+            self._labels.append(LABEL_KEYS[key])
+        elif key in (ESTOP_KEY, CLEAR_KEY):
+            self._estop = key == ESTOP_KEY
+        elif key in "+-":
+            self._speed = float(np.clip(self._speed * (1.25 if key == "+" else 0.8), 0.1, 1.0))
+
+    def _action(self, now_ns: int) -> np.ndarray:
+        held = (self._until_ns > now_ns).astype(np.float32)
+        action = np.float32(self._speed) * (held[:, 1] - held[:, 0])
+        gripper = action[GRIPPER_AXIS : GRIPPER_AXIS + 1]  # empty without one
+        gripper[:] = np.sign(gripper)  # a command, not a speed
+        return action
+
+
+def _descriptor(terminal: TextIO | int | None) -> tuple[int, bool]:
+    """The file descriptor of a terminal, and whether it was opened here.
+
+    None: standard input if that is a terminal, else the terminal that started this process, if any.
+    """
+    if isinstance(terminal, int):
+        return terminal, False
+    if terminal is None and not sys.stdin.isatty():
+        with contextlib.suppress(OSError):
+            return os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY), True
+    return (terminal or sys.stdin).fileno(), False

@@ -1,0 +1,189 @@
+"""Scripted humans for the simulator: an expert that judges the policy and takes over, steadily or clumsily.
+
+The rule is RLIF's (Luo et al. 2023): where the policy's action is worse than the expert's by a threshold, take over
+with a high probability, elsewhere with a low one, for a short burst of steps. "Worse" is the running distance
+
+    d <- memory d + (1 - memory) rms(policy_action - expert_action)
+
+and an episode that lasts longer than the human's patience counts as worse, too: stuck, a policy may ask for nearly what
+an expert would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from robot_rl.teleop.device import DeviceState, ScriptedDevice
+from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanConfig
+
+
+@runtime_checkable
+class Expert(Protocol):
+    """Somebody who knows what to do from wherever the robot stands (ground truth, simulator only)."""
+
+    def reset(self) -> None:
+        """Begin an episode; the environment has just been reset."""
+        ...
+
+    def action(self) -> np.ndarray:
+        """Return the action (A,) in [-1, 1] for the present state; called once a step."""
+        ...
+
+
+class FunctionExpert:
+    """An expert without memory, from a function such as an environment's `expert_action`."""
+
+    def __init__(self, action: Callable[[], np.ndarray]) -> None:
+        self._action = action
+
+    def reset(self) -> None:
+        """Do nothing: there is nothing to forget."""
+
+    def action(self) -> np.ndarray:
+        """Return the function's action (A,)."""
+        return self._action()
+
+
+class ExpertDevice(ScriptedDevice):
+    """An expert who never lets go: demonstrations."""
+
+    def __init__(self, expert: Expert, rng: np.random.Generator, clumsiness: ActionNoise | None = None) -> None:
+        self._expert = expert
+        self._hand = _Hand(clumsiness or ActionNoise(), rng)
+
+    def reset(self) -> None:
+        """Begin an episode."""
+        self._expert.reset()
+        self._hand.reset()
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Return the expert's action, engaged."""
+        return DeviceState(self._hand.follow(self._expert.action()), engaged=True)
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
+
+class ScriptedHuman(ScriptedDevice):
+    """A human who watches the policy and takes over by RLIF's rule; a `Device`.
+
+    The expert is asked on every watched step, in charge or not, so that it always knows the state the policy left the
+    robot in and can go on from there.
+
+    Args:
+        expert: knows what to do; the simulator's privileged one.
+        rng: draws interventions, bursts and clumsiness.
+        env_steps: steps trained before, so that a resumed run goes on tapering.
+    """
+
+    def __init__(
+        self, expert: Expert, config: ScriptedHumanConfig, rng: np.random.Generator, env_steps: int = 0
+    ) -> None:
+        self.env_steps = env_steps
+        self._expert, self._config, self._rng = expert, config, rng
+        self._hand = _Hand(config.action_noise, rng)
+        self._watches = False
+        self._begin_episode()
+
+    def reset(self) -> None:
+        """Begin an episode, watched or not."""
+        self._begin_episode()
+        self._watches = bool(self._rng.random() < self._config.watched_share(self.env_steps))
+        if self._watches:
+            self._expert.reset()
+            self._hand.reset()
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Judge the proposed action and say whether the human takes over; one call a step."""
+        self.env_steps += 1
+        self._steps += 1
+        if not self._watches:
+            return DeviceState()
+        wanted = self._expert.action()
+        self._judge(proposed, wanted)
+        action = self._hand.follow(wanted)
+        self._in_charge = self._decide()
+        return DeviceState(action, self._in_charge)
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
+    @property
+    def distance(self) -> float:
+        """Running distance between the policy's and the expert's action, in [0, 2]."""
+        return self._distance
+
+    def _begin_episode(self) -> None:
+        self._distance = math.nan  # nothing judged yet
+        self._remaining = 0  # steps of the burst
+        self._alone = self._config.free_steps  # steps the policy is still left alone
+        self._steps = 0
+        self._in_charge = False
+
+    def _judge(self, proposed: np.ndarray | None, wanted: np.ndarray) -> None:
+        if proposed is None:  # nobody acts: nothing could be worse
+            self._distance = math.inf
+            return
+        difference = np.minimum(np.maximum(proposed, -1.0), 1.0) - wanted
+        now = math.sqrt(float(difference @ difference) / len(difference))
+        memory = self._config.memory if math.isfinite(self._distance) else 0.0
+        self._distance = memory * self._distance + (1.0 - memory) * now if memory else now
+
+    def _decide(self) -> bool:
+        """Return whether the human is in charge of this step."""
+        if self._remaining == 0 and self._takes_over():
+            shortest, longest = self._config.burst_steps
+            self._remaining = int(self._rng.integers(shortest, longest + 1))
+        if self._remaining == 0:
+            return False
+        self._remaining -= 1
+        if self._remaining == 0:
+            self._alone = self._config.rest_steps
+        return True
+
+    def _takes_over(self) -> bool:
+        if self._alone > 0:
+            self._alone -= 1
+            return False
+        config = self._config
+        # A distance that is not a number (a broken policy) is worse, too.
+        impatient = config.intervene_after_steps is not None and self._steps > config.intervene_after_steps
+        worse = impatient or not self._distance <= config.threshold
+        return bool(self._rng.random() < (config.probability_worse if worse else config.probability_otherwise))
+
+
+class _Hand:
+    """Carries out an intention with delay, noise and lapses."""
+
+    def __init__(self, config: ActionNoise, rng: np.random.Generator) -> None:
+        self._config, self._rng = config, rng
+        self._intentions: deque[np.ndarray] = deque(maxlen=config.delay_steps + 1)
+        self._lapse = 0  # steps left
+
+    def reset(self) -> None:
+        """Begin an episode."""
+        self._intentions.clear()
+        self._lapse = 0
+
+    def follow(self, wanted: np.ndarray) -> np.ndarray:
+        """Return what the hand does (A,) float32 when the expert wants `wanted`; the last axis is the gripper."""
+        config = self._config
+        self._intentions.append(wanted)
+        action = np.array(self._intentions[0], dtype=np.float32)
+        if config.noise_std > 0.0:
+            action[:-1] += self._rng.normal(0.0, config.noise_std, len(action) - 1)
+        if config.lapse_probability > 0.0 and self._lapses():
+            action[:] = 0.0
+        return np.minimum(np.maximum(action, np.float32(-1.0)), np.float32(1.0))
+
+    def _lapses(self) -> bool:
+        if self._lapse == 0 and self._rng.random() < self._config.lapse_probability:
+            self._lapse = self._config.lapse_steps
+        lapses = self._lapse > 0
+        self._lapse -= lapses
+        return lapses

@@ -1,0 +1,1 @@
+"""The pendant: serial line, frames, messages, session, device."""

@@ -1,0 +1,1 @@
+"""Image encoders: architecture, the simulator's encoder and its training."""

@@ -1,0 +1,223 @@
+"""Pictures to numbers in JAX: the pure encoder, its random shifts, and the frozen encoder of the actor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial, reduce
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from robot_rl.core.errors import ConfigError, SchemaMismatchError
+from robot_rl.vision.architecture import (
+    MAX_SHIFT,
+    SHARED,
+    TRAINING_COMMAND,
+    EncoderArchitecture,
+    EncoderFile,
+    load_encoder,
+    random_encoder,
+)
+
+Params = Mapping[str, jax.Array]
+
+
+def init_encoder_params(architecture: EncoderArchitecture, seed: int, prefix: str = SHARED) -> dict[str, np.ndarray]:
+    """Return random weights `<prefix>/conv<i>/...` to start training from."""
+    return random_encoder(architecture, seed, prefix)
+
+
+def apply_encoder(
+    params: Params, images: jax.Array, architecture: EncoderArchitecture, prefix: str = SHARED
+) -> jax.Array:
+    """Encode pictures.
+
+    Shapes: images (B, H, W, 3), uint8 or float in 0..255; returns (B, 3 C) float32.
+    """
+    return soft_argmax_max(encoder_maps(params, images, architecture, prefix), architecture.softmax_temperature)
+
+
+def encoder_maps(
+    params: Params, images: jax.Array, architecture: EncoderArchitecture, prefix: str = SHARED
+) -> jax.Array:
+    """Return the last layer's maps.
+
+    Shapes: images (B, H, W, 3), uint8 or float in 0..255; returns (B, h, w, C) float32.
+    """
+    x = mean_pool(images.astype(jnp.float32) / 255.0 - 0.5, architecture.pool)
+    for i, layer in enumerate(architecture.layers):
+        kernel, bias = params[f"{prefix}/conv{i}/kernel"], params[f"{prefix}/conv{i}/bias"]
+        x = convolve(x, kernel, layer.stride) + bias
+        x = jax.nn.relu(x) if layer.relu else x
+    return x
+
+
+def convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """Convolve with padding that keeps size / stride.
+
+    Written as a sum of shifted matrix products where the sizes allow: XLA's own gradient with respect to a kernel costs
+    three times as much on a CPU, and the forward pass the same.
+
+    Shapes: x (B, H, W, I), kernel (k, k, I, O); returns (B, H / stride, W / stride, O).
+    """
+    b, h, w, _ = x.shape
+    k, _, _, o = kernel.shape
+    if k % stride or h % stride or w % stride:
+        strides = (stride, stride)
+        return lax.conv_general_dilated(x, kernel, strides, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    before = (k - stride) // 2
+    around = (before, k - stride - before)
+    x = _to_depth(jnp.pad(x, ((0, 0), around, around, (0, 0))), stride)
+    taps, h, w = k // stride, h // stride, w // stride
+    kernel = kernel.reshape(taps, stride, taps, stride, -1, o).transpose(0, 2, 1, 3, 4, 5).reshape(taps, taps, -1, o)
+    parts = [
+        (x[:, i : i + h, j : j + w].reshape(b * h * w, -1), kernel[i, j]) for i in range(taps) for j in range(taps)
+    ]
+    products = [jnp.matmul(part, tap) for part, tap in parts]
+    return reduce(jnp.add, products).reshape(b, h, w, o)
+
+
+def _to_depth(x: jax.Array, block: int) -> jax.Array:
+    """Move blocks of pixels into channels. Shapes: (B, H, W, C) -> (B, H / block, W / block, block block C)."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // block, block, w // block, block, c).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h // block, w // block, block * block * c)
+
+
+def mean_pool(images: jax.Array, factor: int) -> jax.Array:
+    """Average blocks of factor x factor pixels. Shapes: (B, H, W, C) -> (B, H / factor, W / factor, C)."""
+    if factor == 1:
+        return images
+    b, h, w, c = images.shape
+    return images.reshape(b, h // factor, factor, w // factor, factor, c).mean((2, 4))
+
+
+def soft_argmax_max(maps: jax.Array, temperature: float = 1.0) -> jax.Array:
+    """Read out where each map is bright and how bright.
+
+    Shapes: maps (B, h, w, C); returns (B, 3 C): x, then y in [-1, 1], then the maximum, each for all channels.
+    """
+    b, h, w, c = maps.shape
+    weight = jax.nn.softmax(maps.reshape(b, h * w, c) / temperature, axis=1).reshape(b, h, w, c)
+    x = jnp.einsum("bwc,w->bc", weight.sum(1), jnp.linspace(-1.0, 1.0, w))
+    y = jnp.einsum("bhc,h->bc", weight.sum(2), jnp.linspace(-1.0, 1.0, h))
+    return jnp.concatenate([x, y, maps.max((1, 2))], axis=1)
+
+
+def shift_images(images: jax.Array, offsets: jax.Array, max_shift: int = MAX_SHIFT) -> jax.Array:
+    """Shift each picture by its own whole pixels; uncovered borders repeat the edge.
+
+    Shapes: images (B, H, W, C), offsets (B, 2) int (down, right) in -max_shift..max_shift; returns (B, H, W, C).
+    """
+    pad = max_shift
+    padded = jnp.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="edge")
+
+    def crop(image: jax.Array, offset: jax.Array) -> jax.Array:
+        return lax.dynamic_slice(image, (pad - offset[0], pad - offset[1], 0), images.shape[1:])
+
+    return jax.vmap(crop)(padded, offsets)
+
+
+def _encode(
+    params: Params,
+    images: tuple[jax.Array, ...],
+    offsets: jax.Array,
+    architecture: EncoderArchitecture,
+    owners: tuple[str, ...],
+) -> jax.Array:
+    """Encode each camera clean and shifted: images of (H, W, 3), offsets (cameras, V, 2) -> (cameras, V, F) float16."""
+    stacked = jnp.stack(images)  # (cameras, H, W, 3)
+    variants = offsets.shape[1]
+    shifted = shift_images(jnp.repeat(stacked, variants, axis=0), offsets.reshape(-1, 2))
+    shifted = shifted.reshape(len(images), variants, *stacked.shape[1:])
+    features: list[jax.Array] = [jnp.empty(0)] * len(images)
+    for owner in dict.fromkeys(owners):
+        # Cameras with the same weights go through the convolutions as one batch.
+        mine = [i for i, name in enumerate(owners) if name == owner]
+        batch = jnp.concatenate([shifted[i] for i in mine])
+        encoded = apply_encoder(params, batch, architecture, owner).reshape(len(mine), variants, -1)
+        for i, feature in zip(mine, encoded, strict=True):
+            features[i] = feature
+    return jnp.stack(features).astype(jnp.float16)
+
+
+class FrozenEncoder:
+    """Each camera frame, encoded once when it arrives: variant 0 clean, the others randomly shifted.
+
+    Args:
+        encoder: a file, or what was read from it.
+        cameras: the cameras in use; each needs its own or shared weights in the file.
+        variants: V encodings of each frame.
+
+    Raises:
+        ConfigError: no weights, or weights that do not fit.
+    """
+
+    def __init__(self, encoder: EncoderFile | Path | str, cameras: tuple[str, ...], variants: int = 4) -> None:
+        if variants < 1:
+            raise ConfigError(f"variants: got {variants}, expected 1 (clean only) or more; 4 is usual.")
+        self._file = encoder if isinstance(encoder, EncoderFile) else load_encoder(encoder)
+        self.cameras = tuple(sorted(cameras))
+        self.variants = variants
+        owners = tuple(self._file.owner(camera) for camera in self.cameras)
+        self._params = {name: jnp.asarray(array) for name, array in self._file.params.items()}
+        self._encode = jax.jit(partial(_encode, architecture=self._file.architecture, owners=owners))
+
+    @classmethod
+    def random(
+        cls,
+        architecture: EncoderArchitecture,
+        cameras: tuple[str, ...],
+        seed: int = 0,
+        variants: int = 4,
+        allow_random_weights: bool = False,
+    ) -> FrozenEncoder:
+        """Return an encoder with random weights, which sees next to nothing: for tests and benchmarks.
+
+        Raises:
+            ConfigError: unless `allow_random_weights`.
+        """
+        if not allow_random_weights:
+            raise ConfigError(
+                "frozen encoder: got random weights, expected trained ones; "
+                f"train it with `{TRAINING_COMMAND}`, or pass allow_random_weights=True for a test."
+            )
+        return cls(EncoderFile(architecture, random_encoder(architecture, seed)), cameras, variants)
+
+    @property
+    def architecture(self) -> EncoderArchitecture:
+        """The encoder's shape."""
+        return self._file.architecture
+
+    @property
+    def feature_count(self) -> int:
+        """Numbers F a camera and variant."""
+        return self._file.architecture.feature_count
+
+    def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Encode one frame of all cameras in one compiled call.
+
+        Shapes: images (H, W, 3) uint8 by camera; returns (V, F) float16 by camera.
+
+        Raises:
+            SchemaMismatchError: a missing camera or another size.
+        """
+        frames = tuple(self._frame(images, camera) for camera in self.cameras)
+        offsets = rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, (len(frames), self.variants, 2), dtype=np.int32)
+        offsets[:, 0] = 0
+        features = np.asarray(self._encode(self._params, frames, offsets))
+        return {camera: features[i] for i, camera in enumerate(self.cameras)}
+
+    def _frame(self, images: Mapping[str, np.ndarray], camera: str) -> np.ndarray:
+        expected = (self.architecture.height, self.architecture.width, 3)
+        frame = images.get(camera)
+        if frame is None or frame.shape != expected or frame.dtype != np.uint8:
+            got = None if frame is None else f"{frame.dtype}{list(frame.shape)}"
+            raise SchemaMismatchError(
+                f"picture of camera {camera!r}: got {got}, expected uint8{list(expected)}; "
+                "resize the camera's pictures or train the encoder for this size."
+            )
+        return frame

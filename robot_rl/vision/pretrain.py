@@ -1,0 +1,224 @@
+"""Train the simulator's picture encoder from random scenes (`robot-rl train-encoder`).
+
+Some channels of the last layer are told where to look: channel k shall be bright at the k-th key point that the scene's
+labels name (a box, a hole, a tip); the others find what helps.
+    loss = weight cross entropy(softmax of channel k's map, key point k)   where it is in the picture
+         + mean sqrt(miss^2 + d^2) - d                                     miss = head(features) - coordinate
+         + mean miss^2                                                     miss = head(features) - turn, presence
+         + weight mean (rebuilt - thumbnail)^2                             what no label names
+A linear head forces the features to hold geometry in a form that a small policy can read. Both heads are thrown away.
+Coordinates count by their distance, not its square: a picture in which the thing is hidden must not drown the pixel
+that decides an insertion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from robot_rl.sim.random_scenes import LABELS, RandomScenes
+from robot_rl.sim.scene import CAMERAS
+from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, EncoderFile
+from robot_rl.vision.jax_encoder import (
+    Params,
+    apply_encoder,
+    encoder_maps,
+    init_encoder_params,
+    shift_images,
+    soft_argmax_max,
+)
+
+COORDINATES = np.array([name.endswith(("_u", "_v")) for name in LABELS])
+ROUNDING = 0.02  # d of the loss: misses below 1.3 of 128 pixels count by their square
+SHIFT = 4  # pixels of random shift; labels move along
+# 48 pixels wide in the end: enough to tell a hole from a corner when the hand is close.
+LAYERS = (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32), ConvLayer(3, 1, 32, relu=False))
+KEY_POINTS = tuple(name.removesuffix("_u") for name in LABELS if name.endswith("_u"))
+PART = 8  # pictures that pass the network together
+THUMBNAIL = 16  # pixels of the rebuilt picture
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """How the encoder is trained."""
+
+    scenes: int = 24000
+    """Random scenes rendered; a tenth of them judges the result."""
+    steps: int = 9000
+    """Optimiser steps for each camera."""
+    batch: int = 32
+    """Pictures a step; a multiple of 8."""
+    learning_rate: float = 1.5e-2
+    """Peak of Adam's one-cycle cosine schedule."""
+    key_point_weight: float = 0.3
+    """Weight of the key points' cross entropy [1/nat]."""
+    rebuild_weight: float = 0.2
+    """Weight of rebuilding the thumbnail."""
+    seed: int = 0
+    """Seeds scenes, weights and batches."""
+    architecture: EncoderArchitecture = field(default_factory=lambda: EncoderArchitecture(layers=LAYERS))
+    """The encoder's layers."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures and labels of one camera: images (N, H, W, 3) uint8, labels (N, L) float32 with NaN where absent."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def draw_datasets(config: PretrainConfig, progress: Callable[[int], None] = lambda n: None) -> dict[str, Dataset]:
+    """Render `config.scenes` random scenes for each camera."""
+    size = (config.architecture.height, config.architecture.width)
+    images = {c: np.empty((config.scenes, *size, 3), np.uint8) for c in CAMERAS}
+    labels = {c: np.empty((config.scenes, len(LABELS)), np.float32) for c in CAMERAS}
+    scenes, rng = RandomScenes(*size), np.random.default_rng(config.seed)
+    for number in range(config.scenes):
+        scene = scenes.draw(rng)
+        for camera in CAMERAS:
+            images[camera][number], labels[camera][number] = scene.images[camera], scene.labels[camera]
+        progress(1)
+    scenes.close()
+    return {c: Dataset(images[c], labels[c]) for c in CAMERAS}
+
+
+def train_camera(
+    config: PretrainConfig, camera: str, data: Dataset, progress: Callable[[int, float], None] = lambda n, loss: None
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Train one camera's weights; returns them and each label's root mean square error on scenes held out."""
+    held_out = max(1, len(data.images) // 10)
+    rng = np.random.default_rng(config.seed)
+    params = _init(config, camera)
+    schedule = optax.cosine_onecycle_schedule(config.steps, config.learning_rate)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
+    moments = optimiser.init(params)
+    step = jax.jit(partial(_train_step, optimiser=optimiser, config=config, camera=camera), donate_argnums=(0, 1))
+    for number in range(config.steps):
+        rows = rng.integers(held_out, len(data.images), config.batch)
+        offsets = rng.integers(-SHIFT, SHIFT + 1, (config.batch, 2))
+        params, moments, loss = step(params, moments, data.images[rows], data.labels[rows], offsets)
+        if number % 50 == 0:
+            progress(min(50, config.steps - number), float(loss))
+    errors = _evaluate(config, camera, params, Dataset(data.images[:held_out], data.labels[:held_out]))
+    return {name: np.asarray(v) for name, v in params.items() if name.startswith(camera)}, errors
+
+
+def train_encoder(
+    config: PretrainConfig, datasets: dict[str, Dataset], progress: Callable[[int, float], None] = lambda n, loss: None
+) -> EncoderFile:
+    """Train all cameras; returns the encoder with its card (what it was trained on, and its errors)."""
+    params: dict[str, np.ndarray] = {}
+    card: dict[str, object] = {
+        "scenes": config.scenes,
+        "steps": config.steps,
+        "seed": config.seed,
+        "data": "random scenes",
+    }
+    for camera, data in datasets.items():
+        weights, errors = train_camera(config, camera, data, progress)
+        params |= weights
+        card[f"{camera}_rms_error"] = {name: round(error, 4) for name, error in errors.items()}
+    return EncoderFile(config.architecture, params, tuple(datasets), card)
+
+
+def _init(config: PretrainConfig, camera: str) -> dict[str, jax.Array]:
+    features = config.architecture.feature_count
+    rng = np.random.default_rng(config.seed + 1)
+    head = {
+        "head/kernel": rng.normal(0, 0.1, (features, len(LABELS))),
+        "head/bias": np.zeros(len(LABELS)),
+        "rebuild/kernel": rng.normal(0, 0.02, (features, THUMBNAIL * THUMBNAIL * 3)),
+        "rebuild/bias": np.zeros(THUMBNAIL * THUMBNAIL * 3),
+    }
+    params = init_encoder_params(config.architecture, config.seed, camera) | head
+    return {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
+
+
+def _shift_labels(labels: jax.Array, offsets: jax.Array, size: int) -> jax.Array:
+    down, right = offsets[:, 0] * 2.0 / size, offsets[:, 1] * 2.0 / size
+    moves = [right if n.endswith("_u") else down if n.endswith("_v") else 0.0 * down for n in LABELS]
+    return labels + jnp.stack(moves, axis=1)
+
+
+def _thumbnails(images: jax.Array) -> jax.Array:
+    b, h, w, c = images.shape
+    small = images.reshape(b, THUMBNAIL, h // THUMBNAIL, THUMBNAIL, w // THUMBNAIL, c).mean((2, 4))
+    return small.reshape(b, -1) / 255.0
+
+
+def _loss(
+    params: Params, images: jax.Array, labels: jax.Array, offsets: jax.Array, config: PretrainConfig, camera: str
+) -> jax.Array:
+    images = shift_images(images.astype(jnp.float32), offsets, SHIFT)
+    maps = encoder_maps(params, images, config.architecture, camera)
+    features = soft_argmax_max(maps, config.architecture.softmax_temperature)
+    wanted = _shift_labels(labels, offsets, config.architecture.width)
+    known = ~jnp.isnan(wanted)
+    miss = features @ params["head/kernel"] + params["head/bias"] - jnp.where(known, wanted, 0.0)
+    label_loss = jnp.where(known, _cost(jnp.where(known, miss, 0.0)), 0.0).sum() / known.sum()
+    rebuilt = features @ params["rebuild/kernel"] + params["rebuild/bias"]
+    rebuild_loss = jnp.mean((rebuilt - _thumbnails(images)) ** 2)
+    return config.key_point_weight * _key_point_loss(maps, wanted) + label_loss + config.rebuild_weight * rebuild_loss
+
+
+def _cost(miss: jax.Array) -> jax.Array:
+    """Return the cost of missing labels (B, L): of coordinates the rounded distance, of others the square."""
+    square = jnp.square(miss)
+    return jnp.where(COORDINATES, jnp.sqrt(square + ROUNDING**2) - ROUNDING, square)
+
+
+def _key_point_loss(maps: jax.Array, labels: jax.Array) -> jax.Array:
+    """Mean cross entropy of the first channels' softmax with each key point, spread over the four cells around it.
+
+    Shapes: maps (B, h, w, C), labels (B, L); the soft-argmax counts cells as points from -1 to 1.
+    """
+    b, h, w, _ = maps.shape
+    log_p = jax.nn.log_softmax(maps[..., : len(KEY_POINTS)].reshape(b, h * w, -1), axis=1).reshape(b, h, w, -1)
+    u = labels[:, [LABELS.index(f"{name}_u") for name in KEY_POINTS]]  # (B, K)
+    v = labels[:, [LABELS.index(f"{name}_v") for name in KEY_POINTS]]
+    known = ~(jnp.isnan(u) | jnp.isnan(v))
+    column = jnp.where(known, (u + 1.0) / 2.0 * (w - 1), 0.0)
+    row = jnp.where(known, (v + 1.0) / 2.0 * (h - 1), 0.0)
+    near_column = jax.nn.relu(1.0 - jnp.abs(column[:, None] - jnp.arange(w)[:, None]))  # (B, w, K)
+    near_row = jax.nn.relu(1.0 - jnp.abs(row[:, None] - jnp.arange(h)[:, None]))
+    inside = jnp.einsum("bhwk,bhk,bwk->bk", log_p, near_row, near_column)
+    return -jnp.where(known, inside, 0.0).sum() / known.sum()
+
+
+def _train_step(
+    params: dict[str, jax.Array],
+    moments: Any,
+    images: jax.Array,
+    labels: jax.Array,
+    offsets: jax.Array,
+    optimiser: optax.GradientTransformation,
+    config: PretrainConfig,
+    camera: str,
+) -> tuple[dict[str, jax.Array], Any, jax.Array]:
+    """One optimiser step; the batch passes in parts that stay in the processor's cache."""
+
+    def part(part_of_batch: tuple[jax.Array, ...]) -> tuple[jax.Array, dict[str, jax.Array]]:
+        return jax.value_and_grad(_loss)(params, *part_of_batch, config, camera)
+
+    parts = [x.reshape(-1, PART, *x.shape[1:]) for x in (images, labels, offsets)]
+    loss, gradient = jax.tree.map(lambda x: x.mean(0), jax.lax.map(part, tuple(parts)))
+    updates, moments = optimiser.update(gradient, moments, params)
+    return optax.apply_updates(params, updates), moments, loss
+
+
+def _evaluate(config: PretrainConfig, camera: str, params: dict[str, jax.Array], data: Dataset) -> dict[str, float]:
+    """Return the root mean square error of each label that the pictures show."""
+    encode = jax.jit(partial(apply_encoder, architecture=config.architecture, prefix=camera))
+    parts = [np.asarray(encode(params, part)) for part in np.array_split(data.images, max(1, len(data.images) // 200))]
+    miss = np.concatenate(parts) @ np.asarray(params["head/kernel"]) + np.asarray(params["head/bias"]) - data.labels
+    known = ~np.isnan(miss)  # with few scenes a label may be missing from all of them
+    errors = {name: miss[known[:, i], i] for i, name in enumerate(LABELS) if known[:, i].any()}
+    return {name: float(np.sqrt(np.square(error).mean())) for name, error in errors.items()}

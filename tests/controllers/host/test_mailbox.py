@@ -1,0 +1,116 @@
+"""The mailbox: latest in, latest out, whole or not at all, and trusting nobody."""
+
+import os
+
+import numpy as np
+import pytest
+
+from controllers.arm import Mode, Target
+from controllers.host.mailbox import Client, Mailbox, Request, fetch, pack_gains, publish, unpack_gains
+from controllers.law.gains import make_gains
+from controllers.law.options import make_extras
+from tests.controllers.plant import HOME
+
+
+@pytest.fixture
+def box():
+    box = Mailbox(f"test-{os.getpid()}", 7, create=True)
+    yield box
+    box.unlink()
+
+
+@pytest.fixture
+def client(box):
+    return Client(f"test-{os.getpid()}")
+
+
+def a_target(value=0.1, stamp_s=1.0):
+    return Target(np.full(3, value), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.array([stamp_s]))
+
+
+def test_the_latest_target_arrives_once(box, client):
+    assert not box.target.fetch()
+    client.send(a_target(0.1))
+    client.send(a_target(0.2, 2.0))
+    assert box.target.fetch() and box.target.copy["p"][0, 0] == 0.2 and box.target.copy["stamp_s"][0] == 2.0
+    assert not box.target.fetch()
+
+
+def test_a_target_in_a_frame_that_is_not_known_is_refused_by_name(client):
+    with pytest.raises(ValueError, match=r"frame: got 'camera'.*'base'"):
+        client.send(a_target(), frame="camera")
+
+
+def test_gains_travel_whole(box, client):
+    gains = make_gains(HOME, stiffness=[321.0] * 3 + [21.0] * 3, task_R=np.diag([1.0, -1.0, -1.0]),
+                       extras=make_extras(7, joint_margin_rad=0.1, planes=[(0, 0, 1, 0.05)]))  # fmt: skip
+    client.set_gains(gains)
+    assert box.gains.fetch()
+    arrived = unpack_gains(box.gains.copy)
+    for name, value in gains._asdict().items():
+        np.testing.assert_array_equal(getattr(arrived, name), value)
+        assert type(getattr(arrived, name)) is type(value)
+
+
+@pytest.mark.parametrize(("field", "value"), [("stiffness", -600.0), ("stiffness", 1e9), ("stiffness", np.nan),
+    ("damping_ratio", -1.0), ("clip_upper", np.inf), ("wrench_max", -5.0), ("ramp_s", np.nan)])  # fmt: skip
+def test_gains_that_nobody_checked_are_refused(box, field, value):
+    pack_gains(make_gains(HOME), box.gains.copy)
+    box.gains.copy[field] = value
+    with pytest.raises(ValueError, match="got"):
+        unpack_gains(box.gains.copy)
+
+
+def test_extras_that_nobody_checked_are_refused(box):
+    pack_gains(make_gains(HOME), box.gains.copy)
+    box.gains.copy["extras"]["extra_damping"] = -10.0
+    with pytest.raises(ValueError, match="extra_damping"):
+        unpack_gains(box.gains.copy)
+
+
+def test_a_reader_never_sees_half_a_write():
+    sequence, slot = np.zeros(1, np.int64), np.zeros(8, np.int64)
+    publish(sequence, slot, np.full(8, 7))
+    assert sequence[0] == 2
+    sequence[0] = 3  # somebody writes
+    slot[:4] = 9
+    values = np.zeros(8, np.int64)
+    assert fetch(sequence, slot, 0, values) == 0 and not values.any()
+
+
+def test_after_a_writer_that_died_in_the_middle_the_next_one_repairs_the_slot():
+    sequence, slot, values = np.array([3]), np.zeros(8, np.int64), np.zeros(8, np.int64)
+    publish(sequence, slot, np.full(8, 5))
+    assert fetch(sequence, slot, 2, values) == 4 and (values == 5).all()
+
+
+def test_requests_arrive_in_the_order_of_the_latest(box, client):
+    client.ask(Request.RECOVER)
+    assert box.request.fetch() and box.request.copy["request"][0] == Request.RECOVER
+
+
+def test_state_comes_with_its_words(box, client):
+    copy = box.state.copy
+    copy["mode"], copy["reason"], copy["message"] = Mode.FAULT, 37, b"cartesian_reflex"
+    box.state.publish()
+    state = client.state()
+    assert state.mode == Mode.FAULT and "stopped by itself" in state.text and "cartesian_reflex" in state.text
+
+
+def test_without_a_host_the_error_says_what_to_do():
+    with pytest.raises(FileNotFoundError, match="start the host first"):
+        Client("nobody-is-here")
+
+
+def test_a_mailbox_of_another_kind_is_refused(box):
+    with pytest.raises(ValueError, match=r"use one version|another kind"):
+        Client(f"test-{os.getpid()}", joints=6)
+
+
+def test_a_name_that_is_a_path_is_refused():
+    with pytest.raises(ValueError, match="rename it"):
+        Mailbox("../etc/passwd", 7)
+
+
+def test_the_memory_belongs_to_its_user(box):
+    assert box.path.stat().st_mode & 0o077 == 0

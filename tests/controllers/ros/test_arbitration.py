@@ -1,0 +1,91 @@
+"""Emergency stop > human > policy > nobody, and never two at once."""
+
+import pytest
+
+from controllers.ros.arbitration import CONFLICT_S, WINDOW_S, Arbiter, CommandPriority
+from controllers.ros.rejection import CommandRejected, RejectReason
+
+POSE, TWIST, HUMAN = "target_pose", "target_twist", "human/target_pose"
+
+
+def refused(arbiter, topic, rank, now_s):
+    with pytest.raises(CommandRejected) as caught:
+        arbiter.offer(topic, rank, now_s)
+    return caught.value
+
+
+def test_a_policy_commands_while_nobody_else_does():
+    arbiter = Arbiter()
+    assert arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
+    assert not arbiter.offer(POSE, CommandPriority.POLICY, 0.1)
+    assert (arbiter.charge, arbiter.source) == (CommandPriority.POLICY, POSE)
+
+
+def test_a_human_outranks_the_policy_until_the_hand_lets_go():
+    arbiter = Arbiter()
+    arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
+    assert arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.05)
+    assert refused(arbiter, POSE, CommandPriority.POLICY, 0.1).kind is RejectReason.OUTRANKED
+    assert arbiter.offer(POSE, CommandPriority.POLICY, 0.05 + WINDOW_S + 0.01)
+    assert arbiter.handovers == 2
+
+
+def test_two_sources_of_one_rank_at_once_hold_the_arm_and_are_named():
+    arbiter = Arbiter()
+    arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
+    error = refused(arbiter, TWIST, CommandPriority.POLICY, 0.05)
+    assert error.kind is RejectReason.CONFLICT and POSE in str(error) and TWIST in str(error)
+    assert refused(arbiter, POSE, CommandPriority.POLICY, 0.1).kind is RejectReason.CONFLICT
+    assert POSE in arbiter.held(0.1)
+
+
+def test_after_a_conflict_the_one_that_is_left_commands_again():
+    arbiter = Arbiter()
+    arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
+    refused(arbiter, TWIST, CommandPriority.POLICY, 0.05)
+    assert refused(arbiter, POSE, CommandPriority.POLICY, 0.05 + WINDOW_S + 0.01)
+    assert arbiter.held(0.05 + CONFLICT_S + WINDOW_S + 0.1) == ""
+    arbiter.offer(POSE, CommandPriority.POLICY, 2.0)
+
+
+def test_two_publishers_of_one_topic_hold_the_arm_even_while_they_are_silent():
+    arbiter = Arbiter()
+    arbiter.see_publishers({POSE: ["/actor", "/stranger"], TWIST: ["/actor"]}, 0.0)
+    assert "/actor" in arbiter.held(10.0) and "/stranger" in arbiter.held(10.0) and POSE in arbiter.held(10.0)
+    assert refused(arbiter, POSE, CommandPriority.POLICY, 10.0).kind is RejectReason.CONFLICT
+    arbiter.see_publishers({POSE: ["/actor"]}, 10.0)
+    assert arbiter.held(11.0) == ""
+
+
+def test_the_emergency_stop_stays_until_somebody_releases_it_and_outranks_everybody():
+    arbiter = Arbiter()
+    arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.0)
+    arbiter.press_estop()
+    for now_s in (0.1, 100.0):
+        assert refused(arbiter, HUMAN, CommandPriority.HUMAN, now_s).kind is RejectReason.BLOCKED
+        arbiter.look(now_s)
+        assert arbiter.charge is CommandPriority.ESTOP and "recover" in arbiter.held(now_s)
+    arbiter.release_estop()
+    assert arbiter.offer(HUMAN, CommandPriority.HUMAN, 200.0)
+
+
+def test_a_block_holds_by_name_until_it_is_taken_away():
+    arbiter = Arbiter()
+    arbiter.block("hold", "somebody asked")
+    arbiter.block("clock", "it jumped")
+    arbiter.block("hold", "")
+    assert (
+        refused(arbiter, POSE, CommandPriority.POLICY, 0.0).kind is RejectReason.BLOCKED
+        and arbiter.held(0.0) == "it jumped"
+    )
+    arbiter.block("clock", "")
+    arbiter.offer(POSE, CommandPriority.POLICY, 0.5)
+
+
+def test_a_silent_source_is_noticed():
+    arbiter = Arbiter()
+    arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
+    arbiter.look(WINDOW_S / 2)
+    assert arbiter.charge is CommandPriority.POLICY
+    arbiter.look(WINDOW_S * 2)
+    assert (arbiter.charge, arbiter.source) == (CommandPriority.IDLE, "")

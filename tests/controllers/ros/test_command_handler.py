@@ -1,0 +1,263 @@
+"""What the node does with the arm, over a loop that is scripted: no ROS, no process, no time that passes by itself."""
+
+import numpy as np
+import pytest
+
+from controllers.arm import Mode, Reason
+from controllers.host.mailbox import HostState, Request, _state_dtype
+from controllers.law.presets import preset
+from controllers.ros.arbitration import WINDOW_S, CommandPriority
+from controllers.ros.command_handler import CLOCK_HOLD_S, HOMING_LIMIT_S, CommandHandler
+from controllers.ros.rejection import CommandRejected, RejectReason
+from controllers.ros.ros_time import Stamps
+from tests.controllers.ros import ros_messages as ros
+
+JOINTS = tuple(f"j{i}" for i in range(7))
+HERE = np.array([0.4, 0.0, 0.3])
+COMMANDED = np.array([0.4, 0.0, 0.29])
+POSE, TWIST, HUMAN = "target_pose", "target_twist", "human/target_pose"
+
+
+class ScriptedLoop:
+    """Does what it is asked for at once, and remembers it."""
+
+    def __init__(self, clock):
+        self.clock, self.mode, self.reason = clock, Mode.IDLE, Reason.IDLE
+        self.refuses = Reason.OK
+        self.sent, self.asked, self.gains = [], [], None
+        self.values = np.zeros(1, _state_dtype(7))
+        self.values["p"], self.values["R"] = HERE, np.eye(3)
+        self.values["reference_p"], self.values["reference_quat_xyzw"] = COMMANDED, [0.0, 0.0, 0.0, 1.0]
+
+    def send(self, target):
+        self.sent.append(target)
+
+    def set_gains(self, gains):
+        self.gains = gains
+
+    def ask(self, request):
+        self.asked.append(request)
+        if request == Request.ACTIVATE:
+            self.mode, self.reason = (Mode.ACTIVE, Reason.OK) if not self.refuses else (Mode.IDLE, self.refuses)
+        elif request == Request.DEACTIVATE:
+            self.mode = Mode.IDLE
+        elif request == Request.RECOVER:
+            self.mode = Mode.RECOVERING
+
+    def state(self):
+        return HostState(self.clock.monotonic_ns * 1e-9, self.mode, self.reason, "", self.values)
+
+
+class LateLoop:
+    """Serves a request one state later, as a loop that was in the middle of a cycle."""
+
+    def __init__(self, loop, refuses):
+        self.loop, self.refuses, self.left = loop, refuses, 2
+        self.loop.refuses = refuses
+        self.set_gains, self.send = loop.set_gains, loop.send
+
+    def ask(self, request):
+        self.request, self.seen_s = request, self.loop.state().stamp_s
+
+    def state(self):
+        state = self.loop.state()
+        if hasattr(self, "request") and state.stamp_s != self.seen_s:
+            self.left, self.seen_s = self.left - 1, state.stamp_s
+            if self.left == 0:
+                self.loop.ask(self.request)
+                state = self.loop.state()
+        return state
+
+
+class Clock:
+    """ROS time and the loop's, a second after both began."""
+
+    def __init__(self):
+        self.ros_ns = self.monotonic_ns = 1_000_000_000
+
+    def advance(self, seconds):
+        self.ros_ns += round(seconds * 1e9)
+        self.monotonic_ns += round(seconds * 1e9)
+
+    def now_s(self):
+        return self.monotonic_ns * 1e-9
+
+
+class Cockpit:
+    """A pilot, attached and enabled."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.loop = ScriptedLoop(self.clock)
+        stamps = Stamps(lambda: self.clock.ros_ns, lambda: self.clock.monotonic_ns)
+        self.pilot = CommandHandler(stamps, self.clock.now_s, self.clock.advance)
+        self.pilot.attach(self.loop, preset("guarded", [0.0] * 7, wrench_max=[10.0] * 6), JOINTS, ros.BASE)
+        assert self.pilot.start()[0]
+
+    def now(self, message):
+        """The message, stamped now."""
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(self.clock.ros_ns, 1_000_000_000)
+        return message
+
+    def pose(self, p=(0.5, 0.0, 0.3), topic=POSE, rank=CommandPriority.POLICY):
+        self.pilot.take_pose(topic, rank, self.now(ros.pose(p)))
+
+    def refused(self, take, message, topic=POSE, rank=CommandPriority.POLICY):
+        with pytest.raises(CommandRejected) as caught:
+            take(topic, rank, message)
+        return caught.value.kind
+
+
+@pytest.fixture
+def cockpit():
+    return Cockpit()
+
+
+def test_a_pose_becomes_a_target_stamped_on_the_loops_clock(cockpit):
+    cockpit.pose()
+    (target,) = cockpit.loop.sent
+    np.testing.assert_array_equal(target.p, [0.5, 0.0, 0.3])
+    assert target.stamp_s[0] == cockpit.clock.now_s()
+
+
+def test_nothing_passes_before_the_pilot_is_enabled_or_attached(cockpit):
+    cockpit.pilot.let_go()
+    assert cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose())) is RejectReason.INACTIVE
+    cockpit.pilot.detach()
+    assert cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose())) is RejectReason.INACTIVE
+    assert not cockpit.pilot.start()[0]
+
+
+def test_an_arm_that_moves_is_not_enabled_and_the_answer_says_why(cockpit):
+    cockpit.pilot.let_go()
+    cockpit.loop.refuses = Reason.START_MOVING
+    ok, text = cockpit.pilot.start()
+    assert not ok and "a joint moves" in text and not cockpit.pilot.enabled
+
+
+def test_enabling_an_arm_that_follows_already_leaves_it_alone(cockpit):
+    before = list(cockpit.loop.asked)
+    assert cockpit.pilot.start() == (True, "follows targets already")
+    assert cockpit.loop.asked == before
+
+
+def test_the_state_before_the_loop_looked_is_not_taken_for_its_answer(cockpit):
+    cockpit.pilot.detach()  # the loop still says ACTIVE
+    late = LateLoop(cockpit.loop, Reason.START_MOVING)
+    cockpit.pilot.attach(late, preset("guarded", [0.0] * 7), JOINTS, ros.BASE)
+    ok, text = cockpit.pilot.start()
+    assert not ok and "a joint moves" in text and cockpit.loop.asked[-1] is Request.ACTIVATE
+
+
+def test_letting_go_takes_the_force_away_before_the_loop_stops(cockpit):
+    cockpit.pose((0.5, 0.0, 0.2))
+    cockpit.pilot.let_go()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+    assert cockpit.loop.asked[-1] is Request.DEACTIVATE
+
+
+def test_a_hand_over_starts_from_the_last_commanded_pose(cockpit):
+    cockpit.pose()
+    cockpit.pilot.take_twist("human/target_twist", CommandPriority.HUMAN, cockpit.now(ros.twist((0.1, 0.0, 0.0))))
+    np.testing.assert_allclose(cockpit.loop.sent[-1].p, COMMANDED)
+    assert cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose())) is RejectReason.OUTRANKED
+
+
+def test_two_sources_make_the_arm_hold_where_it_is(cockpit):
+    cockpit.pose()
+    message = cockpit.now(ros.twist())
+    assert cockpit.refused(cockpit.pilot.take_twist, message, TWIST) is RejectReason.CONFLICT
+    cockpit.pilot.watch()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+    cockpit.clock.advance(0.05)
+    cockpit.loop.values["p"] = HERE + 0.01  # pushed away: it goes back, it does not follow
+    cockpit.pilot.watch()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+    assert cockpit.loop.sent[-1].stamp_s[0] == cockpit.clock.now_s()
+
+
+def test_the_emergency_stop_outlives_a_new_configuration(cockpit):
+    cockpit.pilot.estop()
+    assert cockpit.loop.asked[-1] is Request.DEACTIVATE and not cockpit.pilot.enabled
+    cockpit.pilot.detach()
+    cockpit.pilot.attach(cockpit.loop, preset("guarded", [0.0] * 7), JOINTS, ros.BASE)
+    ok, text = cockpit.pilot.start()
+    assert not ok and "recover" in text and cockpit.loop.asked[-1] is Request.DEACTIVATE
+    assert cockpit.pilot.recover(may_move=True)[0] and not cockpit.pilot.enabled
+    assert cockpit.pilot.start()[0]
+
+
+def test_recovery_from_a_fault_backs_off_only_where_the_arm_may_move(cockpit):
+    cockpit.loop.mode = Mode.FAULT
+    assert not cockpit.pilot.recover(may_move=False)[0] and Request.RECOVER not in cockpit.loop.asked
+    assert cockpit.pilot.recover(may_move=True)[0] and cockpit.loop.asked[-1] is Request.RECOVER
+    assert cockpit.pilot.recover(may_move=True) == (True, "nothing to recover from")
+
+
+def test_a_clock_that_jumps_holds_the_arm_for_a_while(cockpit):
+    cockpit.clock.ros_ns += 5_000_000_000
+    assert "+5.000 s" in cockpit.pilot.watch()
+    assert cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose())) is RejectReason.BLOCKED
+    cockpit.clock.advance(CLOCK_HOLD_S + 0.05)
+    assert cockpit.pilot.watch() == ""
+    cockpit.pose()
+
+
+def test_home_is_sent_until_it_is_reached_and_any_command_ends_it(cockpit):
+    cockpit.loop.values["p"] = HERE + np.array([0.1, 0.0, 0.0])
+    assert cockpit.pilot.go_home()[0]
+    cockpit.pilot.watch()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+    cockpit.pose()
+    cockpit.clock.advance(WINDOW_S + 0.05)
+    before = len(cockpit.loop.sent)
+    cockpit.pilot.watch()
+    assert len(cockpit.loop.sent) == before
+    assert cockpit.pilot.go_home()[0]
+    cockpit.loop.values["p"] = HERE
+    cockpit.pilot.watch()
+    cockpit.pilot.watch()
+    assert len(cockpit.loop.sent) == before + 1
+    cockpit.clock.advance(HOMING_LIMIT_S)
+
+
+def test_home_waits_until_nobody_commands(cockpit):
+    cockpit.pose()
+    ok, text = cockpit.pilot.go_home()
+    assert not ok and POSE in text
+
+
+def test_holding_by_service_lasts_until_it_is_lifted(cockpit):
+    cockpit.pilot.hold(True)
+    cockpit.pilot.watch()
+    assert cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose())) is RejectReason.BLOCKED
+    cockpit.pilot.hold(False)
+    cockpit.pose()
+
+
+def test_a_wrench_within_the_bound_goes_with_the_next_target_and_a_larger_one_is_refused(cockpit):
+    cockpit.pose()  # takes charge, without feed-forward
+    cockpit.pilot.take_wrench("target_wrench", CommandPriority.POLICY, cockpit.now(ros.wrench((0.0, 0.0, -5.0))))
+    cockpit.pose()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].wrench, [0.0, 0.0, -5.0, 0.0, 0.0, 0.0])
+    message = cockpit.now(ros.wrench((0.0, 0.0, -11.0)))
+    assert cockpit.refused(cockpit.pilot.take_wrench, message, "target_wrench") is RejectReason.LIMIT
+
+
+def test_stiffness_and_posture_change_the_gains_in_force(cockpit):
+    cockpit.pilot.take_stiffness(
+        "target_stiffness", CommandPriority.POLICY, ros.array([100.0, 200.0, 300.0, 10.0, 20.0, 30.0])
+    )
+    np.testing.assert_array_equal(cockpit.loop.gains.stiffness, [100.0, 200.0, 300.0, 10.0, 20.0, 30.0])
+    reversed_order = cockpit.now(ros.joints(list(reversed(JOINTS)), [float(i) for i in range(7)]))
+    cockpit.pilot.take_joint("target_joint", CommandPriority.POLICY, reversed_order)
+    np.testing.assert_array_equal(cockpit.loop.gains.posture, [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0])
+    beyond = ros.array([4000.0] * 3 + [10.0] * 3)
+    assert cockpit.refused(cockpit.pilot.take_stiffness, beyond, "target_stiffness") is RejectReason.LIMIT
+    assert cockpit.pilot.gains.stiffness[0] == 100.0
+
+
+def test_reset_target_sends_the_measured_pose(cockpit):
+    cockpit.pose()
+    assert cockpit.pilot.reset_target()[0]
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)

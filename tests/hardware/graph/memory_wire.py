@@ -1,0 +1,71 @@
+"""A `Wire` in this process's memory, on a clock that the test moves: for logic that needs no real wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from controllers.ros.graph import Topic, resolve
+from robot_rl.core.clock import FakeClock
+from robot_rl.hardware.graph.dds_messages import message_type
+
+EPOCH_NS = 1_700_000_000_000_000_000
+
+
+class Graph:
+    """What the wires of one test share."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.offset_ns = EPOCH_NS
+        self.readers: dict[str, list[tuple[object, Callable[[Any], None]]]] = {}
+        self.writers: list[tuple[object, str]] = []
+        self.muted: set[str] = set()  # topics on which nothing arrives
+
+
+class MemoryPublisher:
+    def __init__(self, graph: Graph, name: str) -> None:
+        self._graph, self._name = graph, name
+
+    def publish(self, message: Any) -> None:
+        if self._name not in self._graph.muted:
+            for _, callback in self._graph.readers.get(self._name, []):
+                callback(message)
+
+    def matched(self) -> int:
+        return len(self._graph.readers.get(self._name, []))
+
+
+class MemoryWire:
+    def __init__(self, graph: Graph, namespace: str = "") -> None:
+        self.namespace, self._graph = namespace, graph
+
+    def make(self, type_name: str, **fields: Any) -> Any:
+        message = message_type(type_name).make()
+        for name, value in fields.items():
+            setattr(message, name, value)
+        return message
+
+    def publisher(self, topic: Topic) -> MemoryPublisher:
+        name = resolve(topic, self.namespace)
+        if (self, name) not in self._graph.writers:
+            self._graph.writers.append((self, name))
+        return MemoryPublisher(self._graph, name)
+
+    def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
+        self._graph.readers.setdefault(resolve(topic, self.namespace), []).append((self, callback))
+
+    def publishers_of(self, topic: Topic) -> int:
+        name = resolve(topic, self.namespace)
+        return sum(writer_name == name for _, writer_name in self._graph.writers)
+
+    def problems(self) -> tuple[str, ...]:
+        return ()
+
+    def now_ns(self) -> int:
+        return self._graph.offset_ns + self._graph.clock.now_ns()
+
+    def close(self) -> None:
+        self._graph.writers = [writer for writer in self._graph.writers if writer[0] is not self]
+        for readers in self._graph.readers.values():
+            readers[:] = [reader for reader in readers if reader[0] is not self]

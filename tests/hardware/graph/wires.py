@@ -1,0 +1,33 @@
+"""Both real wires for the tests, on loopback and on a domain of this process's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+import pytest
+
+from robot_rl.hardware.graph.dds_domain import LOOPBACK
+
+# A domain of this process and its children, so that other tests are not heard; above 101 ports may be taken.
+DOMAIN_ID = int(os.environ.setdefault("ROBOT_RL_TEST_DOMAIN", str(40 + os.getpid() % 60)))
+NAMESPACE = "left"
+WIRES = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("rclpy", marks=pytest.mark.ros)]
+NO_ROS = "rclpy cannot be imported: run: make ros"
+
+# ROS must hear the same network as our own wire; both read this when their first participant is made.
+os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
+
+
+def open_wire(kind: str, node: str, namespace: str = NAMESPACE) -> Any:
+    """A wire of a kind; skips the test where its library is missing."""
+    if kind == "dds":
+        from robot_rl.hardware.graph.dds_wire import DdsWire
+
+        return DdsWire(node, namespace, DOMAIN_ID)
+    if importlib.util.find_spec("rclpy") is None:
+        pytest.skip(NO_ROS)
+    from robot_rl.hardware.graph.ros_wire import RosWire
+
+    return RosWire(node, namespace, DOMAIN_ID)

@@ -1,0 +1,108 @@
+"""Evaluation counts what the trained policy does alone, through the actor's own steps."""
+
+import json
+
+import numpy as np
+import pytest
+
+from robot_rl.core.clock import FakeClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.actor_config import ActorConfig
+from robot_rl.runtime.rollout import Rollout
+from robot_rl.runtime.runs.statistics import wilson_interval
+from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
+from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorld, TinyEncoder
+
+
+def test_good_policy_succeeds_bad_one_fails_still_one_runs_out_of_time() -> None:
+    good = evaluate(Rollout(PointWorld(), LinearPolicy(5.0, version=7)), 20, seed=0)
+    assert good.successes == 20 and good.success_rate == 1.0 and good.policy_version == 7
+    assert good.interval == wilson_interval(20, 20)
+    assert good.cycle_steps is not None and 1 <= good.cycle_steps.q25 <= good.cycle_steps.median < 15
+    bad = evaluate(Rollout(PointWorld(), LinearPolicy(-5.0)), 5, seed=0)
+    assert bad.successes == 0 and all(e.failure and not e.truncated for e in bad.episodes) and bad.cycle_steps is None
+    still = evaluate(Rollout(PointWorld(), LinearPolicy(0.0)), 5, seed=0)
+    assert all(e.truncated and not e.failure and e.steps == TIME_LIMIT for e in still.episodes)
+
+
+def test_deterministic_evaluation_repeats_itself_and_each_episode_by_its_seed() -> None:
+    one = evaluate(Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=3)
+    assert one == evaluate(Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=3)
+    assert one != evaluate(Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=4)
+    assert one != evaluate(
+        Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=3, deterministic=False
+    )
+    env = PointWorld()
+    stepper = Stepper(Rollout(env, LinearPolicy(noise=0.5)), np.random.default_rng(99), deterministic=True)
+    stepper.begin(one.episodes[5].seed)
+    steps = 1
+    while not stepper.step().last:
+        steps += 1
+    assert steps == one.episodes[5].steps
+
+
+def test_evaluation_runs_the_very_steps_of_training() -> None:
+    """The same policy and episodes give the same actions in both: no gap between training and evaluation."""
+    trained, evaluated = PointWorld(), PointWorld()
+    policy = LinearPolicy(gain=2.0, noise=0.3)
+    seen: list[Step] = []
+    run_actor(Rollout(trained, policy, TinyEncoder()), ActorConfig(seed=5, max_episodes=4), on_step=seen.append)
+    evaluate(Rollout(evaluated, policy, TinyEncoder()), 4, seed=5, deterministic=False)
+    np.testing.assert_array_equal(trained.executed, evaluated.executed)
+    seeds, _ = episode_seeds(5)
+    np.testing.assert_array_equal(PointWorld().reset(seed=next_seed(seeds))[0]["state"], seen[0].obs["state"])
+
+
+def test_expert_is_measured_by_the_same_code() -> None:
+    env = PointWorld()
+    expert = ExpertDevice(FunctionExpert(env.expert_action), np.random.default_rng(0))
+    result = evaluate(Rollout(env, human=expert), 20, seed=0)
+    assert result.successes == 20
+
+
+def test_frames_of_the_first_episodes_are_filmed_with_their_first_and_last_moment() -> None:
+    frames: list[np.ndarray] = []
+    result = evaluate(Rollout(PointWorld(), LinearPolicy()), 3, seed=0, video=EpisodeVideo(frames.append, 2))
+    assert len(frames) == sum(episode.steps + 1 for episode in result.episodes[:2])
+    assert frames[0].shape == (16, 16, 3) and frames[0].max() == 0
+
+
+def test_cameras_are_filmed_when_nothing_renders() -> None:
+    env = PointWorld()
+    env.render_mode = None
+    frames: list[np.ndarray] = []
+    evaluate(Rollout(env, LinearPolicy(), TinyEncoder()), 1, seed=0, video=EpisodeVideo(frames.append))
+    assert frames[0].shape == (8, 8, 3) and frames[0].max() == 255
+
+
+def test_stop_between_episodes_keeps_what_was_done() -> None:
+    done: list[EpisodeResult] = []
+    result = evaluate(
+        Rollout(PointWorld(), LinearPolicy()), 10, seed=0, on_episode=done.append, should_stop=lambda: len(done) >= 4
+    )
+    assert len(result.episodes) == len(done) == 4
+
+
+def test_fault_counts_against_the_policy() -> None:
+    result = evaluate(Rollout(PointWorld(), LinearPolicy(float("nan")), clock=FakeClock()), 2, seed=0)
+    assert [(e.fault, e.truncated, e.success, e.steps) for e in result.episodes] == [(True, True, False, 1)] * 2
+
+
+def test_summary_is_json_and_says_the_interval() -> None:
+    episode = EpisodeResult(0, 12, 1.0, True, False, False, False)
+    lost = EpisodeResult(1, 30, 0.0, False, False, True, False)
+    result = EvaluationResult((episode,) * 97 + (lost,) * 3, 0, True, 5, 0.1)
+    summary = json.loads(json.dumps(result.to_json()))
+    assert summary["successes"] == 97 and summary["truncated"] == 3 and summary["cycle_median_s"] == pytest.approx(1.2)
+    assert summary["interval_95"] == pytest.approx([0.9155, 0.9897], abs=1e-3)
+    assert str(result) == "success 97/100 [91.5%, 99.0%], cycle 12 steps (12-12)"
+
+
+def test_nothing_to_evaluate_is_refused() -> None:
+    with pytest.raises(ConfigError, match="episodes: got 0"):
+        evaluate(Rollout(PointWorld(), LinearPolicy()), 0, seed=0)
+    with pytest.raises(ConfigError, match="expected exactly one of them"):
+        evaluate(Rollout(PointWorld()), 1, seed=0)

@@ -1,0 +1,130 @@
+"""Demonstrations: whole successful episodes on disk, and the same ones back as an actor's records."""
+
+import os
+import select
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.core.clock import FakeClock
+from robot_rl.core.errors import RobotRLError, RunFolderError
+from robot_rl.core.records import Source, check_step
+from robot_rl.data.episodes import list_episodes, read_episode
+from robot_rl.data.replay import Replay
+from robot_rl.rewards.combined import make_reward
+from robot_rl.runtime.acting.observation import step_schema
+from robot_rl.runtime.acting.record import (
+    RecordingConfig,
+    RecordingSummary,
+    collect_demonstrations,
+    load_demonstrations,
+)
+from robot_rl.runtime.rollout import Rollout
+from robot_rl.teleop.device import Device, DeviceState, Playback
+from robot_rl.teleop.devices.keyboard import Keyboard
+from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
+from tests.runtime.acting.point_world import PointWorld, TinyEncoder
+
+
+def record(folder: Path, episodes: int, human: Device | None = None, **more) -> RecordingSummary:
+    env = more.pop("env", None) or PointWorld()
+    should_stop = more.pop("should_stop", lambda: False)
+    rollout = Rollout(env, human=human or expert(env.expert_action), reward=make_reward(), clock=FakeClock())
+    config = RecordingConfig(folder, episodes, task="point", **more)
+    return collect_demonstrations(rollout, config, progress=False, should_stop=should_stop)
+
+
+def expert(action: Callable[[], np.ndarray]) -> ExpertDevice:
+    return ExpertDevice(FunctionExpert(action), np.random.default_rng(0))
+
+
+def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) -> None:
+    summary = record(tmp_path, 5)
+    assert (summary.kept, summary.found, summary.discarded) == (5, 0, 0)
+    paths = list_episodes(tmp_path)
+    assert len(paths) == 5
+    for path in paths:
+        steps, meta = read_episode(path)
+        assert meta["success"] and meta["steps"] == len(steps) and meta["task"] == "point"
+        assert [step.step for step in steps] == list(range(len(steps)))
+        assert steps[-1].success and steps[-1].terminated and steps[-1].next_obs is not None
+        assert {step.source for step in steps} == {Source.DEMONSTRATION}
+        assert all(np.isnan(step.policy_action).all() and not np.isnan(step.action).any() for step in steps)
+        assert steps[0].obs["wrist"].dtype == np.uint8  # pictures are kept, for any encoder
+
+
+def test_session_goes_on_where_the_last_one_stopped_with_other_episodes(tmp_path: Path) -> None:
+    record(tmp_path, 2)
+    summary = record(tmp_path, 5)
+    assert (summary.kept, summary.found) == (3, 2)
+    starts = [read_episode(path)[0][0].obs["state"].tobytes() for path in list_episodes(tmp_path)]
+    assert len(set(starts)) == 5
+    assert record(tmp_path, 5).kept == 0
+
+
+def test_loaded_demonstrations_are_one_actors_records_and_all_learnable(tmp_path: Path) -> None:
+    written = record(tmp_path, 4).steps
+    schema = step_schema(PointWorld(), TinyEncoder(), "point")
+    replay = Replay(schema, capacity=1000, seed=0)
+    steps = list(load_demonstrations(tmp_path, TinyEncoder(), run="today"))
+    for step in steps:
+        check_step(step, schema)
+        replay.append(step)
+    assert [step.sequence for step in steps] == list(range(written))
+    assert sorted({step.episode for step in steps}) == [0, 1, 2, 3] and {step.run for step in steps} == {"today"}
+    assert replay.counts()["demonstration_now"] == len(replay) == written
+
+
+def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
+    def away() -> np.ndarray:
+        return np.array([1.0, 0.0, 0.0], np.float32)
+
+    with pytest.raises(RobotRLError, match="20 failures, expected mostly successes"):
+        record(tmp_path / "none", 2, expert(lambda: -away()), seed=1)
+    summary = record(tmp_path / "all", 2, expert(away), keep_failures=True)
+    assert (summary.kept, summary.discarded) == (2, 0)
+
+
+def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
+    idle, right = DeviceState(), DeviceState(np.array([1.0, 0.0, 0.0], np.float32), engaged=True)
+    done = DeviceState(right.action, engaged=True, labels=("success",))
+    summary = record(tmp_path, 1, Playback([idle] * 4 + [right, done]))
+    steps, _ = read_episode(list_episodes(tmp_path)[0])
+    assert summary.kept == 1 and [step.step for step in steps] == [0, 1]
+    assert steps[-1].success and steps[-1].terminated  # the person's label ended it
+
+
+def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path: Path) -> None:
+    far, near = os.openpty()
+
+    def press(keys: bytes) -> None:
+        os.write(far, keys)
+        assert select.select([near], [], [], 5.0)[0]  # until the kernel has passed it on
+
+    class Desk(PointWorld):
+        def step(self, action):
+            if self.steps == 2:
+                press(b"\n")
+            return super().step(action)
+
+    with Keyboard(3, terminal=near, clock=FakeClock()) as keyboard:
+        press(b"r")  # the third axis does nothing in this world
+        summary = record(tmp_path, 1, keyboard, env=Desk())
+    steps, _ = read_episode(list_episodes(tmp_path)[0])
+    assert summary.kept == 1 and len(steps) == 4 and steps[-1].success and steps[0].action[2] == 0.5
+    os.close(far)
+    os.close(near)
+
+
+def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:
+    asked = iter(range(100))
+    summary = record(tmp_path, 3, expert(lambda: np.zeros(3, np.float32)), should_stop=lambda: next(asked) > 10)
+    assert summary.kept == 0 and not list(tmp_path.glob("*"))
+
+
+def test_folder_without_demonstrations_is_refused_at_once(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(RunFolderError, match="record some with `robot-rl record`"):
+            load_demonstrations(folder, None)

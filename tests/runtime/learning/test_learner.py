@@ -1,0 +1,172 @@
+"""The learner's loop: exact resume, rest without data, weights with versions, checkpoints that can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robot_rl.core.clock import FakeClock
+from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError
+from robot_rl.core.records import LabelRecord, Record
+from robot_rl.data.replay import Batch, Replay
+from robot_rl.runtime.learning.checkpoints import Checkpoints
+from robot_rl.runtime.learning.learner import LearnerConfig, run_learner
+from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
+from tests.data.builders import SCHEMA
+from tests.runtime.learning.learner_builders import ListMetrics, ScriptedServer, TinyBackend, demonstrations, episodes
+
+GOVERNOR = UpdateRatioConfig(updates_per_transition=2.0, learning_starts=10, pretrain_updates=40)
+CONFIG = LearnerConfig(batch=16, updates_per_call=4, publish_every_updates=8, update_ratio=GOVERNOR)
+IDENTITY = {"agent": "tiny"}
+
+
+class Turns:
+    """Stops after a number of turns; the clock moves with each."""
+
+    def __init__(self, turns: int, clock: FakeClock) -> None:
+        self._left, self._clock = turns, clock
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        self._clock.advance(0.1)
+        return self._left < 0
+
+
+class Run:
+    """One process of a learner, with everything it touches."""
+
+    def __init__(self, folder: Path, server: ScriptedServer, **changes: Any) -> None:
+        self.server, self.backend, self.metrics, self.clock = server, TinyBackend(), ListMetrics(), FakeClock()
+        self.replay = Replay(SCHEMA, 1000, seed=5)
+        self.checkpoints = Checkpoints(folder, IDENTITY)
+        self.config = replace(CONFIG, **changes)
+        self.updates = 0
+
+    def go(self, turns: int, demos: list[Any] | None = None, stop: Callable[[], bool] | None = None) -> Run:
+        self.updates = run_learner(
+            self.server,
+            self.replay,
+            self.backend,
+            self.config,
+            self.metrics,
+            self.checkpoints,
+            stop or Turns(turns, self.clock),
+            demos or [],
+            self.clock,
+        )
+        return self
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    records: list[Record] = list(episodes(6, 10))
+    demos = demonstrations(2, 10)
+    whole = Run(tmp_path / "whole", ScriptedServer([records])).go(40, demos)
+
+    first = Run(tmp_path / "parts", ScriptedServer([records])).go(13, demos)
+    second = Run(tmp_path / "parts", ScriptedServer([], recovered=records)).go(40, demos)
+
+    assert 0 < first.updates < second.updates == whole.updates == 160
+    for name, array in whole.backend.state_dict().items():
+        assert np.array_equal(array, second.backend.state_dict()[name]), name
+    assert whole.replay.rng_state() == second.replay.rng_state()
+    ours, theirs = whole.replay.sample(64, 2), second.replay.sample(64, 2)
+    assert np.array_equal(ours["obs"]["wrist"], theirs["obs"]["wrist"])
+
+
+def test_the_learner_rests_while_no_data_comes(tmp_path: Path) -> None:
+    run = Run(tmp_path, ScriptedServer([list(episodes(2, 10))])).go(100)
+    assert run.updates == 2 * 20  # no demonstrations: no pretraining
+
+
+def test_demonstrations_alone_are_pretrained_on(tmp_path: Path) -> None:
+    assert Run(tmp_path, ScriptedServer([])).go(100, demonstrations(2, 10)).updates == 40
+
+
+def test_data_is_taken_in_while_updates_go_on(tmp_path: Path) -> None:
+    stream = [[record] for record in episodes(6, 10)]
+    run = Run(tmp_path, ScriptedServer(stream)).go(400, demonstrations(2, 10))
+    assert run.server.exhausted
+    assert run.updates == 40 + 2 * 60
+
+
+def test_weights_are_published_at_once_and_then_with_their_version(tmp_path: Path) -> None:
+    run = Run(tmp_path, ScriptedServer([list(episodes(2, 10))])).go(30)
+    versions = [version for version, _ in run.server.published]
+    assert versions[:4] == [0, 8, 16, 24] and versions[-1] == run.updates
+    assert np.array_equal(run.server.published[-1][1]["w"], run.backend.w)
+
+
+def test_a_resumed_learner_publishes_what_it_has_learnt(tmp_path: Path) -> None:
+    first = Run(tmp_path, ScriptedServer([list(episodes(2, 10))])).go(30)
+    second = Run(tmp_path, ScriptedServer([], recovered=list(episodes(2, 10)))).go(0)
+    version, parameters = second.server.published[0]
+    assert version == first.updates
+    assert np.array_equal(parameters["w"], first.backend.w)
+
+
+def test_labels_reach_the_replay_live_and_on_resume(tmp_path: Path) -> None:
+    label = LabelRecord("a0", "r", 20, 1, 9, "success", 1.0, 1, 0)
+    records: list[Record] = [*episodes(2, 10), label]
+    live = Run(tmp_path / "live", ScriptedServer([records])).go(5)
+    resumed = Run(tmp_path / "again", ScriptedServer([], recovered=records)).go(1)
+    assert live.replay.counters.labels == resumed.replay.counters.labels == 1
+
+
+def test_metrics_say_what_happened(tmp_path: Path) -> None:
+    run = Run(tmp_path, ScriptedServer([list(episodes(2, 10))])).go(60)
+    last = run.metrics.events[-1]
+    assert last["kind"] == "update" and last["step"] == last["updates"] == run.updates
+    assert last["transitions"] == 20
+    assert {"loss", "updates_per_s", "sample_ms", "update_ms"} <= run.metrics.events[0].keys()
+
+
+def test_checkpoints_come_in_time_and_at_the_end(tmp_path: Path) -> None:
+    stream = [[record] for record in episodes(6, 10)]
+    run = Run(tmp_path, ScriptedServer(stream), checkpoint_every_s=2.0).go(200)
+    assert len(run.checkpoints.paths()) == 3
+    latest = run.checkpoints.latest()
+    assert latest is not None and latest.updates == run.updates
+
+
+def test_ctrl_c_keeps_a_checkpoint(tmp_path: Path) -> None:
+    def interrupt() -> bool:
+        if run.backend.calls == 3:
+            raise KeyboardInterrupt
+        return False
+
+    run = Run(tmp_path, ScriptedServer([list(episodes(2, 10))]))
+    run.go(0, stop=interrupt)
+    latest = run.checkpoints.latest()
+    assert latest is not None and latest.updates == 12
+
+
+def test_a_diverged_policy_is_neither_published_nor_saved(tmp_path: Path) -> None:
+    class Diverging(TinyBackend):
+        def update(self, batch: Batch) -> dict[str, float]:
+            self.w = self.w * np.float32(np.nan)
+            return {}
+
+    run = Run(tmp_path, ScriptedServer([list(episodes(2, 10))]))
+    run.backend = Diverging()
+    with pytest.raises(DivergedError, match="got 'w' with NaN or infinity after 8 updates"):
+        run.go(30)
+    assert [version for version, _ in run.server.published] == [0]
+    assert run.checkpoints.latest() is None
+
+
+def test_a_checkpoint_that_does_not_load_is_an_error(tmp_path: Path) -> None:
+    Checkpoints(tmp_path, IDENTITY).save(4, {"other": np.zeros(1)}, {"replay_rng": Replay(SCHEMA, 2, 0).rng_state()})
+    with pytest.raises(CheckpointError, match="4 updates that does not load"):
+        Run(tmp_path, ScriptedServer([])).go(1)
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    with pytest.raises(ConfigError, match="updates_per_call: got 0"):
+        LearnerConfig(updates_per_call=0)
+    with pytest.raises(ConfigError, match="demo_fraction: got 2"):
+        LearnerConfig(demo_fraction=2.0)

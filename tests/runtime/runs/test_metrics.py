@@ -1,0 +1,68 @@
+"""Metrics survive a crash in the middle of a line and say the same thing when read back."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsTail, MetricsWriter, read_metrics
+
+
+def test_events_are_read_back_as_written(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path, tensorboard=False) as metrics:
+        metrics.write("episode", 3, reward=1.0, success=True, note="ok", nothing=None)
+        metrics.write("update", 7, loss=np.float32(0.5), count=np.int64(9))
+    episode, update = read_metrics(tmp_path)
+    assert {k: episode[k] for k in ("kind", "step", "reward", "success", "note", "nothing")} == {
+        "kind": "episode",
+        "step": 3,
+        "reward": 1.0,
+        "success": True,
+        "note": "ok",
+        "nothing": None,
+    }
+    assert (update["loss"], update["count"]) == (0.5, 9)
+    assert [event["kind"] for event in read_metrics(tmp_path / METRICS_FILE, kind="update")] == ["update"]
+
+
+def test_not_a_number_is_written_as_null(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path, tensorboard=False) as metrics:
+        metrics.write("update", 0, loss=float("nan"), bound=np.inf)
+    (line,) = (tmp_path / METRICS_FILE).read_text().splitlines()
+    assert "NaN" not in line and json.loads(line)["loss"] is None and json.loads(line)["bound"] is None
+
+
+@given(cut=st.integers(0, 400))
+def test_cut_anywhere_loses_at_most_the_line_that_was_cut(tmp_path_factory, cut: int) -> None:
+    folder = tmp_path_factory.mktemp("metrics")
+    with MetricsWriter(folder, tensorboard=False) as metrics:
+        for step in range(5):
+            metrics.write("tick", step)
+    whole = (folder / METRICS_FILE).read_bytes()
+    (folder / METRICS_FILE).write_bytes(whole[: len(whole) - min(cut, len(whole))])
+    kept = whole[: len(whole) - cut].count(b"\n") if cut < len(whole) else 0
+    with MetricsWriter(folder, tensorboard=False) as metrics:
+        metrics.write("tick", 99)
+    steps = [event["step"] for event in read_metrics(folder)]
+    assert steps[:kept] == list(range(kept)) and steps[-1] == 99
+    assert len(steps) <= kept + 2  # a cut of the newline alone still leaves a readable line
+
+
+def test_tail_gives_each_event_once_and_waits_for_the_newline(tmp_path: Path) -> None:
+    path = tmp_path / METRICS_FILE
+    tail = MetricsTail(path)
+    assert tail.read() == []
+    path.write_text('{"kind": "a", "step": 0}\n{"kind": "b", ')
+    assert [event["kind"] for event in tail.read()] == ["a"]
+    assert tail.read() == []
+    with path.open("a") as file:
+        file.write('"step": 1}\n')
+    assert [event["kind"] for event in tail.read()] == ["b"]
+
+
+def test_tensorboard_events_stand_beside_the_lines(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path) as metrics:
+        metrics.write("update", 1, loss=0.25)
+    assert list(tmp_path.glob("events.out.tfevents*"))

@@ -1,0 +1,100 @@
+"""The report says what the files say, also when half of them are missing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from robot_rl.core.errors import RunFolderError
+from robot_rl.runtime.runs.metrics import MetricsWriter
+from robot_rl.runtime.runs.report import closing_lines, share_by_tenth, summarise, write_report
+from robot_rl.runtime.runs.run_folder import RunFolder
+from tests.runtime.runs.test_history import history
+
+EVALUATION = {
+    "episodes": 100,
+    "successes": 98,
+    "interval_95": [0.93, 0.995],
+    "failures": 1,
+    "truncated": 1,
+    "faults": 0,
+    "cycle_steps": {"median": 14.0, "q25": 12.0, "q75": 17.0},
+    "period_s": 0.1,
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "pick")
+    with MetricsWriter(folder.actor(0), tensorboard=False) as metrics:
+        for i in range(40):
+            human_steps = 10 if i < 10 else 0
+            metrics.write(
+                "episode", i, steps=25, success=i >= 5, human_steps=human_steps, interventions=human_steps > 0
+            )
+    with MetricsWriter(folder.root, tensorboard=False) as metrics:
+        for minutes in (2.0, 1.5):
+            metrics.write("session", 0, minutes=minutes)
+    with MetricsWriter(folder.learner, tensorboard=False) as metrics:
+        for i in range(5):
+            metrics.write("update", 100 * i, updates=100 * i, critic_loss=1.0 / (i + 1), temperature=0.01)
+    return folder
+
+
+def test_figures_are_those_of_the_metrics(run: RunFolder) -> None:
+    summary = summarise(run)
+    assert (summary.env_steps, summary.episodes, summary.human_steps, summary.interventions) == (1000, 40, 100, 10)
+    assert (summary.updates, summary.minutes) == (400, 3.5)
+    assert summary.steps_to_good == 23 * 25  # of the last 20 episodes, 18 succeeded
+    assert summary.human_share_by_tenth[0] == pytest.approx(0.4) and summary.human_share_by_tenth[-1] == 0.0
+
+
+def test_report_is_written_with_curves_and_evaluation(run: RunFolder) -> None:
+    run.evaluation.mkdir()
+    (run.evaluation / "summary.json").write_text(json.dumps(EVALUATION))
+    (run.evaluation / "video.mp4").write_bytes(b"")
+    text = write_report(run, {"task": "pick-lift", "seed": 3}).read_text()
+    assert "98/100 (95 % interval 93.0% to 99.5%)" in text
+    assert "median 14 steps (1.4 s), middle half 12 to 17" in text
+    for name in ("success.png", "human.png", "learning.png"):
+        assert f"]({name})" in text and (run.root / name).stat().st_size > 1000
+    assert "(evaluation/video.mp4)" in text
+    lines = closing_lines(summarise(run))
+    assert lines[0].startswith("success 98/100")
+    assert f"report {run.report}" in lines and f"video {run.evaluation / 'video.mp4'}" in lines
+    assert "env steps 1000" in lines and "human steps 100 (10.0%)" in lines
+
+
+def test_run_without_any_episode_still_has_a_report(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    text = write_report(folder, {"task": "pick-lift"}).read_text()
+    assert "None yet: `robot-rl evaluate" in text and "| training | 0.0 min |" in text
+
+
+def test_broken_evaluation_is_named(run: RunFolder) -> None:
+    run.evaluation.mkdir()
+    (run.evaluation / "summary.json").write_text("{")
+    with pytest.raises(RunFolderError, match="evaluate"):
+        summarise(run)
+
+
+def test_tenths_are_of_steps_not_of_episodes() -> None:
+    run = history([1, 1], steps=[90, 10], human_steps=[0, 10])
+    assert share_by_tenth(run) == (0.0,) * 9 + (1.0,)
+
+
+def test_run_over_the_graph_reports_its_loop(run: RunFolder) -> None:
+    with MetricsWriter(run.actor(0), tensorboard=False) as metrics:
+        loop = {"command_to_state_ms_p50": 8.0, "command_to_state_ms_p99": 12.0, "missed": 4}
+        metrics.write("episode", 41, steps=25, success=True, targets_withheld=1, **loop)
+        for start in (0, 50):
+            metrics.write("timing", 41, act_to_obs_ms=[100.0 + i for i in range(start, start + 50)], skew_ms=[])
+    text = write_report(run, {"task": "pick-lift"}).read_text()
+    assert "in the actor's hands | 149.5 ms, 99 % below 198.0, at most 199.0 |" in text
+    assert "the first state stamped after it | 8.0 ms, 99 % below 12.0 |" in text
+    assert "a whole period late | 4 |" in text and "held back because the state was not to be trusted | 1 |" in text
+    assert "](timing.png)" in text and (run.root / "timing.png").stat().st_size > 1000
+
+
+def test_run_in_the_simulators_own_time_says_nothing_of_a_loop(run: RunFolder) -> None:
+    assert "over the graph" not in write_report(run, {"task": "pick-lift"}).read_text()

@@ -1,0 +1,79 @@
+"""The supervisor ends a training for the right reason, actors before the learner."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from robot_rl.core.clock import SystemClock
+from robot_rl.runtime.runs.live import Budget, Progress
+from robot_rl.runtime.runs.processes import ProcessFailedError, ProcessPlan
+from robot_rl.runtime.runs.supervisor import EarlyStop, Outcome, supervise
+
+PART = """
+import json, sys, time
+from pathlib import Path
+from robot_rl.runtime.runs.stop import StopSignal
+stop, folder, events, last_words = StopSignal().install(), Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+folder.mkdir(parents=True, exist_ok=True)
+with (folder / "metrics.jsonl").open("a") as file:
+    for i in range(events):
+        file.write(json.dumps({"kind": "episode", "step": i, "steps": 10, "success": True}) + "\\n")
+while not stop():
+    time.sleep(0.01)
+with last_words.open("a") as file:
+    file.write(folder.name + "\\n")
+"""
+
+
+def plan(root: Path, name: str, events: int = 0) -> ProcessPlan:
+    command = (sys.executable, "-c", PART, str(root / name), str(events), str(root / "ends.txt"))
+    return ProcessPlan(name, command, root / f"{name}.log")
+
+
+def train(root: Path, budget: Budget, early_stop: EarlyStop | None = None, stopped: bool = False) -> Outcome:
+    return supervise(
+        plan(root, "learner"),
+        [plan(root, "actor-0", events=30)],
+        [root / "learner", root / "actor-0"],
+        budget,
+        early_stop,
+        "test",
+        Console(file=io.StringIO()),
+        SystemClock(),
+        lambda: stopped,
+    )
+
+
+def test_env_steps_end_the_training_and_actors_stop_first(tmp_path: Path) -> None:
+    outcome = train(tmp_path, Budget(minutes=1.0, env_steps=300))
+    assert outcome.why == "budget" and outcome.progress.env_steps == 300
+    assert (tmp_path / "ends.txt").read_text().split() == ["actor-0", "learner"]
+
+
+def test_enough_success_ends_the_training(tmp_path: Path) -> None:
+    assert train(tmp_path, Budget(minutes=1.0), EarlyStop(0.9, window=20)).why == "success"
+
+
+def test_wish_to_stop_ends_the_training(tmp_path: Path) -> None:
+    assert train(tmp_path, Budget(minutes=1.0), stopped=True).why == "stopped"
+
+
+def test_failed_part_ends_the_training_with_its_words(tmp_path: Path) -> None:
+    broken = ProcessPlan("actor-0", (sys.executable, "-c", "raise SystemExit('no robot')"), tmp_path / "log.txt")
+    console = Console(file=io.StringIO())
+    with pytest.raises(ProcessFailedError, match="no robot"):
+        supervise(
+            plan(tmp_path, "learner"), [broken], [], Budget(1.0), None, "test", console, SystemClock(), lambda: False
+        )
+
+
+def test_early_stop_waits_for_a_full_window() -> None:
+    progress = Progress()
+    for i in range(20):
+        assert not EarlyStop(1.0, window=20).reached(progress)
+        progress.add("actor-0", json.loads(f'{{"kind": "episode", "success": true, "steps": {i + 1}}}'))
+    assert EarlyStop(1.0, window=20).reached(progress)

@@ -1,0 +1,37 @@
+"""What is written as a video can be decoded, in the right number of frames and about the right colours."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from robot_rl.core.errors import SchemaMismatchError
+from robot_rl.runtime.runs.video import VideoWriter, side_by_side, write_video
+
+RED, BLUE = (np.full((33, 20, 3), color, np.uint8) for color in ((200, 20, 20), (20, 20, 200)))
+
+
+def test_frames_come_back_in_number_size_and_colour(tmp_path: Path) -> None:
+    frames = [side_by_side({"wrist": RED, "side": BLUE})] * 12
+    path = write_video(tmp_path / "new" / "video.mp4", frames, rate_hz=10.0, scale=3)
+    with av.open(str(path)) as video:
+        decoded = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        assert float(video.streams.video[0].average_rate) == pytest.approx(10.0)
+    assert len(decoded) == 12
+    assert decoded[0].shape == (100, 120, 3)  # 99 rows padded to an even number
+    assert np.abs(decoded[5][50, 20].astype(int) - RED[0, 0]).max() < 25
+    assert np.abs(decoded[5][50, 100].astype(int) - BLUE[0, 0]).max() < 25
+
+
+@pytest.mark.parametrize("image", [np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32)])
+def test_what_is_no_image_is_refused(tmp_path: Path, image: np.ndarray) -> None:
+    with VideoWriter(tmp_path / "video.mp4") as video, pytest.raises(SchemaMismatchError, match="video frame"):
+        video.add(image)
+
+
+def test_frames_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "video.mp4") as video:
+        video.add(RED)
+        with pytest.raises(SchemaMismatchError, match="as before"):
+            video.add(RED[:10])

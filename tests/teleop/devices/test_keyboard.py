@@ -1,0 +1,195 @@
+"""The keyboard, through a real pseudo-terminal, as over ssh."""
+
+import os
+import select
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from robot_rl.core.clock import FakeClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.teleop.devices.keyboard import AXES, Keyboard, KeyboardConfig
+from robot_rl.teleop.engagement import EngageConfig
+
+
+class Terminal:
+    """The far end of a pseudo-terminal: somebody's fingers."""
+
+    def __init__(self) -> None:
+        self.far, self.near = os.openpty()
+
+    def type(self, text: str) -> None:
+        os.write(self.far, text.encode())
+        assert select.select([self.near], [], [], 5.0)[0]  # until the kernel has passed it on
+
+    def hang_up(self) -> None:
+        os.close(self.far)
+        self.far = -1
+
+    def close(self) -> None:
+        for fd in (self.far, self.near):
+            if fd >= 0:
+                os.close(fd)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(100.0)
+
+
+@pytest.fixture
+def keyboard(terminal: Terminal, clock: FakeClock) -> Iterator[Keyboard]:
+    with Keyboard(terminal=terminal.near, clock=clock) as keyboard:
+        yield keyboard
+
+
+@pytest.mark.parametrize("key", sorted(AXES))
+def test_each_motion_key_moves_its_axis_and_engages(key: str, terminal: Terminal, keyboard: Keyboard) -> None:
+    terminal.type(key)
+    state = keyboard.read()
+    axis, sign = AXES[key]
+    expected = np.zeros(7, np.float32)
+    expected[axis] = sign * (1.0 if axis == 6 else 0.5)
+    assert state.engaged and state.alive
+    np.testing.assert_array_equal(state.action, expected)
+
+
+def test_press_moves_for_a_while_and_engagement_lasts_longer(terminal, keyboard, clock) -> None:
+    terminal.type("w")
+    keyboard.read()
+    clock.advance(0.19)
+    assert keyboard.read().action.any()
+    clock.advance(0.02)
+    still = keyboard.read()
+    assert still.engaged and not still.action.any()
+    clock.advance(0.7)
+    assert not keyboard.read().engaged
+
+
+def test_arrows_arrive_even_when_their_sequence_is_torn(terminal, keyboard) -> None:
+    terminal.type("\x1b")
+    assert not keyboard.read().action.any()
+    terminal.type("[A")
+    assert keyboard.read().action[0] == 0.5
+    terminal.type("\x1b[C")
+    assert keyboard.read().action[1] == -0.5
+
+
+@pytest.mark.parametrize("keys", ["x", "X", "\x1bx", "ww\x1b[Ax"])
+def test_stop_key_stops_whatever_came_before_until_cleared(keys, terminal, keyboard) -> None:
+    terminal.type(keys)
+    assert keyboard.read().estop and keyboard.read().estop
+    terminal.type("c")
+    assert not keyboard.read().estop
+
+
+def test_labels_come_once_and_in_order(terminal, keyboard) -> None:
+    terminal.type("\nut\x7f")
+    assert keyboard.read().labels == ("success", "undo", "stage", "failure")
+    assert keyboard.read().labels == ()
+
+
+def test_speed_keys_scale_motion_within_bounds(terminal, keyboard) -> None:
+    terminal.type("+" * 20 + "w")
+    assert keyboard.read().action[0] == 1.0
+    terminal.type("-" * 40 + "w")
+    assert keyboard.read().action[0] == pytest.approx(0.1)
+
+
+def test_space_toggles_once_per_press_although_the_key_repeats(terminal, clock) -> None:
+    config = KeyboardConfig(engage=EngageConfig("toggle"))
+    with Keyboard(config=config, terminal=terminal.near, clock=clock) as keyboard:
+        terminal.type(" ")
+        assert keyboard.read().engaged
+        clock.advance(0.5)
+        terminal.type(" ")  # the terminal's repeat of the same press
+        assert keyboard.read().engaged
+        clock.advance(1.0)
+        assert keyboard.read().engaged
+        terminal.type(" ")
+        assert not keyboard.read().engaged
+
+
+def test_new_episode_forgets_keys_pressed_before(terminal, keyboard) -> None:
+    terminal.type("w")
+    keyboard.read()
+    keyboard.reset()
+    assert not keyboard.read().action.any()
+
+
+def test_axes_that_the_action_lacks_do_nothing(terminal, clock) -> None:
+    with Keyboard(2, terminal=terminal.near, clock=clock) as keyboard:
+        terminal.type("gra")
+        np.testing.assert_array_equal(keyboard.read().action, [0.0, 0.5])
+
+
+def test_hang_up_makes_the_device_dead_and_releases_it(terminal, keyboard) -> None:
+    terminal.type("w")
+    assert keyboard.read().engaged
+    terminal.hang_up()
+    state = keyboard.read()
+    assert not state.alive and not state.engaged
+    keyboard.close()
+
+
+def test_terminal_is_given_back_as_it_was_and_ctrl_c_keeps_working(terminal, clock) -> None:
+    before = termios.tcgetattr(terminal.near)
+    keyboard = Keyboard(terminal=terminal.near, clock=clock)
+    during = termios.tcgetattr(terminal.near)
+    assert not during[3] & (termios.ECHO | termios.ICANON) and during[3] & termios.ISIG
+    keyboard.close()
+    keyboard.close()
+    assert termios.tcgetattr(terminal.near) == before
+
+
+LAUNCHED = """
+import os, sys, time
+os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens becomes its own
+from robot_rl.teleop.devices.keyboard import Keyboard
+before = len(os.listdir("/proc/self/fd"))
+keyboard = Keyboard()
+print(len(os.listdir("/proc/self/fd")) - before, flush=True)
+while not keyboard.read().action.any():
+    time.sleep(0.01)
+keyboard.close()
+print(len(os.listdir("/proc/self/fd")) - before, keyboard.read().alive)
+"""
+
+
+def test_own_terminal_is_read_without_standard_input_and_closed_again(terminal: Terminal) -> None:
+    before = termios.tcgetattr(terminal.near)
+    command = [sys.executable, "-c", LAUNCHED, os.ttyname(terminal.near)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        os.write(terminal.far, b"w")
+        assert process.stdout.read() == "0 False\n"
+    assert termios.tcgetattr(terminal.near) == before
+
+
+def test_input_that_is_no_terminal_is_refused() -> None:
+    near, far = os.pipe()
+    with pytest.raises(ConfigError, match=r"is no terminal, expected one; run it in a terminal, over ssh with -t"):
+        Keyboard(terminal=near)
+    os.close(near)
+    os.close(far)
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ConfigError, match="speed: got 0"):
+        KeyboardConfig(speed=0.0)
+    with pytest.raises(ConfigError, match="hold_s: got 0"):
+        KeyboardConfig(hold_s=0.0)

@@ -1,0 +1,128 @@
+"""A human's hands over the graph: nothing is lost, nothing is given twice, silence is noticed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controllers.ros import graph
+from robot_rl.core.clock import FakeClock
+from robot_rl.core.pose import gripper_down
+from robot_rl.core.records import LABELS
+from robot_rl.core.tasks import PICK_LIFT
+from robot_rl.hardware.graph.messages import pose_message, read_positions, read_twist
+from robot_rl.nodes.teleop import TwistSender, teleoperate
+from robot_rl.teleop.arbiter import Arbiter, ControlAuthority
+from robot_rl.teleop.device import DeviceState, Playback
+from robot_rl.teleop.devices.ros import GraphDevice, HumanSender
+from tests.hardware.graph.memory_wire import Graph, MemoryWire
+
+ACTION = np.array([0.5, 0, 0, 0, 0, -1.0, 1.0], np.float32)
+
+
+class Line:
+    """Sender and device; messages may be lost on the way."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(1.0)
+        self.graph = Graph(self.clock)
+        self.sender = HumanSender(MemoryWire(self.graph))
+        self.device = GraphDevice(MemoryWire(self.graph), 7, self.clock)
+
+    def lose(self, state: DeviceState) -> None:
+        readers, self.graph.readers = self.graph.readers, {}
+        self.sender.send(state, 7)
+        self.graph.readers = readers
+
+
+def test_action_engagement_and_stop_cross() -> None:
+    line = Line()
+    line.sender.send(DeviceState(ACTION, engaged=True, estop=True), 7)
+    state = line.device.read()
+    np.testing.assert_array_equal(state.action, ACTION)
+    assert (state.engaged, state.estop, state.alive, state.stamp_ns) == (True, True, True, line.clock.now_ns())
+
+
+def test_nobody_is_there_before_the_first_message() -> None:
+    state = Line().device.read()
+    assert (state.alive, state.engaged, state.action) == (False, False, None)
+
+
+def test_every_label_has_its_button() -> None:
+    assert graph.HUMAN_BUTTONS[2:] == LABELS
+
+
+@given(st.lists(st.tuples(st.sampled_from(LABELS), st.booleans()), max_size=20))
+def test_labels_survive_lost_messages_and_come_once(given_labels: list[tuple[str, bool]]) -> None:
+    line = Line()
+    line.sender.send(DeviceState(), 7)
+    for label, lost in given_labels:
+        (line.lose if lost else lambda state: line.sender.send(state, 7))(DeviceState(labels=(label,)))
+    line.sender.send(DeviceState(), 7)
+    heard = line.device.read().labels
+    assert sorted(heard) == sorted(label for label, _ in given_labels)
+    line.sender.send(DeviceState(), 7)
+    assert line.device.read().labels == ()
+
+
+def test_sender_that_starts_anew_gives_no_label() -> None:
+    line = Line()
+    line.sender.send(DeviceState(), 7)
+    line.sender.send(DeviceState(labels=("success", "success")), 7)
+    line.device.read()
+    HumanSender(MemoryWire(line.graph)).send(DeviceState(), 7)
+    assert line.device.read().labels == ()
+
+
+def test_silent_human_loses_charge() -> None:
+    line, arbiter = Line(), Arbiter(7)
+    policy = np.zeros(7, np.float32)
+    line.sender.send(DeviceState(ACTION, engaged=True), 7)
+    assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.HUMAN
+    line.clock.advance(0.5)
+    assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.POLICY
+
+
+def test_lost_device_is_not_sent() -> None:
+    line = Line()
+    line.sender.send(DeviceState(ACTION, engaged=True, alive=False), 7)
+    assert line.device.read().alive is False
+
+
+@pytest.mark.parametrize("axes", [np.zeros(6), np.full(7, np.nan)])
+def test_malformed_input_is_ignored(axes: np.ndarray) -> None:
+    line = Line()
+    wire = MemoryWire(line.graph)
+    wire.publisher(graph.HUMAN_INPUT).publish(wire.make(graph.HUMAN_INPUT.type, axes=axes, buttons=np.zeros(6)))
+    assert line.device.read().alive is False
+
+
+def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
+    shared = Graph(FakeClock(1.0))
+    wire = MemoryWire(shared)
+    sender = TwistSender(wire, PICK_LIFT.workspace)
+    twists: list[Any] = []
+    fingers: list[Any] = []
+    wire.subscribe(graph.HUMAN_TWIST, twists.append)
+    wire.subscribe(graph.GRIPPER_TARGET, fingers.append)
+    forward = DeviceState(np.array([1, 0, 0, 0, 0, 0, -1], np.float32), engaged=True)
+    sender.send(forward)
+    assert not twists, "the tool's turn is not known yet"
+    pose = gripper_down(np.array([0.5, 0.0, 0.2]), np.pi / 2)
+    wire.publisher(graph.CURRENT_POSE).publish(pose_message(wire, pose, wire.now_ns(), graph.BASE))
+    sender.send(forward)
+    np.testing.assert_allclose(read_twist(twists[0], graph.BASE), [0, 0.3, 0, 0, 0, 0], atol=1e-9)
+    assert read_positions(fingers[0], [graph.FINGER_JOINT])[0] == PICK_LIFT.workspace.finger_closed_m
+    sender.send(DeviceState(forward.action, engaged=False))
+    sender.send(DeviceState(forward.action, engaged=True, estop=True))
+    assert len(twists) == 1
+
+
+def test_teleoperation_keeps_its_rate_until_told_to_stop() -> None:
+    clock, sent = FakeClock(), list[DeviceState]()
+    teleoperate(Playback([DeviceState(engaged=True)] * 5), sent.append, 50.0, clock, lambda: clock.now_s() >= 0.1)
+    assert [state.engaged for state in sent] == [True] * 5
