@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,19 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
+from robot_rl.data.replay import Replay
 from robot_rl.envs.capabilities import ExpertEnv
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder, step_schema
+from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.learning.checkpoints import Checkpoints
-from robot_rl.runtime.rollout import Environment, Policy, Rollout
+from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
+from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 
 if TYPE_CHECKING:
     from robot_rl.agents.jax.cloning import JaxCloner
@@ -172,11 +176,12 @@ def _stamp_of(camera: Camera) -> Callable[[], int]:
 
 
 def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
-    """Return how the operator is asked: Enter at a terminal, else a line and a pause."""
+    """Return the operator's prompt: Enter at a terminal, else a line and a pause."""
+    from robot_rl.teleop.terminal import prompt
 
     def ask(text: str) -> None:
         if sys.stdin is not None and sys.stdin.isatty():
-            input(f"{text} Press Enter. ")
+            prompt(text, sys.stdin.fileno(), partial(print, flush=True), clock.now_ns)
             return
         print(f"{text} Going on in {pause_s:g} s.", flush=True)
         clock.sleep_until(clock.now_ns() + round(pause_s * NS_PER_S))
@@ -194,7 +199,37 @@ def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
         return None
     from robot_rl.vision.jax_encoder import FrozenEncoder
 
-    return FrozenEncoder(config.vision.encoder or SHIPPED_ENCODER, CAMERAS, config.vision.variants)
+    return FrozenEncoder(read_encoder(config), CAMERAS, config.vision.variants)
+
+
+def read_encoder(config: TrainConfig) -> EncoderFile:
+    """Return the frozen encoder's file.
+
+    Raises:
+        ConfigError: no such file, or not the encoder of the run that these settings belong to.
+    """
+    path, expected = config.vision.encoder or SHIPPED_ENCODER, config.vision.identity
+    encoder = load_encoder(path)
+    if expected not in (None, encoder.identity):
+        raise ConfigError(
+            f"encoder: got {path} with identity {encoder.identity[:12]}, expected {str(expected)[:12]}, which encoded "
+            f"the run's data; give the run's own file, RUN/{ENCODER_FILE}, as --vision.encoder."
+        )
+    return encoder
+
+
+def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
+    """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
+
+    Raises:
+        ConfigError: see `read_encoder`.
+    """
+    if config.vision.mode != "frozen":
+        return config
+    encoder = read_encoder(config)
+    if not folder.encoder.exists():
+        save_encoder(folder.encoder, encoder)
+    return replace(config, vision=replace(config.vision, identity=encoder.identity))
 
 
 def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) -> StepSchema:
@@ -229,8 +264,15 @@ def make_cloner(definition: AgentDefinition, config: TrainConfig) -> JaxCloner:
 
 
 def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
-    """Return the checkpoints in a learner's folder; those of another agent are refused."""
-    return Checkpoints(folder / "checkpoints", {"agent": definition.schema_hash(), "schema": schema.hash()})
+    """Return the checkpoints in a learner's folder; those of another agent or encoder are refused."""
+    identity = {"agent": definition.schema_hash(), "schema": replace(schema, encoder="").hash()}
+    return Checkpoints(folder / "checkpoints", identity | ({"encoder": schema.encoder} if schema.encoder else {}))
+
+
+def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
+    """Return the learner's memory, with the label rules of the reward sources in use."""
+    rules = make_rewards(config).label_rules()
+    return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules)
 
 
 def make_rewards(config: TrainConfig) -> CombinedReward:
@@ -299,14 +341,16 @@ def make_graph_human(env: Environment, config: TrainConfig) -> Device:
 
 
 def make_keyboard(env: Environment) -> Device:
-    """Return the keyboard of this terminal.
+    """Return the keyboard of this terminal, which then shows the keys.
 
     Raises:
         ConfigError: this is no terminal.
     """
-    from robot_rl.teleop.devices.keyboard import Keyboard
+    from robot_rl.teleop.devices.keyboard import HELP, Keyboard
 
-    return Keyboard(action_size(env))
+    keyboard = Keyboard(action_size(env))
+    print(HELP, flush=True)
+    return keyboard
 
 
 def make_expert(env: Environment) -> Expert:

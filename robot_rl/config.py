@@ -13,6 +13,7 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.runtime.runs.live import KEPT
@@ -39,6 +40,8 @@ class VisionConfig:
     `state`: no cameras, the arm's own state only."""
     encoder: Path | None = None
     """File of the frozen encoder; None: the one shipped for the simulator."""
+    identity: str | None = None
+    """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
     """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
 
@@ -49,8 +52,8 @@ class HumanConfig:
 
     kind: HumanKind = "scripted"
     """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal; `pendant`, a
-    person whose grip on the pendant decides who is in charge, with `motion_device` for the motion; `graph`, whoever sits at the
-    `teleop` node."""
+    person whose grip on the pendant decides who is in charge, with `motion_device` for the motion; `graph`, the
+    operator at the `teleop` node."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
     """When the scripted human takes over, for how long, how well."""
     pendant: PendantConfig = field(default_factory=PendantConfig)
@@ -71,9 +74,10 @@ class BudgetConfig:
     """Wall time of training, from the start of the processes [min]; demonstrations and evaluation come on top.
     A run that is resumed gets as much again."""
     env_steps: int | None = None
-    """Environment steps of all actors; None: no limit."""
+    """Environment steps of all actors; None: no limit. A run that is resumed gets as many again."""
     stop_success: float | None = None
-    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never."""
+    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never. A run that is
+    resumed counts the episodes from then on."""
     stop_window: int = 50
     """Episodes that the early stop looks at."""
 
@@ -113,8 +117,8 @@ class TrainConfig:
     actors: int = 1
     """Actor processes that feed the learner."""
     speed: float | None = None
-    """Pace of the actors relative to real time; None: as fast as the machine can. On the graph time cannot be hurried:
-    there it is 1 whatever stands here."""
+    """Pace of the actors relative to real time; None: as fast as the machine can. It is 1 on the graph, where time
+    cannot be hurried, and at most 1 where a person may take over."""
     updates_per_step: float | None = None
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
@@ -148,10 +152,36 @@ class TrainConfig:
         checks.at_least(self, 0, "demonstrations", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")
+        self._check_updates()
         if self.robot.on_graph and self.actors > 1:
             raise ConfigError(
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "
                 "other arm, with its namespace."
+            )
+
+    def _check_updates(self) -> None:
+        """Refuse settings with which an actor would wait for updates that the learner may not make or not publish."""
+        learner, ratio = self.learner, self.updates_per_step
+        if ratio is None:
+            return
+        update_ratio = learner.update_ratio
+        if ratio > update_ratio.updates_per_transition:
+            raise ConfigError(
+                f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, which is "
+                "the learner's own ratio; lower it, or raise --learner.update-ratio.updates-per-transition."
+            )
+        # The learner lags by what it has not published and by a call that is not full.
+        lag = learner.publish_every_updates + learner.updates_per_call - 2
+        if lag > UPDATES_ON_THE_WAY:
+            raise ConfigError(
+                f"publish_every_updates: got {learner.publish_every_updates} with {learner.updates_per_call} updates a "
+                f"call, expected {UPDATES_ON_THE_WAY} or fewer in all beside updates_per_step; publish more often."
+            )
+        awaited = ratio * (update_ratio.learning_starts - 1) - UPDATES_ON_THE_WAY
+        if awaited > max(0, (update_ratio.pretrain_updates if self.demonstrations else 0) - lag):
+            raise ConfigError(
+                f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait "
+                f"for {awaited:.0f} updates before the first; lower it, or leave updates_per_step out."
             )
 
 

@@ -1,7 +1,7 @@
 """The loop's own process: driver -> tick -> driver at a fixed rate, and a mailbox to everybody else.
 
-`python -m controllers.host MODULE:FUNCTION NAME` runs it: FUNCTION returns the `ControlStack`, NAME is the mailbox's. It
-asks the kernel for what it may have (`controllers.host`), warms the compiled code up before the arm moves, and
+`python -m controllers.host MODULE:FUNCTION NAME` runs it: FUNCTION returns the `ControlStack`, NAME is the mailbox's.
+It asks the kernel for what it may have (`controllers.host`), warms the compiled code up before the arm moves, and
 collects no garbage while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the process that started it
 let the arm hold itself before anything else ends.
 """

@@ -60,7 +60,7 @@ class ControllerState(Protocol):
 
 
 def make_loop_state(joints: int) -> LoopState:
-    """ControllerState for an arm of `joints` joints, in ACTIVATING: the first tick takes the present pose as its target."""
+    """State for an arm of `joints` joints, in ACTIVATING: the first tick takes the present pose as its target."""
     fields = [
         ("mode", "i8"),
         ("fault", "i8"),

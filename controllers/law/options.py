@@ -1,7 +1,7 @@
 """What the law can do beyond a spring, a damper and a posture. Everything is off until it is asked for.
 
-The simulator of an experiment stays as it was when a feature is added; `controllers.law.presets` switches on what a real
-arm should have. The settings are one numpy record: compiled code receives one pointer, however many there are.
+The simulator of an experiment stays as it was when a feature is added; `controllers.law.presets` switches on what a
+real arm should have. The settings are one numpy record: compiled code receives one pointer, however many there are.
 """
 
 from __future__ import annotations

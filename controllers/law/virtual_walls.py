@@ -126,8 +126,8 @@ def _cone_moment(R: FloatArray, twist: FloatArray, extras: LawOptions, wrench: F
 
 @inner
 def add_fence(
-    p: FloatArray, R: FloatArray, dq: FloatArray, J: FloatArray, live: ActiveGains, extras: LawOptions, wrench: FloatArray,
-    tau: FloatArray,
+    p: FloatArray, R: FloatArray, dq: FloatArray, J: FloatArray, live: ActiveGains, extras: LawOptions,
+    wrench: FloatArray, tau: FloatArray,
 ) -> None:  # fmt: skip
     """Push the tool back from the faces of its workspace. `wrench` (12,) is scratch: wrench, then twist."""
     force, twist = wrench[:6], wrench[6:]

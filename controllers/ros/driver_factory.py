@@ -1,4 +1,4 @@
-"""The real arms for a loop in a process of its own: `-m controllers.host controllers.ros.driver_factory:franka NAME`."""
+"""Real arms for the control process: `-m controllers.host controllers.ros.driver_factory:franka NAME`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The impedance controller on the ROS graph: a lifecycle node that is a bridge to the loop's own process.
 
-The loop never runs on a ROS timer: the node starts `controllers.host.control_process`, sends it targets, gains and requests through
-shared memory, and publishes what it says. What it decides is in `controllers.ros`, in parts that take this node as
-an argument: rclpy is imported here and in `controllers.ros.qos` only.
+The loop never runs on a ROS timer: the node starts `controllers.host.control_process`, sends it targets, gains and
+requests through shared memory, and publishes its state. The decisions are in `controllers.ros`, in parts that take this
+node as an argument.
 
     ros2 run robot_rl impedance_controller --ros-args -p driver:=simulated -p autostart:=true
 

@@ -63,8 +63,9 @@ class AgentConfig:
     """What the gripper's critic pays for each effective toggle. Source: HIL-SERL."""
     gripper_state_index: int | None = None
     """Entry of `state` that holds the gripper's opening; None: each close and each open counts as a toggle."""
-    gripper_open_above: float = 0.5
-    """Opening in that entry above which the gripper counts as open; `close` is then effective, else `open`."""
+    gripper_open_above: float = 0.9
+    """Opening in that entry above which the gripper counts as commanded open, so that `close` is a toggle; below it
+    `open` is one. Close to 1, since a part between the fingers keeps a closed gripper far open. Source: HIL-SERL."""
     gripper_exploration: float = 0.0
     """Chance of a random gripper action while exploring. Source: HIL-SERL greedy."""
     gripper_margin: float = 0.0
@@ -103,7 +104,8 @@ class AgentConfig:
 def _check_relations(config: AgentConfig) -> None:
     if config.num_target_critics > config.num_critics:
         raise ConfigError(
-            f"num_target_critics: got {config.num_target_critics}, expected at most num_critics = {config.num_critics}; lower it."
+            f"num_target_critics: got {config.num_target_critics}, expected at most num_critics = {config.num_critics}"
+            "; lower it."
         )
     if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
         raise ConfigError(

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from robot_rl import __version__
-from robot_rl.core.errors import ConfigError, RobotRLError, unknown_name
+from robot_rl.core.errors import ConfigError, RobotRLError, StopAskedError, unknown_name
 
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
@@ -62,10 +62,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("ROBOT_RL_DEBUG"):
             raise
         print(f"robot-rl: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return 130 if isinstance(error, StopAskedError) else 2 if isinstance(error, ConfigError) else 1
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if os.environ.get("ROBOT_RL_DEBUG") or (error.filename is None and error.errno is None):
+            raise
+        where = "" if error.filename is None else f" for {error.filename}"
+        print(
+            f"robot-rl: file: got '{error.strerror}'{where}, expected to read or write it; "
+            "choose another place, or make room.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("robot-rl: interrupted.", file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ import tyro
 from robot_rl.config import PRESETS, TrainConfig, preset
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings, to_json
+from robot_rl.rewards.combined import make_reward
 
 T = TypeVar("T")
 DEFAULT_PRESET = "pick-lift"
@@ -87,6 +88,24 @@ def base_config(arguments: Sequence[str]) -> tuple[TrainConfig, list[str]]:
         return load_settings(TrainConfig, Path(file)), rest
     name, rest = take_word(rest)
     return preset(name or DEFAULT_PRESET), rest
+
+
+def check_settings(config: TrainConfig) -> None:
+    """Check what settings name outside of themselves, before anything starts.
+
+    Raises:
+        ConfigError: a file or folder that is missing, or an unknown source of reward.
+    """
+    make_reward(config.rewards)
+    files = {"vision.encoder": config.vision.encoder, "robot.cameras": config.robot.cameras}
+    for name, path in files.items():
+        if path is not None and not path.is_file():
+            raise ConfigError(f"{name}: got {path}, expected a file; correct the path, or leave it out.")
+    folder = config.demonstrations_from
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(
+            f"demonstrations_from: got {folder}, expected a folder of episodes; record some with `robot-rl record`."
+        )
 
 
 def presets_text() -> str:

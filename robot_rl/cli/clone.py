@@ -14,11 +14,12 @@ from robot_rl.cli.arguments import parse, take_word
 from robot_rl.cli.evaluate import save_result
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.settings import load_settings
+from robot_rl.core.settings import load_settings, to_json
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.acting.evaluate import evaluate
 from robot_rl.runtime.acting.record import load_demonstrations
-from robot_rl.runtime.runs.run_folder import existing_run
+from robot_rl.runtime.runs.report import write_report
+from robot_rl.runtime.runs.run_folder import existing_run, finish_result, start_result
 
 DESCRIPTION = """Clone the demonstrations of a run with the policy's own networks, and judge the clone on the run's own
 evaluation episodes. Writes evaluation-clone/ into the run's folder.
@@ -39,6 +40,8 @@ class CloneArguments:
     """Updates of 256 demonstrated steps each."""
     episodes: int | None = None
     """Evaluation episodes; None: as the run's settings say."""
+    again: bool = False
+    """Clone once more where a result is; that one is kept as `evaluation-clone-before-N`."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -49,6 +52,8 @@ def run(arguments: Sequence[str]) -> int:
         raise ConfigError("run: got none, expected a run's folder; for example `robot-rl clone runs/NAME`.")
     folder = existing_run(Path(word))
     config = load_settings(TrainConfig, folder.config_file)
+    out = folder.root / "evaluation-clone"
+    part = start_result(out, flags.again)
     with closing(build.make_env(config)) as env:
         encoder = build.make_encoder(config)
         schema = build.make_schema(env, encoder, config)
@@ -64,8 +69,8 @@ def run(arguments: Sequence[str]) -> int:
         plan = config.evaluation
         episodes = plan.episodes if flags.episodes is None else flags.episodes
         result = evaluate(build.make_rollout(env, config, policy, encoder), episodes, plan.seed)
-    out = folder.root / "evaluation-clone"
-    out.mkdir(exist_ok=True)
-    save_result(out, result)
+    save_result(part, result)
+    finish_result(part, out)
+    write_report(folder, to_json(config))
     print(f"cloned: {result}")
     return 0

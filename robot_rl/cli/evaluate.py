@@ -15,24 +15,26 @@ from robot_rl import build
 from robot_rl.cli.arguments import parse, take_word
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import CheckpointError, ConfigError
-from robot_rl.core.settings import load_settings
+from robot_rl.core.settings import load_settings, to_json
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.observation import Encoder
-from robot_rl.runtime.rollout import Environment, Policy, Rollout
-from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE
-from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
+from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
+from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
+from robot_rl.runtime.runs.run_folder import RunFolder, existing_run, finish_result, start_result
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.video import VideoWriter
 
 DESCRIPTION = """Run the policy of a run: deterministic, without a human, over episodes that training never saw.
-Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder.
+Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder, and its report again. A result that
+is there is never overwritten: --again archives it, --out puts the new one elsewhere.
 
 usage: robot-rl evaluate RUN [FLAGS]
 
 examples:
   robot-rl evaluate runs/first                      100 episodes
-  robot-rl evaluate runs/first --episodes 500 --seed 7 --video-episodes 0
+  robot-rl evaluate runs/first --again --episodes 500      the run has a result; keep that as evaluation-before-0
+  robot-rl evaluate runs/first --out more --seed 7 --video-episodes 0
   robot-rl evaluate runs/first --who expert         the scripted expert on the same episodes, to compare"""
 
 
@@ -54,6 +56,12 @@ class EvaluateArguments:
     """Print nothing but the progress bar."""
     out: Path | None = None
     """Folder of the result; None: `evaluation` in the run's folder, `evaluation-expert` for the expert."""
+    again: bool = False
+    """Evaluate once more where a result is; that one is kept as `evaluation-before-N`."""
+
+    def count(self, config: TrainConfig) -> int:
+        """Return how many episodes are asked for."""
+        return config.evaluation.episodes if self.episodes is None else self.episodes
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -65,18 +73,22 @@ def run(arguments: Sequence[str]) -> int:
     folder = existing_run(Path(word))
     config = load_settings(TrainConfig, folder.config_file)
     out = flags.out or folder.root / ("evaluation" if flags.who == "policy" else "evaluation-expert")
-    out.mkdir(parents=True, exist_ok=True)
-    result = judge(folder, config, flags, out)
-    save_result(out, result)
+    part = start_result(out, flags.again)
+    result = judge(folder, config, flags, part)
+    save_result(part, result)
+    if len(result.episodes) < flags.count(config):
+        print(f"stopped after {len(result.episodes)} of {flags.count(config)} episodes; they are in {part}")
+        return 130
+    finish_result(part, out)
+    write_report(folder, to_json(config))
     if not flags.quiet:
-        print(f"{result}\ndetails and video in {out}")
+        print(f"{result}\ndetails and video in {out}, report {folder.report}")
     return 0
 
 
 def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out: Path) -> EvaluationResult:
     """Run the episodes and film some of them."""
-    plan = config.evaluation
-    episodes = plan.episodes if flags.episodes is None else flags.episodes
+    plan, episodes = config.evaluation, flags.count(config)
     filmed = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with closing(build.make_env(config, film=filmed > 0)) as env, _bar() as bar:
         video = VideoWriter(out / VIDEO_FILE, 1.0 / PERIOD_S, scale=1) if filmed else None

@@ -12,7 +12,6 @@ from robot_rl import build
 from robot_rl.cli.arguments import ProcessArguments, base_config, parse, print_config, two_machines_text
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
-from robot_rl.data.replay import Replay
 from robot_rl.runtime.acting.record import load_demonstrations
 from robot_rl.runtime.learning.learner import run_learner
 from robot_rl.runtime.runs.metrics import MetricsWriter
@@ -62,9 +61,11 @@ def learn(flags: LearnerArguments) -> int:
             keys=read_keys(flags.keys) if flags.keys else None,
         ) as server,
     ):
+        for line in journal.report():
+            print(line, flush=True)
         return run_learner(
             server,
-            Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity),
+            build.make_replay(schema, config),
             build.make_learner(definition, config),
             config.learner,
             metrics,

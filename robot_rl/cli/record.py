@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 import tyro
 
 from robot_rl import build
-from robot_rl.cli.arguments import base_config, parse, presets_text, print_config
+from robot_rl.cli.arguments import base_config, check_settings, parse, presets_text, print_config
 from robot_rl.config import TrainConfig
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
-from robot_rl.runtime.rollout import Environment
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device
 
@@ -56,11 +56,16 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     config = flags.config
     episodes = config.demonstrations if flags.episodes is None else flags.episodes
+    check_settings(config)
+    flags.out.mkdir(parents=True, exist_ok=True)
     recording = RecordingConfig(flags.out, episodes, config.seed, config.task, flags.keep_failures)
     with closing(build.make_env(config)) as env, closing(_human(env, flags)) as human:
         rollout = build.make_rollout(env, config, human=human)
         summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())
     print(f"{summary.found + summary.kept} demonstrations in {flags.out} ({summary.discarded} attempts discarded)")
+    if summary.total < episodes:
+        print(f"stopped before {episodes}; start the same command again to go on")
+        return 130
     return 0
 
 

@@ -17,11 +17,10 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.acting.stepper import action_size
-from robot_rl.runtime.rollout import Environment
 from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.teleop.device import Device
-from robot_rl.teleop.devices.keyboard import HELP
 
 DESCRIPTION = f"""Move the simulated arm and film it.
 
@@ -99,7 +98,6 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
 
 def _human(env: Environment, flags: SimulateArguments) -> Device | None:
     if flags.by == "keyboard":
-        print(HELP)
         return build.make_keyboard(env)
     if flags.by == "expert":
         return build.make_expert_device(env, flags.config.seed)

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from rich.console import Console
 
-from robot_rl.cli.arguments import base_config, parse, presets_text, print_config, take_value
+from robot_rl.build import pin_encoder
+from robot_rl.cli.arguments import base_config, check_settings, parse, presets_text, print_config, take_value
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings, save_settings, to_json
-from robot_rl.runtime.runs.live import Budget
+from robot_rl.runtime.runs.live import Budget, ProgressReader
 from robot_rl.runtime.runs.metrics import MetricsWriter
-from robot_rl.runtime.runs.processes import Process, ProcessPlan, available_cores, robot_rl_command, share_cores
+from robot_rl.runtime.runs.processes import (
+    POLL_NS,
+    Process,
+    ProcessPlan,
+    available_cores,
+    robot_rl_command,
+    share_cores,
+    stop_in_order,
+)
 from robot_rl.runtime.runs.report import closing_lines, summarise, write_report
-from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run
+from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
-from robot_rl.runtime.runs.supervisor import EarlyStop, Outcome, supervise
+from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, supervise
 
 DESCRIPTION = f"""Learn a task on this machine: record demonstrations, start learner and actors, show how it goes,
 evaluate the policy alone, write a report. Everything lands in one folder, runs/NAME.
@@ -71,13 +81,18 @@ def run(arguments: Sequence[str]) -> int:
             "human: got the keyboard, expected 'scripted' or 'none' here, or a pendant with the expert; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
         )
+    check_settings(flags.config)
     folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
+        flags = replace(flags, config=_pinned(folder, flags))
         _save_config(folder, flags.config)
         try:
             _go_through(folder, flags, stop)
-        finally:
-            write_report(folder, to_json(flags.config))
+        except BaseException:
+            with suppress(OSError):  # a full disk must not hide what went wrong first
+                write_report(folder, to_json(flags.config))
+            raise
+        write_report(folder, to_json(flags.config))
     print("\n".join(closing_lines(summarise(folder))))
     if stop():
         print(f"stopped; go on with: robot-rl train --resume --run-name {folder.name} --runs {flags.runs}")
@@ -90,7 +105,7 @@ def _go_through(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> N
     if not stop():
         _record(folder, flags.config, stop)
     if not stop():
-        folder.set_evaluation_aside()
+        folder.archive_evaluation()
         outcome = _train(folder, flags.config, Console(highlight=False), stop)
         with MetricsWriter(folder.root, tensorboard=False) as metrics:
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
@@ -107,13 +122,21 @@ def _base(arguments: Sequence[str]) -> tuple[TrainConfig, list[str]]:
     runs, _ = take_value(arguments, "--runs")
     if name is None:
         raise ConfigError("--resume: got no --run-name, expected the run to go on with; ls runs shows them.")
-    return load_settings(TrainConfig, existing_run(Path(runs or "runs") / name).config_file), list(arguments)
+    return load_settings(TrainConfig, existing_run(run_root(Path(runs or "runs"), name)).config_file), list(arguments)
 
 
 def _open(flags: TrainArguments) -> RunFolder:
-    name = flags.run_name or default_run_name(flags.config.task)
-    root = flags.runs / name
+    name = default_run_name(flags.config.task) if flags.run_name is None else flags.run_name
+    root = run_root(flags.runs, name)
     return existing_run(root) if flags.resume else new_run(root)
+
+
+def _pinned(folder: RunFolder, flags: TrainArguments) -> TrainConfig:
+    """Return the run's settings with its encoder named; a new run takes whatever encoder its settings give."""
+    config = flags.config
+    if not flags.resume:
+        config = replace(config, vision=replace(config.vision, identity=None))
+    return pin_encoder(config, folder)
 
 
 def _save_config(folder: RunFolder, config: TrainConfig) -> None:
@@ -135,13 +158,15 @@ def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
 
 def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopSignal) -> Outcome:
     budget = config.budget
+    folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
+    earlier = ProgressReader(folders).read()
     learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}")
     return supervise(
         learner,
         actors,
-        [folder.learner, *(folder.actor(i) for i in range(config.actors))],
-        Budget(budget.minutes, budget.env_steps),
-        None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window),
+        folders,
+        Budget(budget.minutes, budget.env_steps, earlier.env_steps),
+        None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
         f"{folder.name}: {config.task}",
         console,
         SystemClock(),
@@ -186,9 +211,9 @@ def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
 def _run_to_end(plan: ProcessPlan, stop: StopSignal) -> None:
     process, clock = Process(plan), SystemClock()
     while process.running():
-        clock.sleep_until(clock.now_ns() + 50_000_000)
+        clock.sleep_until(clock.now_ns() + POLL_NS)
         if stop():
-            process.ask_to_stop()
+            stop_in_order([process], STOP_LIMIT_S, clock)
     process.check()
 
 

@@ -10,13 +10,12 @@ import numpy as np
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.labels import LABELS
 from robot_rl.core.schema import StepSchema, check_array
 
 UNNUMBERED = -1
 """Sequence of a record that no link or file has numbered yet."""
 Observation = Mapping[str, np.ndarray]
-
-LABELS = ("success", "failure", "undo", "stage")
 
 
 class Source(IntEnum):
@@ -57,6 +56,7 @@ class StepRecord:
     next_obs: Observation | None
     policy_version: int
     stamp_ns: int  # monotonic, of the observation
+    observed: bool = True  # False: a fault hid what the action did; the step is stored and never sampled
 
     def __post_init__(self) -> None:
         if self.last != (self.next_obs is not None):

@@ -68,11 +68,15 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class StepSchema:
-    """Names, shapes and dtypes of one step: what is observed, what is done, and for which task."""
+    """Names, shapes and dtypes of one step: what is observed, what is done, and for which task.
+
+    `encoder` is the identity of the encoder whose features the observation holds, empty without features.
+    """
 
     observation: Mapping[str, ArraySpec]
     action: ArraySpec
     task: str
+    encoder: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "observation", dict(sorted(self.observation.items())))
@@ -80,7 +84,8 @@ class StepSchema:
     def to_json(self) -> dict[str, Any]:
         """Return the schema as JSON-ready values."""
         observation = {name: spec.to_json() for name, spec in self.observation.items()}
-        return {"observation": observation, "action": self.action.to_json(), "task": self.task}
+        encoder = {"encoder": self.encoder} if self.encoder else {}
+        return {"observation": observation, "action": self.action.to_json(), "task": self.task, **encoder}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> StepSchema:
@@ -91,7 +96,8 @@ class StepSchema:
         """
         try:
             observation = {str(name): ArraySpec.from_json(spec) for name, spec in value["observation"].items()}
-            return cls(observation, ArraySpec.from_json(value["action"]), str(value["task"]))
+            action, encoder = ArraySpec.from_json(value["action"]), str(value.get("encoder", ""))
+            return cls(observation, action, str(value["task"]), encoder)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SchemaMismatchError(
                 f"schema: got {value!r}, expected observation, action and task; update the side that sent it."
@@ -108,6 +114,8 @@ class StepSchema:
     def difference(self, other: StepSchema) -> list[str]:
         """Return what differs, one readable line each; empty when the schemas are equal."""
         lines = [] if self.task == other.task else [f"task: {self.task!r} against {other.task!r}"]
+        if self.encoder != other.encoder:
+            lines.append(f"encoder: {self.encoder[:12] or 'none'} against {other.encoder[:12] or 'none'}")
         if self.action != other.action:
             lines.append(f"action: {self.action} against {other.action}")
         for name in sorted(set(self.observation) | set(other.observation)):

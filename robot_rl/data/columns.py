@@ -26,7 +26,7 @@ class Columns:
     next_slot: np.ndarray
     previous_slot: np.ndarray
     serial: np.ndarray  # counts writes: tells a frame from the one that replaced it
-    excluded: np.ndarray  # undone by a label
+    excluded: np.ndarray  # never sampled: not observed, or taken out by a label
 
     @classmethod
     def empty(cls, schema: StepSchema, slots: int) -> Columns:
@@ -74,3 +74,4 @@ class Columns:
         self.terminated[slot] = record.terminated
         self.source[slot] = record.source
         self.step[slot] = record.step
+        self.excluded[slot] = not record.observed

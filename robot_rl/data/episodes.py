@@ -4,7 +4,7 @@
         obs/<name>       (T + 1, ...)   the frame before each step and the one that closed the episode; as recorded,
                                         pictures as uint8; (T, ...) when the last step had no next frame
         action, policy_action, human_action (T, A) float32
-        reward (T,) float64;  terminated, truncated, success, source (T,) uint8
+        reward (T,) float64;  terminated, truncated, success, observed, source (T,) uint8
         sequence, episode, step, policy_version, stamp_ns (T,) int64
         metadata         JSON: format, actor, run, and what the caller wants to remember
 
@@ -31,7 +31,7 @@ FORMAT = 1
 
 _PREFIX, _SUFFIX, _OBS = "episode-", ".safetensors", "obs/"
 _ACTIONS = ("action", "policy_action", "human_action")
-_FLAGS = ("terminated", "truncated", "success")
+_FLAGS = ("terminated", "truncated", "success", "observed")
 _COUNTS = ("sequence", "episode", "step", "policy_version", "stamp_ns")
 
 
@@ -69,6 +69,7 @@ def read_episode(path: Path) -> tuple[list[StepRecord], dict[str, Any]]:
         with safetensors.safe_open(path, "numpy") as file:
             header = json.loads((file.metadata() or {})["robot_rl"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+        arrays.setdefault("observed", np.ones(len(arrays["action"]), np.uint8))  # older files lack it
         if header["format"] != FORMAT:
             raise ValueError(f"format {header['format']}")
         count = len(arrays["action"])

@@ -8,12 +8,14 @@ of its own which is never sampled as `obs`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.labels import LABEL_RULES, LabelRule
 from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.arena import empty_together
@@ -46,7 +48,8 @@ class ReplayCounters:
     human: int = 0  # transitions of a human's intervention, part of online
     evicted: int = 0  # transitions overwritten by newer ones
     incomplete: int = 0  # steps whose next frame never came (an actor died, a record was lost)
-    labels: int = 0  # labels applied
+    labels: int = 0  # labels received
+    labels_ignored: int = 0  # labels that no reward source asks for
     labels_missed: int = 0  # labels about steps that are not in memory
 
 
@@ -61,12 +64,20 @@ class Replay:
         seed: of the generator that draws samples.
         demonstration_capacity: frames kept of demonstrations; at most 20,000 when not given. Memory is taken from the
             system as it fills.
+        label_rules: what each label does, from the reward sources in use; a label without a rule is ignored.
 
     Raises:
         ConfigError: a capacity below 2, or more than the machine can hold.
     """
 
-    def __init__(self, schema: StepSchema, capacity: int, seed: int, demonstration_capacity: int | None = None) -> None:
+    def __init__(
+        self,
+        schema: StepSchema,
+        capacity: int,
+        seed: int,
+        demonstration_capacity: int | None = None,
+        label_rules: Mapping[str, LabelRule] = LABEL_RULES,
+    ) -> None:
         if demonstration_capacity is None:
             demonstration_capacity = min(capacity, DEMONSTRATION_CAPACITY)
         for name, value in (("capacity", capacity), ("demonstration_capacity", demonstration_capacity)):
@@ -74,7 +85,7 @@ class Replay:
                 raise ConfigError(f"{name}: got {value}, expected 2 or more frames; a transition needs two.")
         slots = capacity + demonstration_capacity
         self._columns = Columns.empty(schema, slots)
-        self.schema, self.counters = schema, ReplayCounters()
+        self.schema, self.counters, self._label_rules = schema, ReplayCounters(), label_rules
         self._rng = np.random.default_rng(seed)
         self._rings = {False: SlotRing(0, capacity), True: SlotRing(capacity, demonstration_capacity)}
         self._online, self._demonstrations = SlotSet(slots), SlotSet(slots)
@@ -93,6 +104,8 @@ class Replay:
     def append(self, record: StepRecord) -> int:
         """Store one step and return how many transitions it completed (0, 1 or 2).
 
+        A step whose result was not observed completes the pair before it and is never sampled itself.
+
         Raises:
             SchemaMismatchError: arrays that differ from the schema; nothing is stored.
         """
@@ -109,17 +122,23 @@ class Replay:
         return completed + self._close(slot, record.next_obs, record.source)
 
     def relabel(self, label: LabelRecord) -> int:
-        """Apply a human's label to the steps in its window and return how many are in memory.
+        """Apply the rule of a label and return how many steps in memory it changed.
 
-        success, failure: every step of the window led to a state so judged: its reward becomes `value` and it is
-        terminal. undo: the window is taken out of the samples. stage: `value` is added to the reward of the window's
-        first step, when the stage was reached.
+        A retroactive label is about every step of its window, another one about its step alone. Steps that an episode
+        made after its end are taken out of the samples.
         """
-        slots = self._window(label)
         self.counters.labels += 1
+        rule = self._label_rules.get(label.label)
+        if rule is None:
+            self.counters.labels_ignored += 1
+            return 0
+        slots = self._slots(label, label.step - label.window_steps + 1 if rule.retroactive else label.step, label.step)
         self.counters.labels_missed += not slots
-        for slot in slots[:1] if label.label == "stage" else slots:
-            self._apply(label, slot)
+        for slot in slots:
+            self._apply(rule, slot)
+        if rule.terminated:
+            for slot in self._slots(label, label.step + 1):
+                self._exclude(slot)
         return len(slots)
 
     def _take(self, record: StepRecord) -> int:
@@ -204,21 +223,23 @@ class Replay:
         self._both -= int(online and demonstration)
         return online or demonstration
 
-    def _window(self, label: LabelRecord) -> list[int]:
+    def _slots(self, label: LabelRecord, first: int, last: int | None = None) -> list[int]:
+        """Return the slots of the labelled episode's steps from `first` to `last` that are in memory."""
         steps = self._steps.get((label.actor, label.run, label.episode), {})
-        first = label.step - label.window_steps + 1
-        return [steps[step] for step in range(max(first, 0), label.step + 1) if step in steps]
+        return [slot for step, slot in steps.items() if first <= step and (last is None or step <= last)]
 
-    def _apply(self, label: LabelRecord, slot: int) -> None:
-        columns = self._columns
-        if label.label == "undo":
-            columns.excluded[slot] = True
-            self._remove(slot)
-        elif label.label == "stage":
-            columns.reward[slot] += label.value
-        else:
-            columns.reward[slot] = label.value
-            columns.terminated[slot] = True
+    def _apply(self, rule: LabelRule, slot: int) -> None:
+        if rule.reward is not None:
+            self._columns.reward[slot] = rule.reward
+        if rule.terminated is not None:
+            self._columns.terminated[slot] = rule.terminated
+        if rule.excluded:
+            self._exclude(slot)
+
+    def _exclude(self, slot: int) -> None:
+        """Take a step out of the samples for good."""
+        self._columns.excluded[slot] = True
+        self._remove(slot)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

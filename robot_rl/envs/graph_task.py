@@ -156,5 +156,5 @@ class GraphTask:
         topic = graph.resolve(graph.TASK_STATE, self._wire.namespace)
         return DeviceLostError(
             f"{topic}: got nothing for {self._reset_timeout_s} s{self._refused}, expected {what}; start "
-            f"`robot-rl serve` in the same domain and namespace, or set robot.episode_source to operator for a real arm."
+            f"`robot-rl serve` in the same domain and namespace, or set robot.episode_source=operator for a real arm."
         )

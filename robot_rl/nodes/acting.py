@@ -12,9 +12,9 @@ from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
 from robot_rl.runtime.acting.actor import run_actor
-from robot_rl.runtime.actor_config import START, ActorConfig, resumed
-from robot_rl.runtime.actor_summary import ActorSummary
-from robot_rl.runtime.rollout import Environment
+from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
+from robot_rl.runtime.acting.actor_summary import ActorSummary
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.journal import Journal
@@ -57,6 +57,8 @@ def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
         Journal(seat.folder / "spool") as spool,
         ExitStack() as held,
     ):
+        for line in spool.report():
+            print(line, flush=True)
         encoder = build.make_encoder(config)
         schema = build.make_schema(env, encoder, config)
         definition = build.make_definition(schema, config)

@@ -1,7 +1,7 @@
 """The controller's services and parameters before the simulated robot, where it runs as a ROS node.
 
-The same names, types and rules as the real controller's (`controllers.ros.node`): gains count whole or not at all. rclpy
-is imported here only when the node runs.
+The same names, types and rules as the real controller's (`controllers.ros.node`): gains count whole or not at all.
+rclpy is imported here only when the node runs.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from robot_rl.core.errors import ConfigError, unknown_name
-from robot_rl.rewards.source import GroundTruth, HumanLabels, Interventions, Outcome, RewardSource, Verdict
+from robot_rl.rewards.source import GroundTruth, HumanLabels, Interventions, LabelRules, Outcome, RewardSource, Verdict
 
 REWARD_SOURCES: dict[str, Callable[[], RewardSource]] = {
     GroundTruth.name: GroundTruth,
@@ -49,6 +49,13 @@ class CombinedReward:
         for source in reversed(self._sources):
             reward = source.finalise(reward, took_over_next)
         return reward
+
+    def label_rules(self) -> LabelRules:
+        """Return what labels do that arrive after their step; empty where no source asks for labels."""
+        rules: LabelRules = {}
+        for source in reversed(self._sources):
+            rules = source.label_rules(rules)
+        return rules
 
 
 def _over(verdict: Verdict, reward: float, terminated: bool, success: bool) -> tuple[float, bool, bool]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.labels import LABEL_RULES, STAGE_REWARD, SUCCESS_REWARD, LabelRule
+
+LabelRules = Mapping[str, LabelRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,10 @@ class RewardSource(Protocol):
         """Return a step's final reward, now that it is known whether the human took over right after it."""
         return reward
 
+    def label_rules(self, rules: LabelRules) -> LabelRules:
+        """Return what labels do that arrive after their step, given what the sources of lower priority let them do."""
+        return rules
+
 
 class GroundTruth(RewardSource):
     """The environment's own reward, end and success (simulator, or an instrumented cell)."""
@@ -56,25 +66,33 @@ class GroundTruth(RewardSource):
 
 
 class HumanLabels(RewardSource):
-    """The operator's live labels: success ends the episode with 1, failure with 0, a stage pays a part.
+    """The operator's labels: success ends the episode with 1, failure with 0, a stage pays a part.
 
-    `undo` changes the past and is the learner's matter; here it has no opinion.
+    The rules that judge a running step are also those of labels that arrive later.
+
+    Raises:
+        ConfigError: a stage that pays nothing, or as much as the task.
     """
 
     name = "human-label"
     priority = 30
 
-    def __init__(self, stage_reward: float = 0.25) -> None:
-        self._stage_reward = stage_reward
+    def __init__(self, stage_reward: float = STAGE_REWARD) -> None:
+        if not 0.0 < stage_reward < SUCCESS_REWARD:
+            raise ConfigError(
+                f"stage_reward: got {stage_reward}, expected more than 0 and less than {SUCCESS_REWARD:g}, "
+                "the reward of success; 0.25 is usual."
+            )
+        self._rules = LABEL_RULES | {"stage": LabelRule(stage_reward)}
 
     def judge(self, outcome: Outcome) -> Verdict:
-        """Return the verdict of the last label of this step."""
-        verdicts = {
-            "success": Verdict(1.0, True, True),
-            "failure": Verdict(0.0, True, False),
-            "stage": Verdict(self._stage_reward),
-        }
-        return next((verdicts[label] for label in reversed(outcome.labels) if label in verdicts), Verdict())
+        """Return the verdict of the last label of this step; `undo` is about the past and says nothing of this step."""
+        rules = [self._rules[label] for label in outcome.labels if not self._rules[label].excluded]
+        return Verdict(rules[-1].reward, rules[-1].terminated, rules[-1].success) if rules else Verdict()
+
+    def label_rules(self, rules: LabelRules) -> LabelRules:
+        """Return the rules of all labels."""
+        return self._rules
 
 
 class Interventions(RewardSource):
@@ -94,3 +112,7 @@ class Interventions(RewardSource):
     def finalise(self, reward: float, took_over_next: bool) -> float:
         """Return -1 when the human took over right after the step."""
         return -1.0 if took_over_next else reward
+
+    def label_rules(self, rules: LabelRules) -> LabelRules:
+        """Return rules that leave the reward alone: it comes from interventions only."""
+        return {name: replace(rule, reward=None) for name, rule in rules.items()}

@@ -1,4 +1,4 @@
-"""Simulated arms for a loop in a process of its own: `python -m controllers.host robot_rl.sim.control_stack:pick_lift NAME`."""
+"""Simulated arms for the control process: `python -m controllers.host robot_rl.sim.control_stack:pick_lift NAME`."""
 
 from __future__ import annotations
 

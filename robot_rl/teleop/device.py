@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from robot_rl.core.pose import GRIPPER_DOWN
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceState:
@@ -42,6 +44,18 @@ class Device(Protocol):
     def close(self) -> None:
         """Let go of the device; a second call does nothing."""
         ...
+
+
+def tool_action(action: np.ndarray) -> np.ndarray:
+    """Return an operator's action as an action along the axes of a tool that points down.
+
+    The operator's frame is x forward, y left, z up, turned with the gripper about the vertical: an operator who pushes
+    a device up moves the tool up, although its z axis points at the table.
+
+    Shapes: (A,) float32, the first six entries displacement and rotation, if the action has as many.
+    """
+    signs = np.concatenate([np.diag(GRIPPER_DOWN), np.diag(GRIPPER_DOWN), np.ones(max(0, len(action) - 6))])
+    return (signs[: len(action)] * action).astype(np.float32) + np.float32(0.0)  # no negative zeros
 
 
 class ScriptedDevice(Device):

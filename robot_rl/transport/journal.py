@@ -1,14 +1,17 @@
 """An append-only log on disk that survives a killed process: the actor's spool and the learner's memory of its data.
 
-    folder/00000000000000000000.log     segment, named by the index of its first record
-        b"RRLJ0001"                     magic
-        u32 length, u32 crc32, payload  record 0
+    folder/00000000000000000000.log               segment, named by the index of its first record
+        b"RRLJ0002"                               magic
+        u32 length, u32 crc32, u64 index, payload record 0; the checksum covers length, index and payload
         ...
 
 A payload is one message of several parts: u32 count, u32 length of each, the parts. Indexes count up from 0 and survive
 truncation at the front. What `append` accepted is in the system's page cache, hence outlives the process; `sync`
-makes it outlive the machine. A torn record at the very end, left by a crash, is cut off on opening and kept beside the
-segment as evidence.
+makes it outlive the machine.
+
+Damage costs the records that it hits: reading goes on at the next whole record, which states its own index. A torn
+record at the very end, left by a crash, is cut off on opening and kept beside the segment as evidence. Segments of the
+first format (`RRLJ0001`, without the index) are read, and never written.
 """
 
 from __future__ import annotations
@@ -19,32 +22,59 @@ import struct
 import threading
 import zlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from robot_rl.core.errors import ConfigError, CorruptRecordError, RunFolderError
 
-MAGIC = b"RRLJ0001"
+MAGIC, FIRST_MAGIC = b"RRLJ0002", b"RRLJ0001"
 SEGMENT_BYTES = 64 << 20
 RECORD_BYTES_MAX = 256 << 20
 
-_FRAME = struct.Struct("<II")
+_FRAME, _FIRST_FRAME = struct.Struct("<IIQ"), struct.Struct("<II")
+_CHECKED = struct.Struct("<IQ")  # what the checksum covers of a header
 _COUNT = struct.Struct("<I")
+_SEARCH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Bytes of a segment that are no whole record."""
+
+    path: Path
+    offset: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.size} damaged bytes at byte {self.offset}"
 
 
 @dataclass
 class _Segment:
-    """One file: where it lies, the index of its first record, and where each of its records begins."""
+    """One file: where it lies, and index and offset of each of its records."""
 
     path: Path
     first: int
+    current: bool = True  # written in the present format
+    assumed_lost: int = 0  # records of the first format, which state no index, that a damage cost
     offsets: array[int] = field(default_factory=lambda: array("Q"))
+    indexes: array[int] = field(default_factory=lambda: array("Q"))
     end: int = len(MAGIC)
 
     @property
     def next(self) -> int:
-        return self.first + len(self.offsets)
+        return self.assumed_lost + (self.indexes[-1] + 1 if self.indexes else self.first)
+
+    def add(self, index: int, frame_bytes: int) -> None:
+        """Enter the record that begins at `end`."""
+        self.assumed_lost = 0
+        self.offsets.append(self.end)
+        self.indexes.append(index)
+        self.end += frame_bytes
 
 
 class Journal:
@@ -57,27 +87,50 @@ class Journal:
 
     Raises:
         RunFolderError: another process has it open.
-        CorruptRecordError: a damaged record that is not at the end.
     """
 
     def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder, self._segment_bytes = Path(folder), segment_bytes
-        self.torn_bytes = 0  # cut off on opening
+        self.damage: list[Damage] = []  # found on opening
         self._mutex = threading.Lock()
         self._retired: list[int] = []  # full segments that no sync has covered yet
         self.folder.mkdir(parents=True, exist_ok=True)
         self._claim = _claim(self.folder)
         try:
-            self._segments = [_Segment(path, int(path.stem)) for path in sorted(self.folder.glob("*.log"))]
-            for segment in self._segments:
-                self._scan(segment, newest=segment is self._segments[-1])
-            if not self._segments:
-                self._segments = [self._begin(0)]
+            self._segments = self._open_segments()
             self._tail = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
         except BaseException:
             os.close(self._claim)
             raise
         self._start = self._segments[0].first
+
+    def _open_segments(self) -> list[_Segment]:
+        """Return the segments of the folder, the newest one ready to be written."""
+        paths = sorted(path for path in self.folder.glob("*.log") if path.stem.isdigit())
+        segments = [_Segment(path, int(path.stem)) for path in paths]
+        for segment, following in zip(segments, [*segments[1:], None], strict=False):
+            self._scan(segment, following)
+        newest = segments[-1] if segments else None
+        if newest is not None and newest.current and newest.indexes:
+            return segments
+        kept = [segment for segment in segments if segment is not newest or segment.indexes]
+        return [*kept, self._begin(newest.next if newest else 0)]
+
+    @property
+    def lost_records(self) -> int:
+        """Records between the oldest and the newest one that damage or a missing segment has cost."""
+        with self._mutex:
+            return self._segments[-1].next - self._segments[0].first - sum(len(s.indexes) for s in self._segments)
+
+    def report(self) -> list[str]:
+        """Return what was found damaged on opening, a line each; empty when all was whole."""
+        lost = [f"{self.folder}: {self.lost_records} records lost"] if self.lost_records else []
+        return [*map(str, self.damage), *lost]
+
+    def present(self, index: int) -> int:
+        """Return the index of the first record at or after `index`; the next one's when there is none."""
+        segment = self._holding(index)
+        return self.next_index if segment is None else segment.indexes[bisect_left(segment.indexes, index)]
 
     @property
     def first_index(self) -> int:
@@ -112,15 +165,14 @@ class Journal:
             raise ConfigError(
                 f"journal: got a message of {len(payload)} bytes, expected {RECORD_BYTES_MAX} or fewer; split it."
             )
-        frame = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
         with self._mutex:
             if self._segments[-1].end >= self._segment_bytes:
                 self._roll()
-            segment = self._segments[-1]
+            segment, index = self._segments[-1], self.next_index
+            frame = _FRAME.pack(len(payload), _checksum(payload, index), index) + payload
             self._write(segment, frame)
-            segment.offsets.append(segment.end)
-            segment.end += len(frame)
-            return segment.next - 1
+            segment.add(index, len(frame))
+            return index
 
     def sync(self) -> None:
         """Return when everything appended so far is on the disk itself; `append` does not wait meanwhile."""
@@ -176,49 +228,56 @@ class Journal:
     def read(self, index: int = 0, limit: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
         """Yield (index, parts) from `index` on, or from the oldest wanted record, as far as now written.
 
+        Indexes of lost records are left out.
+
         Raises:
             CorruptRecordError: the bytes changed since they were written.
         """
         index = max(index, self._start)
         stop = self.next_index if limit is None else min(self.next_index, index + limit)
-        while index < stop:
-            segment = self._holding(index)
+        while index < stop and (segment := self._holding(index)) is not None:
+            first, last = bisect_left(segment.indexes, index), bisect_left(segment.indexes, stop)
             with open(segment.path, "rb") as file:
-                for position in range(index - segment.first, min(segment.next, stop) - segment.first):
-                    frame = _read_frame(file.fileno(), segment.offsets[position], segment.path)
-                    yield segment.first + position, _split(frame)
+                for position in range(first, last):
+                    yield segment.indexes[position], _split(_read_frame(file.fileno(), segment, position))
             index = segment.next
 
-    def _holding(self, index: int) -> _Segment:
+    def _holding(self, index: int) -> _Segment | None:
+        """Return the segment of the first record that is at `index` or after it."""
         with self._mutex:
-            return next(segment for segment in self._segments if segment.first <= index < segment.next)
+            return next((s for s in self._segments if s.indexes and index <= s.indexes[-1]), None)
 
-    def _scan(self, segment: _Segment, newest: bool) -> None:
-        """Find where the records of a segment begin; cut a torn end off the newest one."""
+    def _scan(self, segment: _Segment, following: _Segment | None) -> None:
+        """Find the whole records of a segment; where there are others, note the damage and go on behind it."""
+        data = segment.path.read_bytes()
+        segment.current = _is_current(data, segment)
+        magic = MAGIC if segment.current else FIRST_MAGIC
+        whole = data[: len(magic)] == magic
+        if not whole:
+            self.damage.append(Damage(segment.path, 0, min(len(MAGIC), len(data))))
+        while segment.end < len(data):
+            found = _frame_at(data, segment.end, segment)
+            if found is not None:
+                segment.add(*found)
+                continue
+            start, segment.end = segment.end, _next_frame(data, segment)
+            self.damage.append(Damage(segment.path, start, segment.end - start))
+            segment.assumed_lost = 0 if segment.current else 1
+            if segment.end == len(data) and following is None:
+                segment.end, segment.assumed_lost = start, 0
+                break
+        if following is None and (segment.end < len(data) or not whole):
+            self._cut(segment, len(data), b"" if whole else magic)
+
+    def _cut(self, segment: _Segment, size: int, magic: bytes) -> None:
+        """Keep the torn end beside the newest segment and take it off; write a damaged magic again."""
+        keep = segment.end if segment.offsets or not magic else 0
         with open(segment.path, "r+b") as file:
-            size = os.fstat(file.fileno()).st_size
-            whole = file.read(len(MAGIC)) == MAGIC
-            try:
-                if not whole:
-                    raise CorruptRecordError(f"journal: got {segment.path} without its magic, expected {MAGIC!r}.")
-                while segment.end < size:
-                    payload = _read_frame(file.fileno(), segment.end, segment.path)
-                    segment.offsets.append(segment.end)
-                    segment.end += _FRAME.size + len(payload)
-            except CorruptRecordError:
-                if not newest or (not whole and size >= len(MAGIC)):
-                    raise
-                self._cut(file.fileno(), segment, size)
-
-    def _cut(self, file: int, segment: _Segment, size: int) -> None:
-        """Keep the torn end beside the segment and take it off."""
-        keep = segment.end if size >= len(MAGIC) else 0
-        self.torn_bytes += size - keep
-        segment.path.with_suffix(f".torn-{keep}").write_bytes(os.pread(file, size - keep, keep))
-        os.ftruncate(file, keep)
-        if not keep:
-            os.pwrite(file, MAGIC, 0)
-        os.fsync(file)
+            evidence = os.pread(file.fileno(), size - keep, keep)
+            segment.path.with_suffix(f".torn-{keep}").write_bytes(evidence)
+            os.ftruncate(file.fileno(), keep)
+            os.pwrite(file.fileno(), magic, 0)
+            os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -258,18 +317,68 @@ def _split(payload: bytes) -> list[bytes]:
     return parts
 
 
-def _read_frame(file: int, offset: int, path: Path) -> bytes:
-    """Return the payload of the frame at an offset.
+def _checksum(payload: bytes | memoryview, index: int) -> int:
+    return zlib.crc32(payload, zlib.crc32(_CHECKED.pack(len(payload), index)))
+
+
+def _is_current(data: bytes, segment: _Segment) -> bool:
+    """Return whether a segment is of the present format: by its first record where the magic may be damaged."""
+    if data[: len(MAGIC)] == MAGIC or _frame_at(data, segment.end, segment) is not None:
+        return True
+    first = replace(segment, current=False)
+    return data[: len(MAGIC)] != FIRST_MAGIC and _frame_at(data, segment.end, first) is None
+
+
+def _frame_at(data: bytes, offset: int, segment: _Segment) -> tuple[int, int] | None:
+    """Return index and size of the frame at an offset, None when there is no whole one."""
+    header = _FRAME if segment.current else _FIRST_FRAME
+    if offset + header.size + _COUNT.size > len(data):
+        return None
+    length, checksum, *index = header.unpack_from(data, offset)
+    payload = memoryview(data)[offset + header.size : offset + header.size + length]
+    if not _COUNT.size <= length <= RECORD_BYTES_MAX or len(payload) != length or not _is_message(payload):
+        return None
+    if segment.current:
+        whole = index[0] >= segment.next and _checksum(payload, index[0]) == checksum
+    else:
+        whole = zlib.crc32(payload) == checksum
+    return (index[0] if index else segment.next, header.size + length) if whole else None
+
+
+def _is_message(payload: bytes | memoryview) -> bool:
+    """Return whether a payload's parts fill it exactly."""
+    (count,) = _COUNT.unpack_from(payload)
+    head = _COUNT.size * (1 + count)
+    return head <= len(payload) and head + sum(struct.unpack_from(f"<{count}I", payload, _COUNT.size)) == len(payload)
+
+
+def _next_frame(data: bytes, segment: _Segment) -> int:
+    """Return where the next whole frame behind the segment's end begins; the end of the data when none does."""
+    for start in range(segment.end + 1, len(data), _SEARCH_BYTES):
+        block = np.frombuffer(data, np.uint8, min(_SEARCH_BYTES + 3, len(data) - start), start).astype(np.uint32)
+        lengths = block[:-3] | block[1:-2] << 8 | block[2:-1] << 16 | block[3:] << 24
+        room = len(data) - start - np.arange(len(lengths))
+        for offset in start + np.flatnonzero((lengths >= _COUNT.size) & (lengths < room)):
+            if _frame_at(data, int(offset), segment) is not None:
+                return int(offset)
+    return len(data)
+
+
+def _read_frame(file: int, segment: _Segment, position: int) -> bytes:
+    """Return the payload of a record.
 
     Raises:
-        CorruptRecordError: it is cut short, of an impossible size, or fails its checksum.
+        CorruptRecordError: it is not what was read on opening.
     """
-    header = os.pread(file, _FRAME.size, offset)
-    length, checksum = _FRAME.unpack(header) if len(header) == _FRAME.size else (RECORD_BYTES_MAX + 1, 0)
-    payload = os.pread(file, length, offset + _FRAME.size) if length <= RECORD_BYTES_MAX else b""
-    if length > RECORD_BYTES_MAX or len(payload) != length or zlib.crc32(payload) != checksum:
+    offset, index = segment.offsets[position], segment.indexes[position]
+    header = _FRAME if segment.current else _FIRST_FRAME
+    head = os.pread(file, header.size, offset)
+    length, checksum = _FIRST_FRAME.unpack_from(head) if len(head) == header.size else (RECORD_BYTES_MAX + 1, 0)
+    payload = os.pread(file, length, offset + header.size) if length <= RECORD_BYTES_MAX else b""
+    expected = _checksum(payload, index) if segment.current else zlib.crc32(payload)
+    if len(payload) != length or expected != checksum:
         raise CorruptRecordError(
-            f"journal: got a damaged record at byte {offset} of {path}, expected a whole one; restore the file or "
-            "move it away and lose its records."
+            f"journal: got a damaged record at byte {offset} of {segment.path}, expected a whole one; open the journal "
+            "again to leave the record out."
         )
     return payload

@@ -41,7 +41,9 @@ _STEP_SCALARS: dict[str, type] = {
     "success": bool,
     "policy_version": int,
     "stamp_ns": int,
+    "observed": bool,
 }
+_STEP_DEFAULTS = {"observed": True}  # of fields that older journals lack
 _STEP_ARRAYS = ("action", "policy_action", "human_action")
 _LABEL_SCALARS: dict[str, type] = {
     "actor": str,
@@ -132,7 +134,7 @@ def _arrays(record: StepRecord) -> dict[str, np.ndarray]:
 
 
 def _decode_step(header: Mapping[str, Any], body: bytes) -> StepRecord:
-    scalars = _checked(header, _STEP_SCALARS)
+    scalars = _checked({**_STEP_DEFAULTS, **header}, _STEP_SCALARS)
     arrays = dict(_views(header["arrays"], body))
     obs = {name.removeprefix(_OBS): array for name, array in arrays.items() if name.startswith(_OBS)}
     next_obs = {name.removeprefix(_NEXT): array for name, array in arrays.items() if name.startswith(_NEXT)}

@@ -128,7 +128,11 @@ class ActorLink:
         """Return (version, parameters, seconds since they came) of the newest publication, None before the first.
 
         A learner that resumed may publish a lower version than before: compare versions with `!=`.
+
+        Raises:
+            HandshakeRefusedError: the learner has refused this actor, so that no weights will ever come.
         """
+        self.check()
         received = self._received
         if received is None:
             return None
@@ -159,14 +163,21 @@ class ActorLink:
         return self._welcomed.is_set()
 
     def wait_weights(self, timeout_s: float) -> bool:
-        """Wait for the first publication and say whether it has come."""
+        """Wait for the first publication and return whether it has come.
+
+        Raises:
+            HandshakeRefusedError: the learner refused this actor.
+        """
         with self._changed:
-            return self._changed.wait_for(lambda: self._received is not None, timeout_s)
+            self._changed.wait_for(lambda: self._received is not None or self._ended, timeout_s)
+        self.check()
+        return self._received is not None
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything put so far is acknowledged and say whether it is."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.backlog == 0, timeout_s)
+            self._changed.wait_for(lambda: self.backlog == 0 or self._ended, timeout_s)
+            return self.backlog == 0
 
     def close(self) -> None:
         """Hang up; what is not acknowledged stays in the spool for the next process."""
@@ -181,6 +192,11 @@ class ActorLink:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _ended(self) -> bool:
+        """Whether delivery has ended for good."""
+        return self._refusal is not None or self._failure is not None
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
@@ -201,6 +217,8 @@ class ActorLink:
             self._failure = failure
         finally:
             self._welcomed.set()  # nobody waits for a thread that is gone
+            with self._changed:
+                self._changed.notify_all()
             context.destroy(linger=200)
 
     def _converse(self, context: zmq.Context[Socket]) -> None:

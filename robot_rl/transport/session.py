@@ -114,6 +114,9 @@ class Session:
     def _send(self) -> None:
         """Send from the spool as far as the window and the socket allow."""
         while self.welcomed:
+            if self._spool.present(self._next) != self._next:
+                self._skip_lost()
+                return
             room = self._spool.first_index + WINDOW_RECORDS - self._next
             room = min(room, CHUNK_RECORDS, self._spool.next_index - self._next)
             if room <= 0:
@@ -121,11 +124,23 @@ class Session:
             if not self._waiting():
                 self._heard_s = self._clock.now_s()  # silence counts from here
             for index, parts in self._spool.read(self._next, room):
+                if index != self._next:
+                    break
                 try:
                     self._dealer.send_multipart([b"record", *parts], zmq.NOBLOCK)
                 except zmq.Again:
                     return
                 self._next, self._sent = index + 1, self._sent + 1
+
+    def _skip_lost(self) -> None:
+        """Leave out records that the spool has lost, once those before them are acknowledged.
+
+        Raises:
+            SessionLost: so that the next session announces where the spool goes on.
+        """
+        if self._spool.first_index >= self._next:
+            self._spool.truncate_before(self._spool.present(self._next))
+            raise SessionLost("the spool lost records")
 
     def _listen(self) -> None:
         while self._dealer.poll(0):

@@ -13,10 +13,12 @@ header's metadata under `encoder` a JSON object {architecture, cameras, dataset_
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,15 @@ class EncoderFile:
     """Cameras of the pictures it was trained on."""
     dataset_card: dict[str, Any] = field(default_factory=dict)
     """What it was trained on and how, and its probe error; for people."""
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of all that decides the features: weights, architecture, and the random shifts."""
+        digest = hashlib.sha256(json.dumps([self.architecture.to_json(), MAX_SHIFT], sort_keys=True).encode())
+        for name, array in sorted(self.params.items()):
+            digest.update(f"{name}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array, np.float32).data)
+        return digest.hexdigest()
 
     def owner(self, camera: str) -> str:
         """Return the prefix of a camera's weights: its own when the file has them, else `shared`.

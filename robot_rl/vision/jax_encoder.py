@@ -193,6 +193,11 @@ class FrozenEncoder:
         return self._file.architecture
 
     @property
+    def identity(self) -> str:
+        """Digest of weights and preprocessing."""
+        return self._file.identity
+
+    @property
     def feature_count(self) -> int:
         """Numbers F a camera and variant."""
         return self._file.architecture.feature_count

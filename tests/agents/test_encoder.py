@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,19 @@ def test_an_encoder_survives_its_file(tmp_path: Path) -> None:
     assert read.params.keys() == trained().params.keys()
     assert all(np.array_equal(value, trained().params[name]) for name, value in read.params.items())
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_identity_is_that_of_the_features_and_of_nothing_else(tmp_path: Path) -> None:
+    save_encoder(tmp_path / "encoder.safetensors", trained())
+    same = [load_encoder(tmp_path / "encoder.safetensors"), replace(trained(), cameras=(), dataset_card={})]
+    assert {encoder.identity for encoder in same} == {trained().identity}
+    params = dict(trained().params)
+    params["shared/conv0/bias"] = np.nextafter(params["shared/conv0/bias"], np.float32(1.0))
+    others = [
+        replace(trained(), params=params),
+        replace(trained(), architecture=replace(SMALL, softmax_temperature=2.0)),
+    ]
+    assert len({encoder.identity for encoder in (trained(), *others)}) == 3
 
 
 def test_random_weights_are_refused_unless_asked_for() -> None:

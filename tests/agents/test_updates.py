@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from robot_rl.agents import AgentDefinition
+from robot_rl.agents.jax import losses
 from robot_rl.agents.jax.learner import JaxLearner
 from robot_rl.agents.update_inputs import plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
@@ -152,6 +153,17 @@ def test_termination_stops_the_bootstrap_and_truncation_does_not(terminated: flo
         learner.update(sample)
         states.append(learner.state_dict())
     assert (not changed(states[0], states[1], "params")) == same
+
+
+@pytest.mark.parametrize("opening", [0.2, 0.772])  # PegInsert's peg and PickLift's cube between the fingers
+def test_gripper_pays_for_letting_go_of_a_held_part_and_not_for_holding_it(opening: float) -> None:
+    config = small_agent().config
+    held = {"state": np.array([[opening]] * 3, np.float32)}
+    assert losses.toggle_penalty(held, np.arange(3), config).tolist() == pytest.approx([0, 0, -config.gripper_penalty])
+    opened = {"state": np.ones((3, 1), np.float32)}
+    assert losses.toggle_penalty(opened, np.arange(3), config).tolist() == pytest.approx(
+        [-config.gripper_penalty, 0, 0]
+    )
 
 
 def test_targets_follow_at_the_polyak_rate_on_every_update() -> None:

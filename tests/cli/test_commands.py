@@ -1,14 +1,23 @@
 """Mistakes on the command line cost one clear line; help teaches; nothing is overwritten."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from robot_rl.build import SHIPPED_ENCODER, make_encoder, pin_encoder
 from robot_rl.cli import COMMANDS, main
-from robot_rl.config import PRESETS
+from robot_rl.config import PRESETS, TrainConfig, preset
+from robot_rl.core.errors import ConfigError
+from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
+from robot_rl.runtime.learning.learner import LearnerConfig
+from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
 from robot_rl.runtime.runs.metrics import MetricsWriter
-from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.runtime.runs.run_folder import RunFolder, new_run
+from robot_rl.vision.architecture import load_encoder, save_encoder
 
 
 def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:
@@ -25,15 +34,25 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
     [
         (["trian"], "command: got 'trian'"),
         (["train", "pick-lft"], "did you mean 'pick-lift'?"),
-        (["train", "pick-lift", "--agent.num_critcs", "3"], "--agent.num_critics"),
+        (["train", "pick-lift", "--agent.num-critic", "3"], "--agent.num-critics"),
         (["train", "pick-lift", "--task", "pegg-insert"], "did you mean 'peg-insert'?"),
-        (["train", "pick-lift", "--agent.num_critics", "0"], "num_critics: got 0, expected 1 or more"),
+        (["train", "pick-lift", "--agent.num-critics", "0"], "num_critics: got 0, expected 1 or more"),
         (["train", "pick-lift", "--minutes", "-1"], "minutes: got -1"),
         (["train", "pick-lift", "--deterministic-fraction", "2"], "deterministic_fraction: got 2"),
         (["train", "pick-lift", "--human.kind", "keyboard"], "expected 'scripted' or 'none' here"),
+        (["train", "pick-lift", "--updates-per-step", "3"], "updates_per_step: got 3.0, expected 2.0 or less"),
+        (["train", "pick-lift", "--learner.publish-every-updates", "400"], "publish_every_updates: got 400"),
+        (["train-encoder", "--out", "pyproject.toml"], "out: got pyproject.toml, expected a file that does not exist"),
         (["train", "--resume"], "--resume: got no --run-name"),
         (["train", "--config", "/nowhere.json"], "config file: got /nowhere.json"),
         (["train", "--config"], "--config: got nothing"),
+        (["train", "pick-lift", "--evaluation.episodes", "-5"], "episodes: got -5, expected 0 or more"),
+        (["train", "pick-lift", "--vision.encoder", "/no.safetensors"], "vision.encoder: got /no.safetensors"),
+        (["train", "pick-lift", "--robot.cameras", "/no.json"], "robot.cameras: got /no.json"),
+        (["train", "pick-lift", "--demonstrations-from", "/no"], "demonstrations_from: got /no"),
+        (["train", "pick-lift", "--rewards", "classifier"], "got 'classifier', expected one of 'ground-truth'"),
+        (["train", "pick-lift", "--run-name", "../escaped"], "run_name: got '../escaped'"),
+        (["train", "pick-lift", "--run-name", "x" * 300], "expected the name of one folder"),
         (["evaluate"], "run: got none"),
         (["bench", "enf"], "did you mean 'env'?"),
         (["record", "pick-lift"], "--out"),
@@ -46,6 +65,29 @@ def test_mistake_costs_one_clear_answer_and_exit_code_2(
     assert code == 2
     assert text in " ".join(error.replace("│", " ").split())
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["record", "pick-lift-state-only", "--episodes", "1", "--out", "/proc/demonstrations"],
+        ["train", "pick-lift", "--runs", "/proc/runs"],
+        ["learner", "pick-lift-state-only", "--folder", "/proc/learner"],
+    ],
+)
+def test_place_that_cannot_be_written_costs_one_clear_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, error = said(capsys, arguments)
+    assert code == 1 and "file: got" in error and "/proc/" in error and error.count("\n") == 1
+
+
+def test_picture_of_a_comparison_makes_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "config.json").write_text("{}")
+    png = tmp_path / "new" / "curves.png"
+    assert main(["compare", str(tmp_path / "first"), "--png", str(png)]) == 0
+    assert png.is_file()
 
 
 def test_unknown_key_in_a_file_names_the_nearest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +139,44 @@ def test_taken_run_name_is_refused_untouched(tmp_path: Path, capsys: pytest.Capt
     code, error = said(capsys, ["train", "pick-lift", "--runs", str(tmp_path), "--run-name", "first"])
     assert code == 1 and "add --resume" in error
     assert sorted(path.name for path in (tmp_path / "first").rglob("*")) == before
+
+
+def test_a_run_keeps_its_encoder_and_refuses_another(tmp_path: Path) -> None:
+    folder, config = new_run(tmp_path / "first"), preset("pick-lift")
+    pinned = pin_encoder(config, folder)
+    assert (
+        pinned.vision.identity == load_encoder(folder.encoder).identity == pin_encoder(pinned, folder).vision.identity
+    )
+    other = load_encoder(SHIPPED_ENCODER)
+    save_encoder(tmp_path / "other.safetensors", replace(other, params={k: 2 * v for k, v in other.params.items()}))
+    changed = replace(pinned, vision=replace(pinned.vision, encoder=tmp_path / "other.safetensors"))
+    with pytest.raises(ConfigError, match=r"encoder: got .*other.safetensors .*RUN/encoder.safetensors"):
+        make_encoder(changed)
+
+
+@given(
+    ratio=st.floats(0.0, 4.0),
+    update_ratio=st.builds(
+        UpdateRatioConfig, st.floats(0.0, 4.0), st.integers(0, 300), pretrain_updates=st.integers(0, 1000)
+    ),
+    publish=st.integers(1, 300),
+    call=st.integers(1, 16),
+    demonstrations=st.integers(0, 2),
+)
+@settings(deadline=None)
+def test_settings_that_are_accepted_never_let_an_actor_wait_for_ever(
+    ratio: float, update_ratio: UpdateRatioConfig, publish: int, call: int, demonstrations: int
+) -> None:
+    learner = LearnerConfig(publish_every_updates=publish, updates_per_call=call, update_ratio=update_ratio)
+    try:
+        TrainConfig(updates_per_step=ratio, learner=learner, demonstrations=demonstrations)
+    except ConfigError:
+        assume(False)
+    for steps in range(2000):
+        made = updates_allowed(update_ratio, steps, demonstrations, 0) // call * call
+        interval = -(-publish // call) * call  # publications fall on whole calls
+        published = made // interval * interval
+        assert published >= ratio * steps - UPDATES_ON_THE_WAY
 
 
 def test_resuming_an_unknown_run_names_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The floors of the house: imports point down only (contracts in pyproject.toml)."""
+"""Imports point down only (contracts in pyproject.toml), and optional libraries stay in their rooms."""
 
 import re
 import subprocess
@@ -12,9 +12,8 @@ SOURCES = [*sorted((ROOT / "robot_rl").rglob("*.py")), *sorted((ROOT / "controll
 
 # Library -> the only folders (or files) whose code may import it, wherever in the file the import stands.
 HOMES = {
-    "jax": ("robot_rl/agents/jax/", "robot_rl/bench/"),
-    "optax": ("robot_rl/agents/jax/",),
-    "torch": ("robot_rl/agents/torch/",),
+    "jax": ("robot_rl/agents/jax/", "robot_rl/vision/", "robot_rl/bench/"),
+    "optax": ("robot_rl/agents/jax/", "robot_rl/vision/"),
     "rclpy": (
         "robot_rl/nodes/",
         "robot_rl/hardware/",
@@ -22,7 +21,7 @@ HOMES = {
         "controllers/ros/qos.py",
         "controllers/drivers/",
     ),
-    "cyclonedds": ("robot_rl/hardware/dds_", "robot_rl/doctor/ros_graph.py"),
+    "cyclonedds": ("robot_rl/hardware/graph/dds_", "robot_rl/doctor/ros_graph.py"),
     "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
     "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/"),
     "pyrealsense2": ("robot_rl/hardware/",),

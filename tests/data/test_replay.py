@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.core.records import LabelRecord, Source, StepRecord
@@ -20,8 +25,8 @@ def episode(length: int, first_uid: int = 0, **fields: object) -> list[StepRecor
     return [*steps, ending]
 
 
-def filled(*episodes: list[StepRecord], capacity: int = 100) -> Replay:
-    replay = Replay(SCHEMA, capacity, seed=0)
+def filled(*episodes: list[StepRecord], capacity: int = 100, **options: Any) -> Replay:
+    replay = Replay(SCHEMA, capacity, seed=0, **options)
     for steps in episodes:
         for record in steps:
             replay.append(record)
@@ -86,13 +91,40 @@ def test_the_same_state_draws_the_same_samples() -> None:
     assert all(np.array_equal(first["obs"][name], second["obs"][name]) for name in first["obs"])
 
 
-def test_success_reaches_back_over_its_window() -> None:
+@given(st.integers(0, 5), st.integers(1, 20))
+@settings(max_examples=30, deadline=None)
+def test_success_pays_on_one_step_whatever_the_window_and_ends_the_episode_there(step: int, window_steps: int) -> None:
     replay = filled(episode(6))
-    assert replay.relabel(label("success", step=4, window_steps=2)) == 2
+    assert replay.relabel(label("success", step, window_steps)) == 1
     found = rewards(replay)
-    assert sorted(uid for uid, (_, end) in found.items() if end) == [3, 4]
-    assert found[3] == found[4] == (1.0, True)
-    assert found[5] == (5.0, False)
+    assert found == {uid: (float(uid), False) for uid in range(step)} | {step: (1.0, True)}
+
+
+def test_failure_ends_every_step_of_its_window_without_reward() -> None:
+    replay = filled(episode(6))
+    assert replay.relabel(label("failure", step=4, window_steps=2)) == 2
+    assert rewards(replay) == {0: (0, False), 1: (1, False), 2: (2, False), 3: (0, True), 4: (0, True)}
+
+
+def test_a_window_longer_than_any_episode_costs_no_time() -> None:
+    replay = filled(episode(3))
+    assert replay.relabel(label("undo", step=2**40, window_steps=2**41)) == 3
+
+
+def test_a_label_without_a_rule_is_ignored_and_counted() -> None:
+    replay = filled(episode(3), label_rules={})
+    assert replay.relabel(label("success", step=1)) == 0
+    assert rewards(replay) == {uid: (float(uid), False) for uid in range(3)}
+    assert replay.counts()["labels_ignored"] == 1
+
+
+def test_a_step_that_was_not_observed_is_never_sampled_and_completes_the_one_before() -> None:
+    steps = episode(4)
+    replay = filled([*steps[:3], replace(steps[3], observed=False)])
+    assert set(rewards(replay)) == {0, 1, 2}
+    assert replay.counts()["online"] == 3
+    replay.relabel(label("success", step=3))
+    assert set(rewards(replay)) == {0, 1, 2}
 
 
 def test_undo_takes_the_window_out_even_before_the_next_frame_came() -> None:
@@ -104,11 +136,11 @@ def test_undo_takes_the_window_out_even_before_the_next_frame_came() -> None:
     assert set(rewards(replay)) == {0, 3, 4}
 
 
-def test_stage_adds_to_the_reward_where_the_window_begins() -> None:
-    replay = filled(episode(6))
-    replay.relabel(label("stage", step=4, window_steps=3, value=0.5))
-    assert rewards(replay)[2] == (2.5, False)
-    assert rewards(replay)[4] == (4.0, False)
+def test_stage_pays_once_less_than_success_and_on_its_own_step() -> None:
+    replay = filled(episode(6, reward=0.0))
+    for _ in range(2):  # paid by the actor and again by the learner, or delivered twice
+        replay.relabel(label("stage", step=4, window_steps=3, value=1.0))
+    assert rewards(replay) == {uid: (0.25 * (uid == 4), False) for uid in range(6)}
 
 
 def test_a_label_about_forgotten_steps_is_counted() -> None:

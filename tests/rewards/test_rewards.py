@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rl.core.errors import ConfigError, UnknownNameError
+from robot_rl.core.labels import LABELS
 from robot_rl.rewards.combined import REWARD_SOURCES, CombinedReward, make_reward
 from robot_rl.rewards.source import GroundTruth, HumanLabels, Outcome
 
@@ -63,6 +64,29 @@ def test_wrong_sources_are_refused() -> None:
         make_reward([])
     with pytest.raises(ConfigError, match="a priority of its own"):
         CombinedReward([GroundTruth(), GroundTruth()])
+
+
+def test_labels_that_arrive_later_follow_the_rules_of_the_sources_in_use() -> None:
+    assert make_reward(["ground-truth"]).label_rules() == {}
+    assert make_reward(["rlif"]).label_rules() == {}
+    rules = make_reward(["ground-truth", "human-label"]).label_rules()
+    assert set(rules) == set(LABELS)
+    with_interventions = make_reward(["human-label", "rlif"]).label_rules()
+    assert all(rule.reward is None for rule in with_interventions.values())
+    assert with_interventions["success"].terminated
+
+
+@given(st.sampled_from(LABELS))
+def test_a_label_does_the_same_live_and_later(label: str) -> None:
+    reward = make_reward(["human-label"])
+    rule, judged = reward.label_rules()[label], reward.judge(Outcome(0.0, False, False, (label,)))
+    assert judged == (rule.reward or 0.0, bool(rule.terminated), bool(rule.success))
+
+
+@pytest.mark.parametrize("stage_reward", [0.0, 1.0, float("nan")])
+def test_a_stage_pays_something_and_less_than_the_task(stage_reward: float) -> None:
+    with pytest.raises(ConfigError, match="expected more than 0 and less than 1"):
+        HumanLabels(stage_reward)
 
 
 def test_stage_reward_is_a_setting() -> None:

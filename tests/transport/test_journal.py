@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_rl.core.errors import CorruptRecordError, RunFolderError
-from robot_rl.transport.journal import Journal
+from robot_rl.core.errors import RunFolderError
+from robot_rl.transport.journal import SEGMENT_BYTES, Journal
 
 messages = st.lists(st.lists(st.binary(max_size=60), max_size=4), max_size=20)
 
@@ -60,28 +62,122 @@ def test_a_torn_end_costs_only_the_torn_record(keep: int) -> None:
         with Journal(folder) as journal:
             survivors = contents(journal)
             assert survivors == [(number, [b"head", bytes([number]) * 20]) for number in range(len(survivors))]
-            assert len(survivors) == max(0, min(5, (keep - 8) // 44))
+            assert len(survivors) == max(0, min(5, (keep - 8) // 52))
             assert journal.append([b"next"]) == len(survivors)
 
 
-def test_a_changed_record_is_refused_and_named(tmp_path: Path) -> None:
-    with Journal(tmp_path, segment_bytes=1) as journal:
-        journal.append([b"one"])
-        journal.append([b"two"])
-    oldest = min(tmp_path.glob("*.log"))
-    oldest.write_bytes(oldest.read_bytes()[:-1] + b"!")
-    with pytest.raises(CorruptRecordError, match=r"got a damaged record at byte 8 of .*0\.log"):
-        Journal(tmp_path)
+def written(folder: Path, count: int, segment_bytes: int = SEGMENT_BYTES) -> list[list[bytes]]:
+    """Return the messages of a new journal."""
+    parts = [[b"head", bytes([number % 251]) * (5 + number % 7)] for number in range(count)]
+    with Journal(folder, segment_bytes) as journal:
+        for message in parts:
+            journal.append(message)
+    return parts
 
 
-def test_cut_bytes_are_kept_as_evidence(tmp_path: Path) -> None:
+def records_hit(before: bytes, after: bytes) -> set[int]:
+    """Return the indexes of the records of a segment whose bytes differ."""
+    hit, offset = set(), 8
+    while offset < len(before):
+        length, _, index = struct.unpack_from("<IIQ", before, offset)
+        if before[offset : offset + 16 + length] != after[offset : offset + 16 + length]:
+            hit.add(index)
+        offset += 16 + length
+    return hit
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    count=st.integers(1, 12),
+    segment_bytes=st.sampled_from([60, 200, 10_000]),
+    where=st.floats(0.0, 1.0, exclude_max=True),
+    damage=st.one_of(st.integers(0, 7), st.binary(min_size=1, max_size=90), st.just(bytes(90))),
+)
+def test_damage_anywhere_costs_what_it_hits_and_nothing_else(
+    count: int, segment_bytes: int, where: float, damage: int | bytes
+) -> None:
+    """An integer flips a bit, bytes overwrite."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts = written(folder, count, segment_bytes)
+        segments = sorted(folder.glob("*.log"))
+        segment = segments[int(where * len(segments))]
+        data = bytearray(segment.read_bytes())
+        offset = int(where * 7919) % len(data)
+        before = bytes(data)
+        if isinstance(damage, int):
+            data[offset] ^= 1 << damage
+        else:
+            data[offset : offset + len(damage)] = damage[: len(data) - offset]
+        segment.write_bytes(data)
+        hit = records_hit(before, bytes(data))
+        with Journal(folder, segment_bytes) as journal:
+            survivors = contents(journal)
+            assert survivors == [(index, parts[index]) for index in range(count) if index not in hit]
+            assert bool(journal.report()) == (bytes(data) != before)
+            index = journal.append([b"after"])
+            assert contents(journal)[-1] == (index, [b"after"])
+            assert index > max((index for index, _ in survivors), default=-1)
+            expected = contents(journal)
+        with Journal(folder, segment_bytes) as journal:
+            assert contents(journal) == expected
+
+
+@pytest.mark.parametrize("zeros", [1, 64, 4096, 3 << 20])
+def test_zeros_at_the_end_cost_nothing(tmp_path: Path, zeros: int) -> None:
+    parts = written(tmp_path, 5)
+    with newest_segment(tmp_path).open("ab") as file:
+        file.write(bytes(zeros))
     with Journal(tmp_path) as journal:
-        journal.append([b"one"])
+        assert contents(journal) == list(enumerate(parts))
+        assert journal.append([b"next"]) == 5
+        assert journal.damage[0].size == zeros
+
+
+def test_lost_records_and_damaged_bytes_are_reported(tmp_path: Path) -> None:
+    written(tmp_path, 5)
     segment = newest_segment(tmp_path)
-    segment.write_bytes(segment.read_bytes() + b"torn")
+    data = bytearray(segment.read_bytes())
+    data[60:100] = bytes(40)  # the end of record 1, the beginning of record 2
+    segment.write_bytes(data)
     with Journal(tmp_path) as journal:
-        assert journal.torn_bytes == 4
-    assert [path.read_bytes() for path in tmp_path.glob("*.torn-*")] == [b"torn"]
+        assert [index for index, _ in contents(journal)] == [0, 3, 4]
+        damage, lost = journal.report()
+    assert damage.startswith(f"{segment}: ") and damage.endswith("damaged bytes at byte 45")
+    assert lost == f"{tmp_path}: 2 records lost"
+
+
+def test_a_missing_segment_and_a_foreign_file_leave_the_others_readable(tmp_path: Path) -> None:
+    parts = written(tmp_path, 6, segment_bytes=1)
+    sorted(tmp_path.glob("*.log"))[2].unlink()
+    (tmp_path / "notes.log").write_text("not a segment")
+    with Journal(tmp_path, segment_bytes=1) as journal:
+        assert contents(journal) == [(i, message) for i, message in enumerate(parts) if i != 2]
+        assert journal.present(2) == 3 and journal.lost_records == 1
+
+
+def first_format(*messages: bytes) -> bytes:
+    """Return a segment of the first format, whose records state no index."""
+    payloads = [struct.pack("<II", 1, len(message)) + message for message in messages]
+    return b"RRLJ0001" + b"".join(struct.pack("<II", len(p), zlib.crc32(p)) + p for p in payloads)
+
+
+def test_segments_of_the_first_format_are_read_and_followed_by_one_of_the_present(tmp_path: Path) -> None:
+    path = tmp_path / "00000000000000000007.log"
+    path.write_bytes(first_format(b"one", b"two"))
+    for turn in range(2):
+        with Journal(tmp_path) as journal:
+            assert contents(journal)[:2] == [(7, [b"one"]), (8, [b"two"])]
+            assert journal.append([b"new"]) == 9 + turn
+    assert path.read_bytes() == first_format(b"one", b"two")
+
+
+def test_a_damaged_record_of_the_first_format_counts_as_one(tmp_path: Path) -> None:
+    data = first_format(b"one", b"two", b"three").replace(b"two", b"tWo")
+    (tmp_path / "00000000000000000000.log").write_bytes(data)
+    with Journal(tmp_path) as journal:
+        assert contents(journal) == [(0, [b"one"]), (2, [b"three"])]
+        assert journal.next_index == 3
 
 
 def test_a_journal_belongs_to_one_process(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,7 @@ def test_a_flood_of_repeats_is_stored_once(tmp_path: Path) -> None:
             StepSchema({"state": ArraySpec((9,), "float32")}, SCHEMA.action, "unit"),
             r"observation 'state': float32\[9\] against float32\[2\]",
         ),
+        ("schema", replace(SCHEMA, encoder="e" * 64), "encoder: eeeeeeeeeeee against none"),
         ("agent_hash", "b" * 64, "agent: bbbbbbbbbbbb against aaaaaaaaaaaa"),
     ],
 )
@@ -185,6 +187,34 @@ def test_strangers_are_asked_who_they_are_and_noise_is_refused(tmp_path: Path) -
             socket.send_multipart(message)
         pump(server, lambda: server.counters.unknown + server.counters.refused == 4)
         assert [socket.recv_multipart()[0] for _ in range(4)] == [b"who", b"refuse", b"refuse", b"who"]
+
+
+def test_a_wait_for_weights_ends_with_the_learners_refusal(tmp_path: Path) -> None:
+    with learner(tmp_path) as server, actor(tmp_path, server.address, agent_hash="b" * 64) as link:
+        pump(server, lambda: server.counters.refused > 0)
+        with pytest.raises(HandshakeRefusedError, match="does not fit"):
+            link.wait_weights(1e6)
+        with pytest.raises(HandshakeRefusedError, match="does not fit"):
+            link.latest_weights()
+
+
+@pytest.mark.parametrize("lost", [range(1), range(3, 4), range(5, 600), range(599, 600)])
+def test_records_that_the_spool_lost_leave_a_gap_and_the_others_arrive(tmp_path: Path, lost: range) -> None:
+    with learner(tmp_path) as server:
+        address = server.address
+    with actor(tmp_path, address) as link:
+        for number in range(601):
+            link.put(step_record(number % 100))
+    segment = next((tmp_path / "spool-a0").glob("*.log"))
+    data, offsets = segment.read_bytes(), [8]
+    while offsets[-1] < len(data):
+        offsets.append(offsets[-1] + 16 + int.from_bytes(data[offsets[-1] : offsets[-1] + 4], "little"))
+    begin, end = offsets[lost.start], offsets[lost.stop]
+    segment.write_bytes(data[:begin] + bytes(end - begin) + data[end:])
+    with learner(tmp_path, address) as server, actor(tmp_path, address) as link:
+        records = pump(server, lambda: link.backlog == 0)
+        assert sequences(records) == [number for number in range(601) if number not in lost]
+        assert server.counters.gaps == len(lost)
 
 
 def test_weights_reach_running_and_late_actors(tmp_path: Path) -> None:

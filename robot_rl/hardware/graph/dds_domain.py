@@ -3,7 +3,7 @@
 Cyclone DDS takes its settings from the environment variable `CYCLONEDDS_URI`. Where that is not set, this module's
 `LOOPBACK` holds: nothing leaves the machine, and multicast need not be enabled on `lo`. ROS nodes of this machine hear
 the same when they are started under the same settings: `export CYCLONEDDS_URI="$(python -m
-robot_rl.hardware.graph.dds_domain)"`. To reach another computer, set `CYCLONEDDS_URI` to its network's settings on both.
+robot_rl.hardware.graph.dds_domain)"`. To reach another computer, set `CYCLONEDDS_URI` on both.
 cyclonedds is imported when a domain is entered: ROS nodes take `LOOPBACK` from here where it is not installed.
 """
 

@@ -1,6 +1,6 @@
 """What the simulator's referee says on the graph: `task/state`, to a message and back, over any wire.
 
-`data` holds the sections of `controllers.ros.graph.TASK_STATE_SECTIONS` one after the other; a reader goes by their names.
+`data` holds the sections of `controllers.ros.graph.TASK_STATE_SECTIONS` one after the other, read by name.
 """
 
 from __future__ import annotations

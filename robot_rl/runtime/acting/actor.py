@@ -10,16 +10,19 @@ from typing import Any, Protocol
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
+from robot_rl.runtime.acting.actor_config import ActorConfig
+from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.episode_log import EpisodeLog
 from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
-from robot_rl.runtime.actor_config import ActorConfig
-from robot_rl.runtime.actor_summary import ActorSummary
-from robot_rl.runtime.rollout import Rollout
 from robot_rl.teleop.arbiter import ControlAuthority
 
 UPDATES_ON_THE_WAY = 200
 """Updates that a learner may have made, or be about to make, without having published their weights."""
+UPDATES_TIMEOUT_S = 120.0
+"""How long an actor waits for updates of a learner that has every record and publishes nothing; compiling takes one
+minute."""
 
 
 class Metrics(Protocol):
@@ -130,14 +133,23 @@ class _Actor:
             self._nap()
 
     def await_updates(self) -> None:
-        """Hold between two episodes until the learner has made its updates, where the settings ask for it."""
-        ratio = self._config.updates_per_step
-        while self._link is not None and ratio is not None and not self.finished():
-            self._take_weights()
-            version = self._stepper.policy_version
-            if self._stepper.rollout.policy is None or version >= ratio * self._summary.env_steps - UPDATES_ON_THE_WAY:
+        """Stand still between two episodes until the learner has kept up, where that is asked for.
+
+        A version counts the updates of the whole run, hence the steps of the whole run count. The wait ends when a
+        learner that has every record publishes nothing for `UPDATES_TIMEOUT_S`.
+        """
+        ratio, policy = self._config.updates_per_step, self._stepper.rollout.policy
+        if self._link is None or ratio is None or policy is None:
+            return
+        self._take_weights()
+        version, since_s = policy.version, self._clock.now_s()
+        while policy.version < ratio * self._env_steps - UPDATES_ON_THE_WAY and not self.finished():
+            if policy.version != version or self._link.backlog:
+                version, since_s = policy.version, self._clock.now_s()
+            if self._clock.now_s() - since_s > UPDATES_TIMEOUT_S:
                 return
             self._nap()
+            self._take_weights()
 
     def _nap(self) -> None:
         self._clock.sleep_until(self._clock.now_ns() + round(self._stepper.rollout.period_s * NS_PER_S))

@@ -10,8 +10,8 @@ import numpy as np
 
 from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.acting.observation import pictures
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
-from robot_rl.runtime.rollout import Rollout
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
 
 FrameSink = Callable[[np.ndarray], None]

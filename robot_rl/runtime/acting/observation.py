@@ -23,6 +23,11 @@ class Encoder(Protocol):
     variants: int
 
     @property
+    def identity(self) -> str:
+        """Digest of weights and preprocessing: equal identities, equal features of equal pictures."""
+        ...
+
+    @property
     def feature_count(self) -> int:
         """Numbers F a camera and variant."""
         ...
@@ -54,7 +59,7 @@ def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str
     if encoder is not None:
         features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
         specs |= dict.fromkeys(encoder.cameras, features)
-    return StepSchema(specs, ArraySpec(action.shape, "float32"), task)
+    return StepSchema(specs, ArraySpec(action.shape, "float32"), task, encoder.identity if encoder else "")
 
 
 def encode_steps(

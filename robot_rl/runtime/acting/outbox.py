@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from robot_rl.core.clock import Clock
+from robot_rl.core.labels import LABEL_RULES
 from robot_rl.core.records import UNNUMBERED, LabelRecord, Record, StepRecord
 from robot_rl.runtime.acting.stepper import Step
 
@@ -58,6 +59,7 @@ def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
         next_obs=step.next_obs if step.last else None,
         policy_version=step.policy_version,
         stamp_ns=step.stamp_ns,
+        observed=step.observed,
     )
 
 
@@ -107,12 +109,12 @@ class Outbox:
         self.label(*step.decision.labels)
 
     def label(self, *labels: str) -> None:
-        """Send a human's labels about the last step."""
+        """Send a human's labels about the last step, or about the window that ends there."""
         if self._newest is None:
             return
         episode, step = self._newest
         for label in labels:
-            value, now_ns = 0.0 if label == "failure" else 1.0, self._clock.now_ns()
+            value, now_ns = LABEL_RULES[label].reward or 0.0, self._clock.now_ns()
             record = LabelRecord(
                 self._actor, self._run, UNNUMBERED, episode, step, label, value, self._window_steps, now_ns
             )

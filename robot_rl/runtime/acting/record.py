@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.runtime.acting.observation import Encoder, encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
-from robot_rl.runtime.rollout import Rollout
 from robot_rl.teleop.arbiter import ControlAuthority
 
 ACTOR = "demonstration"
@@ -98,7 +98,9 @@ def _record_episode(
     """
     steps = _act(stepper, seed, should_stop)
     if _worth_keeping(steps, config.keep_failures):
-        write_episode(config.folder, _records(steps, summary.total, config.task), _meta(steps, config.task, seed))
+        encoder = stepper.rollout.encoder
+        meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
+        write_episode(config.folder, _records(steps, summary.total, config.task), meta)
         summary.kept += 1
         summary.steps += len(steps)
         return
@@ -123,10 +125,28 @@ def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, ru
 def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:
     sequence = 0
     for episode, path in enumerate(paths):
-        steps, _ = read_episode(path)
-        for step in encode_steps(steps, encoder, rng):
+        steps, meta = read_episode(path)
+        for step in encode_steps(steps, _missing_encoder(path, meta, encoder), rng):
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=episode)
             sequence += 1
+
+
+def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
+    """Return what has yet to encode an episode; None for one that holds this encoder's features.
+
+    Raises:
+        RunFolderError: it holds the features of another encoder.
+    """
+    stored = meta.get("encoder")
+    if stored is None:
+        return encoder
+    wanted = "" if encoder is None else encoder.identity
+    if stored != wanted:
+        raise RunFolderError(
+            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected pictures or features of "
+            f"{wanted[:12] or 'none'}; record with pictures, or train with that encoder."
+        )
+    return None
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:

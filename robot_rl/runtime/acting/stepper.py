@@ -14,7 +14,7 @@ from robot_rl.core.records import Observation, no_action
 from robot_rl.envs.capabilities import RealTimeEnv
 from robot_rl.rewards.source import Outcome
 from robot_rl.runtime.acting.observation import encode_observation
-from robot_rl.runtime.rollout import Environment, Rollout
+from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
 from robot_rl.teleop.device import Device, DeviceState
 
@@ -22,6 +22,8 @@ FAULTS = (NonFiniteActionError, DeviceLostError)
 """Errors that end an episode as truncated with a fault, instead of ending the program."""
 
 NO_VERSION = -1
+PAYING = ("success", "stage")
+"""Labels that, given by mistake before the first step, would turn the episode before into a success."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +120,7 @@ class Stepper:
         """Return the action of whoever is in control of the next step: policy, human or nobody.
 
         Labels given before the first step of an episode are about the last step of the episode before: they leave the
-        decision and wait for `take_late_labels`.
+        decision and wait for `take_late_labels`. Those that pay are dropped: an Enter at a prompt is no success.
         """
         start_ns, policy = self.rollout.clock.now_ns(), self.rollout.policy
         proposed = None
@@ -129,7 +131,7 @@ class Stepper:
         decision = self.arbiter.decide(proposed, self._read_human(proposed), self._stopped(), now_ns)
         if not self._first:
             return decision
-        self._late_labels += decision.labels
+        self._add_late_labels(decision.labels)
         return replace(decision, labels=())
 
     def execute(self, decision: Decision) -> Step:
@@ -177,8 +179,11 @@ class Stepper:
     def read_between_episodes(self) -> bool:
         """Read the device outside of any step; return whether an emergency stop holds. Labels wait as late labels."""
         state = DeviceState() if self.rollout.human is None else self.rollout.human.read()
-        self._late_labels += state.labels
+        self._add_late_labels(state.labels)
         return state.estop or self._stopped()
+
+    def _add_late_labels(self, labels: tuple[str, ...]) -> None:
+        self._late_labels += tuple(label for label in labels if label not in PAYING)
 
     def take_late_labels(self) -> tuple[str, ...]:
         """Return, once, the labels given after an episode ended, about its last step."""

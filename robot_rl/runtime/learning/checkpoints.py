@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ import safetensors.numpy
 
 from robot_rl.core.errors import CheckpointError
 
+LATER_NAMES = ("encoder",)
+"""Parts of an identity that older checkpoints lack."""
 ARRAYS_FILE, META_FILE = "arrays.safetensors", "meta.json"
 
 _PREFIX, _UNFINISHED = "update-", ".unfinished-"
@@ -39,7 +42,8 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        identity: what made them, such as hashes of agent and schema; a checkpoint with another identity is refused.
+        identity: what made them, such as hashes of agent and schema; a checkpoint with another identity is refused. One
+            that lacks a part of `LATER_NAMES` is read with a warning.
         keep: how many to keep, newest first.
     """
 
@@ -99,7 +103,11 @@ class Checkpoints:
     def _check(self, path: Path, identity: Mapping[str, str]) -> None:
         for name in sorted(identity.keys() | self._identity.keys()):
             theirs, mine = identity.get(name), self._identity.get(name)
-            if theirs != mine:
+            if theirs is None and name in LATER_NAMES:
+                print(
+                    f"warning: {path} does not name its {name}; {mine!r} is taken for it.", file=sys.stderr, flush=True
+                )
+            elif theirs != mine:
                 raise CheckpointError(
                     f"checkpoint: got {path} made for {name} {theirs!r}, expected {mine!r}; resume with the run's own "
                     "configuration or start a new run."

@@ -203,7 +203,7 @@ class _Learner:
     def _allowed(self) -> bool:
         """Whether the data allows one call's updates."""
         counts = self._replay.counts()
-        online, demonstrations = counts["online"], counts["demonstration_now"]
+        online, demonstrations = counts["online"], counts["demonstration"]  # an intervention is no demonstration
         allowed = updates_allowed(self._config.update_ratio, online, demonstrations, self.updates)
         return allowed >= self._config.updates_per_call
 

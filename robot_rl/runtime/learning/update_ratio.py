@@ -37,7 +37,7 @@ def updates_allowed(config: UpdateRatioConfig, online: int, demonstrations: int,
 
     Args:
         online: transitions that came from actors so far, those evicted since included.
-        demonstrations: transitions that can be sampled as demonstrations.
+        demonstrations: transitions recorded as demonstrations so far.
         updates: made so far.
 
     Example:

@@ -62,6 +62,7 @@ def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
     if success.lines:
         success.legend(loc="lower right", fontsize=8)
     figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return path

@@ -24,15 +24,27 @@ KEPT = 1000
 
 @dataclass(frozen=True)
 class Budget:
-    """When a training ends; None: no such limit."""
+    """When a training ends; None: no such limit. What earlier sessions of the run used does not count."""
 
     minutes: float | None = None
     env_steps: int | None = None
+    earlier_steps: int = 0
+    """Environment steps of earlier sessions."""
+
+    @property
+    def last_step(self) -> int | None:
+        """The run's number of environment steps at which this session ends."""
+        return None if self.env_steps is None else self.earlier_steps + self.env_steps
 
     def fraction(self, minutes: float, env_steps: int) -> float:
-        """Return how much of the budget is used, 0 to 1; the limit that is nearer counts."""
+        """Return how much of the budget is used, 0 to 1; the limit that is nearer counts.
+
+        Args:
+            minutes: of this session.
+            env_steps: of the whole run.
+        """
         used = [minutes / self.minutes] if self.minutes else []
-        used += [env_steps / self.env_steps] if self.env_steps else []
+        used += [(env_steps - self.earlier_steps) / self.env_steps] if self.env_steps else []
         return min(1.0, max(used, default=0.0))
 
     def spent(self, minutes: float, env_steps: int) -> bool:
@@ -130,7 +142,7 @@ def rows(progress: Progress, minutes: float, budget: Budget) -> list[tuple[str, 
     update = progress.update
     return [
         ("time", f"{minutes:.1f} min" + (f" of {budget.minutes:g}" if budget.minutes else "")),
-        ("env steps", f"{progress.env_steps}" + (f" of {budget.env_steps}" if budget.env_steps else "")),
+        ("env steps", f"{progress.env_steps}" + (f" of {budget.last_step}" if budget.env_steps else "")),
         ("episodes", f"{progress.episodes}" + (f", {progress.faults} ended by a fault" if progress.faults else "")),
         (
             "success",

@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "JAX_COMPILATION_CACHE_DIR": str(Path.home() / ".cache" / "robot-rl" / "jax"),
 }
 POLL_NS = NS_PER_S // 20
+STOPPED_CODES = (-signal.SIGTERM, 130)
+"""Exit codes of a process that was asked to stop: before it listens to the signal, and where it waited."""
 
 
 class ProcessFailedError(RobotRLError):
@@ -51,6 +53,7 @@ class Process:
 
     def __init__(self, plan: ProcessPlan) -> None:
         self.plan = plan
+        self._asked = False
         with _open_log(plan.log) as log:
             self._process = subprocess.Popen(
                 plan.command,
@@ -71,18 +74,19 @@ class Process:
         """Look whether it still does its work.
 
         Raises:
-            ProcessFailedError: it ended with an error; the text holds its last words.
+            ProcessFailedError: it ended with an error and was not asked to stop; the text holds its last words.
         """
         code = self._process.poll()
-        if code:
+        if code and not (self._asked and code in STOPPED_CODES):
             log = self.plan.log
             words = "its own words stand above." if log is None else f"see {log}:\n{last_lines(log)}"
             raise ProcessFailedError(f"{self.plan.name}: got exit code {code}, expected a running process; {words}")
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM, which our loops take as a wish to end in good order."""
-        if self.running():
+        """Send SIGTERM, once: our loops then end in good order."""
+        if self.running() and not self._asked:
             self._process.send_signal(signal.SIGTERM)
+            self._asked = True
 
     def wait(self, timeout_s: float, clock: Clock) -> None:
         """Wait for its end; kill it when it takes longer than `timeout_s`."""

@@ -94,7 +94,9 @@ def write_report(folder: RunFolder, config: dict[str, Any]) -> Path:
     summary, timings = summarise(folder), read_timings(folder)
     curves = draw_curves(folder.root, read_history(folder)) + draw_timings(folder.root, timings)
     text = render_report(summary, curves, config, timing_rows(timings, folder) if timings else [])
-    folder.report.write_text(text, encoding="utf-8")
+    part = folder.report.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(folder.report)
     return folder.report
 
 

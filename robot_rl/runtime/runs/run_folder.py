@@ -2,6 +2,7 @@
 
 runs/NAME/
   config.json                               the resolved config
+  encoder.safetensors                       the frozen encoder that the run's features come from
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
   demonstrations/                           episodes of the expert or the operator
@@ -13,14 +14,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from robot_rl.core.errors import RunFolderError
+from robot_rl.core.errors import ConfigError, RunFolderError
 
 CONFIG_FILE = "config.json"
+ENCODER_FILE = "encoder.safetensors"
+NAME_BYTES_MAX = 200  # file systems take 255; archives of the run add to it
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class RunFolder:
     def config_file(self) -> Path:
         """The resolved config."""
         return self.root / CONFIG_FILE
+
+    @property
+    def encoder(self) -> Path:
+        """The run's frozen encoder."""
+        return self.root / ENCODER_FILE
 
     @property
     def learner(self) -> Path:
@@ -62,11 +71,10 @@ class RunFolder:
         """Folder of the evaluation."""
         return self.root / "evaluation"
 
-    def set_evaluation_aside(self) -> None:
+    def archive_evaluation(self) -> None:
         """Keep the evaluation of an earlier part of the run under another name: it says nothing about what follows."""
         if self.evaluation.exists():
-            count = len(list(self.root.glob("evaluation-before-*")))
-            self.evaluation.rename(self.root / f"evaluation-before-{count}")
+            archive(self.evaluation)
 
     @property
     def report(self) -> Path:
@@ -74,9 +82,58 @@ class RunFolder:
         return self.root / "report.md"
 
 
+def archive(folder: Path) -> Path:
+    """Rename a folder to the next free `NAME-before-N` beside it and return the new path."""
+    number = 0
+    while (kept := folder.with_name(f"{folder.name}-before-{number}")).exists():
+        number += 1
+    return folder.rename(kept)
+
+
+def start_result(folder: Path, again: bool) -> Path:
+    """Return an empty folder, `NAME.part`, for a result that `finish_result` then puts into `folder`.
+
+    Args:
+        again: whether a result that `folder` holds may be archived when the new one is complete.
+
+    Raises:
+        RunFolderError: `folder` holds something, and `again` is false.
+    """
+    if folder.exists() and any(folder.iterdir()) and not again:
+        raise RunFolderError(
+            f"evaluation: got {folder}, which holds a result already, expected a new folder; "
+            "add --again to archive that result, or --out FOLDER to keep both."
+        )
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of an evaluation that was interrupted
+    part.mkdir(parents=True)
+    return part
+
+
+def finish_result(part: Path, folder: Path) -> None:
+    """Put a complete result in its place; what was there is archived."""
+    if folder.exists() and any(folder.iterdir()):
+        archive(folder)
+    part.rename(folder)
+
+
 def default_run_name(task: str) -> str:
     """Return a name from the task and the local time, for a run that was given none."""
     return f"{task}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def run_root(runs: Path, name: str) -> Path:
+    """Return the folder of the run of that name.
+
+    Raises:
+        ConfigError: a name that is not one folder in `runs`.
+    """
+    if not name.strip() or name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > NAME_BYTES_MAX:
+        raise ConfigError(
+            f"run_name: got {name!r}, expected the name of one folder, at most {NAME_BYTES_MAX} bytes, without '/'; "
+            "--runs says where run folders lie."
+        )
+    return runs / name
 
 
 def new_run(root: Path) -> RunFolder:

@@ -29,10 +29,12 @@ class EarlyStop:
     """Share of successful episodes."""
     window: int
     """Over so many of the last training episodes."""
+    earlier_episodes: int = 0
+    """Episodes of earlier sessions of the run, which do not count."""
 
     def reached(self, progress: Progress) -> bool:
         """Return whether a full window succeeded often enough."""
-        if progress.episodes < self.window:
+        if progress.episodes - self.earlier_episodes < self.window:
             return False
         rate = progress.success(self.window)
         return rate is not None and rate >= self.success

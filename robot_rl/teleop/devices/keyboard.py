@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import select
 import sys
 import termios
 import tty
@@ -17,28 +16,30 @@ import numpy as np
 
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
-from robot_rl.core.errors import ConfigError
-from robot_rl.teleop.device import DeviceState
+from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.teleop.device import DeviceState, tool_action
 from robot_rl.teleop.engagement import EngageConfig, Engagement
+from robot_rl.teleop.terminal import CLEAR_KEY, STOP_KEY, KeyDecoder, read_pending
 
 AXES: dict[str, tuple[int, float]] = {
     "w": (0, 1.0), "s": (0, -1.0), "a": (1, 1.0), "d": (1, -1.0), "r": (2, 1.0), "f": (2, -1.0),
     "l": (3, 1.0), "j": (3, -1.0), "i": (4, 1.0), "k": (4, -1.0), "q": (5, 1.0), "e": (5, -1.0),
     "o": (6, 1.0), "g": (6, -1.0),
 }  # fmt: skip
-"""Key -> (axis, sign) of the action: x y z, roll pitch yaw, gripper."""
+"""Key -> (axis, sign) in the operator's frame (x forward, y left, z up): x y z, roll pitch yaw, gripper."""
 
 LABEL_KEYS = {"\n": "success", "\r": "success", "\x7f": "failure", "\x08": "failure", "u": "undo", "t": "stage"}
-ENGAGE_KEY, ESTOP_KEY, CLEAR_KEY = " ", "x", "c"
+ENGAGE_KEY = " "
 GRIPPER_AXIS = 6
 HELP = """\
-  w/s  x forward/back    a/d  y left/right    r/f  z up/down
-  q/e  yaw               i/k  pitch           l/j  roll
+  w/s  forward/back      a/d  left/right      r/f  up/down (arrows: w s a d)
+  q/e  turn left/right   i/k  pitch           l/j  roll
   o/g  open/close gripper             +/-  faster/slower
   space  engage (hold or toggle)      Enter  success   Backspace  failure   u  undo   t  stage
-  x  EMERGENCY STOP                   c  clear the stop"""
+  x  EMERGENCY STOP                   c  clear the stop
+  Forward and left turn with the gripper; as it starts, forward points away from the robot's base."""
 
-_ARROWS = {"\x1b[A": "w", "\x1b[B": "s", "\x1b[D": "a", "\x1b[C": "d"}
+_ARROWS = {"up": "w", "down": "s", "left": "a", "right": "d"}
 
 
 @dataclass(frozen=True)
@@ -95,17 +96,21 @@ class Keyboard:
         self._labels: list[str] = []
         self._estop = False
         self._alive = True
-        self._torn = ""  # start of an escape sequence whose rest has not come yet
+        self._decoder = KeyDecoder()
         self._saved = self._enter_cbreak()
 
     def reset(self) -> None:
-        """Begin an episode: keys pressed before it move nothing."""
+        """Begin an episode: of the keys pressed before it, only the stop counts."""
+        stopped = STOP_KEY in self._keys(self._clock.now_ns())
+        self._estop = self._estop or stopped
         self._until_ns[:] = 0
+        self._button_until_ns = 0
+        self._labels.clear()
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Take in the keys pressed since the last read and return the state now; never waits."""
         now_ns = self._clock.now_ns()
-        for key in self._keys():
+        for key in self._keys(now_ns):
             self._press(key, now_ns)
         action = self._action(now_ns)
         deflection = float(np.abs(action).max() > 0)
@@ -152,24 +157,15 @@ class Keyboard:
         atexit.register(self.close)  # a crash must not leave the shell without echo
         return saved
 
-    def _keys(self) -> list[str]:
-        text = self._torn + self._pending()
-        for sequence, key in _ARROWS.items():
-            text = text.replace(sequence, key)
-        self._torn = next((start for start in ("\x1b[", "\x1b") if text.endswith(start)), "")
-        return list(text.removesuffix(self._torn).lower())  # a stop must work with caps lock on
-
-    def _pending(self) -> str:
-        """Return what was typed, at once; notice the end of the terminal."""
+    def _keys(self, now_ns: int) -> list[str]:
+        """Return the keys typed since the last call, at once; notice the end of the terminal."""
         received = b""
         try:
-            while self._alive and select.select([self._fd], [], [], 0.0)[0]:
-                part = os.read(self._fd, 1024)
-                received += part
-                self._alive = bool(part)
-        except (OSError, ValueError):
+            if self._alive:
+                received = read_pending(self._fd)
+        except DeviceLostError:
             self._alive = False
-        return received.decode("ascii", errors="ignore")
+        return [_ARROWS.get(key, key) for key in self._decoder.decode(received, now_ns)]
 
     def _press(self, key: str, now_ns: int) -> None:
         config = self._config
@@ -180,8 +176,8 @@ class Keyboard:
             self._button_until_ns = now_ns + round(config.button_hold_s * NS_PER_S)
         elif key in LABEL_KEYS:
             self._labels.append(LABEL_KEYS[key])
-        elif key in (ESTOP_KEY, CLEAR_KEY):
-            self._estop = key == ESTOP_KEY
+        elif key in (STOP_KEY, CLEAR_KEY):
+            self._estop = key == STOP_KEY
         elif key in "+-":
             self._speed = float(np.clip(self._speed * (1.25 if key == "+" else 0.8), 0.1, 1.0))
 
@@ -190,7 +186,7 @@ class Keyboard:
         action = np.float32(self._speed) * (held[:, 1] - held[:, 0])
         gripper = action[GRIPPER_AXIS : GRIPPER_AXIS + 1]  # empty without one
         gripper[:] = np.sign(gripper)  # a command, not a speed
-        return action
+        return tool_action(action)
 
 
 def _descriptor(terminal: TextIO | int | None) -> tuple[int, bool]:

@@ -45,8 +45,9 @@ class Pendant:
     """Talks to the pendant in a thread of its own; `read` never waits.
 
     The pendant has no axes: its state has no action, and engaged means that the human is in charge. Put a device that
-    moves beside it with `robot_rl.teleop.devices.combined`. A relay that is not closed is an emergency stop, whatever opened
-    it, and so is a pendant that does not answer: the robot stands then. Heartbeats go out only while `read` is called.
+    moves beside it with `robot_rl.teleop.devices.combined`. A relay that is not closed is an emergency stop,
+    whatever opened it, and so is a pendant that does not answer: the robot stands then. Heartbeats go out
+    only while `read` is called.
 
     Args:
         open_port: opens the line by the name in the settings.

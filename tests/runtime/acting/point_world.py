@@ -1,5 +1,6 @@
 """A world small enough to know by heart: a point must reach a goal, with one tiny camera and an expert."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from robot_rl.core.errors import NonFiniteActionError
 from robot_rl.core.records import LabelRecord, Record, StepRecord
+from robot_rl.teleop.device import DeviceState
 
 TIME_LIMIT = 30
 STRIDE = 0.2
@@ -86,6 +88,7 @@ class TinyEncoder:
     cameras = ("wrist",)
     variants = 2
     feature_count = 4
+    identity = "tiny"
 
     def __init__(self) -> None:
         self.calls = 0
@@ -136,3 +139,17 @@ class Ledger:
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         self.lines.append({"kind": kind, "step": step, **scalars})
+
+
+class Person:
+    """A device of a person, by script: one state a read, afterwards no motion."""
+
+    def __init__(self, states: Iterable[DeviceState] = ()) -> None:
+        self._states = iter(states)
+
+    def reset(self) -> None: ...
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        return next(self._states, DeviceState())
+
+    def close(self) -> None: ...

@@ -14,17 +14,17 @@ from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedE
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
-from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, run_actor
+from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
+from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.observation import step_schema
-from robot_rl.runtime.actor_config import START, ActorConfig, resumed
-from robot_rl.runtime.actor_summary import ActorSummary
-from robot_rl.runtime.rollout import Rollout
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.teleop.device import Device, DeviceState, Playback
 from robot_rl.teleop.devices.combined import EnabledDevice
 from robot_rl.teleop.devices.scripted import FunctionExpert, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
-from tests.runtime.acting.point_world import TIME_LIMIT, Ledger, LinearPolicy, Notebook, PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import TIME_LIMIT, Ledger, LinearPolicy, Notebook, Person, PointWorld, TinyEncoder
 
 HUMAN_ACTION = np.array([0.0, 0.0, 0.0], np.float32)
 HELD = DeviceState(HUMAN_ACTION, engaged=True)
@@ -220,7 +220,7 @@ def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done
 
     summary, link, _, _ = act(ActorConfig(max_episodes=1), env=Blind())
     (step,) = link.steps
-    assert summary.faults == 1 and step.truncated and not step.terminated
+    assert summary.faults == 1 and step.truncated and not step.terminated and not step.observed
     np.testing.assert_array_equal(step.action, np.zeros(3))
     np.testing.assert_array_equal(step.next_obs["state"], step.obs["state"])
 
@@ -327,8 +327,8 @@ def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> Non
     config = ActorConfig(max_episodes=1, label_window_s=0.5)
     summary, link, _, ledger = act(config, still(), Playback(states))
     assert [(x.label, x.episode, x.step, x.window_steps, x.value) for x in link.labels] == [
-        ("stage", 0, 3, 5, 1.0),
-        ("undo", 0, 6, 5, 1.0),
+        ("stage", 0, 3, 5, 0.25),
+        ("undo", 0, 6, 5, 0.0),
         ("success", 0, 6, 5, 1.0),
     ]
     last = link.steps[-1]
@@ -337,8 +337,9 @@ def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> Non
     assert summary.effort.labels == ledger.lines[0]["labels"] == 3
 
 
-def test_label_given_between_episodes_is_about_the_one_before() -> None:
-    states = [DeviceState(labels=("failure",))] + [QUIET] * (TIME_LIMIT - 1) + [DeviceState(labels=("failure",))]
+def test_label_given_between_episodes_takes_away_but_never_gives() -> None:
+    both = DeviceState(labels=("success", "failure", "stage"))  # an Enter for the prompt is no success of the last one
+    states = [both] + [QUIET] * (TIME_LIMIT - 1) + [both]
     _, link, _, _ = act(ActorConfig(max_episodes=2), still(), Playback(states))
     assert [(label.episode, label.step, label.value) for label in link.labels] == [(0, TIME_LIMIT - 1, 0.0)]
     assert [len(episode) for episode in link.episodes()] == [TIME_LIMIT, TIME_LIMIT]  # it did not end the new one
@@ -381,24 +382,16 @@ def test_actor_never_waits_unless_told_a_pace() -> None:
 
 
 def test_person_meets_an_arm_in_real_time_whatever_the_speed() -> None:
-    class Stick:
-        """A device of another package."""
-
-        def reset(self) -> None: ...
-
-        def read(self, proposed=None) -> DeviceState:
-            return QUIET
-
-        def close(self) -> None: ...
-
     class Running(PointWorld):
         def session_metrics(self) -> dict[str, float]:
             return {}
 
-    for parts in ({"human": Stick()}, {"human": EnabledDevice(Stick(), Playback([]))}, {"env": Running()}):
+    for parts in ({"human": Person()}, {"human": EnabledDevice(Person(), Playback([]))}, {"env": Running()}):
         clock = FakeClock()
         act(ActorConfig(max_env_steps=20), still(), clock=clock, speed=8.0, **parts)
         assert clock.now_s() == pytest.approx(20 * 0.1)
+    act(ActorConfig(max_env_steps=20), still(), Person(), clock=(slow := FakeClock()), speed=0.5)
+    assert slow.now_s() == pytest.approx(20 * 0.1 / 0.5)
     clock, env = FakeClock(), PointWorld()
     act(ActorConfig(max_env_steps=20), still(), scripted(env), clock=clock, speed=8.0, env=env)
     assert clock.now_s() == pytest.approx(20 * 0.1 / 8)
@@ -434,6 +427,36 @@ def test_actor_waits_between_episodes_for_the_updates_it_was_told_to() -> None:
         assert step.policy_version >= done - 200
         done += len(episode)
     assert clock.now_s() >= 300 - 200 - TIME_LIMIT
+
+
+class Idle(Notebook):
+    """A learner that has every record and publishes nothing any more."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__({0: (version, 0.0)})
+        self.backlog = 0
+
+
+def test_wait_for_updates_counts_the_steps_of_earlier_sessions() -> None:
+    config = ActorConfig(max_episodes=2, updates_per_step=1.0, first_env_step=1000)
+    act(config, link=Idle(1000 + TIME_LIMIT - 200), clock=(caught_up := FakeClock()))
+    act(config, link=Idle(500), clock=(behind := FakeClock()))
+    assert caught_up.now_s() == 0.0 and behind.now_s() >= UPDATES_TIMEOUT_S
+
+
+def test_wait_for_updates_ends_when_the_learner_has_everything_and_publishes_nothing() -> None:
+    summary, *_ = act(ActorConfig(max_episodes=3, updates_per_step=100.0), link=Idle(1), clock=(clock := FakeClock()))
+    assert summary.episodes == 3 and UPDATES_TIMEOUT_S <= clock.now_s() / 2 <= UPDATES_TIMEOUT_S + 1.0
+
+
+def test_refusal_ends_the_wait_for_weights_at_once() -> None:
+    class Refusing(Notebook):
+        def latest_weights(self):
+            raise HandshakeRefusedError("the learner speaks of another task")
+
+    with pytest.raises(HandshakeRefusedError, match="another task"):
+        act(ActorConfig(await_weights_s=900.0), link=Refusing(), clock=(clock := FakeClock()))
+    assert clock.now_s() == 0.0
 
 
 def test_refusal_of_the_learner_ends_the_actor() -> None:

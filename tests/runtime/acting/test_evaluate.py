@@ -8,10 +8,10 @@ import pytest
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
-from robot_rl.runtime.actor_config import ActorConfig
-from robot_rl.runtime.rollout import Rollout
 from robot_rl.runtime.runs.statistics import wilson_interval
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
 from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorld, TinyEncoder

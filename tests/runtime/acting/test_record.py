@@ -21,17 +21,17 @@ from robot_rl.runtime.acting.record import (
     collect_demonstrations,
     load_demonstrations,
 )
-from robot_rl.runtime.rollout import Rollout
-from robot_rl.teleop.device import Device, DeviceState, Playback
+from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
-from tests.runtime.acting.point_world import PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import Person, PointWorld, TinyEncoder
 
 
 def record(folder: Path, episodes: int, human: Device | None = None, **more) -> RecordingSummary:
     env = more.pop("env", None) or PointWorld()
-    should_stop = more.pop("should_stop", lambda: False)
-    rollout = Rollout(env, human=human or expert(env.expert_action), reward=make_reward(), clock=FakeClock())
+    should_stop, clock = more.pop("should_stop", lambda: False), more.pop("clock", FakeClock())
+    rollout = Rollout(env, human=human or expert(env.expert_action), reward=make_reward(), clock=clock)
     config = RecordingConfig(folder, episodes, task="point", **more)
     return collect_demonstrations(rollout, config, progress=False, should_stop=should_stop)
 
@@ -90,7 +90,7 @@ def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
 def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
     idle, right = DeviceState(), DeviceState(np.array([1.0, 0.0, 0.0], np.float32), engaged=True)
     done = DeviceState(right.action, engaged=True, labels=("success",))
-    summary = record(tmp_path, 1, Playback([idle] * 4 + [right, done]))
+    summary = record(tmp_path, 1, Person([idle] * 4 + [right, done]))
     steps, _ = read_episode(list_episodes(tmp_path)[0])
     assert summary.kept == 1 and [step.step for step in steps] == [0, 1]
     assert steps[-1].success and steps[-1].terminated  # the person's label ended it
@@ -105,17 +105,24 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
 
     class Desk(PointWorld):
         def step(self, action):
-            if self.steps == 2:
-                press(b"\n")
+            if self.steps in (0, 2):
+                press(b"r\n"[self.steps // 2 :][:1])  # the third axis does nothing in this world
             return super().step(action)
 
     with Keyboard(3, terminal=near, clock=FakeClock()) as keyboard:
-        press(b"r")  # the third axis does nothing in this world
+        press(b"\n")  # too early to be about this episode
         summary = record(tmp_path, 1, keyboard, env=Desk())
     steps, _ = read_episode(list_episodes(tmp_path)[0])
-    assert summary.kept == 1 and len(steps) == 4 and steps[-1].success and steps[0].action[2] == 0.5
+    assert summary.kept == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == -0.5
     os.close(far)
     os.close(near)
+
+
+def test_person_meets_an_arm_in_real_time(tmp_path: Path) -> None:
+    clock, right = FakeClock(), DeviceState(np.zeros(3, np.float32), engaged=True)
+    states = [right] * 7 + [DeviceState(right.action, engaged=True, labels=("success",))]
+    record(tmp_path, 1, Person(states), clock=clock)
+    assert clock.now_s() == pytest.approx(0.8)
 
 
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:

@@ -60,6 +60,19 @@ def test_a_damaged_checkpoint_is_named_and_not_skipped(tmp_path: Path) -> None:
         Checkpoints(tmp_path, IDENTITY).latest()
 
 
+def test_another_encoders_checkpoint_is_refused_and_one_without_an_encoder_is_read_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Checkpoints(tmp_path, IDENTITY).save(8, ARRAYS, {})
+    assert Checkpoints(tmp_path, IDENTITY | {"encoder": "e1"}).latest() is not None
+    assert "does not name its encoder; 'e1' is taken for it" in capsys.readouterr().err
+    Checkpoints(tmp_path, IDENTITY | {"encoder": "e1"}).save(16, ARRAYS, {})
+    with pytest.raises(CheckpointError, match="made for encoder 'e1', expected 'e2'"):
+        Checkpoints(tmp_path, IDENTITY | {"encoder": "e2"}).latest()
+    with pytest.raises(CheckpointError, match="made for encoder 'e1', expected None"):
+        Checkpoints(tmp_path, IDENTITY).latest()
+
+
 def test_another_agents_checkpoint_is_refused(tmp_path: Path) -> None:
     Checkpoints(tmp_path, IDENTITY).save(8, ARRAYS, {})
     with pytest.raises(CheckpointError, match="made for agent 'abc', expected 'xyz'"):

@@ -57,6 +57,24 @@ def test_process_that_does_not_listen_is_killed(tmp_path: Path) -> None:
         process.check()
 
 
+def test_process_that_is_stopped_before_it_listens_has_not_failed(tmp_path: Path) -> None:
+    """As a recording does whose imports still run."""
+    process = Process(plan(tmp_path, "import time; print('ready', flush=True); time.sleep(600)"))
+    wait_for(tmp_path / "log.txt", "ready")
+    stop_in_order([process], timeout_s=20.0, clock=SystemClock())
+    process.check()
+    assert not process.running()
+
+
+def test_process_that_fails_while_it_is_stopped_is_reported(tmp_path: Path) -> None:
+    program = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(3))\n"
+    process = Process(plan(tmp_path, program + "print('ready', flush=True)\ntime.sleep(600)"))
+    wait_for(tmp_path / "log.txt", "ready")
+    stop_in_order([process], timeout_s=20.0, clock=SystemClock())
+    with pytest.raises(ProcessFailedError, match="exit code 3"):
+        process.check()
+
+
 def test_failed_process_is_reported_with_its_last_words(tmp_path: Path) -> None:
     process = Process(plan(tmp_path, "import sys; print('no camera'); sys.exit(3)"))
     process.wait(20.0, SystemClock())

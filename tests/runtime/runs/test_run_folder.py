@@ -4,8 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.core.errors import RunFolderError
-from robot_rl.runtime.runs.run_folder import RunFolder, existing_run, lock_run, new_run
+from robot_rl.core.errors import ConfigError, RunFolderError
+from robot_rl.runtime.runs.run_folder import (
+    RunFolder,
+    existing_run,
+    finish_result,
+    lock_run,
+    new_run,
+    run_root,
+    start_result,
+)
 
 
 def test_taken_name_is_refused_and_nothing_is_touched(tmp_path: Path) -> None:
@@ -45,10 +53,38 @@ def test_actors_are_listed_in_order(tmp_path: Path) -> None:
 
 def test_evaluation_of_an_earlier_part_is_kept_but_not_in_the_way(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.set_evaluation_aside()
+    folder.archive_evaluation()
     for part in range(2):
         folder.evaluation.mkdir()
         (folder.evaluation / "summary.json").write_text(str(part))
-        folder.set_evaluation_aside()
+        folder.archive_evaluation()
     kept = [path.read_text() for path in sorted(tmp_path.glob("evaluation-before-*/summary.json"))]
     assert kept == ["0", "1"] and not folder.evaluation.exists()
+
+
+def test_result_appears_whole_and_never_over_another(tmp_path: Path) -> None:
+    folder = tmp_path / "evaluation"
+    for number in range(3):
+        part = start_result(folder, again=True)
+        (part / "summary.json").write_text(str(number))
+        assert (folder / "summary.json").exists() == (number > 0)
+        finish_result(part, folder)
+    with pytest.raises(RunFolderError, match="holds a result already"):
+        start_result(folder, again=False)
+    kept = {path.name: (path / "summary.json").read_text() for path in tmp_path.iterdir()}
+    assert kept == {"evaluation-before-0": "0", "evaluation-before-1": "1", "evaluation": "2"}
+
+
+def test_rest_of_an_interrupted_result_does_not_leak_into_the_next(tmp_path: Path) -> None:
+    (start_result(tmp_path / "evaluation", again=False) / "video.mp4").write_bytes(b"half")
+    assert list(start_result(tmp_path / "evaluation", again=False).iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "../first", "/first", "a/b", "x" * 300, "a\0"])
+def test_run_name_that_is_not_one_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="run_name: got"):
+        run_root(tmp_path, name)
+
+
+def test_run_names_may_be_of_any_script(tmp_path: Path) -> None:
+    assert run_root(tmp_path, "Übung 1").parent == tmp_path

@@ -77,3 +77,4 @@ def test_early_stop_waits_for_a_full_window() -> None:
         assert not EarlyStop(1.0, window=20).reached(progress)
         progress.add("actor-0", json.loads(f'{{"kind": "episode", "success": true, "steps": {i + 1}}}'))
     assert EarlyStop(1.0, window=20).reached(progress)
+    assert not EarlyStop(1.0, window=20, earlier_episodes=1).reached(progress)

@@ -9,11 +9,17 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.pose import gripper_down, rot_z
+from robot_rl.core.workspace import Workspace
+from robot_rl.envs.action import move_target, vector_from_rotation
 from robot_rl.teleop.devices.keyboard import AXES, Keyboard, KeyboardConfig
 from robot_rl.teleop.engagement import EngageConfig
+from robot_rl.teleop.terminal import SEQUENCE_S, KeyDecoder
 
 
 class Terminal:
@@ -58,11 +64,31 @@ def keyboard(terminal: Terminal, clock: FakeClock) -> Iterator[Keyboard]:
 def test_each_motion_key_moves_its_axis_and_engages(key: str, terminal: Terminal, keyboard: Keyboard) -> None:
     terminal.type(key)
     state = keyboard.read()
-    axis, sign = AXES[key]
-    expected = np.zeros(7, np.float32)
-    expected[axis] = sign * (1.0 if axis == 6 else 0.5)
+    axis, _ = AXES[key]
     assert state.engaged and state.alive
-    np.testing.assert_array_equal(state.action, expected)
+    assert np.flatnonzero(state.action).tolist() == [axis]
+    assert abs(state.action[axis]) == (1.0 if axis == 6 else 0.5)
+
+
+HELPED = {  # key -> where the help says it goes, in the base: x forward, y left, z up
+    "w": (1, 0, 0), "s": (-1, 0, 0), "a": (0, 1, 0), "d": (0, -1, 0), "r": (0, 0, 1), "f": (0, 0, -1),
+    "\x1b[A": (1, 0, 0), "\x1b[B": (-1, 0, 0), "\x1bOD": (0, 1, 0), "\x1bOC": (0, -1, 0),
+}  # fmt: skip
+TURNED = {"l": (1, 0, 0), "j": (-1, 0, 0), "i": (0, 1, 0), "k": (0, -1, 0), "q": (0, 0, 1), "e": (0, 0, -1)}
+
+
+@pytest.mark.parametrize("yaw_rad", [0.0, 0.7, -1.2])
+@pytest.mark.parametrize("key", [*HELPED, *TURNED])
+def test_arm_moves_where_the_help_says_turned_with_the_gripper(key, yaw_rad, terminal, keyboard) -> None:
+    terminal.type(key)
+    workspace = Workspace((-1.0,) * 3, (1.0,) * 3, tilt_rad=1.0, yaw_rad=3.0)
+    start = gripper_down(np.zeros(3), yaw_rad)
+    moved = move_target(workspace, start, start, np.float64(keyboard.read().action[:6]))
+    gone = moved.p / (0.5 * workspace.step_m)
+    turned = vector_from_rotation(moved.R @ start.R.T) / (0.5 * workspace.step_rad)
+    R_base_operator = rot_z(yaw_rad)
+    np.testing.assert_allclose(gone, R_base_operator @ HELPED.get(key, (0, 0, 0)), atol=1e-6)
+    np.testing.assert_allclose(turned, R_base_operator @ TURNED.get(key, (0, 0, 0)), atol=1e-6)
 
 
 def test_press_moves_for_a_while_and_engagement_lasts_longer(terminal, keyboard, clock) -> None:
@@ -83,7 +109,59 @@ def test_arrows_arrive_even_when_their_sequence_is_torn(terminal, keyboard) -> N
     terminal.type("[A")
     assert keyboard.read().action[0] == 0.5
     terminal.type("\x1b[C")
-    assert keyboard.read().action[1] == -0.5
+    assert keyboard.read().action[1] == 0.5
+
+
+STRAY = {
+    "F1": "\x1bOP", "F3": "\x1bOR", "F4": "\x1bOS", "F5": "\x1b[15~", "F1 on the console": "\x1b[[A", "End": "\x1b[F",
+    "Home in application mode": "\x1bOH", "Shift-Up": "\x1b[1;2A", "Alt-Up": "\x1b\x1b[A", "focus in": "\x1b[I",
+    "focus out": "\x1b[O", "Alt-w": "\x1bw", "Alt-Enter": "\x1b\r", "keypad Enter": "\x1bOM", "keypad 8": "\x1bOx",
+    "mouse": "\x1b[M dx", "mouse, SGR": "\x1b[<0;12;3M", "paste": "\x1b[200~\x1b[201~",
+    "colour reply": "\x1b]11;rgb:ffff/dddd/aaaa\x1b\\", "title reply": "\x1b]lrfd x\x07", "attributes": "\x1b[?64;1;2c",
+    "cursor reply": "\x1b[24;80R", "letters of other languages": "öäüß",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRAY)
+@pytest.mark.parametrize("torn", [False, True])
+def test_what_is_no_key_does_nothing_in_however_many_pieces_it_comes(name, torn, terminal, keyboard, clock) -> None:
+    for piece in STRAY[name].encode() if torn else [STRAY[name].encode()]:
+        os.write(terminal.far, bytes([piece]) if torn else piece)
+        state = keyboard.read()
+        assert not state.action.any() and not state.engaged and not state.labels and not state.estop
+    terminal.type("w")
+    clock.advance(2 * SEQUENCE_S)
+    assert keyboard.read().action[0] == 0.5
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([*STRAY.values(), "w", "d", "\n"]), max_size=8), st.data())
+def test_keys_among_sequences_are_found_wherever_the_reads_are_split(pieces, data) -> None:
+    typed = "".join(pieces).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(typed)), max_size=6)))
+    decoder, keys = KeyDecoder(), []
+    for begin, end in zip([0, *cuts], [*cuts, len(typed)], strict=True):
+        keys += decoder.decode(typed[begin:end], 0)
+    assert [key for key in keys if key.isascii()] == [piece for piece in pieces if piece in ("w", "d", "\n")]
+
+
+def test_escape_alone_is_forgotten_after_a_moment(terminal, keyboard, clock) -> None:
+    terminal.type("\x1b")
+    assert not keyboard.read().engaged
+    clock.advance(1.5 * SEQUENCE_S)
+    keyboard.read()
+    terminal.type("d")
+    assert keyboard.read().action[1] == 0.5
+
+
+@pytest.mark.parametrize("begun", ["\x1b]", "\x1bP", "\x1b[1;", "\x1b]ddd"])
+def test_stop_is_not_swallowed_by_a_sequence_that_never_ends(begun, terminal, keyboard, clock) -> None:
+    terminal.type(begun)
+    keyboard.read()
+    terminal.type("x")
+    stopped = keyboard.read().estop
+    clock.advance(1.1 * SEQUENCE_S)
+    assert stopped or keyboard.read().estop
 
 
 @pytest.mark.parametrize("keys", ["x", "X", "\x1bx", "ww\x1b[Ax"])
@@ -128,10 +206,21 @@ def test_new_episode_forgets_keys_pressed_before(terminal, keyboard) -> None:
     assert not keyboard.read().action.any()
 
 
+def test_new_episode_forgets_what_was_typed_while_the_arm_drove_to_its_start_but_the_stop(terminal, keyboard) -> None:
+    terminal.type("w \n\nu")
+    keyboard.reset()
+    state = keyboard.read()
+    assert not state.action.any() and state.labels == () and not state.estop
+    terminal.type("\nx\n")
+    keyboard.reset()
+    state = keyboard.read()
+    assert state.estop and state.labels == ()
+
+
 def test_axes_that_the_action_lacks_do_nothing(terminal, clock) -> None:
     with Keyboard(2, terminal=terminal.near, clock=clock) as keyboard:
         terminal.type("gra")
-        np.testing.assert_array_equal(keyboard.read().action, [0.0, 0.5])
+        np.testing.assert_array_equal(keyboard.read().action, [0.0, -0.5])
 
 
 def test_hang_up_makes_the_device_dead_and_releases_it(terminal, keyboard) -> None:

@@ -45,7 +45,7 @@ def ground_truth() -> CombinedReward:
 class Rollout:
     """One environment, what acts in it, what judges it, and the pace of its steps.
 
-    The pace is 1 wherever the arm moves in real time by itself or a person acts, whatever `speed` says.
+    The pace is 1 where the arm moves in real time by itself, and at most 1 where a person acts, whatever `speed` says.
 
     Raises:
         ConfigError: a speed or period that is not positive.
@@ -86,5 +86,9 @@ class Rollout:
 
     def make_pace(self) -> RateKeeper | None:
         """Return the rate at which steps follow each other; None: as fast as the machine can."""
-        speed = 1.0 if self.arm_in_real_time or self.person_acts else self.speed
+        speed = self.speed
+        if self.arm_in_real_time:
+            speed = 1.0
+        elif self.person_acts:
+            speed = min(1.0, self.speed or 1.0)
         return None if speed is None else RateKeeper(speed / self.period_s, self.clock)

@@ -1,0 +1,30 @@
+"""The operator's labels: one rule each, in force while an episode runs and when a label arrives later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRule:
+    """What a label changes in the steps that it is about; None keeps what the step has."""
+
+    reward: float | None = None
+    terminated: bool | None = None
+    success: bool | None = None
+    retroactive: bool = False
+    """Whether the label is about its whole window instead of one step."""
+    excluded: bool = False
+    """Whether the steps are taken out of the samples."""
+
+
+SUCCESS_REWARD = 1.0
+STAGE_REWARD = 0.25
+LABEL_RULES = {
+    "success": LabelRule(SUCCESS_REWARD, True, True),
+    "failure": LabelRule(0.0, True, False, retroactive=True),
+    "undo": LabelRule(retroactive=True, excluded=True),
+    "stage": LabelRule(STAGE_REWARD),
+}
+"""Success pays on one step, since a window of successes would make states before it terminal. A stage pays once."""
+LABELS = tuple(LABEL_RULES)

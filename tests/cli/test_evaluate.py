@@ -1,0 +1,51 @@
+"""A result that was judged is never overwritten; the report follows the newest."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from robot_rl.cli import main
+from robot_rl.config import preset
+from robot_rl.core.settings import save_settings
+from robot_rl.runtime.runs.run_folder import RunFolder, new_run
+
+EXPERT = ["--who", "expert", "--episodes", "1", "--video-episodes", "0"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run's folder with settings of a task without cameras."""
+    folder = new_run(tmp_path / "first")
+    save_settings(folder.config_file, preset("pick-lift-state-only"))
+    return folder
+
+
+def test_second_evaluation_is_refused_and_the_first_stays(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run.root), *EXPERT]) == 0
+    summary = run.root / "evaluation-expert" / "summary.json"
+    before = summary.read_bytes()
+    assert main(["evaluate", str(run.root), *EXPERT, "--seed", "7"]) == 1
+    assert "add --again to archive that result, or --out FOLDER" in capsys.readouterr().err
+    assert summary.read_bytes() == before
+
+
+def test_again_archives_the_first_result_and_out_keeps_both(run: RunFolder, tmp_path: Path) -> None:
+    for flags in (["--seed", "1"], ["--seed", "2", "--again"], ["--seed", "3", "--out", str(tmp_path / "more")]):
+        assert main(["evaluate", str(run.root), *EXPERT, *flags]) == 0
+    folders = (run.root / "evaluation-expert-before-0", run.root / "evaluation-expert", tmp_path / "more")
+    assert [json.loads((folder / "summary.json").read_text())["seed"] for folder in folders] == [1, 2, 3]
+
+
+def test_report_follows_an_evaluation(run: RunFolder) -> None:
+    assert main(["evaluate", str(run.root), *EXPERT, "--out", str(run.evaluation)]) == 0
+    successes = json.loads((run.evaluation / "summary.json").read_text())["successes"]
+    assert f"| success | {successes}/1" in run.report.read_text()
+
+
+def test_evaluation_that_fails_leaves_the_result_alone(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    run.evaluation.mkdir()
+    (run.evaluation / "summary.json").write_text("{}")
+    assert main(["evaluate", str(run.root), "--again"]) == 1
+    assert "checkpoint: got none" in capsys.readouterr().err
+    assert (run.evaluation / "summary.json").read_text() == "{}"
