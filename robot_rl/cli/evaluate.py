@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from robot_rl import build
@@ -110,7 +111,9 @@ def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out:
 def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: Literal["policy", "expert"]) -> Rollout:
     """Return the rollout of a run's policy, or of the expert."""
     if who == "expert":
-        return build.make_rollout(env, config, human=build.make_expert_device(env, config.seed))
+        return build.make_rollout(
+            env, config, human=build.make_device(env, config, "expert", np.random.default_rng(config.seed))
+        )
     encoder = build.make_encoder(config)
     return build.make_rollout(env, config, load_policy(folder, env, encoder, config), encoder)
 

@@ -1,4 +1,4 @@
-"""`robot-rl record`: demonstrations by the scripted expert or at the keyboard."""
+"""`robot-rl record`: demonstrations by the scripted expert or by a person at an input device."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
+import numpy as np
 import tyro
 
 from robot_rl import build
@@ -17,6 +18,7 @@ from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstratio
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device
+from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 DESCRIPTION = f"""Record successful episodes with their pictures; they serve any encoder and any agent.
 
@@ -38,13 +40,15 @@ class RecordArguments:
     """Folder of the episodes."""
     episodes: int | None = None
     """How many the folder shall hold; None: `--demonstrations`."""
-    by: Literal["expert", "keyboard"] = "expert"
-    """Who acts."""
+    by: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "expert"
     keep_failures: bool = False
     """Keep episodes without success, too."""
     print_config: bool = False
     """Print the settings as JSON and exit."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        check_device("--by", self.by)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -59,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     check_settings(config)
     flags.out.mkdir(parents=True, exist_ok=True)
     recording = RecordingConfig(flags.out, episodes, config.seed, config.task, flags.keep_failures)
-    with closing(build.make_env(config)) as env, closing(_human(env, flags)) as human:
+    with closing(build.make_env(config)) as env, closing(_device(env, flags)) as human:
         rollout = build.make_rollout(env, config, human=human)
         summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())
     print(f"{summary.found + summary.kept} demonstrations in {flags.out} ({summary.discarded} attempts discarded)")
@@ -69,5 +73,5 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _human(env: Environment, flags: RecordArguments) -> Device:
-    return build.make_keyboard(env) if flags.by == "keyboard" else build.make_expert_device(env, flags.config.seed)
+def _device(env: Environment, flags: RecordArguments) -> Device:
+    return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))
