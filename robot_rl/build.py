@@ -23,12 +23,11 @@ from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.data.replay import Replay
-from robot_rl.envs.capabilities import ExpertEnv
+from robot_rl.envs.protocol import ExpertEnvironment, action_layout
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder, step_schema
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
-from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.teleop.arbiter import Arbiter
@@ -240,7 +239,10 @@ def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    return AgentDefinition(schema.observation, schema.action.shape[0], config.agent)
+    heads = schema.action.discrete
+    index = heads[0].position.index if heads and heads[0].position else None
+    agent = replace(config.agent, gripper_state_index=index)
+    return AgentDefinition(schema.observation, schema.action.size, agent)
 
 
 def make_policy(definition: AgentDefinition) -> JaxPolicy:
@@ -283,7 +285,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     """Return who decides who acts."""
-    return Arbiter(action_size(env), PERIOD_S, config.arbiter)
+    return Arbiter(action_layout(env), PERIOD_S, config.arbiter)
 
 
 def make_rollout(
@@ -321,7 +323,7 @@ def make_device(
 
     wire: Wire | None = env.unwrapped.wire if isinstance(env.unwrapped, GraphEnv) else None
     context = DeviceContext(
-        action_size(env),
+        action_layout(env),
         rng,
         SystemClock(),
         expert=lambda: make_expert(env),
@@ -340,6 +342,6 @@ def make_expert(env: Environment) -> Expert:
         ConfigError: the environment has none.
     """
     unwrapped = env.unwrapped
-    if not isinstance(unwrapped, ExpertEnv):
+    if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return FunctionExpert(unwrapped.expert_action)
+    return FunctionExpert(unwrapped.expert_action, action_layout(env))

@@ -25,8 +25,6 @@ from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
 VisionMode = Literal["frozen", "trainable", "state"]
-GRIPPER_STATE_INDEX = 24
-"""Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ class TrainConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
-    agent: AgentConfig = field(default_factory=lambda: AgentConfig(gripper_state_index=GRIPPER_STATE_INDEX))
+    agent: AgentConfig = field(default_factory=AgentConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     budget: Annotated[BudgetConfig, tyro.conf.arg(name="")] = field(default_factory=BudgetConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -210,7 +208,6 @@ SMALL_AGENT = AgentConfig(
     temperature_learning_rate=3e-3,
     initial_log_std=-1.5,
     target_entropy=-4.0,
-    gripper_state_index=GRIPPER_STATE_INDEX,
     gripper_margin=0.1,
     bc_weight=1.0,
     bc_weight_final=0.3,

@@ -16,9 +16,9 @@ from robot_rl.cli.arguments import base_config, parse, presets_text
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
+from robot_rl.envs.protocol import action_layout
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.rollout import Environment
-from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
@@ -85,7 +85,7 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
     with closing(build.make_env(flags.config, cameras=(), film=filming)) as env:
         human = _human(env, flags)
         scale = 1.0 if flags.by == "random" else 0.0
-        policy = None if human is not None else RandomPolicy(action_size(env), scale)
+        policy = None if human is not None else RandomPolicy(action_layout(env).size, scale)
         video = None if flags.out is None else VideoWriter(flags.out, 1.0 / PERIOD_S, scale=1)
         rollout = build.make_rollout(env, flags.config, policy, human=human)
         try:

@@ -118,7 +118,7 @@ def check_step(record: StepRecord, schema: StepSchema) -> None:
     if record.next_obs is not None:
         schema.check_observation(record.next_obs)
     for name in ("action", "policy_action", "human_action"):
-        check_array(name, getattr(record, name), schema.action)
+        check_array(name, getattr(record, name), schema.action_spec)
 
 
 def no_action(size: int) -> np.ndarray:

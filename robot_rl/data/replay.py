@@ -275,7 +275,7 @@ class Replay:
             for part in _FRAMES
             for name, spec in entries
         }
-        action = {"action": (lead + self.schema.action.shape, np.dtype(self.schema.action.dtype))}
+        action = {"action": (lead + self.schema.action_spec.shape, np.dtype(self.schema.action_spec.dtype))}
         return frames | action | {name: (lead, np.dtype(np.float32)) for name in ("reward", "terminated", "human")}
 
     def _draw(self, batch: int, updates: int, demo_fraction: float) -> np.ndarray:

@@ -47,7 +47,7 @@ class EpisodeLog:
         An episode that a stop cut off counts as truncated.
         """
         time = self._time((now_ns - self.start_ns) / NS_PER_S)
-        return self._ending() | self._effort() | time | self._spreads() | self.stepper.session_metrics()
+        return self._ending() | self._effort() | time | self._spreads() | self.stepper.rollout.robot_env.metrics()
 
     def series(self) -> dict[str, list[float]]:
         """Return what was measured of each step, by name, for histograms; nothing where nothing was measured."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import gymnasium
@@ -13,7 +14,7 @@ from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.envs.capabilities import RealTimeEnv
+from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder
 from robot_rl.teleop.arbiter import Arbiter
@@ -74,10 +75,10 @@ class Rollout:
     def __post_init__(self) -> None:
         checks.positive(self, "speed", "period_s")
 
-    @property
-    def arm_in_real_time(self) -> bool:
-        """Whether the arm moves by itself, whoever steps the environment."""
-        return isinstance(self.env.unwrapped, RealTimeEnv)
+    @cached_property
+    def robot_env(self) -> RobotEnvironment:
+        """The environment's action layout, and how its time passes."""
+        return robot_environment(self.env)
 
     @property
     def person_acts(self) -> bool:
@@ -87,7 +88,7 @@ class Rollout:
     def make_pace(self) -> RateKeeper | None:
         """Return the rate at which steps follow each other; None: as fast as the machine can."""
         speed = self.speed
-        if self.arm_in_real_time:
+        if self.robot_env.real_time:
             speed = 1.0
         elif self.person_acts:
             speed = min(1.0, self.speed or 1.0)

@@ -11,10 +11,9 @@ import numpy as np
 
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
-from robot_rl.envs.capabilities import RealTimeEnv
 from robot_rl.rewards.source import Outcome
 from robot_rl.runtime.acting.observation import encode_observation
-from robot_rl.runtime.acting.rollout import Environment, Rollout
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
 from robot_rl.teleop.device import Device, DeviceState
 
@@ -69,8 +68,7 @@ class Stepper:
 
     def __init__(self, rollout: Rollout, rng: np.random.Generator, *, deterministic: bool = False) -> None:
         self.rollout, self.deterministic = rollout, deterministic
-        self.action_size = action_size(rollout.env)
-        self.arbiter = rollout.arbiter or Arbiter(self.action_size, rollout.period_s)
+        self.arbiter = rollout.arbiter or Arbiter(rollout.robot_env.action_layout, rollout.period_s)
         self.raw: Observation = {}  # the newest observation, with its images
         self.obs: Observation = {}  # the same, encoded
         self.spent = StepTimes()
@@ -102,7 +100,7 @@ class Stepper:
 
     def _warm_up(self) -> None:
         """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
-        if self._warm or not self.rollout.arm_in_real_time:
+        if self._warm or not self.rollout.robot_env.real_time:
             return
         self._warm, rng = True, np.random.default_rng(0)
         spaces: Any = self.rollout.env.observation_space
@@ -190,11 +188,6 @@ class Stepper:
         labels, self._late_labels = self._late_labels, ()
         return labels
 
-    def session_metrics(self) -> dict[str, float]:
-        """Return what the environment measured of its session; empty for one that is not in real time."""
-        env = self.rollout.env.unwrapped
-        return dict(env.session_metrics()) if isinstance(env, RealTimeEnv) else {}
-
     @property
     def policy_version(self) -> int:
         """Version of the weights in use; `NO_VERSION` without a policy."""
@@ -219,8 +212,8 @@ class Stepper:
 
     def _fault(self, decision: Decision, fault: str) -> Step:
         """Return the step that a fault ends: no action, nothing observed, never sampled."""
-        still = np.zeros(self.action_size, np.float32)
-        none = no_action(self.action_size)
+        size = self.rollout.robot_env.action_layout.size
+        still, none = np.zeros(size, np.float32), no_action(size)
         held = replace(decision, action=still, policy_action=none, human_action=none, charge=ControlAuthority.IDLE)
         return Step(
             obs=self.obs,
@@ -236,12 +229,6 @@ class Stepper:
             stamp_ns=self._stamp_ns,
             observed=False,
         )
-
-
-def action_size(env: Environment) -> int:
-    """Return A, the number of axes of an environment's action."""
-    shape = env.action_space.shape or (0,)
-    return int(shape[0])
 
 
 def check_finite(action: np.ndarray) -> None:

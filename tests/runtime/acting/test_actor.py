@@ -63,7 +63,7 @@ def after(calls: int) -> Callable[[], bool]:
 
 def scripted(env: PointWorld, seed: int = 0, **settings) -> ScriptedHuman:
     config = ScriptedHumanConfig(burst_steps=(2, 4), **settings)
-    return ScriptedHuman(FunctionExpert(env.expert_action), config, np.random.default_rng(seed))
+    return ScriptedHuman(FunctionExpert(env.expert_action, env.action_layout), config, np.random.default_rng(seed))
 
 
 @given(st.integers(0, 1000), st.floats(0.0, 6.0), st.integers(1, 90))
@@ -252,7 +252,7 @@ def test_what_the_environment_measures_of_each_step_is_written_whole_and_in_shor
             *rest, info = super().step(action)
             return *rest, {**info, "timing": {"act_to_obs_ms": 100.0 + self.steps, "skew_ms": np.nan}}
 
-        def session_metrics(self) -> dict[str, float]:
+        def metrics(self) -> dict[str, float]:
             return {"targets_withheld": 3}
 
     summary, _, _, ledger = act(ActorConfig(max_episodes=1), env=Timed())
@@ -264,8 +264,7 @@ def test_what_the_environment_measures_of_each_step_is_written_whole_and_in_shor
 
 def test_before_an_arm_that_does_not_wait_encoder_and_policy_are_tried_once() -> None:
     class Running(PointWorld):
-        def session_metrics(self) -> dict[str, float]:
-            return {}
+        real_time = True
 
     waiting, running = TinyEncoder(), TinyEncoder()
     _, link, _, _ = act(ActorConfig(max_episodes=2), encoder=waiting)
@@ -383,8 +382,7 @@ def test_actor_never_waits_unless_told_a_pace() -> None:
 
 def test_person_meets_an_arm_in_real_time_whatever_the_speed() -> None:
     class Running(PointWorld):
-        def session_metrics(self) -> dict[str, float]:
-            return {}
+        real_time = True
 
     for parts in ({"human": Person()}, {"human": EnabledDevice(Person(), Playback([]))}, {"env": Running()}):
         clock = FakeClock()

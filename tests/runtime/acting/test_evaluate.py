@@ -58,7 +58,7 @@ def test_evaluation_runs_the_very_steps_of_training() -> None:
 
 def test_expert_is_measured_by_the_same_code() -> None:
     env = PointWorld()
-    expert = ExpertDevice(FunctionExpert(env.expert_action), np.random.default_rng(0))
+    expert = ExpertDevice(FunctionExpert(env.expert_action, env.action_layout), np.random.default_rng(0))
     result = evaluate(Rollout(env, human=expert), 20, seed=0)
     assert result.successes == 20
 

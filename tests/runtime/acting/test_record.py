@@ -25,7 +25,7 @@ from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
-from tests.runtime.acting.point_world import Person, PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import LAYOUT, Person, PointWorld, TinyEncoder
 
 
 def record(folder: Path, episodes: int, human: Device | None = None, **more) -> RecordingSummary:
@@ -37,7 +37,7 @@ def record(folder: Path, episodes: int, human: Device | None = None, **more) -> 
 
 
 def expert(action: Callable[[], np.ndarray]) -> ExpertDevice:
-    return ExpertDevice(FunctionExpert(action), np.random.default_rng(0))
+    return ExpertDevice(FunctionExpert(action, LAYOUT), np.random.default_rng(0))
 
 
 def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) -> None:
@@ -106,14 +106,14 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
     class Desk(PointWorld):
         def step(self, action):
             if self.steps in (0, 2):
-                press(b"r\n"[self.steps // 2 :][:1])  # the third axis does nothing in this world
+                press(b"o\n"[self.steps // 2 :][:1])  # the gripper does nothing in this world
             return super().step(action)
 
-    with Keyboard(3, terminal=near, clock=FakeClock()) as keyboard:
+    with Keyboard(LAYOUT, terminal=near, clock=FakeClock()) as keyboard:
         press(b"\n")  # too early to be about this episode
         summary = record(tmp_path, 1, keyboard, env=Desk())
     steps, _ = read_episode(list_episodes(tmp_path)[0])
-    assert summary.kept == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == -0.5
+    assert summary.kept == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == 1.0
     os.close(far)
     os.close(near)
 
