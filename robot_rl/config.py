@@ -12,6 +12,8 @@ import tyro
 from robot_rl.agents.config import AgentConfig
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.renamed import upgrade
+from robot_rl.core.settings import load_settings
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
@@ -174,8 +176,8 @@ class TrainConfig:
                 f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, which is "
                 "the learner's own ratio; lower it, or raise --learner.update-ratio.updates-per-transition."
             )
-        # The learner lags by what it has not published and by a call that is not full.
-        lag = learner.publish_every_updates + learner.updates_per_call - 2
+        # The learner lags by what it has not published, by a call that is not full and by a fraction of an update.
+        lag = learner.publish_every_updates + learner.updates_per_call - 1
         if lag > UPDATES_ON_THE_WAY:
             raise ConfigError(
                 f"publish_every_updates: got {learner.publish_every_updates} with {learner.updates_per_call} updates a "
@@ -323,6 +325,15 @@ def _after(
 
 
 PRESETS = _presets()
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Return the settings of a file, also of one that an earlier version wrote.
+
+    Raises:
+        ConfigError: no such file, no JSON, or content that does not fit.
+    """
+    return load_settings(TrainConfig, path, upgrade)
 
 
 def preset(name: str) -> TrainConfig:
