@@ -44,9 +44,6 @@ class VisionConfig:
     """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
 
 
-SCRIPTED = ("none", "scripted", "expert")
-
-
 @dataclass(frozen=True)
 class HumanConfig:
     """Who may take over.
@@ -192,13 +189,6 @@ class TrainConfig:
                 f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait "
                 f"for {awaited:.0f} updates before the first; lower it, or leave updates_per_step out."
             )
-
-    @property
-    def pace(self) -> float | None:
-        """Pace of the actors relative to real time; None: as fast as the machine can."""
-        if self.robot.on_graph:
-            return 1.0
-        return self.speed if self.human.kind in SCRIPTED else min(1.0, self.speed or 1.0)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from robot_rl import build
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.cli.evaluate import save_result
 from robot_rl.core.settings import to_json
-from robot_rl.core.tasks import PERIOD_S
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.acting.evaluate import evaluate
 from robot_rl.runtime.acting.record import load_demonstrations
@@ -52,7 +51,7 @@ def run(arguments: Arguments) -> int:
         policy = build.make_policy(definition)
         policy.load(cloner.policy_parameters(), cloner.updates)
         plan = config.evaluation
-        result = evaluate(env, policy, encoder, plan.episodes, plan.seed, period_s=PERIOD_S)
+        result = evaluate(build.make_rollout(env, config, policy, encoder), plan.episodes, plan.seed)
     save_result(part, result)
     finish_result(part, out)
     write_report(folder, to_json(config))

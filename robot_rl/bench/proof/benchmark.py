@@ -13,15 +13,13 @@ import numpy as np
 
 from controllers.arm import KNOWN_ARMS
 from controllers.law.gains import Gains, make_gains
-from controllers.law.options import make_extras
 from controllers.law.presets import GUARDED, preset
-from robot_rl.bench.arm import N
+from robot_rl.bench.proof.checks import BOUNDS, SEEN
 from robot_rl.bench.proof.page import write_page
 from robot_rl.bench.proof.passivity import count_energy_gains
 from robot_rl.bench.proof.random_inputs import count_violations
 from robot_rl.bench.proof.reference_laws import BaselineGains, crisp_torque, serl_torque
 from robot_rl.bench.proof.runs import FREE, Bench, rotation_between, run_baseline
-from robot_rl.bench.proof.violations import BOUNDS, SEEN
 from robot_rl.sim.arm import HOME_Q
 
 INPUTS = 1_000_000
@@ -61,11 +59,11 @@ def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
     metrics |= more
     more, curves["singular"] = singular_curves()
     metrics |= more
-    counts = count_violations(inputs)
-    metrics["random_inputs"] = counts["inputs"]
-    metrics["bound_violations"] = sum(counts[name] for name in BOUNDS)
-    metrics |= {f"{name}_violations": counts[name] for name in BOUNDS}
-    metrics |= {f"random_{name}": counts[name] for name in SEEN}
+    found = count_violations(inputs)
+    metrics["random_inputs"] = found["inputs"]
+    metrics["bound_violations"] = sum(found[name] for name in BOUNDS)
+    metrics |= {f"{name}_violations": found[name] for name in BOUNDS}
+    metrics |= {f"random_{name}": found[name] for name in SEEN}
     metrics["passivity_violations"], margin = count_energy_gains(inputs)
     metrics["passivity_margin_per_s"] = round(margin, 3)
     return metrics, curves
@@ -77,9 +75,9 @@ def stiffness_metrics() -> dict[str, Any]:
     for axis in range(6):
         bench, wrench = Bench(make_gains(HOME_Q, ramp_s=0.0), KNOWN_ARMS["fer"]), np.zeros(6)
         wrench[axis] = 10.0 if axis < 3 else 1.0
-        p, R = bench.state.p.copy(), bench.state.R.copy()
+        p, R = bench.loop.state.p.copy(), bench.loop.state.R.copy()
         bench.run(2.5, wrench=wrench)
-        moved = np.r_[bench.state.p - p, rotation_between(R, bench.state.R)]
+        moved = np.r_[bench.loop.state.p - p, rotation_between(R, bench.loop.state.R)]
         expected = wrench[axis] / STIFFNESS[axis]
         worst = max(worst, abs(moved[axis] - expected) / expected)
     return {"stiffness_error_pct": round(100.0 * worst, 3)}
@@ -149,9 +147,7 @@ def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Force on a wall 3 cm ahead, with a target 6 cm behind it: the bare law, one that yields at 15 N, SERL's clip."""
     cases = {
         "this law, 600 N/m clipped at 5 cm": make_gains(HOME_Q, ramp_s=0.0),
-        "the same, yielding at 15 N": make_gains(
-            HOME_Q, ramp_s=0.0, extras=make_extras(N, contact_force_max=(15.0, 5.0))
-        ),
+        "the same, yielding at 15 N": make_gains(HOME_Q, ramp_s=0.0, contact_force_max=(15.0, 5.0)),
         "SERL's numbers, clip 10 mm": preset("serl", HOME_Q, ramp_s=0.0),
     }
     curves = {}
@@ -168,11 +164,11 @@ def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def singular_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The fastest joint while the target draws the arm out straight, beyond its reach, without guards and with them."""
     curves, metrics = {}, {}
-    for name, label, extras in (
-        ("", "walls, slowing and damping", make_extras(N, **(GUARDED | {"start_checks": False}))),
-        ("_bare", "the floor under Lambda alone", make_extras(N)),
+    for name, label, options in (
+        ("", "walls, slowing and damping", GUARDED | {"start_checks": False}),
+        ("_bare", "the floor under Lambda alone", {}),
     ):
-        bench = Bench(make_gains(STRETCHED, ramp_s=0.0, extras=extras), KNOWN_ARMS["fer"], STRETCHED)
+        bench = Bench(make_gains(STRETCHED, ramp_s=0.0, **options), KNOWN_ARMS["fer"], STRETCHED)
         curves[label] = bench.run(4.0, offset=np.array([0.4, 0.1, 0.2]))["speed"]
         metrics[f"singular_speed{name}_rad_per_s"] = round(float(curves[label].max()), 3)
     return metrics, curves

@@ -24,7 +24,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class BaselineGains:
-    """What both laws are told; damping is a constant diagonal."""
+    """Gains of both laws; damping is a constant diagonal."""
 
     stiffness: np.ndarray  # (6,)
     damping: np.ndarray  # (6,)

@@ -1,4 +1,4 @@
-"""Checks of one tick against the bounds of the law: torque, force, workspace, speed, energy.
+"""Checks of the proof after each tick: no bound of the law may break.
 
 The reference may start outside of its workspace, where the arm is. So it is held to this: each face and the cone it
 keeps, or comes no further beyond than it was.
@@ -7,29 +7,26 @@ keeps, or comes no further beyond than it was.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Annotated
 
 import numpy as np
 
 from controllers.arm import ArmState, Mode
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, quat_from_matrix, quat_multiply, rotation_error
-from controllers.law.controller_state import ControllerState
-from controllers.law.tick import Counter
+from controllers.law.controller_state import ControllerState, Counter
+from controllers.records import Axes3, Axes4, Axes6, Record
 from robot_rl.bench.proof.settings import Bounds
 
 EPS = 1e-9  # of a workspace's face [m], of the cone and of a turn [rad]; of a force, relative
 EPS_TURN = 1e-4  # of the reference's turn along the cone's edge, relative: the edge is curved
 EPS_SUM = 1e-6  # where the bound is on a difference of large numbers [N, N m, W, J]
 NEAR = 1e-3  # so close to a face or to the cone counts as at its edge [m, rad]
-
-BOUNDS = ("torque", "torque_rate", "force", "wrench", "fence", "posture", "box", "plane", "cone", "speed", "energy",
-          "power", "velocity")  # fmt: skip
 SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen")
 
 
-class Counts(Protocol):
-    """A numpy record: ticks that broke each of `BOUNDS`, and how often the law was seen at its bounds (`SEEN`)."""
+class Counts(Record):
+    """Ticks that broke each of `BOUNDS`, and how often the law was seen at its bounds (`SEEN`)."""
 
     torque: int
     torque_rate: int
@@ -53,19 +50,22 @@ class Counts(Protocol):
     guards_seen: int
 
 
-class Previous(Protocol):
-    """A numpy record: what held before the tick."""
+BOUNDS = tuple(Counts.fields)[: -len(SEEN)]
+
+
+class Previous(Record):
+    """What was true before the tick."""
 
     mode: int
     holds: int
     taken: int
     manner: int  # of the targets: JUMPING, WANDERING or STEADY
-    aim: FloatArray  # (7,) where the last target lay before it was broken [m], quat_xyzw
-    drift: FloatArray  # (6,) of a steady target [m/s, rad/s]
-    p: FloatArray  # (3,) of the reference [m]
-    quat_xyzw: FloatArray  # (4,)
-    wrench: FloatArray  # (6,) feed-forward that acted [N, N m]
-    known: FloatArray  # (6,) whether it was seen
+    aim: Annotated[FloatArray, 7]  # where the last target lay before it was broken [m], quat_xyzw
+    drift: Axes6  # of a steady target [m/s, rad/s]
+    p: Axes3  # of the reference [m]
+    quat_xyzw: Axes4
+    wrench: Axes6  # feed-forward that acted [N, N m]
+    known: Axes6  # whether it was seen
     spring_j: float
     left_j: float  # of the energy account, kept here once more
 
@@ -73,15 +73,15 @@ class Previous(Protocol):
 @inner
 def _spring_j(state: ArmState, own: ControllerState) -> float:
     """What the spring to the reference holds at the arm's pose [J]: the integral of the clipped force."""
-    R, live, ref = own.live.task_R, own.live, own.reference_p
+    R, gains, ref = own.gains.task_R, own.gains, own.reference_p
     turn = rotation_error(quat_from_matrix(state.R), own.reference_quat_xyzw)
     way = (ref[0] - state.p[0], ref[1] - state.p[1], ref[2] - state.p[2])
     total = 0.0
     for i in range(6):
         e, k = (way, i) if i < 3 else (turn, i - 3)
         x = R[0, k] * e[0] + R[1, k] * e[1] + R[2, k] * e[2]
-        c = min(max(x, live.clip_lower[i]), live.clip_upper[i])
-        total += live.stiffness[i] * c * (x - 0.5 * c)
+        c = min(max(x, gains.clip_lower[i]), gains.clip_upper[i])
+        total += gains.stiffness[i] * c * (x - 0.5 * c)
     return own.stiffness_scale * own.yield_scale * total
 
 
@@ -97,16 +97,16 @@ def _tilt(quat: FloatArray, axis: FloatArray, tool: FloatArray) -> float:
 def _beyond(bound: Bounds, p: FloatArray, face: int) -> float:
     """How far a position lies beyond a face [m]: six of the box, then the planes."""
     if face < 3:
-        return bound.lower[face] - p[face]
+        return bound.workspace_lower[face] - p[face]
     if face < 6:
-        return p[face - 3] - bound.upper[face - 3]
+        return p[face - 3] - bound.workspace_upper[face - 3]
     plane = bound.planes[face - 6]
     return plane[3] - (plane[0] * p[0] + plane[1] * p[1] + plane[2] * p[2])
 
 
 @inner
-def remember(state: ArmState, own: ControllerState, previous: Previous) -> None:
-    """Keep in `previous` what holds before a tick."""
+def note(state: ArmState, own: ControllerState, previous: Previous) -> None:
+    """Before the tick."""
     previous.mode, previous.holds = own.mode, own.counters[Counter.HOLDS.value]
     previous.taken = own.counters[Counter.TARGETS_TAKEN.value]
     previous.p[:], previous.quat_xyzw[:] = own.reference_p, own.reference_quat_xyzw
@@ -116,7 +116,7 @@ def remember(state: ArmState, own: ControllerState, previous: Previous) -> None:
 @inner
 def _check_command(
     state: ArmState, bound: Bounds, own: ControllerState, step_s: float, tau: FloatArray, counts: Counts
-) -> None:  # fmt: skip
+) -> None:
     bad_torque, bad_rate, bad_speed, free, power = False, False, False, True, 0.0
     for i in range(tau.shape[0]):
         largest, step = bound.tau_max[i], bound.tau_rate_max[i] * step_s
@@ -154,17 +154,17 @@ def _check_wrench(
     bound: Bounds, own: ControllerState, previous: Previous, step_s: float, started: bool, counts: Counts
 ) -> None:
     """The feed-forward that acted: within its bound, and as near to the one asked for as its rate allows."""
-    work, live, goal, bad = own.work, own.live, own.goal, False
+    work, gains, goal, bad = own.work, own.gains, own.goal, False
     twisting = np.abs(goal.twist).max() > 0.0
     if own.yield_scale < 1.0 or bound.energy_max_j < math.inf or bound.operational_space != 0.0:
         return  # these may take any part of it away
     for i in range(6):
         drive, asked = work.wrench[i] + work.drag[i], 0.0
-        acted = drive - work.spring[i] - live.integral[i]
+        acted = drive - work.spring[i] - own.integral[i]
         for j in range(6):
             acted -= own.damping[i, j] * work.twist_goal[j]
         for j in range(3):
-            asked += live.task_R[j, i % 3] * goal.wrench[i - i % 3 + j]
+            asked += gains.task_R[j, i % 3] * goal.wrench[i - i % 3 + j]
         asked = min(max(asked, -bound.wrench_max[i]), bound.wrench_max[i])
         step, before = bound.wrench_rate_max[i] * step_s, 0.0 if started else previous.wrench[i]
         if not twisting:  # else the sum of both is cut off at the force cap, and its parts are not seen
@@ -180,7 +180,7 @@ def _check_wrench(
 @inner
 def _check_reference(
     state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, counts: Counts
-) -> None:  # fmt: skip
+) -> None:
     """Each face and the cone are kept, or the reference comes no further beyond them than it was."""
     p, quat, bad_box, bad_plane, at_box, at_plane = own.reference_p, own.reference_quat_xyzw, False, False, False, False
     for face in range(6 + bound.planes.shape[0]):
@@ -208,9 +208,14 @@ def _check_reference(
 
 @inner
 def _check_energy(
-    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, started: bool,
+    state: ArmState,
+    bound: Bounds,
+    own: ControllerState,
+    previous: Previous,
+    step_s: float,
+    started: bool,
     counts: Counts,
-) -> None:  # fmt: skip
+) -> None:
     """What targets, gains and feed-forward added at the arm's pose: in one burst and lastingly no more than allowed."""
     if bound.energy_max_j == math.inf:
         return
@@ -233,11 +238,16 @@ def _check_energy(
 
 
 @inner
-def check_tick(
-    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, tau: FloatArray,
+def check(
+    state: ArmState,
+    bound: Bounds,
+    own: ControllerState,
+    previous: Previous,
+    step_s: float,
+    tau: FloatArray,
     counts: Counts,
-) -> None:  # fmt: skip
-    """Count in `counts` what a tick broke."""
+) -> None:
+    """After the tick."""
     _check_command(state, bound, own, step_s, tau, counts)
     if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
         return
