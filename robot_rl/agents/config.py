@@ -22,6 +22,10 @@ class AgentConfig:
         ConfigError: a number out of its range, or an unknown name.
     """
 
+    backend: str = "jax"
+    """Framework that computes: a name, or `module:Class` of a backend of your own."""
+    horizon: int = 1
+    """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     num_critics: int = 10
     """Critics E. Source: RLPD, SERL 10; HIL-SERL 2."""
     num_target_critics: int = 2
