@@ -243,9 +243,7 @@ class Replay:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def sample(
-        self, batch: int, updates: int, demo_fraction: float = 0.5, horizon: Horizon = ONE_STEP
-    ) -> Batch:
+    def sample(self, batch: int, updates: int, demo_fraction: float = 0.5, horizon: Horizon = ONE_STEP) -> Batch:
         """Draw `updates` batches, a fixed share of each from the demonstration index, uniformly with replacement.
 
         An index that is empty leaves its share to the other one. Entries with variants have one drawn per sample,
@@ -264,8 +262,8 @@ class Replay:
         self._gather_frames(np.take(columns.next_slot, last), "next_obs", leaves)
         leaves["terminated"][:] = np.take(columns.terminated, last)
         leaves["human"][:] = np.take(columns.source, slots) != Source.POLICY
-        frames = {part: {name: leaves.pop(f"{part}/{name}") for name in self.schema.observation} for part in _FRAMES}
-        return Batch(**frames, **leaves)
+        obs, next_obs = ({name: leaves.pop(f"{part}/{name}") for name in self.schema.observation} for part in _FRAMES)
+        return Batch(obs, next_obs, **leaves)
 
     def _accumulate(self, slots: np.ndarray, horizon: Horizon, leaves: dict[str, np.ndarray]) -> np.ndarray:
         """Write actions, reward and discount of samples that begin at `slots`, and return their last slots."""

@@ -24,13 +24,9 @@ PACKAGES = {  # package -> extra that installs it; "" is the core
     "mujoco": "sim",
 }
 OPTIONAL_PACKAGES = {
-    "torch": "torch",
     "opencv-python": "camera",
     "pyrealsense2": "camera",
     "cyclonedds": "ros",
-    "nicegui": "ui",
-    "viser": "ui",
-    "pyarrow": "data",
     "pyserial": "pendant",
 }
 

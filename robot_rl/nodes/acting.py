@@ -68,7 +68,7 @@ def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
         ) as link:
             summary = run_actor(
                 env,
-                build.make_policy(definition),
+                build.make_agent(definition, config).policy(),
                 encoder,
                 human,
                 build.make_arbiter(env, config),

@@ -6,6 +6,7 @@ Batches come from the replay; weights leave by name, as copies.
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,7 +73,10 @@ class JaxLearner:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return everything as a flat dictionary by name; loading it continues bit for bit."""
         state = jax.tree.map(np.array, self._state)
-        arrays: dict[str, np.ndarray] = {"seed": np.array(self._seed, np.int64), "step": np.array(self._updates, np.int64)}
+        arrays: dict[str, np.ndarray] = {
+            "seed": np.array(self._seed, np.int64),
+            "step": np.array(self._updates, np.int64),
+        }
         for group, part in state.groups.items():
             arrays[f"adam_count/{group}"] = part.adam.count
         parts = {

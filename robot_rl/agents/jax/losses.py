@@ -26,6 +26,7 @@ from robot_rl.data.batch import Batch
 
 Metrics = dict[str, jax.Array]
 
+
 class Embedding(NamedTuple):
     """A batch of observations as the networks see them."""
 
