@@ -32,7 +32,8 @@ from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
-from robot_rl.teleop.devices.scripted import Expert, ExpertDevice, FunctionExpert, ScriptedHuman
+from robot_rl.teleop.devices import DeviceContext, open_enabled
+from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 
 if TYPE_CHECKING:
@@ -268,58 +269,36 @@ def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
 
 
 def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
-    """Return who may take over, None for nobody.
+    """Return the device of whoever may take over, None for nobody.
 
     Args:
         env_steps: steps trained before, so that a resumed run goes on tapering.
     """
     if config.human.kind == "none":
         return None
-    if config.human.kind == "keyboard":
-        return make_keyboard(env)
-    if config.human.kind == "graph":
-        return make_graph_human(env, config)
-    rng = np.random.default_rng([seed, 1])
-    if config.human.kind == "pendant":
-        return make_pendant(env, config, rng)
-    return ScriptedHuman(make_expert(env), config.human.scripted, rng, env_steps)
+    return make_device(env, config, config.human.kind, np.random.default_rng([seed, 1]), env_steps)
 
 
-def make_pendant(env: Environment, config: TrainConfig, rng: np.random.Generator) -> Device:
-    """Return the pendant, and beside it what moves the arm while its grip is held.
+def make_device(
+    env: Environment, config: TrainConfig, name: str, rng: np.random.Generator, env_steps: int = 0
+) -> Device:
+    """Return an input device with the settings of `config.human`; a person is shown how to use it.
 
     Raises:
-        ConfigError: a port that can never work.
+        ConfigError: an unknown device, settings that do not fit, or an expert on a real arm.
     """
-    from robot_rl.teleop.devices.combined import EnabledDevice
-    from robot_rl.teleop.pendant.device import Pendant
-
-    human = config.human
-    by_hand = human.motion_device == "keyboard"
-    motion_device = make_keyboard(env) if by_hand else ExpertDevice(make_expert(env), rng, human.scripted.action_noise)
-    return EnabledDevice(Pendant(human.pendant), motion_device)
-
-
-def make_graph_human(env: Environment, config: TrainConfig) -> Device:
-    """Return the human at the `teleop` node, over the environment's own wire or, in the simulator, one more."""
-    from robot_rl.teleop.devices.ros import GraphDevice
-
     wire: Wire | None = getattr(env.unwrapped, "wire", None)
-    owned = wire is None
-    return GraphDevice(wire or make_wire(config.robot, "actor_human"), action_size(env), SystemClock(), owned)
-
-
-def make_keyboard(env: Environment) -> Device:
-    """Return the keyboard of this terminal, which then shows the keys.
-
-    Raises:
-        ConfigError: this is no terminal.
-    """
-    from robot_rl.teleop.devices.keyboard import HELP, Keyboard
-
-    keyboard = Keyboard(action_size(env))
-    print(HELP, flush=True)
-    return keyboard
+    context = DeviceContext(
+        action_size(env),
+        rng,
+        SystemClock(),
+        expert=lambda: make_expert(env),
+        wire=lambda: (wire or make_wire(config.robot, "actor_human"), wire is None),
+        env_steps=env_steps,
+    )
+    human = config.human
+    settings = human.scripted if name == "scripted" else human.settings
+    return open_enabled(name, settings, human.motion_device, human.motion_settings, context)
 
 
 def make_pace(env: Environment, clock: Clock) -> RateKeeper | None:

@@ -18,15 +18,13 @@ from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.runtime.runs.live import KEPT
 from robot_rl.teleop.arbiter import ArbiterConfig
+from robot_rl.teleop.devices import DEVICE_HELP, check_device
 from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
-from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
 VisionMode = Literal["frozen", "trainable", "state"]
-HumanKind = Literal["none", "scripted", "keyboard", "pendant", "graph"]
-MotionDevice = Literal["expert", "keyboard"]
 GRIPPER_STATE_INDEX = 24
 """Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
 
@@ -46,20 +44,31 @@ class VisionConfig:
     """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
 
 
+SCRIPTED = ("none", "scripted", "expert")
+
+
 @dataclass(frozen=True)
 class HumanConfig:
-    """Who may take over."""
+    """Who may take over.
 
-    kind: HumanKind = "scripted"
-    """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal; `pendant`, a
-    person whose grip on the pendant decides who is in charge, with `motion_device` for the motion; `graph`, the
-    operator at the `teleop` node."""
+    Raises:
+        UnknownNameError: an input device that there is not.
+    """
+
+    kind: Annotated[str, tyro.conf.arg(help=f"Input device: none, {DEVICE_HELP}")] = "scripted"
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the device, as in `port /dev/ttyUSB0`; those of `scripted` are under `human.scripted`."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
     """When the scripted human takes over, for how long, how well."""
-    pendant: PendantConfig = field(default_factory=PendantConfig)
-    """Where the pendant is; for `kind` pendant."""
-    motion_device: MotionDevice = "expert"
-    """What moves the arm while the pendant's grip is held: the simulator's expert, or the keyboard."""
+    motion_device: Annotated[str, tyro.conf.arg(help=f"Moves the arm while a pendant enables it: {DEVICE_HELP}")] = (
+        "expert"
+    )
+    motion_settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the motion device."""
+
+    def __post_init__(self) -> None:
+        check_device("human.kind", self.kind, "none")
+        check_device("human.motion_device", self.motion_device)
 
 
 @dataclass(frozen=True)
@@ -189,7 +198,7 @@ class TrainConfig:
         """Pace of the actors relative to real time; None: as fast as the machine can."""
         if self.robot.on_graph:
             return 1.0
-        return self.speed if self.human.kind in ("none", "scripted") else min(1.0, self.speed or 1.0)
+        return self.speed if self.human.kind in SCRIPTED else min(1.0, self.speed or 1.0)
 
 
 @dataclass(frozen=True)

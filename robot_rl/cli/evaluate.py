@@ -25,7 +25,6 @@ from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE
 from robot_rl.runtime.runs.run_folder import RunFolder, existing_run, finish_result, start_result
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.video import VideoWriter
-from robot_rl.teleop.devices.scripted import ExpertDevice
 
 DESCRIPTION = """Run the policy of a run: deterministic, without a human, over episodes that training never saw.
 Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder, and its report again. A result that
@@ -98,7 +97,7 @@ def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out:
         if flags.who == "policy":
             policy = load_policy(folder, env, encoder, config)
         else:
-            human = ExpertDevice(build.make_expert(env), np.random.default_rng(config.seed))
+            human = build.make_device(env, config, "expert", np.random.default_rng(config.seed))
         video = VideoWriter(out / VIDEO_FILE, 1.0 / PERIOD_S, scale=1) if filmed else None
         try:
             return evaluate(

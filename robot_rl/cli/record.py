@@ -1,21 +1,24 @@
-"""`robot-rl record`: demonstrations by the scripted expert or at the keyboard."""
+"""`robot-rl record`: demonstrations by the scripted expert or by a person at an input device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
+import numpy as np
 import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import base_config, check_settings, parse, presets_text, print_config
-from robot_rl.config import TrainConfig
+from robot_rl.config import SCRIPTED, TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.runtime.acting.record import collect_demonstrations
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.teleop.device import Device
+from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 DESCRIPTION = f"""Record successful episodes with their pictures; they serve any encoder and any agent.
 
@@ -37,13 +40,15 @@ class RecordArguments:
     """Folder of the episodes."""
     episodes: int | None = None
     """How many the folder shall hold; None: `--demonstrations`."""
-    by: Literal["expert", "keyboard"] = "expert"
-    """Who acts."""
+    by: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "expert"
     keep_failures: bool = False
     """Keep episodes without success, too."""
     print_config: bool = False
     """Print the settings as JSON and exit."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        check_device("--by", self.by)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -56,12 +61,13 @@ def run(arguments: Sequence[str]) -> int:
     episodes = flags.config.demonstrations if flags.episodes is None else flags.episodes
     check_settings(flags.config)
     flags.out.mkdir(parents=True, exist_ok=True)
-    with closing(build.make_env(flags.config)) as env:
-        by_hand = flags.by == "keyboard"
+    with ExitStack() as held:
+        env = held.enter_context(closing(build.make_env(flags.config)))
+        device = held.enter_context(closing(_device(env, flags)))
         summary = collect_demonstrations(
             env,
             None,
-            build.make_keyboard(env) if by_hand else build.make_expert(env),
+            device,
             episodes,
             flags.out,
             flags.config.seed,
@@ -69,10 +75,14 @@ def run(arguments: Sequence[str]) -> int:
             keep_failures=flags.keep_failures,
             reward=build.make_rewards(flags.config),
             should_stop=StopSignal().install(),
-            pace=build.make_pace(env, SystemClock()) if by_hand else None,
+            pace=build.make_pace(env, SystemClock()) if flags.by not in SCRIPTED else None,
         )
     print(f"{summary.found + summary.kept} demonstrations in {flags.out} ({summary.discarded} attempts discarded)")
     if summary.total < episodes:
         print(f"stopped before {episodes}; start the same command again to go on")
         return 130
     return 0
+
+
+def _device(env: build.Environment, flags: RecordArguments) -> Device:
+    return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))

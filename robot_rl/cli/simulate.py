@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import base_config, parse, presets_text
-from robot_rl.config import TrainConfig
+from robot_rl.config import SCRIPTED, TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
@@ -21,7 +21,7 @@ from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, ev
 from robot_rl.runtime.acting.stepper import action_size
 from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.teleop.device import Device
-from robot_rl.teleop.devices.scripted import ExpertDevice
+from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 DESCRIPTION = f"""Move the simulated arm and film it.
 
@@ -34,17 +34,22 @@ examples:
 {presets_text()}"""
 
 
+NO_DEVICE = ("random", "nobody")
+
+
 @dataclass(frozen=True)
 class SimulateArguments:
     """Flags of `robot-rl simulate`."""
 
-    by: Literal["expert", "random", "nobody", "keyboard"] = "expert"
-    """Who moves the arm."""
+    by: Annotated[str, tyro.conf.arg(help=f"Moves the arm: random, nobody, {DEVICE_HELP}")] = "expert"
     episodes: int = 3
     """How many episodes."""
     out: Path | None = Path("simulate.mp4")
     """The film; None: none."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        check_device("--by", self.by, *NO_DEVICE)
 
 
 class RandomPolicy:
@@ -94,7 +99,7 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
                 human=human,
                 period_s=PERIOD_S,
                 on_episode=_say,
-                pace=build.make_pace(env, SystemClock()) if flags.by == "keyboard" else None,
+                pace=build.make_pace(env, SystemClock()) if flags.by not in (*NO_DEVICE, *SCRIPTED) else None,
             )
         finally:
             for part in (video, human):
@@ -103,11 +108,9 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
 
 
 def _human(env: build.Environment, flags: SimulateArguments) -> Device | None:
-    if flags.by == "keyboard":
-        return build.make_keyboard(env)
-    if flags.by == "expert":
-        return ExpertDevice(build.make_expert(env), np.random.default_rng(flags.config.seed))
-    return None
+    if flags.by in NO_DEVICE:
+        return None
+    return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))
 
 
 def _say(episode: EpisodeResult) -> None:

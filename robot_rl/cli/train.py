@@ -33,6 +33,7 @@ from robot_rl.runtime.runs.report import closing_lines, summarise, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, supervise
+from robot_rl.teleop.devices import needs_terminal
 
 DESCRIPTION = f"""Learn a task on this machine: record demonstrations, start learner and actors, show how it goes,
 evaluate the policy alone, write a report. Everything lands in one folder, runs/NAME.
@@ -76,9 +77,9 @@ def run(arguments: Sequence[str]) -> int:
         print_config(flags.config)
         return 0
     human = flags.config.human
-    if human.kind == "keyboard" or (human.kind == "pendant" and human.motion_device == "keyboard"):
+    if human.kind != "none" and needs_terminal(human.kind, human.motion_device):
         raise ConfigError(
-            "human: got the keyboard, expected 'scripted' or 'none' here, or a pendant with the expert; "
+            f"human: got {human.kind!r}, which needs the terminal, expected 'scripted' or 'none' here; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
         )
     check_settings(flags.config)

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import tyro
 
 from controllers.ros import graph
 from robot_rl import build
@@ -29,9 +30,8 @@ from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device, DeviceState
-from robot_rl.teleop.devices.keyboard import HELP, Keyboard
+from robot_rl.teleop.devices import DEVICE_HELP, DeviceContext, check_device, open_enabled
 from robot_rl.teleop.devices.ros import HumanSender
-from robot_rl.teleop.pendant.config import PendantConfig
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,23 @@ class TeleopConfig:
         ConfigError: a rate that is not positive.
     """
 
-    device: Literal["keyboard", "pendant"] = "keyboard"
-    """`keyboard`: this terminal. `pendant`: grip, stop and labels of the pendant, with the keyboard for the motion."""
+    device: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "keyboard"
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the device, as in `port /dev/ttyUSB0`."""
+    motion_device: str = "keyboard"
+    """Device that moves the arm while a pendant enables it."""
     to: Literal["actor", "controller"] = "actor"
     """Who listens."""
     task: str = "pick-lift"
     """Whose steps an action at full deflection makes."""
     rate_hz: float = 50.0
     """Messages a second. Source: twice the arbiter's patience with a silent device, ten times over."""
-    pendant: PendantConfig = field(default_factory=PendantConfig)
-    """Where the pendant is."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported."""
 
     def __post_init__(self) -> None:
+        check_device("device", self.device)
+        check_device("motion_device", self.motion_device)
         checks.positive(self, "rate_hz")
         if not self.robot.on_graph:
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
@@ -99,20 +102,18 @@ def teleoperate(
         pace.wait()
 
 
-def make_device(config: TeleopConfig) -> Device:
-    """Return the device.
+def make_device(config: TeleopConfig, wire: Wire) -> Device:
+    """Return the device, which prints how it is used.
 
     Raises:
-        ConfigError: this is no terminal.
+        ConfigError: settings that cannot work, or a keyboard without a terminal.
     """
-    mover = Keyboard(ACTION_SIZE)
-    print(HELP)
-    if config.device == "keyboard":
-        return mover
-    from robot_rl.teleop.devices.combined import EnabledDevice
-    from robot_rl.teleop.pendant.device import Pendant
+    context = DeviceContext(ACTION_SIZE, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False))
+    return open_enabled(config.device, config.settings, config.motion_device, {}, context)
 
-    return EnabledDevice(Pendant(config.pendant), mover)
+
+def _no_expert() -> Any:
+    raise ConfigError("device: got an expert, expected the device of a person; it knows the simulator's state only.")
 
 
 def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], None]:
@@ -132,7 +133,7 @@ def _run(config: TeleopConfig) -> None:
     with ExitStack() as held:
         wire = build.make_wire(config.robot, "teleop")
         held.callback(wire.close)
-        device = make_device(config)
+        device = make_device(config, wire)
         held.callback(device.close)
         teleoperate(device, make_sender(config, wire), config.rate_hz, SystemClock(), StopSignal().install())
 

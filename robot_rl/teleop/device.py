@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class DeviceState:
     stamp_ns: int | None = None  # monotonic, of the device's last sign of life; None: it cannot go silent
 
 
+@runtime_checkable
 class Device(Protocol):
     """Something a human, real or scripted, acts through."""
 

@@ -137,9 +137,7 @@ def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | Non
 
 
 def _device(demonstrator: Expert | Device, rng: np.random.Generator) -> Device:
-    if isinstance(demonstrator, Expert):
-        return ExpertDevice(demonstrator, rng)
-    return demonstrator
+    return demonstrator if isinstance(demonstrator, Device) else ExpertDevice(demonstrator, rng)
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:

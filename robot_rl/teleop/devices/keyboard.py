@@ -18,6 +18,7 @@ from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.teleop.device import DeviceState, tool_action
+from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.engagement import EngageConfig, Engagement
 from robot_rl.teleop.terminal import CLEAR_KEY, STOP_KEY, KeyDecoder, read_pending
 
@@ -78,6 +79,19 @@ class Keyboard:
     Raises:
         ConfigError: `terminal` is not a terminal.
     """
+
+    Settings = KeyboardConfig
+    help = HELP
+    reads_terminal = True
+
+    @classmethod
+    def open(cls, context: DeviceContext) -> Keyboard:
+        """Return the keyboard of this process's terminal.
+
+        Raises:
+            ConfigError: this is no terminal.
+        """
+        return cls(context.action_size, context.settings, clock=context.clock)
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from robot_rl.core.clock import Clock
 from robot_rl.hardware.graph.messages import stamped
 from robot_rl.hardware.graph.wire import Wire
 from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.devices import DeviceContext
 
 _FLAGS = 2  # buttons before the labels
 
@@ -31,6 +32,12 @@ class GraphDevice:
         action_size: A; other messages are ignored.
         owned: whether `close` leaves the graph.
     """
+
+    @classmethod
+    def open(cls, context: DeviceContext) -> GraphDevice:
+        """Return the human at the `teleop` node, over the environment's own connection where there is one."""
+        wire, owned = context.wire()
+        return cls(wire, context.action_size, context.clock, owned)
 
     def __init__(self, wire: Wire, action_size: int, clock: Clock, owned: bool = False) -> None:
         self._wire, self._action_size, self._clock, self._owned = wire, action_size, clock, owned

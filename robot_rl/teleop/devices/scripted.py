@@ -19,6 +19,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanConfig
 
 
@@ -52,6 +53,17 @@ class FunctionExpert:
 class ExpertDevice:
     """An expert who never lets go: demonstrations."""
 
+    Settings = ActionNoise
+
+    @classmethod
+    def open(cls, context: DeviceContext) -> ExpertDevice:
+        """Return the simulator's expert.
+
+        Raises:
+            ConfigError: the environment has none.
+        """
+        return cls(context.expert(), context.rng, context.settings)
+
     def __init__(self, expert: Expert, rng: np.random.Generator, clumsiness: ActionNoise | None = None) -> None:
         self._expert = expert
         self._hand = _Hand(clumsiness or ActionNoise(), rng)
@@ -80,6 +92,17 @@ class ScriptedHuman:
         rng: draws interventions, bursts and clumsiness.
         env_steps: steps trained before, so that a resumed run goes on tapering.
     """
+
+    Settings = ScriptedHumanConfig
+
+    @classmethod
+    def open(cls, context: DeviceContext) -> ScriptedHuman:
+        """Return the scripted human over the simulator's expert.
+
+        Raises:
+            ConfigError: the environment has none.
+        """
+        return cls(context.expert(), context.settings, context.rng, context.env_steps)
 
     def __init__(
         self, expert: Expert, config: ScriptedHumanConfig, rng: np.random.Generator, env_steps: int = 0
