@@ -260,7 +260,7 @@ def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
 
 def make_rewards(config: TrainConfig) -> CombinedReward:
     """Return the sources of reward as one."""
-    return make_reward(config.rewards)
+    return make_reward(config.rewards, config.reward_settings)
 
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:

@@ -14,7 +14,7 @@ from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.rewards.source import Outcome
+from robot_rl.rewards.source import StepOutcome
 from robot_rl.runtime.acting.observation import Encoder, encode_observation
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
 from robot_rl.teleop.device import Device, DeviceState
@@ -183,7 +183,17 @@ class Stepper:
         success = bool(info.get("success", False))
         # Labels given before the first step are not about this episode.
         labels, self._first = () if self._first else decision.labels, False
-        outcome = Outcome(float(reward), bool(terminated), success, labels, decision.intervention_start)
+        outcome = StepOutcome(
+            float(reward),
+            bool(terminated),
+            success,
+            raw=self.raw,
+            obs=self.obs,
+            labels=labels,
+            intervention=decision.charge is ControlAuthority.HUMAN,
+            intervention_start=decision.intervention_start,
+            info=info,
+        )
         final_reward, terminated, success = self._reward.judge(outcome)
         return Step(
             obs=obs,
