@@ -296,7 +296,7 @@ class Replay:
             for part in _FRAMES
             for name, spec in self.schema.observation.items()
         }
-        spec, scalar = self.schema.action, (lead, np.dtype(np.float32))
+        spec, scalar = self.schema.action_spec, (lead, np.dtype(np.float32))
         action = (lead + ((steps,) if steps > 1 else ()) + spec.shape, np.dtype(spec.dtype))
         return frames | {"action": action} | dict.fromkeys(("reward", "discount", "terminated", "human"), scalar)
 
