@@ -12,23 +12,21 @@ import tyro
 from robot_rl.agents.config import AgentConfig
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.renamed import upgrade
+from robot_rl.core.settings import load_settings
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.runtime.runs.live import KEPT
 from robot_rl.teleop.arbiter import ArbiterConfig
+from robot_rl.teleop.devices import DEVICE_HELP, check_device
 from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
-from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
 VisionMode = Literal["frozen", "trainable", "state"]
-HumanKind = Literal["none", "scripted", "keyboard", "pendant", "graph"]
-MotionDevice = Literal["expert", "keyboard"]
-GRIPPER_STATE_INDEX = 24
-"""Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,26 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class HumanConfig:
-    """Who may take over."""
+    """Who may take over.
 
-    kind: HumanKind = "scripted"
-    """`none`; `scripted`, the simulator's expert by rule; `keyboard`, a person at the actor's terminal; `pendant`, a
-    person whose grip on the pendant decides who is in charge, with `motion_device` for the motion; `graph`, the
-    operator at the `teleop` node."""
+    Raises:
+        UnknownNameError: an input device that there is not.
+    """
+
+    kind: Annotated[str, tyro.conf.arg(help=f"Input device: none, {DEVICE_HELP}")] = "scripted"
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the device, as in `port /dev/ttyUSB0`; those of `scripted` are under `human.scripted`."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
     """When the scripted human takes over, for how long, how well."""
-    pendant: PendantConfig = field(default_factory=PendantConfig)
-    """Where the pendant is; for `kind` pendant."""
-    motion_device: MotionDevice = "expert"
-    """What moves the arm while the pendant's grip is held: the simulator's expert, or the keyboard."""
+    motion_device: Annotated[str, tyro.conf.arg(help=f"Moves the arm while a pendant enables it: {DEVICE_HELP}")] = (
+        "expert"
+    )
+    motion_settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the motion device."""
+
+    def __post_init__(self) -> None:
+        check_device("human.kind", self.kind, "none")
+        check_device("human.motion_device", self.motion_device)
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,9 @@ class TrainConfig:
     demonstrations_from: Path | None = None
     """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
-    """Where reward comes from."""
+    """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
+    reward_settings: dict[str, str] = field(default_factory=dict)
+    """Settings of reward sources, each as SOURCE.FIELD VALUE."""
     replay_capacity: int = 100_000
     """Transitions kept. Source: HIL-SERL 200k."""
     demonstration_capacity: int = 20_000
@@ -141,7 +149,7 @@ class TrainConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
-    agent: AgentConfig = field(default_factory=lambda: AgentConfig(gripper_state_index=GRIPPER_STATE_INDEX))
+    agent: AgentConfig = field(default_factory=AgentConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     budget: Annotated[BudgetConfig, tyro.conf.arg(name="")] = field(default_factory=BudgetConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -170,8 +178,8 @@ class TrainConfig:
                 f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, which is "
                 "the learner's own ratio; lower it, or raise --learner.update-ratio.updates-per-transition."
             )
-        # The learner lags by what it has not published and by a call that is not full.
-        lag = learner.publish_every_updates + learner.updates_per_call - 2
+        # The learner lags by what it has not published, by a call that is not full and by a fraction of an update.
+        lag = learner.publish_every_updates + learner.updates_per_call - 1
         if lag > UPDATES_ON_THE_WAY:
             raise ConfigError(
                 f"publish_every_updates: got {learner.publish_every_updates} with {learner.updates_per_call} updates a "
@@ -183,13 +191,6 @@ class TrainConfig:
                 f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait "
                 f"for {awaited:.0f} updates before the first; lower it, or leave updates_per_step out."
             )
-
-    @property
-    def pace(self) -> float | None:
-        """Pace of the actors relative to real time; None: as fast as the machine can."""
-        if self.robot.on_graph:
-            return 1.0
-        return self.speed if self.human.kind in ("none", "scripted") else min(1.0, self.speed or 1.0)
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,6 @@ SMALL_AGENT = AgentConfig(
     temperature_learning_rate=3e-3,
     initial_log_std=-1.5,
     target_entropy=-4.0,
-    gripper_state_index=GRIPPER_STATE_INDEX,
     gripper_margin=0.1,
     bc_weight=1.0,
     bc_weight_final=0.3,
@@ -327,6 +327,15 @@ def _after(
 
 
 PRESETS = _presets()
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Return the settings of a file, also of one that an earlier version wrote.
+
+    Raises:
+        ConfigError: no such file, no JSON, or content that does not fit.
+    """
+    return load_settings(TrainConfig, path, upgrade)
 
 
 def preset(name: str) -> TrainConfig:

@@ -52,7 +52,7 @@ ARGUMENTS: dict[str, Argument] = {
     "use_sim_time": Argument("false", "stamps by /clock in place of this computer's time", ["true", "false"]),
     "config": Argument("", "YAML file of parameters; empty: the values of the other arguments alone"),
     "cameras": Argument("", "YAML file of the cameras' parameters; empty: no cameras"),
-    "teleop": Argument("none", "device of the human", ["none", "keyboard", "pendant"]),
+    "teleop": Argument("none", "input device of the human: none, keyboard, pendant, or module:Class"),
     "record": Argument("false", "write a rosbag2 in MCAP beside the run", ["true", "false"]),
     "bag": Argument("", "folder of the recording; empty: rosbag2 names it by the time"),
     "log_level": Argument("info", "of all nodes", ["debug", "info", "warn", "error", "fatal"]),

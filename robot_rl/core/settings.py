@@ -8,7 +8,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,8 +51,11 @@ def save_settings(path: Path, value: Any) -> None:
     part.replace(path)
 
 
-def load_settings(kind: type[T], path: Path) -> T:
+def load_settings(kind: type[T], path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> T:
     """Read a dataclass from a JSON file.
+
+    Args:
+        upgrade: turns the content of an old file into that of a present one.
 
     Raises:
         ConfigError: no such file, no JSON, or content that does not fit.
@@ -63,7 +66,45 @@ def load_settings(kind: type[T], path: Path) -> T:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"config file: got {path}, expected JSON; {error}.") from error
-    return from_json(kind, value)
+    return from_json(kind, value if upgrade is None or not isinstance(value, dict) else upgrade(value))
+
+
+def from_text(kind: type[T], words: Mapping[str, str], where: str = "settings") -> T:
+    """Return the `kind` that texts by name describe; `engage.mode` names a field of a field.
+
+    Raises:
+        UnknownNameError: a name that the dataclass does not have.
+        ConfigError: a text that does not fit.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Pedal:
+        ...     port: str
+        ...     gain: float = 1.0
+        >>> from_text(Pedal, {"port": "3", "gain": "0.5"})
+        Pedal(port='3', gain=0.5)
+    """
+    nested: dict[str, Any] = {}
+    for name, text in words.items():
+        head, _, rest = name.partition(".")
+        nested.setdefault(head, {}).update({rest: text})
+    hints = typing.get_type_hints(kind)
+    values = {
+        name: inner[""] if "" in inner else to_json(from_text(hints[name], inner, f"{where}.{name}"))
+        for name, inner in nested.items()
+        if "" in inner or dataclasses.is_dataclass(hints.get(name))
+    }
+    return from_json(kind, {name: _parsed(hints.get(name), value) for name, value in values.items()}, where)
+
+
+def _parsed(kind: Any, value: Any) -> Any:
+    if not isinstance(value, str) or kind in (str, Path):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

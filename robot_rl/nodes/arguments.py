@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import tyro
 
 from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.core.renamed import refuse_old_flags
 
 T = TypeVar("T")
 
@@ -101,12 +102,18 @@ def as_flags(parameters: Mapping[str, str]) -> list[str]:
 def parse_node(words: RosWords, node: str, default: T, description: str) -> T:
     """Return `default` changed by flags and parameters; tyro explains and exits with 2 where they do not fit."""
     known = names_of(default)
-    from_files = {name: value for name, value in words.from_files.items() if name in known}
-    flags = [*words.plain, *as_flags(from_files | words.parameters)]
+    tables = tables_of(default)
+    from_files = {
+        name: value for name, value in words.from_files.items() if name in known or name.split(".")[0] in tables
+    }
+    parameters = from_files | words.parameters
+    flags = [*words.plain, *(word for table in tables for word in _table_flag(table, parameters))]
+    flags += as_flags({name: value for name, value in parameters.items() if name.split(".")[0] not in tables})
     if words.namespace is not None:
         flags += ["--robot.namespace", words.namespace]
     if words.by_ros and not any(flag.startswith("--robot.kind") for flag in flags):
         flags += ["--robot.kind", "ros" if importlib.util.find_spec("rclpy") else "dds"]
+    refuse_old_flags(flags)
     return tyro.cli(
         type(default), args=flags, prog=node, description=description, default=default,
         config=(tyro.conf.FlagCreatePairsOff,),
@@ -121,6 +128,18 @@ def names_of(settings: Any, lead: str = "") -> set[str]:
     for field in dataclasses.fields(settings):
         names |= {f"{lead}{field.name}"} | names_of(getattr(settings, field.name), f"{lead}{field.name}.")
     return names
+
+
+def tables_of(settings: Any) -> list[str]:
+    """Return the names of the fields that are tables of texts: `settings.port` is an entry of `settings`."""
+    return [field.name for field in dataclasses.fields(settings) if isinstance(getattr(settings, field.name), dict)]
+
+
+def _table_flag(table: str, parameters: Mapping[str, str]) -> list[str]:
+    pairs = [
+        (name.removeprefix(f"{table}."), value) for name, value in parameters.items() if name.startswith(f"{table}.")
+    ]
+    return [f"--{table.replace('_', '-')}", *(word for pair in pairs for word in pair)] if pairs else []
 
 
 def run_node(node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None]) -> int:

@@ -11,27 +11,28 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import tyro
 
 from controllers.ros import graph
 from robot_rl import build
 from robot_rl.core import checks
+from robot_rl.core.action_layout import CLOSE, GRIPPER, OPEN, ROTATION, TRANSLATION, arm_layout
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.core.workspace import Workspace
-from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD
+from robot_rl.envs.observation import FINGER_ENTRY
 from robot_rl.hardware.graph.messages import joints_message, read_pose, twist_message
 from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device, DeviceState
-from robot_rl.teleop.devices.keyboard import HELP, Keyboard
+from robot_rl.teleop.devices import DEVICE_HELP, DeviceContext, check_device, open_enabled
 from robot_rl.teleop.devices.ros import HumanSender
-from robot_rl.teleop.pendant.config import PendantConfig
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,23 @@ class TeleopConfig:
         ConfigError: a rate that is not positive.
     """
 
-    device: Literal["keyboard", "pendant"] = "keyboard"
-    """`keyboard`: this terminal. `pendant`: grip, stop and labels of the pendant, with the keyboard for the motion."""
+    device: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "keyboard"
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the device, as in `port /dev/ttyUSB0`."""
+    motion_device: str = "keyboard"
+    """Device that moves the arm while a pendant enables it."""
     to: Literal["actor", "controller"] = "actor"
     """Who listens."""
     task: str = "pick-lift"
     """Whose steps an action at full deflection makes."""
     rate_hz: float = 50.0
     """Messages a second. Source: twice the arbiter's patience with a silent device, ten times over."""
-    pendant: PendantConfig = field(default_factory=PendantConfig)
-    """Where the pendant is."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported."""
 
     def __post_init__(self) -> None:
+        check_device("device", self.device)
+        check_device("motion_device", self.motion_device)
         checks.positive(self, "rate_hz")
         if not self.robot.on_graph:
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
@@ -66,6 +70,7 @@ class TwistSender:
 
     def __init__(self, wire: Wire, workspace: Workspace, period_s: float = PERIOD_S) -> None:
         self._wire, self._workspace, self._period_s = wire, workspace, period_s
+        self._layout = arm_layout(FINGER_ENTRY)
         self._twists = wire.publisher(graph.HUMAN_TWIST)
         self._gripper = wire.publisher(graph.GRIPPER_TARGET)
         self._stop = wire.publisher(graph.HUMAN_STOP)
@@ -79,12 +84,13 @@ class TwistSender:
         if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
             return
         stamp_ns, workspace = self._wire.now_ns(), self._workspace
-        velocity = self._R_base_tcp @ (workspace.step_m * state.action[:3]) / self._period_s
-        turn = self._R_base_tcp @ (workspace.step_rad * state.action[3:6]) / self._period_s
+        parts = self._layout.decode(state.action)
+        velocity = self._R_base_tcp @ (workspace.step_m * parts[TRANSLATION]) / self._period_s
+        turn = self._R_base_tcp @ (workspace.step_rad * parts[ROTATION]) / self._period_s
         twist = np.concatenate([velocity, turn])
         self._twists.publish(twist_message(self._wire, twist, stamp_ns, graph.BASE))
-        if abs(state.action[6]) > GRIPPER_THRESHOLD:
-            finger_m = workspace.finger_open_m if state.action[6] > 0 else workspace.finger_closed_m
+        finger_m = {OPEN: workspace.finger_open_m, CLOSE: workspace.finger_closed_m}.get(parts[GRIPPER])
+        if finger_m is not None:
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
 
@@ -102,28 +108,26 @@ def teleoperate(
         pace.wait()
 
 
-def make_device(config: TeleopConfig) -> Device:
-    """Return the device.
+def make_device(config: TeleopConfig, wire: Wire) -> Device:
+    """Return the device, which prints how it is used.
 
     Raises:
-        ConfigError: this is no terminal.
+        ConfigError: settings that cannot work, or a keyboard without a terminal.
     """
-    mover = Keyboard(ACTION_SIZE)
-    print(HELP)
-    if config.device == "keyboard":
-        return mover
-    from robot_rl.teleop.devices.combined import EnabledDevice
-    from robot_rl.teleop.pendant.device import Pendant
+    layout = arm_layout(FINGER_ENTRY)
+    context = DeviceContext(layout, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False))
+    return open_enabled(config.device, config.settings, config.motion_device, {}, context)
 
-    return EnabledDevice(Pendant(config.pendant), mover)
+
+def _no_expert() -> Any:
+    raise ConfigError("device: got an expert, expected the device of a person; it knows the simulator's state only.")
 
 
 def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], None]:
     """Return what sends a state to whoever listens."""
     if config.to == "controller":
         return TwistSender(wire, TASKS[build.TASK_NAMES[config.task]].workspace).send
-    sender = HumanSender(wire)
-    return lambda state: sender.send(state, ACTION_SIZE)
+    return HumanSender(wire, arm_layout(FINGER_ENTRY)).send
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -135,7 +139,7 @@ def _run(config: TeleopConfig) -> None:
     with ExitStack() as held:
         wire = build.make_wire(config.robot, "teleop")
         held.callback(wire.close)
-        device = make_device(config)
+        device = make_device(config, wire)
         held.callback(device.close)
         teleoperate(device, make_sender(config, wire), config.rate_hz, SystemClock(), StopSignal().install())
 

@@ -100,7 +100,7 @@ def test_a_thumb_on_the_pendant_engages_corrects_labels_and_stops_a_training(tmp
 def command(runs: Path, port: str) -> list[str]:
     train = ["train", "pick-lift-state-only", "--runs", str(runs), "--run-name", "thumb", "--demonstrations", "2"]
     budget = ["--minutes", "15", "--evaluation.episodes", "0", "--speed", "2"]
-    human = ["--human.kind", "pendant", "--human.pendant.port", port, "--human.motion-device", "expert"]
+    human = ["--human.kind", "pendant", "--human.settings", "port", port, "--human.motion-device", "expert"]
     learner = ["--learner.update-ratio.pretrain-updates", "8"]
     return [sys.executable, "-m", "robot_rl", *train, *budget, *human, *learner]
 

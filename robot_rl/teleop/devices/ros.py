@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from controllers.ros import graph
+from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.hardware.graph.messages import stamped
 from robot_rl.hardware.graph.wire import Wire
 from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.devices import DeviceContext
 
 _FLAGS = 2  # buttons before the counts
 PRESSED_S = 0.5  # so long after its last message a stop counts as pressed still
@@ -33,12 +35,18 @@ class GraphDevice:
     no stop. While any sender's stop is pressed, nobody clears it.
 
     Args:
-        action_size: A; other messages are ignored.
+        layout: of the actor's actions; messages of another size are ignored.
         owned: whether `close` leaves the graph.
     """
 
-    def __init__(self, wire: Wire, action_size: int, clock: Clock, owned: bool = False) -> None:
-        self._wire, self._action_size, self._clock, self._owned = wire, action_size, clock, owned
+    @classmethod
+    def open(cls, context: DeviceContext) -> GraphDevice:
+        """Return the human at the `teleop` node, over the environment's own connection where there is one."""
+        wire, owned = context.wire()
+        return cls(wire, context.layout, context.clock, owned)
+
+    def __init__(self, wire: Wire, layout: ActionLayout, clock: Clock, owned: bool = False) -> None:
+        self._wire, self._layout, self._clock, self._owned = wire, layout, clock, owned
         self._lock = threading.Lock()
         self._state = DeviceState(alive=False)
         self._counts: dict[str, tuple[int, ...]] = {}  # of each sender
@@ -66,7 +74,7 @@ class GraphDevice:
     def _on_input(self, message: Any) -> None:
         action = np.asarray(message.axes, np.float32)
         buttons = tuple(int(button) for button in message.buttons)
-        if action.shape != (self._action_size,) or not np.isfinite(action).all():
+        if action.shape != (self._layout.size,) or not np.isfinite(action).all():
             return
         if len(buttons) != len(graph.HUMAN_BUTTONS):
             return
@@ -93,21 +101,21 @@ class GraphDevice:
 class HumanSender:
     """Sends what a device says, as often as it is told to."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, wire: Wire, layout: ActionLayout) -> None:
+        self._wire, self._layout = wire, layout
         self._publisher = wire.publisher(graph.HUMAN_INPUT)
         self._name = os.urandom(8).hex()  # tells this sender from another, and from itself before a restart
         self._given: Counter[str] = Counter()
         self._stopped = False
 
-    def send(self, state: DeviceState, action_size: int) -> None:
+    def send(self, state: DeviceState) -> None:
         """Send one state; a device that is lost is not sent, so that the other side notices the silence."""
         self._given.update(state.labels)
         self._given["clear"] += state.cleared or (self._stopped and not state.estop)
         self._stopped = state.estop
         if not state.alive:
             return
-        action = np.zeros(action_size, np.float32) if state.action is None else state.action
+        action = np.zeros(self._layout.size, np.float32) if state.action is None else state.action
         flags = [int(state.engaged), int(state.estop)]
         counts = [self._given[label] for label in graph.HUMAN_BUTTONS[_FLAGS:]]
         buttons = np.array(flags + counts, np.int32)

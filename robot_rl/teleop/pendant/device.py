@@ -13,6 +13,7 @@ import numpy as np
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.teleop.pendant.frames import FrameErrors
 from robot_rl.teleop.pendant.messages import Counters, Event, Reply, State, Welcome
@@ -55,6 +56,18 @@ class Pendant:
     Raises:
         ConfigError: a port that can never work. One that is not there yet is waited for.
     """
+
+    Settings = PendantConfig
+    moves = False
+
+    @classmethod
+    def open(cls, context: DeviceContext) -> Pendant:
+        """Return the pendant at the port of the settings.
+
+        Raises:
+            ConfigError: a port that can never work.
+        """
+        return cls(context.settings, context.clock)
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers.ros import graph
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
 from robot_rl.core.records import LABELS
@@ -21,6 +22,7 @@ from robot_rl.teleop.device import DeviceState, Playback
 from robot_rl.teleop.devices.ros import GraphDevice, HumanSender
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
+ARM = arm_layout(StateEntry("state", 24))
 ACTION = np.array([0.5, 0, 0, 0, 0, -1.0, 1.0], np.float32)
 
 
@@ -30,18 +32,18 @@ class Line:
     def __init__(self) -> None:
         self.clock = FakeClock(1.0)
         self.graph = Graph(self.clock)
-        self.sender = HumanSender(MemoryWire(self.graph))
-        self.device = GraphDevice(MemoryWire(self.graph), 7, self.clock)
+        self.sender = HumanSender(MemoryWire(self.graph), ARM)
+        self.device = GraphDevice(MemoryWire(self.graph), ARM, self.clock)
 
     def lose(self, state: DeviceState) -> None:
         readers, self.graph.readers = self.graph.readers, {}
-        self.sender.send(state, 7)
+        self.sender.send(state)
         self.graph.readers = readers
 
 
 def test_action_engagement_and_stop_cross() -> None:
     line = Line()
-    line.sender.send(DeviceState(ACTION, engaged=True, estop=True), 7)
+    line.sender.send(DeviceState(ACTION, engaged=True, estop=True))
     state = line.device.read()
     np.testing.assert_array_equal(state.action, ACTION)
     assert (state.engaged, state.estop, state.alive, state.stamp_ns) == (True, True, True, line.clock.now_ns())
@@ -59,36 +61,36 @@ def test_every_label_has_its_button() -> None:
 @given(st.lists(st.tuples(st.sampled_from(LABELS), st.booleans()), max_size=20))
 def test_labels_survive_lost_messages_and_come_once(given_labels: list[tuple[str, bool]]) -> None:
     line = Line()
-    line.sender.send(DeviceState(), 7)
+    line.sender.send(DeviceState())
     for label, lost in given_labels:
-        (line.lose if lost else lambda state: line.sender.send(state, 7))(DeviceState(labels=(label,)))
-    line.sender.send(DeviceState(), 7)
+        (line.lose if lost else lambda state: line.sender.send(state))(DeviceState(labels=(label,)))
+    line.sender.send(DeviceState())
     heard = line.device.read().labels
     assert sorted(heard) == sorted(label for label, _ in given_labels)
-    line.sender.send(DeviceState(), 7)
+    line.sender.send(DeviceState())
     assert line.device.read().labels == ()
 
 
 def test_sender_that_starts_anew_gives_no_label() -> None:
     line = Line()
-    line.sender.send(DeviceState(), 7)
-    line.sender.send(DeviceState(labels=("success", "success")), 7)
+    line.sender.send(DeviceState())
+    line.sender.send(DeviceState(labels=("success", "success")))
     line.device.read()
-    HumanSender(MemoryWire(line.graph)).send(DeviceState(), 7)
+    HumanSender(MemoryWire(line.graph), ARM).send(DeviceState())
     assert line.device.read().labels == ()
 
 
 def test_a_stop_outlives_its_sender_until_a_person_clears_it() -> None:
     line = Line()
-    line.sender.send(DeviceState(estop=True), 7)
-    restarted = HumanSender(MemoryWire(line.graph))
+    line.sender.send(DeviceState(estop=True))
+    restarted = HumanSender(MemoryWire(line.graph), ARM)
     for _ in range(2):
-        restarted.send(DeviceState(ACTION, engaged=True), 7)
+        restarted.send(DeviceState(ACTION, engaged=True))
     assert line.device.read().estop, "a second teleop that knows of no stop lifts none"
     line.sender = restarted
     line.lose(DeviceState(cleared=True))
     assert line.device.read().estop
-    restarted.send(DeviceState(), 7)
+    restarted.send(DeviceState())
     state = line.device.read()
     assert line.device.read().estop, "the first sender still presses its stop"
     assert (state.estop, state.cleared) == (True, False)
@@ -97,39 +99,39 @@ def test_a_stop_outlives_its_sender_until_a_person_clears_it() -> None:
 def test_a_released_stop_is_cleared_once() -> None:
     line = Line()
     for state in (DeviceState(), DeviceState(estop=True), DeviceState()):
-        line.sender.send(state, 7)
+        line.sender.send(state)
     states = [line.device.read() for _ in range(2)]
     assert [(state.estop, state.cleared) for state in states] == [(False, True), (False, False)]
 
 
 def test_a_clear_key_of_another_teleop_lifts_the_stop_of_one_that_is_gone() -> None:
     line = Line()
-    line.sender.send(DeviceState(estop=True), 7)
+    line.sender.send(DeviceState(estop=True))
     line.clock.advance(1.0)
-    other = HumanSender(MemoryWire(line.graph))
-    other.send(DeviceState(), 7)
+    other = HumanSender(MemoryWire(line.graph), ARM)
+    other.send(DeviceState())
     assert line.device.read().estop
-    other.send(DeviceState(cleared=True), 7)
+    other.send(DeviceState(cleared=True))
     assert not line.device.read().estop
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), st.booleans()), max_size=20))
 def test_two_senders_in_turn_clear_nothing_and_give_no_label_twice(turns: list[tuple[int, bool]]) -> None:
     line = Line()
-    senders = [line.sender, HumanSender(MemoryWire(line.graph))]
+    senders = [line.sender, HumanSender(MemoryWire(line.graph), ARM)]
     for sender in senders:
-        sender.send(DeviceState(), 7)
-    senders[0].send(DeviceState(estop=True), 7)
+        sender.send(DeviceState())
+    senders[0].send(DeviceState(estop=True))
     for index, labelled in turns:
-        senders[index].send(DeviceState(estop=index == 0, labels=("success",) * labelled), 7)
+        senders[index].send(DeviceState(estop=index == 0, labels=("success",) * labelled))
     state = line.device.read()
     assert state.estop and len(state.labels) == sum(labelled for _, labelled in turns)
 
 
 def test_silent_human_loses_charge() -> None:
-    line, arbiter = Line(), Arbiter(7)
+    line, arbiter = Line(), Arbiter(ARM)
     policy = np.zeros(7, np.float32)
-    line.sender.send(DeviceState(ACTION, engaged=True), 7)
+    line.sender.send(DeviceState(ACTION, engaged=True))
     assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.HUMAN
     line.clock.advance(0.5)
     assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.POLICY
@@ -137,7 +139,7 @@ def test_silent_human_loses_charge() -> None:
 
 def test_lost_device_is_not_sent() -> None:
     line = Line()
-    line.sender.send(DeviceState(ACTION, engaged=True, alive=False), 7)
+    line.sender.send(DeviceState(ACTION, engaged=True, alive=False))
     assert line.device.read().alive is False
 
 
