@@ -53,8 +53,6 @@ class GraphEnv(ArmEnv):
         DeviceLostError: at a reset, when arm, cameras or referee do not answer.
     """
 
-    real_time = True
-
     def __init__(
         self,
         robot: Robot,
@@ -98,7 +96,7 @@ class GraphEnv(ArmEnv):
         self.wire.close()
 
     def metrics(self) -> dict[str, float]:
-        """Numbers of the session so far, where the robot's client keeps them; see `GraphTimings`."""
+        """Return the latencies of the session so far, where the robot's client measures them; see `GraphTimings`."""
         timings = getattr(self.robot, "timings", None)
         if timings is None:
             return {}
