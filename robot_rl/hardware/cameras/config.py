@@ -20,6 +20,9 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.cameras import camera_kind
 from robot_rl.hardware.cameras.views import View
 
+LARGEST = {"width": 8192, "height": 8192, "rate_hz": 300, "exposure_s": 1.0, "depth_exposure_s": 1.0}
+"""Settings that are more than 0, where a kind has them, and their largest values [pixels, Hz, s]."""
+
 
 class CameraConfig:
     """What the settings of every kind of camera have in common; each kind's `Config` declares them as fields."""
@@ -82,6 +85,7 @@ def check_camera(config: Any) -> None:
         value = getattr(config, entry.name)
         if isinstance(value, int | float) and not isinstance(value, bool) and not (math.isfinite(value) and value >= 0):
             raise ConfigError(f"{config.name}.{entry.name}: got {value}, expected 0 or more; correct it.")
-    for positive in ("width", "height", "rate_hz", "exposure_s", "depth_exposure_s"):
-        if not getattr(config, positive, 1) > 0:
-            raise ConfigError(f"{config.name}.{positive}: got 0, expected more than 0; correct it.")
+    for name, largest in LARGEST.items():
+        value = getattr(config, name, largest)
+        if not 0 < value <= largest:
+            raise ConfigError(f"{config.name}.{name}: got {value}, expected more than 0, at most {largest}; change it.")
