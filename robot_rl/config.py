@@ -12,6 +12,8 @@ import tyro
 from robot_rl.agents.config import AgentConfig
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.renamed import upgrade
+from robot_rl.core.settings import load_settings
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
@@ -25,8 +27,6 @@ from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
 VisionMode = Literal["frozen", "trainable", "state"]
-GRIPPER_STATE_INDEX = 24
-"""Entry of the environments' `state` that holds the gripper's opening (envs/observation.py)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,6 @@ class VisionConfig:
     """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
     """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
-
-
-SCRIPTED = ("none", "scripted", "expert")
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,9 @@ class TrainConfig:
     demonstrations_from: Path | None = None
     """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
-    """Where reward comes from."""
+    """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
+    reward_settings: dict[str, str] = field(default_factory=dict)
+    """Settings of reward sources, each as SOURCE.FIELD VALUE."""
     replay_capacity: int = 100_000
     """Transitions kept. Source: HIL-SERL 200k."""
     demonstration_capacity: int = 20_000
@@ -150,7 +149,7 @@ class TrainConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
-    agent: AgentConfig = field(default_factory=lambda: AgentConfig(gripper_state_index=GRIPPER_STATE_INDEX))
+    agent: AgentConfig = field(default_factory=AgentConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     budget: Annotated[BudgetConfig, tyro.conf.arg(name="")] = field(default_factory=BudgetConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -179,8 +178,8 @@ class TrainConfig:
                 f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, which is "
                 "the learner's own ratio; lower it, or raise --learner.update-ratio.updates-per-transition."
             )
-        # The learner lags by what it has not published and by a call that is not full.
-        lag = learner.publish_every_updates + learner.updates_per_call - 2
+        # The learner lags by what it has not published, by a call that is not full and by a fraction of an update.
+        lag = learner.publish_every_updates + learner.updates_per_call - 1
         if lag > UPDATES_ON_THE_WAY:
             raise ConfigError(
                 f"publish_every_updates: got {learner.publish_every_updates} with {learner.updates_per_call} updates a "
@@ -192,13 +191,6 @@ class TrainConfig:
                 f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait "
                 f"for {awaited:.0f} updates before the first; lower it, or leave updates_per_step out."
             )
-
-    @property
-    def pace(self) -> float | None:
-        """Pace of the actors relative to real time; None: as fast as the machine can."""
-        if self.robot.on_graph:
-            return 1.0
-        return self.speed if self.human.kind in SCRIPTED else min(1.0, self.speed or 1.0)
 
 
 @dataclass(frozen=True)
@@ -220,7 +212,6 @@ SMALL_AGENT = AgentConfig(
     temperature_learning_rate=3e-3,
     initial_log_std=-1.5,
     target_entropy=-4.0,
-    gripper_state_index=GRIPPER_STATE_INDEX,
     gripper_margin=0.1,
     bc_weight=1.0,
     bc_weight_final=0.3,
@@ -336,6 +327,15 @@ def _after(
 
 
 PRESETS = _presets()
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Return the settings of a file, also of one that an earlier version wrote.
+
+    Raises:
+        ConfigError: no such file, no JSON, or content that does not fit.
+    """
+    return load_settings(TrainConfig, path, upgrade)
 
 
 def preset(name: str) -> TrainConfig:

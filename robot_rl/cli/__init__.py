@@ -1,4 +1,4 @@
-"""`robot-rl COMMAND ...`: finds the command, runs it, and turns errors into one clear line.
+"""`robot-rl COMMAND ...`: finds the command, parses its flags, runs it, and turns errors into one clear line.
 
 Exit codes: 0 fine; 1 something went wrong; 2 a wrong argument or setting; 130 interrupted.
 """
@@ -16,41 +16,42 @@ from robot_rl.core.errors import ConfigError, RobotRLError, StopAskedError, unkn
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
     "evaluate": "run the trained policy alone: success, interval, cycle times, video",
-    "compare": "runs side by side: a table of their figures, their curves in one picture",
-    "clone": "behaviour cloning on a run's demonstrations, to compare with",
+    "compare": "table of the metrics of several runs, their curves in one image",
+    "clone": "behaviour cloning on a run's demonstrations, as a baseline",
     "record": "record demonstrations by the scripted expert or at the keyboard",
-    "simulate": "move the simulated arm by expert, at random or by keyboard, and film it",
+    "simulate": "move the simulated arm by expert, at random or by keyboard; write a video",
     "serve": "the simulated robot on the ROS graph, in real time, for actors elsewhere",
-    "learner": "the learner by itself; actors connect to it",
-    "actor": "an actor by itself; it connects to a learner",
-    "train-encoder": "make the simulator's picture encoder again",
+    "learner": "the learner as a process of its own; actors connect to it",
+    "actor": "an actor as a process of its own; it connects to a learner",
+    "train-encoder": "train the simulator's image encoder again",
     "bench": "how fast the parts run on this machine",
-    "look": "a picture of what each camera sees, before and after its crop",
+    "look": "one image of what each camera sees, before and after its crop",
     "doctor": "what is installed, what works, what to do about the rest",
+    "modules": "list of the packages and modules with what each is for",
 }
-HELP = f"""robot-rl {__version__}: learn robot tasks from pixels, with a human who may take over.
-
-usage: robot-rl COMMAND [ARGUMENTS]
-
-commands:
-{chr(10).join(f"  {name:<15}{text}" for name, text in COMMANDS.items())}
-
-examples:
+"""Name -> one line of help; `train-encoder` is the module `robot_rl.cli.train_encoder`."""
+EXAMPLES = """examples:
   robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 5 to 7.5 minutes
   robot-rl train pick-lift --minutes 2 --evaluation.episodes 20
   robot-rl train peg-insert-no-human        an ablation; `robot-rl train --help` lists the presets
-  robot-rl evaluate runs/NAME               judge a run again
+  robot-rl compare runs/a runs/b            two runs side by side
   robot-rl train --resume --run-name NAME   go on with a run
 
-`robot-rl COMMAND --help` explains a command and its settings. ROBOT_RL_DEBUG=1 shows where an error came from.
-"""
+`robot-rl COMMAND --help` explains a command and its settings. ROBOT_RL_DEBUG=1 shows where an error came from."""
+
+
+def help_text() -> str:
+    """Return the list of commands."""
+    rows = "\n".join(f"  {name:<15}{text}" for name, text in COMMANDS.items())
+    head = f"robot-rl {__version__}: learn robot tasks from pixels, with a human who may take over."
+    return f"{head}\n\nusage: robot-rl COMMAND [ARGUMENTS]\n\ncommands:\n{rows}\n\n{EXAMPLES}\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        print(help_text(), end="")
         return 0
     if words[0] == "--version":
         print(__version__)
@@ -58,32 +59,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("MUJOCO_GL", "egl")  # no screen needed; MuJoCo chooses at its first import
     try:
         return _run(words[0], words[1:])
-    except RobotRLError as error:
-        if os.environ.get("ROBOT_RL_DEBUG"):
-            raise
-        print(f"robot-rl: {error}", file=sys.stderr)
-        return 130 if isinstance(error, StopAskedError) else 2 if isinstance(error, ConfigError) else 1
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if os.environ.get("ROBOT_RL_DEBUG") or (error.filename is None and error.errno is None):
+    except (RobotRLError, OSError) as error:
+        if os.environ.get("ROBOT_RL_DEBUG") or (isinstance(error, OSError) and error.errno is None):
             raise
-        where = "" if error.filename is None else f" for {error.filename}"
-        print(
-            f"robot-rl: file: got '{error.strerror}'{where}, expected to read or write it; "
-            "choose another place, or make room.",
-            file=sys.stderr,
-        )
-        return 1
+        print(f"robot-rl: {_line(error)}", file=sys.stderr)
+        return 130 if isinstance(error, StopAskedError) else 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print("robot-rl: interrupted.", file=sys.stderr)
         return 130
 
 
-def _run(name: str, arguments: Sequence[str]) -> int:
+def _run(name: str, words: Sequence[str]) -> int:
     if name not in COMMANDS:
         raise unknown_name("command", name, COMMANDS)
     # Imported on demand: `robot-rl --help` need not wait for jax and MuJoCo.
-    code: int = importlib.import_module(f"robot_rl.cli.{name.replace('-', '_')}").run(arguments)
-    return code
+    command = importlib.import_module(f"robot_rl.cli.{name.replace('-', '_')}")
+    if hasattr(command, "main"):  # has subcommands of its own
+        code: int = command.main(words)
+        return code
+    return importlib.import_module("robot_rl.cli.arguments").run_command(command, name, words)  # type: ignore[no-any-return]
+
+
+def _line(error: RobotRLError | OSError) -> str:
+    if isinstance(error, RobotRLError):
+        return str(error)
+    where = "" if error.filename is None else f" for {error.filename}"
+    return f"file: got '{error.strerror}'{where}, expected to read or write it; choose another place, or make room."

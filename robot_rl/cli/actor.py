@@ -1,27 +1,24 @@
-"""`robot-rl actor`: an actor by itself; it connects to a learner."""
+"""`robot-rl actor`: an actor as a process of its own; it connects to a learner."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import tyro
-
-from robot_rl.cli.arguments import ProcessArguments, base_config, parse, print_config, two_machines_text
+from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.nodes.acting import ActorLaunch, act
 
-DESCRIPTION = f"""Act: robot, cameras, policy and human; send each step to a learner, take weights from it.
 
-usage: robot-rl actor [PRESET | --config FILE] --folder DIR [FLAGS]
+@dataclass(frozen=True, kw_only=True)
+class Arguments(ProcessArguments):
+    """Act: robot, cameras, policy and human; send each step to a learner, take weights from it.
 
-The settings must be those of the learner: what differs is refused, with both sides named.
+    The settings must be those of the learner: what differs is refused, with both sides named. An actor that is started
+    again with the same folder goes on.
 
-{two_machines_text()}"""
-
-
-@dataclass(frozen=True)
-class ActorArguments(ProcessArguments):
-    """Flags of `robot-rl actor`; one that is started again with the same folder goes on."""
+    examples, on two machines:
+      robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
+      robot-rl actor pick-lift --folder runs/x/actor-0 --address tcp://10.0.0.1:5555 --keys actor-0.keys.json
+    """
 
     name: str = "actor-0"
     """Each actor of a run has a name of its own."""
@@ -33,16 +30,16 @@ class ActorArguments(ProcessArguments):
     """How long to wait for the learner's first weights before acting [s]."""
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Act until told to stop."""
-    base, rest = base_config(arguments)
-    flags = parse(rest, "actor", DESCRIPTION, ActorArguments(folder=tyro.MISSING, config=base))
-    if flags.print_config:
-        print_config(flags.config)
-        return 0
-    seat = ActorLaunch(
-        flags.folder, flags.address, flags.keys, flags.name, flags.run_name, flags.index, flags.weights_timeout_s
+def run(arguments: Arguments) -> int:
+    """Act until a signal comes."""
+    launch = ActorLaunch(
+        arguments.folder,
+        arguments.address,
+        arguments.keys,
+        arguments.name,
+        arguments.run_name,
+        arguments.index,
+        arguments.weights_timeout_s,
     )
-    summary = act(flags.config, seat)
-    print(f"{flags.name}: {summary.line()}")
+    print(f"{arguments.name}: {act(arguments.config, launch).line()}")
     return 0

@@ -1,26 +1,80 @@
-"""What the commands share: presets before flags, settings as flags, the settings of an existing run."""
+"""What the commands share: presets before flags, settings as flags, the settings of an existing run.
+
+A command is a module with a dataclass `Arguments`, whose docstring is the command's help, and `run(arguments) -> int`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, TypeVar
+from types import ModuleType
+from typing import Annotated, Any, Self, TypeVar
 
 import tyro
+from tyro.conf import Positional
 
-from robot_rl.config import PRESETS, TrainConfig, preset
+from robot_rl.config import PRESETS, TrainConfig, load_config, preset
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.settings import load_settings, to_json
+from robot_rl.core.renamed import refuse_old_flags
+from robot_rl.core.settings import to_json
 from robot_rl.rewards.combined import make_reward
+from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
 
 T = TypeVar("T")
 DEFAULT_PRESET = "pick-lift"
 
 
-@dataclass(frozen=True)
-class ProcessArguments:
+@dataclass(frozen=True, kw_only=True)
+class RunArguments:
+    """Settings of a run: a preset, or a file, changed by flags."""
+
+    preset: Positional[str] = DEFAULT_PRESET
+    """Task or preset to start from."""
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None
+    """JSON file to start from instead of a preset; `--print-config` writes one."""
+    print_config: bool = False
+    """Print the settings as JSON and exit."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+    @classmethod
+    def base(cls, words: Sequence[str]) -> TrainConfig:
+        """Return the settings that flags then change.
+
+        Raises:
+            ConfigError: an unknown preset, or a file that does not fit.
+        """
+        file = flag_value(words, "--config")
+        return preset(leading_word(words) or DEFAULT_PRESET) if file is None else load_config(Path(file))
+
+    @classmethod
+    def parse(cls, words: Sequence[str], command: str) -> Self:
+        """Return the arguments of a command line.
+
+        Raises:
+            ConfigError: settings that cannot work, or a preset that is not the first word.
+        """
+        required = {entry.name: tyro.MISSING for entry in dataclasses.fields(cls) if _is_required(entry)}
+        presets = "\n".join(f"  {name:<32}{entry.text}" for name, entry in PRESETS.items())
+        default = cls(**required, config=cls.base(words))
+        arguments = parse(cls, words, command, f"\n\npresets:\n{presets}", default)
+        arguments._check_preset(words)
+        return arguments
+
+    def _check_preset(self, words: Sequence[str]) -> None:
+        """Check that the preset is the first word, where `base` reads it, and the only start."""
+        word = leading_word(words)
+        if self.preset != (word or DEFAULT_PRESET):
+            raise ConfigError(f"preset: got {self.preset!r} after flags, expected it before them; write it first.")
+        if word is not None and self.config_file is not None:
+            raise ConfigError(f"preset: got {word!r} beside --config, expected one of them; leave one out.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessArguments(RunArguments):
     """Flags of a process of a run that is started by itself."""
 
     folder: Path
@@ -29,65 +83,90 @@ class ProcessArguments:
     """Where the learner listens. Beyond this machine keys are required."""
     keys: Path | None = None
     """File with the CURVE keys of this process."""
-    print_config: bool = False
-    """Print the settings as JSON and exit."""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
-def parse(arguments: Sequence[str], command: str, description: str, default: T) -> T:
-    """Return `default` changed by flags; tyro explains and exits with 2 where they do not fit.
+@dataclass(frozen=True, kw_only=True)
+class ResultArguments:
+    """Flags of a command that evaluates something on a run's episodes."""
+
+    run: Positional[Path]
+    """The run's folder, as in `runs/NAME`."""
+    episodes: int | None = None
+    """Episodes; None: as the run's settings say."""
+    again: bool = False
+    """Evaluate once more where a result is; that one is kept as `evaluation...-before-N`."""
+
+    def open(self) -> tuple[RunFolder, TrainConfig]:
+        """Return the run's folder and its settings, the number of episodes as the flags say.
+
+        Raises:
+            RunFolderError: no such run.
+        """
+        folder = existing_run(self.run)
+        config = load_config(folder.config_file)
+        count = config.evaluation.episodes if self.episodes is None else self.episodes
+        return folder, dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, episodes=count))
+
+
+def run_command(command: ModuleType, name: str, words: Sequence[str]) -> int:
+    """Parse a command's flags and run it; return its exit code.
+
+    Raises:
+        ConfigError: flags or settings that cannot work.
+    """
+    kind, run = command.Arguments, command.run
+    if not issubclass(kind, RunArguments):
+        return int(run(parse(kind, words, name)))
+    arguments = kind.parse(words, name)
+    if arguments.print_config:
+        print(json.dumps(to_json(arguments.config), indent=2))
+        return 0
+    check_settings(arguments.config)
+    return int(run(arguments))
+
+
+def parse(target: Callable[..., T], words: Sequence[str], command: str, more: str = "", default: Any = None) -> T:
+    """Return what `target`, a dataclass or function, makes of flags; tyro exits with 2 where they do not fit.
 
     Args:
+        more: continues the help, which is `target`'s docstring without its argument sections.
         default: an instance; fields that hold `tyro.MISSING` are required.
 
     Raises:
-        ConfigError: a value that a dataclass refuses.
+        ConfigError: a value that the dataclass refuses, or a flag of an earlier version.
     """
-    return tyro.cli(
-        type(default),
-        args=list(arguments),
+    refuse_old_flags(words)
+    result: T = tyro.cli(
+        target,
+        args=list(words),
         prog=f"robot-rl {command}",
-        description=description,
-        default=default,
-        config=(tyro.conf.FlagCreatePairsOff,),  # no --no-resume beside --resume
+        description=inspect.cleandoc(target.__doc__ or "").partition("\n\nArgs:")[0] + more,
+        # No --no-resume beside --resume; RUN instead of PATH.
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
+        **({} if default is None else {"default": default}),
     )
+    return result
 
 
-def take_word(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the leading word that is no flag, if any, and the rest."""
-    if arguments and not arguments[0].startswith("-"):
-        return arguments[0], list(arguments[1:])
-    return None, list(arguments)
+def leading_word(words: Sequence[str]) -> str | None:
+    """Return the first word unless it is a flag."""
+    return words[0] if words and not words[0].startswith("-") else None
 
 
-def take_value(arguments: Sequence[str], flag: str) -> tuple[str | None, list[str]]:
-    """Return the value of `--flag VALUE` or `--flag=VALUE`, if given, and the other arguments.
+def flag_value(words: Sequence[str], flag: str) -> str | None:
+    """Return the value of `--flag VALUE` or `--flag=VALUE`, if given.
 
     Raises:
         ConfigError: the flag is last.
     """
-    rest = list(arguments)
-    for i, word in enumerate(rest):
-        if word == flag and i + 1 == len(rest):
+    for i, word in enumerate(words):
+        if word == flag and i + 1 == len(words):
             raise ConfigError(f"{flag}: got nothing, expected a value; write {flag} VALUE.")
         if word == flag:
-            return rest[i + 1], rest[:i] + rest[i + 2 :]
+            return words[i + 1]
         if word.startswith(flag + "="):
-            return word.removeprefix(flag + "="), rest[:i] + rest[i + 1 :]
-    return None, rest
-
-
-def base_config(arguments: Sequence[str]) -> tuple[TrainConfig, list[str]]:
-    """Return the settings that flags then change, and those flags: a preset by name, or `--config FILE`.
-
-    Raises:
-        ConfigError: an unknown preset, or a file that does not fit.
-    """
-    file, rest = take_value(arguments, "--config")
-    if file is not None:
-        return load_settings(TrainConfig, Path(file)), rest
-    name, rest = take_word(rest)
-    return preset(name or DEFAULT_PRESET), rest
+            return word.removeprefix(flag + "=")
+    return None
 
 
 def check_settings(config: TrainConfig) -> None:
@@ -96,7 +175,7 @@ def check_settings(config: TrainConfig) -> None:
     Raises:
         ConfigError: a file or folder that is missing, or an unknown source of reward.
     """
-    make_reward(config.rewards)
+    make_reward(config.rewards, config.reward_settings)
     files = {"vision.encoder": config.vision.encoder, "robot.cameras": config.robot.cameras}
     for name, path in files.items():
         if path is not None and not path.is_file():
@@ -108,20 +187,5 @@ def check_settings(config: TrainConfig) -> None:
         )
 
 
-def presets_text() -> str:
-    """Return the list of presets for a command's help."""
-    return "presets:\n" + "\n".join(f"  {name:<32}{entry.text}" for name, entry in PRESETS.items())
-
-
-def two_machines_text() -> str:
-    """Return how learner and actor are started on two machines, and the presets, for a command's help."""
-    return f"""example, on two machines:
-  robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
-  robot-rl actor pick-lift --folder runs/x/actor-0 --address tcp://10.0.0.1:5555 --keys actor-0.keys.json
-
-{presets_text()}"""
-
-
-def print_config(config: TrainConfig) -> None:
-    """Print settings as JSON: what `--config FILE` reads."""
-    print(json.dumps(to_json(config), indent=2))
+def _is_required(entry: dataclasses.Field[Any]) -> bool:
+    return entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING

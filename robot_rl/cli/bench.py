@@ -7,27 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_rl.bench import BENCHMARKS, run_benchmark
-from robot_rl.cli.arguments import parse, take_word
-from robot_rl.core.errors import unknown_name
+from tyro.conf import Positional
 
-DESCRIPTION = "\n".join(
-    [
-        "Measure how fast a part runs on this machine.",
-        "",
-        "usage: robot-rl bench NAME [--json] [--seconds S] [--docs FOLDER]",
-        "",
-        *[f"  {name:<10}{text}" for name, text in BENCHMARKS.items()],
-        "",
-        "example: robot-rl bench env --json",
-    ]
-)
+from robot_rl.bench import BENCHMARKS, run_benchmark
+from robot_rl.cli.arguments import parse
 
 
 @dataclass(frozen=True)
-class BenchArguments:
-    """Flags of `robot-rl bench`."""
+class Arguments:
+    """Measure how fast a part runs on this machine.
 
+    example: robot-rl bench env --json
+    """
+
+    name: Positional[str]
+    """Benchmark to run."""
     json: bool = False
     """Print one JSON object instead of a list."""
     seconds: float | None = None
@@ -36,16 +30,14 @@ class BenchArguments:
     """Where `proof` writes its table (control.md) and plots."""
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one benchmark and print its figures."""
-    name, rest = take_word(arguments)
-    flags = parse(rest, "bench", DESCRIPTION, BenchArguments())
-    if name is None:
-        raise unknown_name("benchmark", "", BENCHMARKS)
-    options = {key: value for key in ("seconds", "docs") if (value := getattr(flags, key)) is not None}
-    figures = run_benchmark(name, **options)
-    if flags.json:
-        print(json.dumps(figures))
+def main(words: Sequence[str]) -> int:
+    """Run one benchmark and print its metrics."""
+    names = "\n".join(f"  {name:<10}{benchmark.text}" for name, benchmark in BENCHMARKS.items())
+    arguments = parse(Arguments, words, "bench", f"\n\nbenchmarks:\n{names}")
+    options = {key: value for key in ("seconds", "docs") if (value := getattr(arguments, key)) is not None}
+    metrics = run_benchmark(arguments.name, **options)
+    if arguments.json:
+        print(json.dumps(metrics))
     else:
-        print("\n".join(f"{key:<36}{value}" for key, value in figures.items()))
+        print("\n".join(f"{key:<36}{value}" for key, value in metrics.items()))
     return 0

@@ -4,52 +4,51 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
-from robot_rl.cli.arguments import parse, take_word
+from robot_rl.cli.arguments import leading_word, parse
 from robot_rl.core.errors import unknown_name
 from robot_rl.doctor.finding import Finding
-from robot_rl.doctor.installation import examine
 
-TOPICS = {
-    "robot": "whether this machine can run a real arm",
-    "pendant": "the pendant's live state",
-    "cameras": "which cameras there are, and whether those of a file deliver",
-    "ros": "whether this computer meets the robot on the ROS graph",
-}
-DESCRIPTION = "\n".join(
-    [
-        "Look at this machine: versions, rendering, rates; for each line `ok`, or what to do.",
-        "Exit code 1 when a needed part is missing.",
-        "",
-        *[f"`robot-rl doctor {topic}`: {text}." for topic, text in TOPICS.items()],
-    ]
-)
 STYLES = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
 
-@dataclass(frozen=True)
-class DoctorArguments:
-    """`robot-rl doctor` alone has no flags."""
+class Topic(NamedTuple):
+    """What can be checked: a function whose arguments are flags; it returns findings, or an exit code."""
+
+    function: str
+    """`module:function`; its docstring is the help."""
+    text: str
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Print the findings as they come."""
-    topic, rest = take_word(arguments)
-    if topic is None:
-        parse(rest, "doctor", DESCRIPTION, DoctorArguments())
-        return show(examine())
-    if topic not in TOPICS:
-        raise unknown_name("doctor", topic, TOPICS)
-    code: int = importlib.import_module(f"robot_rl.cli.doctor_{topic}").run(rest)
-    return code
+TOPICS = {
+    "robot": Topic("robot_rl.doctor.robot:check", "whether this machine can run a real arm"),
+    "pendant": Topic("robot_rl.doctor.pendant:check", "the pendant's live state"),
+    "cameras": Topic("robot_rl.doctor.cameras:check", "which cameras there are, and whether those of a file deliver"),
+    "ros": Topic("robot_rl.doctor.ros:check", "whether this computer meets the robot on the ROS graph"),
+}
+INSTALLATION = Topic("robot_rl.doctor.installation:examine", "versions, rendering, rates")
+
+
+def main(words: Sequence[str]) -> int:
+    """Check one topic, or the installation, and print the findings as they come."""
+    name = leading_word(words)
+    if name is not None and name not in TOPICS:
+        raise unknown_name("doctor", name, TOPICS)
+    topic = INSTALLATION if name is None else TOPICS[name]
+    module, function = topic.function.split(":")
+    check = getattr(importlib.import_module(module), function)
+    rows = "\n".join(f"  robot-rl doctor {name:<9}{entry.text}" for name, entry in TOPICS.items())
+    command, more = ("doctor", f"\n\ntopics:\n{rows}") if name is None else (f"doctor {name}", "")
+    result = parse(check, words if name is None else words[1:], command, more)
+    return result if isinstance(result, int) else show(result)
 
 
 def show(findings: Iterable[Finding]) -> int:
-    """Print each finding; 1 when a needed part is missing."""
+    """Print each finding; return 1 when a needed part is missing."""
     console = Console(highlight=False)
     missing = 0
     for finding in findings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,105 +13,79 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from robot_rl import build
-from robot_rl.cli.arguments import parse, take_word
-from robot_rl.config import TrainConfig
-from robot_rl.core.errors import CheckpointError, ConfigError
-from robot_rl.core.settings import load_settings, to_json
+from robot_rl.cli.arguments import ResultArguments
+from robot_rl.config import TrainConfig, load_config
+from robot_rl.core.errors import CheckpointError
+from robot_rl.core.settings import to_json
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.observation import Encoder
-from robot_rl.runtime.acting.stepper import Policy
+from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
-from robot_rl.runtime.runs.run_folder import RunFolder, existing_run, finish_result, start_result
+from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, start_result
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.video import VideoWriter
 
-DESCRIPTION = """Run the policy of a run: deterministic, without a human, over episodes that training never saw.
-Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder, and its report again. A result that
-is there is never overwritten: --again archives it, --out puts the new one elsewhere.
 
-usage: robot-rl evaluate RUN [FLAGS]
+@dataclass(frozen=True, kw_only=True)
+class Arguments(ResultArguments):
+    """Run the policy of a run: deterministic, without a human, over episodes that training never saw.
+    Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder, and its report again. A result
+    that is there is never overwritten: --again archives it, --out puts the new one elsewhere.
 
-examples:
-  robot-rl evaluate runs/first                      100 episodes
-  robot-rl evaluate runs/first --again --episodes 500      the run has a result; keep that as evaluation-before-0
-  robot-rl evaluate runs/first --out more --seed 7 --video-episodes 0
-  robot-rl evaluate runs/first --who expert         the scripted expert on the same episodes, to compare"""
+    examples:
+      robot-rl evaluate runs/first                      100 episodes
+      robot-rl evaluate runs/first --again --episodes 500      the run has a result; keep that as evaluation-before-0
+      robot-rl evaluate runs/first --out more --seed 7 --video-episodes 0
+      robot-rl evaluate runs/first --who expert         the scripted expert on the same episodes, to compare
+    """
 
-
-@dataclass(frozen=True)
-class EvaluateArguments:
-    """Flags of `robot-rl evaluate`."""
-
-    episodes: int | None = None
-    """Episodes; None: as the run's settings say."""
     seed: int | None = None
     """Seed of the episodes; None: as the run's settings say."""
     video_episodes: int | None = None
-    """Episodes to film; None: as the run's settings say."""
+    """Episodes in the video; None: as the run's settings say."""
     stochastic: bool = False
     """Explore as in training, instead of the deterministic policy."""
     who: Literal["policy", "expert"] = "policy"
-    """Whom to judge."""
+    """What to evaluate."""
     quiet: bool = False
     """Print nothing but the progress bar."""
     out: Path | None = None
     """Folder of the result; None: `evaluation` in the run's folder, `evaluation-expert` for the expert."""
-    again: bool = False
-    """Evaluate once more where a result is; that one is kept as `evaluation-before-N`."""
-
-    def count(self, config: TrainConfig) -> int:
-        """Return how many episodes are asked for."""
-        return config.evaluation.episodes if self.episodes is None else self.episodes
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Judge and print the result."""
-    word, rest = take_word(arguments)
-    flags = parse(rest, "evaluate", DESCRIPTION, EvaluateArguments())
-    if word is None:
-        raise ConfigError("run: got none, expected a run's folder; for example `robot-rl evaluate runs/NAME`.")
-    folder = existing_run(Path(word))
-    config = load_settings(TrainConfig, folder.config_file)
-    out = flags.out or folder.root / ("evaluation" if flags.who == "policy" else "evaluation-expert")
-    part = start_result(out, flags.again)
-    result = judge(folder, config, flags, part)
+def run(arguments: Arguments) -> int:
+    """Evaluate and print the result."""
+    folder, config = arguments.open()
+    out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
+    part = start_result(out, arguments.again)
+    result = judge(folder, config, arguments, part)
     save_result(part, result)
-    if len(result.episodes) < flags.count(config):
-        print(f"stopped after {len(result.episodes)} of {flags.count(config)} episodes; they are in {part}")
+    done, planned = len(result.episodes), config.evaluation.episodes
+    if done < planned:
+        print(f"stopped after {done} of {planned} episodes; they are in {part}")
         return 130
     finish_result(part, out)
-    write_report(folder, to_json(config))
-    if not flags.quiet:
+    write_report(folder, to_json(load_config(folder.config_file)))
+    if not arguments.quiet:
         print(f"{result}\ndetails and video in {out}, report {folder.report}")
     return 0
 
 
-def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out: Path) -> EvaluationResult:
+def judge(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -> EvaluationResult:
     """Run the episodes and film some of them."""
-    plan, episodes = config.evaluation, flags.count(config)
+    plan = config.evaluation
     filmed = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with closing(build.make_env(config, film=filmed > 0)) as env, _bar() as bar:
-        encoder = build.make_encoder(config)
-        policy, human = None, None
-        if flags.who == "policy":
-            policy = load_policy(folder, env, encoder, config)
-        else:
-            human = build.make_device(env, config, "expert", np.random.default_rng(config.seed))
         video = VideoWriter(out / VIDEO_FILE, 1.0 / PERIOD_S, scale=1) if filmed else None
         try:
             return evaluate(
-                env,
-                policy,
-                encoder if policy is not None else None,
-                episodes,
+                make_rollout(folder, env, config, flags.who),
+                plan.episodes,
                 plan.seed if flags.seed is None else flags.seed,
                 deterministic=not flags.stochastic,
-                video=None if video is None else video.add,
-                video_episodes=filmed,
-                human=human,
-                period_s=PERIOD_S,
-                on_episode=_counter(bar, episodes),
+                video=None if video is None else EpisodeVideo(video.add, filmed),
+                on_episode=_counter(bar, plan.episodes),
                 should_stop=StopSignal().install(),
             )
         finally:
@@ -119,7 +93,17 @@ def judge(folder: RunFolder, config: TrainConfig, flags: EvaluateArguments, out:
                 video.close()
 
 
-def load_policy(folder: RunFolder, env: build.Environment, encoder: Encoder | None, config: TrainConfig) -> Policy:
+def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: Literal["policy", "expert"]) -> Rollout:
+    """Return the rollout of a run's policy, or of the expert."""
+    if who == "expert":
+        return build.make_rollout(
+            env, config, human=build.make_device(env, config, "expert", np.random.default_rng(config.seed))
+        )
+    encoder = build.make_encoder(config)
+    return build.make_rollout(env, config, load_policy(folder, env, encoder, config), encoder)
+
+
+def load_policy(folder: RunFolder, env: Environment, encoder: Encoder | None, config: TrainConfig) -> Policy:
     """Return the policy of a run's newest checkpoint; its version is the number of updates that made it.
 
     Raises:
@@ -130,9 +114,10 @@ def load_policy(folder: RunFolder, env: build.Environment, encoder: Encoder | No
     checkpoint = build.make_checkpoints(folder.learner, definition, schema).latest()
     if checkpoint is None:
         raise CheckpointError(f"checkpoint: got none in {folder.learner}, expected one; train the run first.")
-    learner = build.make_learner(definition, config)
+    agent = build.make_agent(definition, config)
+    learner = agent.learner()
     learner.load_state_dict(checkpoint.arrays)
-    policy = build.make_policy(definition)
+    policy = agent.policy()
     policy.load(learner.policy_parameters(), checkpoint.updates)
     return policy
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-import tyro
-
 from robot_rl import build
-from robot_rl.cli.arguments import ProcessArguments, base_config, parse, print_config, two_machines_text
+from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.acting.record import load_demonstrations
@@ -20,32 +18,24 @@ from robot_rl.transport.journal import Journal
 from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.security import read_keys
 
-DESCRIPTION = f"""Learn from what actors send, and publish weights to them.
 
-usage: robot-rl learner [PRESET | --config FILE] --folder DIR [FLAGS]
+@dataclass(frozen=True, kw_only=True)
+class Arguments(ProcessArguments):
+    """Learn from what actors send, and publish weights to them.
 
-What actors delivered lies in the folder's journal: a learner that is started again with the same folder goes on.
+    What actors delivered lies in the folder's journal: a learner that is started again with the same folder goes on.
 
-{two_machines_text()}"""
-
-
-@dataclass(frozen=True)
-class LearnerArguments(ProcessArguments):
-    """Flags of `robot-rl learner`."""
+    example: robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
+    """
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Learn until told to stop."""
-    base, rest = base_config(arguments)
-    flags = parse(rest, "learner", DESCRIPTION, LearnerArguments(folder=tyro.MISSING, config=base))
-    if flags.print_config:
-        print_config(flags.config)
-        return 0
-    print(f"learner: {learn(flags)} updates")
+def run(arguments: Arguments) -> int:
+    """Learn until a signal comes."""
+    print(f"learner: {learn(arguments)} updates")
     return 0
 
 
-def learn(flags: LearnerArguments) -> int:
+def learn(flags: Arguments) -> int:
     """Build the learner from its settings, run it, and return the number of updates."""
     config, stop = flags.config, StopSignal().install()
     schema, demonstrations = _look(flags)
@@ -66,7 +56,7 @@ def learn(flags: LearnerArguments) -> int:
         return run_learner(
             server,
             build.make_replay(schema, config),
-            build.make_learner(definition, config),
+            build.make_agent(definition, config).learner(),
             config.learner,
             metrics,
             build.make_checkpoints(flags.folder, definition, schema),
@@ -75,7 +65,7 @@ def learn(flags: LearnerArguments) -> int:
         )
 
 
-def _look(flags: LearnerArguments) -> tuple[StepSchema, Iterator[StepRecord]]:
+def _look(flags: Arguments) -> tuple[StepSchema, Iterator[StepRecord]]:
     """Return what steps look like, from the environment's spaces, and the demonstrations as the agent sees them."""
     with closing(build.make_env(build.in_process(flags.config))) as env:
         encoder = build.make_encoder(flags.config)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from robot_rl.cli.arguments import parse, take_word
+from tyro.conf import Positional
+
 from robot_rl.core.errors import ConfigError, RobotRLError
 from robot_rl.core.settings import load_settings
 from robot_rl.hardware.cameras import all_kinds, camera_kind
@@ -16,37 +17,35 @@ from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.hardware.cameras.views import View
 
-DESCRIPTION = """Save one picture of all cameras: each as it delivers, with the crop drawn in and pixels ticked; beside
-it what the policy sees. Choose crops with it, then write them into the file of cameras and look again.
-
-usage: robot-rl look [CAMERAS.json] [--png FILE]
-
-Without a file: every camera of this machine with its defaults.
-
-example: robot-rl look cameras.json --png look.png"""
-
 
 @dataclass(frozen=True)
-class LookArguments:
-    """Flags of `robot-rl look`."""
+class Arguments:
+    """Save one image of all cameras: each as it delivers, with the crop drawn in and pixels ticked; beside
+    it what the policy sees. Choose crops with it, then write them into the file of cameras and run it again.
 
+    Without a file: every camera of this machine with its defaults.
+
+    example: robot-rl look cameras.json --png look.png
+    """
+
+    cameras: Positional[Path | None] = None
+    """File of the cameras."""
     png: Path = Path("cameras.png")
-    """Where the picture goes; what is there is written over."""
+    """Where the image goes; what is there is written over."""
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Open the cameras, take one picture of each, and save them as one."""
-    file, rest = take_word(arguments)
-    flags = parse(rest, "look", DESCRIPTION, LookArguments())
-    configs = present_cameras() if file is None else load_settings(CameraSet, Path(file)).cameras
+def run(arguments: Arguments) -> int:
+    """Open the cameras, take one image of each, and save them as one."""
+    file = arguments.cameras
+    configs = present_cameras() if file is None else load_settings(CameraSet, file).cameras
     shown = [config for config in configs if not getattr(camera_kind(config.kind), "on_graph", False)]
     for config in configs:
         if config not in shown:
             print(f"{config.name}: a topic; view it with rqt_image_view")
     if not shown:
         raise ConfigError("cameras: got none, expected one or more; see `robot-rl doctor cameras`.")
-    save_sheet(shown, flags.png)
-    print(f"{flags.png}: {', '.join(config.name for config in shown)}")
+    save_sheet(shown, arguments.png)
+    print(f"{arguments.png}: {', '.join(config.name for config in shown)}")
     return 0
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from robot_rl.cli.arguments import take_word
-from robot_rl.nodes.simulated_robot import main
+from robot_rl.cli.arguments import leading_word
+from robot_rl.nodes.simulated_robot import main as run_node
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Serve until told to stop."""
-    task, rest = take_word(arguments)
-    return main([*(() if task is None else ("--task", task)), *rest])
+def main(words: Sequence[str]) -> int:
+    """Serve until a signal comes."""
+    task = leading_word(words)
+    return run_node(list(words) if task is None else ["--task", task, *words[1:]])

@@ -1,10 +1,9 @@
-"""`robot-rl simulate`: let somebody move the simulated arm, and film it."""
+"""`robot-rl simulate`: the simulated arm, moved by expert, at random or by keyboard, as a video."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,41 +11,33 @@ import numpy as np
 import tyro
 
 from robot_rl import build
-from robot_rl.cli.arguments import base_config, parse, presets_text
-from robot_rl.config import SCRIPTED, TrainConfig
-from robot_rl.core.clock import SystemClock
+from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
-from robot_rl.runtime.acting.stepper import action_size
+from robot_rl.envs.protocol import action_layout
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
-DESCRIPTION = f"""Move the simulated arm and film it.
-
-usage: robot-rl simulate [PRESET | --config FILE] [FLAGS]
-
-examples:
-  robot-rl simulate pick-lift                              three episodes of the scripted expert, as simulate.mp4
-  robot-rl simulate peg-insert-varied --by random --out x.mp4
-
-{presets_text()}"""
-
-
 NO_DEVICE = ("random", "nobody")
 
 
-@dataclass(frozen=True)
-class SimulateArguments:
-    """Flags of `robot-rl simulate`."""
+@dataclass(frozen=True, kw_only=True)
+class Arguments(RunArguments):
+    """Move the simulated arm and write a video.
+
+    examples:
+      robot-rl simulate pick-lift                              three episodes of the scripted expert, as simulate.mp4
+      robot-rl simulate peg-insert-varied --by random --out x.mp4
+    """
 
     by: Annotated[str, tyro.conf.arg(help=f"Moves the arm: random, nobody, {DEVICE_HELP}")] = "expert"
     episodes: int = 3
     """How many episodes."""
     out: Path | None = Path("simulate.mp4")
-    """The film; None: none."""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    """The video; None: none."""
 
     def __post_init__(self) -> None:
         check_device("--by", self.by, *NO_DEVICE)
@@ -68,38 +59,30 @@ class RandomPolicy:
         """Do nothing: there is nothing to load."""
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Arguments) -> int:
     """Run the episodes, one line each."""
-    base, rest = base_config(arguments)
-    flags = parse(rest, "simulate", DESCRIPTION, SimulateArguments(config=base))
-    result = simulate(flags)
-    print(result)
-    if flags.out is not None:
-        print(f"video {flags.out}")
+    print(simulate(arguments))
+    if arguments.out is not None:
+        print(f"video {arguments.out}")
     return 0
 
 
-def simulate(flags: SimulateArguments) -> EvaluationResult:
+def simulate(flags: Arguments) -> EvaluationResult:
     """Run episodes of somebody who needs no training."""
     filming = flags.out is not None
     with closing(build.make_env(flags.config, cameras=(), film=filming)) as env:
         human = _human(env, flags)
         scale = 1.0 if flags.by == "random" else 0.0
-        policy = None if human is not None else RandomPolicy(action_size(env), scale)
+        policy = None if human is not None else RandomPolicy(action_layout(env).size, scale)
         video = None if flags.out is None else VideoWriter(flags.out, 1.0 / PERIOD_S, scale=1)
+        rollout = build.make_rollout(env, flags.config, policy, human=human)
         try:
             return evaluate(
-                env,
-                policy,
-                None,
+                rollout,
                 flags.episodes,
                 flags.config.seed,
-                video=None if video is None else video.add,
-                video_episodes=flags.episodes,
-                human=human,
-                period_s=PERIOD_S,
+                video=None if video is None else EpisodeVideo(video.add, flags.episodes),
                 on_episode=_say,
-                pace=build.make_pace(env, SystemClock()) if flags.by not in (*NO_DEVICE, *SCRIPTED) else None,
             )
         finally:
             for part in (video, human):
@@ -107,7 +90,7 @@ def simulate(flags: SimulateArguments) -> EvaluationResult:
                     part.close()
 
 
-def _human(env: build.Environment, flags: SimulateArguments) -> Device | None:
+def _human(env: Environment, flags: Arguments) -> Device | None:
     if flags.by in NO_DEVICE:
         return None
     return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))

@@ -5,19 +5,17 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
-import tyro
 from rich.console import Console
 
 from robot_rl.build import pin_encoder
-from robot_rl.cli.arguments import base_config, check_settings, parse, presets_text, print_config, take_value
-from robot_rl.config import TrainConfig
+from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
+from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.settings import load_settings, save_settings, to_json
+from robot_rl.core.settings import save_settings, to_json
 from robot_rl.runtime.runs.live import Budget, ProgressReader
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.processes import (
@@ -32,31 +30,26 @@ from robot_rl.runtime.runs.processes import (
 from robot_rl.runtime.runs.report import closing_lines, summarise, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
-from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, supervise
+from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, TrainingPlan, supervise
 from robot_rl.teleop.devices import needs_terminal
 
-DESCRIPTION = f"""Learn a task on this machine: record demonstrations, start learner and actors, show how it goes,
-evaluate the policy alone, write a report. Everything lands in one folder, runs/NAME.
 
-usage: robot-rl train [PRESET | --config FILE] [FLAGS]
+@dataclass(frozen=True, kw_only=True)
+class Arguments(RunArguments):
+    """Learn a task on this machine: record demonstrations, start learner and actors, show how it goes,
+    evaluate the policy alone, write a report. Everything lands in one folder, runs/NAME.
 
-examples:
-  robot-rl train pick-lift                                      5 to 7.5 minutes, then 100 episodes of evaluation
-  robot-rl train pick-lift --minutes 2 --evaluation.episodes 20 --run-name first
-  robot-rl train peg-insert-no-human --seed 1                   an ablation
-  robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
-  robot-rl train --resume --run-name first --minutes 4          go on with a run for 4 more minutes
-  robot-rl train pick-lift --print-config > my.json             settings to edit
-  robot-rl train --config my.json --seed 2                      a run from a file
+    examples:
+      robot-rl train pick-lift                                      5 to 7.5 minutes, then 100 episodes of evaluation
+      robot-rl train pick-lift --minutes 2 --evaluation.episodes 20 --run-name first
+      robot-rl train peg-insert-no-human --seed 1                   an ablation
+      robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
+      robot-rl train --resume --run-name first --minutes 4          go on with a run for 4 more minutes
+      robot-rl train pick-lift --print-config > my.json             settings to edit
+      robot-rl train --config my.json --seed 2                      a run from a file
 
-Ctrl-C stops in good order and keeps the checkpoint.
-
-{presets_text()}"""
-
-
-@dataclass(frozen=True)
-class TrainArguments:
-    """Flags of `robot-rl train`."""
+    Ctrl-C stops in good order and keeps the checkpoint.
+    """
 
     run_name: str | None = None
     """Name of the run's folder; None: preset's task and the time. A name that is taken is refused."""
@@ -64,25 +57,30 @@ class TrainArguments:
     """Where run folders lie."""
     resume: bool = False
     """Go on with the run of that name; its settings are the defaults then."""
-    print_config: bool = False
-    """Print the settings as JSON and exit."""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+
+    @classmethod
+    def base(cls, words: Sequence[str]) -> TrainConfig:
+        """Return the settings that flags then change; those of the run itself when it is resumed."""
+        if "--resume" not in words:
+            return super().base(words)
+        name, word = flag_value(words, "--run-name"), leading_word(words)
+        if name is None:
+            raise ConfigError("--resume: got no --run-name, expected the run to go on with; ls runs shows them.")
+        if word is not None or flag_value(words, "--config") is not None:
+            raise ConfigError(
+                "--resume: got a preset or --config beside it, expected neither; the run has its settings."
+            )
+        return load_config(existing_run(run_root(Path(flag_value(words, "--runs") or "runs"), name)).config_file)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(flags: Arguments) -> int:
     """Train, evaluate, report."""
-    base, rest = _base(arguments)
-    flags = parse(rest, "train", DESCRIPTION, TrainArguments(config=base))
-    if flags.print_config:
-        print_config(flags.config)
-        return 0
     human = flags.config.human
     if human.kind != "none" and needs_terminal(human.kind, human.motion_device):
         raise ConfigError(
             f"human: got {human.kind!r}, which needs the terminal, expected 'scripted' or 'none' here; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
         )
-    check_settings(flags.config)
     folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
         flags = replace(flags, config=_pinned(folder, flags))
@@ -101,7 +99,7 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _go_through(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> None:
+def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal) -> None:
     """Record, train, evaluate, each unless the user wants to leave."""
     if not stop():
         _record(folder, flags.config, stop)
@@ -115,24 +113,13 @@ def _go_through(folder: RunFolder, flags: TrainArguments, stop: StopSignal) -> N
         _evaluate(folder, flags.config, stop)
 
 
-def _base(arguments: Sequence[str]) -> tuple[TrainConfig, list[str]]:
-    """Return the settings to start from; those of the run itself when it is resumed."""
-    if "--resume" not in arguments:
-        return base_config(arguments)
-    name, _ = take_value(arguments, "--run-name")
-    runs, _ = take_value(arguments, "--runs")
-    if name is None:
-        raise ConfigError("--resume: got no --run-name, expected the run to go on with; ls runs shows them.")
-    return load_settings(TrainConfig, existing_run(run_root(Path(runs or "runs"), name)).config_file), list(arguments)
-
-
-def _open(flags: TrainArguments) -> RunFolder:
+def _open(flags: Arguments) -> RunFolder:
     name = default_run_name(flags.config.task) if flags.run_name is None else flags.run_name
     root = run_root(flags.runs, name)
     return existing_run(root) if flags.resume else new_run(root)
 
 
-def _pinned(folder: RunFolder, flags: TrainArguments) -> TrainConfig:
+def _pinned(folder: RunFolder, flags: Arguments) -> TrainConfig:
     """Return the run's settings with its encoder named; a new run takes whatever encoder its settings give."""
     config = flags.config
     if not flags.resume:
@@ -142,7 +129,7 @@ def _pinned(folder: RunFolder, flags: TrainArguments) -> TrainConfig:
 
 def _save_config(folder: RunFolder, config: TrainConfig) -> None:
     """Write the settings; those of earlier parts of the run are kept beside them."""
-    if folder.config_file.exists() and load_settings(TrainConfig, folder.config_file) != config:
+    if folder.config_file.exists() and load_config(folder.config_file) != config:
         earlier = len(list(folder.root.glob("config-*.json")))
         folder.config_file.rename(folder.root / f"config-{earlier}.json")
     save_settings(folder.config_file, config)
@@ -162,17 +149,15 @@ def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopS
     folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
     earlier = ProgressReader(folders).read()
     learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}")
-    return supervise(
+    plan = TrainingPlan(
+        f"{folder.name}: {config.task}",
         learner,
         actors,
         folders,
         Budget(budget.minutes, budget.env_steps, earlier.env_steps),
         None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
-        f"{folder.name}: {config.task}",
-        console,
-        SystemClock(),
-        stop,
     )
+    return supervise(plan, console, SystemClock(), stop)
 
 
 def plan_processes(folder: RunFolder, config: TrainConfig, address: str) -> tuple[ProcessPlan, list[ProcessPlan]]:
@@ -202,7 +187,7 @@ def plan_processes(folder: RunFolder, config: TrainConfig, address: str) -> tupl
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
-    """Judge the policy in a process of its own."""
+    """Evaluate the policy in a process of its own."""
     if config.evaluation.episodes == 0:
         return
     print(f"evaluating {config.evaluation.episodes} episodes", flush=True)

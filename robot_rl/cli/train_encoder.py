@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -10,32 +9,29 @@ from typing import Annotated
 import tyro
 from rich.progress import Progress
 
-from robot_rl.cli.arguments import parse
 from robot_rl.core.errors import ConfigError
 from robot_rl.sim.scene import CAMERAS
 from robot_rl.vision.architecture import save_encoder
 from robot_rl.vision.pretrain import PretrainConfig, draw_datasets, train_encoder
 
-DESCRIPTION = """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No
-task's scene, reward or object is used. The default settings are those of the file that is shipped.
-
-example:
-  robot-rl train-encoder --out my.safetensors --scenes 4000 --steps 1000
-  robot-rl train pick-lift --vision.encoder my.safetensors"""
-
 
 @dataclass(frozen=True)
-class TrainEncoderArguments:
-    """Flags of `robot-rl train-encoder`."""
+class Arguments:
+    """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No
+    task's scene, reward or object is used. The default settings are those of the file that is shipped.
+
+    example:
+      robot-rl train-encoder --out my.safetensors --scenes 4000 --steps 1000
+      robot-rl train pick-lift --vision.encoder my.safetensors
+    """
 
     out: Path = Path("encoder.safetensors")
     """File to write; one that exists is refused."""
     config: Annotated[PretrainConfig, tyro.conf.arg(name="")] = field(default_factory=PretrainConfig)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(flags: Arguments) -> int:
     """Render, train, save."""
-    flags = parse(arguments, "train-encoder", DESCRIPTION, TrainEncoderArguments())
     if flags.out.exists():
         raise ConfigError(
             f"out: got {flags.out}, expected a file that does not exist; choose another name or move it away."

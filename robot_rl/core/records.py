@@ -13,6 +13,8 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABELS
 from robot_rl.core.schema import StepSchema, check_array
 
+UNNUMBERED = -1
+"""Sequence of a record that no link or file has numbered yet."""
 Observation = Mapping[str, np.ndarray]
 
 
@@ -116,7 +118,7 @@ def check_step(record: StepRecord, schema: StepSchema) -> None:
     if record.next_obs is not None:
         schema.check_observation(record.next_obs)
     for name in ("action", "policy_action", "human_action"):
-        check_array(name, getattr(record, name), schema.action)
+        check_array(name, getattr(record, name), schema.action_spec)
 
 
 def no_action(size: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float16", "float32", "float64")
@@ -74,12 +75,17 @@ class StepSchema:
     """
 
     observation: Mapping[str, ArraySpec]
-    action: ArraySpec
+    action: ActionLayout
     task: str
     encoder: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "observation", dict(sorted(self.observation.items())))
+
+    @property
+    def action_spec(self) -> ArraySpec:
+        """Shape and dtype of an action (A,)."""
+        return ArraySpec((self.action.size,), "float32")
 
     def to_json(self) -> dict[str, Any]:
         """Return the schema as JSON-ready values."""
@@ -96,7 +102,7 @@ class StepSchema:
         """
         try:
             observation = {str(name): ArraySpec.from_json(spec) for name, spec in value["observation"].items()}
-            action, encoder = ArraySpec.from_json(value["action"]), str(value.get("encoder", ""))
+            action, encoder = ActionLayout.from_json(value["action"]), str(value.get("encoder", ""))
             return cls(observation, action, str(value["task"]), encoder)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SchemaMismatchError(

@@ -8,7 +8,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,8 +51,11 @@ def save_settings(path: Path, value: Any) -> None:
     part.replace(path)
 
 
-def load_settings(kind: type[T], path: Path) -> T:
+def load_settings(kind: type[T], path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]] | None = None) -> T:
     """Read a dataclass from a JSON file.
+
+    Args:
+        upgrade: turns the content of an old file into that of a present one.
 
     Raises:
         ConfigError: no such file, no JSON, or content that does not fit.
@@ -63,7 +66,7 @@ def load_settings(kind: type[T], path: Path) -> T:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"config file: got {path}, expected JSON; {error}.") from error
-    return from_json(kind, value)
+    return from_json(kind, value if upgrade is None or not isinstance(value, dict) else upgrade(value))
 
 
 def from_text(kind: type[T], words: Mapping[str, str], where: str = "settings") -> T:

@@ -44,7 +44,7 @@ class Columns:
             ) from error
         return cls(
             obs=obs,
-            action=np.zeros((slots, *schema.action.shape), schema.action.dtype),
+            action=np.zeros((slots, schema.action.size), schema.action_spec.dtype),
             reward=np.zeros(slots, np.float32),
             terminated=np.zeros(slots, bool),
             source=np.zeros(slots, np.uint8),

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from tyro.conf import Positional
+
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import RobotRLError
-from robot_rl.doctor.finding import Finding, State, package_finding
+from robot_rl.core.settings import load_settings
+from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding
 from robot_rl.hardware.cameras import DeviceReport, all_kinds, camera_kind
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import Camera
-from robot_rl.hardware.cameras.config import CameraConfig
+from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
 from robot_rl.hardware.cameras.factory import make_cameras
 from robot_rl.hardware.cameras.grabber import CameraHealth
 from robot_rl.hardware.cameras.realsense_devices import TESTED_VERSION
@@ -35,6 +38,25 @@ class CameraProbes:
     devices: Callable[[Any], Iterable[DeviceReport]] = devices_of
     open: Callable[[CameraConfig], Camera] = lambda config: make_cameras([config])[0]
     clock: Clock = field(default_factory=SystemClock)
+
+
+def check(file: Positional[Path | None] = None, seconds: float = 2.0) -> Iterator[Finding]:
+    """Check which cameras there are, and whether those of a file deliver.
+
+    Library, RealSense devices (serial, USB, firmware), webcams; for each `ok`, or what to do. Each camera of the file
+    is opened and watched: rate, drops, age, temperature, settings that it ignores. Exit code 1 when a needed part is
+    missing.
+
+    example of a file (docs/cameras.md has all settings):
+      {"cameras": [{"kind": "realsense", "name": "wrist", "serial": "128422270679"},
+                   {"kind": "webcam", "name": "side", "device": "/dev/video0"}]}
+
+    Args:
+        file: File of cameras, as in `cameras.json`.
+        seconds: How long each camera of the file is watched [s].
+    """
+    check_seconds(seconds)
+    return examine_cameras(() if file is None else load_settings(CameraSet, file).cameras, seconds)
 
 
 def examine_cameras(

@@ -7,10 +7,22 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Literal
+
+from robot_rl.core import checks
 
 State = Literal["ok", "missing", "optional"]
 PROBE_LIMIT_S = 120
+
+
+def check_seconds(seconds: float) -> None:
+    """Check how long something is watched.
+
+    Raises:
+        ConfigError: not a positive time.
+    """
+    checks.positive(SimpleNamespace(seconds=seconds), "seconds")
 
 
 @dataclass(frozen=True)

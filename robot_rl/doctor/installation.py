@@ -24,13 +24,9 @@ PACKAGES = {  # package -> extra that installs it; "" is the core
     "mujoco": "sim",
 }
 OPTIONAL_PACKAGES = {
-    "torch": "torch",
     "opencv-python": "camera",
     "pyrealsense2": "camera",
     "cyclonedds": "ros",
-    "nicegui": "ui",
-    "viser": "ui",
-    "pyarrow": "data",
     "pyserial": "pendant",
 }
 
@@ -88,7 +84,12 @@ RENDER_ADVICE = {
 
 
 def examine() -> Iterator[Finding]:
-    """Yield the findings one by one, the slow ones last."""
+    """Check this machine: versions, rendering, rates; for each line `ok`, or what to do.
+
+    Exit code 1 when a needed part is missing.
+
+    example: robot-rl doctor
+    """
     yield _python()
     yield Finding(
         "ok", "cores", f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}"

@@ -16,7 +16,7 @@ from controllers.drivers.machine import (
 )
 from controllers.host.realtime import realtime
 from robot_rl.core.clock import SystemClock
-from robot_rl.doctor.finding import Finding, State, package_finding, probe
+from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
 from robot_rl.doctor.loop import LoopFigures, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, look_at_interface
 
@@ -88,6 +88,26 @@ class Probes:
     loop: Callable[[float, float], LoopFigures] = lambda rate_hz, seconds: try_loop(
         rate_hz, seconds, SystemClock(), realtime()
     )
+
+
+def check(
+    arm: Arm = "fr3", address: str | None = None, interface: str | None = None, seconds: float = 5.0
+) -> Iterator[Finding]:
+    """Check whether this machine can run a real arm.
+
+    Kernel, permissions, CPU governor, network, libraries, firmware, loop; for each `ok`, or what to do. Moves nothing.
+    Exit code 1 when a needed part is missing.
+
+    example: robot-rl doctor robot --arm fr3 --address 172.16.0.2
+
+    Args:
+        arm: Which arm, by which library: `fr3` pylibfranka, `fr3-franky` franky-control, `ur5e` and `ur10e` ur-rtde.
+        address: The arm's IPv4 address. Without it, network and firmware are left out.
+        interface: The network interface to the arm, as in `eth1`; by default the one that the routes name.
+        seconds: How long the loop is tried [s].
+    """
+    check_seconds(seconds)
+    return examine_robot(arm, address, interface, seconds)
 
 
 def examine_robot(

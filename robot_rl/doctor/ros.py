@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlparse
 
 from controllers.ros import graph
 from robot_rl.core.errors import ConfigError
-from robot_rl.doctor.finding import Finding, State, package_finding, probe
+from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, look_at_graph
 from robot_rl.hardware.graph.wire import domain_id_of
 
@@ -31,6 +31,22 @@ class Probes:
     ask: Callable[[str, str, dict[str, str], State, str], Finding] = probe
     look: Callable[[int, float], GraphView] = look_at_graph
     installations: Callable[[], list[Path]] = lambda: sorted(Path("/opt/ros").glob("*/setup.bash"))
+
+
+def check(namespace: str = "", seconds: float = 4.0) -> Iterator[Finding]:
+    """Check whether this computer meets the robot on the ROS graph.
+
+    Middleware, domain, discovery, peers, topics, qualities, clocks, and the controller's diagnostics; for each `ok`, or
+    what to do. Needs no ROS. Sends nothing. Exit code 1 when a needed part is missing.
+
+    example: robot-rl doctor ros --namespace left
+
+    Args:
+        namespace: Of the arm, as in `left`.
+        seconds: How long the graph is read [s]; the controller's diagnostics come once a second.
+    """
+    check_seconds(seconds)
+    return examine_ros(namespace, seconds)
 
 
 def examine_ros(namespace: str, seconds: float, doors: Probes | None = None) -> Iterator[Finding]:

@@ -13,9 +13,6 @@ from controllers.geometry import matrix_from_quat, quat_exp, quat_from_matrix, q
 from robot_rl.core.pose import Pose, gripper_down, yaw_of
 from robot_rl.core.workspace import Workspace
 
-ACTION_SIZE = 7
-GRIPPER_THRESHOLD = 0.5
-
 
 def rotation_from_vector(vector: np.ndarray) -> np.ndarray:
     """Rotation matrix (3, 3) of a rotation vector (3,) [rad]."""
@@ -29,12 +26,14 @@ def vector_from_rotation(R: np.ndarray) -> np.ndarray:
     return np.array(quat_log(quat_from_matrix(np.ascontiguousarray(R))))
 
 
-def move_target(workspace: Workspace, T_base_target: Pose, T_base_tcp: Pose, action: np.ndarray) -> Pose:
-    """The next target: the last one moved by `action` (6,) in the tool's frame, then leashed to the arm and the
-    workspace.
+def move_target(
+    workspace: Workspace, T_base_target: Pose, T_base_tcp: Pose, translation: np.ndarray, rotation: np.ndarray
+) -> Pose:
+    """The next target: the last one moved in the tool's frame by shares (3,) of the largest step and turn, then leashed
+    to the arm and the workspace.
     """
-    p = T_base_target.p + T_base_tcp.R @ (workspace.step_m * action[:3])
-    R = T_base_target.R @ rotation_from_vector(workspace.step_rad * action[3:6])
+    p = T_base_target.p + T_base_tcp.R @ (workspace.step_m * translation)
+    R = T_base_target.R @ rotation_from_vector(workspace.step_rad * rotation)
     p = T_base_tcp.p + np.clip(p - T_base_tcp.p, -workspace.leash_m, workspace.leash_m)
     turn = vector_from_rotation(R @ T_base_tcp.R.T)
     R = rotation_from_vector(np.clip(turn, -workspace.leash_rad, workspace.leash_rad)) @ T_base_tcp.R

@@ -8,11 +8,11 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 
-from robot_rl.core.errors import NonFiniteActionError
+from robot_rl.core.action_layout import CLOSE, GRIPPER, OPEN, ROTATION, TRANSLATION, arm_layout
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD, move_target
-from robot_rl.envs.observation import STATE_BOUND, STATE_SIZE, state_vector
+from robot_rl.envs.action import move_target
+from robot_rl.envs.observation import FINGER_ENTRY, STATE_BOUND, STATE_SIZE, state_vector
 from robot_rl.envs.task import Task
 from robot_rl.hardware.cameras.camera import Camera
 from robot_rl.hardware.robot import Robot, RobotState
@@ -32,6 +32,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         NonFiniteActionError: NaN or infinity in an action, before anything moves.
     """
 
+    real_time = False
     metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / PERIOD_S)}  # noqa: RUF012 (Gymnasium's own form)
 
     def __init__(
@@ -51,7 +52,8 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         }
         spaces |= {c.name: gym.spaces.Box(0, 255, (c.height, c.width, 3), np.uint8) for c in self.cameras}
         self.observation_space = cast("gym.Space[dict[str, np.ndarray]]", gym.spaces.Dict(spaces))
-        self.action_space = gym.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+        self.action_layout = arm_layout(FINGER_ENTRY)
+        self.action_space = gym.spaces.Box(-1.0, 1.0, (self.action_layout.size,), np.float32)
         self._steps_max = round(task.time_limit_s / PERIOD_S)
         self._begin(robot.state())
 
@@ -72,7 +74,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Move the target by one action and let one control period pass."""
-        action = self._checked(action)
+        action = self.action_layout.checked(action)
         state = self._act(action)
         success, failure = self.task.outcome()
         self._steps += 1
@@ -85,19 +87,13 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
             info["episode"] = {"r": self._return, "l": self._steps, "t": self._steps * PERIOD_S}
         return self._observe(state), reward, terminated, truncated, info
 
-    def _checked(self, action: np.ndarray) -> np.ndarray:
-        action = np.asarray(action, dtype=np.float64)
-        if action.shape != (ACTION_SIZE,) or not np.isfinite(action).all():
-            raise NonFiniteActionError(
-                f"action: got {action.tolist()}, expected {ACTION_SIZE} finite numbers; the arm was not moved."
-            )
-        return np.clip(action, -1.0, 1.0)
-
     def _act(self, action: np.ndarray) -> RobotState:
-        workspace = self.task.workspace
-        self.T_base_target = move_target(workspace, self.T_base_target, self.robot.state().T_base_tcp, action[:6])
-        if abs(action[6]) > GRIPPER_THRESHOLD:
-            self._finger_goal_m = workspace.finger_open_m if action[6] > 0 else workspace.finger_closed_m
+        workspace, parts = self.task.workspace, self.action_layout.decode(action)
+        self.T_base_target = move_target(
+            workspace, self.T_base_target, self.robot.state().T_base_tcp, parts[TRANSLATION], parts[ROTATION]
+        )
+        fingers_m = {OPEN: workspace.finger_open_m, CLOSE: workspace.finger_closed_m}
+        self._finger_goal_m = fingers_m.get(parts[GRIPPER], self._finger_goal_m)
         self.robot.command(self.T_base_target, self._finger_goal_m)
         return self.robot.wait(PERIOD_S)
 
@@ -110,6 +106,10 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     def _pictures(self, state: RobotState) -> dict[str, np.ndarray]:
         """The picture of each camera that goes with a state."""
         return {camera.name: camera.read().image for camera in self.cameras}
+
+    def metrics(self) -> dict[str, float]:
+        """Return no measurements: a simulated arm answers at once."""
+        return {}
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """The viewer's picture (H, W, 3) uint8, for videos."""

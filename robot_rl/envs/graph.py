@@ -53,8 +53,6 @@ class GraphEnv(ArmEnv):
         DeviceLostError: at a reset, when arm, cameras or referee do not answer.
     """
 
-    real_time = True
-
     def __init__(
         self,
         robot: Robot,
@@ -83,7 +81,7 @@ class GraphEnv(ArmEnv):
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Move the target by one action and wait for what comes of it."""
-        action = self._checked(action)
+        action = self.action_layout.checked(action)
         try:
             self._check_reaction()
             obs, reward, terminated, truncated, info = super().step(action)
@@ -97,8 +95,8 @@ class GraphEnv(ArmEnv):
         super().close()
         self.wire.close()
 
-    def figures(self) -> dict[str, float]:
-        """Numbers of the session so far, where the robot's client keeps them; see `GraphTimings`."""
+    def metrics(self) -> dict[str, float]:
+        """Return the latencies of the session so far, where the robot's client measures them; see `GraphTimings`."""
         timings = getattr(self.robot, "timings", None)
         if timings is None:
             return {}

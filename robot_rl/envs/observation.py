@@ -9,7 +9,7 @@ Layout of `state` (25,), tool frame where said:
     15:18  moment on the hand, tool frame                               / 1 N m
     18:21  target minus measured position, tool frame                   / leash
     21:24  target minus measured rotation, tool frame                   / leash
-    24     finger travel                                                0 closed .. 1 open
+    24     finger travel, last                                                0 closed .. 1 open
 Force and moment are clipped to +-3 of these units: a blow must not drown the rest.
 """
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from robot_rl.core.action_layout import StateEntry
 from robot_rl.core.pose import GRIPPER_DOWN, Pose
 from robot_rl.core.workspace import Workspace
 from robot_rl.envs.action import vector_from_rotation
@@ -24,6 +25,8 @@ from robot_rl.hardware.robot import RobotState
 
 STATE_SIZE = 25
 STATE_BOUND = 10.0
+FINGER_ENTRY = StateEntry("state", STATE_SIZE - 1)
+"""The gripper's opening, 0 closed .. 1 open."""
 _WRENCH_SCALE = np.array([10.0, 10.0, 10.0, 1.0, 1.0, 1.0])
 _TWIST_SCALE = np.array([0.2, 0.2, 0.2, 1.0, 1.0, 1.0])
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import tyro
 
-from robot_rl.config import TrainConfig
-from robot_rl.core.settings import load_settings
+from robot_rl.config import load_config
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.acting import ActorLaunch, act
 from robot_rl.nodes.arguments import run_node
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(node: ActorNodeConfig) -> None:
     folder = existing_run(node.run)
-    config = replace(load_settings(TrainConfig, folder.config_file), robot=node.robot)
+    config = replace(load_config(folder.config_file), robot=node.robot)
     name = f"actor-{node.index}"
     seat = ActorLaunch(
         folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.weights_timeout_s

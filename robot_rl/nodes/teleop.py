@@ -19,11 +19,12 @@ import tyro
 from controllers.ros import graph
 from robot_rl import build
 from robot_rl.core import checks
+from robot_rl.core.action_layout import CLOSE, GRIPPER, OPEN, ROTATION, TRANSLATION, arm_layout
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.core.workspace import Workspace
-from robot_rl.envs.action import ACTION_SIZE, GRIPPER_THRESHOLD
+from robot_rl.envs.observation import FINGER_ENTRY
 from robot_rl.hardware.graph.messages import joints_message, read_pose, twist_message
 from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot_config import RobotConfig
@@ -69,6 +70,7 @@ class TwistSender:
 
     def __init__(self, wire: Wire, workspace: Workspace, period_s: float = PERIOD_S) -> None:
         self._wire, self._workspace, self._period_s = wire, workspace, period_s
+        self._layout = arm_layout(FINGER_ENTRY)
         self._twists = wire.publisher(graph.HUMAN_TWIST)
         self._gripper = wire.publisher(graph.GRIPPER_TARGET)
         self._R_base_tcp: np.ndarray | None = None
@@ -79,12 +81,13 @@ class TwistSender:
         if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
             return
         stamp_ns, workspace = self._wire.now_ns(), self._workspace
-        velocity = self._R_base_tcp @ (workspace.step_m * state.action[:3]) / self._period_s
-        turn = self._R_base_tcp @ (workspace.step_rad * state.action[3:6]) / self._period_s
+        parts = self._layout.decode(state.action)
+        velocity = self._R_base_tcp @ (workspace.step_m * parts[TRANSLATION]) / self._period_s
+        turn = self._R_base_tcp @ (workspace.step_rad * parts[ROTATION]) / self._period_s
         twist = np.concatenate([velocity, turn])
         self._twists.publish(twist_message(self._wire, twist, stamp_ns, graph.BASE))
-        if abs(state.action[6]) > GRIPPER_THRESHOLD:
-            finger_m = workspace.finger_open_m if state.action[6] > 0 else workspace.finger_closed_m
+        finger_m = {OPEN: workspace.finger_open_m, CLOSE: workspace.finger_closed_m}.get(parts[GRIPPER])
+        if finger_m is not None:
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
 
@@ -108,7 +111,8 @@ def make_device(config: TeleopConfig, wire: Wire) -> Device:
     Raises:
         ConfigError: settings that cannot work, or a keyboard without a terminal.
     """
-    context = DeviceContext(ACTION_SIZE, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False))
+    layout = arm_layout(FINGER_ENTRY)
+    context = DeviceContext(layout, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False))
     return open_enabled(config.device, config.settings, config.motion_device, {}, context)
 
 
@@ -120,8 +124,7 @@ def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], Non
     """Return what sends a state to whoever listens."""
     if config.to == "controller":
         return TwistSender(wire, TASKS[build.TASK_NAMES[config.task]].workspace).send
-    sender = HumanSender(wire)
-    return lambda state: sender.send(state, ACTION_SIZE)
+    return HumanSender(wire, arm_layout(FINGER_ENTRY)).send
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

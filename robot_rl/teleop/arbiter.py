@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from robot_rl.core import checks
+from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import SchemaMismatchError
 from robot_rl.core.records import Source, no_action
@@ -40,8 +41,6 @@ class ArbiterConfig:
     the smoothing. The target itself never jumps: actions displace it, whoever gives them."""
     stale_after_s: float = 0.25
     """Age of a device's last sign of life beyond which it counts as lost [s]."""
-    gripper_axes: tuple[int, ...] = (6,)
-    """Axes that are commands rather than motion and are never blended."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "blend_s", "stale_after_s")
@@ -84,19 +83,18 @@ class Arbiter:
     taking charge again, so that a device that comes back cannot move the arm by itself.
 
     Args:
-        action_size: A.
+        layout: parts of the action; discrete heads are never blended.
         period_s: time of task between two decisions [s].
     """
 
-    def __init__(self, action_size: int, period_s: float = PERIOD_S, config: ArbiterConfig | None = None) -> None:
+    def __init__(self, layout: ActionLayout, period_s: float = PERIOD_S, config: ArbiterConfig | None = None) -> None:
         config = config or ArbiterConfig()
         self.effort = InterventionStats()
         self._stale_ns = round(config.stale_after_s * NS_PER_S)
         self._blend_rate = period_s / config.blend_s if config.blend_s > 0 else np.inf
-        self._idle = np.zeros(action_size, np.float32)
-        self._none = no_action(action_size)
-        self._moves = np.ones(action_size, bool)
-        self._moves[[axis for axis in config.gripper_axes if axis < action_size]] = False
+        self._idle = np.zeros(layout.size, np.float32)
+        self._none = no_action(layout.size)
+        self._moves = layout.is_continuous
         self._locked = False
         self.reset()
 

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from robot_rl.core.action_layout import ROTATION, TRANSLATION, ActionLayout
 from robot_rl.core.pose import GRIPPER_DOWN
 
 
@@ -47,19 +48,26 @@ class Device(Protocol):
         ...
 
 
-def tool_action(action: np.ndarray) -> np.ndarray:
+def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
     """Return an operator's action as an action along the axes of a tool that points down.
 
     The operator's frame is x forward, y left, z up, turned with the gripper about the vertical: an operator who pushes
     a device up moves the tool up, although its z axis points at the table.
 
-    Shapes: (A,) float32, the first six entries displacement and rotation, if the action has as many.
+    Shapes: (A,) float32.
     """
-    signs = np.concatenate([np.diag(GRIPPER_DOWN), np.diag(GRIPPER_DOWN), np.ones(max(0, len(action) - 6))])
-    return (signs[: len(action)] * action).astype(np.float32) + np.float32(0.0)  # no negative zeros
+    signs = np.ones(layout.size, np.float32)
+    for name, axes in layout.slices.items():
+        if name.endswith((TRANSLATION, ROTATION)):
+            signs[axes] = np.diag(GRIPPER_DOWN)[: axes.stop - axes.start]
+    return signs * action + np.float32(0.0)  # no negative zeros
 
 
-class Playback:
+class ScriptedDevice(Device):
+    """A device without a person behind it: the arm need not move in real time for it."""
+
+
+class Playback(ScriptedDevice):
     """A device that plays recorded states, one a read; afterwards it stays quiet.
 
     Example:

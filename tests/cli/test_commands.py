@@ -1,11 +1,13 @@
 """Mistakes on the command line cost one clear line; help teaches; nothing is overwritten."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from robot_rl.build import SHIPPED_ENCODER, make_encoder, pin_encoder
@@ -53,7 +55,20 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
         (["train", "pick-lift", "--rewards", "classifier"], "got 'classifier', expected one of 'ground-truth'"),
         (["train", "pick-lift", "--run-name", "../escaped"], "run_name: got '../escaped'"),
         (["train", "pick-lift", "--run-name", "x" * 300], "expected the name of one folder"),
-        (["evaluate"], "run: got none"),
+        (["train", "--minutes", "2", "peg-insert"], "preset: got 'peg-insert' after flags"),
+        (["train", "peg-insert", "--config", "my.json"], "config file: got my.json"),
+        (["train", "pick-lift", "--resume", "--run-name", "first"], "--resume: got a preset or --config"),
+        (
+            ["train", "pick-lift", "--eyes.mode", "state"],
+            "got a flag of an earlier version, expected --vision.mode",
+        ),
+        (["train", "pick-lift", "--greedy-share=0.5"], "expected --deterministic-fraction"),
+        (["actor", "--folder", "x", "--patience-s", "5"], "expected --weights-timeout-s"),
+        (["evaluate"], "RUN"),
+        (["compare"], "runs: got none"),
+        (["modules", "robot_rl/cor"], "did you mean 'robot_rl/core'?"),
+        (["doctor", "pendent"], "did you mean 'pendant'?"),
+        (["doctor", "ros", "--seconds", "0"], "seconds: got 0.0, expected more than 0"),
         (["bench", "enf"], "did you mean 'env'?"),
         (["record", "pick-lift"], "--out"),
     ],
@@ -108,7 +123,37 @@ def test_help_of_each_command_teaches(command: str, capsys: pytest.CaptureFixtur
         main([command, "--help"])
     assert end.value.code in (0, None)
     text = capsys.readouterr().out
-    assert "usage:" in text and (command == "doctor" or "example" in text)
+    assert "usage:" in text and "example" in text
+
+
+def test_help_of_all_commands_needs_no_large_library() -> None:
+    """`robot-rl --help` stays under 0.3 s only while it imports nothing but the standard library."""
+    program = "import sys; from robot_rl.cli import main; main(['--help']); print(sorted(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = result.stdout.splitlines()[-1]
+    assert not any(f"'{name}'" in loaded for name in ("numpy", "jax", "mujoco", "tyro", "rich"))
+
+
+def test_preset_beside_a_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my.json").write_text("{}")
+    code, error = said(capsys, ["train", "peg-insert", "--config", str(tmp_path / "my.json")])
+    assert code == 2 and "preset: got 'peg-insert' beside --config" in error
+
+
+def test_settings_of_an_earlier_version_are_read_with_the_present_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = {
+        "eyes": {"mode": "state"},
+        "agent": {"ensemble": 4, "subset": 1},
+        "robot": {"kind": "dds", "referee": "operator"},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(old | {"greedy_share": 0.25}))
+    assert main(["train", "--config", str(tmp_path / "config.json"), "--print-config"]) == 0
+    new = json.loads(capsys.readouterr().out)
+    assert (new["agent"]["num_critics"], new["agent"]["num_target_critics"]) == (4, 1)
+    assert new["vision"]["mode"] == "state"
+    assert new["robot"]["episode_source"] == "operator" and new["deterministic_fraction"] == 0.25
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -163,6 +208,7 @@ def test_a_run_keeps_its_encoder_and_refuses_another(tmp_path: Path) -> None:
     call=st.integers(1, 16),
     demonstrations=st.integers(0, 2),
 )
+@example(1.75, UpdateRatioConfig(1.75, 0, pretrain_updates=0), 201, 1, 0)
 @settings(deadline=None)
 def test_settings_that_are_accepted_never_let_an_actor_wait_for_ever(
     ratio: float, update_ratio: UpdateRatioConfig, publish: int, call: int, demonstrations: int

@@ -36,7 +36,7 @@ class Stick:
 
     @classmethod
     def open(cls, context):
-        return cls(context.action_size, context.settings)
+        return cls(context.layout.size, context.settings)
 
     def __init__(self, action_size, settings):
         self.action = np.zeros(action_size, np.float32)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.records import Source, StepRecord, no_action
 from robot_rl.core.schema import ArraySpec, StepSchema
 
 SCHEMA = StepSchema(
     observation={"state": ArraySpec((2,), "float32"), "wrist": ArraySpec((4, 3), "float32", variants=4)},
-    action=ArraySpec((2,), "float32"),
+    action=continuous_layout(2),
     task="unit",
 )
 

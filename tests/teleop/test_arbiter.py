@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import SchemaMismatchError
 from robot_rl.core.records import Source
 from robot_rl.teleop.arbiter import Arbiter, ArbiterConfig, ControlAuthority
 from robot_rl.teleop.device import DeviceState
 
-SIZE = 7
+ARM = arm_layout(StateEntry("state", 24))
+SIZE = ARM.size
 POLICY = np.full(SIZE, 0.5, np.float32)
 HUMAN = np.full(SIZE, -1.0, np.float32)
 ENGAGED = DeviceState(HUMAN, engaged=True)
@@ -33,7 +35,7 @@ moments = st.tuples(st.sampled_from([None, POLICY]), st.none() | states, st.bool
 
 @given(st.lists(moments, max_size=30), st.sampled_from([0.1, 0.02]))
 def test_priority_is_stop_then_human_then_policy_then_nobody(sequence, period_s) -> None:
-    arbiter = Arbiter(SIZE, period_s)
+    arbiter = Arbiter(ARM, period_s)
     released = True  # the dead-man was seen released since the last loss or stop
     expected_steps = expected_labels = 0
     for policy_action, state, estop in sequence:
@@ -57,7 +59,7 @@ def test_priority_is_stop_then_human_then_policy_then_nobody(sequence, period_s)
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_edges_alternate_and_count_the_interventions(engaged) -> None:
-    arbiter = Arbiter(SIZE)
+    arbiter = Arbiter(ARM)
     decisions = [arbiter.decide(POLICY, DeviceState(HUMAN, engaged=e)) for e in engaged]
     before = [False, *engaged]
     assert [d.intervention_start for d in decisions] == [
@@ -71,7 +73,7 @@ def test_edges_alternate_and_count_the_interventions(engaged) -> None:
 
 @pytest.mark.parametrize("trouble", [LOST, replace(ENGAGED, estop=True)])
 def test_trouble_releases_the_dead_man_until_a_release_was_seen(trouble) -> None:
-    arbiter = Arbiter(SIZE)
+    arbiter = Arbiter(ARM)
     assert arbiter.decide(POLICY, ENGAGED).charge is ControlAuthority.HUMAN
     assert arbiter.decide(POLICY, trouble).charge is not ControlAuthority.HUMAN
     assert arbiter.decide(POLICY, ENGAGED).charge is ControlAuthority.POLICY  # back, still held: means nothing
@@ -80,14 +82,14 @@ def test_trouble_releases_the_dead_man_until_a_release_was_seen(trouble) -> None
 
 
 def test_silent_device_counts_as_lost() -> None:
-    arbiter = Arbiter(SIZE, config=ArbiterConfig(stale_after_s=0.25))
+    arbiter = Arbiter(ARM, config=ArbiterConfig(stale_after_s=0.25))
     state = replace(ENGAGED, stamp_ns=NS_PER_S)
     assert arbiter.decide(POLICY, state, now_ns=round(1.2 * NS_PER_S)).charge is ControlAuthority.HUMAN
     assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is ControlAuthority.POLICY
 
 
 def test_hand_over_blends_motion_within_100_ms_and_never_the_gripper() -> None:
-    arbiter = Arbiter(SIZE, period_s=0.02)
+    arbiter = Arbiter(ARM, period_s=0.02)
     for _ in range(3):
         arbiter.decide(POLICY, RELEASED)
     actions = np.array([arbiter.decide(POLICY, ENGAGED).action for _ in range(6)])
@@ -98,30 +100,30 @@ def test_hand_over_blends_motion_within_100_ms_and_never_the_gripper() -> None:
 
 
 def test_stop_is_never_blended() -> None:
-    arbiter = Arbiter(SIZE, period_s=0.01)
+    arbiter = Arbiter(ARM, period_s=0.01)
     arbiter.decide(POLICY, ENGAGED)
     assert not arbiter.decide(POLICY, ENGAGED, estop=True).action.any()
 
 
 def test_held_dead_man_without_motion_holds_still() -> None:
-    decision = Arbiter(SIZE).decide(POLICY, DeviceState(None, engaged=True))
+    decision = Arbiter(ARM).decide(POLICY, DeviceState(None, engaged=True))
     assert decision.charge is ControlAuthority.HUMAN and not decision.action.any() and not decision.human_action.any()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_broken_action_is_not_hidden_by_clipping(bad) -> None:
     broken = np.array([bad, *POLICY[1:]], np.float32)
-    assert not np.isfinite(Arbiter(SIZE).decide(broken, None).action).all()
+    assert not np.isfinite(Arbiter(ARM).decide(broken, None).action).all()
 
 
 def test_action_of_another_shape_is_refused() -> None:
     with pytest.raises(SchemaMismatchError, match=r"action of the human: got shape \(3,\), expected \(7,\)"):
-        Arbiter(SIZE).decide(POLICY, DeviceState(np.zeros(3, np.float32), engaged=True))
+        Arbiter(ARM).decide(POLICY, DeviceState(np.zeros(3, np.float32), engaged=True))
 
 
 def test_episode_begins_with_nobody_in_charge() -> None:
-    arbiter = Arbiter(SIZE)
+    arbiter = Arbiter(ARM)
     arbiter.decide(POLICY, ENGAGED)
     arbiter.reset()
     assert arbiter.decide(POLICY, ENGAGED).intervention_start
-    assert not Arbiter(SIZE).decide(POLICY, RELEASED).intervention_end
+    assert not Arbiter(ARM).decide(POLICY, RELEASED).intervention_end

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.records import LABELS
 from robot_rl.teleop.device import Device, DeviceState, Playback
@@ -17,9 +18,13 @@ from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.teleop.pendant.device import Pendant
 from robot_rl.teleop.pendant.serial_line import Line
 
+ARM = arm_layout(StateEntry("state", 24))
+
 
 class Still:
     """An expert that stands still."""
+
+    layout = ARM
 
     def reset(self) -> None: ...
 
@@ -30,7 +35,7 @@ class Still:
 def keyboard() -> Device:
     far, near = os.openpty()
     os.write(far, b"w \nx")
-    return Keyboard(terminal=near)
+    return Keyboard(ARM, terminal=near)
 
 
 def unplugged(port: str) -> Line:

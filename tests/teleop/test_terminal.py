@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from robot_rl.core.action_layout import arm_layout
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.teleop.devices.keyboard import Keyboard
@@ -52,7 +53,7 @@ def ends():
 
 def test_enter_typed_ahead_neither_answers_the_prompt_nor_becomes_a_label(ends) -> None:
     far, near = ends
-    with Keyboard(terminal=near, clock=FakeClock(100.0)) as keyboard:
+    with Keyboard(arm_layout(None), terminal=near, clock=FakeClock(100.0)) as keyboard:
         os.write(far, b"\n\n\n")
         assert select.select([near], [], [], 5.0)[0]
         prompted = Prompted(near)

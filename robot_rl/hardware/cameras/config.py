@@ -20,7 +20,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.cameras import camera_kind
 from robot_rl.hardware.cameras.views import View
 
-LARGEST = {"width": 8192, "height": 8192, "rate_hz": 300, "exposure_s": 1.0, "depth_exposure_s": 1.0}
+LARGEST = {"width": 8192, "height": 8192, "rate_hz": 300, "exposure_s": 5.0, "depth_exposure_s": 5.0}
 """Settings that are more than 0, where a kind has them, and their largest values [pixels, Hz, s]."""
 
 

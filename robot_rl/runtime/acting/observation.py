@@ -12,6 +12,7 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
+from robot_rl.envs.protocol import action_layout
 
 PICTURE_DTYPE = np.uint8
 
@@ -59,7 +60,7 @@ def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str
     if encoder is not None:
         features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
         specs |= dict.fromkeys(encoder.cameras, features)
-    return StepSchema(specs, ArraySpec(action.shape, "float32"), task, encoder.identity if encoder else "")
+    return StepSchema(specs, action_layout(env), task, encoder.identity if encoder else "")
 
 
 def encode_steps(

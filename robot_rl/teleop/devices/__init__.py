@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import Clock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import check, resolve
@@ -44,8 +45,8 @@ GROUP = "robot_rl.devices"
 class DeviceContext:
     """What a device may use when it is opened."""
 
-    action_size: int
-    """A, the number of axes of an action."""
+    layout: ActionLayout
+    """Parts of the action that the device returns."""
     rng: np.random.Generator
     clock: Clock
     expert: Callable[[], Expert]

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from robot_rl.core import checks
+from robot_rl.core.action_layout import GRIPPER, ROTATION, TRANSLATION, ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.teleop.device import DeviceState, tool_action
@@ -22,16 +23,16 @@ from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.engagement import EngageConfig, Engagement
 from robot_rl.teleop.terminal import CLEAR_KEY, STOP_KEY, KeyDecoder, read_pending
 
-AXES: dict[str, tuple[int, float]] = {
-    "w": (0, 1.0), "s": (0, -1.0), "a": (1, 1.0), "d": (1, -1.0), "r": (2, 1.0), "f": (2, -1.0),
-    "l": (3, 1.0), "j": (3, -1.0), "i": (4, 1.0), "k": (4, -1.0), "q": (5, 1.0), "e": (5, -1.0),
-    "o": (6, 1.0), "g": (6, -1.0),
+AXES: dict[str, tuple[str, int, float]] = {
+    "w": (TRANSLATION, 0, 1.0), "s": (TRANSLATION, 0, -1.0), "a": (TRANSLATION, 1, 1.0), "d": (TRANSLATION, 1, -1.0),
+    "r": (TRANSLATION, 2, 1.0), "f": (TRANSLATION, 2, -1.0), "l": (ROTATION, 0, 1.0), "j": (ROTATION, 0, -1.0),
+    "i": (ROTATION, 1, 1.0), "k": (ROTATION, 1, -1.0), "q": (ROTATION, 2, 1.0), "e": (ROTATION, 2, -1.0),
+    "o": (GRIPPER, 0, 1.0), "g": (GRIPPER, 0, -1.0),
 }  # fmt: skip
-"""Key -> (axis, sign) in the operator's frame (x forward, y left, z up): x y z, roll pitch yaw, gripper."""
+"""Key -> (part of the action, component, sign) in the operator's frame: x forward, y left, z up."""
 
 LABEL_KEYS = {"\n": "success", "\r": "success", "\x7f": "failure", "\x08": "failure", "u": "undo", "t": "stage"}
 ENGAGE_KEY = " "
-GRIPPER_AXIS = 6
 HELP = """\
   w/s  forward/back      a/d  left/right      r/f  up/down (arrows: w s a d)
   q/e  turn left/right   i/k  pitch           l/j  roll
@@ -72,7 +73,7 @@ class Keyboard:
     Ctrl-C keeps its meaning. A terminal that goes away (ssh ends) makes the device not alive.
 
     Args:
-        action_size: A; keys of axes that the action lacks do nothing.
+        layout: parts of the action; keys of parts that it lacks do nothing.
         terminal: the terminal to read; by default standard input, or this process's own terminal where a launcher took
             standard input away.
 
@@ -91,11 +92,11 @@ class Keyboard:
         Raises:
             ConfigError: this is no terminal.
         """
-        return cls(context.action_size, context.settings, clock=context.clock)
+        return cls(context.layout, context.settings, clock=context.clock)
 
     def __init__(
         self,
-        action_size: int = 7,
+        layout: ActionLayout,
         config: KeyboardConfig | None = None,
         terminal: TextIO | int | None = None,
         clock: Clock | None = None,
@@ -104,7 +105,8 @@ class Keyboard:
         self._clock = clock or SystemClock()
         self._fd, self._owned = _descriptor(terminal)
         self._engagement = Engagement(self._config.engage)
-        self._until_ns = np.zeros((action_size, 2), np.int64)  # (A, 2): when the press of minus and plus ends
+        self._layout, self._axes = layout, _axes(layout)
+        self._until_ns = np.zeros((layout.size, 2), np.int64)  # (A, 2): when the press of minus and plus ends
         self._button_until_ns = 0
         self._speed = self._config.speed
         self._labels: list[str] = []
@@ -183,8 +185,8 @@ class Keyboard:
 
     def _press(self, key: str, now_ns: int) -> None:
         config = self._config
-        if key in AXES and AXES[key][0] < len(self._until_ns):
-            axis, sign = AXES[key]
+        if key in self._axes:
+            axis, sign = self._axes[key]
             self._until_ns[axis, int(sign > 0)] = now_ns + round(config.hold_s * NS_PER_S)
         elif key == ENGAGE_KEY:
             self._button_until_ns = now_ns + round(config.button_hold_s * NS_PER_S)
@@ -198,9 +200,20 @@ class Keyboard:
     def _action(self, now_ns: int) -> np.ndarray:
         held = (self._until_ns > now_ns).astype(np.float32)
         action = np.float32(self._speed) * (held[:, 1] - held[:, 0])
-        gripper = action[GRIPPER_AXIS : GRIPPER_AXIS + 1]  # empty without one
-        gripper[:] = np.sign(gripper)  # a command, not a speed
-        return tool_action(action)
+        heads = self._layout.discrete_indices
+        action[heads] = np.sign(action[heads])  # a command, not a speed
+        return tool_action(action, self._layout)
+
+
+def _axes(layout: ActionLayout) -> dict[str, tuple[int, float]]:
+    """Return key -> (axis, sign) for the parts that a layout has; of several robots, those of the first."""
+    axes, arm = layout.of_robot(layout.robots[0])
+    slices = arm.slices
+    return {
+        key: (axes.start + slices[part].start + component, sign)
+        for key, (part, component, sign) in AXES.items()
+        if part in slices and slices[part].start + component < slices[part].stop
+    }
 
 
 def _descriptor(terminal: TextIO | int | None) -> tuple[int, bool]:

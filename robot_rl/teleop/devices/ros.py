@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from controllers.ros import graph
+from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import Clock
 from robot_rl.hardware.graph.messages import stamped
 from robot_rl.hardware.graph.wire import Wire
@@ -29,7 +30,7 @@ class GraphDevice:
     gives no label by that.
 
     Args:
-        action_size: A; other messages are ignored.
+        layout: of the actor's actions; messages of another size are ignored.
         owned: whether `close` leaves the graph.
     """
 
@@ -37,10 +38,10 @@ class GraphDevice:
     def open(cls, context: DeviceContext) -> GraphDevice:
         """Return the human at the `teleop` node, over the environment's own connection where there is one."""
         wire, owned = context.wire()
-        return cls(wire, context.action_size, context.clock, owned)
+        return cls(wire, context.layout, context.clock, owned)
 
-    def __init__(self, wire: Wire, action_size: int, clock: Clock, owned: bool = False) -> None:
-        self._wire, self._action_size, self._clock, self._owned = wire, action_size, clock, owned
+    def __init__(self, wire: Wire, layout: ActionLayout, clock: Clock, owned: bool = False) -> None:
+        self._wire, self._layout, self._clock, self._owned = wire, layout, clock, owned
         self._lock = threading.Lock()
         self._state = DeviceState(alive=False)
         self._counts: tuple[int, ...] | None = None
@@ -65,7 +66,7 @@ class GraphDevice:
     def _on_input(self, message: Any) -> None:
         action = np.asarray(message.axes, np.float32)
         buttons = tuple(int(button) for button in message.buttons)
-        if action.shape != (self._action_size,) or not np.isfinite(action).all():
+        if action.shape != (self._layout.size,) or not np.isfinite(action).all():
             return
         if len(buttons) != len(graph.HUMAN_BUTTONS):
             return
@@ -87,17 +88,17 @@ class GraphDevice:
 class HumanSender:
     """Sends what a device says, as often as it is told to."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, wire: Wire, layout: ActionLayout) -> None:
+        self._wire, self._layout = wire, layout
         self._publisher = wire.publisher(graph.HUMAN_INPUT)
         self._given: Counter[str] = Counter()
 
-    def send(self, state: DeviceState, action_size: int) -> None:
+    def send(self, state: DeviceState) -> None:
         """Send one state; a device that is lost is not sent, so that the other side notices the silence."""
         self._given.update(state.labels)
         if not state.alive:
             return
-        action = np.zeros(action_size, np.float32) if state.action is None else state.action
+        action = np.zeros(self._layout.size, np.float32) if state.action is None else state.action
         flags = [int(state.engaged), int(state.estop)]
         counts = [self._given[label] for label in graph.HUMAN_BUTTONS[_FLAGS:]]
         joy = graph.HUMAN_INPUT.type

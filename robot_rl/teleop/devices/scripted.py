@@ -18,7 +18,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_rl.teleop.device import DeviceState
+from robot_rl.core.action_layout import ActionLayout
+from robot_rl.teleop.device import DeviceState, ScriptedDevice
 from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanConfig
 
@@ -26,6 +27,8 @@ from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanCo
 @runtime_checkable
 class Expert(Protocol):
     """Somebody who knows what to do from wherever the robot stands (ground truth, simulator only)."""
+
+    layout: ActionLayout
 
     def reset(self) -> None:
         """Begin an episode; the environment has just been reset."""
@@ -39,8 +42,8 @@ class Expert(Protocol):
 class FunctionExpert:
     """An expert without memory, from a function such as an environment's `expert_action`."""
 
-    def __init__(self, action: Callable[[], np.ndarray]) -> None:
-        self._action = action
+    def __init__(self, action: Callable[[], np.ndarray], layout: ActionLayout) -> None:
+        self._action, self.layout = action, layout
 
     def reset(self) -> None:
         """Do nothing: there is nothing to forget."""
@@ -50,7 +53,7 @@ class FunctionExpert:
         return self._action()
 
 
-class ExpertDevice:
+class ExpertDevice(ScriptedDevice):
     """An expert who never lets go: demonstrations."""
 
     Settings = ActionNoise
@@ -66,7 +69,7 @@ class ExpertDevice:
 
     def __init__(self, expert: Expert, rng: np.random.Generator, clumsiness: ActionNoise | None = None) -> None:
         self._expert = expert
-        self._hand = _Hand(clumsiness or ActionNoise(), rng)
+        self._hand = _Hand(clumsiness or ActionNoise(), expert.layout, rng)
 
     def reset(self) -> None:
         """Begin an episode."""
@@ -81,7 +84,7 @@ class ExpertDevice:
         """Do nothing: nothing is held."""
 
 
-class ScriptedHuman:
+class ScriptedHuman(ScriptedDevice):
     """A human who watches the policy and takes over by RLIF's rule; a `Device`.
 
     The expert is asked on every watched step, in charge or not, so that it always knows the state the policy left the
@@ -109,7 +112,7 @@ class ScriptedHuman:
     ) -> None:
         self.env_steps = env_steps
         self._expert, self._config, self._rng = expert, config, rng
-        self._hand = _Hand(config.action_noise, rng)
+        self._hand = _Hand(config.action_noise, expert.layout, rng)
         self._watches = False
         self._begin_episode()
 
@@ -183,8 +186,8 @@ class ScriptedHuman:
 class _Hand:
     """Carries out an intention with delay, noise and lapses."""
 
-    def __init__(self, config: ActionNoise, rng: np.random.Generator) -> None:
-        self._config, self._rng = config, rng
+    def __init__(self, config: ActionNoise, layout: ActionLayout, rng: np.random.Generator) -> None:
+        self._config, self._rng, self._moves = config, rng, layout.continuous_indices
         self._intentions: deque[np.ndarray] = deque(maxlen=config.delay_steps + 1)
         self._lapse = 0  # steps left
 
@@ -194,12 +197,12 @@ class _Hand:
         self._lapse = 0
 
     def follow(self, wanted: np.ndarray) -> np.ndarray:
-        """Return what the hand does (A,) float32 when the expert wants `wanted`; the last axis is the gripper."""
+        """Return what the hand does (A,) float32 when the expert wants `wanted`; discrete heads take no noise."""
         config = self._config
         self._intentions.append(wanted)
         action = np.array(self._intentions[0], dtype=np.float32)
         if config.noise_std > 0.0:
-            action[:-1] += self._rng.normal(0.0, config.noise_std, len(action) - 1)
+            action[self._moves] += self._rng.normal(0.0, config.noise_std, len(self._moves))
         if config.lapse_probability > 0.0 and self._lapses():
             action[:] = 0.0
         return np.minimum(np.maximum(action, np.float32(-1.0)), np.float32(1.0))

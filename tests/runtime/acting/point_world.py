@@ -1,22 +1,28 @@
 """A world small enough to know by heart: a point must reach a goal, with one tiny camera and an expert."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
 import numpy as np
 
+from robot_rl.core.action_layout import CLOSE, GRIPPER, HOLD, OPEN, TRANSLATION, ActionLayout, Continuous, Discrete
 from robot_rl.core.errors import NonFiniteActionError
 from robot_rl.core.records import LabelRecord, Record, StepRecord
+from robot_rl.teleop.device import DeviceState
 
 TIME_LIMIT = 30
 STRIDE = 0.2
 REACH = 0.15
+LAYOUT = ActionLayout((Continuous(TRANSLATION, 2), Discrete(GRIPPER, (CLOSE, HOLD, OPEN), (-1.0, 0.0, 1.0))))
 
 
 class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     """Point and goal in a square of side 2; leaving it is a failure. Action: x, y, and a gripper that does nothing."""
 
     render_mode = "rgb_array"
+    action_layout, real_time = LAYOUT, False
 
     def __init__(self) -> None:
         self.observation_space = gymnasium.spaces.Dict(
@@ -25,7 +31,7 @@ class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
                 "wrist": gymnasium.spaces.Box(0, 255, (8, 8, 3), np.uint8),
             }
         )
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (LAYOUT.size,), np.float32)
         self.executed: list[np.ndarray] = []
         self.point = self.goal = np.zeros(2)
         self.steps = 0
@@ -46,6 +52,9 @@ class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         failure = bool(np.abs(self.point).max() > 1.0) and not success
         truncated = not (success or failure) and self.steps >= TIME_LIMIT
         return self._observe(), float(success), success or failure, truncated, {"success": success, "failure": failure}
+
+    def metrics(self) -> dict[str, float]:
+        return {}
 
     def render(self) -> np.ndarray:
         return np.full((16, 16, 3), self.steps, np.uint8)
@@ -97,7 +106,7 @@ class TinyEncoder:
 
 
 class Notebook:
-    """A link that keeps what it gets and hands out weights by script: {records put so far: (version, gain)}."""
+    """Link that stores records and serves weights by script: {records put so far: (version, gain)}."""
 
     def __init__(self, weights: dict[int, tuple[int, float]] | None = None) -> None:
         self.records: list[Record] = []
@@ -105,8 +114,8 @@ class Notebook:
         self.backlog = 3
 
     def put(self, record: Record) -> int:
-        self.records.append(record)
-        return record.sequence
+        self.records.append(replace(record, sequence=len(self.records)))
+        return len(self.records) - 1
 
     def latest_weights(self):
         due = [self._weights[n] for n in sorted(self._weights) if n <= len(self.records)]
@@ -136,3 +145,17 @@ class Ledger:
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         self.lines.append({"kind": kind, "step": step, **scalars})
+
+
+class Person:
+    """A device of a person, by script: one state a read, afterwards no motion."""
+
+    def __init__(self, states: Iterable[DeviceState] = ()) -> None:
+        self._states = iter(states)
+
+    def reset(self) -> None: ...
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        return next(self._states, DeviceState())
+
+    def close(self) -> None: ...

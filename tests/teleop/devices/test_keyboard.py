@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robot_rl.core.action_layout import TRANSLATION, ActionLayout, Continuous, StateEntry, arm_layout
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import gripper_down, rot_z
@@ -20,6 +21,8 @@ from robot_rl.envs.action import move_target, vector_from_rotation
 from robot_rl.teleop.devices.keyboard import AXES, Keyboard, KeyboardConfig
 from robot_rl.teleop.engagement import EngageConfig
 from robot_rl.teleop.terminal import SEQUENCE_S, KeyDecoder
+
+ARM = arm_layout(StateEntry("state", 24))
 
 
 class Terminal:
@@ -56,7 +59,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def keyboard(terminal: Terminal, clock: FakeClock) -> Iterator[Keyboard]:
-    with Keyboard(terminal=terminal.near, clock=clock) as keyboard:
+    with Keyboard(ARM, terminal=terminal.near, clock=clock) as keyboard:
         yield keyboard
 
 
@@ -64,7 +67,8 @@ def keyboard(terminal: Terminal, clock: FakeClock) -> Iterator[Keyboard]:
 def test_each_motion_key_moves_its_axis_and_engages(key: str, terminal: Terminal, keyboard: Keyboard) -> None:
     terminal.type(key)
     state = keyboard.read()
-    axis, _ = AXES[key]
+    part, component, _ = AXES[key]
+    axis = ARM.slices[part].start + component
     assert state.engaged and state.alive
     assert np.flatnonzero(state.action).tolist() == [axis]
     assert abs(state.action[axis]) == (1.0 if axis == 6 else 0.5)
@@ -83,7 +87,7 @@ def test_arm_moves_where_the_help_says_turned_with_the_gripper(key, yaw_rad, ter
     terminal.type(key)
     workspace = Workspace((-1.0,) * 3, (1.0,) * 3, tilt_rad=1.0, yaw_rad=3.0)
     start = gripper_down(np.zeros(3), yaw_rad)
-    moved = move_target(workspace, start, start, np.float64(keyboard.read().action[:6]))
+    moved = move_target(workspace, start, start, *np.float64(keyboard.read().action[:6]).reshape(2, 3))
     gone = moved.p / (0.5 * workspace.step_m)
     turned = vector_from_rotation(moved.R @ start.R.T) / (0.5 * workspace.step_rad)
     R_base_operator = rot_z(yaw_rad)
@@ -187,7 +191,7 @@ def test_speed_keys_scale_motion_within_bounds(terminal, keyboard) -> None:
 
 def test_space_toggles_once_per_press_although_the_key_repeats(terminal, clock) -> None:
     config = KeyboardConfig(engage=EngageConfig("toggle"))
-    with Keyboard(config=config, terminal=terminal.near, clock=clock) as keyboard:
+    with Keyboard(ARM, config=config, terminal=terminal.near, clock=clock) as keyboard:
         terminal.type(" ")
         assert keyboard.read().engaged
         clock.advance(0.5)
@@ -218,7 +222,7 @@ def test_new_episode_forgets_what_was_typed_while_the_arm_drove_to_its_start_but
 
 
 def test_axes_that_the_action_lacks_do_nothing(terminal, clock) -> None:
-    with Keyboard(2, terminal=terminal.near, clock=clock) as keyboard:
+    with Keyboard(ActionLayout((Continuous(TRANSLATION, 2),)), terminal=terminal.near, clock=clock) as keyboard:
         terminal.type("gra")
         np.testing.assert_array_equal(keyboard.read().action, [0.0, -0.5])
 
@@ -234,7 +238,7 @@ def test_hang_up_makes_the_device_dead_and_releases_it(terminal, keyboard) -> No
 
 def test_terminal_is_given_back_as_it_was_and_ctrl_c_keeps_working(terminal, clock) -> None:
     before = termios.tcgetattr(terminal.near)
-    keyboard = Keyboard(terminal=terminal.near, clock=clock)
+    keyboard = Keyboard(ARM, terminal=terminal.near, clock=clock)
     during = termios.tcgetattr(terminal.near)
     assert not during[3] & (termios.ECHO | termios.ICANON) and during[3] & termios.ISIG
     keyboard.close()
@@ -245,9 +249,10 @@ def test_terminal_is_given_back_as_it_was_and_ctrl_c_keeps_working(terminal, clo
 LAUNCHED = """
 import os, sys, time
 os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens becomes its own
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.teleop.devices.keyboard import Keyboard
 before = len(os.listdir("/proc/self/fd"))
-keyboard = Keyboard()
+keyboard = Keyboard(arm_layout(None))
 print(len(os.listdir("/proc/self/fd")) - before, flush=True)
 while not keyboard.read().action.any():
     time.sleep(0.01)
@@ -272,7 +277,7 @@ def test_own_terminal_is_read_without_standard_input_and_closed_again(terminal: 
 def test_input_that_is_no_terminal_is_refused() -> None:
     near, far = os.pipe()
     with pytest.raises(ConfigError, match=r"is no terminal, expected one; run it in a terminal, over ssh with -t"):
-        Keyboard(terminal=near)
+        Keyboard(ARM, terminal=near)
     os.close(near)
     os.close(far)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers.ros import graph
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
 from robot_rl.core.records import LABELS
@@ -21,6 +22,7 @@ from robot_rl.teleop.device import DeviceState, Playback
 from robot_rl.teleop.devices.ros import GraphDevice, HumanSender
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
+ARM = arm_layout(StateEntry("state", 24))
 ACTION = np.array([0.5, 0, 0, 0, 0, -1.0, 1.0], np.float32)
 
 
@@ -30,18 +32,18 @@ class Line:
     def __init__(self) -> None:
         self.clock = FakeClock(1.0)
         self.graph = Graph(self.clock)
-        self.sender = HumanSender(MemoryWire(self.graph))
-        self.device = GraphDevice(MemoryWire(self.graph), 7, self.clock)
+        self.sender = HumanSender(MemoryWire(self.graph), ARM)
+        self.device = GraphDevice(MemoryWire(self.graph), ARM, self.clock)
 
     def lose(self, state: DeviceState) -> None:
         readers, self.graph.readers = self.graph.readers, {}
-        self.sender.send(state, 7)
+        self.sender.send(state)
         self.graph.readers = readers
 
 
 def test_action_engagement_and_stop_cross() -> None:
     line = Line()
-    line.sender.send(DeviceState(ACTION, engaged=True, estop=True), 7)
+    line.sender.send(DeviceState(ACTION, engaged=True, estop=True))
     state = line.device.read()
     np.testing.assert_array_equal(state.action, ACTION)
     assert (state.engaged, state.estop, state.alive, state.stamp_ns) == (True, True, True, line.clock.now_ns())
@@ -59,29 +61,29 @@ def test_every_label_has_its_button() -> None:
 @given(st.lists(st.tuples(st.sampled_from(LABELS), st.booleans()), max_size=20))
 def test_labels_survive_lost_messages_and_come_once(given_labels: list[tuple[str, bool]]) -> None:
     line = Line()
-    line.sender.send(DeviceState(), 7)
+    line.sender.send(DeviceState())
     for label, lost in given_labels:
-        (line.lose if lost else lambda state: line.sender.send(state, 7))(DeviceState(labels=(label,)))
-    line.sender.send(DeviceState(), 7)
+        (line.lose if lost else lambda state: line.sender.send(state))(DeviceState(labels=(label,)))
+    line.sender.send(DeviceState())
     heard = line.device.read().labels
     assert sorted(heard) == sorted(label for label, _ in given_labels)
-    line.sender.send(DeviceState(), 7)
+    line.sender.send(DeviceState())
     assert line.device.read().labels == ()
 
 
 def test_sender_that_starts_anew_gives_no_label() -> None:
     line = Line()
-    line.sender.send(DeviceState(), 7)
-    line.sender.send(DeviceState(labels=("success", "success")), 7)
+    line.sender.send(DeviceState())
+    line.sender.send(DeviceState(labels=("success", "success")))
     line.device.read()
-    HumanSender(MemoryWire(line.graph)).send(DeviceState(), 7)
+    HumanSender(MemoryWire(line.graph), ARM).send(DeviceState())
     assert line.device.read().labels == ()
 
 
 def test_silent_human_loses_charge() -> None:
-    line, arbiter = Line(), Arbiter(7)
+    line, arbiter = Line(), Arbiter(ARM)
     policy = np.zeros(7, np.float32)
-    line.sender.send(DeviceState(ACTION, engaged=True), 7)
+    line.sender.send(DeviceState(ACTION, engaged=True))
     assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.HUMAN
     line.clock.advance(0.5)
     assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.POLICY
@@ -89,7 +91,7 @@ def test_silent_human_loses_charge() -> None:
 
 def test_lost_device_is_not_sent() -> None:
     line = Line()
-    line.sender.send(DeviceState(ACTION, engaged=True, alive=False), 7)
+    line.sender.send(DeviceState(ACTION, engaged=True, alive=False))
     assert line.device.read().alive is False
 
 

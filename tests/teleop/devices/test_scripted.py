@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.teleop.devices.scripted import ExpertDevice, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import (
@@ -23,6 +24,8 @@ SURE = ScriptedHumanConfig(probability_worse=1.0, probability_otherwise=0.0, mem
 
 class Counting:
     """An expert that always wants the same, and counts."""
+
+    layout = arm_layout(StateEntry("state", 24))
 
     def __init__(self, script=None) -> None:
         self.resets = self.calls = 0

@@ -9,7 +9,7 @@ import pytest
 
 from robot_rl.bench import run_benchmark
 from robot_rl.cli import main
-from robot_rl.cli.doctor_pendant import rows
+from robot_rl.doctor.pendant import rows
 from robot_rl.teleop.pendant.device import PendantView
 from robot_rl.teleop.pendant.firmware_process import host_pendant
 from robot_rl.teleop.pendant.frames import FrameErrors

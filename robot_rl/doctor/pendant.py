@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum, IntFlag
+from json import dumps
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from tyro.conf import Positional
 
-from robot_rl.cli.arguments import parse, take_word
 from robot_rl.core.clock import NS_PER_S, SystemClock
 from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.teleop.pendant.device import Pendant, PendantView
 from robot_rl.teleop.pendant.messages import Cause, Deadman, Event, Fault, Flag, Input, Restart, State, Status
 
-DESCRIPTION = """Show the pendant's live state: relay, grip, contacts, faults, last frame, round trip, counters.
-
-usage: robot-rl doctor pendant [PORT] [FLAGS]
-
-It keeps the heartbeat going, so lights and buttons can be tried; holding `undo` for 0.8 s with the grip released arms
-the relay. Exit code 1 when no pendant answered, or a fault is latched. The default port's name comes from the
-udev rule in firmware/60-robot-rl-pendant.rules.
-
-examples:
-  robot-rl doctor pendant                         until Ctrl-C
-  robot-rl doctor pendant /dev/ttyUSB1 --seconds 2 --json
-  robot-rl doctor pendant --clear                 clear latched faults first"""
-LOOK_NS = NS_PER_S // 20
+POLL_NS = NS_PER_S // 20
+DEFAULT = PendantConfig()
 
 
-@dataclass(frozen=True)
-class DoctorPendantArguments:
-    """Flags of `robot-rl doctor pendant`."""
+def check(
+    port: Positional[str | None] = None,
+    seconds: float | None = None,
+    json: bool = False,
+    clear: bool = False,
+    pendant: PendantConfig = DEFAULT,
+) -> int:
+    """Show the pendant's live state: relay, grip, contacts, faults, last frame, round trip, counters.
 
-    seconds: float | None = None
-    """How long to look [s]; None: until Ctrl-C."""
-    json: bool = False
-    """Print one JSON object at the end instead of a live table."""
-    clear: bool = False
-    """Ask the pendant to clear its latched faults."""
-    pendant: PendantConfig = dataclasses.field(default_factory=PendantConfig)
-    """How it is reached; PORT on the command line sets the port."""
+    It keeps the heartbeat going, so lights and buttons can be tried; holding `undo` for 0.8 s with the grip released
+    arms the relay. Exit code 1 when no pendant answered, or a fault is latched. The default port's name comes from the
+    udev rule in firmware/60-robot-rl-pendant.rules.
 
+    examples:
+      robot-rl doctor pendant                         until Ctrl-C
+      robot-rl doctor pendant /dev/ttyUSB1 --seconds 2 --json
+      robot-rl doctor pendant --clear                 clear latched faults first
 
-def run(arguments: Sequence[str]) -> int:
-    """Look at the pendant for a while."""
-    port, rest = take_word(arguments)
-    config = PendantConfig() if port is None else PendantConfig(port=port)
-    flags = parse(rest, "doctor pendant", DESCRIPTION, DoctorPendantArguments(pendant=config))
-    with Pendant(flags.pendant) as pendant:
-        view = _watch(pendant, flags)
-    if flags.json:
-        print(json.dumps(_plain(view)))
+    Args:
+        port: Serial port of the pendant; by default that of `pendant`.
+        seconds: How long to watch [s]; None: until Ctrl-C.
+        json: Print one JSON object at the end instead of a live table.
+        clear: Ask the pendant to clear its latched faults.
+        pendant: How it is reached.
+    """
+    with Pendant(pendant if port is None else replace(pendant, port=port)) as device:
+        view = _watch(device, seconds, clear, shown=not json)
+    if json:
+        print(dumps(_plain(view)))
     return 0 if view.alive and view.state is not None and view.state.faults == 0 else 1
 
 
@@ -67,11 +61,11 @@ def rows(view: PendantView) -> list[tuple[str, str]]:
     return [*link, *_welcome_rows(view), *device, *_answer_rows(view), *_counter_rows(view)]
 
 
-def _watch(pendant: Pendant, flags: DoctorPendantArguments) -> PendantView:
+def _watch(pendant: Pendant, seconds: float | None, clear: bool, shown: bool) -> PendantView:
     clock = SystemClock()
-    end_s = None if flags.seconds is None else clock.now_s() + flags.seconds
-    cleared = not flags.clear
-    with Live(console=Console(), refresh_per_second=10, auto_refresh=not flags.json) as live:
+    end_s = None if seconds is None else clock.now_s() + seconds
+    cleared = not clear
+    with Live(console=Console(), refresh_per_second=10, auto_refresh=shown) as live:
         while True:
             pendant.read()  # keeps the heartbeat going
             pendant.query()
@@ -79,12 +73,12 @@ def _watch(pendant: Pendant, flags: DoctorPendantArguments) -> PendantView:
             if not cleared and view.state is not None:
                 pendant.clear()
                 cleared = True
-            if not flags.json:
+            if shown:
                 live.update(_table(view))
             if end_s is not None and clock.now_s() > end_s:
                 return view
             try:
-                clock.sleep_until(clock.now_ns() + LOOK_NS)
+                clock.sleep_until(clock.now_ns() + POLL_NS)
             except KeyboardInterrupt:
                 return pendant.view()
 
