@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -45,18 +45,24 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any]):
 
     real_time = False
 
-    def __init__(self, env: gymnasium.Env[Any, Any], config: ForeignConfig) -> None:
+    def __init__(self, env: gymnasium.Env[Any, Any], config: ForeignConfig, *, images: bool = True) -> None:
         super().__init__(env)
         self._config = config
         self._low, self._high = action_bounds(env.action_space)
-        self._entries = dict(_entries(env.observation_space))
-        self._images = {name: space for name, space in self._entries.items() if is_image(space)}
+        entries = dict(_entries(env.observation_space))
+        self._vectors = {name: _middle_and_half(space) for name, space in entries.items() if not is_image(space)}
+        self._images = tuple(name for name, space in entries.items() if images and is_image(space))
         self.action_layout = continuous_layout(self._low.size)
         self.action_space = Box(-1.0, 1.0, self._low.shape, np.float32)
-        self.observation_space = Dict(dict(self._spaces()))
+        self.observation_space = cast("Space[ForeignObservation]", Dict(dict(self._spaces())))
         rate_hz = env.metadata.get("render_fps") or 1.0 / PERIOD_S
         self.period_s = 1.0 / float(rate_hz)
         self._reports_success = False
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the observation holds images."""
+        return bool(self._images)
 
     def metrics(self) -> dict[str, float]:
         """Return nothing: time passes as steps are made."""
@@ -91,8 +97,8 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any]):
         return self._config.success == "auto" and not self._reports_success and terminated and reward > 0.0
 
     def _spaces(self) -> Iterator[tuple[str, Space[Any]]]:
-        size = sum(int(np.prod(space.shape)) for name, space in self._entries.items() if name not in self._images)
-        if size:
+        if self._vectors:
+            size = sum(middle.size for middle, _ in self._vectors.values())
             yield STATE, Box(-np.inf, np.inf, (size + 1,), np.float32)
         pixels = self._config.image_size
         for name in self._images:
@@ -100,17 +106,19 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any]):
 
     def _adapt(self, obs: Any) -> ForeignObservation:
         values = dict(_values(self.env.observation_space, obs))
-        vectors = [_scale(self._entries[name], value) for name, value in values.items() if name not in self._images]
-        images = {name: resized(values[name], self._config.image_size) for name in self._images}
-        state = {STATE: np.concatenate([*vectors, np.ones(1)]).astype(np.float32)} if vectors else {}
-        return {**state, **images}
+        observation = {name: resized(values[name], self._config.image_size) for name in self._images}
+        if self._vectors:
+            scaled = [(values[name].ravel() - middle) / half for name, (middle, half) in self._vectors.items()]
+            observation[STATE] = np.concatenate([*scaled, np.ones(1)]).astype(np.float32)
+        return observation
 
 
-def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False) -> ForeignEnv:
+def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False, images: bool = True) -> ForeignEnv:
     """Return a foreign environment by `gym:ENV_ID`, `module:Class` or `path/to/file.py:Class`.
 
     Args:
         film: whether `render` returns images for a video, where the environment can.
+        images: whether the observation keeps its images.
 
     Raises:
         ConfigError: no such environment, or one that cannot be used.
@@ -122,7 +130,7 @@ def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False) ->
     try:
         if env.spec is None or env.spec.max_episode_steps is None or config.max_steps is not None:
             env = gymnasium.wrappers.TimeLimit(env, config.max_steps or MAX_STEPS)
-        return ForeignEnv(env, config)
+        return ForeignEnv(env, config, images=images)
     except BaseException:
         env.close()
         raise
@@ -224,10 +232,9 @@ def _values(space: Space[Any], value: Any, name: str = "") -> Iterator[tuple[str
         yield name or (IMAGE if is_image(space) else STATE), np.asarray(value)
 
 
-def _scale(space: Box, value: np.ndarray) -> np.ndarray:
-    """Return a vector in [-1, 1] where its bounds say how, as it is elsewhere."""
-    flat, low, high = (np.asarray(x, np.float64).ravel() for x in (value, space.low, space.high))
+def _middle_and_half(space: Box) -> tuple[np.ndarray, np.ndarray]:
+    """Return middle and half width (n,) of a vector's bounds; 0 and 1 for entries without useful ones."""
+    low, high = space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
     bounded = (np.abs(low) < SCALED_TO) & (np.abs(high) < SCALED_TO) & (high > low)
-    width = np.where(bounded, high - low, 2.0)
-    middle = np.where(bounded, (high + low) / 2.0, 0.0)
-    return (flat - middle) / (width / 2.0)
+    low, high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+    return (high + low) / 2.0, (high - low) / 2.0
