@@ -40,10 +40,10 @@ from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 
 if TYPE_CHECKING:
+    from controllers.ros.wire import Wire
     from robot_rl.envs.graph import GraphEnv
     from robot_rl.envs.task import Task
     from robot_rl.hardware.cameras.camera import Camera
-    from robot_rl.hardware.graph.wire import Wire
     from robot_rl.hardware.robot import Robot
     from robot_rl.vision.jax_encoder import FrozenEncoder
 
@@ -133,7 +133,7 @@ def make_wire(settings: RobotConfig, node: str) -> Wire:
         ConfigError: a kind without a graph.
     """
     if settings.kind == "ros":
-        from robot_rl.hardware.graph.ros_wire import RosWire
+        from controllers.ros.ros_wire import RosWire
 
         return RosWire(node, settings.namespace)
     from robot_rl.hardware.graph.dds_wire import DdsWire

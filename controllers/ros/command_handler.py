@@ -105,6 +105,7 @@ class CommandHandler:
         """A WrenchStamped, for the targets to come."""
         wrench = from_ros.wrench_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        self._enabled_loop()
         bound = self._gains_for(rank).wrench_max
         if (np.abs(wrench) > bound).any():
             raise CommandRejected(
@@ -113,11 +114,13 @@ class CommandHandler:
             )
         self.course.take_wrench(wrench, stamp_s)
 
-    def take_stiffness(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A labelled Float64MultiArray."""
-        stiffness = from_ros.stiffness_of(message)
+    def take_gains(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """Named numbers, each a parameter's; all of them or none. An arm that holds itself takes them, too."""
+        changes, gains = from_ros.numbers_of(message), self._gains_for(rank)
+        if unknown := sorted(changes.keys() - settings.SETTINGS.keys()):
+            raise CommandRejected(RejectReason.LAYOUT, f"layout: got {unknown}, expected names of gains; see ~/gains.")
         try:
-            self.set_gains(settings.changed(self._gains_for(rank), {"stiffness": stiffness}))
+            self.set_gains(settings.changed(gains, changes))
         except ValueError as error:
             raise CommandRejected(RejectReason.LIMIT, str(error)) from error
 
@@ -142,9 +145,9 @@ class CommandHandler:
         return loop
 
     def _gains_for(self, rank: CommandPriority) -> Gains:
-        self._enabled_loop()
+        if self.gains is None:
+            raise CommandRejected(RejectReason.INACTIVE, "no control process runs; configure the node.")
         self.arbiter.check(rank, self._now_s())
-        assert self.gains is not None
         return self.gains
 
     def _enabled_loop(self) -> Loop:

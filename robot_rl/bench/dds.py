@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from controllers.ros.wire import Wire
 from robot_rl.bench.graph_times import measure
-from robot_rl.hardware.graph.wire import Wire
 
 
 def run() -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from controllers.ros.wire import Wire
 from robot_rl.bench.graph_times import measure
 from robot_rl.hardware.graph.dds_domain import LOOPBACK
-from robot_rl.hardware.graph.wire import Wire
 
 
 def run() -> dict[str, Any]:
@@ -17,7 +17,7 @@ def run() -> dict[str, Any]:
 
 def open_wire(node: str, domain_id: int) -> Wire:
     """A wire over rclpy. Raises: ConfigError, when ROS is not sourced."""
-    from robot_rl.hardware.graph.ros_wire import RosWire
+    from controllers.ros.ros_wire import RosWire
 
     os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
     return RosWire(node, "", domain_id)

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controllers.ros.wire import Wire
 from robot_rl.core.clock import Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.task import Task
 from robot_rl.hardware.cameras.camera import Camera
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import Robot, RobotState
 
 MS_PER_NS = 1e-6

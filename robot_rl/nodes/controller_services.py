@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from controllers.ros import graph, settings
-from robot_rl.hardware.graph.wire import Wire
+from controllers.ros.wire import Wire
 from robot_rl.nodes.served_simulation import SimulatedRobotServer
 
 DONE = {

@@ -13,23 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
+from controllers.ros.wire import Wire
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import BadMessageError
 from robot_rl.core.pose import Pose
 from robot_rl.envs.action import rotation_from_vector
 from robot_rl.envs.simulated import APPEARANCES, TASKS
-from robot_rl.hardware.graph.messages import read_twist
-from robot_rl.hardware.graph.server import GraphServer
 from robot_rl.hardware.graph.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.simulated import ServedSimulation, SimulatedCamera
 from robot_rl.sim.experts import Expert
 from robot_rl.sim.paced import SLICE_S, PacedSimulation
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.scene import CAMERAS
 from robot_rl.sim.simulation import Simulation
+from tests.hardware.graph.state_server import GraphServer
 
 JOINT_NAMES = tuple(f"fer_joint{i}" for i in range(1, 8))
 REPEAT_S = 5.0
@@ -190,7 +189,7 @@ class HumanTwist:
 
     def _on_twist(self, message: Any) -> None:
         try:
-            twist = read_twist(message, graph.BASE)
+            twist = from_ros.twist_of(message, graph.BASE)
         except BadMessageError:
             return
         self._twist, self._heard_ns = twist, self._clock.now_ns()

@@ -17,6 +17,7 @@ import numpy as np
 import tyro
 
 from controllers.ros import graph
+from controllers.ros.wire import Wire
 from robot_rl import build
 from robot_rl.core import checks
 from robot_rl.core.action_layout import CLOSE, GRIPPER, OPEN, ROTATION, TRANSLATION, arm_layout
@@ -26,7 +27,6 @@ from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.core.workspace import Workspace
 from robot_rl.envs.observation import FINGER_ENTRY
 from robot_rl.hardware.graph.messages import joints_message, read_pose, twist_message
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.runtime.runs.stop import StopSignal

@@ -20,7 +20,7 @@ class Asker:
     """A client of the node's services."""
 
     def __init__(self) -> None:
-        from robot_rl.hardware.graph.ros_wire import RosWire
+        from controllers.ros.ros_wire import RosWire
 
         self.wire = RosWire("asker")
         self.robot = GraphRobot(self.wire, SystemClock(), GraphRobotConfig(age_max_s=5.0, start_timeout_s=60.0))

@@ -11,27 +11,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
+from controllers.ros.ros_time import ClockBridge
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Wire
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
-from robot_rl.hardware.graph.inbox import Inbox, SourceClock
-from robot_rl.hardware.graph.messages import (
-    ERROR,
-    joints_message,
-    pose_message,
-    read_pose,
-    read_positions,
-    read_status,
-    read_twist,
-    read_wrench,
-    stamp_of,
-)
+from robot_rl.hardware.graph.inbox import Inbox
+from robot_rl.hardware.graph.messages import ERROR, joints_message, pose_message, read_pose, read_status
 from robot_rl.hardware.graph.timings import GraphTimings, StepMeter
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import RobotState
-from robot_rl.hardware.warning_log import WarningLog
 
 WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
 _POLL_S = 0.005
@@ -73,7 +64,7 @@ class GraphRobot:
     def __init__(self, wire: Wire, clock: Clock, config: GraphRobotConfig | None = None) -> None:
         self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
         self._problems = WarningLog()
-        self._source = SourceClock(wire, clock, self._config.clock_jump_max_s)
+        self._source = ClockBridge(wire.now_ns, clock.now_ns, self._config.clock_jump_max_s)
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
@@ -93,8 +84,8 @@ class GraphRobot:
         topic, self._wrench_frame = WRENCHES[self._config.wrench]
         return (
             Inbox(self._wire, graph.CURRENT_POSE, self._read_pose, *arguments),
-            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: read_twist(message, graph.BASE), *arguments),
-            Inbox(self._wire, topic, lambda message: read_wrench(message, self._wrench_frame), *arguments),
+            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: from_ros.twist_of(message, graph.BASE), *arguments),
+            Inbox(self._wire, topic, lambda message: from_ros.wrench_of(message, self._wrench_frame), *arguments),
             Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments),
         )
 
@@ -158,12 +149,12 @@ class GraphRobot:
         return read_pose(message, graph.BASE)
 
     def _read_finger(self, message: Any) -> float:
-        return float(read_positions(message, [self._config.finger_joint])[0])
+        return float(from_ros.positions_of(message, [self._config.finger_joint])[0])
 
     def _observe(self, message: Any) -> None:
         """The first state stamped after a target closes the loop from action to observation."""
         sent = self._sent
-        if sent is not None and stamp_of(message) >= sent[0]:
+        if sent is not None and from_ros.stamp_ns(message) >= sent[0]:
             self._sent = None
             self._meter.effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
 
@@ -188,9 +179,9 @@ class GraphRobot:
             f"no listener to {topic.name}" for topic, publisher in self._targets.items() if not publisher.matched()
         ]
         return lacks or [
-            f"{self._wire.publishers_of(topic)} publishers of {topic.name}"
+            f"{len(self._wire.publishers_of(topic))} publishers of {topic.name}"
             for topic in self._exclusive
-            if self._wire.publishers_of(topic) != 1
+            if len(self._wire.publishers_of(topic)) != 1
         ]
 
     def _graph_fault(self) -> str:
@@ -214,7 +205,7 @@ class GraphRobot:
 
     def _company(self, topic: graph.Topic) -> str:
         """A topic with more than one sender mixes their messages."""
-        publishers = self._wire.publishers_of(topic)
+        publishers = len(self._wire.publishers_of(topic))
         return "" if publishers == 1 else f"{topic.name}: got {publishers} publishers, expected 1."
 
     def _in_hand(self, wrench: np.ndarray, T_base_tcp: Pose) -> np.ndarray:

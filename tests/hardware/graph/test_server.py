@@ -8,23 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
 from controllers.ros.graph import Topic
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
-from robot_rl.hardware.graph.messages import (
-    joints_message,
-    pose_message,
-    read_image,
-    read_pose,
-    read_positions,
-    read_status,
-    read_twist,
-    read_wrench,
-    stamp_of,
-)
-from robot_rl.hardware.graph.server import GraphServer
+from robot_rl.hardware.graph.messages import joints_message, pose_message, read_image, read_pose, read_status
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
+from tests.hardware.graph.state_server import GraphServer
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
 
 GOAL = gripper_down(np.array([0.4, 0.1, 0.2]), 0.3)
@@ -64,12 +54,12 @@ def test_state_goes_out_on_every_topic_under_one_stamp(desk: Desk) -> None:
     topics += (graph.JOINT_STATES, graph.TRACKING_ERROR, graph.ESTIMATED_WRENCH)
     heard = {topic: desk.hear(topic) for topic in topics}
     desk.server.publish_state()
-    assert {stamp_of(messages[0]) for messages in heard.values()} == {desk.wire.now_ns()}
+    assert {from_ros.stamp_ns(messages[0]) for messages in heard.values()} == {desk.wire.now_ns()}
     np.testing.assert_allclose(read_pose(heard[graph.CURRENT_POSE][0], graph.BASE).p, desk.arm.T_base_tcp.p)
-    np.testing.assert_allclose(read_twist(heard[graph.CURRENT_TWIST][0], graph.BASE), desk.arm.twist)
-    np.testing.assert_allclose(read_wrench(heard[graph.WRENCH][0], graph.HAND), desk.arm.wrench)
-    assert read_positions(heard[graph.GRIPPER_STATE][0], [graph.FINGER_JOINT]) == [desk.arm.finger_m]
-    np.testing.assert_allclose(read_positions(heard[graph.JOINT_STATES][0], JOINTS[::-1]), np.arange(7.0)[::-1])
+    np.testing.assert_allclose(from_ros.twist_of(heard[graph.CURRENT_TWIST][0], graph.BASE), desk.arm.twist)
+    np.testing.assert_allclose(from_ros.wrench_of(heard[graph.WRENCH][0], graph.HAND), desk.arm.wrench)
+    assert from_ros.positions_of(heard[graph.GRIPPER_STATE][0], [graph.FINGER_JOINT]) == [desk.arm.finger_m]
+    np.testing.assert_allclose(from_ros.positions_of(heard[graph.JOINT_STATES][0], JOINTS[::-1]), np.arange(7.0)[::-1])
 
 
 def test_target_moves_the_arm_with_the_next_state(desk: Desk) -> None:
@@ -138,4 +128,4 @@ def test_picture_arrives_as_it_was_sent(desk: Desk) -> None:
     image = np.random.default_rng(0).integers(0, 255, (6, 5, 3), np.uint8)
     desk.server.publish_image("wrist", image, 123)
     np.testing.assert_array_equal(read_image(heard[0]), image)
-    assert stamp_of(heard[0]) == 123
+    assert from_ros.stamp_ns(heard[0]) == 123

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
 from robot_rl.core.records import LABELS
 from robot_rl.core.tasks import PICK_LIFT
-from robot_rl.hardware.graph.messages import pose_message, read_positions, read_twist
+from robot_rl.hardware.graph.messages import pose_message
 from robot_rl.nodes.teleop import TwistSender, teleoperate
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority
 from robot_rl.teleop.device import DeviceState, Playback
@@ -165,8 +165,8 @@ def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
     pose = gripper_down(np.array([0.5, 0.0, 0.2]), np.pi / 2)
     wire.publisher(graph.CURRENT_POSE).publish(pose_message(wire, pose, wire.now_ns(), graph.BASE))
     sender.send(forward)
-    np.testing.assert_allclose(read_twist(twists[0], graph.BASE), [0, 0.3, 0, 0, 0, 0], atol=1e-9)
-    assert read_positions(fingers[0], [graph.FINGER_JOINT])[0] == PICK_LIFT.workspace.finger_closed_m
+    np.testing.assert_allclose(from_ros.twist_of(twists[0], graph.BASE), [0, 0.3, 0, 0, 0, 0], atol=1e-9)
+    assert from_ros.positions_of(fingers[0], [graph.FINGER_JOINT])[0] == PICK_LIFT.workspace.finger_closed_m
     sender.send(DeviceState(forward.action, engaged=False))
     sender.send(DeviceState(forward.action, engaged=True, estop=True))
     assert len(twists) == 1

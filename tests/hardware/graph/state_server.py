@@ -12,7 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from controllers.geometry import quat_from_matrix, rotation_error
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Publisher, Wire
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import BadMessageError
 from robot_rl.core.pose import Pose
@@ -23,15 +25,11 @@ from robot_rl.hardware.graph.messages import (
     joints_message,
     pose_message,
     read_pose,
-    read_positions,
-    stamp_of,
     status_message,
     twist_message,
     wrench_message,
 )
-from robot_rl.hardware.graph.wire import Publisher, Wire
 from robot_rl.hardware.robot import RobotState
-from robot_rl.hardware.warning_log import WarningLog
 
 TARGET_AGE_MAX_S = 0.2  # as long as a command lives on the wire
 FUTURE_MAX_S = 0.05  # further ahead, a stamp is of another clock
@@ -127,7 +125,7 @@ class GraphServer:
         self._T_base_goal = read_pose(message, graph.BASE)
 
     def _on_finger(self, message: Any) -> None:
-        self._finger_m = float(read_positions(message, [graph.FINGER_JOINT])[0])
+        self._finger_m = float(from_ros.positions_of(message, [graph.FINGER_JOINT])[0])
 
     def _taking(self, topic: graph.Topic, take: Callable[[Any], None]) -> Callable[[Any], None]:
         """A callback that refuses what must not move the arm."""
@@ -143,12 +141,12 @@ class GraphServer:
         return callback
 
     def _check_sender(self, topic: graph.Topic) -> None:
-        senders = self._wire.publishers_of(topic)
+        senders = len(self._wire.publishers_of(topic))
         if senders > 1:
             raise BadMessageError(f"publishers: got {senders}, expected 1; nobody is followed until the others stop.")
 
     def _check_age(self, message: Any) -> None:
-        age_s = (self._wire.now_ns() - stamp_of(message)) / NS_PER_S
+        age_s = (self._wire.now_ns() - from_ros.stamp_ns(message)) / NS_PER_S
         if not -FUTURE_MAX_S <= age_s <= TARGET_AGE_MAX_S:
             raise BadMessageError(
                 f"stamp: got one {age_s:.3f} s old, expected -{FUTURE_MAX_S} to {TARGET_AGE_MAX_S}; "
