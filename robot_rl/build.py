@@ -24,6 +24,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
+from robot_rl.core.workspace import Workspace
 from robot_rl.data.replay import Replay
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
@@ -116,7 +117,7 @@ def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
     settings, clock = config.robot, SystemClock()
     wire = make_wire(settings, "actor")
     try:
-        robot = make_graph_robot(settings, wire, clock)
+        robot = make_graph_robot(settings, wire, clock, TASKS[TASK_NAMES[config.task]].workspace)
         eyes = make_graph_cameras(config, wire, clock, cameras)
         task = make_graph_task(config, wire, robot, eyes, clock)
         bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
@@ -130,19 +131,22 @@ def make_wire(settings: RobotConfig, node: str) -> Wire:
     """Return a participant of the graph.
 
     Raises:
-        ConfigError: a kind without a graph.
+        ConfigError: rclpy is not there.
     """
     if settings.kind == "ros":
         from controllers.ros.ros_wire import RosWire
 
-        return RosWire(node, settings.namespace)
+        try:
+            return RosWire(node, settings.namespace)
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
     from robot_rl.hardware.graph.dds_wire import DdsWire
 
     return DdsWire(node, settings.namespace)
 
 
-def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
-    """Return the arm on the graph."""
+def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock, workspace: Workspace) -> Robot:
+    """Return the arm on the graph, whose controller follows the task's gains."""
     from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 
     return GraphRobot(
@@ -154,6 +158,7 @@ def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
             start_timeout_s=settings.reset_timeout_s,
             pause_s=PAUSE_S,
         ),
+        workspace.gains if settings.gains == "task" else None,
     )
 
 

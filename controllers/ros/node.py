@@ -35,8 +35,9 @@ except ImportError as error:
         "run: source /opt/ros/jazzy/setup.bash, and see docs/ros2.md for the environment."
     ) from error
 from controllers.host.realtime import end_with_parent
+from controllers.law.presets import preset
 from controllers.ros import graph, settings
-from controllers.ros.arms import ArmChoice
+from controllers.ros.arms import ARMS, ArmChoice
 from controllers.ros.controller import WATCH_PERIOD_S, Controller
 from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
@@ -56,7 +57,9 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         change = self._service_change_state
         change.callback = partial(self._change_state, change.callback)
         space, name, log = self.get_namespace().strip("/"), self.get_fully_qualified_name(), self.get_logger()
-        self._parameters = Parameters(self, Parameter)
+        self._parameters = Parameters(self, Parameter, settings.NODE_PARAMETERS)
+        arm = ARMS.get(self._parameters["arm"], ARMS["fer"])  # another name is refused by configure
+        self._parameters.declare_gains(preset("guarded", arm.posture))
         hardware = f"{self._parameters['arm']} by {self._parameters['driver']} {self._parameters['robot_ip']}".strip()
         self._wire = RosWire(self, space)
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)

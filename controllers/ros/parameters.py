@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from controllers.law.gains import Gains
-from controllers.law.presets import preset
 from controllers.ros import settings
-from controllers.ros.arms import ARMS
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.ros_wire import interface
 
@@ -21,21 +19,26 @@ class Parameters:
     Args:
         node: of rclpy.
         parameter: rclpy's class of a parameter.
+        declared: those that are fixed when the node starts: name -> default and description.
     """
 
-    def __init__(self, node: Any, parameter: Callable[..., Any]) -> None:
+    def __init__(
+        self, node: Any, parameter: Callable[..., Any], declared: Mapping[str, tuple[Any, str]] | None = None
+    ) -> None:
         self._node, self._parameter = node, parameter
         self._handler: CommandHandler | None = None
         self._shown: Gains | None = None
         self._given = set(node._parameter_overrides)
         self._setting = False  # parameters that the node itself sets need no second look
         fixed = interface("rcl_interfaces/msg/ParameterDescriptor")
-        for name, (default, text) in settings.NODE_PARAMETERS.items():
+        for name, (default, text) in (declared or {}).items():
             node.declare_parameter(name, default, fixed(description=text, read_only=True))
-        arm = ARMS.get(self["arm"], ARMS["fer"])  # another name is refused by configure
-        for name, value in settings.values_of(preset("guarded", arm.posture)).items():
-            node.declare_parameter(name, value, _descriptor(settings.SETTINGS[name]))
-        node.add_on_set_parameters_callback(self._on_change)
+
+    def declare_gains(self, gains: Gains) -> None:
+        """Declare the gains, with these values."""
+        for name, value in settings.values_of(gains).items():
+            self._node.declare_parameter(name, value, _descriptor(settings.SETTINGS[name]))
+        self._node.add_on_set_parameters_callback(self._on_change)
 
     def __getitem__(self, name: str) -> Any:
         return self._node.get_parameter(name).value

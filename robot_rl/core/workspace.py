@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
+BOX_MARGIN_M = 0.05  # the law's box is so much larger than the task's, on each side
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -31,6 +34,20 @@ class Workspace:
     finger_closed_m: float = 0.0
     """Finger travel of a closed gripper: half the width of a part that is already held."""
     finger_open_m: float = 0.04
+
+    @property
+    def gains(self) -> dict[str, list[float]]:
+        """The controller's gains for this task, by the names of its parameters: stiff enough to be exact in the air,
+        clipped so that contact stays gentle. Simulated and real arms follow them alike.
+        """
+        clip = [CLIP_MARGIN * leash for leash in (self.leash_m, self.leash_rad) for _ in range(3)]
+        return {
+            "stiffness": [self.stiffness_n_per_m] * 3 + [self.stiffness_nm_per_rad] * 3,
+            "clip_lower": [-entry for entry in clip],
+            "clip_upper": clip,
+            "workspace_lower": [entry - BOX_MARGIN_M for entry in self.lower_m],
+            "workspace_upper": [entry + BOX_MARGIN_M for entry in self.upper_m],
+        }
 
     @property
     def centre_m(self) -> np.ndarray:

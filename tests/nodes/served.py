@@ -5,9 +5,12 @@ threads, processes or sleep.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from controllers.ros.graph import Service
+from controllers.ros.wire import Answer
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.tasks import TASKS
 from robot_rl.envs.graph import Bounds, GraphEnv
@@ -45,6 +48,14 @@ class Served:
         self.wire = MemoryWire(self.graph)
         self.client_clock = ServingClock(self.clock, self.server.step)
 
+    def call(self, service: Service, **fields: object) -> Answer:
+        """Request a service; the server works until it has answered."""
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(self.wire.call, service, 5.0, **fields)
+            while not future.done():
+                self.server.step()
+        return future.result()
+
     def die(self) -> None:
         """From now on time passes without a server."""
         self.client_clock.work = lambda: self.clock.advance(0.01)
@@ -56,10 +67,10 @@ class Served:
     def env(self, bounds: Bounds | None = None, reset_timeout_s: float = 5.0, privileged: bool = False) -> GraphEnv:
         """The client's environment."""
         clock, wire, names = self.client_clock, self.wire, self.server_cameras()
-        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1))
+        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1), self.server.simulation.scene.workspace.gains)
         cameras = [GraphCamera(wire, clock, TopicConfig(name)) for name in names]
         sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras)]
-        facts = TASKS[self.server.paced.simulation.scene.name]
+        facts = TASKS[self.server.simulation.scene.name]
         task = GraphTask(facts, wire, robot, sources, clock, 0.1, reset_timeout_s)
         task.connect()
         return GraphEnv(robot, cameras, task, wire, clock, bounds or Bounds(reaction_ms=2000.0), privileged)
@@ -68,4 +79,4 @@ class Served:
         return self.server._config.cameras
 
     def cube(self) -> np.ndarray:
-        return self.server.paced.simulation.data.joint("cube").qpos.copy()
+        return self.server.simulation.data.joint("cube").qpos.copy()

@@ -6,6 +6,7 @@ which topic it is, and no target is sent as long as it lasts, so that the contro
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph.inbox import Inbox
 from robot_rl.hardware.graph.messages import ERROR, joints_message, pose_message, read_pose, read_status
+from robot_rl.hardware.graph.task_gains import TaskGains
 from robot_rl.hardware.graph.timings import GraphTimings, StepMeter
 from robot_rl.hardware.robot import RobotState
 
@@ -57,11 +59,20 @@ class GraphRobotConfig:
 class GraphRobot:
     """See `Robot`. `close` also closes the wire, which its cameras may share.
 
+    Args:
+        gains: the task's, which the controller follows before the first target.
+
     Raises:
         DeviceLostError: from `state`, `wait` and `command`, when the arm never answered.
     """
 
-    def __init__(self, wire: Wire, clock: Clock, config: GraphRobotConfig | None = None) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        clock: Clock,
+        config: GraphRobotConfig | None = None,
+        gains: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
         self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
         self._problems = WarningLog()
         self._source = ClockBridge(wire.now_ns, clock.now_ns, self._config.clock_jump_max_s)
@@ -70,6 +81,7 @@ class GraphRobot:
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
         self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
         self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
+        self._gains = TaskGains(wire, clock, gains or {}, self._problems)
         self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
         self._sent: tuple[int, int] | None = None  # stamp and moment of a target whose effect was not yet seen
         self._keeper: RateKeeper | None = None
@@ -175,6 +187,7 @@ class GraphRobot:
 
     def _missing(self) -> list[str]:
         lacks = [f"no sample on {inbox.topic.name}" for inbox in self._inboxes if inbox.newest is None]
+        lacks += [self._gains.missing()] if self._gains.missing() else []
         lacks += [
             f"no listener to {topic.name}" for topic, publisher in self._targets.items() if not publisher.matched()
         ]
@@ -186,7 +199,7 @@ class GraphRobot:
 
     def _graph_fault(self) -> str:
         """What is wrong on the way between arm and client, all of it; empty when nothing is."""
-        faults = [self._clock_fault()]
+        faults = [self._clock_fault(), self._gains.fault()]
         faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
         faults += [self._company(topic) for topic in self._exclusive]
         faults += [
