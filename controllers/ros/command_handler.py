@@ -139,6 +139,7 @@ class CommandHandler:
     def _admit(self, topic: str, rank: CommandPriority) -> Loop:
         loop, now_s = self._enabled_loop(), self._now_s()
         handed_over = self.arbiter.offer(topic, rank, now_s)
+        self._idle = False
         if handed_over or self._homing_until_s > now_s:
             values = loop.state().values[0]
             self.course.seed(values["reference_p"], values["reference_quat_xyzw"])

@@ -6,6 +6,7 @@ that they attach. `poll` does what is due and is called at least as often as the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
@@ -48,13 +49,14 @@ class Schedule:
     def every(self, period_s: float, job: Callable[[], None]) -> None:
         """Add a function."""
         self._jobs.append((period_s, job))
-        self._due_s.append(-float("inf"))
+        self._due_s.append(math.nan)  # from the first run on
 
     def run(self, now_s: float) -> None:
         """Call what is due."""
         for i, (period_s, job) in enumerate(self._jobs):
-            if now_s >= self._due_s[i]:
-                self._due_s[i] = max(self._due_s[i] + period_s, now_s + 0.5 * period_s)
+            if not now_s < self._due_s[i]:
+                start_s = now_s if math.isnan(self._due_s[i]) else self._due_s[i]
+                self._due_s[i] = max(start_s + period_s, now_s + 0.5 * period_s)
                 job()
 
 

@@ -90,6 +90,11 @@ class ServedLoop:
         """Ask for something else."""
         self._client.ask(request)
 
+    @property
+    def in_force(self) -> Gains:
+        """The gains that the loop follows now."""
+        return self._process.gains
+
     def gains(self) -> Gains:
         """The gains that were asked for last."""
         return self._client.gains()
