@@ -57,18 +57,18 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         change = self._service_change_state
         change.callback = partial(self._change_state, change.callback)
         space, name, log = self.get_namespace().strip("/"), self.get_fully_qualified_name(), self.get_logger()
-        self._parameters = Parameters(self, Parameter, settings.NODE_PARAMETERS)
-        arm = ARMS.get(self._parameters["arm"], ARMS["fer"])  # another name is refused by configure
-        self._parameters.declare_gains(preset("guarded", arm.posture))
-        hardware = f"{self._parameters['arm']} by {self._parameters['driver']} {self._parameters['robot_ip']}".strip()
+        self._declared = Parameters(self, Parameter, settings.NODE_PARAMETERS)
+        arm = ARMS.get(self._declared["arm"], ARMS["fer"])  # another name is refused by configure
+        self._declared.declare_gains(preset("guarded", arm.posture))
+        hardware = f"{self._declared['arm']} by {self._declared['driver']} {self._declared['robot_ip']}".strip()
         self._wire = RosWire(self, space)
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)
-        self._parameters.show(self._controller.handler)
+        self._declared.show(self._controller.handler)
         self._host: HostProcess | None = None
         self.ended: list[int] = []  # signals that asked this node to end
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on without /clock and when the system's time is set
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
-        rate_hz = min(max(self._parameters["publish_rate_hz"], 1.0), 500.0)
+        rate_hz = min(max(self._declared["publish_rate_hz"], 1.0), 500.0)
         self.create_timer(1.0 / rate_hz, self._controller.publish_states, clock=steady)
 
     # Lifecycle
@@ -90,11 +90,11 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         """Start the control process, connect the arm, open the topics."""
         try:
             choice = self._choice()
-            core = self._parameters["loop_cpu"], self._parameters["loop_shield"]
+            core = self._declared["loop_cpu"], self._declared["loop_shield"]
             words = choice.host_arguments(mailbox := self._mailbox(), *core)
             host = self._host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not self.ended)
-            given = self._parameters.given_gains()
-            gains = settings.first_gains(host.client.gains(), self._parameters["preset"], given)
+            given = self._declared.given_gains()
+            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given)
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))
             self.finish()
@@ -105,17 +105,17 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             host.client,
             gains,
             choice.joint_names,
-            self._parameters["base_frame"],
-            settings.home_of(self._parameters["home_pose"]),
-            self._parameters["tf_prefix"],
-            left_out=[topic for topic, name in choices.items() if not self._parameters[name]],
+            self._declared["base_frame"],
+            settings.home_of(self._declared["home_pose"]),
+            self._declared["tf_prefix"],
+            left_out=[topic for topic, name in choices.items() if not self._declared[name]],
         )
-        self._parameters.refresh()
+        self._declared.refresh()
         return _DONE
 
     def _choice(self) -> ArmChoice:
-        named = {name: self._parameters[name] for name in ("driver", "arm", "robot_ip", "urdf")}
-        return ArmChoice(**named, tcp_frame=self._parameters["urdf_tcp_link"], namespace=self._wire.namespace)
+        named = {name: self._declared[name] for name in ("driver", "arm", "robot_ip", "urdf")}
+        return ArmChoice(**named, tcp_frame=self._declared["urdf_tcp_link"], namespace=self._wire.namespace)
 
     def _mailbox(self) -> str:
         return "-".join(["ros", *filter(None, self.get_namespace().split("/")), str(os.getpid())])
@@ -171,7 +171,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     def _watch(self) -> None:
         self._watch_host()
         self._controller.poll()
-        self._parameters.refresh()
+        self._declared.refresh()
 
     def _watch_host(self) -> None:
         """Take a control process that is gone out of `active` until somebody configures again, and name it."""

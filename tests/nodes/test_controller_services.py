@@ -47,7 +47,9 @@ class Asker:
         else:
             wanted = messages.ParameterValue(type=kinds.PARAMETER_DOUBLE_ARRAY, double_array_value=value)
         parameter = messages.Parameter(name=name, value=wanted)
-        answer = self.call("rcl_interfaces", "SetParameters", "/simulated_robot/set_parameters", parameters=[parameter])
+        answer = self.call(
+            "rcl_interfaces", "SetParameters", "/impedance_controller/set_parameters", parameters=[parameter]
+        )
         return answer.results[0]
 
     def becomes(self, holds: Callable[[str], bool]) -> None:
