@@ -20,6 +20,8 @@ RENAMED = {
     "patience_s": "weights_timeout_s",
 }
 """Old dotted name -> new one, in the order of their change; the meaning is the same."""
+REMOVED = ("arbiter.blend_s", "arbiter.gripper_axes")
+"""Settings that became constants: files of old runs may hold them."""
 
 
 def new_name(name: str) -> str:
@@ -39,7 +41,9 @@ def upgrade(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings as an old run's file holds them with the present names."""
     for old, new in RENAMED.items():
         settings = _moved(settings, old.split("."), new.rsplit(".", 1)[-1])
-    return settings
+    for name in REMOVED:
+        settings = _without(settings, name.split("."))
+    return _device_settings(settings)
 
 
 def refuse_old_flags(flags: Iterable[str]) -> None:
@@ -51,9 +55,29 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
     for flag in flags:
         word = flag.partition("=")[0]
         name = word.removeprefix("--").replace("-", "_")
+        if name.startswith("human.pendant."):
+            present = f"--human.settings {name.removeprefix('human.pendant.')} VALUE"
+            raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}.")
         if word.startswith("--") and new_name(name) != name:
             present = "--" + new_name(name).replace("_", "-")
             raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}; its values are the same.")
+
+
+def _device_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a pendant, which had fields of their own, as those of the input device."""
+    human = settings.get("human")
+    if not isinstance(human, dict) or "pendant" not in human:
+        return settings
+    pendant = {name: str(value) for name, value in human["pendant"].items() if name != "reconnect_s"}
+    human = {name: value for name, value in human.items() if name != "pendant"}
+    return {**settings, "human": human | ({"settings": pendant} if human.get("kind") == "pendant" else {})}
+
+
+def _without(settings: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    first, *rest = path
+    if rest and isinstance(settings.get(first), dict):
+        return {**settings, first: _without(settings[first], rest)}
+    return {name: value for name, value in settings.items() if rest or name != first}
 
 
 def _moved(settings: dict[str, Any], path: list[str], name: str) -> dict[str, Any]:

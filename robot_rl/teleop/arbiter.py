@@ -16,6 +16,12 @@ from robot_rl.core.records import Source, no_action
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.teleop.device import DeviceState
 
+BLEND_S = 0.1
+"""Time of task over which the executed action goes from the policy's to the human's and back [s].
+
+At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter smooths.
+The target itself never jumps: actions displace it, whoever gives them."""
+
 
 class ControlAuthority(IntEnum):
     """Who is in charge of a step, least first."""
@@ -34,16 +40,11 @@ class ArbiterConfig:
         ConfigError: a negative time.
     """
 
-    blend_s: float = 0.1
-    """Time of task over which the executed action goes from the old hand's to the new one's [s]. Source: operator.md.
-
-    At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter does
-    the smoothing. The target itself never jumps: actions displace it, whoever gives them."""
     stale_after_s: float = 0.25
     """Age of a device's last sign of life beyond which it counts as lost [s]."""
 
     def __post_init__(self) -> None:
-        checks.at_least(self, 0, "blend_s", "stale_after_s")
+        checks.at_least(self, 0, "stale_after_s")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +92,7 @@ class Arbiter:
         config = config or ArbiterConfig()
         self.effort = InterventionStats()
         self._stale_ns = round(config.stale_after_s * NS_PER_S)
-        self._blend_rate = period_s / config.blend_s if config.blend_s > 0 else np.inf
+        self._blend_rate = period_s / BLEND_S
         self._idle = np.zeros(layout.size, np.float32)
         self._none = no_action(layout.size)
         self._moves = layout.is_continuous

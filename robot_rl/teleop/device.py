@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -66,26 +65,3 @@ def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
 
 class ScriptedDevice(Device):
     """A device without a person behind it: the arm need not move in real time for it."""
-
-
-class Playback(ScriptedDevice):
-    """A device that plays recorded states, one a read; afterwards it stays quiet.
-
-    Example:
-        >>> device = Playback([DeviceState(engaged=True)])
-        >>> device.read().engaged, device.read().engaged
-        (True, False)
-    """
-
-    def __init__(self, states: Iterable[DeviceState]) -> None:
-        self._states = iter(states)
-
-    def reset(self) -> None:
-        """Do nothing: a recording runs across episodes."""
-
-    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Return the next recorded state."""
-        return next(self._states, DeviceState())
-
-    def close(self) -> None:
-        """Do nothing: nothing is held."""

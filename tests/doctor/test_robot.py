@@ -12,11 +12,11 @@ import pytest
 from controllers.drivers.machine import Machine
 from controllers.host.realtime import RealtimeStatus
 from robot_rl.cli import main
-from robot_rl.core.clock import FakeClock
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.loop import LoopFigures, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, look_at_interface
 from robot_rl.doctor.robot import Arm, Probes, examine_robot
+from robot_rl.testing import FakeClock
 
 GOOD = Machine("6.1.0-rt #1 SMP PREEMPT_RT", True, 99, float("inf"), ("performance",))
 CABLE = Interface("eth1", up=True, speed_mbps=1000, wireless=False)

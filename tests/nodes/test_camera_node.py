@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import StaleObservationError
 from robot_rl.hardware.cameras.factory import make_cameras
 from robot_rl.hardware.cameras.realsense import RealSenseSource
@@ -20,6 +19,7 @@ from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.ros_topic import TopicConfig
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.graph.dds_wire import DdsWire
+from robot_rl.testing import FakeClock
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
 from tests.nodes.ros_processes import Program, ros_environment
 from tests.patience import eventually

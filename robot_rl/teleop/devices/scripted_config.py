@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from robot_rl.core import checks
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -81,20 +81,5 @@ class ScriptedHumanConfig:
         return self.attention_floor + (self.attention - self.attention_floor) * faded
 
 
-EXPERT = ScriptedHumanConfig()
-SCRIPTED_HUMANS: dict[str, ScriptedHumanConfig] = {
-    "expert": EXPERT,
-    "clumsy": replace(EXPERT, action_noise=ActionNoise(noise_std=0.2, delay_steps=2, lapse_probability=0.05)),
-    "rlif": replace(EXPERT, burst_steps=(4, 5)),
-}
-
-
-def scripted_human_config(name: str) -> ScriptedHumanConfig:
-    """Return a scripted human by name.
-
-    Raises:
-        UnknownNameError: nobody is called that.
-    """
-    if name not in SCRIPTED_HUMANS:
-        raise unknown_name("scripted human", name, SCRIPTED_HUMANS)
-    return SCRIPTED_HUMANS[name]
+CLUMSY = ActionNoise(noise_std=0.2, delay_steps=2, lapse_probability=0.05)
+"""An operator whose motion is noisy, late and sometimes pauses."""

@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import DepthCamera, Intrinsics
 from robot_rl.hardware.cameras.grabber import CameraSetup, Grabber, RawFrame
 from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.testing import FakeClock
 
 SETUP = CameraSetup("wrist", 48, 64, View(size=(16, 16)))
 PINHOLE = Intrinsics(48, 64, 60.0, 60.0, 31.5, 23.5)

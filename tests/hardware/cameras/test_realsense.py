@@ -12,7 +12,7 @@ import numpy as np
 import pyrealsense2 as rs
 import pytest
 
-from robot_rl.core.clock import FakeClock, SystemClock
+from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.grabber import RawFrame
@@ -20,6 +20,7 @@ from robot_rl.hardware.cameras.realsense import RealSenseSource, open_realsense_
 from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.realsense_devices import RealSenseDevice, list_devices, refusal
 from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.testing import FakeClock
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
 from tests.patience import eventually
 

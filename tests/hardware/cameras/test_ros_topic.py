@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from controllers.ros import graph
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import BadMessageError, ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.messages import image_message, read_image
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 TOPIC = graph.image_topic("wrist")

@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import NS_PER_S, FakeClock
+from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.cameras.webcam import WebcamConfig, WebcamSource, list_webcams, open_webcam
+from robot_rl.testing import FakeClock
 from tests.patience import eventually
 
 FRAMES = 6

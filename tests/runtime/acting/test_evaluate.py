@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
@@ -14,6 +13,7 @@ from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
 from robot_rl.runtime.runs.statistics import wilson_interval
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
+from robot_rl.testing import FakeClock
 from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorld, TinyEncoder
 
 

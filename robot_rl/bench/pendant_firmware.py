@@ -39,7 +39,7 @@ class Report:
     time_ms: int  # of the device
 
 
-class Hand:
+class ContactBench:
     """Plays the contacts, and hears what the outputs did.
 
     The device's clock may run slower than this machine's where QEMU gets little of it, so waiting for the firmware is
@@ -151,7 +151,7 @@ class RunningPendant:
     """A pendant that runs as a process."""
 
     port: str  # for the driver
-    hand: Hand
+    hand: ContactBench
     process: subprocess.Popen[str]
     monitor: Callable[[str, dict[str, Any]], None]  # QEMU's: command and arguments
 
@@ -175,7 +175,7 @@ def qemu_pendant(image: Path = IMAGE, link: int | None = None) -> Iterator[Runni
     command += ["-serial", serial.format(link), "-serial", serial.format(bench)]
     command += ["-qmp", f"tcp:127.0.0.1:{monitor},server=on,wait=off"]
     with _process(command) as process:
-        hand = Hand(_connect(f"socket://127.0.0.1:{bench}", process))
+        hand = ContactBench(_connect(f"socket://127.0.0.1:{bench}", process))
         qmp = _Monitor(_connect(f"socket://127.0.0.1:{monitor}", process))
         try:
             yield RunningPendant(f"socket://127.0.0.1:{link}", hand, process, qmp.execute)
@@ -200,7 +200,7 @@ def host_pendant(program: Path = PROGRAM, *arguments: str) -> Iterator[RunningPe
     with _process([str(program), *arguments]) as process:
         assert process.stdout is not None
         names = dict(process.stdout.readline().split() for _ in range(2))
-        hand = Hand(open_line(names["bench"]))
+        hand = ContactBench(open_line(names["bench"]))
         try:
             yield RunningPendant(names["link"], hand, process, no_monitor)
         finally:
