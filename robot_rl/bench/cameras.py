@@ -1,6 +1,6 @@
 """What a control step pays for its cameras: reading while they deliver and while one is away, crop and resize, age.
 
-Two films of 640 x 480 at 30 Hz stand in for devices: decoding, threads and reads are the real ones, the USB is not.
+Two videos of 640 x 480 at 30 Hz stand in for devices: decoding, threads and reads are the real ones, the USB is not.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def run(seconds: float = 10.0) -> dict[str, Any]:
     figures: dict[str, Any] = percentiles("view_us", time_calls(lambda: apply(VIEW, image), 500), 1e6)
     with tempfile.TemporaryDirectory() as folder:
         save_png(Path(folder) / "shot_0.png", np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
-        film = str(Path(folder) / "shot_%d.png")
-        cameras = make_cameras([WebcamConfig(name, film, rate_hz=RATE_HZ) for name in ("wrist", "side")])
+        video = str(Path(folder) / "shot_%d.png")
+        cameras = make_cameras([WebcamConfig(name, video, rate_hz=RATE_HZ) for name in ("wrist", "side")])
         try:
             figures |= _present(cameras, seconds)
         finally:

@@ -48,18 +48,18 @@ _ARROWS = {"up": "w", "down": "s", "left": "a", "right": "d"}
 
 @dataclass(frozen=True)
 class KeyboardConfig:
-    """How keys become motion. A terminal tells no key releases, so each press counts for a while.
+    """Key-to-motion settings. A terminal reports no key releases, so each press counts for a while.
 
     Raises:
         ConfigError: a number out of its range.
     """
 
     speed: float = 0.5
-    """Share of the largest action that a key asks for, in (0, 1]; + and - change it."""
+    """Fraction of the largest action that a key commands, in (0, 1]; + and - change it."""
     hold_s: float = 0.2
     """How long one press moves [s]; longer than a control period, so that a tap between two reads is not lost."""
     engage: EngageConfig = field(default_factory=lambda: EngageConfig("deflection", release_s=0.7))
-    """How the human takes charge; by default any motion key does."""
+    """How the human engages; by default with any motion key."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "speed")
@@ -219,7 +219,7 @@ def _axes(layout: ActionLayout) -> dict[str, tuple[int, float]]:
 
 
 def _descriptor(terminal: TextIO | int | None) -> tuple[int, bool]:
-    """The file descriptor of a terminal, and whether it was opened here.
+    """Return the file descriptor of a terminal, and whether it was opened here.
 
     None: standard input if that is a terminal, else the terminal that started this process, if any.
     """
