@@ -1,4 +1,4 @@
-"""The live view of a training: the metrics files, folded into a few numbers and drawn with rich."""
+"""Live view of a training: the metrics files, folded into a few numbers and drawn with rich."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsTail
 SHORT, LONG = 20, 50
 """Episodes of the two success rates."""
 KEPT = 1000
-"""Episodes remembered: the longest window that an early stop can look at."""
+"""Episodes kept: the longest window of an early stop."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """When a training ends; None: no such limit. What earlier sessions of the run used does not count."""
+    """Limits of a training session; None: no such limit. Earlier sessions of the run do not count."""
 
     minutes: float | None = None
     env_steps: int | None = None
@@ -37,7 +37,7 @@ class Budget:
         return None if self.env_steps is None else self.earlier_steps + self.env_steps
 
     def fraction(self, minutes: float, env_steps: int) -> float:
-        """Return how much of the budget is used, 0 to 1; the limit that is nearer counts.
+        """Return the share of the budget that is used, 0 to 1, by the nearer limit.
 
         Args:
             minutes: of this session.
@@ -99,7 +99,7 @@ class Progress:
 
     @property
     def human_share(self) -> float:
-        """Part of the steps of the last episodes that the human made."""
+        """Human's share of the steps of the last episodes."""
         steps = sum(steps for steps, _ in self.recent_steps)
         return sum(human for _, human in self.recent_steps) / steps if steps else 0.0
 
@@ -128,12 +128,12 @@ class ProgressReader:
 
 
 def draw(progress: Progress, minutes: float, budget: Budget, title: str) -> RenderableType:
-    """Return the picture of one moment."""
+    """Return the view of the present state."""
     table = Table.grid(padding=(0, 2))
     for name, value in rows(progress, minutes, budget):
         table.add_row(Text(name, style="dim"), value)
     bar = ProgressBar(total=1.0, completed=budget.fraction(minutes, progress.env_steps))
-    hint = Text("Ctrl-C stops in good order and keeps the checkpoint.", style="dim")
+    hint = Text("Ctrl-C stops cleanly and keeps the checkpoint.", style="dim")
     return Panel(Group(table, bar, hint), title=title, expand=False)
 
 
@@ -159,7 +159,7 @@ def rows(progress: Progress, minutes: float, budget: Budget) -> list[tuple[str, 
 
 
 def _loop_rows(progress: Progress) -> list[tuple[str, str]]:
-    """Return how the loop over the graph goes, in the last episodes; nothing where time is the simulator's own."""
+    """Return the timing of the loop over the graph in the last episodes; nothing in the simulator's own time."""
     if not any("act_to_obs_ms_p50" in event for event in progress.actors.values()):
         return []
     p50, p99 = (progress.actors_worst(f"act_to_obs_ms_{percent}") for percent in ("p50", "p99"))
@@ -173,7 +173,7 @@ def _loop_rows(progress: Progress) -> list[tuple[str, str]]:
 
 
 def line(progress: Progress, minutes: float, budget: Budget) -> str:
-    """Return the same in one line, for a log that is not a terminal."""
+    """Return the view as one line, for output without a terminal."""
     return "   ".join(f"{name} {value}" for name, value in rows(progress, minutes, budget) if name != "weights")
 
 

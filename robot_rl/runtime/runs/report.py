@@ -1,4 +1,4 @@
-"""The report of a run: what came of it, on one page, with curves and video beside it."""
+"""Report of a run: results on one page, with curves and video beside it."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ GOOD = 0.9
 
 @dataclass(frozen=True)
 class RunSummary:
-    """The figures of a run."""
+    """Metrics of a run."""
 
     folder: RunFolder
     minutes: float
-    """Wall time of training, the start of its processes included, summed over resumed sessions."""
+    """Wall time of training, including process start, summed over resumed sessions."""
     env_steps: int
     episodes: int
     human_steps: int
     interventions: int
     faults: int
     human_share_by_tenth: tuple[float, ...]
-    """Share of the steps that the human made, in each tenth of the run's steps."""
+    """Human's share of the steps, in each tenth of the run's steps."""
     steps_to_good: int | None
-    """Env steps at which training (last `SUCCESS_WINDOW` episodes, human's help included) first reached `GOOD`."""
+    """Env steps at which training (last `SUCCESS_WINDOW` episodes, interventions included) first reached `GOOD`."""
     updates: int
     evaluation: dict[str, Any] | None
     """`evaluation/summary.json`, None when nothing was evaluated."""
 
 
 def summarise(folder: RunFolder) -> RunSummary:
-    """Read a run's figures from its files."""
+    """Read a run's metrics from its files."""
     history = read_history(folder)
     return RunSummary(
         folder=folder,
@@ -76,7 +76,7 @@ def read_evaluation(folder: RunFolder) -> dict[str, Any] | None:
     """Return the evaluation's summary, None when there is none.
 
     Raises:
-        RunFolderError: a file that is no summary.
+        RunFolderError: a file that is not a summary.
     """
     path = folder.evaluation / SUMMARY_FILE
     if not path.exists():
@@ -126,7 +126,7 @@ def render_report(
 
 
 def closing_lines(summary: RunSummary) -> list[str]:
-    """Return what a run prints last: success, minutes, steps, the human's steps, report and video."""
+    """Return the last lines that a run prints: success, minutes, steps, human steps, report and video."""
     evaluation = summary.evaluation
     lines = [] if evaluation is None else [success_line(evaluation)]
     share = summary.human_steps / max(summary.env_steps, 1)
