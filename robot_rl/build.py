@@ -144,8 +144,9 @@ def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Seq
     Raises:
         DeviceLostError: one does not deliver.
     """
-    from robot_rl.hardware.cameras.config import CameraConfig, CameraSet, TopicConfig
+    from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
     from robot_rl.hardware.cameras.factory import make_cameras
+    from robot_rl.hardware.cameras.ros_topic import TopicConfig
 
     settings = config.robot
     configs: Sequence[CameraConfig] = [TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names]
