@@ -15,11 +15,19 @@ RENAMED = {
     "human.scripted.clumsiness": "human.scripted.action_noise",
     "agent.ensemble": "agent.num_critics",
     "agent.subset": "agent.num_target_critics",
+    "agent.gripper_hidden": "agent.discrete_hidden",
+    "agent.gripper_penalty": "agent.toggle_penalty",
+    "agent.gripper_open_above": "agent.position_threshold",
+    "agent.gripper_exploration": "agent.discrete_exploration",
+    "agent.gripper_margin": "agent.discrete_margin",
     "learner.governor": "learner.update_ratio",
     "greedy_share": "deterministic_fraction",
     "patience_s": "weights_timeout_s",
 }
 """Old dotted name -> new one, in the order of their change; the meaning is the same."""
+
+REMOVED = ("agent.gripper_mode", "agent.gripper_state_index")
+"""Settings that follow from others now; files that hold them are read without."""
 
 
 def new_name(name: str) -> str:
@@ -39,6 +47,10 @@ def upgrade(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings as an old run's file holds them with the present names."""
     for old, new in RENAMED.items():
         settings = _moved(settings, old.split("."), new.rsplit(".", 1)[-1])
+    for name in REMOVED:
+        room, _, field = name.partition(".")
+        if isinstance(inner := settings.get(room), dict):
+            settings = {**settings, room: {key: value for key, value in inner.items() if key != field}}
     return settings
 
 
