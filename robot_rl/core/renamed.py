@@ -16,6 +16,11 @@ RENAMED = {
     "human.scripted.clumsiness": "human.scripted.action_noise",
     "agent.ensemble": "agent.num_critics",
     "agent.subset": "agent.num_target_critics",
+    "agent.gripper_hidden": "agent.discrete_hidden",
+    "agent.gripper_penalty": "agent.toggle_penalty",
+    "agent.gripper_open_above": "agent.position_threshold",
+    "agent.gripper_exploration": "agent.discrete_exploration",
+    "agent.gripper_margin": "agent.discrete_margin",
     "learner.governor": "learner.update_ratio",
     "greedy_share": "deterministic_fraction",
     "patience_s": "weights_timeout_s",
@@ -23,12 +28,14 @@ RENAMED = {
 """Old dotted name -> new one, in the order of their change; the meaning is the same."""
 
 RETIRED: dict[str, Any] = {
+    "agent.gripper_mode": ...,
+    "agent.gripper_state_index": ...,
     "arbiter.gripper_axes": [6],
     "learner.metrics_every_s": 1.0,
     "learner.poll_timeout_s": 0.05,
     "learner.update_ratio.lead_updates": 0,
 }
-"""Present dotted name of a setting that is none any more -> the value that it always has now."""
+"""Present dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
 
 
 def new_name(name: str) -> str:
@@ -93,7 +100,7 @@ def _without(settings: dict[str, Any], path: list[str], value: Any) -> dict[str,
     inner = settings[first]
     if rest:
         return {**settings, first: _without(inner, rest, value)} if isinstance(inner, dict) else settings
-    if inner != value:
+    if value is not ... and inner != value:
         raise ConfigError(f"{first}: got {inner!r}, expected {value!r}, which is fixed now; remove it from the file.")
     return {key: entry for key, entry in settings.items() if key != first}
 

@@ -67,6 +67,8 @@ def test_setting_that_is_fixed_now_is_dropped_or_refused(name: str) -> None:
 
     assert name not in names_of(TrainConfig)
     assert from_json(TrainConfig, upgrade(nested(RETIRED[name]))) == TrainConfig()
+    if RETIRED[name] is ...:
+        return
     with pytest.raises(ConfigError, match="which is fixed now"):
         upgrade(nested("another"))
 
