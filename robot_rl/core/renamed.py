@@ -35,7 +35,7 @@ RETIRED: dict[str, Any] = {
     "learner.poll_timeout_s": 0.05,
     "learner.update_ratio.lead_updates": 0,
 }
-"""Present dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
+"""Dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
 
 
 def new_name(name: str) -> str:

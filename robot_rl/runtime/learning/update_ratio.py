@@ -1,4 +1,4 @@
-"""How many updates the data allows: a target ratio, and no spinning on old data while the robot is idle."""
+"""Update ratio: updates that the data allows, so that an idle robot does not cause endless updates on old data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that judge a policy: success with its interval, and a robust mean across episodes."""
+"""Statistics of a policy: success rate with its interval, and a robust mean across episodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
         (p + z^2 / 2n  ±  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
 
-    Without trials nothing is known: (0, 1).
+    Without trials the interval is (0, 1).
 
     Source: Wilson 1927; Brown, Cai, DasGupta 2001 recommend it for small n and p near 0 or 1.
 

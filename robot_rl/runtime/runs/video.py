@@ -13,12 +13,12 @@ from robot_rl.core.errors import SchemaMismatchError
 
 
 class VideoWriter:
-    """Writes (H, W, 3) uint8 frames to an mp4 file that any browser plays.
+    """Writer of (H, W, 3) uint8 frames to an mp4 file that any browser plays.
 
     Args:
-        path: where the file goes; its folder is created.
+        path: the file; its folder is created.
         rate_hz: frames a second of the result.
-        scale: whole factor by which small frames are enlarged (nearest pixel).
+        scale: integer factor by which frames are enlarged (nearest pixel).
 
     Raises:
         SchemaMismatchError: a frame that is not (H, W, 3) uint8, or of another size than the first.
