@@ -35,6 +35,10 @@ class Server(Protocol):
         ...
 
 
+METRICS_EVERY_S = 1.0  # between two lines of metrics
+POLL_TIMEOUT_S = 0.05  # longest wait for data when no update is allowed
+
+
 @dataclass(frozen=True)
 class LearnerConfig:
     """Settings of the learner's loop.
@@ -53,18 +57,12 @@ class LearnerConfig:
     """Updates between two publications of the policy. Source: HIL-SERL 50, SERL 30."""
     checkpoint_every_s: float = 60.0
     """Time between two checkpoints [s]; one more is written at the end."""
-    metrics_every_s: float = 1.0
-    """Time between two lines of metrics [s]."""
-    poll_timeout_s: float = 0.05
-    """Longest wait for data when no update is allowed [s]."""
     update_ratio: UpdateRatioConfig = field(default_factory=UpdateRatioConfig)
     """Limits on updates per transition."""
 
     def __post_init__(self) -> None:
         checks.fraction(self, "demo_fraction")
-        checks.positive(
-            self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s", "metrics_every_s"
-        )
+        checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 
 def run_learner(
@@ -116,7 +114,7 @@ class _Learner:
     ) -> None:
         self._server, self._replay, self._agent, self._config = server, replay, agent, config
         self._checkpoints, self._clock = checkpoints, clock
-        self._meter = LearnerMetrics(metrics, clock, config.metrics_every_s)
+        self._meter = LearnerMetrics(metrics, clock, METRICS_EVERY_S)
         self.updates = self._published = 0
         self._checkpoint_s = clock.now_s()
 
@@ -147,7 +145,7 @@ class _Learner:
     def turn(self) -> None:
         """Receive records, make one call's updates if the data allows, then publish and save when due."""
         allowed = self._allowed()
-        self.remember(self._server.poll(0.0 if allowed else self._config.poll_timeout_s))
+        self.remember(self._server.poll(0.0 if allowed else POLL_TIMEOUT_S))
         if allowed:
             self._update()
         if self.updates - self._published >= self._config.publish_every_updates:

@@ -27,11 +27,6 @@ class Budget:
     earlier_steps: int = 0
     """Environment steps of earlier sessions."""
 
-    @property
-    def last_step(self) -> int | None:
-        """The run's number of environment steps at which this session ends."""
-        return None if self.env_steps is None else self.earlier_steps + self.env_steps
-
     def fraction(self, minutes: float, env_steps: int) -> float:
         """Return the share of the budget that is used, 0 to 1, by the nearer limit.
 

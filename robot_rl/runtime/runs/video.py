@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -72,16 +71,3 @@ class VideoWriter:
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
-
-
-def side_by_side(images: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return simultaneous camera images side by side, in order, (H, sum W, 3) uint8."""
-    return np.concatenate(list(images.values()), axis=1)
-
-
-def write_video(path: Path, frames: Iterable[np.ndarray], rate_hz: float = 10.0, scale: int = 3) -> Path:
-    """Write all frames to `path` and return it."""
-    with VideoWriter(path, rate_hz, scale) as video:
-        for frame in frames:
-            video.add(frame)
-    return path
