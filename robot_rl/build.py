@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import gymnasium
 import numpy as np
 
+from robot_rl.agents.backend import AgentBackend, make_backend
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
@@ -37,9 +38,6 @@ from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 
 if TYPE_CHECKING:
-    from robot_rl.agents.jax.cloning import JaxCloner
-    from robot_rl.agents.jax.learner import JaxLearner
-    from robot_rl.agents.jax.policy import JaxPolicy
     from robot_rl.envs.graph import GraphEnv
     from robot_rl.envs.task import Task
     from robot_rl.hardware.cameras.camera import Camera
@@ -245,25 +243,9 @@ def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     return AgentDefinition(schema.observation, schema.action.size, agent)
 
 
-def make_policy(definition: AgentDefinition) -> JaxPolicy:
-    """Return the acting side of the agent."""
-    from robot_rl.agents.jax.policy import JaxPolicy
-
-    return JaxPolicy(definition)
-
-
-def make_learner(definition: AgentDefinition, config: TrainConfig) -> JaxLearner:
-    """Return the learning side of the agent."""
-    from robot_rl.agents.jax.learner import JaxLearner
-
-    return JaxLearner(definition, config.seed)
-
-
-def make_cloner(definition: AgentDefinition, config: TrainConfig) -> JaxCloner:
-    """Return the baseline that imitates demonstrations."""
-    from robot_rl.agents.jax.cloning import JaxCloner
-
-    return JaxCloner(definition, config.seed)
+def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:
+    """Return the backend that makes the agent's learner, policy and cloner."""
+    return make_backend(definition, config.seed)
 
 
 def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
@@ -280,7 +262,7 @@ def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
 
 def make_rewards(config: TrainConfig) -> CombinedReward:
     """Return the sources of reward as one."""
-    return make_reward(config.rewards)
+    return make_reward(config.rewards, config.reward_settings)
 
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:

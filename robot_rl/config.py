@@ -137,7 +137,9 @@ class TrainConfig:
     demonstrations_from: Path | None = None
     """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
-    """Where reward comes from."""
+    """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
+    reward_settings: dict[str, str] = field(default_factory=dict)
+    """Settings of reward sources, each as SOURCE.FIELD VALUE."""
     replay_capacity: int = 100_000
     """Transitions kept. Source: HIL-SERL 200k."""
     demonstration_capacity: int = 20_000

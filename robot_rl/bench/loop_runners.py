@@ -209,11 +209,11 @@ def compute_load() -> NoReturn:
 
 
 def _learner() -> tuple[Callable[[], object], str]:
-    from robot_rl.agents.jax.learner import JaxLearner
+    from robot_rl.agents.backend import make_backend
     from robot_rl.bench.learner import cached_definition, random_batch
 
     definition = cached_definition()
-    learner, batch = JaxLearner(definition, seed=0), random_batch(definition, 1)
+    learner, batch = make_backend(definition, 0).learner(), random_batch(definition, 1)
     return lambda: learner.update(batch), "learner"
 
 

@@ -45,10 +45,11 @@ def run(arguments: Arguments) -> int:
         replay = Replay(schema, 2, config.seed, config.demonstration_capacity)
         for record in load_demonstrations(config.demonstrations_from or folder.demonstrations, encoder, config.seed):
             replay.append(record)
-        cloner = build.make_cloner(definition, config)
+        agent = build.make_agent(definition, config)
+        cloner = agent.cloner()
         for _ in track(range(max(1, arguments.updates // UPDATES_PER_CALL)), "cloning"):
             cloner.update(replay.sample(256, UPDATES_PER_CALL, demo_fraction=1.0))
-        policy = build.make_policy(definition)
+        policy = agent.policy()
         policy.load(cloner.policy_parameters(), cloner.updates)
         plan = config.evaluation
         result = evaluate(build.make_rollout(env, config, policy, encoder), plan.episodes, plan.seed)

@@ -114,9 +114,10 @@ def load_policy(folder: RunFolder, env: Environment, encoder: Encoder | None, co
     checkpoint = build.make_checkpoints(folder.learner, definition, schema).latest()
     if checkpoint is None:
         raise CheckpointError(f"checkpoint: got none in {folder.learner}, expected one; train the run first.")
-    learner = build.make_learner(definition, config)
+    agent = build.make_agent(definition, config)
+    learner = agent.learner()
     learner.load_state_dict(checkpoint.arrays)
-    policy = build.make_policy(definition)
+    policy = agent.policy()
     policy.load(learner.policy_parameters(), checkpoint.updates)
     return policy
 

@@ -70,7 +70,7 @@ def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
             seat.address, schema, seat.name, seat.run_name, spool, agent_hash=definition.schema_hash(), keys=keys
         ) as link:
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
-            policy = build.make_policy(definition)
+            policy = build.make_agent(definition, config).policy()
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed)
             summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
             link.flush(FLUSH_S)

@@ -1,4 +1,4 @@
-"""What the control law promises, shown on the simulated arm; `--docs docs` writes table and plots of docs/control.md.
+"""Bounds of the control law, measured on the simulated arm; `--docs docs` writes table and plots of docs/control.md.
 
 Beside it stand the same law with constant damping 2 sqrt(K), and the formulas of two other projects
 (`robot_rl.bench.proof.reference_laws`). The arm has no joint friction here: all damping is the law's.
@@ -39,37 +39,37 @@ Curves = dict[str, dict[str, np.ndarray]]
 
 
 def run(docs: Path | None = None) -> dict[str, Any]:
-    """Return the figures; with `docs`, write the page's table and plots there."""
-    figures, curves = bench_proof(INPUTS)
+    """Return the metrics; with `docs`, write the page's table and plots there."""
+    metrics, curves = bench_proof(INPUTS)
     if docs is not None:
-        write_page(docs, figures, curves)
-    return figures
+        write_page(docs, metrics, curves)
+    return metrics
 
 
 def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
-    """All figures, and the curves behind them, by plot and label."""
-    figures: dict[str, Any] = stiffness_figures()
+    """All metrics, and the curves behind them, by plot and label."""
+    metrics: dict[str, Any] = stiffness_metrics()
     curves: Curves = {}
-    figures["settle_s"], curves["step"] = step_curves()
-    figures |= {f"{name}_pct": value for name, value in overshoots(curves["step"]).items()}
-    figures |= nullspace_figures()
+    metrics["settle_s"], curves["step"] = step_curves()
+    metrics |= {f"{name}_pct": value for name, value in overshoots(curves["step"]).items()}
+    metrics |= nullspace_metrics()
     curves["delay"] = delay_curves()
-    figures |= {f"delay_{label}_overshoot_pct": overshoot(path) for label, path in curves["delay"].items()}
+    metrics |= {f"delay_{label}_overshoot_pct": overshoot(path) for label, path in curves["delay"].items()}
     more, curves["contact"] = contact_curves()
-    figures |= more
+    metrics |= more
     more, curves["singular"] = singular_curves()
-    figures |= more
+    metrics |= more
     found = count_violations(inputs)
-    figures["random_inputs"] = found["inputs"]
-    figures["bound_violations"] = sum(found[name] for name in BOUNDS)
-    figures |= {f"{name}_violations": found[name] for name in BOUNDS}
-    figures |= {f"random_{name}": found[name] for name in SEEN}
-    figures["passivity_violations"], margin = count_energy_gains(inputs)
-    figures["passivity_margin_per_s"] = round(margin, 3)
-    return figures, curves
+    metrics["random_inputs"] = found["inputs"]
+    metrics["bound_violations"] = sum(found[name] for name in BOUNDS)
+    metrics |= {f"{name}_violations": found[name] for name in BOUNDS}
+    metrics |= {f"random_{name}": found[name] for name in SEEN}
+    metrics["passivity_violations"], margin = count_energy_gains(inputs)
+    metrics["passivity_margin_per_s"] = round(margin, 3)
+    return metrics, curves
 
 
-def stiffness_figures() -> dict[str, Any]:
+def stiffness_metrics() -> dict[str, Any]:
     """Displacement under 10 N and 1 N m in each axis against F / K, the worst of six [%]."""
     worst = 0.0
     for axis in range(6):
@@ -126,7 +126,7 @@ def overshoots(curves: dict[str, np.ndarray]) -> dict[str, float]:
     }
 
 
-def nullspace_figures() -> dict[str, Any]:
+def nullspace_metrics() -> dict[str, Any]:
     """How far the tool moves while the posture draws two joints by 0.05 rad: this law, and the kinematic projector."""
     posture = HOME_Q + np.array([0.05, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0])
     bench = Bench(make_gains(posture, ramp_s=0.0), KNOWN_ARMS["fer"])
@@ -163,12 +163,12 @@ def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def singular_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The fastest joint while the target draws the arm out straight, beyond its reach, without guards and with them."""
-    curves, figures = {}, {}
+    curves, metrics = {}, {}
     for name, label, options in (
         ("", "walls, slowing and damping", GUARDED | {"start_checks": False}),
         ("_bare", "the floor under Lambda alone", {}),
     ):
         bench = Bench(make_gains(STRETCHED, ramp_s=0.0, **options), KNOWN_ARMS["fer"], STRETCHED)
         curves[label] = bench.run(4.0, offset=np.array([0.4, 0.1, 0.2]))["speed"]
-        figures[f"singular_speed{name}_rad_per_s"] = round(float(curves[label].max()), 3)
-    return figures, curves
+        metrics[f"singular_speed{name}_rad_per_s"] = round(float(curves[label].max()), 3)
+    return metrics, curves

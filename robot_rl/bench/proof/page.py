@@ -38,15 +38,15 @@ _LABELS = {
 }
 
 
-def table(figures: dict[str, Any]) -> str:
+def table(metrics: dict[str, Any]) -> str:
     """The rows as Markdown."""
     lines = ["| what | measured | should be |", "|---|---|---|"]
-    lines += [f"| {text} | {figures[key]:,} | {goal} |" for key, text, goal in ROWS]
-    delays = ", ".join(f"{key.split('_')[1]} {value}" for key, value in figures.items() if key.startswith("delay_"))
+    lines += [f"| {text} | {metrics[key]:,} | {goal} |" for key, text, goal in ROWS]
+    delays = ", ".join(f"{key.split('_')[1]} {value}" for key, value in metrics.items() if key.startswith("delay_"))
     return "\n".join([*lines, f"| Overshoot with a torque that is late by [%] | {delays} | 0 |"])
 
 
-def write_page(folder: Path, figures: dict[str, Any], curves: dict[str, dict[str, np.ndarray]]) -> None:
+def write_page(folder: Path, metrics: dict[str, Any], curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Replace the table in `folder`/control.md and write one plot for each set of curves.
 
     Raises: ValueError when the page lacks its marks.
@@ -56,7 +56,7 @@ def write_page(folder: Path, figures: dict[str, Any], curves: dict[str, dict[str
     if BEGIN not in text or END not in text:
         raise ValueError(f"{page}: got no marks {BEGIN} and {END}, expected both; restore them.")
     head, rest = text.split(BEGIN)
-    page.write_text(f"{head}{BEGIN}\n{table(figures)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    page.write_text(f"{head}{BEGIN}\n{table(metrics)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
     for name, lines in curves.items():
         _plot(folder / "control" / f"{name}.png", *_LABELS[name], lines)
 

@@ -1,4 +1,4 @@
-"""Closed loops for the proof: the simulated arm at 1 kHz under the tick, in compiled code; or under a rival's law."""
+"""Closed loops of the simulated arm at 1 kHz: under the tick, in compiled code, or under a baseline's law."""
 
 from __future__ import annotations
 

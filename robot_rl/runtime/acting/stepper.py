@@ -11,7 +11,7 @@ import numpy as np
 
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
-from robot_rl.rewards.source import Outcome
+from robot_rl.rewards.source import StepOutcome
 from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
@@ -153,7 +153,17 @@ class Stepper:
         self.spent.env_ns += self.rollout.clock.now_ns() - start_ns
         self._observe(raw)
         success = bool(info.get("success", False))
-        outcome = Outcome(float(reward), bool(terminated), success, decision.labels, decision.intervention_start)
+        outcome = StepOutcome(
+            float(reward),
+            bool(terminated),
+            success,
+            raw=self.raw,
+            obs=self.obs,
+            labels=decision.labels,
+            intervention=decision.charge is ControlAuthority.HUMAN,
+            intervention_start=decision.intervention_start,
+            info=info,
+        )
         final_reward, terminated, success = self.rollout.reward.judge(outcome)
         return Step(
             obs=obs,

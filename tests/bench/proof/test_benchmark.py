@@ -1,4 +1,4 @@
-"""The proof counts what it should: its checks find what is broken, and its rivals are the formulas that they claim."""
+"""The proof counts what it should: its checks find what is broken, its baselines are the formulas they claim."""
 
 import numpy as np
 import pytest
