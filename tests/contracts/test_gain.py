@@ -22,7 +22,8 @@ USED = ("controllers/law/tracking.py", "+ work.tau_singular[k]\n", "+ work.tau_s
 PROGRAM = """
 import os
 import numpy as np
-from controllers.arm import ArmDynamics, ArmState, KNOWN_ARMS, no_target
+from controllers.arm import ArmDynamics, ArmState, no_target
+from controllers.arms.spec import arm_limits
 from controllers.host.mailbox import Client, Mailbox, unpack_gains
 from controllers.law.gains import make_gains
 from controllers.law.tick import ControlLoop, make_controller_state, tick
@@ -40,7 +41,7 @@ finally:
     box.unlink()
 state = ArmState(np.zeros(7), np.zeros(7), np.zeros(7), np.zeros(3), np.eye(3))
 dynamics = ArmDynamics(np.eye(6, 7), np.eye(7), np.zeros(7), np.zeros(7))
-loop = ControlLoop(state, dynamics, no_target(), arrived, KNOWN_ARMS["fer"], make_controller_state(7), np.zeros(7))
+loop = ControlLoop(state, dynamics, no_target(), arrived, arm_limits("fer"), make_controller_state(7), np.zeros(7))
 tick(loop, 0.001, 0.0)
 print(loop.tau.tolist())
 """
