@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,15 @@ import numpy as np
 
 from robot_rl.agents.backend import AgentBackend, make_backend
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.config import TrainConfig
+from robot_rl.config import TrainConfig, foreign_preset
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.data.replay import Replay
-from robot_rl.envs.protocol import ExpertEnvironment, action_layout
+from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
+from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder, step_schema
@@ -65,6 +67,10 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
         DeviceLostError: nobody answers on the graph.
     """
     state_only = config.vision.mode == "state"
+    if is_foreign(config.task):
+        from robot_rl.envs.foreign import make_foreign_env
+
+        return make_foreign_env(config.task, config.env, film=film, images=not state_only)
     wanted = (() if state_only else CAMERAS) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
         return make_graph_env(config, wanted)
@@ -77,6 +83,19 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
         render_mode="rgb_array" if film else None,
         disable_env_checker=True,  # the tests run it; here it would step the robot once more
     )
+
+
+def foreign_config(task: str, kwargs: str) -> TrainConfig:
+    """Return the settings to start from for a foreign environment, by what it observes.
+
+    Raises:
+        ConfigError: no such environment, or one that cannot be used.
+    """
+    from robot_rl.envs.foreign import make_foreign_env
+
+    settings = ForeignConfig(kwargs)
+    with closing(make_foreign_env(task, settings)) as env:
+        return foreign_preset(task, settings, images=env.has_images)
 
 
 def in_process(config: TrainConfig) -> TrainConfig:
@@ -144,8 +163,9 @@ def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Seq
     Raises:
         DeviceLostError: one does not deliver.
     """
-    from robot_rl.hardware.cameras.config import CameraConfig, CameraSet, TopicConfig
+    from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
     from robot_rl.hardware.cameras.factory import make_cameras
+    from robot_rl.hardware.cameras.ros_topic import TopicConfig
 
     settings = config.robot
     configs: Sequence[CameraConfig] = [TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names]
@@ -239,7 +259,8 @@ def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
     heads = schema.action.discrete
     index = heads[0].position.index if heads and heads[0].position else None
-    agent = replace(config.agent, gripper_state_index=index)
+    mode = config.agent.gripper_mode if heads else "continuous"
+    agent = replace(config.agent, gripper_state_index=index, gripper_mode=mode)
     return AgentDefinition(schema.observation, schema.action.size, agent)
 
 
@@ -267,7 +288,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     """Return who decides who acts."""
-    return Arbiter(action_layout(env), PERIOD_S, config.arbiter)
+    return Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
 
 
 def make_rollout(

@@ -53,6 +53,8 @@ class GraphEnv(ArmEnv):
         DeviceLostError: at a reset, when arm, cameras or referee do not answer.
     """
 
+    real_time = True
+
     def __init__(
         self,
         robot: Robot,

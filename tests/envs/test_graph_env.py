@@ -15,6 +15,7 @@ from robot_rl.core.pose import Pose, gripper_down
 from robot_rl.core.tasks import PICK_LIFT
 from robot_rl.envs.graph import Bounds, GraphEnv, check_stamps
 from robot_rl.envs.operator_task import OperatorTask, distance, way_to
+from robot_rl.envs.protocol import robot_environment
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
 from robot_rl.hardware.robot_config import RobotConfig
@@ -87,6 +88,10 @@ class Bench:
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
+
+
+def test_arm_on_the_graph_counts_as_one_in_real_time(bench: Bench) -> None:
+    assert robot_environment(bench.env).real_time and not bench.env.metrics()
 
 
 def test_good_steps_carry_their_timing(bench: Bench) -> None:

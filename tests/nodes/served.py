@@ -12,7 +12,7 @@ from robot_rl.core.clock import FakeClock
 from robot_rl.core.tasks import TASKS
 from robot_rl.envs.graph import Bounds, GraphEnv
 from robot_rl.envs.graph_task import GraphTask
-from robot_rl.hardware.cameras.ros_topic import GraphCamera
+from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
@@ -57,7 +57,7 @@ class Served:
         """The client's environment."""
         clock, wire, names = self.client_clock, self.wire, self.server_cameras()
         robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1))
-        cameras = [GraphCamera(wire, clock, name) for name in names]
+        cameras = [GraphCamera(wire, clock, TopicConfig(name)) for name in names]
         sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras)]
         facts = TASKS[self.server.paced.simulation.scene.name]
         task = GraphTask(facts, wire, robot, sources, clock, 0.1, reset_timeout_s)

@@ -13,7 +13,6 @@ import numpy as np
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.records import Observation
-from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder
@@ -49,7 +48,7 @@ class Rollout:
     The pace is 1 where the arm moves in real time by itself, and at most 1 where a person acts, whatever `speed` says.
 
     Raises:
-        ConfigError: a speed or period that is not positive.
+        ConfigError: a speed that is not positive.
     """
 
     env: Environment
@@ -66,19 +65,22 @@ class Rollout:
     """Judges each step."""
     speed: float | None = None
     """Pace relative to real time (1 is the robot's own); None: as fast as the machine can."""
-    period_s: float = PERIOD_S
-    """Time of task that one step takes [s]. Source: HIL-SERL, 10 Hz."""
     clock: Clock = field(default_factory=SystemClock)
     estop: Callable[[], bool] | None = None
     """Whether an emergency stop from outside the environment holds (a page, a pendant's relay); None: there is none."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "speed", "period_s")
+        checks.positive(self, "speed")
 
     @cached_property
     def robot_env(self) -> RobotEnvironment:
         """The environment's action layout, and how its time passes."""
         return robot_environment(self.env)
+
+    @property
+    def period_s(self) -> float:
+        """Time of task that one step takes [s]."""
+        return self.robot_env.period_s
 
     @property
     def person_acts(self) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def finish_result(part: Path, folder: Path) -> None:
 
 def default_run_name(task: str) -> str:
     """Return a name from the task and the local time, for a run that was given none."""
-    return f"{task}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', task)}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def run_root(runs: Path, name: str) -> Path:
