@@ -257,11 +257,7 @@ def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    heads = schema.action.discrete
-    index = heads[0].position.index if heads and heads[0].position else None
-    mode = config.agent.gripper_mode if heads else "continuous"
-    agent = replace(config.agent, gripper_state_index=index, gripper_mode=mode)
-    return AgentDefinition(schema.observation, schema.action.size, agent)
+    return AgentDefinition(schema.observation, schema.action, config.agent)
 
 
 def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:
