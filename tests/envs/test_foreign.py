@@ -134,7 +134,7 @@ def test_resized_image_keeps_its_mean_and_a_uniform_image_its_colour(height: int
     np.testing.assert_array_equal(resized(np.full((height, width, 3), 77, np.uint8), size), np.full_like(small, 77))
 
 
-@pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
+@pytest.mark.filterwarnings("ignore:.*(different from the unwrapped version|probably too)")
 def test_gymnasiums_checker_passes_on_an_adapted_environment() -> None:
     check_env(adapt(gymnasium.make("Pendulum-v1").unwrapped), skip_render_check=True)
 
