@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.runtime.acting.observation import pictures
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
 
 FrameSink = Callable[[np.ndarray], None]
@@ -147,12 +148,12 @@ def evaluate(
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
     if (rollout.policy is None) == (rollout.human is None):
         raise ConfigError("evaluation: got both or neither of policy and human, expected exactly one of them.")
-    seeds, steps_rng = episode_seeds(seed)
-    stepper = Stepper(rollout, steps_rng, deterministic=deterministic)
+    seeds = episode_seeds(Purpose.EVALUATION, seed)
+    stepper = Stepper(rollout, generator(Purpose.EVALUATION, seed, 1), deterministic=deterministic)
     results: list[EpisodeResult] = []
     while len(results) < episodes and not should_stop():
         sink = None if video is None or len(results) >= video.episodes else video.sink
-        results.append(_run_episode(stepper, next_seed(seeds), sink))
+        results.append(_run_episode(stepper, next(seeds), sink))
         on_episode(results[-1])
     return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s)
 
