@@ -16,7 +16,7 @@ import numpy as np
 from controllers.arm import ArmLimits
 from controllers.drivers import libfranka as words
 from controllers.drivers.contract import Capabilities, DriverError
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
+from controllers.drivers.machine import Machine, read_machine, require_realtime
 from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 
@@ -42,7 +42,7 @@ class FrankaDriver(StreamDriver):
         realtime: bool = True,
         limits: ArmLimits = words.LIMITS,
         library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
+        machine: Callable[[], Machine] = read_machine,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(address, words.JOINTS, limits, now_s)

@@ -15,7 +15,7 @@ from typing import Any
 from controllers.arm import ArmLimits
 from controllers.drivers import libfranka as words
 from controllers.drivers.contract import Capabilities, DriverError
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
+from controllers.drivers.machine import Machine, read_machine, require_realtime
 from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 
@@ -44,7 +44,7 @@ class FrankyDriver(StreamDriver):
         realtime: bool = True,
         limits: ArmLimits = words.LIMITS,
         library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
+        machine: Callable[[], Machine] = read_machine,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(address, words.JOINTS, limits, now_s)
