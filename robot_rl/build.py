@@ -299,7 +299,7 @@ def make_rollout(
     return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
-def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
+def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
     """Return the device of whoever may take over, None for nobody.
 
     Args:
@@ -307,7 +307,7 @@ def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int 
     """
     if config.human.kind == "none":
         return None
-    return make_device(env, config, config.human.kind, np.random.default_rng([seed, 1]), env_steps)
+    return make_device(env, config, config.human.kind, rng, env_steps)
 
 
 def make_device(

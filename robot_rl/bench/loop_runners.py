@@ -15,11 +15,13 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, REASON_TEXT, Mode
+from controllers.arm import REASON_TEXT, Mode
+from controllers.arms.spec import arm_limits
 from controllers.compilation import compiled
 from controllers.drivers.contract import Capabilities, DriverMode, Feedback, Reading
 from controllers.geometry import FloatArray
-from controllers.host.control_process import ControlProcess, ControlStack, run_host
+from controllers.host.control_process import ControlProcess, run_host
+from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Mailbox, Request
 from controllers.host.monotonic import make_timespec, monotonic_ns
 from controllers.host.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
@@ -110,7 +112,7 @@ class LoopRunner:
         self._mailbox = Mailbox(name, N, create=True)
         self._privileged, self._granted = privileged, RealtimeStatus(False, False, False)
         self._kept = NOBODY
-        parts = ControlStack(ArmDriver(), preset("guarded", HOME_Q), KNOWN_ARMS["fer"])
+        parts = ControlStack(ArmDriver(), preset("guarded", HOME_Q), arm_limits("fer"))
         self._host = ControlProcess(parts, self._mailbox, PreciseClock())
         clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if privileged else SleepClock()
         self._pacer = Pacer(1.0 / RATE_HZ, clock)

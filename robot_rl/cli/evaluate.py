@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from robot_rl import build
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
@@ -99,7 +99,7 @@ def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: 
     """Return the rollout of a run's policy, or of the expert."""
     if who == "expert":
         return build.make_rollout(
-            env, config, human=build.make_device(env, config, "expert", np.random.default_rng(config.seed))
+            env, config, human=build.make_device(env, config, "expert", generator(Purpose.EVALUATION, config.seed, 2))
         )
     encoder = build.make_encoder(config)
     return build.make_rollout(env, config, load_policy(folder, env, encoder, config), encoder)

@@ -13,6 +13,7 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.records import Observation
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.envs.protocol import action_layout, robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.rollout import Environment
@@ -92,7 +93,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
 def _human(env: Environment, flags: Arguments) -> Device | None:
     if flags.by in NO_DEVICE:
         return None
-    return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))
+    return build.make_device(env, flags.config, flags.by, generator(Purpose.EVALUATION, flags.config.seed, 2))
 
 
 def _print(episode: EpisodeResult) -> None:

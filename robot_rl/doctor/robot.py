@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+from controllers.arms.spec import ArmSpec, driver_class, load_arm
+from controllers.drivers.contract import Requirements
 from controllers.drivers.machine import (
     KERNEL_ADVICE,
     LIMITS_ADVICE,
@@ -16,62 +17,25 @@ from controllers.drivers.machine import (
 )
 from controllers.host.realtime import realtime
 from robot_rl.core.clock import SystemClock
+from robot_rl.core.errors import ConfigError
 from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
 from robot_rl.doctor.loop import LoopMetrics, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
 
-Arm = Literal["fr3", "fr3-franky", "ur5e", "ur10e"]
 MEMLOCK_NEEDED = 512 * 1024**2
 SPEED_NEEDED_MBPS = 1000
 ANSWER_LIMIT_S = 0.001
-GLIBC_NEEDED = (2, 34)
 
 
-@dataclass(frozen=True)
-class Requirements:
-    """What an arm's driver requires of a computer."""
-
-    package: str
-    version: str
-    """Of the package: what the driver was tested with."""
-    extra: str
-    port: int
-    rate_hz: float
-    preempt_rt: bool
-    firmware: str
-    """A program that prints the arm's firmware; `{address}` stands for the arm's."""
-
-
-_FRANKA = """
+_FIRMWARE = """
 import sys
+from controllers.arms.spec import driver_class
 from controllers.drivers.contract import DriverError
-from controllers.drivers.{module} import {driver}
-driver = {driver}("{address}", realtime=False)
 try:
-    print(driver.connect().firmware)
-except DriverError as error:
-    sys.exit(str(error))
-driver.close()
-"""
-_UR = """
-import sys
-from controllers.drivers.contract import DriverError
-from controllers.drivers.ur import identify
-try:
-    print(*reversed(identify("{address}")), sep=", ")
+    print(driver_class({driver!r}).read_firmware({address!r}))
 except DriverError as error:
     sys.exit(str(error))
 """
-
-
-def requirements_of(arm: Arm) -> Requirements:
-    if arm == "fr3":
-        program = _FRANKA.replace("{module}", "franka").replace("{driver}", "FrankaDriver")
-        return Requirements("pylibfranka", "0.21.3", "franka", 1337, 1000.0, True, program)
-    if arm == "fr3-franky":
-        program = _FRANKA.replace("{module}", "franky").replace("{driver}", "FrankyDriver")
-        return Requirements("franky-control", "2.0.0", "franka", 1337, 1000.0, True, program)
-    return Requirements("ur-rtde", "1.6.5", "ur", 30004, 500.0, False, _UR)
 
 
 @dataclass(frozen=True)
@@ -91,7 +55,7 @@ class Probes:
 
 
 def check(
-    arm: Arm = "fr3", address: str | None = None, interface: str | None = None, seconds: float = 5.0
+    arm: str = "fr3", address: str = "", driver: str = "", interface: str | None = None, seconds: float = 5.0
 ) -> Iterator[Finding]:
     """Check whether this machine can run a real arm.
 
@@ -101,40 +65,50 @@ def check(
     example: robot-rl doctor robot --arm fr3 --address 172.16.0.2
 
     Args:
-        arm: Which arm, by which library: `fr3` pylibfranka, `fr3-franky` franky-control, `ur5e` and `ur10e` ur-rtde.
-        address: The arm's IPv4 address. Without it, network and firmware are left out.
+        arm: Name of the arm (`fr3`, `ur5e`, `ur10e`, `fer`), or path of its YAML file.
+        address: The arm's IPv4 address. By default that of its file; without one, network and firmware are left out.
+        driver: `franka`, `franky`, `ur`, `effort`, or `module:Class`. By default that of the arm's file.
         interface: The network interface to the arm, as in `eth1`; by default the one that the routes name.
         seconds: How long the loop is tried [s].
     """
     check_seconds(seconds)
-    return examine_robot(arm, address, interface, seconds)
+    try:
+        spec = load_arm(arm, address=address, driver=driver)
+        driver_class(spec.driver)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return examine_robot(spec, interface, seconds)
 
 
 def examine_robot(
-    arm: Arm, address: str | None, interface: str | None, seconds: float, probes: Probes | None = None
+    arm: ArmSpec, interface: str | None, seconds: float, probes: Probes | None = None
 ) -> Iterator[Finding]:
     """Yield the findings one by one, the slow ones last.
 
     Args:
-        address: the arm's IPv4 address; None leaves network and firmware out.
+        arm: its `address` is where network and firmware are looked for; without one they are left out.
         interface: the network interface to it; None: as the routes say.
         seconds: how long the loop is tried.
     """
-    probes, requirements = probes or Probes(), requirements_of(arm)
+    made = driver_class(arm.driver)
+    probes, requirements = probes or Probes(), getattr(made, "REQUIREMENTS", Requirements())
     machine = probes.machine()
     yield _kernel(machine, requirements)
     yield _priority(machine)
     yield _memory(machine)
     yield _governor(machine)
-    yield _library(probes.package(requirements.package, requirements.extra, "missing"), requirements)
-    yield _glibc(probes.glibc(), requirements)
-    if address is None:
-        yield Finding("optional", "network, firmware", "not looked at; add --address and the arm's address")
+    if requirements.package:
+        yield _library(probes.package(requirements.package, requirements.extra, "missing"), requirements)
+        yield _glibc(probes.glibc(), requirements)
+    if arm.address:
+        yield _network(probes, arm.address, interface)
+        if requirements.port:
+            yield _answer(probes, arm.address, requirements)
+        if hasattr(made, "read_firmware"):
+            program = _FIRMWARE.format(driver=arm.driver, address=arm.address)
+            yield probes.program("firmware", program, {}, "missing", "this again, when the lines above are ok")
     else:
-        yield _network(probes, address, interface)
-        yield _answer(probes, address, requirements)
-        advice = "this again, when the lines above are ok"
-        yield probes.program("firmware", requirements.firmware.replace("{address}", address), {}, "missing", advice)
+        yield Finding("optional", "network, firmware", "not checked; add --address and the arm's address")
     yield _loop(probes.loop(requirements.rate_hz, seconds), requirements)
 
 
@@ -170,21 +144,19 @@ def _governor(machine: Machine) -> Finding:
 
 
 def _library(found: Finding, requirements: Requirements) -> Finding:
-    if found.state != "ok" or found.value == requirements.version:
+    if found.state != "ok" or requirements.version in ("", found.value):
         return found
     advice = f"tested with {requirements.version}: pip install -c constraints.txt -e '.[{requirements.extra}]'"
     return Finding("optional", found.name, f"{found.value}; {advice}")
 
 
 def _glibc(version: str, requirements: Requirements) -> Finding:
-    if requirements.extra != "franka":
-        return Finding("ok", "C library", version or "unknown")
     number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if number >= GLIBC_NEEDED:
+    if number >= requirements.glibc:
         return Finding("ok", "C library", f"glibc {version}")
-    return Finding(
-        "missing", "C library", f"glibc {version or '?'}, needs 2.34 or newer; use Debian 12 or Ubuntu 22.04"
-    )
+    oldest = ".".join(map(str, requirements.glibc))
+    advice = "use Debian 12 or Ubuntu 22.04"
+    return Finding("missing", "C library", f"glibc {version or '?'}, needs {oldest} or newer; {advice}")
 
 
 def _network(probes: Probes, address: str, wanted: str | None) -> Finding:

@@ -117,7 +117,7 @@ def _discovery(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _cyclone_file(uri: str) -> Finding:
-    """The settings of Cyclone DDS: there, and with what loopback needs."""
+    """The settings of Cyclone DDS: there, and with what loopback requirements."""
     file = Path(unquote(urlparse(uri).path)) if uri.startswith("file://") else None
     if file is not None and not file.is_file():
         return Finding("missing", "CYCLONEDDS_URI", f"no file {file}; correct the path or unset the variable")
@@ -155,7 +155,7 @@ def _peers(view: GraphView, seconds: float) -> Finding:
 
 
 def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
-    """Topics that a client of the controller needs."""
+    """Topics that a client of the controller requirements."""
     sent = {endpoint.topic: endpoint.type for endpoint in view.endpoints if endpoint.writes}
     wanted = [graph.resolve(topic, namespace) for topic in CONTROLLER_SENDS]
     missing = [name for name in wanted if name not in sent]

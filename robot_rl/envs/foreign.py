@@ -126,7 +126,7 @@ def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False, im
     env = _make(task, config, None)
     if film and "rgb_array" in (env.metadata.get("render_modes") or ()):
         env.close()
-        env = _make(task, config, "rgb_array")
+        env = _rendering(task, config)
     try:
         if env.spec is None or env.spec.max_episode_steps is None or config.max_steps is not None:
             env = gymnasium.wrappers.TimeLimit(env, config.max_steps or MAX_STEPS)
@@ -134,6 +134,19 @@ def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False, im
     except BaseException:
         env.close()
         raise
+
+
+def _rendering(task: str, config: ForeignConfig) -> gymnasium.Env[Any, Any]:
+    """Return the environment with images for a video; without, where it lacks a package for them."""
+    env = _make(task, config, "rgb_array")
+    try:
+        env.reset()
+        env.render()
+    except gymnasium.error.DependencyNotInstalled as error:
+        print(f"no video: {error}", flush=True)
+        env.close()
+        return _make(task, config, None)
+    return env
 
 
 def _make(task: str, config: ForeignConfig, render_mode: str | None) -> gymnasium.Env[Any, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
 from robot_rl.runtime.acting.actor_summary import ActorSummary
@@ -63,7 +64,8 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
         schema = build.make_schema(env, encoder, config)
         definition = build.make_definition(schema, config)
         keys = read_keys(launch.keys) if launch.keys else None
-        human = build.make_human(env, config, settings.seed, settings.first_env_step)
+        rng = generator(Purpose.HUMAN, settings.seed, settings.index, settings.first_episode)
+        human = build.make_human(env, config, rng, settings.first_env_step)
         if human is not None:
             held.callback(human.close)
         with ActorLink(
@@ -95,11 +97,10 @@ def actor_config(config: TrainConfig, launch: ActorLaunch, events: Iterable[Mapp
     settings = ActorConfig(
         name=launch.name,
         run=launch.run_name,
-        seed=config.seed + 1000 * (launch.index + 1),
+        seed=config.seed,
+        index=launch.index,
         updates_per_step=config.updates_per_step,
         deterministic_fraction=config.deterministic_fraction,
         await_weights_s=launch.weights_timeout_s,
     )
-    settings = resumed(settings, events)
-    # A process that continues must not repeat the episodes of the one before.
-    return replace(settings, seed=settings.seed + 1_000_000 * settings.first_episode)
+    return resumed(settings, events)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from controllers.arms.spec import load_arm
 from controllers.drivers.machine import Machine
 from controllers.host.realtime import RealtimeStatus
 from robot_rl.cli import main
@@ -16,7 +17,7 @@ from robot_rl.core.clock import FakeClock
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.loop import LoopMetrics, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
-from robot_rl.doctor.robot import Arm, Probes, examine_robot
+from robot_rl.doctor.robot import Probes, examine_robot
 
 GOOD = Machine("6.1.0-rt #1 SMP PREEMPT_RT", True, 99, float("inf"), ("performance",))
 CABLE = Interface("eth1", up=True, speed_mbps=1000, wireless=False)
@@ -48,13 +49,14 @@ HEALTHY = Probes(
 )
 
 
-def findings(probes: Probes, arm: Arm = "fr3", address: str | None = "172.16.0.2") -> dict[str, Finding]:
-    return {finding.name: finding for finding in examine_robot(arm, address, None, 5.0, probes)}
+def findings(probes: Probes, arm: str = "fr3", address: str = "172.16.0.2", driver: str = "") -> dict[str, Finding]:
+    spec = load_arm(arm, address=address, driver=driver)
+    return {finding.name: finding for finding in examine_robot(spec, None, 5.0, probes)}
 
 
-@pytest.mark.parametrize("arm", ["fr3", "fr3-franky", "ur5e", "ur10e"])
-def test_healthy_computer_gets_ok_on_each_line(arm: Arm) -> None:
-    found = findings(HEALTHY, arm)
+@pytest.mark.parametrize(("arm", "driver"), [("fr3", ""), ("fr3", "franky"), ("ur5e", ""), ("ur10e", "")])
+def test_healthy_computer_gets_ok_on_each_line(arm: str, driver: str) -> None:
+    found = findings(HEALTHY, arm, driver=driver)
     assert len(found) == 10 and {finding.state for finding in found.values()} == {"ok"}
 
 
@@ -101,7 +103,7 @@ def test_version_that_the_doctor_knows_is_the_pinned_one() -> None:
 
 
 def test_without_an_address_network_and_firmware_are_left_out_and_said_so() -> None:
-    found = findings(HEALTHY, address=None)
+    found = findings(HEALTHY, address="")
     assert found["network, firmware"].state == "optional" and "--address" in found["network, firmware"].value
     assert "firmware" not in found
 
@@ -113,13 +115,13 @@ def test_given_interface_goes_before_the_routes() -> None:
         seen.append(name)
         return CABLE
 
-    list(examine_robot("fr3", "172.16.0.2", "eth7", 1.0, replace(HEALTHY, interface=look)))
+    list(examine_robot(load_arm("fr3", address="172.16.0.2"), "eth7", 1.0, replace(HEALTHY, interface=look)))
     assert seen == ["eth7"]
 
 
 def test_firmware_of_an_arm_that_is_not_there_is_asked_of_the_real_library() -> None:
     pytest.importorskip("rtde_control", reason="NOT CHECKED: ur-rtde is not installed")
-    healthy_but_firmware = replace(HEALTHY, program=Probes().ask)
+    healthy_but_firmware = replace(HEALTHY, program=Probes().program)
     found = findings(healthy_but_firmware, "ur5e", "127.0.2.1")["firmware"]
     assert found.state == "missing" and "expected an answer on ports 29999 and 30004" in found.value
 
@@ -192,5 +194,6 @@ def test_command_explains_itself_and_its_mistakes(capsys: pytest.CaptureFixture[
         main(["doctor", "robot", "--help"])
     assert end.value.code in (0, None) and "example:" in capsys.readouterr().out
     assert main(["doctor", "robt"]) == 2 and "did you mean 'robot'?" in capsys.readouterr().err
+    assert main(["doctor", "robot", "--arm", "fr4"]) == 2 and "did you mean 'fr3'?" in capsys.readouterr().err
     assert main(["doctor", "robot", "--seconds", "0"]) == 2
     assert "seconds: got 0" in capsys.readouterr().err
