@@ -45,7 +45,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that moves only when it is told to, or when somebody sleeps on it.
+    """A clock that moves only by `advance`, or when something sleeps on it.
 
     Example:
         >>> clock = FakeClock()
