@@ -16,6 +16,7 @@ from typing import Any, cast
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Space
+from gymnasium.utils import RecordConstructorArgs
 
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.errors import ConfigError
@@ -36,7 +37,7 @@ SCALED_TO = 1e4
 CHANNELS = (1, 3)
 
 
-class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any]):
+class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], RecordConstructorArgs):
     """A foreign environment as this project's: see the module.
 
     Raises:
@@ -46,7 +47,8 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any]):
     real_time = False
 
     def __init__(self, env: gymnasium.Env[Any, Any], config: ForeignConfig, *, images: bool = True) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, config=config, images=images)  # Gymnasium's way to make it again
+        gymnasium.Wrapper.__init__(self, env)
         self._config = config
         self._low, self._high = action_bounds(env.action_space)
         entries = dict(_entries(env.observation_space))
