@@ -45,7 +45,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """Test clock: it moves only by `advance` and `sleep_until`.
+    """A clock that moves only by `advance`, or when something sleeps on it.
 
     Example:
         >>> clock = FakeClock()
