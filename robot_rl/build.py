@@ -257,11 +257,7 @@ def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    heads = schema.action.discrete
-    index = heads[0].position.index if heads and heads[0].position else None
-    mode = config.agent.gripper_mode if heads else "continuous"
-    agent = replace(config.agent, gripper_state_index=index, gripper_mode=mode)
-    return AgentDefinition(schema.observation, schema.action.size, agent)
+    return AgentDefinition(schema.observation, schema.action, config.agent)
 
 
 def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:
@@ -303,7 +299,7 @@ def make_rollout(
     return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
-def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
+def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
     """Return the device of whoever may take over, None for nobody.
 
     Args:
@@ -311,7 +307,7 @@ def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int 
     """
     if config.human.kind == "none":
         return None
-    return make_device(env, config, config.human.kind, np.random.default_rng([seed, 1]), env_steps)
+    return make_device(env, config, config.human.kind, rng, env_steps)
 
 
 def make_device(

@@ -1,4 +1,4 @@
-"""`robot-rl look`: an image of what each camera sees, before and after its crop."""
+"""`robot-rl look`: one image of what each camera sees, before and after its crop."""
 
 from __future__ import annotations
 

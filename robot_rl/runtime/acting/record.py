@@ -1,4 +1,4 @@
-"""Demonstrations: whole episodes of an expert or a person, written to disk, and read back as an actor's records."""
+"""Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from robot_rl.core import checks
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, StepRecord
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.runtime.acting.observation import Encoder, encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 
 ACTOR = "demonstration"
@@ -30,7 +31,7 @@ class RecordingSummary:
     """Counts of a recording session."""
 
     kept: int = 0  # episodes written now
-    found: int = 0  # episodes that were there before
+    found: int = 0  # episodes of earlier sessions
     discarded: int = 0  # attempts without success
     steps: int = 0  # written now
 
@@ -42,21 +43,21 @@ class RecordingSummary:
 
 @dataclass(frozen=True)
 class RecordingConfig:
-    """What a recording session shall bring.
+    """Aim of a recording session.
 
     Raises:
         ConfigError: a negative number of episodes.
     """
 
     folder: Path
-    """Folder of the episodes; those it holds already count."""
+    """Folder of the episodes; existing ones count."""
     episodes: int
-    """How many the folder shall hold."""
+    """Number of episodes that the folder is to hold."""
     seed: int = 0
     task: str = ""
     """Written beside each episode."""
     keep_failures: bool = False
-    """Keep episodes without success, too."""
+    """Keep episodes without success as well."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes")
@@ -69,7 +70,7 @@ def collect_demonstrations(
     progress: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RecordingSummary:
-    """Record until the folder holds the demonstrations; a session continues the one before.
+    """Record until the folder holds the demonstrations; a session continues an earlier one.
 
     The rollout's human acts; without an encoder the images are kept, so that the demonstrations serve any encoder. Each
     episode is written when it ends; one that is interrupted is dropped. Steps before the human first acts are left out.
@@ -78,12 +79,12 @@ def collect_demonstrations(
         RobotRLError: hardly any attempt succeeds.
     """
     summary = RecordingSummary(found=len(list_episodes(config.folder)) if config.folder.exists() else 0)
-    seeds, steps_rng = episode_seeds(config.seed, session=summary.found)
-    stepper = Stepper(rollout, steps_rng)
+    seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.found)
+    stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.found))
     with _progress_bar(progress) as bar:
         row = bar.add_task("demonstrations", total=config.episodes, completed=summary.found, note="")
         while summary.total < config.episodes and not should_stop():
-            _record_episode(stepper, config, summary, next_seed(seeds), should_stop)
+            _record_episode(stepper, config, summary, next(seeds), should_stop)
             bar.update(row, completed=summary.total, note=f"{summary.discarded} discarded")
     return summary
 
@@ -91,7 +92,7 @@ def collect_demonstrations(
 def _record_episode(
     stepper: Stepper, config: RecordingConfig, summary: RecordingSummary, seed: int, should_stop: Callable[[], bool]
 ) -> None:
-    """Run one episode and write it, if it is worth keeping.
+    """Run one episode and write it unless it is discarded.
 
     Raises:
         RobotRLError: hardly any attempt succeeds.
@@ -119,7 +120,7 @@ def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, ru
         raise RunFolderError(
             f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
         )
-    return _load(paths, encoder, np.random.default_rng(seed), run)
+    return _load(paths, encoder, generator(Purpose.ENCODING, seed), run)
 
 
 def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:
@@ -132,7 +133,7 @@ def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, 
 
 
 def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
-    """Return what has yet to encode an episode; None for one that holds this encoder's features.
+    """Return the encoder that an episode still needs; None when it holds this encoder's features.
 
     Raises:
         RunFolderError: it holds the features of another encoder.
@@ -143,8 +144,8 @@ def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | Non
     wanted = "" if encoder is None else encoder.identity
     if stored != wanted:
         raise RunFolderError(
-            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected pictures or features of "
-            f"{wanted[:12] or 'none'}; record with pictures, or train with that encoder."
+            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected images or features of "
+            f"{wanted[:12] or 'none'}; record with images, or train with that encoder."
         )
     return None
 
@@ -162,13 +163,13 @@ def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[S
         step = stepper.step()
         if steps or step.decision.charge is ControlAuthority.HUMAN:
             steps.append(step)
-        elif step.last:  # over before the human began
+        elif step.last:  # ended before the human acted
             break
     return steps
 
 
 def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:
-    """Return the steps as records; what the human did is a demonstration."""
+    """Return the steps as records; the human's steps are demonstrations."""
     records = [to_record(step, StepId(episode, number), ACTOR, task or ACTOR) for number, step in enumerate(steps)]
     return [replace(record, source=_SOURCES.get(record.source, record.source)) for record in records]
 
@@ -183,7 +184,7 @@ def _check_attempts(summary: RecordingSummary, episodes: int) -> None:
     if summary.discarded >= ATTEMPTS_PER_EPISODE * episodes:
         raise RobotRLError(
             f"demonstrations: got {summary.kept} successes and {summary.discarded} failures, "
-            "expected mostly successes; watch an episode, or keep failures on purpose."
+            "expected mostly successes; watch an episode, or keep failures explicitly."
         )
 
 

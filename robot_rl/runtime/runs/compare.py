@@ -29,7 +29,7 @@ def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
             success.plot(history.env_steps, rolling_mean(history.success), label=folder.name)
             human.plot(history.env_steps, human_share(history))
     success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes", ylim=(-0.03, 1.03))
-    human.set(ylabel="share of the human's steps", xlabel="environment steps", ylim=(-0.03, 1.03))
+    human.set(ylabel="share of human steps", xlabel="environment steps", ylim=(-0.03, 1.03))
     for axis in (success, human):
         axis.grid(alpha=0.3)
     if success.lines:

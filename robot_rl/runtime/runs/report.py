@@ -1,4 +1,4 @@
-"""The report of a run: what came of it, on one page, with curves and video beside it."""
+"""Report of a run: results on one page, with curves and video beside it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     """Return the summary of an evaluation's folder, None when there is none.
 
     Raises:
-        RunFolderError: a file that is no summary.
+        RunFolderError: a file that is not a summary.
     """
     path = folder / SUMMARY_FILE
     if not path.exists():
@@ -78,7 +78,7 @@ def render_report(
 
 
 def closing_lines(folder: RunFolder) -> list[str]:
-    """Return what a run prints last: success, minutes, steps, the human's steps, report and video."""
+    """Return the last lines that a run prints: success, minutes, steps, human steps, report and video."""
     data = read_run(folder)
     env_steps, human_steps = int(data.history.steps.sum()), int(data.history.human_steps.sum())
     lines = [] if data.evaluation is None else [f"success {success_text(data.evaluation)}"]
