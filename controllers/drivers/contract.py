@@ -1,4 +1,4 @@
-"""What every driver promises, and the values in which it speaks.
+"""Contract of every driver, and the values that it exchanges.
 
 One cycle is `read`, law, `write`. `read` refreshes the arrays of `feedback` in place and says how the arm is; `write`
 says whether the arm took the torque. Neither raises while an arm is in use: what went wrong is in the next reading.

@@ -1,6 +1,6 @@
 """An FR3 through franky-control: its C++ thread runs the 1 kHz exchange, Python only hands it the newest torque.
 
-For hosts that cannot promise a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
+For computers that cannot keep a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
 arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware notices as with `FrankaDriver`. `read`
 returns at once: the host keeps time.
 """
