@@ -1,4 +1,4 @@
-"""Contract of all drivers, and its value types.
+"""Contract of every driver, and the values that it exchanges.
 
 One cycle is `read`, law, `write`. `read` refreshes the arrays of `feedback` in place and returns the arm's mode;
 `write` returns whether the torque was sent. Neither raises while an arm is in use: an error is in the next reading.

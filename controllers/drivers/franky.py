@@ -1,8 +1,8 @@
-"""Driver of an FR3 through franky-control: its C++ thread runs the 1 kHz exchange, Python supplies the newest torque.
+"""An FR3 through franky-control: its C++ thread runs the 1 kHz exchange, Python only hands it the newest torque.
 
-For computers that cannot guarantee a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no
-torque arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware stops as with `FrankaDriver`.
-`read` returns at once: the loop keeps time.
+For computers that cannot keep a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
+arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware stops as with `FrankaDriver`. `read`
+returns at once: the loop keeps time.
 """
 
 from __future__ import annotations
