@@ -78,7 +78,7 @@ def success_text(evaluation: Mapping[str, Any]) -> str:
     low, high = evaluation["interval_95"]
     text = f"{evaluation['successes']}/{evaluation['episodes']} (95 % interval {low:.1%} to {high:.1%})"
     mean = evaluation.get("mean_return")
-    return text if mean in (None, evaluation["success_rate"]) else f"{text}, mean return {mean:.1f}"
+    return text if mean in (None, evaluation.get("success_rate")) else f"{text}, mean return {mean:.1f}"
 
 
 def _text(metric: RunMetric, text: Callable[[Any], str], data: RunData) -> str:
