@@ -296,7 +296,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host.driver.close()
         mailbox.unlink()
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
