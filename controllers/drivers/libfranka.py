@@ -27,7 +27,7 @@ from controllers.drivers.contract import (
     UnsupportedFirmwareError,
     import_library,
 )
-from controllers.drivers.machine import Machine, look_at_machine
+from controllers.drivers.machine import Machine, read_machine
 from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 
@@ -79,7 +79,7 @@ class LibfrankaDriver(StreamDriver):
         realtime: bool = True,
         limits: ArmLimits | None = None,
         library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
+        machine: Callable[[], Machine] = read_machine,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(address, JOINTS, limits or arm_limits("fr3"), now_s)

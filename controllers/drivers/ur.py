@@ -30,7 +30,7 @@ from controllers.drivers.contract import (
     UnsupportedFirmwareError,
     import_library,
 )
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
+from controllers.drivers.machine import Machine, read_machine, require_realtime
 from controllers.drivers.model import ArmModel, PinocchioModel
 from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
@@ -95,7 +95,7 @@ class UrDriver(StreamDriver):
         payload: Payload | None = None,
         realtime: bool = True,
         library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
+        machine: Callable[[], Machine] = read_machine,
         now_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -13,14 +13,14 @@ from controllers.drivers.machine import (
     LIMITS_ADVICE,
     RTPRIO_NEEDED,
     Machine,
-    look_at_machine,
+    read_machine,
 )
 from controllers.host.realtime import realtime
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
-from robot_rl.doctor.loop import LoopFigures, try_loop
-from robot_rl.doctor.network import Interface, answer_time_s, interface_to, look_at_interface
+from robot_rl.doctor.loop import LoopMetrics, try_loop
+from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
 
 MEMLOCK_NEEDED = 512 * 1024**2
 SPEED_NEEDED_MBPS = 1000
@@ -40,16 +40,16 @@ except DriverError as error:
 
 @dataclass(frozen=True)
 class Probes:
-    """The ways to the facts; tests hand in others."""
+    """Sources of the facts; tests pass others."""
 
-    machine: Callable[[], Machine] = look_at_machine
+    machine: Callable[[], Machine] = read_machine
     glibc: Callable[[], str] = lambda: platform.libc_ver()[1]
     package: Callable[[str, str, State], Finding] = package_finding
     route: Callable[[str], str | None] = interface_to
-    interface: Callable[[str], Interface | None] = look_at_interface
+    interface: Callable[[str], Interface | None] = read_interface
     answer_s: Callable[[str, int], float] = answer_time_s
-    ask: Callable[[str, str, dict[str, str], State, str], Finding] = probe
-    loop: Callable[[float, float], LoopFigures] = lambda rate_hz, seconds: try_loop(
+    program: Callable[[str, str, dict[str, str], State, str], Finding] = probe
+    loop: Callable[[float, float], LoopMetrics] = lambda rate_hz, seconds: try_loop(
         rate_hz, seconds, SystemClock(), realtime()
     )
 
@@ -81,7 +81,7 @@ def check(
 
 
 def examine_robot(
-    arm: ArmSpec, interface: str | None, seconds: float, doors: Probes | None = None
+    arm: ArmSpec, interface: str | None, seconds: float, probes: Probes | None = None
 ) -> Iterator[Finding]:
     """Yield the findings one by one, the slow ones last.
 
@@ -91,31 +91,31 @@ def examine_robot(
         seconds: how long the loop is tried.
     """
     made = driver_class(arm.driver)
-    doors, needs = doors or Probes(), getattr(made, "REQUIREMENTS", Requirements())
-    machine = doors.machine()
-    yield _kernel(machine, needs)
+    probes, requirements = probes or Probes(), getattr(made, "REQUIREMENTS", Requirements())
+    machine = probes.machine()
+    yield _kernel(machine, requirements)
     yield _priority(machine)
     yield _memory(machine)
     yield _governor(machine)
-    if needs.package:
-        yield _library(doors.package(needs.package, needs.extra, "missing"), needs)
-        yield _glibc(doors.glibc(), needs)
+    if requirements.package:
+        yield _library(probes.package(requirements.package, requirements.extra, "missing"), requirements)
+        yield _glibc(probes.glibc(), requirements)
     if arm.address:
-        yield _network(doors, arm.address, interface)
-        if needs.port:
-            yield _answer(doors, arm.address, needs)
+        yield _network(probes, arm.address, interface)
+        if requirements.port:
+            yield _answer(probes, arm.address, requirements)
         if hasattr(made, "read_firmware"):
             program = _FIRMWARE.format(driver=arm.driver, address=arm.address)
-            yield doors.ask("firmware", program, {}, "missing", "this again, when the lines above are ok")
+            yield probes.program("firmware", program, {}, "missing", "this again, when the lines above are ok")
     else:
-        yield Finding("optional", "network, firmware", "not looked at; add --address and the arm's address")
-    yield _loop(doors.loop(needs.rate_hz, seconds), needs)
+        yield Finding("optional", "network, firmware", "not checked; add --address and the arm's address")
+    yield _loop(probes.loop(requirements.rate_hz, seconds), requirements)
 
 
-def _kernel(machine: Machine, needs: Requirements) -> Finding:
+def _kernel(machine: Machine, requirements: Requirements) -> Finding:
     if machine.preempt_rt:
         return Finding("ok", "kernel", machine.kernel)
-    state: State = "missing" if needs.preempt_rt else "optional"
+    state: State = "missing" if requirements.preempt_rt else "optional"
     return Finding(state, "kernel", f"{machine.kernel}: not PREEMPT_RT; {KERNEL_ADVICE}")
 
 
@@ -143,28 +143,28 @@ def _governor(machine: Machine) -> Finding:
     return Finding("missing", "CPU governor", f"{names}; run: sudo cpupower frequency-set -g performance")
 
 
-def _library(found: Finding, needs: Requirements) -> Finding:
-    if found.state != "ok" or needs.version in ("", found.value):
+def _library(found: Finding, requirements: Requirements) -> Finding:
+    if found.state != "ok" or requirements.version in ("", found.value):
         return found
-    advice = f"tested with {needs.version}: pip install -c constraints.txt -e '.[{needs.extra}]'"
+    advice = f"tested with {requirements.version}: pip install -c constraints.txt -e '.[{requirements.extra}]'"
     return Finding("optional", found.name, f"{found.value}; {advice}")
 
 
-def _glibc(version: str, needs: Requirements) -> Finding:
+def _glibc(version: str, requirements: Requirements) -> Finding:
     number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if number >= needs.glibc:
+    if number >= requirements.glibc:
         return Finding("ok", "C library", f"glibc {version}")
-    oldest = ".".join(map(str, needs.glibc))
+    oldest = ".".join(map(str, requirements.glibc))
     advice = "use Debian 12 or Ubuntu 22.04"
     return Finding("missing", "C library", f"glibc {version or '?'}, needs {oldest} or newer; {advice}")
 
 
-def _network(doors: Probes, address: str, wanted: str | None) -> Finding:
-    name = wanted or doors.route(address)
+def _network(probes: Probes, address: str, wanted: str | None) -> Finding:
+    name = wanted or probes.route(address)
     if name is None:
         advice = f"give this computer an address beside {address}: sudo ip address add ADDRESS/24 dev INTERFACE"
         return Finding("missing", "network", f"no route to {address}; {advice}")
-    found = doors.interface(name)
+    found = probes.interface(name)
     if found is None:
         return Finding("missing", "network", f"no interface '{name}'; `ip link` lists those there are")
     if found.wireless:
@@ -175,14 +175,14 @@ def _network(doors: Probes, address: str, wanted: str | None) -> Finding:
         return Finding("missing", "network", f"{name} is down; plug the cable in, run: sudo ip link set {name} up")
     if found.speed_mbps is not None and found.speed_mbps < SPEED_NEEDED_MBPS:
         return Finding("missing", "network", f"{name} at {found.speed_mbps} Mbit/s; use a gigabit port and cable")
-    speed = "speed not told" if found.speed_mbps is None else f"{found.speed_mbps} Mbit/s"
+    speed = "speed unknown" if found.speed_mbps is None else f"{found.speed_mbps} Mbit/s"
     return Finding("ok", "network", f"{name}, {speed}")
 
 
-def _answer(doors: Probes, address: str, needs: Requirements) -> Finding:
-    name = f"port {needs.port}"
+def _answer(probes: Probes, address: str, requirements: Requirements) -> Finding:
+    name = f"port {requirements.port}"
     try:
-        answer_s = doors.answer_s(address, needs.port)
+        answer_s = probes.answer_s(address, requirements.port)
     except OSError as error:
         return Finding("missing", name, f"no answer from {address} ({error}); is the arm on, its interface activated?")
     if answer_s > ANSWER_LIMIT_S:
@@ -192,13 +192,13 @@ def _answer(doors: Probes, address: str, needs: Requirements) -> Finding:
     return Finding("ok", name, f"answers after {1e3 * answer_s:.2f} ms")
 
 
-def _loop(figures: LoopFigures, needs: Requirements) -> Finding:
+def _loop(metrics: LoopMetrics, requirements: Requirements) -> Finding:
     text = (
-        f"{figures.misses} of {figures.ticks} cycles missed at {needs.rate_hz:.0f} Hz, "
-        f"late by {figures.late_us_p99:.0f} us (99 %), {figures.late_us_max:.0f} us at most"
+        f"{metrics.misses} of {metrics.ticks} cycles missed at {requirements.rate_hz:.0f} Hz, "
+        f"late by {metrics.late_us_p99:.0f} us (99 %), {metrics.late_us_max:.0f} us at most"
     )
-    if figures.privileges:
-        return Finding("missing", "loop", f"{text}; {figures.privileges}")
-    if figures.misses:
+    if metrics.privileges:
+        return Finding("missing", "loop", f"{text}; {metrics.privileges}")
+    if metrics.misses:
         return Finding("missing", "loop", f"{text}; see the lines above, give the loop a core (--cpu and --shield)")
     return Finding("ok", "loop", text)
