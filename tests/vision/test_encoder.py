@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 from robot_rl.agents import ConvLayer, EncoderArchitecture, EncoderFile, load_encoder, save_encoder
 from robot_rl.core.errors import ConfigError, SchemaMismatchError, UnknownNameError
 from robot_rl.vision.architecture import random_encoder
-from robot_rl.vision.jax_encoder import FrozenEncoder, apply_encoder, init_encoder_params, shift_images
+from robot_rl.vision.frozen import FrozenEncoder
+from robot_rl.vision.jax_encoder import apply_encoder, init_encoder_params, shift_images
 from tests.agents import oracle
 
 SMALL = EncoderArchitecture(
@@ -146,7 +147,7 @@ def test_a_camera_without_weights_is_refused_by_name() -> None:
 def test_a_picture_of_another_size_is_refused(frame: np.ndarray | None) -> None:
     encoder = FrozenEncoder(trained(), ("wrist",))
     images = {} if frame is None else {"wrist": frame}
-    with pytest.raises(SchemaMismatchError, match=r"picture of camera 'wrist': got .* expected uint8\[16, 12, 3\]"):
+    with pytest.raises(SchemaMismatchError, match=r"image of camera 'wrist': got .* expected uint8\[16, 12, 3\]"):
         encoder.encode(images, np.random.default_rng(0))
 
 
