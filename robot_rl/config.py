@@ -14,7 +14,7 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.renamed import upgrade
 from robot_rl.core.settings import load_settings
-from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
+from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
@@ -164,7 +164,7 @@ class TrainConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        if not is_foreign(self.task):
+        if ":" not in self.task:
             checks.one_of(self, TASKS, "task")
         elif self.robot.on_graph:
             raise ConfigError(
@@ -241,8 +241,11 @@ SMALL_AGENT = AgentConfig(
 FOREIGN_AGENT = AgentConfig(
     num_critics=2,
     num_target_critics=2,
+    hidden=(128, 128),
     activation="relu",
     discount=0.99,
+    learning_rate=1e-3,
+    target_update_rate=0.01,
     temperature_init=0.1,
     temperature_learning_rate=1e-3,
     initial_log_std=-0.5,
@@ -373,7 +376,10 @@ def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:
         vision=VisionConfig(mode="trainable"),
         human=HumanConfig(kind="none"),
         agent=FOREIGN_AGENT,
-        learner=LearnerConfig(update_ratio=UpdateRatioConfig(updates_per_transition=1.0, learning_starts=500)),
+        updates_per_step=1.0,
+        learner=LearnerConfig(
+            batch=128, update_ratio=UpdateRatioConfig(updates_per_transition=1.0, learning_starts=200)
+        ),
         budget=BudgetConfig(minutes=10.0),
         evaluation=EvaluationConfig(episodes=20, video_episodes=2),
     )

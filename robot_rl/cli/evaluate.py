@@ -1,4 +1,4 @@
-"""`robot-rl evaluate`: the trained policy alone, judged."""
+"""`robot-rl evaluate`: evaluation of the trained policy alone."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Arguments(ResultArguments):
     """
 
     seed: int | None = None
-    """Seed of the episodes; None: as the run's settings say."""
+    """Seed of the episodes; None: as in the run's settings."""
     video_episodes: int | None = None
-    """Episodes in the video; None: as the run's settings say."""
+    """Episodes in the video; None: as in the run's settings."""
     stochastic: bool = False
     """Explore as in training, instead of the deterministic policy."""
     who: Literal["policy", "expert"] = "policy"
@@ -59,7 +59,7 @@ def run(arguments: Arguments) -> int:
     folder, config = arguments.open()
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
     part = start_result(out, arguments.again)
-    result = judge(folder, config, arguments, part)
+    result = run_episodes(folder, config, arguments, part)
     save_result(part, result)
     done, planned = len(result.episodes), config.evaluation.episodes
     if done < planned:
@@ -72,19 +72,21 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def judge(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -> EvaluationResult:
-    """Run the episodes and film some of them."""
+def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -> EvaluationResult:
+    """Run the episodes; write a video of the first."""
     plan = config.evaluation
-    filmed = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
-    with closing(build.make_env(config, film=filmed > 0)) as env, _bar() as bar:
-        video = VideoWriter(out / VIDEO_FILE, 1.0 / robot_environment(env).period_s, scale=1) if filmed else None
+    video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
+    with closing(build.make_env(config, film=video_episodes > 0)) as env, _bar() as bar:
+        video = (
+            VideoWriter(out / VIDEO_FILE, 1.0 / robot_environment(env).period_s, scale=1) if video_episodes else None
+        )
         try:
             return evaluate(
                 make_rollout(folder, env, config, flags.who),
                 plan.episodes,
                 plan.seed if flags.seed is None else flags.seed,
                 deterministic=not flags.stochastic,
-                video=None if video is None else EpisodeVideo(video.add, filmed),
+                video=None if video is None else EpisodeVideo(video.add, video_episodes),
                 on_episode=_counter(bar, plan.episodes),
                 should_stop=StopSignal().install(),
             )

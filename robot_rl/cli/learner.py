@@ -38,7 +38,7 @@ def run(arguments: Arguments) -> int:
 def learn(flags: Arguments) -> int:
     """Build the learner from its settings, run it, and return the number of updates."""
     config, stop = flags.config, StopSignal().install()
-    schema, demonstrations = _look(flags)
+    schema, demonstrations = _schema_and_demonstrations(flags)
     definition = build.make_definition(schema, config)
     with (
         MetricsWriter(flags.folder) as metrics,
@@ -65,8 +65,8 @@ def learn(flags: Arguments) -> int:
         )
 
 
-def _look(flags: Arguments) -> tuple[StepSchema, Iterator[StepRecord]]:
-    """Return what steps look like, from the environment's spaces, and the demonstrations as the agent sees them."""
+def _schema_and_demonstrations(flags: Arguments) -> tuple[StepSchema, Iterator[StepRecord]]:
+    """Return the schema of steps and the demonstrations as the agent sees them."""
     with closing(build.make_env(build.in_process(flags.config))) as env:
         encoder = build.make_encoder(flags.config)
         schema = build.make_schema(env, encoder, flags.config)

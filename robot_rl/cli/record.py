@@ -21,7 +21,7 @@ from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(RunArguments):
-    """Record successful episodes with their pictures; they serve any encoder and any agent.
+    """Record successful episodes with their images; they serve any encoder and any agent.
 
     examples:
       robot-rl record pick-lift --out demos                   20 episodes by the scripted expert

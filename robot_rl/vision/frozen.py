@@ -24,10 +24,10 @@ SHIPPED_ENCODER = Path(__file__).parent / "weights" / "simulator.safetensors"
 
 
 class FrozenEncoder:
-    """Each camera frame, encoded once when it arrives: variant 0 clean, the others randomly shifted.
+    """Frozen encoder: each camera frame is encoded once on arrival, variant 0 clean, the others randomly shifted.
 
     Args:
-        encoder: a file, or what was read from it.
+        encoder: a file, or its content.
         cameras: the cameras in use; each needs its own or shared weights in the file.
         variants: V encodings of each frame.
 
@@ -69,7 +69,7 @@ class FrozenEncoder:
         variants: int = 4,
         allow_random_weights: bool = False,
     ) -> FrozenEncoder:
-        """Return an encoder with random weights, which sees next to nothing: for tests and benchmarks.
+        """Return an encoder with random weights, for tests and benchmarks only.
 
         Raises:
             ConfigError: unless `allow_random_weights`.
@@ -93,7 +93,7 @@ class FrozenEncoder:
 
     @property
     def feature_count(self) -> int:
-        """Numbers F a camera and variant."""
+        """Features F a camera and variant."""
         return self._file.architecture.feature_count
 
     def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Pictures to numbers in JAX: the pure encoder, its random shifts, and the frozen encoder of the actor."""
+"""Image encoder in JAX: the pure function, random shifts, and the actor's frozen encoder."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Params = Mapping[str, jax.Array]
 
 
 def init_encoder_params(architecture: EncoderArchitecture, seed: int, prefix: str = SHARED) -> dict[str, np.ndarray]:
-    """Return random weights `<prefix>/conv<i>/...` to start training from."""
+    """Return random initial weights `<prefix>/conv<i>/...`."""
     return random_encoder(architecture, seed, prefix)
 
 
 def apply_encoder(
     params: Params, images: jax.Array, architecture: EncoderArchitecture, prefix: str = SHARED
 ) -> jax.Array:
-    """Encode pictures.
+    """Encode images.
 
     Shapes: images (B, H, W, 3), uint8 or float in 0..255; returns (B, 3 C) float32.
     """
@@ -54,7 +54,7 @@ def convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """Convolve with padding that keeps size / stride.
 
     Written as a sum of shifted matrix products where the sizes allow: XLA's own gradient with respect to a kernel costs
-    three times as much on a CPU, and the forward pass the same.
+    three times as much on a CPU, the forward pass the same.
 
     Shapes: x (B, H, W, I), kernel (k, k, I, O); returns (B, H / stride, W / stride, O).
     """
@@ -91,7 +91,7 @@ def mean_pool(images: jax.Array, factor: int) -> jax.Array:
 
 
 def soft_argmax_max(maps: jax.Array, temperature: float = 1.0) -> jax.Array:
-    """Read out where each map is bright and how bright.
+    """Read out the place and value of each map's maximum.
 
     Shapes: maps (B, h, w, C); returns (B, 3 C): x, then y in [-1, 1], then the maximum, each for all channels.
     """
@@ -103,7 +103,7 @@ def soft_argmax_max(maps: jax.Array, temperature: float = 1.0) -> jax.Array:
 
 
 def shift_images(images: jax.Array, offsets: jax.Array, max_shift: int = MAX_SHIFT) -> jax.Array:
-    """Shift each picture by its own whole pixels; uncovered borders repeat the edge.
+    """Shift each image by its own whole pixels; uncovered borders repeat the edge.
 
     Shapes: images (B, H, W, C), offsets (B, 2) int (down, right) in -max_shift..max_shift; returns (B, H, W, C).
     """

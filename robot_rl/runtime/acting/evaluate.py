@@ -74,6 +74,16 @@ class EvaluationResult:
         return self.successes / len(self.episodes) if self.episodes else float("nan")
 
     @property
+    def mean_return(self) -> float:
+        """Mean of the episodes' sums of rewards; NaN without episodes."""
+        return sum(episode.reward for episode in self.episodes) / len(self.episodes) if self.episodes else float("nan")
+
+    @property
+    def dense(self) -> bool:
+        """Whether rewards tell more than success and failure."""
+        return any(episode.reward != float(episode.success) for episode in self.episodes)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the success rate."""
         return wilson_interval(self.successes, len(self.episodes))
@@ -95,6 +105,7 @@ class EvaluationResult:
             "successes": self.successes,
             "success_rate": self.success_rate if self.episodes else None,
             "interval_95": [low, high],
+            "mean_return": self.mean_return if self.episodes else None,
             "failures": sum(episode.failure for episode in self.episodes),
             "truncated": sum(episode.truncated for episode in self.episodes),
             "faults": sum(episode.fault for episode in self.episodes),
@@ -110,7 +121,8 @@ class EvaluationResult:
         low, high = self.interval
         cycle = self.cycle_steps
         times = "" if cycle is None else f", cycle {cycle.median:.0f} steps ({cycle.q25:.0f}-{cycle.q75:.0f})"
-        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}"
+        returns = f", mean return {self.mean_return:.1f}" if self.dense else ""
+        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}"
 
 
 def evaluate(
