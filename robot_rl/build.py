@@ -117,10 +117,10 @@ def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
     wire = make_wire(settings, "actor")
     try:
         robot = make_graph_robot(settings, wire, clock)
-        eyes = make_graph_cameras(config, wire, clock, cameras)
-        task = make_graph_task(config, wire, robot, eyes, clock)
+        camera_set = make_graph_cameras(config, wire, clock, cameras)
+        task = make_graph_task(config, wire, robot, camera_set, clock)
         bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
-        return GraphEnv(robot, eyes, task, wire, clock, bounds, privileged=config.vision.mode == "state")
+        return GraphEnv(robot, camera_set, task, wire, clock, bounds, privileged=config.vision.mode == "state")
     except BaseException:
         wire.close()
         raise

@@ -48,7 +48,7 @@ class VisionConfig:
     identity: str | None = None
     """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
-    """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
+    """Encodings of each frame: one clean, the others randomly shifted."""
 
 
 @dataclass(frozen=True)

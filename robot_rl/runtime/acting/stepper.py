@@ -187,9 +187,9 @@ class Stepper:
             timing=info.get("timing", {}),
         )
 
-    def finalise(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return a step's final reward, once it is known whether the human took over right after it."""
-        return self.rollout.reward.finalise(reward, took_over_next)
+        return self.rollout.reward.finalise(reward, intervention_next)
 
     def read_between_episodes(self) -> bool:
         """Read the device outside of any step; return whether an emergency stop holds. Labels wait as late labels."""
