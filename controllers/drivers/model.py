@@ -1,4 +1,4 @@
-"""Kinematics and dynamics of an arm that does not compute its own: Pinocchio over the arm's URDF."""
+"""Kinematics and dynamics from a URDF through Pinocchio, for arms that do not report them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from controllers.drivers.contract import import_library
 
 
 class ArmModel(Protocol):
-    """Fills in what follows from q and dq."""
+    """Kinematics and dynamics as functions of q and dq."""
 
     joints: int
 
@@ -24,13 +24,15 @@ class PinocchioModel:
     """An `ArmModel` over a URDF; 3 us a call.
 
     Args:
-        urdf: path of the file, or its text. Take the calibrated one that the arm's vendor tools write.
+        urdf: path of the file, or its text. Use the calibrated one of the vendor's tools.
         frame: name of the link that is the TCP.
         payload: what the arm carries beside the model; None: nothing.
         flange: name of the link that carries it; empty: `frame`.
-        library: Pinocchio, or something with its surface; None imports it.
+        library: Pinocchio, or an object with the same interface; None imports it.
 
-    Raises: MissingLibraryError; ValueError for an unknown frame or joints that are not all revolute.
+    Raises:
+        MissingLibraryError: Pinocchio is not installed.
+        ValueError: an unknown frame, or joints that are not all revolute.
     """
 
     def __init__(
