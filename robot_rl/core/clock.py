@@ -8,7 +8,7 @@ import time
 from controllers.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError
 
-__all__ = ["NS_PER_S", "Clock", "FakeClock", "RateKeeper", "SystemClock"]
+__all__ = ["NS_PER_S", "Clock", "RateKeeper", "SystemClock"]
 
 
 class SystemClock:
