@@ -1,4 +1,4 @@
-"""Kinematics and dynamics of an arm that does not compute its own: Pinocchio over the arm's URDF."""
+"""Kinematics and dynamics from a URDF through Pinocchio, for arms that do not report them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from controllers.drivers.contract import import_library
 
 
 class ArmModel(Protocol):
-    """Fills in what follows from q and dq."""
+    """Kinematics and dynamics as functions of q and dq."""
 
     joints: int
 
@@ -24,12 +24,14 @@ class PinocchioModel:
     """An `ArmModel` over a URDF; 3 us a call.
 
     Args:
-        urdf: path of the file, or its text. Take the calibrated one that the arm's vendor tools write.
+        urdf: path of the file, or its text. Use the calibrated one of the vendor's tools.
         frame: name of the link that is the TCP.
         payload: what the last link carries, in `frame`; None: nothing beside the model.
-        library: Pinocchio, or something with its surface; None imports it.
+        library: Pinocchio, or an object with the same interface; None imports it.
 
-    Raises: MissingLibraryError; ValueError for an unknown frame or joints that are not all revolute.
+    Raises:
+        MissingLibraryError: Pinocchio is not installed.
+        ValueError: an unknown frame, or joints that are not all revolute.
     """
 
     def __init__(self, urdf: str | Path, frame: str, *, payload: Payload | None = None, library: Any = None) -> None:
@@ -39,7 +41,7 @@ class PinocchioModel:
         self._pin = pin
         self._model = pin.buildModelFromXML(text) if from_text else pin.buildModelFromUrdf(text)
         if not self._model.existFrame(frame):
-            raise ValueError(f"frame: got '{frame}', expected a link of the URDF; look at its <link name=...> entries.")
+            raise ValueError(f"frame: got '{frame}', expected a link of the URDF; see its <link name=...> entries.")
         if self._model.nq != self._model.nv:
             raise ValueError(
                 f"joints: got {self._model.nq} coordinates for {self._model.nv} velocities, expected as many; "

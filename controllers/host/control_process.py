@@ -198,9 +198,13 @@ class ControlProcess:
 
     def publish(self, pacer: Pacer | None) -> None:
         """Publish the present state."""
-        copy, books = self.mailbox.state.copy, self.periods
+        copy, periods = self.mailbox.state.copy, self.periods
         report(self.loop, int(self.reason), self._last_s, copy)
-        copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = books.p50_us, books.p99_us, books.max_us
+        copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = (
+            periods.p50_us,
+            periods.p99_us,
+            periods.max_us,
+        )
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us
         self.mailbox.state.publish()

@@ -90,7 +90,7 @@ class ArmDriver:
 
 
 class SleepClock:
-    """`time.sleep` until a deadline: the kernel may be as late as it likes."""
+    """`time.sleep` until a deadline: the kernel may be late by any time."""
 
     def now_ns(self) -> int:
         """Now [ns]."""

@@ -1,4 +1,4 @@
-"""The learner in JAX: many updates in one compiled call (`updates.py`), checked at its door.
+"""The learner in JAX: many updates in one compiled call (`updates.py`), checked at its boundary.
 
 Batches come from the replay; weights leave by name, as copies.
 """

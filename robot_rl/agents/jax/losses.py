@@ -177,8 +177,8 @@ def _head_loss(
     chosen = jnp.take_along_axis(q, index[:, None], axis=1)[:, 0]
     loss = jnp.square(chosen - target).mean()
     if margin > 0:
-        rival = (q + margin * (jnp.arange(q.shape[1]) != index[:, None])).max(-1)
-        loss = loss + margin_weight * _mean_human(rival - chosen, batch)
+        competitor = (q + margin * (jnp.arange(q.shape[1]) != index[:, None])).max(-1)
+        loss = loss + margin_weight * _mean_human(competitor - chosen, batch)
     return loss, chosen.mean(), _mean_human(q.argmax(-1) == index, batch)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,12 @@ from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format
-from robot_rl.runtime.acting.observation import Encoder, encode_steps
+from robot_rl.runtime.acting.observation import encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
+from robot_rl.vision.encoder import Encoder
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
@@ -142,29 +143,32 @@ def _load(
     folder: Path, episodes: Iterator[Episode], encoder: Encoder | None, rng: np.random.Generator, run: str
 ) -> Iterator[StepRecord]:
     sequence = 0
-    for number, episode in enumerate(episodes):
-        where = f"episode {number} of {folder}"
-        for step in encode_steps(episode.steps, _missing_encoder(where, episode.meta, encoder), rng):
+    for number, (steps, meta) in enumerate(episodes):
+        missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
+        for step in steps if missing is None else encode_steps(steps, missing, rng):
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number)
             sequence += 1
 
 
-def _missing_encoder(where: str, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
-    """Return the encoder that an episode still needs; None when it holds this encoder's features.
+def _missing_encoder(where: str, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
+    """Return what has yet to encode an episode; None for one that holds this encoder's features.
+
+    Args:
+        step: one of the episode.
+        stored: identity of the encoder whose features the episode holds, None for images.
 
     Raises:
-        RunFolderError: it holds the features of another encoder.
+        RunFolderError: it holds the features of another encoder and no frames.
     """
-    stored = meta.get("encoder")
-    if stored is None:
-        return encoder
     wanted = "" if encoder is None else encoder.identity
-    if stored != wanted:
-        raise RunFolderError(
-            f"demonstrations: got {where} with features of encoder {stored[:12]}, expected images or features of "
-            f"{wanted[:12] or 'none'}; record with images, or train with that encoder."
-        )
-    return None
+    if stored is None or (stored != wanted and encoder is not None and step.frames.keys() >= set(encoder.cameras)):
+        return encoder
+    if stored == wanted:
+        return None
+    raise RunFolderError(
+        f"demonstrations: got {where} with features of encoder {stored[:12]} and no frames, expected images, frames or "
+        f"features of {wanted[:12] or 'none'}; record with images, or train with that encoder."
+    )
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:

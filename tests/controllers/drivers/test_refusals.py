@@ -214,5 +214,5 @@ def test_missing_library_says_which_extra_to_install() -> None:
 
 
 def test_second_franka_library_in_one_process_is_refused() -> None:
-    with pytest.raises(MissingLibraryError, match="process of its own"):
+    with pytest.raises(MissingLibraryError, match="run each in its own process"):
         one_of_them("pylibfranka", "json", "pylibfranka")  # json stands for the other one: it is imported already
