@@ -5,6 +5,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -29,7 +30,7 @@ from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.acting.observation import Encoder, step_schema
+from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
@@ -37,7 +38,8 @@ from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DeviceContext, open_enabled
 from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
-from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
+from robot_rl.vision.encoder import Encoder, EncoderContext, open_encoder
+from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
     from robot_rl.envs.graph import GraphEnv
@@ -45,7 +47,6 @@ if TYPE_CHECKING:
     from robot_rl.hardware.cameras.camera import Camera
     from robot_rl.hardware.graph.wire import Wire
     from robot_rl.hardware.robot import Robot
-    from robot_rl.vision.jax_encoder import FrozenEncoder
 
 TASK_NAMES = {"pick-lift": "PickLift", "peg-insert": "PegInsert"}
 ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
@@ -53,7 +54,6 @@ SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
 CAMERAS = ("wrist", "side")
 PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
-SHIPPED_ENCODER = Path(__file__).parent / "vision" / "weights" / "simulator.safetensors"
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
@@ -207,31 +207,22 @@ def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
     return ask
 
 
-def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
-    """Return the frozen encoder, None when the agent sees pictures or no pictures at all.
+def make_encoder(config: TrainConfig) -> Encoder | None:
+    """Return the frozen encoder, None when the agent sees images or no images at all.
 
     Raises:
-        ConfigError: no such file, or one that does not fit.
+        ConfigError: an unknown encoder, weights that do not fit, or not the encoder of the run that these settings
+            belong to.
     """
-    if config.vision.mode != "frozen":
+    vision = config.vision
+    if vision.mode != "frozen":
         return None
-    from robot_rl.vision.jax_encoder import FrozenEncoder
-
-    return FrozenEncoder(read_encoder(config), CAMERAS, config.vision.variants)
-
-
-def read_encoder(config: TrainConfig) -> EncoderFile:
-    """Return the frozen encoder's file.
-
-    Raises:
-        ConfigError: no such file, or not the encoder of the run that these settings belong to.
-    """
-    path, expected = config.vision.encoder or SHIPPED_ENCODER, config.vision.identity
-    encoder = load_encoder(path)
-    if expected not in (None, encoder.identity):
+    encoder = open_encoder(vision.kind, vision.settings, EncoderContext(CAMERAS, vision.variants, vision.encoder))
+    if vision.identity not in (None, encoder.identity):
         raise ConfigError(
-            f"encoder: got {path} with identity {encoder.identity[:12]}, expected {str(expected)[:12]}, which encoded "
-            f"the run's data; give the run's own file, RUN/{ENCODER_FILE}, as --vision.encoder."
+            f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
+            f"{str(vision.identity)[:12]}, which encoded the run's data; give the run's own file, RUN/{ENCODER_FILE}, "
+            "as --vision.encoder."
         )
     return encoder
 
@@ -240,14 +231,15 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
 
     Raises:
-        ConfigError: see `read_encoder`.
+        ConfigError: see `make_encoder`.
     """
-    if config.vision.mode != "frozen":
+    encoder, vision = make_encoder(config), config.vision
+    if encoder is None:
         return config
-    encoder = read_encoder(config)
-    if not folder.encoder.exists():
-        save_encoder(folder.encoder, encoder)
-    return replace(config, vision=replace(config.vision, identity=encoder.identity))
+    weights = vision.encoder or (SHIPPED_ENCODER if vision.kind == "conv" else None)
+    if weights is not None and not folder.encoder.exists():
+        shutil.copyfile(weights, folder.encoder)
+    return replace(config, vision=replace(vision, identity=encoder.identity))
 
 
 def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) -> StepSchema:

@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 from robot_rl.agents import ConvLayer, EncoderArchitecture, EncoderFile, load_encoder, save_encoder
 from robot_rl.core.errors import ConfigError, SchemaMismatchError, UnknownNameError
 from robot_rl.vision.architecture import random_encoder
-from robot_rl.vision.jax_encoder import FrozenEncoder, apply_encoder, init_encoder_params, shift_images
+from robot_rl.vision.frozen import FrozenEncoder
+from robot_rl.vision.jax_encoder import apply_encoder, init_encoder_params, shift_images
 from tests.agents import oracle
 
 SMALL = EncoderArchitecture(

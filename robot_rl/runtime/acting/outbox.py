@@ -59,6 +59,8 @@ def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
         next_obs=step.next_obs if step.last else None,
         policy_version=step.policy_version,
         stamp_ns=step.stamp_ns,
+        frames=step.frames,
+        next_frames=step.next_frames if step.last else {},
         observed=step.observed,
     )
 
