@@ -18,7 +18,7 @@ BACKEND_GROUP = "robot_rl.backends"
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Settings of soft actor-critic with an ensemble and demonstrations (RLPD), and critics of discrete heads (HIL-SERL).
+    """Settings of soft actor-critic with an ensemble and demonstrations (RLPD), and critics of heads (HIL-SERL).
 
     Raises:
         ConfigError: a number out of its range, or an unknown name.

@@ -1,6 +1,6 @@
-"""The learner in JAX: many updates in one compiled call (`updates.py`), checked at its boundary.
+"""Learner in JAX: many updates in one compiled call (`updates.py`), with checked inputs.
 
-Batches come from the replay; weights leave by name, as copies.
+Batches come from the replay; weights are returned by name, as copies.
 """
 
 from __future__ import annotations
