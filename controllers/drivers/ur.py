@@ -116,7 +116,7 @@ class UrDriver(StreamDriver):
     def from_arm(cls, arm: ArmSpec) -> UrDriver:
         """See `DriverClass`. Settings: `realtime`."""
         arm.check_settings("realtime")
-        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload)
+        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload, flange=arm.flange_frame)
         realtime = bool(arm.setting("realtime", True))
         return cls(arm.needed("address"), model, arm.limits, payload=arm.payload, realtime=realtime)
 
