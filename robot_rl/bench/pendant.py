@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.bench.pendant_firmware import AT_REST, ContactBench, Report, qemu_pendant
 from robot_rl.bench.timing import percentiles
 from robot_rl.core.clock import NS_PER_S, SystemClock
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.teleop.pendant.device import Pendant
-from robot_rl.teleop.pendant.firmware_process import AT_REST, Hand, Report, qemu_pendant
 from robot_rl.teleop.pendant.messages import Input, Output
 from robot_rl.teleop.pendant.serial_line import Line, open_line
 from robot_rl.teleop.pendant.session import PendantSession
@@ -58,7 +58,7 @@ def round_trips(line: Line) -> dict[str, Any]:
     return percentiles("round_trip_ms", np.array(trips_ns) / NS_PER_S, 1e3) | counters
 
 
-def opening_times(driver: Pendant, hand: Hand, contact: Input) -> np.ndarray:
+def opening_times(driver: Pendant, hand: ContactBench, contact: Input) -> np.ndarray:
     """Return the times from the change of a contact to the opening of the relay [s], (STOPS,)."""
     times_ms = []
     for _ in range(STOPS):
@@ -73,7 +73,7 @@ def opening_times(driver: Pendant, hand: Hand, contact: Input) -> np.ndarray:
     return np.array(times_ms) * 1e-3
 
 
-def arm(driver: Pendant, hand: Hand, limit_s: float = 20.0) -> None:
+def arm(driver: Pendant, hand: ContactBench, limit_s: float = 20.0) -> None:
     """Close the relay as soon as possible; clear faults that the measurement itself latched.
 
     Raises:
@@ -93,7 +93,7 @@ def arm(driver: Pendant, hand: Hand, limit_s: float = 20.0) -> None:
         hand.pause(0.1)
 
 
-def _prove(hand: Hand) -> None:
+def _prove(hand: ContactBench) -> None:
     """Press and release the emergency stop, so that both channels are tested."""
     for contacts in (Input(0), AT_REST):
         hand.set_contacts(contacts)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from robot_rl.bench import run_benchmark
+from robot_rl.bench.pendant_firmware import host_pendant
 from robot_rl.cli import main
 from robot_rl.doctor.pendant import rows
 from robot_rl.teleop.pendant.device import PendantView
-from robot_rl.teleop.pendant.firmware_process import host_pendant
 from robot_rl.teleop.pendant.frames import FrameErrors
 from robot_rl.teleop.pendant.messages import Cause, Counters, Fault, Reply, State, Welcome
 from robot_rl.teleop.pendant.session import LinkCounters
