@@ -22,7 +22,7 @@ from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.teleop.arbiter import ArbiterConfig
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
-from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
+from robot_rl.teleop.devices.scripted_config import CLUMSY, ScriptedHumanConfig
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 TASKS = ("pick-lift", "peg-insert")
@@ -324,7 +324,7 @@ def _state_only(config: TrainConfig) -> TrainConfig:
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:
-    scripted = replace(config.human.scripted, action_noise=SCRIPTED_HUMANS["clumsy"].action_noise)
+    scripted = replace(config.human.scripted, action_noise=CLUMSY)
     return replace(config, human=replace(config.human, scripted=scripted))
 
 
