@@ -53,7 +53,7 @@ def test_everything_the_pendant_says_is_shown_in_words() -> None:
     shown = dict(rows(view))
     assert shown["line"] == "answers" and shown["last frame"] == "4.0 ms ago"
     assert shown["firmware"] == "0.1.0, boot 7, last restart: watchdog"
-    assert shown["relay"] == "open: the robot stands" and shown["grip"] == "held, engaged"
+    assert shown["relay"] == "open: the robot is stopped" and shown["grip"] == "held, engaged"
     assert shown["causes to stop"] == "estop fault" and shown["opened by"] == "heartbeat"
     assert shown["latched faults"] == "discrepancy" and shown["closed contacts"] == "deadman_half estop_a estop_b"
     assert shown["events"] == "2: success rearm" and shown["last answer"] == "deadman_pressed"
@@ -71,7 +71,7 @@ def test_running_pendant_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with host_pendant(PROGRAM) as running:
         assert main(["doctor", "pendant", running.port, "--seconds", "1", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
-    assert shown["alive"] and shown["lines"]["relay"] == "open: the robot stands"
+    assert shown["alive"] and shown["lines"]["relay"] == "open: the robot is stopped"
     assert shown["device"]["accepted"] > 3
 
 
