@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, NonFiniteActionError, StaleObservationError
 from robot_rl.core.pose import Pose, gripper_down
 from robot_rl.core.tasks import PICK_LIFT
@@ -19,6 +18,7 @@ from robot_rl.envs.protocol import robot_environment
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 MS = 1_000_000
