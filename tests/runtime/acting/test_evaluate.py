@@ -90,14 +90,14 @@ def test_expert_is_measured_by_the_same_code() -> None:
     assert result.successes == 20
 
 
-def test_video_holds_the_first_episodes_from_reset_to_last_frame() -> None:
+def test_frames_of_the_first_episodes_are_in_the_video_with_their_first_and_last_moment() -> None:
     frames: list[np.ndarray] = []
     result = evaluate(Rollout(PointWorld(), LinearPolicy()), 3, seed=0, video=EpisodeVideo(frames.append, 2))
     assert len(frames) == sum(episode.steps + 1 for episode in result.episodes[:2])
     assert frames[0].shape == (16, 16, 3) and frames[0].max() == 0
 
 
-def test_camera_images_are_the_video_when_nothing_renders() -> None:
+def test_cameras_are_in_the_video_when_nothing_renders() -> None:
     env = PointWorld()
     env.render_mode = None
     frames: list[np.ndarray] = []
