@@ -21,6 +21,7 @@ from controllers.drivers.contract import (
 )
 from controllers.drivers.effort import EffortDriver, in_order
 from controllers.drivers.libfranka import Contact, one_of_them
+from controllers.drivers.stream import Platform
 from tests.controllers.drivers import fake_franky
 from tests.controllers.drivers.rigs import (
     POOR_MACHINE,
@@ -215,7 +216,7 @@ def test_effort_sender_that_starts_anew_is_heard() -> None:
     for _ in range(5):
         rig.driver.write(rig.tau)
     rig.driver.close()
-    heir = EffortDriver(rig.link, ur5_model(), UR_LIMITS, now_s=rig.now_s, sleep=rig.link.pass_time)
+    heir = EffortDriver(rig.link, ur5_model(), UR_LIMITS, platform=Platform(now_s=rig.now_s, sleep=rig.link.pass_time))
     heir.connect()
     assert heir.write(rig.tau)
     np.testing.assert_allclose(rig.acting(), rig.tau)

@@ -12,7 +12,8 @@ import pytest
 
 from controllers.arm import Mode, Target
 from controllers.geometry import quat_from_matrix
-from controllers.host.control_process import ENDED, main
+from controllers.host.command_line import main
+from controllers.host.control_process import ENDED
 from controllers.host.mailbox import FOLDER, Client, HostState, Request
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from robot_rl.core.records import check_step
 from robot_rl.core.schema import ArraySpec
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
-from robot_rl.runtime.acting.observation import encode_steps, pictures, step_schema
+from robot_rl.runtime.acting.observation import camera_images, encode_steps, step_schema
 from robot_rl.runtime.acting.rollout import Rollout
 from tests.runtime.acting.point_world import LinearPolicy, Notebook, PointWorld, TinyEncoder
 
@@ -42,7 +42,7 @@ def test_recorded_pictures_are_encoded_as_an_actor_would_have() -> None:
 
 def test_pictures_are_the_entries_that_look_like_one() -> None:
     raw, _ = PointWorld().reset(seed=0)
-    assert list(pictures(raw)) == ["wrist"]
+    assert list(camera_images(raw)) == ["wrist"]
 
 
 def test_what_records_cannot_hold_is_refused() -> None:
