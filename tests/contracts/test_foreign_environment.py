@@ -117,3 +117,11 @@ def test_registered_environment_runs_at_random_and_refuses_what_it_cannot_do(tmp
     ):
         assert main(words) == 2
         assert text in capsys.readouterr().err
+
+
+def test_listing_of_the_documentation_runs(tmp_path: Path, capsys) -> None:
+    listing = Path("docs/gymnasium.md").read_text().split("```python\n")[1].split("```")[0]
+    (tmp_path / "corridor.py").write_text(listing)
+    words = ["simulate", f"{tmp_path / 'corridor.py'}:Corridor", "--env.kwargs", '{"length": 0.1}', "--by", "random"]
+    assert main([*words, "--episodes", "1", "--out", "None"]) == 0
+    assert "success" in capsys.readouterr().out
