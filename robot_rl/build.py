@@ -5,6 +5,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -30,7 +31,7 @@ from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.acting.observation import Encoder, step_schema
+from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
@@ -38,7 +39,8 @@ from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DeviceContext, open_enabled
 from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
-from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
+from robot_rl.vision.encoder import Encoder, EncoderContext, open_encoder
+from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
     from controllers.ros.wire import Wire
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from robot_rl.envs.task import Task
     from robot_rl.hardware.cameras.camera import Camera
     from robot_rl.hardware.robot import Robot
-    from robot_rl.vision.jax_encoder import FrozenEncoder
 
 TASK_NAMES = {"pick-lift": "PickLift", "peg-insert": "PegInsert"}
 ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
@@ -54,15 +55,14 @@ SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
 CAMERAS = ("wrist", "side")
 PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
-SHIPPED_ENCODER = Path(__file__).parent / "vision" / "weights" / "simulator.safetensors"
 
 
-def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
+def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video: bool = False) -> Environment:
     """Return the task's environment.
 
     Args:
         cameras: which pictures the observation holds; None: as the settings say.
-        film: whether `render` gives pictures for a video; on the graph the cameras' own are filmed.
+        video: whether `render` returns images for a video; on the graph those of the cameras.
 
     Raises:
         DeviceLostError: nobody answers on the graph.
@@ -71,7 +71,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
     if is_foreign(config.task):
         from robot_rl.envs.foreign import make_foreign_env
 
-        return make_foreign_env(config.task, config.env, film=film, images=not state_only)
+        return make_foreign_env(config.task, config.env, video=video, images=not state_only)
     wanted = (() if state_only else CAMERAS) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
         return make_graph_env(config, wanted)
@@ -81,7 +81,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
         ENVIRONMENTS[config.task] + SUFFIXES[config.appearance],
         cameras=wanted,
         privileged=state_only,
-        render_mode="rgb_array" if film else None,
+        render_mode="rgb_array" if video else None,
         disable_env_checker=True,  # the tests run it; here it would step the robot once more
     )
 
@@ -118,10 +118,10 @@ def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
     wire = make_wire(settings, "actor")
     try:
         robot = make_graph_robot(settings, wire, clock, TASKS[TASK_NAMES[config.task]].workspace)
-        eyes = make_graph_cameras(config, wire, clock, cameras)
-        task = make_graph_task(config, wire, robot, eyes, clock)
+        camera_set = make_graph_cameras(config, wire, clock, cameras)
+        task = make_graph_task(config, wire, robot, camera_set, clock)
         bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
-        return GraphEnv(robot, eyes, task, wire, clock, bounds, privileged=config.vision.mode == "state")
+        return GraphEnv(robot, camera_set, task, wire, clock, bounds, privileged=config.vision.mode == "state")
     except BaseException:
         wire.close()
         raise
@@ -212,31 +212,22 @@ def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
     return ask
 
 
-def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
-    """Return the frozen encoder, None when the agent sees pictures or no pictures at all.
+def make_encoder(config: TrainConfig) -> Encoder | None:
+    """Return the frozen encoder, None when the agent sees images or no images at all.
 
     Raises:
-        ConfigError: no such file, or one that does not fit.
+        ConfigError: an unknown encoder, weights that do not fit, or not the encoder of the run that these settings
+            belong to.
     """
-    if config.vision.mode != "frozen":
+    vision = config.vision
+    if vision.mode != "frozen":
         return None
-    from robot_rl.vision.jax_encoder import FrozenEncoder
-
-    return FrozenEncoder(read_encoder(config), CAMERAS, config.vision.variants)
-
-
-def read_encoder(config: TrainConfig) -> EncoderFile:
-    """Return the frozen encoder's file.
-
-    Raises:
-        ConfigError: no such file, or not the encoder of the run that these settings belong to.
-    """
-    path, expected = config.vision.encoder or SHIPPED_ENCODER, config.vision.identity
-    encoder = load_encoder(path)
-    if expected not in (None, encoder.identity):
+    encoder = open_encoder(vision.kind, vision.settings, EncoderContext(CAMERAS, vision.variants, vision.encoder))
+    if vision.identity not in (None, encoder.identity):
         raise ConfigError(
-            f"encoder: got {path} with identity {encoder.identity[:12]}, expected {str(expected)[:12]}, which encoded "
-            f"the run's data; give the run's own file, RUN/{ENCODER_FILE}, as --vision.encoder."
+            f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
+            f"{str(vision.identity)[:12]}, which encoded the run's data; give the run's own file, RUN/{ENCODER_FILE}, "
+            "as --vision.encoder."
         )
     return encoder
 
@@ -245,14 +236,15 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
 
     Raises:
-        ConfigError: see `read_encoder`.
+        ConfigError: see `make_encoder`.
     """
-    if config.vision.mode != "frozen":
+    encoder, vision = make_encoder(config), config.vision
+    if encoder is None:
         return config
-    encoder = read_encoder(config)
-    if not folder.encoder.exists():
-        save_encoder(folder.encoder, encoder)
-    return replace(config, vision=replace(config.vision, identity=encoder.identity))
+    weights = vision.encoder or (SHIPPED_ENCODER if vision.kind == "conv" else None)
+    if weights is not None and not folder.encoder.exists():
+        shutil.copyfile(weights, folder.encoder)
+    return replace(config, vision=replace(vision, identity=encoder.identity))
 
 
 def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) -> StepSchema:
@@ -262,11 +254,7 @@ def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    heads = schema.action.discrete
-    index = heads[0].position.index if heads and heads[0].position else None
-    mode = config.agent.gripper_mode if heads else "continuous"
-    agent = replace(config.agent, gripper_state_index=index, gripper_mode=mode)
-    return AgentDefinition(schema.observation, schema.action.size, agent)
+    return AgentDefinition(schema.observation, schema.action, config.agent)
 
 
 def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:
@@ -308,7 +296,7 @@ def make_rollout(
     return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
-def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
+def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
     """Return the device of whoever may take over, None for nobody.
 
     Args:
@@ -316,7 +304,7 @@ def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int 
     """
     if config.human.kind == "none":
         return None
-    return make_device(env, config, config.human.kind, np.random.default_rng([seed, 1]), env_steps)
+    return make_device(env, config, config.human.kind, rng, env_steps)
 
 
 def make_device(

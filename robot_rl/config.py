@@ -14,14 +14,15 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.renamed import upgrade
 from robot_rl.core.settings import load_settings
-from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
+from robot_rl.data.formats import FORMAT_HELP, check_format
+from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.teleop.arbiter import ArbiterConfig
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
-from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
+from robot_rl.teleop.devices.scripted_config import CLUMSY, ScriptedHumanConfig
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 TASKS = ("pick-lift", "peg-insert")
@@ -36,12 +37,19 @@ class VisionConfig:
     mode: VisionMode = "frozen"
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
     `state`: no cameras, the arm's own state only."""
+    kind: str = "conv"
+    """Frozen encoder: conv, module:Class or path/to/file.py:Class."""
     encoder: Path | None = None
-    """File of the frozen encoder; None: the one shipped for the simulator."""
+    """File of the frozen encoder's weights; None: its own, for conv those shipped for the simulator."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the frozen encoder, each as NAME VALUE."""
+    keep_frames: bool | None = None
+    """Keep the compressed images of online steps beside their features, so that another encoder can encode them; None:
+    for an arm on the graph. Demonstrations always keep theirs."""
     identity: str | None = None
     """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
-    """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
+    """Encodings of each frame: one clean, the others randomly shifted."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +103,14 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How the trained policy is judged: deterministic, alone."""
+    """How the trained policy is evaluated: deterministic, alone."""
 
     episodes: int = 100
     """Episodes; 0 leaves the evaluation out."""
     seed: int = 10_000
     """Seed of the episodes; far from those of training, so that no scene is met twice."""
     video_episodes: int = 5
-    """Episodes that are filmed."""
+    """Episodes in the video."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes", "seed", "video_episodes")
@@ -131,13 +139,16 @@ class TrainConfig:
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
     deterministic_fraction: float = 0.0
-    """Share of the training episodes in which the policy does not explore: what will be judged is practised."""
+    """Share of the training episodes in which the policy does not explore: what will be evaluated is practised."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20
     """Successful episodes recorded before training. Source: HIL-SERL, about 20."""
     demonstrations_from: Path | None = None
     """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
+    demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
+        "episodes"
+    )
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
     """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
@@ -157,12 +168,13 @@ class TrainConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        if not is_foreign(self.task):
+        if ":" not in self.task:
             checks.one_of(self, TASKS, "task")
         elif self.robot.on_graph:
             raise ConfigError(
                 f"robot.kind: got {self.robot.kind!r} with {self.task!r}, expected 'simulated'; leave it out."
             )
+        check_format(self.demonstrations_format)
         checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
@@ -173,6 +185,12 @@ class TrainConfig:
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "
                 "other arm, with its namespace."
             )
+
+    @property
+    def keeps_frames(self) -> bool:
+        """Whether actors keep the compressed images of their steps."""
+        keep = self.vision.keep_frames
+        return self.robot.on_graph if keep is None else keep
 
     def _check_updates(self) -> None:
         """Refuse settings with which an actor would wait for updates that the learner may not make or not publish."""
@@ -219,7 +237,7 @@ SMALL_AGENT = AgentConfig(
     temperature_learning_rate=3e-3,
     initial_log_std=-1.5,
     target_entropy=-4.0,
-    gripper_margin=0.1,
+    discrete_margin=0.1,
     bc_weight=1.0,
     bc_weight_final=0.3,
     bc_decay_updates=6000,
@@ -228,8 +246,11 @@ SMALL_AGENT = AgentConfig(
 FOREIGN_AGENT = AgentConfig(
     num_critics=2,
     num_target_critics=2,
+    hidden=(128, 128),
     activation="relu",
     discount=0.99,
+    learning_rate=1e-3,
+    target_update_rate=0.01,
     temperature_init=0.1,
     temperature_learning_rate=1e-3,
     initial_log_std=-0.5,
@@ -303,7 +324,7 @@ def _state_only(config: TrainConfig) -> TrainConfig:
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:
-    scripted = replace(config.human.scripted, action_noise=SCRIPTED_HUMANS["clumsy"].action_noise)
+    scripted = replace(config.human.scripted, action_noise=CLUMSY)
     return replace(config, human=replace(config.human, scripted=scripted))
 
 
@@ -360,7 +381,10 @@ def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:
         vision=VisionConfig(mode="trainable"),
         human=HumanConfig(kind="none"),
         agent=FOREIGN_AGENT,
-        learner=LearnerConfig(update_ratio=UpdateRatioConfig(updates_per_transition=1.0, learning_starts=500)),
+        updates_per_step=1.0,
+        learner=LearnerConfig(
+            batch=128, update_ratio=UpdateRatioConfig(updates_per_transition=1.0, learning_starts=200)
+        ),
         budget=BudgetConfig(minutes=10.0),
         evaluation=EvaluationConfig(episodes=20, video_episodes=2),
     )

@@ -1,22 +1,19 @@
 """An FR3 through franky-control: its C++ thread runs the 1 kHz exchange, Python only hands it the newest torque.
 
-For hosts that cannot promise a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
-arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware notices as with `FrankaDriver`. `read`
-returns at once: the host keeps time.
+For computers that cannot keep a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
+arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware stops as with `FrankaDriver`. `read`
+returns at once: the loop keeps time.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable
 from typing import Any
 
-from controllers.arm import ArmLimits
-from controllers.drivers import libfranka as words
-from controllers.drivers.contract import Capabilities, DriverError
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
-from controllers.drivers.stream import Observed, StreamDriver
+from controllers.drivers import libfranka
+from controllers.drivers.contract import Capabilities, Requirements
+from controllers.drivers.machine import require_realtime
+from controllers.drivers.stream import Observed
 from controllers.geometry import FloatArray
 
 PACKAGE = "franky-control"
@@ -27,49 +24,40 @@ STOP_LIMIT_S = 3.0  # franky's stop motion ends after 2 s at the latest
 
 
 class MotionEnded(Exception):
-    """The C++ loop is over, and franky did not say why."""
+    """The C++ loop has ended without a reason from franky."""
 
 
-class FrankyDriver(StreamDriver):
-    """`Driver` of an FR3 over franky's C++ torque loop. Arguments as in `FrankaDriver`; `library` is franky.
+class FrankyDriver(libfranka.LibfrankaDriver):
+    """`Driver` of an FR3 over franky's C++ torque loop.
 
-    franky always sets contact thresholds when it connects, so there is no None for `contact`.
+    franky always sets contact thresholds when it connects: None for `contact` means those of `Contact()`.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        contact: words.Contact | None = None,
-        realtime: bool = True,
-        limits: ArmLimits = words.LIMITS,
-        library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
-        now_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(address, words.JOINTS, limits, now_s)
-        self._contact, self._realtime = contact or words.Contact(), realtime
-        self._given, self._machine = library, machine
-        self._library: Any = None
-        self._robot: Any = None
+    PACKAGE = PACKAGE
+    REQUIREMENTS = Requirements(libfranka.RATE_HZ, PACKAGE, "2.0.0", "franka", 1337, preempt_rt=True, glibc=(2, 34))
+
+    def __init__(self, address: str, **options: Any) -> None:
+        super().__init__(address, **options)
         self._motion: Any = None
 
     def _open(self) -> Capabilities:
         if self._realtime:
-            require_realtime(self._machine(), preempt_rt=True)
-        library = self._given or words.one_of_them("franky", "pylibfranka", PACKAGE)
+            require_realtime(self._platform.machine(), preempt_rt=True)
+        library = self._platform.library or libfranka.one_of_them("franky", "pylibfranka", PACKAGE)
         self._library = library
+        contact = self._contact or libfranka.Contact()
         self._robot = library.Robot(
             self.address,
-            default_torque_threshold=self._contact.torque_nm,
-            default_force_threshold=self._contact.force_n,
+            default_torque_threshold=contact.torque_nm,
+            default_force_threshold=contact.force_n,
             realtime_config=library.RealtimeConfig.Enforce if self._realtime else library.RealtimeConfig.Ignore,
         )
+        self._set_payload()
         return Capabilities(
             name=f"Franka FR3 at {self.address} through franky-control",
-            firmware=words.SYSTEM_NEEDED,
-            joints=words.JOINTS,
-            rate_hz=words.RATE_HZ,
+            firmware=libfranka.SYSTEM_NEEDED,
+            joints=libfranka.JOINTS,
+            rate_hz=libfranka.RATE_HZ,
             paced=False,
             gravity_in_command=False,
             reports_command=True,
@@ -78,16 +66,16 @@ class FrankyDriver(StreamDriver):
 
     def _observe(self) -> Observed:
         if self._motion is not None:
-            self._robot.poll_motion()  # raises what ended the motion; its answer is the opposite of its documentation
+            self._robot.poll_motion()  # raises the motion's error; its result is the opposite of its documentation
             if not self._robot.is_in_control:
-                raise MotionEnded("the C++ loop is over")
+                raise MotionEnded("the C++ loop has ended")
         state, model, frame = self._robot.state, self._robot.model, self._library.Frame.EndEffector
-        words.take_in(state, state.O_T_EE.matrix, self._feedback)
+        libfranka.take_in(state, state.O_T_EE.matrix, self._feedback)
         dynamics = self._feedback.dynamics
         dynamics.J[:] = model.zero_jacobian(frame, state)
         dynamics.M[:] = model.mass(state)
         dynamics.coriolis[:] = model.coriolis(state)
-        return words.observed(state)
+        return libfranka.observed(state)
 
     def _send(self, tau: FloatArray) -> None:
         if self._motion is not None:
@@ -100,13 +88,13 @@ class FrankyDriver(StreamDriver):
         self._motion = motion
 
     def _end(self) -> None:
-        """The C++ loop ramps to damping, waits until the arm rests and lets go: up to 2 s."""
+        """Let the C++ loop ramp to damping, wait until the arm rests and release it: up to 2 s."""
         self._motion = None
         if self._robot.is_in_control:
             self._robot.move(self._library.TorqueStopMotion(), asynchronous=True)
         if not self._robot.join_motion(STOP_LIMIT_S):
             self._robot.stop()
-            with contextlib.suppress(Exception):  # the preemption that this caused would be taken for the next stream's
+            with contextlib.suppress(Exception):  # clear the preemption, which would be attributed to the next stream
                 self._robot.join_motion(STOP_LIMIT_S)
 
     def _clear(self) -> None:
@@ -122,9 +110,3 @@ class FrankyDriver(StreamDriver):
 
     def _release(self) -> None:
         self._robot = self._motion = self._library = None
-
-    def _lost(self, error: Exception) -> bool:
-        return words.lost(error)
-
-    def _refusal(self, error: Exception) -> DriverError:
-        return words.refusal(error, self.address, PACKAGE)

@@ -1,6 +1,6 @@
-"""What both Franka libraries say about the arm, in this house's words: modes, reasons, refusals.
+"""Base of the two FR3 drivers: libfranka's modes and errors, contact thresholds, payload.
 
-pylibfranka and franky name modes and errors alike, because both wrap libfranka; they differ in how numbers are shaped.
+pylibfranka and franky name modes and errors alike, because both wrap libfranka; array shapes differ.
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmLimits
+from controllers.arm import ArmLimits
+from controllers.arms.spec import ArmSpec, Payload, arm_limits
 from controllers.drivers.contract import (
     ArmNotReadyError,
     DriverError,
@@ -24,19 +25,18 @@ from controllers.drivers.contract import (
     UnsupportedFirmwareError,
     import_library,
 )
-from controllers.drivers.stream import Observed
+from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
 from controllers.geometry import FloatArray
 
 JOINTS = 7
 RATE_HZ = 1000.0
 SYSTEM_NEEDED = "FR3 with system 5.9 or newer"
-LIMITS: ArmLimits = KNOWN_ARMS["fr3"]
 
 DESK = "open Desk in a browser at the arm's address"
 _LOCKED = {
     "UserStopped": f"the user stop is pressed or the joints are locked; release it, {DESK} and unlock the joints",
-    "Guiding": "somebody guides the arm by hand; let go of the guiding button",
-    "Other": f"the arm is in a mode that takes no commands; {DESK}, switch to execution and activate FCI",
+    "Guiding": "the arm is being guided by hand; release the guiding button",
+    "Other": f"the arm is in a mode without commands; {DESK}, switch to execution and activate FCI",
 }
 _STOPPED = {
     "Reflex": "the arm stopped itself",
@@ -46,29 +46,89 @@ _STOPPED = {
 
 @dataclass(frozen=True)
 class Contact:
-    """From which contact on the arm stops by itself (libfranka's upper collision thresholds)."""
+    """Contact thresholds of the arm's own stop (libfranka's upper collision thresholds)."""
 
     torque_nm: float = 40.0
-    """In each joint [N m]; the house's choice, above what a clipped impedance exerts at rest."""
+    """In each joint [N m]; our choice, above the static torque of a clipped impedance."""
     force_n: float = 60.0
-    """In each axis of the tool [N], and half of that number [N m] about it; the force limit of `make_gains`."""
+    """In each axis of the tool [N], and half of it [N m] about each; the force limit of `make_gains`."""
+
+
+class LibfrankaDriver(StreamDriver):
+    """Common base of both drivers of an FR3.
+
+    Args:
+        address: of the arm, as in `172.16.0.2`.
+        contact: reflex thresholds to set at `connect`; None leaves them to the library.
+        payload: load beyond the hand that is set in Desk; None leaves the arm's own.
+        realtime: refuse a computer without real-time permission (libfranka's kEnforce).
+    """
+
+    PACKAGE: ClassVar[str]
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        contact: Contact | None = None,
+        payload: Payload | None = None,
+        realtime: bool = True,
+        limits: ArmLimits | None = None,
+        platform: Platform = THIS_COMPUTER,
+    ) -> None:
+        super().__init__(address, JOINTS, limits or arm_limits("fr3"), platform.now_s)
+        self._contact, self._payload, self._realtime = contact, payload, realtime
+        self._platform = platform
+        self._library: Any = None
+        self._robot: Any = None
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> Self:
+        """See `DriverClass`. Settings: `contact_torque_nm`, `contact_force_n` (both or one), `realtime`."""
+        arm.check_settings("contact_torque_nm", "contact_force_n", "realtime")
+        given = {name: float(arm.settings[f"contact_{name}"]) for name in ("torque_nm", "force_n")
+                 if f"contact_{name}" in arm.settings}  # fmt: skip
+        contact, realtime = Contact(**given) if given else None, bool(arm.setting("realtime", True))
+        return cls(arm.needed("address"), contact=contact, payload=arm.payload, realtime=realtime, limits=arm.limits)
+
+    @classmethod
+    def read_firmware(cls, address: str) -> str:
+        """See `DriverClass`."""
+        driver = cls(address, realtime=False)
+        try:
+            return driver.connect().firmware
+        finally:
+            driver.close()
+
+    def _set_payload(self) -> None:
+        """Set the arm's payload; inertia (3, 3) as 9 numbers, symmetric."""
+        if self._payload is not None:
+            load = self._payload
+            self._robot.set_load(load.mass_kg, load.com_m.tolist(), load.inertia_kg_m2.ravel().tolist())
+
+    def _lost(self, error: Exception) -> bool:
+        return type(error).__name__ == "NetworkException"
+
+    def _refusal(self, error: Exception) -> DriverError:
+        return refusal(error, self.address, self.PACKAGE)
 
 
 def one_of_them(module: str, other: str, package: str) -> ModuleType:
-    """Import one of the two libraries; both in one process break each other.
+    """Import one of the two libraries, which exclude each other in one process.
 
-    Raises: MissingLibraryError.
+    Raises:
+        MissingLibraryError: it is not installed, or the other one is imported.
     """
     if other in sys.modules:
         raise MissingLibraryError(
             f"{package}: got {other} already imported in this process, expected one of the two; "
-            "they register the same C++ types: run each in a process of its own."
+            "they register the same C++ types: run each in its own process."
         )
     return import_library(module, package, "franka")
 
 
 def observed(state: Any) -> Observed:
-    """Mode and reason of a robot state of either library."""
+    """Return mode and reason of a robot state of either library."""
     name, errors = state.robot_mode.name, _named(state.current_errors)
     if name in _LOCKED:
         return Observed(DriverMode.LOCKED, _LOCKED[name], state.time.to_sec())
@@ -80,10 +140,10 @@ def observed(state: Any) -> Observed:
 
 
 def take_in(state: Any, T_base_tcp: FloatArray, feedback: Feedback) -> None:
-    """Copy what both libraries call alike: joints, torques, and the tool's pose (4, 4), which each shapes its own way.
+    """Copy the fields common to both libraries: joints, torques, and the tool's pose (4, 4), whose shapes differ.
 
-    libfranka's tau_ext_hat_filtered is tau_J less the model's torques: what the arm exerts on its surroundings, the
-    opposite of ours.
+    libfranka's tau_ext_hat_filtered is tau_J less the model's torques: the torque of the arm on its surroundings,
+    opposite in sign to ours.
     """
     arm, _, tau_measured = feedback
     arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
@@ -92,17 +152,12 @@ def take_in(state: Any, T_base_tcp: FloatArray, feedback: Feedback) -> None:
 
 
 def _named(errors: Any) -> str:
-    """The names of errors, empty when there are none. libfranka prints them as `["joint_reflex", ...]`."""
+    """Return the names of errors, empty without any. libfranka prints them as `["joint_reflex", ...]`."""
     return str(errors).strip("[] ").replace('"', "")
 
 
-def lost(error: Exception) -> bool:
-    """Whether this error of either library means that the arm no longer answers."""
-    return type(error).__name__ == "NetworkException"
-
-
 def refusal(error: Exception, address: str, package: str) -> DriverError:
-    """What a failed connection means, and what to do about it."""
+    """Return the error of a failed connection, with the next step."""
     kind, text = type(error).__name__, str(error)
     if kind == "IncompatibleVersionException" or "ncompatible library version" in text:
         return UnsupportedFirmwareError(

@@ -1,43 +1,38 @@
-"""A UR e-Series arm through ur-rtde: direct joint torques at 500 Hz.
+"""Driver of a UR e-Series arm through ur-rtde: direct joint torques at 500 Hz.
 
 The library uploads a script to the arm; the script applies the newest torque in every cycle, for ever, unless its
-watchdog is set. This driver sets it before the first torque: a sender that dies ends the script, and the arm brakes.
+watchdog is set. This driver sets it before the first torque: when the sender dies the script ends, and the arm brakes.
 
-Three facts of the wheel (1.6.5) that shaped this file: its script calls direct_torque from PolyScope 5.26 on and does
-nothing at all below, though PolyScope has the function from 5.23; its script does not pass the friction scales on, so
-friction is not compensated; the arm does not report the commanded torque, so `feedback.state.tau` is what was sent.
+Three properties of the wheel (1.6.5): its script calls direct_torque from PolyScope 5.26 on and does
+nothing below, though PolyScope has the function from 5.23; it ignores the friction scales, so
+friction is not compensated; the arm does not report the commanded torque, so `feedback.state.tau` is the last command.
 """
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from controllers.arm import ArmLimits
+from controllers.arms.spec import ArmSpec, Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
     Capabilities,
     DriverError,
     DriverMode,
-    UnreachableError,
-    UnsupportedFirmwareError,
-    import_library,
+    Requirements,
 )
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
-from controllers.drivers.model import ArmModel
-from controllers.drivers.stream import Observed, StreamDriver
+from controllers.drivers.machine import require_realtime
+from controllers.drivers.model import ArmModel, PinocchioModel
+from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
+from controllers.drivers.ur_dashboard import PACKAGE, check_version, identify, import_ur, unreachable
 from controllers.geometry import FloatArray
 
-PACKAGE = "ur-rtde"
 JOINTS = 6
 RATE_HZ = 500.0
 WATCHDOG_HZ = 25.0  # the script ends when nothing comes for one period; setting it takes a handshake of some cycles
-POLYSCOPE_MIN = (5, 26)
 MODEL_TOLERANCE_M = 0.005
 STOP_RAD_S2 = 2.0  # ur-rtde's default deceleration
 WAIT_LIMIT_S = 3.0  # for a protective stop to unlock, and for the script to start
@@ -45,28 +40,22 @@ POLL_S = 0.02
 
 ROBOT_MODE_RUNNING = 7
 SAFETY_NORMAL, SAFETY_REDUCED, SAFETY_PROTECTIVE_STOP = 1, 2, 3
-_LOCKED = {  # safety mode: what to do
+_LOCKED = {  # safety mode -> next step
     4: "the arm is in safety recovery; move it back within its limits from the pendant",
     5: "a safeguard stop is active; close the safeguard",
     6: "the system's emergency stop is pressed; release it and power the arm on from the pendant",
     7: "the arm's emergency stop is pressed; release it and power the arm on from the pendant",
-    8: "a safety violation; look at the pendant's log and restart the safety system there",
-    9: "a safety fault; look at the pendant's log and restart the safety system there",
+    8: "a safety violation; check the pendant's log and restart the safety system there",
+    9: "a safety fault; check the pendant's log and restart the safety system there",
 }
 
 
 class ConnectionEnded(Exception):
-    """The arm's data stream is over."""
+    """The arm's data stream has ended."""
 
 
 class ScriptEnded(Exception):
-    """The script on the arm does not run any more."""
-
-
-def import_ur() -> Any:
-    """The wheel's three modules. Raises: MissingLibraryError."""
-    names = ("rtde_control", "rtde_receive", "dashboard_client")
-    return SimpleNamespace(**{name: import_library(name, PACKAGE, "ur") for name in names})
+    """The script on the arm has ended."""
 
 
 class UrDriver(StreamDriver):
@@ -75,11 +64,14 @@ class UrDriver(StreamDriver):
     Args:
         address: of the arm.
         model: its kinematics and dynamics; `PinocchioModel` over the arm's calibrated URDF.
-        limits: as in `controllers.arm.KNOWN_ARMS`.
+        limits: as in the arm's file.
+        payload: what the flange carries; None leaves what is set on the pendant.
         realtime: refuse a computer that does not permit real-time priority.
-        library: rtde_control, rtde_receive and dashboard_client as attributes; None imports them.
-        sleep: for the wait until a protective stop is unlocked.
+        platform: its `library` has rtde_control, rtde_receive and dashboard_client as attributes; it sleeps until a
+            protective stop is unlocked.
     """
+
+    REQUIREMENTS = Requirements(RATE_HZ, PACKAGE, "1.6.5", "ur", 30004)
 
     def __init__(
         self,
@@ -87,24 +79,36 @@ class UrDriver(StreamDriver):
         model: ArmModel,
         limits: ArmLimits,
         *,
+        payload: Payload | None = None,
         realtime: bool = True,
-        library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
-        now_s: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        platform: Platform = THIS_COMPUTER,
     ) -> None:
-        super().__init__(address, JOINTS, limits, now_s)
-        self._model, self._realtime, self._given, self._machine, self._sleep = model, realtime, library, machine, sleep
+        super().__init__(address, JOINTS, limits, platform.now_s)
+        self._model, self._payload, self._realtime = model, payload, realtime
+        self._platform = platform
         self._library: Any = None
         self._dashboard: Any = None
         self._receive: Any = None
         self._control: Any = None
-        self._watched = False  # the script's watchdog runs, and wants to be fed between streams, too
+        self._watched = False  # the script's watchdog runs, and must be fed between streams, too
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> UrDriver:
+        """See `DriverClass`. Settings: `realtime`."""
+        arm.check_settings("realtime")
+        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload, flange=arm.flange_frame)
+        realtime = bool(arm.setting("realtime", True))
+        return cls(arm.needed("address"), model, arm.limits, payload=arm.payload, realtime=realtime)
+
+    @classmethod
+    def read_firmware(cls, address: str) -> str:
+        """See `DriverClass`."""
+        return ", ".join(reversed(identify(address)))
 
     def _open(self) -> Capabilities:
         if self._realtime:
-            require_realtime(self._machine(), preempt_rt=False)
-        library = self._given or import_ur()
+            require_realtime(self._platform.machine(), preempt_rt=False)
+        library = self._platform.library or import_ur()
         self._dashboard = library.dashboard_client.DashboardClient(self.address)
         self._dashboard.connect()
         version, arm = self._dashboard.polyscopeVersion(), self._dashboard.getRobotModel()
@@ -113,7 +117,7 @@ class UrDriver(StreamDriver):
         self._library = library
         found = self._check_ready()
         self._check_model()
-        if found.mode is DriverMode.READY:  # in a protective stop the arm takes no script; then the first write does it
+        if found.mode is DriverMode.READY:  # a protective stop refuses scripts; then the first write uploads it
             self._upload()
         return Capabilities(
             name=f"{arm} at {self.address} through ur-rtde",
@@ -128,9 +132,11 @@ class UrDriver(StreamDriver):
 
     def _upload(self) -> None:
         self._control = self._library.rtde_control.RTDEControlInterface(self.address, RATE_HZ)
+        if self._payload is not None:
+            self._control.setPayload(self._payload.mass_kg, self._payload.com_m.tolist())
 
     def _check_ready(self) -> Observed:
-        """Refuse what only a person can change. A protective stop may stay: `recover` is for that."""
+        """Refuse states that only a person can change. A protective stop is left to `recover`."""
         if not self._dashboard.isInRemoteControl():
             raise ArmNotReadyError(
                 f"arm at {self.address}: got local control, expected remote control; switch it on the pendant "
@@ -142,7 +148,7 @@ class UrDriver(StreamDriver):
         return found
 
     def _check_model(self) -> None:
-        """Refuse a model of another arm, or another TCP than the arm's own: the law would push the wrong way."""
+        """Refuse a model of another arm, or another TCP than the arm's own: the law would command wrong forces."""
         self._copy()
         actual = np.asarray(self._receive.getActualTCPPose()[:3])
         gap_m = float(np.linalg.norm(actual - self._feedback.state.p))
@@ -176,7 +182,7 @@ class UrDriver(StreamDriver):
         if safety == SAFETY_PROTECTIVE_STOP:
             return Observed(DriverMode.STOPPED, "protective stop: see the pendant for the cause; recover()", robot_s)
         if safety not in (SAFETY_NORMAL, SAFETY_REDUCED):
-            advice = _LOCKED.get(safety, "look at the pendant")
+            advice = _LOCKED.get(safety, "check the pendant")
             return Observed(DriverMode.LOCKED, f"safety mode {safety}: {advice}", robot_s)
         if (mode := self._receive.getRobotMode()) != ROBOT_MODE_RUNNING:
             advice = "power the arm on and release the brakes from the pendant"
@@ -187,7 +193,7 @@ class UrDriver(StreamDriver):
         if not self.streaming:
             self._start()
         if not self._control.directTorque(tau.tolist()):
-            raise ScriptEnded("its script did not take the torque; see the pendant's log")
+            raise ScriptEnded("its script did not accept the torque; see the pendant's log")
 
     def _start(self) -> None:
         self._prepare()
@@ -196,7 +202,7 @@ class UrDriver(StreamDriver):
         self._watched = True
 
     def _prepare(self) -> None:
-        """See that the script runs: `reuploadScript` returns before it does."""
+        """Wait until the script runs: `reuploadScript` returns before that."""
         if self._control is None:
             self._upload()
         elif not self._control.isProgramRunning():
@@ -209,11 +215,11 @@ class UrDriver(StreamDriver):
         for _ in range(round(WAIT_LIMIT_S / POLL_S)):
             if happened():
                 return True
-            self._sleep(POLL_S)
+            self._platform.sleep(POLL_S)
         return False
 
     def _end(self) -> None:
-        """Brake. Not waited for: while ur-rtde waits it feeds no watchdog, which would end the script."""
+        """Brake without waiting: while ur-rtde waits it feeds no watchdog, which would end the script."""
         self._control.stopJ(STOP_RAD_S2, True)
 
     def _clear(self) -> None:
@@ -223,7 +229,7 @@ class UrDriver(StreamDriver):
         if self._await(lambda: self._receive.getSafetyMode() != SAFETY_PROTECTIVE_STOP):
             return
         raise ArmNotReadyError(
-            f"arm at {self.address}: got a protective stop that stays, expected it to unlock; look at the pendant, "
+            f"arm at {self.address}: got a protective stop that stays, expected it to unlock; check the pendant, "
             "wait 5 s after the stop, and recover() again."
         )
 
@@ -246,43 +252,8 @@ class UrDriver(StreamDriver):
         return unreachable(self.address, error)
 
 
-def identify(address: str, library: Any = None) -> tuple[str, str]:
-    """PolyScope's version and the arm's model, from its dashboard; refuses what `UrDriver` would refuse.
-
-    Raises: UnsupportedFirmwareError, UnreachableError.
-    """
-    dashboard = (library or import_ur()).dashboard_client.DashboardClient(address)
-    try:
-        dashboard.connect()
-    except RuntimeError as error:
-        raise unreachable(address, error) from error
-    version, arm = dashboard.polyscopeVersion(), dashboard.getRobotModel()
-    dashboard.disconnect()
-    check_version(version, address)
-    return version, arm
-
-
-def unreachable(address: str, error: Exception) -> UnreachableError:
-    """Nobody answers."""
-    return UnreachableError(
-        f"arm at {address}: got '{error}', expected an answer on ports 29999 and 30004; check cable and address "
-        f"(robot-rl doctor robot --arm ur5e --address {address}) and that nobody else controls the arm."
-    )
-
-
-def check_version(version: str, address: str) -> None:
-    """Raises UnsupportedFirmwareError below PolyScope 5.26, and for PolyScope X, which was not tried."""
-    found = re.search(r"(\d+)\.(\d+)", version)
-    number = (int(found[1]), int(found[2])) if found else (0, 0)
-    if number < POLYSCOPE_MIN or number[0] != POLYSCOPE_MIN[0]:
-        raise UnsupportedFirmwareError(
-            f"arm at {address}: got PolyScope '{version}', expected 5.{POLYSCOPE_MIN[1]} or newer of PolyScope 5; "
-            "update it from the pendant: below, ur-rtde's script ignores torques without saying so."
-        )
-
-
 def _quietly(ending: Callable[[], None] | None) -> None:
-    """Let go of a connection that may be gone already."""
+    """Close a connection that may be closed already."""
     if ending is None:
         return
     try:

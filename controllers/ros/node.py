@@ -34,10 +34,12 @@ except ImportError as error:
         f"rclpy: got '{error}', expected a ROS 2 installation for this Python; "
         "run: source /opt/ros/jazzy/setup.bash, and see docs/ros2.md for the environment."
     ) from error
+from controllers.arms.spec import load_arm
+from controllers.host.control_stack import gains_of
 from controllers.host.realtime import end_with_parent
-from controllers.law.presets import preset
+from controllers.law.gains import Gains
 from controllers.ros import graph, settings
-from controllers.ros.arms import ARMS, ArmChoice
+from controllers.ros.arms import ArmChoice
 from controllers.ros.controller import WATCH_PERIOD_S, Controller
 from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
@@ -58,8 +60,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         change.callback = partial(self._change_state, change.callback)
         space, name, log = self.get_namespace().strip("/"), self.get_fully_qualified_name(), self.get_logger()
         self._declared = Parameters(self, Parameter, settings.NODE_PARAMETERS)
-        arm = ARMS.get(self._declared["arm"], ARMS["fer"])  # another name is refused by configure
-        self._declared.declare_gains(preset("guarded", arm.posture))
+        self._declared.declare_gains(_gains(self._declared["arm"]))
         hardware = f"{self._declared['arm']} by {self._declared['driver']} {self._declared['robot_ip']}".strip()
         self._wire = RosWire(self, space)
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)
@@ -184,6 +185,14 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             controller.handler.stop_now()
             if controller.lifecycle == "active":
                 self.trigger_deactivate()
+
+
+def _gains(arm: str) -> Gains:
+    """What the parameters show before the loop runs; configure refuses an arm that does not exist."""
+    try:
+        return gains_of(load_arm(arm))
+    except ValueError:
+        return gains_of(load_arm("fer"))
 
 
 def _end_with(node: ImpedanceController) -> None:

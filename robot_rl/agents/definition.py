@@ -1,13 +1,13 @@
-"""The agent, defined once in numpy: names, shapes and first values of all parameters, whatever computes with them.
+"""Definition of the agent, in numpy: names, shapes and first values of all parameters, for every backend.
 
-Networks, all on one embedding z that learns from the critics' loss alone:
+Networks, all on one embedding z that is trained by the critics' loss alone:
 
     z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
     actor    : z -> mean, log std of a tanh-squashed Gaussian
     critic   : (z, action) -> Q_e for e = 1..E, all parameters with a leading axis E
-    gripper  : z -> Q of close, hold, open
+    discrete : z -> Q of each value, one network for each discrete head of the action
 
-Hidden layers are Dense, LayerNorm, activation; the norm's bias stands for Dense's. Cameras that come as pictures first
+Hidden layers are Dense, LayerNorm, activation; the norm's bias replaces Dense's. Cameras given as images first
 pass convolutions `trunk/<camera>`.
 """
 
@@ -24,23 +24,20 @@ from functools import cached_property
 import numpy as np
 
 from robot_rl.agents.config import AgentConfig
+from robot_rl.core.action_layout import ActionLayout, Discrete
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import ArraySpec
 from robot_rl.vision.architecture import encoder_parameter_shapes
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "critic": ("trunk/", "projection/", "critic/"),
-    "gripper": ("gripper/",),
+    "discrete": ("discrete/",),
     "actor": ("actor/",),
     "temperature": ("temperature/",),
 }
-"""Which parameters learn together, with one optimiser a group."""
-POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "gripper/")
+"""Groups of parameters, each with its own optimiser."""
+POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "discrete/")
 """Parameters that the robot's computer needs to act."""
-GRIPPER_THRESHOLD = 0.5
-"""Above it the gripper's action opens, below its negative it closes, between it holds."""
-GRIPPER_CHOICES = 3
-"""Close, hold, open: action - 1, 0, 1."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +51,20 @@ class ParameterSpec:
 
 @dataclass(frozen=True)
 class AgentDefinition:
-    """What the agent is: encoded observation, action and config determine every name and shape.
+    """An agent: encoded observation, action and config determine every name and shape.
 
     Args:
         observation: entries of the encoded observation: float32 vectors (S,); float16 features (V, F) with V variants
-            (or (F,) without); uint8 pictures (H, W, 3).
-        action_dim: A, the gripper last unless `gripper_mode` is `continuous` and the task has none.
-        config: the agent's numbers.
+            (or (F,) without); uint8 images (H, W, 3).
+        layout: continuous parts and discrete heads of an action (A,).
+        config: the agent's settings.
 
     Raises:
-        ConfigError: an entry of another kind, no entry, or too few actions.
+        ConfigError: an entry of another kind, no entry, no continuous part, or a position that is not observed.
     """
 
     observation: Mapping[str, ArraySpec]
-    action_dim: int
+    layout: ActionLayout
     config: AgentConfig
 
     def __post_init__(self) -> None:
@@ -77,21 +74,22 @@ class AgentDefinition:
         for name, spec in self.observation.items():
             _check_entry(name, spec, self.config)
         if self.continuous_dim < 1:
-            raise ConfigError(f"action_dim: got {self.action_dim}, expected 2 or more, gripper last; see gripper_mode.")
-        _check_gripper_state(self)
+            raise ConfigError(f"action: got {self.layout}, expected a continuous part; the actor is a Gaussian.")
+        for head in self.layout.discrete:
+            _check_position(head, self.observation)
 
     def __hash__(self) -> int:
         return self._hash  # computed once: compiled functions look it up on every call
 
     @property
     def continuous_dim(self) -> int:
-        """Dimensions of the tanh-squashed Gaussian."""
-        return self.action_dim if self.config.gripper_mode == "continuous" else self.action_dim - 1
+        """Dimensions C of the tanh-squashed Gaussian."""
+        return len(self.layout.continuous_indices)
 
     @property
-    def discrete_gripper(self) -> bool:
-        """Whether the gripper has a critic of its own."""
-        return self.config.gripper_mode == "discrete"
+    def heads(self) -> tuple[tuple[Discrete, int], ...]:
+        """Discrete heads with their axes; each has a critic of its own."""
+        return tuple(zip(self.layout.discrete, map(int, self.layout.discrete_indices), strict=True))
 
     @property
     def target_entropy(self) -> float:
@@ -100,8 +98,8 @@ class AgentDefinition:
         return -0.5 * self.continuous_dim if entropy is None else entropy
 
     @property
-    def pictures(self) -> tuple[str, ...]:
-        """Entries that pass a trunk of convolutions."""
+    def images(self) -> tuple[str, ...]:
+        """Entries that are images, which pass convolutions."""
         return tuple(name for name, spec in self.observation.items() if spec.dtype == "uint8")
 
     @property
@@ -111,7 +109,7 @@ class AgentDefinition:
 
     def feature_dim(self, name: str) -> int:
         """Return the width of one entry where it enters its projection."""
-        return self.config.trunk.feature_count if name in self.pictures else self.observation[name].sample_shape[0]
+        return self.config.trunk.feature_count if name in self.images else self.observation[name].sample_shape[0]
 
     @cached_property
     def _hash(self) -> int:
@@ -120,7 +118,7 @@ class AgentDefinition:
     @cached_property
     def _specs(self) -> dict[str, ParameterSpec]:
         return {
-            name: spec for part in (_embedding, _actor, _critic, _gripper, _temperature) for name, spec in part(self)
+            name: spec for part in (_embedding, _actor, _critic, _discrete, _temperature) for name, spec in part(self)
         }
 
     def parameter_specs(self) -> dict[str, ParameterSpec]:
@@ -128,7 +126,7 @@ class AgentDefinition:
         return dict(self._specs)
 
     def policy_names(self) -> tuple[str, ...]:
-        """Return the parameters that acting needs: what travels to the robot."""
+        """Return the parameters that acting needs, which are published to the actors."""
         return tuple(name for name in self._specs if name.startswith(POLICY_PREFIXES))
 
     def group_names(self, group: str) -> tuple[str, ...]:
@@ -140,16 +138,15 @@ class AgentDefinition:
         return {name: _draw(name, spec, seed) for name, spec in self._specs.items()}
 
     def schema_hash(self) -> str:
-        """Return a stable digest of all names, shapes and settings that change what the parameters mean."""
+        """Return a stable digest of all names, shapes and settings that determine the parameters' meaning."""
         config = self.config
         meaning = {
             "parameters": {name: list(spec.shape) for name, spec in self._specs.items()},
             "observation": {name: spec.to_json() for name, spec in self.observation.items()},
-            "action_dim": self.action_dim,
+            "action": self.layout.to_json(),
             "activation": config.activation,
-            "gripper_mode": config.gripper_mode,
             "std": [config.initial_log_std, config.std_min, config.std_max],
-            "trunk": asdict(config.trunk) if self.pictures else None,
+            "trunk": asdict(config.trunk) if self.images else None,
         }
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
@@ -169,22 +166,27 @@ class AgentDefinition:
 def _check_entry(name: str, spec: ArraySpec, config: AgentConfig) -> None:
     vector = spec.dtype in ("float16", "float32") and len(spec.sample_shape) == 1
     size = (config.trunk.height, config.trunk.width, 3)
-    picture = spec.dtype == "uint8" and spec.shape == size and not spec.variants
-    if not (vector or picture):
+    image = spec.dtype == "uint8" and spec.shape == size and not spec.variants
+    if not (vector or image):
         raise ConfigError(
             f"observation {name!r}: got {spec}, expected a float vector, float16 features with variants, or uint8 "
-            f"pictures {list(size)} (trunk's size); encode it first or change `trunk`."
+            f"images {list(size)} (trunk's size); encode it first or change `trunk`."
         )
 
 
-def _check_gripper_state(definition: AgentDefinition) -> None:
-    index, state = definition.config.gripper_state_index, definition.observation.get("state")
-    if definition.discrete_gripper and index is not None and (state is None or not 0 <= index < state.shape[0]):
-        raise ConfigError(f"gripper_state_index: got {index}, expected an index into `state` ({state}); correct it.")
+def _check_position(head: Discrete, observation: Mapping[str, ArraySpec]) -> None:
+    if head.position is None:
+        return
+    spec = observation.get(head.position.name)
+    if spec is None or len(spec.shape) != 1 or not 0 <= head.position.index < spec.shape[0]:
+        raise ConfigError(
+            f"{head.name}: got its position at {head.position.name!r}[{head.position.index}], expected an entry of the "
+            f"observation, which has {spec or 'nothing'} there; correct the action layout."
+        )
 
 
 def _draw(name: str, spec: ParameterSpec, seed: int) -> np.ndarray:
-    # The name seeds too, so that adding a camera leaves the other parameters as they were.
+    # The name seeds too, so that adding a camera does not change the other parameters.
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     noise = spec.std * rng.standard_normal(spec.shape) if spec.std else np.zeros(spec.shape)
     return (spec.value + noise).astype(np.float32)
@@ -214,7 +216,7 @@ def _mlp(name: str, fan_in: int, hidden: tuple[int, ...], lead: Lead = ()) -> Na
 
 def _embedding(definition: AgentDefinition) -> Named:
     named: Named = []
-    for camera in definition.pictures:
+    for camera in definition.images:
         for name, shape in encoder_parameter_shapes(definition.config.trunk, f"trunk/{camera}").items():
             std = math.sqrt(2.0 / math.prod(shape[:-1])) if name.endswith("kernel") else 0.0
             named.append((name, ParameterSpec(shape, std=std)))
@@ -233,19 +235,20 @@ def _actor(definition: AgentDefinition) -> Named:
 
 def _critic(definition: AgentDefinition) -> Named:
     config, lead = definition.config, (definition.config.num_critics,)
-    # The action has a kernel of its own, so that z W is shared by all actions that are judged at z.
+    # The action has its own kernel, so that z W is shared by all actions evaluated at z.
     std = 1.0 / math.sqrt(definition.embedding_dim + definition.continuous_dim)
     action = ParameterSpec((*lead, definition.continuous_dim, config.hidden[0]), std=std)
     body = _mlp("critic", definition.embedding_dim, config.hidden, lead)
     return [*body, ("critic/action/kernel", action), *_dense("critic/out", config.hidden[-1], 1, lead)]
 
 
-def _gripper(definition: AgentDefinition) -> Named:
-    if not definition.discrete_gripper:
-        return []
-    hidden = definition.config.gripper_hidden
-    body = _mlp("gripper", definition.embedding_dim, hidden)
-    return [*body, *_dense("gripper/out", hidden[-1], GRIPPER_CHOICES)]
+def _discrete(definition: AgentDefinition) -> Named:
+    named: Named = []
+    for head, _ in definition.heads:
+        name, hidden = f"discrete/{head.name}", definition.config.discrete_hidden
+        named += _mlp(name, definition.embedding_dim, hidden)
+        named += _dense(f"{name}/out", hidden[-1], len(head.values))
+    return named
 
 
 def _temperature(definition: AgentDefinition) -> Named:

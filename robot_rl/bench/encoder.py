@@ -1,8 +1,8 @@
-"""How well the shipped encoder tells where a task's object is, and how long a frame takes.
+"""Benchmark of the shipped encoder: error of a linear probe of the object's place, and time of a frame.
 
-A linear probe in a minute: ridge regression from features and `state` to the object's place relative to the tool, on
-episodes of the expert and of a disturbed expert; half of the episodes fit it, the others judge it. What a linear map
-finds, a small policy finds; perspective, which is not linear, is part of the error.
+Ridge regression from features and `state` to the object's place relative to the tool, on episodes of the expert and of
+a disturbed expert; half of the episodes fit it, the others evaluate it. A small policy can use what a linear map finds;
+perspective, which is not linear, is part of the error.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ import numpy as np
 from robot_rl import build
 from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.config import preset
-from robot_rl.runtime.acting.observation import Encoder, encode_observation
+from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Environment
+from robot_rl.vision.encoder import Encoder
 
 STEPS = 2500
 TASKS = {"pick-lift": 100.0, "peg-insert": 50.0}
-"""Tasks, and the millimetres of one unit of their `object_state`."""
+"""Tasks, and millimetres of one unit of their `object_state`."""
 NOISE = 0.7
 """Standard deviation of the disturbance, in units of the action, in every second episode."""
 RIDGE = 1e-3
 
 
 def run() -> dict[str, Any]:
-    """Return `probe_mm_<task>` (x, y, z), root mean square, and the time to encode a step's pictures."""
-    figures: dict[str, Any] = {}
+    """Return `probe_mm_<task>` (x, y, z), root mean square, and the time to encode a step's images."""
+    metrics: dict[str, Any] = {}
     for task, scale_mm in TASKS.items():
         env, encoder = build.make_env(preset(task)), build.make_encoder(preset(task))
         features, places, episodes = collect(env, encoder, STEPS)
-        errors_mm = scale_mm * probe(features, places, judged=episodes % 4 >= 2)
-        figures[f"probe_mm_{task.replace('-', '_')}"] = [round(float(error), 2) for error in errors_mm]
-        if encoder is not None and "encode_ms_p50" not in figures:
-            figures |= encode_times(env, encoder)
+        errors_mm = scale_mm * probe(features, places, held_out=episodes % 4 >= 2)
+        metrics[f"probe_mm_{task.replace('-', '_')}"] = [round(float(error), 2) for error in errors_mm]
+        if encoder is not None and "encode_ms_p50" not in metrics:
+            metrics |= encode_times(env, encoder)
         env.close()
-    return figures
+    return metrics
 
 
 def collect(env: Environment, encoder: Encoder | None, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,7 +49,7 @@ def collect(env: Environment, encoder: Encoder | None, steps: int) -> tuple[np.n
 
 
 def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Yield what the policy would see, where the object is and the number of the episode, without end."""
+    """Yield the policy's observation, the object's place and the episode's number, without end."""
     rng, episode, unwrapped = np.random.default_rng(0), 0, env.unwrapped
     assert hasattr(unwrapped, "expert_action") and hasattr(unwrapped, "task")  # the simulated environments' own
     while True:
@@ -63,16 +64,16 @@ def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarr
         episode += 1
 
 
-def probe(features: np.ndarray, places: np.ndarray, judged: np.ndarray) -> np.ndarray:
-    """Return the root mean square error of a linear map, per axis, on the judged rows; the others fit it.
+def probe(features: np.ndarray, places: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Return the root mean square error of a linear map, per axis, on the held_out rows, fitted to the others.
 
-    Shapes: features (N, F), places (N, 3), judged (N,) bool; returns (3,).
+    Shapes: features (N, F), places (N, 3), held_out (N,) bool; returns (3,).
     """
-    mean, std = features[~judged].mean(0), features[~judged].std(0) + 1e-6
+    mean, std = features[~held_out].mean(0), features[~held_out].std(0) + 1e-6
     x = np.column_stack([(features - mean) / std, np.ones(len(features))])
-    fit = x[~judged]
-    weights = np.linalg.solve(fit.T @ fit + RIDGE * len(fit) * np.eye(x.shape[1]), fit.T @ places[~judged])
-    return np.sqrt(np.square(x[judged] @ weights - places[judged]).mean(0))
+    fit = x[~held_out]
+    weights = np.linalg.solve(fit.T @ fit + RIDGE * len(fit) * np.eye(x.shape[1]), fit.T @ places[~held_out])
+    return np.sqrt(np.square(x[held_out] @ weights - places[held_out]).mean(0))
 
 
 def encode_times(env: Environment, encoder: Encoder) -> dict[str, float]:

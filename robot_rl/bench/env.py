@@ -1,4 +1,4 @@
-"""How long a 10 Hz step takes: physics, controller and, where there are cameras, rendering.
+"""Benchmark of a 10 Hz step: physics, controller and, with cameras, rendering.
 
 gym-hil's cube, where it is installed, is measured in the same run for comparison. Resets do not count.
 """
@@ -15,26 +15,26 @@ import numpy as np
 from robot_rl.bench.timing import percentiles, time_calls
 
 STEPS = {"state": 400, "pixel": 200}
-RIVAL_STEPS = {"state": 60, "pixel": 12}
+BASELINE_STEPS = {"state": 60, "pixel": 12}
 IDS = {"pick_lift": "robot_rl/PickLift-v0", "peg_insert": "robot_rl/PegInsert-v0"}
-RIVAL_IDS = {"state": "gym_hil/PandaPickCubeBase-v0", "pixel": "gym_hil/PandaPickCubeBase-v0"}
+BASELINE_IDS = {"state": "gym_hil/PandaPickCubeBase-v0", "pixel": "gym_hil/PandaPickCubeBase-v0"}
 
 
 def run() -> dict[str, Any]:
     """Return step times [ms] of PickLift (the headline), of PegInsert, and of gym-hil where it is installed."""
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for task, env_id in IDS.items():
         lead = "" if task == "pick_lift" else f"{task}_"
         for kind, steps in STEPS.items():
-            env = make_env(env_id, pictures=kind == "pixel")
-            figures |= {f"{lead}{name}": value for name, value in step_times(env, kind, steps).items()}
-    return figures | rival_figures()
+            env = make_env(env_id, images=kind == "pixel")
+            metrics |= {f"{lead}{name}": value for name, value in step_times(env, kind, steps).items()}
+    return metrics | baseline_metrics()
 
 
-def make_env(env_id: str, pictures: bool) -> gymnasium.Env[Any, Any]:
+def make_env(env_id: str, images: bool) -> gymnasium.Env[Any, Any]:
     """Return one of our environments, with or without cameras."""
     importlib.import_module("robot_rl.envs")  # registers the ids
-    return gymnasium.make(env_id, cameras=("wrist", "side") if pictures else ())
+    return gymnasium.make(env_id, cameras=("wrist", "side") if images else ())
 
 
 def step_times(env: gymnasium.Env[Any, Any], kind: str, steps: int) -> dict[str, float]:
@@ -59,13 +59,13 @@ def step_times(env: gymnasium.Env[Any, Any], kind: str, steps: int) -> dict[str,
     return percentiles(f"{kind}_step_ms", np.array(durations_s[3:]), 1e3)
 
 
-def rival_figures() -> dict[str, Any]:
-    """Return gym-hil's figures; a note when it is not installed or does not run."""
+def baseline_metrics() -> dict[str, Any]:
+    """Return gym-hil's metrics; a note when it is not installed or does not run."""
     if importlib.util.find_spec("gym_hil") is None:
         return {"gym_hil": "not installed: pip install --no-deps gym-hil==0.1.14"}
     importlib.import_module("gym_hil")
-    figures: dict[str, Any] = {}
-    for kind, steps in RIVAL_STEPS.items():
-        env = gymnasium.make(RIVAL_IDS[kind], image_obs=kind == "pixel")
-        figures |= {f"gym_hil_{name}": value for name, value in step_times(env, kind, steps).items()}
-    return figures
+    metrics: dict[str, Any] = {}
+    for kind, steps in BASELINE_STEPS.items():
+        env = gymnasium.make(BASELINE_IDS[kind], image_obs=kind == "pixel")
+        metrics |= {f"gym_hil_{name}": value for name, value in step_times(env, kind, steps).items()}
+    return metrics

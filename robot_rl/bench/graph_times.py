@@ -1,7 +1,7 @@
-"""How long messages take between two processes on the ROS graph, over any wire: the part that `dds` and `ros` share.
+"""Message times between two processes on the ROS graph, over plain DDS and over rclpy.
 
-A round trip begins before the message is built and ends in the callback that has the answer, read and checked; a
-picture's way begins before it is built and ends where its pixels can be used.
+A round trip begins before the message is built and ends in the callback with the checked answer; an image's time begins
+before it is built and ends when its pixels are usable.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from robot_rl.bench.timing import percentiles
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import gripper_down
+from robot_rl.hardware.graph.dds_domain import LOOPBACK
 from robot_rl.hardware.graph.messages import image_message, pose_message, read_image, read_pose
 
-TRIPS, PICTURES, WARM_UP = 2000, 240, 20
-PICTURE_SHAPE, PICTURE_HZ = (480, 640, 3), 30.0
+TRIPS, IMAGES, WARM_UP = 2000, 240, 20
+IMAGE_SHAPE, IMAGE_HZ = (480, 640, 3), 30.0
 JOINTS = [f"joint{i}" for i in range(1, 8)]
 CAMERA = image_topic("bench")
 LIMIT_S = 60.0
@@ -36,13 +37,40 @@ _KINDS = {"joints": "sensor_msgs/msg/JointState", "pose": "geometry_msgs/msg/Pos
 _STATE = Qualities.STATE.value
 
 
+def measure_dds() -> dict[str, Any]:
+    """Return the times over plain DDS; targets: round trip p50 500 us, image 5 ms on two free cores."""
+    return measure(_open_dds)
+
+
+def measure_ros() -> dict[str, Any]:
+    """Return the times over rclpy, on loopback unless `CYCLONEDDS_URI` is set.
+
+    Raises:
+        ConfigError: ROS is not sourced.
+    """
+    return measure(_open_ros)
+
+
+def _open_dds(node: str, domain_id: int) -> Wire:
+    from robot_rl.hardware.graph.dds_wire import DdsWire
+
+    return DdsWire(node, "", domain_id)
+
+
+def _open_ros(node: str, domain_id: int) -> Wire:
+    from controllers.ros.ros_wire import RosWire
+
+    os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
+    return RosWire(node, "", domain_id)
+
+
 def measure(open_wire: OpenWire) -> dict[str, Any]:
-    """Return round trips [us] and the pictures' way [ms] over one kind of wire.
+    """Return round trips [us] and the images' times [ms] over one kind of wire.
 
     Args:
         open_wire: from a node's name and a domain's number; a function of a module, for the other process.
     """
-    domain_id = 60 + os.getpid() % 40  # apart from whatever runs on the machine's usual domain
+    domain_id = 60 + os.getpid() % 40  # apart from the machine's usual domain
     wire = open_wire("bench", domain_id)
     T, q = gripper_down(np.array([0.5, 0.0, 0.3])), np.linspace(-1.0, 1.0, 7)
 
@@ -51,20 +79,20 @@ def measure(open_wire: OpenWire) -> dict[str, Any]:
             to_ros.put_joints(wire.make("sensor_msgs/msg/JointState"), JOINTS, q, q, q), wire.now_ns(), ""
         )
 
-    figures: dict[str, Any] = {"cpus": len(os.sched_getaffinity(0)), "load_1min": round(os.getloadavg()[0], 2)}
+    metrics: dict[str, Any] = {"cpus": len(os.sched_getaffinity(0)), "load_1min": round(os.getloadavg()[0], 2)}
     with _peer(open_wire, domain_id):
-        figures |= pictures(wire)
-        figures |= round_trips(wire, "joints", joints, lambda message: from_ros.positions_of(message, JOINTS))
-        figures |= round_trips(
+        metrics |= images(wire)
+        metrics |= round_trips(wire, "joints", joints, lambda message: from_ros.positions_of(message, JOINTS))
+        metrics |= round_trips(
             wire, "pose", lambda: pose_message(wire, T, wire.now_ns(), BASE), lambda message: read_pose(message, BASE)
         )
     wire.close()
-    figures["round_trip_us_p50"], figures["round_trip_us_p99"] = figures["joints_us_p50"], figures["joints_us_p99"]
-    return figures
+    metrics["round_trip_us_p50"], metrics["round_trip_us_p99"] = metrics["joints_us_p50"], metrics["joints_us_p99"]
+    return metrics
 
 
 def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[[Any], Any]) -> dict[str, Any]:
-    """One message at a time to the peer and back."""
+    """Send one message at a time to the peer and back."""
     answered, arrived_ns = threading.Event(), [0]
 
     def on_answer(message: Any) -> None:
@@ -75,7 +103,7 @@ def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[
     wire.subscribe(_topic(kind, "pong"), on_answer)
     publisher = wire.publisher(_topic(kind, "ping"))
     _await(lambda: publisher.matched() and wire.publishers_of(_topic(kind, "pong")))
-    time.sleep(0.2)  # the peer's writer must have found our reader, too
+    time.sleep(0.2)  # the peer's writer must have matched our reader, too
     durations_s = np.empty(TRIPS)
     for i in range(-WARM_UP, TRIPS):
         answered.clear()
@@ -88,16 +116,16 @@ def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[
     return percentiles(f"{kind}_us", durations_s, 1e6)
 
 
-def pictures(wire: Wire) -> dict[str, Any]:
-    """The peer's pictures, as they come."""
+def images(wire: Wire) -> dict[str, Any]:
+    """Receive the peer's images."""
     ages_s: list[float] = []
 
-    def on_picture(message: Any) -> None:
+    def on_image(message: Any) -> None:
         read_image(message)
         ages_s.append((wire.now_ns() - from_ros.stamp_ns(message)) / NS_PER_S)
 
-    wire.subscribe(CAMERA, on_picture)
-    _await(lambda: len(ages_s) >= PICTURES + WARM_UP)
+    wire.subscribe(CAMERA, on_image)
+    _await(lambda: len(ages_s) >= IMAGES + WARM_UP)
     return percentiles("image_ms", np.array(ages_s[WARM_UP:]), 1e3)
 
 
@@ -115,14 +143,14 @@ def _peer(open_wire: OpenWire, domain_id: int) -> Iterator[None]:
 
 
 def serve(open_wire: OpenWire, domain_id: int, ended: Any) -> None:
-    """The other process: answers pings in their callbacks, sends pictures while somebody looks."""
+    """Run the other process: answer pings in their callbacks, send images while there is a subscriber."""
     wire = open_wire("bench_peer", domain_id)
     for kind in _KINDS:
         wire.subscribe(_topic(kind, "ping"), wire.publisher(_topic(kind, "pong")).publish)
-    camera, image = wire.publisher(CAMERA), np.random.default_rng(0).integers(0, 255, PICTURE_SHAPE, np.uint8)
+    camera, image = wire.publisher(CAMERA), np.random.default_rng(0).integers(0, 255, IMAGE_SHAPE, np.uint8)
     sent = 0
-    while not ended.wait(1.0 / PICTURE_HZ):
-        if sent < PICTURES + 2 * WARM_UP and camera.matched():
+    while not ended.wait(1.0 / IMAGE_HZ):
+        if sent < IMAGES + 2 * WARM_UP and camera.matched():
             camera.publish(image_message(wire, image, wire.now_ns(), "bench"))
             sent += 1
     wire.close()

@@ -1,4 +1,4 @@
-"""How many updates a second the learner makes: on cached features, and with convolutions that learn in the loop."""
+"""Benchmark of the learner: updates a second on cached features, and with trained convolutions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.bench.timing import time_calls
 from robot_rl.config import SMALL_TRUNK
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.schema import ArraySpec
 from robot_rl.data.batch import Batch
 
 BATCH = 256
 STATE = 25
-ACTION_DIM = 7
+LAYOUT = arm_layout(StateEntry("state", STATE - 1))
 CAMERAS = ("wrist", "side")
 SHARES = {"reward": 0.1, "terminated": 0.1, "human": 0.5}  # of ones in a batch
 CACHED_CALLS, CACHED_UPDATES = 5, 10
@@ -25,7 +26,7 @@ TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 
 
 def run() -> dict[str, Any]:
-    """Return the figures of `bench_learner`."""
+    """Return the metrics of `bench_learner`."""
     return bench_learner()
 
 
@@ -33,23 +34,23 @@ def bench_learner() -> dict[str, Any]:
     """Return updates a second at batch 256, state of 25, two cameras, targets from 2 critics.
 
     `updates_per_s_cached`: 96 stored features a camera, 10 critics; `_2_critics`: the same with 2;
-    `updates_per_s_trainable`: uint8 pictures 128 x 128, 10 critics, random crops and the presets' trunk in the update.
+    `updates_per_s_trainable`: uint8 images 128 x 128, 10 critics, random crops and the presets' trunk in the update.
     """
     cached = ArraySpec((4, 96), "float16", variants=4)
-    picture = ArraySpec((128, 128, 3), "uint8")
+    image = ArraySpec((128, 128, 3), "uint8")
     return {
         "device": make_backend(cached_definition(), 0).device,
         "batch": BATCH,
         "updates_per_s_cached": rate(cached, 10, CACHED_UPDATES, CACHED_CALLS),
         "updates_per_s_cached_2_critics": rate(cached, 2, CACHED_UPDATES, CACHED_CALLS),
-        "updates_per_s_trainable": rate(picture, 10, TRAINABLE_UPDATES, TRAINABLE_CALLS),
+        "updates_per_s_trainable": rate(image, 10, TRAINABLE_UPDATES, TRAINABLE_CALLS),
     }
 
 
 def rate(camera: ArraySpec, num_critics: int, updates: int, calls: int) -> float:
     """Return the updates a second of an agent with two such cameras: `updates` a call, the best of `calls` calls."""
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    definition = AgentDefinition(observation, ACTION_DIM, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
+    definition = AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
     learner, batch = make_backend(definition, 0).learner(), random_batch(definition, updates)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
     return _three_digits(updates / durations_s.min())
@@ -62,7 +63,7 @@ def random_batch(definition: AgentDefinition, updates: int, batch: int = BATCH) 
     return Batch(
         obs=_observation(definition, lead, rng),
         next_obs=_observation(definition, lead, rng),
-        action=rng.uniform(-1.0, 1.0, (*lead, definition.action_dim)).astype(np.float32),
+        action=rng.uniform(-1.0, 1.0, (*lead, definition.layout.size)).astype(np.float32),
         discount=np.full(lead, definition.config.discount, np.float32),
         **flags,
     )
@@ -80,10 +81,10 @@ def _entry(spec: ArraySpec, lead: tuple[int, ...], rng: np.random.Generator) -> 
 
 
 def cached_definition() -> AgentDefinition:
-    """Return an agent on stored features: what loads a machine while it learns."""
+    """Return an agent on stored features, as a load of the machine."""
     camera = ArraySpec((4, 96), "float16", variants=4)
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    return AgentDefinition(observation, ACTION_DIM, AgentConfig(num_critics=10))
+    return AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=10))
 
 
 def _three_digits(value: float) -> float:

@@ -38,7 +38,7 @@ def run(arguments: Arguments) -> int:
 def learn(flags: Arguments) -> int:
     """Build the learner from its settings, run it, and return the number of updates."""
     config, stop = flags.config, StopSignal().install()
-    schema, demonstrations = _look(flags)
+    schema, demonstrations = _schema_and_demonstrations(flags)
     definition = build.make_definition(schema, config)
     with (
         MetricsWriter(flags.folder) as metrics,
@@ -53,6 +53,9 @@ def learn(flags: Arguments) -> int:
     ):
         for line in journal.report():
             print(line, flush=True)
+        if config.demonstrations and config.demonstrations_from is None:
+            print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
+        print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         return run_learner(
             server,
             build.make_replay(schema, config),
@@ -65,10 +68,12 @@ def learn(flags: Arguments) -> int:
         )
 
 
-def _look(flags: Arguments) -> tuple[StepSchema, Iterator[StepRecord]]:
-    """Return what steps look like, from the environment's spaces, and the demonstrations as the agent sees them."""
+def _schema_and_demonstrations(flags: Arguments) -> tuple[StepSchema, Iterator[StepRecord]]:
+    """Return the schema of steps and the demonstrations as the agent sees them."""
     with closing(build.make_env(build.in_process(flags.config))) as env:
         encoder = build.make_encoder(flags.config)
         schema = build.make_schema(env, encoder, flags.config)
-    folder = flags.config.demonstrations_from
-    return schema, iter(()) if folder is None else load_demonstrations(folder, encoder, flags.config.seed)
+    folder, dataset = flags.config.demonstrations_from, flags.config.demonstrations_format
+    if folder is None:
+        return schema, iter(())
+    return schema, load_demonstrations(folder, encoder, flags.config.seed, dataset=dataset)

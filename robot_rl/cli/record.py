@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal
@@ -21,7 +21,7 @@ from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(RunArguments):
-    """Record successful episodes with their pictures; they serve any encoder and any agent.
+    """Record successful episodes with their images; they serve any encoder and any agent.
 
     examples:
       robot-rl record pick-lift --out demos                   20 episodes by the scripted expert
@@ -33,7 +33,7 @@ class Arguments(RunArguments):
     out: Path
     """Folder of the episodes."""
     episodes: int | None = None
-    """How many the folder shall hold; None: `--demonstrations`."""
+    """Number of episodes in the folder at the end; None: `--demonstrations`."""
     by: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "expert"
     keep_failures: bool = False
     """Keep episodes without success, too."""
@@ -43,15 +43,17 @@ class Arguments(RunArguments):
 
 
 def run(arguments: Arguments) -> int:
-    """Record and print what was kept."""
+    """Record demonstrations and print their number."""
     config = arguments.config
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
     arguments.out.mkdir(parents=True, exist_ok=True)
-    recording = RecordingConfig(arguments.out, episodes, config.seed, config.task, arguments.keep_failures)
+    recording = RecordingConfig(
+        arguments.out, episodes, config.seed, config.task, arguments.keep_failures, config.demonstrations_format
+    )
     with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:
         rollout = build.make_rollout(env, config, human=human)
         summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())
-    print(f"{summary.found + summary.kept} demonstrations in {arguments.out} ({summary.discarded} attempts discarded)")
+    print(f"{summary.total} demonstrations in {arguments.out} ({summary.discarded} attempts discarded)")
     if summary.total < episodes:
         print(f"stopped before {episodes}; start the same command again to go on")
         return 130
@@ -59,4 +61,6 @@ def run(arguments: Arguments) -> int:
 
 
 def _device(env: Environment, arguments: Arguments) -> Device:
-    return build.make_device(env, arguments.config, arguments.by, np.random.default_rng(arguments.config.seed))
+    return build.make_device(
+        env, arguments.config, arguments.by, generator(Purpose.DEMONSTRATION, arguments.config.seed, 2)
+    )

@@ -1,30 +1,14 @@
-"""Time as an argument: a monotonic clock, its double for tests, and a rate keeper with absolute deadlines."""
+"""Time as an argument: a monotonic clock and a rate keeper with absolute deadlines."""
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Protocol
 
+from controllers.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError
 
-NS_PER_S = 1_000_000_000
-
-
-class Clock(Protocol):
-    """Monotonic time. Its zero has no meaning; only differences do."""
-
-    def now_ns(self) -> int:
-        """Return the present moment [ns]."""
-        ...
-
-    def now_s(self) -> float:
-        """Return the present moment [s]."""
-        ...
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        """Return at `deadline_ns` [ns], at once when it has passed."""
-        ...
+__all__ = ["NS_PER_S", "Clock", "RateKeeper", "SystemClock"]
 
 
 class SystemClock:
@@ -44,39 +28,8 @@ class SystemClock:
             time.sleep(remaining_ns / NS_PER_S)
 
 
-class FakeClock:
-    """A clock that moves only when it is told to, or when somebody sleeps on it.
-
-    Example:
-        >>> clock = FakeClock()
-        >>> clock.advance(0.5)
-        >>> clock.sleep_until(2 * NS_PER_S)
-        >>> clock.now_s()
-        2.0
-    """
-
-    def __init__(self, start_s: float = 0.0) -> None:
-        self._now_ns = round(start_s * NS_PER_S)
-
-    def now_ns(self) -> int:
-        """Return the present moment [ns]."""
-        return self._now_ns
-
-    def now_s(self) -> float:
-        """Return the present moment [s]."""
-        return self._now_ns / NS_PER_S
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        """Move to `deadline_ns` [ns]; never backwards."""
-        self._now_ns = max(self._now_ns, deadline_ns)
-
-    def advance(self, duration_s: float) -> None:
-        """Move forward by `duration_s`."""
-        self._now_ns += round(duration_s * NS_PER_S)
-
-
 class RateKeeper:
-    """Keeps a loop on the grid start + k / rate, without drift.
+    """Rate keeper: times a loop on the grid start + k / rate, without drift.
 
     Deadlines are absolute: a late tick does not shift the later ones. A loop that is late by one period or more skips
     the grid points that it missed (no burst to catch up) and counts them in `missed`.
@@ -95,7 +48,7 @@ class RateKeeper:
         self._deadline_ns = clock.now_ns() + self.period_ns
 
     def wait(self) -> float:
-        """Sleep to the next grid point and return how late the loop came to it [s], 0 when it was in time."""
+        """Sleep to the next grid point and return the loop's lateness [s], 0 when it was in time."""
         late_ns = max(0, self._clock.now_ns() - self._deadline_ns)
         skipped = late_ns // self.period_ns
         self.missed += skipped
@@ -105,5 +58,5 @@ class RateKeeper:
         return late_ns / NS_PER_S
 
     def restart(self) -> None:
-        """Begin a new grid now, after a pause that is nobody's fault (a reset, an operator's stop)."""
+        """Restart the grid now, after an intentional pause (reset, operator stop); it does not count as missed."""
         self._deadline_ns = self._clock.now_ns() + self.period_ns

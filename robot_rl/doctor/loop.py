@@ -1,4 +1,4 @@
-"""How punctual a loop of this process is, with the privileges that it is granted."""
+"""Measurement of loop jitter under the real-time settings that were granted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robot_rl.core.clock import NS_PER_S, Clock
 
 
 class Punctuality:
-    """Lateness of each tick of a loop, against deadlines that do not move."""
+    """Lateness of each tick of a loop, against absolute deadlines."""
 
     def __init__(self, rate_hz: float, ticks: int) -> None:
         self.period_ns = round(NS_PER_S / rate_hz)
@@ -27,25 +27,25 @@ class Punctuality:
             self.late_ns[tick] = clock.now_ns() - deadline_ns
 
 
-class LoopFigures(NamedTuple):
-    """What came of a test."""
+class LoopMetrics(NamedTuple):
+    """Result of a test."""
 
     ticks: int
-    misses: int  # ticks that came later than the next deadline
+    misses: int  # ticks later than the next deadline
     late_us_p99: float
     late_us_max: float
-    privileges: str  # what was not granted; empty when all was
+    privileges: str  # advice for settings that were not granted; empty when all were
 
 
 def try_loop(
     rate_hz: float, seconds: float, clock: Clock, privileges: AbstractContextManager[RealtimeStatus]
-) -> LoopFigures:
+) -> LoopMetrics:
     """Run an empty loop for `seconds` within `privileges`."""
     loop = Punctuality(rate_hz, round(rate_hz * seconds))
     with privileges as granted:
         loop.run(clock)
     late_us = loop.late_ns / 1000.0
     misses = int((loop.late_ns >= loop.period_ns).sum())
-    return LoopFigures(
+    return LoopMetrics(
         loop.late_ns.size, misses, float(np.percentile(late_us, 99)), float(late_us.max()), granted.advice()
     )

@@ -1,4 +1,4 @@
-"""The Gymnasium environment: an arm, its cameras and a task's referee, at 10 Hz."""
+"""The Gymnasium environment: an arm, its cameras and a task, at 10 Hz."""
 
 from __future__ import annotations
 

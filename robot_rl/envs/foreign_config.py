@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.extensions import resolve
 
 GYM_PREFIX = "gym:"
 """Before the id of an environment that a package registers with Gymnasium."""
@@ -57,10 +58,15 @@ class ForeignConfig:
 
 
 def is_foreign(task: str) -> bool:
-    """Return whether a task's name stands for a foreign environment.
+    """Return whether a task's name stands for a foreign environment: `module:Class` does where it names a callable.
+
+    Raises:
+        ConfigError: a module that cannot be imported, or lacks the attribute.
 
     Example:
-        >>> [is_foreign(task) for task in ("pick-lift", "gym:Pendulum-v1", "lab.worlds:Maze")]
-        [False, True, True]
+        >>> [is_foreign(task) for task in ("pick-lift", "gym:Pendulum-v1", "gymnasium:Env", "math:pi")]
+        [False, True, True, False]
     """
-    return ":" in task
+    if task.startswith(GYM_PREFIX):
+        return True
+    return ":" in task and callable(resolve("environment", task, {}))

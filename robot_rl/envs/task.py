@@ -12,7 +12,7 @@ from robot_rl.core.workspace import Workspace
 
 
 class Task(Protocol):
-    """The referee of an environment: ground truth in the simulator, a person or a classifier on a real arm."""
+    """Sets up and evaluates episodes: ground truth in the simulator, a person or a classifier on a real arm."""
 
     name: str
     time_limit_s: float

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from controllers.ros import from_ros, graph
+from controllers.arms.spec import load_arm
+from controllers.host.control_stack import gains_of
+from controllers.ros import from_ros, graph, settings
 from controllers.ros.controller import Controller
 from controllers.ros.rejection import CommandRejected, RejectCounter
 from controllers.ros.wire import Wire
@@ -25,7 +27,6 @@ from robot_rl.hardware.graph.messages import image_message, joints_message, wren
 from robot_rl.hardware.graph.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
 from robot_rl.hardware.simulated import SimulatedCamera
 from robot_rl.nodes.polled_wire import PolledWire
-from robot_rl.sim.control_stack import WATCHED
 from robot_rl.sim.experts import Expert
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.scene import CAMERAS
@@ -37,7 +38,6 @@ REPEAT_S = 5.0
 """A reset id that is heard again so soon is the same wish, sent once more because its answer was not heard."""
 SLICE_S = 0.01  # physics between two states that are published
 TASK_HZ = 50.0
-RAMP_S = 0.1  # as long as the fingers take; a real arm takes longer
 SCENE_SEEDS = 2**32
 
 
@@ -77,7 +77,9 @@ class SimulatedRobotServer:
         scene, expert = TASKS[config.task]
         simulation = self.simulation = Simulation(scene(), APPEARANCES[config.appearance])
         simulation.reset(np.random.default_rng(config.seed))
-        self.loop = ServedLoop(simulation, simulation.gains.changed(ramp_s=RAMP_S, **WATCHED), self._clock)
+        self.loop = ServedLoop(
+            simulation, settings.changed(gains_of(load_arm("fer")), simulation.scene.workspace.gains), self._clock
+        )
         self.controller = self._start_controller()
         self._hand = ServedHand(self._wire, simulation)
         self.referee = Referee(self._wire, self, expert())

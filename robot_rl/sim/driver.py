@@ -12,10 +12,11 @@ from enum import Enum
 
 import numpy as np
 
-from controllers.drivers.contract import Capabilities, DriverError, DriverMode, UnreachableError
+from controllers.arms.spec import ArmSpec
+from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Requirements, UnreachableError
 from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
-from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import N, Simulation
 
@@ -85,6 +86,8 @@ class SimulatedDriver(StreamDriver):
         now_s: of the readings' stamps; by default the clock's, in lockstep the simulation's time.
     """
 
+    REQUIREMENTS = Requirements(1.0 / TIMESTEP_S, "mujoco", "", "sim")
+
     def __init__(
         self, simulation: Simulation, clock: Clock | None = None, now_s: Callable[[], float] | None = None
     ) -> None:
@@ -97,6 +100,16 @@ class SimulatedDriver(StreamDriver):
         self._start_ns = 0
         self._steps = 0
         self._fresh = False  # looked at since time passed
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> SimulatedDriver:
+        """See `DriverClass`: PickLift's arm, paced by the clock; the scene is always the same one."""
+        from robot_rl.sim.pick_lift import PickLift
+
+        arm.check_settings()
+        simulation = Simulation(PickLift())
+        simulation.reset(np.random.default_rng(0))
+        return cls(simulation, SystemClock())
 
     def inject(self, fault: SimulatedFault) -> None:
         """Do something to the arm."""

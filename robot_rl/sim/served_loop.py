@@ -11,7 +11,8 @@ import os
 import numpy as np
 
 from controllers.arm import Target
-from controllers.host.control_process import ControlProcess, ControlStack
+from controllers.host.control_process import ControlProcess
+from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Client, HostState, Mailbox, Request
 from controllers.law.gains import Gains
 from robot_rl.core.clock import NS_PER_S, Clock

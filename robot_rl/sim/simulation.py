@@ -5,7 +5,8 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason, no_target
+from controllers.arm import ArmDynamics, ArmState, Mode, Reason, no_target
+from controllers.arms.spec import arm_limits
 from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains, make_gains
@@ -47,7 +48,7 @@ class Simulation:
         state = ArmState(data.qpos[:N], data.qvel[:N], np.zeros(N), p, R)
         bias = data.qfrc_bias[:N]  # Coriolis and gravity in one, so the second is zero
         dynamics = ArmDynamics(np.zeros((6, N)), np.zeros((N, N)), bias, np.zeros(N))
-        memory, limits = make_controller_state(N), KNOWN_ARMS["fer"]
+        memory, limits = make_controller_state(N), arm_limits("fer")
         return ControlLoop(state, dynamics, no_target(), gains, limits, memory, np.zeros(N))
 
     @property

@@ -1,11 +1,10 @@
-"""Records as bytes: a msgpack header and one raw body that holds the arrays one after the other.
+"""Records as bytes: a msgpack header and one raw body with the arrays one after the other.
 
     [header, body]
     header  {"kind": "step" | "label", the record's scalars, "arrays": [[name, dtype, shape], ...]}
     body    the arrays' bytes in that order, C order, little endian
 
-Nothing executable crosses, and no size is believed before it is checked: the arrays that a header announces must fill
-the body exactly.
+No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly.
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ HEADER_BYTES_MAX = 1 << 20
 BODY_BYTES_MAX = 128 << 20
 ARRAYS_MAX = 256
 
-_OBS, _NEXT = "obs/", "next_obs/"
+_GROUPS = {"obs": "obs/", "next_obs": "next_obs/", "frames": "frames/", "next_frames": "next_frames/"}
+"""Field of a step -> prefix of its arrays' names."""
 _STEP_SCALARS: dict[str, type] = {
     "actor": str,
     "run": str,
@@ -43,7 +43,7 @@ _STEP_SCALARS: dict[str, type] = {
     "stamp_ns": int,
     "observed": bool,
 }
-_STEP_DEFAULTS = {"observed": True}  # of fields that older journals lack
+_STEP_DEFAULTS = {"observed": True}  # defaults of fields that older journals lack
 _STEP_ARRAYS = ("action", "policy_action", "human_action")
 _LABEL_SCALARS: dict[str, type] = {
     "actor": str,
@@ -77,7 +77,7 @@ def decode(parts: Sequence[bytes]) -> Record:
     """Return the record that `encode` wrote; its arrays are read-only views of the body.
 
     Raises:
-        CorruptRecordError: anything but a whole, valid record.
+        CorruptRecordError: not a whole, valid record.
     """
     if len(parts) != 2 or len(parts[1]) > BODY_BYTES_MAX:
         raise CorruptRecordError(f"record: got parts of {[len(part) for part in parts]} bytes, expected header, body.")
@@ -98,7 +98,7 @@ def pack(header: Mapping[str, Any]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, Any]:
-    """Return a header from bytes that may come from anybody.
+    """Return a header from untrusted bytes.
 
     Raises:
         CorruptRecordError: too long, not msgpack, or not a map with text keys.
@@ -106,7 +106,7 @@ def unpack(data: bytes) -> dict[str, Any]:
     if len(data) > HEADER_BYTES_MAX:
         raise CorruptRecordError(f"header: got {len(data)} bytes, expected {HEADER_BYTES_MAX} or fewer.")
     try:
-        header = msgpack.unpackb(data, raw=False, strict_map_key=True)  # bounds itself by the bytes
+        header = msgpack.unpackb(data, raw=False, strict_map_key=True)  # bounded by the number of bytes
     except (ValueError, msgpack.UnpackException) as error:
         raise CorruptRecordError(f"header: got bytes that are not msgpack, expected a map: {error}") from error
     if not isinstance(header, dict) or not all(isinstance(key, str) for key in header):
@@ -119,7 +119,7 @@ def _scalars(record: Record, fields: Mapping[str, type]) -> dict[str, Any]:
 
 
 def _checked(header: Mapping[str, Any], fields: Mapping[str, type]) -> dict[str, Any]:
-    """Return the named fields after checking their types exactly: True is no integer here."""
+    """Return the named fields after an exact check of their types: True is not an integer here."""
     values = {name: header[name] for name in fields}
     for name, value in values.items():
         if type(value) is not fields[name]:
@@ -128,20 +128,22 @@ def _checked(header: Mapping[str, Any], fields: Mapping[str, type]) -> dict[str,
 
 
 def _arrays(record: StepRecord) -> dict[str, np.ndarray]:
-    arrays = {_OBS + name: array for name, array in record.obs.items()}
-    arrays |= {name: getattr(record, name) for name in _STEP_ARRAYS}
-    return arrays | {_NEXT + name: array for name, array in (record.next_obs or {}).items()}
+    groups = {prefix: getattr(record, name) or {} for name, prefix in _GROUPS.items()}
+    arrays = {prefix + name: array for prefix, group in groups.items() for name, array in group.items()}
+    return arrays | {name: getattr(record, name) for name in _STEP_ARRAYS}
 
 
 def _decode_step(header: Mapping[str, Any], body: bytes) -> StepRecord:
     scalars = _checked({**_STEP_DEFAULTS, **header}, _STEP_SCALARS)
     arrays = dict(_views(header["arrays"], body))
-    obs = {name.removeprefix(_OBS): array for name, array in arrays.items() if name.startswith(_OBS)}
-    next_obs = {name.removeprefix(_NEXT): array for name, array in arrays.items() if name.startswith(_NEXT)}
-    last = scalars["terminated"] or scalars["truncated"]
+    groups: dict[str, Any] = {
+        group: {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        for group, prefix in _GROUPS.items()
+    }
+    if not groups["next_obs"] and not ((scalars["terminated"] or scalars["truncated"]) and not groups["obs"]):
+        groups["next_obs"] = None
     actions = {name: arrays[name] for name in _STEP_ARRAYS}
-    closing = next_obs if next_obs or (last and not obs) else None
-    return StepRecord(**{**scalars, **actions, "source": Source(scalars["source"]), "obs": obs, "next_obs": closing})
+    return StepRecord(**{**scalars, **actions, **groups, "source": Source(scalars["source"])})
 
 
 def _views(layout: Any, body: bytes) -> Iterator[tuple[str, np.ndarray]]:

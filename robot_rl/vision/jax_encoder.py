@@ -1,24 +1,19 @@
-"""Pictures to numbers in JAX: the pure encoder, its random shifts, and the frozen encoder of the actor."""
+"""Image encoder in JAX: the pure function, random shifts, and the actor's frozen encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial, reduce
-from pathlib import Path
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.vision.architecture import (
     MAX_SHIFT,
     SHARED,
-    TRAINING_COMMAND,
     EncoderArchitecture,
-    EncoderFile,
-    load_encoder,
     random_encoder,
 )
 
@@ -26,14 +21,14 @@ Params = Mapping[str, jax.Array]
 
 
 def init_encoder_params(architecture: EncoderArchitecture, seed: int, prefix: str = SHARED) -> dict[str, np.ndarray]:
-    """Return random weights `<prefix>/conv<i>/...` to start training from."""
+    """Return random initial weights `<prefix>/conv<i>/...`."""
     return random_encoder(architecture, seed, prefix)
 
 
 def apply_encoder(
     params: Params, images: jax.Array, architecture: EncoderArchitecture, prefix: str = SHARED
 ) -> jax.Array:
-    """Encode pictures.
+    """Encode images.
 
     Shapes: images (B, H, W, 3), uint8 or float in 0..255; returns (B, 3 C) float32.
     """
@@ -59,7 +54,7 @@ def convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """Convolve with padding that keeps size / stride.
 
     Written as a sum of shifted matrix products where the sizes allow: XLA's own gradient with respect to a kernel costs
-    three times as much on a CPU, and the forward pass the same.
+    three times as much on a CPU, the forward pass the same.
 
     Shapes: x (B, H, W, I), kernel (k, k, I, O); returns (B, H / stride, W / stride, O).
     """
@@ -96,7 +91,7 @@ def mean_pool(images: jax.Array, factor: int) -> jax.Array:
 
 
 def soft_argmax_max(maps: jax.Array, temperature: float = 1.0) -> jax.Array:
-    """Read out where each map is bright and how bright.
+    """Read out the place and value of each map's maximum.
 
     Shapes: maps (B, h, w, C); returns (B, 3 C): x, then y in [-1, 1], then the maximum, each for all channels.
     """
@@ -108,7 +103,7 @@ def soft_argmax_max(maps: jax.Array, temperature: float = 1.0) -> jax.Array:
 
 
 def shift_images(images: jax.Array, offsets: jax.Array, max_shift: int = MAX_SHIFT) -> jax.Array:
-    """Shift each picture by its own whole pixels; uncovered borders repeat the edge.
+    """Shift each image by its own whole pixels; uncovered borders repeat the edge.
 
     Shapes: images (B, H, W, C), offsets (B, 2) int (down, right) in -max_shift..max_shift; returns (B, H, W, C).
     """
@@ -121,7 +116,7 @@ def shift_images(images: jax.Array, offsets: jax.Array, max_shift: int = MAX_SHI
     return jax.vmap(crop)(padded, offsets)
 
 
-def _encode(
+def encode_cameras(
     params: Params,
     images: tuple[jax.Array, ...],
     offsets: jax.Array,
@@ -142,87 +137,3 @@ def _encode(
         for i, feature in zip(mine, encoded, strict=True):
             features[i] = feature
     return jnp.stack(features).astype(jnp.float16)
-
-
-class FrozenEncoder:
-    """Each camera frame, encoded once when it arrives: variant 0 clean, the others randomly shifted.
-
-    Args:
-        encoder: a file, or what was read from it.
-        cameras: the cameras in use; each needs its own or shared weights in the file.
-        variants: V encodings of each frame.
-
-    Raises:
-        ConfigError: no weights, or weights that do not fit.
-    """
-
-    def __init__(self, encoder: EncoderFile | Path | str, cameras: tuple[str, ...], variants: int = 4) -> None:
-        if variants < 1:
-            raise ConfigError(f"variants: got {variants}, expected 1 (clean only) or more; 4 is usual.")
-        self._file = encoder if isinstance(encoder, EncoderFile) else load_encoder(encoder)
-        self.cameras = tuple(sorted(cameras))
-        self.variants = variants
-        owners = tuple(self._file.owner(camera) for camera in self.cameras)
-        self._params = {name: jnp.asarray(array) for name, array in self._file.params.items()}
-        self._encode = jax.jit(partial(_encode, architecture=self._file.architecture, owners=owners))
-
-    @classmethod
-    def random(
-        cls,
-        architecture: EncoderArchitecture,
-        cameras: tuple[str, ...],
-        seed: int = 0,
-        variants: int = 4,
-        allow_random_weights: bool = False,
-    ) -> FrozenEncoder:
-        """Return an encoder with random weights, which sees next to nothing: for tests and benchmarks.
-
-        Raises:
-            ConfigError: unless `allow_random_weights`.
-        """
-        if not allow_random_weights:
-            raise ConfigError(
-                "frozen encoder: got random weights, expected trained ones; "
-                f"train it with `{TRAINING_COMMAND}`, or pass allow_random_weights=True for a test."
-            )
-        return cls(EncoderFile(architecture, random_encoder(architecture, seed)), cameras, variants)
-
-    @property
-    def architecture(self) -> EncoderArchitecture:
-        """The encoder's shape."""
-        return self._file.architecture
-
-    @property
-    def identity(self) -> str:
-        """Digest of weights and preprocessing."""
-        return self._file.identity
-
-    @property
-    def feature_count(self) -> int:
-        """Numbers F a camera and variant."""
-        return self._file.architecture.feature_count
-
-    def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Encode one frame of all cameras in one compiled call.
-
-        Shapes: images (H, W, 3) uint8 by camera; returns (V, F) float16 by camera.
-
-        Raises:
-            SchemaMismatchError: a missing camera or another size.
-        """
-        frames = tuple(self._frame(images, camera) for camera in self.cameras)
-        offsets = rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, (len(frames), self.variants, 2), dtype=np.int32)
-        offsets[:, 0] = 0
-        features = np.asarray(self._encode(self._params, frames, offsets))
-        return {camera: features[i] for i, camera in enumerate(self.cameras)}
-
-    def _frame(self, images: Mapping[str, np.ndarray], camera: str) -> np.ndarray:
-        expected = (self.architecture.height, self.architecture.width, 3)
-        frame = images.get(camera)
-        if frame is None or frame.shape != expected or frame.dtype != np.uint8:
-            got = None if frame is None else f"{frame.dtype}{list(frame.shape)}"
-            raise SchemaMismatchError(
-                f"picture of camera {camera!r}: got {got}, expected uint8{list(expected)}; "
-                "resize the camera's pictures or train the encoder for this size."
-            )
-        return frame

@@ -23,12 +23,12 @@ outcomes = st.builds(
 
 
 @given(outcomes)
-def test_ground_truth_alone_is_what_the_environment_said(outcome: StepOutcome) -> None:
+def test_ground_truth_alone_is_the_environments_judgement(outcome: StepOutcome) -> None:
     assert make_reward(["ground-truth"]).judge(outcome) == (outcome.reward, outcome.terminated, outcome.success)
 
 
 @given(outcomes)
-def test_last_label_that_says_something_beats_the_ground_truth(outcome: StepOutcome) -> None:
+def test_last_label_with_a_verdict_overrides_the_ground_truth(outcome: StepOutcome) -> None:
     said = [label for label in outcome.labels if label != "undo"]
     reward, terminated, success = make_reward(["human-label", "ground-truth"]).judge(outcome)
     if not said:
@@ -46,9 +46,9 @@ def test_interventions_replace_the_task_reward_and_nothing_else(outcome: StepOut
 
 
 def test_only_rlif_blames_the_step_before_a_take_over() -> None:
-    assert make_reward(["rlif"]).finalise(0.0, took_over_next=True) == -1.0
-    assert make_reward(["rlif"]).finalise(0.0, took_over_next=False) == 0.0
-    assert make_reward(["ground-truth", "human-label"]).finalise(0.5, took_over_next=True) == 0.5
+    assert make_reward(["rlif"]).finalise(0.0, intervention_next=True) == -1.0
+    assert make_reward(["rlif"]).finalise(0.0, intervention_next=False) == 0.0
+    assert make_reward(["ground-truth", "human-label"]).finalise(0.5, intervention_next=True) == 0.5
 
 
 @given(outcomes, st.lists(st.sampled_from(sorted(REWARD_SOURCES)), min_size=1, unique=True))

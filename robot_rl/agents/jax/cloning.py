@@ -1,8 +1,8 @@
-"""Behaviour cloning with the agent's own policy networks: the baseline that reinforcement learning has to beat.
+"""Behaviour cloning with the agent's own policy networks: the baseline of reinforcement learning.
 
-    loss = mean |tanh(mean(z)) - a|^2 + cross entropy(gripper(z), the gripper's choice)
+    loss = mean |tanh(mean(z)) - a|^2 + sum over heads of cross entropy(D(z), the head's value)
 
-Embedding, actor and gripper head learn together from demonstrations alone; the result acts through `JaxPolicy` like
+Embedding, actor and discrete heads learn together from demonstrations alone; the result acts through `JaxPolicy` like
 any other.
 """
 
@@ -23,10 +23,10 @@ from robot_rl.data.batch import Batch
 
 
 class JaxCloner:
-    """Learns the policy's parameters from demonstrated actions.
+    """Behaviour cloning of the policy's parameters.
 
     Args:
-        definition: the agent whose policy is cloned into.
+        definition: of the agent whose policy is trained.
         seed: of the first parameters.
     """
 
@@ -46,7 +46,7 @@ class JaxCloner:
         return {"cloning_loss": float(loss)}
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return what acting needs, by name."""
+        """Return the policy's parameters by name."""
         return {name: np.asarray(value) for name, value in self._params.items()}
 
 
@@ -56,10 +56,12 @@ def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinit
     mean, _ = networks.actor(params, z, definition.config)
     wanted = losses.continuous_action(batch.action, definition)
     loss = jnp.square(jnp.tanh(mean) - wanted).sum(-1).mean()
-    if definition.discrete_gripper:
-        logits = networks.gripper(params, z, definition.config)
-        choice = losses.gripper_choice(batch.action)
-        loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, choice).mean()
+    for head, axis in definition.heads:
+        logits, index = (
+            networks.discrete(params, head, z, definition.config),
+            losses.discrete_index(batch.action, head, axis),
+        )
+        loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, index).mean()
     return loss
 
 

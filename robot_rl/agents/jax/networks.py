@@ -1,7 +1,7 @@
 """The agent's networks as pure functions of a flat dictionary of parameters.
 
 Axis letters: B batch, E ensemble, Z embedding, A continuous action. A layer whose parameters carry a leading axis E is
-E layers at once: one batched product, no loop over critics.
+E layers in one batched product.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.core.action_layout import Discrete
 from robot_rl.vision.jax_encoder import apply_encoder
 
 Params = Mapping[str, jax.Array]
@@ -43,7 +44,7 @@ def mlp(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Arr
 def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
     """Return the output of the hidden layers, given the product of the first kernel and its input."""
     activation = jnp.tanh if config.activation == "tanh" else jax.nn.relu
-    depth = len(config.gripper_hidden if name == "gripper" else config.hidden)
+    depth = len(config.discrete_hidden if name.startswith("discrete/") else config.hidden)
     for i in range(depth):
         x = jnp.matmul(x, params[f"{name}/dense{i}/kernel"]) if i else x
         scale, bias = params[f"{name}/dense{i}/norm_scale"], params[f"{name}/dense{i}/norm_bias"]
@@ -52,9 +53,9 @@ def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig)
 
 
 def trunk(params: Params, obs: Observation, definition: AgentDefinition) -> dict[str, jax.Array]:
-    """Return the observation with pictures (B, H, W, 3) turned into features (B, F), the rest as float32."""
+    """Return the observation with images (B, H, W, 3) turned into features (B, F), the rest as float32."""
     encoded = {name: obs[name].astype(jnp.float32) for name in definition.observation if obs[name].ndim == 2}
-    for name in definition.pictures:
+    for name in definition.images:
         encoded[name] = apply_encoder(params, obs[name], definition.config.trunk, f"trunk/{name}")
     return encoded
 
@@ -99,9 +100,10 @@ def critic(params: Params, entry: jax.Array, action: jax.Array, config: AgentCon
     return dense(params, "critic/out", mlp_from_entry(params, "critic", entry, config))[..., 0]
 
 
-def gripper(params: Params, z: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return the gripper's Q (B, 3) of close, hold, open."""
-    return dense(params, "gripper/out", mlp(params, "gripper", z, config))
+def discrete(params: Params, head: Discrete, z: jax.Array, config: AgentConfig) -> jax.Array:
+    """Return Q (B, values) of a discrete head's values."""
+    name = f"discrete/{head.name}"
+    return dense(params, f"{name}/out", mlp(params, name, z, config))
 
 
 def temperature(params: Params) -> jax.Array:

@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.episode_log import EpisodeLog
 from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 
 UPDATES_ON_THE_WAY = 200
@@ -49,16 +50,19 @@ def run_actor(
 
     Args:
         ends_wait: entered, with what is waited for in words, around what may take long between two episodes; it ends
-            that by `StopAskedError` when the session shall end.
+            that by `StopAskedError` when the session is to end.
 
     Raises:
         RobotRLError: too many episodes in a row ended in a fault.
     """
-    episodes_rng, steps_rng = episode_seeds(config.seed, session=config.first_episode)
-    actor = _Actor(Stepper(rollout, steps_rng), link, config, metrics, should_stop, ends_wait)
+    place = (config.seed, config.index, config.first_episode)
+    seeds = episode_seeds(Purpose.TRAINING, *place)
+    actor = _Actor(
+        Stepper(rollout, generator(Purpose.EXPLORATION, *place)), link, config, metrics, should_stop, ends_wait
+    )
     actor.await_weights()
     while not actor.finished():
-        actor.run_episode(next_seed(episodes_rng), on_step)
+        actor.run_episode(next(seeds), on_step)
         actor.await_release()
         actor.await_updates()
     return actor.summarise()
@@ -110,8 +114,8 @@ class _Actor:
         config = self._config
         steps_left = config.max_env_steps is None or self._env_steps < config.max_env_steps
         episodes_left = config.max_episodes is None or self._summary.episodes < config.max_episodes
-        asked = bool(self._summary.interrupted) or self._should_stop()
-        return asked or not (steps_left and episodes_left)
+        requested = bool(self._summary.interrupted) or self._should_stop()
+        return requested or not (steps_left and episodes_left)
 
     def summarise(self) -> ActorSummary:
         """Return the summary so far."""
@@ -133,7 +137,7 @@ class _Actor:
             self._nap()
 
     def await_updates(self) -> None:
-        """Stand still between two episodes until the learner has kept up, where that is asked for.
+        """Hold between two episodes until the learner has made its updates, where the settings require it.
 
         A version counts the updates of the whole run, hence the steps of the whole run count. The wait ends when a
         learner that has every record publishes nothing for `UPDATES_TIMEOUT_S`.
@@ -178,8 +182,8 @@ class _Actor:
         try:
             with self._ends_wait("a new episode"):
                 self._stepper.begin(seed)
-        except StopAskedError as asked:
-            self._summary.interrupted = str(asked)
+        except StopAskedError as request:
+            self._summary.interrupted = str(request)
             return False
         except DeviceLostError as error:
             self._summary.faults += 1
@@ -228,7 +232,7 @@ class _Actor:
         self._faults_in_a_row = self._faults_in_a_row + 1 if fault else 0
         if self._faults_in_a_row >= self._config.max_consecutive_faults:
             raise RobotRLError(
-                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last said: {fault}"
+                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last: {fault}"
             )
 
     def _write(self, log: EpisodeLog) -> None:

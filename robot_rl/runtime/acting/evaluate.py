@@ -1,4 +1,4 @@
-"""Evaluation: the policy alone, by the same step code as in training."""
+"""Evaluation of the policy alone, by the same step code as in training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.runtime.acting.observation import pictures
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
+from robot_rl.runtime.acting.observation import camera_images
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
 
 FrameSink = Callable[[np.ndarray], None]
@@ -19,7 +20,7 @@ FrameSink = Callable[[np.ndarray], None]
 
 @dataclass(frozen=True)
 class EpisodeVideo:
-    """Where the frames of the first episodes go."""
+    """Destination of the frames of the first episodes."""
 
     sink: FrameSink
     """Takes one frame (H, W, 3) uint8."""
@@ -28,14 +29,14 @@ class EpisodeVideo:
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """How one evaluation episode went; `seed` repeats it."""
+    """Result of one evaluation episode; `seed` repeats it."""
 
     seed: int
     steps: int
     reward: float
     success: bool
     failure: bool  # ended by the task without success
-    truncated: bool  # ran out of time, or broke
+    truncated: bool  # timed out, or ended by a fault
     fault: bool
 
 
@@ -54,7 +55,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What an evaluation found."""
+    """Result of an evaluation."""
 
     episodes: tuple[EpisodeResult, ...]
     seed: int
@@ -71,6 +72,16 @@ class EvaluationResult:
     def success_rate(self) -> float:
         """Share of the episodes that succeeded; NaN without episodes."""
         return self.successes / len(self.episodes) if self.episodes else float("nan")
+
+    @property
+    def mean_return(self) -> float:
+        """Mean of the episodes' sums of rewards; NaN without episodes."""
+        return sum(episode.reward for episode in self.episodes) / len(self.episodes) if self.episodes else float("nan")
+
+    @property
+    def dense(self) -> bool:
+        """Whether rewards tell more than success and failure."""
+        return any(episode.reward != float(episode.success) for episode in self.episodes)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -94,6 +105,7 @@ class EvaluationResult:
             "successes": self.successes,
             "success_rate": self.success_rate if self.episodes else None,
             "interval_95": [low, high],
+            "mean_return": self.mean_return if self.episodes else None,
             "failures": sum(episode.failure for episode in self.episodes),
             "truncated": sum(episode.truncated for episode in self.episodes),
             "faults": sum(episode.fault for episode in self.episodes),
@@ -109,7 +121,8 @@ class EvaluationResult:
         low, high = self.interval
         cycle = self.cycle_steps
         times = "" if cycle is None else f", cycle {cycle.median:.0f} steps ({cycle.q25:.0f}-{cycle.q75:.0f})"
-        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}"
+        returns = f", mean return {self.mean_return:.1f}" if self.dense else ""
+        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}"
 
 
 def evaluate(
@@ -122,25 +135,25 @@ def evaluate(
     on_episode: Callable[[EpisodeResult], None] = lambda episode: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> EvaluationResult:
-    """Run whole episodes of the rollout's policy, or of its human as a baseline, and count.
+    """Run whole episodes of the rollout's policy, or of its human as a baseline.
 
     Args:
         on_episode: called after each episode.
         should_stop: read between episodes.
 
     Raises:
-        ConfigError: less than one episode, or not exactly one of policy and human.
+        ConfigError: fewer than one episode, or not exactly one of policy and human.
     """
     if episodes < 1:
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
     if (rollout.policy is None) == (rollout.human is None):
         raise ConfigError("evaluation: got both or neither of policy and human, expected exactly one of them.")
-    seeds, steps_rng = episode_seeds(seed)
-    stepper = Stepper(rollout, steps_rng, deterministic=deterministic)
+    seeds = episode_seeds(Purpose.EVALUATION, seed)
+    stepper = Stepper(rollout, generator(Purpose.EVALUATION, seed, 1), deterministic=deterministic)
     results: list[EpisodeResult] = []
     while len(results) < episodes and not should_stop():
         sink = None if video is None or len(results) >= video.episodes else video.sink
-        results.append(_run_episode(stepper, next_seed(seeds), sink))
+        results.append(_run_episode(stepper, next(seeds), sink))
         on_episode(results[-1])
     return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s)
 
@@ -158,11 +171,11 @@ def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> Episode
 
 
 def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:
-    """Send what the environment renders, else its cameras' images side by side."""
+    """Send the environment's rendering, else its cameras' images side by side."""
     env = stepper.rollout.env
     if sink is None:
         return
     if env.render_mode == "rgb_array":
         sink(np.asarray(env.render()))
-    elif images := pictures(stepper.raw):
+    elif images := camera_images(stepper.raw):
         sink(np.concatenate(list(images.values()), axis=1))

@@ -1,10 +1,10 @@
-"""From what the environment shows to what the policy sees and the records keep: pictures become features, once."""
+"""Encoding of observations: images become features once, for policy and records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,43 +12,24 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
+from robot_rl.data.image_codec import decompress
 from robot_rl.envs.protocol import action_layout
+from robot_rl.vision.encoder import Encoder
 
-PICTURE_DTYPE = np.uint8
-
-
-class Encoder(Protocol):
-    """A frozen encoder: each camera frame passes it once, when it arrives."""
-
-    cameras: tuple[str, ...]
-    variants: int
-
-    @property
-    def identity(self) -> str:
-        """Digest of weights and preprocessing: equal identities, equal features of equal pictures."""
-        ...
-
-    @property
-    def feature_count(self) -> int:
-        """Numbers F a camera and variant."""
-        ...
-
-    def encode(self, images: Observation, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Return (V, F) float16 by camera; other entries of `images` are ignored."""
-        ...
+IMAGE_DTYPE = np.uint8
 
 
 def encode_observation(raw: Observation, encoder: Encoder | None, rng: np.random.Generator) -> Observation:
-    """Return the observation with its cameras' pictures replaced by features; as it is without an encoder."""
+    """Return the observation with its cameras' images replaced by features; unchanged without an encoder."""
     return dict(raw) if encoder is None else {**raw, **encoder.encode(raw, rng)}
 
 
 def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str) -> StepSchema:
-    """Return what the records of this environment and encoder look like.
+    """Return the schema of the records of this environment and encoder.
 
     Raises:
         ConfigError: the observation or action space is not of the kind that records hold.
-        UnknownNameError: the encoder wants a camera that the environment lacks.
+        UnknownNameError: the encoder needs a camera that the environment lacks.
     """
     space, action = env.observation_space, env.action_space
     if not isinstance(space, gymnasium.spaces.Dict) or not isinstance(action, gymnasium.spaces.Box):
@@ -66,15 +47,24 @@ def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str
 def encode_steps(
     steps: Iterable[StepRecord], encoder: Encoder | None, rng: np.random.Generator
 ) -> Iterator[StepRecord]:
-    """Return recorded steps with their pictures encoded, as an actor would have sent them."""
+    """Return recorded steps encoded as an actor would have sent them, from their images or their compressed frames."""
     for step in steps:
-        following = None if step.next_obs is None else encode_observation(step.next_obs, encoder, rng)
-        yield replace(step, obs=encode_observation(step.obs, encoder, rng), next_obs=following)
+        following = None
+        if step.next_obs is not None:
+            following = encode_observation({**step.next_obs, **decompressed(step.next_frames)}, encoder, rng)
+        yield replace(
+            step, obs=encode_observation({**step.obs, **decompressed(step.frames)}, encoder, rng), next_obs=following
+        )
 
 
-def pictures(raw: Observation) -> dict[str, np.ndarray]:
+def decompressed(frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return compressed frames as images (H, W, 3) uint8, by camera."""
+    return {camera: decompress(data) for camera, data in frames.items()}
+
+
+def camera_images(raw: Observation) -> dict[str, np.ndarray]:
     """Return the (H, W, 3) uint8 entries of an observation, by name."""
-    return {name: entry for name, entry in raw.items() if entry.ndim == 3 and entry.dtype == PICTURE_DTYPE}
+    return {name: entry for name, entry in raw.items() if entry.ndim == 3 and entry.dtype == IMAGE_DTYPE}
 
 
 def _spec(space: gymnasium.Space[Any]) -> ArraySpec:

@@ -1,4 +1,4 @@
-"""Steps and labels as records for the learner, in the order in which they happened."""
+"""Queue of records from actor to learner; holds the last step until its reward is final."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from robot_rl.runtime.acting.stepper import Step
 
 
 class Link(Protocol):
-    """Connection of an actor to the learner; no method waits."""
+    """Connection of an actor to the learner; no method blocks."""
 
     @property
     def backlog(self) -> int:
@@ -38,15 +38,15 @@ class StepId(NamedTuple):
     step: int
 
 
-def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
-    """Return a step as the record of it; whoever stores or sends it gives it its number."""
+def to_record(step: Step, step_id: StepId, actor: str, run: str) -> StepRecord:
+    """Return a step as a record; the storing or sending side numbers it."""
     decision = step.decision
     return StepRecord(
         actor=actor,
         run=run,
         sequence=UNNUMBERED,
-        episode=place.episode,
-        step=place.step,
+        episode=step_id.episode,
+        step=step_id.step,
         obs=step.obs,
         action=decision.action,
         policy_action=decision.policy_action,
@@ -59,18 +59,20 @@ def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
         next_obs=step.next_obs if step.last else None,
         policy_version=step.policy_version,
         stamp_ns=step.stamp_ns,
+        frames=step.frames,
+        next_frames=step.next_frames if step.last else {},
         observed=step.observed,
     )
 
 
 class Outbox:
-    """Queue of one actor's records on their way to the learner; holds the last step until its reward is final.
+    """Queue of one actor's records; holds the last step until its reward is final.
 
-    The reward is final with the next decision, because an intervention may blame the step before it; the transition is
-    not complete before the next frame anyway.
+    The reward is final with the next decision, because an intervention may penalise the step before it; the transition
+    is not complete before the next frame anyway.
 
     Args:
-        link: takes the records; None drops them.
+        link: receives the records; None drops them.
         window_steps: how far back a label reaches.
         finalise: (reward, whether the human took over right after the step) -> final reward.
     """
@@ -83,28 +85,28 @@ class Outbox:
         clock: Clock,
         *,
         window_steps: int = 1,
-        finalise: Callable[[float, bool], float] = lambda reward, took_over_next: reward,
+        finalise: Callable[[float, bool], float] = lambda reward, intervention_next: reward,
     ) -> None:
         self._actor, self._run, self._link, self._clock = actor, run, link, clock
-        self._window_steps, self._settle = window_steps, finalise
+        self._window_steps, self._finalise = window_steps, finalise
         self._held: Step | None = None
         self._newest: StepId | None = None  # of the last step kept
 
-    def keep(self, step: Step, place: StepId) -> None:
-        """Take a step with its labels; it leaves with the next `release`."""
-        self._held, self._newest = step, place
+    def keep(self, step: Step, step_id: StepId) -> None:
+        """Take a step with its labels; the next `release` sends it."""
+        self._held, self._newest = step, step_id
 
     def cut(self) -> None:
-        """Close the episode with the step that is held, as truncated: a stop was requested in the middle."""
+        """Close the episode with the held step, as truncated by a stop request."""
         if self._held is not None:
             self._held = replace(self._held, truncated=True)
 
-    def release(self, took_over_next: bool = False) -> None:
-        """Send the step that is held, if any, now that it is known whether the human took over right after it."""
+    def release(self, intervention_next: bool = False) -> None:
+        """Send the held step, if any, now that it is known whether the human took over right after it."""
         if self._held is None or self._newest is None:
             return
         step, self._held = self._held, None
-        final = replace(step, reward=self._settle(step.reward, took_over_next))
+        final = replace(step, reward=self._finalise(step.reward, intervention_next))
         self._put(to_record(final, self._newest, self._actor, self._run))
         self.label(*step.decision.labels)
 

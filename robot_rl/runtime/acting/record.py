@@ -1,9 +1,10 @@
-"""Demonstrations: whole episodes of an expert or a person, written to disk, and read back as an actor's records."""
+"""Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from robot_rl.core import checks
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, StepRecord
-from robot_rl.data.episodes import list_episodes, read_episode, write_episode
-from robot_rl.runtime.acting.observation import Encoder, encode_steps
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
+from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format
+from robot_rl.runtime.acting.observation import encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
+from robot_rl.vision.encoder import Encoder
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
@@ -29,37 +32,46 @@ _SOURCES = {Source.HUMAN: Source.DEMONSTRATION}
 class RecordingSummary:
     """Counts of a recording session."""
 
-    kept: int = 0  # episodes written now
-    found: int = 0  # episodes that were there before
+    recorded: int = 0  # episodes written now
+    earlier: int = 0  # episodes of earlier sessions
     discarded: int = 0  # attempts without success
     steps: int = 0  # written now
 
     @property
     def total(self) -> int:
         """Episodes that the folder holds."""
-        return self.found + self.kept
+        return self.earlier + self.recorded
 
 
 @dataclass(frozen=True)
 class RecordingConfig:
-    """What a recording session shall bring.
+    """Aim of a recording session.
 
     Raises:
         ConfigError: a negative number of episodes.
     """
 
     folder: Path
-    """Folder of the episodes; those it holds already count."""
+    """Folder of the episodes; existing ones count."""
     episodes: int
-    """How many the folder shall hold."""
+    """Number of episodes that the folder is to hold."""
     seed: int = 0
     task: str = ""
     """Written beside each episode."""
     keep_failures: bool = False
-    """Keep episodes without success, too."""
+    """Keep episodes without success as well."""
+
+    format: str = "episodes"
+    """Name of the dataset format."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes")
+        check_format(self.format)
+
+    @cached_property
+    def dataset(self) -> DatasetFormat:
+        """Reader and writer of the folder."""
+        return make_format(self.format)
 
 
 def collect_demonstrations(
@@ -69,7 +81,7 @@ def collect_demonstrations(
     progress: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RecordingSummary:
-    """Record until the folder holds the demonstrations; a session continues the one before.
+    """Record until the folder holds the demonstrations; a session continues an earlier one.
 
     The rollout's human acts; without an encoder the images are kept, so that the demonstrations serve any encoder. Each
     episode is written when it ends; one that is interrupted is dropped. Steps before the human first acts are left out.
@@ -77,13 +89,13 @@ def collect_demonstrations(
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    summary = RecordingSummary(found=len(list_episodes(config.folder)) if config.folder.exists() else 0)
-    seeds, steps_rng = episode_seeds(config.seed, session=summary.found)
-    stepper = Stepper(rollout, steps_rng)
+    summary = RecordingSummary(earlier=config.dataset.count(config.folder))
+    seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.earlier)
+    stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.earlier))
     with _progress_bar(progress) as bar:
-        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.found, note="")
+        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.earlier, note="")
         while summary.total < config.episodes and not should_stop():
-            _record_episode(stepper, config, summary, next_seed(seeds), should_stop)
+            _record_episode(stepper, config, summary, next(seeds), should_stop)
             bar.update(row, completed=summary.total, note=f"{summary.discarded} discarded")
     return summary
 
@@ -91,7 +103,7 @@ def collect_demonstrations(
 def _record_episode(
     stepper: Stepper, config: RecordingConfig, summary: RecordingSummary, seed: int, should_stop: Callable[[], bool]
 ) -> None:
-    """Run one episode and write it, if it is worth keeping.
+    """Run one episode and write it unless it is discarded.
 
     Raises:
         RobotRLError: hardly any attempt succeeds.
@@ -100,53 +112,63 @@ def _record_episode(
     if _worth_keeping(steps, config.keep_failures):
         encoder = stepper.rollout.encoder
         meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
-        write_episode(config.folder, _records(steps, summary.total, config.task), meta)
-        summary.kept += 1
+        config.dataset.write(config.folder, Episode(_records(steps, summary.total, config.task), meta))
+        summary.recorded += 1
         summary.steps += len(steps)
         return
     summary.discarded += 1
     _check_attempts(summary, config.episodes)
 
 
-def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR) -> Iterator[StepRecord]:
+def load_demonstrations(
+    folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR, dataset: str = "episodes"
+) -> Iterator[StepRecord]:
     """Return the demonstrations of a folder as one actor's records, encoded and numbered through.
+
+    Args:
+        dataset: name of the dataset format.
 
     Raises:
         RunFolderError: the folder holds none.
     """
-    paths = list_episodes(folder) if folder.exists() else []
-    if not paths:
+    episodes = make_format(dataset)
+    if not episodes.count(folder):
         raise RunFolderError(
             f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
         )
-    return _load(paths, encoder, np.random.default_rng(seed), run)
+    return _load(folder, episodes.read(folder), encoder, generator(Purpose.ENCODING, seed), run)
 
 
-def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:
+def _load(
+    folder: Path, episodes: Iterator[Episode], encoder: Encoder | None, rng: np.random.Generator, run: str
+) -> Iterator[StepRecord]:
     sequence = 0
-    for episode, path in enumerate(paths):
-        steps, meta = read_episode(path)
-        for step in encode_steps(steps, _missing_encoder(path, meta, encoder), rng):
-            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=episode)
+    for number, (steps, meta) in enumerate(episodes):
+        missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
+        for step in steps if missing is None else encode_steps(steps, missing, rng):
+            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number)
             sequence += 1
 
 
-def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
+def _missing_encoder(where: str, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
     """Return what has yet to encode an episode; None for one that holds this encoder's features.
 
+    Args:
+        step: one of the episode.
+        stored: identity of the encoder whose features the episode holds, None for images.
+
     Raises:
-        RunFolderError: it holds the features of another encoder.
+        RunFolderError: it holds the features of another encoder and no frames.
     """
-    stored = meta.get("encoder")
-    if stored is None:
-        return encoder
     wanted = "" if encoder is None else encoder.identity
-    if stored != wanted:
-        raise RunFolderError(
-            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected pictures or features of "
-            f"{wanted[:12] or 'none'}; record with pictures, or train with that encoder."
-        )
-    return None
+    if stored is None or (stored != wanted and encoder is not None and step.frames.keys() >= set(encoder.cameras)):
+        return encoder
+    if stored == wanted:
+        return None
+    raise RunFolderError(
+        f"demonstrations: got {where} with features of encoder {stored[:12]} and no frames, expected images, frames or "
+        f"features of {wanted[:12] or 'none'}; record with images, or train with that encoder."
+    )
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
@@ -162,13 +184,13 @@ def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[S
         step = stepper.step()
         if steps or step.decision.charge is ControlAuthority.HUMAN:
             steps.append(step)
-        elif step.last:  # over before the human began
+        elif step.last:  # ended before the human acted
             break
     return steps
 
 
 def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:
-    """Return the steps as records; what the human did is a demonstration."""
+    """Return the steps as records; the human's steps are demonstrations."""
     records = [to_record(step, StepId(episode, number), ACTOR, task or ACTOR) for number, step in enumerate(steps)]
     return [replace(record, source=_SOURCES.get(record.source, record.source)) for record in records]
 
@@ -182,8 +204,8 @@ def _meta(steps: list[Step], task: str, seed: int) -> dict[str, Any]:
 def _check_attempts(summary: RecordingSummary, episodes: int) -> None:
     if summary.discarded >= ATTEMPTS_PER_EPISODE * episodes:
         raise RobotRLError(
-            f"demonstrations: got {summary.kept} successes and {summary.discarded} failures, "
-            "expected mostly successes; watch an episode, or keep failures on purpose."
+            f"demonstrations: got {summary.recorded} successes and {summary.discarded} failures, "
+            "expected mostly successes; watch an episode, or keep failures explicitly."
         )
 
 

@@ -1,4 +1,4 @@
-"""One step of an environment: encode, act, decide, execute. Training, evaluation and recording all run this code."""
+"""Stepper: encode, act, arbitrate, execute. Training, evaluation and recording all run this code."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
+from robot_rl.data.image_codec import compress
 from robot_rl.rewards.source import StepOutcome
 from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Rollout
@@ -40,7 +41,9 @@ class Step:
     fault: str  # cause of a fault, empty without one; such an episode is truncated
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
-    observed: bool = True  # False: a fault hid what the action did
+    frames: Observation = field(default_factory=dict)  # compressed images behind `obs`, where they are kept
+    next_frames: Observation = field(default_factory=dict)
+    observed: bool = True  # False: a fault hid the result of the action
     timing: Mapping[str, float] = field(default_factory=dict)  # measured by the environment, of `next_obs`
 
     @property
@@ -62,7 +65,7 @@ class Stepper:
     """Runs the environment of a rollout step by step, at the rollout's pace.
 
     Args:
-        rng: feeds exploration and the encoder's random shifts, from streams of their own.
+        rng: seeds separate streams for exploration and the encoder's random shifts.
         deterministic: whether the policy acts without exploring; may be changed between episodes.
     """
 
@@ -71,6 +74,7 @@ class Stepper:
         self.arbiter = rollout.arbiter or Arbiter(rollout.robot_env.action_layout, rollout.period_s)
         self.raw: Observation = {}  # the newest observation, with its images
         self.obs: Observation = {}  # the same, encoded
+        self.frames: Observation = {}  # its images, compressed, where they are kept
         self.spent = StepTimes()
         self._pace = rollout.make_pace()
         self._act_rng, self._encode_rng = rng.spawn(2)
@@ -81,11 +85,11 @@ class Stepper:
 
     @property
     def missed(self) -> int:
-        """Steps that came later than the pace allows."""
+        """Steps later than the pace allows."""
         return 0 if self._pace is None else self._pace.missed
 
     def begin(self, seed: int) -> None:
-        """Reset everything to the first observation of an episode."""
+        """Reset to the first observation of an episode."""
         self._warm_up()
         rollout = self.rollout
         raw, _ = rollout.env.reset(seed=seed)
@@ -99,7 +103,7 @@ class Stepper:
             self._pace.restart()
 
     def _warm_up(self) -> None:
-        """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
+        """Compile what the first action needs, on zeros, before the first episode of an arm that moves in real time."""
         if self._warm or not self.rollout.robot_env.real_time:
             return
         self._warm, rng = True, np.random.default_rng(0)
@@ -115,10 +119,11 @@ class Stepper:
         return self.execute(self.decide())
 
     def decide(self) -> Decision:
-        """Return the action of whoever is in control of the next step: policy, human or nobody.
+        """Return the next step's action, of policy, human or neither.
 
-        Labels given before the first step of an episode are about the last step of the episode before: they leave the
-        decision and wait for `take_late_labels`. Those that pay are dropped: an Enter at a prompt is no success.
+        Labels given before the first step of an episode concern the last step of the episode before: they are removed
+        from the decision and kept for `take_late_labels`. Those that pay are dropped: an Enter at a prompt is not a
+        success.
         """
         start_ns, policy = self.rollout.clock.now_ns(), self.rollout.policy
         proposed = None
@@ -133,7 +138,7 @@ class Stepper:
         return replace(decision, labels=())
 
     def execute(self, decision: Decision) -> Step:
-        """Execute and judge a decision, then wait for the end of its period where the rollout keeps a pace."""
+        """Execute and judge a decision, then wait for the end of its period if the rollout has a pace."""
         step = self._execute(decision)
         self._first = False
         if self._pace is not None:
@@ -141,7 +146,7 @@ class Stepper:
         return step
 
     def _execute(self, decision: Decision) -> Step:
-        obs, stamp_ns = self.obs, self._stamp_ns
+        obs, frames, stamp_ns = self.obs, self.frames, self._stamp_ns
         start_ns = self.rollout.clock.now_ns()
         try:
             check_finite(decision.action)
@@ -177,12 +182,14 @@ class Stepper:
             fault=str(info.get("fault") or ""),
             policy_version=self.policy_version,
             stamp_ns=stamp_ns,
+            frames=frames,
+            next_frames=self.frames,
             timing=info.get("timing", {}),
         )
 
-    def finalise(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return a step's final reward, once it is known whether the human took over right after it."""
-        return self.rollout.reward.finalise(reward, took_over_next)
+        return self.rollout.reward.finalise(reward, intervention_next)
 
     def read_between_episodes(self) -> bool:
         """Read the device outside of any step; return whether an emergency stop holds. Labels wait as late labels."""
@@ -194,7 +201,7 @@ class Stepper:
         self._late_labels += tuple(label for label in labels if label not in PAYING)
 
     def take_late_labels(self) -> tuple[str, ...]:
-        """Return, once, the labels given after an episode ended, about its last step."""
+        """Return and clear the labels given after an episode ended, which concern its last step."""
         labels, self._late_labels = self._late_labels, ()
         return labels
 
@@ -209,7 +216,7 @@ class Stepper:
         try:
             return None if human is None else human.read(proposed)
         except DeviceLostError:
-            return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never gives
+            return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never sends
 
     def _stopped(self) -> bool:
         return self.rollout.estop is not None and self.rollout.estop()
@@ -217,11 +224,14 @@ class Stepper:
     def _observe(self, raw: Observation) -> None:
         start_ns = self.rollout.clock.now_ns()
         self.raw, self.obs = raw, encode_observation(raw, self.rollout.encoder, self._encode_rng)
+        encoder = self.rollout.encoder
+        if self.rollout.keep_frames and encoder is not None:
+            self.frames = {camera: compress(raw[camera]) for camera in encoder.cameras}
         self._stamp_ns = start_ns
         self.spent.encode_ns += self.rollout.clock.now_ns() - start_ns
 
     def _fault(self, decision: Decision, fault: str) -> Step:
-        """Return the step that a fault ends: no action, nothing observed, never sampled."""
+        """Return a step ended by a fault: no action, no observation, never sampled."""
         size = self.rollout.robot_env.action_layout.size
         still, none = np.zeros(size, np.float32), no_action(size)
         held = replace(decision, action=still, policy_action=none, human_action=none, charge=ControlAuthority.IDLE)
@@ -237,30 +247,18 @@ class Stepper:
             fault=fault,
             policy_version=self.policy_version,
             stamp_ns=self._stamp_ns,
+            frames=self.frames,
+            next_frames=self.frames,
             observed=False,
         )
 
 
 def check_finite(action: np.ndarray) -> None:
-    """Stop an action with NaN or infinity before it reaches the arm.
+    """Refuse an action with NaN or infinity before it reaches the arm.
 
     Raises:
         NonFiniteActionError: the action has such entries.
     """
     # The sum of squares is finite exactly when all of these bounded entries are, and cheaper than isfinite().all().
     if not math.isfinite(action @ action):
-        raise NonFiniteActionError(f"action: got {action.tolist()}, expected finite numbers; look at its source.")
-
-
-def episode_seeds(seed: int, session: int = 0) -> tuple[np.random.Generator, np.random.Generator]:
-    """Return two independent generators: of the episodes' seeds, and of everything else.
-
-    A session that goes on where another stopped gives another `session`, and so does not repeat its episodes.
-    """
-    episodes, steps = np.random.default_rng([seed, session]).spawn(2)
-    return episodes, steps
-
-
-def next_seed(rng: np.random.Generator) -> int:
-    """Draw the seed of an episode."""
-    return int(rng.integers(2**31))
+        raise NonFiniteActionError(f"action: got {action.tolist()}, expected finite numbers; check its source.")

@@ -18,7 +18,7 @@ SUCCESS_WINDOW = 20
 
 @dataclass(frozen=True)
 class History:
-    """A run over time; all arrays have one entry an episode, in the order of their ends.
+    """A run over time; all arrays have one entry per episode, in the order of their ends.
 
     Shapes: (N,) for N episodes.
     """
@@ -74,7 +74,7 @@ def rolling_mean(values: Sequence[float] | np.ndarray, window: int = SUCCESS_WIN
 
 
 def human_share(history: History, window: int = SUCCESS_WINDOW) -> np.ndarray:
-    """Return the part of the steps that the human made, over the last `window` episodes at each point, (N,)."""
+    """Return the human's share of the steps, over the last `window` episodes at each point, (N,)."""
     steps = rolling_mean(history.steps, window)
     return rolling_mean(history.human_steps, window) / np.maximum(steps, 1e-9)
 

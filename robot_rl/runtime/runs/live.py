@@ -20,20 +20,15 @@ from robot_rl.runtime.runs.run_metrics import RunData, live_rows, success_rate
 
 @dataclass(frozen=True)
 class Budget:
-    """When a training ends; None: no such limit. What earlier sessions of the run used does not count."""
+    """Limits of a training session; None: no such limit. Earlier sessions of the run do not count."""
 
     minutes: float | None = None
     env_steps: int | None = None
     earlier_steps: int = 0
     """Environment steps of earlier sessions."""
 
-    @property
-    def last_step(self) -> int | None:
-        """The run's number of environment steps at which this session ends."""
-        return None if self.env_steps is None else self.earlier_steps + self.env_steps
-
     def fraction(self, minutes: float, env_steps: int) -> float:
-        """Return how much of the budget is used, 0 to 1; the limit that is nearer counts.
+        """Return the share of the budget that is used, 0 to 1, by the nearer limit.
 
         Args:
             minutes: of this session.
@@ -110,7 +105,7 @@ def draw(progress: Progress, minutes: float, budget: Budget, title: str) -> Rend
     for name, value in rows(progress, minutes, budget):
         table.add_row(Text(name, style="dim"), value)
     bar = ProgressBar(total=1.0, completed=budget.fraction(minutes, progress.env_steps))
-    hint = Text("Ctrl-C stops in good order and keeps the checkpoint.", style="dim")
+    hint = Text("Ctrl-C stops cleanly and keeps the checkpoint.", style="dim")
     return Panel(Group(table, bar, hint), title=title, expand=False)
 
 
@@ -137,12 +132,12 @@ def _phase(progress: Progress) -> str:
 
 
 def _loop_rows(progress: Progress) -> list[tuple[str, str]]:
-    """Return how the loop over the graph goes, in the last episodes; nothing where time is the simulator's own."""
+    """Return the timing of the loop over the graph in the last episodes; nothing in the simulator's own time."""
     if not any("act_to_obs_ms_p50" in event for event in progress.actors.values()):
         return []
     p50, p99 = (progress.actors_worst(f"act_to_obs_ms_{percent}") for percent in ("p50", "p99"))
     ages = (progress.actors_worst(f"{name}_ms_p99") for name in ("state_age", "image_age", "skew"))
-    texts = (f"{name} {age:.0f}" for name, age in zip(("state", "picture", "skew"), ages, strict=True))
+    texts = (f"{name} {age:.0f}" for name, age in zip(("state", "image", "skew"), ages, strict=True))
     missed = progress.actors_total("missed")
     return [
         ("loop", f"{p50:.0f} ms from action to observation (p99 {p99:.0f}), {missed:.0f} steps late"),
@@ -151,7 +146,7 @@ def _loop_rows(progress: Progress) -> list[tuple[str, str]]:
 
 
 def line(progress: Progress, minutes: float, budget: Budget) -> str:
-    """Return the same in one line, for a log that is not a terminal."""
+    """Return the view as one line, for output without a terminal."""
     return "   ".join(f"{name} {value}" for name, value in rows(progress, minutes, budget) if name != "weights")
 
 

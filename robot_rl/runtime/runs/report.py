@@ -1,4 +1,4 @@
-"""The report of a run: what came of it, on one page, with curves and video beside it."""
+"""Report of a run: results on one page, with curves and video beside it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from robot_rl.core.errors import RunFolderError
-from robot_rl.runtime.runs.curves import draw_curves
 from robot_rl.runtime.runs.history import read_history
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.run_folder import RunFolder
@@ -29,7 +28,7 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     """Return the summary of an evaluation's folder, None when there is none.
 
     Raises:
-        RunFolderError: a file that is no summary.
+        RunFolderError: a file that is not a summary.
     """
     path = folder / SUMMARY_FILE
     if not path.exists():
@@ -44,6 +43,8 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
 
 def write_report(folder: RunFolder, config: dict[str, Any]) -> Path:
     """Draw the curves, write report.md and return its path."""
+    from robot_rl.runtime.runs.curves import draw_curves  # matplotlib takes a second to import
+
     data, timings = read_run(folder), read_timings(folder)
     curves = draw_curves(folder.root, data.history) + draw_timings(folder.root, timings)
     text = render_report(folder, data, curves, config, timing_rows(timings, folder) if timings else [])
@@ -78,7 +79,7 @@ def render_report(
 
 
 def closing_lines(folder: RunFolder) -> list[str]:
-    """Return what a run prints last: success, minutes, steps, the human's steps, report and video."""
+    """Return the last lines that a run prints: success, minutes, steps, human steps, report and video."""
     data = read_run(folder)
     env_steps, human_steps = int(data.history.steps.sum()), int(data.history.human_steps.sum())
     lines = [] if data.evaluation is None else [f"success {success_text(data.evaluation)}"]

@@ -1,13 +1,15 @@
 """Modes of the loop: activation, the ladder of late targets, faults."""
 
 import hashlib
+import shutil
 
 import numba
 import numpy as np
 import pytest
 
 from controllers import compilation
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason
+from controllers.arm import ArmDynamics, ArmState, Mode, Reason
+from controllers.arms.spec import arm_limits
 from controllers.law.control_loop import check_shapes
 from controllers.law.gains import make_gains
 from controllers.law.presets import preset
@@ -189,7 +191,7 @@ def test_the_tick_runs_inside_compiled_code_as_it_does_from_python():
 @pytest.mark.slow
 def test_the_tick_serves_arms_of_six_joints():
     """Random model terms of a UR: the loop starts, follows, and its command stays within the arm's limits."""
-    rng, limits = np.random.default_rng(0), KNOWN_ARMS["ur5e"]
+    rng, limits = np.random.default_rng(0), arm_limits("ur5e")
     B = rng.normal(size=(6, 6))
     dynamics = ArmDynamics(rng.normal(size=(6, 6)), B @ B.T + np.eye(6), np.zeros(6), np.zeros(6))
     state = ArmState(np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(3), np.eye(3))
@@ -212,3 +214,16 @@ def test_machine_code_is_kept_by_the_state_of_the_sources(tmp_path):
     assert compilation.source_digest(tmp_path) != before
     assert len(before) == hashlib.sha256().digest_size // 2
     assert compilation.source_digest() in str(compilation.cache_folder())
+
+
+def test_every_file_with_compiled_functions_counts_for_the_machine_code(tmp_path):
+    """A file that does not would be edited, and the old law would run on."""
+    shutil.copytree(compilation.HERE, tmp_path / "c", ignore=shutil.ignore_patterns("__pycache__"))
+    before = compilation.source_digest(tmp_path / "c")
+    for path in (tmp_path / "c").rglob("*.py"):
+        text = path.read_text()
+        if "from controllers.compilation import" in text:
+            path.write_text(text + "# changed\n")
+            assert compilation.source_digest(tmp_path / "c") != before, path
+            path.write_text(text)
+    assert compilation.source_digest(tmp_path / "c") == before

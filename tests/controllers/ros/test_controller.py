@@ -13,7 +13,7 @@ from controllers.law.presets import preset
 from controllers.ros import from_ros, graph, to_ros
 from controllers.ros.controller import Controller, Schedule
 from controllers.ros.state_publisher import TF
-from robot_rl.core.clock import FakeClock
+from robot_rl.testing import FakeClock
 from tests.controllers.ros.test_command_handler import HERE, JOINTS, ScriptedLoop
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 

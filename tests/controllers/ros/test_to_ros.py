@@ -15,7 +15,7 @@ from controllers.law.presets import preset
 from controllers.records import make_record
 from controllers.ros import from_ros, graph, settings, to_ros
 from controllers.ros.diagnostics import Level, StatusReport
-from robot_rl.core.clock import FakeClock
+from robot_rl.testing import FakeClock
 from tests.controllers.ros import ros_messages as ros
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 

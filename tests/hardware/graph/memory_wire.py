@@ -8,8 +8,8 @@ from typing import Any
 
 from controllers.ros.graph import Service, Topic, resolve
 from controllers.ros.wire import Answer, Sender
-from robot_rl.core.clock import FakeClock
 from robot_rl.hardware.graph.dds_messages import message_type
+from robot_rl.testing import FakeClock
 
 EPOCH_NS = 1_700_000_000_000_000_000
 

@@ -1,19 +1,21 @@
 """Evaluation counts what the trained policy does alone, through the actor's own steps."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.runtime.runs.statistics import wilson_interval
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
+from robot_rl.testing import FakeClock
 from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorld, TinyEncoder
 
 
@@ -46,14 +48,39 @@ def test_deterministic_evaluation_repeats_itself_and_each_episode_by_its_seed() 
 
 def test_evaluation_runs_the_very_steps_of_training() -> None:
     """The same policy and episodes give the same actions in both: no gap between training and evaluation."""
-    trained, evaluated = PointWorld(), PointWorld()
-    policy = LinearPolicy(gain=2.0, noise=0.3)
-    seen: list[Step] = []
-    run_actor(Rollout(trained, policy, TinyEncoder()), ActorConfig(seed=5, max_episodes=4), on_step=seen.append)
+
+    class Numbered(PointWorld):
+        """Draws its episodes from their numbers instead of their seeds, which differ by purpose."""
+
+        episode = 0
+
+        def reset(self, *, seed=None, options=None):
+            self.episode += 1
+            return super().reset(seed=self.episode)
+
+    trained, evaluated = Numbered(), Numbered()
+    policy = LinearPolicy(gain=2.0, noise=0.0)
+    run_actor(Rollout(trained, policy, TinyEncoder()), ActorConfig(seed=5, max_episodes=4))
     evaluate(Rollout(evaluated, policy, TinyEncoder()), 4, seed=5, deterministic=False)
     np.testing.assert_array_equal(trained.executed, evaluated.executed)
-    seeds, _ = episode_seeds(5)
-    np.testing.assert_array_equal(PointWorld().reset(seed=next_seed(seeds))[0]["state"], seen[0].obs["state"])
+
+
+def test_evaluation_meets_no_episode_of_training_or_demonstrations_of_the_same_seed(tmp_path: Path) -> None:
+    class Noting(PointWorld):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seeds: list[int] = []
+
+        def reset(self, *, seed=None, options=None):
+            self.seeds.append(seed)
+            return super().reset(seed=seed)
+
+    trained, evaluated, recorded = Noting(), Noting(), Noting()
+    run_actor(Rollout(trained, LinearPolicy()), ActorConfig(seed=5, max_episodes=4))
+    evaluate(Rollout(evaluated, LinearPolicy()), 4, seed=5)
+    expert = ExpertDevice(FunctionExpert(recorded.expert_action, recorded.action_layout), np.random.default_rng(0))
+    collect_demonstrations(Rollout(recorded, human=expert), RecordingConfig(tmp_path, 4, 5), progress=False)
+    assert len({*trained.seeds, *evaluated.seeds, *recorded.seeds}) == 12
 
 
 def test_expert_is_measured_by_the_same_code() -> None:
@@ -63,14 +90,14 @@ def test_expert_is_measured_by_the_same_code() -> None:
     assert result.successes == 20
 
 
-def test_frames_of_the_first_episodes_are_filmed_with_their_first_and_last_moment() -> None:
+def test_frames_of_the_first_episodes_are_in_the_video_with_their_first_and_last_moment() -> None:
     frames: list[np.ndarray] = []
     result = evaluate(Rollout(PointWorld(), LinearPolicy()), 3, seed=0, video=EpisodeVideo(frames.append, 2))
     assert len(frames) == sum(episode.steps + 1 for episode in result.episodes[:2])
     assert frames[0].shape == (16, 16, 3) and frames[0].max() == 0
 
 
-def test_cameras_are_filmed_when_nothing_renders() -> None:
+def test_cameras_are_in_the_video_when_nothing_renders() -> None:
     env = PointWorld()
     env.render_mode = None
     frames: list[np.ndarray] = []
@@ -91,7 +118,7 @@ def test_fault_counts_against_the_policy() -> None:
     assert [(e.fault, e.truncated, e.success, e.steps) for e in result.episodes] == [(True, True, False, 1)] * 2
 
 
-def test_summary_is_json_and_says_the_interval() -> None:
+def test_summary_is_json_and_holds_the_interval() -> None:
     episode = EpisodeResult(0, 12, 1.0, True, False, False, False)
     lost = EpisodeResult(1, 30, 0.0, False, False, True, False)
     result = EvaluationResult((episode,) * 97 + (lost,) * 3, 0, True, 5, 0.1)

@@ -91,13 +91,13 @@ def test_run_over_the_graph_reports_its_loop(run: RunFolder) -> None:
         for start in (0, 50):
             metrics.write("timing", 41, act_to_obs_ms=[100.0 + i for i in range(start, start + 50)], skew_ms=[])
     text = write_report(run, {"task": "pick-lift"}).read_text()
-    assert "in the actor's hands | 149.5 ms, 99 % below 198.0, at most 199.0 |" in text
+    assert "next observation, at the actor | 149.5 ms, 99 % below 198.0, at most 199.0 |" in text
     assert "the first state stamped after it | 8.0 ms, 99 % below 12.0 |" in text
-    assert "a whole period late | 4 |" in text and "held back because the state was not to be trusted | 1 |" in text
+    assert "a whole period late | 4 |" in text and "not sent because the state was refused | 1 |" in text
     assert "](timing.png)" in text and (run.root / "timing.png").stat().st_size > 1000
 
 
-def test_run_in_the_simulators_own_time_says_nothing_of_a_loop(run: RunFolder) -> None:
+def test_run_in_the_simulators_own_time_reports_no_loop(run: RunFolder) -> None:
     assert "over the graph" not in write_report(run, {"task": "pick-lift"}).read_text()
 
 
