@@ -150,6 +150,8 @@ class Controller:
         """Publish the arm's state, all of one instant."""
         if self._states is not None and self._loop is not None and not self.trouble:
             state = self._loop.state()
+            if not math.isfinite(state.stamp_s):  # the driver was just cleared: the next state has its stamp
+                return
             self._states.publish(state, self.handler.stamps.ros_ns(state.stamp_s))
 
     def _watch(self) -> None:

@@ -77,9 +77,8 @@ class SimulatedRobotServer:
         scene, expert = TASKS[config.task]
         simulation = self.simulation = Simulation(scene(), APPEARANCES[config.appearance])
         simulation.reset(np.random.default_rng(config.seed))
-        self.loop = ServedLoop(
-            simulation, settings.changed(gains_of(load_arm("fer")), simulation.scene.workspace.gains), self._clock
-        )
+        gains = settings.changed(gains_of(load_arm("fer")), simulation.scene.workspace.gains)
+        self.loop = ServedLoop(simulation, gains, self._clock)
         self.controller = self._start_controller()
         self._hand = ServedHand(self._wire, simulation)
         self.referee = Referee(self._wire, self, expert())

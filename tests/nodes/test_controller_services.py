@@ -92,4 +92,4 @@ def test_constant_damping_may_come_one_by_one(asker: Asker) -> None:
         assert asker.change(f"task.d_pos_{axis}", 80.0).successful
         assert asker.change(f"task.d_rot_{axis}", 8.0).successful
     refused = asker.change("task.d_pos_x", -1.0)
-    assert not refused.successful and "task.d_pos_x: got" in refused.reason
+    assert not refused.successful and "task.d_pos_x" in refused.reason

@@ -79,6 +79,14 @@ def test_states_go_out_under_one_stamp_in_ros_time(node):
     assert node.heard[TF][-1].transforms[0].child_frame_id == graph.TCP
 
 
+def test_a_state_without_a_stamp_is_left_out_and_ends_nothing(node):
+    node.attach().controller.publish_states()
+    state = node.loop.state
+    node.loop.state = lambda: state()._replace(stamp_s=float("nan"))
+    node.controller.publish_states()
+    assert len(node.heard[graph.CURRENT_POSE]) == 1
+
+
 def test_targets_are_followed_while_active_and_a_stop_by_service_is_latched(node):
     node.attach()
     assert node.controller.activate()[0]
