@@ -14,6 +14,7 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.renamed import upgrade
 from robot_rl.core.settings import load_settings
+from robot_rl.data.formats import FORMAT_HELP, check_format
 from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
@@ -21,7 +22,7 @@ from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.teleop.arbiter import ArbiterConfig
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
-from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
+from robot_rl.teleop.devices.scripted_config import CLUMSY, ScriptedHumanConfig
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 TASKS = ("pick-lift", "peg-insert")
@@ -102,14 +103,14 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How the trained policy is judged: deterministic, alone."""
+    """How the trained policy is evaluated: deterministic, alone."""
 
     episodes: int = 100
     """Episodes; 0 leaves the evaluation out."""
     seed: int = 10_000
     """Seed of the episodes; far from those of training, so that no scene is met twice."""
     video_episodes: int = 5
-    """Episodes that are filmed."""
+    """Episodes in the video."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes", "seed", "video_episodes")
@@ -138,13 +139,16 @@ class TrainConfig:
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
     deterministic_fraction: float = 0.0
-    """Share of the training episodes in which the policy does not explore: what will be judged is practised."""
+    """Share of the training episodes in which the policy does not explore: what will be evaluated is practised."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20
     """Successful episodes recorded before training. Source: HIL-SERL, about 20."""
     demonstrations_from: Path | None = None
     """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
+    demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
+        "episodes"
+    )
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
     """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
@@ -170,6 +174,7 @@ class TrainConfig:
             raise ConfigError(
                 f"robot.kind: got {self.robot.kind!r} with {self.task!r}, expected 'simulated'; leave it out."
             )
+        check_format(self.demonstrations_format)
         checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
@@ -319,7 +324,7 @@ def _state_only(config: TrainConfig) -> TrainConfig:
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:
-    scripted = replace(config.human.scripted, action_noise=SCRIPTED_HUMANS["clumsy"].action_noise)
+    scripted = replace(config.human.scripted, action_noise=CLUMSY)
     return replace(config, human=replace(config.human, scripted=scripted))
 
 

@@ -128,7 +128,7 @@ class RosEffortDriver(EffortDriver):
     def from_arm(cls, arm: ArmSpec) -> RosEffortDriver:
         """See `DriverClass`. Settings: `rate_hz`, `timeout_s`, `gravity_in_command`, as in `EffortDriver`."""
         arm.check_settings("rate_hz", "timeout_s", "gravity_in_command")
-        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload)
+        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload, flange=arm.flange_frame)
         return cls(RosLink(arm.joints, arm.namespace), model, arm.limits, **arm.settings)
 
 

@@ -26,7 +26,8 @@ class PinocchioModel:
     Args:
         urdf: path of the file, or its text. Use the calibrated one of the vendor's tools.
         frame: name of the link that is the TCP.
-        payload: what the last link carries, in `frame`; None: nothing beside the model.
+        payload: what the arm carries beside the model; None: nothing.
+        flange: name of the link that carries it; empty: `frame`.
         library: Pinocchio, or an object with the same interface; None imports it.
 
     Raises:
@@ -34,14 +35,17 @@ class PinocchioModel:
         ValueError: an unknown frame, or joints that are not all revolute.
     """
 
-    def __init__(self, urdf: str | Path, frame: str, *, payload: Payload | None = None, library: Any = None) -> None:
+    def __init__(
+        self, urdf: str | Path, frame: str, *, payload: Payload | None = None, flange: str = "", library: Any = None
+    ) -> None:
         pin = library or import_library("pinocchio", "pin", "ur")
         text = str(urdf)
         from_text = text.lstrip().startswith("<")
         self._pin = pin
         self._model = pin.buildModelFromXML(text) if from_text else pin.buildModelFromUrdf(text)
-        if not self._model.existFrame(frame):
-            raise ValueError(f"frame: got '{frame}', expected a link of the URDF; see its <link name=...> entries.")
+        for name in (frame, flange or frame):
+            if not self._model.existFrame(name):
+                raise ValueError(f"frame: got '{name}', expected a link of the URDF; see its <link name=...> entries.")
         if self._model.nq != self._model.nv:
             raise ValueError(
                 f"joints: got {self._model.nq} coordinates for {self._model.nv} velocities, expected as many; "
@@ -50,12 +54,12 @@ class PinocchioModel:
         self._frame = self._model.getFrameId(frame)
         self.joints = int(self._model.nv)
         if payload is not None:
-            self._add(payload)
+            self._add(payload, flange or frame)
         self._data = self._model.createData()
 
-    def _add(self, payload: Payload) -> None:
-        """Rigidly attach the payload to the joint that moves the frame."""
-        frame = self._model.frames[self._frame]
+    def _add(self, payload: Payload, flange: str) -> None:
+        """Attach the payload to the joint that moves the flange."""
+        frame = self._model.frames[self._model.getFrameId(flange)]
         inertia = self._pin.Inertia(payload.mass_kg, payload.com_m, payload.inertia_kg_m2)
         self._model.inertias[frame.parentJoint] += frame.placement.act(inertia)
 

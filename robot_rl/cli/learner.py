@@ -53,6 +53,9 @@ def learn(flags: Arguments) -> int:
     ):
         for line in journal.report():
             print(line, flush=True)
+        if config.demonstrations and config.demonstrations_from is None:
+            print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
+        print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         return run_learner(
             server,
             build.make_replay(schema, config),
@@ -70,5 +73,7 @@ def _schema_and_demonstrations(flags: Arguments) -> tuple[StepSchema, Iterator[S
     with closing(build.make_env(build.in_process(flags.config))) as env:
         encoder = build.make_encoder(flags.config)
         schema = build.make_schema(env, encoder, flags.config)
-    folder = flags.config.demonstrations_from
-    return schema, iter(()) if folder is None else load_demonstrations(folder, encoder, flags.config.seed)
+    folder, dataset = flags.config.demonstrations_from, flags.config.demonstrations_format
+    if folder is None:
+        return schema, iter(())
+    return schema, load_demonstrations(folder, encoder, flags.config.seed, dataset=dataset)

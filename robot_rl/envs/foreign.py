@@ -84,6 +84,11 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         info = {**info, "success": success, "failure": bool(terminated) and not success}
         return self._adapt(obs), float(reward) * self._config.reward_scale, bool(terminated), bool(truncated), info
 
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        """Return an image (H, W, 3) uint8; several of one moment side by side."""
+        images: Any = self.env.render()
+        return np.concatenate(list(images), axis=1) if images is not None and np.ndim(images) == 4 else images
+
     def _scaled(self, action: np.ndarray) -> np.ndarray:
         space = self.env.action_space
         share = (np.clip(np.asarray(action, np.float64), -1.0, 1.0) + 1.0) / 2.0
@@ -115,18 +120,18 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         return observation
 
 
-def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False, images: bool = True) -> ForeignEnv:
+def make_foreign_env(task: str, config: ForeignConfig, *, video: bool = False, images: bool = True) -> ForeignEnv:
     """Return a foreign environment by `gym:ENV_ID`, `module:Class` or `path/to/file.py:Class`.
 
     Args:
-        film: whether `render` returns images for a video, where the environment can.
+        video: whether `render` returns images for a video, where the environment can.
         images: whether the observation keeps its images.
 
     Raises:
         ConfigError: no such environment, or one that cannot be used.
     """
     env = _make(task, config, None)
-    if film and "rgb_array" in (env.metadata.get("render_modes") or ()):
+    if video and "rgb_array" in (env.metadata.get("render_modes") or ()):
         env.close()
         env = _rendering(task, config)
     try:

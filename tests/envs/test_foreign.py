@@ -75,6 +75,17 @@ def test_flat_vector_and_single_image_get_a_name_and_images_can_be_left_out() ->
     assert set(ForeignEnv(World(both), ForeignConfig(), images=False).observation_space.spaces) == {"state"}
 
 
+def test_several_rendered_images_are_shown_side_by_side() -> None:
+    class Filmed(World):
+        render_mode = "rgb_array"
+
+        def render(self):
+            return [np.zeros((4, 6, 3), np.uint8), np.ones((4, 6, 3), np.uint8)]
+
+    image = adapt(Filmed()).render()
+    assert image.shape == (4, 12, 3) and image[:, :6].max() == 0 and image[:, 6:].min() == 1
+
+
 @given(hnp.arrays(np.float32, 3, elements=st.floats(-1.0, 1.0, width=32)))
 def test_action_is_scaled_to_the_bounds_and_shaped_as_the_environment_wants(action: np.ndarray) -> None:
     low, high = np.array([[-2.0], [0.0], [5.0]]), np.array([[2.0], [10.0], [6.0]])
@@ -183,6 +194,6 @@ def test_arguments_that_are_no_object_are_refused() -> None:
             ForeignConfig(text)
 
 
-def test_foreign_tasks_are_told_from_this_projects_own() -> None:
+def test_foreign_tasks_are_distinguished_from_this_projects() -> None:
     assert is_foreign("gym:Anything-v0") and is_foreign("gymnasium:Env")
     assert not is_foreign("pick-lift") and not is_foreign("robot_rl.core.tasks:PERIOD_S")

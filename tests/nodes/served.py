@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.tasks import TASKS
 from robot_rl.envs.graph import Bounds, GraphEnv
 from robot_rl.envs.graph_task import GraphTask
 from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 

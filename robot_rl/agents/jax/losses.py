@@ -1,4 +1,4 @@
-"""The losses as pure functions; all randomness comes in with the `UpdateInputs`.
+"""Losses as pure functions; all randomness is in the `UpdateInputs`.
 
     y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
     critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
@@ -28,7 +28,7 @@ from robot_rl.data.batch import Batch
 
 
 class Embedding(NamedTuple):
-    """A batch of observations as the networks see them."""
+    """A batch of observations, embedded."""
 
     z: jax.Array  # (B, Z)
     critic_entry: jax.Array  # (E, B, H)
@@ -60,7 +60,7 @@ def critic_target(
     plan: UpdateInputs,
     config: AgentConfig,
 ) -> jax.Array:
-    """Return the value y (B,) that the critics should give."""
+    """Return the critics' target y (B,)."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
     value = jax_critic(config.critic).target_value(targets, z_next_target, action, plan, config)
@@ -87,7 +87,7 @@ def actor_loss(
     plan: UpdateInputs,
     definition: AgentDefinition,
 ) -> tuple[jax.Array, Metrics]:
-    """Return the actor's loss, and metrics; it is meant for the actor's parameters only."""
+    """Return the actor's loss, and metrics; for the actor's parameters only."""
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
     critic = jax_critic(definition.config.critic)

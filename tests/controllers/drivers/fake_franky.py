@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tests.controllers.drivers.arms import FrankaArm
+from tests.controllers.drivers.fake_arms import FrankaArm
 
 
 class ControlException(Exception): ...
@@ -147,6 +147,9 @@ class Robot:
         self._fed_s = 0.0
         self._error: Exception | None = None
         self.arm.on_reflex = self._reflex
+
+    def set_load(self, load_mass: float, F_x_Cload: list[float], load_inertia: list[float]) -> None:
+        self.load = (load_mass, F_x_Cload, load_inertia)
 
     def _reflex(self, cause: str) -> None:
         if self._motion is not None:

@@ -6,7 +6,7 @@ from enum import Enum
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from tests.controllers.drivers.arms import FrankaArm
+from tests.controllers.drivers.fake_arms import FrankaArm
 
 IDENTITY = [1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0, 0.3, 0.1, 0.5, 1.0]  # column by column
 
@@ -156,6 +156,9 @@ class Robot:
         upper_force_thresholds: list[float],
     ) -> None:
         self.thresholds = (upper_torque_thresholds, upper_force_thresholds)
+
+    def set_load(self, arg0: float, arg1: list[float], arg2: list[float]) -> None:
+        self.load = (arg0, arg1, arg2)
 
     def stop(self) -> None:
         if not self.arm.plugged:

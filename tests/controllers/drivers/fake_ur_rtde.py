@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from tests.controllers.drivers.arms import UrArm
+from tests.controllers.drivers.fake_arms import UrArm
 
 
 class DashboardClient:
@@ -90,6 +90,10 @@ class RTDEControlInterface:
     ) -> None:
         if not self.arm.start_script():
             raise RuntimeError("ur_rtde: Failed to start control script, before timeout of 5 seconds")
+
+    def setPayload(self, arg0: float, arg1: list[float]) -> bool:
+        self.payload = (arg0, arg1)
+        return True
 
     def isConnected(self) -> bool:
         return self.arm.plugged

@@ -1,4 +1,4 @@
-"""A camera's reader never waits, never gets an old picture unnoticed, and the device comes back by itself."""
+"""A camera's reader never waits, never gets an old image unnoticed, and the device comes back by itself."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import time
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import DepthCamera, Intrinsics
 from robot_rl.hardware.cameras.grabber import CameraSetup, Grabber, RawFrame
 from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.testing import FakeClock
 
 SETUP = CameraSetup("wrist", 48, 64, View(size=(16, 16)))
 PINHOLE = Intrinsics(48, 64, 60.0, 60.0, 31.5, 23.5)
 
 
 class ScriptedSource:
-    """Delivers what the script says: a picture of that grey level, "silence" or "gone"; time passes 33 ms each."""
+    """Delivers what the script says: an image of that grey level, "silence" or "gone"; time passes 33 ms each."""
 
     def __init__(self, script: list[object], clock: FakeClock) -> None:
         self._script, self._clock, self.closed = script, clock, False
@@ -79,7 +79,7 @@ def turns(grabber: Grabber, clock: FakeClock, seconds: float) -> None:
         clock.advance(grabber.turn())
 
 
-def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
+def test_only_the_newest_image_is_kept_cropped_and_counted() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP, Port(clock, [10, "drop", 20, 30]).open, clock)
     turns(grabber, clock, 4 * 0.033)
@@ -91,7 +91,7 @@ def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
     assert grabber.intrinsics is not None and grabber.intrinsics.width == 16
 
 
-def test_picture_that_a_syncer_delivers_twice_counts_once_and_does_not_look_new() -> None:
+def test_image_delivered_twice_counts_once_and_is_not_new() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP, Port(clock, [10, "again", "again"]).open, clock)
     turns(grabber, clock, 3 * 0.033)
@@ -115,7 +115,7 @@ def test_lost_device_is_closed_and_opened_again_and_pauses_start_anew(loss: list
     turns(grabber, clock, 2.0)
     assert port.opened[0].closed and grabber.health().opened >= 2
     assert grabber.latest is not None and (grabber.latest.image == 30).all()
-    assert grabber.error is None or "no picture for 1 s" in str(grabber.error)
+    assert grabber.error is None or "no image for 1 s" in str(grabber.error)
 
 
 def test_whatever_a_driver_throws_becomes_the_reason_that_readers_get() -> None:
@@ -125,13 +125,11 @@ def test_whatever_a_driver_throws_becomes_the_reason_that_readers_get() -> None:
     assert isinstance(grabber.error, DeviceLostError) and "xioctl(VIDIOC_QBUF) failed" in grabber.health().trouble
 
 
-def test_pictures_of_another_size_are_a_settings_error_with_both_sizes() -> None:
+def test_images_of_another_size_are_a_settings_error_with_both_sizes() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP._replace(width=640, height=480), Port(clock, [10]).open, clock)
     turns(grabber, clock, 0.05)
-    assert isinstance(grabber.error, ConfigError) and "got pictures of 64 x 48, expected 640 x 480" in str(
-        grabber.error
-    )
+    assert isinstance(grabber.error, ConfigError) and "got images of 64 x 48, expected 640 x 480" in str(grabber.error)
     assert grabber.latest is None
 
 
@@ -146,8 +144,8 @@ class HangingSource(ScriptedSource):
         if not self._script:
             self.release.wait(30.0)
             raise DeviceLostError("let go")
-        shot = super().next()
-        return shot if self._depth or shot is None else shot._replace(depth_mm=None)
+        frame = super().next()
+        return frame if self._depth or frame is None else frame._replace(depth_mm=None)
 
 
 def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
@@ -157,7 +155,7 @@ def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCame
     return camera
 
 
-def test_reader_of_a_hanging_driver_gets_the_last_picture_then_an_error_and_never_waits() -> None:
+def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_waits() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock)
     camera = after_one_picture(source, clock)
@@ -174,7 +172,7 @@ def test_reader_of_a_hanging_driver_gets_the_last_picture_then_an_error_and_neve
     assert source.closed
 
 
-def test_depth_that_was_not_asked_for_is_a_settings_error() -> None:
+def test_depth_that_is_off_is_a_settings_error() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock, depth=False)
     camera = after_one_picture(source, clock)
@@ -187,13 +185,13 @@ def test_depth_that_was_not_asked_for_is_a_settings_error() -> None:
         camera.close()
 
 
-def test_camera_that_never_was_there_says_why_when_it_is_read_or_waited_for() -> None:
+def test_absent_camera_gives_its_reason_when_read_or_awaited() -> None:
     clock = FakeClock()
     camera = BackgroundCamera(SETUP, Port(clock).open, clock)
     try:
         with pytest.raises(DeviceLostError, match="expected serial 42; plug it in"):
             camera.wait_ready(3.0)
-        with pytest.raises(DeviceLostError, match="got no picture yet"):
+        with pytest.raises(DeviceLostError, match="got no image yet"):
             camera.read()
     finally:
         camera.close()

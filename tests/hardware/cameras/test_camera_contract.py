@@ -33,7 +33,7 @@ GREY = 90
 class Rig(NamedTuple):
     camera: Camera
     expose: Callable[[], None]
-    """Makes sure that a newer picture comes."""
+    """Makes sure that a newer image comes."""
 
 
 @pytest.fixture(params=["realsense", "webcam", "topic"])
@@ -65,10 +65,10 @@ def _topic(folder: Path) -> Iterator[Rig]:
     network = Graph(SystemClock())  # type: ignore[arg-type]  # time passes by itself here
     client, server = MemoryWire(network), MemoryWire(network)
     publisher = server.publisher(graph.image_topic("wrist"))
-    picture = np.full((480, 640, 3), GREY, np.uint8)
+    image = np.full((480, 640, 3), GREY, np.uint8)
 
     def expose() -> None:
-        publisher.publish(image_message(server, picture, server.now_ns(), "wrist_color_optical_frame"))
+        publisher.publish(image_message(server, image, server.now_ns(), "wrist_color_optical_frame"))
 
     camera = _while_publishing(expose, client)
     yield Rig(camera, expose)
@@ -76,7 +76,7 @@ def _topic(folder: Path) -> Iterator[Rig]:
 
 
 def _while_publishing(expose: Callable[[], None], wire: MemoryWire) -> Camera:
-    """A picture is on its way before the camera waits for its first."""
+    """An image is on its way before the camera waits for its first."""
     over = threading.Event()
 
     def run() -> None:
@@ -92,7 +92,7 @@ def _while_publishing(expose: Callable[[], None], wire: MemoryWire) -> Camera:
         thread.join()
 
 
-def test_picture_is_cropped_resized_and_stamped_with_a_moment_that_has_passed(rig: Rig) -> None:
+def test_image_is_cropped_resized_and_stamped_with_a_moment_that_has_passed(rig: Rig) -> None:
     frame = rig.camera.read()
     assert frame.image.shape == (rig.camera.height, rig.camera.width, 3) == (60, 80, 3)
     assert frame.image.dtype == np.uint8 and rig.camera.name == "wrist"
@@ -100,7 +100,7 @@ def test_picture_is_cropped_resized_and_stamped_with_a_moment_that_has_passed(ri
     assert 0 <= time.monotonic_ns() - frame.stamp_ns < MAX_AGE_S * 1e9
 
 
-def test_later_pictures_have_later_stamps_and_leave_earlier_ones_alone(rig: Rig) -> None:
+def test_later_images_have_later_stamps_and_do_not_change_earlier_ones(rig: Rig) -> None:
     first = rig.camera.read()
     kept = first.image.copy()
     rig.expose()
@@ -110,7 +110,7 @@ def test_later_pictures_have_later_stamps_and_leave_earlier_ones_alone(rig: Rig)
     assert not np.shares_memory(first.image, second.image)
 
 
-def test_hundred_reads_cost_no_hundred_pictures(rig: Rig) -> None:
+def test_repeated_reads_process_each_image_once(rig: Rig) -> None:
     start_s = time.monotonic()
     for _ in range(100):
         rig.camera.read()

@@ -28,7 +28,7 @@ def test_wall_time_becomes_monotonic_time(domain: Domain) -> None:
         assert stamps.to_monotonic(EPOCH_NS + exposed_ns, domain, arrival(exposed_ns + 20 * MS)) == exposed_ns
 
 
-def test_device_time_is_found_to_the_quickest_transfer_in_spite_of_drift_and_jitter() -> None:
+def test_device_time_is_exact_to_the_fastest_transfer_despite_drift_and_jitter() -> None:
     rng, stamps, errors = np.random.default_rng(0), StampMap(), []
     for k in range(3000):  # 100 s at 30 Hz
         exposed_ns = k * S // 30
@@ -60,9 +60,9 @@ def test_device_clock_that_wraps_or_restarts_is_followed_at_once(restart_ns: int
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**13), domains, st.integers(0, 10**9)), min_size=2, max_size=30))
-def test_time_never_runs_backwards_nor_ahead_of_the_arrival(shots: list[tuple[int, Domain, int]]) -> None:
+def test_time_never_runs_backwards_nor_ahead_of_the_arrival(frames: list[tuple[int, Domain, int]]) -> None:
     stamps, now_ns, out = StampMap(), 0, []
-    for stamp_ns, domain, step_ns in shots:
+    for stamp_ns, domain, step_ns in frames:
         now_ns += step_ns
         out.append(stamps.to_monotonic(stamp_ns, domain, arrival(now_ns)))
         assert out[-1] <= now_ns

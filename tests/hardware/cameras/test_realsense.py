@@ -12,7 +12,7 @@ import numpy as np
 import pyrealsense2 as rs
 import pytest
 
-from robot_rl.core.clock import FakeClock, SystemClock
+from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.grabber import RawFrame
@@ -20,8 +20,9 @@ from robot_rl.hardware.cameras.realsense import RealSenseSource, open_realsense_
 from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.realsense_devices import RealSenseDevice, list_devices, refusal
 from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.testing import FakeClock
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
-from tests.patience import eventually
+from tests.waiting import eventually
 
 WRIST = RealSenseConfig("wrist", "111", depth=True, view=View(Crop(160, 120, 320, 240), (120, 160)))
 FULL = replace(WRIST, view=View(size=None))
@@ -50,10 +51,10 @@ def opened(
 def next_shot(source: RealSenseSource, device: SoftRealSense, stamp_ms: float, domain: object, **what: Any) -> RawFrame:
     device.expose(stamp_ms, domain, **what)
     for _ in range(20):
-        shot = source.next()
-        if shot is not None and shot.number == device.number:
-            return shot
-    raise AssertionError("no picture came")
+        frame = source.next()
+        if frame is not None and frame.number == device.number:
+            return frame
+    raise AssertionError("no image came")
 
 
 def test_colour_and_depth_come_together_cropped_and_resized(
@@ -73,7 +74,7 @@ def test_colour_and_depth_come_together_cropped_and_resized(
     assert PPY == 239.5 and camera.health().temperature_c == 37.0
 
 
-def test_several_cameras_are_told_apart_by_serial(
+def test_several_cameras_are_distinguished_by_serial(
     bus: Bus, device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:
     other = SoftRealSense("222")
@@ -99,7 +100,7 @@ def test_exposure_gain_and_white_balance_are_fixed_and_auto_is_off(bus: Bus, dev
     assert device.colour.get_option(rs.option.global_time_enabled) == 1.0
 
 
-def test_auto_modes_are_on_when_asked_for_and_then_nothing_is_fixed(bus: Bus, device: SoftRealSense) -> None:
+def test_auto_modes_are_on_on_request_and_then_nothing_is_fixed(bus: Bus, device: SoftRealSense) -> None:
     RealSenseSource(replace(WRIST, auto_exposure=True, auto_white_balance=True), bus.context, FakeClock()).close()
     assert device.colour.get_option(rs.option.enable_auto_exposure) == 1.0
     assert device.colour.get_option(rs.option.enable_auto_white_balance) == 1.0
@@ -145,7 +146,7 @@ def test_mode_that_the_device_lacks_is_an_error_with_those_it_has(bus: Bus, devi
         RealSenseSource(replace(WRIST, rate_hz=90), bus.context, FakeClock())
 
 
-def test_mode_that_needs_usb_3_says_so_on_usb_2(bus: Bus) -> None:
+def test_mode_that_needs_usb_3_is_refused_on_usb_2(bus: Bus) -> None:
     slow = SoftRealSense("333", usb="2.1")
     bus.plug(slow)
     with pytest.raises(ConfigError, match=r"over USB 2\.1 \(use a USB 3 port and a USB 3 cable"):
@@ -159,7 +160,7 @@ def test_device_in_use_is_an_error_that_names_the_reason(bus: Bus, device: SoftR
     first.close()
 
 
-def test_device_that_does_not_start_on_usb_2_or_for_no_known_reason_says_what_to_try() -> None:
+def test_device_that_does_not_start_names_the_next_step() -> None:
     found = RealSenseDevice("111", "D435", "2.1", "5.16.0.1", "")
     assert "connected as USB 2.1" in str(refusal("wrist", found, "640x480@30", RuntimeError("no bandwidth")))
     assert "plug it in again" in str(refusal("wrist", found._replace(usb="3.2"), "640x480@30", RuntimeError("odd")))
@@ -186,8 +187,8 @@ def test_depth_of_another_unit_becomes_millimetres(bus: Bus) -> None:
     bus.plug(fine)
     source = RealSenseSource(replace(FULL, serial="405"), bus.context, SystemClock())
     try:
-        shot = next_shot(source, fine, 1000.0, HARDWARE, depth=2504)
-        assert shot.depth_mm is not None and shot.depth_mm.dtype == np.uint16 and np.median(shot.depth_mm) == 250
+        frame = next_shot(source, fine, 1000.0, HARDWARE, depth=2504)
+        assert frame.depth_mm is not None and frame.depth_mm.dtype == np.uint16 and np.median(frame.depth_mm) == 250
     finally:
         source.close()
 
@@ -200,11 +201,11 @@ def test_depth_lies_on_the_colour_pixels_of_the_same_things(bus: Bus) -> None:
     block = np.zeros((480, 640), np.uint16)
     block[200:280, 300:340] = 500
     try:
-        shot = next_shot(source, beside, 1000.0, HARDWARE, depth=block)
+        frame = next_shot(source, beside, 1000.0, HARDWARE, depth=block)
     finally:
         source.close()
-    assert shot.depth_mm is not None
-    rows, columns = np.nonzero(shot.depth_mm)
+    assert frame.depth_mm is not None
+    rows, columns = np.nonzero(frame.depth_mm)
     assert abs(columns.min() - 318) <= 1 and abs(columns.max() - 357) <= 1
     assert abs(rows.min() - 200) <= 1 and abs(rows.max() - 279) <= 1
 
@@ -215,21 +216,26 @@ def test_filters_of_depth_are_librealsenses_own(bus: Bus, device: SoftRealSense)
     for filters, least in ((("hole-filling",), 490), (("spatial", "temporal"), 0)):
         source = RealSenseSource(replace(FULL, depth_filters=filters), bus.context, SystemClock())  # type: ignore[arg-type]
         try:
-            shot = next_shot(source, device, 1000.0, HARDWARE, depth=hole)
+            frame = next_shot(source, device, 1000.0, HARDWARE, depth=hole)
         finally:
             source.close()
-        assert shot.depth_mm is not None and np.median(shot.depth_mm) == 500
-        assert np.median(shot.depth_mm[200:204, 300:304]) >= least
+        assert frame.depth_mm is not None and np.median(frame.depth_mm) == 500
+        assert np.median(frame.depth_mm[200:204, 300:304]) >= least
 
 
-def test_lost_pictures_are_counted(
-    device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
-) -> None:
+def test_lost_images_are_counted(device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]) -> None:
     camera = opened(replace(WRIST, depth=False))
-    eventually(
-        lambda: (device.expose(1000.0 + device.number, HARDWARE), time.sleep(0.02), camera.health().frames > 0)[2]
-    )
-    time.sleep(0.1)
+
+    def delivers() -> bool:
+        device.expose(1000.0 + device.number, HARDWARE)
+        return camera.wait_newer(0, 0.02) is not None
+
+    def drained() -> bool:
+        newest = camera.wait_newer(0, 1.0)
+        return newest is not None and camera.wait_newer(newest.stamp_ns, 0.1) is None
+
+    eventually(delivers)
+    eventually(drained)
     before = camera.health().dropped
     device.expose(9000.0, HARDWARE, skip=5)
     eventually(lambda: camera.health().dropped == before + 5)
@@ -253,7 +259,7 @@ def test_unplugged_camera_goes_stale_without_blocking_and_comes_back_by_itself(
         assert (camera.read().image == 55).all()
 
 
-def test_recording_plays_back_the_same_pictures_in_a_loop(
+def test_recording_plays_back_the_same_images_in_a_loop(
     tmp_path: Path, device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:
     path = tmp_path / "wrist.db3"
@@ -276,8 +282,8 @@ def test_recording_never_writes_over_an_earlier_one(tmp_path: Path, bus: Bus, de
     assert (tmp_path / "wrist.db3").read_bytes() == b"dear" and (tmp_path / "wrist-2.db3").is_file()
 
 
-def test_recording_that_is_missing_or_lacks_what_is_asked_is_refused(tmp_path: Path, bus: Bus) -> None:
+def test_recording_that_is_missing_or_lacks_the_mode_is_refused(tmp_path: Path, bus: Bus) -> None:
     with pytest.raises(ConfigError, match=r"got playback .*, expected a file"):
         open_realsense_camera(replace(FULL, playback=tmp_path / "none.db3"), lambda: bus.context)
     with pytest.raises(ConfigError, match=r"ends in \.db3"):
-        replace(FULL, record=tmp_path / "film.bag")
+        replace(FULL, record=tmp_path / "video.bag")

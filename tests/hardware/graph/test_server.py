@@ -10,7 +10,6 @@ import pytest
 
 from controllers.ros import graph
 from controllers.ros.graph import Topic
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph.messages import (
     joints_message,
@@ -24,6 +23,7 @@ from robot_rl.hardware.graph.messages import (
     stamp_of,
 )
 from robot_rl.hardware.graph.server import GraphServer
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
 
@@ -133,7 +133,7 @@ def test_status_goes_out_when_it_changes(desk: Desk) -> None:
     assert [read_status(message) for message in heard] == [(2, "reflex")]
 
 
-def test_picture_arrives_as_it_was_sent(desk: Desk) -> None:
+def test_image_arrives_as_it_was_sent(desk: Desk) -> None:
     heard = desk.hear(graph.image_topic("wrist"))
     image = np.random.default_rng(0).integers(0, 255, (6, 5, 3), np.uint8)
     desk.server.publish_image("wrist", image, 123)

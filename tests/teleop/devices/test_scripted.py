@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.core.action_layout import StateEntry, arm_layout
-from robot_rl.core.errors import ConfigError, UnknownNameError
+from robot_rl.core.errors import ConfigError
 from robot_rl.teleop.devices.scripted import ExpertDevice, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import (
-    SCRIPTED_HUMANS,
+    CLUMSY,
     ActionNoise,
     ScriptedHumanConfig,
-    scripted_human_config,
 )
 
 GOOD = np.full(7, 0.5, np.float32)
@@ -92,7 +91,7 @@ def test_policy_that_is_not_a_number_or_absent_is_worse() -> None:
     assert human(SURE).read(None).engaged
 
 
-def test_patience_ends_with_an_episode_that_drags_on_whatever_the_policy_does() -> None:
+def test_human_intervenes_in_a_long_episode_whatever_the_policy_does() -> None:
     watcher = human(replace(SURE, intervene_after_steps=5, burst_steps=(2, 2), rest_steps=3))
     assert [watcher.read(GOOD).engaged for _ in range(12)] == [False] * 5 + [True] * 2 + [False] * 3 + [True] * 2
     watcher.reset()
@@ -105,7 +104,7 @@ def test_first_steps_and_rests_are_free() -> None:
     assert engaged == "....xx...xx..."
 
 
-def test_expert_is_asked_every_step_so_that_it_knows_where_the_policy_went() -> None:
+def test_expert_is_called_every_step() -> None:
     expert = Counting()
     watcher = human(replace(SURE, probability_worse=0.0), expert=expert)
     for _ in range(10):
@@ -131,7 +130,7 @@ def test_unwatched_episode_costs_the_expert_nothing() -> None:
     assert expert.calls == 0 and watcher.env_steps == 20
 
 
-def test_clumsy_hand_is_late_noisy_and_lapses_but_grips_as_meant() -> None:
+def test_action_noise_delays_disturbs_and_drops_motion_but_not_the_gripper() -> None:
     script = [np.full(7, i / 100, np.float32) for i in range(50)]
     late = ExpertDevice(Counting(script), np.random.default_rng(0), ActionNoise(delay_steps=3))
     late.reset()
@@ -149,7 +148,7 @@ def test_clumsy_hand_is_late_noisy_and_lapses_but_grips_as_meant() -> None:
 
 
 def test_same_seed_same_human() -> None:
-    config = SCRIPTED_HUMANS["clumsy"]
+    config = ScriptedHumanConfig(action_noise=CLUMSY)
     one, other = human(config, 3), human(config, 3)
     for _ in range(50):
         a, b = one.read(BAD), other.read(BAD)
@@ -157,10 +156,7 @@ def test_same_seed_same_human() -> None:
         np.testing.assert_array_equal(a.action, b.action)
 
 
-def test_names_and_numbers_out_of_range_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'clumsy'"):
-        scripted_human_config("clumsi")
-    assert scripted_human_config("rlif").burst_steps == (4, 5)
+def test_numbers_out_of_range_are_refused() -> None:
     for wrong in ({"burst_steps": (5, 4)}, {"threshold": np.nan}, {"attention": 1.5}, {"attention_half_life_steps": 0}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             ScriptedHumanConfig(**wrong)

@@ -1,7 +1,7 @@
 """The firmware itself, as a Cortex-M image under QEMU and as a Linux program, with the real driver at its line.
 
-Times of the device are its own clock's, so that a busy machine does not matter; they are printed (`pytest -s`) and only
-loosely bounded here: the firmware's unit tests hold the exact bounds.
+Times are those of the device's clock, so that machine load does not matter; they are only loosely bounded here: the
+firmware's unit tests hold the exact bounds.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.core.clock import SystemClock
-from robot_rl.teleop.device import DeviceState
-from robot_rl.teleop.pendant.config import PendantConfig
-from robot_rl.teleop.pendant.device import Pendant
-from robot_rl.teleop.pendant.firmware_process import (
+from robot_rl.bench.pendant_firmware import (
     QEMU,
-    Hand,
+    ContactBench,
     Report,
     RunningPendant,
     free_ports,
     host_pendant,
     qemu_pendant,
 )
+from robot_rl.core.clock import SystemClock
+from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.pendant.config import PendantConfig
+from robot_rl.teleop.pendant.device import Pendant
 from robot_rl.teleop.pendant.messages import (
     Cause,
     Clear,
@@ -117,7 +117,7 @@ def opened(report: Report) -> bool:
     return report.kind == "O" and not report.value & Output.RELAY
 
 
-def latency_ms(hand: Hand) -> int:
+def latency_ms(hand: ContactBench) -> int:
     """Device time from the change of a contact to the opening of the relay."""
     start = hand.await_report(lambda report: report.kind == "I")
     return hand.await_report(opened).time_ms - start.time_ms
@@ -156,7 +156,6 @@ def test_emergency_stop_opens_the_relay(desk: Desk, contacts: Input) -> None:
     desk.hand.forget()
     desk.hand.open_contact(contacts)
     took_ms = latency_ms(desk.hand)
-    print(f"e-stop to relay: {took_ms} ms of the device")
     assert took_ms <= 200
     assert desk.until(lambda state: state.estop).alive
     desk.hand.close_contact(contacts)
@@ -169,7 +168,6 @@ def test_squeezed_grip_opens_the_relay(desk: Desk) -> None:
     desk.hand.forget()
     desk.hand.close_contact(Input.DEADMAN_HALF | Input.DEADMAN_FULL)
     took_ms = latency_ms(desk.hand)
-    print(f"squeeze to relay: {took_ms} ms of the device")
     assert took_ms <= 200
     desk.until_view(lambda state: state is not None and state.deadman == Deadman.SQUEEZED)
     desk.hand.open_contact(Input.DEADMAN_FULL)
@@ -184,7 +182,6 @@ def test_lost_heartbeat_opens_the_relay(desk: Desk) -> None:
     assert state is not None
     desk.driver.close()  # the program ends: no more heartbeats
     report = desk.hand.await_report(opened)
-    print(f"last state to relay: {report.time_ms - state.time_ms} ms of the device")
     assert report.time_ms - state.time_ms <= 2000
 
 
@@ -263,7 +260,7 @@ def test_pulled_cable_stops_and_the_driver_finds_the_device_again() -> None:
                 desk = Desk(running, driver)
                 desk.ready()
                 assert driver.view().link.sessions == session
-            assert_lost(Desk(RunningPendant("", Hand(_Silence()), running.process, running.monitor), driver))
+            assert_lost(Desk(RunningPendant("", ContactBench(_Silence()), running.process, running.monitor), driver))
 
 
 def assert_lost(desk: Desk) -> None:
