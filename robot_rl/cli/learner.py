@@ -53,6 +53,9 @@ def learn(flags: Arguments) -> int:
     ):
         for line in journal.report():
             print(line, flush=True)
+        if config.demonstrations and config.demonstrations_from is None:
+            print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
+        print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         return run_learner(
             server,
             build.make_replay(schema, config),
