@@ -9,7 +9,7 @@ import pytest
 from controllers.arm import Mode
 from controllers.host.mailbox import Client
 from tests.contracts.test_arm import ARM, DRIVER, PLANE
-from tests.ros.graph_session import START_PATIENCE_S, children, eventually
+from tests.ros.graph_session import START_TIMEOUT_S, children, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -27,8 +27,8 @@ def test_a_launched_arms_file_names_its_driver_and_its_gains(session, tmp_path):
         except (FileNotFoundError, ValueError):
             return None
 
-    client = eventually(attach, bool, START_PATIENCE_S)
-    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_PATIENCE_S)
+    client = eventually(attach, bool, START_TIMEOUT_S)
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_TIMEOUT_S)
     gains = client.gains()
     assert (
         gains.cone_rad == 0.3 and gains.planes[0].tolist() == [-1.0, 0.0, 0.0, -0.02] and gains.integral_max[0] == 2.0
