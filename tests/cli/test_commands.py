@@ -99,7 +99,7 @@ def test_place_that_cannot_be_written_costs_one_clear_line(
     assert code == 1 and "file: got" in error and "/proc/" in error and error.count("\n") == 1
 
 
-def test_picture_of_a_comparison_makes_its_folder(tmp_path: Path) -> None:
+def test_image_of_a_comparison_makes_its_folder(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "first" / "config.json").write_text("{}")
     png = tmp_path / "new" / "curves.png"

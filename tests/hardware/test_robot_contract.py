@@ -136,7 +136,7 @@ def test_states_belong_to_the_caller(rig: Rig) -> None:
     np.testing.assert_array_equal(state.T_base_tcp.p, kept)
 
 
-def test_picture_is_the_scenes(rig: Rig) -> None:
+def test_image_is_the_scenes(rig: Rig) -> None:
     rig.robot.wait(PERIOD_S)
     frame = rig.camera.read()
     assert frame.image.shape == (rig.camera.height, rig.camera.width, 3) == (*SIZE, 3)
@@ -144,7 +144,7 @@ def test_picture_is_the_scenes(rig: Rig) -> None:
     assert (rig.camera.name, isinstance(frame.stamp_ns, int)) == ("wrist", True)
 
 
-def test_pictures_follow_time(rig: Rig) -> None:
+def test_images_follow_time(rig: Rig) -> None:
     first = rig.camera.read().stamp_ns
     stamps = [first]
     while stamps[-1] == first and len(stamps) < 50:  # a step that comes late does not wait for an image
@@ -153,7 +153,7 @@ def test_pictures_follow_time(rig: Rig) -> None:
     assert stamps[-1] > first
 
 
-def test_reading_a_picture_waits_for_nothing(rig: Rig) -> None:
+def test_reading_a_image_waits_for_nothing(rig: Rig) -> None:
     rig.robot.wait(PERIOD_S)
     clock = SystemClock()
     rig.camera.read()

@@ -96,7 +96,7 @@ def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(video: Path) -> 
     assert heard(listener, "health")[-1]["level"] == 0 and heard(listener, "info")[-1]["k"] == [0.0] * 9
 
 
-def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_pictures_once_it_is_gone(
+def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_images_once_it_is_gone(
     video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The actor's virtual environment needs no ROS: `TopicConfig` over Cyclone DDS, the node over rclpy."""
@@ -133,7 +133,7 @@ def test_killed_node_falls_silent_and_its_successor_is_heard_by_the_same_listene
             eventually(lambda: len(heard(listener, "colour")) > before + 5)
 
 
-def test_absent_camera_is_an_error_in_the_diagnostics_and_no_picture() -> None:
+def test_absent_camera_is_an_error_in_the_diagnostics_and_no_image() -> None:
     with (
         Program([LISTENER, "side"]) as listener,
         node("camera:=side", "kind:=webcam", "device:=/dev/video77"),

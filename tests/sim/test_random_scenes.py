@@ -1,4 +1,4 @@
-"""The scenes that teach the encoder: what their labels say is what their pictures show."""
+"""The scenes that teach the encoder: what their labels say is what their images show."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_same_generator_draws_the_same_scenes(scenes: RandomScenes) -> None:
         assert np.array_equal(first.labels[camera], second.labels[camera], equal_nan=True)
 
 
-def test_labels_are_in_the_picture_and_absent_where_the_thing_is(scenes: RandomScenes) -> None:
+def test_labels_are_in_the_image_and_absent_where_the_thing_is(scenes: RandomScenes) -> None:
     rng = np.random.default_rng(0)
     drawn = [scenes.draw(rng) for _ in range(30)]
     for labels in (scene.labels[camera] for scene in drawn for camera in CAMERAS):

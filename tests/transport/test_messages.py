@@ -107,5 +107,5 @@ def test_a_lying_header_is_refused(field: str, value: Any) -> None:
 
 
 def test_a_frame_costs_its_bytes_and_little_more() -> None:
-    picture = {"wrist": np.zeros((128, 128, 3), np.uint8)}
-    assert sum(map(len, encode(step_record(0, obs=picture)))) < 128 * 128 * 3 + 600
+    image = {"wrist": np.zeros((128, 128, 3), np.uint8)}
+    assert sum(map(len, encode(step_record(0, obs=image)))) < 128 * 128 * 3 + 600

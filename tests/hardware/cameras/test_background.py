@@ -79,7 +79,7 @@ def turns(grabber: Grabber, clock: FakeClock, seconds: float) -> None:
         clock.advance(grabber.turn())
 
 
-def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
+def test_only_the_newest_image_is_kept_cropped_and_counted() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP, Port(clock, [10, "drop", 20, 30]).open, clock)
     turns(grabber, clock, 4 * 0.033)
@@ -91,7 +91,7 @@ def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
     assert grabber.intrinsics is not None and grabber.intrinsics.width == 16
 
 
-def test_picture_that_a_syncer_delivers_twice_counts_once_and_does_not_look_new() -> None:
+def test_image_that_a_syncer_delivers_twice_counts_once_and_does_not_look_new() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP, Port(clock, [10, "again", "again"]).open, clock)
     turns(grabber, clock, 3 * 0.033)
@@ -125,7 +125,7 @@ def test_whatever_a_driver_throws_becomes_the_reason_that_readers_get() -> None:
     assert isinstance(grabber.error, DeviceLostError) and "xioctl(VIDIOC_QBUF) failed" in grabber.health().trouble
 
 
-def test_pictures_of_another_size_are_a_settings_error_with_both_sizes() -> None:
+def test_images_of_another_size_are_a_settings_error_with_both_sizes() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP._replace(width=640, height=480), Port(clock, [10]).open, clock)
     turns(grabber, clock, 0.05)
@@ -148,17 +148,17 @@ class HangingSource(ScriptedSource):
         return frame if self._depth or frame is None else frame._replace(depth_mm=None)
 
 
-def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
+def after_one_image(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
     camera = BackgroundCamera(SETUP, lambda: source, clock)
     while camera.health().frames == 0:  # a real thread, which nothing keeps waiting
         time.sleep(0.001)
     return camera
 
 
-def test_reader_of_a_hanging_driver_gets_the_last_picture_then_an_error_and_never_waits() -> None:
+def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_waits() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock)
-    camera = after_one_picture(source, clock)
+    camera = after_one_image(source, clock)
     try:
         camera.wait_ready()
         assert (camera.read().image == 10).all() and camera.read_depth().depth_mm.shape == (16, 16)
@@ -175,7 +175,7 @@ def test_reader_of_a_hanging_driver_gets_the_last_picture_then_an_error_and_neve
 def test_depth_that_was_not_asked_for_is_a_settings_error() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock, depth=False)
-    camera = after_one_picture(source, clock)
+    camera = after_one_image(source, clock)
     assert isinstance(camera, DepthCamera)
     try:
         with pytest.raises(ConfigError, match="without depth, expected depth; set `depth`"):

@@ -223,9 +223,7 @@ def test_filters_of_depth_are_librealsenses_own(bus: Bus, device: SoftRealSense)
         assert np.median(frame.depth_mm[200:204, 300:304]) >= least
 
 
-def test_lost_pictures_are_counted(
-    device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
-) -> None:
+def test_lost_images_are_counted(device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]) -> None:
     camera = opened(replace(WRIST, depth=False))
     eventually(
         lambda: (device.expose(1000.0 + device.number, HARDWARE), time.sleep(0.02), camera.health().frames > 0)[2]
@@ -254,7 +252,7 @@ def test_unplugged_camera_goes_stale_without_blocking_and_comes_back_by_itself(
         assert (camera.read().image == 55).all()
 
 
-def test_recording_plays_back_the_same_pictures_in_a_loop(
+def test_recording_plays_back_the_same_images_in_a_loop(
     tmp_path: Path, device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:
     path = tmp_path / "wrist.db3"

@@ -71,7 +71,7 @@ def test_joints_arrive_with_their_names(open_one: OpenWire) -> None:
     assert (len(message.velocity), len(message.effort)) == (0, 0)
 
 
-def test_picture_arrives_byte_for_byte(open_one: OpenWire) -> None:
+def test_image_arrives_byte_for_byte(open_one: OpenWire) -> None:
     sender, publisher, _, heard = pair(open_one, graph.image_topic("wrist"))
     image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 

@@ -67,9 +67,9 @@ class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return np.array([*towards, 0.0], np.float32)
 
     def _observe(self) -> dict[str, np.ndarray]:
-        picture = np.zeros((8, 8, 3), np.uint8)
-        picture[tuple(((self.point + 2.0) * 2.0).astype(int).clip(0, 7))] = 255
-        return {"state": np.array([*self.point, *self.goal], np.float32), "wrist": picture}
+        image = np.zeros((8, 8, 3), np.uint8)
+        image[tuple(((self.point + 2.0) * 2.0).astype(int).clip(0, 7))] = 255
+        return {"state": np.array([*self.point, *self.goal], np.float32), "wrist": image}
 
 
 class LinearPolicy:
@@ -89,7 +89,7 @@ class LinearPolicy:
 
 
 class TinyEncoder:
-    """Two variants of four numbers a picture; counts the pictures."""
+    """Two variants of four numbers an image; counts the images."""
 
     cameras = ("wrist",)
     variants = 2

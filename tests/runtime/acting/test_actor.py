@@ -228,7 +228,7 @@ def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done
     class Blind(PointWorld):
         def step(self, action):
             obs, *_ = super().step(action)
-            return obs, 0.0, False, True, {"fault": "picture of wrist: too old", "refused": True}
+            return obs, 0.0, False, True, {"fault": "image of wrist: too old", "refused": True}
 
     summary, link, _, _ = act(ActorConfig(max_episodes=1), env=Blind())
     (step,) = link.steps

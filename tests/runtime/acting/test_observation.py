@@ -26,7 +26,7 @@ def test_records_match_the_declared_schema(encoder) -> None:
     assert schema.observation["wrist"] == expected and schema.task == "point"
 
 
-def test_recorded_pictures_are_encoded_as_an_actor_would_have() -> None:
+def test_recorded_images_are_encoded_as_an_actor_would_have() -> None:
     link = Notebook()
     config = ActorConfig(max_episodes=2)
     run_actor(Rollout(PointWorld(), LinearPolicy()), config, link)
@@ -40,7 +40,7 @@ def test_recorded_pictures_are_encoded_as_an_actor_would_have() -> None:
         assert step.last == raw.last and step.sequence == raw.sequence
 
 
-def test_pictures_are_the_entries_that_look_like_one() -> None:
+def test_images_are_the_entries_that_look_like_one() -> None:
     raw, _ = PointWorld().reset(seed=0)
     assert list(camera_images(raw)) == ["wrist"]
 

@@ -52,7 +52,7 @@ def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) ->
         assert steps[-1].success and steps[-1].terminated and steps[-1].next_obs is not None
         assert {step.source for step in steps} == {Source.DEMONSTRATION}
         assert all(np.isnan(step.policy_action).all() and not np.isnan(step.action).any() for step in steps)
-        assert steps[0].obs["wrist"].dtype == np.uint8  # pictures are kept, for any encoder
+        assert steps[0].obs["wrist"].dtype == np.uint8  # images are kept, for any encoder
 
 
 def test_session_goes_on_where_the_last_one_stopped_with_other_episodes(tmp_path: Path) -> None:
