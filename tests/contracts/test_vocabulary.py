@@ -29,7 +29,7 @@ WORDS = {
     "moods?": "load",
     "mover": "motion_device",
     r"operator\.md": "a document that readers have",
-    "pictured?|pictures": "image",
+    "pictures?": "image",
     "promised?|promises": "bound, contract",
     "riddles?": "question",
     "rivals?": "baseline",

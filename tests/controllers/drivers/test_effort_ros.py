@@ -20,7 +20,7 @@ from controllers.drivers.effort_ros import RosLink, WatchdogNode, import_ros
 from controllers.drivers.effort_watchdog import EffortWatchdog
 from controllers.drivers.stream import Platform
 from robot_rl.testing import FakeClock
-from tests.controllers.drivers.rigs import UR_LIMITS, ur5_model
+from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5_model
 
 JOINTS = [f"joint{number}" for number in range(6)]
 

@@ -91,7 +91,7 @@ def test_only_the_newest_image_is_kept_cropped_and_counted() -> None:
     assert grabber.intrinsics is not None and grabber.intrinsics.width == 16
 
 
-def test_image_that_a_syncer_delivers_twice_counts_once_and_does_not_look_new() -> None:
+def test_image_delivered_twice_counts_once_and_is_not_new() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP, Port(clock, [10, "again", "again"]).open, clock)
     turns(grabber, clock, 3 * 0.033)
@@ -148,7 +148,7 @@ class HangingSource(ScriptedSource):
         return frame if self._depth or frame is None else frame._replace(depth_mm=None)
 
 
-def after_one_image(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
+def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
     camera = BackgroundCamera(SETUP, lambda: source, clock)
     while camera.health().frames == 0:  # a real thread, which nothing keeps waiting
         time.sleep(0.001)
@@ -158,7 +158,7 @@ def after_one_image(source: HangingSource, clock: FakeClock) -> BackgroundCamera
 def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_waits() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock)
-    camera = after_one_image(source, clock)
+    camera = after_one_picture(source, clock)
     try:
         camera.wait_ready()
         assert (camera.read().image == 10).all() and camera.read_depth().depth_mm.shape == (16, 16)
@@ -172,10 +172,10 @@ def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_
     assert source.closed
 
 
-def test_depth_that_was_not_asked_for_is_a_settings_error() -> None:
+def test_depth_that_is_off_is_a_settings_error() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock, depth=False)
-    camera = after_one_image(source, clock)
+    camera = after_one_picture(source, clock)
     assert isinstance(camera, DepthCamera)
     try:
         with pytest.raises(ConfigError, match="without depth, expected depth; set `depth`"):
@@ -185,7 +185,7 @@ def test_depth_that_was_not_asked_for_is_a_settings_error() -> None:
         camera.close()
 
 
-def test_camera_that_never_was_there_says_why_when_it_is_read_or_waited_for() -> None:
+def test_absent_camera_gives_its_reason_when_read_or_awaited() -> None:
     clock = FakeClock()
     camera = BackgroundCamera(SETUP, Port(clock).open, clock)
     try:

@@ -22,7 +22,7 @@ CROP = View(Crop(100, 120, 240, 240), (60, 60))
 RED = (255, 60, 60)
 
 
-def test_each_row_holds_the_whole_image_and_what_is_seen() -> None:
+def test_each_row_holds_the_whole_image_and_the_policys_view() -> None:
     sheet = contact_sheet([Sheet("wrist", IMAGE, CROP), Sheet("side", IMAGE, View(size=(100, 200)))])
     assert sheet.shape == (2 * (LABEL_HEIGHT + ROW_HEIGHT), 640 + GAP + 960, 3)
     whole = sheet[LABEL_HEIGHT : LABEL_HEIGHT + ROW_HEIGHT, :640]
@@ -55,7 +55,7 @@ def test_look_saves_the_sheet_of_a_files_cameras(cameras: Path, capsys: pytest.C
     )
 
 
-def test_look_says_where_topics_are_seen_and_what_to_do_without_cameras(
+def test_look_names_the_viewer_of_topics_and_the_next_step_without_cameras(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_settings(tmp_path / "cameras.json", CameraSet((TopicConfig("front"),)))

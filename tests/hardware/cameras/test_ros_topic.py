@@ -86,7 +86,7 @@ def test_jump_of_the_clock_is_named_and_only_spoils_what_came_unnoticed(jump_s: 
     assert bench.camera.read().stamp_ns == bench.clock.now_ns()
 
 
-def test_stamp_of_a_image_does_not_change_while_the_clocks_drift() -> None:
+def test_stamp_of_an_image_does_not_change_while_the_clocks_drift() -> None:
     bench = Bench()
     bench.send()
     first = bench.camera.read().stamp_ns

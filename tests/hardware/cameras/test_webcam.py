@@ -17,7 +17,7 @@ from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.cameras.webcam import WebcamConfig, WebcamSource, list_webcams, open_webcam
 from robot_rl.testing import FakeClock
-from tests.patience import eventually
+from tests.waiting import eventually
 
 FRAMES = 6
 
@@ -40,7 +40,7 @@ def config(device: Path | str, **settings: object) -> WebcamConfig:
     return replace(plain, **settings)  # type: ignore[arg-type]
 
 
-def test_images_are_rgb_in_order_and_the_video_begins_again(video: Path) -> None:
+def test_images_are_rgb_in_order_and_the_video_loops(video: Path) -> None:
     source = WebcamSource(config(video), FakeClock())
     frames = [source.next() for _ in range(2 * FRAMES)]
     source.close()
@@ -71,7 +71,7 @@ def test_camera_delivers_the_crop_with_a_stamp_of_now(
     assert camera.intrinsics() is None
 
 
-def test_numbered_images_are_a_video_too(tmp_path: Path) -> None:
+def test_numbered_images_play_as_a_video(tmp_path: Path) -> None:
     for k in range(3):
         cv2.imwrite(str(tmp_path / f"shot_{k:02d}.png"), np.full((48, 64, 3), 10 * k, np.uint8))
     source = WebcamSource(config(tmp_path / "shot_%02d.png"), FakeClock())
@@ -116,7 +116,7 @@ def test_video_of_another_size_is_an_error_with_both_sizes(
         camera.wait_ready()
 
 
-def test_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.avi").write_text("no video")
     with pytest.raises(DeviceLostError, match="which does not open"):
         WebcamSource(config(tmp_path / "notes.avi"), FakeClock())

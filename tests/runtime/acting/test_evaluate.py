@@ -118,7 +118,7 @@ def test_fault_counts_against_the_policy() -> None:
     assert [(e.fault, e.truncated, e.success, e.steps) for e in result.episodes] == [(True, True, False, 1)] * 2
 
 
-def test_summary_is_json_and_says_the_interval() -> None:
+def test_summary_is_json_and_holds_the_interval() -> None:
     episode = EpisodeResult(0, 12, 1.0, True, False, False, False)
     lost = EpisodeResult(1, 30, 0.0, False, False, True, False)
     result = EvaluationResult((episode,) * 97 + (lost,) * 3, 0, True, 5, 0.1)

@@ -11,12 +11,12 @@ from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.observation import camera_images, encode_steps, step_schema
 from robot_rl.runtime.acting.rollout import Rollout
-from tests.runtime.acting.point_world import LinearPolicy, Notebook, PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import LinearPolicy, PointWorld, RecordingLink, TinyEncoder
 
 
 @pytest.mark.parametrize("encoder", [None, TinyEncoder()])
 def test_records_match_the_declared_schema(encoder) -> None:
-    link = Notebook()
+    link = RecordingLink()
     config = ActorConfig(max_episodes=2)
     run_actor(Rollout(PointWorld(), LinearPolicy(), encoder), config, link)
     schema = step_schema(PointWorld(), encoder, "point")
@@ -27,7 +27,7 @@ def test_records_match_the_declared_schema(encoder) -> None:
 
 
 def test_recorded_images_are_encoded_as_an_actor_would_have() -> None:
-    link = Notebook()
+    link = RecordingLink()
     config = ActorConfig(max_episodes=2)
     run_actor(Rollout(PointWorld(), LinearPolicy()), config, link)
     encoded = list(encode_steps(link.steps, TinyEncoder(), np.random.default_rng(0)))

@@ -55,7 +55,7 @@ def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) ->
         assert steps[0].obs["wrist"].dtype == np.uint8  # images are kept, for any encoder
 
 
-def test_session_goes_on_where_the_last_one_stopped_with_other_episodes(tmp_path: Path) -> None:
+def test_session_continues_the_last_one_with_other_episodes(tmp_path: Path) -> None:
     record(tmp_path, 2)
     summary = record(tmp_path, 5)
     assert (summary.recorded, summary.earlier) == (3, 2)
@@ -64,7 +64,7 @@ def test_session_goes_on_where_the_last_one_stopped_with_other_episodes(tmp_path
     assert record(tmp_path, 5).recorded == 0
 
 
-def test_loaded_demonstrations_are_one_actors_records_and_all_learnable(tmp_path: Path) -> None:
+def test_loaded_demonstrations_are_one_actors_records_and_all_samplable(tmp_path: Path) -> None:
     written = record(tmp_path, 4).steps
     schema = step_schema(PointWorld(), TinyEncoder(), "point")
     replay = Replay(schema, capacity=1000, seed=0)
@@ -104,7 +104,7 @@ def test_features_of_another_encoder_without_frames_are_refused(tmp_path: Path) 
             list(load_demonstrations(tmp_path, encoder))
 
 
-def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
+def test_failures_are_discarded_by_default(tmp_path: Path) -> None:
     def away() -> np.ndarray:
         return np.array([1.0, 0.0, 0.0], np.float32)
 

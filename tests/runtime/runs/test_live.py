@@ -91,7 +91,7 @@ def test_success_of_episodes_without_help_is_shown_by_itself() -> None:
     assert dict(rows(progress, 1.0, Budget()))["unhelped"] == "50%"
 
 
-def test_phase_says_why_nothing_moves_yet() -> None:
+def test_phase_names_the_present_wait() -> None:
     progress = Progress()
     assert "starting" in dict(rows(progress, 0.1, Budget()))["phase"]
     progress.add("actor-0", episode(True))

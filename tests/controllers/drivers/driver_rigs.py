@@ -23,8 +23,8 @@ from robot_rl.sim.pick_lift import PickLift
 from robot_rl.sim.simulation import Simulation
 from robot_rl.testing import FakeClock
 from tests.controllers.drivers import fake_franky, fake_pylibfranka, fake_ur_rtde
-from tests.controllers.drivers.arms import FrankaArm, UrArm
-from tests.controllers.drivers.links import MemoryLink
+from tests.controllers.drivers.fake_arms import FrankaArm, UrArm
+from tests.controllers.drivers.memory_link import MemoryLink
 
 GOOD_MACHINE = Machine("6.1.0-rt", True, 99, float("inf"), ("performance",))
 POOR_MACHINE = Machine("6.1.0", False, 0, 65536.0, ("powersave",))
