@@ -214,10 +214,10 @@ def in_order(arm: Any, then: list[Any]) -> list[Any]:
 
 
 def recording(arguments: dict[str, str]) -> Any:
-    """Rosbag2 in MCAP: joint states, poses, torques, status, pictures, and what the human did."""
+    """Rosbag2 in MCAP: joint states, poses, torques, status, images, and what the human did."""
     lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
     own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
     topics = [f"{lead}joint_states", *own, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
-    pictures = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
+    images = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
     folder = ["--output", arguments["bag"]] if arguments["bag"] else []
-    return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *pictures], output="screen")
+    return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *images], output="screen")

@@ -1,7 +1,7 @@
-"""Random table scenes with known geometry: what the simulator's picture encoder is trained on.
+"""Random table scenes with known geometry: what the simulator's image encoder is trained on.
 
 They show boxes, blocks with a square hole, a rod in the hand and clutter, of random size, colour and place, under an
-arm in a random pose. No task's scene, success or object is used; the encoder learns where things are in pictures, not
+arm in a random pose. No task's scene, success or object is used; the encoder learns where things are in images, not
 what to do with
 them.
 """
@@ -38,7 +38,7 @@ class Scene(NamedTuple):
     """One drawn scene.
 
     Shapes: images (H, W, 3) uint8 per camera; labels (len(LABELS),) float32 per camera: image coordinates in [-1, 1],
-    four-fold orientation, presence; NaN where the thing is not in that picture.
+    four-fold orientation, presence; NaN where the thing is not in that image.
     """
 
     images: dict[str, np.ndarray]

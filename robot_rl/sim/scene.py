@@ -15,7 +15,7 @@ from robot_rl.sim.arm import add_arm, look_at
 
 TIMESTEP_S = 0.002
 CAMERAS = ("wrist", "side")
-# From the side of the arm: what is depth for the wrist's camera lies across this one's picture.
+# From the side of the arm: what is depth for the wrist's camera lies across this one's image.
 SIDE_EYE, SIDE_POINT = np.array([0.62, 0.62, 0.36]), np.array([0.5, 0.0, 0.07])
 SIDE_FOVY_DEG = 30.0
 TABLE_RGBA = (0.42, 0.45, 0.47, 1.0)
@@ -48,7 +48,7 @@ def new_workcell(side_fovy_deg: float = SIDE_FOVY_DEG) -> tuple[mujoco.MjSpec, m
     """A spec with arm, table, light, side camera and hidden distractors; returns it and the hand's body.
 
     Args:
-        side_fovy_deg: what of its picture the side camera keeps, as a vertical angle: labs crop to the workspace.
+        side_fovy_deg: what of its image the side camera keeps, as a vertical angle: labs crop to the workspace.
     """
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
