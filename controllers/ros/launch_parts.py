@@ -23,7 +23,7 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 
-from controllers.arms.spec import arm_names
+from controllers.arms.spec import arm_names, load_arm
 from controllers.ros import graph
 from controllers.ros.graph import CONTROLLER
 from controllers.ros.namesake import wait_until_alone
@@ -121,6 +121,7 @@ def controller(arguments: dict[str, str]) -> Any:
     """The impedance controller of an arm."""
     fake = arguments["use_fake_hardware"] == "true"
     usual = "" if arguments["driver"] == "auto" else arguments["driver"]
+    load_arm(arguments["robot_type"], driver=usual)  # what does not exist ends the launch now
     named: dict[str, Any] = {
         "driver": "" if fake else usual,
         "arm": "fer" if fake else arguments["robot_type"],
