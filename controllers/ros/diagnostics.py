@@ -94,11 +94,11 @@ def diagnostics(state: HostState | None, situation: NodeStatus, tally: RejectCou
         },
     }
     if state is not None:
-        values |= _loop_figures(state, now_s)
+        values |= _loop_metrics(state, now_s)
     return StatusReport(report.level, report.message, tuple(values.items()))
 
 
-def _loop_figures(state: HostState, now_s: float) -> dict[str, str]:
+def _loop_metrics(state: HostState, now_s: float) -> dict[str, str]:
     values = state.values[0]
     share = np.abs(values["tau"]) / values["tau_max"]
     condition = np.linalg.cond(values["J"]) if np.isfinite(values["J"]).all() else np.nan

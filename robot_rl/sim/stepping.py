@@ -86,23 +86,28 @@ def step_physics(views: ModelViews) -> None:
 
 
 @compiled
+def apply_command(views: ModelViews, loop: ControlLoop) -> None:
+    """Put the command on the actuators; the simulated joints report what was commanded."""
+    for i in range(loop.tau.shape[0]):
+        views.ctrl[i], loop.state.tau[i] = loop.tau[i], loop.tau[i]
+
+
+@compiled
 def advance(
     views: ModelViews, loop: ControlLoop, steps: int, dt_s: float, time_s: np.ndarray, sensors_mean: np.ndarray
 ) -> int:
     """Run `steps` ticks and physics steps; write the sensors' mean; return the most severe reason.
 
-    `loop.state` holds views of MuJoCo's own arrays, except `tau`: the simulated joints report the
-    command.
+    `loop.state` holds views of MuJoCo's own arrays, except `tau`.
     """
-    gravest, tau = 0, loop.tau
+    gravest = 0
     sensors_mean[:] = 0.0
     for _ in range(steps):
         _mj_step1(views.model_address, views.data_address)
         fill_dynamics(views, loop.state.p, loop.dynamics)
         gravest = max(gravest, tick(loop, dt_s, time_s[0]))
         time_s[0] += dt_s
-        for i in range(tau.shape[0]):
-            views.ctrl[i], loop.state.tau[i] = tau[i], tau[i]
+        apply_command(views, loop)
         _mj_step2(views.model_address, views.data_address)
         for i in range(views.sensors.shape[0]):
             sensors_mean[i] += views.sensors[i] / steps
