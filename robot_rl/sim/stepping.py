@@ -1,5 +1,4 @@
-"""Many physics steps under the controller's tick, in one compiled call: MuJoCo's C functions are called from compiled
-code.
+"""Physics steps under the controller's tick in one compiled call, which calls MuJoCo's C functions.
 
 Per control step of 100 ms this is 50 times (kinematics, model terms, tick, integration) without returning to Python.
 """
@@ -30,8 +29,7 @@ _mj_rne = types.ExternalFunction("mj_rne", types.void(types.intp, types.intp, ty
 
 
 class ModelViews(NamedTuple):
-    """One MuJoCo model and its data, as compiled code needs them: addresses and views of the arm's joints, which come
-    first."""
+    """Addresses and views of a MuJoCo model and its data for compiled code; the arm's joints come first."""
 
     model_address: int
     data_address: int
@@ -71,7 +69,7 @@ def fill_dynamics(views: ModelViews, p: np.ndarray, dynamics: ArmDynamics) -> No
 
 @compiled
 def refresh_model(views: ModelViews, p: np.ndarray, dynamics: ArmDynamics) -> None:
-    """What a tick needs of the model at the present q and dq, and nothing else: kinematics, J, M, bias torques."""
+    """Compute a tick's model terms at the present q and dq: kinematics, J, M, bias torques."""
     model, data = views.model_address, views.data_address
     _mj_kinematics(model, data)
     _mj_comPos(model, data)
@@ -98,7 +96,7 @@ def apply_command(views: ModelViews, loop: ControlLoop) -> None:
 def advance(
     views: ModelViews, loop: ControlLoop, steps: int, dt_s: float, time_s: np.ndarray, sensors_mean: np.ndarray
 ) -> int:
-    """Run `steps` ticks and physics steps; write the sensors' mean; return the gravest reason.
+    """Run `steps` ticks and physics steps; write the sensors' mean; return the most severe reason.
 
     `loop.state` holds views of MuJoCo's own arrays, except `tau`.
     """
