@@ -60,7 +60,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
     """Return the task's environment.
 
     Args:
-        cameras: which pictures the observation holds; None: as the settings say.
+        cameras: which images the observation holds; None: as the settings say.
         video: whether `render` returns images for a video; on the graph those of the cameras.
 
     Raises:

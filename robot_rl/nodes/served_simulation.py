@@ -54,9 +54,9 @@ class ServeConfig:
     cameras: tuple[str, ...] = CAMERAS
     """Which cameras are served."""
     image_size: int = 128
-    """Height and width of the pictures [pixels]."""
+    """Height and width of the images [pixels]."""
     image_hz: float = 30.0
-    """Pictures of each camera a second; 10 on a computer that cannot keep up."""
+    """Images of each camera a second; 10 on a computer that cannot keep up."""
     task_hz: float = 50.0
     """How often the referee speaks [Hz]."""
     slice_s: float = SLICE_S

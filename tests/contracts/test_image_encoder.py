@@ -41,6 +41,7 @@ def test_encoder_of_a_file_is_made_from_its_settings_and_known_by_its_identity(k
 @pytest.mark.slow
 def test_agent_is_trained_and_evaluated_on_its_features(kind: str, tmp_path: Path) -> None:
     flags = ["--vision.kind", kind, "--vision.settings", "cells", "2", "--demonstrations", "1", "--env-steps", "60"]
+    flags += ["--learner.update-ratio.pretrain-updates", "16"]
     sizes = ["--evaluation.episodes", "1", "--evaluation.video-episodes", "0", "--agent.hidden", "16", "16"]
     where = ["--runs", str(tmp_path), "--run-name", "grid", "--minutes", "3"]
     assert main(["train", "pick-lift", *flags, *sizes, *where]) == 0
