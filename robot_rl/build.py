@@ -322,8 +322,7 @@ def make_device(
         env_steps=env_steps,
     )
     human = config.human
-    settings = human.scripted if name == "scripted" else human.settings
-    return open_enabled(name, settings, human.motion_device, human.motion_settings, context)
+    return open_enabled(name, human.settings_of(name), human.motion_device, human.motion_settings, context)
 
 
 def make_expert(env: Environment) -> Expert:

@@ -13,78 +13,11 @@ from robot_rl.hardware.cameras import KINDS, camera_kind
 from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.nodes.camera_parameters import kind_parameters, node_settings
+from tests.contracts.listings import listing
 
-FILE = '''
-import time
-from dataclasses import dataclass, field
-
-import numpy as np
-
-from robot_rl.hardware.cameras import DeviceReport
-from robot_rl.hardware.cameras.background import BackgroundCamera
-from robot_rl.hardware.cameras.camera import Frame
-from robot_rl.hardware.cameras.config import CameraConfig, check_camera
-from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
-from robot_rl.hardware.cameras.views import View
-
-
-@dataclass(frozen=True)
-class PatternConfig(CameraConfig):
-    name: str
-    kind: str = "pattern"
-    grey: int = 90
-    """Of each pixel."""
-    rate_hz: float = 50.0
-    """Images a second."""
-    height: int = 48
-    """Of the image [pixels]."""
-    width: int = 64
-    """Of the image [pixels]."""
-    view: View = field(default_factory=View)
-    max_age_s: float = 0.5
-
-    def __post_init__(self):
-        check_camera(self)
-
-
-class Source:
-    def __init__(self, config, clock):
-        self.config, self.clock, self.number = config, clock, 0
-
-    def next(self):
-        time.sleep(0.2 / self.config.rate_hz)
-        self.number += 1
-        image = np.full((self.config.height, self.config.width, 3), self.config.grey, np.uint8)
-        return RawFrame(image, self.clock.now_ns(), self.number)
-
-    def intrinsics(self):
-        return None
-
-    def temperature_c(self):
-        return None
-
-    def clock_changes(self):
-        return 0
-
-    def remarks(self):
-        return ("a pattern",)
-
-    def close(self):
-        pass
-
-
-class Pattern:
-    Config = PatternConfig
-
-    @staticmethod
-    def open(config, context):
-        setup = CameraSetup(config.name, config.height, config.width, config.view, config.max_age_s)
-        return BackgroundCamera(setup, lambda: Source(config, context.clock), context.clock)
-
-    @staticmethod
-    def label(config):
-        return f"grey {config.grey}"
-
+FILE = (
+    listing("lab_cameras.py")
+    + '''
 
 class Still:
     """The least that a camera must have."""
@@ -104,6 +37,7 @@ class Still:
     def close(self):
         pass
 '''
+)
 
 
 @pytest.fixture
