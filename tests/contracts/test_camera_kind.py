@@ -19,6 +19,9 @@ FILE = (
     listing("lab_cameras.py")
     + '''
 
+from robot_rl.hardware.cameras.camera import Frame
+
+
 class Still:
     """The least that a camera must have."""
 
@@ -56,8 +59,8 @@ def write_set(folder: Path, *cameras: dict[str, Any]) -> Path:
 def test_look_and_doctor_take_a_kind_from_a_file(file: Path, tmp_path: Path, capsys) -> None:
     path = write_set(
         tmp_path,
-        {"kind": f"{file}:Pattern", "name": "top", "grey": 120},
-        {"kind": f"{file}:Still", "name": "bottom"},
+        {"kind": f"{file}:Pattern", "name": "top", "grey": 120, "max_age_s": 2.0},
+        {"kind": f"{file}:Still", "name": "bottom", "width": 64, "height": 48},
     )
     png = tmp_path / "look.png"
     assert main(["look", str(path), "--png", str(png)]) == 0 and png.stat().st_size > 1000
@@ -68,7 +71,9 @@ def test_look_and_doctor_take_a_kind_from_a_file(file: Path, tmp_path: Path, cap
 
 
 def test_its_settings_survive_a_file_and_open_as_a_camera(file: Path, tmp_path: Path) -> None:
-    cameras = load_settings(CameraSet, write_set(tmp_path, {"kind": f"{file}:Pattern", "name": "top", "grey": 7}))
+    cameras = load_settings(
+        CameraSet, write_set(tmp_path, {"kind": f"{file}:Pattern", "name": "top", "grey": 7, "max_age_s": 2.0})
+    )
     save_settings(tmp_path / "again.json", cameras)
     assert load_settings(CameraSet, tmp_path / "again.json") == cameras
     opened = make_cameras(cameras.cameras)
