@@ -101,10 +101,10 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         vector = state_vector(self.task.workspace, state, self.T_base_target)
         if self._privileged:
             vector = np.concatenate([vector, self.task.object_state()]).astype(np.float32)
-        return {"state": vector} | self._pictures(state)
+        return {"state": vector} | self._images(state)
 
-    def _pictures(self, state: RobotState) -> dict[str, np.ndarray]:
-        """The picture of each camera that goes with a state."""
+    def _images(self, state: RobotState) -> dict[str, np.ndarray]:
+        """The image of each camera that goes with a state."""
         return {camera.name: camera.read().image for camera in self.cameras}
 
     def metrics(self) -> dict[str, float]:
@@ -112,7 +112,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return {}
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
-        """The viewer's picture (H, W, 3) uint8, for videos."""
+        """The viewer's image (H, W, 3) uint8, for videos."""
         return self._viewer.read().image if self._viewer else None
 
     def expert_action(self) -> np.ndarray:

@@ -25,7 +25,7 @@ TASKS: dict[str, tuple[type[TaskScene], type[Expert]]] = {
     "PegInsert": (PegInsert, PegInsertExpert),
 }
 APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
-VIEW_SIZE = 480  # pixels of the picture for videos
+VIEW_SIZE = 480  # pixels of the image for videos
 
 
 class SimulatedTask:

@@ -56,9 +56,9 @@ class ServeConfig:
     cameras: tuple[str, ...] = CAMERAS
     """Which cameras are served."""
     image_size: int = 128
-    """Height and width of the pictures [pixels]."""
+    """Height and width of the images [pixels]."""
     image_hz: float = 30.0
-    """Pictures of each camera a second; 10 on a computer that cannot keep up."""
+    """Images of each camera a second; 10 on a computer that cannot keep up."""
     seed: int = 0
     """Of the scene that stands before the first reset."""
 

@@ -49,7 +49,7 @@ def joints_message(wire: Wire, names: Sequence[str], q: np.ndarray, stamp_ns: in
 
 
 def image_message(wire: Wire, image: np.ndarray, stamp_ns: int, frame_id: str) -> Any:
-    """A picture (H, W, 3) uint8 RGB as an Image, rgb8 without padding."""
+    """An image (H, W, 3) uint8 RGB as an Image, rgb8 without padding."""
     height, width, channels = image.shape
     data = np.ascontiguousarray(image, dtype=np.uint8).reshape(-1)
     return stamped(
@@ -77,10 +77,10 @@ def read_status(message: Any) -> tuple[int, str]:
 
 
 def read_image(message: Any) -> np.ndarray:
-    """The picture (H, W, 3) uint8 RGB of an Image; a view of the message's memory where that is possible.
+    """The image (H, W, 3) uint8 RGB of an Image; a view of the message's memory where that is possible.
 
     Raises:
-        BadMessageError: an encoding that is no colour picture, or fewer bytes than its size needs.
+        BadMessageError: an encoding that is no colour image, or fewer bytes than its size needs.
     """
     channels = _CHANNELS.get(message.encoding)
     if channels is None:
