@@ -34,6 +34,8 @@ from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DEVICE_HELP, DeviceContext, check_device, open_enabled
 from robot_rl.teleop.devices.ros import HumanSender
 
+CLEAR_TIMEOUT_S = 2.0
+
 
 @dataclass(frozen=True)
 class TeleopConfig:
@@ -81,6 +83,8 @@ class TwistSender:
         """Send one state's stop; else its motion, if the human is engaged and the arm's orientation is known."""
         if state.estop:
             self._stop.publish(self._wire.make(graph.HUMAN_STOP.type, data=True))
+        elif state.cleared:
+            self._clear()
         if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
             return
         stamp_ns, workspace = self._wire.now_ns(), self._workspace
@@ -93,6 +97,14 @@ class TwistSender:
         if finger_m is not None:
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
+
+    def _clear(self) -> None:
+        """Release the controller's stop and follow targets again; print its answers."""
+        for service, fields in ((graph.RECOVER, {}), (graph.ENABLE, {"data": True})):
+            done, text = self._wire.call(service, CLEAR_TIMEOUT_S, **fields)
+            print(text, flush=True)
+            if not done:
+                return
 
     def _on_pose(self, message: object) -> None:
         self._R_base_tcp = read_pose(message, graph.BASE).R

@@ -182,6 +182,19 @@ def test_stop_key_stops_a_controller() -> None:
     assert stops == [True]
 
 
+def test_clear_key_releases_a_controllers_stop_and_enables_it_unless_it_refuses(capsys: pytest.CaptureFixture) -> None:
+    wire = MemoryWire(Graph(FakeClock(1.0)))
+    sender, enabled = TwistSender(wire, PICK_LIFT.workspace), list[bool]()
+    answers = {"recover": (True, "released")}
+    wire.serve(graph.RECOVER, lambda request: answers["recover"])
+    wire.serve(graph.ENABLE, lambda request: (enabled.append(request.data) is None, "follows"))
+    sender.send(DeviceState(cleared=True))
+    assert enabled == [True] and capsys.readouterr().out == "released\nfollows\n"
+    answers["recover"] = (False, "the arm is in a fault")
+    sender.send(DeviceState(cleared=True))
+    assert enabled == [True]
+
+
 def test_teleoperation_keeps_its_rate_until_stopped() -> None:
     clock, sent = FakeClock(), list[DeviceState]()
     teleoperate(Playback([DeviceState(engaged=True)] * 5), sent.append, 50.0, clock, lambda: clock.now_s() >= 0.1)
