@@ -10,8 +10,7 @@ from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.law.gains import Gains, make_gains
 from controllers.law.tick import LoopState, activate, look, make_loop_state
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import Outcome
-from robot_rl.core.workspace import Workspace
+from robot_rl.core.tasks import ArmTask, Outcome, TaskSpec
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
@@ -28,13 +27,14 @@ class Simulation:
     Frames: the arm's base is the world. Units: SI. Time advances only in `advance`.
     """
 
-    def __init__(self, scene: TaskScene, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
-        self.scene = scene
-        self.model = scene.build().compile()
+    def __init__(self, task: TaskSpec, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
+        self.task = task
+        self.scene: TaskScene = task.make_scene()
+        self.model = self.scene.build().compile()
         self.data = mujoco.MjData(self.model)
         self.appearance = Appearance(self.model, appearance)
         self.limits: ArmLimits = KNOWN_ARMS["fer"]
-        self.gains = workspace_gains(scene.workspace)
+        self.gains = task_gains(task.arm)
         self.reason = Reason.OK
         self._site = self.model.site("tcp").id
         self._hand = self.model.body("hand").id
@@ -83,10 +83,10 @@ class Simulation:
         self.set_target(start.T_base_tcp)
         self.advance(TIMESTEP_S * 5)
 
-    def set_target(self, T_base_goal: Pose) -> None:
+    def set_target(self, T_base_target: Pose) -> None:
         """Give the controller a new target pose, stamped now."""
-        self._target.p[:] = T_base_goal.p
-        self._target.quat_xyzw[:] = quat_from_matrix(T_base_goal.R)
+        self._target.p[:] = T_base_target.p
+        self._target.quat_xyzw[:] = quat_from_matrix(T_base_target.R)
         self._target.stamp_s[0] = self._time_s[0]
 
     def set_finger(self, finger_m: float) -> None:
@@ -131,7 +131,7 @@ class Simulation:
         return Mode(int(look(self._memory).mode))
 
     @property
-    def T_base_goal(self) -> Pose:
+    def T_base_target(self) -> Pose:
         """The target that the controller follows, or the pose that it holds."""
         goal = look(self._memory).goal
         R = np.empty((3, 3))
@@ -177,17 +177,17 @@ class Simulation:
         return self.scene.outcome(self.model, self.data)
 
 
-def workspace_gains(workspace: Workspace) -> Gains:
-    """The law's settings for a task's workspace: stiff enough to be exact in the air, clipped so that contact stays
+def task_gains(arm: ArmTask) -> Gains:
+    """Return the law's settings for a task: stiff enough to be exact in the air, clipped so that contact stays
     gentle.
     """
-    clip = np.repeat([workspace.leash_m, workspace.leash_rad], 3) * CLIP_MARGIN
+    clip = np.repeat([arm.action.leash_m, arm.action.leash_rad], 3) * CLIP_MARGIN
     return make_gains(
         HOME_Q,
-        stiffness=np.repeat([workspace.stiffness_n_per_m, workspace.stiffness_nm_per_rad], 3),
+        stiffness=np.repeat([arm.gains.stiffness_n_per_m, arm.gains.stiffness_nm_per_rad], 3),
         clip_lower=-clip,
         clip_upper=clip,
-        workspace_lower=np.asarray(workspace.lower_m) - 0.05,
-        workspace_upper=np.asarray(workspace.upper_m) + 0.05,
+        workspace_lower=np.asarray(arm.workspace.lower_m) - 0.05,
+        workspace_upper=np.asarray(arm.workspace.upper_m) + 0.05,
         ramp_s=0.0,  # a reset puts the simulated arm where it shall be; there is nothing to ramp up to
     )
