@@ -1,4 +1,4 @@
-# Commands of the house. `make demo` and `make test` need nothing but this file: they set everything up first.
+# Development commands. `make demo` and `make test` set everything up first.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 export MUJOCO_GL ?= egl
-# Two cores and many small kernels: threads inside a kernel cost more than they bring.
+# Two cores and many small kernels: threads inside a kernel cost more than they gain.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -17,7 +17,7 @@ VARIANTS := no-human no-demos neither trainable-encoder state-only varied
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## Build .venv with the tested versions (at once when it is there)
+setup: $(STAMP) ## Build .venv with the tested versions (no-op if it exists)
 
 $(STAMP): pyproject.toml constraints.txt .ci/setup.sh
 	PYTHON=$(PYTHON) .ci/setup.sh
@@ -36,9 +36,9 @@ results: $(STAMP) ## Repeat the trainings of docs/results.md, one after the othe
 	done
 	$(BIN)/robot-rl compare runs/results-* --png runs/results.png
 
-test: check firmware slow qemu ros ## Everything: style, types, imports, firmware, all tests
+test: check firmware slow qemu ros ## Run everything: style, types, imports, firmware, all tests
 
-check: lint types fast ## What to run before each commit
+check: lint types fast ## Run what each commit must pass
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests that need ROS 2, where it is sourced or found below /opt/ros; says aloud when it is not.
+# Runs the tests that need ROS 2, where it is sourced or found below /opt/ros; prints NOT CHECKED where it is not.
 # Run through `make ros`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ if [ -z "${AMENT_PREFIX_PATH:-}" ]; then
         echo "NOT CHECKED: no ROS 2 is sourced, and none is below /opt/ros; nodes and launch files were not run."
         exit 0
     fi
-    set +u # ROS's own scripts read variables that nobody set
+    set +u # ROS's own scripts read unset variables
     # shellcheck disable=SC1090  # found above
     source "$setup"
     set -u

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds .venv: Debian packages that are missing, then the Python packages of constraints.txt.
-# Run through `make setup`, which remembers that it was done. With the word `firmware`: the tools for the pendant instead.
+# Builds .venv: installs missing Debian packages, then the Python packages of constraints.txt.
+# Run through `make setup`, which skips a finished set-up. With the argument `firmware`: installs the pendant's tools instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
 EXTRAS=${EXTRAS:-jax,sim,pendant,camera,ros,dev}
-VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with them
+VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with these libraries
 
-say() { printf '\n== %s\n' "$*"; }
+section() { printf '\n== %s\n' "$*"; }
 fail() { printf '\nmake setup: %s\n' "$*" >&2; exit 1; }
 
 as_root() {
@@ -17,7 +17,7 @@ as_root() {
 
 can_be_root() { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }
 
-missing_packages() { # prints those of its arguments that dpkg does not have installed
+missing_packages() { # prints the arguments that dpkg does not list as installed
     for package in "$@"; do
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
     done
@@ -30,16 +30,16 @@ apt_install() {
 install_debian() { # install_debian required|optional PACKAGE...
     local need=$1 packages
     shift
-    command -v dpkg-query >/dev/null || return 0 # another distribution: `robot-rl doctor` says what is missing
+    command -v dpkg-query >/dev/null || return 0 # another distribution: `robot-rl doctor` lists what is missing
     packages=$(missing_packages "$@")
     [ -n "$packages" ] || return 0
-    say "Debian packages ($need): $packages"
+    section "Debian packages ($need): $packages"
     # shellcheck disable=SC2086  # the list is meant to split
     if can_be_root && { apt_install $packages || { as_root apt-get update && apt_install $packages; }; }; then
         return 0
     fi
     [ "$need" = optional ] || fail "these Debian packages are missing: $packages; run: sudo apt-get install $packages"
-    echo "make setup: went on without $packages; most machines do not need it."
+    echo "make setup: continued without $packages; most machines do not need it."
 }
 
 check_python() {
@@ -50,9 +50,9 @@ check_python() {
 
 build_venv() {
     [ ! -x .venv/bin/pip ] || return 0
-    # Debian splits ensurepip off; without it `python -m venv` stops half way.
+    # Debian packages ensurepip separately; without it `python -m venv` fails half way.
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || install_debian required python3-venv
-    say "Python environment .venv"
+    section "Python environment .venv"
     "$PYTHON" -m venv --clear .venv
 }
 
@@ -63,11 +63,11 @@ if [ "${1:-}" = firmware ]; then
 fi
 check_python
 install_debian required libegl1 libgl1 libgl1-mesa-dri # rendering without a screen
-install_debian optional libosmesa6                     # the way out where EGL finds no device
+install_debian optional libosmesa6                     # fallback where EGL finds no device
 build_venv
-say "Python packages (extras: $EXTRAS)"
+section "Python packages (extras: $EXTRAS)"
 .venv/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e ".[$EXTRAS]"
-say "Libraries of real arms (extras: $VENDORS)"
+section "Libraries of real arms (extras: $VENDORS)"
 .venv/bin/python -m pip install --disable-pip-version-check --quiet --only-binary :all: -c constraints.txt -e ".[$VENDORS]" \
-    || echo "make setup: went on without them; no wheel for this machine? Tests that need one say so and are skipped."
-say "Ready: .venv/bin/robot-rl --help"
+    || echo "make setup: continued without them (no wheel for this machine?). Tests that need one are skipped with a message."
+section "Ready: .venv/bin/robot-rl --help"

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controllers.geometry import FloatArray
+from controllers.checks import FloatArray
+from controllers.records import Axes1, Axes3, Axes4, Axes6, Jacobian, Joints, JointsMatrix, Matrix3
 
 NOT_REPORTED: FloatArray = np.zeros(0)  # stands for an array that a robot or a client does not give
 
@@ -24,33 +25,40 @@ class ArmState(NamedTuple):
     left out, or nan, where the robot does not know them.
     """
 
-    q: FloatArray  # (N,) [rad]
-    dq: FloatArray  # (N,) [rad/s]
-    tau: FloatArray  # (N,) [N m]
-    p: FloatArray  # (3,) tool centre point (TCP) [m]
-    R: FloatArray  # (3, 3) R_base_tcp
-    tau_external: FloatArray = NOT_REPORTED  # (N,) the robot's own estimate of what the surroundings exert [N m]
-    stamp_s: FloatArray = NOT_REPORTED  # (1,) when this was so, on the clock of the tick's now_s [s]
+    q: Joints  # [rad]
+    dq: Joints  # [rad/s]
+    tau: Joints  # [N m]
+    p: Axes3  # tool centre point (TCP) [m]
+    R: Matrix3  # R_base_tcp
+    tau_external: Joints = NOT_REPORTED  # the robot's own estimate of what the surroundings exert [N m]
+    stamp_s: Axes1 = NOT_REPORTED  # when this was so, on the clock of the tick's now_s [s]
 
 
 class ArmDynamics(NamedTuple):
     """Terms of M ddq + C dq + g = tau, and the TCP's Jacobian: twist = J dq, linear before angular, base-aligned."""
 
-    J: FloatArray  # (6, N)
-    M: FloatArray  # (N, N) [kg m^2]
-    coriolis: FloatArray  # (N,) C dq [N m]
-    gravity: FloatArray  # (N,) g [N m]
+    J: Jacobian
+    M: JointsMatrix  # [kg m^2]
+    coriolis: Joints  # C dq [N m]
+    gravity: Joints  # g [N m]
 
 
 class Target(NamedTuple):
     """Where the TCP should be, and with what feed-forward. A stamp not newer than the last one is not looked at."""
 
-    p: FloatArray  # (3,) [m]
-    quat_xyzw: FloatArray  # (4,) unit norm within 1 %
-    twist: FloatArray  # (6,) [m/s, rad/s]
-    wrench: FloatArray  # (6,) feed-forward that the arm exerts [N, N m]
-    stamp_s: FloatArray  # (1,) on the clock of the tick's now_s [s]
-    frame: FloatArray = NOT_REPORTED  # (1,) a Frame; the base when left out
+    p: Axes3  # [m]
+    quat_xyzw: Axes4  # unit norm within 1 %
+    twist: Axes6  # [m/s, rad/s]
+    wrench: Axes6  # feed-forward that the arm exerts [N, N m]
+    stamp_s: Axes1  # on the clock of the tick's now_s [s]
+    frame: Axes1 = NOT_REPORTED  # a Frame; the base when left out
+
+
+def no_target() -> Target:
+    """Return arrays for a target before the first one: older than any other."""
+    return Target(
+        np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.full(1, -np.inf), np.zeros(1)
+    )
 
 
 class Frame(IntEnum):
@@ -62,11 +70,11 @@ class Frame(IntEnum):
 class ArmLimits(NamedTuple):
     """What the arm's maker allows. A limit of 0.0 is a limit."""
 
-    q_lower: FloatArray  # (N,) [rad]
-    q_upper: FloatArray  # (N,) [rad]
-    dq_max: FloatArray  # (N,) [rad/s]
-    tau_max: FloatArray  # (N,) [N m]
-    tau_rate_max: FloatArray  # (N,) [N m/s]
+    q_lower: Joints  # [rad]
+    q_upper: Joints  # [rad]
+    dq_max: Joints  # [rad/s]
+    tau_max: Joints  # [N m]
+    tau_rate_max: Joints  # [N m/s]
     power_max: float = np.inf  # what the command may feed into the motion [W]
 
 

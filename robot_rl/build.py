@@ -10,23 +10,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gymnasium
 import numpy as np
 
+from robot_rl.agents.backend import AgentBackend, make_backend
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
-from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper, SystemClock
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TASKS
 from robot_rl.data.replay import Replay
-from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
+from robot_rl.envs.protocol import ExpertEnvironment, action_layout
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder, step_schema
+from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.teleop.arbiter import Arbiter
@@ -36,9 +38,6 @@ from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 
 if TYPE_CHECKING:
-    from robot_rl.agents.jax.cloning import JaxCloner
-    from robot_rl.agents.jax.learner import JaxLearner
-    from robot_rl.agents.jax.policy import JaxPolicy
     from robot_rl.envs.graph import GraphEnv
     from robot_rl.envs.task import Task
     from robot_rl.hardware.cameras.camera import Camera
@@ -53,8 +52,6 @@ CAMERAS = ("wrist", "side")
 PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
 SHIPPED_ENCODER = Path(__file__).parent / "vision" / "weights" / "simulator.safetensors"
-
-Environment = gymnasium.Env[Any, Any]
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
@@ -246,25 +243,9 @@ def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     return AgentDefinition(schema.observation, schema.action.size, agent)
 
 
-def make_policy(definition: AgentDefinition) -> JaxPolicy:
-    """Return the acting side of the agent."""
-    from robot_rl.agents.jax.policy import JaxPolicy
-
-    return JaxPolicy(definition)
-
-
-def make_learner(definition: AgentDefinition, config: TrainConfig) -> JaxLearner:
-    """Return the learning side of the agent."""
-    from robot_rl.agents.jax.learner import JaxLearner
-
-    return JaxLearner(definition, config.seed)
-
-
-def make_cloner(definition: AgentDefinition, config: TrainConfig) -> JaxCloner:
-    """Return the baseline that imitates demonstrations."""
-    from robot_rl.agents.jax.cloning import JaxCloner
-
-    return JaxCloner(definition, config.seed)
+def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:
+    """Return the backend that makes the agent's learner, policy and cloner."""
+    return make_backend(definition, config.seed)
 
 
 def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
@@ -281,12 +262,24 @@ def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
 
 def make_rewards(config: TrainConfig) -> CombinedReward:
     """Return the sources of reward as one."""
-    return make_reward(config.rewards)
+    return make_reward(config.rewards, config.reward_settings)
 
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     """Return who decides who acts."""
     return Arbiter(action_layout(env), PERIOD_S, config.arbiter)
+
+
+def make_rollout(
+    env: Environment,
+    config: TrainConfig,
+    policy: Policy | None = None,
+    encoder: Encoder | None = None,
+    human: Device | None = None,
+    speed: float | None = None,
+) -> Rollout:
+    """Return what acts in an environment and judges it, for training, evaluation or recording."""
+    return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
 def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
@@ -308,7 +301,9 @@ def make_device(
     Raises:
         ConfigError: an unknown device, settings that do not fit, or an expert on a real arm.
     """
-    wire: Wire | None = getattr(env.unwrapped, "wire", None)
+    from robot_rl.envs.graph import GraphEnv
+
+    wire: Wire | None = env.unwrapped.wire if isinstance(env.unwrapped, GraphEnv) else None
     context = DeviceContext(
         action_layout(env),
         rng,
@@ -322,18 +317,13 @@ def make_device(
     return open_enabled(name, settings, human.motion_device, human.motion_settings, context)
 
 
-def make_pace(env: Environment, clock: Clock) -> RateKeeper | None:
-    """Return the pace of an arm that a person moves: real time, kept here unless the environment keeps it itself."""
-    return None if robot_environment(env).real_time else RateKeeper(1.0 / PERIOD_S, clock)
-
-
 def make_expert(env: Environment) -> Expert:
     """Return the expert who knows the ground truth of a simulated environment.
 
     Raises:
         ConfigError: the environment has none.
     """
-    unwrapped: Any = env.unwrapped
+    unwrapped = env.unwrapped
     if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
     return FunctionExpert(unwrapped.expert_action, action_layout(env))

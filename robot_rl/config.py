@@ -44,9 +44,6 @@ class VisionConfig:
     """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
 
 
-SCRIPTED = ("none", "scripted", "expert")
-
-
 @dataclass(frozen=True)
 class HumanConfig:
     """Who may take over.
@@ -140,7 +137,9 @@ class TrainConfig:
     demonstrations_from: Path | None = None
     """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
-    """Where reward comes from."""
+    """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
+    reward_settings: dict[str, str] = field(default_factory=dict)
+    """Settings of reward sources, each as SOURCE.FIELD VALUE."""
     replay_capacity: int = 100_000
     """Transitions kept. Source: HIL-SERL 200k."""
     demonstration_capacity: int = 20_000
@@ -192,13 +191,6 @@ class TrainConfig:
                 f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait "
                 f"for {awaited:.0f} updates before the first; lower it, or leave updates_per_step out."
             )
-
-    @property
-    def pace(self) -> float | None:
-        """Pace of the actors relative to real time; None: as fast as the machine can."""
-        if self.robot.on_graph:
-            return 1.0
-        return self.speed if self.human.kind in SCRIPTED else min(1.0, self.speed or 1.0)
 
 
 @dataclass(frozen=True)

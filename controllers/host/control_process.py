@@ -19,16 +19,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
+from controllers.arm import ArmLimits, ArmState, Mode, Reason, no_target
 from controllers.drivers.contract import Capabilities, Driver, DriverError, DriverMode, Reading
-from controllers.host.mailbox import Mailbox, Request, pack_gains, unpack_gains
+from controllers.host.mailbox import Mailbox, Request, unpack_gains
 from controllers.host.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
 from controllers.host.report import report
 from controllers.host.shield import NOBODY, shielded
+from controllers.law.control_loop import ControlLoop, check_shapes
 from controllers.law.gains import Gains, force_cap
-from controllers.law.shapes import check_shapes
-from controllers.law.tick import activate, deactivate, fail, look, make_loop_state, recover, tick
+from controllers.law.tick import activate, deactivate, fail, make_controller_state, recover, tick
 
 REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then left to its own brakes
 DAMP_IN_FAULT_S = 0.5
@@ -58,18 +58,11 @@ class ControlProcess:
         feedback, joints = self.driver.feedback, self.driver.feedback.state.q.size
         self._stamp_s, self.tau = np.zeros(1), np.zeros(joints)
         self.state: ArmState = feedback.state._replace(tau_external=feedback.tau_external, stamp_s=self._stamp_s)
-        self.dynamics = feedback.dynamics
-        zeros = (
-            np.zeros(3),
-            np.array([0.0, 0.0, 0.0, 1.0]),
-            np.zeros(6),
-            np.zeros(6),
-            np.full(1, -np.inf),
-            np.zeros(1),
+        self.target = no_target()
+        self.memory = make_controller_state(joints)
+        self.loop = ControlLoop(
+            self.state, feedback.dynamics, self.target, self.gains, self.limits, self.memory, self.tau
         )
-        self.target = Target(*zeros)
-        self.memory = make_loop_state(joints)
-        self.loop = look(self.memory)
         self.periods, self.reasons = Periods(), mailbox.state.copy["reasons"][0]
         self._message = ""
         self.reason = Reason.IDLE
@@ -79,7 +72,7 @@ class ControlProcess:
         self._fault_since_s = np.nan
         self._mode = Mode.IDLE
         self._silent = True  # leaves the arm to itself
-        check_shapes(self.state, self.dynamics, self.target, self.gains, self.limits)
+        check_shapes(self.loop)
         deactivate(self.memory)
 
     @property
@@ -99,16 +92,14 @@ class ControlProcess:
         Raises: DriverError, with what to do.
         """
         capabilities = self.driver.connect()
-        gravity = 1.0 if capabilities.gravity_in_command else 0.0
-        self._put_in_force(self.gains._replace(compensate_gravity=gravity))
+        self._put_in_force(self.gains.changed(compensate_gravity=capabilities.gravity_in_command))
         self.driver.read()
-        scratch = make_loop_state(self.tau.size)
-        arguments = (self.state, self.dynamics, self.target, self.gains, self.limits, scratch)
-        tick(*(*arguments, 0.001, 0.0, self.tau))
+        scratch = make_controller_state(self.tau.size)
+        tick(self.loop._replace(memory=scratch), 0.001, 0.0)
         fail(scratch, Reason.ROBOT_STOPPED)
         recover(scratch, self.gains, 0.0)
         activate(scratch)
-        pack_gains(self.gains, self.mailbox.gains.copy)  # who attaches learns what is in force
+        self.mailbox.gains.copy[:] = self.gains  # who attaches learns what is in force
         self.mailbox.gains.publish()
         self.publish(None)
         return capabilities
@@ -124,8 +115,7 @@ class ControlProcess:
         self._stamp_s[0] = reading.stamp_s
         self._watch_driver(reading, now_s)
         now_s = self.clock.now_ns() / NS_PER_S  # a recovery takes its time: its state must not lie ahead
-        arguments = (self.state, self.dynamics, self.target, self.gains, self.limits, self.memory)
-        self.reason = Reason(tick(*(*arguments, dt_s, now_s, self.tau)))
+        self.reason = Reason(tick(self.loop, dt_s, now_s))
         self.reasons[self.reason] += 1
         self._command(reading, now_s)
         self.publish(pacer)
@@ -143,13 +133,14 @@ class ControlProcess:
     def _take_gains(self) -> None:
         try:
             gains = unpack_gains(self.mailbox.gains.copy)
-            self._put_in_force(gains._replace(compensate_gravity=self.gains.compensate_gravity))
+            self._put_in_force(gains.replaced(compensate_gravity=self.gains.compensate_gravity))
             self.message = ""
         except ValueError as error:
             self.message = f"gains refused: {error}"
 
     def _put_in_force(self, gains: Gains) -> None:
         self.gains, copy = gains, self.mailbox.state.copy
+        self.loop = self.loop._replace(gains=gains)
         copy["force_cap"], copy["tau_max"] = force_cap(gains), self.limits.tau_max
 
     def _serve(self, request: Request) -> None:
@@ -182,18 +173,18 @@ class ControlProcess:
         if reading.mode in _IN_USE:
             return
         self.message = reading.reason
-        if self.loop.mode in _FOLLOWING:
+        if self.memory.mode in _FOLLOWING:
             fail(self.memory, Reason.ROBOT_STOPPED)
         waited = now_s - self._fault_since_s > RECOVER_AFTER_S
-        mine = self.loop.mode == Mode.FAULT and self.loop.fault == Reason.ROBOT_STOPPED
-        budget = self.gains.extras[0]["recoveries_per_minute"] > 0.0
+        mine = self.memory.mode == Mode.FAULT and self.memory.fault == Reason.ROBOT_STOPPED
+        budget = self.gains.recoveries_per_minute > 0.0
         if reading.mode == DriverMode.STOPPED and mine and waited and budget:
             self._serve(Request.RECOVER)
             self._fault_since_s = now_s
 
     def _command(self, reading: Reading, now_s: float) -> None:
         """Send the torque while the loop follows; in a fault until the arm rests; then let the arm hold itself."""
-        mode, before = Mode(self.loop.mode), self._mode
+        mode, before = Mode(self.memory.mode), self._mode
         self._mode = mode
         if mode == Mode.FAULT and before != Mode.FAULT:
             self._fault_since_s = now_s
@@ -207,7 +198,7 @@ class ControlProcess:
             self.driver.write(self.tau)
 
     def _damping_helps(self, reading: Reading, now_s: float) -> bool:
-        blind = Reason(self.loop.fault) in (Reason.STATE_OLD, Reason.STATE_FROZEN, Reason.STATE_NOT_FINITE)
+        blind = Reason(self.memory.fault) in (Reason.STATE_OLD, Reason.STATE_FROZEN, Reason.STATE_NOT_FINITE)
         moving = np.abs(self.state.dq).max() > REST_RAD_PER_S
         patient = now_s - self._fault_since_s < DAMP_IN_FAULT_S
         return not blind and reading.mode in _IN_USE and bool(moving) and patient
@@ -215,7 +206,7 @@ class ControlProcess:
     def publish(self, pacer: Pacer | None) -> None:
         """Make the present state the latest one."""
         copy, books = self.mailbox.state.copy, self.periods
-        report(self.state, self.dynamics, self.memory, self.tau, int(self.reason), self._last_s, copy)
+        report(self.loop, int(self.reason), self._last_s, copy)
         copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = books.p50_us, books.p99_us, books.max_us
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us

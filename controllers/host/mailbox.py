@@ -20,14 +20,13 @@ from numba.extending import intrinsic
 
 from controllers.arm import REASON_TEXT, Mode, Reason, Target
 from controllers.compilation import compiled
-from controllers.law.controller_state import Counter
-from controllers.law.gains import Gains, make_gains
-from controllers.law.options import LawOptionSettings, extras_dtype, make_extras
+from controllers.host.report import LoopReport
+from controllers.law.gains import Gains
+from controllers.records import Record, record_dtype
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
 MAGIC = 0x726F626F74726C31  # "robotrl1"
 TRIES = 100  # a write takes less than a microsecond
-MESSAGE_BYTES = 256
 FRAMES = {"base": 0.0}
 
 
@@ -80,53 +79,23 @@ def fetch(sequence: np.ndarray, slot: np.ndarray, seen: int, values: np.ndarray)
     return seen
 
 
-def _target_dtype(joints: int) -> np.dtype[np.void]:
-    fields = [("p", "f8", 3), ("quat_xyzw", "f8", 4), ("twist", "f8", 6), ("wrench", "f8", 6), ("stamp_s", "f8", 1)]
-    return np.dtype([*fields, ("frame", "f8", 1)])
+class RequestRecord(Record):
+    """A client's request."""
+
+    request: int  # a Request
 
 
-def _state_dtype(joints: int) -> np.dtype[np.void]:
-    one = ("stamp_s", "mode", "reason", "fault", "cycles", "misses", "late_max_us", "tank_j", "yield_scale", "ended")
-    more = ("state_stamp_s", "target_stamp_s", "period_us_p50", "period_us_p99", "period_us_max")
-    return np.dtype(
-        [
-            *((name, "f8") for name in (*one, *more)),
-            *((name, "f8", joints) for name in ("q", "dq", "tau", "tau_external", "tau_max")),
-            ("p", "f8", 3),
-            ("R", "f8", (3, 3)),
-            ("J", "f8", (6, joints)),
-            ("reference_p", "f8", 3),
-            ("reference_quat_xyzw", "f8", 4),
-            *((name, "f8", 6) for name in ("wrench", "external_wrench", "force_cap")),
-            ("counters", "f8", len(Counter)),
-            ("reasons", "f8", max(Reason) + 1),
-            ("message", f"S{MESSAGE_BYTES}"),
-        ]
-    )
-
-
-def _gains_dtype(joints: int) -> np.dtype[np.void]:
-    six = ("stiffness", "damping_ratio", "constant_damping", "clip_lower", "clip_upper", "wrench_max", "force_limit")
-    shapes: dict[str, Any] = dict.fromkeys(Gains._fields, ()) | dict.fromkeys(six, 6)
-    shapes |= {"task_R": (3, 3), "posture": joints, "workspace_lower": 3, "workspace_upper": 3, "speed_max": 2}
-    del shapes["extras"]
-    return np.dtype([*((name, "f8", shape) for name, shape in shapes.items()), ("extras", extras_dtype(joints))])
-
-
-def _request_dtype(joints: int) -> np.dtype[np.void]:
-    return np.dtype([("request", "f8")])
-
-
-_SLOTS = {"target": _target_dtype, "gains": _gains_dtype, "request": _request_dtype, "state": _state_dtype}
+_SLOTS: dict[str, type] = {"target": Target, "gains": Gains, "request": RequestRecord, "state": LoopReport}
 
 
 class _Slot:
     """One slot's shared words, and this process' own copy of them: `copy` with fields, `words` as int64."""
 
-    def __init__(self, memory: np.ndarray, dtype: np.dtype[np.void]) -> None:
+    def __init__(self, memory: np.ndarray, declaration: type, joints: int) -> None:
         self._sequence, self._shared = memory[:1], memory[1:]
-        self.copy = np.zeros(1, dtype)
-        self._words = self.copy.view(np.int64)
+        words = np.zeros(1, record_dtype(declaration, joints))
+        self.copy: Any = words.view(declaration) if issubclass(declaration, Record) else words
+        self._words = words.view(np.int64)
         self.seen = 0
 
     def publish(self) -> None:
@@ -149,15 +118,14 @@ class Mailbox:
             raise ValueError(f"mailbox: got the name {name!r}, expected letters, digits, '-' and '_'; rename it.")
         self.joints = joints
         self.path = FOLDER / f"robot-rl-{name}"
-        dtypes = {slot: make(joints) for slot, make in _SLOTS.items()}
-        words = [1 + dtype.itemsize // 8 for dtype in dtypes.values()]
+        words = [1 + record_dtype(slot, joints).itemsize // 8 for slot in _SLOTS.values()]
         self._map = _open_memory(self.path, 8 * (2 + sum(words)), create)
         memory = np.frombuffer(self._map, np.int64)
         _check_head(memory, joints, create, self.path)
         starts = 2 + np.cumsum([0, *words])
         self.target, self.gains, self.request, self.state = (
-            _Slot(memory[start : start + size], dtype)
-            for start, size, dtype in zip(starts, words, dtypes.values(), strict=False)
+            _Slot(memory[start : start + size], declaration, joints)
+            for start, size, declaration in zip(starts, words, _SLOTS.values(), strict=False)
         )
 
     def unlink(self) -> None:
@@ -189,27 +157,13 @@ def _check_head(memory: np.ndarray, joints: int, create: bool, path: Path) -> No
         raise ValueError(f"mailbox: got {path} of another kind, expected one of {joints} joints; restart its host.")
 
 
-def pack_gains(gains: Gains, copy: np.ndarray) -> None:
-    """Write gains into the slot's copy (1,)."""
-    for name, value in gains._asdict().items():
-        copy[name] = value
+def unpack_gains(copy: Gains) -> Gains:
+    """Return the gains of a slot's copy, checked as `make_gains` would.
 
-
-def unpack_gains(copy: np.ndarray) -> Gains:
-    """Gains from the slot's copy, checked as `make_gains` would. Raises: ValueError."""
-    values = {name: _own(copy[name][0]) for name in Gains._fields if name != "extras"}
-    constant = values["constant_damping"]
-    if np.isnan(constant).all():
-        values["constant_damping"] = None
-    extras = make_extras(
-        values["posture"].size, **{name: copy["extras"][name][0] for name in LawOptionSettings._fields}
-    )
-    values["damping_refresh_ticks"] = int(values["damping_refresh_ticks"])
-    return make_gains(**values, extras=extras)
-
-
-def _own(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else np.ascontiguousarray(value, np.float64)
+    Raises:
+        ValueError: see `make_gains`.
+    """
+    return copy.copy().changed()
 
 
 class HostState(NamedTuple):
@@ -220,8 +174,7 @@ class HostState(NamedTuple):
     reason: Reason
     message: str
     """What the driver or the host has to say; empty when all is well."""
-    values: np.ndarray
-    """All fields by name, (1,)."""
+    values: LoopReport
 
     @property
     def text(self) -> str:
@@ -250,7 +203,7 @@ class Client:
 
     def set_gains(self, gains: Gains) -> None:
         """Ask for other gains; the host checks them again and says so when it refuses."""
-        pack_gains(gains, self._box.gains.copy)
+        self._box.gains.copy[:] = gains
         self._box.gains.publish()
 
     def ask(self, request: Request) -> None:
@@ -270,6 +223,6 @@ class Client:
     def state(self) -> HostState:
         """The latest state; its stamp says how old it is."""
         self._box.state.fetch()
-        copy = self._box.state.copy
-        mode, reason = Mode(int(copy["mode"][0])), Reason(int(copy["reason"][0]))
-        return HostState(float(copy["stamp_s"][0]), mode, reason, copy["message"][0].decode(errors="replace"), copy)
+        values = self._box.state.copy
+        mode, reason = Mode(values.mode), Reason(values.reason)
+        return HostState(values.stamp_s, mode, reason, values.message.decode(errors="replace"), values)

@@ -1,40 +1,82 @@
-"""What the loop says of itself after each tick, written into the mailbox's state in one compiled call."""
+"""What the loop publishes after each tick, written into the mailbox's state in one compiled call."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Annotated
 
-from controllers.arm import ArmDynamics, ArmState
+from numba import literal_unroll
+
+from controllers.arm import Reason
 from controllers.compilation import compiled
 from controllers.geometry import FloatArray
-from controllers.law.controller_state import LoopState
+from controllers.law.control_loop import ControlLoop
+from controllers.law.controller_state import ControllerState, Counters
+from controllers.law.impedance import Scratch
+from controllers.records import Axes3, Axes4, Axes6, Jacobian, Joints, Matrix3, Record
+
+MESSAGE_BYTES = 256
+
+
+class LoopReport(Record):
+    """The mailbox's state. Fields that `ControllerState` or its scratch memory have, too, are theirs."""
+
+    stamp_s: float  # of the tick, on the monotonic clock
+    state_stamp_s: float  # of the robot's state
+    target_stamp_s: float
+    mode: int
+    reason: int
+    fault: int
+    cycles: int
+    misses: int
+    late_max_us: float
+    period_us_p50: float
+    period_us_p99: float
+    period_us_max: float
+    ended: float  # 1.0 in the last report: the arm holds itself
+    tank_j: float
+    yield_scale: float
+    q: Joints
+    dq: Joints
+    tau: Joints
+    tau_external: Joints
+    tau_max: Joints
+    p: Axes3
+    R: Matrix3
+    J: Jacobian
+    reference_p: Axes3
+    reference_quat_xyzw: Axes4
+    wrench: Axes6
+    external_wrench: Axes6
+    force_cap: Axes6
+    counters: Counters
+    reasons: Annotated[FloatArray, max(Reason) + 1]
+    message: Annotated[bytes, MESSAGE_BYTES]
+
+
+def _shared(source: type[Record], scalars: bool) -> tuple[str, ...]:
+    """Names of fields that a record has in common with the report."""
+    fields = {name: field for name, field in source.fields.items() if name in LoopReport.fields}
+    return tuple(name for name, field in fields.items() if (field.axes == ()) == scalars)
+
+
+SCALARS, ARRAYS = _shared(ControllerState, True), _shared(ControllerState, False)
+SCRATCH_ARRAYS = _shared(Scratch, False)
 
 
 @compiled
-def report(
-    state: ArmState, dynamics: ArmDynamics, memory: LoopState, tau: FloatArray, reason: int, now_s: float,
-    out: np.ndarray,
-) -> None:  # fmt: skip
-    """Fill the slot's copy `out` (1,): what the arm, the law and the guards have changed since the last tick.
+def report(loop: ControlLoop, reason: int, now_s: float, out: LoopReport) -> None:
+    """Write what arm, law and guards have changed since the last tick.
 
-    `tau` (N,) is the command [N m], `reason` the tick's, `now_s` the host's time [s].
+    `reason` is the tick's, `now_s` the host's time [s].
     """
-    own, told = memory[0], out[0]
-    told.stamp_s, told.state_stamp_s, told.target_stamp_s = now_s, state.stamp_s[0], own.goal.stamp_s
-    told.mode, told.reason, told.fault = own.mode, reason, own.fault
-    told.tank_j, told.yield_scale = own.tank_j, own.yield_scale
-    for k in range(tau.shape[0]):
-        told.q[k], told.dq[k], told.tau[k] = state.q[k], state.dq[k], tau[k]
-        told.tau_external[k] = own.tau_external[k]
-    for i in range(3):
-        told.p[i], told.reference_p[i] = state.p[i], own.reference_p[i]
-        for j in range(3):
-            told.R[i, j] = state.R[i, j]
-    for i in range(4):
-        told.reference_quat_xyzw[i] = own.reference_quat_xyzw[i]
-    for i in range(6):
-        told.wrench[i], told.external_wrench[i] = own.work.wrench[i], own.work.external[i]
-        for k in range(tau.shape[0]):
-            told.J[i, k] = dynamics.J[i, k]
-    for i in range(own.counters.shape[0]):
-        told.counters[i] = own.counters[i]
+    state, own, values = loop.state, loop.memory[0], out[0]
+    for name in literal_unroll(SCALARS):
+        values[name] = own[name]
+    for name in literal_unroll(ARRAYS):
+        values[name][:] = own[name]
+    for name in literal_unroll(SCRATCH_ARRAYS):
+        values[name][:] = own.work[name]
+    values.stamp_s, values.state_stamp_s, values.target_stamp_s = now_s, state.stamp_s[0], own.goal.stamp_s
+    values.reason = reason
+    values.q[:], values.dq[:], values.tau[:] = state.q, state.dq, loop.tau
+    values.p[:], values.R[:], values.J[:] = state.p, state.R, loop.dynamics.J

@@ -6,12 +6,13 @@ Where the tool has been was free a moment ago; no other direction is known to be
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Annotated
 
 from controllers.arm import ArmState
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, norm3, quat_from_matrix
 from controllers.law.reference import Goal
+from controllers.records import Record
 
 POSES = 64
 SPACING_M = 0.002  # 64 poses remember 13 cm
@@ -21,27 +22,15 @@ BUDGET = 8  # recoveries that can be remembered
 WINDOW_S = 60.0
 
 
-class Path(Protocol):
-    """A numpy record of dtype `path_dtype()`: the last poses of the tool, in a ring, and the last recoveries."""
+class Path(Record):
+    """The last poses of the tool, in a ring, and the last recoveries."""
 
-    p: FloatArray  # (POSES, 3)
-    quat_xyzw: FloatArray  # (POSES, 4)
+    p: Annotated[FloatArray, POSES, 3]
+    quat_xyzw: Annotated[FloatArray, POSES, 4]
     count: int
     newest: int
     left_m: float  # of the way back
-    recovered_s: FloatArray  # (BUDGET,) when [s]
-
-
-def path_dtype() -> list[Any]:
-    """The record's fields, in the order of `Path`."""
-    return [
-        ("p", "f8", (POSES, 3)),
-        ("quat_xyzw", "f8", (POSES, 4)),
-        ("count", "i8"),
-        ("newest", "i8"),
-        ("left_m", "f8"),
-        ("recovered_s", "f8", (BUDGET,)),
-    ]
+    recovered_s: Annotated[FloatArray, BUDGET]  # when [s]
 
 
 @inner

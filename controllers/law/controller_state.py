@@ -1,21 +1,22 @@
-"""Everything the loop remembers from tick to tick: one numpy record, owned by one loop."""
+"""Controller state: everything that the loop keeps from tick to tick, in one record owned by one loop."""
 
 from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import Protocol, cast
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controllers.arm import ArmState, Mode
 from controllers.compilation import inner
-from controllers.geometry import FloatArray, quat_from_matrix
-from controllers.law.active_gains import ActiveGains, live_dtype
-from controllers.law.backoff import Path, path_dtype
-from controllers.law.impedance import Scratch, workspace_dtype
-from controllers.law.reference import Goal, goal_dtype
+from controllers.geometry import quat_from_matrix
+from controllers.law.backoff import Path
+from controllers.law.gains import Gains
+from controllers.law.impedance import Scratch
+from controllers.law.reference import Goal
+from controllers.records import Axes3, Axes4, Axes6, Joints, Matrix6, Record, make_record
 
 
 class Counter(IntEnum):
@@ -30,62 +31,40 @@ class Counter(IntEnum):
     RECOVERIES = 6
 
 
-LoopState = NDArray[
-    np.void
-]  # (1,) of the record `ControllerState`: an array reaches compiled code 30 times faster than a record
+Counters = Annotated[NDArray[np.int64], len(Counter)]
 
 
-class ControllerState(Protocol):
-    """The record. Change it through the functions of `controllers.law.tick` only."""
+class ControllerState(Record):
+    """Read its fields at any time; change it through the functions of `controllers.law.tick` only."""
 
     mode: int  # a Mode
     fault: int  # the Reason of the fault, or of a refused activation
-    counters: NDArray[np.int64]  # by Counter
+    counters: Counters  # by Counter
     refresh_in: int  # ticks until the damping matrix is computed again
     goal: Goal  # the last target that was taken
-    reference_p: FloatArray  # (3,) [m]
-    reference_quat_xyzw: FloatArray  # (4,)
+    reference_p: Axes3  # [m]
+    reference_quat_xyzw: Axes4
     stiffness_scale: float  # 0..1, the ramp
     yield_scale: float  # 0..1, what contact leaves of it
     tank_j: float  # what targets and gains may still put into the arm [J]
-    damping: FloatArray  # (6, 6) D in the task frame
-    tau: FloatArray  # (N,) last command [N m]
-    tau_external: FloatArray  # (N,) estimate [N m]
-    q_last: FloatArray  # (N,)
-    dq_last: FloatArray  # (N,)
+    damping: Matrix6  # D in the task frame
+    wrench: Axes6  # feed-forward wrench, within its rate limit [N, N m]
+    integral: Axes6  # wrench of the integral [N, N m]
+    tau: Joints  # last command [N m]
+    tau_external: Joints  # estimate [N m]
+    q_last: Joints
+    dq_last: Joints
     unchanged_s: float  # for how long a moving arm has reported the same joint positions [s]
-    live: ActiveGains
+    gains: Gains  # the active ones
     path: Path
     work: Scratch
 
 
-def make_loop_state(joints: int) -> LoopState:
-    """State for an arm of `joints` joints, in ACTIVATING: the first tick takes the present pose as its target."""
-    fields = [
-        ("mode", "i8"),
-        ("fault", "i8"),
-        ("counters", "i8", (len(Counter),)),
-        ("refresh_in", "i8"),
-        ("goal", goal_dtype()),
-        ("reference_p", "f8", (3,)),
-        ("reference_quat_xyzw", "f8", (4,)),
-        *((name, "f8") for name in ("stiffness_scale", "yield_scale", "tank_j")),
-        ("damping", "f8", (6, 6)),
-        *((name, "f8", (joints,)) for name in ("tau", "tau_external", "q_last", "dq_last")),
-        ("unchanged_s", "f8"),
-        ("live", np.dtype(live_dtype(joints), align=True)),
-        ("path", np.dtype(path_dtype(), align=True)),
-        ("work", np.dtype(workspace_dtype(joints), align=True)),
-    ]
-    memory = np.zeros(1, np.dtype(fields, align=True))
-    memory["mode"] = Mode.ACTIVATING
-    memory["path"]["recovered_s"] = -math.inf
+def make_controller_state(joints: int) -> ControllerState:
+    """Return the state in ACTIVATING: the first tick takes the present pose as its target."""
+    memory = make_record(ControllerState, joints, mode=Mode.ACTIVATING)
+    memory.path.recovered_s[:] = -math.inf
     return memory
-
-
-def look(memory: LoopState) -> ControllerState:
-    """The loop's memory with its fields as attributes, for reading: `look(memory).mode`. It follows each tick."""
-    return cast(ControllerState, memory.view(np.recarray)[0])
 
 
 @inner

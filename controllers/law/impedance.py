@@ -3,6 +3,8 @@
     F   = clip(K clip(e) + D V_d + F_ff + F_int) - D V        V = J dq
     tau = J^T F + N M (k (q_0 - q) - d dq) + C dq (+ g)
 
+(`controllers.law.tracking` forms that sum and adds the virtual walls.)
+
 K, e and F live in the task frame; J is rotated into it once, so that the rest of the law does not see the frame.
 Lambda = (J M^-1 J^T)^-1 is never formed: with J M^-1 J^T = C C^T, products with Lambda are two triangular solves.
 In operational space K clip(e) stands behind Lambda, and D = 2 zeta K^(1/4) Lambda K^(1/4).
@@ -11,12 +13,12 @@ In operational space K clip(e) stands behind Lambda, and D = 2 zeta K^(1/4) Lamb
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Annotated
 
 from controllers.arm import ArmDynamics
 from controllers.compilation import compiled, inner
 from controllers.geometry import FloatArray
-from controllers.law.active_gains import ActiveGains
+from controllers.law.gains import Gains
 from controllers.law.matrices import (
     add_transposed_product,
     cholesky,
@@ -26,7 +28,7 @@ from controllers.law.matrices import (
     solve_lower_transposed_rows,
     symmetric_eigen,
 )
-from controllers.law.options import LawOptions
+from controllers.records import Axes3, Axes4, Axes6, Jacobian, Joints, JointsMatrix, Matrix6, Record
 
 # Near a singularity Lambda grows without bound along the lost direction. A floor under the pivots of Lambda^-1 means
 # that no direction counts as heavier than 1 / floor; away from singularities it changes nothing.
@@ -34,54 +36,38 @@ MOBILITY_FLOOR = 1e-3  # [1/kg, 1/(kg m^2)]
 FRICTION_ONSET = 0.05  # [rad/s]
 
 
-class Scratch(Protocol):
-    """Scratch memory of the law, a numpy record of dtype `workspace_dtype(N)`: nothing in it outlives a tick."""
+class Scratch(Record):
+    """Scratch memory of the law: nothing in it outlives a tick."""
 
-    J_task: FloatArray  # (6, N)
-    half: FloatArray  # (6, N) J_task L^-T, so that half half^T = J M^-1 J^T
-    mass_factor: FloatArray  # (N, N) L of M = L L^T
-    mobility: FloatArray  # (6, 6) J M^-1 J^T
-    mobility_factor: FloatArray  # (6, 6) C of J M^-1 J^T = C C^T
-    sandwich: FloatArray  # (6, 6) C^T K C
-    modes: FloatArray  # (6, 6) its eigenvectors, one a row
-    error: FloatArray  # (6,)
-    twist: FloatArray  # (6,) J dq
-    twist_goal: FloatArray  # (6,)
-    wrench_goal: FloatArray  # (6,)
-    wrench: FloatArray  # (6,) F
-    spring: FloatArray  # (6,) the part of F that a spring stores
-    drag: FloatArray  # (6,) D V
-    external: FloatArray  # (6,) estimate of what the surroundings exert on the tool
-    fence: FloatArray  # (12,) scratch of the fence
-    p_before: FloatArray  # (3,) the reference before its step
-    quat_before: FloatArray  # (4,)
+    J_task: Jacobian
+    half: Jacobian  # J_task L^-T, so that half half^T = J M^-1 J^T
+    mass_factor: JointsMatrix  # L of M = L L^T
+    mobility: Matrix6  # J M^-1 J^T
+    mobility_factor: Matrix6  # C of J M^-1 J^T = C C^T
+    sandwich: Matrix6  # C^T K C
+    modes: Matrix6  # its eigenvectors, one a row
+    error: Axes6
+    twist: Axes6  # J dq
+    twist_goal: Axes6
+    wrench_goal: Axes6
+    wrench: Axes6  # F
+    spring: Axes6  # the part of F that a spring stores
+    drag: Axes6  # D V
+    external_wrench: Axes6  # estimate of what the surroundings exert on the tool
+    fence: Annotated[FloatArray, 12]  # scratch of the virtual walls
+    previous: Gains  # the active gains of the last tick
+    p_before: Axes3  # the reference before its step
+    quat_before: Axes4
     before_j: float  # what the spring held before this tick [J]
-    tau_row: FloatArray  # (1, N) scratch
+    tau_row: Annotated[FloatArray, 1, "N"]
     pivot: float  # the least pivot of J M^-1 J^T, before raising
-    reaction: FloatArray  # (1, 6) Lambda J a
-    acceleration: FloatArray  # (N,) a
-    tau_posture: FloatArray  # (N,)
-    tau_own: FloatArray  # (N,) C dq (+ g): what the arm needs to float
-
-
-def workspace_dtype(joints: int) -> list[Any]:
-    """The record's fields, in the order of `Scratch`."""
-    n, six = joints, ("error", "twist", "twist_goal", "wrench_goal", "wrench", "spring", "drag", "external")
-    return [
-        ("J_task", "f8", (6, n)),
-        ("half", "f8", (6, n)),
-        ("mass_factor", "f8", (n, n)),
-        *((name, "f8", (6, 6)) for name in ("mobility", "mobility_factor", "sandwich", "modes")),
-        *((name, "f8", (6,)) for name in six),
-        ("fence", "f8", (12,)),
-        ("p_before", "f8", (3,)),
-        ("quat_before", "f8", (4,)),
-        ("before_j", "f8"),
-        ("tau_row", "f8", (1, n)),
-        ("pivot", "f8"),
-        ("reaction", "f8", (1, 6)),
-        *((name, "f8", (n,)) for name in ("acceleration", "tau_posture", "tau_own")),
-    ]
+    reaction: Annotated[FloatArray, 1, 6]  # Lambda J a
+    acceleration: Joints  # a
+    tau_task: Joints  # J^T F
+    tau_posture: Joints  # of the nullspace
+    tau_walls: Joints  # of the joints' stops and the workspace
+    tau_singular: Joints  # damping near a singularity
+    tau_own: Joints  # C dq (+ g): what the arm needs to float
 
 
 @inner
@@ -184,12 +170,12 @@ def add_diagonal(diagonal: FloatArray, D: FloatArray) -> None:
 
 
 @inner
-def _springs(live: ActiveGains, extras: LawOptions, scale: float, work: Scratch) -> None:
+def _springs(gains: Gains, scale: float, work: Scratch) -> None:
     """work.spring = s K clip(e), in operational space Lambda times that."""
     for i in range(6):
-        error = min(max(work.error[i], live.clip_lower[i]), live.clip_upper[i])
-        work.spring[i] = scale * live.stiffness[i] * error
-    if extras.operational_space != 0.0:
+        error = min(max(work.error[i], gains.clip_lower[i]), gains.clip_upper[i])
+        work.spring[i] = scale * gains.stiffness[i] * error
+    if gains.operational_space != 0.0:
         for i in range(6):
             work.reaction[0, i] = work.spring[i]
         solve_lower_rows(work.mobility_factor, work.reaction)
@@ -199,46 +185,44 @@ def _springs(live: ActiveGains, extras: LawOptions, scale: float, work: Scratch)
 
 
 @inner
-def drive_wrench(extras: LawOptions, live: ActiveGains, scale: float, D: FloatArray, work: Scratch) -> None:
+def drive_wrench(gains: Gains, integral: FloatArray, scale: float, D: FloatArray, work: Scratch) -> None:
     """work.wrench = clip(springs + D V_d + F_ff + F_int); work.drag = D V.
 
     The clip on the sum is K clip_lower - cap .. K clip_upper + cap, where cap = wrench_max + integral_max: whatever the
     target asks for, what drives the arm stays within the force cap, and the rest only dissipates.
     """
-    _springs(live, extras, scale, work)
+    _springs(gains, scale, work)
     for i in range(6):
-        K, cap = live.stiffness[i], live.wrench_max[i]
-        drive = work.spring[i] + min(max(work.wrench_goal[i], -cap), cap)
-        if extras.integrates != 0.0:
-            drive += live.integral[i]
+        K, cap = gains.stiffness[i], gains.wrench_max[i]
+        drive = work.spring[i] + min(max(work.wrench_goal[i], -cap), cap) + integral[i]
         drag = 0.0
         for j in range(6):
             drive += D[i, j] * work.twist_goal[j]
             drag += D[i, j] * work.twist[j]
-        cap += extras.integral_max[i]
-        lower, upper = K * live.clip_lower[i] - cap, K * live.clip_upper[i] + cap
-        if extras.operational_space != 0.0:
-            lower, upper = -live.force_limit[i], live.force_limit[i]
+        cap += gains.integral_max[i]
+        lower, upper = K * gains.clip_lower[i] - cap, K * gains.clip_upper[i] + cap
+        if gains.operational_space != 0.0:
+            lower, upper = -gains.force_limit[i], gains.force_limit[i]
         work.wrench[i] = min(max(drive, lower), upper)
         work.drag[i] = drag
 
 
 @inner
-def posture_torque(q: FloatArray, dq: FloatArray, M: FloatArray, live: ActiveGains, work: Scratch) -> None:
+def posture_torque(q: FloatArray, dq: FloatArray, M: FloatArray, gains: Gains, work: Scratch) -> None:
     """work.tau_posture = N M a, a = k (q_0 - q) - d dq, N = I - J^T Jbar^T; shortened as a whole to the torque bound.
 
     N M a = M a - J^T Lambda J a accelerates no part of the TCP, and N M is symmetric and never negative, so that the
     damper can only take energy out. Shortening the whole vector, not each joint, keeps both.
     """
     for k in range(M.shape[0]):
-        spring = live.posture_stiffness * (live.posture[k] - q[k])
-        work.acceleration[k] = spring - live.posture_damping * dq[k]
+        spring = gains.posture_stiffness * (gains.posture[k] - q[k])
+        work.acceleration[k] = spring - gains.posture_damping * dq[k]
     multiply(M, work.acceleration, work.tau_posture)
     multiply(work.J_task, work.acceleration, work.reaction[0])
     solve_lower_rows(work.mobility_factor, work.reaction)
     solve_lower_transposed_rows(work.mobility_factor, work.reaction)
     add_transposed_product(work.J_task, work.reaction[0], -1.0, work.tau_posture)
-    shorten(work.tau_posture, live.posture_torque_max)
+    shorten(work.tau_posture, gains.posture_torque_max)
 
 
 @inner
@@ -253,29 +237,24 @@ def shorten(tau: FloatArray, largest_max: float) -> None:
 
 
 @inner
-def own_torque(dynamics: ArmDynamics, compensate_gravity: float, tau_own: FloatArray) -> None:
-    """tau_own = C dq, plus g unless the robot compensates gravity itself."""
+def own_torque(dq: FloatArray, dynamics: ArmDynamics, gains: Gains, tau_own: FloatArray) -> None:
+    """tau_own = C dq + c tanh(dq / dq_0) + v dq, plus g unless the robot compensates gravity itself.
+
+    The smooth sign keeps noise around standstill from shaking the arm.
+    """
     for k in range(tau_own.shape[0]):
-        tau_own[k] = dynamics.coriolis[k] + (dynamics.gravity[k] if compensate_gravity != 0.0 else 0.0)
+        tau_own[k] = dynamics.coriolis[k] + (dynamics.gravity[k] if gains.compensate_gravity != 0.0 else 0.0)
+        if gains.friction_coulomb[k] > 0.0 and math.isfinite(dq[k]):
+            tau_own[k] += gains.friction_coulomb[k] * math.tanh(dq[k] / FRICTION_ONSET)
+        if gains.friction_viscous[k] > 0.0 and math.isfinite(dq[k]):
+            tau_own[k] += gains.friction_viscous[k] * dq[k]
 
 
 @inner
-def add_friction(dq: FloatArray, extras: LawOptions, tau_own: FloatArray) -> None:
-    """tau_own += c tanh(dq / dq_0) + v dq: the smooth sign keeps noise around standstill from shaking the arm."""
-    for k in range(tau_own.shape[0]):
-        if math.isfinite(dq[k]):
-            dry = extras.friction_coulomb[k] * math.tanh(dq[k] / FRICTION_ONSET)
-            tau_own[k] += dry + extras.friction_viscous[k] * dq[k]
-
-
-@inner
-def impedance_torque(
-    q: FloatArray, dq: FloatArray, M: FloatArray, live: ActiveGains, work: Scratch, tau_out: FloatArray
-) -> None:
-    """tau = J^T F + posture + own terms, from the drive, drag and factors that `work` holds."""
+def task_torque(work: Scratch) -> None:
+    """work.wrench = F - D V; work.tau_task = J^T work.wrench."""
     for i in range(6):
         work.wrench[i] -= work.drag[i]
-    posture_torque(q, dq, M, live, work)
-    for k in range(tau_out.shape[0]):
-        tau_out[k] = work.tau_own[k] + work.tau_posture[k]
-    add_transposed_product(work.J_task, work.wrench, 1.0, tau_out)
+    for k in range(work.tau_task.shape[0]):
+        work.tau_task[k] = 0.0
+    add_transposed_product(work.J_task, work.wrench, 1.0, work.tau_task)

@@ -9,10 +9,12 @@ from controllers.compilation import inner
 from controllers.geometry import FloatArray
 from controllers.law.contact import external_at_rest
 from controllers.law.controller_state import ControllerState
-from controllers.law.options import LawOptions
+from controllers.law.gains import Gains
 from controllers.law.reference import all_finite
 
 FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
+START_SPEED_MAX = 0.05  # of each joint [rad/s]
+START_TORQUE_MAX = 5.0  # external torque at rest in each joint [N m]: half a kilogramme at full reach
 MOVING_RAD_PER_S = 1e-3  # an arm that reports more than this cannot stand at the same joint positions
 
 
@@ -43,15 +45,15 @@ def check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: flo
 
 
 @inner
-def check_freshness(state: ArmState, extras: LawOptions, memory: ControllerState, dt_s: float, now_s: float) -> int:
+def check_freshness(state: ArmState, gains: Gains, memory: ControllerState, dt_s: float, now_s: float) -> int:
     """Whether the state is of now: by its stamp, where it has one, and by whether a moving arm's joints move."""
-    if state.stamp_s.shape[0] > 0 and extras.state_age_max_s < math.inf:
+    if state.stamp_s.shape[0] > 0 and gains.state_age_max_s < math.inf:
         age_s = now_s - state.stamp_s[0]
-        if age_s > extras.state_age_max_s:
+        if age_s > gains.state_age_max_s:
             return Reason.STATE_OLD.value
         if age_s < -FUTURE_TOLERANCE_S:
             return Reason.TIME_NOT_VALID.value
-    if extras.state_frozen_s == math.inf:
+    if gains.state_frozen_s == math.inf:
         return Reason.OK.value
     same, moving = True, False
     for k in range(state.q.shape[0]):
@@ -59,19 +61,19 @@ def check_freshness(state: ArmState, extras: LawOptions, memory: ControllerState
         moving = moving or abs(state.dq[k]) > MOVING_RAD_PER_S
         memory.q_last[k] = state.q[k]
     memory.unchanged_s = memory.unchanged_s + dt_s if same and moving else 0.0
-    return Reason.STATE_FROZEN.value if memory.unchanged_s > extras.state_frozen_s else Reason.OK.value
+    return Reason.STATE_FROZEN.value if memory.unchanged_s > gains.state_frozen_s else Reason.OK.value
 
 
 @inner
-def check_start(state: ArmState, limits: ArmLimits, extras: LawOptions, tau_own: FloatArray) -> int:
+def check_start(state: ArmState, limits: ArmLimits, gains: Gains, tau_own: FloatArray) -> int:
     """The reason to refuse activation, or OK."""
-    if extras.start_checks == 0.0:
+    if gains.start_checks == 0.0:
         return Reason.OK.value
     for k in range(state.q.shape[0]):
         if not limits.q_lower[k] <= state.q[k] <= limits.q_upper[k]:
             return Reason.START_OUTSIDE_LIMITS.value
-        if abs(state.dq[k]) > extras.start_speed_max:
+        if abs(state.dq[k]) > START_SPEED_MAX:
             return Reason.START_MOVING.value
-        if abs(external_at_rest(state, tau_own, k)) > extras.start_torque_max:
+        if abs(external_at_rest(state, tau_own, k)) > START_TORQUE_MAX:
             return Reason.START_PAYLOAD_WRONG.value
     return Reason.OK.value

@@ -10,8 +10,7 @@ import math
 
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, Vec3
-from controllers.law.active_gains import ActiveGains
-from controllers.law.options import LawOptions
+from controllers.law.gains import Gains
 
 FACE_TOLERANCE_M = 1e-9
 PARALLEL = 1e-9  # of the squared sine between a face and what is left of another: below it they meet nowhere near
@@ -20,15 +19,15 @@ Face = tuple[float, float, float, float]  # n_x, n_y, n_z, d of n . p >= d
 
 
 @inner
-def _face(index: int, live: ActiveGains, extras: LawOptions) -> Face:
+def _face(index: int, gains: Gains) -> Face:
     """Three below, three above, then the planes."""
     axis = index % 3
     x, y, z = 1.0 if axis == 0 else 0.0, 1.0 if axis == 1 else 0.0, 1.0 if axis == 2 else 0.0
     if index < 3:
-        return (x, y, z, live.workspace_lower[axis])
+        return (x, y, z, gains.workspace_lower[axis])
     if index < 6:
-        return (-x, -y, -z, -live.workspace_upper[axis])
-    plane = extras.planes[index - 6]
+        return (-x, -y, -z, -gains.workspace_upper[axis])
+    plane = gains.planes[index - 6]
     return (plane[0], plane[1], plane[2], plane[3])
 
 
@@ -65,27 +64,27 @@ def _meeting(p: Vec3, a: Face, b: Face, c: Face) -> Vec3:
 
 
 @inner
-def beyond_faces(p: Vec3, live: ActiveGains, extras: LawOptions) -> float:
+def beyond_faces(p: Vec3, gains: Gains) -> float:
     """How far a position lies outside of box and planes [m]; negative inside."""
     worst = -math.inf
-    for index in range(6 + extras.planes.shape[0]):
-        face = _face(index, live, extras)
+    for index in range(6 + gains.planes.shape[0]):
+        face = _face(index, gains)
         worst = max(worst, face[3] - _dot(p, face))
     return worst
 
 
 @inner
-def nearest_inside(p: FloatArray, live: ActiveGains, extras: LawOptions) -> bool:
+def nearest_inside(p: FloatArray, gains: Gains) -> bool:
     """Move p to the nearest position that all faces allow; False, and p as it was, where there is none."""
-    start, faces = (p[0], p[1], p[2]), 6 + extras.planes.shape[0]
+    start, faces = (p[0], p[1], p[2]), 6 + gains.planes.shape[0]
     best, best_square = start, math.inf
     for i in range(faces):
         for j in range(i, faces):
             for k in range(j, faces):
-                found = _meeting(start, _face(i, live, extras), _face(j, live, extras), _face(k, live, extras))
+                found = _meeting(start, _face(i, gains), _face(j, gains), _face(k, gains))
                 x, y, z = found[0] - start[0], found[1] - start[1], found[2] - start[2]
                 square = x * x + y * y + z * z
-                if square < best_square and beyond_faces(found, live, extras) <= 0.1 * FACE_TOLERANCE_M:
+                if square < best_square and beyond_faces(found, gains) <= 0.1 * FACE_TOLERANCE_M:
                     best, best_square = found, square
     for i in range(3):
         p[i] = best[i]

@@ -3,8 +3,8 @@
     gains = preset("precise", posture)
     gains = preset("serl", posture, speed_max=(0.2, 0.5))
 
-The house's own presets carry GUARDED, all that a real arm should have. The parity presets carry the numbers of their
-source and nothing else; add `extras=guarded_extras(joints)` to keep the guards.
+Our own presets carry GUARDED, all that a real arm should have. The parity presets carry the numbers of their
+source and nothing else; add `**GUARDED` to keep the guards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from controllers.law.gains import Gains, make_gains
-from controllers.law.options import ExtrasArray, make_extras
 
 GUARDED: dict[str, Any] = {
     "gain_time_s": 0.1,
@@ -32,11 +31,6 @@ GUARDED: dict[str, Any] = {
     "state_frozen_s": 0.010,
     "recoveries_per_minute": 3.0,
 }
-
-
-def guarded_extras(joints: int, **changes: Any) -> ExtrasArray:
-    """The extras of a real arm, some of them changed."""
-    return make_extras(joints, **(GUARDED | changes))
 
 
 def _axes(linear: float, angular: float) -> list[float]:
@@ -63,7 +57,7 @@ _SERL: dict[str, Any] = {
     **_even_clips(0.010, 0.1),
 }
 
-# The parity presets: nothing of the house's, so that their results can be repeated.
+# The parity presets: nothing of ours, so that their results can be repeated.
 PARITY: dict[str, dict[str, Any]] = {
     "serl": _SERL,
     "hil_serl_ram": _SERL | _clips([0.002, 0.0016, 0.005, 0.1, 0.1, 0.1], [0.0075, 0.0016, 0.0055, 0.1, 0.1, 0.1]),
@@ -89,51 +83,51 @@ PARITY: dict[str, dict[str, Any]] = {
 }
 
 # What tasks need. The caps, K times clip, are 30 N for what is held to be exact and 10 N for what must not be hurt.
-OWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "guarded": ({}, {}),
-    "compliant": ({"stiffness": _axes(300.0, 15.0), **_even_clips(0.033, 0.2)}, {"contact_force_max": (15.0, 4.0)}),
-    "precise": (
-        {"stiffness": _axes(2000.0, 100.0), "filter_time_s": 0.03, **_even_clips(0.015, 0.1)},
-        {"contact_force_max": (40.0, 12.0)},
-    ),
-    "pick": ({"stiffness": _axes(1500.0, 60.0), **_even_clips(0.02, 0.2)}, {"contact_force_max": (40.0, 12.0)}),
-    "insert": (  # firm along the way in (z), soft across it: the part finds its hole
-        {
-            "stiffness": [800.0, 800.0, 1500.0, 30.0, 30.0, 60.0],
-            **_clips([0.008, 0.008, 0.012, 0.15, 0.15, 0.1], [0.008, 0.008, 0.012, 0.15, 0.15, 0.1]),
-        },
-        {"contact_force_max": (25.0, 6.0)},
-    ),
-    "wipe": (  # a wrench along z, positions in the plane
-        {
-            "stiffness": [1000.0, 1000.0, 0.0, 40.0, 40.0, 40.0],
-            "wrench_max": [0.0, 0.0, 15.0, 0.0, 0.0, 0.0],
-            **_even_clips(0.02, 0.2),
-        },
-        {"extra_damping": [0.0, 0.0, 150.0, 0.0, 0.0, 0.0], "wrench_rate_max": 100.0},
-    ),
-    "wrench": (  # dynamic tasks: the action is a force, the orientation is held; at most 0.25 m/s in the air
-        {"stiffness": _axes(0.0, 40.0), "wrench_max": _axes(20.0, 0.0), **_even_clips(0.02, 0.2)},
-        {"extra_damping": _axes(80.0, 0.0), "wrench_rate_max": 400.0},
-    ),
+OWN: dict[str, dict[str, Any]] = {
+    "guarded": {},
+    "compliant": {"stiffness": _axes(300.0, 15.0), **_even_clips(0.033, 0.2), "contact_force_max": (15.0, 4.0)},
+    "precise": {
+        "stiffness": _axes(2000.0, 100.0),
+        "filter_time_s": 0.03,
+        **_even_clips(0.015, 0.1),
+        "contact_force_max": (40.0, 12.0),
+    },
+    "pick": {"stiffness": _axes(1500.0, 60.0), **_even_clips(0.02, 0.2), "contact_force_max": (40.0, 12.0)},
+    "insert": {  # stiff along the insertion axis z, compliant across it: the part finds its hole
+        "stiffness": [800.0, 800.0, 1500.0, 30.0, 30.0, 60.0],
+        **_clips([0.008, 0.008, 0.012, 0.15, 0.15, 0.1], [0.008, 0.008, 0.012, 0.15, 0.15, 0.1]),
+        "contact_force_max": (25.0, 6.0),
+    },
+    "wipe": {  # a wrench along z, positions in the plane
+        "stiffness": [1000.0, 1000.0, 0.0, 40.0, 40.0, 40.0],
+        "wrench_max": [0.0, 0.0, 15.0, 0.0, 0.0, 0.0],
+        **_even_clips(0.02, 0.2),
+        "extra_damping": [0.0, 0.0, 150.0, 0.0, 0.0, 0.0],
+        "wrench_rate_max": 100.0,
+    },
+    "wrench": {  # dynamic tasks: the action is a force, the orientation is held; at most 0.25 m/s in free space
+        "stiffness": _axes(0.0, 40.0),
+        "wrench_max": _axes(20.0, 0.0),
+        **_even_clips(0.02, 0.2),
+        "extra_damping": _axes(80.0, 0.0),
+        "wrench_rate_max": 400.0,
+    },
 }
 
 NAMES = (*OWN, *PARITY)
 
 
 def preset(name: str, posture: ArrayLike, **changes: Any) -> Gains:
-    """The gains of that name for an arm that likes to stand at `posture` (N,); `changes` are fields of `make_gains`.
+    """Return the gains of that name for an arm with this posture (N,); `changes` are fields of `Gains`.
 
-    Raises: ValueError for an unknown name, with the known ones, and for changes that do not fit.
+    Raises:
+        ValueError: an unknown name, with the known ones, or changes that do not fit.
 
     Example:
         >>> from controllers.law.gains import force_cap
         >>> force_cap(preset("serl", [0.0] * 7))[:3]
         array([20., 20., 20.])
     """
-    if name in PARITY:
-        return make_gains(posture, **(PARITY[name] | changes))
-    if name not in OWN:
+    if name not in NAMES:
         raise ValueError(f"preset: got {name!r}, expected one of {sorted(NAMES)}; choose one and change its fields.")
-    gains, extras = OWN[name]
-    return make_gains(posture, **({"extras": guarded_extras(np.size(posture), **extras)} | gains | changes))
+    return make_gains(posture, **((GUARDED | OWN[name] if name in OWN else PARITY[name]) | changes))

@@ -7,16 +7,13 @@ an absolute pose, which wraps at pi, and pi is exactly where the gripper points 
 from __future__ import annotations
 
 import math
-from typing import Protocol
-
-import numpy as np
 
 from controllers.arm import Frame, Reason, Target
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, bounded, quat_normalised, quat_towards
-from controllers.law.active_gains import ActiveGains
-from controllers.law.options import LawOptions
+from controllers.law.gains import Gains
 from controllers.law.virtual_walls import clip_cone, clip_position, inside_workspace
+from controllers.records import Axes3, Axes4, Axes6, Record
 
 FUTURE_TOLERANCE_S = 0.01  # two readings of one clock, taken in two threads
 QUAT_NORM_TOLERANCE = 0.01
@@ -32,7 +29,7 @@ def all_finite(x: FloatArray) -> bool:
 
 
 @inner
-def check_target(target: Target, live: ActiveGains, extras: LawOptions, stamp_last_s: float, now_s: float) -> int:
+def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float) -> int:
     """The reason to drop a target, or OK."""
     stamp_s = target.stamp_s[0]
     if not (all_finite(target.p) and all_finite(target.quat_xyzw) and all_finite(target.stamp_s)):
@@ -48,25 +45,19 @@ def check_target(target: Target, live: ActiveGains, extras: LawOptions, stamp_la
         return Reason.TARGET_QUATERNION_NOT_UNIT.value
     if target.frame.shape[0] > 0 and target.frame[0] != Frame.BASE.value:
         return Reason.TARGET_FRAME_UNKNOWN.value
-    if extras.clip_targets == 0.0 and not inside_workspace(target.p, target.quat_xyzw, live, extras):
+    if gains.clip_targets == 0.0 and not inside_workspace(target.p, target.quat_xyzw, gains):
         return Reason.TARGET_OUTSIDE_WORKSPACE.value
     return Reason.OK.value
 
 
-class Goal(Protocol):
-    """The last target that was taken: a numpy record of dtype `goal_dtype()`. Fields as in Target."""
+class Goal(Record):
+    """The last target that was taken. Fields as in Target."""
 
-    p: FloatArray
-    quat_xyzw: FloatArray
-    twist: FloatArray
-    wrench: FloatArray
+    p: Axes3
+    quat_xyzw: Axes4
+    twist: Axes6
+    wrench: Axes6
     stamp_s: float
-
-
-def goal_dtype() -> np.dtype[np.void]:
-    """The record's fields, in the order of `Goal`."""
-    fields = [("p", "f8", (3,)), ("quat_xyzw", "f8", (4,)), ("twist", "f8", (6,)), ("wrench", "f8", (6,))]
-    return np.dtype([*fields, ("stamp_s", "f8")], align=True)
 
 
 @inner
@@ -84,15 +75,15 @@ def take_target(target: Target, goal: Goal) -> None:
 
 
 @inner
-def confine_goal(goal: Goal, live: ActiveGains, extras: LawOptions, reference_p: FloatArray) -> None:
+def confine_goal(goal: Goal, gains: Gains, reference_p: FloatArray) -> None:
     """Draw a goal outside the workspace to its edge: the reference on its way there then stays inside, too.
 
     In a workspace without room the goal is where the reference is.
     """
-    if not clip_position(goal.p, live, extras):
+    if not clip_position(goal.p, gains):
         for i in range(3):
             goal.p[i] = reference_p[i]
-    clip_cone(goal.quat_xyzw, extras, 0.0)
+    clip_cone(goal.quat_xyzw, gains, 0.0)
 
 
 @inner

@@ -6,41 +6,30 @@ import math
 
 import numpy as np
 
-from controllers.arm import ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
+from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
 from controllers.compilation import compiled, inner, pasted
 from controllers.geometry import FloatArray
 from controllers.law.active_gains import take_gains
 from controllers.law.backoff import forget_recoveries, remember_pose, retrace, spend_recovery
-from controllers.law.controller_state import ControllerState, Counter, LoopState, hold_here, look, make_loop_state
-from controllers.law.gains import Gains, force_cap, make_gains
-from controllers.law.impedance import add_friction, own_torque
+from controllers.law.control_loop import ControlLoop
+from controllers.law.controller_state import ControllerState, Counter, hold_here, make_controller_state
+from controllers.law.energy_tank import record_energy
+from controllers.law.gains import Gains
+from controllers.law.impedance import own_torque
 from controllers.law.inputs import check_freshness, check_inputs, check_start
 from controllers.law.modes import Event, next_mode
-from controllers.law.options import LawOptions
 from controllers.law.reference import all_finite, check_target, take_target
 from controllers.law.safety import fault_torque, limit_power, limit_torque, limit_velocity
-from controllers.law.tracking import follow, record_energy
+from controllers.law.tracking import track
 
-__all__ = [
-    "Counter",
-    "LoopState",
-    "activate",
-    "deactivate",
-    "fail",
-    "force_cap",
-    "look",
-    "make_gains",
-    "make_loop_state",
-    "recover",
-    "tick",
-]
+__all__ = ["ControlLoop", "Counter", "activate", "deactivate", "fail", "make_controller_state", "recover", "tick"]
 
 DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and buys no larger torque step
 DT_MIN_S = 0.0001  # stands in for a dt that is not a positive number, while the fault brakes the arm
 
 
 @compiled
-def activate(memory: LoopState) -> None:
+def activate(memory: ControllerState) -> None:
     """Clear a fault and start from where the arm is. Call it after each reset of a simulated arm, too.
 
     Only a person should have it called after a fault: it also fills the budget of recoveries again.
@@ -54,20 +43,20 @@ def activate(memory: LoopState) -> None:
 
 
 @compiled
-def deactivate(memory: LoopState) -> None:
+def deactivate(memory: ControllerState) -> None:
     """Stop following targets: the arm floats."""
     memory[0].mode = next_mode(memory[0].mode, Event.DEACTIVATE.value)
     memory[0].fault = Reason.OK.value
 
 
 @compiled
-def fail(memory: LoopState, reason: int) -> None:
+def fail(memory: ControllerState, reason: int) -> None:
     """Latch a fault that the host has seen, such as Reason.ROBOT_STOPPED."""
     _fail(reason, memory[0])
 
 
 @compiled
-def recover(memory: LoopState, gains: Gains, now_s: float) -> int:
+def recover(memory: ControllerState, gains: Gains, now_s: float) -> int:
     """Back off along the last path after a fault, then hold; OK, or the reason why not.
 
     At most `recoveries_per_minute` times a minute: then the fault stays until a person activates.
@@ -76,7 +65,7 @@ def recover(memory: LoopState, gains: Gains, now_s: float) -> int:
     if own.mode != Mode.FAULT.value:
         return Reason.OK.value
     if own.fault == Reason.RECOVERIES_SPENT.value or not spend_recovery(
-        own.path, gains.extras[0].recoveries_per_minute, now_s
+        own.path, gains[0].recoveries_per_minute, now_s
     ):
         own.fault = Reason.RECOVERIES_SPENT.value
         return own.fault
@@ -87,16 +76,16 @@ def recover(memory: LoopState, gains: Gains, now_s: float) -> int:
 
 
 @inner
-def _start(state: ArmState, gains: Gains, memory: ControllerState, now_s: float) -> None:
+def _start(state: ArmState, requested: Gains, memory: ControllerState, now_s: float) -> None:
     """Bumpless: the goal is the present pose, the stiffness ramps up from zero."""
     hold_here(state, memory)
-    take_gains(gains, 0.0, 0.0, memory.live)
+    memory.gains = requested
     for i in range(6):
-        memory.live.wrench[i], memory.live.integral[i] = 0.0, 0.0
+        memory.wrench[i], memory.integral[i] = 0.0, 0.0
     memory.goal.stamp_s = np.nextafter(now_s, -math.inf)  # a target of this very instant counts as fresh
     memory.stiffness_scale = 0.0
     memory.yield_scale = 1.0
-    memory.tank_j = gains.extras[0].energy_max_j
+    memory.tank_j = requested.energy_max_j
     memory.refresh_in = 0
     for k in range(state.dq.shape[0]):
         memory.dq_last[k] = state.dq[k]
@@ -104,29 +93,29 @@ def _start(state: ArmState, gains: Gains, memory: ControllerState, now_s: float)
 
 
 @inner
-def _try_start(state: ArmState, gains: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
+def _try_start(state: ArmState, requested: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
     """ACTIVATING: follow from here, or say why not."""
-    refused = check_start(state, limits, gains.extras[0], memory.work.tau_own)
+    refused = check_start(state, limits, requested, memory.work.tau_own)
     event = Event.STARTED.value if refused == Reason.OK.value else Event.REFUSED.value
     memory.mode = next_mode(memory.mode, event)
     if refused == Reason.OK.value:
-        _start(state, gains, memory, now_s)
+        _start(state, requested, memory, now_s)
     memory.fault = refused
     return refused
 
 
 @inner
-def _back_off(state: ArmState, gains: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
+def _back_off(state: ArmState, requested: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
     """RECOVERING: check once, then lead the goal back along the path; at its end the watchdog's ladder starts anew."""
     if memory.path.left_m < 0.0 and memory.fault != Reason.OK.value:
-        refused = check_start(state, limits, gains.extras[0], memory.work.tau_own)
+        refused = check_start(state, limits, requested, memory.work.tau_own)
         if refused != Reason.OK.value:
             memory.mode = next_mode(memory.mode, Event.REFUSED.value)
             memory.fault = refused
             return refused
-        _start(state, gains, memory, now_s)
+        _start(state, requested, memory, now_s)
         memory.fault = Reason.OK.value
-        memory.path.left_m = gains.extras[0].recover_distance_m
+        memory.path.left_m = requested.recover_distance_m
     if not retrace(memory.goal, memory.reference_p, memory.path):
         memory.mode = next_mode(memory.mode, Event.RECOVERED.value)
     memory.goal.stamp_s = now_s
@@ -134,9 +123,9 @@ def _back_off(state: ArmState, gains: Gains, limits: ArmLimits, memory: Controll
 
 
 @pasted
-def _consider(state: ArmState, target: Target, extras: LawOptions, memory: ControllerState, now_s: float) -> int:
+def _consider(state: ArmState, target: Target, memory: ControllerState, now_s: float) -> int:
     """Take the target if it is good and new; say why when it is dropped."""
-    verdict = check_target(target, memory.live, extras, memory.goal.stamp_s, now_s)
+    verdict = check_target(target, memory.gains, memory.goal.stamp_s, now_s)
     if verdict != Reason.OK.value:
         memory.counters[Counter.TARGETS_DROPPED.value] += 1
     elif target.stamp_s[0] > memory.goal.stamp_s:
@@ -152,13 +141,13 @@ def _consider(state: ArmState, target: Target, extras: LawOptions, memory: Contr
 def _watch_age(state: ArmState, memory: ControllerState, now_s: float) -> int:
     """The ladder: late -> hold the pose, gone -> damping only. Fresh targets lead back up in `_consider`."""
     age_s = now_s - memory.goal.stamp_s
-    if age_s <= memory.live.hold_after_s:
+    if age_s <= memory.gains.hold_after_s:
         return Reason.OK.value
     if memory.mode == Mode.ACTIVE.value:
         hold_here(state, memory)
         memory.mode = next_mode(memory.mode, Event.STALE.value)
         memory.counters[Counter.HOLDS.value] += 1
-    if age_s <= memory.live.damp_after_s:
+    if age_s <= memory.gains.damp_after_s:
         return Reason.TARGET_LATE.value
     memory.mode = next_mode(memory.mode, Event.TIMED_OUT.value)
     return Reason.TARGET_GONE.value
@@ -173,35 +162,25 @@ def _float(memory: ControllerState, tau_out: FloatArray) -> int:
 
 
 @pasted
-def _run_mode(
-    state: ArmState,
-    dynamics: ArmDynamics,
-    target: Target,
-    gains: Gains,
-    limits: ArmLimits,
-    memory: ControllerState,
-    dt_s: float,
-    now_s: float,
-    tau_out: FloatArray,
-) -> int:
+def _run_mode(loop: ControlLoop, memory: ControllerState, step_s: float, now_s: float) -> int:
     """The unguarded torque of the present mode, and the reason of it."""
-    extras, reason = gains.extras[0], Reason.OK.value
+    state, requested, reason = loop.state, loop.gains[0], Reason.OK.value
     if memory.mode == Mode.ACTIVATING.value:
-        reason = _try_start(state, gains, limits, memory, now_s)
+        reason = _try_start(state, requested, loop.limits, memory, now_s)
     if memory.mode == Mode.IDLE.value:
-        return _float(memory, tau_out)
-    record_energy(state, extras, memory)
-    take_gains(gains, extras.gain_time_s, dt_s, memory.live)
+        return _float(memory, loop.tau)
+    record_energy(state, requested.energy_max_j, memory)
+    take_gains(requested, step_s, memory)
     if memory.mode == Mode.RECOVERING.value:
-        reason = _back_off(state, gains, limits, memory, now_s)
+        reason = _back_off(state, requested, loop.limits, memory, now_s)
         if memory.mode == Mode.FAULT.value:
             return reason
     else:
-        reason = _consider(state, target, extras, memory, now_s)
+        reason = _consider(state, loop.target, memory, now_s)
         reason = max(reason, _watch_age(state, memory, now_s))
-    if memory.mode == Mode.ACTIVE.value and extras.recoveries_per_minute > 0.0:
+    if memory.mode == Mode.ACTIVE.value and memory.gains.recoveries_per_minute > 0.0:
         remember_pose(state, memory.path)
-    return max(follow(state, dynamics, extras, limits, memory, dt_s, tau_out), reason)
+    return max(track(loop, memory, step_s), reason)
 
 
 @inner
@@ -237,47 +216,35 @@ def _emit(measured: FloatArray, limits: ArmLimits, memory: ControllerState, dt_s
 
 
 @compiled
-def tick(
-    state: ArmState,
-    dynamics: ArmDynamics,
-    target: Target,
-    gains: Gains,
-    limits: ArmLimits,
-    memory: LoopState,
-    dt_s: float,
-    now_s: float,
-    tau_out: FloatArray,
-) -> int:
-    """One step of the control loop: write the torque command into tau_out, return a Reason.
+def tick(loop: ControlLoop, dt_s: float, now_s: float) -> int:
+    """Run one step of the control loop: write the torque command into loop.tau, return a Reason.
 
     Never raises and never writes a value that is not finite or beyond the limits: on nan, a bad model, a bad clock or
     an old state it latches Mode.FAULT and commands joint damping until `activate`. Rates scale with the measured dt_s,
     of which at most 10 ms count.
 
-    Shapes: tau_out (N,).  Units: dt_s, now_s [s]; tau_out [N m].
+    Units: dt_s, now_s [s]; loop.tau [N m].
     """
-    own = memory[0]
+    state, dynamics, limits, own = loop.state, loop.dynamics, loop.limits, loop.memory[0]
     own.counters[Counter.TICKS.value] += 1
     if not dt_s <= DT_MAX_S:
         own.counters[Counter.DEADLINES_MISSED.value] += 1
     step_s = min(dt_s, DT_MAX_S) if dt_s > 0.0 else DT_MIN_S
     reason = check_inputs(state, dynamics, dt_s, now_s)
     if reason == Reason.OK.value:
-        reason = check_freshness(state, gains.extras[0], own, step_s, now_s)
+        reason = check_freshness(state, loop.gains[0], own, step_s, now_s)
     bad_input = reason != Reason.OK.value
-    own_torque(dynamics, gains.compensate_gravity, own.work.tau_own)
-    if gains.extras[0].compensates_friction != 0.0:
-        add_friction(state.dq, gains.extras[0], own.work.tau_own)
+    own_torque(state.dq, dynamics, loop.gains[0], own.work.tau_own)
     if own.mode != Mode.FAULT.value:
         if not bad_input:
-            reason = _run_mode(state, dynamics, target, gains, limits, own, step_s, now_s, tau_out)
+            reason = _run_mode(loop, own, step_s, now_s)
         if reason >= Reason.STATE_NOT_FINITE.value:
             _fail(reason, own)
     if own.mode == Mode.FAULT.value:
         stale = reason == Reason.STATE_OLD.value or reason == Reason.STATE_FROZEN.value
         reason = own.fault
-        fault_torque(state.dq, dynamics.M, own.work.tau_own, stale, tau_out)
+        fault_torque(state.dq, dynamics.M, own.work.tau_own, stale, loop.tau)
     else:
-        reason = max(reason, _guard_motion(state, dynamics.M, limits, own, tau_out))
-    _emit(state.tau, limits, own, step_s, tau_out)
+        reason = max(reason, _guard_motion(state, dynamics.M, limits, own, loop.tau))
+    _emit(state.tau, limits, own, step_s, loop.tau)
     return reason

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from controllers.arm import ArmLimits
+from controllers.arm import ArmDynamics, ArmLimits, ArmState
 from controllers.compilation import inner
 from controllers.geometry import (
     FloatArray,
@@ -22,10 +22,14 @@ from controllers.geometry import (
     quat_towards,
     rotation_error,
 )
-from controllers.law.active_gains import ActiveGains
-from controllers.law.matrices import add_transposed_product
-from controllers.law.options import LawOptions
+from controllers.law.gains import Gains
+from controllers.law.impedance import Scratch
+from controllers.law.matrices import add_transposed_product, multiply
 from controllers.law.polytope_projection import FACE_TOLERANCE_M, beyond_faces, nearest_inside
+
+JOINT_STIFFNESS, JOINT_DAMPING = 1000.0, 63.0  # of the joints' walls, per unit of inertia [1/s^2, 1/s]; 2 sqrt(1000)
+FENCE_STIFFNESS, FENCE_DAMPING = 2000.0, 60.0  # of box and planes [N/m, N s/m]
+CONE_STIFFNESS, CONE_DAMPING = 50.0, 2.0  # [N m/rad, N m s/rad]
 
 
 @inner
@@ -37,17 +41,17 @@ def onset(depth: float, margin: float) -> float:
 
 @inner
 def add_joint_walls(
-    q: FloatArray, dq: FloatArray, M: FloatArray, limits: ArmLimits, extras: LawOptions, tau: FloatArray
+    q: FloatArray, dq: FloatArray, M: FloatArray, limits: ArmLimits, gains: Gains, tau: FloatArray
 ) -> None:
     """Push each joint back from its stops; damp it on the way there only."""
-    margin = extras.joint_margin_rad
+    margin = gains.joint_margin_rad
     for k in range(tau.shape[0]):
         upper, lower = q[k] - (limits.q_upper[k] - margin), (limits.q_lower[k] + margin) - q[k]
         depth = max(upper, lower)
         if depth > 0.0:
             away = 1.0 if upper > lower else -1.0
             outward = max(away * dq[k], 0.0)
-            push = extras.joint_stiffness * depth + extras.joint_damping * outward
+            push = JOINT_STIFFNESS * depth + JOINT_DAMPING * outward
             tau[k] -= away * M[k, k] * onset(depth, margin) * push
 
 
@@ -57,24 +61,25 @@ def _push(depth: float, speed_out: float, margin: float, stiffness: float, dampi
 
 
 @inner
-def _fence_force(p: FloatArray, twist: FloatArray, live: ActiveGains, extras: LawOptions, wrench: FloatArray) -> None:
+def _fence_force(p: FloatArray, twist: FloatArray, gains: Gains, wrench: FloatArray) -> None:
     """Force of box and planes on the tool, bounded as a whole."""
-    margin, stiffness, damping = extras.fence_margin_m, extras.fence_stiffness[0], extras.fence_damping[0]
+    margin = gains.fence_margin_m
     for i in range(3):
-        low, high = live.workspace_lower[i] + margin - p[i], p[i] - (live.workspace_upper[i] - margin)
+        low, high = gains.workspace_lower[i] + margin - p[i], p[i] - (gains.workspace_upper[i] - margin)
         if low > 0.0:
-            wrench[i] += _push(low, -twist[i], margin, stiffness, damping)
+            wrench[i] += _push(low, -twist[i], margin, FENCE_STIFFNESS, FENCE_DAMPING)
         if high > 0.0:
-            wrench[i] -= _push(high, twist[i], margin, stiffness, damping)
-    for row in range(extras.planes.shape[0]):
-        x, y, z = extras.planes[row, 0], extras.planes[row, 1], extras.planes[row, 2]
-        depth = margin + extras.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
+            wrench[i] -= _push(high, twist[i], margin, FENCE_STIFFNESS, FENCE_DAMPING)
+    for row in range(gains.planes.shape[0]):
+        x, y, z = gains.planes[row, 0], gains.planes[row, 1], gains.planes[row, 2]
+        depth = margin + gains.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
         if depth > 0.0:
-            push = _push(depth, -(x * twist[0] + y * twist[1] + z * twist[2]), margin, stiffness, damping)
+            outward = -(x * twist[0] + y * twist[1] + z * twist[2])
+            push = _push(depth, outward, margin, FENCE_STIFFNESS, FENCE_DAMPING)
             wrench[0] += push * x
             wrench[1] += push * y
             wrench[2] += push * z
-    _bound(wrench, 0, extras.fence_force_max[0])
+    _bound(wrench, 0, gains.fence_force_max[0])
 
 
 @inner
@@ -111,94 +116,99 @@ def _upright(a: Vec3, axis: FloatArray) -> tuple[Vec3, float]:
 
 
 @inner
-def _cone_moment(R: FloatArray, twist: FloatArray, extras: LawOptions, wrench: FloatArray) -> None:
-    margin = extras.fence_margin_rad
-    turn, angle = _upright(_tool_axis(R, extras.cone_tool_axis), extras.cone_axis)
-    depth = angle - (extras.cone_rad - margin)
+def _cone_moment(R: FloatArray, twist: FloatArray, gains: Gains, wrench: FloatArray) -> None:
+    margin = gains.fence_margin_rad
+    turn, angle = _upright(_tool_axis(R, gains.cone_tool_axis), gains.cone_axis)
+    depth = angle - (gains.cone_rad - margin)
     if depth <= 0.0:
         return
     outward = -(turn[0] * twist[3] + turn[1] * twist[4] + turn[2] * twist[5])
-    push = _push(depth, outward, margin, extras.fence_stiffness[1], extras.fence_damping[1])
-    push = min(push, extras.fence_force_max[1])
+    push = _push(depth, outward, margin, CONE_STIFFNESS, CONE_DAMPING)
+    push = min(push, gains.fence_force_max[1])
     for i in range(3):
         wrench[3 + i] += push * turn[i]
 
 
 @inner
-def add_fence(
-    p: FloatArray, R: FloatArray, dq: FloatArray, J: FloatArray, live: ActiveGains, extras: LawOptions,
-    wrench: FloatArray, tau: FloatArray,
-) -> None:  # fmt: skip
-    """Push the tool back from the faces of its workspace. `wrench` (12,) is scratch: wrench, then twist."""
-    force, twist = wrench[:6], wrench[6:]
+def wall_torque(state: ArmState, dynamics: ArmDynamics, limits: ArmLimits, gains: Gains, work: Scratch) -> None:
+    """work.tau_walls: push the joints back from their stops and the tool from the faces of its workspace.
+
+    work.fence (12,) is scratch: the workspace's wrench, then the twist.
+    """
+    tau, force, twist = work.tau_walls, work.fence[:6], work.fence[6:]
+    for k in range(tau.shape[0]):
+        tau[k] = 0.0
+    if gains.joint_margin_rad > 0.0:
+        add_joint_walls(state.q, state.dq, dynamics.M, limits, gains, tau)
+    if gains.fence_margin_m <= 0.0 and gains.fence_margin_rad <= 0.0:
+        return
     for i in range(6):
-        force[i], twist[i] = 0.0, 0.0
-        for k in range(dq.shape[0]):
-            twist[i] += J[i, k] * dq[k]
-    if extras.fence_margin_m > 0.0:
-        _fence_force(p, twist, live, extras, force)
-    if extras.fence_margin_rad > 0.0 and extras.cone_rad < math.pi:
-        _cone_moment(R, twist, extras, force)
-    add_transposed_product(J, force, 1.0, tau)
+        force[i] = 0.0
+    multiply(dynamics.J, state.dq, twist)
+    if gains.fence_margin_m > 0.0:
+        _fence_force(state.p, twist, gains, force)
+    if gains.fence_margin_rad > 0.0 and gains.cone_rad < math.pi:
+        _cone_moment(state.R, twist, gains, force)
+    add_transposed_product(dynamics.J, force, 1.0, tau)
 
 
 @inner
-def inside_workspace(p: FloatArray, quat: FloatArray, live: ActiveGains, extras: LawOptions) -> bool:
+def inside_workspace(p: FloatArray, quat: FloatArray, gains: Gains) -> bool:
     """Whether a pose lies in the box, before all planes and in the cone."""
     for i in range(3):
-        if not live.workspace_lower[i] <= p[i] <= live.workspace_upper[i]:
+        if not gains.workspace_lower[i] <= p[i] <= gains.workspace_upper[i]:
             return False
-    for row in range(extras.planes.shape[0]):
-        n_p = extras.planes[row, 0] * p[0] + extras.planes[row, 1] * p[1] + extras.planes[row, 2] * p[2]
-        if not n_p >= extras.planes[row, 3]:
+    for row in range(gains.planes.shape[0]):
+        n_p = gains.planes[row, 0] * p[0] + gains.planes[row, 1] * p[1] + gains.planes[row, 2] * p[2]
+        if not n_p >= gains.planes[row, 3]:
             return False
-    if extras.cone_rad >= math.pi:
+    if gains.cone_rad >= math.pi:
         return True
-    return cone_excess(quat, extras)[1] <= 0.0
+    return cone_excess(quat, gains)[1] <= 0.0
 
 
 @inner
-def cone_excess(quat: Indexable, extras: LawOptions) -> tuple[Vec3, float]:
+def cone_excess(quat: Indexable, gains: Gains) -> tuple[Vec3, float]:
     """The axis that leads back into the cone, and by how much the pose is outside [rad]."""
     x, y, z, w = quat[0], quat[1], quat[2], quat[3]
-    a = extras.cone_tool_axis
+    a = gains.cone_tool_axis
     # v + 2 u x (u x v + w v) for the quaternion (u, w): no matrix needed
     cx, cy, cz = y * a[2] - z * a[1] + w * a[0], z * a[0] - x * a[2] + w * a[1], x * a[1] - y * a[0] + w * a[2]
     tool = (a[0] + 2 * (y * cz - z * cy), a[1] + 2 * (z * cx - x * cz), a[2] + 2 * (x * cy - y * cx))
-    turn, angle = _upright(tool, extras.cone_axis)
-    return turn, angle - extras.cone_rad
+    turn, angle = _upright(tool, gains.cone_axis)
+    return turn, angle - gains.cone_rad
 
 
 @inner
-def clip_position(p: FloatArray, live: ActiveGains, extras: LawOptions) -> bool:
+def clip_position(p: FloatArray, gains: Gains) -> bool:
     """Draw a position into box and planes; False where they leave no room."""
     for _ in range(3):  # enough but for sharp corners
-        for row in range(extras.planes.shape[0]):
-            x, y, z = extras.planes[row, 0], extras.planes[row, 1], extras.planes[row, 2]
-            short = extras.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
+        for row in range(gains.planes.shape[0]):
+            x, y, z = gains.planes[row, 0], gains.planes[row, 1], gains.planes[row, 2]
+            short = gains.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
             if short > 0.0:
                 p[0] += short * x
                 p[1] += short * y
                 p[2] += short * z
         for i in range(3):
-            p[i] = min(max(p[i], live.workspace_lower[i]), live.workspace_upper[i])
-    if beyond_faces((p[0], p[1], p[2]), live, extras) <= FACE_TOLERANCE_M:
+            p[i] = min(max(p[i], gains.workspace_lower[i]), gains.workspace_upper[i])
+    if beyond_faces((p[0], p[1], p[2]), gains) <= FACE_TOLERANCE_M:
         return True
-    return nearest_inside(p, live, extras)
+    return nearest_inside(p, gains)
 
 
 @inner
-def outside_cone(quat: Indexable, extras: LawOptions) -> float:
+def outside_cone(quat: Indexable, gains: Gains) -> float:
     """By how much an orientation is outside the cone [rad]; 0 inside."""
-    return max(cone_excess(quat, extras)[1], 0.0) if extras.cone_rad < math.pi else 0.0
+    return max(cone_excess(quat, gains)[1], 0.0) if gains.cone_rad < math.pi else 0.0
 
 
 @inner
-def clip_cone(quat: FloatArray, extras: LawOptions, outside_rad: float) -> None:
+def clip_cone(quat: FloatArray, gains: Gains, outside_rad: float) -> None:
     """Turn an orientation back to the cone, or to so much outside of it."""
-    if extras.cone_rad >= math.pi:
+    if gains.cone_rad >= math.pi:
         return
-    turn, excess = cone_excess(quat, extras)
+    turn, excess = cone_excess(quat, gains)
     if excess > outside_rad:
         angle = excess - outside_rad
         turned = quat_normalised(quat_multiply(quat_exp((angle * turn[0], angle * turn[1], angle * turn[2])), quat))
@@ -207,14 +217,14 @@ def clip_cone(quat: FloatArray, extras: LawOptions, outside_rad: float) -> None:
 
 
 @inner
-def keep_to_cone(before: Quat, angle_max_rad: float, extras: LawOptions, quat: FloatArray) -> None:
+def keep_to_cone(before: Quat, angle_max_rad: float, gains: Gains, quat: FloatArray) -> None:
     """Let a turn from `before` lead no further out of the cone than it was, and by at most angle_max_rad.
 
     The cone's edge is curved: what follows it may be a little longer than the step that was cut off. Each round of
     shortening leaves a small part of that.
     """
-    outside_rad = outside_cone(before, extras)
-    clip_cone(quat, extras, outside_rad)
+    outside_rad = outside_cone(before, gains)
+    clip_cone(quat, gains, outside_rad)
     for _ in range(3):
         turn = rotation_error(before, quat)
         if norm3(turn[0], turn[1], turn[2]) <= angle_max_rad:
@@ -222,4 +232,4 @@ def keep_to_cone(before: Quat, angle_max_rad: float, extras: LawOptions, quat: F
         shortened = quat_towards(before, quat, 1.0, angle_max_rad)
         for i in range(4):
             quat[i] = shortened[i]
-        clip_cone(quat, extras, outside_rad)
+        clip_cone(quat, gains, outside_rad)

@@ -125,7 +125,7 @@ class CommandHandler:
         """A JointState: the posture that the nullspace is drawn to, for the law is Cartesian."""
         posture = from_ros.posture_of(message, self._joints)
         self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        self.set_gains(self._gains_for(rank)._replace(posture=posture))
+        self.set_gains(self._gains_for(rank).changed(posture=posture))
 
     def _admit(self, topic: str, rank: CommandPriority) -> Loop:
         loop, now_s = self._enabled_loop(), self._now_s()

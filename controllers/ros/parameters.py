@@ -70,7 +70,7 @@ class Parameters:
 
 def _descriptor(setting: settings.Setting) -> Any:
     described = message_class("rcl_interfaces/msg/ParameterDescriptor")(description=setting.text)
-    if setting.size == 0 and np.isfinite(setting.upper):
+    if setting.scalar and not setting.flag and np.isfinite(setting.upper):
         bounds = message_class("rcl_interfaces/msg/FloatingPointRange")
         described.floating_point_range = [bounds(from_value=setting.lower, to_value=setting.upper)]
     return described

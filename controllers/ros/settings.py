@@ -6,14 +6,13 @@ Names with `task.` are those of crisp_controllers, for what means the same there
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from controllers.law.gains import Gains, make_gains
-from controllers.law.options import LawOptionSettings, make_extras
+from controllers.law.gain import Gain
+from controllers.law.gains import Gains
 from controllers.law.presets import NAMES, preset
 from controllers.ros import graph
 from controllers.ros.arms import ARMS, WAYS
@@ -25,19 +24,31 @@ class Setting(NamedTuple):
     """One parameter."""
 
     name: str
-    size: int
-    """0: a number; otherwise an array of so many."""
     lower: float
     upper: float
     text: str
     field: str
-    """Of the gains, or of their extras."""
+    """Of the gains."""
+    scalar: bool
+    """A number, not an array."""
+    flag: bool = False
+    """True or false, not a number."""
     entry: int = -1
     """Of the field's entry that an alias stands for; -1: the whole field."""
 
 
+def _own() -> list[Setting]:
+    """Every gain that is declared as a parameter."""
+    found = []
+    for name, field in Gains.fields.items():
+        declared: Gain = field.declared
+        if declared.parameter:
+            found.append(Setting(name, *declared.range, declared.text, name, field.axes == (), declared.flag))
+    return found
+
+
 def _alias(name: str, entry: int, upper: float, text: str, field: str) -> Setting:
-    return Setting(name, 0, 0.0, upper, f"{text} (crisp_controllers' name)", field, entry)
+    return Setting(name, 0.0, upper, f"{text} (crisp_controllers' name)", field, True, entry=entry)
 
 
 def _aliases() -> list[Setting]:
@@ -54,40 +65,11 @@ def _aliases() -> list[Setting]:
             _alias(clip_names[0], i, 0.2, f"largest error that counts along {axis} [m]", "clip"),
             _alias(clip_names[1], 3 + i, 1.0, f"largest error that counts about {axis} [rad]", "clip"),
         ]
-    return found
+    return [*found, _alias("nullspace.max_tau", -1, 20.0, "as posture_torque_max", "posture_torque_max")]
 
 
 _DAMPING = "used instead of damping_ratio when all six are above zero"
-_SIX = "along x y z, then about x y z"
-INF = math.inf
-SETTINGS: dict[str, Setting] = {
-    setting.name: setting
-    for setting in (
-        Setting("stiffness", 6, 0.0, 5000.0, f"K, {_SIX} [N/m, N m/rad]", "stiffness"),
-        Setting("damping_ratio", 6, 0.0, 2.0, f"zeta, {_SIX}", "damping_ratio"),
-        Setting("clip_lower", 6, -1.0, 0.0, f"least error that counts, {_SIX} [m, rad]", "clip_lower"),
-        Setting("clip_upper", 6, 0.0, 1.0, f"largest error that counts, {_SIX} [m, rad]", "clip_upper"),
-        Setting("wrench_max", 6, 0.0, 100.0, f"bound of target_wrench, {_SIX} [N, N m]; 0: none", "wrench_max"),
-        Setting("force_limit", 6, 0.0, 200.0, "no gains whose force cap exceeds this [N, N m]", "force_limit"),
-        Setting("workspace_lower", 3, -INF, INF, "of target positions [m]", "workspace_lower"),
-        Setting("workspace_upper", 3, -INF, INF, "of target positions [m]", "workspace_upper"),
-        Setting("speed_max", 2, 0.0, INF, "of the reference [m/s, rad/s]", "speed_max"),
-        Setting("filter_time_s", 0, 0.0, 2.0, "time constant of the reference [s]", "filter_time_s"),
-        Setting("ramp_s", 0, 0.0, 5.0, "stiffness from zero to K after activation [s]", "ramp_s"),
-        Setting("hold_after_s", 0, 0.0, 2.0, "age of a target at which the arm holds [s]", "hold_after_s"),
-        Setting("damp_after_s", 0, 0.0, 10.0, "age at which the stiffness ramps away [s]", "damp_after_s"),
-        Setting("posture_stiffness", 0, 0.0, 400.0, "of the nullspace, per inertia [1/s^2]", "posture_stiffness"),
-        Setting("posture_damping", 0, 0.0, 100.0, "of the nullspace, per inertia [1/s]", "posture_damping"),
-        Setting("posture_torque_max", 0, 0.0, 20.0, "of the nullspace's spring [N m]", "posture_torque_max"),
-        Setting("contact_force_max", 2, 0.0, INF, "the arm yields to more [N, N m]; .inf: never", "contact_force_max"),
-        Setting("energy_max_j", 0, 0.0, INF, "what one burst may put into the arm [J]; .inf: any", "energy_max_j"),
-        Setting(
-            "recoveries_per_minute", 0, 0.0, 8.0, "reflexes that it backs off from by itself", "recoveries_per_minute"
-        ),
-        Setting("nullspace.max_tau", 0, 0.0, 20.0, "as posture_torque_max (crisp_controllers)", "posture_torque_max"),
-        *_aliases(),
-    )
-}  # fmt: skip
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in (*_own(), *_aliases())}
 
 
 # What the node is, beside its gains: fixed when it starts.
@@ -111,37 +93,33 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
 }
 
 
-def values_of(gains: Gains) -> dict[str, float | list[float]]:
+def values_of(gains: Gains) -> dict[str, Any]:
     """Each parameter as these gains have it."""
     return {name: _value(gains, setting) for name, setting in SETTINGS.items()}
 
 
-def _value(gains: Gains, setting: Setting) -> float | list[float]:
+def _value(gains: Gains, setting: Setting) -> Any:
     if setting.field == "clip":
-        value: Any = max(gains.clip_upper[setting.entry], -gains.clip_lower[setting.entry])
-    elif setting.field in LawOptionSettings._fields:
-        value = gains.extras[0][setting.field]
-    else:
-        value = getattr(gains, setting.field)
-        value = value if setting.entry < 0 else np.nan_to_num(value[setting.entry])
-    return [float(entry) for entry in np.ravel(value)] if setting.size else float(value)
+        return float(max(gains.clip_upper[setting.entry], -gains.clip_lower[setting.entry]))
+    value = getattr(gains, setting.field)
+    if setting.entry >= 0:
+        return float(np.nan_to_num(value[setting.entry]))
+    return bool(value) if setting.flag else float(value) if setting.scalar else np.ravel(value).tolist()
 
 
 def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
-    """Gains with parameters changed, all of them.
+    """Return gains with parameters changed, all of them.
 
-    Raises: ValueError, with the parameter, its value and the rule; nothing has changed then.
+    Raises:
+        ValueError: with the parameter, its value and the rule; nothing has changed then.
     """
-    values = gains._asdict()
-    extras = {name: gains.extras[0][name] for name in LawOptionSettings._fields}
+    values: dict[str, Any] = {}
     for name, value in changes.items():
         setting = SETTINGS[name]
-        array = _checked(setting, value)
-        _put(setting, array, values, extras)
-    values["constant_damping"] = _constant(values["constant_damping"])
-    values["damping_refresh_ticks"] = int(values["damping_refresh_ticks"])
-    values["extras"] = make_extras(values["posture"].size, **extras)
-    return make_gains(**values)
+        _put(setting, _checked(setting, value, gains), values, gains)
+    if "constant_damping" in values:
+        values["constant_damping"] = _constant(values["constant_damping"])
+    return gains.changed(**values)
 
 
 def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
@@ -176,10 +154,11 @@ def home_of(numbers: Sequence[float]) -> tuple[np.ndarray, np.ndarray] | None:
     return (pose[:3], pose[3:] / norm) if pose.size == 7 and norm > 0.5 else None
 
 
-def _checked(setting: Setting, value: Any) -> np.ndarray:
+def _checked(setting: Setting, value: Any, gains: Gains) -> np.ndarray:
     array = np.array(value, dtype=np.float64).reshape(-1)
-    if array.size != max(setting.size, 1):
-        raise ValueError(f"{setting.name}: got {array.size} numbers, expected {max(setting.size, 1)}; {setting.text}.")
+    size = 1 if setting.scalar else np.size(getattr(gains, setting.field))
+    if array.size != size and setting.field != "planes":
+        raise ValueError(f"{setting.name}: got {array.size} numbers, expected {size}; {setting.text}.")
     if not ((array >= setting.lower) & (array <= setting.upper)).all():  # nan is never within
         raise ValueError(
             f"{setting.name}: got {array.tolist()}, expected {setting.lower:g} to {setting.upper:g}; {setting.text}."
@@ -187,17 +166,14 @@ def _checked(setting: Setting, value: Any) -> np.ndarray:
     return array
 
 
-def _put(setting: Setting, array: np.ndarray, values: dict[str, Any], extras: dict[str, Any]) -> None:
+def _put(setting: Setting, array: np.ndarray, values: dict[str, Any], gains: Gains) -> None:
     if setting.field == "clip":
         for field, sign in (("clip_lower", -1.0), ("clip_upper", 1.0)):
-            values[field] = values[field].copy()
-            values[field][setting.entry] = sign * array[0]
+            values.setdefault(field, getattr(gains, field).copy())[setting.entry] = sign * array[0]
     elif setting.entry >= 0:
-        values[setting.field] = np.nan_to_num(values[setting.field])
-        values[setting.field][setting.entry] = array[0]
+        values.setdefault(setting.field, np.nan_to_num(getattr(gains, setting.field)))[setting.entry] = array[0]
     else:
-        home = extras if setting.field in extras else values
-        home[setting.field] = array if setting.size else float(array[0])
+        values[setting.field] = array[0] if setting.scalar else array
 
 
 def _constant(damping: np.ndarray) -> np.ndarray | None:

@@ -6,12 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from robot_rl.core import checks
+from robot_rl.core import checks, extensions
 from robot_rl.core.errors import ConfigError
 from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
 GripperMode = Literal["discrete", "continuous", "none"]
+BACKENDS = {"jax": "robot_rl.agents.jax.backend:JaxBackend"}
+"""Name -> class; other packages add theirs by the entry point group `robot_rl.backends`."""
+BACKEND_GROUP = "robot_rl.backends"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class AgentConfig:
         ConfigError: a number out of its range, or an unknown name.
     """
 
+    backend: str = "jax"
+    """Framework that computes: a name, or `module:Class` of a backend of your own."""
+    horizon: int = 1
+    """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     num_critics: int = 10
     """Critics E. Source: RLPD, SERL 10; HIL-SERL 2."""
     num_target_critics: int = 2
@@ -82,11 +89,13 @@ class AgentConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "gripper_hidden", tuple(self.gripper_hidden))
+        extensions.check("agent backend", self.backend, BACKENDS, BACKEND_GROUP)
         checks.one_of(self, get_args(Activation), "activation")
         checks.one_of(self, get_args(GripperMode), "gripper_mode")
         checks.at_least(
             self,
             1,
+            "horizon",
             "num_critics",
             "num_target_critics",
             "projection",

@@ -37,6 +37,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Which parameters learn together, with one optimiser a group."""
 POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "gripper/")
 """Parameters that the robot's computer needs to act."""
+GRIPPER_THRESHOLD = 0.5
+"""Above it the gripper's action opens, below its negative it closes, between it holds."""
 GRIPPER_CHOICES = 3
 """Close, hold, open: action - 1, 0, 1."""
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from controllers.arm import Mode
 from controllers.host.realtime import realtime
-from controllers.law.tick import look
 from robot_rl.bench.arm import ArmInLoop
 from robot_rl.bench.loop import bench_loop
 from robot_rl.bench.timing import percentiles, time_calls
@@ -49,7 +48,7 @@ def bench_control(ticks: int = 50_000, calls: int = 3000) -> dict[str, Any]:
 
 
 def _check_active(arm: ArmInLoop) -> None:
-    mode = Mode(look(arm.memory).mode)
+    mode = Mode(arm.loop.memory.mode)
     if mode != Mode.ACTIVE:
         raise RuntimeError(f"control benchmark: got mode {mode.name}, expected ACTIVE; a fault is not the law.")
 

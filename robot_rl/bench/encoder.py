@@ -16,6 +16,7 @@ from robot_rl import build
 from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.config import preset
 from robot_rl.runtime.acting.observation import Encoder, encode_observation
+from robot_rl.runtime.acting.rollout import Environment
 
 STEPS = 2500
 TASKS = {"pick-lift": 100.0, "peg-insert": 50.0}
@@ -39,14 +40,14 @@ def run() -> dict[str, Any]:
     return figures
 
 
-def collect(env: build.Environment, encoder: Encoder | None, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def collect(env: Environment, encoder: Encoder | None, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return features with state (N, F), places of the object (N, 3) and the episode of each step (N,)."""
     rows = [row for row, _ in zip(_steps(env, encoder), range(steps), strict=False)]
     features, places, episodes = zip(*rows, strict=True)
     return np.stack(features), np.stack(places), np.array(episodes)
 
 
-def _steps(env: build.Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """Yield what the policy would see, where the object is and the number of the episode, without end."""
     rng, episode, unwrapped = np.random.default_rng(0), 0, env.unwrapped
     assert hasattr(unwrapped, "expert_action") and hasattr(unwrapped, "task")  # the simulated environments' own
@@ -74,7 +75,7 @@ def probe(features: np.ndarray, places: np.ndarray, judged: np.ndarray) -> np.nd
     return np.sqrt(np.square(x[judged] @ weights - places[judged]).mean(0))
 
 
-def encode_times(env: build.Environment, encoder: Encoder) -> dict[str, float]:
+def encode_times(env: Environment, encoder: Encoder) -> dict[str, float]:
     """Return median and 99th percentile of encoding all cameras of one step, variants included [ms]."""
     raw, rng = env.reset(seed=0)[0], np.random.default_rng(0)
     return percentiles("encode_ms", time_calls(lambda: encoder.encode(raw, rng), 200), 1e3)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-import platform
 from typing import Any
 
 import numpy as np
 
+from robot_rl.agents.backend import make_backend
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.bench.timing import time_calls
 from robot_rl.config import SMALL_TRUNK
 from robot_rl.core.schema import ArraySpec
+from robot_rl.data.batch import Batch
 
 BATCH = 256
 STATE = 25
 ACTION_DIM = 7
 CAMERAS = ("wrist", "side")
+SHARES = {"reward": 0.1, "terminated": 0.1, "human": 0.5}  # of ones in a batch
 CACHED_CALLS, CACHED_UPDATES = 5, 10
 TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 
@@ -33,12 +35,10 @@ def bench_learner() -> dict[str, Any]:
     `updates_per_s_cached`: 96 stored features a camera, 10 critics; `_2_critics`: the same with 2;
     `updates_per_s_trainable`: uint8 pictures 128 x 128, 10 critics, random crops and the presets' trunk in the update.
     """
-    import jax
-
     cached = ArraySpec((4, 96), "float16", variants=4)
     picture = ArraySpec((128, 128, 3), "uint8")
     return {
-        "device": jax.devices()[0].device_kind if jax.default_backend() != "cpu" else platform.processor() or "cpu",
+        "device": make_backend(cached_definition(), 0).device,
         "batch": BATCH,
         "updates_per_s_cached": rate(cached, 10, CACHED_UPDATES, CACHED_CALLS),
         "updates_per_s_cached_2_critics": rate(cached, 2, CACHED_UPDATES, CACHED_CALLS),
@@ -48,26 +48,24 @@ def bench_learner() -> dict[str, Any]:
 
 def rate(camera: ArraySpec, num_critics: int, updates: int, calls: int) -> float:
     """Return the updates a second of an agent with two such cameras: `updates` a call, the best of `calls` calls."""
-    from robot_rl.agents.jax.learner import JaxLearner
-
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
     definition = AgentDefinition(observation, ACTION_DIM, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
-    learner, batch = JaxLearner(definition, seed=0), random_batch(definition, updates)
+    learner, batch = make_backend(definition, 0).learner(), random_batch(definition, updates)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
     return _three_digits(updates / durations_s.min())
 
 
-def random_batch(definition: AgentDefinition, updates: int, batch: int = BATCH) -> dict[str, Any]:
+def random_batch(definition: AgentDefinition, updates: int, batch: int = BATCH) -> Batch:
     """Return a batch of random numbers as the replay would sample it."""
     rng, lead = np.random.default_rng(0), (updates, batch)
-    return {
-        "obs": _observation(definition, lead, rng),
-        "next_obs": _observation(definition, lead, rng),
-        "action": rng.uniform(-1.0, 1.0, (*lead, definition.action_dim)).astype(np.float32),
-        "reward": (rng.random(lead) < 0.1).astype(np.float32),
-        "terminated": (rng.random(lead) < 0.1).astype(np.float32),
-        "human": (rng.random(lead) < 0.5).astype(np.float32),
-    }
+    flags = {name: (rng.random(lead) < share).astype(np.float32) for name, share in SHARES.items()}
+    return Batch(
+        obs=_observation(definition, lead, rng),
+        next_obs=_observation(definition, lead, rng),
+        action=rng.uniform(-1.0, 1.0, (*lead, definition.action_dim)).astype(np.float32),
+        discount=np.full(lead, definition.config.discount, np.float32),
+        **flags,
+    )
 
 
 def _observation(definition: AgentDefinition, lead: tuple[int, ...], rng: np.random.Generator) -> dict[str, np.ndarray]:

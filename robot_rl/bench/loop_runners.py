@@ -52,8 +52,8 @@ class ArmDriver:
 
     def __init__(self) -> None:
         self.arm = ArmInLoop()
-        state = self.arm.state._replace(tau_external=np.full(N, np.nan))
-        self.feedback = Feedback(state, self.arm.dynamics, np.full(N, np.nan))
+        state = self.arm.loop.state._replace(tau_external=np.full(N, np.nan))
+        self.feedback = Feedback(state, self.arm.loop.dynamics, np.full(N, np.nan))
         self._mode = DriverMode.CLOSED
 
     def connect(self) -> Capabilities:
@@ -63,14 +63,14 @@ class ArmDriver:
 
     def read(self) -> Reading:
         """See `Driver`."""
-        refresh_model(*(*self.arm.of_model, self.arm.state.p, self.arm.dynamics))
+        refresh_model(self.arm.views, self.arm.loop.state.p, self.arm.loop.dynamics)
         return Reading(self._mode, "", time.monotonic(), np.nan)
 
     def write(self, tau: FloatArray) -> bool:
         """See `Driver`: the arm moves on by one time step."""
         self.arm.data.ctrl[:N] = tau
-        self.arm.state.tau[:] = tau
-        step_physics(*self.arm.of_model[:2])
+        self.arm.loop.state.tau[:] = tau
+        step_physics(self.arm.views)
         self._mode = DriverMode.RUNNING
         return True
 
@@ -122,7 +122,7 @@ class LoopRunner:
         self._mailbox.request.publish()
         with self._privileges():
             run_host(self._host, self._pacer, paced=False, cycles=round(seconds * RATE_HZ))
-        if self._host.loop.mode in (Mode.IDLE, Mode.FAULT):
+        if self._host.memory.mode in (Mode.IDLE, Mode.FAULT):
             raise RuntimeError(f"loop benchmark: got an arm that is not led: {REASON_TEXT[self._host.reason]}.")
 
     @contextmanager
@@ -209,11 +209,11 @@ def compute_load() -> NoReturn:
 
 
 def _learner() -> tuple[Callable[[], object], str]:
-    from robot_rl.agents.jax.learner import JaxLearner
+    from robot_rl.agents.backend import make_backend
     from robot_rl.bench.learner import cached_definition, random_batch
 
     definition = cached_definition()
-    learner, batch = JaxLearner(definition, seed=0), random_batch(definition, 1)
+    learner, batch = make_backend(definition, 0).learner(), random_batch(definition, 1)
     return lambda: learner.update(batch), "learner"
 
 

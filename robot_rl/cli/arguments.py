@@ -175,7 +175,7 @@ def check_settings(config: TrainConfig) -> None:
     Raises:
         ConfigError: a file or folder that is missing, or an unknown source of reward.
     """
-    make_reward(config.rewards)
+    make_reward(config.rewards, config.reward_settings)
     files = {"vision.encoder": config.vision.encoder, "robot.cameras": config.robot.cameras}
     for name, path in files.items():
         if path is not None and not path.is_file():

@@ -11,7 +11,6 @@ from robot_rl import build
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.cli.evaluate import save_result
 from robot_rl.core.settings import to_json
-from robot_rl.core.tasks import PERIOD_S
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.acting.evaluate import evaluate
 from robot_rl.runtime.acting.record import load_demonstrations
@@ -46,13 +45,14 @@ def run(arguments: Arguments) -> int:
         replay = Replay(schema, 2, config.seed, config.demonstration_capacity)
         for record in load_demonstrations(config.demonstrations_from or folder.demonstrations, encoder, config.seed):
             replay.append(record)
-        cloner = build.make_cloner(definition, config)
+        agent = build.make_agent(definition, config)
+        cloner = agent.cloner()
         for _ in track(range(max(1, arguments.updates // UPDATES_PER_CALL)), "cloning"):
             cloner.update(replay.sample(256, UPDATES_PER_CALL, demo_fraction=1.0))
-        policy = build.make_policy(definition)
+        policy = agent.policy()
         policy.load(cloner.policy_parameters(), cloner.updates)
         plan = config.evaluation
-        result = evaluate(env, policy, encoder, plan.episodes, plan.seed, period_s=PERIOD_S)
+        result = evaluate(build.make_rollout(env, config, policy, encoder), plan.episodes, plan.seed)
     save_result(part, result)
     finish_result(part, out)
     write_report(folder, to_json(config))

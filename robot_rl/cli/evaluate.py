@@ -18,9 +18,9 @@ from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
 from robot_rl.core.settings import to_json
 from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.observation import Encoder
-from robot_rl.runtime.acting.stepper import Policy
+from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, start_result
 from robot_rl.runtime.runs.stop import StopSignal
@@ -77,25 +77,14 @@ def judge(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -
     plan = config.evaluation
     filmed = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with closing(build.make_env(config, film=filmed > 0)) as env, _bar() as bar:
-        encoder = build.make_encoder(config)
-        policy, human = None, None
-        if flags.who == "policy":
-            policy = load_policy(folder, env, encoder, config)
-        else:
-            human = build.make_device(env, config, "expert", np.random.default_rng(config.seed))
         video = VideoWriter(out / VIDEO_FILE, 1.0 / PERIOD_S, scale=1) if filmed else None
         try:
             return evaluate(
-                env,
-                policy,
-                encoder if policy is not None else None,
+                make_rollout(folder, env, config, flags.who),
                 plan.episodes,
                 plan.seed if flags.seed is None else flags.seed,
                 deterministic=not flags.stochastic,
-                video=None if video is None else video.add,
-                video_episodes=filmed,
-                human=human,
-                period_s=PERIOD_S,
+                video=None if video is None else EpisodeVideo(video.add, filmed),
                 on_episode=_counter(bar, plan.episodes),
                 should_stop=StopSignal().install(),
             )
@@ -104,7 +93,17 @@ def judge(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -
                 video.close()
 
 
-def load_policy(folder: RunFolder, env: build.Environment, encoder: Encoder | None, config: TrainConfig) -> Policy:
+def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: Literal["policy", "expert"]) -> Rollout:
+    """Return the rollout of a run's policy, or of the expert."""
+    if who == "expert":
+        return build.make_rollout(
+            env, config, human=build.make_device(env, config, "expert", np.random.default_rng(config.seed))
+        )
+    encoder = build.make_encoder(config)
+    return build.make_rollout(env, config, load_policy(folder, env, encoder, config), encoder)
+
+
+def load_policy(folder: RunFolder, env: Environment, encoder: Encoder | None, config: TrainConfig) -> Policy:
     """Return the policy of a run's newest checkpoint; its version is the number of updates that made it.
 
     Raises:
@@ -115,9 +114,10 @@ def load_policy(folder: RunFolder, env: build.Environment, encoder: Encoder | No
     checkpoint = build.make_checkpoints(folder.learner, definition, schema).latest()
     if checkpoint is None:
         raise CheckpointError(f"checkpoint: got none in {folder.learner}, expected one; train the run first.")
-    learner = build.make_learner(definition, config)
+    agent = build.make_agent(definition, config)
+    learner = agent.learner()
     learner.load_state_dict(checkpoint.arrays)
-    policy = build.make_policy(definition)
+    policy = agent.policy()
     policy.load(learner.policy_parameters(), checkpoint.updates)
     return policy
 

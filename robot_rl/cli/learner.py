@@ -56,7 +56,7 @@ def learn(flags: Arguments) -> int:
         return run_learner(
             server,
             build.make_replay(schema, config),
-            build.make_learner(definition, config),
+            build.make_agent(definition, config).learner(),
             config.learner,
             metrics,
             build.make_checkpoints(flags.folder, definition, schema),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +12,8 @@ import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
-from robot_rl.config import SCRIPTED
-from robot_rl.core.clock import SystemClock
-from robot_rl.runtime.acting.record import collect_demonstrations
+from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
@@ -48,22 +47,10 @@ def run(arguments: Arguments) -> int:
     config = arguments.config
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as held:
-        env = held.enter_context(closing(build.make_env(config)))
-        device = held.enter_context(closing(_device(env, arguments)))
-        summary = collect_demonstrations(
-            env,
-            None,
-            device,
-            episodes,
-            arguments.out,
-            config.seed,
-            task=config.task,
-            keep_failures=arguments.keep_failures,
-            reward=build.make_rewards(config),
-            should_stop=StopSignal().install(),
-            pace=build.make_pace(env, SystemClock()) if arguments.by not in SCRIPTED else None,
-        )
+    recording = RecordingConfig(arguments.out, episodes, config.seed, config.task, arguments.keep_failures)
+    with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:
+        rollout = build.make_rollout(env, config, human=human)
+        summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())
     print(f"{summary.found + summary.kept} demonstrations in {arguments.out} ({summary.discarded} attempts discarded)")
     if summary.total < episodes:
         print(f"stopped before {episodes}; start the same command again to go on")
@@ -71,5 +58,5 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def _device(env: build.Environment, arguments: Arguments) -> Device:
+def _device(env: Environment, arguments: Arguments) -> Device:
     return build.make_device(env, arguments.config, arguments.by, np.random.default_rng(arguments.config.seed))

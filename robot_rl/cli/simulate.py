@@ -12,12 +12,11 @@ import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
-from robot_rl.config import SCRIPTED
-from robot_rl.core.clock import SystemClock
 from robot_rl.core.records import Observation
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.protocol import action_layout
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
@@ -76,19 +75,14 @@ def simulate(flags: Arguments) -> EvaluationResult:
         scale = 1.0 if flags.by == "random" else 0.0
         policy = None if human is not None else RandomPolicy(action_layout(env).size, scale)
         video = None if flags.out is None else VideoWriter(flags.out, 1.0 / PERIOD_S, scale=1)
+        rollout = build.make_rollout(env, flags.config, policy, human=human)
         try:
             return evaluate(
-                env,
-                policy,
-                None,
+                rollout,
                 flags.episodes,
                 flags.config.seed,
-                video=None if video is None else video.add,
-                video_episodes=flags.episodes,
-                human=human,
-                period_s=PERIOD_S,
+                video=None if video is None else EpisodeVideo(video.add, flags.episodes),
                 on_episode=_say,
-                pace=build.make_pace(env, SystemClock()) if flags.by not in (*NO_DEVICE, *SCRIPTED) else None,
             )
         finally:
             for part in (video, human):
@@ -96,7 +90,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
                     part.close()
 
 
-def _human(env: build.Environment, flags: Arguments) -> Device | None:
+def _human(env: Environment, flags: Arguments) -> Device | None:
     if flags.by in NO_DEVICE:
         return None
     return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))

@@ -30,7 +30,7 @@ from robot_rl.runtime.runs.processes import (
 from robot_rl.runtime.runs.report import closing_lines, summarise, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
-from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, supervise
+from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, TrainingPlan, supervise
 from robot_rl.teleop.devices import needs_terminal
 
 
@@ -149,17 +149,15 @@ def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopS
     folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
     earlier = ProgressReader(folders).read()
     learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}")
-    return supervise(
+    plan = TrainingPlan(
+        f"{folder.name}: {config.task}",
         learner,
         actors,
         folders,
         Budget(budget.minutes, budget.env_steps, earlier.env_steps),
         None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
-        f"{folder.name}: {config.task}",
-        console,
-        SystemClock(),
-        stop,
     )
+    return supervise(plan, console, SystemClock(), stop)
 
 
 def plan_processes(folder: RunFolder, config: TrainConfig, address: str) -> tuple[ProcessPlan, list[ProcessPlan]]:

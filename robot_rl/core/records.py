@@ -13,6 +13,8 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABELS
 from robot_rl.core.schema import StepSchema, check_array
 
+UNNUMBERED = -1
+"""Sequence of a record that no link or file has numbered yet."""
 Observation = Mapping[str, np.ndarray]
 
 

@@ -19,12 +19,12 @@ from robot_rl.core.labels import LABEL_RULES, LabelRule
 from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.arena import empty_together
+from robot_rl.data.batch import Batch, Horizon
 from robot_rl.data.columns import NONE, Columns
 from robot_rl.data.slots import SlotRing, SlotSet
 
-Batch = dict[str, Any]
-
 DEMONSTRATION_CAPACITY = 20_000
+ONE_STEP = Horizon()
 
 _FRAMES = ("obs", "next_obs")
 
@@ -243,40 +243,62 @@ class Replay:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def sample(self, batch: int, updates: int, demo_fraction: float = 0.5) -> Batch:
+    def sample(self, batch: int, updates: int, demo_fraction: float = 0.5, horizon: Horizon = ONE_STEP) -> Batch:
         """Draw `updates` batches, a fixed share of each from the demonstration index, uniformly with replacement.
 
         An index that is empty leaves its share to the other one. Entries with variants have one drawn per sample,
-        independently for obs and next_obs: the stored form of a random crop.
+        independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the
+        episode ends, where the human takes over or lets go, and where the next step cannot be sampled.
 
-        Shapes: every leaf (updates, batch, ...); reward, terminated and human (updates, batch) float32, human being 1
-            for steps of a human or a demonstration.
+        Shapes: every leaf (updates, batch, ...), see `Batch`; reward, discount, terminated and human are float32.
 
         Raises:
             ConfigError: nothing to sample, or a share outside [0, 1].
         """
         slots = self._draw(batch, updates, demo_fraction)
-        leaves = empty_together(self._layout(slots.shape))
-        columns = self._columns
+        leaves, columns = empty_together(self._layout(slots.shape, horizon.steps)), self._columns
+        last = self._accumulate(slots, horizon, leaves)
         self._gather_frames(slots, "obs", leaves)
-        self._gather_frames(np.take(columns.next_slot, slots), "next_obs", leaves)
-        np.take(columns.action, slots, axis=0, out=leaves["action"], mode="clip")
-        np.take(columns.reward, slots, out=leaves["reward"], mode="clip")
-        leaves["terminated"][:] = np.take(columns.terminated, slots)
+        self._gather_frames(np.take(columns.next_slot, last), "next_obs", leaves)
+        leaves["terminated"][:] = np.take(columns.terminated, last)
         leaves["human"][:] = np.take(columns.source, slots) != Source.POLICY
-        frames = {part: {name: leaves.pop(f"{part}/{name}") for name in self.schema.observation} for part in _FRAMES}
-        return {**frames, **leaves}
+        obs, next_obs = ({name: leaves.pop(f"{part}/{name}") for name in self.schema.observation} for part in _FRAMES)
+        return Batch(obs, next_obs, **leaves)
 
-    def _layout(self, lead: tuple[int, ...]) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    def _accumulate(self, slots: np.ndarray, horizon: Horizon, leaves: dict[str, np.ndarray]) -> np.ndarray:
+        """Write actions, reward and discount of samples that begin at `slots`, and return their last slots."""
+        columns, action, last = self._columns, leaves["action"], slots
+        np.take(columns.reward, slots, out=leaves["reward"], mode="clip")
+        leaves["discount"][:] = horizon.discount
+        if horizon.steps == 1:
+            np.take(columns.action, slots, axis=0, out=action, mode="clip")
+            return slots
+        action[:], action[..., 0, :] = 0.0, columns.action[slots]
+        going = ~columns.terminated[slots]
+        for step in range(1, horizon.steps):
+            following = columns.next_slot[last]  # of a slot that can be sampled it exists
+            going &= self._samplable(following) & (columns.source[following] == columns.source[slots])
+            leaves["reward"][going] += horizon.discount**step * columns.reward[following[going]]
+            leaves["discount"][going] *= horizon.discount
+            action[going, step] = columns.action[following[going]]
+            last = np.where(going, following, last)
+            going &= ~columns.terminated[last]
+        return last
+
+    def _samplable(self, slots: np.ndarray) -> np.ndarray:
+        """Return which slots hold a step whose pair is in memory."""
+        return (self._columns.next_slot[slots] != NONE) & ~self._columns.excluded[slots]
+
+    def _layout(self, lead: tuple[int, ...], steps: int) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
         """Return shape and dtype of every leaf of a batch."""
-        entries = self.schema.observation.items()
         frames = {
             f"{part}/{name}": (lead + spec.sample_shape, np.dtype(spec.dtype))
             for part in _FRAMES
-            for name, spec in entries
+            for name, spec in self.schema.observation.items()
         }
-        action = {"action": (lead + self.schema.action_spec.shape, np.dtype(self.schema.action_spec.dtype))}
-        return frames | action | {name: (lead, np.dtype(np.float32)) for name in ("reward", "terminated", "human")}
+        spec, scalar = self.schema.action_spec, (lead, np.dtype(np.float32))
+        action = (lead + ((steps,) if steps > 1 else ()) + spec.shape, np.dtype(spec.dtype))
+        return frames | {"action": action} | dict.fromkeys(("reward", "discount", "terminated", "human"), scalar)
 
     def _draw(self, batch: int, updates: int, demo_fraction: float) -> np.ndarray:
         if not 0.0 <= demo_fraction <= 1.0:

@@ -92,7 +92,7 @@ class GraphEnv(ArmEnv):
         self.wire.close()
 
     def metrics(self) -> dict[str, float]:
-        """Numbers of the session so far, where the robot's client keeps them; see `GraphTimings`."""
+        """Return the latencies of the session so far, where the robot's client measures them; see `GraphTimings`."""
         timings = getattr(next(iter(self.cell.robots.values())), "timings", None)
         if timings is None:
             return {}

@@ -1,16 +1,20 @@
-"""The actor's program: builds its parts from a run's settings and runs them, whoever starts it."""
+"""Actor process: builds its parts from a run's settings and runs them, for the command and for the node."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
-from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.acting.actor import ActorConfig, ActorSummary, run_actor
+from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
+from robot_rl.runtime.acting.actor_summary import ActorSummary
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.journal import Journal
@@ -23,7 +27,7 @@ FLUSH_S = 20.0
 
 @dataclass(frozen=True)
 class ActorLaunch:
-    """Where one actor sits: its folder, its learner, its name."""
+    """Launch settings of one actor process."""
 
     folder: Path
     """Metrics, and the spool that must not be lost; an actor that is started again there goes on."""
@@ -40,10 +44,9 @@ class ActorLaunch:
 
 
 def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
-    """Act until told to stop, be it before arm, cameras and referee have answered."""
+    """Act until a signal ends it, be it before arm, cameras and episode source have answered."""
     stop = StopSignal().install()
-    before = read_metrics(seat.folder, kind="episode")
-    settings = actor_config(config, seat, before[-1] if before else None)
+    settings = actor_config(config, seat, read_metrics(seat.folder))
     try:
         env = _await_env(config, seat.name, stop)
     except StopAskedError as asked:
@@ -66,24 +69,15 @@ def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
         with ActorLink(
             seat.address, schema, seat.name, seat.run_name, spool, agent_hash=definition.schema_hash(), keys=keys
         ) as link:
-            summary = run_actor(
-                env,
-                build.make_policy(definition),
-                encoder,
-                human,
-                build.make_arbiter(env, config),
-                build.make_rewards(config),
-                link,
-                settings,
-                metrics,
-                should_stop=stop,
-                ends_wait=stop.ends_wait,
-            )
+            metrics.write(START, settings.first_env_step, episode=settings.first_episode)
+            policy = build.make_agent(definition, config).policy()
+            rollout = build.make_rollout(env, config, policy, encoder, human, config.speed)
+            summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
             link.flush(FLUSH_S)
     return summary
 
 
-def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> build.Environment:
+def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> Environment:
     """Return the environment, once all that it is made of answers.
 
     Raises:
@@ -96,20 +90,16 @@ def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> build.Enviro
         return build.make_env(config)
 
 
-def actor_config(config: TrainConfig, seat: ActorLaunch, last_episode: dict[str, float] | None) -> ActorConfig:
-    """Return the loop's settings, going on after the last episode of an earlier process."""
-    earlier = last_episode or {"episode": -1, "env_steps": 0}
-    episode = int(earlier["episode"]) + 1
-    return ActorConfig(
+def actor_config(config: TrainConfig, seat: ActorLaunch, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
+    """Return the loop's settings, continuing after the sessions that wrote these metrics."""
+    settings = ActorConfig(
         name=seat.name,
         run=seat.run_name,
-        # A process that goes on must not repeat the episodes of the one before.
-        seed=config.seed + 1000 * (seat.index + 1) + 1_000_000 * episode,
-        period_s=PERIOD_S,
-        speed=config.pace,
+        seed=config.seed + 1000 * (seat.index + 1),
         updates_per_step=config.updates_per_step,
         deterministic_fraction=config.deterministic_fraction,
         await_weights_s=seat.weights_timeout_s,
-        first_episode=episode,
-        first_env_step=int(earlier["env_steps"]),
     )
+    settings = resumed(settings, events)
+    # A process that continues must not repeat the episodes of the one before.
+    return replace(settings, seed=settings.seed + 1_000_000 * settings.first_episode)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from robot_rl.core.errors import ConfigError, unknown_name
-from robot_rl.rewards.source import GroundTruth, HumanLabels, Interventions, LabelRules, Outcome, RewardSource, Verdict
+from robot_rl.core.errors import ConfigError, UnknownNameError, unknown_name
+from robot_rl.core.extensions import resolve
+from robot_rl.core.settings import from_text
+from robot_rl.rewards.source import LabelRules, RewardSource, StepOutcome, Verdict
 
-REWARD_SOURCES: dict[str, Callable[[], RewardSource]] = {
-    GroundTruth.name: GroundTruth,
-    HumanLabels.name: HumanLabels,
-    Interventions.name: Interventions,
+REWARD_SOURCES = {
+    "ground-truth": "robot_rl.rewards.sources:GroundTruth",
+    "human-label": "robot_rl.rewards.sources:HumanLabels",
+    "rlif": "robot_rl.rewards.sources:Interventions",
 }
+"""Name -> `module:Class`."""
+DEFAULT_SOURCES = ("ground-truth", "human-label")
+GROUP = "robot_rl.rewards"
+"""Entry points under which other packages register theirs."""
 
 
 class CombinedReward:
@@ -37,7 +44,7 @@ class CombinedReward:
         for source in self._sources:
             source.reset()
 
-    def judge(self, outcome: Outcome) -> tuple[float, bool, bool]:
+    def judge(self, outcome: StepOutcome) -> tuple[float, bool, bool]:
         """Return reward, terminated and success of a step."""
         reward, terminated, success = 0.0, outcome.terminated, outcome.success
         for source in reversed(self._sources):
@@ -67,13 +74,33 @@ def _over(verdict: Verdict, reward: float, terminated: bool, success: bool) -> t
     )
 
 
-def make_reward(names: Sequence[str] = (GroundTruth.name, HumanLabels.name)) -> CombinedReward:
-    """Return the named sources as one.
+def make_reward(names: Sequence[str] = DEFAULT_SOURCES, settings: Mapping[str, str] | None = None) -> CombinedReward:
+    """Return reward sources, by name, `module:Class` or `path/to/file.py:Class`, as one.
+
+    Args:
+        settings: texts by `SOURCE.FIELD`, SOURCE being the source's own name, as in `human-label.stage_reward`.
 
     Raises:
-        UnknownNameError: a name that is not in `REWARD_SOURCES`.
+        ConfigError: an unknown source, something that is none, or settings that do not fit.
     """
-    for name in names:
-        if name not in REWARD_SOURCES:
-            raise unknown_name("reward source", name, REWARD_SOURCES)
-    return CombinedReward(REWARD_SOURCES[name]() for name in names)
+    words: dict[str, dict[str, str]] = {}
+    for key, text in (settings or {}).items():
+        source, _, name = key.partition(".")
+        words.setdefault(source, {})[name] = text
+    kinds = [resolve("reward source", name, REWARD_SOURCES, GROUP) for name in names]
+    for kind, name in zip(kinds, names, strict=True):
+        if not callable(getattr(kind, "judge", None)):
+            raise ConfigError(f"reward source: got {name!r}, expected a class with `judge`; see docs/extending.md.")
+    if unknown := words.keys() - {kind.name for kind in kinds}:
+        raise unknown_name("reward settings", unknown.pop(), [kind.name for kind in kinds])
+    return CombinedReward(_make(kind, words.get(kind.name, {})) for kind in kinds)
+
+
+def _make(kind: Any, words: Mapping[str, str]) -> RewardSource:
+    if hasattr(kind, "Settings"):
+        made: RewardSource = kind(from_text(kind.Settings, words, f"settings of {kind.name}"))
+        return made
+    if words:
+        raise UnknownNameError(f"settings of {kind.name}: got {', '.join(words)}, expected none.")
+    made = kind()
+    return made

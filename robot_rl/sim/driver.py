@@ -48,30 +48,30 @@ class _Firmware:
         self.stopped = ""  # the cause of a stop that waits for a recovery
         self.tau: FloatArray | None = None  # the sender's torque while its stream lives
         self.silence_s = 0.0
-        self._hold_q = simulation.arm[0].q.copy()
+        self._hold_q = simulation.loop.state.q.copy()
 
     def step(self) -> None:
         """Let one time step pass."""
-        state = self.simulation.arm[0]
+        state = self.simulation.loop.state
         if self.tau is not None and self.silence_s >= WATCHDOG_S:
             self.stop(f"communication_constraints_violation: no torque for {WATCHDOG_S} s")
-        if self.tau is not None and (np.abs(state.dq) > self.simulation.limits.dq_max).any():
+        if self.tau is not None and (np.abs(state.dq) > self.simulation.loop.limits.dq_max).any():
             self.stop("joint_velocity_violation")
         self.silence_s += TIMESTEP_S
-        self.simulation.push(self._holding() if self.tau is None else self.tau)
-        self.simulation.look()
+        self.simulation.step_torque(self._holding() if self.tau is None else self.tau)
+        self.simulation.refresh_model()
 
     def stop(self, cause: str) -> None:
         """End the stream for a cause that has to be cleared; an empty cause ends it without one."""
         self.tau = None
         self.stopped = cause or self.stopped
-        self._hold_q[:] = self.simulation.arm[0].q
+        self._hold_q[:] = self.simulation.loop.state.q
 
     def _holding(self) -> FloatArray:
         """The arm's own position control; the bias torques carry its weight."""
-        state, dynamics = self.simulation.arm
+        state, dynamics = self.simulation.loop[:2]
         spring = HOLD_STIFFNESS * (self._hold_q - state.q) - HOLD_DAMPING * state.dq
-        tau_max = self.simulation.limits.tau_max
+        tau_max = self.simulation.loop.limits.tau_max
         return np.clip(dynamics.coriolis + dynamics.gravity + spring, -tau_max, tau_max)
 
 
@@ -85,7 +85,7 @@ class SimulatedDriver(StreamDriver):
 
     def __init__(self, simulation: Simulation, clock: Clock | None = None) -> None:
         now_s = clock.now_s if clock is not None else lambda: simulation.time_s
-        super().__init__("simulation", N, simulation.limits, now_s)
+        super().__init__("simulation", N, simulation.loop.limits, now_s)
         self.fault = SimulatedFault.NONE
         self.recoveries = 0
         self._simulation, self._clock = simulation, clock
@@ -117,7 +117,7 @@ class SimulatedDriver(StreamDriver):
             raise Unplugged(self.fault.value)
         if self._clock is not None:
             self._start_ns, self._steps = self._clock.now_ns(), 0
-        self._simulation.look()
+        self._simulation.refresh_model()
         self._fresh = True
         return Capabilities(
             name="simulated FER, " + ("lockstep" if self._clock is None else "paced"),
@@ -157,7 +157,7 @@ class SimulatedDriver(StreamDriver):
         return due
 
     def _copy(self) -> None:
-        state, dynamics = self._simulation.arm
+        state, dynamics = self._simulation.loop[:2]
         for mine, theirs in ((self._feedback.state[:5], state[:5]), (self._feedback.dynamics, dynamics)):
             for array, value in zip(mine, theirs, strict=True):
                 array[:] = value

@@ -38,7 +38,7 @@ class PacedSimulation:
         if not (slice_s > 0 and abs(slice_s / TIMESTEP_S - round(slice_s / TIMESTEP_S)) < 1e-9):
             raise ConfigError(f"slice_s: got {slice_s}, expected a positive multiple of {TIMESTEP_S} s; 0.01 is usual.")
         self.simulation, self.missed, self.slices = simulation, 0, 0
-        simulation.gains = simulation.gains._replace(hold_after_s=HOLD_AFTER_S, damp_after_s=DAMP_AFTER_S)
+        simulation.gains = simulation.gains.replaced(hold_after_s=HOLD_AFTER_S, damp_after_s=DAMP_AFTER_S)
         self._clock, self._slice_s, self._slice_ns = clock, slice_s, round(slice_s * NS_PER_S)
         self._deadline_ns = clock.now_ns()
         self._held: Pose | None = None  # a pose that outranks every target

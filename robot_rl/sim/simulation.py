@@ -5,16 +5,17 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Mode, Reason, Target
+from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason, no_target
 from controllers.geometry import matrix_from_quat, quat_from_matrix
+from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains, make_gains
-from controllers.law.tick import LoopState, activate, look, make_loop_state
+from controllers.law.tick import ControlLoop, activate, make_controller_state
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import ArmTask, Outcome, TaskSpec
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
-from robot_rl.sim.stepping import advance, fill_dynamics
+from robot_rl.sim.stepping import advance, fill_dynamics, view_model
 from robot_rl.sim.task import TaskScene
 
 N = 7
@@ -33,38 +34,36 @@ class Simulation:
         self.model = self.scene.build().compile()
         self.data = mujoco.MjData(self.model)
         self.appearance = Appearance(self.model, appearance)
-        self.limits: ArmLimits = KNOWN_ARMS["fer"]
-        self.gains = task_gains(task.arm)
         self.reason = Reason.OK
-        self._site = self.model.site("tcp").id
         self._hand = self.model.body("hand").id
-        self._bind()
+        self._time_s, self._sensors_mean = np.zeros(1), np.zeros(6)
+        self.views = view_model(self.model, self.data, N)
+        self.loop = self._bind(task_gains(task.arm))
+        """What the law works on: views that `refresh_model`, `step_torque` and `advance` change."""
 
-    def _bind(self) -> None:
-        """Point the tick's tuples at MuJoCo's own arrays, once."""
-        data = self.data
-        self._tau = np.zeros(N)
-        self._time_s = np.zeros(1)
-        self._sensors_mean = np.zeros(6)
-        self._state = ArmState(
-            data.qpos[:N],
-            data.qvel[:N],
-            np.zeros(N),
-            data.site_xpos[self._site],
-            data.site_xmat[self._site].reshape(3, 3),
-        )
+    def _bind(self, gains: Gains) -> ControlLoop:
+        """Return the tick's arrays, state and bias torques being MuJoCo's own."""
+        data, site = self.data, self.model.site("tcp").id
+        p, R = data.site_xpos[site], data.site_xmat[site].reshape(3, 3)
+        state = ArmState(data.qpos[:N], data.qvel[:N], np.zeros(N), p, R)
         bias = data.qfrc_bias[:N]  # Coriolis and gravity in one, so the second is zero
-        self._dynamics = ArmDynamics(np.zeros((6, N)), np.zeros((N, N)), bias, np.zeros(N))
-        self._target = Target(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
-        self._memory = make_loop_state(N)
-        self._views = (
-            data.xanchor[:N],
-            data.xaxis[:N],
-            self.model.dof_Madr[:N],
-            data.qM,
-            data.ctrl,
-            data.sensordata[:6],
-        )
+        dynamics = ArmDynamics(np.zeros((6, N)), np.zeros((N, N)), bias, np.zeros(N))
+        memory, limits = make_controller_state(N), KNOWN_ARMS["fer"]
+        return ControlLoop(state, dynamics, no_target(), gains, limits, memory, np.zeros(N))
+
+    @property
+    def gains(self) -> Gains:
+        """The requested gains; new ones count from the next tick on."""
+        return self.loop.gains
+
+    @gains.setter
+    def gains(self, gains: Gains) -> None:
+        self.loop = self.loop._replace(gains=gains)
+
+    @property
+    def memory(self) -> ControllerState:
+        """The controller's state, for the functions of `controllers.law.tick`."""
+        return self.loop.memory
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new scene and stand at its start, at rest; the arm's command already carries its weight."""
@@ -77,17 +76,17 @@ class Simulation:
         data.qvel[:] = 0.0
         mujoco.mj_forward(model, data)
         self._time_s[0] = 0.0
-        self._state.tau[:] = self._tau[:] = data.qfrc_bias[:N]
-        activate(self._memory)
+        self.loop.state.tau[:] = self.loop.tau[:] = data.qfrc_bias[:N]
+        activate(self.memory)
         self.set_finger(start.finger_m)
         self.set_target(start.T_base_tcp)
         self.advance(TIMESTEP_S * 5)
 
     def set_target(self, T_base_target: Pose) -> None:
         """Give the controller a new target pose, stamped now."""
-        self._target.p[:] = T_base_target.p
-        self._target.quat_xyzw[:] = quat_from_matrix(T_base_target.R)
-        self._target.stamp_s[0] = self._time_s[0]
+        self.loop.target.p[:] = T_base_target.p
+        self.loop.target.quat_xyzw[:] = quat_from_matrix(T_base_target.R)
+        self.loop.target.stamp_s[0] = self._time_s[0]
 
     def set_finger(self, finger_m: float) -> None:
         """Command the fingers' travel [m], the same for both."""
@@ -96,44 +95,31 @@ class Simulation:
     def advance(self, period_s: float) -> Reason:
         """Let time pass under the controller; returns the gravest reason that its ticks gave."""
         steps = max(1, round(period_s / TIMESTEP_S))
-        reason = advance(
-            self.model._address, self.data._address, steps, TIMESTEP_S, self._time_s, *self._views, self._sensors_mean,
-            self._state, self._dynamics, self._target, self.gains, self.limits, self._memory, self._tau,
-        )  # fmt: skip
+        reason = advance(self.views, self.loop, steps, TIMESTEP_S, self._time_s, self._sensors_mean)
         self.reason = Reason(reason)
         return self.reason
 
-    def look(self) -> None:
+    def refresh_model(self) -> None:
         """Kinematics and model terms of this instant. For a controller that is not ours; `advance` does it itself."""
         mujoco.mj_step1(self.model, self.data)
-        fill_dynamics(*self._views[:4], self._state.p, self._dynamics)
+        fill_dynamics(self.views, self.loop.state.p, self.loop.dynamics)
 
-    def push(self, tau: np.ndarray) -> None:
-        """Let one time step pass under joint torques (7,) [N m], after a `look`."""
+    def step_torque(self, tau: np.ndarray) -> None:
+        """Let one time step pass under joint torques (7,) [N m], after `refresh_model`."""
         self._time_s[0] += TIMESTEP_S
         self.data.ctrl[:N] = tau
-        self._state.tau[:] = self._tau[:] = tau
+        self.loop.state.tau[:] = self.loop.tau[:] = tau
         mujoco.mj_step2(self.model, self.data)
-
-    @property
-    def arm(self) -> tuple[ArmState, ArmDynamics]:
-        """The arrays that the law works on: views that `look`, `push` and `advance` change."""
-        return self._state, self._dynamics
-
-    @property
-    def memory(self) -> LoopState:
-        """The controller's memory, for the functions of `controllers.law.tick`."""
-        return self._memory
 
     @property
     def mode(self) -> Mode:
         """What the controller does."""
-        return Mode(int(look(self._memory).mode))
+        return Mode(self.memory.mode)
 
     @property
     def T_base_target(self) -> Pose:
         """The target that the controller follows, or the pose that it holds."""
-        goal = look(self._memory).goal
+        goal = self.memory.goal
         R = np.empty((3, 3))
         matrix_from_quat(np.array(goal.quat_xyzw), R)
         return Pose(np.array(goal.p), R)
@@ -146,15 +132,15 @@ class Simulation:
     @property
     def T_base_tcp(self) -> Pose:
         """Measured tool pose."""
-        return Pose(self._state.p.copy(), self._state.R.copy())
+        return Pose(self.loop.state.p.copy(), self.loop.state.R.copy())
 
     def twist(self) -> np.ndarray:
         """Tool twist (6,) in the base frame, linear first [m/s, rad/s]."""
-        return self._dynamics.J @ self._state.dq
+        return self.loop.dynamics.J @ self.loop.state.dq
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Copies of q, dq, tau, each (7,)."""
-        return self._state.q.copy(), self._state.dq.copy(), self._state.tau.copy()
+        return self.loop.state.q.copy(), self.loop.state.dq.copy(), self.loop.state.tau.copy()
 
     def finger_m(self) -> float:
         """Measured travel of one finger [m]."""

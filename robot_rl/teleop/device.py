@@ -63,7 +63,11 @@ def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
     return signs * action + np.float32(0.0)  # no negative zeros
 
 
-class Playback:
+class ScriptedDevice(Device):
+    """A device without a person behind it: the arm need not move in real time for it."""
+
+
+class Playback(ScriptedDevice):
     """A device that plays recorded states, one a read; afterwards it stays quiet.
 
     Example:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from robot_rl.agents import AgentDefinition
+from robot_rl.data.batch import Batch
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -45,6 +46,11 @@ def encode(params: Arrays, image: np.ndarray, architecture, prefix: str) -> np.n
     weight /= weight.sum((0, 1))
     down, right = np.linspace(-1, 1, x.shape[0]), np.linspace(-1, 1, x.shape[1])
     return np.concatenate([np.einsum("ijc,j->c", weight, right), np.einsum("ijc,i->c", weight, down), x.max((0, 1))])
+
+
+def first_action(batch: Batch) -> np.ndarray:
+    """Return the action at the observation (B, A)."""
+    return batch.action.reshape(len(batch.action), -1, batch.action.shape[-1])[:, 0]
 
 
 def embed(params: Arrays, obs: Arrays, definition: AgentDefinition) -> np.ndarray:
@@ -107,12 +113,12 @@ def temperature(params: Arrays) -> float:
 
 
 def critic_target(params: Arrays, targets: Arrays, batch: dict, next_noise, subset, definition) -> np.ndarray:
-    action, log_prob = sample(*actor(params, embed(params, batch["next_obs"], definition), definition), next_noise)
-    z = embed(target_view(params, targets), batch["next_obs"], definition)
+    action, log_prob = sample(*actor(params, embed(params, batch.next_obs, definition), definition), next_noise)
+    z = embed(target_view(params, targets), batch.next_obs, definition)
     value = critics(targets, z, action, definition)[subset].min(0)
     if definition.config.backup_entropy:
         value = value - temperature(params) * log_prob
-    return batch["reward"] + definition.config.discount * (1.0 - batch["terminated"]) * value
+    return batch.reward + batch.discount * (1.0 - batch.terminated) * value
 
 
 def target_view(params: Arrays, targets: Arrays) -> dict[str, np.ndarray]:
@@ -121,8 +127,8 @@ def target_view(params: Arrays, targets: Arrays) -> dict[str, np.ndarray]:
 
 
 def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: AgentDefinition) -> float:
-    action = batch["action"][:, : definition.continuous_dim]
-    q = critics(params, embed(params, batch["obs"], definition), action, definition)
+    action = first_action(batch)[:, : definition.continuous_dim]
+    q = critics(params, embed(params, batch.obs, definition), action, definition)
     return float(((q - target) ** 2).mean(1).sum())
 
 
@@ -131,27 +137,27 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
     mean, std = actor(params, z, definition)
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
-    error = ((np.tanh(mean) - batch["action"][:, : definition.continuous_dim]) ** 2).sum(-1)
-    cloning = (batch["human"] * error).sum() / max(batch["human"].sum(), 1.0)
+    error = ((np.tanh(mean) - first_action(batch)[:, : definition.continuous_dim]) ** 2).sum(-1)
+    cloning = (batch.human * error).sum() / max(batch.human.sum(), 1.0)
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 
 
 def choices(batch: dict) -> np.ndarray:
-    command = batch["action"][:, -1]
+    command = first_action(batch)[:, -1]
     return np.where(command > 0.5, 2, np.where(command < -0.5, 0, 1))
 
 
 def gripper_target(params: Arrays, targets: Arrays, batch: dict, definition: AgentDefinition) -> np.ndarray:
     config, choice = definition.config, choices(batch)
-    best = gripper(params, embed(params, batch["next_obs"], definition), definition).argmax(-1)
-    z = embed(target_view(params, targets), batch["next_obs"], definition)
+    best = gripper(params, embed(params, batch.next_obs, definition), definition).argmax(-1)
+    z = embed(target_view(params, targets), batch.next_obs, definition)
     value = gripper(targets, z, definition)[np.arange(len(best)), best]
     toggles = choice != 1
     if config.gripper_state_index is not None:
-        is_open = batch["obs"]["state"][:, config.gripper_state_index] > config.gripper_open_above
+        is_open = batch.obs["state"][:, config.gripper_state_index] > config.gripper_open_above
         toggles = (is_open & (choice == 0)) | (~is_open & (choice == 2))
-    reward = batch["reward"] - config.gripper_penalty * toggles
-    return reward + config.discount * (1.0 - batch["terminated"]) * value
+    reward = batch.reward - config.gripper_penalty * toggles
+    return reward + batch.discount * (1.0 - batch.terminated) * value
 
 
 def gripper_loss(params: Arrays, z: np.ndarray, batch: dict, target, margin_weight: float, definition) -> float:
@@ -162,7 +168,7 @@ def gripper_loss(params: Arrays, z: np.ndarray, batch: dict, target, margin_weig
     margins[rows, choice] = 0.0
     lead = (q + margins).max(-1) - q[rows, choice]
     if definition.config.gripper_margin > 0:
-        loss += margin_weight * (batch["human"] * lead).sum() / max(batch["human"].sum(), 1.0)
+        loss += margin_weight * (batch.human * lead).sum() / max(batch.human.sum(), 1.0)
     return float(loss)
 
 

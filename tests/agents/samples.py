@@ -8,6 +8,7 @@ import numpy as np
 
 from robot_rl.agents import AgentConfig, AgentDefinition, ConvLayer, EncoderArchitecture
 from robot_rl.core.schema import ArraySpec
+from robot_rl.data.batch import Batch
 
 TINY_TRUNK = EncoderArchitecture(height=12, width=12, layers=(ConvLayer(3, 2, 4), ConvLayer(3, 1, 4, relu=False)))
 DEFAULTS: dict[str, Any] = {
@@ -32,18 +33,20 @@ def small_agent(pictures: bool = False, **changes: Any) -> AgentDefinition:
     return AgentDefinition({"state": ArraySpec((5,), "float32"), "wrist": camera}, 4, config)
 
 
-def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, seed: int = 0) -> dict[str, Any]:
+def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, seed: int = 0) -> Batch:
     """Return a batch as the replay samples it."""
     rng = np.random.default_rng(seed)
-    lead = (updates, batch)
+    lead, steps = (updates, batch), definition.config.horizon
     flags = {name: (rng.random(lead) < 0.4).astype(np.float32) for name in ("terminated", "human")}
-    return {
-        "obs": random_observation(definition, lead, rng),
-        "next_obs": random_observation(definition, lead, rng),
-        "action": rng.uniform(-1, 1, (*lead, definition.action_dim)).astype(np.float32),
-        "reward": rng.standard_normal(lead, dtype=np.float32),
+    shape = (*lead, *((steps,) if steps > 1 else ()), definition.action_dim)
+    return Batch(
+        obs=random_observation(definition, lead, rng),
+        next_obs=random_observation(definition, lead, rng),
+        action=rng.uniform(-1, 1, shape).astype(np.float32),
+        reward=rng.standard_normal(lead, dtype=np.float32),
+        discount=np.float32(definition.config.discount) ** rng.integers(1, steps + 1, lead, dtype=np.int32),
         **flags,
-    }
+    )
 
 
 def random_observation(
@@ -57,7 +60,14 @@ def random_observation(
     return obs
 
 
-def first_of(batch: dict[str, Any]) -> dict[str, Any]:
+def first_of(batch: Batch) -> Batch:
     """Return the first update's batch in float64, without the axis of updates."""
-    sides = {side: {name: np.float64(value[0]) for name, value in batch[side].items()} for side in ("obs", "next_obs")}
-    return {**{name: np.float64(value[0]) for name, value in batch.items() if name not in sides}, **sides}
+    obs, next_obs = ({name: np.float64(value[0]) for name, value in side.items()} for side in batch[:2])
+    return Batch(obs, next_obs, *(np.float64(value[0]) for value in batch[2:]))
+
+
+def part_of(batch: Batch, update: int) -> Batch:
+    """Return the batch of one of its updates, with an axis of updates of length 1."""
+    rows = slice(update, update + 1)
+    obs, next_obs = ({name: value[rows] for name, value in side.items()} for side in batch[:2])
+    return Batch(obs, next_obs, *(value[rows] for value in batch[2:]))

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robot_rl.agents.jax.policy import JaxPolicy
+from robot_rl.agents.backend import Policy
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from tests.agents import oracle
+from tests.agents.conftest import MakeBackend
 from tests.agents.samples import random_observation, small_agent
 
 AGENT = small_agent(gripper_exploration=0.3)
@@ -19,8 +20,8 @@ def weights(agent=AGENT) -> dict[str, np.ndarray]:
     }
 
 
-def ready(agent=AGENT) -> JaxPolicy:
-    policy = JaxPolicy(agent)
+def ready(backend: MakeBackend, agent=AGENT) -> Policy:
+    policy = backend(agent).policy()
     policy.load(weights(agent), version=7)
     return policy
 
@@ -29,8 +30,8 @@ def observation(seed: int = 0) -> dict[str, np.ndarray]:
     return {name: value[0] for name, value in random_observation(AGENT, (1,), np.random.default_rng(seed)).items()}
 
 
-def test_the_deterministic_action_is_that_of_the_oracle() -> None:
-    policy, params = ready(), {name: np.float64(value) for name, value in weights().items()}
+def test_the_deterministic_action_is_that_of_the_oracle(backend: MakeBackend) -> None:
+    policy, params = ready(backend), {name: np.float64(value) for name, value in weights().items()}
     for seed in range(5):
         obs = observation(seed)
         z = oracle.embed(params, {name: value[None] for name, value in obs.items()}, AGENT)
@@ -40,15 +41,15 @@ def test_the_deterministic_action_is_that_of_the_oracle() -> None:
         assert action.dtype == np.float32 and action.shape == (4,)
 
 
-def test_exploration_follows_the_given_generator() -> None:
-    policy, obs = ready(), observation()
+def test_exploration_follows_the_given_generator(backend: MakeBackend) -> None:
+    policy, obs = ready(backend), observation()
     actions = [policy.act(obs, np.random.default_rng(seed), deterministic=False) for seed in (1, 1, 2)]
     assert np.array_equal(actions[0], actions[1])
     assert not np.array_equal(actions[0], actions[2])
 
 
-def test_exploring_actions_are_spread_as_the_policy_says() -> None:
-    policy, obs, rng = ready(), observation(), np.random.default_rng(0)
+def test_exploring_actions_are_spread_as_the_policy_says(backend: MakeBackend) -> None:
+    policy, obs, rng = ready(backend), observation(), np.random.default_rng(0)
     params = {name: np.float64(value) for name, value in weights().items()}
     mean, std = oracle.actor(params, oracle.embed(params, {k: v[None] for k, v in obs.items()}, AGENT), AGENT)
     actions = np.stack([policy.act(obs, rng, deterministic=False) for _ in range(400)])
@@ -57,14 +58,14 @@ def test_exploring_actions_are_spread_as_the_policy_says() -> None:
     np.testing.assert_allclose(below, 0.841, atol=0.08)
 
 
-def test_whole_variants_act_as_the_clean_one() -> None:
-    policy, obs, rng = ready(), observation(), np.random.default_rng(0)
+def test_whole_variants_act_as_the_clean_one(backend: MakeBackend) -> None:
+    policy, obs, rng = ready(backend), observation(), np.random.default_rng(0)
     whole = {**obs, "wrist": np.stack([obs["wrist"], obs["wrist"] + 1, obs["wrist"] + 2])}
     assert np.array_equal(policy.act(obs, rng, True), policy.act(whole, rng, True))
 
 
-def test_a_later_load_takes_effect_at_the_next_act() -> None:
-    policy, obs, rng = ready(), observation(), np.random.default_rng(0)
+def test_a_later_load_takes_effect_at_the_next_act(backend: MakeBackend) -> None:
+    policy, obs, rng = ready(backend), observation(), np.random.default_rng(0)
     before = policy.act(obs, rng, True)
     policy.load({name: value + 0.1 for name, value in weights().items()}, version=8)
     assert policy.version == 8
@@ -72,17 +73,17 @@ def test_a_later_load_takes_effect_at_the_next_act() -> None:
 
 
 @pytest.mark.parametrize(("mode", "last"), [("none", 0.0), ("continuous", None)])
-def test_other_gripper_modes_fill_the_last_action(mode: str, last: float | None) -> None:
-    action = ready(small_agent(gripper_mode=mode)).act(observation(), np.random.default_rng(0), False)
+def test_other_gripper_modes_fill_the_last_action(backend: MakeBackend, mode: str, last: float | None) -> None:
+    action = ready(backend, small_agent(gripper_mode=mode)).act(observation(), np.random.default_rng(0), False)
     assert action.shape == (4,) and np.abs(action).max() <= 1.0
     assert action[3] == last if last is not None else action[3] not in (-1.0, 0.0, 1.0)
 
 
-def test_mistakes_are_refused_at_the_door() -> None:
-    policy = JaxPolicy(AGENT)
+def test_mistakes_are_refused_at_the_door(backend: MakeBackend) -> None:
+    policy = backend(AGENT).policy()
     with pytest.raises(SchemaMismatchError, match="policy weights: got none"):
         policy.act(observation(), np.random.default_rng(0), True)
     with pytest.raises(ConfigError, match="parameter 'actor/out/bias': got None"):
         policy.load({name: value for name, value in weights().items() if name != "actor/out/bias"}, 1)
     with pytest.raises(SchemaMismatchError, match="observation 'wrist': got None"):
-        ready().act({"state": observation()["state"]}, np.random.default_rng(0), True)
+        ready(backend).act({"state": observation()["state"]}, np.random.default_rng(0), True)

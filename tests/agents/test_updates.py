@@ -1,4 +1,4 @@
-"""The compiled update against the float64 oracle, and the properties that the references lacked."""
+"""Each backend's update against the float64 oracle, and the properties that the references lacked."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from robot_rl.agents import AgentDefinition
-from robot_rl.agents.jax import losses
-from robot_rl.agents.jax.learner import JaxLearner
+from robot_rl.agents.learner_state import state_layout
 from robot_rl.agents.update_inputs import plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
+from robot_rl.data.batch import Batch
 from tests.agents import oracle
-from tests.agents.samples import first_of, random_batch, small_agent
+from tests.agents.conftest import MakeBackend
+from tests.agents.samples import first_of, part_of, random_batch, small_agent
 
 State = dict[str, np.ndarray]
 AGENT = small_agent()
@@ -25,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "continuous-gripper": {"gripper_mode": "continuous", "bc_weight": 0.0, "bc_weight_final": 0.0},
     "no-gripper": {"gripper_mode": "none", "critic_updates_per_actor_update": 1},
     "pictures": {"pictures": True},
+    "three-steps": {"horizon": 3},
 }
 
 
@@ -39,23 +41,23 @@ def gradients(before: State, after: State) -> dict[str, np.ndarray]:
     return {name: (new[name] - 0.9 * old[name]) / 0.1 for name in new}
 
 
-def shifted(batch: dict[str, Any], shifts: np.ndarray, definition: AgentDefinition) -> dict[str, Any]:
+def shifted(batch: Batch, shifts: np.ndarray, definition: AgentDefinition) -> Batch:
     """Return the batch with its pictures shifted as the update does."""
     for i, name in enumerate(definition.pictures):
         for side, offsets in (("obs", shifts[0, i]), ("next_obs", shifts[1, i])):
-            images = np.pad(batch[side][name], ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")
+            images = np.pad(getattr(batch, side)[name], ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")
             moved = [image[4 - dy : 16 - dy, 4 - dx : 16 - dx] for image, (dy, dx) in zip(images, offsets, strict=True)]
-            batch[side][name] = np.stack(moved)
+            getattr(batch, side)[name] = np.stack(moved)
     return batch
 
 
-def expected_losses(state: State, sample: dict, definition: AgentDefinition) -> dict[str, Callable]:
+def expected_losses(state: State, sample: Batch, definition: AgentDefinition) -> dict[str, Callable]:
     """Return each group's loss as a function of all parameters, in float64; targets and embedding held fixed."""
     params, targets = part(state, "params"), part(state, "targets")
     plan = plan_update(definition, int(state["seed"]), int(state["step"]), batch_size=8)
     batch = shifted(first_of(sample), plan.shifts, definition)
     noise, weight = np.float64(plan.noise), float(plan.bc_weight)
-    z = oracle.embed(params, batch["obs"], definition)
+    z = oracle.embed(params, batch.obs, definition)
     target = oracle.critic_target(params, targets, batch, np.float64(plan.next_noise), plan.subset, definition)
     losses: dict[str, Callable] = {
         "critic": lambda p: oracle.critic_loss(p, batch, target, definition),
@@ -72,9 +74,9 @@ def expected_losses(state: State, sample: dict, definition: AgentDefinition) -> 
     return losses
 
 
-def check_update_against_oracle(definition: AgentDefinition) -> None:
+def check_update_against_oracle(backend: MakeBackend, definition: AgentDefinition) -> None:
     """Take two updates; judge all losses and the gradient of each parameter that learns."""
-    learner = JaxLearner(definition, 1)
+    learner = backend(definition, 1).learner()
     for i in range(2):
         sample = random_batch(definition, seed=i)
         before = learner.state_dict()
@@ -102,18 +104,18 @@ def changed(before: State, after: State, prefix: str) -> list[str]:
     return [name for name in before if name.startswith(prefix) and not np.array_equal(before[name], after[name])]
 
 
-def test_losses_and_gradients_are_those_of_the_float64_oracle() -> None:
-    check_update_against_oracle(AGENT)
+def test_losses_and_gradients_are_those_of_the_float64_oracle(backend: MakeBackend) -> None:
+    check_update_against_oracle(backend, AGENT)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_losses_and_gradients_of_other_settings_are_those_of_the_oracle(variant: str) -> None:
-    check_update_against_oracle(small_agent(**VARIANTS[variant]))
+def test_losses_and_gradients_of_other_settings_are_those_of_the_oracle(backend: MakeBackend, variant: str) -> None:
+    check_update_against_oracle(backend, small_agent(**VARIANTS[variant]))
 
 
-def test_critic_only_updates_leave_the_actor_and_its_moments_bit_identical() -> None:
-    learner = JaxLearner(AGENT, 0)
+def test_critic_only_updates_leave_the_actor_and_its_moments_bit_identical(backend: MakeBackend) -> None:
+    learner = backend(AGENT, 0).learner()
     for i in range(4):  # from the third on, stale momentum would move the actor
         before = learner.state_dict()
         metrics = learner.update(random_batch(AGENT, seed=i))
@@ -125,14 +127,14 @@ def test_critic_only_updates_leave_the_actor_and_its_moments_bit_identical() -> 
         assert changed(before, after, "params/critic") and changed(before, after, "params/projection")
 
 
-def test_members_of_the_ensemble_learn_independently() -> None:
-    first, second = JaxLearner(AGENT, 0), JaxLearner(AGENT, 0)
+def test_members_of_the_ensemble_learn_independently(backend: MakeBackend) -> None:
+    first, second = backend(AGENT, 0).learner(), backend(AGENT, 0).learner()
     state = first.state_dict()
     kernel = "params/critic/dense0/kernel"
     state[kernel][0] += 0.5
     second.load_state_dict(state)
     batch = random_batch(AGENT)
-    batch["terminated"][:] = 1.0  # otherwise the target's minimum joins them
+    batch.terminated[:] = 1.0  # otherwise the target's minimum joins them
     first.update(batch)
     second.update(batch)
     one, two = part(first.state_dict(), "params"), part(second.state_dict(), "params")
@@ -143,31 +145,37 @@ def test_members_of_the_ensemble_learn_independently() -> None:
 
 
 @pytest.mark.parametrize(("terminated", "same"), [(1.0, True), (0.0, False)])
-def test_termination_stops_the_bootstrap_and_truncation_does_not(terminated: float, same: bool) -> None:
+def test_termination_stops_the_bootstrap_and_truncation_does_not(
+    backend: MakeBackend, terminated: float, same: bool
+) -> None:
     batch, other = random_batch(AGENT), random_batch(AGENT)
-    batch["terminated"][:] = other["terminated"][:] = terminated  # a truncated step comes with terminated = 0
-    other["next_obs"] = random_batch(AGENT, seed=9)["next_obs"]
+    batch.terminated[:] = other.terminated[:] = terminated  # a truncated step comes with terminated = 0
+    other = other._replace(next_obs=random_batch(AGENT, seed=9).next_obs)
     states = []
     for sample in (batch, other):
-        learner = JaxLearner(AGENT, 0)
+        learner = backend(AGENT, 0).learner()
         learner.update(sample)
         states.append(learner.state_dict())
     assert (not changed(states[0], states[1], "params")) == same
 
 
-@pytest.mark.parametrize("opening", [0.2, 0.772])  # PegInsert's peg and PickLift's cube between the fingers
-def test_gripper_pays_for_letting_go_of_a_held_part_and_not_for_holding_it(opening: float) -> None:
-    config = small_agent().config
-    held = {"state": np.array([[opening]] * 3, np.float32)}
-    assert losses.toggle_penalty(held, np.arange(3), config).tolist() == pytest.approx([0, 0, -config.gripper_penalty])
-    opened = {"state": np.ones((3, 1), np.float32)}
-    assert losses.toggle_penalty(opened, np.arange(3), config).tolist() == pytest.approx(
-        [-config.gripper_penalty, 0, 0]
-    )
+@pytest.mark.parametrize(
+    ("opening", "command", "pays"),
+    [(0.2, -1, False), (0.772, -1, False), (0.772, 1, True), (0.772, 0, False), (1.0, -1, True), (1.0, 1, False)],
+)
+def test_gripper_pays_for_letting_go_of_a_held_part_and_not_for_holding_it(
+    backend: MakeBackend, opening: float, command: float, pays: bool
+) -> None:
+    """PegInsert's peg holds the fingers 0.2 open, PickLift's cube 0.772."""
+    agent = small_agent(gripper_penalty=100.0, gripper_margin=0.0)
+    batch = random_batch(agent)
+    batch.terminated[:], batch.reward[:], batch.action[..., -1], batch.obs["state"][..., 0] = 1.0, 0.0, command, opening
+    loss = backend(agent, 0).learner().update(batch)["gripper_loss"]  # (q + penalty)^2
+    assert (loss > 5000.0) == pays
 
 
-def test_targets_follow_at_the_polyak_rate_on_every_update() -> None:
-    learner = JaxLearner(AGENT, 0)
+def test_targets_follow_at_the_polyak_rate_on_every_update(backend: MakeBackend) -> None:
+    learner = backend(AGENT, 0).learner()
     for i in range(2):
         before = part(learner.state_dict(), "targets")
         learner.update(random_batch(AGENT, seed=i))
@@ -176,8 +184,8 @@ def test_targets_follow_at_the_polyak_rate_on_every_update() -> None:
             np.testing.assert_allclose(after[name], before[name] + 0.005 * (params[name] - before[name]), atol=1e-7)
 
 
-def test_the_policy_that_acts_is_the_average_that_the_targets_are() -> None:
-    learner = JaxLearner(AGENT, 0)
+def test_the_policy_that_acts_is_the_average_that_the_targets_are(backend: MakeBackend) -> None:
+    learner = backend(AGENT, 0).learner()
     for i in range(2):
         learner.update(random_batch(AGENT, seed=i))
     state, weights = learner.state_dict(), learner.policy_parameters()
@@ -186,8 +194,8 @@ def test_the_policy_that_acts_is_the_average_that_the_targets_are() -> None:
     assert not any(np.array_equal(weights[name], state[f"params/{name}"]) for name in moving)
 
 
-def test_training_continues_bit_for_bit_from_a_saved_state() -> None:
-    first, second = JaxLearner(AGENT, 0), JaxLearner(AGENT, 99)
+def test_training_continues_bit_for_bit_from_a_saved_state(backend: MakeBackend) -> None:
+    first, second = backend(AGENT, 0).learner(), backend(AGENT, 99).learner()
     for i in range(3):
         first.update(random_batch(AGENT, seed=i))
     second.load_state_dict(first.state_dict())
@@ -197,15 +205,22 @@ def test_training_continues_bit_for_bit_from_a_saved_state() -> None:
     assert first.updates == second.updates == 4
 
 
-def test_a_state_of_another_agent_is_refused_by_name() -> None:
-    state = JaxLearner(AGENT, 0).state_dict()
+@pytest.mark.parametrize("variant", [{}, *VARIANTS.values()])
+def test_a_state_is_laid_out_as_all_backends_name_it(backend: MakeBackend, variant: dict[str, Any]) -> None:
+    agent = small_agent(**variant)
+    state = backend(agent).learner().state_dict()
+    assert {name: (array.dtype.name, array.shape) for name, array in state.items()} == state_layout(agent)
+
+
+def test_a_state_of_another_agent_is_refused_by_name(backend: MakeBackend) -> None:
+    state = backend(AGENT, 0).learner().state_dict()
     del state["targets/critic/out/bias"]
     with pytest.raises(CheckpointError, match="'targets/critic/out/bias': got None, expected float32"):
-        JaxLearner(AGENT, 0).load_state_dict(state)
+        backend(AGENT, 0).learner().load_state_dict(state)
 
 
-def test_saved_arrays_and_published_weights_do_not_change_with_later_updates() -> None:
-    learner = JaxLearner(AGENT, 0)
+def test_saved_arrays_and_published_weights_do_not_change_with_later_updates(backend: MakeBackend) -> None:
+    learner = backend(AGENT, 0).learner()
     state, weights = learner.state_dict(), learner.policy_parameters()
     copies = {name: value.copy() for name, value in {**state, **weights}.items()}
     for i in range(2):
@@ -214,10 +229,10 @@ def test_saved_arrays_and_published_weights_do_not_change_with_later_updates() -
     assert tuple(weights) == AGENT.policy_names()
 
 
-def test_one_batch_can_be_learnt_by_heart() -> None:
-    learner, batch = JaxLearner(AGENT, 0), random_batch(AGENT)
-    batch["terminated"][:] = 1.0
-    batch["human"][:] = 1.0
+def test_one_batch_can_be_learnt_by_heart(backend: MakeBackend) -> None:
+    learner, batch = backend(AGENT, 0).learner(), random_batch(AGENT)
+    batch.terminated[:] = 1.0
+    batch.human[:] = 1.0
     first = [learner.update(batch) for _ in range(2)]
     for _ in range(300):
         learner.update(batch)
@@ -227,23 +242,21 @@ def test_one_batch_can_be_learnt_by_heart() -> None:
 
 
 @pytest.mark.slow
-def test_many_updates_in_one_call_are_the_same_as_one_by_one() -> None:
-    together, apart, batch = JaxLearner(AGENT, 0), JaxLearner(AGENT, 0), random_batch(AGENT, updates=5)
+def test_many_updates_in_one_call_are_the_same_as_one_by_one(backend: MakeBackend) -> None:
+    together, apart, batch = backend(AGENT, 0).learner(), backend(AGENT, 0).learner(), random_batch(AGENT, updates=5)
     together.update(batch)
     for i in range(5):
-        one = {name: value[i : i + 1] for name, value in batch.items() if not isinstance(value, dict)}
-        sides = {side: {k: v[i : i + 1] for k, v in batch[side].items()} for side in ("obs", "next_obs")}
-        apart.update({**one, **sides})
+        apart.update(part_of(batch, i))
     one_call, five_calls = together.state_dict(), apart.state_dict()
     for name, value in one_call.items():
         np.testing.assert_allclose(value, five_calls[name], atol=2e-4, err_msg=name)
 
 
 @pytest.mark.slow
-def test_a_trunk_learns_from_pictures_end_to_end() -> None:
+def test_a_trunk_learns_from_pictures_end_to_end(backend: MakeBackend) -> None:
     definition = small_agent(pictures=True)
-    learner, batch = JaxLearner(definition, 0), random_batch(definition)
-    batch["terminated"][:] = 1.0
+    learner, batch = backend(definition, 0).learner(), random_batch(definition)
+    batch.terminated[:] = 1.0
     before = learner.state_dict()
     first = learner.update(batch)["critic_loss"]
     for _ in range(100):
@@ -253,11 +266,11 @@ def test_a_trunk_learns_from_pictures_end_to_end() -> None:
 
 
 @pytest.mark.parametrize("field", ["action", "reward", "human", "obs"])
-def test_a_batch_of_another_shape_is_refused_by_name(field: str) -> None:
+def test_a_batch_of_another_shape_is_refused_by_name(backend: MakeBackend, field: str) -> None:
     batch = random_batch(AGENT)
     if field == "obs":
-        batch["obs"]["state"] = batch["obs"]["state"][..., :3]
+        batch.obs["state"] = batch.obs["state"][..., :3]
     else:
-        batch[field] = batch[field][:, :4]
+        batch = batch._replace(**{field: getattr(batch, field)[:, :4]})
     with pytest.raises(SchemaMismatchError, match=r"batch '.*': got"):
-        JaxLearner(AGENT, 0).update(batch)
+        backend(AGENT, 0).learner().update(batch)

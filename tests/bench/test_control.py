@@ -15,17 +15,17 @@ from robot_rl.sim.stepping import refresh_model
 def test_the_host_follows_its_target():
     host = ArmInLoop()
     assert host.tick() == Reason.OK
-    host.target.p[0] += 0.01
+    host.loop.target.p[0] += 0.01
     assert host.tick() == Reason.OK
-    assert abs(host.tau - host.dynamics.coriolis).max() > 0.0
+    assert abs(host.loop.tau - host.loop.dynamics.coriolis).max() > 0.0
 
 
 def test_the_timed_loop_moves_the_arm_round_its_circle():
     host = ArmInLoop()
     cycle_s, law_s = host.follow_circle(1500)
-    lag_m = np.linalg.norm(host.state.p - host.target.p)
+    lag_m = np.linalg.norm(host.loop.state.p - host.loop.target.p)
     assert host.now_s == pytest.approx(1.5) and lag_m < RADIUS_M
-    assert np.linalg.norm(host.state.p - host.centre) > RADIUS_M / 3
+    assert np.linalg.norm(host.loop.state.p - host.centre) > RADIUS_M / 3
     assert (law_s > 0.0).all() and (cycle_s > law_s).all()
 
 
@@ -33,12 +33,12 @@ def test_model_terms_are_those_of_the_present_joint_positions():
     """Also after a jump of q that no physics step has seen."""
     host, other = ArmInLoop(), ArmInLoop()
     host.data.qpos[:7] += 0.1
-    refresh_model(*host.of_model, host.state.p, host.dynamics)
-    assert np.abs(host.dynamics.J - other.dynamics.J).max() > 0.01
+    refresh_model(host.views, host.loop.state.p, host.loop.dynamics)
+    assert np.abs(host.loop.dynamics.J - other.loop.dynamics.J).max() > 0.01
     other.data.qpos[:7] += 0.1
     other.follow_circle(1)  # the timed cycle refreshes before its tick and integrates after it
-    np.testing.assert_array_equal(host.dynamics.J, other.dynamics.J)
-    np.testing.assert_array_equal(host.dynamics.M, other.dynamics.M)
+    np.testing.assert_array_equal(host.loop.dynamics.J, other.loop.dynamics.J)
+    np.testing.assert_array_equal(host.loop.dynamics.M, other.loop.dynamics.M)
 
 
 def test_compiled_code_reads_the_clock_that_python_reads():

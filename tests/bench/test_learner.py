@@ -16,9 +16,9 @@ def test_batches_have_the_agents_shapes_and_dtypes(camera: ArraySpec) -> None:
     batch = random_batch(definition, updates=2, batch=3)
     for side in ("obs", "next_obs"):
         for name, spec in definition.observation.items():
-            assert batch[side][name].shape == (2, 3, *spec.sample_shape)
-            assert batch[side][name].dtype == spec.dtype
-    assert batch["action"].shape == (2, 3, 4) and batch["terminated"].shape == (2, 3)
+            assert getattr(batch, side)[name].shape == (2, 3, *spec.sample_shape)
+            assert getattr(batch, side)[name].dtype == spec.dtype
+    assert batch.action.shape == (2, 3, 4) and batch.terminated.shape == (2, 3)
 
 
 @pytest.mark.slow

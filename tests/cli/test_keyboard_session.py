@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.config import HumanConfig, TrainConfig
-from robot_rl.hardware.robot_config import RobotConfig
-
 
 def run_in_terminal(*arguments: str) -> tuple[str, float]:
     """Run a command whose standard input is a terminal; return its output and its duration [s]."""
@@ -30,10 +27,3 @@ def test_simulation_by_a_person_lasts_as_long_as_the_task_and_shows_the_keys(tmp
     output, duration_s = run_in_terminal("simulate", "pick-lift", "--by", "keyboard", "--episodes", "1", "--out", out)
     assert "EMERGENCY STOP" in output and re.search("out of time after 60 steps", output)
     assert duration_s > 6.0
-
-
-@pytest.mark.parametrize("kind", ["keyboard", "graph", "pendant"])
-def test_actor_never_outruns_a_person(kind) -> None:
-    assert TrainConfig(speed=8.0, human=HumanConfig(kind=kind)).pace == 1.0
-    assert TrainConfig(speed=8.0).pace == 8.0
-    assert TrainConfig(speed=8.0, robot=RobotConfig(kind="dds")).pace == 1.0

@@ -11,7 +11,7 @@ import numpy as np
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Reason, Target
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import Gains
-from controllers.law.tick import look, make_loop_state, tick
+from controllers.law.tick import ControlLoop, make_controller_state, tick
 
 HOME = np.array([0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, np.pi / 2, np.pi / 4])
 DT_S = 0.001
@@ -103,7 +103,7 @@ class Rig:
     def __init__(self, gains: Gains, plant: Plant | None = None, limits: ArmLimits | None = None, delay_ticks: int = 0):
         self.plant = plant or Plant(gains.posture.copy())
         self.gains, self.limits = gains, limits or KNOWN_ARMS["fer"]
-        self.memory = make_loop_state(7)
+        self.memory = make_controller_state(7)
         self.tau, self.now_s = np.zeros(7), 0.0
         self.pipe = [self.plant.state.tau.copy() for _ in range(delay_ticks)]
         self.target = pose_target(self.plant.state)
@@ -112,10 +112,7 @@ class Rig:
         """One tick without moving the plant."""
         if fresh:
             self.target.stamp_s[0] = self.now_s
-        plant = self.plant
-        reason = tick(
-            plant.state, plant.dynamics, self.target, self.gains, self.limits, self.memory, dt_s, self.now_s, self.tau
-        )
+        reason = tick(self.arrays, dt_s, self.now_s)
         self.now_s += dt_s
         return Reason(reason)
 
@@ -130,5 +127,10 @@ class Rig:
         return np.array(path)
 
     @property
+    def arrays(self) -> ControlLoop:
+        plant = self.plant
+        return ControlLoop(plant.state, plant.dynamics, self.target, self.gains, self.limits, self.memory, self.tau)
+
+    @property
     def loop(self):
-        return look(self.memory)
+        return self.memory

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from controllers.arm import KNOWN_ARMS, arm_limits
+from controllers.law.control_loop import check_shapes
 from controllers.law.gains import make_gains
-from controllers.law.shapes import check_shapes
 from tests.controllers.plant import HOME, Rig
 
 
@@ -21,12 +21,7 @@ def test_known_arms_are_consistent(name):
 @pytest.mark.parametrize("name", ["fer", "fr3", "fr3_before_5_9"])
 def test_franka_arms_have_their_joints_torques(name):
     np.testing.assert_array_equal(KNOWN_ARMS[name].tau_max, [87.0] * 4 + [12.0] * 3)
-    check_shapes(Rig(make_gains(HOME)).plant.state, *parts_but_limits(), KNOWN_ARMS[name])
-
-
-def parts_but_limits():
-    rig = Rig(make_gains(HOME))
-    return rig.plant.dynamics, rig.target, rig.gains
+    check_shapes(Rig(make_gains(HOME), limits=KNOWN_ARMS[name]).arrays)
 
 
 def test_the_two_firmware_tables_of_fr3_differ():

@@ -40,20 +40,20 @@ def label(name: str, step: int, window_steps: int = 1, value: float = 1.0) -> La
 def rewards(replay: Replay) -> dict[int, tuple[float, bool]]:
     """Frame -> (reward, terminated), of everything that sampling finds."""
     batch = replay.sample(500, 1, demo_fraction=0.0)
-    columns = (batch["obs"]["state"][0, :, 0], batch["reward"][0], batch["terminated"][0])
+    columns = (batch.obs["state"][0, :, 0], batch.reward[0], batch.terminated[0])
     return {int(uid): (float(reward), bool(end)) for uid, reward, end in zip(*columns, strict=True)}
 
 
 def test_half_of_each_batch_is_demonstration() -> None:
     replay = filled(episode(50, actor="demo", source=Source.DEMONSTRATION), episode(5, first_uid=100))
     batch = replay.sample(64, updates=3)
-    assert batch["obs"]["state"].shape == (3, 64, 2)
-    assert (batch["human"].sum(axis=1) == 32).all()
+    assert batch.obs["state"].shape == (3, 64, 2)
+    assert (batch.human.sum(axis=1) == 32).all()
 
 
 def test_an_empty_index_leaves_its_share_to_the_other() -> None:
-    assert filled(episode(5)).sample(8, 1)["human"].sum() == 0
-    assert filled(episode(5, source=Source.DEMONSTRATION)).sample(8, 1)["human"].sum() == 8
+    assert filled(episode(5)).sample(8, 1).human.sum() == 0
+    assert filled(episode(5, source=Source.DEMONSTRATION)).sample(8, 1).human.sum() == 8
 
 
 def test_steps_of_an_intervention_are_in_both_indexes() -> None:
@@ -74,11 +74,11 @@ def test_online_data_does_not_push_demonstrations_out() -> None:
 def test_variants_are_drawn_independently_for_obs_and_next_obs() -> None:
     batch = filled(episode(3)).sample(2000, 1)
     drawn = [
-        ((batch[key]["wrist"] - batch[key]["wrist"].round()) * 10).round()[0, :, 0].astype(int) % 4
+        ((getattr(batch, key)["wrist"] - getattr(batch, key)["wrist"].round()) * 10).round()[0, :, 0].astype(int) % 4
         for key in ("obs", "next_obs")
     ]
     pairs = np.unique(np.stack(drawn, axis=1), axis=0)
-    assert batch["obs"]["wrist"].shape == (1, 2000, 3)
+    assert batch.obs["wrist"].shape == (1, 2000, 3)
     assert len(pairs) == 16
 
 
@@ -88,7 +88,7 @@ def test_the_same_state_draws_the_same_samples() -> None:
     first = replay.sample(16, 4)
     replay.set_rng_state(state)
     second = replay.sample(16, 4)
-    assert all(np.array_equal(first["obs"][name], second["obs"][name]) for name in first["obs"])
+    assert all(np.array_equal(first.obs[name], second.obs[name]) for name in first.obs)
 
 
 @given(st.integers(0, 5), st.integers(1, 20))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.batch import Batch, Horizon
 from robot_rl.data.replay import Replay
 from tests.data.builders import SCHEMA, step_record
 
@@ -66,11 +69,11 @@ def scripts(draw: st.DrawFn) -> Script:
 def stored(replay: Replay, draws: int = 400) -> dict[int, int]:
     """Return the pairs that sampling finds, after checking that each sample is of one piece."""
     batch = replay.sample(draws, 1)
-    here, there = batch["obs"]["state"][0, :, 0], batch["next_obs"]["state"][0, :, 0]
-    assert np.array_equal(batch["obs"]["wrist"][0, :, 0].round(), here)
-    assert np.array_equal(batch["next_obs"]["wrist"][0, :, 0].round(), there)
-    assert np.array_equal(batch["action"][0, :, 0], here)
-    assert np.array_equal(batch["reward"][0], here)
+    here, there = batch.obs["state"][0, :, 0], batch.next_obs["state"][0, :, 0]
+    assert np.array_equal(batch.obs["wrist"][0, :, 0].round(), here)
+    assert np.array_equal(batch.next_obs["wrist"][0, :, 0].round(), there)
+    assert np.array_equal(batch.action[0, :, 0], here)
+    assert np.array_equal(batch.reward[0], here)
     return {int(a): int(b) for a, b in zip(here, there, strict=True)}
 
 
@@ -104,9 +107,7 @@ def test_terminal_and_human_flags_belong_to_the_step(script: Script) -> None:
     if not len(replay):
         return
     batch = replay.sample(300, 1)
-    for uid, terminated, human in zip(
-        batch["obs"]["state"][0, :, 0], batch["terminated"][0], batch["human"][0], strict=True
-    ):
+    for uid, terminated, human in zip(batch.obs["state"][0, :, 0], batch.terminated[0], batch.human[0], strict=True):
         assert bool(terminated) == (int(uid) in script.terminal)
         assert bool(human) == (script.source[int(uid)] != Source.POLICY)
 
@@ -119,3 +120,69 @@ def test_the_books_balance(script: Script, capacity: int) -> None:
         replay.append(record)
     counts = replay.counts()
     assert counts["online"] + counts["demonstration"] - counts["evicted"] == len(replay) == counts["samplable"]
+
+
+def reference(script: Script, uid: int, horizon: int) -> list[int]:
+    """Return the frames of the steps of a sample that begins at a frame, one by one."""
+    steps = [uid]
+    while len(steps) < horizon and steps[-1] not in script.terminal:
+        following = script.following[steps[-1]]
+        if following not in script.following or script.source[following] != script.source[uid]:
+            break
+        steps.append(following)
+    return steps
+
+
+def samples_of(replay: Replay, horizon: Horizon, draws: int) -> Iterator[tuple[list[int], Batch, int]]:
+    """Yield the frames of the steps of each sample, the batch, and the sample's row."""
+    batch = replay.sample(draws, 1, horizon=horizon)
+    assert batch.action.shape == (1, draws, horizon.steps, 2)
+    for row in range(draws):
+        length = round(np.log(batch.discount[0, row]) / np.log(horizon.discount))
+        steps = [int(batch.obs["state"][0, row, 0]), *batch.action[0, row, 1:length, 0].astype(int)]
+        assert not batch.action[0, row, length:].any()
+        yield steps, batch, row
+
+
+@settings(max_examples=60, deadline=None)
+@given(script=scripts(), steps=st.integers(2, 5), discount=st.floats(0.5, 0.99))
+def test_a_horizon_sums_what_a_walk_along_the_episode_sums(script: Script, steps: int, discount: float) -> None:
+    replay = Replay(SCHEMA, capacity=200, seed=4)
+    for record in script.records:
+        replay.append(record)
+    if not len(replay):
+        return
+    for walked, batch, row in samples_of(replay, Horizon(steps, discount), 200):
+        assert walked == reference(script, walked[0], steps)
+        reward = sum(discount**i * uid for i, uid in enumerate(walked))
+        assert batch.reward[0, row] == pytest.approx(reward, rel=1e-5)
+        assert batch.next_obs["state"][0, row, 0] == script.following[walked[-1]]
+        assert bool(batch.terminated[0, row]) == (walked[-1] in script.terminal)
+        assert bool(batch.human[0, row]) == (script.source[walked[0]] != Source.POLICY)
+
+
+@settings(max_examples=40, deadline=None)
+@given(script=scripts(), capacity=st.integers(2, 20), steps=st.integers(2, 5))
+def test_a_horizon_ends_where_memory_ends(script: Script, capacity: int, steps: int) -> None:
+    replay = Replay(SCHEMA, capacity, seed=5, demonstration_capacity=8)
+    for record in script.records:
+        replay.append(record)
+        if len(replay):
+            for walked, batch, row in samples_of(replay, Horizon(steps, 0.9), 20):
+                assert walked == reference(script, walked[0], steps)[: len(walked)]
+                assert batch.next_obs["state"][0, row, 0] == script.following[walked[-1]]
+
+
+@given(script=scripts())
+@settings(max_examples=20, deadline=None)
+def test_a_horizon_of_one_step_draws_the_same_samples_as_none(script: Script) -> None:
+    drawn = []
+    for options in ({}, {"horizon": Horizon(1, 0.5)}):
+        replay = Replay(SCHEMA, capacity=200, seed=6)
+        for record in script.records:
+            replay.append(record)
+        if not len(replay):
+            return
+        drawn.append(replay.sample(50, 2, **options))
+    assert all(np.array_equal(a, b) for a, b in zip(drawn[0][2:4], drawn[1][2:4], strict=True))
+    assert (drawn[1].discount == 0.5).all()

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.labels import LABELS
 from robot_rl.rewards.combined import REWARD_SOURCES, CombinedReward, make_reward
-from robot_rl.rewards.source import GroundTruth, HumanLabels, Outcome
+from robot_rl.rewards.source import StepOutcome
+from robot_rl.rewards.sources import GroundTruth, LabelSettings
 
 outcomes = st.builds(
-    Outcome,
+    StepOutcome,
     reward=st.floats(-1, 1),
     terminated=st.booleans(),
     success=st.booleans(),
@@ -22,12 +23,12 @@ outcomes = st.builds(
 
 
 @given(outcomes)
-def test_ground_truth_alone_is_what_the_environment_said(outcome: Outcome) -> None:
+def test_ground_truth_alone_is_what_the_environment_said(outcome: StepOutcome) -> None:
     assert make_reward(["ground-truth"]).judge(outcome) == (outcome.reward, outcome.terminated, outcome.success)
 
 
 @given(outcomes)
-def test_last_label_that_says_something_beats_the_ground_truth(outcome: Outcome) -> None:
+def test_last_label_that_says_something_beats_the_ground_truth(outcome: StepOutcome) -> None:
     said = [label for label in outcome.labels if label != "undo"]
     reward, terminated, success = make_reward(["human-label", "ground-truth"]).judge(outcome)
     if not said:
@@ -39,7 +40,7 @@ def test_last_label_that_says_something_beats_the_ground_truth(outcome: Outcome)
 
 
 @given(outcomes)
-def test_interventions_replace_the_task_reward_and_nothing_else(outcome: Outcome) -> None:
+def test_interventions_replace_the_task_reward_and_nothing_else(outcome: StepOutcome) -> None:
     assert make_reward(list(REWARD_SOURCES)).judge(outcome)[0] == 0.0
     assert make_reward(["ground-truth", "rlif"]).judge(outcome)[1:] == (outcome.terminated, outcome.success)
 
@@ -51,7 +52,7 @@ def test_only_rlif_blames_the_step_before_a_take_over() -> None:
 
 
 @given(outcomes, st.lists(st.sampled_from(sorted(REWARD_SOURCES)), min_size=1, unique=True))
-def test_order_of_the_names_does_not_matter_and_an_end_stands(outcome: Outcome, names: list[str]) -> None:
+def test_order_of_the_names_does_not_matter_and_an_end_stands(outcome: StepOutcome, names: list[str]) -> None:
     judged = [make_reward(list(order)).judge(outcome) for order in itertools.permutations(names)]
     assert all(result == judged[0] for result in judged)
     assert judged[0][1] or not outcome.terminated
@@ -79,16 +80,28 @@ def test_labels_that_arrive_later_follow_the_rules_of_the_sources_in_use() -> No
 @given(st.sampled_from(LABELS))
 def test_a_label_does_the_same_live_and_later(label: str) -> None:
     reward = make_reward(["human-label"])
-    rule, judged = reward.label_rules()[label], reward.judge(Outcome(0.0, False, False, (label,)))
+    rule, judged = reward.label_rules()[label], reward.judge(StepOutcome(0.0, False, False, labels=(label,)))
     assert judged == (rule.reward or 0.0, bool(rule.terminated), bool(rule.success))
 
 
 @pytest.mark.parametrize("stage_reward", [0.0, 1.0, float("nan")])
 def test_a_stage_pays_something_and_less_than_the_task(stage_reward: float) -> None:
     with pytest.raises(ConfigError, match="expected more than 0 and less than 1"):
-        HumanLabels(stage_reward)
+        LabelSettings(stage_reward)
 
 
 def test_stage_reward_is_a_setting() -> None:
-    outcome = Outcome(0.0, False, False, ("stage",))
-    assert CombinedReward([HumanLabels(stage_reward=0.5)]).judge(outcome) == (0.5, False, False)
+    outcome = StepOutcome(0.0, False, False, labels=("stage",))
+    reward = make_reward(["human-label"], {"human-label.stage_reward": "0.5"})
+    assert reward.judge(outcome) == (0.5, False, False) and reward.label_rules()["stage"].reward == 0.5
+
+
+def test_settings_that_no_source_has_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="stage_reward"):
+        make_reward(["human-label"], {"human-label.stage_rewar": "0.5"})
+    with pytest.raises(UnknownNameError, match="human-label"):
+        make_reward(["human-label"], {"human-lable.stage_reward": "0.5"})
+    with pytest.raises(ConfigError, match="settings of rlif"):
+        make_reward(["rlif"], {"rlif.size": "2"})
+    with pytest.raises(ConfigError, match="expected a class with `judge`"):
+        make_reward(["collections:OrderedDict"])

@@ -48,10 +48,8 @@ def test_loop_outside_moves_the_arm_as_the_loop_inside_bit_for_bit(simulation: S
     target.stamp_s[0] = simulation.time_s
     tau = np.zeros(7)
     for _ in range(STEPS):
-        tick(
-            state, dynamics, target, simulation.gains, simulation.limits, simulation._memory, TIMESTEP_S,
-            simulation.time_s, tau,
-        )  # fmt: skip
+        loop = simulation.loop._replace(state=state, dynamics=dynamics, target=target, tau=tau)
+        tick(loop, TIMESTEP_S, simulation.time_s)
         assert driver.write(tau)
         assert driver.read().mode is DriverMode.RUNNING
     np.testing.assert_array_equal(positions(simulation), inside)

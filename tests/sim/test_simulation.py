@@ -27,12 +27,13 @@ def test_model_terms_from_packed_arrays_equal_mujocos(simulation: Simulation) ->
     simulation.reset(np.random.default_rng(0))
     model, data = simulation.model, simulation.data
     mujoco.mj_forward(model, data)
-    fill_dynamics(*simulation._views[:4], simulation._state.p, simulation._dynamics)
+    dynamics = simulation.loop.dynamics
+    fill_dynamics(simulation.views, simulation.loop.state.p, dynamics)
     jacobian, full = np.zeros((6, model.nv)), np.zeros((model.nv, model.nv))
     mujoco.mj_jacSite(model, data, jacobian[:3], jacobian[3:], model.site("tcp").id)
     mujoco.mj_fullM(model, full, data.qM)
-    np.testing.assert_allclose(simulation._dynamics.J, jacobian[:, :7], atol=1e-12)
-    np.testing.assert_allclose(simulation._dynamics.M, full[:7, :7], atol=1e-12)
+    np.testing.assert_allclose(dynamics.J, jacobian[:, :7], atol=1e-12)
+    np.testing.assert_allclose(dynamics.M, full[:7, :7], atol=1e-12)
 
 
 def test_arm_stands_still_after_a_reset(simulation: Simulation) -> None:

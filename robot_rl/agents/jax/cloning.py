@@ -8,7 +8,6 @@ any other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import losses, networks
-from robot_rl.agents.jax.learner import check_batch
-from robot_rl.agents.jax.losses import Batch
+from robot_rl.data.batch import Batch
 
 
 class JaxCloner:
@@ -39,11 +38,11 @@ class JaxCloner:
         self._moments = self._optimiser.init(self._params)
         self._step = jax.jit(partial(_clone_many, optimiser=self._optimiser, definition=definition))
 
-    def update(self, batch: Mapping[str, Any]) -> dict[str, float]:
+    def update(self, batch: Batch) -> dict[str, float]:
         """Learn from U batches of demonstrations. Shapes as in `JaxLearner.update`; returns the mean loss."""
-        batches = check_batch(batch, self.definition)
-        self._params, self._moments, loss = self._step(self._params, self._moments, batches)
-        self.updates += len(batches.reward)
+        check_batch(batch, self.definition)
+        self._params, self._moments, loss = self._step(self._params, self._moments, batch)
+        self.updates += len(batch.reward)
         return {"cloning_loss": float(loss)}
 
     def policy_parameters(self) -> dict[str, np.ndarray]:

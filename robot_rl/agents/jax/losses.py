@@ -6,7 +6,8 @@
     temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
     gripper  = mean_B (G(z)[g] - y_g)^2,  y_g = r + penalty + discount (1 - terminated) G'(z')[argmax G(z')]
 
-z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps.
+z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps. With a horizon, r is
+the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
 """
 
 from __future__ import annotations
@@ -17,25 +18,13 @@ import jax
 import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.definition import GRIPPER_THRESHOLD, AgentDefinition
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Observation, Params
 from robot_rl.agents.update_inputs import UpdateInputs
+from robot_rl.data.batch import Batch
 
 Metrics = dict[str, jax.Array]
-GRIPPER_THRESHOLD = 0.5
-"""Above it the gripper's action opens, below its negative it closes, between it holds."""
-
-
-class Batch(NamedTuple):
-    """One batch: the fields of the replay's sample without the axis of updates."""
-
-    obs: Observation
-    next_obs: Observation
-    action: jax.Array  # (B, A + gripper)
-    reward: jax.Array  # (B,)
-    terminated: jax.Array  # (B,) 1 when the episode ended by itself, 0 when it went on or was cut
-    human: jax.Array  # (B,) 1 when a human or a demonstration acted
 
 
 class Embedding(NamedTuple):
@@ -46,13 +35,18 @@ class Embedding(NamedTuple):
 
 
 def continuous_action(action: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the part of the action that the Gaussian makes. Shapes: (B, A + gripper) -> (B, A)."""
-    return action[..., : definition.continuous_dim]
+    """Return the Gaussian's part of the first action. Shapes: (B, A + gripper) or (B, H, A + gripper) -> (B, A)."""
+    return first_action(action)[:, : definition.continuous_dim]
+
+
+def first_action(action: jax.Array) -> jax.Array:
+    """Return the action at the observation. Shapes: (B, A) or (B, H, A) -> (B, A)."""
+    return action[:, 0] if action.ndim == 3 else action
 
 
 def gripper_choice(action: jax.Array) -> jax.Array:
-    """Return the gripper's choice 0 close, 1 hold, 2 open of each action. Shapes: (B, A + 1) -> (B,)."""
-    command = action[..., -1]
+    """Return the gripper's choice 0 close, 1 hold, 2 open of the first action. Shapes: (B, A + 1) -> (B,)."""
+    command = first_action(action)[:, -1]
     return 1 + (command > GRIPPER_THRESHOLD).astype(jnp.int32) - (command < -GRIPPER_THRESHOLD).astype(jnp.int32)
 
 
@@ -77,7 +71,7 @@ def critic_target(
     value = networks.critic(drawn, networks.critic_entry(drawn, z_next_target), action, config).min(0)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
-    return batch.reward + config.discount * (1.0 - batch.terminated) * value
+    return batch.reward + batch.discount * (1.0 - batch.terminated) * value
 
 
 def critic_loss(
@@ -131,7 +125,7 @@ def gripper_target(
     best = networks.gripper(params, z_next, config).argmax(-1)
     value = jnp.take_along_axis(networks.gripper(targets, z_next_target, config), best[:, None], axis=1)[:, 0]
     reward = batch.reward + toggle_penalty(batch.obs, gripper_choice(batch.action), config)
-    return reward + config.discount * (1.0 - batch.terminated) * value
+    return reward + batch.discount * (1.0 - batch.terminated) * value
 
 
 def gripper_loss(

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robot_rl.agents.definition import GRIPPER_CHOICES, AgentDefinition
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Observation, Params
+from robot_rl.agents.policy_inputs import policy_entry, policy_noise
 from robot_rl.core.errors import SchemaMismatchError
 
 
@@ -69,25 +70,6 @@ class JaxPolicy:
         """
         if self._params is None:
             raise SchemaMismatchError("policy weights: got none, expected a call of load; wait for the first weights.")
-        clean = {name: self._entry(obs, name) for name in self.definition.observation}
-        return np.array(_act(self._params, clean, self._noise(rng, deterministic), definition=self.definition))
-
-    def _entry(self, obs: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-        spec, value = self.definition.observation[name], obs.get(name)
-        if value is not None and value.shape == spec.sample_shape:
-            return value
-        if value is not None and value.shape == spec.shape:
-            return value[0]
-        got = None if value is None else list(value.shape)
-        raise SchemaMismatchError(f"observation {name!r}: got {got}, expected {spec}; encode it as for the learner.")
-
-    def _noise(self, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
-        dim = self.definition.continuous_dim
-        noise = np.zeros(dim + 1, np.float32)
-        noise[dim] = np.nan
-        if deterministic:
-            return noise
-        noise[:dim] = rng.standard_normal(dim, dtype=np.float32)
-        if rng.random() < self.definition.config.gripper_exploration:
-            noise[dim] = rng.integers(GRIPPER_CHOICES) - 1
-        return noise
+        clean = {name: policy_entry(obs, name, self.definition) for name in self.definition.observation}
+        noise = policy_noise(self.definition, rng, deterministic)
+        return np.array(_act(self._params, clean, noise, definition=self.definition))

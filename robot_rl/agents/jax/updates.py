@@ -17,17 +17,16 @@ import optax
 
 from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.agents.jax import losses, networks
-from robot_rl.agents.jax.losses import Batch, Embedding, Metrics
+from robot_rl.agents.jax.losses import Embedding, Metrics
 from robot_rl.agents.jax.packing import Packing
+from robot_rl.agents.learner_state import TARGET_GROUPS
+from robot_rl.agents.metrics import ACTOR_METRICS, metric_names
 from robot_rl.agents.update_inputs import UpdateInputs
+from robot_rl.data.batch import Batch
 from robot_rl.vision.jax_encoder import shift_images
 
 ADAM = optax.scale_by_adam()  # beta .9 and .999, epsilon 1e-8; the rate is applied in `descend`
 Arrays = dict[str, jax.Array]
-CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
-GRIPPER_METRICS = ("gripper_loss", "gripper_q", "gripper_agreement")
-ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")
-TARGET_GROUPS = ("critic", "gripper", "actor")
 
 
 class Group(NamedTuple):
@@ -51,12 +50,6 @@ def group_packings(definition: AgentDefinition) -> dict[str, Packing]:
     return {
         group: Packing(tuple((name, specs[name].shape) for name in names)) for group, names in groups.items() if names
     }
-
-
-def metric_names(definition: AgentDefinition) -> tuple[str, ...]:
-    """Return the names of an update's metrics, in order."""
-    gripper = GRIPPER_METRICS if definition.discrete_gripper else ()
-    return (*CRITIC_METRICS, *gripper, *ACTOR_METRICS, "actor_updates")
 
 
 def make_state(definition: AgentDefinition, seed: int) -> LearnerState:

@@ -1,4 +1,4 @@
-"""What the control law promises, shown on the simulated arm; `--docs docs` writes table and plots of docs/control.md.
+"""Bounds of the control law, measured on the simulated arm; `--docs docs` writes table and plots of docs/control.md.
 
 Beside it stand the same law with constant damping 2 sqrt(K), and the formulas of two other projects
 (`robot_rl.bench.proof.reference_laws`). The arm has no joint friction here: all damping is the law's.
@@ -13,14 +13,13 @@ import numpy as np
 
 from controllers.arm import KNOWN_ARMS
 from controllers.law.gains import Gains, make_gains
-from controllers.law.options import make_extras
 from controllers.law.presets import GUARDED, preset
-from robot_rl.bench.arm import N
+from robot_rl.bench.proof.checks import BOUNDS, SEEN
 from robot_rl.bench.proof.page import write_page
 from robot_rl.bench.proof.passivity import count_energy_gains
-from robot_rl.bench.proof.random_inputs import BOUNDS, SEEN, count_violations
-from robot_rl.bench.proof.reference_laws import RivalGains, crisp_torque, serl_torque
-from robot_rl.bench.proof.runs import FREE, Bench, rotation_between, run_rival
+from robot_rl.bench.proof.random_inputs import count_violations
+from robot_rl.bench.proof.reference_laws import BaselineGains, crisp_torque, serl_torque
+from robot_rl.bench.proof.runs import FREE, Bench, rotation_between, run_baseline
 from robot_rl.sim.arm import HOME_Q
 
 INPUTS = 1_000_000
@@ -31,7 +30,7 @@ BARE: dict[str, Any] = {
     "ramp_s": 0.0, "filter_time_s": 0.0, "speed_max": np.inf, "posture_stiffness": 0.0, "force_limit": 1e3,
     "clip_lower": -0.1, "clip_upper": 0.1,
 }  # fmt: skip
-RIVAL = RivalGains(STIFFNESS, CONSTANT, np.full(6, 0.1), 0.0)
+BASELINE = BaselineGains(STIFFNESS, CONSTANT, np.full(6, 0.1), 0.0)
 DELAYS_MS = (1, 2, 3, 5, 7, 9, 11)
 WALL = (30_000.0, 100.0)  # [N/m, N s/m]
 STRETCHED = np.array([0.0, 0.5, 0.0, -0.5, 0.0, 1.2, np.pi / 4])
@@ -40,45 +39,45 @@ Curves = dict[str, dict[str, np.ndarray]]
 
 
 def run(docs: Path | None = None) -> dict[str, Any]:
-    """Return the figures; with `docs`, write the page's table and plots there."""
-    figures, curves = bench_proof(INPUTS)
+    """Return the metrics; with `docs`, write the page's table and plots there."""
+    metrics, curves = bench_proof(INPUTS)
     if docs is not None:
-        write_page(docs, figures, curves)
-    return figures
+        write_page(docs, metrics, curves)
+    return metrics
 
 
 def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
-    """All figures, and the curves behind them, by plot and label."""
-    figures: dict[str, Any] = stiffness_figures()
+    """All metrics, and the curves behind them, by plot and label."""
+    metrics: dict[str, Any] = stiffness_metrics()
     curves: Curves = {}
-    figures["settle_s"], curves["step"] = step_curves()
-    figures |= {f"{name}_pct": value for name, value in overshoots(curves["step"]).items()}
-    figures |= nullspace_figures()
+    metrics["settle_s"], curves["step"] = step_curves()
+    metrics |= {f"{name}_pct": value for name, value in overshoots(curves["step"]).items()}
+    metrics |= nullspace_metrics()
     curves["delay"] = delay_curves()
-    figures |= {f"delay_{label}_overshoot_pct": overshoot(path) for label, path in curves["delay"].items()}
+    metrics |= {f"delay_{label}_overshoot_pct": overshoot(path) for label, path in curves["delay"].items()}
     more, curves["contact"] = contact_curves()
-    figures |= more
+    metrics |= more
     more, curves["singular"] = singular_curves()
-    figures |= more
+    metrics |= more
     found = count_violations(inputs)
-    figures["random_inputs"] = found["inputs"]
-    figures["bound_violations"] = sum(found[name] for name in BOUNDS)
-    figures |= {f"{name}_violations": found[name] for name in BOUNDS}
-    figures |= {f"random_{name}": found[name] for name in SEEN}
-    figures["passivity_violations"], margin = count_energy_gains(inputs)
-    figures["passivity_margin_per_s"] = round(margin, 3)
-    return figures, curves
+    metrics["random_inputs"] = found["inputs"]
+    metrics["bound_violations"] = sum(found[name] for name in BOUNDS)
+    metrics |= {f"{name}_violations": found[name] for name in BOUNDS}
+    metrics |= {f"random_{name}": found[name] for name in SEEN}
+    metrics["passivity_violations"], margin = count_energy_gains(inputs)
+    metrics["passivity_margin_per_s"] = round(margin, 3)
+    return metrics, curves
 
 
-def stiffness_figures() -> dict[str, Any]:
+def stiffness_metrics() -> dict[str, Any]:
     """Displacement under 10 N and 1 N m in each axis against F / K, the worst of six [%]."""
     worst = 0.0
     for axis in range(6):
         bench, wrench = Bench(make_gains(HOME_Q, ramp_s=0.0), KNOWN_ARMS["fer"]), np.zeros(6)
         wrench[axis] = 10.0 if axis < 3 else 1.0
-        p, R = bench.state.p.copy(), bench.state.R.copy()
+        p, R = bench.loop.state.p.copy(), bench.loop.state.R.copy()
         bench.run(2.5, wrench=wrench)
-        moved = np.r_[bench.state.p - p, rotation_between(R, bench.state.R)]
+        moved = np.r_[bench.loop.state.p - p, rotation_between(R, bench.loop.state.R)]
         expected = wrench[axis] / STIFFNESS[axis]
         worst = max(worst, abs(moved[axis] - expected) / expected)
     return {"stiffness_error_pct": round(100.0 * worst, 3)}
@@ -99,7 +98,7 @@ def step_curves() -> tuple[float, dict[str, np.ndarray]]:
     curves |= {f"constant damping, {name}": _step(constant, axis) for axis, name in enumerate("xyz")}
     for label, law in (("SERL's formula", serl_torque), ("crisp's formula", crisp_torque)):
         bench = Bench(constant, FREE)
-        path = run_rival(bench, lambda now, law=law: law(now, RIVAL), 1.5, STEP_M * np.eye(3)[0], HOME_Q)  # type: ignore[misc]
+        path = run_baseline(bench, lambda now, law=law: law(now, BASELINE), 1.5, STEP_M * np.eye(3)[0], HOME_Q)  # type: ignore[misc]
         curves[f"{label}, x"] = (path[:, 0] - bench.centre[0]) / STEP_M
     settled = max(int(np.flatnonzero(abs(path - 1.0) > 0.02).max(initial=0)) for path in ours)
     return round(settled * 1e-3, 3), curves
@@ -127,14 +126,14 @@ def overshoots(curves: dict[str, np.ndarray]) -> dict[str, float]:
     }
 
 
-def nullspace_figures() -> dict[str, Any]:
+def nullspace_metrics() -> dict[str, Any]:
     """How far the tool moves while the posture draws two joints by 0.05 rad: this law, and the kinematic projector."""
     posture = HOME_Q + np.array([0.05, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0])
     bench = Bench(make_gains(posture, ramp_s=0.0), KNOWN_ARMS["fer"])
     ours = bench.run(1.0)["p"] - bench.centre
-    rival = Bench(make_gains(HOME_Q), FREE)
-    gains = RivalGains(STIFFNESS, CONSTANT, np.full(6, 0.1), 10.0)
-    theirs = run_rival(rival, lambda now: crisp_torque(now, gains), 1.0, np.zeros(3), posture) - rival.centre
+    baseline = Bench(make_gains(HOME_Q), FREE)
+    gains = BaselineGains(STIFFNESS, CONSTANT, np.full(6, 0.1), 10.0)
+    theirs = run_baseline(baseline, lambda now: crisp_torque(now, gains), 1.0, np.zeros(3), posture) - baseline.centre
     mm = [round(1e3 * float(np.linalg.norm(path, axis=1).max()), 4) for path in (ours, theirs)]
     return {"nullspace_leak_mm": mm[0], "kinematic_nullspace_leak_mm": mm[1]}
 
@@ -148,9 +147,7 @@ def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Force on a wall 3 cm ahead, with a target 6 cm behind it: the bare law, one that yields at 15 N, SERL's clip."""
     cases = {
         "this law, 600 N/m clipped at 5 cm": make_gains(HOME_Q, ramp_s=0.0),
-        "the same, yielding at 15 N": make_gains(
-            HOME_Q, ramp_s=0.0, extras=make_extras(N, contact_force_max=(15.0, 5.0))
-        ),
+        "the same, yielding at 15 N": make_gains(HOME_Q, ramp_s=0.0, contact_force_max=(15.0, 5.0)),
         "SERL's numbers, clip 10 mm": preset("serl", HOME_Q, ramp_s=0.0),
     }
     curves = {}
@@ -166,12 +163,12 @@ def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def singular_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The fastest joint while the target draws the arm out straight, beyond its reach, without guards and with them."""
-    curves, figures = {}, {}
-    for name, label, extras in (
-        ("", "walls, slowing and damping", make_extras(N, **(GUARDED | {"start_checks": False}))),
-        ("_bare", "the floor under Lambda alone", make_extras(N)),
+    curves, metrics = {}, {}
+    for name, label, options in (
+        ("", "walls, slowing and damping", GUARDED | {"start_checks": False}),
+        ("_bare", "the floor under Lambda alone", {}),
     ):
-        bench = Bench(make_gains(STRETCHED, ramp_s=0.0, extras=extras), KNOWN_ARMS["fer"], STRETCHED)
+        bench = Bench(make_gains(STRETCHED, ramp_s=0.0, **options), KNOWN_ARMS["fer"], STRETCHED)
         curves[label] = bench.run(4.0, offset=np.array([0.4, 0.1, 0.2]))["speed"]
-        figures[f"singular_speed{name}_rad_per_s"] = round(float(curves[label].max()), 3)
-    return figures, curves
+        metrics[f"singular_speed{name}_rad_per_s"] = round(float(curves[label].max()), 3)
+    return metrics, curves

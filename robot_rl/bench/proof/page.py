@@ -1,4 +1,4 @@
-"""The proof as a page: the table between two marks of docs/control.md, and its plots as PNG."""
+"""The proof as a page: the table between two markers of docs/control.md, and its plots as PNG."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ ROWS: tuple[tuple[str, str, str], ...] = (
     ("nullspace_leak_mm", "Tool motion while the posture moves [mm]", "0"),
     ("kinematic_nullspace_leak_mm", "... with the kinematic projector", ""),
     ("contact_force_n", "Force on a wall, 600 N/m clipped at 5 cm [N]", "30"),
-    ("yielding_force_n", "... told to yield at 15 N", "15"),
-    ("singular_speed_rad_per_s", "Fastest joint, drawn straight beyond its reach [rad/s]", "below 2.175"),
+    ("yielding_force_n", "... with a contact limit of 15 N", "15"),
+    ("singular_speed_rad_per_s", "Fastest joint, pulled straight beyond its reach [rad/s]", "below 2.175"),
     ("singular_speed_bare_rad_per_s", "... without walls, slowing and damping", ""),
     ("random_inputs", "Random states and targets", "1,000,000"),
-    ("bound_violations", "... out of any of the bounds below", "0"),
+    ("bound_violations", "... that violate any of the bounds below", "0"),
     ("random_at_box", "... with the reference at a face of the box", ""),
     ("random_at_plane", "... at a plane", ""),
     ("random_at_cone", "... at the edge of the cone", ""),
-    ("random_energy_spent", "... with less than 1 % left in the energy account", ""),
-    ("passivity_violations", "... torque that feeds energy to a resting target", "0"),
+    ("random_energy_spent", "... with less than 1 % left in the energy tank", ""),
+    ("passivity_violations", "... torque that adds energy at a resting target", "0"),
     ("passivity_margin_per_s", "Weakest damping found, as a rate of the kinetic energy [1/s]", "above 0"),
 )
 _LABELS = {
-    "step": ("time [s]", "way to the target [-]", "A step of 5 cm"),
-    "delay": ("time [s]", "way to the target [-]", "A step with a late torque"),
-    "contact": ("time [s]", "force on the wall [N]", "Into a wall"),
-    "singular": ("time [s]", "fastest joint [rad/s]", "Drawn straight, beyond its reach"),
+    "step": ("time [s]", "distance covered [-]", "A step of 5 cm"),
+    "delay": ("time [s]", "distance covered [-]", "A step with a delayed torque"),
+    "contact": ("time [s]", "force on the wall [N]", "Contact with a wall"),
+    "singular": ("time [s]", "fastest joint [rad/s]", "Pulled straight, beyond its reach"),
 }
 
 
-def table(figures: dict[str, Any]) -> str:
+def table(metrics: dict[str, Any]) -> str:
     """The rows as Markdown."""
-    lines = ["| what | measured | should be |", "|---|---|---|"]
-    lines += [f"| {text} | {figures[key]:,} | {goal} |" for key, text, goal in ROWS]
-    delays = ", ".join(f"{key.split('_')[1]} {value}" for key, value in figures.items() if key.startswith("delay_"))
-    return "\n".join([*lines, f"| Overshoot with a torque that is late by [%] | {delays} | 0 |"])
+    lines = ["| quantity | measured | expected |", "|---|---|---|"]
+    lines += [f"| {text} | {metrics[key]:,} | {goal} |" for key, text, goal in ROWS]
+    delays = ", ".join(f"{key.split('_')[1]} {value}" for key, value in metrics.items() if key.startswith("delay_"))
+    return "\n".join([*lines, f"| Overshoot with a torque delayed by [%] | {delays} | 0 |"])
 
 
-def write_page(folder: Path, figures: dict[str, Any], curves: dict[str, dict[str, np.ndarray]]) -> None:
+def write_page(folder: Path, metrics: dict[str, Any], curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Replace the table in `folder`/control.md and write one plot for each set of curves.
 
-    Raises: ValueError when the page lacks its marks.
+    Raises: ValueError when the page lacks its markers.
     """
     page = folder / "control.md"
     text = page.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
-        raise ValueError(f"{page}: got no marks {BEGIN} and {END}, expected both; restore them.")
+        raise ValueError(f"{page}: got no markers {BEGIN} and {END}, expected both; restore them.")
     head, rest = text.split(BEGIN)
-    page.write_text(f"{head}{BEGIN}\n{table(figures)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    page.write_text(f"{head}{BEGIN}\n{table(metrics)}\n{END}{rest.split(END)[1]}", encoding="utf-8")
     for name, lines in curves.items():
         _plot(folder / "control" / f"{name}.png", *_LABELS[name], lines)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from controllers.arm import ArmDynamics, ArmLimits, ArmState, Target
 from controllers.compilation import compiled
-from controllers.law.gains import Gains, make_gains
-from controllers.law.tick import LoopState, tick
+from controllers.law.gains import make_gains
+from controllers.law.tick import ControlLoop, tick
 from robot_rl.bench.proof.runs import FREE, Bench
 from robot_rl.bench.proof.settings import LIMITS
 from robot_rl.sim.arm import HOME_Q
-from robot_rl.sim.stepping import refresh_model
+from robot_rl.sim.stepping import ModelViews, refresh_model
 
 
 def count_energy_gains(inputs: int, seed: int = 1) -> tuple[int, float]:
@@ -21,40 +20,36 @@ def count_energy_gains(inputs: int, seed: int = 1) -> tuple[int, float]:
     gains = make_gains(HOME_Q, ramp_s=0.0, filter_time_s=0.0, speed_max=np.inf, posture_stiffness=0.0,
                        posture_damping=2.0, damping_refresh_ticks=0)  # fmt: skip
     bench = Bench(gains, FREE._replace(q_lower=LIMITS.q_lower, q_upper=LIMITS.q_upper))
-    law = (bench.state, bench.dynamics, bench.target, gains, bench.limits, bench.memory, bench.tau)
-    found, weakest = np.zeros(1, np.int64), np.full(1, np.inf)
-    feed_energy(*(*bench.of_model, *law, inputs, seed, found, weakest))
-    return int(found[0]), float(weakest[0])
+    violations, weakest = np.zeros(1, np.int64), np.full(1, np.inf)
+    feed_energy(bench.views, bench.loop, inputs, seed, violations, weakest)
+    return int(violations[0]), float(weakest[0])
 
 
 @compiled
 def feed_energy(
-    model_address: int, data_address: int, anchors: np.ndarray, axes: np.ndarray, row_of_dof: np.ndarray,
-    inertia: np.ndarray, bias: np.ndarray, state: ArmState, dynamics: ArmDynamics, target: Target, gains: Gains,
-    limits: ArmLimits, memory: LoopState, tau: np.ndarray, inputs: int, seed: int, found: np.ndarray,
-    weakest: np.ndarray,
-) -> None:  # fmt: skip
+    views: ModelViews, loop: ControlLoop, inputs: int, seed: int, violations: np.ndarray, weakest: np.ndarray
+) -> None:
     """Power of the law beyond its spring: dq . (tau - tau_own) - F_spring . V, which must not be positive."""
     np.random.seed(seed)
-    own, now_s = memory[0], 0.0
+    state, target, limits, tau, own, now_s = loop.state, loop.target, loop.limits, loop.tau, loop.memory[0], 0.0
     for _ in range(inputs):
         now_s += 0.001
         for i in range(tau.shape[0]):
             span = limits.q_upper[i] - limits.q_lower[i]
             state.q[i] = limits.q_lower[i] + span * np.random.uniform(0.0, 1.0)
             state.dq[i] = np.random.normal()
-        refresh_model(model_address, data_address, anchors, axes, row_of_dof, inertia, bias, state.p, dynamics)
+        refresh_model(views, state.p, loop.dynamics)
         for i in range(3):
             target.p[i] = state.p[i] + 0.1 * np.random.normal()
         target.stamp_s[0] = now_s
         own.refresh_in = 0
-        tick(state, dynamics, target, gains, limits, memory, 0.001, now_s, tau)
+        tick(loop, 0.001, now_s)
         power, kinetic = 0.0, 0.0
         for i in range(tau.shape[0]):
             power += state.dq[i] * (tau[i] - own.work.tau_own[i])
             for j in range(tau.shape[0]):
-                kinetic += 0.5 * state.dq[i] * dynamics.M[i, j] * state.dq[j]
+                kinetic += 0.5 * state.dq[i] * loop.dynamics.M[i, j] * state.dq[j]
         for i in range(6):
             power -= own.work.spring[i] * own.work.twist[i]
-        found[0] += power > 1e-9
+        violations[0] += power > 1e-9
         weakest[0] = min(weakest[0], -power / kinetic)

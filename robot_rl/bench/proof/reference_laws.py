@@ -1,4 +1,4 @@
-"""The control laws of two other projects, from their published formulas: oracles for tests, and rivals in the proof.
+"""The control laws of two other projects, from their published formulas: oracles for tests, and baselines in the proof.
 
 Plain NumPy, written for reading. Symbols as in ARCHITECTURE.md; `error` is (6,), reference minus arm, base frame.
 """
@@ -23,8 +23,8 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class RivalGains:
-    """What both laws are told; damping is a constant diagonal."""
+class BaselineGains:
+    """Gains of both laws; damping is a constant diagonal."""
 
     stiffness: np.ndarray  # (6,)
     damping: np.ndarray  # (6,)
@@ -32,7 +32,7 @@ class RivalGains:
     posture_stiffness: float
 
 
-def serl_torque(now: Situation, gains: RivalGains) -> np.ndarray:
+def serl_torque(now: Situation, gains: BaselineGains) -> np.ndarray:
     """serl_franka_controllers: tau = J^T (K clip(e) - D J dq) + (I - J^T (J^T)^+) (k (q_0 - q) - 2 sqrt(k) dq) + C dq.
 
     Its orientation error is the vector part of a quaternion; here `error` is what it should have been, the full angle,
@@ -45,7 +45,7 @@ def serl_torque(now: Situation, gains: RivalGains) -> np.ndarray:
     return task + projector @ (spring - damper) + now.coriolis
 
 
-def crisp_torque(now: Situation, gains: RivalGains, posture_torque_max: float = 5.0) -> np.ndarray:
+def crisp_torque(now: Situation, gains: BaselineGains, posture_torque_max: float = 5.0) -> np.ndarray:
     """crisp_controllers: the same task torque; the posture's torque is clamped, then projected kinematically."""
     spring = gains.posture_stiffness * (now.posture - now.q)
     posture = np.clip(spring - 2.0 * np.sqrt(gains.posture_stiffness) * now.dq, -posture_torque_max, posture_torque_max)
@@ -53,5 +53,5 @@ def crisp_torque(now: Situation, gains: RivalGains, posture_torque_max: float = 
     return now.J.T @ _wrench(now, gains) + projector @ posture + now.coriolis
 
 
-def _wrench(now: Situation, gains: RivalGains) -> np.ndarray:
+def _wrench(now: Situation, gains: BaselineGains) -> np.ndarray:
     return gains.stiffness * np.clip(now.error, -gains.clip, gains.clip) - gains.damping * (now.J @ now.dq)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controllers.arm import KNOWN_ARMS, ArmLimits
 from controllers.geometry import FloatArray, matrix_from_quat, quat_exp, quat_multiply
 from controllers.law.gains import Gains, force_cap
-from controllers.law.options import PLANES, make_extras
-from controllers.law.presets import guarded_extras, preset
+from controllers.law.options import PLANES
+from controllers.law.presets import PARITY, preset
+from controllers.records import Axes2, Axes3, Axes6, Joints, Record, make_record
 from robot_rl.bench.arm import N
 from robot_rl.sim.arm import HOME_Q
 
@@ -21,8 +21,6 @@ UNHURRIED = LIMITS._replace(tau_max=np.full(N, 1e6), tau_rate_max=np.full(N, 1e1
 BOX: dict[str, Any] = {"workspace_lower": (0.2, -0.4, 0.0), "workspace_upper": (0.7, 0.4, 0.7)}
 FIRM: dict[str, Any] = {"start_checks": False, "contact_force_max": np.inf, "energy_max_j": np.inf}
 """Random states look like violent contact: an arm that yields to it drives nothing and cannot break a bound."""
-
-PromiseArray = NDArray[np.void]  # (1,) of the record `Promise`
 
 
 class Trial(NamedTuple):
@@ -34,50 +32,41 @@ class Trial(NamedTuple):
     home: FloatArray  # (7,) position [m] and quat_xyzw
 
 
-class Promise(Protocol):
-    """What the law is held to, a numpy record apart from its settings: a test can ask for more than was promised."""
+class Bounds(Record):
+    """Bounds of the law, a record apart from its settings: a test can ask for more. The rest is as in `Gains`."""
 
-    cap: FloatArray  # (6,) of what drives the arm [N, N m]
-    stiffness: FloatArray  # (6,)
-    damping_ratio: FloatArray  # (6,)
-    wrench_max: FloatArray  # (6,) [N, N m]
-    wrench_rate_max: FloatArray  # (6,) [N/s, N m/s]
-    lower: FloatArray  # (3,) the box [m]
-    upper: FloatArray  # (3,) [m]
-    planes: FloatArray  # (PLANES, 4)
-    cone_axis: FloatArray  # (3,)
-    cone_tool_axis: FloatArray  # (3,)
+    cap: Axes6  # of what drives the arm [N, N m]
+    stiffness: Axes6
+    damping_ratio: Axes6
+    wrench_max: Axes6
+    wrench_rate_max: Axes6
+    workspace_lower: Axes3
+    workspace_upper: Axes3
+    planes: Annotated[FloatArray, PLANES, 4]
+    cone_axis: Axes3
+    cone_tool_axis: Axes3
     cone_rad: float
-    speed_max: FloatArray  # (2,) of the reference [m/s, rad/s]
-    fence_force_max: FloatArray  # (2,) [N, N m]
-    posture_torque_max: float  # [N m]
+    speed_max: Axes2
+    fence_force_max: Axes2
+    posture_torque_max: float
     energy_max_j: float
     energy_refill_w: float
-    tau_max: FloatArray  # (N,) [N m]
-    tau_rate_max: FloatArray  # (N,) [N m/s]
-    dq_max: FloatArray  # (N,) [rad/s]
-    power_max: float  # [W]
+    tau_max: Joints
+    tau_rate_max: Joints
+    dq_max: Joints
+    power_max: float
     operational_space: float
-    changing: float
+    changing: float  # whether stiffness and damping ratio change all the time
 
 
-def promise(trial: Trial) -> PromiseArray:
+def bounds_of(trial: Trial) -> Bounds:
     """The bounds of these settings."""
-    gains, extras, limits = trial.gains, trial.gains.extras[0], trial.limits
-    fields: dict[str, Any] = {
-        "cap": force_cap(gains), "lower": gains.workspace_lower, "upper": gains.workspace_upper,
-        "changing": float(trial.changing), "operational_space": extras["operational_space"],
-    }  # fmt: skip
-    of_gains = ("stiffness", "damping_ratio", "wrench_max", "speed_max", "posture_torque_max")
-    of_extras = ("wrench_rate_max", "planes", "cone_axis", "cone_tool_axis", "cone_rad", "fence_force_max",
-                 "energy_max_j", "energy_refill_w")  # fmt: skip
-    fields |= {name: np.copy(getattr(gains, name)) for name in of_gains}
-    fields |= {name: np.copy(extras[name]) for name in of_extras}
-    fields |= {name: getattr(limits, name) for name in ("tau_max", "tau_rate_max", "dq_max", "power_max")}
-    record = np.zeros(1, np.dtype([(name, "f8", np.shape(value)) for name, value in fields.items()], align=True))
-    for name, value in fields.items():
-        record[name] = value
-    return record
+    bounds = make_record(Bounds, N, cap=force_cap(trial.gains), changing=float(trial.changing))
+    for name in Bounds.fields:
+        for source in (trial.gains, trial.limits):
+            if hasattr(source, name):
+                bounds[name] = getattr(source, name)
+    return bounds
 
 
 def _direction(rng: np.random.Generator) -> FloatArray:
@@ -112,15 +101,15 @@ def random_trials(rng: np.random.Generator) -> list[Trial]:
 
 def make_trial(kind: str, rng: np.random.Generator) -> Trial:
     """These settings in a random workspace; one in two with a task frame, or with limits that are never in the way."""
-    name, changes, extras = KINDS[kind]
+    name, changes = KINDS[kind]
     workspace, home = random_workspace(rng)
     box = BOX if rng.random() < 0.75 else {}
-    made = guarded_extras(N, **FENCED, **extras, **workspace) if extras else make_extras(N, **workspace)
+    walls = {} if name in PARITY else FENCED
     limits = UNHURRIED if rng.random() < 0.5 else LIMITS
     task_R = np.eye(3)
     if rng.random() < 0.5:
         matrix_from_quat(quat_exp(_direction(rng) * rng.uniform(0.0, np.pi)), task_R)
-    gains = preset(name, HOME_Q, extras=made, task_R=task_R, **changes, **box)
+    gains = preset(name, HOME_Q, task_R=task_R, **(walls | workspace | changes | box))
     return Trial(gains, limits, kind == "changing", home)
 
 
@@ -129,17 +118,13 @@ _INTEGRAL: dict[str, Any] = {"integral_rate": 100.0, "integral_max": 3.0}
 _QUICK: dict[str, Any] = {"filter_time_s": 0.0, "ramp_s": 0.0}
 # Everything on; another project's, which drops targets outside; all but what would give way, clipping and dropping, and
 # with a reference that jumps; operational space; forces as actions; gains that change against an energy account.
-KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
-    "everything": ("guarded", {}, {"start_checks": False, "gain_time_s": 0.02}),
-    "parity": ("hil_serl_ram", {"speed_max": (0.5, 1.5)}, {}),
-    "clipping": ("precise", {"wrench_max": 5.0, "force_limit": 1e3, **_QUICK}, FIRM | _INTEGRAL),
-    "dropping": ("precise", {"wrench_max": 5.0, "force_limit": 1e3, **_QUICK}, FIRM | {"clip_targets": False}),
-    "at once": ("guarded", {"speed_max": np.inf, **_QUICK}, FIRM),
-    "operational": (
-        "guarded",
-        {"stiffness": 200.0, "force_limit": 40.0},
-        FIRM | {"operational_space": True},
-    ),
-    "wrench": ("wrench", {}, FIRM | {"extra_damping": 80.0, "wrench_rate_max": 400.0}),
-    "changing": ("guarded", {"wrench_max": 5.0}, FIRM | {"energy_max_j": 5.0, "gain_time_s": 0.02}),
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "everything": ("guarded", {"start_checks": False, "gain_time_s": 0.02}),
+    "parity": ("hil_serl_ram", {"speed_max": (0.5, 1.5)}),
+    "clipping": ("precise", {"wrench_max": 5.0, "force_limit": 1e3, **_QUICK, **FIRM, **_INTEGRAL}),
+    "dropping": ("precise", {"wrench_max": 5.0, "force_limit": 1e3, **_QUICK, **FIRM, "clip_targets": False}),
+    "at once": ("guarded", {"speed_max": np.inf, **_QUICK, **FIRM}),
+    "operational": ("guarded", {"stiffness": 200.0, "force_limit": 40.0, **FIRM, "operational_space": True}),
+    "wrench": ("wrench", {**FIRM, "extra_damping": 80.0, "wrench_rate_max": 400.0}),
+    "changing": ("guarded", {"wrench_max": 5.0, **FIRM, "energy_max_j": 5.0, "gain_time_s": 0.02}),
 }

@@ -1,4 +1,4 @@
-"""The books of one episode on the actor's side, and its line of metrics."""
+"""Statistics of one episode and their metrics line."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class EpisodeLog:
 
     @classmethod
     def begin(cls, stepper: Stepper, now_ns: int) -> EpisodeLog:
-        """Open the books; the reset counts as the episode's time."""
+        """Begin; the reset counts as the episode's time."""
         stepper.spent = StepTimes()
         return cls(stepper, now_ns, replace(stepper.arbiter.effort))
 
     def add(self, step: Step) -> None:
-        """Enter a step."""
+        """Add a step."""
         self.steps += 1
         self.reward += step.reward
         self.last = step
@@ -47,7 +47,7 @@ class EpisodeLog:
         An episode that a stop cut off counts as truncated.
         """
         time = self._time((now_ns - self.start_ns) / NS_PER_S)
-        return self._ending() | self._effort() | time | self._spreads() | self.stepper.figures()
+        return self._ending() | self._effort() | time | self._spreads() | self.stepper.rollout.robot_env.metrics()
 
     def series(self) -> dict[str, list[float]]:
         """Return what was measured of each step, by name, for histograms; nothing where nothing was measured."""

@@ -1,4 +1,4 @@
-"""Evaluation: the policy alone, through the very step code that it was trained with."""
+"""Evaluation: the policy alone, by the same step code as in training."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import gymnasium
 import numpy as np
 
-from robot_rl.core.clock import Clock, RateKeeper
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.tasks import PERIOD_S
-from robot_rl.runtime.acting.observation import Encoder, pictures
-from robot_rl.runtime.acting.stepper import NO_VERSION, Policy, Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.observation import pictures
+from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
-from robot_rl.teleop.device import Device
 
 FrameSink = Callable[[np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class EpisodeVideo:
+    """Where the frames of the first episodes go."""
+
+    sink: FrameSink
+    """Takes one frame (H, W, 3) uint8."""
+    episodes: int = 10
 
 
 @dataclass(frozen=True)
@@ -107,68 +113,56 @@ class EvaluationResult:
 
 
 def evaluate(
-    env: gymnasium.Env[Any, Any],
-    policy: Policy | None,
-    encoder: Encoder | None,
+    rollout: Rollout,
     episodes: int,
     seed: int,
-    deterministic: bool = True,
-    video: FrameSink | None = None,
     *,
-    video_episodes: int = 10,
-    human: Device | None = None,
-    period_s: float = PERIOD_S,
-    on_episode: Callable[[EpisodeResult], None] | None = None,
+    deterministic: bool = True,
+    video: EpisodeVideo | None = None,
+    on_episode: Callable[[EpisodeResult], None] = lambda episode: None,
     should_stop: Callable[[], bool] = lambda: False,
-    clock: Clock | None = None,
-    pace: RateKeeper | None = None,
 ) -> EvaluationResult:
-    """Run whole episodes without exploration and without help, and count.
+    """Run whole episodes of the rollout's policy, or of its human as a baseline, and count.
 
     Args:
-        video: takes the frames (H, W, 3) uint8 of the first `video_episodes` episodes.
-        human: acts instead of the policy, to measure an expert or a person; it is the baseline, not a helper.
-        on_episode: called after each episode, for progress.
-        should_stop: looked at between episodes.
-        pace: of a person; None: as fast as the environment goes.
+        on_episode: called after each episode.
+        should_stop: read between episodes.
 
     Raises:
-        ConfigError: less than one episode, or neither a policy nor a human.
+        ConfigError: less than one episode, or not exactly one of policy and human.
     """
     if episodes < 1:
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
-    if (policy is None) == (human is None):
+    if (rollout.policy is None) == (rollout.human is None):
         raise ConfigError("evaluation: got both or neither of policy and human, expected exactly one of them.")
     seeds, steps_rng = episode_seeds(seed)
-    stepper = Stepper(
-        env, policy, steps_rng, encoder=encoder, human=human, deterministic=deterministic, clock=clock, pace=pace
-    )
+    stepper = Stepper(rollout, steps_rng, deterministic=deterministic)
     results: list[EpisodeResult] = []
     while len(results) < episodes and not should_stop():
-        results.append(_run_episode(stepper, next_seed(seeds), video if len(results) < video_episodes else None))
-        if on_episode is not None:
-            on_episode(results[-1])
-    version = NO_VERSION if policy is None else policy.version
-    return EvaluationResult(tuple(results), seed, deterministic, version, period_s)
+        sink = None if video is None or len(results) >= video.episodes else video.sink
+        results.append(_run_episode(stepper, next_seed(seeds), sink))
+        on_episode(results[-1])
+    return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s)
 
 
-def _run_episode(stepper: Stepper, seed: int, video: FrameSink | None) -> EpisodeResult:
+def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> EpisodeResult:
     stepper.begin(seed)
-    _film(stepper, video)
+    _send_frame(stepper, sink)
     steps, reward = 0, 0.0
     step: Step | None = None
     while step is None or not step.last:
         step = stepper.step()
         steps, reward = steps + 1, reward + step.reward
-        _film(stepper, video)
+        _send_frame(stepper, sink)
     return EpisodeResult(seed, steps, reward, step.success, step.failure, not step.terminated, bool(step.fault))
 
 
-def _film(stepper: Stepper, video: FrameSink | None) -> None:
-    """Pass on a frame: what the environment renders, else its cameras side by side."""
-    if video is None:
+def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:
+    """Send what the environment renders, else its cameras' images side by side."""
+    env = stepper.rollout.env
+    if sink is None:
         return
-    if stepper.env.render_mode == "rgb_array":
-        video(np.asarray(stepper.env.render()))
+    if env.render_mode == "rgb_array":
+        sink(np.asarray(env.render()))
     elif images := pictures(stepper.raw):
-        video(np.concatenate(list(images.values()), axis=1))
+        sink(np.concatenate(list(images.values()), axis=1))

@@ -1,4 +1,4 @@
-"""What leaves an actor: steps and labels as numbered records, in the order in which they happened."""
+"""Steps and labels as records for the learner, in the order in which they happened."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from robot_rl.core.clock import Clock
 from robot_rl.core.labels import LABEL_RULES
-from robot_rl.core.records import LabelRecord, Record, StepRecord
+from robot_rl.core.records import UNNUMBERED, LabelRecord, Record, StepRecord
 from robot_rl.runtime.acting.stepper import Step
 
 
 class Link(Protocol):
-    """The actor's door to the learner. Nothing here may wait."""
+    """Connection of an actor to the learner; no method waits."""
 
     @property
     def backlog(self) -> int:
@@ -23,7 +23,7 @@ class Link(Protocol):
         ...
 
     def put(self, record: Record) -> object:
-        """Hand over a record; it is sent in the background. A link may number records anew, in the same order."""
+        """Number a record and send it in the background, in the order of the calls."""
         ...
 
     def latest_weights(self) -> tuple[int, dict[str, np.ndarray], float] | None:
@@ -32,20 +32,45 @@ class Link(Protocol):
 
 
 class StepId(NamedTuple):
-    """Where a step stands: its episode, and its number within it."""
+    """Episode of a step, and its number within the episode."""
 
     episode: int
     step: int
 
 
-class Outbox:
-    """Numbers the records of one actor and hands them to its link.
+def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
+    """Return a step as the record of it; whoever stores or sends it gives it its number."""
+    decision = step.decision
+    return StepRecord(
+        actor=actor,
+        run=run,
+        sequence=UNNUMBERED,
+        episode=place.episode,
+        step=place.step,
+        obs=step.obs,
+        action=decision.action,
+        policy_action=decision.policy_action,
+        human_action=decision.human_action,
+        source=decision.source,
+        reward=step.reward,
+        terminated=step.terminated,
+        truncated=step.truncated,
+        success=step.success,
+        next_obs=step.next_obs if step.last else None,
+        policy_version=step.policy_version,
+        stamp_ns=step.stamp_ns,
+        observed=step.observed,
+    )
 
-    The newest step is held back until the next decision, because only then its reward is settled (an intervention may
-    blame it); the transition is not complete before the next frame anyway.
+
+class Outbox:
+    """Queue of one actor's records on their way to the learner; holds the last step until its reward is final.
+
+    The reward is final with the next decision, because an intervention may blame the step before it; the transition is
+    not complete before the next frame anyway.
 
     Args:
-        link: where records go; None drops them, numbered all the same.
+        link: takes the records; None drops them.
         window_steps: how far back a label reaches.
         finalise: (reward, whether the human took over right after the step) -> final reward.
     """
@@ -60,61 +85,41 @@ class Outbox:
         window_steps: int = 1,
         finalise: Callable[[float, bool], float] = lambda reward, took_over_next: reward,
     ) -> None:
-        self._sequence = 0  # of the next record
         self._actor, self._run, self._link, self._clock = actor, run, link, clock
         self._window_steps, self._settle = window_steps, finalise
-        self._held: tuple[Step, StepId, tuple[str, ...]] | None = None
+        self._held: Step | None = None
+        self._newest: StepId | None = None  # of the last step kept
 
-    def keep(self, step: Step, place: StepId, labels: tuple[str, ...] = ()) -> None:
-        """Take a step and the labels given during it; they leave with the next `release`."""
-        self._held = (step, place, labels)
+    def keep(self, step: Step, place: StepId) -> None:
+        """Take a step with its labels; it leaves with the next `release`."""
+        self._held, self._newest = step, place
 
     def cut(self) -> None:
-        """Close the episode with the step that is held, as truncated: a stop was asked for in the middle."""
+        """Close the episode with the step that is held, as truncated: a stop was requested in the middle."""
         if self._held is not None:
-            step, place, labels = self._held
-            self._held = (replace(step, truncated=True), place, labels)
+            self._held = replace(self._held, truncated=True)
 
     def release(self, took_over_next: bool = False) -> None:
-        """Send the step that is held, if any: it is known now whether the human took over right after it."""
-        if self._held is None:
+        """Send the step that is held, if any, now that it is known whether the human took over right after it."""
+        if self._held is None or self._newest is None:
             return
-        (step, place, labels), self._held = self._held, None
-        self._put(self._record(step, place, self._settle(step.reward, took_over_next)))
-        for label in labels:
-            self.label(label, place)
+        step, self._held = self._held, None
+        final = replace(step, reward=self._settle(step.reward, took_over_next))
+        self._put(to_record(final, self._newest, self._actor, self._run))
+        self.label(*step.decision.labels)
 
-    def label(self, label: str, place: StepId) -> None:
-        """Send a human's label about the step at `place`, or about the window that ends there."""
-        value = LABEL_RULES[label].reward or 0.0
-        window, now_ns = self._window_steps, self._clock.now_ns()
-        episode, step = place
-        self._put(LabelRecord(self._actor, self._run, self._sequence, episode, step, label, value, window, now_ns))
+    def label(self, *labels: str) -> None:
+        """Send a human's labels about the last step, or about the window that ends there."""
+        if self._newest is None:
+            return
+        episode, step = self._newest
+        for label in labels:
+            value, now_ns = LABEL_RULES[label].reward or 0.0, self._clock.now_ns()
+            record = LabelRecord(
+                self._actor, self._run, UNNUMBERED, episode, step, label, value, self._window_steps, now_ns
+            )
+            self._put(record)
 
     def _put(self, record: Record) -> None:
-        self._sequence += 1
         if self._link is not None:
             self._link.put(record)
-
-    def _record(self, step: Step, place: StepId, reward: float) -> StepRecord:
-        decision = step.decision
-        return StepRecord(
-            actor=self._actor,
-            run=self._run,
-            sequence=self._sequence,
-            episode=place.episode,
-            step=place.step,
-            obs=step.obs,
-            action=decision.action,
-            policy_action=decision.policy_action,
-            human_action=decision.human_action,
-            source=decision.source,
-            reward=reward,
-            terminated=step.terminated,
-            truncated=step.truncated,
-            success=step.success,
-            next_obs=step.next_obs if step.last else None,
-            policy_version=step.policy_version,
-            stamp_ns=step.stamp_ns,
-            observed=step.observed,
-        )

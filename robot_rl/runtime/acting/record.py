@@ -1,4 +1,4 @@
-"""Demonstrations: an expert or a person acts, whole episodes go to disk, and come back as an actor's records."""
+"""Demonstrations: whole episodes of an expert or a person, written to disk, and read back as an actor's records."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from robot_rl.core.clock import Clock, RateKeeper, SystemClock
+from robot_rl.core import checks
 from robot_rl.core.errors import RobotRLError, RunFolderError
-from robot_rl.core.records import Record, Source, StepRecord
+from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
-from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder, encode_steps
-from robot_rl.runtime.acting.outbox import Outbox, StepId
+from robot_rl.runtime.acting.outbox import StepId, to_record
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
 from robot_rl.teleop.arbiter import ControlAuthority
-from robot_rl.teleop.device import Device
-from robot_rl.teleop.devices.scripted import Expert, ExpertDevice
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
+_SOURCES = {Source.HUMAN: Source.DEMONSTRATION}
 
 
 @dataclass
 class RecordingSummary:
-    """What a recording session brought."""
+    """Counts of a recording session."""
 
     kept: int = 0  # episodes written now
     found: int = 0  # episodes that were there before
@@ -42,57 +40,72 @@ class RecordingSummary:
         return self.found + self.kept
 
 
+@dataclass(frozen=True)
+class RecordingConfig:
+    """What a recording session shall bring.
+
+    Raises:
+        ConfigError: a negative number of episodes.
+    """
+
+    folder: Path
+    """Folder of the episodes; those it holds already count."""
+    episodes: int
+    """How many the folder shall hold."""
+    seed: int = 0
+    task: str = ""
+    """Written beside each episode."""
+    keep_failures: bool = False
+    """Keep episodes without success, too."""
+
+    def __post_init__(self) -> None:
+        checks.at_least(self, 0, "episodes")
+
+
 def collect_demonstrations(
-    env: gymnasium.Env[Any, Any],
-    encoder: Encoder | None,
-    demonstrator: Expert | Device,
-    episodes: int,
-    folder: Path,
-    seed: int,
+    rollout: Rollout,
+    config: RecordingConfig,
     *,
-    task: str = "",
-    keep_failures: bool = False,
-    reward: CombinedReward | None = None,
     progress: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
-    clock: Clock | None = None,
-    pace: RateKeeper | None = None,
 ) -> RecordingSummary:
-    """Record until `folder` holds `episodes` demonstrations; those it holds already count, so a session can go on.
+    """Record until the folder holds the demonstrations; a session continues the one before.
 
-    Each episode is written when it ends; one that is interrupted is dropped. Steps before the human first acts are left
-    out.
-
-    Args:
-        encoder: None keeps the pictures, so that the demonstrations serve any encoder.
-        demonstrator: a device, or an expert who never lets go.
-        keep_failures: keep episodes without success, too.
-        pace: of a person; None: as fast as the environment goes.
+    The rollout's human acts; without an encoder the images are kept, so that the demonstrations serve any encoder. Each
+    episode is written when it ends; one that is interrupted is dropped. Steps before the human first acts are left out.
 
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    clock = clock or SystemClock()
-    summary = RecordingSummary(found=len(list_episodes(folder)) if folder.exists() else 0)
-    seeds, steps_rng = episode_seeds(seed, session=summary.found)
-    human = _device(demonstrator, steps_rng)
-    reward = reward or make_reward()
-    stepper = Stepper(env, None, steps_rng, encoder=encoder, human=human, reward=reward, clock=clock, pace=pace)
+    summary = RecordingSummary(found=len(list_episodes(config.folder)) if config.folder.exists() else 0)
+    seeds, steps_rng = episode_seeds(config.seed, session=summary.found)
+    stepper = Stepper(rollout, steps_rng)
     with _progress_bar(progress) as bar:
-        row = bar.add_task("demonstrations", total=episodes, completed=summary.found, note="")
-        while summary.total < episodes and not should_stop():
-            episode_seed = next_seed(seeds)
-            steps = _act(stepper, episode_seed, should_stop)
-            if _worth_keeping(steps, keep_failures):
-                meta = _meta(steps, task, episode_seed) | ({"encoder": encoder.identity} if encoder else {})
-                write_episode(folder, _records(steps, summary.total, task, clock), meta)
-                summary.kept += 1
-                summary.steps += len(steps)
-            else:
-                summary.discarded += 1
-                _check_attempts(summary, episodes)
+        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.found, note="")
+        while summary.total < config.episodes and not should_stop():
+            _record_episode(stepper, config, summary, next_seed(seeds), should_stop)
             bar.update(row, completed=summary.total, note=f"{summary.discarded} discarded")
     return summary
+
+
+def _record_episode(
+    stepper: Stepper, config: RecordingConfig, summary: RecordingSummary, seed: int, should_stop: Callable[[], bool]
+) -> None:
+    """Run one episode and write it, if it is worth keeping.
+
+    Raises:
+        RobotRLError: hardly any attempt succeeds.
+    """
+    steps = _act(stepper, seed, should_stop)
+    if _worth_keeping(steps, config.keep_failures):
+        encoder = stepper.rollout.encoder
+        meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
+        write_episode(config.folder, _records(steps, summary.total, config.task), meta)
+        summary.kept += 1
+        summary.steps += len(steps)
+        return
+    summary.discarded += 1
+    _check_attempts(summary, config.episodes)
 
 
 def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR) -> Iterator[StepRecord]:
@@ -136,10 +149,6 @@ def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | Non
     return None
 
 
-def _device(demonstrator: Expert | Device, rng: np.random.Generator) -> Device:
-    return demonstrator if isinstance(demonstrator, Device) else ExpertDevice(demonstrator, rng)
-
-
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
     """Return whether an episode is whole and, unless failures are kept, a success."""
     return bool(steps) and steps[-1].last and (steps[-1].success or keep_failures)
@@ -158,34 +167,10 @@ def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[S
     return steps
 
 
-class _Collector:
-    """A link that keeps what it gets."""
-
-    backlog = 0
-
-    def __init__(self) -> None:
-        self.steps: list[StepRecord] = []
-
-    def put(self, record: Record) -> None:
-        """Keep a step."""
-        if isinstance(record, StepRecord):
-            self.steps.append(record)
-
-    def latest_weights(self) -> None:
-        """Return nothing: nobody learns yet."""
-
-
-def _records(steps: list[Step], episode: int, task: str, clock: Clock) -> list[StepRecord]:
+def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:
     """Return the steps as records; what the human did is a demonstration."""
-    collector = _Collector()
-    outbox = Outbox(ACTOR, task or ACTOR, collector, clock)
-    for number, step in enumerate(steps):
-        outbox.keep(step, StepId(episode, number))
-        outbox.release()
-    return [
-        replace(record, source=Source.DEMONSTRATION) if record.source == Source.HUMAN else record
-        for record in collector.steps
-    ]
+    records = [to_record(step, StepId(episode, number), ACTOR, task or ACTOR) for number, step in enumerate(steps)]
+    return [replace(record, source=_SOURCES.get(record.source, record.source)) for record in records]
 
 
 def _meta(steps: list[Step], task: str, seed: int) -> dict[str, Any]:

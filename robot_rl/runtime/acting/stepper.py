@@ -1,62 +1,47 @@
-"""One step of the ring: encode -> act -> decide -> step. Training, evaluation and demonstrations all run this code."""
+"""One step of an environment: encode, act, decide, execute. Training, evaluation and recording all run this code."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
-import gymnasium
 import numpy as np
 
-from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
-from robot_rl.envs.protocol import robot_environment
-from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.rewards.source import Outcome
-from robot_rl.runtime.acting.observation import Encoder, encode_observation
+from robot_rl.rewards.source import StepOutcome
+from robot_rl.runtime.acting.observation import encode_observation
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
 from robot_rl.teleop.device import Device, DeviceState
 
 FAULTS = (NonFiniteActionError, DeviceLostError)
-"""What ends an episode as truncated with a fault, instead of ending the program."""
+"""Errors that end an episode as truncated with a fault, instead of ending the program."""
 
 NO_VERSION = -1
-
-
-class Policy(Protocol):
-    """Something that acts; weights may be replaced between two steps."""
-
-    version: int
-
-    def act(self, obs: Observation, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
-        """Return an action (A,) float32 in [-1, 1] for one encoded observation."""
-        ...
-
-    def load(self, params: dict[str, np.ndarray], version: int) -> None:
-        """Take over weights; the next `act` uses them."""
-        ...
+PAYING = ("success", "stage")
+"""Labels that, given by mistake before the first step, would turn the episode before into a success."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """What happened in one step; the way it ended is kept apart: terminated, truncated, fault."""
+    """One executed step; terminated, truncated and fault are kept apart."""
 
     obs: Observation  # encoded, before the action
     next_obs: Observation  # encoded, after it
     decision: Decision
     reward: float
     terminated: bool  # the task ended: success or failure
-    truncated: bool  # the clock, the operator or a fault ended it
+    truncated: bool  # the time limit, the operator or a fault ended it
     success: bool
     failure: bool
-    fault: str  # what broke, empty when nothing did; such an episode is truncated
+    fault: str  # cause of a fault, empty without one; such an episode is truncated
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
-    timing: Mapping[str, float] = field(default_factory=dict)  # what the environment measured of `next_obs`
     observed: bool = True  # False: a fault hid what the action did
+    timing: Mapping[str, float] = field(default_factory=dict)  # measured by the environment, of `next_obs`
 
     @property
     def last(self) -> bool:
@@ -66,7 +51,7 @@ class Step:
 
 @dataclass(slots=True)
 class StepTimes:
-    """Where the time of the steps went [ns]."""
+    """Time of the parts of the steps so far [ns]."""
 
     encode_ns: int = 0
     act_ns: int = 0
@@ -74,118 +59,112 @@ class StepTimes:
 
 
 class Stepper:
-    """Runs one environment step by step.
-
-    An observation's arrays must be the environment's own gift: fresh ones each step, not overwritten later.
+    """Runs the environment of a rollout step by step, at the rollout's pace.
 
     Args:
-        policy: proposes actions; None leaves the arm to the human alone.
-        encoder: turns pictures to features; None keeps them.
-        human: a device, real or scripted; None for nobody.
-        arbiter: decides who acts; one without a blend when not given.
-        reward: judges steps; the environment's ground truth when not given.
         rng: feeds exploration and the encoder's random shifts, from streams of their own.
-        estop: an emergency stop from elsewhere (a page, a pendant's relay).
-        pace: waited for after each step; None: as fast as the environment goes. A person needs real time.
+        deterministic: whether the policy acts without exploring; may be changed between episodes.
     """
 
-    def __init__(
-        self,
-        env: gymnasium.Env[Any, Any],
-        policy: Policy | None,
-        rng: np.random.Generator,
-        *,
-        encoder: Encoder | None = None,
-        human: Device | None = None,
-        arbiter: Arbiter | None = None,
-        reward: CombinedReward | None = None,
-        deterministic: bool = False,
-        clock: Clock | None = None,
-        estop: Callable[[], bool] | None = None,
-        pace: RateKeeper | None = None,
-    ) -> None:
-        self.env, self.policy, self.human = env, policy, human
-        self._robot_env = robot_environment(env)
-        self.arbiter = arbiter or Arbiter(self._robot_env.action_layout)
-        self.raw: Observation = {}  # the newest observation, pictures and all
+    def __init__(self, rollout: Rollout, rng: np.random.Generator, *, deterministic: bool = False) -> None:
+        self.rollout, self.deterministic = rollout, deterministic
+        self.arbiter = rollout.arbiter or Arbiter(rollout.robot_env.action_layout, rollout.period_s)
+        self.raw: Observation = {}  # the newest observation, with its images
         self.obs: Observation = {}  # the same, encoded
         self.spent = StepTimes()
-        self.deterministic = deterministic  # whether the policy acts without exploring; changed between episodes
-        self._encoder = encoder
-        self._reward = reward or make_reward(("ground-truth",))
-        self._clock = clock or SystemClock()
-        self._estop = estop
-        self._pace = pace
+        self._pace = rollout.make_pace()
         self._act_rng, self._encode_rng = rng.spawn(2)
         self._stamp_ns = 0
         self._first = True  # the next step is the first of its episode
-        self._warm = False  # encoder and policy were compiled on purpose
+        self._late_labels: tuple[str, ...] = ()
+        self._warm = False  # encoder and policy have been compiled
+
+    @property
+    def missed(self) -> int:
+        """Steps that came later than the pace allows."""
+        return 0 if self._pace is None else self._pace.missed
 
     def begin(self, seed: int) -> None:
         """Reset everything to the first observation of an episode."""
         self._warm_up()
-        raw, _ = self.env.reset(seed=seed)
-        self._reward.reset()
+        rollout = self.rollout
+        raw, _ = rollout.env.reset(seed=seed)
+        rollout.reward.reset()
         self.arbiter.reset()
-        if self.human is not None:
-            self.human.reset()  # after the environment: an expert looks at it
+        if rollout.human is not None:
+            rollout.human.reset()  # after the environment: an expert reads its state
         self._first = True
-        self._see(raw)
+        self._observe(raw)
         if self._pace is not None:
             self._pace.restart()
 
     def _warm_up(self) -> None:
         """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
-        if self._warm or not self._robot_env.real_time:
+        if self._warm or not self.rollout.robot_env.real_time:
             return
         self._warm, rng = True, np.random.default_rng(0)
-        spaces: Any = self.env.observation_space
+        spaces: Any = self.rollout.env.observation_space
         raw = {name: np.zeros(space.shape, space.dtype) for name, space in spaces.items()}
-        obs = encode_observation(raw, self._encoder, rng)
-        if self.policy is not None:
+        obs = encode_observation(raw, self.rollout.encoder, rng)
+        if self.rollout.policy is not None:
             for deterministic in (True, False):
-                self.policy.act(obs, rng, deterministic)
+                self.rollout.policy.act(obs, rng, deterministic)
 
     def step(self) -> Step:
-        """Decide and execute one step, in its time."""
-        step = self.execute(self.decide())
-        self.wait()
-        return step
-
-    def wait(self) -> None:
-        """Wait for the end of the step's period, where a pace is kept."""
-        if self._pace is not None:
-            self._pace.wait()
+        """Decide and execute one step."""
+        return self.execute(self.decide())
 
     def decide(self) -> Decision:
-        """Ask policy and human, and say who acts."""
-        start_ns = self._clock.now_ns()
+        """Return the action of whoever is in control of the next step: policy, human or nobody.
+
+        Labels given before the first step of an episode are about the last step of the episode before: they leave the
+        decision and wait for `take_late_labels`. Those that pay are dropped: an Enter at a prompt is no success.
+        """
+        start_ns, policy = self.rollout.clock.now_ns(), self.rollout.policy
         proposed = None
-        if self.policy is not None:
-            proposed = np.asarray(self.policy.act(self.obs, self._act_rng, self.deterministic), np.float32)
-        now_ns = self._clock.now_ns()
+        if policy is not None:
+            proposed = np.asarray(policy.act(self.obs, self._act_rng, self.deterministic), np.float32)
+        now_ns = self.rollout.clock.now_ns()
         self.spent.act_ns += now_ns - start_ns
-        state = None if self.human is None else self._ask(self.human, proposed)
-        return self.arbiter.decide(proposed, state, self._stopped(), now_ns)
+        decision = self.arbiter.decide(proposed, self._read_human(proposed), self._stopped(), now_ns)
+        if not self._first:
+            return decision
+        self._add_late_labels(decision.labels)
+        return replace(decision, labels=())
 
     def execute(self, decision: Decision) -> Step:
-        """Carry out a decision: one step of the environment, judged; the next frame is encoded once, here."""
+        """Execute and judge a decision, then wait for the end of its period where the rollout keeps a pace."""
+        step = self._execute(decision)
+        self._first = False
+        if self._pace is not None:
+            self._pace.wait()
+        return step
+
+    def _execute(self, decision: Decision) -> Step:
         obs, stamp_ns = self.obs, self._stamp_ns
-        start_ns = self._clock.now_ns()
+        start_ns = self.rollout.clock.now_ns()
         try:
             check_finite(decision.action)
-            raw, reward, terminated, truncated, info = self.env.step(decision.action)
+            raw, reward, terminated, truncated, info = self.rollout.env.step(decision.action)
         except FAULTS as error:
             return self._fault(decision, str(error))
-        if info.get("refused"):  # what came of it was not seen: it must not be learnt from
+        if info.get("refused"):
             return self._fault(decision, str(info["fault"]))
-        self.spent.env_ns += self._clock.now_ns() - start_ns
-        self._see(raw)
+        self.spent.env_ns += self.rollout.clock.now_ns() - start_ns
+        self._observe(raw)
         success = bool(info.get("success", False))
-        # Labels given before the first step are not about this episode.
-        labels, self._first = () if self._first else decision.labels, False
-        outcome = Outcome(float(reward), bool(terminated), success, labels, decision.intervention_start)
-        final_reward, terminated, success = self._reward.judge(outcome)
+        outcome = StepOutcome(
+            float(reward),
+            bool(terminated),
+            success,
+            raw=self.raw,
+            obs=self.obs,
+            labels=decision.labels,
+            intervention=decision.charge is ControlAuthority.HUMAN,
+            intervention_start=decision.intervention_start,
+            info=info,
+        )
+        final_reward, terminated, success = self.rollout.reward.judge(outcome)
         return Step(
             obs=obs,
             next_obs=self.obs,
@@ -196,49 +175,55 @@ class Stepper:
             success=success,
             failure=terminated and not success,
             fault=str(info.get("fault") or ""),
-            policy_version=self._version,
+            policy_version=self.policy_version,
             stamp_ns=stamp_ns,
             timing=info.get("timing", {}),
         )
 
     def finalise(self, reward: float, took_over_next: bool) -> float:
         """Return a step's final reward, once it is known whether the human took over right after it."""
-        return self._reward.finalise(reward, took_over_next)
+        return self.rollout.reward.finalise(reward, took_over_next)
 
-    def look(self) -> DeviceState:
-        """Return what the human asks for outside of any step, the emergency stop from elsewhere included."""
-        state = DeviceState() if self.human is None else self.human.read()
-        return replace(state, estop=True) if self._stopped() else state
+    def read_between_episodes(self) -> bool:
+        """Read the device outside of any step; return whether an emergency stop holds. Labels wait as late labels."""
+        state = DeviceState() if self.rollout.human is None else self.rollout.human.read()
+        self._add_late_labels(state.labels)
+        return state.estop or self._stopped()
 
-    def figures(self) -> dict[str, float]:
-        """Return the numbers that the environment keeps of its own session; most keep none."""
-        return self._robot_env.metrics()
+    def _add_late_labels(self, labels: tuple[str, ...]) -> None:
+        self._late_labels += tuple(label for label in labels if label not in PAYING)
 
-    @staticmethod
-    def _ask(human: Device, proposed: np.ndarray | None) -> DeviceState:
-        """Return what the human says; one who cannot see the arm now (a scripted one over the graph) lets go of it."""
+    def take_late_labels(self) -> tuple[str, ...]:
+        """Return, once, the labels given after an episode ended, about its last step."""
+        labels, self._late_labels = self._late_labels, ()
+        return labels
+
+    @property
+    def policy_version(self) -> int:
+        """Version of the weights in use; `NO_VERSION` without a policy."""
+        return NO_VERSION if self.rollout.policy is None else self.rollout.policy.version
+
+    def _read_human(self, proposed: np.ndarray | None) -> DeviceState | None:
+        """Return the device's state; a scripted human without a view of the arm releases it for this step."""
+        human: Device | None = self.rollout.human
         try:
-            return human.read(proposed)
+            return None if human is None else human.read(proposed)
         except DeviceLostError:
             return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never gives
 
     def _stopped(self) -> bool:
-        return self._estop is not None and self._estop()
+        return self.rollout.estop is not None and self.rollout.estop()
 
-    @property
-    def _version(self) -> int:
-        return NO_VERSION if self.policy is None else self.policy.version
-
-    def _see(self, raw: Observation) -> None:
-        start_ns = self._clock.now_ns()
-        self.raw, self.obs = raw, encode_observation(raw, self._encoder, self._encode_rng)
+    def _observe(self, raw: Observation) -> None:
+        start_ns = self.rollout.clock.now_ns()
+        self.raw, self.obs = raw, encode_observation(raw, self.rollout.encoder, self._encode_rng)
         self._stamp_ns = start_ns
-        self.spent.encode_ns += self._clock.now_ns() - start_ns
+        self.spent.encode_ns += self.rollout.clock.now_ns() - start_ns
 
     def _fault(self, decision: Decision, fault: str) -> Step:
-        """Return the step that ends an episode because something broke; to the learner, nothing was done in it."""
-        still = np.zeros(self._robot_env.action_layout.size, np.float32)
-        none = no_action(self._robot_env.action_layout.size)
+        """Return the step that a fault ends: no action, nothing observed, never sampled."""
+        size = self.rollout.robot_env.action_layout.size
+        still, none = np.zeros(size, np.float32), no_action(size)
         held = replace(decision, action=still, policy_action=none, human_action=none, charge=ControlAuthority.IDLE)
         return Step(
             obs=self.obs,
@@ -250,7 +235,7 @@ class Stepper:
             success=False,
             failure=False,
             fault=fault,
-            policy_version=self._version,
+            policy_version=self.policy_version,
             stamp_ns=self._stamp_ns,
             observed=False,
         )

@@ -8,34 +8,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from robot_rl.agents.backend import Learner
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CheckpointError, DivergedError
 from robot_rl.core.records import Record, StepRecord
-from robot_rl.data.replay import Batch, Replay
+from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner_metrics import LearnerMetrics, Metrics
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
-
-
-class Backend(Protocol):
-    """The learning side of an agent, in whatever framework."""
-
-    def update(self, batch: Batch) -> Mapping[str, Any]:
-        """Make one update for each entry of the leading axis and return metrics."""
-        ...
-
-    def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return what an actor needs to act."""
-        ...
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the whole state, exact."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from a state of `state_dict`."""
-        ...
 
 
 class Server(Protocol):
@@ -89,7 +70,7 @@ class LearnerConfig:
 def run_learner(
     server: Server,
     replay: Replay,
-    backend: Backend,
+    agent: Learner,
     config: LearnerConfig,
     metrics: Metrics,
     checkpoints: Checkpoints,
@@ -106,7 +87,7 @@ def run_learner(
         DivergedError: the policy is not finite any more; nothing of it was published or saved.
         CheckpointError: the checkpoint belongs to something else.
     """
-    learner = _Learner(server, replay, backend, config, metrics, checkpoints, clock or SystemClock())
+    learner = _Learner(server, replay, agent, config, metrics, checkpoints, clock or SystemClock())
     learner.remember(demo_records)
     learner.remember(server.recover())
     learner.resume()
@@ -127,13 +108,13 @@ class _Learner:
         self,
         server: Server,
         replay: Replay,
-        backend: Backend,
+        agent: Learner,
         config: LearnerConfig,
         metrics: Metrics,
         checkpoints: Checkpoints,
         clock: Clock,
     ) -> None:
-        self._server, self._replay, self._backend, self._config = server, replay, backend, config
+        self._server, self._replay, self._agent, self._config = server, replay, agent, config
         self._checkpoints, self._clock = checkpoints, clock
         self._meter = LearnerMetrics(metrics, clock, config.metrics_every_s)
         self.updates = self._published = 0
@@ -154,7 +135,7 @@ class _Learner:
             return
         try:
             self._replay.set_rng_state(checkpoint.meta["replay_rng"])
-            self._backend.load_state_dict(checkpoint.arrays)
+            self._agent.load_state_dict(checkpoint.arrays)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"checkpoint: got one of {checkpoint.updates} updates that does not load ({error!r}), expected one of "
@@ -177,7 +158,7 @@ class _Learner:
 
     def publish(self) -> None:
         """Send the policy, its version being the number of updates that made it."""
-        parameters = self._backend.policy_parameters()
+        parameters = self._agent.policy_parameters()
         for name, array in parameters.items():
             if not np.isfinite(array).all():
                 raise DivergedError(
@@ -190,7 +171,7 @@ class _Learner:
     def checkpoint(self) -> None:
         """Save everything that a resumed run needs beside the journal."""
         meta = {"replay_rng": self._replay.rng_state(), "counts": self._replay.counts()}
-        self._checkpoints.save(self.updates, self._backend.state_dict(), meta)
+        self._checkpoints.save(self.updates, self._agent.state_dict(), meta)
         self._checkpoint_s = self._clock.now_s()
 
     def finish(self) -> None:
@@ -210,9 +191,11 @@ class _Learner:
     def _update(self) -> None:
         config = self._config
         with self._meter.timed("sample"):
-            batch = self._replay.sample(config.batch, config.updates_per_call, config.demo_fraction)
+            batch = self._replay.sample(
+                config.batch, config.updates_per_call, config.demo_fraction, self._agent.horizon
+            )
         with self._meter.timed("update"):
-            self._meter.latest = self._backend.update(batch)
+            self._meter.latest = self._agent.update(batch)
         self.updates += config.updates_per_call
 
     def _status(self) -> dict[str, Any]:

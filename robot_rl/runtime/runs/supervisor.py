@@ -13,8 +13,8 @@ from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.runtime.runs.live import Budget, Progress, ProgressReader, draw, line
 from robot_rl.runtime.runs.processes import Process, ProcessPlan, stop_in_order
 
-LOOK_S = 0.25
-"""Time between two looks at the metrics."""
+POLL_S = 0.25
+"""Time between two readings of the metrics [s]."""
 LINE_EVERY_S = 15.0
 """Time between two lines where there is no terminal to draw on."""
 STOP_LIMIT_S = 60.0
@@ -50,57 +50,55 @@ class Outcome:
     progress: Progress
 
 
-def supervise(
-    learner: ProcessPlan,
-    actors: Sequence[ProcessPlan],
-    folders: Sequence[Path],
-    budget: Budget,
-    early_stop: EarlyStop | None,
-    title: str,
-    console: Console,
-    clock: Clock,
-    should_stop: Callable[[], bool],
-) -> Outcome:
-    """Train until the budget is spent, enough is learnt, or somebody asks to stop.
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What to start and when to end it."""
+
+    title: str
+    learner: ProcessPlan
+    actors: Sequence[ProcessPlan]
+    folders: Sequence[Path]
+    """Of learner and actors; their metrics files are what the view shows."""
+    budget: Budget
+    early_stop: EarlyStop | None = None
+
+
+def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: Callable[[], bool]) -> Outcome:
+    """Train until the budget is spent, enough is learnt, or `should_stop` returns true; return how it ended.
 
     Actors are stopped before the learner, so that their last records arrive and the checkpoint holds all of them.
-
-    Args:
-        folders: of learner and actors; their metrics files are what the view shows.
 
     Raises:
         ProcessFailedError: a process ended with an error; the others are stopped first.
     """
-    reader = ProgressReader(list(folders))
+    reader = ProgressReader(list(plan.folders))
     processes: list[Process] = []
     start_ns = clock.now_ns()
     try:
-        processes += [Process(plan) for plan in (*actors, learner)]
-        with _View(title, budget, console, clock) as view:
+        processes += [Process(part) for part in (*plan.actors, plan.learner)]
+        with _View(plan.title, plan.budget, console, clock) as view:
             while True:
                 minutes = (clock.now_ns() - start_ns) / NS_PER_S / 60.0
                 progress = reader.read()
                 view.show(progress, minutes)
                 for process in processes:
                     process.check()
-                why = _why_stop(progress, minutes, budget, early_stop, should_stop)
-                if not any(process.running() for process in processes[: len(actors)]):
+                why = _why_stop(progress, minutes, plan, should_stop)
+                if not any(process.running() for process in processes[: len(plan.actors)]):
                     why = why or "actors ended"
                 if why:
                     return Outcome(why, minutes, progress)
-                clock.sleep_until(clock.now_ns() + round(LOOK_S * NS_PER_S))
+                clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
     finally:
         stop_in_order(processes, STOP_LIMIT_S, clock)
 
 
-def _why_stop(
-    progress: Progress, minutes: float, budget: Budget, early_stop: EarlyStop | None, should_stop: Callable[[], bool]
-) -> str:
+def _why_stop(progress: Progress, minutes: float, plan: TrainingPlan, should_stop: Callable[[], bool]) -> str:
     if should_stop():
         return "stopped"
-    if budget.spent(minutes, progress.env_steps):
+    if plan.budget.spent(minutes, progress.env_steps):
         return "budget"
-    return "success" if early_stop is not None and early_stop.reached(progress) else ""
+    return "success" if plan.early_stop is not None and plan.early_stop.reached(progress) else ""
 
 
 class _View:

@@ -19,7 +19,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from robot_rl.core.action_layout import ActionLayout
-from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.device import DeviceState, ScriptedDevice
 from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanConfig
 
@@ -53,7 +53,7 @@ class FunctionExpert:
         return self._action()
 
 
-class ExpertDevice:
+class ExpertDevice(ScriptedDevice):
     """An expert who never lets go: demonstrations."""
 
     Settings = ActionNoise
@@ -84,7 +84,7 @@ class ExpertDevice:
         """Do nothing: nothing is held."""
 
 
-class ScriptedHuman:
+class ScriptedHuman(ScriptedDevice):
     """A human who watches the policy and takes over by RLIF's rule; a `Device`.
 
     The expert is asked on every watched step, in charge or not, so that it always knows the state the policy left the

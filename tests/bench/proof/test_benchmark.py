@@ -1,4 +1,4 @@
-"""The proof counts what it should: its checks find what is broken, and its rivals are the formulas that they claim."""
+"""The proof counts what it should: its checks find what is broken, its baselines are the formulas they claim."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from scipy.spatial.transform import Rotation
 
 from controllers.arm import KNOWN_ARMS
 from controllers.geometry import quat_from_matrix
-from controllers.law.gains import make_gains
-from controllers.law.presets import preset
-from robot_rl.bench.proof.benchmark import BARE, CONSTANT, RIVAL, STIFFNESS, overshoot
+from controllers.law.gains import Gains, make_gains
+from robot_rl.bench.proof.benchmark import BARE, BASELINE, CONSTANT, STIFFNESS, overshoot
+from robot_rl.bench.proof.checks import BOUNDS, SEEN
 from robot_rl.bench.proof.page import BEGIN, END, ROWS, table, write_page
-from robot_rl.bench.proof.random_inputs import BOUNDS, SEEN, count_violations, try_trial
+from robot_rl.bench.proof.random_inputs import count_violations, try_trial
 from robot_rl.bench.proof.reference_laws import Situation, crisp_torque, serl_torque
 from robot_rl.bench.proof.runs import FREE, Bench
-from robot_rl.bench.proof.settings import BOX, LIMITS, UNHURRIED, make_trial, promise, random_workspace
+from robot_rl.bench.proof.settings import BOX, LIMITS, UNHURRIED, bounds_of, make_trial, random_workspace
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model
 
@@ -29,16 +29,16 @@ def test_with_constant_damping_and_no_posture_the_law_is_serls_and_crisps_formul
     gains = make_gains(HOME_Q, constant_damping=CONSTANT, posture_damping=0.0, **BARE)
     bench = Bench(gains, FREE, HOME_Q + rng.normal(scale=0.2, size=7))
     bench.data.qvel[:7] = rng.normal(scale=0.3, size=7)
-    refresh_model(*bench.of_model, bench.state.p, bench.dynamics)
-    bench.target.quat_xyzw[:] = quat_from_matrix(bench.state.R)
+    state, dynamics, target = bench.loop.state, bench.loop.dynamics, bench.loop.target
+    refresh_model(bench.views, state.p, dynamics)
+    target.quat_xyzw[:] = quat_from_matrix(state.R)
     offset = rng.uniform(-0.1, 0.1, 3)
-    bench.target.p[:] = bench.state.p + offset
-    bench.of_law = (*bench.of_law[:3], gains, FREE, bench.memory)
+    target.p[:] = state.p + offset
     bench.tick()
-    error, state, dynamics = np.r_[offset, np.zeros(3)], bench.state, bench.dynamics
+    error = np.r_[offset, np.zeros(3)]
     now = Situation(state.q, state.dq, dynamics.J, dynamics.coriolis, error, HOME_Q)
     for law in (serl_torque, crisp_torque):
-        np.testing.assert_allclose(bench.tau, law(now, RIVAL), atol=1e-6)
+        np.testing.assert_allclose(bench.loop.tau, law(now, BASELINE), atol=1e-6)
 
 
 def bounded_trial(kind, limits=LIMITS):
@@ -46,14 +46,13 @@ def bounded_trial(kind, limits=LIMITS):
     rng = np.random.default_rng(0)
     while True:
         trial = make_trial(kind, rng)
-        extras = trial.gains.extras[0]
-        plane = extras["planes"][0]
+        plane = trial.gains.planes[0]
         near = plane[:3] @ trial.home[:3] - plane[3] < 0.05
-        if near and np.isfinite(trial.gains.workspace_lower).all() and extras["cone_rad"] < 2.0:
+        if near and np.isfinite(trial.gains.workspace_lower).all() and trial.gains.cone_rad < 2.0:
             return trial._replace(limits=limits)
 
 
-# counter, settings, limits, field of the promise, more than was promised
+# counter, settings, limits, field of the bounds, a tighter one
 TOO_MUCH = [
     ("torque", "clipping", LIMITS, "tau_max", lambda bound: 0.9 * bound),
     ("torque_rate", "clipping", LIMITS, "tau_rate_max", lambda bound: 0.9 * bound),
@@ -62,8 +61,8 @@ TOO_MUCH = [
     ("wrench", "wrench", LIMITS, "wrench_rate_max", lambda bound: 0.9 * bound),
     ("fence", "clipping", LIMITS, "fence_force_max", lambda bound: 0.9 * bound),
     ("posture", "clipping", LIMITS, "posture_torque_max", lambda bound: 0.9 * bound),
-    ("box", "at once", LIMITS, "lower", lambda bound: bound + 1e-6),
-    ("box", "at once", LIMITS, "upper", lambda bound: bound - 1e-6),
+    ("box", "at once", LIMITS, "workspace_lower", lambda bound: bound + 1e-6),
+    ("box", "at once", LIMITS, "workspace_upper", lambda bound: bound - 1e-6),
     ("plane", "at once", LIMITS, "planes", lambda bound: bound + np.array([0.0, 0.0, 0.0, 1e-6])),
     ("cone", "at once", LIMITS, "cone_rad", lambda bound: bound - 1e-6),
     ("speed", "clipping", LIMITS, "speed_max", lambda bound: bound * [0.9, 1.0]),
@@ -78,17 +77,14 @@ TOO_MUCH = [
 @pytest.mark.parametrize(("counter", "kind", "limits", "field", "tighter"), TOO_MUCH)
 def test_a_bound_that_is_tighter_than_the_laws_is_counted_as_broken(counter, kind, limits, field, tighter):
     trial = bounded_trial(kind, limits)
-    assert try_trial(trial, promise(trial), 5000, 0)[counter] == 0
-    more = promise(trial)
+    assert try_trial(trial, bounds_of(trial), 5000, 0)[counter] == 0
+    more = bounds_of(trial)
     more[field] = tighter(more[field])
     assert try_trial(trial, more, 5000, 0)[counter] > 5
 
 
-def without(trial, **extras):
-    changed = trial.gains.extras.copy()
-    for name, value in extras.items():
-        changed[name] = value
-    return trial._replace(gains=trial.gains._replace(extras=changed))
+def without(trial, **gains):
+    return trial._replace(gains=trial.gains.replaced(**gains))
 
 
 INF3 = np.full(3, np.inf)
@@ -96,17 +92,17 @@ SWITCHED_OFF = [
     ("torque", "clipping", LIMITS, lambda trial: trial._replace(limits=UNHURRIED)),
     ("torque_rate", "clipping", LIMITS, lambda trial: trial._replace(limits=UNHURRIED)),
     ("force", "clipping", LIMITS, lambda trial: trial._replace(
-        gains=trial.gains._replace(clip_lower=np.full(6, -1.0), clip_upper=np.ones(6)))),
-    ("wrench", "wrench", LIMITS, lambda trial: without(trial, slews=0.0)),
+        gains=trial.gains.replaced(clip_lower=np.full(6, -1.0), clip_upper=np.ones(6)))),
+    ("wrench", "wrench", LIMITS, lambda trial: without(trial, wrench_rate_max=np.inf)),
     ("fence", "clipping", LIMITS, lambda trial: without(trial, fence_force_max=np.inf)),
     ("posture", "clipping", LIMITS, lambda trial: trial._replace(
-        gains=trial.gains._replace(posture_torque_max=np.inf))),
+        gains=trial.gains.replaced(posture_torque_max=np.inf))),
     ("box", "at once", LIMITS, lambda trial: trial._replace(
-        gains=trial.gains._replace(workspace_lower=-INF3, workspace_upper=INF3))),
+        gains=trial.gains.replaced(workspace_lower=-INF3, workspace_upper=INF3))),
     ("plane", "at once", LIMITS, lambda trial: without(trial, planes=[0.0, 0.0, 0.0, -np.inf])),
     ("cone", "at once", LIMITS, lambda trial: without(trial, cone_rad=np.pi)),
     ("speed", "clipping", LIMITS, lambda trial: trial._replace(
-        gains=trial.gains._replace(speed_max=np.full(2, np.inf)))),
+        gains=trial.gains.replaced(speed_max=np.full(2, np.inf)))),
     ("energy", "changing", LIMITS, lambda trial: without(trial, energy_max_j=np.inf)),
     ("power", "clipping", UNHURRIED, lambda trial: trial._replace(limits=UNHURRIED._replace(power_max=np.inf))),
     ("velocity", "clipping", UNHURRIED, lambda trial: trial._replace(
@@ -117,7 +113,7 @@ SWITCHED_OFF = [
 @pytest.mark.parametrize(("counter", "kind", "limits", "switch_off"), SWITCHED_OFF)
 def test_a_guard_that_is_switched_off_is_counted_as_broken(counter, kind, limits, switch_off):
     trial = bounded_trial(kind, limits)
-    assert try_trial(switch_off(trial), promise(trial), 5000, 0)[counter] > 5
+    assert try_trial(switch_off(trial), bounds_of(trial), 5000, 0)[counter] > 5
 
 
 def test_each_bound_has_a_test_that_sees_it_broken():
@@ -141,7 +137,7 @@ def test_a_random_workspace_holds_the_pose_that_is_called_its_home():
 
 
 def test_the_limits_of_the_checked_arm_are_those_of_its_maker():
-    assert LIMITS is KNOWN_ARMS["fer"] and set(BOX) <= set(preset("serl", HOME_Q)._fields)
+    assert LIMITS is KNOWN_ARMS["fer"] and set(BOX) <= set(Gains.fields)
     assert STIFFNESS[0] == 600.0
 
 

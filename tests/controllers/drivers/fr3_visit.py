@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, Target
+from controllers.arm import KNOWN_ARMS, no_target
 from controllers.drivers.contract import Driver, DriverError, DriverMode
 from controllers.drivers.franka import FrankaDriver
 from controllers.drivers.franky import FrankyDriver
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import make_gains
-from controllers.law.tick import activate, make_loop_state, tick
+from controllers.law.tick import ControlLoop, activate, make_controller_state, tick
 
 DRIVERS = {"pylibfranka": FrankaDriver, "franky": FrankyDriver}
 STIFFNESS = np.array([60.0, 60.0, 60.0, 60.0, 20.0, 20.0, 10.0])
@@ -93,15 +93,15 @@ class Law:
     """The compiled tick over a driver; compiled before the arm waits for it."""
 
     def __init__(self, driver: Driver) -> None:
-        self.driver, self.memory, self.tau = driver, make_loop_state(7), np.zeros(7)
-        zeros = (np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
-        self.target, self.gains = Target(*zeros), make_gains(np.zeros(7))
+        self.driver, self.memory, self.tau = driver, make_controller_state(7), np.zeros(7)
+        self.target, self.gains = no_target(), make_gains(np.zeros(7))
         self.tick(0.001, 0.0)
 
     def tick(self, dt_s: float, now_s: float) -> None:
         state, dynamics, _ = self.driver.feedback
         limits = KNOWN_ARMS["fr3"]
-        tick(state, dynamics, self.target, self.gains, limits, self.memory, dt_s, now_s, self.tau)
+        loop = ControlLoop(state, dynamics, self.target, self.gains, limits, self.memory, self.tau)
+        tick(loop, dt_s, now_s)
 
     def move(self, seconds: float, pause_s: float) -> float:
         """Move the TCP by `WAY_M` until it is near; how far it is from there in the end [m]."""

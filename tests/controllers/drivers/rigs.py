@@ -228,7 +228,7 @@ class SimulatedRig(Rig):
     def __init__(self) -> None:
         self.simulation = workcell()
         self.simulation.reset(np.random.default_rng(0))
-        self.tau = self.simulation.arm[0].tau.copy()  # what carries the arm
+        self.tau = self.simulation.loop.state.tau.copy()  # what carries the arm
         self.tau[6] += 0.5
         self.driver: SimulatedDriver = SimulatedDriver(self.simulation, self.clock)
 

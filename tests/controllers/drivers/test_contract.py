@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from controllers.arm import ArmLimits, Target
+from controllers.arm import ArmLimits, no_target
 from controllers.drivers.contract import Capabilities, DriverMode, RecoveryError, UnreachableError
+from controllers.law.control_loop import ControlLoop, check_shapes
 from controllers.law.gains import make_gains
-from controllers.law.shapes import check_shapes
+from controllers.law.tick import make_controller_state
 from tests.controllers.drivers.rigs import RIGS, Rig
 
 
@@ -61,9 +62,9 @@ def test_reading_fills_the_same_arrays_with_a_sensible_arm(rig: Rig) -> None:
     state, dynamics, _ = rig.driver.feedback
     assert rig.driver.feedback.state.q is before.state.q
     n = state.q.size
-    target = Target(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.zeros(1))
     limits = ArmLimits(*np.ones((5, n)))
-    check_shapes(state, dynamics, target, make_gains(np.zeros(n)), limits)
+    gains, memory = make_gains(np.zeros(n)), make_controller_state(n)
+    check_shapes(ControlLoop(state, dynamics, no_target(), gains, limits, memory, np.zeros(n)))
     assert all(np.isfinite(array).all() for array in (*state[:5], state.stamp_s, *dynamics))
     assert np.linalg.eigvalsh(dynamics.M).min() > 0.0
     np.testing.assert_allclose(state.R @ state.R.T, np.eye(3), atol=1e-9)

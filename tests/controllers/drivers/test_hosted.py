@@ -13,7 +13,6 @@ from controllers.geometry import quat_from_matrix
 from controllers.host.control_process import ControlProcess, ControlStack
 from controllers.host.mailbox import Client, Mailbox
 from controllers.law.gains import make_gains
-from controllers.law.options import make_extras
 from robot_rl.core.clock import FakeClock
 from tests.controllers.drivers.rigs import UR_LIMITS, EffortRig, FrankaRig, FrankyRig, UrRig
 
@@ -27,11 +26,14 @@ class Cell:
     def __init__(self, rig: FrankaRig | UrRig | EffortRig) -> None:
         self.rig, joints = rig, rig.tau.size
         self.clock: FakeClock = rig.link.clock if isinstance(rig, EffortRig) else rig.arm.clock
-        extras = make_extras(joints, recoveries_per_minute=3.0, state_age_max_s=0.010)
         limits = KNOWN_ARMS["fr3"] if joints == 7 else UR_LIMITS
         name = f"vendor-{os.getpid()}"
         self.box = Mailbox(name, joints, create=True)
-        parts = ControlStack(rig.driver, make_gains(np.zeros(joints), ramp_s=0.1, extras=extras), limits)
+        parts = ControlStack(
+            rig.driver,
+            make_gains(np.zeros(joints), ramp_s=0.1, recoveries_per_minute=3.0, state_age_max_s=0.010),
+            limits,
+        )
         self.host = ControlProcess(parts, self.box, self.clock)
         self.host.connect()
         self.client = Client(name, joints)

@@ -78,7 +78,7 @@ def null_displacement(gains):
     """How far the TCP moves [m, rad] while the posture draws the arm through its nullspace."""
     rig = Rig(gains)
     p, R, largest = rig.plant.state.p.copy(), rig.plant.state.R.copy(), np.zeros(2)
-    rig.gains = gains._replace(posture=HOME + np.array([0.05, 0, -0.05, 0, 0, 0, 0]))
+    rig.gains = gains.replaced(posture=HOME + np.array([0.05, 0, -0.05, 0, 0, 0, 0]))
     for _ in range(1000):
         rig.run(0.001)
         away = np.linalg.norm(rig.plant.state.p - p), np.linalg.norm(turned(R, rig.plant.state.R))
@@ -109,7 +109,7 @@ def test_the_posture_torque_is_bounded_and_zero_switches_it_off():
     rig = Rig(far, Plant(HOME))
     rig.tick()
     assert np.abs(rig.loop.work.tau_posture).max() == pytest.approx(5.0)
-    rig.gains = far._replace(posture_torque_max=0.0)
+    rig.gains = far.replaced(posture_torque_max=0.0)
     rig.tick()
     assert np.abs(rig.loop.work.tau_posture).max() == 0.0
 

@@ -7,57 +7,55 @@ from hypothesis import strategies as st
 
 from controllers.arm import Reason
 from controllers.law.gains import force_cap, make_gains
-from controllers.law.options import LawOptionSettings, make_extras
+from controllers.law.options import LawOptions
 from tests.controllers.plant import HOME, Plant, Rig, free_limits, pose_target
 
 QUICK = {"ramp_s": 0.0, "filter_time_s": 0.0, "speed_max": np.inf}
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(LawOptionSettings._fields) - {"operational_space", "clip_targets", "start_checks"})
-)
+@pytest.mark.parametrize("name", sorted(LawOptions.fields))
 def test_nan_is_refused_by_name(name):
     with pytest.raises(ValueError, match=name):
-        make_extras(7, **{name: np.nan})
+        make_gains(HOME, **{name: np.nan})
 
 
-@pytest.mark.parametrize("name", ["extra_damping", "joint_damping", "gain_time_s", "energy_max_j", "contact_force_max"])
+@pytest.mark.parametrize("name", ["extra_damping", "gain_time_s", "energy_max_j", "contact_force_max"])
 def test_a_negative_number_is_refused_by_name(name):
     with pytest.raises(ValueError, match=name):
-        make_extras(7, **{name: -1.0})
+        make_gains(HOME, **{name: -1.0})
 
 
 def test_a_name_that_is_no_field_is_refused():
     with pytest.raises(TypeError, match="joint_margin"):
-        make_extras(7, joint_margin=0.1)
+        make_gains(HOME, joint_margin=0.1)
 
 
 def test_operational_space_needs_a_finite_force_limit_and_no_energy_account():
     with pytest.raises(ValueError, match="force_limit"):
-        make_gains(HOME, force_limit=np.inf, extras=make_extras(7, operational_space=True))
+        make_gains(HOME, force_limit=np.inf, operational_space=True)
     with pytest.raises(ValueError, match="energy_max_j"):
-        make_gains(HOME, extras=make_extras(7, operational_space=True, energy_max_j=1.0))
+        make_gains(HOME, operational_space=True, energy_max_j=1.0)
 
 
 def test_changed_gains_come_into_force_with_their_time_constant():
-    rig = Rig(make_gains(HOME, ramp_s=0.0, extras=make_extras(7, gain_time_s=0.1)))
+    rig = Rig(make_gains(HOME, ramp_s=0.0, gain_time_s=0.1))
     rig.tick()
-    assert rig.loop.live.stiffness[0] == 600.0
-    rig.gains = rig.gains._replace(stiffness=np.full(6, 100.0))
+    assert rig.loop.gains.stiffness[0] == 600.0
+    rig.gains = rig.gains.replaced(stiffness=np.full(6, 100.0))
     for _ in range(100):
         rig.tick()
-    assert rig.loop.live.stiffness[0] == pytest.approx(100.0 + 500.0 * np.exp(-1), rel=1e-6)
+    assert rig.loop.gains.stiffness[0] == pytest.approx(100.0 + 500.0 * np.exp(-1), rel=1e-6)
 
 
 def test_a_change_of_gains_under_load_is_no_jump_of_torque():
     """Half the stiffness at once would drop half of the load."""
     steps = []
     for gain_time_s in (0.0, 0.1):
-        rig = Rig(make_gains(HOME, extras=make_extras(7, gain_time_s=gain_time_s), **QUICK), limits=free_limits())
+        rig = Rig(make_gains(HOME, gain_time_s=gain_time_s, **QUICK), limits=free_limits())
         rig.target = pose_target(rig.plant.state, (0.04, 0.0, 0.0))
         rig.tick()
         before = rig.tau.copy()
-        rig.gains = rig.gains._replace(stiffness=rig.gains.stiffness / 2)
+        rig.gains = rig.gains.replaced(stiffness=rig.gains.stiffness / 2)
         rig.tick()
         steps.append(np.abs(rig.tau - before).max())
     assert steps[1] < 0.03 * steps[0]
@@ -66,7 +64,7 @@ def test_a_change_of_gains_under_load_is_no_jump_of_torque():
 def test_operational_space_accelerates_the_tool_along_its_error():
     """a = K e: the arm's inertia cancels, away from clips and limits."""
     gains = make_gains(HOME, stiffness=100.0, force_limit=1e4, posture_stiffness=0.0, posture_damping=0.0,
-                       extras=make_extras(7, operational_space=True), **QUICK)  # fmt: skip
+                       operational_space=True, **QUICK)  # fmt: skip
     rig = Rig(gains, limits=free_limits())
     rig.target = pose_target(rig.plant.state, (0.01, -0.02, 0.015))
     rig.tick()
@@ -75,7 +73,7 @@ def test_operational_space_accelerates_the_tool_along_its_error():
 
 
 def test_operational_space_settles_without_overshoot_and_stays_within_the_force_limit():
-    gains = make_gains(HOME, stiffness=150.0, force_limit=30.0, extras=make_extras(7, operational_space=True), **QUICK)
+    gains = make_gains(HOME, stiffness=150.0, force_limit=30.0, operational_space=True, **QUICK)
     rig = Rig(gains)
     rig.target = pose_target(rig.plant.state, (0.05, 0.0, 0.0))
     x0, path = rig.plant.state.p[0], rig.run(1.5)[:, 0]
@@ -90,7 +88,7 @@ def test_operational_space_settles_without_overshoot_and_stays_within_the_force_
 def test_operational_damping_never_feeds_energy(seed):
     rng = np.random.default_rng(seed)
     rig = Rig(make_gains(HOME, stiffness=rng.uniform(0, 500, 6), damping_ratio=rng.uniform(0, 2, 6), force_limit=100.0,
-                         extras=make_extras(7, operational_space=True)))  # fmt: skip
+                         operational_space=True))  # fmt: skip
     rig.tick()
     D = rig.loop.damping
     np.testing.assert_allclose(D, D.T, atol=1e-9)
@@ -98,22 +96,21 @@ def test_operational_damping_never_feeds_energy(seed):
 
 
 def test_the_integral_removes_what_a_load_leaves_and_counts_for_the_force_cap():
-    extras = make_extras(7, integral_rate=[3000.0] * 3 + [0.0] * 3, integral_max=[15.0] * 3 + [0.0] * 3)
-    rig = Rig(make_gains(HOME, ramp_s=0.0, extras=extras))
+    gains = {"integral_rate": [3000.0] * 3 + [0.0] * 3, "integral_max": [15.0] * 3 + [0.0] * 3}
+    rig = Rig(make_gains(HOME, ramp_s=0.0, **gains))
     p = rig.plant.state.p.copy()
     rig.run(4.0, np.array([0.0, 0.0, -10.0, 0.0, 0.0, 0.0]))
     assert np.linalg.norm(rig.plant.state.p - p) < 1e-3
     assert force_cap(rig.gains)[0] == 600.0 * 0.05 + 15.0
     rig.run(3.0, np.array([0.0, 0.0, -40.0, 0.0, 0.0, 0.0]))
-    assert np.abs(rig.loop.live.integral).max() <= 15.0
+    assert np.abs(rig.loop.integral).max() <= 15.0
 
 
 WRENCH = {"stiffness": [0.0, 0.0, 0.0, 30.0, 30.0, 30.0], "wrench_max": [20.0] * 3 + [0.0] * 3, "ramp_s": 0.0}
 
 
 def test_a_wrench_action_moves_the_free_arm_at_force_over_damping_and_no_faster():
-    extras = make_extras(7, extra_damping=[100.0] * 3 + [0.0] * 3)
-    rig = Rig(make_gains(HOME, extras=extras, posture_stiffness=0.0, **WRENCH))
+    rig = Rig(make_gains(HOME, extra_damping=[100.0] * 3 + [0.0] * 3, posture_stiffness=0.0, **WRENCH))
     rig.target.wrench[0] = 500.0  # far beyond wrench_max
     path = rig.run(1.0)
     speed = (path[-1, 0] - path[-101, 0]) / 0.1
@@ -121,35 +118,35 @@ def test_a_wrench_action_moves_the_free_arm_at_force_over_damping_and_no_faster(
 
 
 def test_a_wrench_action_ends_with_its_client():
-    rig = Rig(make_gains(HOME, extras=make_extras(7, extra_damping=50.0, wrench_rate_max=100.0), **WRENCH))
+    rig = Rig(make_gains(HOME, extra_damping=50.0, wrench_rate_max=100.0, **WRENCH))
     rig.target.wrench[0] = 10.0
     rig.run(0.3)
-    assert rig.loop.live.wrench[0] == pytest.approx(10.0)
+    assert rig.loop.wrench[0] == pytest.approx(10.0)
     rig.run(0.4, fresh=False)
-    assert rig.loop.live.wrench[0] == 0.0
+    assert rig.loop.wrench[0] == 0.0
 
 
 def test_a_wrench_changes_no_faster_than_its_rate():
-    rig = Rig(make_gains(HOME, extras=make_extras(7, wrench_rate_max=100.0), **WRENCH))
+    rig = Rig(make_gains(HOME, wrench_rate_max=100.0, **WRENCH))
     rig.target.wrench[2] = -10.0
     for k in range(1, 50):
         rig.tick()
-        assert rig.loop.live.wrench[2] == pytest.approx(-0.1 * k)
+        assert rig.loop.wrench[2] == pytest.approx(-0.1 * k)
 
 
 def test_a_wrench_far_beyond_its_bound_leaves_nothing_to_unwind():
-    rig = Rig(make_gains(HOME, extras=make_extras(7, wrench_rate_max=100.0), **WRENCH))
+    rig = Rig(make_gains(HOME, wrench_rate_max=100.0, **WRENCH))
     rig.target.wrench[2] = -1e5
     rig.run(1.0)
-    assert rig.loop.live.wrench[2] == -20.0
+    assert rig.loop.wrench[2] == -20.0
     rig.target.wrench[2] = 0.0
     rig.run(0.1)
-    assert rig.loop.live.wrench[2] == pytest.approx(-10.0, abs=0.2)
+    assert rig.loop.wrench[2] == pytest.approx(-10.0, abs=0.2)
 
 
 def test_friction_compensation_is_off_until_given_and_follows_the_motion():
     def extra_torque(dq, **friction):
-        rig = Rig(make_gains(HOME, extras=make_extras(7, **friction)), limits=free_limits())
+        rig = Rig(make_gains(HOME, **friction), limits=free_limits())
         rig.plant.state.dq[2] = dq
         rig.tick()
         return rig.loop.work.tau_own[2] - rig.plant.dynamics.coriolis[2]
@@ -168,9 +165,9 @@ def test_a_target_in_an_unknown_frame_is_dropped(frame):
     assert rig.tick() == Reason.OK
 
 
-def near_singular_rig(**extras):
+def near_singular_rig(**options):
     q = np.array([0.0, 0.3, 0.0, -0.2, 0.0, 1.5, 0.0])  # the elbow almost stretched
-    return Rig(make_gains(q, ramp_s=0.0, extras=make_extras(7, **extras)), Plant(q))
+    return Rig(make_gains(q, ramp_s=0.0, **options), Plant(q))
 
 
 def test_near_a_singularity_the_reference_slows_down_and_the_reason_says_so():

@@ -38,9 +38,9 @@ def test_serls_numbers():
 
 @pytest.mark.parametrize("name", OWN)
 def test_the_houses_presets_carry_the_guards(name):
-    extras = preset(name, HOME).extras[0]
-    assert extras["joint_margin_rad"] > 0.0 and extras["start_checks"] and extras["energy_max_j"] < np.inf
-    assert (extras["contact_force_max"] < np.inf).all() and extras["state_age_max_s"] == 0.010
+    gains = preset(name, HOME)
+    assert gains.joint_margin_rad > 0.0 and gains.start_checks and gains.energy_max_j < np.inf
+    assert (gains.contact_force_max < np.inf).all() and gains.state_age_max_s == 0.010
 
 
 def test_a_wrench_preset_moves_no_faster_than_it_promises():
@@ -59,10 +59,10 @@ def test_fields_can_be_changed_and_unknown_names_are_refused():
 
 
 def test_presets_serve_arms_of_six_joints_too():
-    assert preset("guarded", np.zeros(6)).extras[0]["friction_coulomb"].shape == (6,)
+    assert preset("guarded", np.zeros(6)).friction_coulomb.shape == (6,)
 
 
 def test_the_default_posture_is_far_from_singular():
     rig = Rig(preset("guarded", HOME), Plant(HOME))
     rig.tick()
-    assert rig.loop.work.pivot > 2.0 * preset("guarded", HOME).extras[0]["singular_mobility"]
+    assert rig.loop.work.pivot > 2.0 * preset("guarded", HOME).singular_mobility

@@ -5,7 +5,6 @@ import pytest
 
 from controllers.arm import KNOWN_ARMS, Mode, Reason
 from controllers.law.gains import make_gains
-from controllers.law.options import make_extras
 from controllers.law.tick import Counter, activate, fail, recover
 from tests.controllers.plant import DT_S, HOME, Plant, Rig, pose_target
 
@@ -19,7 +18,7 @@ GUARDED = {
 
 
 def rig_with(plant=None, **gains):
-    return Rig(make_gains(HOME, extras=make_extras(7, **GUARDED), **({"ramp_s": 0.1} | gains)), plant)
+    return Rig(make_gains(HOME, **GUARDED, **({"ramp_s": 0.1} | gains)), plant)
 
 
 def test_an_arm_at_rest_is_activated():

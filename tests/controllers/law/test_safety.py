@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason, Target
 from controllers.law.gains import make_gains
-from controllers.law.tick import look, make_loop_state, tick
+from controllers.law.tick import ControlLoop, make_controller_state, tick
 from tests.controllers.plant import HOME, Rig, pose_target
 
 LIMITS = KNOWN_ARMS["fer"]
@@ -47,19 +47,19 @@ def check_command(state, tau, dt_s):
 @given(seeds, poisons, anything, anything, st.sampled_from(Mode))
 def test_torque_and_rate_hold_for_any_input(seed, poison, dt_s, now_s, mode):
     given_inputs = random_inputs(seed, poison)
-    memory, tau = make_loop_state(7), np.full(7, np.nan)
+    memory, tau = make_controller_state(7), np.full(7, np.nan)
     memory["mode"] = mode
     for _ in range(2):
-        Reason(tick(*given_inputs, GAINS, LIMITS, memory, dt_s, now_s, tau))
+        Reason(tick(ControlLoop(*given_inputs, GAINS, LIMITS, memory, tau), dt_s, now_s))
         check_command(given_inputs[0], tau, 0.010)
 
 
 @given(seeds, st.floats(1e-5, 0.02))
 def test_torque_rate_scales_with_the_measured_dt(seed, dt_s):
     given_inputs = random_inputs(seed)
-    memory, tau = make_loop_state(7), np.zeros(7)
+    memory, tau = make_controller_state(7), np.zeros(7)
     for k in range(3):
-        tick(*given_inputs, GAINS, LIMITS, memory, dt_s, k * dt_s, tau)
+        tick(ControlLoop(*given_inputs, GAINS, LIMITS, memory, tau), dt_s, k * dt_s)
         check_command(given_inputs[0], tau, min(dt_s, 0.010))
 
 
@@ -137,4 +137,4 @@ def test_a_nan_measurement_of_torque_is_a_fault_anchored_on_the_last_command():
     rig.plant.state.tau[3] = np.nan
     assert rig.tick() == Reason.STATE_NOT_FINITE
     assert (np.abs(rig.tau - before) <= 1.0 + 1e-9).all()
-    assert look(rig.memory).mode == Mode.FAULT
+    assert rig.memory.mode == Mode.FAULT

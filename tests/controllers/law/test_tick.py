@@ -8,10 +8,10 @@ import pytest
 
 from controllers import compilation
 from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason
+from controllers.law.control_loop import check_shapes
 from controllers.law.gains import make_gains
 from controllers.law.presets import preset
-from controllers.law.shapes import check_shapes
-from controllers.law.tick import Counter, activate, deactivate, look, make_loop_state, tick
+from controllers.law.tick import ControlLoop, Counter, activate, deactivate, make_controller_state, tick
 from tests.controllers.plant import HOME, Plant, Rig, pose_target
 
 
@@ -117,7 +117,7 @@ def break_mass(rig):
 
 
 def break_gains(rig):
-    rig.gains = rig.gains._replace(stiffness=np.full(6, np.nan))
+    rig.gains = rig.gains.replaced(stiffness=np.full(6, np.nan))
 
 
 FAULTS = [
@@ -170,21 +170,20 @@ def test_missed_deadlines_are_counted():
 @pytest.mark.slow
 def test_the_tick_runs_inside_compiled_code_as_it_does_from_python():
     @numba.njit
-    def run(ticks, state, dynamics, target, gains, limits, memory, tau):
+    def run(ticks, loop):
         reason = -1
         for k in range(ticks):
-            target.stamp_s[0] = k * 0.001
-            reason = tick(state, dynamics, target, gains, limits, memory, 0.001, k * 0.001, tau)
+            loop.target.stamp_s[0] = k * 0.001
+            reason = tick(loop, 0.001, k * 0.001)
         return reason
 
-    rig, memory, tau = Rig(make_gains(HOME)), make_loop_state(7), np.zeros(7)
+    rig, memory, tau = Rig(make_gains(HOME)), make_controller_state(7), np.zeros(7)
     rig.target = pose_target(rig.plant.state, (0.01, 0.0, 0.0))
     for _ in range(100):
         rig.tick()
-    plant = rig.plant
-    assert run(100, plant.state, plant.dynamics, rig.target, rig.gains, rig.limits, memory, tau) == Reason.OK
+    assert run(100, rig.arrays._replace(memory=memory, tau=tau)) == Reason.OK
     np.testing.assert_array_equal(tau, rig.tau)
-    np.testing.assert_array_equal(look(memory).damping, rig.loop.damping)
+    np.testing.assert_array_equal(memory.damping, rig.loop.damping)
 
 
 @pytest.mark.slow
@@ -194,14 +193,15 @@ def test_the_tick_serves_arms_of_six_joints():
     B = rng.normal(size=(6, 6))
     dynamics = ArmDynamics(rng.normal(size=(6, 6)), B @ B.T + np.eye(6), np.zeros(6), np.zeros(6))
     state = ArmState(np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(3), np.eye(3))
-    gains, memory, tau = preset("guarded", np.zeros(6)), make_loop_state(6), np.zeros(6)
+    gains, memory, tau = preset("guarded", np.zeros(6)), make_controller_state(6), np.zeros(6)
     target = pose_target(state, (0.01, 0.0, 0.0))
-    check_shapes(state, dynamics, target, gains, limits)
+    loop = ControlLoop(state, dynamics, target, gains, limits, memory, tau)
+    check_shapes(loop)
     for k in range(100):
         target.stamp_s[0] = k * 0.001
-        assert tick(state, dynamics, target, gains, limits, memory, 0.001, k * 0.001, tau) == Reason.OK
+        assert tick(loop, 0.001, k * 0.001) == Reason.OK
         state.tau[:] = tau
-    assert look(memory).mode == Mode.ACTIVE and (np.abs(tau) <= limits.tau_max).all() and np.abs(tau).max() > 0.0
+    assert memory.mode == Mode.ACTIVE and (np.abs(tau) <= limits.tau_max).all() and np.abs(tau).max() > 0.0
 
 
 def test_machine_code_is_kept_by_the_state_of_the_sources(tmp_path):

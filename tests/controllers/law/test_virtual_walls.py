@@ -8,15 +8,14 @@ from scipy.spatial.transform import Rotation
 
 from controllers.arm import KNOWN_ARMS, Mode, Reason
 from controllers.law.gains import make_gains
-from controllers.law.options import make_extras
 from tests.controllers.plant import HOME, Plant, Rig, free_limits, pose_target
 
 FER = KNOWN_ARMS["fer"]
 QUICK = {"ramp_s": 0.0, "filter_time_s": 0.0, "speed_max": np.inf}
 
 
-def rig_with(plant=None, limits=None, gains=None, **extras):
-    return Rig(make_gains(HOME, extras=make_extras(7, **extras), **({"ramp_s": 0.0} | (gains or {}))), plant, limits)
+def rig_with(plant=None, limits=None, gains=None, **options):
+    return Rig(make_gains(HOME, **options, **({"ramp_s": 0.0} | (gains or {}))), plant, limits)
 
 
 def near_stop(joint, depth, side):
@@ -165,8 +164,8 @@ def test_an_empty_energy_account_does_not_hold_the_reference_back_to_outside_the
     """What the account can pay of a turn is a part of the short arc, which leaves the cone at once."""
     tipped = HOME.copy()
     tipped[5] += 0.3
-    extras = {"cone_rad": 0.301, "clip_targets": True, "energy_max_j": 0.02, "energy_refill_w": 0.5}
-    rig = rig_with(Plant(tipped), free_limits(), QUICK, **extras)
+    options = {"cone_rad": 0.301, "clip_targets": True, "energy_max_j": 0.02, "energy_refill_w": 0.5}
+    rig = rig_with(Plant(tipped), free_limits(), QUICK, **options)
     rig.tick()
     about = [Rotation.from_rotvec([0.0, 0.0, angle]) for angle in (1.5, -1.5)]
     rig.target.quat_xyzw[:] = (about[0] * Rotation.from_matrix(rig.plant.state.R) * about[1]).as_quat()
@@ -231,4 +230,4 @@ def test_the_cone_turns_the_tool_back():
 @pytest.mark.parametrize("bad", [[(0, 0, 0, 1)], [(0, 0, 1, np.nan)], [(0, 0, 1, 0)] * 5])
 def test_planes_without_a_normal_or_too_many_are_refused(bad):
     with pytest.raises(ValueError, match="planes"):
-        make_extras(7, planes=bad)
+        make_gains(HOME, planes=bad)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from controllers.arm import Mode, Reason
-from controllers.host.mailbox import HostState, Request, _state_dtype
+from controllers.host.mailbox import HostState, Request
+from controllers.host.report import LoopReport
 from controllers.law.presets import preset
+from controllers.records import make_record
 from controllers.ros.arbitration import WINDOW_S, CommandPriority
 from controllers.ros.command_handler import CLOCK_HOLD_S, HOMING_LIMIT_S, CommandHandler
 from controllers.ros.rejection import CommandRejected, RejectReason
@@ -25,7 +27,7 @@ class ScriptedLoop:
         self.clock, self.mode, self.reason = clock, Mode.IDLE, Reason.IDLE
         self.refuses = Reason.OK
         self.sent, self.asked, self.gains = [], [], None
-        self.values = np.zeros(1, _state_dtype(7))
+        self.values = make_record(LoopReport, 7)
         self.values["p"], self.values["R"] = HERE, np.eye(3)
         self.values["reference_p"], self.values["reference_quat_xyzw"] = COMMANDED, [0.0, 0.0, 0.0, 1.0]
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from controllers.arm import Mode, Reason
-from controllers.host.mailbox import HostState, _state_dtype
+from controllers.host.mailbox import HostState
+from controllers.host.report import LoopReport
+from controllers.records import make_record
 from controllers.ros.diagnostics import Level, NodeStatus, diagnostics, status
 from controllers.ros.rejection import CommandRejected, RejectCounter, RejectReason
 
@@ -12,7 +14,7 @@ WELL = NodeStatus("active", "policy", "target_pose", 0, "", "", (), 0)
 
 
 def a_state(mode=Mode.ACTIVE, reason=Reason.OK, message=""):
-    values = np.zeros(1, _state_dtype(7))
+    values = make_record(LoopReport, 7)
     values["tau_max"], values["tau"][0, 1] = 87.0, -80.0
     values["J"][0] = np.eye(6, 7)
     values["state_stamp_s"], values["target_stamp_s"] = 9.998, 9.9

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from controllers.arm import Mode, Reason
-from controllers.host.mailbox import HostState, _state_dtype
+from controllers.host.mailbox import HostState
+from controllers.host.report import LoopReport
+from controllers.records import make_record
 from controllers.ros import from_ros, graph, to_ros
 from controllers.ros.diagnostics import Level, StatusReport
 from tests.controllers.ros import ros_messages as ros
@@ -56,7 +58,7 @@ def test_a_report_becomes_a_status():
 
 
 def a_state():
-    values = np.zeros(1, _state_dtype(7))
+    values = make_record(LoopReport, 7)
     values["p"], values["R"], values["J"] = [0.4, 0.0, 0.3], np.eye(3), np.eye(6, 7)
     values["dq"][0, :2], values["q"] = [0.1, 0.2], np.arange(7.0)
     return HostState(1.0, Mode.IDLE, Reason.IDLE, "", values)

@@ -1,5 +1,7 @@
 """A world small enough to know by heart: a point must reach a goal, with one tiny camera and an expert."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -8,6 +10,7 @@ import numpy as np
 from robot_rl.core.action_layout import CLOSE, GRIPPER, HOLD, OPEN, TRANSLATION, ActionLayout, Continuous, Discrete
 from robot_rl.core.errors import NonFiniteActionError
 from robot_rl.core.records import LabelRecord, Record, StepRecord
+from robot_rl.teleop.device import DeviceState
 
 TIME_LIMIT = 30
 STRIDE = 0.2
@@ -103,7 +106,7 @@ class TinyEncoder:
 
 
 class Notebook:
-    """A link that keeps what it gets and hands out weights by script: {records put so far: (version, gain)}."""
+    """Link that stores records and serves weights by script: {records put so far: (version, gain)}."""
 
     def __init__(self, weights: dict[int, tuple[int, float]] | None = None) -> None:
         self.records: list[Record] = []
@@ -111,8 +114,8 @@ class Notebook:
         self.backlog = 3
 
     def put(self, record: Record) -> int:
-        self.records.append(record)
-        return record.sequence
+        self.records.append(replace(record, sequence=len(self.records)))
+        return len(self.records) - 1
 
     def latest_weights(self):
         due = [self._weights[n] for n in sorted(self._weights) if n <= len(self.records)]
@@ -142,3 +145,17 @@ class Ledger:
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         self.lines.append({"kind": kind, "step": step, **scalars})
+
+
+class Person:
+    """A device of a person, by script: one state a read, afterwards no motion."""
+
+    def __init__(self, states: Iterable[DeviceState] = ()) -> None:
+        self._states = iter(states)
+
+    def reset(self) -> None: ...
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        return next(self._states, DeviceState())
+
+    def close(self) -> None: ...

@@ -14,13 +14,17 @@ from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedE
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
-from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, ActorConfig, ActorSummary, resumed, run_actor
+from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, run_actor
+from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
+from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.observation import step_schema
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.teleop.device import Device, DeviceState, Playback
+from robot_rl.teleop.devices.combined import EnabledDevice
 from robot_rl.teleop.devices.scripted import FunctionExpert, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
-from tests.runtime.acting.point_world import TIME_LIMIT, Ledger, LinearPolicy, Notebook, PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import TIME_LIMIT, Ledger, LinearPolicy, Notebook, Person, PointWorld, TinyEncoder
 
 HUMAN_ACTION = np.array([0.0, 0.0, 0.0], np.float32)
 HELD = DeviceState(HUMAN_ACTION, engaged=True)
@@ -43,11 +47,11 @@ def act(
 ) -> tuple[ActorSummary, Notebook, PointWorld, Ledger]:
     """Run an actor in the point's world."""
     link, env, ledger = link or Notebook(), more.pop("env", None) or PointWorld(), Ledger()
-    encoder = more.pop("encoder", None)
-    summary = run_actor(
-        env, policy or LinearPolicy(), encoder, human, None, make_reward(rewards), link, config,
-        metrics=ledger, clock=clock or FakeClock(), should_stop=should_stop, **more,
-    )  # fmt: skip
+    parts = {name: more.pop(name) for name in ("encoder", "speed", "estop") if name in more}
+    rollout = Rollout(
+        env, policy or LinearPolicy(), human=human, reward=make_reward(rewards), clock=clock or FakeClock(), **parts
+    )
+    summary = run_actor(rollout, config, link, ledger, should_stop=should_stop, **more)
     return summary, link, env, ledger
 
 
@@ -372,8 +376,23 @@ def test_actor_never_waits_unless_told_a_pace() -> None:
     clock = FakeClock()
     act(ActorConfig(max_env_steps=50), clock=clock)
     assert clock.now_ns() == 0
-    act(ActorConfig(max_env_steps=20, speed=2.0), still(), clock=clock)
+    act(ActorConfig(max_env_steps=20), still(), clock=clock, speed=2.0)
     assert clock.now_s() == pytest.approx(20 * 0.1 / 2)
+
+
+def test_person_meets_an_arm_in_real_time_whatever_the_speed() -> None:
+    class Running(PointWorld):
+        real_time = True
+
+    for parts in ({"human": Person()}, {"human": EnabledDevice(Person(), Playback([]))}, {"env": Running()}):
+        clock = FakeClock()
+        act(ActorConfig(max_env_steps=20), still(), clock=clock, speed=8.0, **parts)
+        assert clock.now_s() == pytest.approx(20 * 0.1)
+    act(ActorConfig(max_env_steps=20), still(), Person(), clock=(slow := FakeClock()), speed=0.5)
+    assert slow.now_s() == pytest.approx(20 * 0.1 / 0.5)
+    clock, env = FakeClock(), PointWorld()
+    act(ActorConfig(max_env_steps=20), still(), scripted(env), clock=clock, speed=8.0, env=env)
+    assert clock.now_s() == pytest.approx(20 * 0.1 / 8)
 
 
 def test_first_episode_is_put_off_for_weights_but_not_for_ever() -> None:
@@ -449,7 +468,7 @@ def test_refusal_of_the_learner_ends_the_actor() -> None:
 
 def test_without_a_link_and_without_a_policy_it_still_runs() -> None:
     env = PointWorld()
-    summary = run_actor(env, None, None, None, None, None, None, ActorConfig(max_episodes=1), clock=FakeClock())
+    summary = run_actor(Rollout(env, clock=FakeClock()), ActorConfig(max_episodes=1))
     assert summary.env_steps == TIME_LIMIT and not np.array(env.executed).any()
 
 
@@ -457,7 +476,7 @@ def test_episode_lines_and_where_the_next_session_goes_on(tmp_path) -> None:
     config = ActorConfig(max_episodes=3)
     with MetricsWriter(tmp_path, tensorboard=False) as metrics:
         link = Notebook({0: (4, 5.0)})
-        run_actor(PointWorld(), LinearPolicy(), None, None, None, None, link, config, metrics)
+        run_actor(Rollout(PointWorld(), LinearPolicy()), config, link, metrics)
     lines = read_metrics(tmp_path, kind="episode")
     assert [line["episode"] for line in lines] == [0, 1, 2]
     assert [line["env_steps"] for line in lines] == list(np.cumsum([line["steps"] for line in lines]))
@@ -470,6 +489,16 @@ def test_episode_lines_and_where_the_next_session_goes_on(tmp_path) -> None:
     assert act(replace(following, max_episodes=1))[1].steps[0].episode == 4
 
 
+def test_number_of_an_episode_that_was_cut_off_without_a_line_is_not_given_again() -> None:
+    start = {"kind": START, "step": 0, "episode": 0}
+    assert resumed(ActorConfig(), [start]).first_episode == 1  # the first process died in its first episode
+    line = {"kind": "episode", "episode": 0, "env_steps": 30}
+    assert resumed(ActorConfig(), [start, line]).first_episode == 2
+    again = {"kind": START, "step": 30, "episode": 2}
+    following = resumed(ActorConfig(), [start, line, again, {"kind": "timing", "step": 30, "episode": 0}])
+    assert (following.first_episode, following.first_env_step) == (3, 30)
+
+
 def test_on_step_sees_every_step() -> None:
     seen: list[StepRecord] = []
     summary, _, _, _ = act(ActorConfig(max_episodes=2), on_step=seen.append)
@@ -478,11 +507,14 @@ def test_on_step_sees_every_step() -> None:
 
 def test_stamps_are_of_the_observation() -> None:
     clock = FakeClock()
-    _, link, _, _ = act(ActorConfig(max_env_steps=5, speed=1.0), still(), clock=clock)
+    _, link, _, _ = act(ActorConfig(max_env_steps=5), still(), clock=clock, speed=1.0)
     assert [step.stamp_ns / NS_PER_S for step in link.steps] == pytest.approx([0.0, 0.0, 0.1, 0.2, 0.3])
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    for wrong in ({"period_s": 0.0}, {"speed": -1.0}, {"label_window_s": np.nan}, {"max_consecutive_faults": 0}):
+    for wrong in ({"label_window_s": np.nan}, {"max_consecutive_faults": 0}):
         with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: got"):
             ActorConfig(**wrong)
+    for wrong in ({"period_s": 0.0}, {"speed": -1.0}):
+        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: got"):
+            Rollout(PointWorld(), **wrong)

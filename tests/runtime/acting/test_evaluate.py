@@ -7,8 +7,10 @@ import pytest
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
-from robot_rl.runtime.acting.actor import ActorConfig, run_actor
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.actor_config import ActorConfig
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
 from robot_rl.runtime.runs.statistics import wilson_interval
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
@@ -16,23 +18,25 @@ from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorl
 
 
 def test_good_policy_succeeds_bad_one_fails_still_one_runs_out_of_time() -> None:
-    good = evaluate(PointWorld(), LinearPolicy(5.0, version=7), None, 20, seed=0)
+    good = evaluate(Rollout(PointWorld(), LinearPolicy(5.0, version=7)), 20, seed=0)
     assert good.successes == 20 and good.success_rate == 1.0 and good.policy_version == 7
     assert good.interval == wilson_interval(20, 20)
     assert good.cycle_steps is not None and 1 <= good.cycle_steps.q25 <= good.cycle_steps.median < 15
-    bad = evaluate(PointWorld(), LinearPolicy(-5.0), None, 5, seed=0)
+    bad = evaluate(Rollout(PointWorld(), LinearPolicy(-5.0)), 5, seed=0)
     assert bad.successes == 0 and all(e.failure and not e.truncated for e in bad.episodes) and bad.cycle_steps is None
-    still = evaluate(PointWorld(), LinearPolicy(0.0), None, 5, seed=0)
+    still = evaluate(Rollout(PointWorld(), LinearPolicy(0.0)), 5, seed=0)
     assert all(e.truncated and not e.failure and e.steps == TIME_LIMIT for e in still.episodes)
 
 
 def test_deterministic_evaluation_repeats_itself_and_each_episode_by_its_seed() -> None:
-    one = evaluate(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder(), 8, seed=3)
-    assert one == evaluate(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder(), 8, seed=3)
-    assert one != evaluate(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder(), 8, seed=4)
-    assert one != evaluate(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder(), 8, seed=3, deterministic=False)
+    one = evaluate(Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=3)
+    assert one == evaluate(Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=3)
+    assert one != evaluate(Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=4)
+    assert one != evaluate(
+        Rollout(PointWorld(), LinearPolicy(noise=0.5), TinyEncoder()), 8, seed=3, deterministic=False
+    )
     env = PointWorld()
-    stepper = Stepper(env, LinearPolicy(noise=0.5), np.random.default_rng(99), deterministic=True)
+    stepper = Stepper(Rollout(env, LinearPolicy(noise=0.5)), np.random.default_rng(99), deterministic=True)
     stepper.begin(one.episodes[5].seed)
     steps = 1
     while not stepper.step().last:
@@ -45,10 +49,8 @@ def test_evaluation_runs_the_very_steps_of_training() -> None:
     trained, evaluated = PointWorld(), PointWorld()
     policy = LinearPolicy(gain=2.0, noise=0.3)
     seen: list[Step] = []
-    run_actor(
-        trained, policy, TinyEncoder(), None, None, None, None, ActorConfig(seed=5, max_episodes=4), on_step=seen.append
-    )
-    evaluate(evaluated, policy, TinyEncoder(), 4, seed=5, deterministic=False)
+    run_actor(Rollout(trained, policy, TinyEncoder()), ActorConfig(seed=5, max_episodes=4), on_step=seen.append)
+    evaluate(Rollout(evaluated, policy, TinyEncoder()), 4, seed=5, deterministic=False)
     np.testing.assert_array_equal(trained.executed, evaluated.executed)
     seeds, _ = episode_seeds(5)
     np.testing.assert_array_equal(PointWorld().reset(seed=next_seed(seeds))[0]["state"], seen[0].obs["state"])
@@ -57,13 +59,13 @@ def test_evaluation_runs_the_very_steps_of_training() -> None:
 def test_expert_is_measured_by_the_same_code() -> None:
     env = PointWorld()
     expert = ExpertDevice(FunctionExpert(env.expert_action, env.action_layout), np.random.default_rng(0))
-    result = evaluate(env, None, None, 20, seed=0, human=expert)
+    result = evaluate(Rollout(env, human=expert), 20, seed=0)
     assert result.successes == 20
 
 
 def test_frames_of_the_first_episodes_are_filmed_with_their_first_and_last_moment() -> None:
     frames: list[np.ndarray] = []
-    result = evaluate(PointWorld(), LinearPolicy(), None, 3, seed=0, video=frames.append, video_episodes=2)
+    result = evaluate(Rollout(PointWorld(), LinearPolicy()), 3, seed=0, video=EpisodeVideo(frames.append, 2))
     assert len(frames) == sum(episode.steps + 1 for episode in result.episodes[:2])
     assert frames[0].shape == (16, 16, 3) and frames[0].max() == 0
 
@@ -72,20 +74,20 @@ def test_cameras_are_filmed_when_nothing_renders() -> None:
     env = PointWorld()
     env.render_mode = None
     frames: list[np.ndarray] = []
-    evaluate(env, LinearPolicy(), TinyEncoder(), 1, seed=0, video=frames.append)
+    evaluate(Rollout(env, LinearPolicy(), TinyEncoder()), 1, seed=0, video=EpisodeVideo(frames.append))
     assert frames[0].shape == (8, 8, 3) and frames[0].max() == 255
 
 
 def test_stop_between_episodes_keeps_what_was_done() -> None:
     done: list[EpisodeResult] = []
     result = evaluate(
-        PointWorld(), LinearPolicy(), None, 10, seed=0, on_episode=done.append, should_stop=lambda: len(done) >= 4
+        Rollout(PointWorld(), LinearPolicy()), 10, seed=0, on_episode=done.append, should_stop=lambda: len(done) >= 4
     )
     assert len(result.episodes) == len(done) == 4
 
 
 def test_fault_counts_against_the_policy() -> None:
-    result = evaluate(PointWorld(), LinearPolicy(float("nan")), None, 2, seed=0, clock=FakeClock())
+    result = evaluate(Rollout(PointWorld(), LinearPolicy(float("nan")), clock=FakeClock()), 2, seed=0)
     assert [(e.fault, e.truncated, e.success, e.steps) for e in result.episodes] == [(True, True, False, 1)] * 2
 
 
@@ -101,6 +103,6 @@ def test_summary_is_json_and_says_the_interval() -> None:
 
 def test_nothing_to_evaluate_is_refused() -> None:
     with pytest.raises(ConfigError, match="episodes: got 0"):
-        evaluate(PointWorld(), LinearPolicy(), None, 0, seed=0)
+        evaluate(Rollout(PointWorld(), LinearPolicy()), 0, seed=0)
     with pytest.raises(ConfigError, match="expected exactly one of them"):
-        evaluate(PointWorld(), None, None, 1, seed=0)
+        evaluate(Rollout(PointWorld()), 1, seed=0)

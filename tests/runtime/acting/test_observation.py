@@ -4,12 +4,13 @@ import gymnasium
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.records import check_step
 from robot_rl.core.schema import ArraySpec
-from robot_rl.runtime.acting.actor import ActorConfig, run_actor
+from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.observation import encode_steps, pictures, step_schema
+from robot_rl.runtime.acting.rollout import Rollout
 from tests.runtime.acting.point_world import LinearPolicy, Notebook, PointWorld, TinyEncoder
 
 
@@ -17,7 +18,7 @@ from tests.runtime.acting.point_world import LinearPolicy, Notebook, PointWorld,
 def test_records_match_the_declared_schema(encoder) -> None:
     link = Notebook()
     config = ActorConfig(max_episodes=2)
-    run_actor(PointWorld(), LinearPolicy(), encoder, None, None, None, link, config, clock=FakeClock())
+    run_actor(Rollout(PointWorld(), LinearPolicy(), encoder), config, link)
     schema = step_schema(PointWorld(), encoder, "point")
     for step in link.steps:
         check_step(step, schema)
@@ -28,7 +29,7 @@ def test_records_match_the_declared_schema(encoder) -> None:
 def test_recorded_pictures_are_encoded_as_an_actor_would_have() -> None:
     link = Notebook()
     config = ActorConfig(max_episodes=2)
-    run_actor(PointWorld(), LinearPolicy(), None, None, None, None, link, config, clock=FakeClock())
+    run_actor(Rollout(PointWorld(), LinearPolicy()), config, link)
     encoded = list(encode_steps(link.steps, TinyEncoder(), np.random.default_rng(0)))
     schema = step_schema(PointWorld(), TinyEncoder(), "point")
     for raw, step in zip(link.steps, encoded, strict=True):

@@ -2,29 +2,42 @@
 
 import os
 import select
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock, RateKeeper
+from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode
 from robot_rl.data.replay import Replay
+from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.observation import step_schema
-from robot_rl.runtime.acting.record import RecordingSummary, collect_demonstrations, load_demonstrations
-from robot_rl.teleop.device import Device, DeviceState, Playback
+from robot_rl.runtime.acting.record import (
+    RecordingConfig,
+    RecordingSummary,
+    collect_demonstrations,
+    load_demonstrations,
+)
+from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices.keyboard import Keyboard
-from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
-from tests.runtime.acting.point_world import LAYOUT, PointWorld, TinyEncoder
+from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
+from tests.runtime.acting.point_world import LAYOUT, Person, PointWorld, TinyEncoder
 
 
-def record(folder: Path, episodes: int, demonstrator: Expert | Device | None = None, **more) -> RecordingSummary:
+def record(folder: Path, episodes: int, human: Device | None = None, **more) -> RecordingSummary:
     env = more.pop("env", None) or PointWorld()
-    demonstrator = demonstrator or FunctionExpert(env.expert_action, LAYOUT)
-    options = {"seed": 0, "task": "point", "progress": False, "clock": FakeClock(), **more}
-    return collect_demonstrations(env, None, demonstrator, episodes, folder, **options)
+    should_stop, clock = more.pop("should_stop", lambda: False), more.pop("clock", FakeClock())
+    rollout = Rollout(env, human=human or expert(env.expert_action), reward=make_reward(), clock=clock)
+    config = RecordingConfig(folder, episodes, task="point", **more)
+    return collect_demonstrations(rollout, config, progress=False, should_stop=should_stop)
+
+
+def expert(action: Callable[[], np.ndarray]) -> ExpertDevice:
+    return ExpertDevice(FunctionExpert(action, LAYOUT), np.random.default_rng(0))
 
 
 def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) -> None:
@@ -69,15 +82,15 @@ def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
         return np.array([1.0, 0.0, 0.0], np.float32)
 
     with pytest.raises(RobotRLError, match="20 failures, expected mostly successes"):
-        record(tmp_path / "none", 2, FunctionExpert(lambda: -away(), LAYOUT), seed=1)
-    summary = record(tmp_path / "all", 2, FunctionExpert(away, LAYOUT), keep_failures=True)
+        record(tmp_path / "none", 2, expert(lambda: -away()), seed=1)
+    summary = record(tmp_path / "all", 2, expert(away), keep_failures=True)
     assert (summary.kept, summary.discarded) == (2, 0)
 
 
 def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
     idle, right = DeviceState(), DeviceState(np.array([1.0, 0.0, 0.0], np.float32), engaged=True)
     done = DeviceState(right.action, engaged=True, labels=("success",))
-    summary = record(tmp_path, 1, Playback([idle] * 4 + [right, done]))
+    summary = record(tmp_path, 1, Person([idle] * 4 + [right, done]))
     steps, _ = read_episode(list_episodes(tmp_path)[0])
     assert summary.kept == 1 and [step.step for step in steps] == [0, 1]
     assert steps[-1].success and steps[-1].terminated  # the person's label ended it
@@ -108,15 +121,13 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
 def test_person_meets_an_arm_in_real_time(tmp_path: Path) -> None:
     clock, right = FakeClock(), DeviceState(np.zeros(3, np.float32), engaged=True)
     states = [right] * 7 + [DeviceState(right.action, engaged=True, labels=("success",))]
-    record(tmp_path, 1, Playback(states), clock=clock, pace=RateKeeper(10.0, clock))
+    record(tmp_path, 1, Person(states), clock=clock)
     assert clock.now_s() == pytest.approx(0.8)
 
 
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:
     asked = iter(range(100))
-    summary = record(
-        tmp_path, 3, FunctionExpert(lambda: np.zeros(3, np.float32), LAYOUT), should_stop=lambda: next(asked) > 10
-    )
+    summary = record(tmp_path, 3, expert(lambda: np.zeros(3, np.float32)), should_stop=lambda: next(asked) > 10)
     assert summary.kept == 0 and not list(tmp_path.glob("*"))
 
 

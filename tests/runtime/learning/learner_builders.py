@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from robot_rl.core.records import Record, Source, StepRecord
-from robot_rl.data.replay import Batch
+from robot_rl.data.batch import Batch
+from robot_rl.data.replay import ONE_STEP
 from tests.data.builders import step_record
 
 
@@ -31,6 +32,8 @@ def demonstrations(count: int, length: int) -> list[StepRecord]:
 class TinyBackend:
     """Gradient descent with momentum and noise of its own: its state depends on every sample and every draw."""
 
+    horizon = ONE_STEP
+
     def __init__(self, seed: int = 0) -> None:
         self.w, self.momentum = np.zeros(2, np.float32), np.zeros(2, np.float32)
         self._rng = np.random.default_rng(seed)
@@ -38,9 +41,7 @@ class TinyBackend:
 
     def update(self, batch: Batch) -> Mapping[str, Any]:
         self.calls += 1
-        for obs, next_obs, reward in zip(
-            batch["obs"]["state"], batch["next_obs"]["state"], batch["reward"], strict=True
-        ):
+        for obs, next_obs, reward in zip(batch.obs["state"], batch.next_obs["state"], batch.reward, strict=True):
             error = (obs - 0.9 * next_obs) @ self.w * 1e-3 - reward * 1e-3
             gradient = (error[:, None] * obs * 1e-3).mean(0) + self._rng.normal(size=2).astype(np.float32)
             self.momentum = np.float32(0.9) * self.momentum + gradient

@@ -13,7 +13,8 @@ import pytest
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError
 from robot_rl.core.records import LabelRecord, Record
-from robot_rl.data.replay import Batch, Replay
+from robot_rl.data.batch import Batch
+from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner import LearnerConfig, run_learner
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
@@ -75,7 +76,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
         assert np.array_equal(array, second.backend.state_dict()[name]), name
     assert whole.replay.rng_state() == second.replay.rng_state()
     ours, theirs = whole.replay.sample(64, 2), second.replay.sample(64, 2)
-    assert np.array_equal(ours["obs"]["wrist"], theirs["obs"]["wrist"])
+    assert np.array_equal(ours.obs["wrist"], theirs.obs["wrist"])
 
 
 def test_the_learner_rests_while_no_data_comes(tmp_path: Path) -> None:

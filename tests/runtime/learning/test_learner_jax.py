@@ -28,9 +28,9 @@ def scaled(records: list[StepRecord]) -> list[StepRecord]:
 
 def test_the_agent_resumes_bit_for_bit(tmp_path: Path) -> None:
     pytest.importorskip("jax")
+    from robot_rl.agents.backend import Learner, make_backend
     from robot_rl.agents.config import AgentConfig
     from robot_rl.agents.definition import AgentDefinition
-    from robot_rl.agents.jax.learner import JaxLearner
 
     small = AgentConfig(num_critics=3, hidden=(16, 16), projection=8, gripper_hidden=(8,))
     definition = AgentDefinition(SCHEMA.observation, 2, small)
@@ -38,13 +38,13 @@ def test_the_agent_resumes_bit_for_bit(tmp_path: Path) -> None:
     records: list[Record] = list(scaled(episodes(4, 10)))
     demos = scaled(demonstrations(2, 10))
 
-    def learn(learner: JaxLearner, folder: Path, turns: int, recovered: list[Record], live: list[Record]) -> None:
+    def learn(learner: Learner, folder: Path, turns: int, recovered: list[Record], live: list[Record]) -> None:
         remaining = iter(range(turns))
         replay, checkpoints = Replay(SCHEMA, 500, seed=2), Checkpoints(folder, {})
         server, metrics = ScriptedServer([live] if live else [], recovered), ListMetrics()
         run_learner(server, replay, learner, config, metrics, checkpoints, lambda: next(remaining, None) is None, demos)
 
-    first, second = JaxLearner(definition, seed=1), JaxLearner(definition, seed=3)
+    first, second = (make_backend(definition, seed).learner() for seed in (1, 3))
     start = first.state_dict()
     learn(first, tmp_path / "whole", 30, [], records)
     whole = first.state_dict()

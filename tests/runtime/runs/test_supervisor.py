@@ -11,7 +11,7 @@ from rich.console import Console
 from robot_rl.core.clock import SystemClock
 from robot_rl.runtime.runs.live import Budget, Progress
 from robot_rl.runtime.runs.processes import ProcessFailedError, ProcessPlan
-from robot_rl.runtime.runs.supervisor import EarlyStop, Outcome, supervise
+from robot_rl.runtime.runs.supervisor import EarlyStop, Outcome, TrainingPlan, supervise
 
 PART = """
 import json, sys, time
@@ -35,17 +35,9 @@ def plan(root: Path, name: str, events: int = 0) -> ProcessPlan:
 
 
 def train(root: Path, budget: Budget, early_stop: EarlyStop | None = None, stopped: bool = False) -> Outcome:
-    return supervise(
-        plan(root, "learner"),
-        [plan(root, "actor-0", events=30)],
-        [root / "learner", root / "actor-0"],
-        budget,
-        early_stop,
-        "test",
-        Console(file=io.StringIO()),
-        SystemClock(),
-        lambda: stopped,
-    )
+    parts = plan(root, "learner"), [plan(root, "actor-0", events=30)], [root / "learner", root / "actor-0"]
+    training = TrainingPlan("test", *parts, budget, early_stop)
+    return supervise(training, Console(file=io.StringIO()), SystemClock(), lambda: stopped)
 
 
 def test_env_steps_end_the_training_and_actors_stop_first(tmp_path: Path) -> None:
@@ -66,9 +58,8 @@ def test_failed_part_ends_the_training_with_its_words(tmp_path: Path) -> None:
     broken = ProcessPlan("actor-0", (sys.executable, "-c", "raise SystemExit('no robot')"), tmp_path / "log.txt")
     console = Console(file=io.StringIO())
     with pytest.raises(ProcessFailedError, match="no robot"):
-        supervise(
-            plan(tmp_path, "learner"), [broken], [], Budget(1.0), None, "test", console, SystemClock(), lambda: False
-        )
+        training = TrainingPlan("test", plan(tmp_path, "learner"), [broken], [], Budget(1.0))
+        supervise(training, console, SystemClock(), lambda: False)
 
 
 def test_early_stop_waits_for_a_full_window() -> None:

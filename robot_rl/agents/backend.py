@@ -1,0 +1,108 @@
+"""What a backend is: one framework's translation of an agent's definition, behind one protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from robot_rl.agents.config import BACKEND_GROUP, BACKENDS
+from robot_rl.agents.definition import AgentDefinition
+from robot_rl.core import extensions
+from robot_rl.core.records import Observation
+from robot_rl.data.batch import Batch, Horizon
+
+
+class Learner(Protocol):
+    """The agent that learns."""
+
+    @property
+    def horizon(self) -> Horizon:
+        """Steps and discount of the samples that it learns from."""
+        ...
+
+    def update(self, batch: Batch) -> Mapping[str, float]:
+        """Make one update for each entry of the leading axis and return the metrics' means (`agents.metrics`).
+
+        Raises:
+            SchemaMismatchError: entries or shapes that are not the definition's.
+        """
+        ...
+
+    def policy_parameters(self) -> dict[str, np.ndarray]:
+        """Return what acting needs, by name, as copies: the averaged policy."""
+        ...
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return the whole state, exact, as `agents.learner_state` names it."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue bit for bit from a state of `state_dict`.
+
+        Raises:
+            CheckpointError: a missing, unknown or misshapen array.
+        """
+        ...
+
+
+class Policy(Protocol):
+    """The agent that acts; weights may be replaced between two steps."""
+
+    version: int
+
+    def act(self, obs: Observation, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        """Return an action (A,) float32 in [-1, 1] for one encoded observation."""
+        ...
+
+    def load(self, params: dict[str, np.ndarray], version: int) -> None:
+        """Take over weights; the next `act` uses them."""
+        ...
+
+
+class Cloner(Protocol):
+    """Behaviour cloning into the same policy networks."""
+
+    updates: int
+
+    def update(self, batch: Batch) -> Mapping[str, float]:
+        """Learn from batches of demonstrations."""
+        ...
+
+    def policy_parameters(self) -> dict[str, np.ndarray]:
+        """Return what acting needs, by name."""
+        ...
+
+
+class AgentBackend(Protocol):
+    """Makes learner, policy and cloner of one definition; made as `Backend(definition, seed)`."""
+
+    @property
+    def device(self) -> str:
+        """What the backend computes on, for reports."""
+        ...
+
+    def learner(self) -> Learner:
+        """Return a learner with its first parameters."""
+        ...
+
+    def policy(self) -> Policy:
+        """Return a policy without weights."""
+        ...
+
+    def cloner(self) -> Cloner:
+        """Return a cloner with its first parameters."""
+        ...
+
+
+def make_backend(definition: AgentDefinition, seed: int) -> AgentBackend:
+    """Return the backend that the definition's settings name.
+
+    Raises:
+        UnknownNameError: no backend of that name.
+        ConfigError: its framework is not installed.
+    """
+    kind = extensions.resolve("agent backend", definition.config.backend, BACKENDS, BACKEND_GROUP)
+    backend: AgentBackend = kind(definition, seed)
+    return backend

@@ -1,0 +1,42 @@
+"""The agent in JAX."""
+
+from __future__ import annotations
+
+import platform
+
+import jax
+
+from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.jax.cloning import JaxCloner
+from robot_rl.agents.jax.learner import JaxLearner
+from robot_rl.agents.jax.policy import JaxPolicy
+
+
+class JaxBackend:
+    """Makes learner, policy and cloner of one definition.
+
+    Args:
+        definition: what the agent is.
+        seed: of the first parameters and of all later random numbers.
+    """
+
+    def __init__(self, definition: AgentDefinition, seed: int) -> None:
+        self._definition, self._seed = definition, seed
+
+    @property
+    def device(self) -> str:
+        """What JAX computes on."""
+        kind: str = jax.devices()[0].device_kind
+        return kind if jax.default_backend() != "cpu" else platform.processor() or "cpu"
+
+    def learner(self) -> JaxLearner:
+        """Return a learner with its first parameters."""
+        return JaxLearner(self._definition, self._seed)
+
+    def policy(self) -> JaxPolicy:
+        """Return a policy without weights."""
+        return JaxPolicy(self._definition)
+
+    def cloner(self) -> JaxCloner:
+        """Return a cloner with its first parameters."""
+        return JaxCloner(self._definition, self._seed)

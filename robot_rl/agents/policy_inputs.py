@@ -1,0 +1,42 @@
+"""What a policy computes an action from, the same for all backends: entries of an observation, and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from robot_rl.agents.definition import GRIPPER_CHOICES, AgentDefinition
+from robot_rl.core.errors import SchemaMismatchError
+
+
+def policy_entry(obs: Mapping[str, np.ndarray], name: str, definition: AgentDefinition) -> np.ndarray:
+    """Return one entry of an observation as the policy sees it: without variants, or the clean one, variant 0.
+
+    Raises:
+        SchemaMismatchError: it is missing, or of another shape.
+    """
+    spec, value = definition.observation[name], obs.get(name)
+    if value is not None and value.shape == spec.sample_shape:
+        return value
+    if value is not None and value.shape == spec.shape:
+        return np.asarray(value[0])
+    got = None if value is None else list(value.shape)
+    raise SchemaMismatchError(f"observation {name!r}: got {got}, expected {spec}; encode it as for the learner.")
+
+
+def policy_noise(definition: AgentDefinition, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+    """Return the noise of one action.
+
+    Shapes: (A + 1,) float32: standard normals, zero for the deterministic action; last the gripper's random choice -1,
+        0 or 1, NaN where its critic decides.
+    """
+    dim = definition.continuous_dim
+    noise = np.zeros(dim + 1, np.float32)
+    noise[dim] = np.nan
+    if deterministic:
+        return noise
+    noise[:dim] = rng.standard_normal(dim, dtype=np.float32)
+    if rng.random() < definition.config.gripper_exploration:
+        noise[dim] = rng.integers(GRIPPER_CHOICES) - 1
+    return noise

@@ -1,0 +1,266 @@
+"""Checks of the proof after each tick: no bound of the law may break.
+
+The reference may start outside of its workspace, where the arm is. So it is held to this: each face and the cone it
+keeps, or comes no further beyond than it was.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+
+from controllers.arm import ArmState, Mode
+from controllers.compilation import inner
+from controllers.geometry import FloatArray, quat_from_matrix, quat_multiply, rotation_error
+from controllers.law.controller_state import ControllerState, Counter
+from controllers.records import Axes3, Axes4, Axes6, Record
+from robot_rl.bench.proof.settings import Bounds
+
+EPS = 1e-9  # of a workspace's face [m], of the cone and of a turn [rad]; of a force, relative
+EPS_TURN = 1e-4  # of the reference's turn along the cone's edge, relative: the edge is curved
+EPS_SUM = 1e-6  # where the bound is on a difference of large numbers [N, N m, W, J]
+NEAR = 1e-3  # so close to a face or to the cone counts as at its edge [m, rad]
+SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen")
+
+
+class Counts(Record):
+    """Ticks that broke each of `BOUNDS`, and how often the law was seen at its bounds (`SEEN`)."""
+
+    torque: int
+    torque_rate: int
+    force: int
+    wrench: int
+    fence: int
+    posture: int
+    box: int
+    plane: int
+    cone: int
+    speed: int
+    energy: int
+    power: int
+    velocity: int
+    following: int
+    at_box: int
+    at_plane: int
+    at_cone: int
+    wrench_seen: int
+    energy_spent: int
+    guards_seen: int
+
+
+BOUNDS = tuple(Counts.fields)[: -len(SEEN)]
+
+
+class Previous(Record):
+    """What was true before the tick."""
+
+    mode: int
+    holds: int
+    taken: int
+    manner: int  # of the targets: JUMPING, WANDERING or STEADY
+    aim: Annotated[FloatArray, 7]  # where the last target lay before it was broken [m], quat_xyzw
+    drift: Axes6  # of a steady target [m/s, rad/s]
+    p: Axes3  # of the reference [m]
+    quat_xyzw: Axes4
+    wrench: Axes6  # feed-forward that acted [N, N m]
+    known: Axes6  # whether it was seen
+    spring_j: float
+    left_j: float  # of the energy account, kept here once more
+
+
+@inner
+def _spring_j(state: ArmState, own: ControllerState) -> float:
+    """What the spring to the reference holds at the arm's pose [J]: the integral of the clipped force."""
+    R, gains, ref = own.gains.task_R, own.gains, own.reference_p
+    turn = rotation_error(quat_from_matrix(state.R), own.reference_quat_xyzw)
+    way = (ref[0] - state.p[0], ref[1] - state.p[1], ref[2] - state.p[2])
+    total = 0.0
+    for i in range(6):
+        e, k = (way, i) if i < 3 else (turn, i - 3)
+        x = R[0, k] * e[0] + R[1, k] * e[1] + R[2, k] * e[2]
+        c = min(max(x, gains.clip_lower[i]), gains.clip_upper[i])
+        total += gains.stiffness[i] * c * (x - 0.5 * c)
+    return own.stiffness_scale * own.yield_scale * total
+
+
+@inner
+def _tilt(quat: FloatArray, axis: FloatArray, tool: FloatArray) -> float:
+    """The angle between the tool's axis and the cone's [rad]."""
+    u = quat_multiply(quat_multiply(quat, (tool[0], tool[1], tool[2], 0.0)), (-quat[0], -quat[1], -quat[2], quat[3]))
+    x, y, z = u[1] * axis[2] - u[2] * axis[1], u[2] * axis[0] - u[0] * axis[2], u[0] * axis[1] - u[1] * axis[0]
+    return math.atan2(math.sqrt(x * x + y * y + z * z), u[0] * axis[0] + u[1] * axis[1] + u[2] * axis[2])
+
+
+@inner
+def _beyond(bound: Bounds, p: FloatArray, face: int) -> float:
+    """How far a position lies beyond a face [m]: six of the box, then the planes."""
+    if face < 3:
+        return bound.workspace_lower[face] - p[face]
+    if face < 6:
+        return p[face - 3] - bound.workspace_upper[face - 3]
+    plane = bound.planes[face - 6]
+    return plane[3] - (plane[0] * p[0] + plane[1] * p[1] + plane[2] * p[2])
+
+
+@inner
+def note(state: ArmState, own: ControllerState, previous: Previous) -> None:
+    """Before the tick."""
+    previous.mode, previous.holds = own.mode, own.counters[Counter.HOLDS.value]
+    previous.taken = own.counters[Counter.TARGETS_TAKEN.value]
+    previous.p[:], previous.quat_xyzw[:] = own.reference_p, own.reference_quat_xyzw
+    previous.spring_j = _spring_j(state, own)
+
+
+@inner
+def _check_command(
+    state: ArmState, bound: Bounds, own: ControllerState, step_s: float, tau: FloatArray, counts: Counts
+) -> None:
+    bad_torque, bad_rate, bad_speed, free, power = False, False, False, True, 0.0
+    for i in range(tau.shape[0]):
+        largest, step = bound.tau_max[i], bound.tau_rate_max[i] * step_s
+        change = abs(tau[i] - min(max(state.tau[i], -largest), largest))
+        bad_torque = bad_torque or not abs(tau[i]) <= largest + EPS
+        bad_rate = bad_rate or not change <= step + EPS
+        free = free and abs(tau[i]) < largest - EPS and change < step - EPS
+        drive = (tau[i] - own.work.tau_own[i]) * math.copysign(1.0, state.dq[i])
+        power += drive * abs(state.dq[i])
+        bad_speed = bad_speed or (abs(state.dq[i]) >= bound.dq_max[i] and not drive <= EPS_SUM)
+    counts.torque += bad_torque
+    counts.torque_rate += bad_rate
+    if free and own.mode != Mode.FAULT.value:  # torque and rate guards come last: what they changed is theirs
+        counts.guards_seen += 1
+        counts.power += not power <= bound.power_max + EPS_SUM
+        counts.velocity += bad_speed
+
+
+@inner
+def _check_forces(bound: Bounds, own: ControllerState, counts: Counts) -> None:
+    bad, work = False, own.work
+    for i in range(6):
+        bad = bad or not abs(work.wrench[i] + work.drag[i]) <= bound.cap[i] * (1.0 + EPS) + EPS
+    counts.force += bad
+    bad = False
+    for block in range(2):
+        x, y, z = work.fence[3 * block], work.fence[3 * block + 1], work.fence[3 * block + 2]
+        bad = bad or not math.sqrt(x * x + y * y + z * z) <= bound.fence_force_max[block] * (1.0 + EPS)
+    counts.fence += bad
+    counts.posture += not np.abs(work.tau_posture).max() <= bound.posture_torque_max * (1.0 + EPS)
+
+
+@inner
+def _check_wrench(
+    bound: Bounds, own: ControllerState, previous: Previous, step_s: float, started: bool, counts: Counts
+) -> None:
+    """The feed-forward that acted: within its bound, and as near to the one asked for as its rate allows."""
+    work, gains, goal, bad = own.work, own.gains, own.goal, False
+    twisting = np.abs(goal.twist).max() > 0.0
+    if own.yield_scale < 1.0 or bound.energy_max_j < math.inf or bound.operational_space != 0.0:
+        return  # these may take any part of it away
+    for i in range(6):
+        drive, asked = work.wrench[i] + work.drag[i], 0.0
+        acted = drive - work.spring[i] - own.integral[i]
+        for j in range(6):
+            acted -= own.damping[i, j] * work.twist_goal[j]
+        for j in range(3):
+            asked += gains.task_R[j, i % 3] * goal.wrench[i - i % 3 + j]
+        asked = min(max(asked, -bound.wrench_max[i]), bound.wrench_max[i])
+        step, before = bound.wrench_rate_max[i] * step_s, 0.0 if started else previous.wrench[i]
+        if not twisting:  # else the sum of both is cut off at the force cap, and its parts are not seen
+            bad = bad or not abs(acted) <= bound.wrench_max[i] + EPS_SUM
+        if not twisting and (started or previous.known[i] > 0.0):
+            bad = bad or not abs(acted - before) <= step + EPS_SUM
+            bad = bad or not abs(acted - asked) <= max(abs(before - asked) - step, 0.0) + EPS_SUM
+            counts.wrench_seen += 1
+        previous.wrench[i], previous.known[i] = acted, 0.0 if twisting else 1.0
+    counts.wrench += bad
+
+
+@inner
+def _check_reference(
+    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, counts: Counts
+) -> None:
+    """Each face and the cone are kept, or the reference comes no further beyond them than it was."""
+    p, quat, bad_box, bad_plane, at_box, at_plane = own.reference_p, own.reference_quat_xyzw, False, False, False, False
+    for face in range(6 + bound.planes.shape[0]):
+        beyond = _beyond(bound, p, face)
+        bad = not beyond <= max(_beyond(bound, previous.p, face), 0.0) + EPS
+        if face < 6:
+            bad_box, at_box = bad_box or bad, at_box or abs(beyond) < NEAR
+        else:
+            bad_plane, at_plane = bad_plane or bad, at_plane or abs(beyond) < NEAR
+    counts.box += bad_box
+    counts.plane += bad_plane
+    counts.at_box += at_box
+    counts.at_plane += at_plane
+    if bound.cone_rad < math.pi:
+        beyond = _tilt(quat, bound.cone_axis, bound.cone_tool_axis) - bound.cone_rad
+        before = _tilt(previous.quat_xyzw, bound.cone_axis, bound.cone_tool_axis) - bound.cone_rad
+        counts.cone += not beyond <= max(before, 0.0) + EPS
+        counts.at_cone += abs(beyond) < NEAR
+    way, turn = p - previous.p, rotation_error(previous.quat_xyzw, quat)
+    far = math.sqrt(way[0] * way[0] + way[1] * way[1] + way[2] * way[2])
+    turned = math.sqrt(turn[0] * turn[0] + turn[1] * turn[1] + turn[2] * turn[2])
+    turn_max = bound.speed_max[1] * step_s * (1.0 + EPS_TURN)
+    counts.speed += not (far <= bound.speed_max[0] * step_s + EPS and turned <= turn_max + EPS)
+
+
+@inner
+def _check_energy(
+    state: ArmState,
+    bound: Bounds,
+    own: ControllerState,
+    previous: Previous,
+    step_s: float,
+    started: bool,
+    counts: Counts,
+) -> None:
+    """What targets, gains and feed-forward added at the arm's pose: in one burst and lastingly no more than allowed."""
+    if bound.energy_max_j == math.inf:
+        return
+    work, fed_w, gain_w_per_s = own.work, 0.0, 0.0
+    for i in range(6):
+        forward = work.wrench[i] + work.drag[i] - work.spring[i]
+        fed_w += forward * work.twist[i]
+        for j in range(6):
+            gain_w_per_s += forward * work.mobility[i, j] * (work.wrench[j] + work.drag[j])
+    before_j = 0.0 if started else previous.spring_j
+    left_j = (
+        bound.energy_max_j if started else min(previous.left_j + bound.energy_refill_w * step_s, bound.energy_max_j)
+    )
+    added_j = _spring_j(state, own) - before_j
+    previous.left_j = min(left_j - added_j, bound.energy_max_j) - max(fed_w, 0.0) * step_s
+    previous.left_j -= 0.5 * max(gain_w_per_s, 0.0) * step_s * step_s
+    counts.energy += previous.left_j < -EPS_SUM
+    counts.energy_spent += previous.left_j < 0.01 * bound.energy_max_j
+    previous.left_j = max(previous.left_j, 0.0)
+
+
+@inner
+def check(
+    state: ArmState,
+    bound: Bounds,
+    own: ControllerState,
+    previous: Previous,
+    step_s: float,
+    tau: FloatArray,
+    counts: Counts,
+) -> None:
+    """After the tick."""
+    _check_command(state, bound, own, step_s, tau, counts)
+    if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
+        return
+    counts.following += 1
+    started = previous.mode == Mode.ACTIVATING.value
+    woken = previous.mode == Mode.DAMPING.value and own.counters[Counter.TARGETS_TAKEN.value] > previous.taken
+    if started or woken or own.counters[Counter.HOLDS.value] > previous.holds:  # it began anew, from the arm's pose
+        quat = quat_from_matrix(state.R)
+        for i in range(3):
+            previous.p[i] = state.p[i]
+        for i in range(4):
+            previous.quat_xyzw[i] = quat[i]
+    _check_forces(bound, own, counts)
+    _check_wrench(bound, own, previous, step_s, started, counts)
+    _check_reference(state, bound, own, previous, step_s, counts)
+    _check_energy(state, bound, own, previous, step_s, started, counts)

@@ -1,0 +1,36 @@
+"""What an update learns from: batches that the replay samples and a backend reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from robot_rl.core import checks
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How many steps a sample covers, and the discount between two of them."""
+
+    steps: int = 1
+    discount: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.at_least(self, 1, "steps")
+        checks.fraction(self, "discount")
+
+
+class Batch(NamedTuple):
+    """Transitions of h steps, h at most the horizon H; arrays of numpy or of a backend.
+
+    Shapes: B batch, U updates in front of it where the replay made it, A action.
+    """
+
+    obs: Mapping[str, Any]  # (B, ...) before the first action
+    next_obs: Mapping[str, Any]  # (B, ...) after the last one
+    action: Any  # (B, A) executed; (B, H, A) with a horizon above 1, zeros from step h on
+    reward: Any  # (B,) sum of discount^i r_i over the h steps
+    discount: Any  # (B,) discount^h, the weight of what follows next_obs
+    terminated: Any  # (B,) 1 when the episode ended by itself, 0 when it went on or was cut
+    human: Any  # (B,) 1 when a human or a demonstration acted

@@ -1,0 +1,88 @@
+"""The reward sources that need no weights: ground truth, the operator's labels, interventions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.labels import LABEL_RULES, STAGE_REWARD, SUCCESS_REWARD, LabelRule
+from robot_rl.rewards.source import LabelRules, RewardSource, StepOutcome, Verdict
+
+
+class GroundTruth(RewardSource):
+    """The environment's own reward, end and success (simulator, or an instrumented cell)."""
+
+    name = "ground-truth"
+    priority = 10
+
+    def judge(self, outcome: StepOutcome) -> Verdict:
+        """Return what the environment said."""
+        return Verdict(outcome.reward, outcome.terminated, outcome.success)
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """Settings of the operator's labels.
+
+    Raises:
+        ConfigError: a stage that pays nothing, or as much as the task.
+    """
+
+    stage_reward: float = STAGE_REWARD
+    """Reward of a stage; less than success pays."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.stage_reward < SUCCESS_REWARD:
+            raise ConfigError(
+                f"stage_reward: got {self.stage_reward}, expected more than 0 and less than {SUCCESS_REWARD:g}, "
+                "the reward of success; 0.25 is usual."
+            )
+
+
+class HumanLabels(RewardSource):
+    """The operator's labels: success ends the episode with 1, failure with 0, a stage pays a part.
+
+    The rules that judge a running step are also those of labels that arrive later.
+
+    Args:
+        settings: what a stage pays.
+    """
+
+    name = "human-label"
+    priority = 30
+    Settings = LabelSettings
+
+    def __init__(self, settings: LabelSettings = LabelSettings()) -> None:
+        self._rules = LABEL_RULES | {"stage": LabelRule(settings.stage_reward)}
+
+    def judge(self, outcome: StepOutcome) -> Verdict:
+        """Return the verdict of the last label of this step; `undo` is about the past and says nothing of this step."""
+        rules = [self._rules[label] for label in outcome.labels if not self._rules[label].excluded]
+        return Verdict(rules[-1].reward, rules[-1].terminated, rules[-1].success) if rules else Verdict()
+
+    def label_rules(self, rules: LabelRules) -> LabelRules:
+        """Return the rules of all labels."""
+        return self._rules
+
+
+class Interventions(RewardSource):
+    """RLIF: reward -1 for the step that made the human take over, 0 elsewhere; no task reward is needed.
+
+    The step that triggers an intervention is the policy's last one before it, so the -1 comes with `finalise`.
+    Source: Luo et al. 2023, RLIF, algorithm 1.
+    """
+
+    name = "rlif"
+    priority = 40
+
+    def judge(self, outcome: StepOutcome) -> Verdict:
+        """Return 0, whatever the task says; ends and success are left to others."""
+        return Verdict(reward=0.0)
+
+    def finalise(self, reward: float, took_over_next: bool) -> float:
+        """Return -1 when the human took over right after the step."""
+        return -1.0 if took_over_next else reward
+
+    def label_rules(self, rules: LabelRules) -> LabelRules:
+        """Return rules that leave the reward alone: it comes from interventions only."""
+        return {name: replace(rule, reward=None) for name, rule in rules.items()}

@@ -1,0 +1,67 @@
+"""Settings of one actor, and how a restarted actor continues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from robot_rl.core import checks
+
+START = "start"
+"""Kind of the metrics line that an actor process writes before its first episode."""
+
+
+@dataclass(frozen=True)
+class ActorConfig:
+    """Settings of one actor.
+
+    Raises:
+        ConfigError: a number out of its range.
+    """
+
+    name: str = "actor-0"
+    """Name of this actor; each actor of a run has its own."""
+    run: str = "run"
+    """Name of the run that its records belong to."""
+    seed: int = 0
+    """Seed of the episodes, the exploration and the encoder's random shifts."""
+    updates_per_step: float | None = None
+    """Between two episodes, stand still until the weights in use have had so many updates for each step made: the
+    outcome of an experiment then does not depend on how fast the machine is. None never waits."""
+    max_env_steps: int | None = None
+    """Stop after so many steps, counted with those of earlier sessions; None: no limit."""
+    max_episodes: int | None = None
+    """Stop after so many episodes of this session; None: no limit."""
+    label_window_s: float = 1.0
+    """How far back a human's label reaches [s]."""
+    deterministic_fraction: float = 0.0
+    """Fraction of the episodes in which the policy does not explore, evenly spread."""
+    await_weights_s: float = 0.0
+    """How long the first episode may be put off for the learner's first weights [s]; 0 starts at once."""
+    max_consecutive_faults: int = 10
+    """Give up when so many episodes in a row end in a fault."""
+    first_episode: int = 0
+    """Number of the first episode, past those of earlier sessions."""
+    first_env_step: int = 0
+    """Steps of earlier sessions."""
+
+    def __post_init__(self) -> None:
+        checks.positive(self, "label_window_s", "max_consecutive_faults")
+        checks.fraction(self, "deterministic_fraction")
+
+
+def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
+    """Return the settings with which an actor continues after the sessions that wrote these metrics.
+
+    No episode number is given twice: a session may have died in the middle of an episode, whose records were sent
+    although its line was never written.
+    """
+    lines = list(events)
+    episodes = [line for line in lines if line["kind"] == "episode"]
+    begun = [int(line["episode"]) + 1 for line in episodes]
+    begun += [int(line["episode"]) for line in lines if line["kind"] == START]
+    if not begun:
+        return config
+    env_steps = int(episodes[-1]["env_steps"]) if episodes else 0
+    return replace(config, first_episode=max(begun) + 1, first_env_step=env_steps)

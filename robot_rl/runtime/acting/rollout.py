@@ -1,0 +1,95 @@
+"""Rollout: an environment with all that acts in it and judges it. Actor, evaluation and recording each run one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+
+from robot_rl.core import checks
+from robot_rl.core.clock import Clock, RateKeeper, SystemClock
+from robot_rl.core.records import Observation
+from robot_rl.core.tasks import PERIOD_S
+from robot_rl.envs.protocol import RobotEnvironment, robot_environment
+from robot_rl.rewards.combined import CombinedReward, make_reward
+from robot_rl.runtime.acting.observation import Encoder
+from robot_rl.teleop.arbiter import Arbiter
+from robot_rl.teleop.device import Device, ScriptedDevice
+
+Environment = gymnasium.Env[Any, Any]
+
+
+class Policy(Protocol):
+    """Maps observations to actions; its weights may be replaced between two steps."""
+
+    version: int
+
+    def act(self, obs: Observation, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        """Return an action (A,) float32 in [-1, 1] for one encoded observation."""
+        ...
+
+    def load(self, params: dict[str, np.ndarray], version: int) -> None:
+        """Take over weights; the next `act` uses them."""
+        ...
+
+
+def ground_truth() -> CombinedReward:
+    """Return the environment's own reward as the only source."""
+    return make_reward(("ground-truth",))
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """One environment, what acts in it, what judges it, and the pace of its steps.
+
+    The pace is 1 where the arm moves in real time by itself, and at most 1 where a person acts, whatever `speed` says.
+
+    Raises:
+        ConfigError: a speed or period that is not positive.
+    """
+
+    env: Environment
+    """Returns freshly allocated arrays; they are kept, not copied."""
+    policy: Policy | None = None
+    """Proposes actions; None leaves the arm to the human alone."""
+    encoder: Encoder | None = None
+    """Turns images to features; None keeps the images."""
+    human: Device | None = None
+    """A device, of a person or scripted; None for none."""
+    arbiter: Arbiter | None = None
+    """Decides who acts; None: one without a blend."""
+    reward: CombinedReward = field(default_factory=ground_truth)
+    """Judges each step."""
+    speed: float | None = None
+    """Pace relative to real time (1 is the robot's own); None: as fast as the machine can."""
+    period_s: float = PERIOD_S
+    """Time of task that one step takes [s]. Source: HIL-SERL, 10 Hz."""
+    clock: Clock = field(default_factory=SystemClock)
+    estop: Callable[[], bool] | None = None
+    """Whether an emergency stop from outside the environment holds (a page, a pendant's relay); None: there is none."""
+
+    def __post_init__(self) -> None:
+        checks.positive(self, "speed", "period_s")
+
+    @cached_property
+    def robot_env(self) -> RobotEnvironment:
+        """The environment's action layout, and how its time passes."""
+        return robot_environment(self.env)
+
+    @property
+    def person_acts(self) -> bool:
+        """Whether a person may act through the device."""
+        return self.human is not None and not isinstance(self.human, ScriptedDevice)
+
+    def make_pace(self) -> RateKeeper | None:
+        """Return the rate at which steps follow each other; None: as fast as the machine can."""
+        speed = self.speed
+        if self.robot_env.real_time:
+            speed = 1.0
+        elif self.person_acts:
+            speed = min(1.0, self.speed or 1.0)
+        return None if speed is None else RateKeeper(speed / self.period_s, self.clock)
