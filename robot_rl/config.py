@@ -1,9 +1,8 @@
-"""One run's settings: each room's own dataclass, composed; and presets for tasks and ablations."""
+"""Settings of a run: the dataclass of each room, composed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,20 +10,18 @@ import tyro
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.core import checks
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.renamed import upgrade
 from robot_rl.core.settings import load_settings
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
-from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.runtime.runs.live import KEPT
+from robot_rl.tasks import check_task
 from robot_rl.teleop.arbiter import ArbiterConfig
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
-from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS, ScriptedHumanConfig
-from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
+from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
 
-TASKS = ("pick-lift", "peg-insert")
 Appearance = Literal["fixed", "varied"]
 VisionMode = Literal["frozen", "trainable", "state"]
 
@@ -117,7 +114,7 @@ class TrainConfig:
     """
 
     task: str = "pick-lift"
-    """What to learn: `pick-lift` or `peg-insert`."""
+    """Name of a task, a file (`path/task.toml`, `path/task.py`) or `module:NAME`."""
     seed: int = 0
     """Of networks, episodes, exploration and the scripted human."""
     actors: int = 1
@@ -155,7 +152,7 @@ class TrainConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        checks.one_of(self, TASKS, "task")
+        check_task(self.task)
         checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
@@ -193,142 +190,6 @@ class TrainConfig:
             )
 
 
-@dataclass(frozen=True)
-class Preset:
-    """Settings with a name, changed from the defaults."""
-
-    text: str
-    """One line for the list of presets."""
-    change: Callable[[TrainConfig], TrainConfig]
-
-
-# Settings for two cores without GPU, where an update costs 20 ms and a training has some 15,000 of them: few critics,
-# a temperature that adapts quickly, cloning that fades. Clean features only: a shift of 4 pixels is 4 mm, more than an
-# insertion forgives. Found by experiment; docs/results.md.
-SMALL_AGENT = AgentConfig(
-    num_critics=2,
-    num_target_critics=2,
-    temperature_init=3e-4,
-    temperature_learning_rate=3e-3,
-    initial_log_std=-1.5,
-    target_entropy=-4.0,
-    gripper_margin=0.1,
-    bc_weight=1.0,
-    bc_weight_final=0.3,
-    bc_decay_updates=6000,
-)
-# Convolutions in each update cost a hundred times what features cost; half the resolution makes them bearable.
-SMALL_TRUNK = EncoderArchitecture(layers=(ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32)), pool=2)
-# Watches most early episodes, leaves the policy alone at first, then helps for a second or two, at the latest when an
-# episode takes half as long again as an expert's; looks less and less.
-TAPERING_HUMAN = ScriptedHumanConfig(
-    probability_otherwise=0.0,
-    intervene_after_steps=40,
-    burst_steps=(8, 20),
-    free_steps=8,
-    rest_steps=8,
-    attention=0.9,
-    attention_half_life_steps=10_000.0,
-)
-
-
-def _small(config: TrainConfig) -> TrainConfig:
-    return replace(
-        config,
-        speed=3.0,
-        vision=replace(config.vision, variants=1),
-        agent=SMALL_AGENT,
-        human=replace(config.human, scripted=TAPERING_HUMAN),
-        learner=replace(config.learner, update_ratio=UpdateRatioConfig(pretrain_updates=1000)),
-        deterministic_fraction=0.5,
-    )
-
-
-def _pick_lift(config: TrainConfig) -> TrainConfig:
-    """Many steps with few updates each: what fails late are states that were met too rarely, not too few updates."""
-    budget = BudgetConfig(minutes=7.5, env_steps=16_000)
-    return replace(_small(config), task="pick-lift", budget=budget, speed=8.0, updates_per_step=1.5)
-
-
-def _peg_insert(config: TrainConfig) -> TrainConfig:
-    """A stuck peg must lose its value quickly, hence the discount; the search in contact is what the human teaches."""
-    small = _small(config)
-    return replace(
-        small,
-        task="peg-insert",
-        budget=BudgetConfig(minutes=12.0),
-        agent=replace(small.agent, discount=0.95),
-    )
-
-
-def _no_human(config: TrainConfig) -> TrainConfig:
-    return replace(config, human=replace(config.human, kind="none"))
-
-
-def _no_demos(config: TrainConfig) -> TrainConfig:
-    return replace(config, demonstrations=0)
-
-
-def _trainable(config: TrainConfig) -> TrainConfig:
-    # Pictures take 98 kB a transition: a hundred thousand would fill a small machine.
-    # Its updates are slow, and an actor that waited for them would hardly move.
-    config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000, updates_per_step=None, speed=3.0)
-    return replace(
-        config,
-        vision=replace(config.vision, mode="trainable"),
-        agent=replace(config.agent, trunk=SMALL_TRUNK),
-        learner=replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8),
-    )
-
-
-def _state_only(config: TrainConfig) -> TrainConfig:
-    return replace(config, vision=replace(config.vision, mode="state"))
-
-
-def _clumsy(config: TrainConfig) -> TrainConfig:
-    scripted = replace(config.human.scripted, action_noise=SCRIPTED_HUMANS["clumsy"].action_noise)
-    return replace(config, human=replace(config.human, scripted=scripted))
-
-
-def _varied(config: TrainConfig) -> TrainConfig:
-    return replace(config, appearance="varied")
-
-
-BASES = {
-    "pick-lift": Preset(
-        "grasp a cube anywhere on a 20 cm square and lift it; 16,000 steps, at most 7.5 minutes", _pick_lift
-    ),
-    "peg-insert": Preset("insert a peg with sub-millimetre clearance; 12 minutes", _peg_insert),
-}
-VARIANTS = {
-    "no-human": Preset("nobody takes over", _no_human),
-    "no-demos": Preset("no demonstrations", _no_demos),
-    "neither": Preset("no human, no demonstrations", lambda config: _no_demos(_no_human(config))),
-    "clumsy": Preset("a human with noise, delay and lapses", _clumsy),
-    "trainable-encoder": Preset("convolutions learn with the critic", _trainable),
-    "state-only": Preset("no cameras; the object's pose is given: an upper bound", _state_only),
-    "varied": Preset("light, colours, camera pose and distractors change at each reset", _varied),
-}
-
-
-def _presets() -> dict[str, Preset]:
-    presets = dict(BASES)
-    for base_name, base in BASES.items():
-        for name, variant in VARIANTS.items():
-            change = _after(variant.change, base.change)
-            presets[f"{base_name}-{name}"] = Preset(f"{base_name}: {variant.text}", change)
-    return presets
-
-
-def _after(
-    second: Callable[[TrainConfig], TrainConfig], first: Callable[[TrainConfig], TrainConfig]
-) -> Callable[[TrainConfig], TrainConfig]:
-    return lambda config: second(first(config))
-
-
-PRESETS = _presets()
-
-
 def load_config(path: Path) -> TrainConfig:
     """Return the settings of a file, also of one that an earlier version wrote.
 
@@ -336,14 +197,3 @@ def load_config(path: Path) -> TrainConfig:
         ConfigError: no such file, no JSON, or content that does not fit.
     """
     return load_settings(TrainConfig, path, upgrade)
-
-
-def preset(name: str) -> TrainConfig:
-    """Return the settings of a preset: a task, or a task and an ablation.
-
-    Raises:
-        UnknownNameError: no preset of that name.
-    """
-    if name not in PRESETS:
-        raise unknown_name("task or preset", name, PRESETS)
-    return PRESETS[name].change(TrainConfig())

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 from robot_rl import build
 from robot_rl.cli.arguments import ProcessArguments
-from robot_rl.core.records import StepRecord
-from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.acting.record import load_demonstrations
 from robot_rl.runtime.learning.learner import run_learner
 from robot_rl.runtime.runs.metrics import MetricsWriter
@@ -38,7 +34,9 @@ def run(arguments: Arguments) -> int:
 def learn(flags: Arguments) -> int:
     """Build the learner from its settings, run it, and return the number of updates."""
     config, stop = flags.config, StopSignal().install()
-    schema, demonstrations = _look(flags)
+    encoder = build.make_encoder(config)
+    schema, folder = build.make_schema(config, encoder), config.demonstrations_from
+    demonstrations = iter(()) if folder is None else load_demonstrations(folder, encoder, config.seed)
     definition = build.make_definition(schema, config)
     with (
         MetricsWriter(flags.folder) as metrics,
@@ -63,12 +61,3 @@ def learn(flags: Arguments) -> int:
             stop,
             demonstrations,
         )
-
-
-def _look(flags: Arguments) -> tuple[StepSchema, Iterator[StepRecord]]:
-    """Return what steps look like, from the environment's spaces, and the demonstrations as the agent sees them."""
-    with closing(build.make_env(build.in_process(flags.config))) as env:
-        encoder = build.make_encoder(flags.config)
-        schema = build.make_schema(env, encoder, flags.config)
-    folder = flags.config.demonstrations_from
-    return schema, iter(()) if folder is None else load_demonstrations(folder, encoder, flags.config.seed)

@@ -26,7 +26,7 @@ class Pose(NamedTuple):
     def minus(self, other: Pose) -> np.ndarray:
         """Return the displacement (6,) from `other` to this pose, both seen from one parent, in the parent's axes.
 
-            d = [p - p_other, log(R R_other^T)]    [m], [rad]
+        d = [p - p_other, log(R R_other^T)]    [m], [rad]
         """
         return np.concatenate([self.p - other.p, rotation_log(self.R @ other.R.T)])
 

@@ -21,6 +21,9 @@ RENAMED = {
 }
 """Old dotted name -> new one, in the order of their change; the meaning is the same."""
 
+DERIVED = ("arbiter.gripper_axes",)
+"""Settings of old runs that follow from the task now."""
+
 
 def new_name(name: str) -> str:
     """Return the present name of a setting, or of one within it.
@@ -39,7 +42,7 @@ def upgrade(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings as an old run's file holds them with the present names."""
     for old, new in RENAMED.items():
         settings = _moved(settings, old.split("."), new.rsplit(".", 1)[-1])
-    return settings
+    return {key: _without(key, value) for key, value in settings.items()}
 
 
 def refuse_old_flags(flags: Iterable[str]) -> None:
@@ -54,6 +57,13 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
         if word.startswith("--") and new_name(name) != name:
             present = "--" + new_name(name).replace("_", "-")
             raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}; its values are the same.")
+
+
+def _without(room: str, settings: Any) -> Any:
+    """Return a room's settings without those that are derived now."""
+    if not isinstance(settings, dict):
+        return settings
+    return {key: value for key, value in settings.items() if f"{room}.{key}" not in DERIVED}
 
 
 def _moved(settings: dict[str, Any], path: list[str], name: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def bound_orientation(workspace: Workspace, R: np.ndarray) -> np.ndarray:
 
 
 def finger_target(gripper: GripperRange, value: str, finger_m: float) -> float:
-    """Return the finger travel [m] that a gripper's value asks for; `finger_m` is the present one, which `hold` keeps."""
+    """Return the finger travel [m] of a gripper's value; `finger_m` is the present one, which `hold` keeps."""
     return {OPEN: gripper.open_m, CLOSE: gripper.closed_m}.get(value, finger_m)
 
 

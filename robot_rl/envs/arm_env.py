@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 
 from robot_rl.core.action_layout import GRIPPER, ROTATION, TRANSLATION
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose
 from robot_rl.core.schema import ArraySpec
 from robot_rl.core.tasks import PERIOD_S
@@ -36,6 +37,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         privileged: the first arm's state ends with the object's: for ablations and probes only.
 
     Raises:
+        ConfigError: a camera whose images have another size than the task's.
         NonFiniteActionError: NaN or infinity in an action, before anything moves.
     """
 
@@ -46,6 +48,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self.cell, self.task = cell, cell.task
         self.render_mode = "rgb_array" if viewer else None
         self._viewer, self._privileged = viewer, privileged
+        _check_sizes(cell)
         specs = observation_schema(cell.task, cell.cameras, privileged)
         spaces = gym.spaces.Dict({name: _space(spec) for name, spec in specs.items()})
         self.observation_space = cast("gym.Space[dict[str, np.ndarray]]", spaces)
@@ -136,6 +139,16 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _summary(self) -> dict[str, float]:
         return {"r": self._return, "l": self._steps, "t": self._steps * PERIOD_S}
+
+
+def _check_sizes(cell: Workcell) -> None:
+    for name, camera in cell.cameras.items():
+        expected = cell.task.cameras[name]
+        if (camera.height, camera.width) != (expected.height, expected.width):
+            raise ConfigError(
+                f"camera {name}: got images of {camera.height} x {camera.width}, expected {expected.height} x "
+                f"{expected.width} of the task {cell.task.name!r}; change the camera's view or the task."
+            )
 
 
 def _space(spec: ArraySpec) -> gym.spaces.Box:

@@ -50,9 +50,7 @@ class SimulatedEpisodes:
         self._expert = self._expert or simulation.task.make_expert()
         goal = self._expert.goal(simulation.model, simulation.data)
         (T_base_target,) = targets.values()
-        return action_towards(
-            simulation.task.arm, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper
-        )
+        return action_towards(simulation.task.arm, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper)
 
     def object_state(self) -> np.ndarray:
         """Return where the task's object is, seen from the tool: for the ablation without cameras and for probes, never

@@ -60,7 +60,7 @@ def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
         for line in spool.report():
             print(line, flush=True)
         encoder = build.make_encoder(config)
-        schema = build.make_schema(env, encoder, config)
+        schema = build.make_schema(config, encoder)
         definition = build.make_definition(schema, config)
         keys = read_keys(seat.keys) if seat.keys else None
         human = build.make_human(env, config, settings.seed, settings.first_env_step)

@@ -1,4 +1,4 @@
-"""What a task adds for the simulator: a scene with ground truth, and a scripted expert. No policy ever sees any of it."""
+"""Parts of a task for the simulator: a scene with ground truth, and a scripted expert. No policy sees any of it."""
 
 from __future__ import annotations
 

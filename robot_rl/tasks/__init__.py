@@ -1,7 +1,7 @@
 """Tasks: one file each, and one line each in `TASKS`. No simulator is needed to know a task.
 
-A task is given by its name, as a TOML file (`path/task.toml`), as a Python file or module with a `TaskSpec` named `TASK`
-(`path/task.py`, `module:NAME`), or registered by another package under the entry points `robot_rl.tasks`.
+A task is given by its name, as a TOML file (`path/task.toml`), as a Python file with a `TaskSpec` named `TASK`
+(`path/task.py`), as `module:NAME`, or registered by another package under the entry points `robot_rl.tasks`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,17 @@ PYTHON, TOML = ".py", ".toml"
 def task_names() -> list[str]:
     """Return the names of all tasks, those of other packages included."""
     return extensions.available(TASKS, GROUP)
+
+
+def is_reference(task: str) -> bool:
+    """Return whether a task is given by a file or `module:NAME` instead of its name."""
+    return ":" in task or task.endswith((PYTHON, TOML))
+
+
+def absolute(task: str) -> str:
+    """Return a reference to a task that holds in any folder: a file's path is made absolute."""
+    path, separator, name = task.partition(":")
+    return str(Path(path).expanduser().resolve()) + separator + name if path.endswith((PYTHON, TOML)) else task
 
 
 def check_task(task: str) -> None:

@@ -1,10 +1,10 @@
 """Tasks as TOML files: read with errors that name the key, written so that they read back equal.
 
-    name = "usb"
-    [arm.workspace]          one arm; of several: [arms.left.workspace]
-    lower_m = [0.4, -0.1, 0.02]
-    ...
-    [cameras.wrist]          any number; without this table: wrist and side, 128 x 128
+name = "usb"
+[arm.workspace]          one arm; of several: [arms.left.workspace]
+lower_m = [0.4, -0.1, 0.02]
+...
+[cameras.wrist]          any number; without this table: wrist and side, 128 x 128
 """
 
 from __future__ import annotations

@@ -176,9 +176,7 @@ class PegInsertExpert:
         aligned = off_m < self.aligned_m and off_rad < self.aligned_rad
         z = -0.01 if entered or aligned else self.hover_m
         if not aligned and height < self.hover_m / 2 and off_m > 0.003 and not entered:
-            goal = np.array(
-                [*tip.p[:2], SOCKET_HEIGHT_M + self.hover_m]
-            )  # resting beside the hole: lift off first
+            goal = np.array([*tip.p[:2], SOCKET_HEIGHT_M + self.hover_m])  # resting beside the hole: lift off first
         else:
             goal = np.array([0.0, 0.0, SOCKET_HEIGHT_M + z if z > 0 else z])
         T_base_tip = T_base_socket @ gripper_down(goal, yaw)

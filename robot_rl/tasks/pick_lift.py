@@ -121,11 +121,7 @@ TASK = TaskSpec(
     "pick-lift",
     text="grasp a cube anywhere on a 20 cm square and lift it; 16,000 steps, at most 7.5 minutes",
     time_limit_s=6.0,
-    arms={
-        "": ArmTask(
-            WORKSPACE, START, ActionScale(step_m=0.03, step_rad=0.2, leash_m=0.03), gripper=GRIPPER
-        )
-    },
+    arms={"": ArmTask(WORKSPACE, START, ActionScale(step_m=0.03, step_rad=0.2, leash_m=0.03), gripper=GRIPPER)},
     rewards=("ground-truth", "human-label"),
     # Many steps with few updates each: what fails late are states that were met too rarely, not too few updates.
     training={

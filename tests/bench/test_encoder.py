@@ -5,7 +5,7 @@ import pytest
 
 from robot_rl import build
 from robot_rl.bench.encoder import collect, probe
-from robot_rl.config import preset
+from robot_rl.presets import preset
 
 
 def test_a_place_that_the_features_hold_is_found_and_one_that_they_lack_is_not() -> None:

@@ -14,9 +14,9 @@ from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
 from robot_rl.core.records import LABELS
-from robot_rl.core.tasks import PICK_LIFT
 from robot_rl.hardware.graph.messages import pose_message, read_positions, read_twist
 from robot_rl.nodes.teleop import TwistSender, teleoperate
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority
 from robot_rl.teleop.device import DeviceState, Playback
 from robot_rl.teleop.devices.ros import GraphDevice, HumanSender
@@ -106,7 +106,7 @@ def test_malformed_input_is_ignored(axes: np.ndarray) -> None:
 def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
     shared = Graph(FakeClock(1.0))
     wire = MemoryWire(shared)
-    sender = TwistSender(wire, PICK_LIFT.workspace)
+    sender = TwistSender(wire, PICK_LIFT.arm)
     twists: list[Any] = []
     fingers: list[Any] = []
     wire.subscribe(graph.HUMAN_TWIST, twists.append)
@@ -118,7 +118,7 @@ def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
     wire.publisher(graph.CURRENT_POSE).publish(pose_message(wire, pose, wire.now_ns(), graph.BASE))
     sender.send(forward)
     np.testing.assert_allclose(read_twist(twists[0], graph.BASE), [0, 0.3, 0, 0, 0, 0], atol=1e-9)
-    assert read_positions(fingers[0], [graph.FINGER_JOINT])[0] == PICK_LIFT.workspace.finger_closed_m
+    assert read_positions(fingers[0], [graph.FINGER_JOINT])[0] == PICK_LIFT.arm.gripper.closed_m
     sender.send(DeviceState(forward.action, engaged=False))
     sender.send(DeviceState(forward.action, engaged=True, estop=True))
     assert len(twists) == 1
