@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
-EXTRAS=${EXTRAS:-jax,sim,pendant,camera,ros,dev}
+EXTRAS=${EXTRAS:-jax,sim,pendant,camera,ros,charts,dev}
 VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with these libraries
 
 section() { printf '\n== %s\n' "$*"; }
@@ -63,6 +63,7 @@ if [ "${1:-}" = firmware ]; then
 fi
 check_python
 install_debian required libegl1 libgl1 libgl1-mesa-dri # rendering without a screen
+install_debian required libusb-1.0-0                   # pyrealsense2 links it
 install_debian optional libosmesa6                     # fallback where EGL finds no device
 build_venv
 section "Python packages (extras: $EXTRAS)"

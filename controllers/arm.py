@@ -1,4 +1,4 @@
-"""What the law knows of an arm: its state, its dynamics, its limits, where it should go; and the table of known arms.
+"""Value types of an arm: state, dynamics, limits, target, modes and reasons; and the table of known arms.
 
 Every field is a C-contiguous float64 array (or a float, in limits and gains), so that compiled code takes the tuples as
 they are and a host can write new values in place. Axis letter N: joints. Frames: everything in the arm's base.
@@ -14,15 +14,15 @@ import numpy as np
 from controllers.checks import FloatArray
 from controllers.records import Axes1, Axes3, Axes4, Axes6, Jacobian, Joints, JointsMatrix, Matrix3
 
-NOT_REPORTED: FloatArray = np.zeros(0)  # stands for an array that a robot or a client does not give
+NOT_REPORTED: FloatArray = np.zeros(0)  # placeholder of an array that a robot or a client leaves out
 
 
 class ArmState(NamedTuple):
-    """What the robot reports, at one instant.
+    """State of the robot at one instant.
 
     `tau` is the joint torque in the convention of the command: with gravity where the command carries gravity, without
     it where the robot compensates gravity itself (libfranka: tau_J_d). The rate guard starts from it. The last two are
-    left out, or nan, where the robot does not know them.
+    left out, or nan, where the robot does not report them.
     """
 
     q: Joints  # [rad]
@@ -30,8 +30,8 @@ class ArmState(NamedTuple):
     tau: Joints  # [N m]
     p: Axes3  # tool centre point (TCP) [m]
     R: Matrix3  # R_base_tcp
-    tau_external: Joints = NOT_REPORTED  # the robot's own estimate of what the surroundings exert [N m]
-    stamp_s: Axes1 = NOT_REPORTED  # when this was so, on the clock of the tick's now_s [s]
+    tau_external: Joints = NOT_REPORTED  # the robot's own estimate of external torques [N m]
+    stamp_s: Axes1 = NOT_REPORTED  # time of the state, on the clock of the tick's now_s [s]
 
 
 class ArmDynamics(NamedTuple):
@@ -44,7 +44,7 @@ class ArmDynamics(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where the TCP should be, and with what feed-forward. A stamp not newer than the last one is not looked at."""
+    """Commanded TCP pose with its feed-forward. A stamp not newer than the last one is ignored."""
 
     p: Axes3  # [m]
     quat_xyzw: Axes4  # unit norm within 1 %
@@ -55,43 +55,43 @@ class Target(NamedTuple):
 
 
 def no_target() -> Target:
-    """Return arrays for a target before the first one: older than any other."""
+    """Return the arrays of the initial target, older than any other."""
     return Target(
         np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]), np.zeros(6), np.zeros(6), np.full(1, -np.inf), np.zeros(1)
     )
 
 
 class Frame(IntEnum):
-    """Frames in which a target may be given. Others are refused: a pose in the wrong frame is a wrong pose."""
+    """Frames of a target. Any other frame is refused."""
 
     BASE = 0
 
 
 class ArmLimits(NamedTuple):
-    """What the arm's maker allows. A limit of 0.0 is a limit."""
+    """Limits of the arm's manufacturer. A limit of 0.0 is a limit."""
 
     q_lower: Joints  # [rad]
     q_upper: Joints  # [rad]
     dq_max: Joints  # [rad/s]
     tau_max: Joints  # [N m]
     tau_rate_max: Joints  # [N m/s]
-    power_max: float = np.inf  # what the command may feed into the motion [W]
+    power_max: float = np.inf  # greatest mechanical power of the command [W]
 
 
 class Mode(IntEnum):
-    """What the loop is doing; `controllers.law.modes` says what leads from one to the other."""
+    """Mode of the loop; `controllers.law.modes` is the transition table."""
 
-    IDLE = 0  # carries the arm's own terms (Coriolis, gravity), nothing else
+    IDLE = 0  # only the arm's own terms (Coriolis, gravity)
     ACTIVATING = 1  # the next good tick checks the arm and takes the present pose as the target
-    ACTIVE = 2  # follows targets
-    HOLDING = 3  # targets are late: holds the pose it had then
-    DAMPING = 4  # targets are gone: stiffness ramps away, damping stays
+    ACTIVE = 2  # tracks targets
+    HOLDING = 3  # targets are late: holds the pose
+    DAMPING = 4  # targets have stopped: stiffness ramps down, damping stays
     FAULT = 5  # joint damping only, until activated again
-    RECOVERING = 6  # backs off along the path that it came
+    RECOVERING = 6  # backs off along the last path
 
 
 class Reason(IntEnum):
-    """What a tick has to say; see REASON_TEXT. Higher numbers are graver; from STATE_NOT_FINITE on they are faults."""
+    """Result of a tick; see REASON_TEXT. Higher numbers are more severe; from STATE_NOT_FINITE on they are faults."""
 
     OK = 0
     POWER_LIMITED = 1
@@ -124,25 +124,25 @@ class Reason(IntEnum):
 
 
 NOT_FOLLOWING = Reason.TARGET_LATE
-"""From this reason on the loop no longer follows its target."""
+"""From this reason on the loop no longer tracks its target."""
 
 REASON_TEXT: dict[Reason, str] = {
     Reason.OK: "all is well",
     Reason.POWER_LIMITED: "the power guard reduced the command; lower the stiffness or the target's speed",
     Reason.VELOCITY_LIMITED: "the joint velocity guard reduced the command; lower the target's speed",
-    Reason.IDLE: "idle; call activate() to follow targets",
+    Reason.IDLE: "idle; call activate() to track targets",
     Reason.ENERGY_LIMITED: "the energy bound slowed the reference; lower the target's speed or raise energy_refill_w",
     Reason.SINGULAR: "close to a singularity: slowed down and damped; choose another pose or posture",
-    Reason.FORCE_LIMITED: "the surroundings push harder than contact_force_max: the arm yields",
-    Reason.RECOVERING: "backing off along the last path; targets count again when that is done",
+    Reason.FORCE_LIMITED: "the contact force exceeds contact_force_max: the stiffness is reduced",
+    Reason.RECOVERING: "backing off along the last path; targets are ignored until that is done",
     Reason.TARGET_OUT_OF_ORDER: "target dropped: its stamp is older than the last one, or than the activation",
     Reason.TARGET_FROM_THE_FUTURE: "target dropped: its stamp lies ahead of the loop's clock; use one monotonic clock",
     Reason.TARGET_OUTSIDE_WORKSPACE: "target dropped: its pose is outside the workspace of the gains",
     Reason.TARGET_QUATERNION_NOT_UNIT: "target dropped: the norm of quat_xyzw is outside [0.99, 1.01]; normalise it",
     Reason.TARGET_NOT_FINITE: "target dropped: it holds nan or inf",
-    Reason.TARGET_FRAME_UNKNOWN: "target dropped: it is given in a frame that the loop does not know; use the base",
+    Reason.TARGET_FRAME_UNKNOWN: "target dropped: its frame is unknown; use the base",
     Reason.TARGET_LATE: "no fresh target for hold_after_s: holding the pose",
-    Reason.TARGET_GONE: "no fresh target for damp_after_s: stiffness ramps away, damping only",
+    Reason.TARGET_GONE: "no fresh target for damp_after_s: stiffness ramps down, damping only",
     Reason.START_MOVING: "activation refused: a joint moves; wait until the arm rests, then activate() again",
     Reason.START_OUTSIDE_LIMITS: "activation refused: a joint is outside its limits; guide it back, then activate()",
     Reason.START_PAYLOAD_WRONG: "activation refused: torque at rest; set the payload, or free the arm, then activate()",
@@ -153,29 +153,29 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.COMMAND_NOT_FINITE: "fault: the law gave nan or inf; check the gains, then activate() again",
     Reason.STATE_OLD: "fault: the robot's state is too old; check the connection, then activate() again",
     Reason.STATE_FROZEN: "fault: the robot's state no longer changes; check the connection, then activate() again",
-    Reason.ROBOT_STOPPED: "fault: the robot stopped by itself; recover() backs off, activate() starts where it is",
+    Reason.ROBOT_STOPPED: "fault: the robot stopped by itself; recover() backs off, activate() starts from its pose",
     Reason.RECOVERIES_SPENT: "fault: too many reflexes in a minute; find the cause, then activate() again",
 }
 
 
-TAU_RATE_MAX = 1000.0  # [N m/s]; Franka's published bound, and a gentle one for the larger arms
+TAU_RATE_MAX = 1000.0  # [N m/s]; Franka's published bound, and a low one for the larger arms
 
 
 def _limits(q_lower: list[float], q_upper: list[float], dq_max: list[float], tau_max: list[float]) -> ArmLimits:
-    """Limits of one arm. The power bound, 200 W into the motion, is the house's choice for all of them."""
+    """Return the limits of one arm. The power bound of 200 W is this project's choice for all arms."""
     rate = np.full(len(q_lower), TAU_RATE_MAX)
     return ArmLimits(np.array(q_lower), np.array(q_upper), np.array(dq_max), np.array(tau_max), rate, 200.0)
 
 
 def _ur(dq_max: list[float], tau_max: list[float]) -> ArmLimits:
-    """A Universal Robots arm: two turns in each joint, one in the elbow."""
+    """Return the limits of a Universal Robots arm: two turns in each joint, one in the elbow."""
     turns = [2.0 * np.pi, 2.0 * np.pi, np.pi, 2.0 * np.pi, 2.0 * np.pi, 2.0 * np.pi]
     return _limits([-turn for turn in turns], turns, dq_max, tau_max)
 
 
 _FRANKA_TAU = [87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0]
 _FER_DQ = [2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61]
-_FR3_DQ = [2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26]  # the most in any pose; nearer to a stop FR3 allows less
+_FR3_DQ = [2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26]  # the most in any pose; nearer to a joint limit FR3 allows less
 _FAST, _SLOW = np.deg2rad(180.0), np.deg2rad(120.0)
 
 KNOWN_ARMS: dict[str, ArmLimits] = {
@@ -205,14 +205,15 @@ KNOWN_ARMS: dict[str, ArmLimits] = {
 
 
 def arm_limits(name: str) -> ArmLimits:
-    """The limits of a known arm.
+    """Return the limits of a known arm.
 
-    Raises: ValueError, with the known names.
+    Raises:
+        ValueError: an unknown name; the text lists the known ones.
 
     Example:
         >>> arm_limits("ur5e").tau_max[0]
         np.float64(150.0)
     """
     if name not in KNOWN_ARMS:
-        raise ValueError(f"arm: got {name!r}, expected one of {sorted(KNOWN_ARMS)}; or give ArmLimits of your own.")
+        raise ValueError(f"arm: got {name!r}, expected one of {sorted(KNOWN_ARMS)}; or pass your own ArmLimits.")
     return KNOWN_ARMS[name]

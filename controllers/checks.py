@@ -9,7 +9,11 @@ FloatArray = NDArray[np.float64]  # as in geometry.py, without its compiler: set
 
 
 def no_nan(name: str, value: ArrayLike, size: int) -> FloatArray:
-    """The value as (size,), a scalar for each entry. Raises: ValueError on nan or another size."""
+    """Return the value as (size,), a scalar repeated.
+
+    Raises:
+        ValueError: nan, or another size.
+    """
     array = np.asarray(value, dtype=np.float64)
     if array.ndim > 1 or array.size not in (1, size):
         raise ValueError(f"{name}: got shape {array.shape}, expected ({size},); give one number for each axis.")
@@ -21,7 +25,7 @@ def no_nan(name: str, value: ArrayLike, size: int) -> FloatArray:
 
 
 def finite(name: str, value: ArrayLike, size: int) -> FloatArray:
-    """As `no_nan`, without inf."""
+    """Check as `no_nan` does, and refuse inf."""
     array = no_nan(name, value, size)
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: got {array.tolist()}, expected finite numbers; choose a bound.")
@@ -29,19 +33,23 @@ def finite(name: str, value: ArrayLike, size: int) -> FloatArray:
 
 
 def not_negative(name: str, array: FloatArray) -> FloatArray:
-    """The array itself. Raises: ValueError on a negative entry."""
+    """Return the array itself.
+
+    Raises:
+        ValueError: a negative entry.
+    """
     if (array < 0.0).any():
         raise ValueError(f"{name}: got {array.tolist()}, expected values >= 0; zero switches it off.")
     return array
 
 
 def non_negative(name: str, value: ArrayLike, size: int) -> FloatArray:
-    """As `finite`, without negative numbers."""
+    """Check as `finite` does, and refuse negative numbers."""
     return not_negative(name, finite(name, value, size))
 
 
 def rotation(name: str, value: ArrayLike) -> FloatArray:
-    """A rotation matrix (3, 3)."""
+    """Return the value as a rotation matrix (3, 3)."""
     R = np.ascontiguousarray(value, dtype=np.float64)
     if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6) or np.linalg.det(R) < 0.0:
         raise ValueError(f"{name}: got {np.asarray(value).tolist()}, expected a (3, 3) rotation matrix; normalise it.")
@@ -49,7 +57,7 @@ def rotation(name: str, value: ArrayLike) -> FloatArray:
 
 
 def rotation_axis(name: str, value: ArrayLike) -> FloatArray:
-    """A direction (3,), normalised."""
+    """Return the value as a unit vector (3,)."""
     axis = finite(name, value, 3)
     length = float(np.linalg.norm(axis))
     if length < 1e-9:

@@ -1,4 +1,4 @@
-"""How the functions of this package are compiled, and when their cached machine code is thrown away."""
+"""Compilation of this package's functions, and invalidation of their cached machine code."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ R = TypeVar("R")
 
 HERE = Path(__file__).parent
 ROOMS = ("", "law", "timing")  # where compiled functions live
-# In them, nothing that compiled code reads.
+# Folders without anything that compiled code reads.
 NEVER_COMPILED = ("graph.py", "host.py", "node.py", "presets.py", "realtime.py", "ros_quality.py", "shield.py")
 
 
 def source_digest(folder: Path = HERE) -> str:
-    """A short name for the present text of every source file in `folder` from which machine code can come."""
+    """Return a digest of all source files in `folder` from which machine code is compiled."""
     digest = hashlib.sha256()
     for path in sorted(path for room in ROOMS for path in (folder / room).glob("*.py")):
         if path.name not in NEVER_COMPILED:
@@ -29,7 +29,7 @@ def source_digest(folder: Path = HERE) -> str:
 
 
 def cache_folder() -> Path:
-    """Where machine code is kept: beside the sources when that can be written, else in the user's cache."""
+    """Return the cache folder: beside the sources when that is writable, else in the user's cache."""
     if "NUMBA_CACHE_DIR" in os.environ:
         base = Path(os.environ["NUMBA_CACHE_DIR"])
     elif os.access(HERE, os.W_OK):
@@ -39,8 +39,8 @@ def cache_folder() -> Path:
     return base / f"numba-{source_digest()}"
 
 
-# Numba looks at the file of the outermost function only: after an edit in impedance.py it would run the old law from
-# the cache of loop.py, or of a simulator that calls the tick. A folder per state of the sources rules that out.
+# Numba checks the file of the outermost function only: after an edit in impedance.py it would run the old law from
+# the cache of tick.py, or of a simulator that calls the tick. One folder per state of the sources prevents that.
 numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
 
 
@@ -59,13 +59,13 @@ def unlocked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
-    """As `compiled`, for calls from compiled code only: without an entry from Python it compiles in half the time."""
+    """As `compiled`, for calls from compiled code only: without a Python entry point it compiles in half the time."""
     return cast(Callable[P, R], numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function))
 
 
 def pasted(function: Callable[P, R]) -> Callable[P, R]:
     """As `inner`, copied into the caller before compilation.
 
-    For functions that hand the whole context on: each level of such calls optimises everything below it once more.
+    For functions that pass the whole context on: each level of such calls optimises everything below it once more.
     """
     return cast(Callable[P, R], numba.njit(no_cpython_wrapper=True, inline="always", **_OPTIONS)(function))

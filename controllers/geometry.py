@@ -19,18 +19,18 @@ Vec3 = tuple[float, float, float]
 Quat = tuple[float, float, float, float]
 Indexable = Sequence[float] | FloatArray
 
-SMALL_ANGLE_RAD = 1e-6  # below it sin(x) / x is 1 to the last bit that matters (x^2 / 6 < 2e-13)
+SMALL_ANGLE_RAD = 1e-6  # below it sin(x) / x is 1 to working precision (x^2 / 6 < 2e-13)
 
 
 @compiled
 def norm3(x: float, y: float, z: float) -> float:
-    """Euclidean length of (x, y, z)."""
+    """Return the Euclidean length of (x, y, z)."""
     return math.sqrt(x * x + y * y + z * z)
 
 
 @compiled
 def quat_multiply(a: Indexable, b: Indexable) -> Quat:
-    """Hamilton product a b: rotate by b, then by a."""
+    """Return the Hamilton product a b: rotate by b, then by a."""
     return (
         a[3] * b[0] + a[0] * b[3] + a[1] * b[2] - a[2] * b[1],
         a[3] * b[1] - a[0] * b[2] + a[1] * b[3] + a[2] * b[0],
@@ -41,13 +41,13 @@ def quat_multiply(a: Indexable, b: Indexable) -> Quat:
 
 @compiled
 def quat_conjugate(q: Indexable) -> Quat:
-    """The inverse rotation of a unit quaternion."""
+    """Return the inverse rotation of a unit quaternion."""
     return (-q[0], -q[1], -q[2], q[3])
 
 
 @compiled
 def quat_normalised(q: Indexable) -> Quat:
-    """The unit quaternion along q; the identity when q is zero."""
+    """Return the unit quaternion along q; the identity when q is zero."""
     norm = math.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3])
     if norm == 0.0:
         return (0.0, 0.0, 0.0, 1.0)
@@ -56,7 +56,7 @@ def quat_normalised(q: Indexable) -> Quat:
 
 @compiled
 def quat_exp(v: Indexable) -> Quat:
-    """exp(v): the quaternion (sin(|v|/2) v/|v|, cos(|v|/2)) of a rotation vector [rad]."""
+    """Return exp(v), the quaternion (sin(|v|/2) v/|v|, cos(|v|/2)) of a rotation vector [rad]."""
     angle = norm3(v[0], v[1], v[2])
     scale = 0.5 if angle < SMALL_ANGLE_RAD else math.sin(0.5 * angle) / angle
     return (scale * v[0], scale * v[1], scale * v[2], math.cos(0.5 * angle))
@@ -64,7 +64,7 @@ def quat_exp(v: Indexable) -> Quat:
 
 @compiled
 def quat_log(q: Indexable) -> Vec3:
-    """log(q): the rotation vector [rad] of the short arc, |log(q)| <= pi.
+    """Return log(q), the rotation vector [rad] of the short arc, |log(q)| <= pi.
 
     atan2 of |vector part| and |scalar part| keeps full precision at both ends, near identity and near pi.
     """
@@ -76,7 +76,7 @@ def quat_log(q: Indexable) -> Vec3:
 
 @compiled
 def quat_from_matrix(R: FloatArray) -> Quat:
-    """Shepperd's method: divide by the largest of the four components, so no angle is a bad one."""
+    """Return the quaternion of a rotation matrix by Shepperd's method: divide by the largest component."""
     trace = R[0, 0] + R[1, 1] + R[2, 2]
     if trace >= R[0, 0] and trace >= R[1, 1] and trace >= R[2, 2]:
         return quat_normalised((R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1], 1.0 + trace))
@@ -101,13 +101,13 @@ def matrix_from_quat(q: Indexable, R_out: FloatArray) -> None:
 
 @compiled
 def rotation_error(quat: Indexable, quat_goal: Indexable) -> Vec3:
-    """R log(R^T R_goal) = log(R_goal R^T): the full angle, short arc, in the base frame [rad]."""
+    """Return R log(R^T R_goal) = log(R_goal R^T): the full angle, short arc, in the base frame [rad]."""
     return quat_log(quat_multiply(quat_goal, quat_conjugate(quat)))
 
 
 @compiled
 def bounded(v: Indexable, length_max: float) -> Vec3:
-    """v, shortened to at most length_max; its direction stays."""
+    """Return v, shortened to at most length_max in the same direction."""
     length = norm3(v[0], v[1], v[2])
     scale = length_max / length if length > length_max else 1.0
     return (scale * v[0], scale * v[1], scale * v[2])
@@ -115,7 +115,7 @@ def bounded(v: Indexable, length_max: float) -> Vec3:
 
 @compiled
 def quat_towards(quat: Indexable, quat_goal: Indexable, fraction: float, angle_max_rad: float) -> Quat:
-    """Slerp by `fraction` of the way to quat_goal, but by at most angle_max_rad."""
+    """Return the slerp by `fraction` of the way to quat_goal, but by at most angle_max_rad."""
     e = rotation_error(quat, quat_goal)
     step = bounded((fraction * e[0], fraction * e[1], fraction * e[2]), angle_max_rad)
     return quat_normalised(quat_multiply(quat_exp(step), quat))

@@ -19,6 +19,7 @@ ARGUMENTS = (
 def start(context: LaunchContext) -> list[Any]:
     """The controller first; the others when it is active."""
     arguments = launch_parts.given(context)
+    launch_parts.refuse_second(context, arguments["namespace"])
     then = []
     if arguments["cameras"]:
         then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))

@@ -16,6 +16,7 @@ ARGUMENTS = ("task", "namespace", "use_sim_time", "config", "teleop", "record", 
 def start(context: LaunchContext) -> list[Any]:
     """The robot; with it, what was asked for; everything ends with the robot."""
     arguments = launch_parts.given(context)
+    launch_parts.refuse_second(context, arguments["namespace"])
     others = [launch_parts.teleoperation(arguments)] if arguments["teleop"] != "none" else []
     others += [launch_parts.recording(arguments)] if arguments["record"] == "true" else []
     return launch_parts.beside(launch_parts.simulated(arguments), others)

@@ -19,6 +19,7 @@ ARGUMENTS = (
 def start(context: LaunchContext) -> list[Any]:
     """The controller first; the device when it is active."""
     arguments = launch_parts.given(context)
+    launch_parts.refuse_second(context, arguments["namespace"])
     return launch_parts.in_order(launch_parts.controller(arguments), [launch_parts.teleoperation(arguments)])
 
 

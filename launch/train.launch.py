@@ -21,10 +21,11 @@ ARGUMENTS = (
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """The controller first; the others when it is active; the arm is deactivated when one of them ends."""
+    """The controller first; the others when it is active; all end when one of them ends."""
     arguments = launch_parts.given(context)
     if not arguments["run"]:
         raise ValueError("run: got nothing, expected a run's folder; add run:=runs/NAME.")
+    launch_parts.refuse_second(context, arguments["namespace"])
     fake = arguments["use_fake_hardware"] == "true"
     referee = "simulated" if fake else "operator"
     actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": referee}

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,11 +25,13 @@ from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, TaskCamera, TaskSpec
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
+from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.envs.observation import observation_schema
-from robot_rl.envs.protocol import ExpertEnvironment, action_layout
+from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.acting.observation import Encoder, encoded_schema
+from robot_rl.runtime.acting.observation import Encoder, encoded_schema, step_schema
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from robot_rl.envs.episodes import EpisodeSource
     from robot_rl.envs.graph import GraphEnv
     from robot_rl.hardware.cameras.camera import Camera
-    from robot_rl.hardware.cameras.views import View
+    from robot_rl.hardware.cameras.config import CameraConfig
     from robot_rl.hardware.graph.wire import Wire
     from robot_rl.hardware.robot import Robot
     from robot_rl.vision.jax_encoder import FrozenEncoder
@@ -63,7 +66,12 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
     Raises:
         DeviceLostError: nobody answers on the graph.
     """
-    task, state_only = find_task(config.task), config.vision.mode == "state"
+    state_only = config.vision.mode == "state"
+    if is_foreign(config.task):
+        from robot_rl.envs.foreign import make_foreign_env
+
+        return make_foreign_env(config.task, config.env, film=film, images=not state_only)
+    task = find_task(config.task)
     names = (() if state_only else tuple(task.cameras)) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
         return make_graph_env(config, task, names)
@@ -76,6 +84,19 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
         privileged=state_only,
         render_mode="rgb_array" if film else None,
     )
+
+
+def foreign_config(task: str, kwargs: str) -> TrainConfig:
+    """Return the settings to start from for a foreign environment, by what it observes.
+
+    Raises:
+        ConfigError: no such environment, or one that cannot be used.
+    """
+    from robot_rl.envs.foreign import make_foreign_env
+
+    settings = ForeignConfig(kwargs)
+    with closing(make_foreign_env(task, settings)) as env:
+        return foreign_preset(task, settings, images=env.has_images)
 
 
 def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) -> GraphEnv:
@@ -141,8 +162,9 @@ def make_graph_cameras(
         UnknownNameError: the file lacks a camera of the task.
         DeviceLostError: one does not deliver.
     """
-    from robot_rl.hardware.cameras.config import CameraConfig, CameraSet, TopicConfig
+    from robot_rl.hardware.cameras.config import CameraSet
     from robot_rl.hardware.cameras.factory import make_cameras
+    from robot_rl.hardware.cameras.ros_topic import TopicConfig
 
     present: dict[str, CameraConfig] = {
         name: TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names
@@ -152,16 +174,16 @@ def make_graph_cameras(
     for name in names:
         if name not in present:
             raise unknown_name(f"camera in {settings.cameras}", name, present)
-    configs = [replace(present[name], view=_view(present[name].view, task.cameras[name])) for name in names]
+    configs = [_seen_by(present[name], task.cameras[name]) for name in names]
     return dict(zip(names, make_cameras(configs, wire, settings.reset_timeout_s, clock), strict=True))
 
 
-def _view(view: View, camera: TaskCamera) -> View:
-    """Return what a task sees of a camera: its own crop, else the device's; always its own size."""
+def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:
+    """Return a camera's settings with what a task sees of it: the task's crop, else the device's; the task's size."""
     from robot_rl.hardware.cameras.views import Crop, View
 
-    crop = view.crop if camera.crop is None else Crop(**asdict(camera.crop))
-    return View(crop, (camera.height, camera.width))
+    crop = config.view.crop if camera.crop is None else Crop(**asdict(camera.crop))
+    return replace(config, view=View(crop, (camera.height, camera.width)))
 
 
 def make_graph_episodes(
@@ -251,11 +273,14 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
 
 
 def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
-    """Return what the records of this run look like: a function of task, settings and encoder, without an environment.
+    """Return what the records of a run look like: of our own tasks, without an environment.
 
     Raises:
         UnknownNameError: the encoder needs a camera that the task lacks.
     """
+    if is_foreign(config.task):
+        with closing(make_env(config)) as env:
+            return step_schema(env, encoder, config.task)
     task, state_only = find_task(config.task), config.vision.mode == "state"
     observation = observation_schema(task, () if state_only else None, privileged=state_only)
     return encoded_schema(StepSchema(observation, task_layout(task), task.name), encoder)
@@ -263,10 +288,7 @@ def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for what it sees and does."""
-    heads = schema.action.discrete
-    index = heads[0].position.index if heads and heads[0].position else None
-    agent = replace(config.agent, gripper_state_index=index)
-    return AgentDefinition(schema.observation, schema.action.size, agent)
+    return AgentDefinition(schema.observation, schema.action, config.agent)
 
 
 def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:
@@ -293,7 +315,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
     """Return who decides who acts."""
-    return Arbiter(action_layout(env), PERIOD_S, config.arbiter)
+    return Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
 
 
 def make_rollout(

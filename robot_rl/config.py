@@ -13,10 +13,10 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.renamed import upgrade
 from robot_rl.core.settings import load_settings
+from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
-from robot_rl.runtime.runs.live import KEPT
 from robot_rl.tasks import check_task
 from robot_rl.teleop.arbiter import ArbiterConfig
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
@@ -86,7 +86,7 @@ class BudgetConfig:
 
     def __post_init__(self) -> None:
         checks.positive(self, "minutes", "env_steps", "stop_success")
-        checks.within(self, 1, KEPT, "stop_window")
+        checks.at_least(self, 1, "stop_window")
         checks.fraction(self, "stop_success")
 
 
@@ -114,7 +114,10 @@ class TrainConfig:
     """
 
     task: str = "pick-lift"
-    """Name of a task, a file (`path/task.toml`, `path/task.py`) or `module:NAME`."""
+    """Name of a task, `path/task.toml`, `path/task.py`, `module:NAME`, or a Gymnasium environment by `gym:ENV_ID` or
+    `module:Class`."""
+    env: ForeignConfig = field(default_factory=ForeignConfig)
+    """Settings of a Gymnasium environment; for such a task only."""
     seed: int = 0
     """Of networks, episodes, exploration and the scripted human."""
     actors: int = 1
@@ -152,7 +155,12 @@ class TrainConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        check_task(self.task)
+        if not is_foreign(self.task):
+            check_task(self.task)
+        elif self.robot.on_graph:
+            raise ConfigError(
+                f"robot.kind: got {self.robot.kind!r} with {self.task!r}, expected 'simulated'; leave it out."
+            )
         checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")

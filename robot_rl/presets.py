@@ -9,6 +9,7 @@ from typing import Any
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import unknown_name
 from robot_rl.core.settings import changed
+from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.tasks import absolute, find_task, is_reference, task_names
 from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
@@ -42,7 +43,7 @@ TRAINING: dict[str, Mapping[str, Any]] = {
             "temperature_learning_rate": 3e-3,
             "initial_log_std": -1.5,
             "target_entropy": -4.0,
-            "gripper_margin": 0.1,
+            "discrete_margin": 0.1,
             "bc_weight": 1.0,
             "bc_weight_final": 0.3,
             "bc_decay_updates": 6000,
@@ -59,7 +60,27 @@ TRAINING: dict[str, Mapping[str, Any]] = {
             }
         },
         "learner": {"update_ratio": {"pretrain_updates": 1000}},
-    }
+    },
+    # Soft actor-critic from an environment's own rewards: a longer horizon than a task of seconds, more exploration;
+    # without demonstrations or a human.
+    "foreign": {
+        "demonstrations": 0,
+        "rewards": ("ground-truth",),
+        "vision": {"mode": "trainable"},
+        "human": {"kind": "none"},
+        "agent": {
+            "num_critics": 2,
+            "num_target_critics": 2,
+            "activation": "relu",
+            "discount": 0.99,
+            "temperature_init": 0.1,
+            "temperature_learning_rate": 1e-3,
+            "initial_log_std": -0.5,
+        },
+        "learner": {"update_ratio": {"updates_per_transition": 1.0, "learning_starts": 500}},
+        "budget": {"minutes": 10.0},
+        "evaluation": {"episodes": 20, "video_episodes": 2},
+    },
 }
 """Settings that a task's `training` may start from, by its `preset`."""
 
@@ -156,3 +177,18 @@ def preset(name: str) -> TrainConfig:
         raise unknown_name("task or preset", name, presets())
     config = task_config(absolute(task))
     return VARIANTS[variant].change(config) if variant else config
+
+
+def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:
+    """Return the settings to start from for a foreign environment.
+
+    Args:
+        images: whether it observes images, which convolutions then read that learn with the critic.
+    """
+    config = changed(TrainConfig(task=task, env=env), TRAINING["foreign"])
+    if not images:
+        return config
+    size = env.image_size
+    trunk = EncoderArchitecture(size, size, (ConvLayer(5, 2, 16), ConvLayer(3, 2, 32), ConvLayer(3, 1, 32)))
+    learner = replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8)
+    return replace(config, agent=replace(config.agent, trunk=trunk), learner=learner, replay_capacity=30_000)

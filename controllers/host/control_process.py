@@ -1,9 +1,9 @@
-"""The loop's own process: driver -> tick -> driver at a fixed rate, and a mailbox to everybody else.
+"""Control process: driver -> tick -> driver at a fixed rate, with a mailbox to its clients.
 
 `python -m controllers.host MODULE:FUNCTION NAME` runs it: FUNCTION returns the `ControlStack`, NAME is the mailbox's.
-It asks the kernel for what it may have (`controllers.host`), warms the compiled code up before the arm moves, and
-collects no garbage while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the process that started it
-let the arm hold itself before anything else ends.
+It applies the real-time settings that are permitted (`controllers.host.realtime`), compiles everything before the arm
+moves, and disables the garbage collector while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the
+process that started it let the arm hold itself before anything else ends.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from controllers.law.control_loop import ControlLoop, check_shapes
 from controllers.law.gains import Gains, force_cap
 from controllers.law.tick import activate, deactivate, fail, make_controller_state, recover, tick
 
-REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then left to its own brakes
+REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then its own brakes hold it
 DAMP_IN_FAULT_S = 0.5
-RECOVER_AFTER_S = 0.5  # a reflex is not argued with at once
+RECOVER_AFTER_S = 0.5  # pause before a reflex is cleared
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
 ENDED = "the loop has ended; the arm holds itself"
 
 
 class ControlStack(NamedTuple):
-    """What a host needs of an arm."""
+    """Driver, limits and gains of one arm."""
 
     driver: Driver
     gains: Gains
@@ -47,9 +47,9 @@ class ControlStack(NamedTuple):
 
 
 class ControlProcess:
-    """One arm in the loop. Call `connect` once, then `cycle` at the arm's rate; nothing in it waits but the driver.
+    """One arm in the loop. Call `connect` once, then `cycle` at the arm's rate; only the driver blocks.
 
-    Starts idle: the arm holds itself until somebody asks for ACTIVATE.
+    Starts idle: the arm holds itself until a client requests ACTIVATE.
     """
 
     def __init__(self, parts: ControlStack, mailbox: Mailbox, clock: Clock) -> None:
@@ -67,17 +67,17 @@ class ControlProcess:
         self._message = ""
         self.reason = Reason.IDLE
         self.quit = False
-        self.paused = False  # the driver was given time that no deadline knew of
+        self.paused = False  # time spent in the driver, outside any deadline
         self._last_s = np.nan
         self._fault_since_s = np.nan
         self._mode = Mode.IDLE
-        self._silent = True  # leaves the arm to itself
+        self._silent = True  # the arm holds itself
         check_shapes(self.loop)
         deactivate(self.memory)
 
     @property
     def message(self) -> str:
-        """What the driver or the host has to say; empty when all is well."""
+        """Message of the driver or the control process; empty without one."""
         return self._message
 
     @message.setter
@@ -89,7 +89,8 @@ class ControlProcess:
     def connect(self) -> Capabilities:
         """Connect the driver and run each path once, so that nothing is compiled while the arm moves.
 
-        Raises: DriverError, with what to do.
+        Raises:
+            DriverError: the text names the next step.
         """
         capabilities = self.driver.connect()
         self._put_in_force(self.gains.changed(compensate_gravity=capabilities.gravity_in_command))
@@ -99,7 +100,7 @@ class ControlProcess:
         fail(scratch, Reason.ROBOT_STOPPED)
         recover(scratch, self.gains, 0.0)
         activate(scratch)
-        self.mailbox.gains.copy[:] = self.gains  # who attaches learns what is in force
+        self.mailbox.gains.copy[:] = self.gains  # clients that attach read the active gains
         self.mailbox.gains.publish()
         self.publish(None)
         return capabilities
@@ -114,7 +115,7 @@ class ControlProcess:
         self._last_s = now_s
         self._stamp_s[0] = reading.stamp_s
         self._watch_driver(reading, now_s)
-        now_s = self.clock.now_ns() / NS_PER_S  # a recovery takes its time: its state must not lie ahead
+        now_s = self.clock.now_ns() / NS_PER_S  # a recovery takes long: its state must not lie in the future
         self.reason = Reason(tick(self.loop, dt_s, now_s))
         self.reasons[self.reason] += 1
         self._command(reading, now_s)
@@ -154,7 +155,7 @@ class ControlProcess:
             activate(self.memory)
 
     def _clear_driver(self) -> bool:
-        """Have the driver clear what stopped the arm; connect again to an arm that was lost. Both may take seconds."""
+        """Let the driver clear the stop, or reconnect to a lost arm. Both may take seconds."""
         self.paused = True
         try:
             if self.driver.read().mode in (DriverMode.LOST, DriverMode.CLOSED):
@@ -169,7 +170,7 @@ class ControlProcess:
         return True
 
     def _watch_driver(self, reading: Reading, now_s: float) -> None:
-        """An arm that stopped by itself is a fault; from a reflex the host recovers by itself, as often as allowed."""
+        """Enter the fault of an arm that stopped by itself; recover from a reflex within the recovery budget."""
         if reading.mode in _IN_USE:
             return
         self.message = reading.reason
@@ -183,7 +184,7 @@ class ControlProcess:
             self._fault_since_s = now_s
 
     def _command(self, reading: Reading, now_s: float) -> None:
-        """Send the torque while the loop follows; in a fault until the arm rests; then let the arm hold itself."""
+        """Send the torque while the loop tracks, and in a fault until the arm rests; then let the arm hold itself."""
         mode, before = Mode(self.memory.mode), self._mode
         self._mode = mode
         if mode == Mode.FAULT and before != Mode.FAULT:
@@ -204,7 +205,7 @@ class ControlProcess:
         return not blind and reading.mode in _IN_USE and bool(moving) and patient
 
     def publish(self, pacer: Pacer | None) -> None:
-        """Make the present state the latest one."""
+        """Publish the present state."""
         copy, books = self.mailbox.state.copy, self.periods
         report(self.loop, int(self.reason), self._last_s, copy)
         copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = books.p50_us, books.p99_us, books.max_us
@@ -213,7 +214,7 @@ class ControlProcess:
         self.mailbox.state.publish()
 
     def end(self) -> None:
-        """Let the arm hold itself, and leave that as the last word in the mailbox."""
+        """Let the arm hold itself, and publish that as the final state."""
         self.driver.stop()
         deactivate(self.memory)
         self.message, self.reason = ENDED, Reason.IDLE
@@ -222,9 +223,9 @@ class ControlProcess:
 
 
 def run_host(host: ControlProcess, pacer: Pacer, paced: bool, cycles: int | None = None) -> None:
-    """Cycle until somebody asks to quit, or so many times; the pacer keeps the books of the deadlines.
+    """Cycle until a client requests QUIT, or a number of times; the pacer counts the deadlines.
 
-    `paced`: the driver waits for the arm's next state, so that the books count its lateness, too.
+    `paced`: the driver waits for the arm's next state, so that its lateness is counted, too.
     """
     pacer.restart()
     done = 0
@@ -252,7 +253,7 @@ def end_on_signals(host: ControlProcess, with_parent: bool) -> None:
 
 
 def _lead(host: ControlProcess, cpu: int | None, shield: bool) -> None:
-    """Connect the arm and cycle until the end. Threads of the driver's library were born before, on any core."""
+    """Connect the arm and cycle until the end. Threads of the driver's library started before, on any core."""
     capabilities = host.connect()
     period_s = 1.0 / capabilities.rate_hz
     pacer = Pacer(period_s, pacing_clock(period_s, own_core=shield))
@@ -269,20 +270,18 @@ def _check_core(parser: argparse.ArgumentParser, cpu: int | None, shield: bool) 
     if cpu is not None and cpu not in cores:
         parser.error(f"--cpu: got {cpu}, expected one of {cores}; choose a core that this process may use.")
     if shield and (cpu is None or len(cores) == 1):
-        parser.error(
-            "--shield: got no core to keep free, expected --cpu N beside at least one other core; leave it out."
-        )
+        parser.error("--shield: got no core to keep free, expected --cpu N and at least one other core; leave it out.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a host from the command line."""
+    """Run a control process from the command line."""
     parser = argparse.ArgumentParser(prog="python -m controllers.host", description=__doc__)
     parser.add_argument("parts", help="MODULE:FUNCTION that returns the ControlStack")
     parser.add_argument("name", help="of the mailbox")
     parser.add_argument("--cpu", type=int, default=None, help="run on this core only")
-    parser.add_argument("--shield", action="store_true", help="keep all others off that core, and wait awake on it")
+    parser.add_argument("--shield", action="store_true", help="move all other threads off that core, and spin on it")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help="an argument of FUNCTION")
-    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
+    parser.add_argument("--with-parent", action="store_true", help="end with the parent process")
     given = parser.parse_args(arguments)
     _check_core(parser, given.cpu, given.shield)
     module, _, function = given.parts.partition(":")

@@ -1,8 +1,8 @@
-"""Shared memory between the loop's process and everybody else: the latest target in, the latest state out.
+"""Mailbox: shared memory between the control process and its clients, latest target in, latest state out.
 
-Nobody waits for anybody. Each slot has one writer at a time and a sequence number that is odd while it writes; a
-reader that meets a write, or a writer that died in the middle of one, finds nothing new and goes on with what it has.
-The file lies in memory (/dev/shm) and belongs to the user; it is no more trusted than a network: the tick checks each
+Lock-free: readers and writers never block. Each slot has one writer at a time and a sequence number that is odd during
+a write; a reader that meets a write, or a writer that died during one, reads nothing new and keeps its last value.
+The file lies in memory (/dev/shm) and belongs to the user; it is trusted no more than a network: the tick checks each
 target, and gains are checked again before they are used.
 """
 
@@ -31,10 +31,10 @@ FRAMES = {"base": 0.0}
 
 
 class Request(IntEnum):
-    """What a client may ask of the loop beside following targets."""
+    """Requests of a client."""
 
     NOTHING = 0
-    ACTIVATE = 1  # clear what stopped the arm, if anything, and start from where it is
+    ACTIVATE = 1  # clear the stop, if any, and start from the present pose
     DEACTIVATE = 2  # let the arm hold itself
     RECOVER = 3  # back off along the last path
     QUIT = 4  # end the process
@@ -42,7 +42,7 @@ class Request(IntEnum):
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _fence(typing_context: Any) -> Any:
-    """No load or store moves across: neither by the compiler nor by the processor."""
+    """Memory fence: neither compiler nor processor moves a load or store across."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.fence("seq_cst")
@@ -53,7 +53,7 @@ def _fence(typing_context: Any) -> Any:
 
 @compiled
 def publish(sequence: np.ndarray, slot: np.ndarray, values: np.ndarray) -> None:
-    """Write `values` (int64) into a slot. After a writer that died in the middle the number is odd already."""
+    """Write `values` (int64) into a slot. The number is odd already after a writer that died during a write."""
     sequence[0] = sequence[0] | 1
     _fence()
     for i in range(values.shape[0]):
@@ -64,7 +64,7 @@ def publish(sequence: np.ndarray, slot: np.ndarray, values: np.ndarray) -> None:
 
 @compiled
 def fetch(sequence: np.ndarray, slot: np.ndarray, seen: int, values: np.ndarray) -> int:
-    """Copy a slot into `values` when it holds something newer than `seen`; return the number of what `values` holds."""
+    """Copy a slot into `values` when it is newer than `seen`; return the sequence number of `values`."""
     for _ in range(TRIES):
         before = sequence[0]
         if before == seen:
@@ -108,9 +108,11 @@ class _Slot:
 
 
 class Mailbox:
-    """The shared memory of one arm. The host creates it; clients open it.
+    """The shared memory of one arm, created by the control process and opened by clients.
 
-    Raises: FileNotFoundError when no host has created it; ValueError when it is another version's.
+    Raises:
+        FileNotFoundError: no control process has created it.
+        ValueError: it belongs to another version.
     """
 
     def __init__(self, name: str, joints: int, *, create: bool = False) -> None:
@@ -129,15 +131,17 @@ class Mailbox:
         )
 
     def unlink(self) -> None:
-        """Remove the name; who has it open keeps it."""
+        """Remove the name; open mappings stay valid."""
         self.path.unlink(missing_ok=True)
 
 
 def _open_memory(path: Path, size: int, create: bool) -> mmap.mmap:
     if not create and not path.exists():
-        raise FileNotFoundError(f"mailbox: got no {path}, expected a running host; start the host first.")
+        raise FileNotFoundError(f"mailbox: got no {path}, expected a running control process; start it first.")
     if create:
-        path.unlink(missing_ok=True)  # a former host's: its clients keep the old memory and see its age
+        path.unlink(
+            missing_ok=True
+        )  # of an earlier control process: its clients keep the old memory, whose state grows stale
     flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
     handle = os.open(path, flags, 0o600)
     try:
@@ -154,7 +158,9 @@ def _check_head(memory: np.ndarray, joints: int, create: bool, path: Path) -> No
     if create:
         memory[0], memory[1] = MAGIC, joints
     elif memory[0] != MAGIC or memory[1] != joints:
-        raise ValueError(f"mailbox: got {path} of another kind, expected one of {joints} joints; restart its host.")
+        raise ValueError(
+            f"mailbox: got {path} of another kind, expected one of {joints} joints; restart its control process."
+        )
 
 
 def unpack_gains(copy: Gains) -> Gains:
@@ -167,7 +173,7 @@ def unpack_gains(copy: Gains) -> Gains:
 
 
 class HostState(NamedTuple):
-    """What the loop last published."""
+    """The loop's last published state."""
 
     stamp_s: float
     mode: Mode
@@ -178,12 +184,12 @@ class HostState(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The reason, and what to do."""
+        """The reason, and the next step."""
         return REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
 
 
 class Client:
-    """A client of the loop: sends targets, gains and requests, sees the state. One client at a time should send."""
+    """Client of the loop: sends targets, gains and requests, reads the state. One client at a time should send."""
 
     def __init__(self, name: str, joints: int = 7) -> None:
         self._box = Mailbox(name, joints)
@@ -191,7 +197,8 @@ class Client:
     def send(self, target: Target, frame: str = "base") -> None:
         """Make this the latest target. Its stamp is on the system's monotonic clock.
 
-        Raises: ValueError for a frame that the loop does not know.
+        Raises:
+            ValueError: an unknown frame.
         """
         if frame not in FRAMES:
             raise ValueError(f"frame: got {frame!r}, expected one of {sorted(FRAMES)}; transform the target first.")
@@ -202,26 +209,30 @@ class Client:
         slot.publish()
 
     def set_gains(self, gains: Gains) -> None:
-        """Ask for other gains; the host checks them again and says so when it refuses."""
+        """Request other gains; the control process checks them again and reports a refusal."""
         self._box.gains.copy[:] = gains
         self._box.gains.publish()
 
     def ask(self, request: Request) -> None:
-        """Ask for something; the state shows what came of it."""
+        """Send a request; the state shows its result."""
         self._box.request.copy["request"] = request
         self._box.request.publish()
 
     def activate(self) -> None:
-        """The one call after whatever stopped the arm."""
+        """Request recovery after any stop of the arm."""
         self.ask(Request.ACTIVATE)
 
     def gains(self) -> Gains:
-        """The gains that were asked for last; the host's own before anybody did. Raises: ValueError."""
+        """Return the gains requested last, or the control process' own before the first request.
+
+        Raises:
+            ValueError: see `make_gains`.
+        """
         self._box.gains.fetch()
         return unpack_gains(self._box.gains.copy)
 
     def state(self) -> HostState:
-        """The latest state; its stamp says how old it is."""
+        """Return the latest state; its stamp tells its age."""
         self._box.state.fetch()
         values = self._box.state.copy
         mode, reason = Mode(values.mode), Reason(values.reason)

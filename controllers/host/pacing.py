@@ -1,4 +1,4 @@
-"""Absolute deadlines: a clock that sleeps until a moment, not for a while, and the books of how well that went."""
+"""Absolute-deadline clock and loop timing statistics (lateness, missed cycles)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from controllers.host.monotonic import make_timespec, spin_until
 NS_PER_S = 1_000_000_000
 TIMER_ABSTIME = 1
 BUCKET_US = 1.0  # of the histogram of lateness
-BUCKETS = 5000  # the last one holds all that is later
+BUCKETS = 5000  # the last bin holds everything later
 SPIN_US = 50.0
-REST = 0.08  # of a period: Linux takes the core from a real-time process that is awake for more than 0.95 of the time
+REST = 0.08  # of a period: Linux throttles a real-time process that runs for more than 0.95 of the time
 
 
 class Clock(Protocol):
@@ -26,7 +26,7 @@ class Clock(Protocol):
         ...
 
     def sleep_until(self, deadline_ns: int) -> None:
-        """Return at `deadline_ns`, at once when it has passed."""
+        """Return at `deadline_ns`, or at once when it has passed."""
         ...
 
 
@@ -38,8 +38,9 @@ class PreciseClock:
     """The kernel's monotonic clock with absolute sleeps.
 
     Args:
-        spin_us: so long before a deadline the sleep ends and a busy wait begins [us]: on time, at the price of a core.
-        rest_us: it sleeps at least so long in each wait that has the time, however long `spin_us` is [us].
+        spin_us: time before a deadline at which the sleep ends and a busy wait begins [us]: punctual, at the cost of
+            CPU time.
+        rest_us: least sleep in each wait that is long enough, whatever `spin_us` is [us].
     """
 
     def __init__(self, spin_us: float = 0.0, rest_us: float = 0.0) -> None:
@@ -47,14 +48,14 @@ class PreciseClock:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._until = _Timespec()
         self._reading = make_timespec()
-        spin_until(0, self._reading)  # compiled now, not at the first deadline
+        spin_until(0, self._reading)  # compile now, not at the first deadline
 
     def now_ns(self) -> int:
         """Now [ns]."""
         return time.monotonic_ns()
 
     def sleep_until(self, deadline_ns: int) -> None:
-        """Sleep, then spin; a signal in between does not end the wait."""
+        """Sleep, then spin; a signal does not end the wait."""
         wake_ns = deadline_ns - self._spin_ns
         if self._rest_ns:
             wake_ns = max(wake_ns, min(time.monotonic_ns() + self._rest_ns, deadline_ns))
@@ -66,19 +67,18 @@ class PreciseClock:
 
 
 def pacing_clock(period_s: float, own_core: bool) -> PreciseClock:
-    """The clock for a loop of this period [s].
+    """Return the clock for a loop of this period [s].
 
-    `own_core`: no other thread needs the core, so it waits awake. Who sleeps has to be woken, and waits for whatever
-    system call another process has begun meanwhile: on a kernel that does not preempt those, for a millisecond.
+    `own_core`: no other thread needs the core, so the clock spins. A sleeping thread waits to be woken behind any
+    system call that another process has begun: up to a millisecond on a kernel that does not preempt system calls.
     """
     return PreciseClock(period_s * 1e6, REST * period_s * 1e6) if own_core else PreciseClock(SPIN_US)
 
 
 class Pacer:
-    """One deadline each period, counted from the first: a late cycle does not shift the ones after it.
+    """Deadlines at a fixed period, counted from the first: a late cycle does not shift later ones.
 
-    `wait` returns at the next deadline. Deadlines that passed while a cycle still ran are missed: they are counted and
-    left out, for two cycles in a hurry are worse than one that is missing.
+    `wait` returns at the next deadline. Missed deadlines are counted and skipped, not caught up.
     """
 
     def __init__(self, period_s: float, clock: Clock) -> None:
@@ -91,11 +91,11 @@ class Pacer:
         self.restart()
 
     def restart(self) -> None:
-        """Count deadlines from now: after a pause that was meant, such as a reconnection."""
+        """Restart the deadlines now, after an intentional pause such as a reconnection."""
         self._deadline_ns = self._clock.now_ns()
 
     def wait(self) -> int:
-        """Sleep until the next deadline; returns how late this is [ns]."""
+        """Sleep until the next deadline and return the lateness [ns]."""
         self._deadline_ns += self.period_ns
         behind_ns = self._clock.now_ns() - self._deadline_ns
         if behind_ns > 0:
@@ -114,7 +114,7 @@ class Pacer:
         self._late[min(max(int(late_us / BUCKET_US), 0), BUCKETS - 1)] += 1
 
     def late_us(self, percent: float) -> float:
-        """The lateness that so many per cent of the cycles stay below [us], to one microsecond."""
+        """Return the percentile of the lateness [us], to one microsecond."""
         below = np.cumsum(self._late)
         if below[-1] == 0:
             return 0.0
@@ -123,9 +123,9 @@ class Pacer:
 
 
 class Periods:
-    """How long the cycles of the last second took, from one to the next: what the arm has seen of the loop.
+    """Cycle times of the last second, from start to start, as the arm experiences them.
 
-    `p50_us`, `p99_us` and `max_us` change once a second, so that reading them is free.
+    `p50_us`, `p99_us` and `max_us` change once a second, so that reading them costs nothing.
     """
 
     WINDOW_S = 1.0
@@ -141,7 +141,7 @@ class Periods:
         self._longest_s = self._total_s = 0.0
 
     def count(self, period_s: float) -> None:
-        """Take one cycle's length [s]; what is no length, such as the nan of the first cycle, is left out."""
+        """Add one cycle's length [s]; nan, as of the first cycle, is ignored."""
         if not 0.0 <= period_s < np.inf:
             return
         self._counts[min(int(period_s * 1e6 / self.BUCKET_US), BUCKETS - 1)] += 1

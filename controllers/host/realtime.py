@@ -1,6 +1,6 @@
-"""What a process can ask of the kernel so that its loop is not kept waiting, and what it was granted.
+"""Real-time settings of a process: scheduling, locked memory, CPU latency.
 
-Each wish is granted or not by itself: a loop without privileges runs as well as it can, and says what was missing.
+Each setting is requested separately; a loop without privileges runs with the others and reports the missing ones.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 MCL_CURRENT, MCL_FUTURE = 1, 2
-LATENCY_FILE = Path("/dev/cpu_dma_latency")  # as long as it is open, the kernel keeps what was written into it [us]
+LATENCY_FILE = Path("/dev/cpu_dma_latency")  # the kernel applies the written value [us] while the file is open
 PR_SET_PDEATHSIG = 1
 SWITCH_S = 50e-6  # Python's own 5 ms are five cycles
 PRIORITY = 80  # above the kernel's threaded interrupts (50), below its watchdogs (99)
 
 
 class RealtimeStatus(NamedTuple):
-    """Which wishes the kernel granted."""
+    """Settings that the kernel granted."""
 
     fifo: bool
-    """SCHED_FIFO: nothing of ordinary priority interrupts the loop."""
+    """SCHED_FIFO: no thread of ordinary priority preempts the loop."""
     memory_locked: bool
-    """mlockall: no page of this process is ever fetched from disk."""
+    """mlockall: no page fault of this process reads from disk."""
     awake: bool
-    """No core sleeps deeper than a busy wait: waking one takes time, in a virtual machine a millisecond at worst."""
+    """Idle states are disabled: waking a core takes up to a millisecond in a virtual machine."""
 
     def advice(self) -> str:
-        """What to do about the wishes that were not granted; empty when all were."""
+        """Advice for the settings that were not granted; empty when all were."""
         missing = []
         if not self.fifo:
             missing.append("SCHED_FIFO is not permitted: set rtprio 99 for this user in /etc/security/limits.d")
@@ -46,10 +46,10 @@ class RealtimeStatus(NamedTuple):
 
 @contextmanager
 def realtime(priority: int = PRIORITY) -> Iterator[RealtimeStatus]:
-    """Within it: SCHED_FIFO, locked memory, cores that stay awake, a still garbage collector; as far as permitted.
+    """Apply within the block, as far as permitted: SCHED_FIFO, locked memory, no idle states, no garbage collection.
 
-    Another thread of this process hands Python's lock over within SWITCH_S, and none that is born within inherits the
-    priority. Afterwards everything is as before.
+    Other threads of this process release Python's lock within SWITCH_S, and threads started within the block do not
+    inherit the priority. Afterwards everything is restored.
     """
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     collecting, switch_s = gc.isenabled(), sys.getswitchinterval()
@@ -68,7 +68,7 @@ def realtime(priority: int = PRIORITY) -> Iterator[RealtimeStatus]:
         if granted.memory_locked:
             ctypes.CDLL(None).munlockall()
         if granted.fifo:
-            # without privileges the mark that threads inherit nothing cannot be taken back
+            # without privileges the flag that threads inherit nothing cannot be cleared
             _set_scheduler(policy, parameters) or _set_scheduler(policy | os.SCHED_RESET_ON_FORK, parameters)
         sys.setswitchinterval(switch_s)
         gc.unfreeze()
@@ -77,7 +77,7 @@ def realtime(priority: int = PRIORITY) -> Iterator[RealtimeStatus]:
 
 
 def end_with_parent() -> bool:
-    """Have the kernel send SIGTERM when the parent dies, however it dies; False: it died meanwhile. Linux only."""
+    """Make the kernel send SIGTERM when the parent dies; return False if it is dead already. Linux only."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     return os.getppid() == parent
@@ -96,7 +96,7 @@ def _lock_memory() -> bool:
 
 
 def _keep_awake() -> BinaryIO | None:
-    """Forbid sleeps that take longer than 0 us to wake from, until the file that is returned closes."""
+    """Forbid idle states with a wake-up latency above 0 us until the returned file closes."""
     try:
         file = LATENCY_FILE.open("wb", buffering=0)
     except OSError:

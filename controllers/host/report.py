@@ -1,4 +1,4 @@
-"""What the loop publishes after each tick, written into the mailbox's state in one compiled call."""
+"""Published state of the loop, written into the mailbox in one compiled call after each tick."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MESSAGE_BYTES = 256
 
 
 class LoopReport(Record):
-    """The mailbox's state. Fields that `ControllerState` or its scratch memory have, too, are theirs."""
+    """The mailbox's state. Fields that `ControllerState` or its scratch memory also have are copied from them."""
 
     stamp_s: float  # of the tick, on the monotonic clock
     state_stamp_s: float  # of the robot's state
@@ -54,7 +54,7 @@ class LoopReport(Record):
 
 
 def _shared(source: type[Record], scalars: bool) -> tuple[str, ...]:
-    """Names of fields that a record has in common with the report."""
+    """Return the names of the fields that a record shares with the report."""
     fields = {name: field for name, field in source.fields.items() if name in LoopReport.fields}
     return tuple(name for name, field in fields.items() if (field.axes == ()) == scalars)
 
@@ -65,9 +65,9 @@ SCRATCH_ARRAYS = _shared(Scratch, False)
 
 @compiled
 def report(loop: ControlLoop, reason: int, now_s: float, out: LoopReport) -> None:
-    """Write what arm, law and guards have changed since the last tick.
+    """Write the changes of arm, law and guards since the last tick.
 
-    `reason` is the tick's, `now_s` the host's time [s].
+    `reason` is the tick's, `now_s` the control process' time [s].
     """
     state, own, values = loop.state, loop.memory[0], out[0]
     for name in literal_unroll(SCALARS):

@@ -1,9 +1,9 @@
-"""A core for one thread: everybody else is kept off it as long as that thread's process lives.
+"""CPU shielding: a core for one thread, from which all other threads are moved while that thread's process lives.
 
-What `isolcpus` does at boot, for a computer that was not booted so. A guard, a process of its own (`python -m
-controllers.host.shield CPU THREAD`), takes the core out of the affinity of every other thread on the machine, looks
-again from time to time, and puts all back when its input ends: at the end of the `with` block, or when its parent is
-killed. The kernel's own threads of that core stay, and so do those of other users where that is not permitted.
+Like `isolcpus`, without a reboot. A guard process (`python -m controllers.host.shield CPU THREAD`) removes the core
+from the affinity of every other thread on the machine, repeats that periodically, and restores all affinities when its
+input ends: at the end of the `with` block, or when its parent is killed. The kernel's own threads of that core stay,
+and so do those of other users where moving them is not permitted.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 AGAIN_S = 0.25
-SWEEPS = 3  # before the first answer: a process may be born between looking and moving
+SWEEPS = 3  # before the first answer: a process may start between listing and moving
 
 
 class ShieldStatus(NamedTuple):
-    """What became of a wish for a core."""
+    """Result of shielding a core."""
 
     moved: int
-    """Threads that were taken off it."""
+    """Threads moved off it."""
     refused: int
-    """Threads that are another user's, and stay."""
+    """Threads of other users, which stay."""
 
     def advice(self) -> str:
-        """What to do about those that stay; empty when there are none."""
+        """Advice for threads that stay; empty without any."""
         if not self.refused:
             return ""
         return f"{self.refused} threads of other users stay on the loop's core: run as root, or boot with isolcpus"
@@ -42,20 +42,22 @@ NOBODY = ShieldStatus(0, 0)
 
 
 class Shield:
-    """Keeps threads off a core, and knows where they may run otherwise.
+    """Moves threads off a core and records their former affinity.
 
     Args:
         spared: threads that keep the core.
-        processes: where the kernel lists them.
+        processes: folder in which the kernel lists processes.
     """
 
     def __init__(self, cpu: int, spared: Sequence[int], processes: Path = Path("/proc")) -> None:
         self._cpu, self._spared, self._processes = cpu, set(spared), processes
-        self._moved: dict[int, frozenset[int]] = {}  # where each may run otherwise
-        self._elsewhere = {thread for thread, cores in self._threads() if cpu not in cores}  # who never had the core
+        self._moved: dict[int, frozenset[int]] = {}  # former affinity of each
+        self._elsewhere = {
+            thread for thread, cores in self._threads() if cpu not in cores
+        }  # threads that never had the core
 
     def keep_off(self) -> ShieldStatus:
-        """Take the core from everybody who has another one; a thread that moved back meanwhile counts once."""
+        """Remove the core from every thread that has another one; a thread that moved back meanwhile counts once."""
         refused = 0
         for thread, cores in self._threads():
             if self._cpu in cores and len(cores) > 1:
@@ -69,7 +71,7 @@ class Shield:
         return ShieldStatus(len(self._moved), refused)
 
     def let_back(self) -> None:
-        """Give everybody the core back: who was moved, and who was born meanwhile where those who were moved are."""
+        """Restore the affinity of all moved threads and of threads they started meanwhile."""
         fewer = {cores - {self._cpu}: cores for cores in self._moved.values()}
         for thread, cores in self._threads():
             if cores in fewer and thread not in self._elsewhere:
@@ -77,7 +79,7 @@ class Shield:
         self._moved.clear()
 
     def _threads(self) -> Iterator[tuple[int, frozenset[int]]]:
-        """Every thread but those that are spared, and where it may run."""
+        """Yield every thread except the spared ones, with its affinity."""
         for process in self._processes.iterdir():
             for thread in map(int, _names(process / "task") if process.name.isdigit() else ()):
                 if thread not in self._spared:
@@ -101,7 +103,7 @@ def _move(thread: int, cores: frozenset[int]) -> None:
 
 @contextmanager
 def shielded(cpu: int) -> Iterator[ShieldStatus]:
-    """Within it only this thread runs on the core, as far as permitted."""
+    """Reserve the core for this thread within the block, as far as permitted."""
     command = [sys.executable, "-m", "controllers.host.shield", str(cpu), str(threading.get_native_id())]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as guard:
@@ -114,11 +116,11 @@ def shielded(cpu: int) -> Iterator[ShieldStatus]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`CPU THREAD`: keep everybody else off, say how that went, let them back when the input ends."""
+    """`CPU THREAD`: move all other threads off, print the result, restore when the input ends."""
     cpu, spared = (int(word) for word in arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # it ends after the process that it guards
-    with suppress(OSError):  # it was born on that core
+    with suppress(OSError):  # it started on that core
         os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {cpu})
     shield = Shield(cpu, [spared])
     try:

@@ -127,6 +127,11 @@ class CommandHandler:
         self.stamps.monotonic_s(from_ros.stamp_ns(message))
         self.set_gains(self._gains_for(rank).changed(posture=posture))
 
+    def take_stop(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """A Bool: true stops the arm, latched, whatever its state; false changes nothing."""
+        if message.data:
+            self.estop()
+
     def _admit(self, topic: str, rank: CommandPriority) -> Loop:
         loop, now_s = self._enabled_loop(), self._now_s()
         handed_over = self.arbiter.offer(topic, rank, now_s)

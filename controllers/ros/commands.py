@@ -33,6 +33,7 @@ class Commands:
             (graph.TARGET_TWIST, CommandPriority.POLICY, pilot.take_twist),
             (graph.HUMAN_POSE, CommandPriority.HUMAN, pilot.take_pose),
             (graph.HUMAN_TWIST, CommandPriority.HUMAN, pilot.take_twist),
+            (graph.HUMAN_STOP, CommandPriority.ESTOP, pilot.take_stop),
             (graph.TARGET_WRENCH, CommandPriority.POLICY, pilot.take_wrench),
             (graph.TARGET_STIFFNESS, CommandPriority.POLICY, pilot.take_stiffness),
             (graph.TARGET_JOINT, CommandPriority.POLICY, pilot.take_joint),
@@ -51,7 +52,9 @@ class Commands:
     def look_at_publishers(self, now_s: float) -> None:
         """Tell the arbiter who publishes what: two of one topic would take turns with the arm."""
         publishers, unheard = {}, []
-        for topic, _, _ in self._taken:
+        for topic, rank, _ in self._taken:
+            if rank == CommandPriority.ESTOP:  # anybody may stop
+                continue
             found = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(topic.name))
             publishers[topic.name] = [f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in found]
             unheard += [

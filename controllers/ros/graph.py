@@ -63,6 +63,7 @@ TARGET_WRENCH = _own("target_wrench", _WRENCH, _COMMAND)
 TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)
 HUMAN_POSE = _own("human/target_pose", _POSE, _COMMAND)
 HUMAN_TWIST = _own("human/target_twist", _TWIST, _COMMAND)
+HUMAN_STOP = _own("human/stop", "std_msgs/msg/Bool", _COMMAND)  # true: latched as by ~/estop; false changes nothing
 
 # From the controller.
 CURRENT_POSE = _own("current_pose", _POSE, _STATE)
@@ -98,8 +99,9 @@ TASK_STATE_SECTIONS = (
 
 # The human, for the actor, which decides who acts and records it: axes as an action in [-1, 1], the gripper last.
 HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
-# Its buttons. The first two are 0 or 1; labels are counted since the sender began: a lost message loses none.
-HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage")
+# Its buttons. The first two are 0 or 1; labels and requests to clear a stop are counted since the sender began, whose
+# name is the frame_id: a lost message loses none, and a sender that starts anew clears nothing.
+HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear")
 
 
 def image_topic(camera: str) -> Topic:

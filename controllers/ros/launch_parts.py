@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,10 +20,13 @@ from launch.events import Shutdown, matches_action
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
+from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 
+from controllers.ros import graph
 from controllers.ros.arms import ARMS, WAYS
 from controllers.ros.graph import CONTROLLER
+from controllers.ros.namesake import wait_until_alone
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RECORDED = (
@@ -132,6 +136,19 @@ def controller(arguments: dict[str, str]) -> Any:
     return LifecycleNode(**words, name=CONTROLLER, parameters=[*files, named])
 
 
+def refuse_second(context: LaunchContext, namespace: str) -> None:
+    """Refuse to launch a controller where one of the same name runs: requests of this launch would reach that one.
+
+    Raises:
+        RuntimeError: one runs.
+    """
+    status = graph.resolve(graph.STATUS, namespace)
+    node: Any = get_ros_node(context)
+    refused = wait_until_alone(lambda: node.count_publishers(status), status.rsplit("/", 1)[0])
+    if refused:
+        raise RuntimeError(refused)
+
+
 def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
     """What an argument says beside a file: fake hardware always, the others where they are not the default."""
     if arguments["use_fake_hardware"] == "true":
@@ -156,44 +173,44 @@ def simulated(arguments: dict[str, str]) -> Any:
     return node("robot_rl.nodes.simulated_robot", "simulated_robot", arguments, [*files, task])
 
 
+def _end(reason: str) -> Callable[[Any, LaunchContext], list[Any]]:
+    """Return a handler of a process's exit that ends the launch, once: ROS cannot be shut down twice."""
+
+    def ended(event: Any, context: LaunchContext) -> list[Any]:
+        return [] if context.is_shutdown else [EmitEvent(event=Shutdown(reason=reason))]
+
+    return ended
+
+
 def beside(robot: Any, others: list[Any]) -> list[Any]:
     """The simulated robot and what was asked for with it; everything ends with the robot."""
-    over = OnProcessExit(target_action=robot, on_exit=[EmitEvent(event=Shutdown(reason="the robot ended"))])
+    over = OnProcessExit(target_action=robot, on_exit=_end("the robot ended"))
     return [RegisterEventHandler(over), robot, *others]
 
 
 def in_order(arm: Any, then: list[Any]) -> list[Any]:
-    """Start the arm's controller, configure, activate, and only then start the others; end with it, the arm first.
+    """Start the arm's controller, configure, activate, and only then start the others; end with any of them.
 
-    When another node ends, the controller is deactivated before everything is shut down. On Ctrl-C all processes get
-    the signal at once; the controller stops the arm inside its signal handler and from then on refuses commands.
+    All processes get the signal of the end at once; the controller stops the arm inside its signal handler and from
+    then on refuses commands. Later lifecycle requests are a person's: the launch goes on in every state.
     """
 
     def change(transition: int) -> Any:
         return EmitEvent(event=ChangeState(lifecycle_node_matcher=matches_action(arm), transition_id=transition))
 
-    def gone(event: Any, context: LaunchContext) -> list[Any]:
-        """On Ctrl-C everything ends anyway, and the controller has stopped the arm."""
-        return [] if context.is_shutdown else [change(Transition.TRANSITION_DEACTIVATE)]
+    def first(start: str, goal: str, entities: list[Any]) -> Any:
+        return OnStateTransition(
+            target_lifecycle_node=arm, start_state=start, goal_state=goal, entities=entities, handle_once=True
+        )
 
+    not_connected = EmitEvent(event=Shutdown(reason="the arm could not be connected"))
     handlers: list[Any] = [
         OnProcessStart(target_action=arm, on_start=[change(Transition.TRANSITION_CONFIGURE)]),
-        OnStateTransition(
-            target_lifecycle_node=arm, start_state="configuring", goal_state="inactive",
-            entities=[change(Transition.TRANSITION_ACTIVATE)],
-        ),
-        OnStateTransition(target_lifecycle_node=arm, start_state="activating", goal_state="active", entities=then),
-        OnStateTransition(
-            target_lifecycle_node=arm, start_state="configuring", goal_state="unconfigured",
-            entities=[EmitEvent(event=Shutdown(reason="the arm could not be connected"))],
-        ),
-        OnStateTransition(
-            target_lifecycle_node=arm, start_state="deactivating", goal_state="inactive",
-            entities=[EmitEvent(event=Shutdown(reason="the arm was deactivated"))],
-        ),
-        OnProcessExit(target_action=arm, on_exit=[EmitEvent(event=Shutdown(reason="the controller ended"))]),
-        *(OnProcessExit(target_action=other, on_exit=gone) for other in then),
-    ]  # fmt: skip
+        first("configuring", "inactive", [change(Transition.TRANSITION_ACTIVATE)]),
+        first("activating", "active", then),
+        first("configuring", "unconfigured", [not_connected]),
+        *(OnProcessExit(target_action=process, on_exit=_end("a node ended")) for process in (arm, *then)),
+    ]
     return [*(RegisterEventHandler(handler) for handler in handlers), arm]
 
 

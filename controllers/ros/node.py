@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ from typing import Any
 try:
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.impl.implementation_singleton import rclpy_implementation
     from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
     from rclpy.parameter import Parameter
     from rclpy.signals import SignalHandlerOptions
@@ -47,6 +49,7 @@ from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.endpoints import Endpoints
 from controllers.ros.loop_process import HostFailed, HostProcess
+from controllers.ros.namesake import wait_until_alone
 from controllers.ros.parameters import Parameters
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import TF, States
@@ -54,6 +57,7 @@ from controllers.ros.state_publisher import TF, States
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+RCLError = rclpy_implementation.RCLError
 
 
 class ImpedanceController(LifecycleNode):  # type: ignore[misc]
@@ -61,6 +65,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(graph.CONTROLLER, **options)
+        change = self._service_change_state
+        change.callback = partial(self._change_state, change.callback)
         stamps = Stamps(lambda: self.get_clock().now().nanoseconds, time.monotonic_ns)
         self._pilot = CommandHandler(stamps, time.monotonic, time.sleep)
         self._told = Parameters(self, self._pilot, Parameter)
@@ -79,6 +85,19 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self.create_timer(1.0, self._publish_diagnostics)
 
     # Lifecycle
+
+    def _change_state(self, serve: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
+        """Serve a lifecycle request; refuse one that the present state does not have, which rclpy raises for."""
+        try:
+            return serve(request, response)
+        except RCLError:
+            wish = request.transition.label or request.transition.id
+            self.get_logger().error(
+                f"lifecycle request: got {wish} in the state {self._lifecycle}, expected one of its transitions; "
+                f"see: ros2 lifecycle list {self.get_fully_qualified_name()}."
+            )
+            response.success = False
+            return response
 
     def on_configure(self, state: Any) -> Any:
         """Start the loop's process, connect the arm, open the topics."""
@@ -147,6 +166,15 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._endpoints.close()
         self._states = None
         self._publish_status()
+
+    def wait_until_alone(self) -> str:
+        """Return why another controller of this name must not start; empty when this one is alone."""
+
+        def others() -> int:
+            names = [f"{space.rstrip('/')}/{name}" for name, space in self.get_node_names_and_namespaces()]
+            return names.count(self.get_fully_qualified_name()) - 1
+
+        return wait_until_alone(others, self.get_fully_qualified_name())
 
     def stop_now(self) -> None:
         """Have the arm hold itself; may be called from a signal handler."""
@@ -282,6 +310,9 @@ def main(args: Sequence[str] | None = None) -> int:
     _end_with(node)
     executor.add_node(node)
     try:
+        if refused := node.wait_until_alone():
+            print(refused, file=sys.stderr)
+            return 1
         if node.get_parameter("autostart").value and node.trigger_configure() == _DONE:
             node.trigger_activate()
         while not node.ended and rclpy.ok():

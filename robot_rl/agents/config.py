@@ -11,7 +11,6 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
-GripperMode = Literal["discrete", "continuous", "none"]
 BACKENDS = {"jax": "robot_rl.agents.jax.backend:JaxBackend"}
 """Name -> class; other packages add theirs by the entry point group `robot_rl.backends`."""
 BACKEND_GROUP = "robot_rl.backends"
@@ -19,7 +18,7 @@ BACKEND_GROUP = "robot_rl.backends"
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Soft actor-critic with an ensemble and demonstrations (RLPD), and a discrete critic for the gripper (HIL-SERL).
+    """Soft actor-critic with an ensemble and demonstrations (RLPD), and a critic for each discrete head (HIL-SERL).
 
     Raises:
         ConfigError: a number out of its range, or an unknown name.
@@ -62,21 +61,18 @@ class AgentConfig:
     """Smallest standard deviation before the tanh. Source: HIL-SERL."""
     std_max: float = 5.0
     """Largest standard deviation before the tanh. Source: HIL-SERL."""
-    gripper_mode: GripperMode = "discrete"
-    """The last action: `discrete`, a critic of close, hold, open; `continuous`, one more tanh dimension; `none`, 0."""
-    gripper_hidden: tuple[int, ...] = (128, 128)
-    """Widths of the hidden layers of the gripper's critic. Source: HIL-SERL."""
-    gripper_penalty: float = 0.02
-    """What the gripper's critic pays for each effective toggle. Source: HIL-SERL."""
-    gripper_state_index: int | None = None
-    """Entry of `state` that holds the gripper's opening; None: each close and each open counts as a toggle."""
-    gripper_open_above: float = 0.9
-    """Opening in that entry above which the gripper counts as commanded open, so that `close` is a toggle; below it
-    `open` is one. Close to 1, since a part between the fingers keeps a closed gripper far open. Source: HIL-SERL."""
-    gripper_exploration: float = 0.0
-    """Chance of a random gripper action while exploring. Source: HIL-SERL greedy."""
-    gripper_margin: float = 0.0
-    """Margin by which the human's gripper action should lead, weighted like the cloning term. Source: DQfD 0.8."""
+    discrete_hidden: tuple[int, ...] = (128, 128)
+    """Widths of the hidden layers of a discrete head's critic, such as the gripper's. Source: HIL-SERL."""
+    toggle_penalty: float = 0.02
+    """What a discrete head's critic pays for a value that changes its position. Source: HIL-SERL."""
+    position_threshold: float = 0.9
+    """Observed position above which a head counts as commanded to its last value (a gripper to open), so that the first
+    one is a toggle; else the last one is. Close to 1: a part between closed fingers keeps them far apart. Source:
+    HIL-SERL."""
+    discrete_exploration: float = 0.0
+    """Chance of a random value of a discrete head while exploring. Source: HIL-SERL greedy."""
+    discrete_margin: float = 0.0
+    """Margin by which the human's value should lead, weighted like the cloning term. Source: DQfD 0.8."""
     bc_weight: float = 0.0
     """Weight of the cloning term |tanh(mean) - action|^2 on human samples in the actor's loss, at the start."""
     bc_weight_final: float = 0.0
@@ -88,10 +84,9 @@ class AgentConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        object.__setattr__(self, "gripper_hidden", tuple(self.gripper_hidden))
+        object.__setattr__(self, "discrete_hidden", tuple(self.discrete_hidden))
         extensions.check("agent backend", self.backend, BACKENDS, BACKEND_GROUP)
         checks.one_of(self, get_args(Activation), "activation")
-        checks.one_of(self, get_args(GripperMode), "gripper_mode")
         checks.at_least(
             self,
             1,
@@ -102,9 +97,9 @@ class AgentConfig:
             "critic_updates_per_actor_update",
             "bc_decay_updates",
         )
-        checks.at_least(self, 1, "hidden", "gripper_hidden")
-        checks.fraction(self, "discount", "target_update_rate", "gripper_exploration")
-        checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "gripper_penalty", "gripper_margin")
+        checks.at_least(self, 1, "hidden", "discrete_hidden")
+        checks.fraction(self, "discount", "target_update_rate", "discrete_exploration", "position_threshold")
+        checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "toggle_penalty", "discrete_margin")
         checks.at_least(self, 0, "bc_weight", "bc_weight_final")
         checks.positive(self, "temperature_init")
         _check_relations(self)

@@ -5,7 +5,7 @@ Networks, all on one embedding z that learns from the critics' loss alone:
     z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
     actor    : z -> mean, log std of a tanh-squashed Gaussian
     critic   : (z, action) -> Q_e for e = 1..E, all parameters with a leading axis E
-    gripper  : z -> Q of close, hold, open
+    discrete : z -> Q of each value, one network for each discrete head of the action
 
 Hidden layers are Dense, LayerNorm, activation; the norm's bias stands for Dense's. Cameras that come as pictures first
 pass convolutions `trunk/<camera>`.
@@ -24,23 +24,20 @@ from functools import cached_property
 import numpy as np
 
 from robot_rl.agents.config import AgentConfig
+from robot_rl.core.action_layout import ActionLayout, Discrete
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import ArraySpec
 from robot_rl.vision.architecture import encoder_parameter_shapes
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "critic": ("trunk/", "projection/", "critic/"),
-    "gripper": ("gripper/",),
+    "discrete": ("discrete/",),
     "actor": ("actor/",),
     "temperature": ("temperature/",),
 }
 """Which parameters learn together, with one optimiser a group."""
-POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "gripper/")
+POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "discrete/")
 """Parameters that the robot's computer needs to act."""
-GRIPPER_THRESHOLD = 0.5
-"""Above it the gripper's action opens, below its negative it closes, between it holds."""
-GRIPPER_CHOICES = 3
-"""Close, hold, open: action - 1, 0, 1."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +56,15 @@ class AgentDefinition:
     Args:
         observation: entries of the encoded observation: float32 vectors (S,); float16 features (V, F) with V variants
             (or (F,) without); uint8 pictures (H, W, 3).
-        action_dim: A, the gripper last unless `gripper_mode` is `continuous` and the task has none.
+        layout: continuous parts and discrete heads of an action (A,).
         config: the agent's numbers.
 
     Raises:
-        ConfigError: an entry of another kind, no entry, or too few actions.
+        ConfigError: an entry of another kind, no entry, no continuous part, or a position that is not observed.
     """
 
     observation: Mapping[str, ArraySpec]
-    action_dim: int
+    layout: ActionLayout
     config: AgentConfig
 
     def __post_init__(self) -> None:
@@ -77,21 +74,22 @@ class AgentDefinition:
         for name, spec in self.observation.items():
             _check_entry(name, spec, self.config)
         if self.continuous_dim < 1:
-            raise ConfigError(f"action_dim: got {self.action_dim}, expected 2 or more, gripper last; see gripper_mode.")
-        _check_gripper_state(self)
+            raise ConfigError(f"action: got {self.layout}, expected a continuous part; the actor is a Gaussian.")
+        for head in self.layout.discrete:
+            _check_position(head, self.observation)
 
     def __hash__(self) -> int:
         return self._hash  # computed once: compiled functions look it up on every call
 
     @property
     def continuous_dim(self) -> int:
-        """Dimensions of the tanh-squashed Gaussian."""
-        return self.action_dim if self.config.gripper_mode == "continuous" else self.action_dim - 1
+        """Dimensions C of the tanh-squashed Gaussian."""
+        return len(self.layout.continuous_indices)
 
     @property
-    def discrete_gripper(self) -> bool:
-        """Whether the gripper has a critic of its own."""
-        return self.config.gripper_mode == "discrete"
+    def heads(self) -> tuple[tuple[Discrete, int], ...]:
+        """Discrete heads with their axes; each has a critic of its own."""
+        return tuple(zip(self.layout.discrete, map(int, self.layout.discrete_indices), strict=True))
 
     @property
     def target_entropy(self) -> float:
@@ -120,7 +118,7 @@ class AgentDefinition:
     @cached_property
     def _specs(self) -> dict[str, ParameterSpec]:
         return {
-            name: spec for part in (_embedding, _actor, _critic, _gripper, _temperature) for name, spec in part(self)
+            name: spec for part in (_embedding, _actor, _critic, _discrete, _temperature) for name, spec in part(self)
         }
 
     def parameter_specs(self) -> dict[str, ParameterSpec]:
@@ -145,9 +143,8 @@ class AgentDefinition:
         meaning = {
             "parameters": {name: list(spec.shape) for name, spec in self._specs.items()},
             "observation": {name: spec.to_json() for name, spec in self.observation.items()},
-            "action_dim": self.action_dim,
+            "action": self.layout.to_json(),
             "activation": config.activation,
-            "gripper_mode": config.gripper_mode,
             "std": [config.initial_log_std, config.std_min, config.std_max],
             "trunk": asdict(config.trunk) if self.pictures else None,
         }
@@ -177,10 +174,15 @@ def _check_entry(name: str, spec: ArraySpec, config: AgentConfig) -> None:
         )
 
 
-def _check_gripper_state(definition: AgentDefinition) -> None:
-    index, state = definition.config.gripper_state_index, definition.observation.get("state")
-    if definition.discrete_gripper and index is not None and (state is None or not 0 <= index < state.shape[0]):
-        raise ConfigError(f"gripper_state_index: got {index}, expected an index into `state` ({state}); correct it.")
+def _check_position(head: Discrete, observation: Mapping[str, ArraySpec]) -> None:
+    if head.position is None:
+        return
+    spec = observation.get(head.position.name)
+    if spec is None or len(spec.shape) != 1 or not 0 <= head.position.index < spec.shape[0]:
+        raise ConfigError(
+            f"{head.name}: got its position at {head.position.name!r}[{head.position.index}], expected an entry of the "
+            f"observation, which has {spec or 'nothing'} there; correct the action layout."
+        )
 
 
 def _draw(name: str, spec: ParameterSpec, seed: int) -> np.ndarray:
@@ -240,12 +242,13 @@ def _critic(definition: AgentDefinition) -> Named:
     return [*body, ("critic/action/kernel", action), *_dense("critic/out", config.hidden[-1], 1, lead)]
 
 
-def _gripper(definition: AgentDefinition) -> Named:
-    if not definition.discrete_gripper:
-        return []
-    hidden = definition.config.gripper_hidden
-    body = _mlp("gripper", definition.embedding_dim, hidden)
-    return [*body, *_dense("gripper/out", hidden[-1], GRIPPER_CHOICES)]
+def _discrete(definition: AgentDefinition) -> Named:
+    named: Named = []
+    for head, _ in definition.heads:
+        name, hidden = f"discrete/{head.name}", definition.config.discrete_hidden
+        named += _mlp(name, definition.embedding_dim, hidden)
+        named += _dense(f"{name}/out", hidden[-1], len(head.values))
+    return named
 
 
 def _temperature(definition: AgentDefinition) -> Named:

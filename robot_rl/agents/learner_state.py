@@ -16,7 +16,7 @@ import numpy as np
 from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.core.errors import CheckpointError
 
-TARGET_GROUPS = ("critic", "gripper", "actor")
+TARGET_GROUPS = ("critic", "discrete", "actor")
 
 
 def state_layout(definition: AgentDefinition) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from robot_rl.agents.definition import GRIPPER_CHOICES, AgentDefinition
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.errors import SchemaMismatchError
 
 
@@ -28,15 +28,16 @@ def policy_entry(obs: Mapping[str, np.ndarray], name: str, definition: AgentDefi
 def policy_noise(definition: AgentDefinition, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
     """Return the noise of one action.
 
-    Shapes: (A + 1,) float32: standard normals, zero for the deterministic action; last the gripper's random choice -1,
-        0 or 1, NaN where its critic decides.
+    Shapes: (C + D,) float32: standard normals, zero for the deterministic action; then for each discrete head the level
+        of a random value, NaN where its critic decides.
     """
-    dim = definition.continuous_dim
-    noise = np.zeros(dim + 1, np.float32)
-    noise[dim] = np.nan
+    dim, heads = definition.continuous_dim, definition.layout.discrete
+    noise = np.zeros(dim + len(heads), np.float32)
+    noise[dim:] = np.nan
     if deterministic:
         return noise
     noise[:dim] = rng.standard_normal(dim, dtype=np.float32)
-    if rng.random() < definition.config.gripper_exploration:
-        noise[dim] = rng.integers(GRIPPER_CHOICES) - 1
+    for i, head in enumerate(heads):
+        if rng.random() < definition.config.discrete_exploration:
+            noise[dim + i] = rng.choice(head.levels)
     return noise

@@ -18,11 +18,10 @@ from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.hardware.cameras.camera import Camera
-from robot_rl.hardware.cameras.config import WebcamConfig
 from robot_rl.hardware.cameras.contact_sheet import save_png
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.hardware.cameras.views import View, apply
-from robot_rl.hardware.cameras.webcam import open_webcam
+from robot_rl.hardware.cameras.webcam import WebcamConfig, open_webcam
 
 VIEW = View()
 HEIGHT, WIDTH, RATE_HZ = 480, 640, 30.0

@@ -11,13 +11,14 @@ from robot_rl.agents.backend import make_backend
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.bench.timing import time_calls
+from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.schema import ArraySpec
 from robot_rl.data.batch import Batch
 from robot_rl.presets import SMALL_TRUNK
 
 BATCH = 256
 STATE = 25
-ACTION_DIM = 7
+LAYOUT = arm_layout(StateEntry("state", STATE - 1))
 CAMERAS = ("wrist", "side")
 SHARES = {"reward": 0.1, "terminated": 0.1, "human": 0.5}  # of ones in a batch
 CACHED_CALLS, CACHED_UPDATES = 5, 10
@@ -49,7 +50,7 @@ def bench_learner() -> dict[str, Any]:
 def rate(camera: ArraySpec, num_critics: int, updates: int, calls: int) -> float:
     """Return the updates a second of an agent with two such cameras: `updates` a call, the best of `calls` calls."""
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    definition = AgentDefinition(observation, ACTION_DIM, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
+    definition = AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
     learner, batch = make_backend(definition, 0).learner(), random_batch(definition, updates)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
     return _three_digits(updates / durations_s.min())
@@ -62,7 +63,7 @@ def random_batch(definition: AgentDefinition, updates: int, batch: int = BATCH) 
     return Batch(
         obs=_observation(definition, lead, rng),
         next_obs=_observation(definition, lead, rng),
-        action=rng.uniform(-1.0, 1.0, (*lead, definition.action_dim)).astype(np.float32),
+        action=rng.uniform(-1.0, 1.0, (*lead, definition.layout.size)).astype(np.float32),
         discount=np.full(lead, definition.config.discount, np.float32),
         **flags,
     )
@@ -83,7 +84,7 @@ def cached_definition() -> AgentDefinition:
     """Return an agent on stored features: what loads a machine while it learns."""
     camera = ArraySpec((4, 96), "float16", variants=4)
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    return AgentDefinition(observation, ACTION_DIM, AgentConfig(num_critics=10))
+    return AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=10))
 
 
 def _three_digits(value: float) -> float:

@@ -56,7 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(__version__)
         return 0
-    os.environ.setdefault("MUJOCO_GL", "egl")  # no screen needed; MuJoCo chooses at its first import
     try:
         return _run(words[0], words[1:])
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended

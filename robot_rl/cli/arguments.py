@@ -17,10 +17,12 @@ from typing import Annotated, Any, Self, TypeVar
 import tyro
 from tyro.conf import Positional
 
+from robot_rl.build import foreign_config
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.renamed import refuse_old_flags
 from robot_rl.core.settings import to_json
+from robot_rl.envs.foreign_config import is_foreign
 from robot_rl.presets import preset, presets
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
@@ -48,8 +50,12 @@ class RunArguments:
         Raises:
             ConfigError: an unknown preset, or a file that does not fit.
         """
-        file = flag_value(words, "--config")
-        return preset(leading_word(words) or DEFAULT_PRESET) if file is None else load_config(Path(file))
+        file, word = flag_value(words, "--config"), leading_word(words) or DEFAULT_PRESET
+        if file is not None:
+            return load_config(Path(file))
+        if is_foreign(word):
+            return foreign_config(word, flag_value(words, "--env.kwargs") or "{}")
+        return preset(word)
 
     @classmethod
     def parse(cls, words: Sequence[str], command: str) -> Self:

@@ -17,7 +17,7 @@ from robot_rl.cli.arguments import ResultArguments
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
 from robot_rl.core.settings import to_json
-from robot_rl.core.tasks import PERIOD_S
+from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.observation import Encoder
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
@@ -77,7 +77,7 @@ def judge(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -
     plan = config.evaluation
     filmed = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with closing(build.make_env(config, film=filmed > 0)) as env, _bar() as bar:
-        video = VideoWriter(out / VIDEO_FILE, 1.0 / PERIOD_S, scale=1) if filmed else None
+        video = VideoWriter(out / VIDEO_FILE, 1.0 / robot_environment(env).period_s, scale=1) if filmed else None
         try:
             return evaluate(
                 make_rollout(folder, env, config, flags.who),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tyro.conf import Positional
 
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, RobotRLError
 from robot_rl.core.settings import load_settings
-from robot_rl.hardware.cameras.config import CameraConfig, CameraSet, RealSenseConfig, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras import all_kinds, camera_kind
+from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.hardware.cameras.views import View
 
@@ -20,7 +23,7 @@ class Arguments:
     """Save one image of all cameras: each as it delivers, with the crop drawn in and pixels ticked; beside
     it what the policy sees. Choose crops with it, then write them into the file of cameras and run it again.
 
-    Without a file: every RealSense and webcam of this machine with its defaults.
+    Without a file: every camera of this machine with its defaults.
 
     example: robot-rl look cameras.json --png look.png
     """
@@ -35,10 +38,10 @@ def run(arguments: Arguments) -> int:
     """Open the cameras, take one image of each, and save them as one."""
     file = arguments.cameras
     configs = present_cameras() if file is None else load_settings(CameraSet, file).cameras
-    shown = [config for config in configs if not isinstance(config, TopicConfig)]
+    shown = [config for config in configs if not getattr(camera_kind(config.kind), "on_graph", False)]
     for config in configs:
-        if isinstance(config, TopicConfig):
-            print(f"{config.name}: a topic; look at it with rqt_image_view")
+        if config not in shown:
+            print(f"{config.name}: a topic; view it with rqt_image_view")
     if not shown:
         raise ConfigError("cameras: got none, expected one or more; see `robot-rl doctor cameras`.")
     save_sheet(shown, arguments.png)
@@ -46,7 +49,7 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def save_sheet(configs: Sequence[RealSenseConfig | WebcamConfig], path: Path) -> None:
+def save_sheet(configs: Sequence[CameraConfig], path: Path) -> None:
     """Take one picture with each camera and save the sheet.
 
     Raises:
@@ -55,7 +58,8 @@ def save_sheet(configs: Sequence[RealSenseConfig | WebcamConfig], path: Path) ->
     """
     from robot_rl.hardware.cameras.contact_sheet import Sheet, contact_sheet, save_png
 
-    cameras = make_cameras([replace(config, view=View(size=None)) for config in configs])
+    whole: list[Any] = list(configs)
+    cameras = make_cameras([replace(config, view=View(size=None)) for config in whole])
     try:
         images = [camera.read().image for camera in cameras]
     finally:
@@ -65,14 +69,16 @@ def save_sheet(configs: Sequence[RealSenseConfig | WebcamConfig], path: Path) ->
 
 
 def present_cameras() -> tuple[CameraConfig, ...]:
-    """Every RealSense and webcam of this machine, with default settings."""
-    from robot_rl.hardware.cameras.realsense_devices import list_devices, machine_context
-    from robot_rl.hardware.cameras.webcam import list_webcams
+    """Return the settings of each camera of this machine, of every kind that can list them."""
+    found: list[CameraConfig] = []
+    for name, kind in all_kinds().items():
+        try:
+            found += kind.present() if hasattr(kind, "present") else ()
+        except RobotRLError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+    return tuple(found)
 
-    realsenses = [RealSenseConfig(f"realsense_{d.serial}", d.serial) for d in list_devices(machine_context())]
-    return (*realsenses, *(WebcamConfig(path.name, str(path)) for path in list_webcams()))
 
-
-def _label(config: RealSenseConfig | WebcamConfig) -> str:
-    where = (config.serial or "the only RealSense") if isinstance(config, RealSenseConfig) else config.device
-    return f"{config.name} ({config.kind} {where})"
+def _label(config: CameraConfig) -> str:
+    kind = camera_kind(config.kind)
+    return f"{config.name} ({config.kind} {kind.label(config)})" if hasattr(kind, "label") else config.name

@@ -13,8 +13,7 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.records import Observation
-from robot_rl.core.tasks import PERIOD_S
-from robot_rl.envs.protocol import action_layout
+from robot_rl.envs.protocol import action_layout, robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.video import VideoWriter
@@ -74,7 +73,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
         human = _human(env, flags)
         scale = 1.0 if flags.by == "random" else 0.0
         policy = None if human is not None else RandomPolicy(action_layout(env).size, scale)
-        video = None if flags.out is None else VideoWriter(flags.out, 1.0 / PERIOD_S, scale=1)
+        video = None if flags.out is None else VideoWriter(flags.out, 1.0 / robot_environment(env).period_s, scale=1)
         rollout = build.make_rollout(env, flags.config, policy, human=human)
         try:
             return evaluate(

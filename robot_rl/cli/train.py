@@ -27,7 +27,7 @@ from robot_rl.runtime.runs.processes import (
     share_cores,
     stop_in_order,
 )
-from robot_rl.runtime.runs.report import closing_lines, summarise, write_report
+from robot_rl.runtime.runs.report import closing_lines, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, TrainingPlan, supervise
@@ -92,7 +92,7 @@ def run(flags: Arguments) -> int:
                 write_report(folder, to_json(flags.config))
             raise
         write_report(folder, to_json(flags.config))
-    print("\n".join(closing_lines(summarise(folder))))
+    print("\n".join(closing_lines(folder)))
     if stop():
         print(f"stopped; go on with: robot-rl train --resume --run-name {folder.name} --runs {flags.runs}")
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,14 +16,26 @@ RENAMED = {
     "human.scripted.clumsiness": "human.scripted.action_noise",
     "agent.ensemble": "agent.num_critics",
     "agent.subset": "agent.num_target_critics",
+    "agent.gripper_hidden": "agent.discrete_hidden",
+    "agent.gripper_penalty": "agent.toggle_penalty",
+    "agent.gripper_open_above": "agent.position_threshold",
+    "agent.gripper_exploration": "agent.discrete_exploration",
+    "agent.gripper_margin": "agent.discrete_margin",
     "learner.governor": "learner.update_ratio",
     "greedy_share": "deterministic_fraction",
     "patience_s": "weights_timeout_s",
 }
 """Old dotted name -> new one, in the order of their change; the meaning is the same."""
 
-DERIVED = ("arbiter.gripper_axes",)
-"""Settings of old runs that follow from the task now."""
+RETIRED: dict[str, Any] = {
+    "agent.gripper_mode": ...,
+    "agent.gripper_state_index": ...,
+    "arbiter.gripper_axes": [6],
+    "learner.metrics_every_s": 1.0,
+    "learner.poll_timeout_s": 0.05,
+    "learner.update_ratio.lead_updates": 0,
+}
+"""Dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
 
 
 def new_name(name: str) -> str:
@@ -39,10 +52,17 @@ def new_name(name: str) -> str:
 
 
 def upgrade(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings as an old run's file holds them with the present names."""
+    """Return settings as an old run's file holds them with the present names, without those that are fixed now.
+
+    Raises:
+        ConfigError: one that is fixed now has another value.
+    """
     for old, new in RENAMED.items():
         settings = _moved(settings, old.split("."), new.rsplit(".", 1)[-1])
-    return {key: _without(key, value) for key, value in settings.items()}
+    for name, value in RETIRED.items():
+        settings = _without(settings, name.split("."), value)
+    human = settings.get("human")
+    return settings | {"human": _device_settings(human)} if isinstance(human, dict) else settings
 
 
 def refuse_old_flags(flags: Iterable[str]) -> None:
@@ -59,11 +79,30 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
             raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}; its values are the same.")
 
 
-def _without(room: str, settings: Any) -> Any:
-    """Return a room's settings without those that are derived now."""
-    if not isinstance(settings, dict):
+def _device_settings(human: dict[str, Any]) -> dict[str, Any]:
+    """Return who may take over with the pendant's settings as those of the device, where it is the pendant."""
+    rest = {name: value for name, value in human.items() if name != "pendant"}
+    if human.get("kind") != "pendant" or "pendant" not in human:
+        return rest
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in human["pendant"].items()}
+    return rest | {"settings": {name: text for name, text in texts.items() if name != "reconnect_s"}}
+
+
+def _without(settings: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+    """Return `settings` without the entry at `path`.
+
+    Raises:
+        ConfigError: it differs from `value`.
+    """
+    first, *rest = path
+    if first not in settings:
         return settings
-    return {key: value for key, value in settings.items() if f"{room}.{key}" not in DERIVED}
+    inner = settings[first]
+    if rest:
+        return {**settings, first: _without(inner, rest, value)} if isinstance(inner, dict) else settings
+    if value is not ... and inner != value:
+        raise ConfigError(f"{first}: got {inner!r}, expected {value!r}, which is fixed now; remove it from the file.")
+    return {key: entry for key, entry in settings.items() if key != first}
 
 
 def _moved(settings: dict[str, Any], path: list[str], name: str) -> dict[str, Any]:

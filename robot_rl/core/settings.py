@@ -130,6 +130,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
     if kind is Any:
         return value
+    if hasattr(kind, "settings_type"):  # a family of dataclasses that chooses by the value
+        kind = kind.settings_type(value, where)
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where)
     if origin in (typing.Union, types.UnionType):
@@ -167,29 +169,12 @@ def _union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in kinds:
         return None
     rest = [kind for kind in kinds if kind is not type(None)]
-    if len(rest) > 1 and all(_tag(kind) for kind in rest):
-        return _tagged({_tag(kind): kind for kind in rest}, value, where)
     for kind in rest[:-1]:
         try:
             return _convert(kind, value, where)
         except ConfigError:
             continue
     return _convert(rest[-1], value, where)
-
-
-def _tag(kind: Any) -> str:
-    """The word by which a dataclass of a family is told from the others: the default of its field `kind`."""
-    fields = {field.name: field for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
-    return str(fields["kind"].default) if "kind" in fields else ""
-
-
-def _tagged(family: Mapping[str, Any], value: Any, where: str) -> Any:
-    if not isinstance(value, Mapping):
-        raise _wrong(where, value, "an object with a kind")
-    word = str(value.get("kind", ""))
-    if word not in family:
-        raise unknown_name(f"{where}.kind", word, family)
-    return _dataclass(family[word], value, where)
 
 
 def _literal(choices: tuple[Any, ...], value: Any, where: str) -> Any:

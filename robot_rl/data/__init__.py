@@ -1,1 +1,1 @@
-"""Where steps are kept: the replay in memory, the journal and the episodes on disk."""
+"""Storage of steps: the replay in memory and episodes on disk."""

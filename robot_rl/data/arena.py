@@ -1,7 +1,7 @@
 """Arrays that share one allocation.
 
 A batch of a few megabytes made of many arrays costs a page fault for each 4 kB, milliseconds in all; one block does
-not, because the allocator hands the same one out again.
+not, because the allocator reuses it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-_ALIGNMENT = 64  # bytes: what jax needs to take an array without copying it
+_ALIGNMENT = 64  # bytes: required by jax to use an array without a copy
 
 Layout = Mapping[str, tuple[tuple[int, ...], np.dtype]]
 

@@ -1,4 +1,4 @@
-"""What an update learns from: batches that the replay samples and a backend reads."""
+"""Batches that the replay samples and a backend learns from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from robot_rl.core import checks
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """How many steps a sample covers, and the discount between two of them."""
+    """Number of steps of a sample, and the discount between two of them."""
 
     steps: int = 1
     discount: float = 1.0
@@ -31,6 +31,6 @@ class Batch(NamedTuple):
     next_obs: Mapping[str, Any]  # (B, ...) after the last one
     action: Any  # (B, A) executed; (B, H, A) with a horizon above 1, zeros from step h on
     reward: Any  # (B,) sum of discount^i r_i over the h steps
-    discount: Any  # (B,) discount^h, the weight of what follows next_obs
-    terminated: Any  # (B,) 1 when the episode ended by itself, 0 when it went on or was cut
+    discount: Any  # (B,) discount^h, the weight of the value of next_obs
+    terminated: Any  # (B,) 1 when the task ended, 0 when the episode continued or was truncated
     human: Any  # (B,) 1 when a human or a demonstration acted

@@ -1,4 +1,4 @@
-"""The memory behind the replay: one row per slot."""
+"""Memory of the replay: one row per slot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NONE = -1
 
 @dataclass
 class Columns:
-    """Arrays with one row per slot: the frame, what was done there, and which frames lie before and after it."""
+    """Arrays with one row per slot: the frame, its action and result, and the slots before and after it."""
 
     obs: dict[str, np.ndarray]
     action: np.ndarray
@@ -25,15 +25,15 @@ class Columns:
     step: np.ndarray
     next_slot: np.ndarray
     previous_slot: np.ndarray
-    serial: np.ndarray  # counts writes: tells a frame from the one that replaced it
-    excluded: np.ndarray  # never sampled: not observed, or taken out by a label
+    serial: np.ndarray  # counts writes: distinguishes a frame from its successor in the slot
+    excluded: np.ndarray  # never sampled: not observed, or removed by a label
 
     @classmethod
     def empty(cls, schema: StepSchema, slots: int) -> Columns:
-        """Return zeroed rows; the system hands out the memory when it is first written.
+        """Return zeroed rows; the system allocates memory when it is first written.
 
         Raises:
-            ConfigError: more than the system will ever hand out.
+            ConfigError: more than the system can allocate.
         """
         try:
             obs = {name: np.zeros((slots, *spec.shape), spec.dtype) for name, spec in schema.observation.items()}
@@ -56,7 +56,7 @@ class Columns:
         )
 
     def clear(self, slot: int, serial: int) -> None:
-        """Make a row ready for its next frame."""
+        """Clear a row for its next frame."""
         self.next_slot[slot] = self.previous_slot[slot] = NONE
         self.excluded[slot] = False
         self.serial[slot] = serial

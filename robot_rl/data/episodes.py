@@ -1,14 +1,14 @@
-"""Episodes on disk: one safetensors file each, every frame once, the rest of the step beside it.
+"""Episodes on disk: one safetensors file each, with every frame once.
 
     episode-000007.safetensors
         obs/<name>       (T + 1, ...)   the frame before each step and the one that closed the episode; as recorded,
-                                        pictures as uint8; (T, ...) when the last step had no next frame
+                                        images as uint8; (T, ...) when the last step had no next frame
         action, policy_action, human_action (T, A) float32
         reward (T,) float64;  terminated, truncated, success, observed, source (T,) uint8
         sequence, episode, step, policy_version, stamp_ns (T,) int64
-        metadata         JSON: format, actor, run, and what the caller wants to remember
+        metadata         JSON: format, actor, run, and the caller's values
 
-A file appears whole or not at all, and never replaces another one.
+Files are written atomically and never replace another one.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _COUNTS = ("sequence", "episode", "step", "policy_version", "stamp_ns")
 
 
 def write_episode(folder: Path, steps: Sequence[StepRecord], meta: Mapping[str, Any]) -> Path:
-    """Write the steps of one episode under the next free number and return the file.
+    """Write the steps of one episode under the next free number and return the path.
 
     Args:
-        meta: JSON-ready values that come back from `read_episode`.
+        meta: JSON-ready values that `read_episode` returns.
 
     Raises:
         ConfigError: no steps, or steps of more than one episode.
@@ -81,7 +81,7 @@ def read_episode(path: Path) -> tuple[list[StepRecord], dict[str, Any]]:
 
 
 def list_episodes(folder: Path) -> list[Path]:
-    """Return the episodes of a folder, oldest first; none when there is no such folder."""
+    """Return the episodes of a folder, oldest first; none without such a folder."""
     return sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
 
 
@@ -124,7 +124,7 @@ def _step(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], row: int,
 
 
 def _publish(unfinished: Path, folder: Path) -> Path:
-    """Give the finished file the next free number; a link cannot replace what another process has just written."""
+    """Link the finished file to the next free number; a link cannot replace another process' file."""
     existing = list_episodes(folder)
     number = int(existing[-1].stem.removeprefix(_PREFIX)) + 1 if existing else 0
     while True:

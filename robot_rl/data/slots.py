@@ -1,4 +1,4 @@
-"""Bookkeeping of slots: rings that hand them out in turn, and index sets that are sampled in constant time."""
+"""Slots of the replay: rings that allocate them in turn, and index sets sampled in constant time."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 class SlotRing:
-    """A contiguous range of slots handed out in turn; the oldest is reused when all are taken."""
+    """A contiguous range of slots allocated in turn; the oldest is reused when all are used."""
 
     def __init__(self, start: int, size: int) -> None:
         self._start, self._size, self._head = start, size, 0
 
     def take(self) -> int:
-        """Return the slot to write next; whatever it held is the oldest content of this ring."""
+        """Return the slot to write next; its content is the oldest of this ring."""
         slot = self._start + self._head
         self._head = (self._head + 1) % self._size
         return slot

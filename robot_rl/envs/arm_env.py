@@ -41,7 +41,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         NonFiniteActionError: NaN or infinity in an action, before anything moves.
     """
 
-    real_time = False
+    real_time, period_s = False, PERIOD_S
     metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / PERIOD_S)}  # noqa: RUF012 (Gymnasium's own form)
 
     def __init__(self, cell: Workcell, viewer: Camera | None = None, privileged: bool = False) -> None:

@@ -19,6 +19,8 @@ class RobotEnvironment(Protocol):
     """
 
     action_layout: ActionLayout
+    period_s: float
+    """Time of task that one step takes [s]."""
     real_time: bool
     """Time passes by itself: `step` waits for it, and nothing can hurry it."""
 
@@ -46,7 +48,7 @@ def robot_environment(env: gymnasium.Env[Any, Any]) -> RobotEnvironment:
     while not isinstance(layer, RobotEnvironment):
         if not isinstance(layer, gymnasium.Wrapper):
             raise ConfigError(
-                f"environment: got {env}, expected one with action_layout, real_time and metrics(); "
+                f"environment: got {env}, expected one with action_layout, period_s, real_time and metrics(); "
                 "wrap it in an adapter that adds them."
             )
         layer = layer.env

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -146,7 +145,6 @@ def _table_flag(table: str, parameters: Mapping[str, str]) -> list[str]:
 def run_node(node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None]) -> int:
     """Start a node from its command line; an error costs one clear line. Returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    os.environ.setdefault("MUJOCO_GL", "egl")  # no screen needed; MuJoCo chooses at its first import
     try:
         run(parse_node(split_ros_words(words, node), node, default, description))
     except RobotRLError as error:

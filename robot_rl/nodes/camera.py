@@ -30,13 +30,11 @@ from controllers.ros.graph import (
 from controllers.ros.qos import ros_profile
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.hardware.cameras import CameraContext, camera_kind
 from robot_rl.hardware.cameras.background import BackgroundCamera
-from robot_rl.hardware.cameras.config import RealSenseConfig
 from robot_rl.hardware.cameras.grabber import RawFrame
-from robot_rl.hardware.cameras.realsense import open_realsense_camera
-from robot_rl.hardware.cameras.webcam import open_webcam
 from robot_rl.nodes import camera_messages as messages
-from robot_rl.nodes.camera_parameters import PARAMETERS, WORDS, NodeSettings, Parameter, node_settings
+from robot_rl.nodes.camera_parameters import PARAMETERS, NodeSettings, Parameter, kind_parameters, node_settings
 
 WAIT_S = 0.2
 JOIN_S = 2.0
@@ -51,7 +49,11 @@ class CameraNode(Node):  # type: ignore[misc]
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__("camera", **node_options)
-        self.settings = node_settings({name: self._declare(name, it) for name, it in PARAMETERS.items()})
+        values = {name: self._declare(name, parameter) for name, parameter in PARAMETERS.items()}
+        own = kind_parameters(values["kind"])
+        self.settings = node_settings(
+            values | {name: self._declare(name, parameter) for name, parameter in own.items()}
+        )
         self._make_publishers()
         self._monotonic, self._published, self._last_stamp_ns = SystemClock(), 0, -1
         self.camera = open_camera(self.settings)
@@ -68,13 +70,13 @@ class CameraNode(Node):  # type: ignore[misc]
         self.destroy_node()
 
     def _declare(self, name: str, parameter: Parameter) -> Any:
-        return self.declare_parameter(name, parameter.default, descriptor(name, parameter)).value
+        return self.declare_parameter(name, parameter.default, descriptor(parameter)).value
 
     def _make_publishers(self) -> None:
         name, settings = self.settings.config.name, self.settings
         self._colour = self._publisher(Image, image_topic(name))
         self._info = self._publisher(CameraInfo, camera_info_topic(name))
-        with_depth = isinstance(settings.config, RealSenseConfig) and settings.config.depth
+        with_depth = getattr(settings.config, "depth", False)
         self._depth = self._publisher(Image, depth_topic(name)) if with_depth else None
         self._jpeg = self._publisher(CompressedImage, compressed_topic(name)) if settings.jpeg_quality else None
         self._diagnostics = self._publisher(DiagnosticArray, DIAGNOSTICS)
@@ -117,15 +119,22 @@ class CameraNode(Node):  # type: ignore[misc]
 
 
 def open_camera(settings: NodeSettings) -> BackgroundCamera:
-    """The camera of the settings, opened in the background."""
-    if isinstance(settings.config, RealSenseConfig):
-        return open_realsense_camera(settings.config)
-    return open_webcam(settings.config)
+    """Return the camera of the settings, opened in the background.
+
+    Raises:
+        ConfigError: settings that cannot work, or a kind that this node cannot publish.
+    """
+    config = settings.config
+    camera = camera_kind(config.kind).open(config, CameraContext(SystemClock()))
+    if isinstance(camera, BackgroundCamera):
+        return camera
+    camera.close()
+    raise ConfigError(f"kind: got {config.kind!r}, expected one that opens a BackgroundCamera; see docs/extending.md.")
 
 
-def descriptor(name: str, parameter: Parameter) -> ParameterDescriptor:
+def descriptor(parameter: Parameter) -> ParameterDescriptor:
     """What `ros2 param describe` shows."""
-    about = ParameterDescriptor(description=parameter.text, read_only=True, dynamic_typing=name in WORDS)
+    about = ParameterDescriptor(description=parameter.text, read_only=True, dynamic_typing=not parameter.typed)
     if isinstance(parameter.default, float) and parameter.least is not None and parameter.most is not None:
         about.floating_point_range = [FloatingPointRange(from_value=parameter.least, to_value=parameter.most)]
     elif isinstance(parameter.default, int) and parameter.least is not None and parameter.most is not None:

@@ -1,21 +1,25 @@
-"""What the camera's node is told: its ROS parameters in one table, and the settings that they make."""
+"""The camera node's ROS parameters: its own in one table, the camera's derived from the settings of its kind."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
+import itertools
 import math
+import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from robot_rl.core.errors import ConfigError, unknown_name
-from robot_rl.hardware.cameras.config import RealSenseConfig, WebcamConfig
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.settings import from_text
+from robot_rl.hardware.cameras import KINDS, camera_kind
+from robot_rl.hardware.cameras.config import CameraConfig
 from robot_rl.hardware.cameras.views import View
 
-KINDS: dict[str, type[RealSenseConfig] | type[WebcamConfig]] = {"realsense": RealSenseConfig, "webcam": WebcamConfig}
-WORDS = ("serial", "device")
-"""Parameters that are words although they may look like numbers, as in `-p serial:=128422270679`."""
+COMMON = ("name", "kind", "view", "max_age_s")
+"""Settings of every camera that are no parameters: the node publishes whole images, however old."""
 
 
 class Parameter(NamedTuple):
@@ -25,33 +29,53 @@ class Parameter(NamedTuple):
     text: str
     least: float | None = None
     most: float | None = None
+    typed: bool = True
+    """False: any type is taken, and the camera's settings check it."""
 
 
 PARAMETERS = {
     "camera": Parameter("camera", "The camera's name: first word of its topics and frames."),
-    "kind": Parameter("realsense", "`realsense` or `webcam`."),
-    "serial": Parameter("", "RealSense: serial number; empty: the only one there is."),
-    "device": Parameter("0", "Webcam: number, path, or a video file, which plays in a loop."),
-    "width": Parameter(640, "Of the picture [pixels].", 1, 8192),
-    "height": Parameter(480, "Of the picture [pixels].", 1, 8192),
-    "rate_hz": Parameter(30, "Pictures a second.", 1, 300),
-    "depth": Parameter(True, "RealSense: publish depth in the colour picture's pixels, too."),
-    "auto_exposure": Parameter(False, "Let the device choose its exposure."),
-    "exposure_s": Parameter(0.01, "Exposure [s].", 1e-6, 1.0),
-    "gain": Parameter(64.0, "Gain, in the device's unit.", 0.0, 1e4),
-    "auto_white_balance": Parameter(False, "Let the device choose its white balance."),
-    "white_balance_k": Parameter(4600.0, "Colour temperature of the light [K].", 1000.0, 20000.0),
-    "depth_exposure_s": Parameter(0.0085, "RealSense: exposure of the stereo pair [s].", 1e-6, 1.0),
-    "depth_gain": Parameter(16.0, "RealSense: gain of the stereo pair, in the device's unit.", 0.0, 1e4),
-    "global_time": Parameter(True, "RealSense: let the library translate the device's stamps to this machine's clock."),
-    "fourcc": Parameter("MJPG", "Webcam: how pictures cross the USB."),
-    "record": Parameter("", "RealSense: write pictures to this .db3 file."),
-    "playback": Parameter("", "RealSense: play this .db3 file instead of a device."),
+    "kind": Parameter("realsense", f"{', '.join(KINDS)}, module:Class or path/to/file.py:Class."),
     "jpeg_quality": Parameter(0, "Publish JPEG for recordings at this quality; 0: not.", 0, 100),
     "parent_frame": Parameter("", "Frame in which the camera's pose is given, as in `hand`; empty: no transform."),
     "xyz": Parameter([0.0, 0.0, 0.0], "Position of the optical frame in `parent_frame` [m]."),
     "quat_xyzw": Parameter([0.0, 0.0, 0.0, 1.0], "Orientation of the optical frame (z forward, x right) there."),
 }
+
+
+def kind_parameters(kind: str) -> dict[str, Parameter]:
+    """Return the parameters of a kind of camera: the fields of its settings, with their docstrings.
+
+    None is written as an empty text. A camera that can measure depth publishes it unless told otherwise.
+
+    Raises:
+        ConfigError: an unknown kind.
+    """
+    config = camera_kind(kind, "kind").Config
+    texts = field_texts(config)
+    return {
+        field.name: Parameter(_default(field), texts.get(field.name, field.name), typed=False)
+        for field in dataclasses.fields(config)
+        if field.name not in COMMON and isinstance(_default(field), str | int | float | bool)
+    }
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default is None or field.default is dataclasses.MISSING:
+        return ""
+    return True if field.name == "depth" else field.default
+
+
+def field_texts(config: type) -> dict[str, str]:
+    """Return the docstring of each field of a dataclass, as in its source, in one line."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: " ".join(str(text.value.value).split())
+        for field, text in itertools.pairwise(body.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 @dataclass(frozen=True)
@@ -78,37 +102,34 @@ class Extrinsics:
 class NodeSettings:
     """What the node does, from its parameters."""
 
-    config: RealSenseConfig | WebcamConfig
+    config: CameraConfig
     extrinsics: Extrinsics | None
     jpeg_quality: int
 
     @property
     def frame_id(self) -> str:
-        """Of all its pictures: depth is given in the colour camera's pixels."""
+        """Return the frame of all its images: depth is given in the colour camera's pixels."""
         return f"{self.config.name}_color_optical_frame"
 
 
 def node_settings(values: Mapping[str, Any]) -> NodeSettings:
-    """What the parameters of `PARAMETERS` mean.
+    """Return what the parameters mean.
+
+    Args:
+        values: those of `PARAMETERS` and of the kind's own.
 
     Raises:
-        UnknownNameError: a kind that there is not.
+        UnknownNameError: an unknown kind.
         ConfigError: values that cannot work.
     """
-    if values["kind"] not in KINDS:
-        raise unknown_name("kind", str(values["kind"]), KINDS)
-    kind = KINDS[values["kind"]]
-    known = {field.name for field in dataclasses.fields(kind)} - {"kind", "name", "view"}
-    chosen = {name: _converted(name, value) for name, value in values.items() if name in known}
-    config = kind(name=values["camera"], view=View(size=None), **chosen)
+    kind = str(values["kind"])
+    own = {name: values[name] for name in kind_parameters(kind) if name in values}
+    texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in own.items()}
+    config = from_text(
+        camera_kind(kind, "kind").Config,
+        {"name": str(values["camera"]), "kind": kind, **{name: text for name, text in texts.items() if text}},
+        str(values["camera"]),
+    )
     parent = str(values["parent_frame"])
     extrinsics = Extrinsics(parent, tuple(values["xyz"]), tuple(values["quat_xyzw"])) if parent else None
-    return NodeSettings(config, extrinsics, int(values["jpeg_quality"]))
-
-
-def _converted(name: str, value: Any) -> Any:
-    if name in WORDS:
-        return str(value)
-    if name in ("record", "playback"):
-        return Path(value) if value else None
-    return value
+    return NodeSettings(replace(config, view=View(size=None)), extrinsics, int(values["jpeg_quality"]))

@@ -75,11 +75,14 @@ class TwistSender:
         self._layout = arm_layout(gripper_entry(arm))
         self._twists = wire.publisher(graph.HUMAN_TWIST)
         self._gripper = wire.publisher(graph.GRIPPER_TARGET)
+        self._stop = wire.publisher(graph.HUMAN_STOP)
         self._R_base_tcp: np.ndarray | None = None
         wire.subscribe(graph.CURRENT_POSE, self._on_pose)
 
     def send(self, state: DeviceState) -> None:
-        """Send one state's motion, if the human is engaged, nothing is stopped and the arm's turn is known."""
+        """Send one state's stop; else its motion, if the human is engaged and the arm's orientation is known."""
+        if state.estop:
+            self._stop.publish(self._wire.make(graph.HUMAN_STOP.type, data=True))
         if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
             return
         stamp_ns, scale = self._wire.now_ns(), self._arm.action

@@ -25,6 +25,7 @@ class DeviceState:
     estop: bool = False
     alive: bool = True  # False once the device stopped answering
     stamp_ns: int | None = None  # monotonic, of the device's last sign of life; None: it cannot go silent
+    cleared: bool = False  # since the last read a person asked to clear a stop
 
 
 @runtime_checkable

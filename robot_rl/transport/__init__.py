@@ -1,1 +1,1 @@
-"""The wire between actors and learner: delivery at least once, stored once, and never in the actor's way."""
+"""The wire between actors and learner: delivered at least once, stored once, without blocking the actor."""

@@ -1,4 +1,4 @@
-"""Actor and learner introduce themselves; the learner refuses what does not fit, naming both sides."""
+"""Handshake of actor and learner: the learner refuses an incompatible actor, naming both sides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robot_rl.transport.messages import PROTOCOL, pack, unpack
 
 @dataclass(frozen=True)
 class Introduction:
-    """What one side is and speaks."""
+    """Identity and protocol version of one side."""
 
     name: str  # "actor 'a0' of run 'x'" or "learner"
     schema: StepSchema
@@ -26,7 +26,7 @@ class Introduction:
 
 @dataclass(frozen=True)
 class Hello:
-    """An actor asks to be heard."""
+    """First message of an actor."""
 
     actor: str
     run: str
@@ -52,7 +52,7 @@ def encode_hello(hello: Hello) -> bytes:
 
 
 def decode_hello(data: bytes) -> Hello:
-    """Return the hello in bytes that may come from anybody.
+    """Return the hello of untrusted bytes.
 
     Raises:
         CorruptRecordError: not a hello.
@@ -69,14 +69,14 @@ def decode_hello(data: bytes) -> Hello:
         )
         return Hello(actor, run, mine, int(value["first_sequence"]), int(value["next_sequence"]))
     except (KeyError, TypeError, ValueError, RobotRLError) as error:
-        raise CorruptRecordError(f"hello: got {sorted(value)}, expected an actor's introduction: {error}") from error
+        raise CorruptRecordError(f"hello: got {sorted(value)}, expected an actor's hello: {error}") from error
 
 
 def refusal(learner: Introduction, hello: Hello, stored: int | None) -> str | None:
-    """Return why this actor cannot be heard, or None when it fits.
+    """Return why this actor is refused, or None when it is compatible.
 
     Args:
-        stored: sequence that the learner expects next of this actor; None when it knows nothing of it.
+        stored: sequence that the learner expects next of this actor; None for an unknown actor.
     """
     actor = hello.introduction
     reasons = [

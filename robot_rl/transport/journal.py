@@ -1,4 +1,4 @@
-"""An append-only log on disk that survives a killed process: the actor's spool and the learner's memory of its data.
+"""Append-only log on disk that survives a killed process: the actor's spool and the learner's journal.
 
     folder/00000000000000000000.log               segment, named by the index of its first record
         b"RRLJ0002"                               magic
@@ -9,7 +9,7 @@ A payload is one message of several parts: u32 count, u32 length of each, the pa
 truncation at the front. What `append` accepted is in the system's page cache, hence outlives the process; `sync`
 makes it outlive the machine.
 
-Damage costs the records that it hits: reading goes on at the next whole record, which states its own index. A torn
+Damage costs the records that it hits: reading continues at the next whole record, which states its own index. A torn
 record at the very end, left by a crash, is cut off on opening and kept beside the segment as evidence. Segments of the
 first format (`RRLJ0001`, without the index) are read, and never written.
 """
@@ -43,7 +43,7 @@ _SEARCH_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes of a segment that are no whole record."""
+    """Bytes of a segment that form no whole record."""
 
     path: Path
     offset: int
@@ -55,12 +55,12 @@ class Damage:
 
 @dataclass
 class _Segment:
-    """One file: where it lies, and index and offset of each of its records."""
+    """One file: path, and index and offset of each of its records."""
 
     path: Path
     first: int
     current: bool = True  # written in the present format
-    assumed_lost: int = 0  # records of the first format, which state no index, that a damage cost
+    assumed_lost: int = 0  # lost records of the first format, which state no index
     offsets: array[int] = field(default_factory=lambda: array("Q"))
     indexes: array[int] = field(default_factory=lambda: array("Q"))
     end: int = len(MAGIC)
@@ -82,8 +82,7 @@ class Journal:
 
     Args:
         folder: made when missing.
-        segment_bytes: a segment that has grown beyond it is followed by a new one; whole segments are what
-            `truncate_before` deletes.
+        segment_bytes: size from which a new segment is begun; `truncate_before` deletes whole segments.
 
     Raises:
         RunFolderError: another process has it open.
@@ -118,12 +117,12 @@ class Journal:
 
     @property
     def lost_records(self) -> int:
-        """Records between the oldest and the newest one that damage or a missing segment has cost."""
+        """Records lost to damage or missing segments between the oldest and the newest one."""
         with self._mutex:
             return self._segments[-1].next - self._segments[0].first - sum(len(s.indexes) for s in self._segments)
 
     def report(self) -> list[str]:
-        """Return what was found damaged on opening, a line each; empty when all was whole."""
+        """Return the damage found on opening, one line each; empty when all is whole."""
         lost = [f"{self.folder}: {self.lost_records} records lost"] if self.lost_records else []
         return [*map(str, self.damage), *lost]
 
@@ -134,7 +133,7 @@ class Journal:
 
     @property
     def first_index(self) -> int:
-        """Index of the oldest record still wanted."""
+        """Index of the oldest record not yet truncated."""
         return self._start
 
     @property
@@ -143,7 +142,7 @@ class Journal:
         return self._segments[-1].next
 
     def __len__(self) -> int:
-        """Number of records still wanted."""
+        """Number of records not yet truncated."""
         return self.next_index - self._start
 
     @property
@@ -158,7 +157,7 @@ class Journal:
 
         Raises:
             ConfigError: the message is too large.
-            OSError: the disk is full or gone; the journal is as before.
+            OSError: the disk is full or gone; the journal is unchanged.
         """
         payload = _join(parts)
         if len(payload) > RECORD_BYTES_MAX:
@@ -186,7 +185,7 @@ class Journal:
             sync_folder(self.folder)
 
     def truncate_before(self, index: int) -> None:
-        """Forget the records before `index`; segments that hold nothing else are deleted."""
+        """Drop the records before `index`; segments without others are deleted."""
         with self._mutex:
             self._start = min(max(self._start, index), self.next_index)
             while len(self._segments) > 1 and self._segments[1].first <= self._start:
@@ -226,7 +225,7 @@ class Journal:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def read(self, index: int = 0, limit: int | None = None) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield (index, parts) from `index` on, or from the oldest wanted record, as far as now written.
+        """Yield (index, parts) from `index` on, or from the oldest record kept, as far as written now.
 
         Indexes of lost records are left out.
 
@@ -248,7 +247,7 @@ class Journal:
             return next((s for s in self._segments if s.indexes and index <= s.indexes[-1]), None)
 
     def _scan(self, segment: _Segment, following: _Segment | None) -> None:
-        """Find the whole records of a segment; where there are others, note the damage and go on behind it."""
+        """Index the whole records of a segment; note damage and continue behind it."""
         data = segment.path.read_bytes()
         segment.current = _is_current(data, segment)
         magic = MAGIC if segment.current else FIRST_MAGIC
@@ -270,7 +269,7 @@ class Journal:
             self._cut(segment, len(data), b"" if whole else magic)
 
     def _cut(self, segment: _Segment, size: int, magic: bytes) -> None:
-        """Keep the torn end beside the newest segment and take it off; write a damaged magic again."""
+        """Cut the torn end off the newest segment, keep it beside it, and rewrite a damaged magic."""
         keep = segment.end if segment.offsets or not magic else 0
         with open(segment.path, "r+b") as file:
             evidence = os.pread(file.fileno(), size - keep, keep)
@@ -281,7 +280,7 @@ class Journal:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new names in a folder outlive the machine."""
+    """Sync new names in a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -290,14 +289,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def _claim(folder: Path) -> int:
-    """Lock the folder for this process; the system lifts the lock when the process ends, however it ends."""
+    """Lock the folder for this process; the system releases the lock when the process ends, however it ends."""
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
         raise RunFolderError(
-            f"journal: got {folder}, open elsewhere, expected a journal of its own; stop the other process."
+            f"journal: got {folder}, open elsewhere, expected an unused journal; stop the other process."
         ) from error
     return descriptor
 
@@ -330,7 +329,7 @@ def _is_current(data: bytes, segment: _Segment) -> bool:
 
 
 def _frame_at(data: bytes, offset: int, segment: _Segment) -> tuple[int, int] | None:
-    """Return index and size of the frame at an offset, None when there is no whole one."""
+    """Return index and size of the frame at an offset, None without a whole one."""
     header = _FRAME if segment.current else _FIRST_FRAME
     if offset + header.size + _COUNT.size > len(data):
         return None
@@ -368,7 +367,7 @@ def _read_frame(file: int, segment: _Segment, position: int) -> bytes:
     """Return the payload of a record.
 
     Raises:
-        CorruptRecordError: it is not what was read on opening.
+        CorruptRecordError: it differs from what was read on opening.
     """
     offset, index = segment.offsets[position], segment.indexes[position]
     header = _FRAME if segment.current else _FIRST_FRAME

@@ -1,11 +1,10 @@
-"""Records as bytes: a msgpack header and one raw body that holds the arrays one after the other.
+"""Records as bytes: a msgpack header and one raw body with the arrays one after the other.
 
     [header, body]
     header  {"kind": "step" | "label", the record's scalars, "arrays": [[name, dtype, shape], ...]}
     body    the arrays' bytes in that order, C order, little endian
 
-Nothing executable crosses, and no size is believed before it is checked: the arrays that a header announces must fill
-the body exactly.
+No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _STEP_SCALARS: dict[str, type] = {
     "stamp_ns": int,
     "observed": bool,
 }
-_STEP_DEFAULTS = {"observed": True}  # of fields that older journals lack
+_STEP_DEFAULTS = {"observed": True}  # defaults of fields that older journals lack
 _STEP_ARRAYS = ("action", "policy_action", "human_action")
 _LABEL_SCALARS: dict[str, type] = {
     "actor": str,
@@ -77,7 +76,7 @@ def decode(parts: Sequence[bytes]) -> Record:
     """Return the record that `encode` wrote; its arrays are read-only views of the body.
 
     Raises:
-        CorruptRecordError: anything but a whole, valid record.
+        CorruptRecordError: not a whole, valid record.
     """
     if len(parts) != 2 or len(parts[1]) > BODY_BYTES_MAX:
         raise CorruptRecordError(f"record: got parts of {[len(part) for part in parts]} bytes, expected header, body.")
@@ -98,7 +97,7 @@ def pack(header: Mapping[str, Any]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, Any]:
-    """Return a header from bytes that may come from anybody.
+    """Return a header from untrusted bytes.
 
     Raises:
         CorruptRecordError: too long, not msgpack, or not a map with text keys.
@@ -106,7 +105,7 @@ def unpack(data: bytes) -> dict[str, Any]:
     if len(data) > HEADER_BYTES_MAX:
         raise CorruptRecordError(f"header: got {len(data)} bytes, expected {HEADER_BYTES_MAX} or fewer.")
     try:
-        header = msgpack.unpackb(data, raw=False, strict_map_key=True)  # bounds itself by the bytes
+        header = msgpack.unpackb(data, raw=False, strict_map_key=True)  # bounded by the number of bytes
     except (ValueError, msgpack.UnpackException) as error:
         raise CorruptRecordError(f"header: got bytes that are not msgpack, expected a map: {error}") from error
     if not isinstance(header, dict) or not all(isinstance(key, str) for key in header):
@@ -119,7 +118,7 @@ def _scalars(record: Record, fields: Mapping[str, type]) -> dict[str, Any]:
 
 
 def _checked(header: Mapping[str, Any], fields: Mapping[str, type]) -> dict[str, Any]:
-    """Return the named fields after checking their types exactly: True is no integer here."""
+    """Return the named fields after an exact check of their types: True is not an integer here."""
     values = {name: header[name] for name in fields}
     for name, value in values.items():
         if type(value) is not fields[name]:

@@ -1,4 +1,4 @@
-"""The learner's end of the wire: stores each record once, acknowledges it when it is durable, publishes weights."""
+"""Learner's end of the wire: stores each record once, acknowledges it when it is durable, publishes weights."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Stream = tuple[str, str]  # (actor, run)
 
 @dataclass
 class ServerCounters:
-    """What came over the wire since the start."""
+    """Counts of received messages since the start."""
 
     records: int = 0  # new and stored
     duplicates: int = 0  # stored before, acknowledged again
     out_of_order: int = 0  # ahead of a gap; the actor sends them again
-    gaps: int = 0  # records that no spool holds any more
-    refused: int = 0  # actors that did not fit, or sent what they had not announced
-    unknown: int = 0  # messages of connections that had not introduced themselves
+    gaps: int = 0  # records missing from every spool
+    refused: int = 0  # incompatible actors, or records that contradict the hello
+    unknown: int = 0  # messages of connections without a hello
     recovered: int = 0  # read back from the journal
     syncs: int = 0
     publications: int = 0
@@ -54,10 +54,10 @@ class LearnerServer:
 
     Args:
         address: tcp://HOST:PORT; PORT may be * for any free one, see `address` afterwards.
-        journal: keeps every accepted record; read it back with `recover` before the first `poll`.
+        journal: stores every accepted record; read it back with `recover` before the first `poll`.
         keys: CURVE keys, required beyond loopback.
-        sync_every_s: longest time that a record waits for the disk and its acknowledgement.
-        weights_port: port of the publications; any free one when 0, announced in the handshake.
+        sync_every_s: longest time between receiving a record and syncing and acknowledging it.
+        weights_port: port of the publications, announced in the handshake; 0: any free one.
 
     Raises:
         ConfigError: an address beyond this machine without keys, or one that is taken.
@@ -102,7 +102,7 @@ class LearnerServer:
     # -- records ---------------------------------------------------------------------------------------------------
 
     def recover(self) -> Iterator[Record]:
-        """Yield the journal's records in their order and learn from them what each actor has delivered.
+        """Yield the journal's records in order and restore the progress of each actor from them.
 
         Raises:
             SchemaMismatchError: the journal was written for another schema.
@@ -116,7 +116,7 @@ class LearnerServer:
             yield record
 
     def poll(self, timeout_s: float = 0.0) -> list[Record]:
-        """Return the new records of the wire, in their order; wait at most `timeout_s` for the first.
+        """Return the new records in order; wait at most `timeout_s` for the first.
 
         Records are in the journal when they are returned, and acknowledged once they are on the disk itself.
         """
@@ -136,7 +136,7 @@ class LearnerServer:
                 return records
 
     def sync(self) -> None:
-        """Put what was received on the disk and acknowledge it."""
+        """Sync received records to disk and acknowledge them."""
         self._journal.sync()
         self._synced_s = self._clock.now_s()
         self.counters.syncs += 1
@@ -146,12 +146,12 @@ class LearnerServer:
             stream.dirty = False
 
     def actors(self) -> dict[Stream, float]:
-        """Return the actors heard of since the start and the seconds since each was heard."""
+        """Return the seconds since the last message of each actor."""
         now_s = self._clock.now_s()
         return {name: now_s - stream.seen_s for name, stream in self._streams.items() if stream.route}
 
     def close(self) -> None:
-        """Acknowledge what is stored and hang up; the journal stays open."""
+        """Acknowledge stored records and close the sockets; the journal stays open."""
         self.sync()
         self._admission.close()
         self._context.destroy(linger=300)
@@ -184,7 +184,7 @@ class LearnerServer:
         socket.maxmsgsize = message_bytes_max
         socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 10000
         if kind == zmq.XPUB:
-            socket.xpub_verbose = True  # tells of every subscriber, not only of the first
+            socket.xpub_verbose = True  # reports every subscriber, not only the first
             socket.sndhwm = 4
         secure_listener(socket, keys)
         try:
@@ -211,7 +211,7 @@ class LearnerServer:
         return records
 
     def _handle(self, route: bytes, parts: list[bytes]) -> Record | None:
-        """Do what one message asks; return its record when that is new."""
+        """Handle one message; return its record when that is new."""
         try:
             if parts[:1] == [b"hello"] and len(parts) == 2:
                 self._welcome(route, decode_hello(parts[1]))
@@ -236,7 +236,7 @@ class LearnerServer:
         stream.expected = max(stream.expected, hello.first_sequence)
         self._routes.pop(stream.route, None)
         self._routes[route], stream.route, stream.seen_s = name, route, self._clock.now_s()
-        self._journal.sync()  # a welcome acknowledges: what it says is stored must be on the disk
+        self._journal.sync()  # a welcome acknowledges: records that it counts must be on disk
         self._answer(route, b"welcome", {"next_sequence": stream.expected, "weights_port": self._weights_port})
 
     def _accept(self, route: bytes, parts: list[bytes]) -> Record | None:

@@ -1,4 +1,4 @@
-"""Who may listen where: loopback for everybody on this machine, CURVE keys for everything beyond."""
+"""Access control: loopback without keys, CURVE keys for every other address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Socket = zmq.Socket[bytes]
 
 @dataclass(frozen=True)
 class CurveKeys:
-    """Keys of one side: its own pair, and the public keys of those it talks to.
+    """Keys of one side: its own pair, and the public keys of its peers.
 
     `peers` holds the learner's public key on an actor, and every admitted actor's public key on the learner.
     """
@@ -46,7 +46,7 @@ def read_keys(path: Path) -> CurveKeys:
     """Return the keys of a file that `generate_keys` wrote.
 
     Raises:
-        ConfigError: no such file, or another content.
+        ConfigError: no such file, or not a key file.
     """
     try:
         value = json.loads(path.read_text())
@@ -56,7 +56,7 @@ def read_keys(path: Path) -> CurveKeys:
 
 
 def check_address(address: str, keys: CurveKeys | None) -> None:
-    """Refuse an address that others can reach unless keys protect it.
+    """Refuse an address beyond loopback without keys.
 
     Raises:
         ConfigError: not tcp://host:port, or beyond this machine without keys.
@@ -79,21 +79,21 @@ def host_of(address: str) -> str:
 
 
 def secure_listener(socket: Socket, keys: CurveKeys | None) -> None:
-    """Make a bound socket speak CURVE; its authenticator decides who may connect."""
+    """Make a bound socket use CURVE; its authenticator admits clients."""
     if keys is not None:
         socket.curve_publickey, socket.curve_secretkey = keys.public.encode(), keys.secret.encode()
         socket.curve_server = True
 
 
 def secure_caller(socket: Socket, keys: CurveKeys | None) -> None:
-    """Make a connecting socket speak CURVE to the one learner it knows."""
+    """Make a connecting socket use CURVE with its learner's key."""
     if keys is not None:
         socket.curve_publickey, socket.curve_secretkey = keys.public.encode(), keys.secret.encode()
         socket.curve_serverkey = keys.peers[0].encode()
 
 
 class Admission:
-    """Lets only the named public keys connect to the listeners of a context."""
+    """Authenticator that admits only the given public keys to a context's listeners."""
 
     def __init__(self, context: zmq.Context[Socket], keys: CurveKeys | None) -> None:
         self._thread: Any = None
@@ -107,11 +107,11 @@ class Admission:
         self._thread.configure_curve_callback(domain="*", credentials_provider=self)
 
     def callback(self, domain: str, key: bytes) -> bool:
-        """Say whether a public key may connect; called by zmq's authenticator."""
+        """Return whether a public key may connect; called by zmq's authenticator."""
         return key in self._known
 
     def close(self) -> None:
-        """Stop deciding."""
+        """Stop the authenticator."""
         if self._thread is not None:
             self._thread.stop()
 

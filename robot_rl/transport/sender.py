@@ -1,4 +1,4 @@
-"""The actor's end of the wire: `put` writes to the spool and returns; a thread does the rest."""
+"""Actor's end of the wire: `put` writes to the spool and returns; a thread delivers."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ RECONNECT_S = 0.1
 
 @dataclass
 class LinkCounters:
-    """What the link has done since it was made."""
+    """Counts of a link since its creation."""
 
     put: int = 0  # accepted into the spool
     dropped: int = 0  # not accepted: the spool was full or the disk failed
-    sent: int = 0  # repeats included
+    sent: int = 0  # including repeats
     acknowledged: int = 0
     sessions: int = 0  # connections that the learner welcomed
     publications: int = 0  # sets of weights received
-    corrupt: int = 0  # publications that could not be read, or were made for another agent
+    corrupt: int = 0  # publications that are unreadable or of another agent
 
 
 @dataclass(frozen=True)
 class _Received:
-    """The newest weights and when they came."""
+    """The newest weights and their time of arrival."""
 
     publication: Publication
     stamp_s: float
 
 
 class ActorLink:
-    """Delivers an actor's records at least once, in order, and receives weights, all without making it wait.
+    """Delivery of an actor's records, at least once and in order, and reception of weights, without blocking.
 
-    Records are numbered by their place in the spool, so numbers go on where the last process of this actor stopped.
+    Records are numbered by their place in the spool, so numbers continue where the last process of this actor stopped.
 
     Args:
         address: the learner's, tcp://HOST:PORT.
-        spool: journal of its own, kept between processes; records leave it when the learner holds them on its disk.
+        spool: journal of this link, kept between processes; records leave it once they are durable at the learner.
         agent_hash: of the agent's definition; weights of another agent are refused.
         keys: CURVE keys, required beyond loopback.
 
@@ -89,7 +89,7 @@ class ActorLink:
         self._thread = threading.Thread(target=self._deliver, name=f"link-{actor_name}", daemon=True)
         self._thread.start()
 
-    # -- the actor's side: nothing here waits, except where a timeout is given -----------------------------------------
+    # -- the actor's side: non-blocking, except where a timeout is given -----------------------------------------------
 
     @property
     def backlog(self) -> int:
@@ -102,7 +102,7 @@ class ActorLink:
         return self._spool.next_index
 
     def put(self, record: Record) -> int:
-        """Number a record, write it to the spool and return its number; -1 when it had to be dropped (counted).
+        """Number a record, write it to the spool and return its number; -1 when it was dropped (counted).
 
         Raises:
             SchemaMismatchError: arrays that differ from the schema.
@@ -125,7 +125,7 @@ class ActorLink:
         return sequence
 
     def latest_weights(self) -> tuple[int, dict[str, np.ndarray], float] | None:
-        """Return (version, parameters, seconds since they came) of the newest publication, None before the first.
+        """Return (version, parameters, age [s]) of the newest publication, None before the first.
 
         A learner that resumed may publish a lower version than before: compare versions with `!=`.
 
@@ -140,7 +140,7 @@ class ActorLink:
         return publication.version, publication.parameters, self._clock.now_s() - received.stamp_s
 
     def check(self) -> None:
-        """Raise when the learner has refused this actor, or delivery has failed for good.
+        """Raise when the learner has refused this actor, or delivery has failed permanently.
 
         Raises:
             HandshakeRefusedError: with the learner's reason, which names both sides.
@@ -153,7 +153,7 @@ class ActorLink:
             raise RobotRLError(text) from self._failure
 
     def wait_welcome(self, timeout_s: float) -> bool:
-        """Wait until the learner has welcomed this actor and say whether it has.
+        """Wait until the learner has welcomed this actor; return whether it has.
 
         Raises:
             HandshakeRefusedError: it refused.
@@ -163,7 +163,7 @@ class ActorLink:
         return self._welcomed.is_set()
 
     def wait_weights(self, timeout_s: float) -> bool:
-        """Wait for the first publication and return whether it has come.
+        """Wait for the first publication; return whether it has arrived.
 
         Raises:
             HandshakeRefusedError: the learner refused this actor.
@@ -174,13 +174,13 @@ class ActorLink:
         return self._received is not None
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything put so far is acknowledged and say whether it is."""
+        """Wait until everything put so far is acknowledged; return whether it is."""
         with self._changed:
             self._changed.wait_for(lambda: self.backlog == 0 or self._ended, timeout_s)
             return self.backlog == 0
 
     def close(self) -> None:
-        """Hang up; what is not acknowledged stays in the spool for the next process."""
+        """Close the link; unacknowledged records stay in the spool for the next process."""
         self._stopping.set()
         self._wake()
         self._thread.join()
@@ -195,11 +195,11 @@ class ActorLink:
 
     @property
     def _ended(self) -> bool:
-        """Whether delivery has ended for good."""
+        """Whether delivery has ended permanently."""
         return self._refusal is not None or self._failure is not None
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # a full pipe wakes just as well
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes the thread as well
             os.write(self._wake_write, b"\0")
 
     # -- the thread's side ---------------------------------------------------------------------------------------------
@@ -213,20 +213,20 @@ class ActorLink:
                 self._stopping.wait(RECONNECT_S)
         except Refused as refused:
             self._refusal = str(refused)
-        except Exception as failure:  # a thread's error must not die with it: `check` raises it in the actor
+        except Exception as failure:  # `check` raises a thread's error in the actor
             self._failure = failure
         finally:
-            self._welcomed.set()  # nobody waits for a thread that is gone
+            self._welcomed.set()  # release those who wait for a thread that has ended
             with self._changed:
                 self._changed.notify_all()
             context.destroy(linger=200)
 
     def _converse(self, context: zmq.Context[Socket]) -> None:
-        """Hold one session: introduce, send, take acknowledgements and weights, until it breaks or we stop.
+        """Run one session: send hello and records, receive acknowledgements and weights, until it breaks or we stop.
 
         Raises:
-            SessionLost: the connection broke; a new session makes good for it.
-            Refused: the learner does not want this actor.
+            SessionLost: the connection broke; a new session repeats what is lost.
+            Refused: the learner refuses this actor.
         """
         hello = Hello(self._actor, self._run, self._me, self._spool.first_index, self._spool.next_index)
         with Session(context, self._address, self._keys, hello, self._spool, self._clock, self._wake_read) as session:

@@ -1,4 +1,4 @@
-"""One connection of an actor to its learner, from the hello to the break."""
+"""Session: one connection of an actor to its learner."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from robot_rl.transport.weights import WEIGHTS_BYTES_MAX
 
 WINDOW_RECORDS = 512  # sent and not yet acknowledged: a learner syncs four times a second
 CHUNK_RECORDS = 64  # read from the spool at a time
-TURN_MS = 200  # longest wait of one turn
-SILENCE_S = 60.0  # a learner may compile for that long; a broken connection is noticed at once
+TURN_MS = 200  # longest wait of one poll
+SILENCE_S = 60.0  # a learner may compile for so long; a broken connection is detected at once
 
 
 class SessionLost(Exception):
-    """The connection broke or fell silent; a new session takes over."""
+    """The connection broke or timed out; a new session follows."""
 
 
 class Refused(Exception):
@@ -30,9 +30,9 @@ class Refused(Exception):
 
 
 class Session:
-    """A DEALER for records, a SUB for weights, and how far both sides have come.
+    """A DEALER for records, a SUB for weights, and the progress of both sides.
 
-    A new session means new sockets: what an old one still held would arrive out of order.
+    A new session uses new sockets: messages queued in an old one would arrive out of order.
 
     Args:
         wake: file descriptor that becomes readable when the spool has grown.
@@ -74,10 +74,10 @@ class Session:
                 socket.close(linger=0)
 
     def turn(self) -> bytes | None:
-        """Send what may be sent, wait for something to happen, deal with it; return weights that came.
+        """Send what the window allows, wait for messages, handle them; return new weights.
 
         Raises:
-            SessionLost: broken, forgotten by the learner, or silent for too long with records outstanding.
+            SessionLost: broken, unknown to the learner, or silent for too long with records outstanding.
             Refused: the learner's reason.
         """
         self._send()
@@ -122,7 +122,7 @@ class Session:
             if room <= 0:
                 return
             if not self._waiting():
-                self._heard_s = self._clock.now_s()  # silence counts from here
+                self._heard_s = self._clock.now_s()  # start of the time-out
             for index, parts in self._spool.read(self._next, room):
                 if index != self._next:
                     break
@@ -133,10 +133,10 @@ class Session:
                 self._next, self._sent = index + 1, self._sent + 1
 
     def _skip_lost(self) -> None:
-        """Leave out records that the spool has lost, once those before them are acknowledged.
+        """Skip records that the spool has lost, once those before them are acknowledged.
 
         Raises:
-            SessionLost: so that the next session announces where the spool goes on.
+            SessionLost: so that the next session announces where the spool continues.
         """
         if self._spool.first_index >= self._next:
             self._spool.truncate_before(self._spool.present(self._next))
@@ -159,7 +159,7 @@ class Session:
         elif kind == b"refuse":
             raise Refused(str(answer["reason"]))
         elif kind == b"who":  # a learner that restarted behind the same connection
-            raise SessionLost("the learner forgot us")
+            raise SessionLost("the learner does not know this session")
 
     def _begin(self, next_sequence: int, weights_port: int) -> None:
         self._forget(next_sequence)
@@ -167,7 +167,7 @@ class Session:
         self.welcomed, self._welcomes = True, self._welcomes + 1
         if self._weights is None:
             self._weights = self._socket(zmq.SUB, WEIGHTS_BYTES_MAX)
-            self._weights.conflate = True  # only the newest is worth having
+            self._weights.conflate = True  # only the newest matters
             self._weights.subscribe(b"")
             self._weights.connect(f"tcp://{host_of(self._address)}:{weights_port}")
             self._poller.register(self._weights, zmq.POLLIN)

@@ -32,17 +32,17 @@ def pack_weights(version: int, agent_hash: str, parameters: Mapping[str, np.ndar
 
 
 def unpack_weights(data: bytes) -> Publication:
-    """Return what `pack_weights` packed.
+    """Return the weights that `pack_weights` packed.
 
     Raises:
-        CorruptRecordError: anything else.
+        CorruptRecordError: other bytes.
     """
     try:
         metadata = _metadata(data)
         parameters = safetensors.numpy.load(data)
         return Publication(int(metadata["version"]), str(metadata["agent_hash"]), parameters)
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        raise CorruptRecordError(f"weights: got bytes that are not a publication, expected some: {error}") from error
+        raise CorruptRecordError(f"weights: got bytes that are not a publication, expected weights: {error}") from error
 
 
 def _metadata(data: bytes) -> dict[str, str]:

@@ -73,7 +73,7 @@ def hidden(
         value = params[f"{name}/{key}"]
         return value if member is None else value[member]
 
-    depth = len(definition.config.gripper_hidden if name == "gripper" else definition.config.hidden)
+    depth = len(definition.config.discrete_hidden if name.startswith("discrete/") else definition.config.hidden)
     for i in range(depth):
         kernel = get(f"dense{i}/kernel")
         if name == "critic" and i == 0:
@@ -104,8 +104,9 @@ def sample(mean: np.ndarray, std: np.ndarray, noise: np.ndarray) -> tuple[np.nda
     return action, np.log(density).sum(-1)
 
 
-def gripper(params: Arrays, z: np.ndarray, definition: AgentDefinition) -> np.ndarray:
-    return hidden(params, "gripper", z, definition) @ params["gripper/out/kernel"] + params["gripper/out/bias"]
+def discrete(params: Arrays, name: str, z: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    name = f"discrete/{name}"
+    return hidden(params, name, z, definition) @ params[f"{name}/out/kernel"] + params[f"{name}/out/bias"]
 
 
 def temperature(params: Arrays) -> float:
@@ -127,7 +128,7 @@ def target_view(params: Arrays, targets: Arrays) -> dict[str, np.ndarray]:
 
 
 def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: AgentDefinition) -> float:
-    action = first_action(batch)[:, : definition.continuous_dim]
+    action = first_action(batch)[:, definition.layout.continuous_indices]
     q = critics(params, embed(params, batch.obs, definition), action, definition)
     return float(((q - target) ** 2).mean(1).sum())
 
@@ -137,37 +138,43 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
     mean, std = actor(params, z, definition)
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
-    error = ((np.tanh(mean) - first_action(batch)[:, : definition.continuous_dim]) ** 2).sum(-1)
+    error = ((np.tanh(mean) - first_action(batch)[:, definition.layout.continuous_indices]) ** 2).sum(-1)
     cloning = (batch.human * error).sum() / max(batch.human.sum(), 1.0)
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 
 
-def choices(batch: dict) -> np.ndarray:
-    command = first_action(batch)[:, -1]
-    return np.where(command > 0.5, 2, np.where(command < -0.5, 0, 1))
+def chosen(batch: Batch, head, axis: int) -> np.ndarray:
+    return np.array([head.index(level) for level in first_action(batch)[:, axis]])
 
 
-def gripper_target(params: Arrays, targets: Arrays, batch: dict, definition: AgentDefinition) -> np.ndarray:
-    config, choice = definition.config, choices(batch)
-    best = gripper(params, embed(params, batch.next_obs, definition), definition).argmax(-1)
+def discrete_target(params: Arrays, targets: Arrays, batch: Batch, head, axis: int, definition) -> np.ndarray:
+    config, index, last = definition.config, chosen(batch, head, axis), len(head.values) - 1
+    best = discrete(params, head.name, embed(params, batch.next_obs, definition), definition).argmax(-1)
     z = embed(target_view(params, targets), batch.next_obs, definition)
-    value = gripper(targets, z, definition)[np.arange(len(best)), best]
-    toggles = choice != 1
-    if config.gripper_state_index is not None:
-        is_open = batch.obs["state"][:, config.gripper_state_index] > config.gripper_open_above
-        toggles = (is_open & (choice == 0)) | (~is_open & (choice == 2))
-    reward = batch.reward - config.gripper_penalty * toggles
+    value = discrete(targets, head.name, z, definition)[np.arange(len(best)), best]
+    toggles = (index == 0) | (index == last)
+    if head.position is not None:
+        at_last = batch.obs[head.position.name][:, head.position.index] > config.position_threshold
+        toggles = np.where(at_last, index == 0, index == last)
+    reward = batch.reward - config.toggle_penalty * toggles
     return reward + batch.discount * (1.0 - batch.terminated) * value
 
 
-def gripper_loss(params: Arrays, z: np.ndarray, batch: dict, target, margin_weight: float, definition) -> float:
-    choice, q = choices(batch), gripper(params, z, definition)
-    rows = np.arange(len(choice))
-    loss = ((q[rows, choice] - target) ** 2).mean()
-    margins = np.full_like(q, definition.config.gripper_margin)
-    margins[rows, choice] = 0.0
-    lead = (q + margins).max(-1) - q[rows, choice]
-    if definition.config.gripper_margin > 0:
+def discrete_loss(params: Arrays, z: np.ndarray, batch: Batch, targets, margin_weight: float, definition) -> float:
+    return sum(
+        head_loss(params, z, batch, head, axis, target, margin_weight, definition)
+        for (head, axis), target in zip(definition.heads, targets, strict=True)
+    )
+
+
+def head_loss(params: Arrays, z, batch: Batch, head, axis, target, margin_weight: float, definition) -> float:
+    index, q = chosen(batch, head, axis), discrete(params, head.name, z, definition)
+    rows = np.arange(len(index))
+    loss = ((q[rows, index] - target) ** 2).mean()
+    margins = np.full_like(q, definition.config.discrete_margin)
+    margins[rows, index] = 0.0
+    lead = (q + margins).max(-1) - q[rows, index]
+    if definition.config.discrete_margin > 0:
         loss += margin_weight * (batch.human * lead).sum() / max(batch.human.sum(), 1.0)
     return float(loss)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from robot_rl.agents import AgentConfig, AgentDefinition, ConvLayer, EncoderArchitecture
+from robot_rl.core.action_layout import ActionLayout, Continuous, Discrete, StateEntry
 from robot_rl.core.schema import ArraySpec
 from robot_rl.data.batch import Batch
 
@@ -15,22 +16,44 @@ DEFAULTS: dict[str, Any] = {
     "num_critics": 4,
     "num_target_critics": 2,
     "hidden": (16, 16),
-    "gripper_hidden": (8,),
+    "discrete_hidden": (8,),
     "projection": 8,
     "learning_rate": 3e-3,
     "bc_weight": 0.5,
     "bc_weight_final": 0.1,
     "bc_decay_updates": 10,
-    "gripper_margin": 0.1,
-    "gripper_state_index": 0,
+    "discrete_margin": 0.1,
 }
 
 
-def small_agent(pictures: bool = False, **changes: Any) -> AgentDefinition:
+def gripper(name: str = "gripper", position: int | None = 0) -> Discrete:
+    """Return the head of a gripper that the state tells the opening of."""
+    entry = None if position is None else StateEntry("state", position)
+    return Discrete(name, ("close", "hold", "open"), (-1.0, 0.0, 1.0), entry)
+
+
+MOTION = Continuous("motion", 3)
+ONE_ARM = ActionLayout((MOTION, gripper()))
+LAYOUTS = {
+    "one-arm": ONE_ARM,
+    "unobserved-gripper": ActionLayout((MOTION, gripper(position=None))),
+    "no-gripper": ActionLayout((MOTION,)),
+    "two-arms": ActionLayout(
+        (
+            Continuous("left/motion", 2),
+            gripper("left/gripper", 1),
+            Continuous("right/motion", 1),
+            Discrete("right/valve", ("shut", "open"), (-0.5, 0.75), StateEntry("state", 3)),
+        )
+    ),
+}
+
+
+def small_agent(pictures: bool = False, layout: ActionLayout = ONE_ARM, **changes: Any) -> AgentDefinition:
     """Return an agent with a state of 5 and one camera, as features of 6 or as pictures of 12 x 12."""
     camera = ArraySpec((12, 12, 3), "uint8") if pictures else ArraySpec((3, 6), "float16", 3)
     config = AgentConfig(**{**DEFAULTS, "trunk": TINY_TRUNK, **changes})
-    return AgentDefinition({"state": ArraySpec((5,), "float32"), "wrist": camera}, 4, config)
+    return AgentDefinition({"state": ArraySpec((5,), "float32"), "wrist": camera}, layout, config)
 
 
 def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, seed: int = 0) -> Batch:
@@ -38,7 +61,7 @@ def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, 
     rng = np.random.default_rng(seed)
     lead, steps = (updates, batch), definition.config.horizon
     flags = {name: (rng.random(lead) < 0.4).astype(np.float32) for name in ("terminated", "human")}
-    shape = (*lead, *((steps,) if steps > 1 else ()), definition.action_dim)
+    shape = (*lead, *((steps,) if steps > 1 else ()), definition.layout.size)
     return Batch(
         obs=random_observation(definition, lead, rng),
         next_obs=random_observation(definition, lead, rng),

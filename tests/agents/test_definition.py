@@ -1,13 +1,16 @@
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from robot_rl.agents import AgentConfig, AgentDefinition
+from robot_rl.core.action_layout import ActionLayout, StateEntry, continuous_layout
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.schema import ArraySpec
-from tests.agents.samples import DEFAULTS, small_agent
+from tests.agents.samples import DEFAULTS, LAYOUTS, MOTION, ONE_ARM, gripper, small_agent
 
+ONE_HEAD = LAYOUTS["unobserved-gripper"]
 VECTOR = {"state": ArraySpec((5,), "float32")}
 
 
@@ -24,7 +27,7 @@ def test_init_depends_on_seed_and_name_only() -> None:
     first, again, other = definition.init(3), definition.init(3), definition.init(4)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["actor/dense0/kernel"], other["actor/dense0/kernel"])
-    without_camera = AgentDefinition(VECTOR, 4, definition.config).init(3)
+    without_camera = AgentDefinition(VECTOR, ONE_ARM, definition.config).init(3)
     assert np.array_equal(first["actor/dense1/kernel"], without_camera["actor/dense1/kernel"])
 
 
@@ -38,18 +41,24 @@ def test_critics_of_the_ensemble_share_nothing_and_start_apart() -> None:
 
 def test_policy_names_leave_the_critics_at_home() -> None:
     names = small_agent(pictures=True).policy_names()
-    assert {name.split("/")[0] for name in names} == {"trunk", "projection", "actor", "gripper"}
+    assert {name.split("/")[0] for name in names} == {"trunk", "projection", "actor", "discrete"}
 
 
 def test_every_parameter_learns_in_exactly_one_group() -> None:
     definition = small_agent(pictures=True)
-    groups = [definition.group_names(group) for group in ("critic", "gripper", "actor", "temperature")]
+    groups = [definition.group_names(group) for group in ("critic", "discrete", "actor", "temperature")]
     assert sorted(name for names in groups for name in names) == sorted(definition.parameter_specs())
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"hidden": (16, 8)}, {"num_critics": 5}, {"activation": "relu"}, {"gripper_mode": "none"}, {"std_max": 2.0}],
+    [
+        {"hidden": (16, 8)},
+        {"num_critics": 5},
+        {"activation": "relu"},
+        {"layout": LAYOUTS["unobserved-gripper"]},
+        {"std_max": 2.0},
+    ],
 )
 def test_schema_hash_changes_with_shapes_and_meaning(change: dict) -> None:
     assert small_agent().schema_hash() != small_agent(**change).schema_hash()
@@ -62,13 +71,13 @@ def test_schema_hash_is_stable_and_ignores_rates() -> None:
 
 def test_schema_hash_changes_with_the_observation() -> None:
     config = small_agent().config
-    other = AgentDefinition({"state": ArraySpec((6,), "float32")}, 4, config)
-    assert AgentDefinition(VECTOR, 4, config).schema_hash() != other.schema_hash()
+    other = AgentDefinition({"state": ArraySpec((6,), "float32")}, ONE_ARM, config)
+    assert AgentDefinition(VECTOR, ONE_ARM, config).schema_hash() != other.schema_hash()
 
 
 def test_target_entropy_defaults_to_half_the_continuous_dimensions() -> None:
     assert small_agent().target_entropy == -1.5
-    assert small_agent(gripper_mode="continuous").target_entropy == -2.0
+    assert small_agent(layout=continuous_layout(4)).target_entropy == -2.0
     assert small_agent(target_entropy=-7.0).target_entropy == -7.0
 
 
@@ -89,9 +98,7 @@ def test_a_setting_out_of_range_is_refused_by_name(change: dict, text: str) -> N
         AgentConfig(**change)
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong", "near"), [("activation", "tan", "tanh"), ("gripper_mode", "descrete", "discrete")]
-)
+@pytest.mark.parametrize(("name", "wrong", "near"), [("activation", "tan", "tanh"), ("backend", "jaxx", "jax")])
 def test_an_unknown_choice_names_the_nearest(name: str, wrong: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=f"did you mean '{near}'"):
         AgentConfig(**{name: wrong})
@@ -103,16 +110,18 @@ def test_an_unknown_choice_names_the_nearest(name: str, wrong: str, near: str) -
 )
 def test_an_observation_of_another_kind_is_refused(spec: ArraySpec) -> None:
     with pytest.raises(ConfigError, match="observation 'camera': got"):
-        AgentDefinition({"camera": spec}, 4, AgentConfig())
+        AgentDefinition({"camera": spec}, LAYOUTS["no-gripper"], AgentConfig())
 
 
 def test_other_mistakes_in_the_definition_are_refused() -> None:
     with pytest.raises(ConfigError, match="expected at least one"):
-        AgentDefinition({}, 4, AgentConfig())
-    with pytest.raises(ConfigError, match="action_dim: got 1"):
-        AgentDefinition(VECTOR, 1, AgentConfig())
-    with pytest.raises(ConfigError, match="gripper_state_index: got 9"):
-        AgentDefinition(VECTOR, 4, AgentConfig(gripper_state_index=9))
+        AgentDefinition({}, ONE_ARM, AgentConfig())
+    with pytest.raises(ConfigError, match="expected a continuous part"):
+        AgentDefinition(VECTOR, ActionLayout((gripper(),)), AgentConfig())
+    for position in (StateEntry("state", 9), StateEntry("finger", 0)):
+        head = replace(gripper(), position=position)
+        with pytest.raises(ConfigError, match="gripper: got its position at"):
+            AgentDefinition(VECTOR, ActionLayout((MOTION, head)), AgentConfig())
 
 
 def test_parameters_of_another_agent_are_refused_by_name() -> None:

@@ -7,9 +7,9 @@ from robot_rl.agents.backend import Policy
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from tests.agents import oracle
 from tests.agents.conftest import MakeBackend
-from tests.agents.samples import random_observation, small_agent
+from tests.agents.samples import LAYOUTS, random_observation, small_agent
 
-AGENT = small_agent(gripper_exploration=0.3)
+AGENT = small_agent(discrete_exploration=0.3)
 
 
 def weights(agent=AGENT) -> dict[str, np.ndarray]:
@@ -37,7 +37,7 @@ def test_the_deterministic_action_is_that_of_the_oracle(backend: MakeBackend) ->
         z = oracle.embed(params, {name: value[None] for name, value in obs.items()}, AGENT)
         action = policy.act(obs, np.random.default_rng(0), deterministic=True)
         np.testing.assert_allclose(action[:3], np.tanh(oracle.actor(params, z, AGENT)[0][0]), atol=1e-5)
-        assert action[3] == oracle.gripper(params, z, AGENT)[0].argmax() - 1
+        assert action[3] == oracle.discrete(params, "gripper", z, AGENT)[0].argmax() - 1
         assert action.dtype == np.float32 and action.shape == (4,)
 
 
@@ -72,11 +72,19 @@ def test_a_later_load_takes_effect_at_the_next_act(backend: MakeBackend) -> None
     assert not np.array_equal(before, policy.act(obs, rng, True))
 
 
-@pytest.mark.parametrize(("mode", "last"), [("none", 0.0), ("continuous", None)])
-def test_other_gripper_modes_fill_the_last_action(backend: MakeBackend, mode: str, last: float | None) -> None:
-    action = ready(backend, small_agent(gripper_mode=mode)).act(observation(), np.random.default_rng(0), False)
-    assert action.shape == (4,) and np.abs(action).max() <= 1.0
-    assert action[3] == last if last is not None else action[3] not in (-1.0, 0.0, 1.0)
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_each_head_gives_one_of_its_levels_on_its_own_axis(
+    backend: MakeBackend, name: str, deterministic: bool
+) -> None:
+    layout = LAYOUTS[name]
+    policy = ready(backend, small_agent(layout=layout, discrete_exploration=0.5))
+    actions = [policy.act(observation(seed), np.random.default_rng(seed), deterministic) for seed in range(10)]
+    for action in actions:
+        assert action.shape == (layout.size,) and np.abs(action).max() <= 1.0 and action.dtype == np.float32
+        for head, axis in zip(layout.discrete, layout.discrete_indices, strict=True):
+            assert action[axis] in head.levels
+        assert action[layout.continuous_indices].all()
 
 
 def test_mistakes_are_refused_at_the_door(backend: MakeBackend) -> None:

@@ -16,15 +16,15 @@ from robot_rl.core.errors import CheckpointError, SchemaMismatchError
 from robot_rl.data.batch import Batch
 from tests.agents import oracle
 from tests.agents.conftest import MakeBackend
-from tests.agents.samples import first_of, part_of, random_batch, small_agent
+from tests.agents.samples import LAYOUTS, first_of, part_of, random_batch, small_agent
 
 State = dict[str, np.ndarray]
 AGENT = small_agent()
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "backup-entropy-relu": {"backup_entropy": True, "activation": "relu", "gripper_state_index": None},
-    "continuous-gripper": {"gripper_mode": "continuous", "bc_weight": 0.0, "bc_weight_final": 0.0},
-    "no-gripper": {"gripper_mode": "none", "critic_updates_per_actor_update": 1},
+    "backup-entropy-relu": {"backup_entropy": True, "activation": "relu", "layout": LAYOUTS["unobserved-gripper"]},
+    "no-gripper": {"layout": LAYOUTS["no-gripper"], "critic_updates_per_actor_update": 1, "bc_weight": 0.0},
+    "two-arms": {"layout": LAYOUTS["two-arms"]},
     "pictures": {"pictures": True},
     "three-steps": {"horizon": 3},
 }
@@ -68,9 +68,9 @@ def expected_losses(state: State, sample: Batch, definition: AgentDefinition) ->
             / oracle.temperature(params)
         ),
     }
-    if definition.discrete_gripper:
-        target_g = oracle.gripper_target(params, targets, batch, definition)
-        losses["gripper"] = lambda p: oracle.gripper_loss(p, z, batch, target_g, weight, definition)
+    if definition.heads:
+        aims = [oracle.discrete_target(params, targets, batch, *head, definition) for head in definition.heads]
+        losses["discrete"] = lambda p: oracle.discrete_loss(p, z, batch, aims, weight, definition)
     return losses
 
 
@@ -84,9 +84,10 @@ def check_update_against_oracle(backend: MakeBackend, definition: AgentDefinitio
         losses = expected_losses(before, sample, definition)
         params, slopes = part(before, "params"), gradients(before, learner.state_dict())
         for group, loss in losses.items():
-            learns = group in ("critic", "gripper") or (i + 1) % definition.config.critic_updates_per_actor_update == 0
+            learns = group in ("critic", "discrete") or (i + 1) % definition.config.critic_updates_per_actor_update == 0
             if learns:
-                value = loss(params) / (definition.config.num_critics if group == "critic" else 1)
+                members = {"critic": definition.config.num_critics, "discrete": len(definition.heads)}
+                value = loss(params) / members.get(group, 1)
                 assert metrics[f"{group}_loss"] == pytest.approx(value, rel=1e-4, abs=1e-5), group
                 check_gradients(partial(loss), params, slopes, definition.group_names(group))
 
@@ -167,10 +168,10 @@ def test_gripper_pays_for_letting_go_of_a_held_part_and_not_for_holding_it(
     backend: MakeBackend, opening: float, command: float, pays: bool
 ) -> None:
     """PegInsert's peg holds the fingers 0.2 open, PickLift's cube 0.772."""
-    agent = small_agent(gripper_penalty=100.0, gripper_margin=0.0)
+    agent = small_agent(toggle_penalty=100.0, discrete_margin=0.0)
     batch = random_batch(agent)
     batch.terminated[:], batch.reward[:], batch.action[..., -1], batch.obs["state"][..., 0] = 1.0, 0.0, command, opening
-    loss = backend(agent, 0).learner().update(batch)["gripper_loss"]  # (q + penalty)^2
+    loss = backend(agent, 0).learner().update(batch)["discrete_loss"]  # (q + penalty)^2
     assert (loss > 5000.0) == pays
 
 
@@ -190,7 +191,7 @@ def test_the_policy_that_acts_is_the_average_that_the_targets_are(backend: MakeB
         learner.update(random_batch(AGENT, seed=i))
     state, weights = learner.state_dict(), learner.policy_parameters()
     assert all(np.array_equal(value, state[f"targets/{name}"]) for name, value in weights.items())
-    moving = [name for name in weights if name.startswith(("actor/", "projection/", "gripper/"))]
+    moving = [name for name in weights if name.startswith(("actor/", "projection/", "discrete/"))]
     assert not any(np.array_equal(weights[name], state[f"params/{name}"]) for name in moving)
 
 
@@ -238,7 +239,7 @@ def test_one_batch_can_be_learnt_by_heart(backend: MakeBackend) -> None:
         learner.update(batch)
     last = [learner.update(batch) for _ in range(2)]
     assert last[0]["critic_loss"] < 0.02 * first[0]["critic_loss"]
-    assert last[0]["gripper_loss"] < 0.2 * first[0]["gripper_loss"]
+    assert last[0]["discrete_loss"] < 0.2 * first[0]["discrete_loss"]
 
 
 @pytest.mark.slow

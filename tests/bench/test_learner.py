@@ -6,13 +6,14 @@ import pytest
 
 from robot_rl.agents import AgentConfig, AgentDefinition, EncoderArchitecture
 from robot_rl.bench.learner import random_batch, rate
+from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.schema import ArraySpec
 
 
 @pytest.mark.parametrize("camera", [ArraySpec((4, 6), "float16", 4), ArraySpec((16, 16, 3), "uint8")])
 def test_batches_have_the_agents_shapes_and_dtypes(camera: ArraySpec) -> None:
     config = AgentConfig(trunk=EncoderArchitecture(16, 16))
-    definition = AgentDefinition({"state": ArraySpec((5,), "float32"), "wrist": camera}, 4, config)
+    definition = AgentDefinition({"state": ArraySpec((5,), "float32"), "wrist": camera}, continuous_layout(4), config)
     batch = random_batch(definition, updates=2, batch=3)
     for side in ("obs", "next_obs"):
         for name, spec in definition.observation.items():

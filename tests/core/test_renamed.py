@@ -2,14 +2,17 @@
 
 import dataclasses
 import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from robot_rl.cli.actor import Arguments
-from robot_rl.config import TrainConfig
+from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.renamed import RENAMED, new_name, refuse_old_flags, upgrade
+from robot_rl.core.renamed import RENAMED, RETIRED, new_name, refuse_old_flags, upgrade
+from robot_rl.core.settings import from_json, from_text
+from robot_rl.teleop.pendant.config import PendantConfig
 
 
 def names_of(kind: Any, lead: str = "") -> set[str]:
@@ -33,11 +36,41 @@ def test_old_flag_is_refused_with_the_new_name(old: str) -> None:
         refuse_old_flags(["pick-lift", f"{flag}=1"])
 
 
+def test_settings_of_the_first_version_are_read() -> None:
+    """`old_runs/config.json` is what the first version wrote for its preset `pick-lift`."""
+    old = load_config(Path(__file__).parent / "old_runs" / "config.json")
+    assert old.task == "pick-lift" and (old.agent.num_critics, old.agent.num_target_critics) == (2, 2)
+    assert old.human.scripted.intervene_after_steps == 40 and old.deterministic_fraction == 0.5
+
+
+def test_pendant_of_an_old_run_keeps_its_settings() -> None:
+    pendant = {"port": "/dev/ttyUSB1", "heartbeat_s": 0.05, "arm_on_request": False, "reconnect_s": 0.25}
+    config = from_json(TrainConfig, upgrade({"human": {"kind": "pendant", "pendant": pendant, "mover": "keyboard"}}))
+    settings = from_text(PendantConfig, config.human.settings, "pendant")
+    assert settings == PendantConfig(port="/dev/ttyUSB1", heartbeat_s=0.05, arm_on_request=False)
+    assert config.human.motion_device == "keyboard"
+
+
 def test_value_stays_where_only_the_name_changes() -> None:
     old = {"seed": 3, "eyes": {"mode": "state"}, "human": {"scripted": {"clumsiness": {"noise_std": 1.0}}}}
     new = {"seed": 3, "vision": {"mode": "state"}, "human": {"scripted": {"action_noise": {"noise_std": 1.0}}}}
     assert upgrade(old) == new and upgrade(new) == new
     assert upgrade({"eyes": "damaged"}) == {"vision": "damaged"}
+
+
+@pytest.mark.parametrize("name", RETIRED)
+def test_setting_that_is_fixed_now_is_dropped_or_refused(name: str) -> None:
+    def nested(value: Any) -> Any:
+        for part in reversed(name.split(".")):
+            value = {part: value}
+        return value
+
+    assert name not in names_of(TrainConfig)
+    assert from_json(TrainConfig, upgrade(nested(RETIRED[name]))) == TrainConfig()
+    if RETIRED[name] is ...:
+        return
+    with pytest.raises(ConfigError, match="which is fixed now"):
+        upgrade(nested("another"))
 
 
 def test_present_flags_pass() -> None:

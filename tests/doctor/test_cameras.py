@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from robot_rl.cli import main
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import save_settings
 from robot_rl.doctor.cameras import CameraProbes, examine_cameras
 from robot_rl.doctor.finding import Finding, State
-from robot_rl.hardware.cameras.config import CameraSet, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras.config import CameraSet
+from robot_rl.hardware.cameras.realsense import RealSense
+from robot_rl.hardware.cameras.ros_topic import TopicConfig
+from robot_rl.hardware.cameras.webcam import WebcamConfig
 from tests.hardware.cameras.soft_realsense import Bus, SoftRealSense
 
 
@@ -41,7 +45,12 @@ def machine(tmp_path: Path) -> Path:
 
 
 def examined(bus: Bus, root: Path, **doors: Any) -> dict[str, Finding]:
-    ways = CameraProbes(**{"package": found_package, "context": lambda: bus.context, "root": root, **doors})
+    def devices(kind: Any) -> Any:
+        if kind is RealSense:
+            return RealSense.devices(root, lambda: bus.context)
+        return kind.devices(root) if hasattr(kind, "devices") else ()
+
+    ways = CameraProbes(**{"package": found_package, "devices": devices, **doors})
     return {finding.name: finding for finding in examine_cameras((), 0.1, ways)}
 
 
@@ -80,6 +89,17 @@ def test_without_the_library_devices_are_not_looked_for(bus: Bus, machine: Path)
     assert "RealSense on USB" not in found and found["pyrealsense2"].state == "optional"
 
 
+def test_library_that_does_not_load_is_named_and_hides_no_other_camera(bus: Bus, machine: Path) -> None:
+    def devices(kind: Any) -> Any:
+        if kind is RealSense:
+            raise ConfigError("pyrealsense2: got libusb-1.0.so.0: cannot open shared object file")
+        return kind.devices(machine) if hasattr(kind, "devices") else ()
+
+    found = examined(bus, machine, devices=devices)
+    assert found["realsense"].state == "missing" and "libusb" in found["realsense"].value
+    assert found["/dev/video0"].state == "ok"
+
+
 def test_version_that_was_not_tested_is_named_as_such(bus: Bus, machine: Path) -> None:
     other = examined(bus, machine, package=lambda package, extra, otherwise: Finding("ok", package, "2.55.1"))
     assert other["pyrealsense2"].value == "2.55.1 (tested: 2.59.1)"
@@ -93,7 +113,7 @@ def test_cameras_of_a_file_are_watched_or_told_why_not(tmp_path: Path, capsys: p
     save_settings(tmp_path / "cameras.json", CameraSet((film, wrong, TopicConfig("front"))))
     assert main(["doctor", "cameras", str(tmp_path / "cameras.json"), "--seconds", "1"]) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "ok side" in out and "pictures/s, 0 dropped" in out
+    assert "ok side" in out and "images/s, 0 dropped" in out
     assert "missing wrong wrong: got pictures of 64 x 48, expected 640 x 480" in out
     assert "ros2 topic hz front/color/image_raw" in out
 
@@ -103,7 +123,6 @@ def test_camera_that_delivers_too_little_is_found_with_what_to_do(bus: Bus, tmp_
     # A source of 10 Hz in the place of one that should make 30.
     slow = WebcamConfig("side", str(tmp_path / "shot_%d.png"), width=64, height=48, rate_hz=10.0)
     asked = WebcamConfig("side", slow.device, width=64, height=48, rate_hz=30.0)
-    doors = CameraProbes(package=found_package, context=lambda: bus.context, root=tmp_path)
-    doors = CameraProbes(doors.package, doors.context, doors.root, open=lambda config: CameraProbes().open(slow))
+    doors = CameraProbes(found_package, lambda kind: (), open=lambda config: CameraProbes().open(slow))
     found = {finding.name: finding for finding in examine_cameras((asked,), 1.0, doors)}["side"]
-    assert found.state == "missing" and "expected 30 pictures/s: try another port" in found.value
+    assert found.state == "missing" and "expected 30 images/s: try another port" in found.value

@@ -12,7 +12,7 @@ import pytest
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.cameras.camera import Camera
-from robot_rl.hardware.cameras.ros_topic import GraphCamera, GraphCameraConfig
+from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.graph.server import GraphServer
@@ -28,7 +28,7 @@ from tests.hardware.scripted_arm import JOINTS
 PERIOD_S = 0.1
 SIZE = (48, 64)
 PATIENT = GraphRobotConfig(age_max_s=2.0)  # a busy machine is slow, not wrong
-PATIENT_CAMERA = GraphCameraConfig(view=View(size=SIZE), max_age_s=5.0)
+PATIENT_CAMERA = TopicConfig("wrist", view=View(size=SIZE), max_age_s=5.0)
 
 
 class Rig(NamedTuple):
@@ -67,7 +67,7 @@ def _served(kind: str, simulation: Simulation, camera: SimulatedCamera) -> Rig:
 
     clock = ServingClock(serve)
     robot = GraphRobot(client_wire, clock, PATIENT)
-    return Rig(robot, GraphCamera(client_wire, clock, "wrist", PATIENT_CAMERA), simulation, server_wire.close)
+    return Rig(robot, GraphCamera(client_wire, clock, PATIENT_CAMERA), simulation, server_wire.close)
 
 
 def travel(rig: Rig, goal: Pose, finger_m: float, steps: int = 15) -> None:

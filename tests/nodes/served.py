@@ -14,7 +14,7 @@ from robot_rl.core.tasks import TaskCamera
 from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.graph import Bounds, GraphEnv
 from robot_rl.envs.served_episodes import ServedEpisodes
-from robot_rl.hardware.cameras.ros_topic import GraphCamera
+from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
@@ -62,7 +62,7 @@ class Served:
         """The client's environment."""
         clock, wire, names = self.client_clock, self.wire, self.server_cameras()
         robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1))
-        cameras = {name: GraphCamera(wire, clock, name) for name in names}
+        cameras = {name: GraphCamera(wire, clock, TopicConfig(name)) for name in names}
         sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras.values())]
         task = self.server.paced.simulation.task
         episodes = ServedEpisodes(task, wire, robot, sources, clock, 0.1, reset_timeout_s)

@@ -14,9 +14,10 @@ import pytest
 
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import StaleObservationError
-from robot_rl.hardware.cameras.config import RealSenseConfig, TopicConfig
 from robot_rl.hardware.cameras.factory import make_cameras
 from robot_rl.hardware.cameras.realsense import RealSenseSource
+from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
+from robot_rl.hardware.cameras.ros_topic import TopicConfig
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.graph.dds_wire import DdsWire
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense

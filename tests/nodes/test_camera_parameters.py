@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from robot_rl.core.errors import ConfigError, UnknownNameError
-from robot_rl.hardware.cameras.config import RealSenseConfig, WebcamConfig
+from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.views import View
-from robot_rl.nodes.camera_parameters import PARAMETERS, node_settings
+from robot_rl.hardware.cameras.webcam import WebcamConfig
+from robot_rl.nodes.camera_parameters import PARAMETERS, kind_parameters, node_settings
 
-DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
+TABLE = PARAMETERS | kind_parameters("realsense")
+DEFAULTS = {name: parameter.default for name, parameter in TABLE.items()}
 
 
 def test_each_parameter_says_what_it_is_and_its_default_lies_within_its_bounds() -> None:
-    for name, parameter in PARAMETERS.items():
+    for name, parameter in (TABLE | kind_parameters("webcam")).items():
         assert parameter.text.endswith("."), name
         if parameter.least is not None and parameter.most is not None:
             assert parameter.least <= parameter.default <= parameter.most, name
@@ -42,6 +44,14 @@ def test_numbers_that_are_words_and_paths_are_taken_as_such() -> None:
 def test_places_that_are_none_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(values))):
         node_settings(DEFAULTS | {"parent_frame": "hand"} | values)
+
+
+def test_values_of_another_type_are_converted_or_refused_by_the_settings() -> None:
+    config = node_settings(DEFAULTS | {"kind": "webcam", "rate_hz": 15, "gain": "", "auto_exposure": True}).config
+    assert isinstance(config, WebcamConfig)
+    assert (config.rate_hz, config.gain, config.auto_exposure) == (15.0, None, True)
+    with pytest.raises(ConfigError, match="width: got 'wide', expected a value of type int"):
+        node_settings(DEFAULTS | {"width": "wide"})
 
 
 def test_unknown_kind_names_the_nearest() -> None:

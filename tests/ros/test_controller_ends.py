@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -109,3 +110,25 @@ def test_a_driver_that_is_not_possible_is_refused_with_what_to_do(session):
     eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text)
     answer = session.run("ros2", "lifecycle", "set", NODE, "configure")
     assert "successful" not in answer.stdout.lower() and node.poll() is None
+
+
+def test_an_invalid_lifecycle_request_is_refused_and_the_arm_goes_on(session):
+    node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
+    client = loop_of(node.pid)
+    probe = session.probe()
+    for transition in ({"id": 1}, {"id": 250}, {"label": "configure"}):  # configure; unknown; configure by name
+        answer = probe.call(f"{NODE}/change_state", "lifecycle_msgs/srv/ChangeState", {"transition": transition})
+        assert answer["success"] is False
+    assert node.poll() is None
+    assert client.state().mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
+
+
+def test_a_second_controller_of_the_name_ends_itself_and_the_first_goes_on(session):
+    node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
+    client = loop_of(node.pid)
+    words = ("-m", "controllers.ros.node", "--ros-args", "-p", "autostart:=true", "-p", "end_with_parent:=false")
+    second = session.run(sys.executable, *words)
+    assert second.returncode == 1 and "got 1 already running" in second.stderr
+    launch = session.run("ros2", "launch", "launch/robot.launch.py", "use_fake_hardware:=true")
+    assert launch.returncode == 1 and "got 1 already running" in launch.stdout + launch.stderr
+    assert node.poll() is None and client.state().mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)

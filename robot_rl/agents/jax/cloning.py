@@ -1,8 +1,8 @@
 """Behaviour cloning with the agent's own policy networks: the baseline that reinforcement learning has to beat.
 
-    loss = mean |tanh(mean(z)) - a|^2 + cross entropy(gripper(z), the gripper's choice)
+    loss = mean |tanh(mean(z)) - a|^2 + sum over heads of cross entropy(D(z), the head's value)
 
-Embedding, actor and gripper head learn together from demonstrations alone; the result acts through `JaxPolicy` like
+Embedding, actor and discrete heads learn together from demonstrations alone; the result acts through `JaxPolicy` like
 any other.
 """
 
@@ -56,10 +56,12 @@ def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinit
     mean, _ = networks.actor(params, z, definition.config)
     wanted = losses.continuous_action(batch.action, definition)
     loss = jnp.square(jnp.tanh(mean) - wanted).sum(-1).mean()
-    if definition.discrete_gripper:
-        logits = networks.gripper(params, z, definition.config)
-        choice = losses.gripper_choice(batch.action)
-        loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, choice).mean()
+    for head, axis in definition.heads:
+        logits, index = (
+            networks.discrete(params, head, z, definition.config),
+            losses.discrete_index(batch.action, head, axis),
+        )
+        loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, index).mean()
     return loss
 
 

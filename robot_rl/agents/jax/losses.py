@@ -4,7 +4,7 @@
     critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
     actor    = mean_B [temperature log pi(a~|z) - mean_e Q_e(z, a~)] + w mean_human |tanh(mean) - a|^2
     temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
-    gripper  = mean_B (G(z)[g] - y_g)^2,  y_g = r + penalty + discount (1 - terminated) G'(z')[argmax G(z')]
+    discrete = mean_B (D(z)[d] - y_d)^2,  y_d = r + penalty + discount (1 - terminated) D'(z')[argmax D(z')]
 
 z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps. With a horizon, r is
 the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
@@ -18,10 +18,11 @@ import jax
 import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.definition import GRIPPER_THRESHOLD, AgentDefinition
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Observation, Params
 from robot_rl.agents.update_inputs import UpdateInputs
+from robot_rl.core.action_layout import Discrete
 from robot_rl.data.batch import Batch
 
 Metrics = dict[str, jax.Array]
@@ -35,8 +36,8 @@ class Embedding(NamedTuple):
 
 
 def continuous_action(action: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the Gaussian's part of the first action. Shapes: (B, A + gripper) or (B, H, A + gripper) -> (B, A)."""
-    return first_action(action)[:, : definition.continuous_dim]
+    """Return the continuous parts of the first action. Shapes: (B, A) or (B, H, A) -> (B, C)."""
+    return first_action(action)[:, definition.layout.continuous_indices]
 
 
 def first_action(action: jax.Array) -> jax.Array:
@@ -44,10 +45,11 @@ def first_action(action: jax.Array) -> jax.Array:
     return action[:, 0] if action.ndim == 3 else action
 
 
-def gripper_choice(action: jax.Array) -> jax.Array:
-    """Return the gripper's choice 0 close, 1 hold, 2 open of the first action. Shapes: (B, A + 1) -> (B,)."""
-    command = first_action(action)[:, -1]
-    return 1 + (command > GRIPPER_THRESHOLD).astype(jnp.int32) - (command < -GRIPPER_THRESHOLD).astype(jnp.int32)
+def discrete_index(action: jax.Array, head: Discrete, axis: int) -> jax.Array:
+    """Return the index of a head's value in the first action, as `Discrete.index`. Shapes: (B, A) -> (B,)."""
+    level = first_action(action)[:, axis]
+    above = [level > limit if limit >= 0 else level >= limit for limit in head.thresholds]
+    return jnp.stack(above).sum(0)
 
 
 def select_critics(targets: Params, subset: jax.Array) -> Params:
@@ -98,7 +100,7 @@ def actor_loss(
     action, log_prob = networks.squash(mean, std, plan.noise)
     q = networks.critic(params, embedding.critic_entry, action, definition.config).mean(0)
     error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
-    cloning = (batch.human * error).sum() / jnp.maximum(batch.human.sum(), 1.0)
+    cloning = _mean_human(error, batch)
     loss = (networks.temperature(params) * log_prob - q).mean() + plan.bc_weight * cloning
     return loss, {"actor_loss": loss, "entropy": -log_prob.mean(), "cloning_error": cloning, "policy_std": std.mean()}
 
@@ -109,35 +111,77 @@ def temperature_loss(params: Params, entropy: jax.Array, definition: AgentDefini
     return loss, {"temperature_loss": loss}
 
 
-def toggle_penalty(obs: Observation, choice: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return minus the penalty where a close or open changes the gripper. Shapes: choice (B,); returns (B,)."""
-    effective = choice != 1
-    if config.gripper_state_index is not None:
-        is_open = obs["state"][:, config.gripper_state_index] > config.gripper_open_above
-        effective = jnp.where(is_open, choice == 0, choice == 2)
-    return -config.gripper_penalty * effective
+def toggle_penalty(obs: Observation, index: jax.Array, head: Discrete, config: AgentConfig) -> jax.Array:
+    """Return minus the penalty where a head's value changes its position; those between never do. Shapes: (B,)."""
+    first, last = index == 0, index == len(head.values) - 1
+    effective = first | last
+    if head.position is not None:
+        at_last = obs[head.position.name][:, head.position.index] > config.position_threshold
+        effective = jnp.where(at_last, first, last)
+    return -config.toggle_penalty * effective
 
 
-def gripper_target(
-    params: Params, targets: Params, z_next: jax.Array, z_next_target: jax.Array, batch: Batch, config: AgentConfig
+def discrete_targets(
+    params: Params,
+    targets: Params,
+    z_next: jax.Array,
+    z_next_target: jax.Array,
+    batch: Batch,
+    definition: AgentDefinition,
 ) -> jax.Array:
-    """Return the gripper's target y_g (B,): double DQN, with the penalty that the other critics never see."""
-    best = networks.gripper(params, z_next, config).argmax(-1)
-    value = jnp.take_along_axis(networks.gripper(targets, z_next_target, config), best[:, None], axis=1)[:, 0]
-    reward = batch.reward + toggle_penalty(batch.obs, gripper_choice(batch.action), config)
-    return reward + batch.discount * (1.0 - batch.terminated) * value
+    """Return each head's target y_d (D, B): double DQN, with the penalty that the other critics never see."""
+    values = []
+    for head, axis in definition.heads:
+        best = networks.discrete(params, head, z_next, definition.config).argmax(-1)
+        q = networks.discrete(targets, head, z_next_target, definition.config)
+        value = jnp.take_along_axis(q, best[:, None], axis=1)[:, 0]
+        index = discrete_index(batch.action, head, axis)
+        reward = batch.reward + toggle_penalty(batch.obs, index, head, definition.config)
+        values.append(reward + batch.discount * (1.0 - batch.terminated) * value)
+    return jnp.stack(values)
 
 
-def gripper_loss(
-    params: Params, z: jax.Array, batch: Batch, target: jax.Array, margin_weight: jax.Array, config: AgentConfig
+def discrete_loss(
+    params: Params,
+    z: jax.Array,
+    batch: Batch,
+    targets: jax.Array,
+    margin_weight: jax.Array,
+    definition: AgentDefinition,
 ) -> tuple[jax.Array, Metrics]:
-    """Return the gripper critic's loss: TD error, and the margin by which the human's choice should lead (DQfD)."""
-    choice = gripper_choice(batch.action)
-    q = networks.gripper(params, z, config)  # (B, 3)
-    chosen = jnp.take_along_axis(q, choice[:, None], axis=1)[:, 0]
+    """Return the sum of the heads' losses, and the metrics' means over the heads."""
+    config = definition.config
+    rows = [
+        _head_loss(
+            networks.discrete(params, head, z, config),
+            discrete_index(batch.action, head, axis),
+            batch,
+            target,
+            margin_weight,
+            config.discrete_margin,
+        )
+        for (head, axis), target in zip(definition.heads, targets, strict=True)
+    ]
+    losses = jnp.stack([loss for loss, _, _ in rows])
+    q, agreement = (jnp.stack(column).mean() for column in list(zip(*rows, strict=True))[1:])
+    return losses.sum(), {"discrete_loss": losses.mean(), "discrete_q": q, "discrete_agreement": agreement}
+
+
+def _head_loss(
+    q: jax.Array, index: jax.Array, batch: Batch, target: jax.Array, margin_weight: jax.Array, margin: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return TD error plus the margin by which the human's value should lead (DQfD), mean Q, and agreement.
+
+    Shapes: q (B, values), index and target (B,).
+    """
+    chosen = jnp.take_along_axis(q, index[:, None], axis=1)[:, 0]
     loss = jnp.square(chosen - target).mean()
-    if config.gripper_margin > 0:
-        rival = (q + config.gripper_margin * (jnp.arange(3) != choice[:, None])).max(-1)
-        loss = loss + margin_weight * (batch.human * (rival - chosen)).sum() / jnp.maximum(batch.human.sum(), 1.0)
-    agreement = (batch.human * (q.argmax(-1) == choice)).sum() / jnp.maximum(batch.human.sum(), 1.0)
-    return loss, {"gripper_loss": loss, "gripper_q": chosen.mean(), "gripper_agreement": agreement}
+    if margin > 0:
+        rival = (q + margin * (jnp.arange(q.shape[1]) != index[:, None])).max(-1)
+        loss = loss + margin_weight * _mean_human(rival - chosen, batch)
+    return loss, chosen.mean(), _mean_human(q.argmax(-1) == index, batch)
+
+
+def _mean_human(values: jax.Array, batch: Batch) -> jax.Array:
+    """Return the mean over the human's samples, 0 without any. Shapes: values (B,)."""
+    return (batch.human * values).sum() / jnp.maximum(batch.human.sum(), 1.0)

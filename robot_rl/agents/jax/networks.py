@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.core.action_layout import Discrete
 from robot_rl.vision.jax_encoder import apply_encoder
 
 Params = Mapping[str, jax.Array]
@@ -43,7 +44,7 @@ def mlp(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Arr
 def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
     """Return the output of the hidden layers, given the product of the first kernel and its input."""
     activation = jnp.tanh if config.activation == "tanh" else jax.nn.relu
-    depth = len(config.gripper_hidden if name == "gripper" else config.hidden)
+    depth = len(config.discrete_hidden if name.startswith("discrete/") else config.hidden)
     for i in range(depth):
         x = jnp.matmul(x, params[f"{name}/dense{i}/kernel"]) if i else x
         scale, bias = params[f"{name}/dense{i}/norm_scale"], params[f"{name}/dense{i}/norm_bias"]
@@ -99,9 +100,10 @@ def critic(params: Params, entry: jax.Array, action: jax.Array, config: AgentCon
     return dense(params, "critic/out", mlp_from_entry(params, "critic", entry, config))[..., 0]
 
 
-def gripper(params: Params, z: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return the gripper's Q (B, 3) of close, hold, open."""
-    return dense(params, "gripper/out", mlp(params, "gripper", z, config))
+def discrete(params: Params, head: Discrete, z: jax.Array, config: AgentConfig) -> jax.Array:
+    """Return Q (B, values) of a discrete head's values."""
+    name = f"discrete/{head.name}"
+    return dense(params, f"{name}/out", mlp(params, name, z, config))
 
 
 def temperature(params: Params) -> jax.Array:

@@ -18,20 +18,18 @@ from robot_rl.core.errors import SchemaMismatchError
 def policy_action(params: Params, obs: Observation, noise: jax.Array, definition: AgentDefinition) -> jax.Array:
     """Return the action of a single observation.
 
-    Shapes: obs without a batch axis; noise (A + gripper,) in standard normals, zero for the deterministic action, its
-    last entry with a gripper NaN or the gripper's random choice; returns (A + gripper,) float32.
+    Shapes: obs without a batch axis; noise (C + D,) as `policy_noise` makes it; returns (A,) float32.
     """
     config, dim = definition.config, definition.continuous_dim
     single = {name: value[None] for name, value in obs.items()}
     z = networks.project(params, networks.trunk(params, single, definition), definition)
     mean, std = networks.actor(params, z, config)
-    action = jnp.tanh(mean[0] + std[0] * noise[:dim])
-    if config.gripper_mode == "continuous":
-        return action
-    if config.gripper_mode == "none":
-        return jnp.append(action, 0.0)
-    best = networks.gripper(params, z, config)[0].argmax() - 1.0
-    return jnp.append(action, jnp.where(jnp.isnan(noise[dim]), best, noise[dim]))
+    action = jnp.zeros(definition.layout.size, jnp.float32)
+    action = action.at[definition.layout.continuous_indices].set(jnp.tanh(mean[0] + std[0] * noise[:dim]))
+    for (head, axis), level in zip(definition.heads, noise[dim:], strict=True):
+        best = jnp.asarray(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
+        action = action.at[axis].set(jnp.where(jnp.isnan(level), best, level))
+    return action
 
 
 _act = jax.jit(policy_action, static_argnames="definition")
@@ -62,8 +60,8 @@ class JaxPolicy:
     def act(self, obs: Mapping[str, np.ndarray], rng: np.random.Generator, deterministic: bool) -> np.ndarray:
         """Return an action (A,) float32 in [-1, 1] for one encoded observation.
 
-        Entries with variants may come whole (V, F): the clean one, variant 0, is used. With a discrete gripper the last
-        entry is -1 close, 0 hold or 1 open.
+        Entries with variants may come whole (V, F): the clean one, variant 0, is used. Discrete heads give the level of
+        one of their values.
 
         Raises:
             SchemaMismatchError: no weights loaded yet, a missing entry or another shape.

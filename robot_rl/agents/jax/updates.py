@@ -1,7 +1,7 @@
 """One update of the agent, and many of them in a scan: state in, state and metrics out.
 
-Order: critics and embedding, the gripper's critic, on each n-th update actor and temperature, then the targets. All
-losses see the parameters as they were before the update. The targets of embedding, gripper and actor are also what
+Order: critics and embedding, the discrete heads' critics, on each n-th update actor and temperature, then the targets.
+All losses see the parameters as they were before the update. The targets of embedding, heads and actor are also what
 acts: averages over the last 1 / rate updates, steadier than any one of them.
 """
 
@@ -107,7 +107,7 @@ def update_once(
 def update_values(
     state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
 ) -> tuple[dict[str, Group], Embedding, Metrics]:
-    """Return critics (with embedding) and gripper after one step, the observation's embedding, and metrics."""
+    """Return critics (with embedding) and discrete heads after one step, the observation's embedding, and metrics."""
     config = definition.config
     next_features = networks.trunk(params, batch.next_obs, definition)
     z_next = networks.project(params, next_features, definition)
@@ -117,12 +117,12 @@ def update_values(
     critic, (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
     groups, metrics = {"critic": critic}, metrics | {"target_q": target.mean()}
     embedding = jax.lax.stop_gradient(embedding)
-    if definition.discrete_gripper:
-        target = losses.gripper_target(params, targets, z_next, z_next_target, batch, config)
-        inputs: dict[str, Any] = {"z": embedding.z, "batch": batch, "target": target, "margin_weight": plan.bc_weight}
-        gripper_loss = partial(losses.gripper_loss, config=config, **inputs)
-        groups["gripper"], gripper_metrics = learn("gripper", gripper_loss, state, params, definition)
-        metrics |= gripper_metrics
+    if definition.heads:
+        aims = losses.discrete_targets(params, targets, z_next, z_next_target, batch, definition)
+        inputs: dict[str, Any] = {"z": embedding.z, "batch": batch, "targets": aims, "margin_weight": plan.bc_weight}
+        discrete_loss = partial(losses.discrete_loss, definition=definition, **inputs)
+        groups["discrete"], discrete_metrics = learn("discrete", discrete_loss, state, params, definition)
+        metrics |= discrete_metrics
     return groups, embedding, metrics
 
 

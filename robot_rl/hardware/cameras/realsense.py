@@ -8,27 +8,30 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.hardware.cameras import CameraContext, DeviceReport
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import Intrinsics
-from robot_rl.hardware.cameras.config import RealSenseConfig
 from robot_rl.hardware.cameras.device_clock import Domain, Moment, StampMap
 from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
+from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.realsense_devices import (
     USB_ADVICE,
     cannot_stream,
     describe,
     find_device,
     import_realsense,
+    list_devices,
     machine_context,
     refusal,
+    report_devices,
 )
 from robot_rl.hardware.cameras.realsense_options import apply_options
 
@@ -43,6 +46,47 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
 }
 MODELS = {"brown_conrady": "plumb_bob", "modified_brown_conrady": "plumb_bob", "kannala_brandt4": "equidistant"}
 """librealsense's names of distortion -> those of ROS. Colour of the D400 is `inverse_brown_conrady` with zeros."""
+
+
+class RealSense:
+    """The kind `realsense`."""
+
+    Config = RealSenseConfig
+    packages: ClassVar[dict[str, str]] = {"pyrealsense2": "camera"}
+
+    @staticmethod
+    def open(config: RealSenseConfig, context: CameraContext) -> BackgroundCamera:
+        """Return the camera; its device is opened in the background.
+
+        Raises:
+            ConfigError: pyrealsense2 is not installed; a recording that is not there.
+        """
+        return open_realsense_camera(config, clock=context.clock)
+
+    @staticmethod
+    def present() -> list[RealSenseConfig]:
+        """Return the settings of each RealSense of this machine.
+
+        Raises:
+            ConfigError: pyrealsense2 is not installed.
+        """
+        return [
+            RealSenseConfig(f"realsense_{device.serial}", device.serial) for device in list_devices(machine_context())
+        ]
+
+    @staticmethod
+    def devices(root: Path, context: Callable[[], Any] = machine_context) -> Iterator[DeviceReport]:
+        """Yield each RealSense, and whether it can stream.
+
+        Raises:
+            ConfigError: pyrealsense2 is not installed.
+        """
+        return report_devices(root, context())
+
+    @staticmethod
+    def label(config: RealSenseConfig) -> str:
+        """Return the serial number."""
+        return config.serial or "the only RealSense"
 
 
 def open_realsense_camera(

@@ -5,16 +5,23 @@ A `context` is librealsense's own (`rs.context()`); another one may be handed in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.hardware.cameras import DeviceReport
 
 TESTED_VERSION = "2.59.1"
 USB_ADVICE = (
     "use a USB 3 port and a USB 3 cable of at most 2 m, and push the plug in quickly: a slow one connects as USB 2"
 )
+RULES_ADVICE = (
+    "install librealsense's udev rules (99-realsense-libusb.rules into /etc/udev/rules.d, then "
+    "`sudo udevadm control --reload-rules && sudo udevadm trigger`), and plug it in again"
+)
+INTEL = "8086"
 BUSY_WORDS = ("busy", "is streaming", "power state", "Failed to open", "failed to set")
 """What librealsense says when somebody else holds a device."""
 
@@ -35,13 +42,17 @@ class RealSenseDevice(NamedTuple):
 
 
 def import_realsense() -> Any:
-    """The library. Raises: ConfigError, not installed."""
+    """Return the library.
+
+    Raises:
+        ConfigError: it is not installed, or a library that it needs is not.
+    """
     try:
         import pyrealsense2
     except ImportError as error:
         raise ConfigError(
-            "pyrealsense2: got no such package, expected it for a RealSense; "
-            "run: pip install -c constraints.txt -e '.[camera]'."
+            f"pyrealsense2: got {error}, expected it for a RealSense; run: apt install libusb-1.0-0, and "
+            "pip install -c constraints.txt -e '.[camera]'."
         ) from error
     return pyrealsense2
 
@@ -55,6 +66,38 @@ def machine_context() -> Any:
 def list_devices(context: Any) -> list[RealSenseDevice]:
     """The devices that are plugged in now, by serial number."""
     return sorted(describe(device) for device in context.query_devices())
+
+
+def report_devices(root: Path, context: Any) -> Iterator[DeviceReport]:
+    """Yield each device, and whether it can stream; those on USB that the library cannot open, too."""
+    devices = list_devices(context)
+    for device in devices:
+        yield _report(device)
+    plugged = len(list(_on_usb(root)))
+    if plugged > len(devices):
+        text = f"{plugged} plugged in, {len(devices)} usable; {RULES_ADVICE}"
+        yield DeviceReport("RealSense on USB", text, "missing")
+    elif not devices:
+        yield DeviceReport("RealSense", "none is plugged in", "optional")
+
+
+def _report(device: RealSenseDevice) -> DeviceReport:
+    firmware = f"firmware {device.firmware or 'unknown'}"
+    if device.newest_firmware and device.newest_firmware != device.firmware:
+        firmware += f" (recommended: {device.newest_firmware}; rs-fw-update or realsense-viewer)"
+    text = f"{device.name}, USB {device.usb or 'unknown'}, {firmware}"
+    return (
+        DeviceReport(device.serial, f"{text}; {USB_ADVICE}", "missing")
+        if device.slow
+        else DeviceReport(device.serial, text)
+    )
+
+
+def _on_usb(root: Path) -> Iterator[Path]:
+    for vendor in sorted((root / "sys/bus/usb/devices").glob("*/idVendor")):
+        product = vendor.with_name("product")
+        if vendor.read_text().strip() == INTEL and product.is_file() and "RealSense" in product.read_text():
+            yield vendor.parent
 
 
 def describe(device: Any) -> RealSenseDevice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.hardware.cameras.config import RealSenseConfig
+from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.realsense_devices import import_realsense
 
 COLOUR_UNIT_S, STEREO_UNIT_S = 100e-6, 1e-6

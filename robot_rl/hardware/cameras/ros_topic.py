@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from controllers.ros import graph
-from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.hardware.cameras import views
+from robot_rl.hardware.cameras import CameraContext, views
 from robot_rl.hardware.cameras.camera import Frame
-from robot_rl.hardware.cameras.views import View
+from robot_rl.hardware.cameras.config import CameraConfig, check_camera
+from robot_rl.hardware.cameras.views import MAX_AGE_S, View
 from robot_rl.hardware.graph.inbox import Inbox, SourceClock
 from robot_rl.hardware.graph.messages import read_image, stamp_of
 from robot_rl.hardware.graph.timings import Spread, Times
 from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.warning_log import WarningLog
 
+PERIOD_S = 1 / 30
+"""Usual time between two images [s]; where stamps lie further apart, images were dropped."""
 _POLL_S = 0.005
 _CLOCK_JUMP_MAX_S = 0.05
 
 
 @dataclass(frozen=True)
-class GraphCameraConfig:
-    """How a camera on the graph is used.
+class TopicConfig(CameraConfig):
+    """A camera that somebody else publishes on the ROS graph.
 
     Raises:
-        ConfigError: a time that is not positive, or a view without a size.
+        ConfigError: a setting that cannot work.
     """
 
-    view: View = field(default_factory=View)
-    """What of its pictures is used, and at which size."""
+    name: str
+    """What the observation calls its picture, and where `topic` is empty the first word of its topics."""
+    kind: Literal["topic"] = "topic"
     topic: str = ""
-    """Topic of its pictures (sensor_msgs/Image) where it is not `<name>/color/image_raw`."""
-    max_age_s: float = views.MAX_AGE_S
-    """Older pictures are refused [s]."""
-    period_s: float = 1 / 30
-    """Between two pictures [s]; where stamps lie further apart, pictures were dropped."""
-    start_timeout_s: float = 10.0
-    """How long the first picture is waited for [s]: nodes need seconds to find each other."""
+    """Of its pictures (sensor_msgs/Image); empty: `NAME/color/image_raw`, below the arm's namespace."""
+    view: View = field(default_factory=View)
+    """Crop and size of what the policy sees; the size must be given."""
+    max_age_s: float = MAX_AGE_S
+    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "max_age_s", "period_s", "start_timeout_s")
+        check_camera(self)
         if self.view.size is None:
-            raise ConfigError("view.size: got None, expected a height and width; the picture's own is not known yet.")
+            raise ConfigError("view.size: got None, expected a height and width; the image's own is not known yet.")
 
 
 @dataclass(frozen=True)
-class PictureCounters:
+class ImageCounters:
     """What became of a camera's pictures."""
 
     heard: int = 0
@@ -63,16 +64,21 @@ class PictureCounters:
 
 
 class GraphCamera:
-    """See `Camera`. The wire belongs to somebody else: `close` leaves it open."""
+    """See `Camera`. The wire is the caller's: `close` leaves it open.
 
-    def __init__(self, wire: Wire, clock: Clock, name: str, config: GraphCameraConfig | None = None) -> None:
-        self._config, self._clock, self.name = config or GraphCameraConfig(), clock, name
-        self.height, self.width = self._config.view.size or (0, 0)
+    Args:
+        start_timeout_s: how long the first image is waited for [s]: nodes need seconds to find each other.
+    """
+
+    def __init__(self, wire: Wire, clock: Clock, config: TopicConfig, start_timeout_s: float = 10.0) -> None:
+        self._config, self._clock, self.name = config, clock, config.name
+        self._start_timeout_s = start_timeout_s
+        self.height, self.width = config.view.size or (0, 0)
         self._problems, self._ages = WarningLog(), Times()
         self._source = SourceClock(wire, clock, _CLOCK_JUMP_MAX_S)
         self._heard = self._dropped = self._refused = 0
         self._last_ns = 0
-        usual = graph.image_topic(name)
+        usual = graph.image_topic(config.name)
         topic = usual._replace(name=self._config.topic or usual.name)
         self._inbox = Inbox(wire, topic, self._take_in, clock, self._problems, self._source)
 
@@ -100,9 +106,9 @@ class GraphCamera:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def counters(self) -> PictureCounters:
+    def counters(self) -> ImageCounters:
         """What became of the pictures so far."""
-        return PictureCounters(self._heard, self._dropped, self._refused, self._ages.spread())
+        return ImageCounters(self._heard, self._dropped, self._refused, self._ages.spread())
 
     def problems(self) -> tuple[str, ...]:
         """Messages that were no pictures, and jumps of the clock; newest last."""
@@ -111,19 +117,44 @@ class GraphCamera:
     def _take_in(self, message: Any) -> np.ndarray:
         """In the wire's thread: count, and look at the bytes without copying them."""
         image, stamp_ns = read_image(message), stamp_of(message)
-        periods = (stamp_ns - self._last_ns) / (self._config.period_s * NS_PER_S)
+        periods = (stamp_ns - self._last_ns) / (PERIOD_S * NS_PER_S)
         if self._heard and periods > 1.0:
             self._dropped += round(periods) - 1
         self._heard, self._last_ns = self._heard + 1, stamp_ns
         return image
 
     def _await_first(self) -> None:
-        deadline_ns = self._clock.now_ns() + round(self._config.start_timeout_s * NS_PER_S)
+        deadline_ns = self._clock.now_ns() + round(self._start_timeout_s * NS_PER_S)
         while self._inbox.newest is None:
             if self._clock.now_ns() >= deadline_ns:
                 why = self._inbox.refusal or "is it publishing on the same ROS_DOMAIN_ID and network?"
                 raise DeviceLostError(
-                    f"{self._inbox.topic.name}: got no picture for {self._config.start_timeout_s} s, expected one "
-                    f"every {self._config.period_s:.3f} s; {why}"
+                    f"{self._inbox.topic.name}: got no picture for {self._start_timeout_s} s, expected one "
+                    f"every {PERIOD_S:.3f} s; {why}"
                 )
             self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))
+
+
+class RosTopic:
+    """The kind `topic`."""
+
+    Config = TopicConfig
+    on_graph = True
+
+    @staticmethod
+    def open(config: TopicConfig, context: CameraContext) -> GraphCamera:
+        """Return the camera at the other end of the graph.
+
+        Raises:
+            ConfigError: there is no connection to the graph.
+        """
+        if context.wire is None:
+            raise ConfigError(
+                f"{config.name}: got a topic and no connection to the ROS graph, expected one; pass `wire`."
+            )
+        return GraphCamera(context.wire, context.clock, config, context.ready_s)
+
+    @staticmethod
+    def label(config: TopicConfig) -> str:
+        """Return the topic."""
+        return config.topic or graph.image_topic(config.name).name

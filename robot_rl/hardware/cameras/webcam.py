@@ -3,23 +3,112 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.hardware.cameras import CameraContext, DeviceReport
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import Intrinsics
-from robot_rl.hardware.cameras.config import WebcamConfig
+from robot_rl.hardware.cameras.config import CameraConfig, check_camera
 from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
+from robot_rl.hardware.cameras.views import MAX_AGE_S, View
 
 EXPOSURE_UNIT_S = 100e-6
 """What 1 means to V4L2's `exposure_time_absolute`, and so to OpenCV on Linux."""
 V4L2_MANUAL, V4L2_APERTURE_PRIORITY = 1.0, 3.0
 """V4L2's `auto_exposure` menu; the second lets the driver choose the time, as all webcams have it."""
+
+
+VIDEO_ADVICE = "sudo usermod -aG video $USER, then log in again"
+
+
+@dataclass(frozen=True)
+class WebcamConfig(CameraConfig):
+    """A webcam, or a film in its place, through OpenCV.
+
+    Raises:
+        ConfigError: a setting that no device could take.
+    """
+
+    name: str
+    """What the observation calls its picture."""
+    device: str = "0"
+    """Its number, its path (better: `/dev/v4l/by-id/...` stays the same), or a video file, played in a loop."""
+    kind: Literal["webcam"] = "webcam"
+    width: int = 640
+    """Of the device's picture, before crop and resize [pixels]."""
+    height: int = 480
+    """Of the device's picture [pixels]."""
+    rate_hz: float = 30.0
+    """Pictures a second."""
+    fourcc: str = "MJPG"
+    """How pictures cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: as the driver likes."""
+    auto_exposure: bool = False
+    """Let the driver choose the exposure."""
+    exposure_s: float = 0.01
+    """[s]; in steps of 100 us; a driver may ignore it: `robot-rl doctor cameras` tells. Source: as RealSense."""
+    gain: float | None = None
+    """In the driver's unit; None: not touched."""
+    auto_white_balance: bool = False
+    """Let the driver choose the white balance."""
+    white_balance_k: float = 4600.0
+    """Colour temperature of the light [K]."""
+    view: View = field(default_factory=View)
+    """Crop and size of what the policy sees."""
+    max_age_s: float = MAX_AGE_S
+    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
+
+    def __post_init__(self) -> None:
+        check_camera(self)
+        if self.fourcc and len(self.fourcc) != 4:
+            raise ConfigError(f"{self.name}.fourcc: got {self.fourcc!r}, expected four letters or none; try MJPG.")
+
+
+class Webcam:
+    """The kind `webcam`."""
+
+    Config = WebcamConfig
+    packages: ClassVar[dict[str, str]] = {"opencv-python": "camera"}
+
+    @staticmethod
+    def open(config: WebcamConfig, context: CameraContext) -> BackgroundCamera:
+        """Return the webcam; it is opened in the background.
+
+        Raises:
+            ConfigError: OpenCV is not installed.
+        """
+        return open_webcam(config, context.clock)
+
+    @staticmethod
+    def present() -> list[WebcamConfig]:
+        """Return the settings of each webcam of this machine."""
+        return [WebcamConfig(path.name, str(path)) for path in list_webcams()]
+
+    @staticmethod
+    def devices(root: Path) -> Iterator[DeviceReport]:
+        """Yield each webcam below `root`, and whether it may be opened."""
+        paths = list_webcams(root / "dev")
+        for path in paths:
+            label = root / "sys/class/video4linux" / path.name / "name"
+            text = label.read_text().strip() if label.is_file() else "unnamed"
+            if os.access(path, os.R_OK | os.W_OK):
+                yield DeviceReport(f"/dev/{path.name}", text)
+            else:
+                yield DeviceReport(f"/dev/{path.name}", f"{text}: no permission; {VIDEO_ADVICE}", "missing")
+        if not paths:
+            yield DeviceReport("webcams", "no /dev/video*", "optional")
+
+    @staticmethod
+    def label(config: WebcamConfig) -> str:
+        """Return the device's number or path."""
+        return config.device
 
 
 def open_webcam(config: WebcamConfig, clock: Clock | None = None) -> BackgroundCamera:

@@ -35,6 +35,7 @@ from robot_rl.hardware.warning_log import WarningLog
 
 WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
 _POLL_S = 0.005
+CLOCK_JUMP_MAX_S = 0.05  # the stamps' clock may move so far against the monotonic one between two steps
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,8 @@ class GraphRobotConfig:
 
     wrench: Literal["sensor", "estimate"] = "sensor"
     """Where the wrench comes from: the wrist's sensor (topic `wrench`), or the controller's estimate."""
-    finger_joint: str = graph.FINGER_JOINT
-    """Name of the gripper's joint in its joint states."""
     age_max_s: float = 0.1
     """Older samples are a fault [s]. Source: one step of a 10 Hz policy."""
-    clock_jump_max_s: float = 0.05
-    """The stamps' clock may move so far against the monotonic one between two steps [s]."""
     start_timeout_s: float = 15.0
     """How long the first state is waited for [s]: nodes need seconds to find each other, and the graph needs ten to
     forget a process that was killed."""
@@ -60,7 +57,7 @@ class GraphRobotConfig:
     """A longer time between two steps is a pause, not a missed step [s]."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "age_max_s", "clock_jump_max_s", "start_timeout_s", "pause_s")
+        checks.positive(self, "age_max_s", "start_timeout_s", "pause_s")
 
 
 class GraphRobot:
@@ -73,7 +70,7 @@ class GraphRobot:
     def __init__(self, wire: Wire, clock: Clock, config: GraphRobotConfig | None = None) -> None:
         self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
         self._problems = WarningLog()
-        self._source = SourceClock(wire, clock, self._config.clock_jump_max_s)
+        self._source = SourceClock(wire, clock, CLOCK_JUMP_MAX_S)
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
@@ -106,7 +103,7 @@ class GraphRobot:
             self._held_back = fault
             self._meter.withheld += 1
             return
-        stamp_ns, finger = self._wire.now_ns(), [self._config.finger_joint]
+        stamp_ns, finger = self._wire.now_ns(), [graph.FINGER_JOINT]
         self._sent = (stamp_ns, self._clock.now_ns())
         gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
         self._targets[graph.GRIPPER_TARGET].publish(gripper)
@@ -158,7 +155,7 @@ class GraphRobot:
         return read_pose(message, graph.BASE)
 
     def _read_finger(self, message: Any) -> float:
-        return float(read_positions(message, [self._config.finger_joint])[0])
+        return float(read_positions(message, [graph.FINGER_JOINT])[0])
 
     def _observe(self, message: Any) -> None:
         """The first state stamped after a target closes the loop from action to observation."""

@@ -1,4 +1,4 @@
-"""Settings of one actor, and how a restarted actor continues."""
+"""Settings of one actor, and of a restarted one."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class ActorConfig:
     seed: int = 0
     """Seed of the episodes, the exploration and the encoder's random shifts."""
     updates_per_step: float | None = None
-    """Between two episodes, stand still until the weights in use have had so many updates for each step made: the
+    """Between two episodes, wait until the weights in use have had this many updates per step: the
     outcome of an experiment then does not depend on how fast the machine is. None never waits."""
     max_env_steps: int | None = None
-    """Stop after so many steps, counted with those of earlier sessions; None: no limit."""
+    """Stop after this many steps, including earlier sessions; None: no limit."""
     max_episodes: int | None = None
-    """Stop after so many episodes of this session; None: no limit."""
+    """Stop after this many episodes of this session; None: no limit."""
     label_window_s: float = 1.0
     """How far back a human's label reaches [s]."""
     deterministic_fraction: float = 0.0
     """Fraction of the episodes in which the policy does not explore, evenly spread."""
     await_weights_s: float = 0.0
-    """How long the first episode may be put off for the learner's first weights [s]; 0 starts at once."""
+    """Longest wait for the learner's first weights before the first episode [s]; 0 starts at once."""
     max_consecutive_faults: int = 10
-    """Give up when so many episodes in a row end in a fault."""
+    """Stop with an error after this many consecutive episodes with a fault."""
     first_episode: int = 0
     """Number of the first episode, past those of earlier sessions."""
     first_env_step: int = 0

@@ -19,7 +19,7 @@ class ActorSummary:
     effort: InterventionStats = field(default_factory=InterventionStats)
     weights_loaded: int = 0
     next_episode: int = 0  # number of the next session's first
-    interrupted: str = ""  # the signal that ended the session, and what was then waited for
+    interrupted: str = ""  # the signal that ended the session, and the wait that it interrupted
 
     def count_episode(self, last: Step) -> None:
         """Count an episode by its last step."""

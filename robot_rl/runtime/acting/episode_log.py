@@ -17,7 +17,7 @@ MS_PER_NS = 1e-6
 
 @dataclass(slots=True)
 class EpisodeLog:
-    """One episode so far."""
+    """Statistics of the present episode."""
 
     stepper: Stepper
     start_ns: int
@@ -50,13 +50,13 @@ class EpisodeLog:
         return self._ending() | self._effort() | time | self._spreads() | self.stepper.rollout.robot_env.metrics()
 
     def series(self) -> dict[str, list[float]]:
-        """Return what was measured of each step, by name, for histograms; nothing where nothing was measured."""
+        """Return the measured times of each step by name, for histograms; empty without measurements."""
         names = self.timings[0] if self.timings else ()
         columns = {name: [timing[name] for timing in self.timings] for name in names}
         return {name: [round(value, 2) for value in column if np.isfinite(value)] for name, column in columns.items()}
 
     def _spreads(self) -> dict[str, float]:
-        """Return median and 99th percentile of what was measured of each step."""
+        """Return median and 99th percentile of the measured times."""
         percentiles = {name: np.percentile(values, (50, 99)) for name, values in self.series().items() if values}
         return {
             f"{name}_{percent}": float(value)

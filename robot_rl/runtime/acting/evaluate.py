@@ -1,4 +1,4 @@
-"""Evaluation: the policy alone, by the same step code as in training."""
+"""Evaluation of the policy alone, by the same step code as in training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FrameSink = Callable[[np.ndarray], None]
 
 @dataclass(frozen=True)
 class EpisodeVideo:
-    """Where the frames of the first episodes go."""
+    """Destination of the frames of the first episodes."""
 
     sink: FrameSink
     """Takes one frame (H, W, 3) uint8."""
@@ -28,14 +28,14 @@ class EpisodeVideo:
 
 @dataclass(frozen=True)
 class EpisodeResult:
-    """How one evaluation episode went; `seed` repeats it."""
+    """Result of one evaluation episode; `seed` repeats it."""
 
     seed: int
     steps: int
     reward: float
     success: bool
     failure: bool  # ended by the task without success
-    truncated: bool  # ran out of time, or broke
+    truncated: bool  # timed out, or ended by a fault
     fault: bool
 
 
@@ -54,7 +54,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What an evaluation found."""
+    """Result of an evaluation."""
 
     episodes: tuple[EpisodeResult, ...]
     seed: int
@@ -122,14 +122,14 @@ def evaluate(
     on_episode: Callable[[EpisodeResult], None] = lambda episode: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> EvaluationResult:
-    """Run whole episodes of the rollout's policy, or of its human as a baseline, and count.
+    """Run whole episodes of the rollout's policy, or of its human as a baseline.
 
     Args:
         on_episode: called after each episode.
         should_stop: read between episodes.
 
     Raises:
-        ConfigError: less than one episode, or not exactly one of policy and human.
+        ConfigError: fewer than one episode, or not exactly one of policy and human.
     """
     if episodes < 1:
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
@@ -158,7 +158,7 @@ def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> Episode
 
 
 def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:
-    """Send what the environment renders, else its cameras' images side by side."""
+    """Send the environment's rendering, else its cameras' images side by side."""
     env = stepper.rollout.env
     if sink is None:
         return

@@ -1,4 +1,4 @@
-"""From what the environment shows to what the policy sees and the records keep: pictures become features, once."""
+"""Encoding of observations: images become features once, for policy and records."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ PICTURE_DTYPE = np.uint8
 
 
 class Encoder(Protocol):
-    """A frozen encoder: each camera frame passes it once, when it arrives."""
+    """A frozen encoder; each camera frame is encoded once, on arrival."""
 
     cameras: tuple[str, ...]
     variants: int
 
     @property
     def identity(self) -> str:
-        """Digest of weights and preprocessing: equal identities, equal features of equal pictures."""
+        """Digest of weights and preprocessing: equal identities, equal features of equal images."""
         ...
 
     @property
@@ -39,12 +39,12 @@ class Encoder(Protocol):
 
 
 def encode_observation(raw: Observation, encoder: Encoder | None, rng: np.random.Generator) -> Observation:
-    """Return the observation with its cameras' pictures replaced by features; as it is without an encoder."""
+    """Return the observation with its cameras' images replaced by features; unchanged without an encoder."""
     return dict(raw) if encoder is None else {**raw, **encoder.encode(raw, rng)}
 
 
 def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str) -> StepSchema:
-    """Return what the records of an environment and encoder look like, from the environment's spaces.
+    """Return the schema of the records of an environment and encoder, from the environment's spaces.
 
     Raises:
         ConfigError: the observation or action space is not of the kind that records hold.
@@ -76,7 +76,7 @@ def encoded_schema(raw: StepSchema, encoder: Encoder | None) -> StepSchema:
 def encode_steps(
     steps: Iterable[StepRecord], encoder: Encoder | None, rng: np.random.Generator
 ) -> Iterator[StepRecord]:
-    """Return recorded steps with their pictures encoded, as an actor would have sent them."""
+    """Return recorded steps with their images encoded, as an actor would have sent them."""
     for step in steps:
         following = None if step.next_obs is None else encode_observation(step.next_obs, encoder, rng)
         yield replace(step, obs=encode_observation(step.obs, encoder, rng), next_obs=following)

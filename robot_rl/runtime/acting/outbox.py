@@ -1,4 +1,4 @@
-"""Steps and labels as records for the learner, in the order in which they happened."""
+"""Queue of records from actor to learner; holds the last step until its reward is final."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from robot_rl.runtime.acting.stepper import Step
 
 
 class Link(Protocol):
-    """Connection of an actor to the learner; no method waits."""
+    """Connection of an actor to the learner; no method blocks."""
 
     @property
     def backlog(self) -> int:
@@ -39,7 +39,7 @@ class StepId(NamedTuple):
 
 
 def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
-    """Return a step as the record of it; whoever stores or sends it gives it its number."""
+    """Return a step as a record; the storing or sending side numbers it."""
     decision = step.decision
     return StepRecord(
         actor=actor,
@@ -64,13 +64,13 @@ def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
 
 
 class Outbox:
-    """Queue of one actor's records on their way to the learner; holds the last step until its reward is final.
+    """Queue of one actor's records; holds the last step until its reward is final.
 
-    The reward is final with the next decision, because an intervention may blame the step before it; the transition is
-    not complete before the next frame anyway.
+    The reward is final with the next decision, because an intervention may penalise the step before it; the transition
+    is not complete before the next frame anyway.
 
     Args:
-        link: takes the records; None drops them.
+        link: receives the records; None drops them.
         window_steps: how far back a label reaches.
         finalise: (reward, whether the human took over right after the step) -> final reward.
     """
@@ -91,16 +91,16 @@ class Outbox:
         self._newest: StepId | None = None  # of the last step kept
 
     def keep(self, step: Step, place: StepId) -> None:
-        """Take a step with its labels; it leaves with the next `release`."""
+        """Take a step with its labels; the next `release` sends it."""
         self._held, self._newest = step, place
 
     def cut(self) -> None:
-        """Close the episode with the step that is held, as truncated: a stop was requested in the middle."""
+        """Close the episode with the held step, as truncated by a stop request."""
         if self._held is not None:
             self._held = replace(self._held, truncated=True)
 
     def release(self, took_over_next: bool = False) -> None:
-        """Send the step that is held, if any, now that it is known whether the human took over right after it."""
+        """Send the held step, if any, now that it is known whether the human took over right after it."""
         if self._held is None or self._newest is None:
             return
         step, self._held = self._held, None

@@ -1,4 +1,4 @@
-"""Demonstrations: whole episodes of an expert or a person, written to disk, and read back as an actor's records."""
+"""Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RecordingSummary:
     """Counts of a recording session."""
 
     kept: int = 0  # episodes written now
-    found: int = 0  # episodes that were there before
+    found: int = 0  # episodes of earlier sessions
     discarded: int = 0  # attempts without success
     steps: int = 0  # written now
 
@@ -42,21 +42,21 @@ class RecordingSummary:
 
 @dataclass(frozen=True)
 class RecordingConfig:
-    """What a recording session shall bring.
+    """Aim of a recording session.
 
     Raises:
         ConfigError: a negative number of episodes.
     """
 
     folder: Path
-    """Folder of the episodes; those it holds already count."""
+    """Folder of the episodes; existing ones count."""
     episodes: int
-    """How many the folder shall hold."""
+    """Number of episodes that the folder is to hold."""
     seed: int = 0
     task: str = ""
     """Written beside each episode."""
     keep_failures: bool = False
-    """Keep episodes without success, too."""
+    """Keep episodes without success as well."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes")
@@ -69,7 +69,7 @@ def collect_demonstrations(
     progress: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RecordingSummary:
-    """Record until the folder holds the demonstrations; a session continues the one before.
+    """Record until the folder holds the demonstrations; a session continues an earlier one.
 
     The rollout's human acts; without an encoder the images are kept, so that the demonstrations serve any encoder. Each
     episode is written when it ends; one that is interrupted is dropped. Steps before the human first acts are left out.
@@ -91,7 +91,7 @@ def collect_demonstrations(
 def _record_episode(
     stepper: Stepper, config: RecordingConfig, summary: RecordingSummary, seed: int, should_stop: Callable[[], bool]
 ) -> None:
-    """Run one episode and write it, if it is worth keeping.
+    """Run one episode and write it unless it is discarded.
 
     Raises:
         RobotRLError: hardly any attempt succeeds.
@@ -132,7 +132,7 @@ def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, 
 
 
 def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
-    """Return what has yet to encode an episode; None for one that holds this encoder's features.
+    """Return the encoder that an episode still needs; None when it holds this encoder's features.
 
     Raises:
         RunFolderError: it holds the features of another encoder.
@@ -143,8 +143,8 @@ def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | Non
     wanted = "" if encoder is None else encoder.identity
     if stored != wanted:
         raise RunFolderError(
-            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected pictures or features of "
-            f"{wanted[:12] or 'none'}; record with pictures, or train with that encoder."
+            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected images or features of "
+            f"{wanted[:12] or 'none'}; record with images, or train with that encoder."
         )
     return None
 
@@ -162,13 +162,13 @@ def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[S
         step = stepper.step()
         if steps or step.decision.charge is ControlAuthority.HUMAN:
             steps.append(step)
-        elif step.last:  # over before the human began
+        elif step.last:  # ended before the human acted
             break
     return steps
 
 
 def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:
-    """Return the steps as records; what the human did is a demonstration."""
+    """Return the steps as records; the human's steps are demonstrations."""
     records = [to_record(step, StepId(episode, number), ACTOR, task or ACTOR) for number, step in enumerate(steps)]
     return [replace(record, source=_SOURCES.get(record.source, record.source)) for record in records]
 
@@ -183,7 +183,7 @@ def _check_attempts(summary: RecordingSummary, episodes: int) -> None:
     if summary.discarded >= ATTEMPTS_PER_EPISODE * episodes:
         raise RobotRLError(
             f"demonstrations: got {summary.kept} successes and {summary.discarded} failures, "
-            "expected mostly successes; watch an episode, or keep failures on purpose."
+            "expected mostly successes; watch an episode, or keep failures explicitly."
         )
 
 

@@ -1,4 +1,4 @@
-"""Rollout: an environment with all that acts in it and judges it. Actor, evaluation and recording each run one."""
+"""Rollout: an environment with policy, human, arbiter and rewards. Actor, evaluation and recording each run one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.records import Observation
-from robot_rl.core.tasks import PERIOD_S
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import Encoder
@@ -33,7 +32,7 @@ class Policy(Protocol):
         ...
 
     def load(self, params: dict[str, np.ndarray], version: int) -> None:
-        """Take over weights; the next `act` uses them."""
+        """Load weights; the next `act` uses them."""
         ...
 
 
@@ -44,12 +43,12 @@ def ground_truth() -> CombinedReward:
 
 @dataclass(frozen=True, eq=False)
 class Rollout:
-    """One environment, what acts in it, what judges it, and the pace of its steps.
+    """One environment, its policy and human, its rewards, and the pace of its steps.
 
-    The pace is 1 where the arm moves in real time by itself, and at most 1 where a person acts, whatever `speed` says.
+    The pace is 1 where the arm moves in real time, and at most 1 where a person acts, whatever `speed` is.
 
     Raises:
-        ConfigError: a speed or period that is not positive.
+        ConfigError: a speed that is not positive.
     """
 
     env: Environment
@@ -57,7 +56,7 @@ class Rollout:
     policy: Policy | None = None
     """Proposes actions; None leaves the arm to the human alone."""
     encoder: Encoder | None = None
-    """Turns images to features; None keeps the images."""
+    """Turns images into features; None keeps the images."""
     human: Device | None = None
     """A device, of a person or scripted; None for none."""
     arbiter: Arbiter | None = None
@@ -65,20 +64,23 @@ class Rollout:
     reward: CombinedReward = field(default_factory=ground_truth)
     """Judges each step."""
     speed: float | None = None
-    """Pace relative to real time (1 is the robot's own); None: as fast as the machine can."""
-    period_s: float = PERIOD_S
-    """Time of task that one step takes [s]. Source: HIL-SERL, 10 Hz."""
+    """Pace relative to real time (1 is the robot's own); None: as fast as possible."""
     clock: Clock = field(default_factory=SystemClock)
     estop: Callable[[], bool] | None = None
     """Whether an emergency stop from outside the environment holds (a page, a pendant's relay); None: there is none."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "speed", "period_s")
+        checks.positive(self, "speed")
 
     @cached_property
     def robot_env(self) -> RobotEnvironment:
-        """The environment's action layout, and how its time passes."""
+        """The environment's action layout and kind of time."""
         return robot_environment(self.env)
+
+    @property
+    def period_s(self) -> float:
+        """Task time of one step [s]."""
+        return self.robot_env.period_s
 
     @property
     def person_acts(self) -> bool:
@@ -86,7 +88,7 @@ class Rollout:
         return self.human is not None and not isinstance(self.human, ScriptedDevice)
 
     def make_pace(self) -> RateKeeper | None:
-        """Return the rate at which steps follow each other; None: as fast as the machine can."""
+        """Return the rate at which steps follow each other; None: as fast as possible."""
         speed = self.speed
         if self.robot_env.real_time:
             speed = 1.0

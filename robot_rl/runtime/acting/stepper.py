@@ -1,4 +1,4 @@
-"""One step of an environment: encode, act, decide, execute. Training, evaluation and recording all run this code."""
+"""Stepper: encode, act, arbitrate, execute. Training, evaluation and recording all run this code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Step:
     fault: str  # cause of a fault, empty without one; such an episode is truncated
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
-    observed: bool = True  # False: a fault hid what the action did
+    observed: bool = True  # False: a fault hid the result of the action
     timing: Mapping[str, float] = field(default_factory=dict)  # measured by the environment, of `next_obs`
 
     @property
@@ -62,7 +62,7 @@ class Stepper:
     """Runs the environment of a rollout step by step, at the rollout's pace.
 
     Args:
-        rng: feeds exploration and the encoder's random shifts, from streams of their own.
+        rng: seeds separate streams for exploration and the encoder's random shifts.
         deterministic: whether the policy acts without exploring; may be changed between episodes.
     """
 
@@ -81,11 +81,11 @@ class Stepper:
 
     @property
     def missed(self) -> int:
-        """Steps that came later than the pace allows."""
+        """Steps later than the pace allows."""
         return 0 if self._pace is None else self._pace.missed
 
     def begin(self, seed: int) -> None:
-        """Reset everything to the first observation of an episode."""
+        """Reset to the first observation of an episode."""
         self._warm_up()
         rollout = self.rollout
         raw, _ = rollout.env.reset(seed=seed)
@@ -99,7 +99,7 @@ class Stepper:
             self._pace.restart()
 
     def _warm_up(self) -> None:
-        """Before the first episode of an arm that does not wait: compile what the first action needs, on zeros."""
+        """Compile what the first action needs, on zeros, before the first episode of an arm that moves in real time."""
         if self._warm or not self.rollout.robot_env.real_time:
             return
         self._warm, rng = True, np.random.default_rng(0)
@@ -115,10 +115,11 @@ class Stepper:
         return self.execute(self.decide())
 
     def decide(self) -> Decision:
-        """Return the action of whoever is in control of the next step: policy, human or nobody.
+        """Return the next step's action, of policy, human or neither.
 
-        Labels given before the first step of an episode are about the last step of the episode before: they leave the
-        decision and wait for `take_late_labels`. Those that pay are dropped: an Enter at a prompt is no success.
+        Labels given before the first step of an episode concern the last step of the episode before: they are removed
+        from the decision and kept for `take_late_labels`. Those that pay are dropped: an Enter at a prompt is not a
+        success.
         """
         start_ns, policy = self.rollout.clock.now_ns(), self.rollout.policy
         proposed = None
@@ -133,7 +134,7 @@ class Stepper:
         return replace(decision, labels=())
 
     def execute(self, decision: Decision) -> Step:
-        """Execute and judge a decision, then wait for the end of its period where the rollout keeps a pace."""
+        """Execute and judge a decision, then wait for the end of its period if the rollout has a pace."""
         step = self._execute(decision)
         self._first = False
         if self._pace is not None:
@@ -194,7 +195,7 @@ class Stepper:
         self._late_labels += tuple(label for label in labels if label not in PAYING)
 
     def take_late_labels(self) -> tuple[str, ...]:
-        """Return, once, the labels given after an episode ended, about its last step."""
+        """Return and clear the labels given after an episode ended, which concern its last step."""
         labels, self._late_labels = self._late_labels, ()
         return labels
 
@@ -209,7 +210,7 @@ class Stepper:
         try:
             return None if human is None else human.read(proposed)
         except DeviceLostError:
-            return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never gives
+            return DeviceState()  # not lost: after a loss the arbiter waits for a release, which an expert never sends
 
     def _stopped(self) -> bool:
         return self.rollout.estop is not None and self.rollout.estop()
@@ -221,7 +222,7 @@ class Stepper:
         self.spent.encode_ns += self.rollout.clock.now_ns() - start_ns
 
     def _fault(self, decision: Decision, fault: str) -> Step:
-        """Return the step that a fault ends: no action, nothing observed, never sampled."""
+        """Return a step ended by a fault: no action, no observation, never sampled."""
         size = self.rollout.robot_env.action_layout.size
         still, none = np.zeros(size, np.float32), no_action(size)
         held = replace(decision, action=still, policy_action=none, human_action=none, charge=ControlAuthority.IDLE)
@@ -242,20 +243,20 @@ class Stepper:
 
 
 def check_finite(action: np.ndarray) -> None:
-    """Stop an action with NaN or infinity before it reaches the arm.
+    """Refuse an action with NaN or infinity before it reaches the arm.
 
     Raises:
         NonFiniteActionError: the action has such entries.
     """
     # The sum of squares is finite exactly when all of these bounded entries are, and cheaper than isfinite().all().
     if not math.isfinite(action @ action):
-        raise NonFiniteActionError(f"action: got {action.tolist()}, expected finite numbers; look at its source.")
+        raise NonFiniteActionError(f"action: got {action.tolist()}, expected finite numbers; check its source.")
 
 
 def episode_seeds(seed: int, session: int = 0) -> tuple[np.random.Generator, np.random.Generator]:
     """Return two independent generators: of the episodes' seeds, and of everything else.
 
-    A session that goes on where another stopped gives another `session`, and so does not repeat its episodes.
+    A session that continues another passes another `session`, and so does not repeat its episodes.
     """
     episodes, steps = np.random.default_rng([seed, session]).spawn(2)
     return episodes, steps

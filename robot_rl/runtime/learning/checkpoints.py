@@ -1,7 +1,7 @@
-"""Checkpoints: a folder each, whole or absent.
+"""Checkpoints: one folder each, written atomically.
 
     folder/update-000000001200/arrays.safetensors    the learner's state, exact
-                               meta.json             counters, generator states, what made it
+                               meta.json             counters, generator states, identity
 
 A checkpoint is written under another name, put on the disk, and renamed; a crash leaves the previous one untouched.
 """
@@ -23,7 +23,7 @@ import safetensors.numpy
 from robot_rl.core.errors import CheckpointError
 
 LATER_NAMES = ("encoder",)
-"""Parts of an identity that older checkpoints lack."""
+"""Names of an identity that older checkpoints lack."""
 ARRAYS_FILE, META_FILE = "arrays.safetensors", "meta.json"
 
 _PREFIX, _UNFINISHED = "update-", ".unfinished-"
@@ -31,7 +31,7 @@ _PREFIX, _UNFINISHED = "update-", ".unfinished-"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds."""
+    """Content of a checkpoint."""
 
     updates: int
     arrays: dict[str, np.ndarray]
@@ -42,7 +42,7 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        identity: what made them, such as hashes of agent and schema; a checkpoint with another identity is refused. One
+        identity: digests of their origin, such as agent and schema; a checkpoint with another identity is refused. One
             that lacks a part of `LATER_NAMES` is read with a warning.
         keep: how many to keep, newest first.
     """
@@ -79,7 +79,7 @@ class Checkpoints:
         """Return the newest checkpoint, None when there is none.
 
         Raises:
-            CheckpointError: it is damaged, or something else made it.
+            CheckpointError: it is damaged, or of another origin.
         """
         paths = self.paths()
         return self.load(paths[-1]) if paths else None
@@ -88,14 +88,14 @@ class Checkpoints:
         """Return the checkpoint in a folder.
 
         Raises:
-            CheckpointError: it is damaged, or something else made it.
+            CheckpointError: it is damaged, or of another origin.
         """
         try:
             meta = json.loads((path / META_FILE).read_text())
             updates, identity = int(meta.pop("updates")), dict(meta.pop("identity"))
             arrays = safetensors.numpy.load_file(path / ARRAYS_FILE)
         except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-            advice = "remove this folder to go on from the one before it"
+            advice = "remove this folder to continue from the one before it"
             raise CheckpointError(f"checkpoint: got {path}, expected a whole one ({error}); {advice}.") from error
         self._check(path, identity)
         return Checkpoint(updates, arrays, meta)
@@ -114,7 +114,7 @@ class Checkpoints:
                 )
 
     def _sweep(self) -> None:
-        """Remove what an interrupted save has left."""
+        """Remove the remains of an interrupted save."""
         for path in self.folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(path)
 

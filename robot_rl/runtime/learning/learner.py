@@ -1,4 +1,4 @@
-"""The learner's loop: records in, updates as far as the data allows, weights and checkpoints out."""
+"""Learner loop: receives records, makes the updates that the data allows, publishes weights, saves checkpoints."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_al
 
 
 class Server(Protocol):
-    """The learner's door to its actors."""
+    """The learner's connection to its actors."""
 
     def recover(self) -> Iterator[Record]:
-        """Yield what earlier processes of this run received."""
+        """Yield the records that earlier processes of this run received."""
         ...
 
     def poll(self, timeout_s: float = 0.0) -> list[Record]:
@@ -33,6 +33,10 @@ class Server(Protocol):
     def publish_weights(self, version: int, parameters: Mapping[str, np.ndarray]) -> None:
         """Send the policy to the actors."""
         ...
+
+
+METRICS_EVERY_S = 1.0  # between two lines of metrics
+POLL_TIMEOUT_S = 0.05  # longest wait for data when no update is allowed
 
 
 @dataclass(frozen=True)
@@ -53,18 +57,12 @@ class LearnerConfig:
     """Updates between two publications of the policy. Source: HIL-SERL 50, SERL 30."""
     checkpoint_every_s: float = 60.0
     """Time between two checkpoints [s]; one more is written at the end."""
-    metrics_every_s: float = 1.0
-    """Time between two lines of metrics [s]."""
-    poll_timeout_s: float = 0.05
-    """Longest wait for data when no update is allowed [s]."""
     update_ratio: UpdateRatioConfig = field(default_factory=UpdateRatioConfig)
-    """How many updates the data allows."""
+    """Limits on updates per transition."""
 
     def __post_init__(self) -> None:
         checks.fraction(self, "demo_fraction")
-        checks.positive(
-            self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s", "metrics_every_s"
-        )
+        checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 
 def run_learner(
@@ -78,14 +76,14 @@ def run_learner(
     demo_records: Iterable[Record] = (),
     clock: Clock | None = None,
 ) -> int:
-    """Learn until told to stop and return the number of updates made since the run began.
+    """Learn until a stop is requested; return the number of updates since the run began.
 
     Memory comes first: demonstrations, then the server's journal, then the newest checkpoint, so that a resumed run
     continues as if it had not stopped. A checkpoint is kept at the end, after Ctrl-C as well.
 
     Raises:
-        DivergedError: the policy is not finite any more; nothing of it was published or saved.
-        CheckpointError: the checkpoint belongs to something else.
+        DivergedError: the policy has become non-finite; it was neither published nor saved.
+        CheckpointError: the checkpoint is of another origin.
     """
     learner = _Learner(server, replay, agent, config, metrics, checkpoints, clock or SystemClock())
     learner.remember(demo_records)
@@ -96,7 +94,7 @@ def run_learner(
         while not should_stop():
             learner.turn()
     except KeyboardInterrupt:
-        pass  # asked for twice: what was learnt is kept all the same
+        pass  # a second interrupt: save all the same
     learner.finish()
     return learner.updates
 
@@ -116,7 +114,7 @@ class _Learner:
     ) -> None:
         self._server, self._replay, self._agent, self._config = server, replay, agent, config
         self._checkpoints, self._clock = checkpoints, clock
-        self._meter = LearnerMetrics(metrics, clock, config.metrics_every_s)
+        self._meter = LearnerMetrics(metrics, clock, METRICS_EVERY_S)
         self.updates = self._published = 0
         self._checkpoint_s = clock.now_s()
 
@@ -145,9 +143,9 @@ class _Learner:
         self._meter.begin(self.updates)
 
     def turn(self) -> None:
-        """Take what has come, make one call's updates if the data allows, and do what is due."""
+        """Receive records, make one call's updates if the data allows, then publish and save when due."""
         allowed = self._allowed()
-        self.remember(self._server.poll(0.0 if allowed else self._config.poll_timeout_s))
+        self.remember(self._server.poll(0.0 if allowed else POLL_TIMEOUT_S))
         if allowed:
             self._update()
         if self.updates - self._published >= self._config.publish_every_updates:
@@ -169,13 +167,13 @@ class _Learner:
         self._published = self.updates
 
     def checkpoint(self) -> None:
-        """Save everything that a resumed run needs beside the journal."""
+        """Save all that a resumed run needs beside the journal."""
         meta = {"replay_rng": self._replay.rng_state(), "counts": self._replay.counts()}
         self._checkpoints.save(self.updates, self._agent.state_dict(), meta)
         self._checkpoint_s = self._clock.now_s()
 
     def finish(self) -> None:
-        """Take the last records, publish and save."""
+        """Receive the last records, publish and save."""
         self.remember(self._server.poll(0.0))
         self.publish()
         self._meter.write(self.updates, self._status())
@@ -184,7 +182,7 @@ class _Learner:
     def _allowed(self) -> bool:
         """Whether the data allows one call's updates."""
         counts = self._replay.counts()
-        online, demonstrations = counts["online"], counts["demonstration"]  # an intervention is no demonstration
+        online, demonstrations = counts["online"], counts["demonstration"]  # an intervention is not a demonstration
         allowed = updates_allowed(self._config.update_ratio, online, demonstrations, self.updates)
         return allowed >= self._config.updates_per_call
 

@@ -1,4 +1,4 @@
-"""Rates and times of the learner's loop, written at a fixed pace."""
+"""Rates and times of the learner's loop, written at a fixed interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from robot_rl.core.clock import Clock
 
 
 class Metrics(Protocol):
-    """Where numbers over time go."""
+    """Destination of metrics."""
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         """Write one event."""
@@ -18,7 +18,7 @@ class Metrics(Protocol):
 
 
 class LearnerMetrics:
-    """Averages what happened since the last line of metrics.
+    """Averages since the last line of metrics.
 
     The backend's own metrics are turned into numbers only when a line is written: reading them may wait for the device.
     """
@@ -29,13 +29,13 @@ class LearnerMetrics:
         self.begin(0)
 
     def begin(self, updates: int) -> None:
-        """Count from here."""
+        """Start counting."""
         self._updates, self._since_s = updates, self._clock.now_s()
         self._spent_s: dict[str, float] = {}
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the duration of a block to the time spent under a name."""
+        """Add the duration of the block to the time of a name."""
         start_s = self._clock.now_s()
         yield
         self._spent_s[name] = self._spent_s.get(name, 0.0) + self._clock.now_s() - start_s

@@ -1,4 +1,4 @@
-"""How many updates the data allows: a target ratio, and no spinning on old data while the robot is idle."""
+"""Update ratio: updates that the data allows, so that an idle robot does not cause endless updates on old data."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ class UpdateRatioConfig:
     """Online transitions before the first update on them. Source: HIL-SERL 100, SERL 200-300."""
     pretrain_updates: int = 500
     """Updates on demonstrations alone, before any online data; 0 without demonstrations."""
-    lead_updates: int = 0
-    """Updates by which the learner may run ahead of the ratio while it waits for data."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, *vars(self))
@@ -33,7 +31,7 @@ def updates_allowed(config: UpdateRatioConfig, online: int, demonstrations: int,
     """Return how many updates may be made now.
 
     budget = pretrain_updates [if there are demonstrations]
-           + updates_per_transition * online + lead_updates [once online >= learning_starts]
+           + updates_per_transition * online [once online >= learning_starts]
 
     Args:
         online: transitions that came from actors so far, those evicted since included.
@@ -46,5 +44,5 @@ def updates_allowed(config: UpdateRatioConfig, online: int, demonstrations: int,
     """
     budget = float(config.pretrain_updates if demonstrations else 0)
     if online >= max(1, config.learning_starts):
-        budget += config.updates_per_transition * online + config.lead_updates
+        budget += config.updates_per_transition * online
     return max(0, math.floor(budget) - updates)

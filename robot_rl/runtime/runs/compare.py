@@ -1,4 +1,4 @@
-"""Runs side by side: a table of their figures, and their curves in one picture."""
+"""Runs side by side: a table of their metrics, and their curves in one image."""
 
 from __future__ import annotations
 
@@ -8,43 +8,16 @@ from pathlib import Path
 from matplotlib import pyplot as plt
 
 from robot_rl.runtime.runs.history import SUCCESS_WINDOW, human_share, read_history, rolling_mean
-from robot_rl.runtime.runs.report import GOOD, RunSummary, summarise
+from robot_rl.runtime.runs.report import read_run
 from robot_rl.runtime.runs.run_folder import RunFolder
-
-HEAD = ("run", "success", "95 %", "minutes", "env steps", f"to {GOOD:.0%}", "human", "first to last tenth", "cycle")
+from robot_rl.runtime.runs.run_metrics import columns
 
 
 def comparison_table(folders: Sequence[RunFolder]) -> str:
     """Return a Markdown table with a line for each run; `cycle` is the median of the successes, in steps."""
-    rows = [HEAD, ("---",) * len(HEAD), *(_row(summarise(folder)) for folder in folders)]
+    runs = [{"run": folder.name} | columns(read_run(folder)) for folder in folders]
+    rows = [tuple(runs[0]), ("---",) * len(runs[0]), *(tuple(run.values()) for run in runs)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-def _row(summary: RunSummary) -> tuple[str, ...]:
-    tenths = summary.human_share_by_tenth
-    return (
-        summary.folder.name,
-        *_judged(summary),
-        f"{summary.minutes:.1f}",
-        str(summary.env_steps),
-        "-" if summary.steps_to_good is None else str(summary.steps_to_good),
-        f"{summary.human_steps} ({summary.human_steps / max(summary.env_steps, 1):.0%})",
-        f"{tenths[0]:.0%} to {tenths[-1]:.0%}" if tenths else "-",
-        _cycle(summary),
-    )
-
-
-def _judged(summary: RunSummary) -> tuple[str, str]:
-    evaluation = summary.evaluation
-    if evaluation is None:
-        return "-", "-"
-    low, high = evaluation["interval_95"]
-    return f"{evaluation['successes']}/{evaluation['episodes']}", f"{low:.0%} to {high:.0%}"
-
-
-def _cycle(summary: RunSummary) -> str:
-    cycle = (summary.evaluation or {}).get("cycle_steps")
-    return "-" if cycle is None else f"{cycle['median']:.0f}"
 
 
 def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
@@ -56,7 +29,7 @@ def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
             success.plot(history.env_steps, rolling_mean(history.success), label=folder.name)
             human.plot(history.env_steps, human_share(history))
     success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes", ylim=(-0.03, 1.03))
-    human.set(ylabel="share of the human's steps", xlabel="environment steps", ylim=(-0.03, 1.03))
+    human.set(ylabel="share of human steps", xlabel="environment steps", ylim=(-0.03, 1.03))
     for axis in (success, human):
         axis.grid(alpha=0.3)
     if success.lines:

@@ -1,4 +1,4 @@
-"""Numbers over time: one JSON line per event, mirrored to TensorBoard."""
+"""Metrics file: one JSON line per event, mirrored to TensorBoard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METRICS_FILE = "metrics.jsonl"
 
 
 class MetricsWriter:
-    """Appends to `folder/metrics.jsonl` and, when asked, to TensorBoard event files in the same folder.
+    """Writer of `folder/metrics.jsonl` and, on request, of TensorBoard event files in the same folder.
 
     Each line is a JSON object with `wall_s` (Unix time), `kind`, `step` and the scalars. Lines are flushed one by one:
     a crash leaves at most one torn last line, which readers skip and the next writer ends.
@@ -65,7 +65,7 @@ def read_metrics(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
 
 
 class MetricsTail:
-    """Reads what was added to a metrics file since the last look, for a live view."""
+    """Incremental reader of a metrics file, for a live view."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -102,7 +102,7 @@ def _ends_torn(path: Path) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` as JSON holds it: numpy scalars become Python's, what is not finite becomes None."""
+    """Return `value` as JSON holds it: numpy scalars become Python's, non-finite numbers None."""
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and not math.isfinite(value):
         return None

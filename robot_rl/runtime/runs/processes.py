@@ -1,4 +1,4 @@
-"""Processes of one run: each with its own log, its own cores, and a polite end."""
+"""Processes of one run, each with its own log, its own cores and an orderly end."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import RobotRLError
 from robot_rl.runtime.runs.stop import PARENT_VARIABLE
 
-# XLA and BLAS start one thread a core; next to a simulator on a small machine that costs more than it brings.
+# XLA and BLAS start one thread a core, which costs more than it gains next to a simulator on a small machine.
 ENVIRONMENT = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "NUMBA_NUM_THREADS": "1",
-    # Compiling the updates takes a while; the next run of the same agent finds them here.
+    # Cache of compiled updates for the next run of the same agent.
     "JAX_COMPILATION_CACHE_DIR": str(Path.home() / ".cache" / "robot-rl" / "jax"),
 }
 POLL_NS = NS_PER_S // 20
 STOPPED_CODES = (-signal.SIGTERM, 130)
-"""Exit codes of a process that was asked to stop: before it listens to the signal, and where it waited."""
+"""Exit codes of a stopped process: before it handles the signal, and while it waited."""
 
 
 class ProcessFailedError(RobotRLError):
@@ -36,20 +36,20 @@ class ProcessFailedError(RobotRLError):
 
 @dataclass(frozen=True)
 class ProcessPlan:
-    """What to start and where its output goes."""
+    """Command of a process and destination of its output."""
 
     name: str
     """Shown to the user: learner, actor-0, ..."""
     command: tuple[str, ...]
     """The program and its arguments."""
     log: Path | None = None
-    """Where its output goes; None: where ours goes."""
+    """Log file; None: our own output."""
     cores: frozenset[int] = frozenset()
     """CPU cores that it may use; empty: any."""
 
 
 class Process:
-    """One running part of a run. It does not get the terminal's Ctrl-C: its owner stops it in the right order."""
+    """One running part of a run. The terminal's Ctrl-C does not reach it: its owner stops processes in order."""
 
     def __init__(self, plan: ProcessPlan) -> None:
         self.plan = plan
@@ -71,19 +71,19 @@ class Process:
         return self._process.poll() is None
 
     def check(self) -> None:
-        """Look whether it still does its work.
+        """Check that it has not failed.
 
         Raises:
-            ProcessFailedError: it ended with an error and was not asked to stop; the text holds its last words.
+            ProcessFailedError: it ended with an error and was not stopped; the text holds the end of its log.
         """
         code = self._process.poll()
         if code and not (self._asked and code in STOPPED_CODES):
             log = self.plan.log
-            words = "its own words stand above." if log is None else f"see {log}:\n{last_lines(log)}"
-            raise ProcessFailedError(f"{self.plan.name}: got exit code {code}, expected a running process; {words}")
+            output = "its output is above." if log is None else f"see {log}:\n{last_lines(log)}"
+            raise ProcessFailedError(f"{self.plan.name}: got exit code {code}, expected a running process; {output}")
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM, once: our loops then end in good order."""
+        """Send SIGTERM, once; our loops then end cleanly."""
         if self.running() and not self._asked:
             self._process.send_signal(signal.SIGTERM)
             self._asked = True
@@ -99,7 +99,7 @@ class Process:
 
 
 def stop_in_order(processes: Sequence[Process], timeout_s: float, clock: Clock) -> None:
-    """Stop one after the other, so that what the actors still send reaches the learner."""
+    """Stop one after the other, so that the actors' last records reach the learner."""
     for process in processes:
         process.ask_to_stop()
         process.wait(timeout_s, clock)
@@ -113,7 +113,7 @@ def robot_rl_command(*arguments: str) -> tuple[str, ...]:
 def share_cores(actors: int, cores: Sequence[int]) -> tuple[frozenset[int], list[frozenset[int]]]:
     """Return the learner's cores and each actor's: one an actor, the rest, at least one, for the learner.
 
-    With a single core nobody is pinned (empty sets).
+    With a single core no process is pinned (empty sets).
     """
     if len(cores) < 2 or actors < 1:
         return frozenset(), [frozenset()] * actors
@@ -123,7 +123,7 @@ def share_cores(actors: int, cores: Sequence[int]) -> tuple[frozenset[int], list
 
 
 def available_cores() -> list[int]:
-    """Return the cores that this process may use; empty where the system does not say."""
+    """Return the cores that this process may use; empty where the system does not report them."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -137,7 +137,7 @@ def _open_log(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
 def last_lines(path: Path, count: int = 8) -> str:
     """Return the end of a log, indented."""
     lines = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines() if path.exists() else []
-    return "\n".join("  " + line for line in lines[-count:]) or "  (it said nothing)"
+    return "\n".join("  " + line for line in lines[-count:]) or "  (no output)"
 
 
 def _pin(pid: int, cores: frozenset[int]) -> None:

@@ -1,8 +1,8 @@
-"""A run is a folder: config, metrics, checkpoints, episodes, video, report. It is never overwritten.
+"""Run folder: config, metrics, checkpoints, episodes, video, report. It is never overwritten.
 
 runs/NAME/
   config.json                               the resolved config
-  encoder.safetensors                       the frozen encoder that the run's features come from
+  encoder.safetensors                       the run's frozen encoder
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
   demonstrations/                           episodes of the expert or the operator
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ NAME_BYTES_MAX = 200  # file systems take 255; archives of the run add to it
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Names of what lies in a run folder; nothing is created by looking."""
+    """Paths in a run folder; reading them creates nothing."""
 
     root: Path
 
@@ -58,7 +59,7 @@ class RunFolder:
         return self.root / f"actor-{index}"
 
     def actors(self) -> list[Path]:
-        """Folders of the actors that wrote something, in order."""
+        """Folders of the actors with output, in order."""
         return sorted(self.root.glob("actor-*"), key=lambda path: int(path.name.removeprefix("actor-")))
 
     @property
@@ -72,7 +73,7 @@ class RunFolder:
         return self.root / "evaluation"
 
     def archive_evaluation(self) -> None:
-        """Keep the evaluation of an earlier part of the run under another name: it says nothing about what follows."""
+        """Archive the evaluation of an earlier part of the run, which does not describe what follows."""
         if self.evaluation.exists():
             archive(self.evaluation)
 
@@ -111,22 +112,22 @@ def start_result(folder: Path, again: bool) -> Path:
 
 
 def finish_result(part: Path, folder: Path) -> None:
-    """Put a complete result in its place; what was there is archived."""
+    """Move a complete result into its place; archive an earlier one."""
     if folder.exists() and any(folder.iterdir()):
         archive(folder)
     part.rename(folder)
 
 
 def default_run_name(task: str) -> str:
-    """Return a name from the task and the local time, for a run that was given none."""
-    return f"{task}-{time.strftime('%Y%m%d-%H%M%S')}"
+    """Return a name from the task and the local time, for a run without one."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', task)}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def run_root(runs: Path, name: str) -> Path:
     """Return the folder of the run of that name.
 
     Raises:
-        ConfigError: a name that is not one folder in `runs`.
+        ConfigError: a name that is not a single folder in `runs`.
     """
     if not name.strip() or name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > NAME_BYTES_MAX:
         raise ConfigError(
@@ -145,14 +146,14 @@ def new_run(root: Path) -> RunFolder:
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise RunFolderError(
             f"run folder: got {root}, expected a name that is not taken; "
-            "add --resume to go on with that run, or choose another --run-name."
+            "add --resume to continue that run, or choose another --run-name."
         )
     root.mkdir(parents=True, exist_ok=True)
     return RunFolder(root)
 
 
 def existing_run(root: Path) -> RunFolder:
-    """Return the folder of a run that was started before.
+    """Return the folder of an existing run.
 
     Raises:
         RunFolderError: there is no such run, or it has no config.
@@ -160,7 +161,7 @@ def existing_run(root: Path) -> RunFolder:
     folder = RunFolder(root)
     if not folder.config_file.is_file():
         there = sorted(path.parent.name for path in root.parent.glob(f"*/{CONFIG_FILE}"))
-        known = f"one of {', '.join(there)}" if there else "a run, and there is none yet"
+        known = f"one of {', '.join(there)}" if there else "a run, but there is none yet"
         raise RunFolderError(f"run folder: got {root}, expected {known}; start one with `robot-rl train`.")
     return folder
 
@@ -180,7 +181,7 @@ def lock_run(folder: RunFolder) -> TextIO:
         holder = file.read().strip() or "unknown"
         file.close()
         raise RunFolderError(
-            f"run folder: got {folder.root}, held by process {holder}, expected one that nobody trains; stop it first."
+            f"run folder: got {folder.root}, held by process {holder}, expected one that is not in training; stop it."
         ) from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")

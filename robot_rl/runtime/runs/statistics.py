@@ -1,4 +1,4 @@
-"""Numbers that judge a policy: success with its interval, and robust means across episodes and seeds."""
+"""Statistics of a policy: success rate with its interval, and a robust mean across episodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
         (p + z^2 / 2n  ±  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
 
-    Without trials nothing is known: (0, 1).
+    Without trials the interval is (0, 1).
 
     Source: Wilson 1927; Brown, Cai, DasGupta 2001 recommend it for small n and p near 0 or 1.
 
@@ -46,36 +46,9 @@ def iqm(values: np.ndarray) -> float:
 
     Source: Agarwal et al. 2021 (rliable).
     """
-    flat = np.asarray(values, dtype=np.float64).reshape(1, -1)
-    return float(_middle_mean(flat)[0]) if flat.size else math.nan
-
-
-def iqm_interval(
-    scores: np.ndarray, rng: np.random.Generator, confidence: float = 0.95, draws: int = 2000
-) -> tuple[float, float]:
-    """Return the stratified bootstrap interval of the IQM: runs are drawn anew within each task.
-
-    Source: Agarwal et al. 2021 (rliable).
-
-    Shapes: scores (runs, tasks).
-
-    Raises:
-        ConfigError: scores of another shape, or none.
-    """
-    scores = np.asarray(scores, dtype=np.float64)
-    if scores.ndim != 2 or not scores.size:
-        raise ConfigError(f"scores: got shape {scores.shape}, expected (runs, tasks) with entries; reshape them.")
-    _check_confidence(confidence)
-    rows = rng.integers(0, len(scores), (draws, *scores.shape))
-    drawn = np.take_along_axis(scores[None], rows, axis=1).reshape(draws, -1)
-    low, high = np.quantile(_middle_mean(drawn), [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return float(low), float(high)
-
-
-def _middle_mean(rows: np.ndarray) -> np.ndarray:
-    """Return the mean of the middle half of each row, (R, n) -> (R,); a quarter is rounded down."""
-    cut = rows.shape[1] // 4
-    return np.asarray(np.sort(rows, axis=1)[:, cut : rows.shape[1] - cut].mean(axis=1))
+    ordered = np.sort(np.asarray(values, dtype=np.float64), axis=None)
+    cut = len(ordered) // 4  # a quarter is rounded down
+    return float(ordered[cut : len(ordered) - cut].mean()) if ordered.size else math.nan
 
 
 def _check_confidence(confidence: float) -> None:

@@ -1,4 +1,4 @@
-"""A polite way to end a process: Ctrl-C and SIGTERM set a flag that loops look at between two steps, and end a wait."""
+"""Orderly stop of a process: Ctrl-C and SIGTERM set a flag that loops read between two steps, and end a wait."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ REMIND_S = 2.0
 
 
 class StopSignal:
-    """Callable that is true once the process was asked to stop, or once the parent that started it is gone.
+    """Callable that is true once a stop was requested, or once the parent process has ended.
 
-    The first Ctrl-C or SIGTERM asks; a second Ctrl-C interrupts the hard way, for a loop that hangs.
+    The first Ctrl-C or SIGTERM requests a stop; a second Ctrl-C raises KeyboardInterrupt, for a loop that hangs.
 
     Args:
-        remind_s: after how long a wait that goes on all the same is ended again [s].
+        remind_s: time after which a wait that continues nevertheless is interrupted again [s].
     """
 
     def __init__(self, remind_s: float = REMIND_S) -> None:
         self._remind_s = remind_s
         self._asked = ""  # by which signal, or from inside
-        self._awaited = ""  # what is waited for, while a signal may end that
+        self._awaited = ""  # description of the present wait, while a signal may end it
         self._ended_s = -math.inf  # when the present wait was ended
         self._installed = False
         self._parent_pid = int(os.environ.get(PARENT_VARIABLE, 0))
 
     def install(self) -> StopSignal:
-        """Listen to the signals; only the main thread can."""
+        """Install the signal handlers; only the main thread can."""
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
         self._installed = True
         return self
 
     def request(self) -> None:
-        """Ask from inside the process."""
-        self._asked = "a wish to stop"
+        """Request a stop from inside the process."""
+        self._asked = "a stop request"
 
     @contextmanager
     def ends_wait(self, awaited: str) -> Iterator[None]:
-        """A signal ends what is done in this block, at once; so does one that came before it.
+        """Let a signal interrupt this block at once; so does one that came before it.
 
-        For what may take long and leaves nothing half done: opening devices, setting up an episode. What a signal's
-        handler raises may be swallowed by the code that it interrupts, such as a callback from C: a wait that goes on
-        is ended again every `remind_s`, which is also the time that its clean-up has.
+        For long operations that leave nothing half done: opening devices, setting up an episode. An exception of the
+        signal handler may be swallowed by the interrupted code, such as a callback from C: a wait that continues is
+        interrupted again every `remind_s`, which is also the time for its clean-up.
 
         Args:
-            awaited: what is waited for, in words.
+            awaited: description of the wait.
 
         Raises:
-            StopAskedError: a signal came.
+            StopAskedError: a signal arrived.
         """
         self._awaited, self._ended_s, over = awaited, -math.inf, threading.Event()
         if self._installed:
@@ -77,9 +77,7 @@ class StopSignal:
         if self._asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._asked = self._asked or signal.Signals(number).name
-        if (
-            self._awaited and time.monotonic() - self._ended_s >= 0.9 * self._remind_s
-        ):  # what cleans up is left in peace
+        if self._awaited and time.monotonic() - self._ended_s >= 0.9 * self._remind_s:  # clean-up is not interrupted
             self._end_wait()
 
     def _end_wait(self) -> None:

@@ -1,4 +1,4 @@
-"""Owns the processes of a training: starts them, watches them, shows how it goes, stops them in the right order."""
+"""Supervisor of a training's processes: starts and watches them, shows progress, stops them in order."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from robot_rl.runtime.runs.processes import Process, ProcessPlan, stop_in_order
 POLL_S = 0.25
 """Time between two readings of the metrics [s]."""
 LINE_EVERY_S = 15.0
-"""Time between two lines where there is no terminal to draw on."""
+"""Time between two lines without a terminal."""
 STOP_LIMIT_S = 60.0
-"""How long one process may take to end in good order."""
+"""Time for one process to end cleanly."""
 
 
 @dataclass(frozen=True)
 class EarlyStop:
-    """Ends a training that has learnt enough."""
+    """Early stop at a success rate."""
 
     success: float
     """Share of successful episodes."""
     window: int
-    """Over so many of the last training episodes."""
+    """Window: number of the last training episodes."""
     earlier_episodes: int = 0
     """Episodes of earlier sessions of the run, which do not count."""
 
@@ -42,7 +42,7 @@ class EarlyStop:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended."""
+    """End of a training."""
 
     why: str
     """One of `budget`, `success`, `stopped`, `actors ended`."""
@@ -52,7 +52,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What to start and when to end it."""
+    """Processes of a training and its limits."""
 
     title: str
     learner: ProcessPlan
@@ -64,7 +64,7 @@ class TrainingPlan:
 
 
 def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: Callable[[], bool]) -> Outcome:
-    """Train until the budget is spent, enough is learnt, or `should_stop` returns true; return how it ended.
+    """Train until budget, early stop or `should_stop` ends it; return how it ended.
 
     Actors are stopped before the learner, so that their last records arrive and the checkpoint holds all of them.
 
@@ -102,7 +102,7 @@ def _why_stop(progress: Progress, minutes: float, plan: TrainingPlan, should_sto
 
 
 class _View:
-    """A live picture on a terminal, a line now and then elsewhere."""
+    """Live view on a terminal, periodic lines elsewhere."""
 
     def __init__(self, title: str, budget: Budget, console: Console, clock: Clock) -> None:
         self._title, self._budget, self._console, self._clock = title, budget, console, clock

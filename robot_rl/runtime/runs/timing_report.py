@@ -1,4 +1,4 @@
-"""What a run over the graph measured of its loop: a table for the report, and histograms."""
+"""Loop timing of a run over the graph: a table for the report, and histograms."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from robot_rl.runtime.runs.run_folder import RunFolder
 
 TIMINGS_FILE = "timing.png"
 TEXTS = {
-    "act_to_obs_ms": "from a command to the observation that follows it, in the actor's hands",
-    "reaction_ms": "from the stamp of a state to the command that answers it",
+    "act_to_obs_ms": "command to the next observation, at the actor",
+    "reaction_ms": "stamp of a state to the command computed from it",
     "state_age_ms": "age of the arm's state at its use",
-    "image_age_ms": "age of the oldest picture at its use",
-    "skew_ms": "largest distance between a picture and the state",
+    "image_age_ms": "age of the oldest image at its use",
+    "skew_ms": "largest skew between an image and the state",
 }
-"""What each series means, in the order of the table."""
+"""Description of each series, in the order of the table."""
 
 
 def read_timings(folder: RunFolder) -> dict[str, np.ndarray]:
@@ -30,13 +30,13 @@ def read_timings(folder: RunFolder) -> dict[str, np.ndarray]:
 
 
 def timing_rows(series: Mapping[str, np.ndarray], folder: RunFolder) -> list[tuple[str, str]]:
-    """Return the table's lines: median, 99th percentile and largest of each series, and what the loop missed."""
+    """Return the table's lines: median, 99th percentile and largest of each series, and the loop's misses."""
     rows = [(TEXTS[name], _spread(values)) for name, values in series.items()]
     return rows + _counts(folder)
 
 
 def draw_timings(folder: Path, series: Mapping[str, np.ndarray]) -> list[Path]:
-    """Draw a histogram of each series into one picture; none without series."""
+    """Draw a histogram of each series into one image; none without series."""
     if not series:
         return []
     return [draw_histograms(folder / TIMINGS_FILE, {f"{TEXTS[name]} [ms]": values for name, values in series.items()})]
@@ -48,13 +48,13 @@ def _spread(values: np.ndarray) -> str:
 
 
 def _counts(folder: RunFolder) -> list[tuple[str, str]]:
-    """Return what the actors' last lines say of the whole session."""
+    """Return the session totals from the actors' last lines."""
     last = [events[-1] for actor in folder.actors() if (events := read_metrics(actor, kind="episode"))]
     rows = []
     if figures := [event for event in last if "command_to_state_ms_p50" in event]:
         p50, p99 = (max(event[f"command_to_state_ms_{p}"] for event in figures) for p in ("p50", "p99"))
-        rows.append(("from a command to the first state stamped after it", f"{p50:.1f} ms, 99 % below {p99:.1f}"))
+        rows.append(("command to the first state stamped after it", f"{p50:.1f} ms, 99 % below {p99:.1f}"))
         missed, withheld = (sum(event[name] for event in figures) for name in ("missed", "targets_withheld"))
-        rows.append(("steps that came a whole period late", f"{missed}"))
-        rows.append(("targets held back because the state was not to be trusted", f"{withheld}"))
+        rows.append(("steps a whole period late", f"{missed}"))
+        rows.append(("targets not sent because the state was refused", f"{withheld}"))
     return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,12 +13,12 @@ from robot_rl.core.errors import SchemaMismatchError
 
 
 class VideoWriter:
-    """Writes (H, W, 3) uint8 frames to an mp4 file that any browser plays.
+    """Writer of (H, W, 3) uint8 frames to an mp4 file that any browser plays.
 
     Args:
-        path: where the file goes; its folder is created.
+        path: the file; its folder is created.
         rate_hz: frames a second of the result.
-        scale: whole factor by which small frames are enlarged (nearest pixel).
+        scale: integer factor by which frames are enlarged (nearest pixel).
 
     Raises:
         SchemaMismatchError: a frame that is not (H, W, 3) uint8, or of another size than the first.
@@ -72,16 +71,3 @@ class VideoWriter:
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
-
-
-def side_by_side(images: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the cameras of one moment next to each other, in their order, (H, sum W, 3) uint8."""
-    return np.concatenate(list(images.values()), axis=1)
-
-
-def write_video(path: Path, frames: Iterable[np.ndarray], rate_hz: float = 10.0, scale: int = 3) -> Path:
-    """Write all frames to `path` and return it."""
-    with VideoWriter(path, rate_hz, scale) as video:
-        for frame in frames:
-            video.add(frame)
-    return path

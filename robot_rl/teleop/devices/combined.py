@@ -37,6 +37,7 @@ class EnabledDevice:
             estop=enabling.estop or moving.estop,
             alive=enabling.alive and moving.alive,
             stamp_ns=min(stamps, default=None),
+            cleared=enabling.cleared or moving.cleared,
         )
 
     def close(self) -> None:

@@ -110,7 +110,7 @@ class Keyboard:
         self._button_until_ns = 0
         self._speed = self._config.speed
         self._labels: list[str] = []
-        self._estop = False
+        self._estop = self._cleared = False
         self._alive = True
         self._decoder = KeyDecoder()
         self._saved = self._enter_cbreak()
@@ -134,7 +134,8 @@ class Keyboard:
             self._engagement.release()
         engaged = self._alive and self._engagement.update(now_ns < self._button_until_ns, deflection, now_ns)
         labels, self._labels = tuple(self._labels), []
-        return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns)
+        cleared, self._cleared = self._cleared, False
+        return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns, cleared)
 
     def close(self) -> None:
         """Give the terminal back as it was; reads from now on find the device not alive."""
@@ -194,6 +195,7 @@ class Keyboard:
             self._labels.append(LABEL_KEYS[key])
         elif key in (STOP_KEY, CLEAR_KEY):
             self._estop = key == STOP_KEY
+            self._cleared = key == CLEAR_KEY
         elif key in "+-":
             self._speed = float(np.clip(self._speed * (1.25 if key == "+" else 0.8), 0.1, 1.0))
 

@@ -1,33 +1,38 @@
 """The human at another computer: a device that reads `human/input` from the ROS graph, and the sender on that side.
 
 A Joy's axes are the action, its buttons `controllers.ros.graph.HUMAN_BUTTONS`. Labels cross as counts since the sender
-began: a message that is lost or overtaken loses no label, and one that comes twice gives none twice.
+began: a message that is lost or overtaken loses no label, and one that comes twice gives none twice. A stop is latched
+by the reader: only a request to clear it, which is counted like a label, lifts it, and not the end of its sender.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from controllers.ros import graph
 from robot_rl.core.action_layout import ActionLayout
-from robot_rl.core.clock import Clock
+from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.hardware.graph.messages import stamped
 from robot_rl.hardware.graph.wire import Wire
 from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.devices import DeviceContext
 
-_FLAGS = 2  # buttons before the labels
+_FLAGS = 2  # buttons before the counts
+PRESSED_S = 0.5  # so long after its last message a stop counts as pressed still
+_LABELS, _CLEAR = slice(_FLAGS, -1), -1
 
 
 class GraphDevice:
     """A `Device` that hears another one over the graph.
 
-    Before the first message nobody is there: not engaged, not alive. A sender that starts anew (its counts went down)
-    gives no label by that.
+    Before the first message nobody is there: not engaged, not alive. A sender's first message gives no label and clears
+    no stop. While any sender's stop is pressed, nobody clears it.
 
     Args:
         layout: of the actor's actions; messages of another size are ignored.
@@ -44,7 +49,9 @@ class GraphDevice:
         self._wire, self._layout, self._clock, self._owned = wire, layout, clock, owned
         self._lock = threading.Lock()
         self._state = DeviceState(alive=False)
-        self._counts: tuple[int, ...] | None = None
+        self._counts: dict[str, tuple[int, ...]] = {}  # of each sender
+        self._pressed_ns: dict[str, int] = {}  # when each sender said last that its stop is pressed
+        self._stopped = self._cleared = False
         self._labels: list[str] = []
         wire.subscribe(graph.HUMAN_INPUT, self._on_input)
 
@@ -55,8 +62,9 @@ class GraphDevice:
         """Return what was heard last, with the labels since the last read."""
         with self._lock:
             labels, self._labels = tuple(self._labels), []
+            cleared, self._cleared = self._cleared, False
             state = self._state
-        return DeviceState(state.action, state.engaged, labels, state.estop, state.alive, state.stamp_ns)
+        return replace(state, labels=labels, estop=self._stopped, cleared=cleared)
 
     def close(self) -> None:
         """Leave the graph if nobody else uses this wire."""
@@ -70,19 +78,24 @@ class GraphDevice:
             return
         if len(buttons) != len(graph.HUMAN_BUTTONS):
             return
-        state = DeviceState(
-            np.clip(action, -1.0, 1.0), bool(buttons[0]), (), bool(buttons[1]), True, self._clock.now_ns()
-        )
+        state = DeviceState(np.clip(action, -1.0, 1.0), bool(buttons[0]), stamp_ns=self._clock.now_ns())
         with self._lock:
             self._state = state
-            self._labels += self._new_labels(buttons[_FLAGS:])
+            self._take_buttons(str(message.header.frame_id), buttons)
 
-    def _new_labels(self, counts: tuple[int, ...]) -> list[str]:
-        before, self._counts = self._counts, counts
-        if before is None or any(now < then for now, then in zip(counts, before, strict=True)):
-            return []
-        given = zip(graph.HUMAN_BUTTONS[_FLAGS:], before, counts, strict=True)
-        return [label for label, then, now in given for _ in range(now - then)]
+    def _take_buttons(self, sender: str, buttons: tuple[int, ...]) -> None:
+        before = self._counts.get(sender, buttons)
+        self._counts[sender] = buttons
+        given = zip(graph.HUMAN_BUTTONS[_LABELS], before[_LABELS], buttons[_LABELS], strict=True)
+        self._labels += [label for label, then, now in given for _ in range(now - then)]
+        now_ns = self._clock.now_ns()
+        self._pressed_ns.pop(sender, None)
+        if buttons[1]:
+            self._pressed_ns[sender] = now_ns
+            self._stopped = True
+        pressed = any(now_ns - at_ns < PRESSED_S * NS_PER_S for at_ns in self._pressed_ns.values())
+        if buttons[_CLEAR] > before[_CLEAR] and not pressed:
+            self._stopped, self._cleared = False, True
 
 
 class HumanSender:
@@ -91,17 +104,20 @@ class HumanSender:
     def __init__(self, wire: Wire, layout: ActionLayout) -> None:
         self._wire, self._layout = wire, layout
         self._publisher = wire.publisher(graph.HUMAN_INPUT)
+        self._name = os.urandom(8).hex()  # tells this sender from another, and from itself before a restart
         self._given: Counter[str] = Counter()
+        self._stopped = False
 
     def send(self, state: DeviceState) -> None:
         """Send one state; a device that is lost is not sent, so that the other side notices the silence."""
         self._given.update(state.labels)
+        self._given["clear"] += state.cleared or (self._stopped and not state.estop)
+        self._stopped = state.estop
         if not state.alive:
             return
         action = np.zeros(self._layout.size, np.float32) if state.action is None else state.action
         flags = [int(state.engaged), int(state.estop)]
         counts = [self._given[label] for label in graph.HUMAN_BUTTONS[_FLAGS:]]
-        joy = graph.HUMAN_INPUT.type
-        self._publisher.publish(
-            stamped(self._wire, joy, self._wire.now_ns(), axes=action, buttons=np.array(flags + counts, np.int32))
-        )
+        buttons = np.array(flags + counts, np.int32)
+        stamp_ns, kind = self._wire.now_ns(), graph.HUMAN_INPUT.type
+        self._publisher.publish(stamped(self._wire, kind, stamp_ns, self._name, axes=action, buttons=buttons))

@@ -25,13 +25,11 @@ class PendantConfig:
     vouch_s: float = 10.0
     """How long after a `read` heartbeats still go out [s]: a program that hangs opens the relay, and a reset of the
     environment must fit."""
-    reconnect_s: float = 0.25
-    """Pause before a lost port is opened again [s]."""
     arm_on_request: bool = True
     """Answer the re-arm gesture (undo held for 0.8 s, grip released) by arming; otherwise only `Pendant.arm` does."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "heartbeat_s", "silence_s", "vouch_s", "reconnect_s")
+        checks.positive(self, "heartbeat_s", "silence_s", "vouch_s")
         if self.heartbeat_s > 0.09:
             raise ConfigError(
                 f"heartbeat_s: got {self.heartbeat_s}, expected at most 0.09, "

@@ -24,6 +24,7 @@ LABEL_OF = {Event.SUCCESS: "success", Event.FAILURE: "failure", Event.UNDO: "und
 WAIT_S = 0.005
 """Longest time that the thread waits for bytes before it looks at its duties again."""
 JOIN_S = 2.0
+RECONNECT_S = 0.25  # pause before a lost port is opened again
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Pendant:
         with self._lock:
             self._trouble = str(error)
             self._session.opened()  # nothing said on the old line holds any more
-        self._closing.wait(self._config.reconnect_s)
+        self._closing.wait(RECONNECT_S)
 
     def _serve(self, line: Line) -> None:
         with self._lock:

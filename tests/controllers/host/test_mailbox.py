@@ -96,7 +96,7 @@ def test_state_comes_with_its_words(box, client):
 
 
 def test_without_a_host_the_error_says_what_to_do():
-    with pytest.raises(FileNotFoundError, match="start the host first"):
+    with pytest.raises(FileNotFoundError, match="start it first"):
         Client("nobody-is-here")
 
 

@@ -57,7 +57,21 @@ def commands(node, pilot):
 def test_every_command_of_the_table_and_crisps_name_are_heard(commands):
     commands.open(heard := Subscriptions())
     table = {topic.name for topic in vars(graph).values() if isinstance(topic, graph.Topic) and "target_" in topic.name}
-    assert set(heard) == table | {ALIAS_TARGET.name}
+    assert set(heard) == table | {ALIAS_TARGET.name, graph.HUMAN_STOP.name}
+
+
+def test_a_persons_stop_is_latched_and_its_end_lifts_nothing(commands, pilot):
+    commands.open(heard := Subscriptions())
+    for pressed in (False, True, False):
+        heard[graph.HUMAN_STOP.name].heard(Thing(data=pressed))
+        assert pilot.arbiter.estopped is (pressed or pilot.arbiter.estopped)
+    assert pilot.arbiter.estopped
+
+
+def test_anybody_may_stop_without_a_conflict(commands, node, pilot):
+    node.publishers[f"/{graph.HUMAN_STOP.name}"] = [info("teleop"), info("page")]
+    commands.look_at_publishers(1.0)
+    assert pilot.arbiter.held(1.0) == ""
 
 
 def test_refusals_are_counted_and_a_stream_of_them_is_logged_once(commands, node):

@@ -15,10 +15,12 @@ import pytest
 from controllers.ros import graph
 from robot_rl.core.clock import SystemClock
 from robot_rl.hardware.cameras.camera import Camera
-from robot_rl.hardware.cameras.config import RealSenseConfig, TopicConfig, WebcamConfig
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.hardware.cameras.realsense import open_realsense_camera
+from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
+from robot_rl.hardware.cameras.ros_topic import TopicConfig
 from robot_rl.hardware.cameras.views import Crop, View, apply
+from robot_rl.hardware.cameras.webcam import WebcamConfig
 from robot_rl.hardware.graph.messages import image_message
 from tests.hardware.cameras.soft_realsense import Bus, Shooting, SoftRealSense
 from tests.hardware.graph.memory_wire import Graph, MemoryWire

@@ -12,9 +12,12 @@ import pytest
 
 from robot_rl.core.errors import ConfigError, DeviceLostError, UnknownNameError
 from robot_rl.core.settings import from_json, load_settings, save_settings
-from robot_rl.hardware.cameras.config import CameraSet, RealSenseConfig, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
+from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
+from robot_rl.hardware.cameras.ros_topic import TopicConfig
 from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.hardware.cameras.webcam import WebcamConfig
 
 SET = CameraSet(
     (

@@ -11,9 +11,11 @@ import pytest
 from robot_rl.cli import main
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import save_settings
-from robot_rl.hardware.cameras.config import CameraSet, TopicConfig, WebcamConfig
+from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.hardware.cameras.contact_sheet import GAP, LABEL_HEIGHT, ROW_HEIGHT, Sheet, contact_sheet, save_png
+from robot_rl.hardware.cameras.ros_topic import TopicConfig
 from robot_rl.hardware.cameras.views import Crop, View, apply
+from robot_rl.hardware.cameras.webcam import WebcamConfig
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
 CROP = View(Crop(100, 120, 240, 240), (60, 60))

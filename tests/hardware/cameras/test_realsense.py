@@ -15,9 +15,9 @@ import pytest
 from robot_rl.core.clock import FakeClock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
-from robot_rl.hardware.cameras.config import RealSenseConfig
 from robot_rl.hardware.cameras.grabber import RawFrame
 from robot_rl.hardware.cameras.realsense import RealSenseSource, open_realsense_camera
+from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.realsense_devices import RealSenseDevice, list_devices, refusal
 from robot_rl.hardware.cameras.views import Crop, View
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense

@@ -10,24 +10,24 @@ import pytest
 from controllers.ros import graph
 from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import BadMessageError, ConfigError, DeviceLostError, StaleObservationError
-from robot_rl.hardware.cameras.ros_topic import GraphCamera, GraphCameraConfig
+from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.messages import image_message, read_image
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 TOPIC = graph.image_topic("wrist")
 IMAGE = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
-WHOLE = GraphCameraConfig(view=View(size=(6, 8)))
+WHOLE = TopicConfig("wrist", view=View(size=(6, 8)))
 
 
 class Bench:
     """A camera and somebody who publishes its pictures."""
 
-    def __init__(self, config: GraphCameraConfig = WHOLE) -> None:
+    def __init__(self, config: TopicConfig = WHOLE) -> None:
         self.clock = FakeClock(5.0)
         self.graph = Graph(self.clock)
         self.wire = MemoryWire(self.graph)
-        self.camera = GraphCamera(MemoryWire(self.graph), self.clock, "wrist", config)
+        self.camera = GraphCamera(MemoryWire(self.graph), self.clock, config)
 
     def send(self, image: np.ndarray = IMAGE, age_s: float = 0.0, **changes: Any) -> None:
         message = image_message(self.wire, image, self.wire.now_ns() - round(age_s * 1e9), "wrist_color_optical_frame")
@@ -48,7 +48,7 @@ def test_newest_picture_comes_without_waiting() -> None:
 
 
 def test_picture_is_cropped_and_resized() -> None:
-    bench = Bench(GraphCameraConfig(view=View(size=(3, 3))))
+    bench = Bench(TopicConfig("wrist", view=View(size=(3, 3))))
     bench.send()
     assert bench.camera.read().image.shape == (3, 3, 3) == (bench.camera.height, bench.camera.width, 3)
 
@@ -110,7 +110,7 @@ def test_camera_that_never_sends_is_lost() -> None:
 
 
 def test_topic_may_have_another_name() -> None:
-    bench = Bench(GraphCameraConfig(view=View(size=(6, 8)), topic="/usb_cam/image"))
+    bench = Bench(TopicConfig("wrist", view=View(size=(6, 8)), topic="/usb_cam/image"))
     message = image_message(bench.wire, IMAGE, bench.wire.now_ns(), "camera")
     bench.wire.publisher(TOPIC._replace(name="/usb_cam/image")).publish(message)
     np.testing.assert_array_equal(bench.camera.read().image, IMAGE)
@@ -118,7 +118,7 @@ def test_topic_may_have_another_name() -> None:
 
 def test_view_without_a_size_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"view\.size"):
-        GraphCameraConfig(view=View(size=None))
+        TopicConfig("wrist", view=View(size=None))
 
 
 def _encoded(encoding: str, pixels: np.ndarray, padding: int) -> Any:

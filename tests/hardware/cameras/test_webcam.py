@@ -14,9 +14,8 @@ import pytest
 from robot_rl.core.clock import NS_PER_S, FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
-from robot_rl.hardware.cameras.config import WebcamConfig
 from robot_rl.hardware.cameras.views import Crop, View
-from robot_rl.hardware.cameras.webcam import WebcamSource, list_webcams, open_webcam
+from robot_rl.hardware.cameras.webcam import WebcamConfig, WebcamSource, list_webcams, open_webcam
 from tests.patience import eventually
 
 FRAMES = 6

@@ -21,7 +21,7 @@ import pytest
 from controllers.ros import graph
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.pose import gripper_down
-from robot_rl.hardware.cameras.ros_topic import GraphCamera, GraphCameraConfig
+from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from tests.hardware.graph.wires import DOMAIN_ID, NO_ROS, WIRES, open_wire
@@ -83,7 +83,7 @@ def test_arm_served_by_one_library_is_moved_through_the_other(server: str, clien
     view = View(size=(48, 64))
     with contextlib.closing(wire), serving(server):
         robot = GraphRobot(wire, clock, GraphRobotConfig(age_max_s=2.0, start_timeout_s=PATIENCE_S))
-        camera = GraphCamera(wire, clock, "wrist", GraphCameraConfig(view, max_age_s=5.0, start_timeout_s=PATIENCE_S))
+        camera = GraphCamera(wire, clock, TopicConfig("wrist", view=view, max_age_s=5.0), PATIENCE_S)
         robot.state()
 
         def arrived() -> bool:

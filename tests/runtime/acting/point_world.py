@@ -22,7 +22,7 @@ class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     """Point and goal in a square of side 2; leaving it is a failure. Action: x, y, and a gripper that does nothing."""
 
     render_mode = "rgb_array"
-    action_layout, real_time = LAYOUT, False
+    action_layout, period_s, real_time = LAYOUT, 0.1, False
 
     def __init__(self) -> None:
         self.observation_space = gymnasium.spaces.Dict(

@@ -515,6 +515,5 @@ def test_settings_out_of_range_are_refused() -> None:
     for wrong in ({"label_window_s": np.nan}, {"max_consecutive_faults": 0}):
         with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: got"):
             ActorConfig(**wrong)
-    for wrong in ({"period_s": 0.0}, {"speed": -1.0}):
-        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: got"):
-            Rollout(PointWorld(), **wrong)
+    with pytest.raises(ConfigError, match="speed: got"):
+        Rollout(PointWorld(), speed=-1.0)

@@ -32,8 +32,8 @@ def test_the_agent_resumes_bit_for_bit(tmp_path: Path) -> None:
     from robot_rl.agents.config import AgentConfig
     from robot_rl.agents.definition import AgentDefinition
 
-    small = AgentConfig(num_critics=3, hidden=(16, 16), projection=8, gripper_hidden=(8,))
-    definition = AgentDefinition(SCHEMA.observation, 2, small)
+    small = AgentConfig(num_critics=3, hidden=(16, 16), projection=8, discrete_hidden=(8,))
+    definition = AgentDefinition(SCHEMA.observation, SCHEMA.action, small)
     config = LearnerConfig(batch=8, updates_per_call=4, update_ratio=UpdateRatioConfig(1.0, 10, 20))
     records: list[Record] = list(scaled(episodes(4, 10)))
     demos = scaled(demonstrations(2, 10))

@@ -14,7 +14,6 @@ configs = st.builds(
     updates_per_transition=st.floats(0, 20),
     learning_starts=st.integers(0, 500),
     pretrain_updates=st.integers(0, 1000),
-    lead_updates=st.integers(0, 100),
 )
 counts = st.integers(0, 10_000)
 
@@ -25,7 +24,7 @@ def test_without_new_data_the_learner_comes_to_rest(
 ) -> None:
     made = updates_allowed(config, online, demonstrations, 0)
     assert updates_allowed(config, online, demonstrations, made) == 0
-    assert made <= config.pretrain_updates + config.updates_per_transition * online + config.lead_updates
+    assert made <= config.pretrain_updates + config.updates_per_transition * online
 
 
 @given(configs, counts, counts, counts)
@@ -34,13 +33,13 @@ def test_more_data_never_means_fewer_updates(config: UpdateRatioConfig, online: 
 
 
 def test_without_any_data_nothing_is_learnt() -> None:
-    assert updates_allowed(UpdateRatioConfig(learning_starts=0, lead_updates=50), 0, 0, 0) == 0
+    assert updates_allowed(UpdateRatioConfig(learning_starts=0), 0, 0, 0) == 0
 
 
 def test_demonstrations_alone_allow_the_pretraining_only() -> None:
-    config = UpdateRatioConfig(2.0, learning_starts=100, pretrain_updates=500, lead_updates=8)
+    config = UpdateRatioConfig(2.0, learning_starts=100, pretrain_updates=500)
     assert updates_allowed(config, 99, 20, 0) == 500
-    assert updates_allowed(config, 100, 20, 0) == 500 + 200 + 8
+    assert updates_allowed(config, 100, 20, 0) == 500 + 200
 
 
 def test_a_negative_ratio_is_refused() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl.cli import main
-from robot_rl.runtime.runs.compare import HEAD, comparison_table
+from robot_rl.runtime.runs.compare import comparison_table
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.run_folder import RunFolder
 from tests.runtime.runs.test_report import EVALUATION
@@ -26,12 +26,13 @@ def runs(tmp_path: Path) -> list[RunFolder]:
     return folders
 
 
-def cells(line: str) -> dict[str, str]:
-    return dict(zip(HEAD, [cell.strip() for cell in line.strip("|").split("|")], strict=True))
+def cells(table: str) -> list[dict[str, str]]:
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def test_table_has_a_line_for_each_run_judged_or_not(runs: list[RunFolder]) -> None:
-    with_human, without = map(cells, comparison_table(runs).splitlines()[2:])
+    with_human, without = cells(comparison_table(runs))
     assert (with_human["run"], with_human["success"], with_human["cycle"]) == ("with", "98/100", "14")
     assert (with_human["human"], with_human["first to last tenth"]) == ("200 (20%)", "40% to 0%")
     assert (without["run"], without["success"], without["human"]) == ("without", "-", "0 (0%)")

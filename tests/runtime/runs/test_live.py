@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
-from robot_rl.runtime.runs.live import Budget, Progress, ProgressReader, draw, line
+from robot_rl.runtime.runs.live import Budget, Progress, ProgressReader, draw, line, rows
 from robot_rl.runtime.runs.metrics import MetricsWriter
 
 
@@ -27,8 +26,9 @@ def test_counts_add_up_over_actors_and_rates_use_the_latest() -> None:
     for rate, age_s in ((5.0, 1.0), (20.0, 0.5)):
         progress.add("actor-0", episode(True, human_steps=5, interventions=1, steps_per_s=rate, weights_age_s=age_s))
     progress.add("actor-1", episode(False, fault=True, steps_per_s=10.0, weights_age_s=3.0))
-    assert (progress.env_steps, progress.episodes, progress.human_steps, progress.faults) == (30, 3, 10, 1)
-    assert progress.human_share == pytest.approx(1 / 3)
+    shown = dict(rows(progress, 1.0, Budget()))
+    assert (shown["env steps"], shown["episodes"]) == ("30", "3, 1 ended by a fault")
+    assert shown["human"] == "33.3% of the last steps, 2 interventions"
     assert progress.actors_total("steps_per_s") == 30.0
     assert progress.actors_worst("weights_age_s") == 3.0
 
@@ -36,17 +36,17 @@ def test_counts_add_up_over_actors_and_rates_use_the_latest() -> None:
 def test_success_without_exploration_is_counted_by_itself() -> None:
     progress = Progress()
     progress.add("actor-0", episode(True))
-    assert progress.greedy_success is None and "without exploration: -" in line(progress, 1.0, Budget())
+    assert "without exploration: -" in line(progress, 1.0, Budget())
     for success in (True, True, False, True):
         progress.add("actor-0", episode(success, greedy=True))
-    assert progress.greedy_success == 0.75 and "without exploration: 75%" in line(progress, 1.0, Budget())
+    assert "without exploration: 75%" in line(progress, 1.0, Budget())
 
 
 def test_nearer_limit_of_the_budget_counts() -> None:
     assert Budget(minutes=10).fraction(5.0, 10_000) == 0.5
     assert Budget(minutes=10, env_steps=1000).fraction(1.0, 900) == 0.9
     resumed = Budget(minutes=10, env_steps=1000, earlier_steps=16_000)  # of a run whose budget was spent
-    assert resumed.fraction(0.0, 16_000) == 0.0 and resumed.spent(0.0, 17_000) and resumed.last_step == 17_000
+    assert resumed.fraction(0.0, 16_000) == 0.0 and resumed.spent(0.0, 17_000)
     assert Budget(minutes=10).spent(10.0, 0) and not Budget().spent(1e9, 10**9)
 
 
@@ -82,3 +82,19 @@ def test_loop_over_the_graph_is_shown_where_there_is_one() -> None:
     shown = line(progress, 1.0, Budget())
     assert "101 ms from action to observation (p99 130), 7 steps late" in shown
     assert "state 12, picture 40, skew 31" in shown
+
+
+def test_success_of_episodes_without_help_is_shown_by_itself() -> None:
+    progress = Progress()
+    for success, human_steps in ((True, 5), (False, 0), (True, 0), (True, 3)):
+        progress.add("actor-0", episode(success, human_steps=human_steps))
+    assert dict(rows(progress, 1.0, Budget()))["unhelped"] == "50%"
+
+
+def test_phase_says_why_nothing_moves_yet() -> None:
+    progress = Progress()
+    assert "starting" in dict(rows(progress, 0.1, Budget()))["phase"]
+    progress.add("actor-0", episode(True))
+    assert "acting" in dict(rows(progress, 0.5, Budget()))["phase"]
+    progress.add("learner", {"kind": "update", "updates_per_s": 51.26})
+    assert dict(rows(progress, 1.0, Budget()))["phase"] == "learning"

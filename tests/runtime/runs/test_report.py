@@ -7,8 +7,9 @@ import pytest
 
 from robot_rl.core.errors import RunFolderError
 from robot_rl.runtime.runs.metrics import MetricsWriter
-from robot_rl.runtime.runs.report import closing_lines, share_by_tenth, summarise, write_report
+from robot_rl.runtime.runs.report import closing_lines, read_run, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.runtime.runs.run_metrics import TRAINING, metric_rows, share_by_tenth
 from tests.runtime.runs.test_history import history
 
 EVALUATION = {
@@ -41,12 +42,12 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def test_figures_are_those_of_the_metrics(run: RunFolder) -> None:
-    summary = summarise(run)
-    assert (summary.env_steps, summary.episodes, summary.human_steps, summary.interventions) == (1000, 40, 100, 10)
-    assert (summary.updates, summary.minutes) == (400, 3.5)
-    assert summary.steps_to_good == 23 * 25  # of the last 20 episodes, 18 succeeded
-    assert summary.human_share_by_tenth[0] == pytest.approx(0.4) and summary.human_share_by_tenth[-1] == 0.0
+def test_report_counts_what_the_metrics_files_hold(run: RunFolder) -> None:
+    rows = dict(metric_rows(TRAINING, read_run(run)))
+    assert (rows["environment steps"], rows["training episodes"]) == ("1000", "40, 0 ended by a fault")
+    assert (rows["human steps"], rows["updates"], rows["training"]) == ("100 in 10 interventions", "400", "3.5 min")
+    assert str(23 * 25) in rows.values()  # of the last 20 episodes, 18 succeeded
+    assert rows["human share of the steps, by tenth of the run"].split()[::9] == ["40%", "0%"]
 
 
 def test_report_is_written_with_curves_and_evaluation(run: RunFolder) -> None:
@@ -59,7 +60,7 @@ def test_report_is_written_with_curves_and_evaluation(run: RunFolder) -> None:
     for name in ("success.png", "human.png", "learning.png"):
         assert f"]({name})" in text and (run.root / name).stat().st_size > 1000
     assert "(evaluation/video.mp4)" in text
-    lines = closing_lines(summarise(run))
+    lines = closing_lines(run)
     assert lines[0].startswith("success 98/100")
     assert f"report {run.report}" in lines and f"video {run.evaluation / 'video.mp4'}" in lines
     assert "env steps 1000" in lines and "human steps 100 (10.0%)" in lines
@@ -75,7 +76,7 @@ def test_broken_evaluation_is_named(run: RunFolder) -> None:
     run.evaluation.mkdir()
     (run.evaluation / "summary.json").write_text("{")
     with pytest.raises(RunFolderError, match="evaluate"):
-        summarise(run)
+        read_run(run)
 
 
 def test_tenths_are_of_steps_not_of_episodes() -> None:
@@ -90,11 +91,19 @@ def test_run_over_the_graph_reports_its_loop(run: RunFolder) -> None:
         for start in (0, 50):
             metrics.write("timing", 41, act_to_obs_ms=[100.0 + i for i in range(start, start + 50)], skew_ms=[])
     text = write_report(run, {"task": "pick-lift"}).read_text()
-    assert "in the actor's hands | 149.5 ms, 99 % below 198.0, at most 199.0 |" in text
+    assert "next observation, at the actor | 149.5 ms, 99 % below 198.0, at most 199.0 |" in text
     assert "the first state stamped after it | 8.0 ms, 99 % below 12.0 |" in text
-    assert "a whole period late | 4 |" in text and "held back because the state was not to be trusted | 1 |" in text
+    assert "a whole period late | 4 |" in text and "not sent because the state was refused | 1 |" in text
     assert "](timing.png)" in text and (run.root / "timing.png").stat().st_size > 1000
 
 
 def test_run_in_the_simulators_own_time_says_nothing_of_a_loop(run: RunFolder) -> None:
     assert "over the graph" not in write_report(run, {"task": "pick-lift"}).read_text()
+
+
+def test_other_evaluations_are_listed_and_unfinished_ones_are_not(run: RunFolder) -> None:
+    for name in ("evaluation-clone", "evaluation-expert.part"):
+        (run.root / name).mkdir()
+        (run.root / name / "summary.json").write_text(json.dumps(EVALUATION))
+    text = write_report(run, {}).read_text()
+    assert "| evaluation-clone | 98/100" in text and "evaluation-expert" not in text

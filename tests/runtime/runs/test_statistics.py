@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, trim_mean
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.runtime.runs.statistics import iqm, iqm_interval, wilson_interval
+from robot_rl.runtime.runs.statistics import iqm, wilson_interval
 
 counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -42,13 +42,3 @@ def test_interquartile_mean_is_scipys(values: list[float]) -> None:
 
 def test_interquartile_mean_of_nothing_is_not_a_number() -> None:
     assert math.isnan(iqm(np.array([])))
-
-
-def test_bootstrap_interval_covers_the_iqm_and_shrinks_with_agreement() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.normal(0.8, 0.1, (10, 3))
-    low, high = iqm_interval(scores, np.random.default_rng(1))
-    assert low < iqm(scores) < high and high - low < 0.2
-    assert iqm_interval(np.full((3, 2), 0.5), rng) == (0.5, 0.5)
-    with pytest.raises(ConfigError, match=r"expected \(runs, tasks\)"):
-        iqm_interval(np.zeros(3), rng)

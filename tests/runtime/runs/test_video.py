@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from robot_rl.core.errors import SchemaMismatchError
-from robot_rl.runtime.runs.video import VideoWriter, side_by_side, write_video
+from robot_rl.runtime.runs.video import VideoWriter
 
 RED, BLUE = (np.full((33, 20, 3), color, np.uint8) for color in ((200, 20, 20), (20, 20, 200)))
 
 
 def test_frames_come_back_in_number_size_and_colour(tmp_path: Path) -> None:
-    frames = [side_by_side({"wrist": RED, "side": BLUE})] * 12
-    path = write_video(tmp_path / "new" / "video.mp4", frames, rate_hz=10.0, scale=3)
+    path = tmp_path / "new" / "video.mp4"
+    with VideoWriter(path, rate_hz=10.0, scale=3) as video:
+        for _ in range(12):
+            video.add(np.concatenate([RED, BLUE], axis=1))
     with av.open(str(path)) as video:
         decoded = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
         assert float(video.streams.video[0].average_rate) == pytest.approx(10.0)

@@ -55,7 +55,7 @@ def test_nobody_is_there_before_the_first_message() -> None:
 
 
 def test_every_label_has_its_button() -> None:
-    assert graph.HUMAN_BUTTONS[2:] == LABELS
+    assert graph.HUMAN_BUTTONS[2:-1] == LABELS
 
 
 @given(st.lists(st.tuples(st.sampled_from(LABELS), st.booleans()), max_size=20))
@@ -78,6 +78,54 @@ def test_sender_that_starts_anew_gives_no_label() -> None:
     line.device.read()
     HumanSender(MemoryWire(line.graph), ARM).send(DeviceState())
     assert line.device.read().labels == ()
+
+
+def test_a_stop_outlives_its_sender_until_a_person_clears_it() -> None:
+    line = Line()
+    line.sender.send(DeviceState(estop=True))
+    restarted = HumanSender(MemoryWire(line.graph), ARM)
+    for _ in range(2):
+        restarted.send(DeviceState(ACTION, engaged=True))
+    assert line.device.read().estop, "a second teleop that knows of no stop lifts none"
+    line.sender = restarted
+    line.lose(DeviceState(cleared=True))
+    assert line.device.read().estop
+    restarted.send(DeviceState())
+    state = line.device.read()
+    assert line.device.read().estop, "the first sender still presses its stop"
+    assert (state.estop, state.cleared) == (True, False)
+
+
+def test_a_released_stop_is_cleared_once() -> None:
+    line = Line()
+    for state in (DeviceState(), DeviceState(estop=True), DeviceState()):
+        line.sender.send(state)
+    states = [line.device.read() for _ in range(2)]
+    assert [(state.estop, state.cleared) for state in states] == [(False, True), (False, False)]
+
+
+def test_a_clear_key_of_another_teleop_lifts_the_stop_of_one_that_is_gone() -> None:
+    line = Line()
+    line.sender.send(DeviceState(estop=True))
+    line.clock.advance(1.0)
+    other = HumanSender(MemoryWire(line.graph), ARM)
+    other.send(DeviceState())
+    assert line.device.read().estop
+    other.send(DeviceState(cleared=True))
+    assert not line.device.read().estop
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.booleans()), max_size=20))
+def test_two_senders_in_turn_clear_nothing_and_give_no_label_twice(turns: list[tuple[int, bool]]) -> None:
+    line = Line()
+    senders = [line.sender, HumanSender(MemoryWire(line.graph), ARM)]
+    for sender in senders:
+        sender.send(DeviceState())
+    senders[0].send(DeviceState(estop=True))
+    for index, labelled in turns:
+        senders[index].send(DeviceState(estop=index == 0, labels=("success",) * labelled))
+    state = line.device.read()
+    assert state.estop and len(state.labels) == sum(labelled for _, labelled in turns)
 
 
 def test_silent_human_loses_charge() -> None:
@@ -122,6 +170,16 @@ def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
     sender.send(DeviceState(forward.action, engaged=False))
     sender.send(DeviceState(forward.action, engaged=True, estop=True))
     assert len(twists) == 1
+
+
+def test_stop_key_stops_a_controller() -> None:
+    wire = MemoryWire(Graph(FakeClock(1.0)))
+    sender, stops = TwistSender(wire, PICK_LIFT.workspace), list[bool]()
+    wire.subscribe(graph.HUMAN_STOP, lambda message: stops.append(message.data))
+    sender.send(DeviceState())
+    assert stops == []
+    sender.send(DeviceState(estop=True, alive=False))
+    assert stops == [True]
 
 
 def test_teleoperation_keeps_its_rate_until_told_to_stop() -> None:

@@ -1,0 +1,73 @@
+"""Settings of a foreign Gymnasium environment, and the names by which a task is one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from robot_rl.core import checks
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.extensions import resolve
+from robot_rl.core.tasks import TaskSpec
+
+GYM_PREFIX = "gym:"
+"""Before the id of an environment that a package registers with Gymnasium."""
+SuccessRule = Literal["auto", "info", "never"]
+
+
+@dataclass(frozen=True)
+class ForeignConfig:
+    """Settings of a foreign Gymnasium environment: `gym:ENV_ID`, `module:Class` or `path/to/file.py:Class`.
+
+    Raises:
+        ConfigError: a number out of its range, or arguments that are no JSON object.
+    """
+
+    kwargs: str = "{}"
+    """Arguments of the environment as a JSON object, such as '{"image_obs": true}'."""
+    max_steps: int | None = None
+    """Steps after which an episode is truncated; None: the environment's own limit, or 1000 where it declares none."""
+    image_size: int = 64
+    """Height and width to which its images are resized [pixels]."""
+    reward_scale: float = 1.0
+    """Factor on its rewards. Critics learn fastest where returns are within some tens."""
+    success: SuccessRule = "auto"
+    """What counts as a success: `auto`, an entry of `info` (is_success, success, succeed), and where there is none a
+    termination with positive reward; `info`, that entry alone; `never`, nothing."""
+
+    def __post_init__(self) -> None:
+        checks.one_of(self, get_args(SuccessRule), "success")
+        checks.at_least(self, 1, "max_steps")
+        checks.at_least(self, 8, "image_size")
+        checks.positive(self, "reward_scale")
+        self.arguments()
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the environment's arguments.
+
+        Raises:
+            ConfigError: they are no JSON object.
+        """
+        try:
+            value = json.loads(self.kwargs)
+        except ValueError as error:
+            raise ConfigError(f"env.kwargs: got {self.kwargs!r}, expected a JSON object; {error}.") from error
+        if not isinstance(value, dict):
+            raise ConfigError(f"env.kwargs: got {self.kwargs!r}, expected a JSON object such as {{}}; correct it.")
+        return value
+
+
+def is_foreign(task: str) -> bool:
+    """Return whether a task is a foreign environment: `gym:ENV_ID`, or `module:Class` that is no `TaskSpec`.
+
+    Raises:
+        ConfigError: a module that cannot be imported.
+
+    Example:
+        >>> [is_foreign(task) for task in ("pick-lift", "gym:Pendulum-v1", "robot_rl.tasks.pick_lift:TASK")]
+        [False, True, False]
+    """
+    if ":" not in task or task.startswith(GYM_PREFIX):
+        return ":" in task
+    return not isinstance(resolve("task", task, {}), TaskSpec)

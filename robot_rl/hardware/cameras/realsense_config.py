@@ -1,0 +1,71 @@
+"""Settings of a RealSense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.hardware.cameras.config import CameraConfig, check_camera
+from robot_rl.hardware.cameras.views import MAX_AGE_S, View
+
+DepthFilter = Literal["spatial", "temporal", "hole-filling"]
+
+
+@dataclass(frozen=True)
+class RealSenseConfig(CameraConfig):
+    """A RealSense by its serial number.
+
+    Raises:
+        ConfigError: a setting that no device could take.
+    """
+
+    name: str
+    """What the observation calls its picture, as in `wrist`."""
+    serial: str = ""
+    """As printed on the device and by `robot-rl doctor cameras`; empty: the only one there is."""
+    kind: Literal["realsense"] = "realsense"
+    width: int = 640
+    """Of the device's picture, before crop and resize [pixels]."""
+    height: int = 480
+    """Of the device's picture [pixels]."""
+    rate_hz: int = 30
+    """Pictures a second. At 10 Hz policy steps 30 Hz make a picture at most 33 ms old when it arrives."""
+    depth: bool = False
+    """Whether depth is measured, too, in the colour picture's pixels."""
+    auto_exposure: bool = False
+    """Let the device choose exposure and gain; a policy then sees the same scene in changing brightness."""
+    exposure_s: float = 0.01
+    """Of the colour picture [s]. Source: one period of lamps at 50 Hz mains (100 Hz); at 60 Hz take 1/120."""
+    gain: float = 64.0
+    """Of the colour picture, in the device's unit. Source: the D435's default."""
+    auto_white_balance: bool = False
+    """Let the device choose the white balance."""
+    white_balance_k: float = 4600.0
+    """Colour temperature of the light [K]. Source: the D435's default."""
+    depth_exposure_s: float = 0.0085
+    """Of the stereo pair [s]. Source: the D435's default."""
+    depth_gain: float = 16.0
+    """Of the stereo pair, in the device's unit. Source: the D435's default."""
+    depth_filters: tuple[DepthFilter, ...] = ()
+    """What librealsense does to depth before it is aligned, in this order: `spatial` smooths along edges, `temporal`
+    averages over time (and so shows what is gone), `hole-filling` invents what was not measured."""
+    global_time: bool = True
+    """Let the library translate the device's stamps to this machine's clock; otherwise arrivals tell."""
+    record: Path | None = None
+    """Write all pictures to this file (`.db3`, rosbag2) at full size; a number is added where the file exists."""
+    playback: Path | None = None
+    """Play a recording in a loop instead of a device."""
+    view: View = field(default_factory=View)
+    """Crop and size of what the policy sees."""
+    max_age_s: float = MAX_AGE_S
+    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
+
+    def __post_init__(self) -> None:
+        check_camera(self)
+        for path in (self.record, self.playback):
+            if path is not None and path.suffix != ".db3":
+                raise ConfigError(f"{self.name}: got {path}, expected a file that ends in .db3; rename it.")
+        if self.record is not None and self.playback is not None:
+            raise ConfigError(f"{self.name}: got record and playback, expected one of them; remove the other.")

@@ -1,0 +1,197 @@
+"""Metrics of a run, each declared once: row of the report, column of a comparison, line of the live view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, human_share, steps_to_reach
+
+GOOD = 0.9
+"""Success rate whose first crossing is reported."""
+SHORT, LONG = SUCCESS_WINDOW, 50
+"""Episodes of the success rates in the live view."""
+
+
+class RunData(NamedTuple):
+    """What metrics are computed from."""
+
+    history: History
+    minutes: float
+    """Wall time of training, the start of its processes included, summed over resumed sessions."""
+    evaluation: Mapping[str, Any] | None = None
+    """`evaluation/summary.json`, None when nothing was evaluated."""
+
+
+class RunMetric(NamedTuple):
+    """One metric of a run; where a name is empty the metric is left out."""
+
+    value: Callable[[RunData], Any]
+    """None: not known, shown as a dash."""
+    text: Callable[[Any], str] = str
+    row: str = ""
+    """Name of the row in the report."""
+    column: str = ""
+    """Head of the column in a comparison."""
+    live: str = ""
+    """Name of the line in the live view."""
+    short: Callable[[Any], str] | None = None
+    """Text in a comparison, where it differs from `text`."""
+
+
+def metric_rows(metrics: tuple[RunMetric, ...], data: RunData) -> list[tuple[str, str]]:
+    """Return the report's rows: name and text."""
+    return [(metric.row, _text(metric, metric.text, data)) for metric in metrics if metric.row]
+
+
+def live_rows(data: RunData) -> list[tuple[str, str]]:
+    """Return the live view's lines: name and text."""
+    return [(metric.live, _text(metric, metric.text, data)) for metric in TRAINING if metric.live]
+
+
+def columns(data: RunData) -> dict[str, str]:
+    """Return a comparison's cells by the heads of their columns."""
+    shown = [metric for metric in (*EVALUATION, *TRAINING) if metric.column]
+    return {metric.column: _text(metric, metric.short or metric.text, data) for metric in shown}
+
+
+def success_rate(success: np.ndarray, window: int) -> float | None:
+    """Return the success rate of the last `window` episodes; None before the first."""
+    last = success[-window:]
+    return float(last.mean()) if last.size else None
+
+
+def share_by_tenth(history: History) -> tuple[float, ...] | None:
+    """Return the human's share of the steps in each tenth of the run, first to last; None without steps."""
+    if not history.steps.size:
+        return None
+    tenth = np.minimum(9, (10 * (history.env_steps - history.steps) / history.env_steps[-1]).astype(int))
+    human = np.bincount(tenth, history.human_steps, minlength=10)
+    steps = np.bincount(tenth, history.steps, minlength=10)
+    return tuple(float(share) for share in human / np.maximum(steps, 1))
+
+
+def success_text(evaluation: Mapping[str, Any]) -> str:
+    """Return `N/M` with the interval."""
+    low, high = evaluation["interval_95"]
+    return f"{evaluation['successes']}/{evaluation['episodes']} (95 % interval {low:.1%} to {high:.1%})"
+
+
+def _text(metric: RunMetric, text: Callable[[Any], str], data: RunData) -> str:
+    value = metric.value(data)
+    return "-" if value is None else text(value)
+
+
+def _sum(name: str) -> Callable[[RunData], int]:
+    return lambda data: int(data.history.column(name).sum())
+
+
+def _success(data: RunData) -> tuple[float | None, ...]:
+    history = data.history
+    greedy = history.success[history.greedy > 0]
+    return success_rate(history.success, SHORT), success_rate(history.success, LONG), success_rate(greedy, SHORT)
+
+
+def _success_text(rates: tuple[float | None, ...]) -> str:
+    short, long, greedy = ("-" if rate is None else f"{rate:.0%}" for rate in rates)
+    return f"last {SHORT}: {short}   last {LONG}: {long}   without exploration: {greedy}"
+
+
+def _success_alone(data: RunData) -> float | None:
+    return success_rate(data.history.success[data.history.human_steps == 0], SUCCESS_WINDOW)
+
+
+def _human_now(data: RunData) -> tuple[float, int]:
+    share = human_share(data.history)
+    return float(share[-1]) if share.size else 0.0, _sum("interventions")(data)
+
+
+def _updates(data: RunData) -> int:
+    return int(data.history.updates[-1].get("updates") or 0) if data.history.updates else 0
+
+
+def _cycle(data: RunData) -> tuple[Mapping[str, float], float] | None:
+    evaluation = data.evaluation or {}
+    cycle = evaluation.get("cycle_steps")
+    return None if cycle is None else (cycle, evaluation["period_s"])
+
+
+def _cycle_text(value: tuple[Mapping[str, float], float]) -> str:
+    cycle, period_s = value
+    median = f"median {cycle['median']:.0f} steps ({period_s * cycle['median']:.1f} s)"
+    return f"{median}, middle half {cycle['q25']:.0f} to {cycle['q75']:.0f}"
+
+
+TRAINING = (
+    RunMetric(
+        lambda data: data.minutes,
+        lambda m: f"{m:.1f} min",
+        row="training",
+        column="minutes",
+        short=lambda m: f"{m:.1f}",
+    ),
+    RunMetric(_sum("steps"), row="environment steps", column="env steps", live="env steps"),
+    RunMetric(
+        lambda data: steps_to_reach(data.history, GOOD),
+        row=f"environment steps to {GOOD:.0%} (last {SUCCESS_WINDOW} training episodes, human included)",
+        column=f"to {GOOD:.0%}",
+    ),
+    RunMetric(
+        lambda data: (data.history.steps.size, _sum("fault")(data)),
+        lambda value: f"{value[0]}, {value[1]} ended by a fault",
+        row="training episodes",
+        live="episodes",
+    ),
+    RunMetric(_success, _success_text, live="success"),
+    RunMetric(
+        _success_alone,
+        lambda rate: f"{rate:.0%}",
+        row=f"success without help (last {SUCCESS_WINDOW} training episodes in which nobody intervened)",
+        column="unhelped",
+        live="unhelped",
+    ),
+    RunMetric(_updates, row="updates"),
+    RunMetric(
+        lambda data: (_sum("human_steps")(data), _sum("interventions")(data), _sum("steps")(data)),
+        lambda value: f"{value[0]} in {value[1]} interventions",
+        row="human steps",
+        column="human",
+        short=lambda value: f"{value[0]} ({value[0] / max(value[2], 1):.0%})",
+    ),
+    RunMetric(_human_now, lambda value: f"{value[0]:.1%} of the last steps, {value[1]} interventions", live="human"),
+    RunMetric(
+        lambda data: share_by_tenth(data.history),
+        lambda shares: " ".join(f"{share:.0%}" for share in shares),
+        row="human share of the steps, by tenth of the run",
+        column="first to last tenth",
+        short=lambda shares: f"{shares[0]:.0%} to {shares[-1]:.0%}",
+    ),
+)
+EVALUATION = (
+    RunMetric(
+        lambda data: data.evaluation,
+        success_text,
+        row="success",
+        column="success",
+        short=lambda evaluation: f"{evaluation['successes']}/{evaluation['episodes']}",
+    ),
+    RunMetric(
+        lambda data: (data.evaluation or {}).get("interval_95"),
+        column="95 %",
+        short=lambda interval: f"{interval[0]:.0%} to {interval[1]:.0%}",
+    ),
+    RunMetric(
+        lambda data: data.evaluation,
+        lambda e: f"{e['failures']} failed, {e['truncated']} out of time, {e['faults']} faults",
+        row="otherwise",
+    ),
+    RunMetric(
+        _cycle,
+        _cycle_text,
+        row="cycle of the successes",
+        column="cycle",
+        short=lambda value: f"{value[0]['median']:.0f}",
+    ),
+)

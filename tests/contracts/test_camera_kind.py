@@ -1,0 +1,169 @@
+"""A kind of camera from a file outside the package works wherever cameras are named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_rl.cli import main
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.settings import from_json, load_settings, save_settings
+from robot_rl.hardware.cameras import KINDS, camera_kind
+from robot_rl.hardware.cameras.config import CameraSet
+from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
+from robot_rl.nodes.camera_parameters import kind_parameters, node_settings
+
+FILE = '''
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from robot_rl.hardware.cameras import DeviceReport
+from robot_rl.hardware.cameras.background import BackgroundCamera
+from robot_rl.hardware.cameras.camera import Frame
+from robot_rl.hardware.cameras.config import CameraConfig, check_camera
+from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
+from robot_rl.hardware.cameras.views import View
+
+
+@dataclass(frozen=True)
+class PatternConfig(CameraConfig):
+    name: str
+    kind: str = "pattern"
+    grey: int = 90
+    """Of each pixel."""
+    rate_hz: float = 50.0
+    """Images a second."""
+    height: int = 48
+    """Of the image [pixels]."""
+    width: int = 64
+    """Of the image [pixels]."""
+    view: View = field(default_factory=View)
+    max_age_s: float = 0.5
+
+    def __post_init__(self):
+        check_camera(self)
+
+
+class Source:
+    def __init__(self, config, clock):
+        self.config, self.clock, self.number = config, clock, 0
+
+    def next(self):
+        time.sleep(1.0 / self.config.rate_hz)
+        self.number += 1
+        image = np.full((self.config.height, self.config.width, 3), self.config.grey, np.uint8)
+        return RawFrame(image, self.clock.now_ns(), self.number)
+
+    def intrinsics(self):
+        return None
+
+    def temperature_c(self):
+        return None
+
+    def clock_changes(self):
+        return 0
+
+    def remarks(self):
+        return ("a pattern",)
+
+    def close(self):
+        pass
+
+
+class Pattern:
+    Config = PatternConfig
+
+    @staticmethod
+    def open(config, context):
+        setup = CameraSetup(config.name, config.height, config.width, config.view, config.max_age_s)
+        return BackgroundCamera(setup, lambda: Source(config, context.clock), context.clock)
+
+    @staticmethod
+    def label(config):
+        return f"grey {config.grey}"
+
+
+class Still:
+    """The least that a camera must have."""
+
+    Config = PatternConfig
+
+    def __init__(self, config, context):
+        self.name, self.height, self.width, self.clock = config.name, config.height, config.width, context.clock
+
+    @classmethod
+    def open(cls, config, context):
+        return cls(config, context)
+
+    def read(self):
+        return Frame(np.zeros((self.height, self.width, 3), np.uint8), self.clock.now_ns())
+
+    def close(self):
+        pass
+'''
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "lab_cameras.py"
+    path.write_text(FILE)
+    return path
+
+
+def write_set(folder: Path, *cameras: dict[str, Any]) -> Path:
+    path = folder / "cameras.json"
+    path.write_text(json.dumps({"cameras": cameras}))
+    return path
+
+
+def test_look_and_doctor_take_a_kind_from_a_file(file: Path, tmp_path: Path, capsys) -> None:
+    path = write_set(
+        tmp_path,
+        {"kind": f"{file}:Pattern", "name": "top", "grey": 120},
+        {"kind": f"{file}:Still", "name": "bottom"},
+    )
+    png = tmp_path / "look.png"
+    assert main(["look", str(path), "--png", str(png)]) == 0 and png.stat().st_size > 1000
+    main(["doctor", "cameras", str(path), "--seconds", "0.5"])
+    output = " ".join(capsys.readouterr().out.split())
+    assert "ok top" in output and "images/s, 0 dropped" in output and "a pattern" in output
+    assert "ok bottom delivers 64 x 48" in output
+
+
+def test_its_settings_survive_a_file_and_open_as_a_camera(file: Path, tmp_path: Path) -> None:
+    cameras = load_settings(CameraSet, write_set(tmp_path, {"kind": f"{file}:Pattern", "name": "top", "grey": 7}))
+    save_settings(tmp_path / "again.json", cameras)
+    assert load_settings(CameraSet, tmp_path / "again.json") == cameras
+    opened = make_cameras(cameras.cameras)
+    try:
+        assert (opened[0].read().image == 7).all()
+    finally:
+        close_cameras(opened)
+
+
+def test_node_has_its_settings_as_parameters(file: Path) -> None:
+    kind = f"{file}:Pattern"
+    parameters = kind_parameters(kind)
+    assert parameters["grey"].text == "Of each pixel." and parameters["grey"].default == 90
+    values = {"camera": "top", "kind": kind, "jpeg_quality": 0, "parent_frame": "", "grey": 12}
+    assert node_settings(values).config.grey == 12  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_the_table_has_settings_of_its_name(name: str) -> None:
+    config = camera_kind(name).Config("wrist")
+    assert config.kind == name and config.view.size == (128, 128) and config.max_age_s > 0
+
+
+def test_mistakes_are_refused_with_what_there_is(file: Path) -> None:
+    for camera, text in (
+        ({"kind": f"{file}:Patern", "name": "top"}, "did you mean 'Pattern'"),
+        ({"kind": f"{file}:Pattern", "name": "top", "gray": 1}, "did you mean 'grey'"),
+        ({"kind": f"{file}:Source", "name": "top"}, "expected a class with `Config` and `open`"),
+        ({"kind": f"{file}:Pattern", "name": "top", "grey": -1}, "top.grey: got -1"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            from_json(CameraSet, {"cameras": [camera]})
