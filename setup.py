@@ -30,7 +30,7 @@ distribution = setup(
         ("share/ament_index/resource_index/packages", ["resource/robot_rl"]),
         (SHARE, ["package.xml"]),
         (f"{SHARE}/launch", found("launch/*.launch.py")),
-        (f"{SHARE}/config", found("controllers/arms/*.yaml")),
+        (f"{SHARE}/arms", found("controllers/arms/*.yaml")),
     ],
     entry_points={"console_scripts": [f"{name} = {place}" for name, place in PROJECT["scripts"].items()]},
     zip_safe=False,

@@ -1,4 +1,4 @@
-"""Value types of an arm: state, dynamics, limits, target, modes and reasons; and the table of known arms.
+"""Value types of an arm: state, dynamics, limits, target, modes and reasons.
 
 Every field is a C-contiguous float64 array (or a float, in limits and gains), so that compiled code takes the tuples as
 they are and a host can write new values in place. Axis letter N: joints. Frames: everything in the arm's base.
@@ -156,64 +156,3 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.ROBOT_STOPPED: "fault: the robot stopped by itself; recover() backs off, activate() starts from its pose",
     Reason.RECOVERIES_SPENT: "fault: too many reflexes in a minute; find the cause, then activate() again",
 }
-
-
-TAU_RATE_MAX = 1000.0  # [N m/s]; Franka's published bound, and a low one for the larger arms
-
-
-def _limits(q_lower: list[float], q_upper: list[float], dq_max: list[float], tau_max: list[float]) -> ArmLimits:
-    """Return the limits of one arm. The power bound of 200 W is this project's choice for all arms."""
-    rate = np.full(len(q_lower), TAU_RATE_MAX)
-    return ArmLimits(np.array(q_lower), np.array(q_upper), np.array(dq_max), np.array(tau_max), rate, 200.0)
-
-
-def _ur(dq_max: list[float], tau_max: list[float]) -> ArmLimits:
-    """Return the limits of a Universal Robots arm: two turns in each joint, one in the elbow."""
-    turns = [2.0 * np.pi, 2.0 * np.pi, np.pi, 2.0 * np.pi, 2.0 * np.pi, 2.0 * np.pi]
-    return _limits([-turn for turn in turns], turns, dq_max, tau_max)
-
-
-_FRANKA_TAU = [87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0]
-_FER_DQ = [2.175, 2.175, 2.175, 2.175, 2.61, 2.61, 2.61]
-_FR3_DQ = [2.62, 2.62, 2.62, 2.62, 5.26, 4.18, 5.26]  # the most in any pose; nearer to a joint limit FR3 allows less
-_FAST, _SLOW = np.deg2rad(180.0), np.deg2rad(120.0)
-
-KNOWN_ARMS: dict[str, ArmLimits] = {
-    # Source: Franka's interface specification of each arm and system version.
-    "fer": _limits(
-        [-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973],
-        [2.8973, 1.7628, 2.8973, -0.0698, 2.8973, 3.7525, 2.8973],
-        _FER_DQ,
-        _FRANKA_TAU,
-    ),
-    "fr3": _limits(  # from system 5.9
-        [-2.9007, -1.8361, -2.9007, -3.0770, -2.8763, 0.4398, -3.0508],
-        [2.9007, 1.8361, 2.9007, -0.1169, 2.8763, 4.6216, 3.0508],
-        _FR3_DQ,
-        _FRANKA_TAU,
-    ),
-    "fr3_before_5_9": _limits(
-        [-2.7437, -1.7837, -2.9007, -3.0421, -2.8065, 0.5445, -3.0159],
-        [2.7437, 1.7837, 2.9007, -0.1518, 2.8065, 4.5169, 3.0159],
-        _FR3_DQ,
-        _FRANKA_TAU,
-    ),
-    # Source: Universal Robots' data sheets and "Max. joint torques" article, as in ur_description.
-    "ur5e": _ur([_FAST] * 6, [150.0, 150.0, 150.0, 28.0, 28.0, 28.0]),
-    "ur10e": _ur([_SLOW, _SLOW, _FAST, _FAST, _FAST, _FAST], [330.0, 330.0, 150.0, 56.0, 56.0, 56.0]),
-}
-
-
-def arm_limits(name: str) -> ArmLimits:
-    """Return the limits of a known arm.
-
-    Raises:
-        ValueError: an unknown name; the text lists the known ones.
-
-    Example:
-        >>> arm_limits("ur5e").tau_max[0]
-        np.float64(150.0)
-    """
-    if name not in KNOWN_ARMS:
-        raise ValueError(f"arm: got {name!r}, expected one of {sorted(KNOWN_ARMS)}; or pass your own ArmLimits.")
-    return KNOWN_ARMS[name]

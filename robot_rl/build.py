@@ -226,8 +226,8 @@ def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
     Raises:
         ConfigError: no such file, or one that does not fit the task's images.
     """
-    cameras = find_task(config.task).cameras
-    if config.vision.mode != "frozen" or not cameras:
+    cameras = find_task(config.task).cameras if config.vision.mode == "frozen" else {}
+    if not cameras:
         return None
     from robot_rl.vision.jax_encoder import FrozenEncoder
 
@@ -330,7 +330,7 @@ def make_rollout(
     return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
-def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int = 0) -> Device | None:
+def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
     """Return the device of whoever may take over, None for nobody.
 
     Args:
@@ -338,7 +338,7 @@ def make_human(env: Environment, config: TrainConfig, seed: int, env_steps: int 
     """
     if config.human.kind == "none":
         return None
-    return make_device(env, config, config.human.kind, np.random.default_rng([seed, 1]), env_steps)
+    return make_device(env, config, config.human.kind, rng, env_steps)
 
 
 def make_device(

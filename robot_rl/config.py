@@ -155,9 +155,9 @@ class TrainConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
-        if not is_foreign(self.task):
+        if ":" not in self.task:
             check_task(self.task)
-        elif self.robot.on_graph:
+        elif self.robot.on_graph and is_foreign(self.task):
             raise ConfigError(
                 f"robot.kind: got {self.robot.kind!r} with {self.task!r}, expected 'simulated'; leave it out."
             )

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from controllers.arm import ArmDynamics, ArmState
+from controllers.arms.spec import ArmSpec
 from controllers.geometry import FloatArray
 
 LIMIT_SLACK = 1.001  # a torque limit that went through another unit or through float32
@@ -146,6 +147,50 @@ class Driver(Protocol):
 
     def close(self) -> None:
         """`stop`, and let go of the arm. Never raises."""
+        ...
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a driver needs of this computer, for `robot-rl doctor robot`."""
+
+    rate_hz: float = 500.0
+    """Of the control loop [Hz]."""
+    package: str = ""
+    """The vendor's library; empty: none."""
+    version: str = ""
+    """Of the package: what the driver was tested with."""
+    extra: str = ""
+    """Of this project, with which the package is installed."""
+    port: int = 0
+    """On which the arm answers; 0: none to try."""
+    preempt_rt: bool = False
+    """The kernel has to be fully preemptible."""
+    glibc: tuple[int, int] = (2, 17)
+    """The oldest C library that the package runs with."""
+
+
+class DriverClass(Protocol):
+    """What an arm's file names as its driver. A class without `REQUIREMENTS` has the usual ones."""
+
+    REQUIREMENTS: Requirements
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> Driver:
+        """Return the driver of an arm, not connected.
+
+        Raises:
+            ValueError: the arm's file lacks what the driver needs, or has settings that it does not know.
+        """
+        ...
+
+    @classmethod
+    def read_firmware(cls, address: str) -> str:
+        """Return the arm's software, for the doctor; moves nothing. May be left out.
+
+        Raises:
+            DriverError: nobody answers, or with software that the driver cannot command.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ Topics below the arm's namespace: `joint_states` (sensor_msgs/JointState, from t
 (std_msgs/Float64MultiArray, to the forwarding controller). Nobody but the watchdog may publish on the last one.
 
 rclpy comes with ROS, not with pip: it is imported when a wire opens. Usage on the arm's computer:
-`python -m controllers.drivers.effort_ros --arm ur5e --joints shoulder_pan_joint,... --damping 20,20,20,5,5,5`.
+`python -m controllers.drivers.effort_ros --arm ur5e --damping 20,20,20,5,5,5`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from controllers.arm import arm_limits
-from controllers.drivers.contract import import_library
-from controllers.drivers.effort import SILENCE_LIMIT_S, JointSample, in_order
+from controllers.arms.spec import ArmSpec, load_arm
+from controllers.drivers.contract import Requirements, import_library
+from controllers.drivers.effort import SILENCE_LIMIT_S, EffortDriver, JointSample, in_order
 from controllers.drivers.effort_watchdog import (
     EffortCommand,
     EffortWatchdog,
@@ -30,6 +30,7 @@ from controllers.drivers.effort_watchdog import (
     encode_command,
     encode_status,
 )
+from controllers.drivers.model import PinocchioModel
 
 COMMAND, STATUS, JOINT_STATES = "effort_watchdog/command", "effort_watchdog/status", "joint_states"
 CONTROLLER = "effort_controller"  # the usual name of a forward_command_controller on the effort interface
@@ -114,6 +115,19 @@ class RosLink:
             self._status, self._heard_s = status, self._now_s()
 
 
+class RosEffortDriver(EffortDriver):
+    """An `EffortDriver` over rclpy, of an arm's file."""
+
+    REQUIREMENTS = Requirements(RATE_HZ, extra="ros")
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> RosEffortDriver:
+        """See `DriverClass`. Settings: `rate_hz`, `timeout_s`, `gravity_in_command`, as in `EffortDriver`."""
+        arm.check_settings("rate_hz", "timeout_s", "gravity_in_command")
+        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload)
+        return cls(RosLink(arm.joints, arm.namespace), model, arm.limits, **arm.settings)
+
+
 class WatchdogNode:
     """The watchdog on the arm's computer: relays each command at once, looks for silence `RATE_HZ` times a second."""
 
@@ -176,8 +190,8 @@ def sample_of(message: Any, joints: Sequence[str]) -> JointSample | None:
 def main() -> None:
     """Run the watchdog's node until it is told to end."""
     parser = argparse.ArgumentParser(description="Watchdog before an effort controller of ros2_control.")
-    parser.add_argument("--arm", required=True, help="name of the arm's limits, as in ur5e")
-    parser.add_argument("--joints", required=True, help="joint names in the model's order, with commas between")
+    parser.add_argument("--arm", required=True, help="name of the arm, or path of its file")
+    parser.add_argument("--joints", default="", help="names in the model's order, with commas; default: the arm's")
     parser.add_argument("--damping", required=True, help="[N m s/rad] of each joint when nobody commands, with commas")
     parser.add_argument("--controller", default=CONTROLLER, help="name of the forwarding controller")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="age of a dead command [s]")
@@ -186,8 +200,10 @@ def main() -> None:
     ros.rclpy.init(args=ros_arguments)
     node = ros.rclpy.create_node("effort_watchdog")
     damping = [float(value) for value in arguments.damping.split(",")]
-    watchdog = EffortWatchdog(arguments.timeout, damping, arm_limits(arguments.arm).tau_max)
-    WatchdogNode(node, watchdog, arguments.joints.split(","), ros=ros, controller=arguments.controller)
+    arm = load_arm(arguments.arm)
+    watchdog = EffortWatchdog(arguments.timeout, damping, arm.limits.tau_max)
+    joints = arguments.joints.split(",") if arguments.joints else arm.joints
+    WatchdogNode(node, watchdog, joints, ros=ros, controller=arguments.controller)
     ros.rclpy.spin(node)
 
 

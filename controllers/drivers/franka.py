@@ -7,68 +7,49 @@ communication_constraints_violation and brakes.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from controllers.arm import ArmLimits
-from controllers.drivers import libfranka as words
-from controllers.drivers.contract import Capabilities, DriverError
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
-from controllers.drivers.stream import Observed, StreamDriver
+from controllers.drivers import libfranka
+from controllers.drivers.contract import Capabilities, Requirements
+from controllers.drivers.machine import require_realtime
+from controllers.drivers.stream import Observed
 from controllers.geometry import FloatArray
 
 PACKAGE = "pylibfranka"
 FIRMWARE_WATCHDOG_S = 0.02  # libfranka's documentation: the arm stops after 20 packets in a row that did not arrive
 
 
-class FrankaDriver(StreamDriver):
-    """`Driver` of an FR3 over its own torque interface.
+class FrankaDriver(libfranka.LibfrankaDriver):
+    """`Driver` of an FR3 over its own torque interface. None for `contact` leaves the arm's own thresholds."""
 
-    Args:
-        address: of the arm, as in `172.16.0.2`.
-        contact: reflex thresholds to set at `connect`; None leaves the arm's.
-        realtime: refuse a computer that cannot keep the pace (libfranka's kEnforce).
-        library: pylibfranka, or something with its surface; None imports it.
-    """
+    PACKAGE = PACKAGE
+    REQUIREMENTS = Requirements(libfranka.RATE_HZ, PACKAGE, "0.21.3", "franka", 1337, preempt_rt=True, glibc=(2, 34))
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        contact: words.Contact | None = None,
-        realtime: bool = True,
-        limits: ArmLimits = words.LIMITS,
-        library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
-        now_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(address, words.JOINTS, limits, now_s)
-        self._contact, self._realtime, self._given, self._machine = contact, realtime, library, machine
-        self._library: Any = None
-        self._robot: Any = None
+    def __init__(self, address: str, **options: Any) -> None:
+        super().__init__(address, **options)
         self._model: Any = None
         self._control: Any = None
 
     def _open(self) -> Capabilities:
         if self._realtime:
             require_realtime(self._machine(), preempt_rt=True)
-        library = self._given or words.one_of_them("pylibfranka", "franky", PACKAGE)
+        library = self._given or libfranka.one_of_them("pylibfranka", "franky", PACKAGE)
         rule = library.RealtimeConfig.kEnforce if self._realtime else library.RealtimeConfig.kIgnore
         self._library = library
         self._robot = library.Robot(self.address, rule)
         self._model = self._robot.load_model()
         if self._contact is not None:
-            torque = [self._contact.torque_nm] * words.JOINTS
+            torque = [self._contact.torque_nm] * libfranka.JOINTS
             force = [self._contact.force_n] * 3 + [0.5 * self._contact.force_n] * 3
             self._robot.set_collision_behavior(torque, torque, force, force)
+        self._set_payload()
         return Capabilities(
             name=f"Franka FR3 at {self.address} through pylibfranka {library.__version__}",
-            firmware=f"speaks the protocol of libfranka {library.__version__} ({words.SYSTEM_NEEDED})",
-            joints=words.JOINTS,
-            rate_hz=words.RATE_HZ,
+            firmware=f"speaks the protocol of libfranka {library.__version__} ({libfranka.SYSTEM_NEEDED})",
+            joints=libfranka.JOINTS,
+            rate_hz=libfranka.RATE_HZ,
             paced=True,
             gravity_in_command=False,
             reports_command=True,
@@ -78,14 +59,14 @@ class FrankaDriver(StreamDriver):
     def _observe(self) -> Observed:
         state = self._robot.read_once() if self._control is None else self._control.readOnce()[0]
         self._copy(state)
-        return words.observed(state)
+        return libfranka.observed(state)
 
     def _copy(self, state: Any) -> None:
         """The libraries' 16, 42 and 49 numbers run down the columns of their matrices."""
-        words.take_in(state, np.reshape(state.O_T_EE, (4, 4), order="F"), self._feedback)
+        libfranka.take_in(state, np.reshape(state.O_T_EE, (4, 4), order="F"), self._feedback)
         dynamics = self._feedback.dynamics
-        dynamics.J[:] = np.reshape(self._model.zero_jacobian(state), (6, words.JOINTS), order="F")
-        dynamics.M[:] = np.reshape(self._model.mass(state), (words.JOINTS, words.JOINTS), order="F")
+        dynamics.J[:] = np.reshape(self._model.zero_jacobian(state), (6, libfranka.JOINTS), order="F")
+        dynamics.M[:] = np.reshape(self._model.mass(state), (libfranka.JOINTS, libfranka.JOINTS), order="F")
         dynamics.coriolis[:] = self._model.coriolis(state)
 
     def _send(self, tau: FloatArray) -> None:
@@ -113,9 +94,3 @@ class FrankaDriver(StreamDriver):
 
     def _release(self) -> None:
         self._robot = self._model = self._control = self._library = None
-
-    def _lost(self, error: Exception) -> bool:
-        return words.lost(error)
-
-    def _refusal(self, error: Exception) -> DriverError:
-        return words.refusal(error, self.address, PACKAGE)

@@ -8,15 +8,12 @@ returns at once: the host keeps time.
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable
 from typing import Any
 
-from controllers.arm import ArmLimits
-from controllers.drivers import libfranka as words
-from controllers.drivers.contract import Capabilities, DriverError
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
-from controllers.drivers.stream import Observed, StreamDriver
+from controllers.drivers import libfranka
+from controllers.drivers.contract import Capabilities, Requirements
+from controllers.drivers.machine import require_realtime
+from controllers.drivers.stream import Observed
 from controllers.geometry import FloatArray
 
 PACKAGE = "franky-control"
@@ -30,46 +27,37 @@ class MotionEnded(Exception):
     """The C++ loop is over, and franky did not say why."""
 
 
-class FrankyDriver(StreamDriver):
-    """`Driver` of an FR3 over franky's C++ torque loop. Arguments as in `FrankaDriver`; `library` is franky.
+class FrankyDriver(libfranka.LibfrankaDriver):
+    """`Driver` of an FR3 over franky's C++ torque loop.
 
-    franky always sets contact thresholds when it connects, so there is no None for `contact`.
+    franky always sets contact thresholds when it connects: None for `contact` means those of `Contact()`.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        contact: words.Contact | None = None,
-        realtime: bool = True,
-        limits: ArmLimits = words.LIMITS,
-        library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
-        now_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(address, words.JOINTS, limits, now_s)
-        self._contact, self._realtime = contact or words.Contact(), realtime
-        self._given, self._machine = library, machine
-        self._library: Any = None
-        self._robot: Any = None
+    PACKAGE = PACKAGE
+    REQUIREMENTS = Requirements(libfranka.RATE_HZ, PACKAGE, "2.0.0", "franka", 1337, preempt_rt=True, glibc=(2, 34))
+
+    def __init__(self, address: str, **options: Any) -> None:
+        super().__init__(address, **options)
         self._motion: Any = None
 
     def _open(self) -> Capabilities:
         if self._realtime:
             require_realtime(self._machine(), preempt_rt=True)
-        library = self._given or words.one_of_them("franky", "pylibfranka", PACKAGE)
+        library = self._given or libfranka.one_of_them("franky", "pylibfranka", PACKAGE)
         self._library = library
+        contact = self._contact or libfranka.Contact()
         self._robot = library.Robot(
             self.address,
-            default_torque_threshold=self._contact.torque_nm,
-            default_force_threshold=self._contact.force_n,
+            default_torque_threshold=contact.torque_nm,
+            default_force_threshold=contact.force_n,
             realtime_config=library.RealtimeConfig.Enforce if self._realtime else library.RealtimeConfig.Ignore,
         )
+        self._set_payload()
         return Capabilities(
             name=f"Franka FR3 at {self.address} through franky-control",
-            firmware=words.SYSTEM_NEEDED,
-            joints=words.JOINTS,
-            rate_hz=words.RATE_HZ,
+            firmware=libfranka.SYSTEM_NEEDED,
+            joints=libfranka.JOINTS,
+            rate_hz=libfranka.RATE_HZ,
             paced=False,
             gravity_in_command=False,
             reports_command=True,
@@ -82,12 +70,12 @@ class FrankyDriver(StreamDriver):
             if not self._robot.is_in_control:
                 raise MotionEnded("the C++ loop is over")
         state, model, frame = self._robot.state, self._robot.model, self._library.Frame.EndEffector
-        words.take_in(state, state.O_T_EE.matrix, self._feedback)
+        libfranka.take_in(state, state.O_T_EE.matrix, self._feedback)
         dynamics = self._feedback.dynamics
         dynamics.J[:] = model.zero_jacobian(frame, state)
         dynamics.M[:] = model.mass(state)
         dynamics.coriolis[:] = model.coriolis(state)
-        return words.observed(state)
+        return libfranka.observed(state)
 
     def _send(self, tau: FloatArray) -> None:
         if self._motion is not None:
@@ -122,9 +110,3 @@ class FrankyDriver(StreamDriver):
 
     def _release(self) -> None:
         self._robot = self._motion = self._library = None
-
-    def _lost(self, error: Exception) -> bool:
-        return words.lost(error)
-
-    def _refusal(self, error: Exception) -> DriverError:
-        return words.refusal(error, self.address, PACKAGE)

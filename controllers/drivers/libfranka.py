@@ -1,4 +1,4 @@
-"""What both Franka libraries say about the arm, in this house's words: modes, reasons, refusals.
+"""Base of the two FR3 drivers: libfranka's modes and errors, contact thresholds, payload.
 
 pylibfranka and franky name modes and errors alike, because both wrap libfranka; they differ in how numbers are shaped.
 """
@@ -6,13 +6,16 @@ pylibfranka and franky name modes and errors alike, because both wrap libfranka;
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmLimits
+from controllers.arm import ArmLimits
+from controllers.arms.spec import ArmSpec, Payload, arm_limits
 from controllers.drivers.contract import (
     ArmNotReadyError,
     DriverError,
@@ -24,13 +27,13 @@ from controllers.drivers.contract import (
     UnsupportedFirmwareError,
     import_library,
 )
-from controllers.drivers.stream import Observed
+from controllers.drivers.machine import Machine, read_machine
+from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 
 JOINTS = 7
 RATE_HZ = 1000.0
 SYSTEM_NEEDED = "FR3 with system 5.9 or newer"
-LIMITS: ArmLimits = KNOWN_ARMS["fr3"]
 
 DESK = "open Desk in a browser at the arm's address"
 _LOCKED = {
@@ -49,9 +52,71 @@ class Contact:
     """From which contact on the arm stops by itself (libfranka's upper collision thresholds)."""
 
     torque_nm: float = 40.0
-    """In each joint [N m]; the house's choice, above what a clipped impedance exerts at rest."""
+    """In each joint [N m]; our choice, above what a clipped impedance exerts at rest."""
     force_n: float = 60.0
     """In each axis of the tool [N], and half of that number [N m] about it; the force limit of `make_gains`."""
+
+
+class LibfrankaDriver(StreamDriver):
+    """What both drivers of an FR3 share.
+
+    Args:
+        address: of the arm, as in `172.16.0.2`.
+        contact: reflex thresholds to set at `connect`; None leaves them to the library.
+        payload: what the arm carries beside the hand that Desk knows of; None leaves the arm's own.
+        realtime: refuse a computer that cannot keep the pace (libfranka's kEnforce).
+        library: the Python library, or something with its surface; None imports it.
+    """
+
+    PACKAGE: ClassVar[str]
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        contact: Contact | None = None,
+        payload: Payload | None = None,
+        realtime: bool = True,
+        limits: ArmLimits | None = None,
+        library: Any = None,
+        machine: Callable[[], Machine] = read_machine,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(address, JOINTS, limits or arm_limits("fr3"), now_s)
+        self._contact, self._payload, self._realtime = contact, payload, realtime
+        self._given, self._machine = library, machine
+        self._library: Any = None
+        self._robot: Any = None
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> Self:
+        """See `DriverClass`. Settings: `contact_torque_nm`, `contact_force_n` (both or one), `realtime`."""
+        arm.check_settings("contact_torque_nm", "contact_force_n", "realtime")
+        given = {name: float(arm.settings[f"contact_{name}"]) for name in ("torque_nm", "force_n")
+                 if f"contact_{name}" in arm.settings}  # fmt: skip
+        contact, realtime = Contact(**given) if given else None, bool(arm.setting("realtime", True))
+        return cls(arm.needed("address"), contact=contact, payload=arm.payload, realtime=realtime, limits=arm.limits)
+
+    @classmethod
+    def read_firmware(cls, address: str) -> str:
+        """See `DriverClass`."""
+        driver = cls(address, realtime=False)
+        try:
+            return driver.connect().firmware
+        finally:
+            driver.close()
+
+    def _set_payload(self) -> None:
+        """Tell the arm what it carries; inertia (3, 3) as 9 numbers, symmetric."""
+        if self._payload is not None:
+            load = self._payload
+            self._robot.set_load(load.mass_kg, load.com_m.tolist(), load.inertia_kg_m2.ravel().tolist())
+
+    def _lost(self, error: Exception) -> bool:
+        return type(error).__name__ == "NetworkException"
+
+    def _refusal(self, error: Exception) -> DriverError:
+        return refusal(error, self.address, self.PACKAGE)
 
 
 def one_of_them(module: str, other: str, package: str) -> ModuleType:
@@ -94,11 +159,6 @@ def take_in(state: Any, T_base_tcp: FloatArray, feedback: Feedback) -> None:
 def _named(errors: Any) -> str:
     """The names of errors, empty when there are none. libfranka prints them as `["joint_reflex", ...]`."""
     return str(errors).strip("[] ").replace('"', "")
-
-
-def lost(error: Exception) -> bool:
-    """Whether this error of either library means that the arm no longer answers."""
-    return type(error).__name__ == "NetworkException"
 
 
 def refusal(error: Exception, address: str, package: str) -> DriverError:

@@ -35,7 +35,7 @@ class Machine:
     """Frequency governors of the cores, each name once; empty where the kernel offers none (virtual machines)."""
 
 
-def look_at_machine(root: Path = Path("/"), *, privileged: bool | None = None) -> Machine:
+def read_machine(root: Path = Path("/"), *, privileged: bool | None = None) -> Machine:
     """Read the facts. `root` stands before /sys; `privileged` processes are not bound by limits (None: root is)."""
     above_limits = os.geteuid() == 0 if privileged is None else privileged
     rtprio = resource.getrlimit(resource.RLIMIT_RTPRIO)[0]

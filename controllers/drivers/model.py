@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from controllers.arm import ArmDynamics, ArmState
+from controllers.arms.spec import Payload
 from controllers.drivers.contract import import_library
 
 
@@ -25,18 +26,18 @@ class PinocchioModel:
     Args:
         urdf: path of the file, or its text. Take the calibrated one that the arm's vendor tools write.
         frame: name of the link that is the TCP.
+        payload: what the last link carries, in `frame`; None: nothing beside the model.
         library: Pinocchio, or something with its surface; None imports it.
 
     Raises: MissingLibraryError; ValueError for an unknown frame or joints that are not all revolute.
     """
 
-    def __init__(self, urdf: str | Path, frame: str, *, library: Any = None) -> None:
+    def __init__(self, urdf: str | Path, frame: str, *, payload: Payload | None = None, library: Any = None) -> None:
         pin = library or import_library("pinocchio", "pin", "ur")
         text = str(urdf)
         from_text = text.lstrip().startswith("<")
         self._pin = pin
         self._model = pin.buildModelFromXML(text) if from_text else pin.buildModelFromUrdf(text)
-        self._data = self._model.createData()
         if not self._model.existFrame(frame):
             raise ValueError(f"frame: got '{frame}', expected a link of the URDF; look at its <link name=...> entries.")
         if self._model.nq != self._model.nv:
@@ -46,6 +47,15 @@ class PinocchioModel:
             )
         self._frame = self._model.getFrameId(frame)
         self.joints = int(self._model.nv)
+        if payload is not None:
+            self._add(payload)
+        self._data = self._model.createData()
+
+    def _add(self, payload: Payload) -> None:
+        """Rigidly attach the payload to the joint that moves the frame."""
+        frame = self._model.frames[self._frame]
+        inertia = self._pin.Inertia(payload.mass_kg, payload.com_m, payload.inertia_kg_m2)
+        self._model.inertias[frame.parentJoint] += frame.placement.act(inertia)
 
     def fill(self, state: ArmState, dynamics: ArmDynamics) -> None:
         """See `ArmModel`."""

@@ -19,17 +19,19 @@ from typing import Any
 import numpy as np
 
 from controllers.arm import ArmLimits
+from controllers.arms.spec import ArmSpec, Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
     Capabilities,
     DriverError,
     DriverMode,
+    Requirements,
     UnreachableError,
     UnsupportedFirmwareError,
     import_library,
 )
-from controllers.drivers.machine import Machine, look_at_machine, require_realtime
-from controllers.drivers.model import ArmModel
+from controllers.drivers.machine import Machine, read_machine, require_realtime
+from controllers.drivers.model import ArmModel, PinocchioModel
 from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 
@@ -75,11 +77,14 @@ class UrDriver(StreamDriver):
     Args:
         address: of the arm.
         model: its kinematics and dynamics; `PinocchioModel` over the arm's calibrated URDF.
-        limits: as in `controllers.arm.KNOWN_ARMS`.
+        limits: as in the arm's file.
+        payload: what the flange carries; None leaves what is set on the pendant.
         realtime: refuse a computer that does not permit real-time priority.
         library: rtde_control, rtde_receive and dashboard_client as attributes; None imports them.
         sleep: for the wait until a protective stop is unlocked.
     """
+
+    REQUIREMENTS = Requirements(RATE_HZ, PACKAGE, "1.6.5", "ur", 30004)
 
     def __init__(
         self,
@@ -87,19 +92,34 @@ class UrDriver(StreamDriver):
         model: ArmModel,
         limits: ArmLimits,
         *,
+        payload: Payload | None = None,
         realtime: bool = True,
         library: Any = None,
-        machine: Callable[[], Machine] = look_at_machine,
+        machine: Callable[[], Machine] = read_machine,
         now_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(address, JOINTS, limits, now_s)
-        self._model, self._realtime, self._given, self._machine, self._sleep = model, realtime, library, machine, sleep
+        self._model, self._payload, self._realtime = model, payload, realtime
+        self._given, self._machine, self._sleep = library, machine, sleep
         self._library: Any = None
         self._dashboard: Any = None
         self._receive: Any = None
         self._control: Any = None
         self._watched = False  # the script's watchdog runs, and wants to be fed between streams, too
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> UrDriver:
+        """See `DriverClass`. Settings: `realtime`."""
+        arm.check_settings("realtime")
+        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload)
+        realtime = bool(arm.setting("realtime", True))
+        return cls(arm.needed("address"), model, arm.limits, payload=arm.payload, realtime=realtime)
+
+    @classmethod
+    def read_firmware(cls, address: str) -> str:
+        """See `DriverClass`."""
+        return ", ".join(reversed(identify(address)))
 
     def _open(self) -> Capabilities:
         if self._realtime:
@@ -128,6 +148,8 @@ class UrDriver(StreamDriver):
 
     def _upload(self) -> None:
         self._control = self._library.rtde_control.RTDEControlInterface(self.address, RATE_HZ)
+        if self._payload is not None:
+            self._control.setPayload(self._payload.mass_kg, self._payload.com_m.tolist())
 
     def _check_ready(self) -> Observed:
         """Refuse what only a person can change. A protective stop may stay: `recover` is for that."""

@@ -9,18 +9,18 @@ process that started it let the arm hold itself before anything else ends.
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from controllers.arm import ArmLimits, ArmState, Mode, Reason, no_target
-from controllers.drivers.contract import Capabilities, Driver, DriverError, DriverMode, Reading
+from controllers.arm import ArmState, Mode, Reason, no_target
+from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
+from controllers.host.control_stack import ControlStack, find_stack
 from controllers.host.mailbox import Mailbox, Request, unpack_gains
 from controllers.host.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
@@ -36,14 +36,6 @@ RECOVER_AFTER_S = 0.5  # pause before a reflex is cleared
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
 ENDED = "the loop has ended; the arm holds itself"
-
-
-class ControlStack(NamedTuple):
-    """Driver, limits and gains of one arm."""
-
-    driver: Driver
-    gains: Gains
-    limits: ArmLimits
 
 
 class ControlProcess:
@@ -276,19 +268,19 @@ def _check_core(parser: argparse.ArgumentParser, cpu: int | None, shield: bool) 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a control process from the command line."""
     parser = argparse.ArgumentParser(prog="python -m controllers.host", description=__doc__)
-    parser.add_argument("parts", help="MODULE:FUNCTION that returns the ControlStack")
+    parser.add_argument("arm", help="name of an arm, path of its YAML file, or MODULE:FUNCTION -> ControlStack")
     parser.add_argument("name", help="of the mailbox")
     parser.add_argument("--cpu", type=int, default=None, help="run on this core only")
     parser.add_argument("--shield", action="store_true", help="move all other threads off that core, and spin on it")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help="an argument of FUNCTION")
+    text = "a field of the arm, as in address=172.16.0.2; or an argument of FUNCTION"
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help=text)
     parser.add_argument("--with-parent", action="store_true", help="end with the parent process")
     given = parser.parse_args(arguments)
     _check_core(parser, given.cpu, given.shield)
-    module, _, function = given.parts.partition(":")
     settings = dict(setting.partition("=")[::2] for setting in given.set)
     try:
-        parts: ControlStack = getattr(importlib.import_module(module), function)(**settings)
-    except (DriverError, ValueError) as error:
+        parts = find_stack(given.arm, **settings)
+    except (DriverError, ValueError, TypeError) as error:
         print(f"host: {error}", file=sys.stderr)
         return 1
     mailbox = Mailbox(given.name, parts.driver.feedback.state.q.size, create=True)

@@ -1,1 +1,1 @@
-"""What one tick does between a target and a torque. All of it is compiled, allocates nothing and never raises."""
+"""The control law: one tick from target to torque, compiled, without allocation or exceptions."""

@@ -1,7 +1,4 @@
-"""The way back after a reflex: the path that the tool came, walked backwards.
-
-Where the tool has been was free a moment ago; no other direction is known to be.
-"""
+"""Back-off after a reflex: retrace the recorded tool path, the only one known to be free."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ from controllers.law.reference import Goal
 from controllers.records import Record
 
 POSES = 64
-SPACING_M = 0.002  # 64 poses remember 13 cm
+SPACING_M = 0.002  # 64 poses cover 13 cm
 SPACING_DOT = 0.9998  # quaternions that differ by 2 acos(0.9998) = 0.04 rad
 REACHED_M = 0.0005
-BUDGET = 8  # recoveries that can be remembered
+BUDGET = 8  # recoveries that are recorded
 WINDOW_S = 60.0
 
 
@@ -29,8 +26,8 @@ class Path(Record):
     quat_xyzw: Annotated[FloatArray, POSES, 4]
     count: int
     newest: int
-    left_m: float  # of the way back
-    recovered_s: Annotated[FloatArray, BUDGET]  # when [s]
+    left_m: float  # index on the way back
+    recovered_s: Annotated[FloatArray, BUDGET]  # times [s]
 
 
 @inner
@@ -53,7 +50,7 @@ def remember_pose(state: ArmState, path: Path) -> None:
 
 @inner
 def retrace(goal: Goal, reference_p: FloatArray, path: Path) -> bool:
-    """Set the goal to the next pose of the way back when the last one is reached; False when the way has ended."""
+    """Set the goal to the next pose of the way back once the last one is reached; return False at its end."""
     to_go = norm3(goal.p[0] - reference_p[0], goal.p[1] - reference_p[1], goal.p[2] - reference_p[2])
     if to_go > REACHED_M:
         return True
@@ -72,14 +69,14 @@ def retrace(goal: Goal, reference_p: FloatArray, path: Path) -> bool:
 
 @inner
 def forget_recoveries(path: Path) -> None:
-    """A person has looked: the budget is full again."""
+    """Refill the budget after a person's check."""
     for i in range(BUDGET):
         path.recovered_s[i] = -math.inf
 
 
 @inner
 def spend_recovery(path: Path, per_minute: float, now_s: float) -> bool:
-    """Take one recovery from the budget of the last minute; False when it is spent."""
+    """Take one recovery from the budget of the last minute; return False when it is spent."""
     recent, oldest = 0, 0
     for i in range(BUDGET):
         recent += 1 if now_s - path.recovered_s[i] < WINDOW_S else 0

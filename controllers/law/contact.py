@@ -1,4 +1,4 @@
-"""What the surroundings exert on the arm: an estimate without a sensor, and yielding to it.
+"""Contact: sensorless estimate of the external wrench, and stiffness reduction under it.
 
 The residual M ddq + C dq + g - tau is the external torque; low-passed it is the generalised-momentum observer.
 Source: De Luca and Mattone, "Sensorless robot collision detection and hybrid force/motion control", ICRA 2005.
@@ -15,12 +15,12 @@ from controllers.law.impedance import Scratch
 from controllers.law.matrices import multiply, solve_lower_rows, solve_lower_transposed_rows
 from controllers.law.reference import all_finite
 
-YIELD_RETURN = 10.0  # the stiffness comes back ten times slower than it gives way
+YIELD_RETURN = 10.0  # the stiffness returns ten times slower than it is reduced
 
 
 @inner
 def external_at_rest(state: ArmState, tau_own: FloatArray, joint: int) -> float:
-    """External torque in one joint of an arm that does not move: the robot's estimate, else what is left over [N m]."""
+    """Return the external torque in one joint of a resting arm: the robot's estimate, else the residual [N m]."""
     if state.tau_external.shape[0] == tau_own.shape[0] and math.isfinite(state.tau_external[joint]):
         return state.tau_external[joint]
     return tau_own[joint] - state.tau[joint]
@@ -31,7 +31,7 @@ def estimate_external(
     state: ArmState, M: FloatArray, tau_own: FloatArray, dq_last: FloatArray, filter_s: float, dt_s: float,
     external: FloatArray,
 ) -> None:  # fmt: skip
-    """One step of the estimate (N,) [N m]; the robot's own where it reports one."""
+    """Advance the estimate (N,) [N m] by one step; use the robot's own where it reports one."""
     fraction = 1.0 - math.exp(-dt_s / filter_s) if filter_s > 0.0 else 1.0
     reported = state.tau_external.shape[0] == external.shape[0] and all_finite(state.tau_external)
     for k in range(external.shape[0]):
@@ -44,7 +44,7 @@ def estimate_external(
 
 @inner
 def external_wrench(external: FloatArray, work: Scratch, wrench: FloatArray) -> None:
-    """F = Lambda J M^-1 tau, in the task frame, with the factors that `work` holds."""
+    """Write F = Lambda J M^-1 tau, in the task frame, with the factors of `work`."""
     for k in range(external.shape[0]):
         work.tau_row[0, k] = external[k]
     solve_lower_rows(work.mass_factor, work.tau_row)
@@ -58,7 +58,7 @@ def external_wrench(external: FloatArray, work: Scratch, wrench: FloatArray) -> 
 
 @inner
 def contact_ratio(wrench: FloatArray, force_max: FloatArray) -> float:
-    """The larger of |F| / F_max and |M| / M_max; a bound of zero is a bound."""
+    """Return the larger of |F| / F_max and |M| / M_max; a bound of zero is a bound."""
     worst = 0.0
     for block in range(2):
         size = norm3(wrench[3 * block], wrench[3 * block + 1], wrench[3 * block + 2])
@@ -69,7 +69,7 @@ def contact_ratio(wrench: FloatArray, force_max: FloatArray) -> float:
 
 @inner
 def yielded(scale: float, ratio: float, yield_s: float, dt_s: float) -> float:
-    """Next scale of all that drives the arm: down while ratio > 1, slowly back up below; at rest where ratio = 1."""
+    """Return the next scale of the driving wrench: down while ratio > 1, slowly up below."""
     rate = (1.0 - ratio) / yield_s if yield_s > 0.0 else math.copysign(math.inf, 1.0 - ratio)
     rate = rate / YIELD_RETURN if rate > 0.0 else rate
     return min(max(scale + rate * dt_s, 0.0), 1.0)

@@ -1,4 +1,4 @@
-"""The arrays that the ticks of one loop work on, and their check: compiled code would read beyond a wrong one's end."""
+"""Arrays of one control loop, and their check: compiled code would read beyond the end of a wrong one."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _MAY_BE_LEFT_OUT = ("tau_external", "stamp_s", "frame")
 
 
 class ControlLoop(NamedTuple):
-    """What a tick reads and writes; a host fills state, dynamics and target in place."""
+    """Inputs and outputs of a tick; a host writes state, dynamics and target in place."""
 
     state: ArmState
     dynamics: ArmDynamics
     target: Target
-    gains: Gains  # the requested ones
+    gains: Gains  # the requested gains
     limits: ArmLimits
     memory: ControllerState
     tau: FloatArray  # (N,) the command [N m]
 
 
 def check_shapes(loop: ControlLoop) -> None:
-    """Check the very arrays that the ticks will be given; call it once before the loop starts.
+    """Check the arrays that the ticks will use; call it once before the loop starts.
 
     Raises:
         ValueError: naming the array, its type and shape, and the rule.

@@ -1,4 +1,4 @@
-"""Controller state: everything that the loop keeps from tick to tick, in one record owned by one loop."""
+"""Controller state: all that a loop keeps from tick to tick, in one record."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class ControllerState(Record):
     fault: int  # the Reason of the fault, or of a refused activation
     counters: Counters  # by Counter
     refresh_in: int  # ticks until the damping matrix is computed again
-    goal: Goal  # the last target that was taken
+    goal: Goal  # the last accepted target
     reference_p: Axes3  # [m]
     reference_quat_xyzw: Axes4
     stiffness_scale: float  # 0..1, the ramp
-    yield_scale: float  # 0..1, what contact leaves of it
-    tank_j: float  # what targets and gains may still put into the arm [J]
+    yield_scale: float  # 0..1, its scale under contact
+    tank_j: float  # level of the energy tank [J]
     damping: Matrix6  # D in the task frame
     wrench: Axes6  # feed-forward wrench, within its rate limit [N, N m]
     integral: Axes6  # wrench of the integral [N, N m]
@@ -54,7 +54,7 @@ class ControllerState(Record):
     tau_external: Joints  # estimate [N m]
     q_last: Joints
     dq_last: Joints
-    unchanged_s: float  # for how long a moving arm has reported the same joint positions [s]
+    unchanged_s: float  # time that a moving arm has reported the same joint positions [s]
     gains: Gains  # the active ones
     path: Path
     work: Scratch

@@ -1,8 +1,8 @@
-"""An account of the energy that targets, gains and feed-forward put into the arm: a tank that refills slowly.
+"""Energy tank: bounds the energy that targets, gains and feed-forward supply; it refills slowly.
 
 A spring whose rest point or stiffness changes is no longer passive. What such a change adds to the spring at the arm's
-present pose is taken from the tank; when the tank is empty the reference waits, and if that is not enough the
-stiffness gives way. So within t seconds never more than energy_max + refill t is added, whatever the client sends.
+present pose is taken from the tank; when the tank is empty the reference is held, and if that is not enough the
+stiffness is reduced. So within t seconds at most energy_max + refill t is added, whatever the client sends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from controllers.law.virtual_walls import clip_cone, outside_cone
 
 @inner
 def spring_energy(error: FloatArray, gains: Gains, scale: float) -> float:
-    """U(e) = s sum_i K_i (c_i^2 / 2 + c_i (e_i - c_i)) [J], c the clipped error: the integral of the clipped force."""
+    """Return U(e) = s sum_i K_i (c_i^2 / 2 + c_i (e_i - c_i)) [J], c the clipped error: the integral of force."""
     total = 0.0
     for i in range(6):
         c = min(max(error[i], gains.clip_lower[i]), gains.clip_upper[i])
@@ -30,14 +30,14 @@ def spring_energy(error: FloatArray, gains: Gains, scale: float) -> float:
 
 @inner
 def affordable(before_j: float, after_j: float, tank_j: float) -> float:
-    """The fraction 0..1 of a step that the tank can pay: U is convex in the position, a part costs no more."""
+    """Return the fraction 0..1 of a step that the tank allows: U is convex in the position, so a part costs no more."""
     cost = after_j - before_j
     return 1.0 if cost <= tank_j else tank_j / cost
 
 
 @inner
 def affordable_scale(before_j: float, after_j: float, tank_j: float) -> float:
-    """By how much the stiffness must give way for the rest: U is linear in it."""
+    """Return the scale of the stiffness for the rest: U is linear in it."""
     return 1.0 if after_j - before_j <= tank_j else (before_j + tank_j) / after_j
 
 
@@ -45,9 +45,9 @@ def affordable_scale(before_j: float, after_j: float, tank_j: float) -> float:
 def meter_feed_forward(
     spring: FloatArray, twist: FloatArray, mobility: FloatArray, dt_s: float, tank_j: float, wrench: FloatArray
 ) -> float:
-    """Shorten what `wrench` holds beside the spring to what the tank can pay; return what it costs [J].
+    """Shorten the part of `wrench` beyond the spring to what the tank allows; return its cost [J].
 
-    Its power at this twist, and at the speed that the whole wrench adds within the tick: from rest that is all of it.
+    The cost is its power at this twist plus at the speed that the whole wrench adds within the tick.
     `mobility` (6, 6) is J M^-1 J^T.
     """
     power_w, gain_w_per_s = 0.0, 0.0
@@ -66,7 +66,7 @@ def meter_feed_forward(
 
 @inner
 def record_energy(state: ArmState, energy_max_j: float, memory: ControllerState) -> None:
-    """Before gains and reference move: what the spring holds at the arm's present pose, and where the reference was."""
+    """Record, before gains and reference change, the spring's energy at the arm's present pose and the reference."""
     work = memory.work
     if energy_max_j == math.inf:
         return
@@ -80,7 +80,7 @@ def record_energy(state: ArmState, energy_max_j: float, memory: ControllerState)
 
 @inner
 def _retract(fraction: float, memory: ControllerState) -> None:
-    """Go back with the reference to a fraction of its step."""
+    """Retract the reference to a fraction of its step."""
     work, p, quat = memory.work, memory.reference_p, memory.reference_quat_xyzw
     for i in range(3):
         p[i] = work.p_before[i] + fraction * (p[i] - work.p_before[i])
@@ -93,7 +93,7 @@ def _retract(fraction: float, memory: ControllerState) -> None:
 
 @inner
 def spend(state: ArmState, memory: ControllerState, dt_s: float) -> int:
-    """Take what this tick adds to the spring from the tank; hold back the reference, then the stiffness."""
+    """Take the spring energy that this tick adds from the tank; reduce the reference's step, then the stiffness."""
     gains, error, before_j = memory.gains, memory.work.error, memory.work.before_j
     tank = min(memory.tank_j + gains.energy_refill_w * dt_s, gains.energy_max_j)
     reason = Reason.OK.value

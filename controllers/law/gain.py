@@ -19,18 +19,18 @@ Check = Callable[[str, Any, tuple[int, ...]], FloatArray]
 
 
 class Gain(NamedTuple):
-    """What a field of the gains is besides its shape."""
+    """Declaration of a gain besides its shape."""
 
     default: Any
     text: str
     """Meaning and units; the description of the ROS parameter."""
     bounds: tuple[float, float]
-    """What each entry must lie within; an infinite bound of a finite gain is not itself allowed."""
+    """Bounds of each entry; an infinite bound of a finite gain is not itself allowed."""
     finite: bool
     range: tuple[float, float]
-    """Of the ROS parameter: what a client may choose, within `bounds`."""
+    """Range of the ROS parameter, within `bounds`."""
     ramped: bool
-    """A change comes into force with the time constant `gain_time_s`, not at once."""
+    """Changes are ramped with the time constant `gain_time_s`."""
     flag: bool
     """True or False; 1.0 or 0.0 in the record."""
     parameter: bool
@@ -53,7 +53,7 @@ def gain(
 
 
 def checked(field: Field, value: Any, joints: int) -> FloatArray:
-    """Return the value of a gain in its shape; a scalar stands for each entry.
+    """Return the value of a gain in its shape; a scalar is repeated.
 
     Raises:
         ValueError: another shape, nan, or a number that the declaration does not allow.

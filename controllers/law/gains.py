@@ -1,4 +1,4 @@
-"""The gains of the law, checked once where they are made, so that the tick can trust them."""
+"""Gains of the law, checked once on construction, so that the tick need not check them."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Gains(LawOptions):
         None, "used instead of zeta when free of nan [N s/m, N m s/rad]", check=_damping, parameter=False
     )
     clip_lower: Axes6 = gain(
-        (-0.05, -0.05, -0.05, -0.25, -0.25, -0.25), f"least error that counts, {_SIX} [m, rad]", (-INF, 0.0),
+        (-0.05, -0.05, -0.05, -0.25, -0.25, -0.25), f"lower clip of the error, {_SIX} [m, rad]", (-INF, 0.0),
         range=(-1.0, 0.0), ramped=True,
     )  # fmt: skip
     clip_upper: Axes6 = gain(
-        (0.05, 0.05, 0.05, 0.25, 0.25, 0.25), f"largest error that counts, {_SIX} [m, rad]", range=(0.0, 1.0),
+        (0.05, 0.05, 0.05, 0.25, 0.25, 0.25), f"upper clip of the error, {_SIX} [m, rad]", range=(0.0, 1.0),
         ramped=True,
     )  # fmt: skip
     wrench_max: Axes6 = gain(0.0, f"bound of target_wrench, {_SIX} [N, N m]; 0: none", range=(0.0, 100.0), ramped=True)
     force_limit: Axes6 = gain(
-        (60.0, 60.0, 60.0, 20.0, 20.0, 20.0), "no gains whose force cap exceeds this [N, N m]", finite=False,
+        (60.0, 60.0, 60.0, 20.0, 20.0, 20.0), "largest allowed force cap [N, N m]", finite=False,
         range=(0.0, 200.0),
     )  # fmt: skip
     task_R: Matrix3 = gain(None, "R_base_task", check=_rotation, parameter=False)
-    posture: Joints = gain(0.0, "joint positions to which the nullspace is drawn [rad]", (-INF, INF), parameter=False)
+    posture: Joints = gain(0.0, "joint positions of the nullspace posture [rad]", (-INF, INF), parameter=False)
     posture_stiffness: float = gain(10.0, "of the nullspace, per unit of inertia [1/s^2]", range=(0.0, 400.0))
     posture_damping: float = gain(None, "of the nullspace, per unit of inertia [1/s]", range=(0.0, 100.0))
     posture_torque_max: float = gain(5.0, "bound of the nullspace torque [N m]", range=(0.0, 20.0))
@@ -60,7 +60,9 @@ class Gains(LawOptions):
     workspace_upper: Axes3 = gain(INF, "of target positions [m]", (-INF, INF), finite=False)
     speed_max: Axes2 = gain((0.5, 1.5), "of the reference [m/s, rad/s]", finite=False)
     filter_time_s: float = gain(0.05, "time constant of the reference [s]", range=(0.0, 2.0))
-    ramp_s: float = gain(0.5, "stiffness from zero to K after activation, and away in DAMPING [s]", range=(0.0, 5.0))
+    ramp_s: float = gain(
+        0.5, "ramp of the stiffness from zero to K after activation, and down in DAMPING [s]", range=(0.0, 5.0)
+    )
     hold_after_s: float = gain(0.15, "age of a target at which the arm holds [s]", range=(0.0, 2.0))
     damp_after_s: float = gain(0.5, "age at which the stiffness ramps away [s]", range=(0.0, 10.0))
     damping_refresh_ticks: float = gain(10.0, "ticks between two computations of the damping matrix", parameter=False)
@@ -76,14 +78,14 @@ class Gains(LawOptions):
 
 
 def make_gains(posture: ArrayLike, **settings: Any) -> Gains:
-    """Return checked gains for an arm with this posture (N,); a scalar stands for all axes of its field.
+    """Return checked gains for an arm with this posture (N,); a scalar is repeated.
 
     The static wrench stays within `force_cap(gains)` = K max(-clip_lower, clip_upper) + wrench_max, and that cap must
-    not exceed `force_limit` [N, N m]. Feed-forward wrenches are off until wrench_max says how much is allowed.
+    not exceed `force_limit` [N, N m]. Feed-forward wrenches are off while wrench_max is zero.
 
     Raises:
         ValueError: naming the field, its value and the rule.
-        TypeError: a name that is no field.
+        TypeError: a name that is not a field.
     Source: stiffness 600/30 crisp_controllers and panda-py; clips and 0.5 s ramp are our choice.
     """
     joints = np.size(posture)
@@ -102,7 +104,7 @@ def make_gains(posture: ArrayLike, **settings: Any) -> Gains:
 
 
 def force_cap(gains: Gains) -> FloatArray:
-    """Return the largest static wrench that the arm can exert of itself, (6,) [N, N m].
+    """Return the largest static wrench of the controller, (6,) [N, N m].
 
     K max(-clip_lower, clip_upper) + wrench_max + integral_max; force_limit itself in operational space, where the
     arm's inertia would scale it.
@@ -114,7 +116,7 @@ def force_cap(gains: Gains) -> FloatArray:
 
 
 def check_gains(gains: Gains) -> None:
-    """Check what must hold between the fields.
+    """Check the rules between fields.
 
     Raises:
         ValueError: naming the fields and the rule.
@@ -139,7 +141,7 @@ def _check_operational_space(gains: Gains) -> None:
     if gains.energy_max_j < INF:
         raise ValueError(
             f"energy_max_j: got {gains.energy_max_j}, expected inf in operational space, whose spring has "
-            "no energy to account for; choose one of the two."
+            "no potential energy; choose one of the two."
         )
 
 

@@ -1,11 +1,11 @@
-"""The law: Cartesian impedance with critical damping, and a posture that does not move the tool.
+"""Impedance law: Cartesian impedance with critical damping, and a posture that does not move the tool.
 
     F   = clip(K clip(e) + D V_d + F_ff + F_int) - D V        V = J dq
     tau = J^T F + N M (k (q_0 - q) - d dq) + C dq (+ g)
 
 (`controllers.law.tracking` forms that sum and adds the virtual walls.)
 
-K, e and F live in the task frame; J is rotated into it once, so that the rest of the law does not see the frame.
+K, e and F live in the task frame; J is rotated into it once, so that the rest of the law is independent of the frame.
 Lambda = (J M^-1 J^T)^-1 is never formed: with J M^-1 J^T = C C^T, products with Lambda are two triangular solves.
 In operational space K clip(e) stands behind Lambda, and D = 2 zeta K^(1/4) Lambda K^(1/4).
 """
@@ -31,13 +31,13 @@ from controllers.law.matrices import (
 from controllers.records import Axes3, Axes4, Axes6, Jacobian, Joints, JointsMatrix, Matrix6, Record
 
 # Near a singularity Lambda grows without bound along the lost direction. A floor under the pivots of Lambda^-1 means
-# that no direction counts as heavier than 1 / floor; away from singularities it changes nothing.
+# that no direction is heavier than 1 / floor; away from singularities it changes nothing.
 MOBILITY_FLOOR = 1e-3  # [1/kg, 1/(kg m^2)]
 FRICTION_ONSET = 0.05  # [rad/s]
 
 
 class Scratch(Record):
-    """Scratch memory of the law: nothing in it outlives a tick."""
+    """Scratch memory of the law, valid within one tick."""
 
     J_task: Jacobian
     half: Jacobian  # J_task L^-T, so that half half^T = J M^-1 J^T
@@ -53,21 +53,21 @@ class Scratch(Record):
     wrench: Axes6  # F
     spring: Axes6  # the part of F that a spring stores
     drag: Axes6  # D V
-    external_wrench: Axes6  # estimate of what the surroundings exert on the tool
+    external_wrench: Axes6  # estimate of the external wrench on the tool
     fence: Annotated[FloatArray, 12]  # scratch of the virtual walls
     previous: Gains  # the active gains of the last tick
     p_before: Axes3  # the reference before its step
     quat_before: Axes4
-    before_j: float  # what the spring held before this tick [J]
+    before_j: float  # energy of the spring before this tick [J]
     tau_row: Annotated[FloatArray, 1, "N"]
     pivot: float  # the least pivot of J M^-1 J^T, before raising
     reaction: Annotated[FloatArray, 1, 6]  # Lambda J a
     acceleration: Joints  # a
     tau_task: Joints  # J^T F
     tau_posture: Joints  # of the nullspace
-    tau_walls: Joints  # of the joints' stops and the workspace
+    tau_walls: Joints  # of joint limits and workspace
     tau_singular: Joints  # damping near a singularity
-    tau_own: Joints  # C dq (+ g): what the arm needs to float
+    tau_own: Joints  # C dq (+ g)
 
 
 @inner
@@ -189,7 +189,7 @@ def drive_wrench(gains: Gains, integral: FloatArray, scale: float, D: FloatArray
     """work.wrench = clip(springs + D V_d + F_ff + F_int); work.drag = D V.
 
     The clip on the sum is K clip_lower - cap .. K clip_upper + cap, where cap = wrench_max + integral_max: whatever the
-    target asks for, what drives the arm stays within the force cap, and the rest only dissipates.
+    target is, the driving wrench stays within the force cap, and the rest only dissipates.
     """
     _springs(gains, scale, work)
     for i in range(6):
@@ -227,7 +227,7 @@ def posture_torque(q: FloatArray, dq: FloatArray, M: FloatArray, gains: Gains, w
 
 @inner
 def shorten(tau: FloatArray, largest_max: float) -> None:
-    """Scale tau so that no entry exceeds largest_max; its direction stays."""
+    """Scale tau so that no entry exceeds largest_max, keeping its direction."""
     largest = 0.0
     for k in range(tau.shape[0]):
         largest = max(largest, abs(tau[k]))
@@ -240,7 +240,7 @@ def shorten(tau: FloatArray, largest_max: float) -> None:
 def own_torque(dq: FloatArray, dynamics: ArmDynamics, gains: Gains, tau_own: FloatArray) -> None:
     """tau_own = C dq + c tanh(dq / dq_0) + v dq, plus g unless the robot compensates gravity itself.
 
-    The smooth sign keeps noise around standstill from shaking the arm.
+    The smooth sign prevents chatter from noise around standstill.
     """
     for k in range(tau_own.shape[0]):
         tau_own[k] = dynamics.coriolis[k] + (dynamics.gravity[k] if gains.compensate_gravity != 0.0 else 0.0)

@@ -1,4 +1,4 @@
-"""Checks of what the robot reports, before it may turn into a torque."""
+"""Checks of the robot's state before it is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOVING_RAD_PER_S = 1e-3  # an arm that reports more than this cannot stand at th
 
 @inner
 def rows_finite(A: FloatArray) -> bool:
-    """Whether a matrix is free of nan and inf."""
+    """Return whether a matrix is free of nan and inf."""
     total = 0.0
     for i in range(A.shape[0]):
         for j in range(A.shape[1]):
@@ -30,7 +30,7 @@ def rows_finite(A: FloatArray) -> bool:
 
 @inner
 def check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: float) -> int:
-    """The reason why these numbers must not be used, or OK."""
+    """Return the reason why these numbers must not be used, or OK."""
     if not (dt_s > 0.0 and math.isfinite(dt_s) and math.isfinite(now_s)):
         return Reason.TIME_NOT_VALID.value
     if not (all_finite(state.q) and all_finite(state.dq) and all_finite(state.tau) and all_finite(state.p)):
@@ -46,7 +46,7 @@ def check_inputs(state: ArmState, dynamics: ArmDynamics, dt_s: float, now_s: flo
 
 @inner
 def check_freshness(state: ArmState, gains: Gains, memory: ControllerState, dt_s: float, now_s: float) -> int:
-    """Whether the state is of now: by its stamp, where it has one, and by whether a moving arm's joints move."""
+    """Check that the state is fresh: by its stamp, where it has one, and by whether a moving arm's joints change."""
     if state.stamp_s.shape[0] > 0 and gains.state_age_max_s < math.inf:
         age_s = now_s - state.stamp_s[0]
         if age_s > gains.state_age_max_s:
@@ -66,7 +66,7 @@ def check_freshness(state: ArmState, gains: Gains, memory: ControllerState, dt_s
 
 @inner
 def check_start(state: ArmState, limits: ArmLimits, gains: Gains, tau_own: FloatArray) -> int:
-    """The reason to refuse activation, or OK."""
+    """Return the reason to refuse activation, or OK."""
     if gains.start_checks == 0.0:
         return Reason.OK.value
     for k in range(state.q.shape[0]):

@@ -1,4 +1,4 @@
-"""Small dense matrices for compiled code: factor, solve, multiply, diagonalise, all into memory of the caller.
+"""Small dense matrices for compiled code: factor, solve, multiply, diagonalise, all into the caller's memory.
 
 NumPy's own routines would allocate and take seconds to compile. B is written row by row, so that every inner loop runs
 along contiguous memory.

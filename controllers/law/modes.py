@@ -1,4 +1,4 @@
-"""The modes of the loop as one small state machine: a table, and one function that looks it up.
+"""Modes of the loop: a transition table and its lookup.
 
     IDLE <-- refused -- ACTIVATING -- started --> ACTIVE -- late --> HOLDING -- gone --> DAMPING
                                                     ^ <------------- target --------------/
@@ -19,18 +19,18 @@ from controllers.compilation import compiled
 
 
 class Event(IntEnum):
-    """What can happen to the loop."""
+    """Events of the loop."""
 
-    ACTIVATE = 0  # a person or a program asks to follow targets, starting from where the arm is
-    DEACTIVATE = 1  # asks to let the arm float
+    ACTIVATE = 0  # request to track targets, starting from the present pose
+    DEACTIVATE = 1  # request to let the arm float
     STARTED = 2  # the arm passed the checks
-    REFUSED = 3  # it did not
-    TARGET = 4  # a good, new target
+    REFUSED = 3  # the arm failed the checks
+    TARGET = 4  # a valid, new target
     STALE = 5  # none for hold_after_s
     TIMED_OUT = 6  # none for damp_after_s
-    FAIL = 7  # something that only a person or `recover` may clear
-    RECOVER = 8  # asks to back off after a reflex
-    RECOVERED = 9  # backed off far enough, or as far as the path is known
+    FAIL = 7  # a fault that only a person or `recover` may clear
+    RECOVER = 8  # request to back off after a reflex
+    RECOVERED = 9  # backed off far enough, or to the end of the recorded path
 
 
 TRANSITIONS: dict[tuple[Mode, Event], Mode] = {
@@ -54,5 +54,5 @@ _NEXT = np.array([[TRANSITIONS.get((mode, event), mode) for event in Event] for 
 
 @compiled
 def next_mode(mode: int, event: int) -> int:
-    """The mode after an event."""
+    """Return the mode after an event."""
     return _NEXT[mode, event]

@@ -1,7 +1,7 @@
-"""What the law can do beyond a spring, a damper and a posture. Everything is off until it is switched on.
+"""Options of the law beyond spring, damper and posture, all off by default.
 
-The simulator of an experiment stays as it was when an option is added; `controllers.law.presets` switches on what a
-real arm should have.
+A new option therefore does not change the simulator's experiments; `controllers.law.presets` enables those that a real
+arm should have.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class LawOptions(Record):
     wrench_rate_max: Axes6 = gain(INF, "rate limit of the feed-forward wrench [N/s, N m/s]", finite=False)
     friction_coulomb: Joints = gain(0.0, "dry joint friction to compensate [N m]")
     friction_viscous: Joints = gain(0.0, "viscous joint friction to compensate [N m s/rad]")
-    joint_margin_rad: float = gain(0.0, "distance from the joint stops at which virtual walls begin [rad]; 0: no walls")
+    joint_margin_rad: float = gain(
+        0.0, "distance from the joint limits at which virtual walls begin [rad]; 0: no walls"
+    )
     clip_targets: float = gain(False, "move targets outside the workspace to its edge; otherwise they are dropped")
     planes: Annotated[FloatArray, PLANES, 4] = gain(
         (), f"half-spaces n . p >= d of allowed positions, up to {PLANES} rows n_x n_y n_z d [m]",
@@ -67,21 +69,25 @@ class LawOptions(Record):
     cone_rad: float = gain(math.pi, "largest tilt of the tool's axis from the cone's [rad]; pi: any", (0.0, math.pi))
     fence_margin_m: float = gain(0.0, "virtual walls begin this far inside the workspace's faces [m]; 0: no walls")
     fence_margin_rad: float = gain(0.0, "the same for the cone [rad]")
-    fence_force_max: Axes2 = gain((60.0, 10.0), "bound of what the workspace's walls exert [N, N m]", finite=False)
-    contact_force_max: Axes2 = gain(INF, "the arm yields to more [N, N m]; .inf: never", finite=False)
+    fence_force_max: Axes2 = gain(
+        (60.0, 10.0), "bound of the wrench of the workspace's virtual walls [N, N m]", finite=False
+    )
+    contact_force_max: Axes2 = gain(
+        INF, "external wrench above which the stiffness is reduced [N, N m]; .inf: never", finite=False
+    )
     energy_max_j: float = gain(
-        INF, "what one burst of moving targets, gains and feed-forward may put into the arm [J]; .inf: any",
+        INF, "energy tank: energy that targets, gains and feed-forward may supply at once [J]; .inf: any",
         finite=False,
     )  # fmt: skip
-    energy_refill_w: float = gain(20.0, "and what they may put in continuously [W]")
+    energy_refill_w: float = gain(20.0, "refill of the energy tank [W]")
     singular_mobility: float = gain(
         0.0, "least pivot of J M^-1 J^T below which the reference slows down and the joints are damped [1/kg]; 0: never"
     )
     start_checks: float = gain(False, "refuse activation of an arm that moves, is outside its limits or is loaded")
-    state_age_max_s: float = gain(INF, "an older state is a fault [s]; .inf: never", finite=False)
-    state_frozen_s: float = gain(INF, "so is a moving arm whose state has not changed for this long [s]", finite=False)
-    recover_distance_m: float = gain(0.03, "how far the arm backs off along its last path after a reflex [m]")
+    state_age_max_s: float = gain(INF, "age of a state that is a fault [s]; .inf: never", finite=False)
+    state_frozen_s: float = gain(INF, "time without change of a moving arm's state that is a fault [s]", finite=False)
+    recover_distance_m: float = gain(0.03, "distance of the back-off along the last path after a reflex [m]")
     recoveries_per_minute: float = gain(
-        0.0, "reflexes that the arm backs off from by itself, at most 8; 0: it waits for a person", finite=False,
+        0.0, "automatic recoveries from reflexes per minute, at most 8; 0: wait for a person", finite=False,
         range=(0.0, 8.0),
     )  # fmt: skip

@@ -1,7 +1,6 @@
-"""The nearest position that a box and planes allow, where clipping face by face does not end: at sharp corners.
+"""Exact projection onto the workspace polytope (box and planes); fallback of the iterative clip at sharp corners.
 
-The nearest point of a convex body with flat faces lies on one face, on the edge of two or in the corner of three. There
-are few of these: all are tried.
+The nearest point of a convex polytope lies on one face, on the edge of two or in the corner of three; all are tried.
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ from controllers.geometry import FloatArray, Vec3
 from controllers.law.gains import Gains
 
 FACE_TOLERANCE_M = 1e-9
-PARALLEL = 1e-9  # of the squared sine between a face and what is left of another: below it they meet nowhere near
+PARALLEL = 1e-9  # of the squared sine between two faces: below it they count as parallel
 
 Face = tuple[float, float, float, float]  # n_x, n_y, n_z, d of n . p >= d
 
 
 @inner
 def _face(index: int, gains: Gains) -> Face:
-    """Three below, three above, then the planes."""
+    """Return face `index`: three lower, three upper, then the planes."""
     axis = index % 3
     x, y, z = 1.0 if axis == 0 else 0.0, 1.0 if axis == 1 else 0.0, 1.0 if axis == 2 else 0.0
     if index < 3:
@@ -38,7 +37,7 @@ def _dot(a: Vec3, b: Face) -> float:
 
 @inner
 def _along(p: Vec3, way: Vec3, face: Face) -> Vec3:
-    """From p along `way` until the face is met; p itself where the way leads past it."""
+    """Return the point from p along `way` on the face; p itself where `way` is parallel to it."""
     towards = _dot(way, face)
     if towards < PARALLEL:
         return p
@@ -48,7 +47,7 @@ def _along(p: Vec3, way: Vec3, face: Face) -> Vec3:
 
 @inner
 def _without(way: Vec3, other: Vec3) -> Vec3:
-    """The part of a way across the other."""
+    """Return the component of one direction across the other."""
     square = other[0] * other[0] + other[1] * other[1] + other[2] * other[2]
     s = (way[0] * other[0] + way[1] * other[1] + way[2] * other[2]) / square if square > PARALLEL else 0.0
     return (way[0] - s * other[0], way[1] - s * other[1], way[2] - s * other[2])
@@ -56,7 +55,7 @@ def _without(way: Vec3, other: Vec3) -> Vec3:
 
 @inner
 def _meeting(p: Vec3, a: Face, b: Face, c: Face) -> Vec3:
-    """The point of all three faces that is nearest to p: onto the first, along it to the second, along both."""
+    """Return the point on all three faces nearest to p: onto the first, along it to the second, along both."""
     first = (a[0], a[1], a[2])
     second = _without((b[0], b[1], b[2]), first)
     third = _without(_without((c[0], c[1], c[2]), first), second)
@@ -65,7 +64,7 @@ def _meeting(p: Vec3, a: Face, b: Face, c: Face) -> Vec3:
 
 @inner
 def beyond_faces(p: Vec3, gains: Gains) -> float:
-    """How far a position lies outside of box and planes [m]; negative inside."""
+    """Return the distance of a position outside box and planes [m]; negative inside."""
     worst = -math.inf
     for index in range(6 + gains.planes.shape[0]):
         face = _face(index, gains)
@@ -75,7 +74,7 @@ def beyond_faces(p: Vec3, gains: Gains) -> float:
 
 @inner
 def nearest_inside(p: FloatArray, gains: Gains) -> bool:
-    """Move p to the nearest position that all faces allow; False, and p as it was, where there is none."""
+    """Move p to the nearest allowed position; return False and leave p where there is none."""
     start, faces = (p[0], p[1], p[2]), 6 + gains.planes.shape[0]
     best, best_square = start, math.inf
     for i in range(faces):

@@ -1,10 +1,10 @@
-"""Settings by name: other projects' controllers, to repeat their results, and what a task needs, to start from.
+"""Gains by name: other projects' controllers, for comparison, and starting points for tasks.
 
     gains = preset("precise", posture)
     gains = preset("serl", posture, speed_max=(0.2, 0.5))
 
-Our own presets carry GUARDED, all that a real arm should have. The parity presets carry the numbers of their
-source and nothing else; add `**GUARDED` to keep the guards.
+Our own presets include GUARDED, the options that a real arm should have. The parity presets hold their source's
+numbers only; add `**GUARDED` to keep the guards.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _SERL: dict[str, Any] = {
     **_even_clips(0.010, 0.1),
 }
 
-# The parity presets: nothing of ours, so that their results can be repeated.
+# Parity presets: without our options, for comparison.
 PARITY: dict[str, dict[str, Any]] = {
     "serl": _SERL,
     "hil_serl_ram": _SERL | _clips([0.002, 0.0016, 0.005, 0.1, 0.1, 0.1], [0.0075, 0.0016, 0.0055, 0.1, 0.1, 0.1]),
@@ -82,7 +82,7 @@ PARITY: dict[str, dict[str, Any]] = {
     },
 }
 
-# What tasks need. The caps, K times clip, are 30 N for what is held to be exact and 10 N for what must not be hurt.
+# Presets of tasks. The force caps, K times clip, are 30 N for precise axes and 10 N for fragile contact.
 OWN: dict[str, dict[str, Any]] = {
     "guarded": {},
     "compliant": {"stiffness": _axes(300.0, 15.0), **_even_clips(0.033, 0.2), "contact_force_max": (15.0, 4.0)},
@@ -93,7 +93,7 @@ OWN: dict[str, dict[str, Any]] = {
         "contact_force_max": (40.0, 12.0),
     },
     "pick": {"stiffness": _axes(1500.0, 60.0), **_even_clips(0.02, 0.2), "contact_force_max": (40.0, 12.0)},
-    "insert": {  # stiff along the insertion axis z, compliant across it: the part finds its hole
+    "insert": {  # stiff along the insertion axis z, compliant across it: the part aligns with its hole
         "stiffness": [800.0, 800.0, 1500.0, 30.0, 30.0, 60.0],
         **_clips([0.008, 0.008, 0.012, 0.15, 0.15, 0.1], [0.008, 0.008, 0.012, 0.15, 0.15, 0.1]),
         "contact_force_max": (25.0, 6.0),

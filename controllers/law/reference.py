@@ -1,7 +1,7 @@
-"""Slow, untrusted targets become a smooth reference: check, limit the speed, filter.
+"""Reference: slow, untrusted targets are checked, speed-limited and filtered.
 
-The filter walks from the reference towards the target by a fraction 1 - exp(-dt / T). It never sees the logarithm of
-an absolute pose, which wraps at pi, and pi is exactly where the gripper points down.
+The filter walks from the reference towards the target by a fraction 1 - exp(-dt / T). It never uses the logarithm of
+an absolute pose, which wraps at pi, where the gripper points down.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUAT_NORM_TOLERANCE = 0.01
 
 @inner
 def all_finite(x: FloatArray) -> bool:
-    """Whether a vector is free of nan and inf: x - x is zero for finite numbers only."""
+    """Return whether a vector is free of nan and inf: x - x is zero for finite numbers only."""
     total = 0.0
     for i in range(x.shape[0]):
         total += x[i] - x[i]
@@ -30,7 +30,7 @@ def all_finite(x: FloatArray) -> bool:
 
 @inner
 def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float) -> int:
-    """The reason to drop a target, or OK."""
+    """Return the reason to reject a target, or OK."""
     stamp_s = target.stamp_s[0]
     if not (all_finite(target.p) and all_finite(target.quat_xyzw) and all_finite(target.stamp_s)):
         return Reason.TARGET_NOT_FINITE.value
@@ -51,7 +51,7 @@ def check_target(target: Target, gains: Gains, stamp_last_s: float, now_s: float
 
 
 class Goal(Record):
-    """The last target that was taken. Fields as in Target."""
+    """The last accepted target. Fields as in Target."""
 
     p: Axes3
     quat_xyzw: Axes4
@@ -76,9 +76,9 @@ def take_target(target: Target, goal: Goal) -> None:
 
 @inner
 def confine_goal(goal: Goal, gains: Gains, reference_p: FloatArray) -> None:
-    """Draw a goal outside the workspace to its edge: the reference on its way there then stays inside, too.
+    """Project a goal outside the workspace onto its edge, so that the reference on its way stays inside, too.
 
-    In a workspace without room the goal is where the reference is.
+    In an empty workspace the goal is the reference.
     """
     if not clip_position(goal.p, gains):
         for i in range(3):

@@ -1,7 +1,7 @@
-"""Guards on the way out: all that can only reduce a command.
+"""Output guards, which can only reduce a command.
 
 Order: finite, joint velocity, power, torque, torque rate. The rate comes last because a robot answers a jump with a
-reflex: whatever an earlier guard takes away, it takes away at the pace the robot accepts.
+reflex: the reductions of earlier guards must respect it as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FAULT_DAMPING_PER_S = 10.0  # joint damping in a fault, per unit of inertia
 
 @inner
 def limit_velocity(dq: FloatArray, M: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau: FloatArray) -> bool:
-    """Fade out what would accelerate a joint near dq_max, and brake it beyond. True when it changed anything."""
+    """Fade out accelerating torque near dq_max, and brake beyond; return whether it changed anything."""
     reduced = False
     for k in range(tau.shape[0]):
         drive = tau[k] - tau_own[k]
@@ -36,7 +36,7 @@ def limit_velocity(dq: FloatArray, M: FloatArray, dq_max: FloatArray, tau_own: F
 
 @inner
 def limit_power(dq: FloatArray, power_max: float, tau_own: FloatArray, tau: FloatArray) -> bool:
-    """Shorten the driving torque so that it feeds at most power_max into the motion. True when it reduced."""
+    """Shorten the driving torque to at most power_max of mechanical power; return whether it reduced anything."""
     power_w = 0.0
     for k in range(tau.shape[0]):
         power_w += (tau[k] - tau_own[k]) * dq[k]

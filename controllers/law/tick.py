@@ -1,4 +1,4 @@
-"""One tick: target -> reference -> law -> guards, and what leads from mode to mode (`controllers.law.modes`)."""
+"""One tick: target -> reference -> law -> guards, and the events of the modes (`controllers.law.modes`)."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from controllers.law.tracking import track
 
 __all__ = ["ControlLoop", "Counter", "activate", "deactivate", "fail", "make_controller_state", "recover", "tick"]
 
-DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and buys no larger torque step
-DT_MIN_S = 0.0001  # stands in for a dt that is not a positive number, while the fault brakes the arm
+DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and allows no larger torque step
+DT_MIN_S = 0.0001  # replaces a dt that is not positive, while the fault brakes the arm
 
 
 @compiled
 def activate(memory: ControllerState) -> None:
-    """Clear a fault and start from where the arm is. Call it after each reset of a simulated arm, too.
+    """Clear a fault and start from the arm's present pose. Call it after each reset of a simulated arm, too.
 
-    Only a person should have it called after a fault: it also fills the budget of recoveries again.
+    After a fault only a person should request it: it also refills the recovery budget.
     """
     own = memory[0]
     own.mode = next_mode(own.mode, Event.ACTIVATE.value)
@@ -44,20 +44,20 @@ def activate(memory: ControllerState) -> None:
 
 @compiled
 def deactivate(memory: ControllerState) -> None:
-    """Stop following targets: the arm floats."""
+    """Stop tracking targets: the arm floats."""
     memory[0].mode = next_mode(memory[0].mode, Event.DEACTIVATE.value)
     memory[0].fault = Reason.OK.value
 
 
 @compiled
 def fail(memory: ControllerState, reason: int) -> None:
-    """Latch a fault that the host has seen, such as Reason.ROBOT_STOPPED."""
+    """Latch a fault that the host detected, such as Reason.ROBOT_STOPPED."""
     _fail(reason, memory[0])
 
 
 @compiled
 def recover(memory: ControllerState, gains: Gains, now_s: float) -> int:
-    """Back off along the last path after a fault, then hold; OK, or the reason why not.
+    """Back off along the last path after a fault, then hold; return OK or the reason of a refusal.
 
     At most `recoveries_per_minute` times a minute: then the fault stays until a person activates.
     """
@@ -70,7 +70,7 @@ def recover(memory: ControllerState, gains: Gains, now_s: float) -> int:
         own.fault = Reason.RECOVERIES_SPENT.value
         return own.fault
     own.mode = next_mode(own.mode, Event.RECOVER.value)
-    own.path.left_m = -1.0  # the first tick checks the arm, then sets out
+    own.path.left_m = -1.0  # the first tick checks the arm, then starts
     own.counters[Counter.RECOVERIES.value] += 1
     return Reason.OK.value
 
@@ -94,7 +94,7 @@ def _start(state: ArmState, requested: Gains, memory: ControllerState, now_s: fl
 
 @inner
 def _try_start(state: ArmState, requested: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
-    """ACTIVATING: follow from here, or say why not."""
+    """ACTIVATING: start tracking, or return the reason of a refusal."""
     refused = check_start(state, limits, requested, memory.work.tau_own)
     event = Event.STARTED.value if refused == Reason.OK.value else Event.REFUSED.value
     memory.mode = next_mode(memory.mode, event)
@@ -106,7 +106,7 @@ def _try_start(state: ArmState, requested: Gains, limits: ArmLimits, memory: Con
 
 @inner
 def _back_off(state: ArmState, requested: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
-    """RECOVERING: check once, then lead the goal back along the path; at its end the watchdog's ladder starts anew."""
+    """RECOVERING: check once, then lead the goal back along the path; at its end the watchdog restarts."""
     if memory.path.left_m < 0.0 and memory.fault != Reason.OK.value:
         refused = check_start(state, limits, requested, memory.work.tau_own)
         if refused != Reason.OK.value:
@@ -124,7 +124,7 @@ def _back_off(state: ArmState, requested: Gains, limits: ArmLimits, memory: Cont
 
 @pasted
 def _consider(state: ArmState, target: Target, memory: ControllerState, now_s: float) -> int:
-    """Take the target if it is good and new; say why when it is dropped."""
+    """Accept a valid, new target; return the reason of a rejection."""
     verdict = check_target(target, memory.gains, memory.goal.stamp_s, now_s)
     if verdict != Reason.OK.value:
         memory.counters[Counter.TARGETS_DROPPED.value] += 1
@@ -139,7 +139,7 @@ def _consider(state: ArmState, target: Target, memory: ControllerState, now_s: f
 
 @inner
 def _watch_age(state: ArmState, memory: ControllerState, now_s: float) -> int:
-    """The ladder: late -> hold the pose, gone -> damping only. Fresh targets lead back up in `_consider`."""
+    """Watchdog: late target -> hold the pose, lost target -> damping only. `_consider` resumes on fresh targets."""
     age_s = now_s - memory.goal.stamp_s
     if age_s <= memory.gains.hold_after_s:
         return Reason.OK.value
@@ -155,7 +155,7 @@ def _watch_age(state: ArmState, memory: ControllerState, now_s: float) -> int:
 
 @inner
 def _float(memory: ControllerState, tau_out: FloatArray) -> int:
-    """IDLE: the arm's own terms; the reason says why an activation was refused."""
+    """IDLE: the arm's own terms; the reason is that of a refused activation."""
     for k in range(tau_out.shape[0]):
         tau_out[k] = memory.work.tau_own[k]
     return memory.fault if memory.fault != Reason.OK.value else Reason.IDLE.value
@@ -163,7 +163,7 @@ def _float(memory: ControllerState, tau_out: FloatArray) -> int:
 
 @pasted
 def _run_mode(loop: ControlLoop, memory: ControllerState, step_s: float, now_s: float) -> int:
-    """The unguarded torque of the present mode, and the reason of it."""
+    """Write the unguarded torque of the present mode; return its reason."""
     state, requested, reason = loop.state, loop.gains[0], Reason.OK.value
     if memory.mode == Mode.ACTIVATING.value:
         reason = _try_start(state, requested, loop.limits, memory, now_s)
@@ -185,7 +185,7 @@ def _run_mode(loop: ControlLoop, memory: ControllerState, step_s: float, now_s: 
 
 @inner
 def _fail(reason: int, memory: ControllerState) -> None:
-    """Latch a fault: only activate() or recover() clears it, because a cause that nobody looked at comes back."""
+    """Latch a fault: only activate() or recover() clears it, because an unchecked cause recurs."""
     memory.counters[Counter.FAULTS.value] += 1
     memory.fault = reason
     memory.mode = next_mode(memory.mode, Event.FAIL.value)

@@ -1,4 +1,4 @@
-"""Tracking: reference and torque of one tick, in the modes that follow a goal, and what limits them."""
+"""Tracking: reference and torque of one tick in the modes that track a goal, and their limits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from controllers.law.reference import advance_reference, all_finite, confine_goa
 from controllers.law.task_frame import express_error, express_feed_forward
 from controllers.law.virtual_walls import keep_to_cone, wall_torque
 
-SLOWEST = 0.2  # of the speed, at a singularity: it must be possible to leave it
+SLOWEST = 0.2  # of the speed at a singularity, so that the arm can leave it
 SINGULAR_DAMPING_PER_S = 10.0  # of the joints at a singularity, per unit of inertia
 RECOVER_SPEED = (0.05, 0.3)  # of the reference while backing off [m/s, rad/s]
 ESTIMATE_S, YIELD_S = 0.01, 0.05  # of the external wrench; to no stiffness at twice contact_force_max
@@ -35,7 +35,7 @@ ESTIMATE_S, YIELD_S = 0.01, 0.05  # of the external wrench; to no stiffness at t
 
 @inner
 def ramp_stiffness(memory: ControllerState, dt_s: float) -> None:
-    """Up to 1 within ramp_s; away in DAMPING."""
+    """Ramp the stiffness up to 1 within ramp_s, and down in DAMPING."""
     ramp_s = memory.gains.ramp_s
     step = dt_s / ramp_s if ramp_s > 0.0 else 1.0
     step = -step if memory.mode == Mode.DAMPING.value else step
@@ -44,7 +44,7 @@ def ramp_stiffness(memory: ControllerState, dt_s: float) -> None:
 
 @inner
 def refresh_damping(memory: ControllerState) -> None:
-    """The damping matrix changes slowly with q; its eigenvalue problem is half of a tick's cost."""
+    """Recompute the damping matrix every few ticks: its eigenvalue problem is half of a tick's cost."""
     memory.refresh_in -= 1
     if memory.refresh_in > 0:
         return
@@ -61,7 +61,7 @@ def refresh_damping(memory: ControllerState) -> None:
 
 @inner
 def _yield_to_contact(state: ArmState, M: FloatArray, memory: ControllerState, dt_s: float) -> int:
-    """Estimate the external wrench and give way to it."""
+    """Estimate the external wrench and reduce the stiffness under it."""
     work, external = memory.work, memory.tau_external
     estimate_external(state, M, work.tau_own, memory.dq_last, ESTIMATE_S, dt_s, external)
     for k in range(external.shape[0]):
@@ -74,7 +74,7 @@ def _yield_to_contact(state: ArmState, M: FloatArray, memory: ControllerState, d
 
 @inner
 def _move_reference(state: ArmState, memory: ControllerState, dt_s: float, slow: float) -> int:
-    """Reference and stiffness ramp of this tick; work.error at the end of it."""
+    """Advance reference and stiffness ramp, then write work.error."""
     gains, quat = memory.gains, memory.reference_quat_xyzw
     if gains.clip_targets != 0.0:
         confine_goal(memory.goal, gains, memory.reference_p)
@@ -92,13 +92,13 @@ def _move_reference(state: ArmState, memory: ControllerState, dt_s: float, slow:
 
 @inner
 def _distance(pivot: float, threshold: float) -> float:
-    """1 far from a singularity, 0 at it."""
+    """Return 1 far from a singularity, 0 at it."""
     return min(max(pivot / threshold, 0.0), 1.0) if threshold > 0.0 else 1.0
 
 
 @inner
 def _singular_torque(dq: FloatArray, M: FloatArray, far: float, tau: FloatArray) -> None:
-    """tau = -d (1 - far)^2 M dq: damping of the joints near a singularity."""
+    """Damp the joints near a singularity: tau = -d (1 - far)^2 M dq."""
     rate = SINGULAR_DAMPING_PER_S * (1.0 - far) * (1.0 - far)
     for k in range(tau.shape[0]):
         tau[k] = 0.0
@@ -109,7 +109,7 @@ def _singular_torque(dq: FloatArray, M: FloatArray, far: float, tau: FloatArray)
 
 @inner
 def _drive(dq: FloatArray, memory: ControllerState, dt_s: float) -> None:
-    """work.wrench: what drives the arm, metered; work.drag beside it."""
+    """Write work.wrench, bounded by the energy tank, and work.drag."""
     work, gains = memory.work, memory.gains
     multiply(work.J_task, dq, work.twist)
     express_feed_forward(memory)
@@ -127,7 +127,7 @@ def _drive(dq: FloatArray, memory: ControllerState, dt_s: float) -> None:
 
 @pasted
 def track(loop: ControlLoop, memory: ControllerState, dt_s: float) -> int:
-    """Write the unguarded torque towards the goal, the sum at the end; return a fault, what limits it, or OK."""
+    """Write the unguarded torque towards the goal, summed at the end; return a fault, a limit's reason, or OK."""
     state, dynamics, tau = loop.state, loop.dynamics, loop.tau
     gains, work, reason = memory.gains, memory.work, Reason.OK.value
     if not factor_dynamics(dynamics, gains.task_R, work):

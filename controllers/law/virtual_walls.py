@@ -1,6 +1,6 @@
-"""Walls that the arm feels: the joints' stops, and the workspace as box, planes and a cone for the tool's axis.
+"""Virtual walls: joint limits, and the workspace as box, planes and a cone for the tool's axis.
 
-Each is a one-sided spring-damper with a smooth onset, outside the nullspace: no posture and no target argues with it.
+Each is a one-sided spring-damper with a smooth onset, outside the nullspace and independent of posture and target.
 The spring is soft; the hard limit is on the reference, which never leaves the workspace.
 """
 
@@ -34,7 +34,7 @@ CONE_STIFFNESS, CONE_DAMPING = 50.0, 2.0  # [N m/rad, N m s/rad]
 
 @inner
 def onset(depth: float, margin: float) -> float:
-    """0 outside the margin, 1 at its end and beyond, smooth between: 3 x^2 - 2 x^3."""
+    """Return the smooth step 3 x^2 - 2 x^3: 0 outside the margin, 1 at its end and beyond."""
     x = min(max(depth / margin, 0.0), 1.0)
     return x * x * (3.0 - 2.0 * x)
 
@@ -43,7 +43,7 @@ def onset(depth: float, margin: float) -> float:
 def add_joint_walls(
     q: FloatArray, dq: FloatArray, M: FloatArray, limits: ArmLimits, gains: Gains, tau: FloatArray
 ) -> None:
-    """Push each joint back from its stops; damp it on the way there only."""
+    """Push each joint back from its limits; damp only motion towards them."""
     margin = gains.joint_margin_rad
     for k in range(tau.shape[0]):
         upper, lower = q[k] - (limits.q_upper[k] - margin), (limits.q_lower[k] + margin) - q[k]
@@ -62,7 +62,7 @@ def _push(depth: float, speed_out: float, margin: float, stiffness: float, dampi
 
 @inner
 def _fence_force(p: FloatArray, twist: FloatArray, gains: Gains, wrench: FloatArray) -> None:
-    """Force of box and planes on the tool, bounded as a whole."""
+    """Write the force of box and planes on the tool, bounded as a whole."""
     margin = gains.fence_margin_m
     for i in range(3):
         low, high = gains.workspace_lower[i] + margin - p[i], p[i] - (gains.workspace_upper[i] - margin)
@@ -101,13 +101,13 @@ def _tool_axis(R: FloatArray, axis: FloatArray) -> Vec3:
 
 @inner
 def _upright(a: Vec3, axis: FloatArray) -> tuple[Vec3, float]:
-    """The unit axis that turns direction a towards the cone's axis, and the angle between them [rad]."""
+    """Return the unit axis that turns direction a towards the cone's axis, and the angle between them [rad]."""
     x, y, z = a[1] * axis[2] - a[2] * axis[1], a[2] * axis[0] - a[0] * axis[2], a[0] * axis[1] - a[1] * axis[0]
     sine, cosine = norm3(x, y, z), a[0] * axis[0] + a[1] * axis[1] + a[2] * axis[2]
     angle = math.atan2(sine, cosine)
     if sine > 1e-9:
         return (x / sine, y / sine, z / sine), angle
-    # Along the axis there is nothing to turn; against it any perpendicular will do.
+    # Parallel: no turn; antiparallel: any perpendicular axis.
     if abs(axis[0]) < 0.9:
         length = norm3(0.0, axis[2], axis[1])
         return (0.0, axis[2] / length, -axis[1] / length), angle
@@ -131,7 +131,7 @@ def _cone_moment(R: FloatArray, twist: FloatArray, gains: Gains, wrench: FloatAr
 
 @inner
 def wall_torque(state: ArmState, dynamics: ArmDynamics, limits: ArmLimits, gains: Gains, work: Scratch) -> None:
-    """work.tau_walls: push the joints back from their stops and the tool from the faces of its workspace.
+    """Write work.tau_walls: push the joints back from their limits and the tool from the faces of its workspace.
 
     work.fence (12,) is scratch: the workspace's wrench, then the twist.
     """
@@ -154,7 +154,7 @@ def wall_torque(state: ArmState, dynamics: ArmDynamics, limits: ArmLimits, gains
 
 @inner
 def inside_workspace(p: FloatArray, quat: FloatArray, gains: Gains) -> bool:
-    """Whether a pose lies in the box, before all planes and in the cone."""
+    """Return whether a pose lies in the box, before all planes and in the cone."""
     for i in range(3):
         if not gains.workspace_lower[i] <= p[i] <= gains.workspace_upper[i]:
             return False
@@ -169,7 +169,7 @@ def inside_workspace(p: FloatArray, quat: FloatArray, gains: Gains) -> bool:
 
 @inner
 def cone_excess(quat: Indexable, gains: Gains) -> tuple[Vec3, float]:
-    """The axis that leads back into the cone, and by how much the pose is outside [rad]."""
+    """Return the axis that leads back into the cone, and the angle outside it [rad]."""
     x, y, z, w = quat[0], quat[1], quat[2], quat[3]
     a = gains.cone_tool_axis
     # v + 2 u x (u x v + w v) for the quaternion (u, w): no matrix needed
@@ -181,8 +181,8 @@ def cone_excess(quat: Indexable, gains: Gains) -> tuple[Vec3, float]:
 
 @inner
 def clip_position(p: FloatArray, gains: Gains) -> bool:
-    """Draw a position into box and planes; False where they leave no room."""
-    for _ in range(3):  # enough but for sharp corners
+    """Project a position into box and planes; return False where they are empty."""
+    for _ in range(3):  # sufficient except at sharp corners
         for row in range(gains.planes.shape[0]):
             x, y, z = gains.planes[row, 0], gains.planes[row, 1], gains.planes[row, 2]
             short = gains.planes[row, 3] - (x * p[0] + y * p[1] + z * p[2])
@@ -199,13 +199,13 @@ def clip_position(p: FloatArray, gains: Gains) -> bool:
 
 @inner
 def outside_cone(quat: Indexable, gains: Gains) -> float:
-    """By how much an orientation is outside the cone [rad]; 0 inside."""
+    """Return the angle of an orientation outside the cone [rad]; 0 inside."""
     return max(cone_excess(quat, gains)[1], 0.0) if gains.cone_rad < math.pi else 0.0
 
 
 @inner
 def clip_cone(quat: FloatArray, gains: Gains, outside_rad: float) -> None:
-    """Turn an orientation back to the cone, or to so much outside of it."""
+    """Turn an orientation back to the cone, or to a given angle outside it."""
     if gains.cone_rad >= math.pi:
         return
     turn, excess = cone_excess(quat, gains)
@@ -220,8 +220,8 @@ def clip_cone(quat: FloatArray, gains: Gains, outside_rad: float) -> None:
 def keep_to_cone(before: Quat, angle_max_rad: float, gains: Gains, quat: FloatArray) -> None:
     """Let a turn from `before` lead no further out of the cone than it was, and by at most angle_max_rad.
 
-    The cone's edge is curved: what follows it may be a little longer than the step that was cut off. Each round of
-    shortening leaves a small part of that.
+    The cone's edge is curved, so a step along it may exceed the one that was cut off; each iteration reduces the
+    excess.
     """
     outside_rad = outside_cone(before, gains)
     clip_cone(quat, gains, outside_rad)

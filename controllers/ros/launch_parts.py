@@ -23,8 +23,8 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 
+from controllers.arms.spec import arm_names
 from controllers.ros import graph
-from controllers.ros.arms import ARMS, WAYS
 from controllers.ros.graph import CONTROLLER
 from controllers.ros.namesake import wait_until_alone
 
@@ -44,8 +44,8 @@ class Argument(NamedTuple):
 
 
 ARGUMENTS: dict[str, Argument] = {
-    "robot_type": Argument("fr3", "which arm", list(ARMS)),
-    "driver": Argument("auto", "the way to the arm; auto: the usual one of robot_type", ["auto", *WAYS]),
+    "robot_type": Argument("fr3", f"which arm: {', '.join(arm_names())}, or the path of its YAML file"),
+    "driver": Argument("auto", "the driver, or module:Class; auto: that of the arm's file"),
     "robot_ip": Argument("", "the arm's address, as in 172.16.0.2"),
     "use_fake_hardware": Argument("false", "a simulated arm on the real one's topics", ["true", "false"]),
     "namespace": Argument("", "of all topics and nodes of this arm, as in left"),
@@ -61,7 +61,6 @@ ARGUMENTS: dict[str, Argument] = {
     "run": Argument("", "folder of the run, with its config.json"),
     "address": Argument("tcp://127.0.0.1:5555", "where the learner listens"),
 }  # fmt: skip
-USUAL_DRIVER = {"fer": "simulated", "fr3": "franka", "ur5e": "ur", "ur10e": "ur"}
 
 
 def declare(*names: str, **defaults: str) -> list[Any]:
@@ -121,9 +120,9 @@ def node(module: str, name: str, arguments: dict[str, str], parameters: list[Any
 def controller(arguments: dict[str, str]) -> Any:
     """The impedance controller of an arm."""
     fake = arguments["use_fake_hardware"] == "true"
-    usual = USUAL_DRIVER[arguments["robot_type"]] if arguments["driver"] == "auto" else arguments["driver"]
+    usual = "" if arguments["driver"] == "auto" else arguments["driver"]
     named: dict[str, Any] = {
-        "driver": "simulated" if fake else usual,
+        "driver": "" if fake else usual,
         "arm": "fer" if fake else arguments["robot_type"],
         "robot_ip": arguments["robot_ip"],
         "use_sim_time": arguments["use_sim_time"] == "true",

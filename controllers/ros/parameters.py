@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from controllers.law.presets import preset
+from controllers.arms.spec import load_arm
+from controllers.host.control_stack import gains_of
+from controllers.law.gains import Gains
 from controllers.ros import settings
-from controllers.ros.arms import ARMS
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.endpoints import message_class
 
@@ -29,8 +30,7 @@ class Parameters:
         fixed = message_class("rcl_interfaces/msg/ParameterDescriptor")
         for name, (default, text) in settings.NODE_PARAMETERS.items():
             node.declare_parameter(name, default, fixed(description=text, read_only=True))
-        arm = ARMS.get(self["arm"], ARMS["fer"])  # another name is refused by configure
-        for name, value in settings.values_of(preset("guarded", arm.posture)).items():
+        for name, value in settings.values_of(_gains(self["arm"])).items():
             node.declare_parameter(name, value, _descriptor(settings.SETTINGS[name]))
         node.add_on_set_parameters_callback(self._on_change)
 
@@ -66,6 +66,14 @@ class Parameters:
         except (ValueError, TypeError) as error:
             return str(error)
         return ""
+
+
+def _gains(arm: str) -> Gains:
+    """What the parameters show before the loop runs; configure refuses an arm that does not exist."""
+    try:
+        return gains_of(load_arm(arm))
+    except ValueError:
+        return gains_of(load_arm("fer"))
 
 
 def _descriptor(setting: settings.Setting) -> Any:

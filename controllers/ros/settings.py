@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controllers.arms.spec import DRIVERS, arm_names
 from controllers.law.gain import Gain
 from controllers.law.gains import Gains
 from controllers.law.presets import NAMES, preset
 from controllers.ros import graph
-from controllers.ros.arms import ARMS, WAYS
 
 AXES = ("x", "y", "z")
 
@@ -74,12 +74,12 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in (*_own(), *
 
 # What the node is, beside its gains: fixed when it starts.
 NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
-    "driver": ("simulated", f"the way to the arm: {', '.join(WAYS)}"),
-    "arm": ("fer", f"which arm: {', '.join(ARMS)}"),
-    "robot_ip": ("", "the arm's address"),
-    "urdf": ("", "path of the arm's URDF, for the drivers ur and effort"),
-    "urdf_tcp_link": ("tool0", "the URDF's link that is the tool centre point"),
-    "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: the arm's own"),
+    "driver": ("", f"{', '.join(DRIVERS)}, module:Class or file.py:Class; empty: the arm's own"),
+    "arm": ("fer", f"{', '.join(arm_names())}, or the path of an arm's YAML file"),
+    "robot_ip": ("", "the arm's address; empty: that of its file"),
+    "urdf": ("", "path of the arm's URDF, for the drivers ur and effort; empty: that of its file"),
+    "urdf_tcp_link": ("", "the URDF's link that is the tool centre point; empty: that of its file"),
+    "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: those of the arm's file"),
     "base_frame": (graph.BASE, "frame of all commands and states"),
     "tf_prefix": ("", "before the frames of TF, as in left/"),
     "publish_tf": (True, "base to tcp"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, no_target
+from controllers.arm import ArmDynamics, ArmState, no_target
+from controllers.arms.spec import arm_limits
 from controllers.compilation import compiled
 from controllers.geometry import quat_from_matrix
 from controllers.host.monotonic import make_timespec, monotonic_ns
@@ -39,7 +40,7 @@ class ArmInLoop:
         target.p[:], target.quat_xyzw[:] = p, quat_from_matrix(R)
         self.now_s, self.centre = 0.0, p.copy()
         self.views = view_model(self.model, data, N)
-        gains, limits = preset(name, HOME_Q), KNOWN_ARMS["fer"]
+        gains, limits = preset(name, HOME_Q), arm_limits("fer")
         self.loop = ControlLoop(state, dynamics, target, gains, limits, make_controller_state(N), np.zeros(N))
 
     def law(self) -> int:

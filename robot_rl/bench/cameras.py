@@ -1,6 +1,6 @@
 """What a control step pays for its cameras: reading while they deliver and while one is away, crop and resize, age.
 
-Two films of 640 x 480 at 30 Hz stand in for devices: decoding, threads and reads are the real ones, the USB is not.
+Two videos of 640 x 480 at 30 Hz stand in for devices: decoding, threads and reads are the real ones, the USB is not.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ def run(seconds: float = 10.0) -> dict[str, Any]:
     `cpu_percent` of one core that two cameras take.
     """
     image = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
-    figures: dict[str, Any] = percentiles("view_us", time_calls(lambda: apply(VIEW, image), 500), 1e6)
+    metrics: dict[str, Any] = percentiles("view_us", time_calls(lambda: apply(VIEW, image), 500), 1e6)
     with tempfile.TemporaryDirectory() as folder:
         save_png(Path(folder) / "shot_0.png", np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
-        film = str(Path(folder) / "shot_%d.png")
-        cameras = make_cameras([WebcamConfig(name, film, rate_hz=RATE_HZ) for name in ("wrist", "side")])
+        video = str(Path(folder) / "shot_%d.png")
+        cameras = make_cameras([WebcamConfig(name, video, rate_hz=RATE_HZ) for name in ("wrist", "side")])
         try:
-            figures |= _present(cameras, seconds)
+            metrics |= _present(cameras, seconds)
         finally:
             close_cameras(cameras)
-    figures |= _absent()
-    return {name.replace("_p100", "_max"): value for name, value in figures.items()}
+    metrics |= _absent()
+    return {name.replace("_p100", "_max"): value for name, value in metrics.items()}
 
 
 def _present(cameras: Sequence[Camera], seconds: float) -> dict[str, Any]:
@@ -59,9 +59,9 @@ def _present(cameras: Sequence[Camera], seconds: float) -> dict[str, Any]:
         reads_s.append((time.perf_counter_ns() - began_ns) / NS_PER_S)
         ages_ns += [time.monotonic_ns() - frame.stamp_ns for frame in frames]
     share = (time.process_time() - busy_s) / (time.monotonic() - start_s)
-    figures: dict[str, Any] = percentiles("read_us", np.array(reads_s), 1e6, POINTS)
-    figures |= percentiles("age_ms", np.array(ages_ns) / NS_PER_S, 1e3, POINTS)
-    return figures | {"cpu_percent": round(100 * share, 1)}
+    metrics: dict[str, Any] = percentiles("read_us", np.array(reads_s), 1e6, POINTS)
+    metrics |= percentiles("age_ms", np.array(ages_ns) / NS_PER_S, 1e3, POINTS)
+    return metrics | {"cpu_percent": round(100 * share, 1)}
 
 
 def _absent() -> dict[str, Any]:

@@ -4,7 +4,7 @@
 walls, fence, energy account and contact estimate on; `bare_tick_us` has none of these. Each cycle is timed by itself,
 while the arm follows a circle, under SCHED_FIFO where that is permitted (`realtime`). `law_us` leaves the model terms
 out. `python_tick_us` is what a host written in Python sees, `python_call_us` the same without model terms. The first
-call may compile; `first_call_s` says how long that took. The figures of `robot_rl.bench.loop` follow.
+call may compile; `first_call_s` says how long that took. The metrics of `robot_rl.bench.loop` follow.
 """
 
 from __future__ import annotations

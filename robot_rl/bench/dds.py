@@ -1,4 +1,4 @@
-"""Round trips and pictures between two processes over plain DDS: the bars are p50 500 us and 5 ms on two free cores."""
+"""Round trips and images between two processes over plain DDS: the bars are p50 500 us and 5 ms on two free cores."""
 
 from __future__ import annotations
 

@@ -28,17 +28,17 @@ RIDGE = 1e-3
 
 
 def run() -> dict[str, Any]:
-    """Return `probe_mm_<task>` (x, y, z), root mean square, and the time to encode a step's pictures."""
-    figures: dict[str, Any] = {}
+    """Return `probe_mm_<task>` (x, y, z), root mean square, and the time to encode a step's images."""
+    metrics: dict[str, Any] = {}
     for task, scale_mm in SCALES_MM.items():
         env, encoder = build.make_env(preset(task)), build.make_encoder(preset(task))
         features, places, episodes = collect(env, encoder, STEPS)
-        errors_mm = scale_mm * probe(features, places, judged=episodes % 4 >= 2)
-        figures[f"probe_mm_{task.replace('-', '_')}"] = [round(float(error), 2) for error in errors_mm]
-        if encoder is not None and "encode_ms_p50" not in figures:
-            figures |= encode_times(env, encoder)
+        errors_mm = scale_mm * probe(features, places, held_out=episodes % 4 >= 2)
+        metrics[f"probe_mm_{task.replace('-', '_')}"] = [round(float(error), 2) for error in errors_mm]
+        if encoder is not None and "encode_ms_p50" not in metrics:
+            metrics |= encode_times(env, encoder)
         env.close()
-    return figures
+    return metrics
 
 
 def collect(env: Environment, encoder: Encoder | None, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,16 +65,16 @@ def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarr
         episode += 1
 
 
-def probe(features: np.ndarray, places: np.ndarray, judged: np.ndarray) -> np.ndarray:
-    """Return the root mean square error of a linear map, per axis, on the judged rows; the others fit it.
+def probe(features: np.ndarray, places: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Return the root mean square error of a linear map, per axis, on the held_out rows; the others fit it.
 
-    Shapes: features (N, F), places (N, 3), judged (N,) bool; returns (3,).
+    Shapes: features (N, F), places (N, 3), held_out (N,) bool; returns (3,).
     """
-    mean, std = features[~judged].mean(0), features[~judged].std(0) + 1e-6
+    mean, std = features[~held_out].mean(0), features[~held_out].std(0) + 1e-6
     x = np.column_stack([(features - mean) / std, np.ones(len(features))])
-    fit = x[~judged]
-    weights = np.linalg.solve(fit.T @ fit + RIDGE * len(fit) * np.eye(x.shape[1]), fit.T @ places[~judged])
-    return np.sqrt(np.square(x[judged] @ weights - places[judged]).mean(0))
+    fit = x[~held_out]
+    weights = np.linalg.solve(fit.T @ fit + RIDGE * len(fit) * np.eye(x.shape[1]), fit.T @ places[~held_out])
+    return np.sqrt(np.square(x[held_out] @ weights - places[held_out]).mean(0))
 
 
 def encode_times(env: Environment, encoder: Encoder) -> dict[str, float]:

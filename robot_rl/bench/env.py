@@ -16,26 +16,26 @@ from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.tasks import TASKS, environment_id
 
 STEPS = {"state": 400, "pixel": 200}
-RIVAL_STEPS = {"state": 60, "pixel": 12}
+BASELINE_STEPS = {"state": 60, "pixel": 12}
 HEADLINE = "pick-lift"
 """Task whose numbers stand without a prefix."""
-RIVAL_IDS = {"state": "gym_hil/PandaPickCubeBase-v0", "pixel": "gym_hil/PandaPickCubeBase-v0"}
+BASELINE_IDS = {"state": "gym_hil/PandaPickCubeBase-v0", "pixel": "gym_hil/PandaPickCubeBase-v0"}
 
 
 def run() -> dict[str, Any]:
     """Return step times [ms] of each task, and of gym-hil where it is installed."""
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for task in TASKS:
         lead = "" if task == HEADLINE else f"{task.replace('-', '_')}_"
         for kind, steps in STEPS.items():
-            env = make_env(task, pictures=kind == "pixel")
-            figures |= {f"{lead}{name}": value for name, value in step_times(env, kind, steps).items()}
-    return figures | rival_figures()
+            env = make_env(task, images=kind == "pixel")
+            metrics |= {f"{lead}{name}": value for name, value in step_times(env, kind, steps).items()}
+    return metrics | baseline_metrics()
 
 
-def make_env(task: str, pictures: bool) -> gymnasium.Env[Any, Any]:
+def make_env(task: str, images: bool) -> gymnasium.Env[Any, Any]:
     """Return the environment of a task, with or without cameras."""
-    return gymnasium.make(f"robot_rl.envs:{environment_id(task)}", cameras=None if pictures else ())
+    return gymnasium.make(f"robot_rl.envs:{environment_id(task)}", cameras=None if images else ())
 
 
 def step_times(env: gymnasium.Env[Any, Any], kind: str, steps: int) -> dict[str, float]:
@@ -60,13 +60,13 @@ def step_times(env: gymnasium.Env[Any, Any], kind: str, steps: int) -> dict[str,
     return percentiles(f"{kind}_step_ms", np.array(durations_s[3:]), 1e3)
 
 
-def rival_figures() -> dict[str, Any]:
-    """Return gym-hil's figures; a note when it is not installed or does not run."""
+def baseline_metrics() -> dict[str, Any]:
+    """Return gym-hil's metrics; a note when it is not installed or does not run."""
     if importlib.util.find_spec("gym_hil") is None:
         return {"gym_hil": "not installed: pip install --no-deps gym-hil==0.1.14"}
     importlib.import_module("gym_hil")
-    figures: dict[str, Any] = {}
-    for kind, steps in RIVAL_STEPS.items():
-        env = gymnasium.make(RIVAL_IDS[kind], image_obs=kind == "pixel")
-        figures |= {f"gym_hil_{name}": value for name, value in step_times(env, kind, steps).items()}
-    return figures
+    metrics: dict[str, Any] = {}
+    for kind, steps in BASELINE_STEPS.items():
+        env = gymnasium.make(BASELINE_IDS[kind], image_obs=kind == "pixel")
+        metrics |= {f"gym_hil_{name}": value for name, value in step_times(env, kind, steps).items()}
+    return metrics

@@ -1,7 +1,7 @@
 """How long messages take between two processes on the ROS graph, over any wire: the part that `dds` and `ros` share.
 
 A round trip begins before the message is built and ends in the callback that has the answer, read and checked; a
-picture's way begins before it is built and ends where its pixels can be used.
+image's way begins before it is built and ends where its pixels can be used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from robot_rl.hardware.graph.messages import (
 )
 from robot_rl.hardware.graph.wire import Wire
 
-TRIPS, PICTURES, WARM_UP = 2000, 240, 20
+TRIPS, IMAGES, WARM_UP = 2000, 240, 20
 PICTURE_SHAPE, PICTURE_HZ = (480, 640, 3), 30.0
 JOINTS = [f"joint{i}" for i in range(1, 8)]
 CAMERA = image_topic("bench")
@@ -44,7 +44,7 @@ _STATE = Qualities.STATE.value
 
 
 def measure(open_wire: OpenWire) -> dict[str, Any]:
-    """Return round trips [us] and the pictures' way [ms] over one kind of wire.
+    """Return round trips [us] and the images' way [ms] over one kind of wire.
 
     Args:
         open_wire: from a node's name and a domain's number; a function of a module, for the other process.
@@ -56,16 +56,16 @@ def measure(open_wire: OpenWire) -> dict[str, Any]:
     def joints() -> Any:
         return joints_message(wire, JOINTS, q, wire.now_ns(), q, q)
 
-    figures: dict[str, Any] = {"cpus": len(os.sched_getaffinity(0)), "load_1min": round(os.getloadavg()[0], 2)}
+    metrics: dict[str, Any] = {"cpus": len(os.sched_getaffinity(0)), "load_1min": round(os.getloadavg()[0], 2)}
     with _peer(open_wire, domain_id):
-        figures |= pictures(wire)
-        figures |= round_trips(wire, "joints", joints, lambda message: read_positions(message, JOINTS))
-        figures |= round_trips(
+        metrics |= images(wire)
+        metrics |= round_trips(wire, "joints", joints, lambda message: read_positions(message, JOINTS))
+        metrics |= round_trips(
             wire, "pose", lambda: pose_message(wire, T, wire.now_ns(), BASE), lambda message: read_pose(message, BASE)
         )
     wire.close()
-    figures["round_trip_us_p50"], figures["round_trip_us_p99"] = figures["joints_us_p50"], figures["joints_us_p99"]
-    return figures
+    metrics["round_trip_us_p50"], metrics["round_trip_us_p99"] = metrics["joints_us_p50"], metrics["joints_us_p99"]
+    return metrics
 
 
 def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[[Any], Any]) -> dict[str, Any]:
@@ -93,16 +93,16 @@ def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[
     return percentiles(f"{kind}_us", durations_s, 1e6)
 
 
-def pictures(wire: Wire) -> dict[str, Any]:
-    """The peer's pictures, as they come."""
+def images(wire: Wire) -> dict[str, Any]:
+    """The peer's images, as they come."""
     ages_s: list[float] = []
 
-    def on_picture(message: Any) -> None:
+    def on_image(message: Any) -> None:
         read_image(message)
         ages_s.append((wire.now_ns() - stamp_of(message)) / NS_PER_S)
 
-    wire.subscribe(CAMERA, on_picture)
-    _await(lambda: len(ages_s) >= PICTURES + WARM_UP)
+    wire.subscribe(CAMERA, on_image)
+    _await(lambda: len(ages_s) >= IMAGES + WARM_UP)
     return percentiles("image_ms", np.array(ages_s[WARM_UP:]), 1e3)
 
 
@@ -120,14 +120,14 @@ def _peer(open_wire: OpenWire, domain_id: int) -> Iterator[None]:
 
 
 def serve(open_wire: OpenWire, domain_id: int, ended: Any) -> None:
-    """The other process: answers pings in their callbacks, sends pictures while somebody looks."""
+    """The other process: answers pings in their callbacks, sends images while somebody looks."""
     wire = open_wire("bench_peer", domain_id)
     for kind in _KINDS:
         wire.subscribe(_topic(kind, "ping"), wire.publisher(_topic(kind, "pong")).publish)
     camera, image = wire.publisher(CAMERA), np.random.default_rng(0).integers(0, 255, PICTURE_SHAPE, np.uint8)
     sent = 0
     while not ended.wait(1.0 / PICTURE_HZ):
-        if sent < PICTURES + 2 * WARM_UP and camera.matched():
+        if sent < IMAGES + 2 * WARM_UP and camera.matched():
             camera.publish(image_message(wire, image, wire.now_ns(), "bench"))
             sent += 1
     wire.close()

@@ -26,7 +26,7 @@ TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 
 
 def run() -> dict[str, Any]:
-    """Return the figures of `bench_learner`."""
+    """Return the metrics of `bench_learner`."""
     return bench_learner()
 
 
@@ -34,16 +34,16 @@ def bench_learner() -> dict[str, Any]:
     """Return updates a second at batch 256, state of 25, two cameras, targets from 2 critics.
 
     `updates_per_s_cached`: 96 stored features a camera, 10 critics; `_2_critics`: the same with 2;
-    `updates_per_s_trainable`: uint8 pictures 128 x 128, 10 critics, random crops and the presets' trunk in the update.
+    `updates_per_s_trainable`: uint8 images 128 x 128, 10 critics, random crops and the presets' trunk in the update.
     """
     cached = ArraySpec((4, 96), "float16", variants=4)
-    picture = ArraySpec((128, 128, 3), "uint8")
+    image = ArraySpec((128, 128, 3), "uint8")
     return {
         "device": make_backend(cached_definition(), 0).device,
         "batch": BATCH,
         "updates_per_s_cached": rate(cached, 10, CACHED_UPDATES, CACHED_CALLS),
         "updates_per_s_cached_2_critics": rate(cached, 2, CACHED_UPDATES, CACHED_CALLS),
-        "updates_per_s_trainable": rate(picture, 10, TRAINABLE_UPDATES, TRAINABLE_CALLS),
+        "updates_per_s_trainable": rate(image, 10, TRAINABLE_UPDATES, TRAINABLE_CALLS),
     }
 
 

@@ -4,7 +4,7 @@
 loop_runners`) or load. The load computes all the time; where there are two cores it has one of them to itself. The
 three others share the other core and take turns of a second in random order, so that all meet the same machine: what
 a virtual one takes from its guests changes from minute to minute. A line of standard input begins a turn, one of
-standard output ends it; at the end of the input the figures follow.
+standard output ends it; at the end of the input the metrics follow.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ class Turns:
         self._client.send(Target(p, quat, np.zeros(6), np.zeros(6), np.array([now_s])))
 
     def end(self) -> dict[str, Any]:
-        """The figures of all turns."""
+        """The metrics of all turns."""
         self._input.close()
-        figures: dict[str, Any] = json.loads(self._line())
-        return figures
+        metrics: dict[str, Any] = json.loads(self._line())
+        return metrics
 
     def _line(self) -> str:
         line = self._output.readline().strip()
@@ -105,8 +105,8 @@ def bench_loop(seconds: float = 20.0) -> dict[str, Any]:
             for kind in rng.permutation(list(LEADS)):
                 turns[kind].take(TURN_S)
         ends = {kind: turns[kind].end() for kind in LEADS}
-    figures = {"loop_seconds": seconds, "loop_cpu": cpus[-1], "load_cpu": cpus[0], "load": load.greeting}
-    return figures | {f"{LEADS[kind]}_{name}": value for kind, end in ends.items() for name, value in end.items()}
+    metrics = {"loop_seconds": seconds, "loop_cpu": cpus[-1], "load_cpu": cpus[0], "load": load.greeting}
+    return metrics | {f"{LEADS[kind]}_{name}": value for kind, end in ends.items() for name, value in end.items()}
 
 
 def make_runner(kind: str, name: str) -> Runner:
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     for line in sys.stdin:
         runner.turn(float(line))
         print("done", flush=True)
-    print(json.dumps(runner.figures()), flush=True)
+    print(json.dumps(runner.metrics()), flush=True)
     return 0
 
 

@@ -15,11 +15,13 @@ from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, REASON_TEXT, Mode
+from controllers.arm import REASON_TEXT, Mode
+from controllers.arms.spec import arm_limits
 from controllers.compilation import compiled
 from controllers.drivers.contract import Capabilities, DriverMode, Feedback, Reading
 from controllers.geometry import FloatArray
-from controllers.host.control_process import ControlProcess, ControlStack, run_host
+from controllers.host.control_process import ControlProcess, run_host
+from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Mailbox, Request
 from controllers.host.monotonic import make_timespec, monotonic_ns
 from controllers.host.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
@@ -42,7 +44,7 @@ class Runner(Protocol):
         """Run for so long [s]."""
         ...
 
-    def figures(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """How it went, all turns together."""
         ...
 
@@ -110,7 +112,7 @@ class LoopRunner:
         self._mailbox = Mailbox(name, N, create=True)
         self._privileged, self._granted = privileged, RealtimeStatus(False, False, False)
         self._kept = NOBODY
-        parts = ControlStack(ArmDriver(), preset("guarded", HOME_Q), KNOWN_ARMS["fer"])
+        parts = ControlStack(ArmDriver(), preset("guarded", HOME_Q), arm_limits("fer"))
         self._host = ControlProcess(parts, self._mailbox, PreciseClock())
         clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if privileged else SleepClock()
         self._pacer = Pacer(1.0 / RATE_HZ, clock)
@@ -134,16 +136,16 @@ class LoopRunner:
         with shielded(cpu) as self._kept, realtime() as self._granted:
             yield
 
-    def figures(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """See `Runner`."""
         self._mailbox.unlink()
         pacer, granted = self._pacer, self._granted
         late = {f"late_us_{word}": pacer.late_us(point) for word, point in (("p50", 50), ("p99", 99), ("p999", 99.9))}
-        figures = {"cycles": pacer.cycles, "misses": pacer.misses, **late, "late_us_max": round(pacer.late_max_us, 1)}
+        metrics = {"cycles": pacer.cycles, "misses": pacer.misses, **late, "late_us_max": round(pacer.late_max_us, 1)}
         if not self._privileged:
-            return figures
-        wishes = {"fifo": granted.fifo, "locked": granted.memory_locked, "awake": granted.awake}
-        return {**figures, **wishes, "threads_kept_off": self._kept.moved}
+            return metrics
+        granted_by_name = {"fifo": granted.fifo, "locked": granted.memory_locked, "awake": granted.awake}
+        return {**metrics, **granted_by_name, "threads_kept_off": self._kept.moved}
 
 
 class MachineRunner:
@@ -166,9 +168,9 @@ class MachineRunner:
             self._found.append(self._gaps_ns[:count].copy())
             time.sleep(BURST_S / 5)
 
-    def figures(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """See `Runner`."""
-        return gap_figures(np.concatenate(self._found), len(self._found) * BURST_S)
+        return gap_metrics(np.concatenate(self._found), len(self._found) * BURST_S)
 
 
 @compiled
@@ -186,8 +188,8 @@ def clock_gaps(duration_ns: int, gap_ns: int, timespec: np.ndarray, gaps_ns: np.
     return found
 
 
-def gap_figures(gaps_ns: np.ndarray, seconds: float) -> dict[str, Any]:
-    """Figures of gaps (gaps, 2) in a watch of `seconds`; times from the start of a burst [ns]."""
+def gap_metrics(gaps_ns: np.ndarray, seconds: float) -> dict[str, Any]:
+    """Metrics of gaps (gaps, 2) in a watch of `seconds`; times from the start of a burst [ns]."""
     first, last = gaps_ns.T // round(NS_PER_S / RATE_HZ)
     us = (gaps_ns[:, 1] - gaps_ns[:, 0]) * 1e-3
     return {

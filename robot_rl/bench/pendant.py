@@ -28,15 +28,15 @@ HEARTBEAT_S = 0.002
 
 def run() -> dict[str, Any]:
     """Return round trip and opening times [ms]."""
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     with qemu_pendant() as running:
         line = open_line(running.port)
-        figures |= round_trips(line)
+        metrics |= round_trips(line)
         line.close()
     with qemu_pendant() as running, Pendant(PendantConfig(running.port)) as driver:
         for name, contact in (("estop", Input.ESTOP_A | Input.ESTOP_B), ("channel", Input.ESTOP_A)):
-            figures |= percentiles(f"{name}_to_relay_ms", opening_times(driver, running.hand, contact), 1e3)
-    return figures
+            metrics |= percentiles(f"{name}_to_relay_ms", opening_times(driver, running.hand, contact), 1e3)
+    return metrics
 
 
 def round_trips(line: Line) -> dict[str, Any]:

@@ -99,12 +99,12 @@ class ResultArguments:
     run: Positional[Path]
     """The run's folder, as in `runs/NAME`."""
     episodes: int | None = None
-    """Episodes; None: as the run's settings say."""
+    """Episodes; None: as in the run's settings."""
     again: bool = False
     """Evaluate once more where a result is; that one is kept as `evaluation...-before-N`."""
 
     def open(self) -> tuple[RunFolder, TrainConfig]:
-        """Return the run's folder and its settings, the number of episodes as the flags say.
+        """Return the run's folder and its settings, with the number of episodes of the flags.
 
         Raises:
             RunFolderError: no such run.

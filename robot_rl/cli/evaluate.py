@@ -1,4 +1,4 @@
-"""`robot-rl evaluate`: the trained policy alone, judged."""
+"""`robot-rl evaluate`: evaluation of the trained policy alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from robot_rl import build
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
@@ -41,9 +41,9 @@ class Arguments(ResultArguments):
     """
 
     seed: int | None = None
-    """Seed of the episodes; None: as the run's settings say."""
+    """Seed of the episodes; None: as in the run's settings."""
     video_episodes: int | None = None
-    """Episodes in the video; None: as the run's settings say."""
+    """Episodes in the video; None: as in the run's settings."""
     stochastic: bool = False
     """Explore as in training, instead of the deterministic policy."""
     who: Literal["policy", "expert"] = "policy"
@@ -59,7 +59,7 @@ def run(arguments: Arguments) -> int:
     folder, config = arguments.open()
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
     part = start_result(out, arguments.again)
-    result = judge(folder, config, arguments, part)
+    result = run_episodes(folder, config, arguments, part)
     save_result(part, result)
     done, planned = len(result.episodes), config.evaluation.episodes
     if done < planned:
@@ -72,19 +72,21 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
-def judge(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -> EvaluationResult:
-    """Run the episodes and film some of them."""
+def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -> EvaluationResult:
+    """Run the episodes; write a video of the first."""
     plan = config.evaluation
-    filmed = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
-    with closing(build.make_env(config, film=filmed > 0)) as env, _bar() as bar:
-        video = VideoWriter(out / VIDEO_FILE, 1.0 / robot_environment(env).period_s, scale=1) if filmed else None
+    video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
+    with closing(build.make_env(config, film=video_episodes > 0)) as env, _bar() as bar:
+        video = (
+            VideoWriter(out / VIDEO_FILE, 1.0 / robot_environment(env).period_s, scale=1) if video_episodes else None
+        )
         try:
             return evaluate(
                 make_rollout(folder, env, config, flags.who),
                 plan.episodes,
                 plan.seed if flags.seed is None else flags.seed,
                 deterministic=not flags.stochastic,
-                video=None if video is None else EpisodeVideo(video.add, filmed),
+                video=None if video is None else EpisodeVideo(video.add, video_episodes),
                 on_episode=_counter(bar, plan.episodes),
                 should_stop=StopSignal().install(),
             )
@@ -97,7 +99,7 @@ def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: 
     """Return the rollout of a run's policy, or of the expert."""
     if who == "expert":
         return build.make_rollout(
-            env, config, human=build.make_device(env, config, "expert", np.random.default_rng(config.seed))
+            env, config, human=build.make_device(env, config, "expert", generator(Purpose.EVALUATION, config.seed, 2))
         )
     encoder = build.make_encoder(config)
     return build.make_rollout(env, config, load_policy(folder, encoder, config), encoder)

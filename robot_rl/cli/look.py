@@ -1,4 +1,4 @@
-"""`robot-rl look`: a picture of what each camera sees, before and after its crop."""
+"""`robot-rl look`: one image of what each camera sees, before and after its crop."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(arguments: Arguments) -> int:
 
 
 def save_sheet(configs: Sequence[CameraConfig], path: Path) -> None:
-    """Take one picture with each camera and save the sheet.
+    """Take one image with each camera and save the sheet.
 
     Raises:
         DeviceLostError: a camera does not deliver.

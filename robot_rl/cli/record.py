@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import tyro
 
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal
@@ -21,7 +21,7 @@ from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(RunArguments):
-    """Record successful episodes with their pictures; they serve any encoder and any agent.
+    """Record successful episodes with their images; they serve any encoder and any agent.
 
     examples:
       robot-rl record pick-lift --out demos                   20 episodes by the scripted expert
@@ -59,4 +59,6 @@ def run(arguments: Arguments) -> int:
 
 
 def _device(env: Environment, arguments: Arguments) -> Device:
-    return build.make_device(env, arguments.config, arguments.by, np.random.default_rng(arguments.config.seed))
+    return build.make_device(
+        env, arguments.config, arguments.by, generator(Purpose.DEMONSTRATION, arguments.config.seed, 2)
+    )

@@ -13,6 +13,7 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.records import Observation
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.envs.protocol import action_layout, robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
 from robot_rl.runtime.acting.rollout import Environment
@@ -67,9 +68,9 @@ def run(arguments: Arguments) -> int:
 
 
 def simulate(flags: Arguments) -> EvaluationResult:
-    """Run episodes of somebody who needs no training."""
-    filming = flags.out is not None
-    with closing(build.make_env(flags.config, cameras=(), film=filming)) as env:
+    """Run episodes without a trained policy and return their result."""
+    with_video = flags.out is not None
+    with closing(build.make_env(flags.config, cameras=(), film=with_video)) as env:
         human = _human(env, flags)
         scale = 1.0 if flags.by == "random" else 0.0
         policy = None if human is not None else RandomPolicy(action_layout(env).size, scale)
@@ -81,7 +82,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
                 flags.episodes,
                 flags.config.seed,
                 video=None if video is None else EpisodeVideo(video.add, flags.episodes),
-                on_episode=_say,
+                on_episode=_print,
             )
         finally:
             for part in (video, human):
@@ -92,9 +93,9 @@ def simulate(flags: Arguments) -> EvaluationResult:
 def _human(env: Environment, flags: Arguments) -> Device | None:
     if flags.by in NO_DEVICE:
         return None
-    return build.make_device(env, flags.config, flags.by, np.random.default_rng(flags.config.seed))
+    return build.make_device(env, flags.config, flags.by, generator(Purpose.EVALUATION, flags.config.seed, 2))
 
 
-def _say(episode: EpisodeResult) -> None:
+def _print(episode: EpisodeResult) -> None:
     end = "success" if episode.success else "failure" if episode.failure else "out of time"
     print(f"seed {episode.seed}: {end} after {episode.steps} steps")

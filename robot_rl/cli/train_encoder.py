@@ -1,4 +1,4 @@
-"""`robot-rl train-encoder`: make the simulator's picture encoder again, from random scenes."""
+"""`robot-rl train-encoder`: train the simulator's image encoder again, from random scenes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from robot_rl.vision.pretrain import PretrainConfig, draw_datasets, train_encode
 
 @dataclass(frozen=True)
 class Arguments:
-    """Train the encoder that turns the simulator's pictures into numbers, from renders of random scenes. No
+    """Train the encoder that turns the simulator's images into numbers, from renders of random scenes. No
     task's scene, reward or object is used. The default settings are those of the file that is shipped.
 
     example:

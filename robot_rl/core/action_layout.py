@@ -20,7 +20,7 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, NonFiniteActionError, SchemaMismatchError, unknown_name
 
 SEPARATOR = "/"
-"""Between a robot's name and what is named of it."""
+"""Separator between a robot's name and its part."""
 TRANSLATION, ROTATION, GRIPPER = "translation", "rotation", "gripper"
 """Parts of one arm's action: displacement and turn of the tool, and the gripper."""
 CLOSE, HOLD, OPEN = "close", "hold", "open"
@@ -37,7 +37,7 @@ class StateEntry:
 
 @dataclass(frozen=True)
 class Continuous:
-    """Axes that move something in proportion; they may be blended.
+    """Axes with proportional effect; they may be blended.
 
     Raises:
         ConfigError: no axis.

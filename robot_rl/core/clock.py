@@ -45,7 +45,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that moves only when it is told to, or when somebody sleeps on it.
+    """A clock that moves only by `advance`, or when something sleeps on it.
 
     Example:
         >>> clock = FakeClock()
@@ -76,7 +76,7 @@ class FakeClock:
 
 
 class RateKeeper:
-    """Keeps a loop on the grid start + k / rate, without drift.
+    """Rate keeper: times a loop on the grid start + k / rate, without drift.
 
     Deadlines are absolute: a late tick does not shift the later ones. A loop that is late by one period or more skips
     the grid points that it missed (no burst to catch up) and counts them in `missed`.
@@ -95,7 +95,7 @@ class RateKeeper:
         self._deadline_ns = clock.now_ns() + self.period_ns
 
     def wait(self) -> float:
-        """Sleep to the next grid point and return how late the loop came to it [s], 0 when it was in time."""
+        """Sleep to the next grid point and return the loop's lateness [s], 0 when it was in time."""
         late_ns = max(0, self._clock.now_ns() - self._deadline_ns)
         skipped = late_ns // self.period_ns
         self.missed += skipped
@@ -105,5 +105,5 @@ class RateKeeper:
         return late_ns / NS_PER_S
 
     def restart(self) -> None:
-        """Begin a new grid now, after a pause that is nobody's fault (a reset, an operator's stop)."""
+        """Restart the grid now, after an intentional pause (reset, operator stop); it does not count as missed."""
         self._deadline_ns = self._clock.now_ns() + self.period_ns

@@ -1,19 +1,19 @@
-"""The error tree: everything this package raises on purpose.
+"""Error tree of this package.
 
 RobotRLError
-├── ConfigError (also ValueError)          a setting that cannot work
-│   └── UnknownNameError                   a name that nothing answers to
+├── ConfigError (also ValueError)          an invalid setting
+│   └── UnknownNameError                   an unknown name
 ├── NonFiniteActionError (also ValueError) an action with NaN or infinity
-├── SchemaMismatchError                    arrays that differ from what was agreed
-├── HandshakeRefusedError                  actor and learner do not fit together
+├── SchemaMismatchError                    arrays that differ from the schema
+├── HandshakeRefusedError                  actor and learner are incompatible
 ├── CorruptRecordError                     bytes that are not a whole, valid record
 ├── RunFolderError                         a run folder that is missing, taken or incomplete
 ├── CheckpointError                        a checkpoint that cannot be restored
 ├── DivergedError                          learning that went to NaN or infinity
 ├── BadMessageError                        a message of the ROS graph that must not be used
-├── StopAskedError                         the process was asked to stop while it waited
+├── StopAskedError                         a stop request ended a wait
 └── DeviceLostError                        a robot, camera or input device that stopped answering
-    └── StaleObservationError              a picture or state that is too old to be acted upon
+    └── StaleObservationError              an image or state that is too old to act on
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class RobotRLError(Exception):
 
 
 class ConfigError(RobotRLError, ValueError):
-    """A setting that cannot work; raised where the setting enters, before anything moves."""
+    """An invalid setting; raised where the setting enters, before anything moves."""
 
 
 class UnknownNameError(ConfigError):
-    """A name that nothing answers to; build it with `unknown_name`."""
+    """An unknown name; build it with `unknown_name`."""
 
 
 class NonFiniteActionError(RobotRLError, ValueError):
@@ -55,11 +55,11 @@ class RunFolderError(RobotRLError):
 
 
 class CheckpointError(RobotRLError):
-    """A checkpoint that is missing, incomplete or made by something else."""
+    """A checkpoint that is missing, incomplete or of another origin."""
 
 
 class DivergedError(RobotRLError):
-    """Learning that went to NaN or infinity; nothing of it is published or saved."""
+    """Learning that diverged to NaN or infinity; it is neither published nor saved."""
 
 
 class BadMessageError(RobotRLError):
@@ -67,7 +67,7 @@ class BadMessageError(RobotRLError):
 
 
 class StopAskedError(RobotRLError):
-    """The process was asked to stop while it waited for something; the text names both."""
+    """A stop request ended a wait; the text names both."""
 
 
 class DeviceLostError(RobotRLError):
@@ -75,7 +75,7 @@ class DeviceLostError(RobotRLError):
 
 
 class StaleObservationError(DeviceLostError):
-    """A picture or state that is older than its bound: it must not be acted upon."""
+    """An image or state older than its bound: it must not be acted upon."""
 
 
 def unknown_name(what: str, got: str, known: Iterable[str]) -> UnknownNameError:

@@ -1,4 +1,4 @@
-"""The operator's labels: one rule each, in force while an episode runs and when a label arrives later."""
+"""The operator's labels: one rule each, for running episodes and for labels that arrive later."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
-    """What a label changes in the steps that it is about; None keeps what the step has."""
+    """Change of the labelled steps; None keeps the step's value."""
 
     reward: float | None = None
     terminated: bool | None = None
     success: bool | None = None
     retroactive: bool = False
-    """Whether the label is about its whole window instead of one step."""
+    """Whether the label applies to its whole window instead of one step."""
     excluded: bool = False
-    """Whether the steps are taken out of the samples."""
+    """Whether the steps are removed from the samples."""
 
 
 SUCCESS_REWARD = 1.0

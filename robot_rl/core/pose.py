@@ -16,11 +16,11 @@ class Pose(NamedTuple):
     R: np.ndarray
 
     def __matmul__(self, other: Pose) -> Pose:
-        """Chain: `T_a_c = T_a_b @ T_b_c`."""
+        """Return the composition: `T_a_c = T_a_b @ T_b_c`."""
         return Pose(self.p + self.R @ other.p, self.R @ other.R)
 
     def inverse(self) -> Pose:
-        """Return `T_child_parent`."""
+        """Return the inverse `T_child_parent`."""
         return Pose(-self.R.T @ self.p, self.R.T)
 
     def minus(self, other: Pose) -> np.ndarray:
@@ -52,13 +52,13 @@ def rotation_log(R: np.ndarray) -> np.ndarray:
 
 
 def rot_z(yaw_rad: float) -> np.ndarray:
-    """Rotation (3, 3) about z by `yaw_rad`."""
+    """Return the rotation (3, 3) about z by `yaw_rad`."""
     c, s = np.cos(yaw_rad), np.sin(yaw_rad)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
 def rot_y(pitch_rad: float) -> np.ndarray:
-    """Rotation (3, 3) about y by `pitch_rad`."""
+    """Return the rotation (3, 3) about y by `pitch_rad`."""
     c, s = np.cos(pitch_rad), np.sin(pitch_rad)
     return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
@@ -67,7 +67,7 @@ GRIPPER_DOWN = np.diag([1.0, -1.0, -1.0])  # tool z towards the table, tool x al
 
 
 def gripper_down(p: np.ndarray, yaw_rad: float = 0.0) -> Pose:
-    """Pose with the tool pointing down at `p` (3,) [m], turned about the vertical by `yaw_rad`."""
+    """Return the pose with the tool pointing down at `p` (3,) [m], turned about the vertical by `yaw_rad`."""
     return Pose(np.asarray(p, dtype=float), rot_z(yaw_rad) @ GRIPPER_DOWN)
 
 
@@ -83,5 +83,5 @@ def nearest_quarter(angle_rad: float, to_rad: float, bound_rad: float) -> float:
 
 
 def yaw_of(R: np.ndarray) -> float:
-    """Turn about the vertical [rad] of a tool rotation (3, 3) near gripper-down: the inverse of `gripper_down`."""
+    """Return the yaw [rad] of a tool rotation (3, 3) near gripper-down: the inverse of `gripper_down`."""
     return float(np.arctan2(R[1, 0], R[0, 0]))

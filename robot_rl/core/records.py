@@ -1,4 +1,4 @@
-"""The two records that cross from actor to learner: one step, and one human label about past steps."""
+"""Records from actor to learner: one step, and one human label of past steps."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from robot_rl.core.labels import LABELS
 from robot_rl.core.schema import StepSchema, check_array
 
 UNNUMBERED = -1
-"""Sequence of a record that no link or file has numbered yet."""
+"""Sequence of a record without a number."""
 Observation = Mapping[str, np.ndarray]
 
 
 class Source(IntEnum):
-    """Who chose the action that was executed."""
+    """Source of the executed action."""
 
     POLICY = 0
     HUMAN = 1
@@ -28,10 +28,10 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepRecord:
-    """One step: what was seen, what was done, what came of it.
+    """One step: observation, actions, result.
 
     A frame crosses the wire once: transition t is complete when record t + 1 of the same (actor, run, episode)
-    arrives, or at once when `next_obs` is given, which is so exactly on the last step of an episode.
+    arrives, or at once when `next_obs` is given, which is exactly on the last step of an episode.
 
     Shapes: obs per schema; action, policy_action, human_action (A,) float32.
 
@@ -46,7 +46,7 @@ class StepRecord:
     step: int  # from 0 within the episode
     obs: Observation  # before the action
     action: np.ndarray  # executed
-    policy_action: np.ndarray  # NaN when the policy was not asked
+    policy_action: np.ndarray  # NaN when the policy did not act
     human_action: np.ndarray  # NaN when no human acted
     source: Source
     reward: float
@@ -56,7 +56,7 @@ class StepRecord:
     next_obs: Observation | None
     policy_version: int
     stamp_ns: int  # monotonic, of the observation
-    observed: bool = True  # False: a fault hid what the action did; the step is stored and never sampled
+    observed: bool = True  # False: a fault hid the action's result; the step is stored and never sampled
 
     def __post_init__(self) -> None:
         if self.last != (self.next_obs is not None):
@@ -79,7 +79,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class LabelRecord:
-    """One human label about the steps up to and including `step`, over a retroactive window.
+    """One human label of the steps up to and including `step`, over a retroactive window.
 
     Raises:
         UnknownNameError: the label is not one of `LABELS`.
@@ -92,7 +92,7 @@ class LabelRecord:
     step: int
     label: str
     value: float
-    window_steps: int  # how many steps up to `step` it covers; at least 1
+    window_steps: int  # number of steps up to `step` that it covers; at least 1
     stamp_ns: int
 
     def __post_init__(self) -> None:
@@ -112,7 +112,7 @@ def check_step(record: StepRecord, schema: StepSchema) -> None:
     """Check that a step has exactly the arrays of a schema.
 
     Raises:
-        SchemaMismatchError: it has not.
+        SchemaMismatchError: other arrays.
     """
     schema.check_observation(record.obs)
     if record.next_obs is not None:
@@ -122,5 +122,5 @@ def check_step(record: StepRecord, schema: StepSchema) -> None:
 
 
 def no_action(size: int) -> np.ndarray:
-    """Return the (A,) action that says "nobody proposed one": all NaN."""
+    """Return the (A,) placeholder for a missing action: all NaN."""
     return np.full(size, np.nan, dtype=np.float32)

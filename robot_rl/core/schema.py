@@ -1,4 +1,4 @@
-"""What actor and learner agree on before the first record: names, shapes and dtypes of a step."""
+"""Schema of a step, agreed by actor and learner: names, shapes and dtypes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class StepSchema:
-    """Names, shapes and dtypes of one step: what is observed, what is done, and for which task.
+    """Schema of one step: observation, action and task.
 
     `encoder` is the identity of the encoder whose features the observation holds, empty without features.
     """
@@ -118,7 +118,7 @@ class StepSchema:
         return int(self.hash()[:15], 16)
 
     def difference(self, other: StepSchema) -> list[str]:
-        """Return what differs, one readable line each; empty when the schemas are equal."""
+        """Return the differences, one readable line each; empty when the schemas are equal."""
         lines = [] if self.task == other.task else [f"task: {self.task!r} against {other.task!r}"]
         if self.encoder != other.encoder:
             lines.append(f"encoder: {self.encoder[:12] or 'none'} against {other.encoder[:12] or 'none'}")
@@ -131,7 +131,7 @@ class StepSchema:
         return lines
 
     def check_observation(self, obs: Mapping[str, np.ndarray]) -> None:
-        """Check that an observation has exactly the agreed arrays.
+        """Check that an observation has exactly the schema's arrays.
 
         Raises:
             SchemaMismatchError: a missing or unknown name, or another shape or dtype.

@@ -20,7 +20,7 @@ NOT_FINITE = ("inf", "-inf", "nan")
 
 
 def to_json(value: Any) -> Any:
-    """Return `value` (a dataclass, or what its fields hold) as JSON-ready values."""
+    """Return `value` (a dataclass, or a field's value) as JSON-ready values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
     if isinstance(value, Mapping):
@@ -64,7 +64,7 @@ def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def save_settings(path: Path, value: Any) -> None:
-    """Write a dataclass as indented JSON; the file appears whole or not at all."""
+    """Write a dataclass as indented JSON, atomically."""
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(to_json(value), indent=2) + "\n", encoding="utf-8")
     part.replace(path)
@@ -77,7 +77,7 @@ def load_settings(kind: type[T], path: Path, upgrade: Callable[[dict[str, Any]],
         upgrade: turns the content of an old file into that of a present one.
 
     Raises:
-        ConfigError: no such file, no JSON, or content that does not fit.
+        ConfigError: no such file, not JSON, or content that does not fit.
     """
     if not path.is_file():
         raise ConfigError(f"config file: got {path}, expected a JSON file; `--print-config` prints one to start from.")
@@ -130,7 +130,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
     if kind is Any:
         return value
-    if hasattr(kind, "settings_type"):  # a family of dataclasses that chooses by the value
+    if hasattr(kind, "settings_type"):  # a family of dataclasses selected by the value
         kind = kind.settings_type(value, where)
     if dataclasses.is_dataclass(kind):
         return _dataclass(kind, value, where)

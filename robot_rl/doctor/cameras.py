@@ -1,4 +1,4 @@
-"""Which cameras this machine has, and whether those of a file deliver; each line is ok, or says what to do."""
+"""Which cameras this machine has, and whether those of a file deliver; each finding is ok, or names what to do."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Finding:
 
 
 def probe(name: str, program: str, environment: dict[str, str], otherwise: State, advice: str) -> Finding:
-    """Run a small program that prints one line; when it fails, say what to do and how it ended."""
+    """Return the finding of a small program that prints one line; where it fails, how it ended and what to do."""
     try:
         result = subprocess.run(
             [sys.executable, "-c", program],

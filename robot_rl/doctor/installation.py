@@ -30,7 +30,7 @@ OPTIONAL_PACKAGES = {
     "pyserial": "pendant",
 }
 
-# Each prints one line. A scene of its own, so that the figures can be compared between versions of this project.
+# Each prints one line. A scene of its own, so that the metrics can be compared between versions of this project.
 SCENE = """
 import time, mujoco
 links = ''.join(
@@ -53,7 +53,7 @@ for n in (3, 30):
         renderer.update_scene(data, 'c')
         image = renderer.render()
 assert image.max() > 0
-print(f'{(time.perf_counter() - start) / n * 1e3:.1f} ms a 128x128 picture')
+print(f'{(time.perf_counter() - start) / n * 1e3:.1f} ms a 128x128 image')
 renderer.close()
 """
 )

@@ -27,7 +27,7 @@ class Punctuality:
             self.late_ns[tick] = clock.now_ns() - deadline_ns
 
 
-class LoopFigures(NamedTuple):
+class LoopMetrics(NamedTuple):
     """What came of a test."""
 
     ticks: int
@@ -39,13 +39,13 @@ class LoopFigures(NamedTuple):
 
 def try_loop(
     rate_hz: float, seconds: float, clock: Clock, privileges: AbstractContextManager[RealtimeStatus]
-) -> LoopFigures:
+) -> LoopMetrics:
     """Run an empty loop for `seconds` within `privileges`."""
     loop = Punctuality(rate_hz, round(rate_hz * seconds))
     with privileges as granted:
         loop.run(clock)
     late_us = loop.late_ns / 1000.0
     misses = int((loop.late_ns >= loop.period_ns).sum())
-    return LoopFigures(
+    return LoopMetrics(
         loop.late_ns.size, misses, float(np.percentile(late_us, 99)), float(late_us.max()), granted.advice()
     )

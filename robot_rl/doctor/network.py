@@ -1,4 +1,4 @@
-"""The way to an arm: which network interface leads there, how good it is, and whether somebody answers."""
+"""The way to an arm: which network interface leads there, how good it is, and whether the arm answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Interface:
     name: str
     up: bool
     speed_mbps: int | None
-    """As negotiated; None where the kernel does not say (loopback, virtual ones)."""
+    """As negotiated; None where the kernel does not know (loopback, virtual ones)."""
     wireless: bool
 
 
@@ -40,15 +40,15 @@ def interface_to(address: str, root: Path = Path("/")) -> str | None:
     return best[1] if best else None
 
 
-def look_at_interface(name: str, root: Path = Path("/")) -> Interface | None:
-    """What the kernel says about an interface; None when there is none of that name."""
+def read_interface(name: str, root: Path = Path("/")) -> Interface | None:
+    """Return the kernel's facts about an interface; None where there is none of that name."""
     folder = root / "sys/class/net" / name
     if not folder.is_dir():
         return None
     speed = (_lines(folder / "speed") or ["-1"])[0]
     return Interface(
         name=name,
-        up=(_lines(folder / "operstate") or ["unknown"])[0] in ("up", "unknown"),  # loopback says unknown
+        up=(_lines(folder / "operstate") or ["unknown"])[0] in ("up", "unknown"),  # loopback is unknown
         speed_mbps=int(speed) if speed.isdigit() and int(speed) > 0 else None,
         wireless=(folder / "wireless").is_dir(),
     )
@@ -57,7 +57,7 @@ def look_at_interface(name: str, root: Path = Path("/")) -> Interface | None:
 def answer_time_s(address: str, port: int, tries: int = 5) -> float:
     """The shortest time in which a TCP connection is accepted [s].
 
-    Raises: OSError when nobody answers.
+    Raises: OSError without an answer.
     """
     shortest_s = float("inf")
     for _ in range(tries):

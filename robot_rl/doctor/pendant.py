@@ -44,7 +44,7 @@ def check(
         port: Serial port of the pendant; by default that of `pendant`.
         seconds: How long to watch [s]; None: until Ctrl-C.
         json: Print one JSON object at the end instead of a live table.
-        clear: Ask the pendant to clear its latched faults.
+        clear: Clear latched faults of the pendant.
         pendant: How it is reached.
     """
     with Pendant(pendant if port is None else replace(pendant, port=port)) as device:

@@ -5,93 +5,57 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+from controllers.arms.spec import ArmSpec, driver_class, load_arm
+from controllers.drivers.contract import Requirements
 from controllers.drivers.machine import (
     KERNEL_ADVICE,
     LIMITS_ADVICE,
     RTPRIO_NEEDED,
     Machine,
-    look_at_machine,
+    read_machine,
 )
 from controllers.host.realtime import realtime
 from robot_rl.core.clock import SystemClock
+from robot_rl.core.errors import ConfigError
 from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
-from robot_rl.doctor.loop import LoopFigures, try_loop
-from robot_rl.doctor.network import Interface, answer_time_s, interface_to, look_at_interface
+from robot_rl.doctor.loop import LoopMetrics, try_loop
+from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
 
-Arm = Literal["fr3", "fr3-franky", "ur5e", "ur10e"]
 MEMLOCK_NEEDED = 512 * 1024**2
 SPEED_NEEDED_MBPS = 1000
 ANSWER_LIMIT_S = 0.001
-GLIBC_NEEDED = (2, 34)
 
 
-@dataclass(frozen=True)
-class Requirements:
-    """What an arm's driver asks of a computer."""
-
-    package: str
-    version: str
-    """Of the package: what the driver was tested with."""
-    extra: str
-    port: int
-    rate_hz: float
-    preempt_rt: bool
-    firmware: str
-    """A program that prints the arm's firmware; `{address}` stands for the arm's."""
-
-
-_FRANKA = """
+_FIRMWARE = """
 import sys
+from controllers.arms.spec import driver_class
 from controllers.drivers.contract import DriverError
-from controllers.drivers.{module} import {driver}
-driver = {driver}("{address}", realtime=False)
 try:
-    print(driver.connect().firmware)
-except DriverError as error:
-    sys.exit(str(error))
-driver.close()
-"""
-_UR = """
-import sys
-from controllers.drivers.contract import DriverError
-from controllers.drivers.ur import identify
-try:
-    print(*reversed(identify("{address}")), sep=", ")
+    print(driver_class({driver!r}).read_firmware({address!r}))
 except DriverError as error:
     sys.exit(str(error))
 """
-
-
-def _needs(arm: Arm) -> Requirements:
-    if arm == "fr3":
-        program = _FRANKA.replace("{module}", "franka").replace("{driver}", "FrankaDriver")
-        return Requirements("pylibfranka", "0.21.3", "franka", 1337, 1000.0, True, program)
-    if arm == "fr3-franky":
-        program = _FRANKA.replace("{module}", "franky").replace("{driver}", "FrankyDriver")
-        return Requirements("franky-control", "2.0.0", "franka", 1337, 1000.0, True, program)
-    return Requirements("ur-rtde", "1.6.5", "ur", 30004, 500.0, False, _UR)
 
 
 @dataclass(frozen=True)
 class Probes:
-    """The ways to the facts; tests hand in others."""
+    """Sources of the facts; tests pass others."""
 
-    machine: Callable[[], Machine] = look_at_machine
+    machine: Callable[[], Machine] = read_machine
     glibc: Callable[[], str] = lambda: platform.libc_ver()[1]
     package: Callable[[str, str, State], Finding] = package_finding
     route: Callable[[str], str | None] = interface_to
-    interface: Callable[[str], Interface | None] = look_at_interface
+    interface: Callable[[str], Interface | None] = read_interface
     answer_s: Callable[[str, int], float] = answer_time_s
-    ask: Callable[[str, str, dict[str, str], State, str], Finding] = probe
-    loop: Callable[[float, float], LoopFigures] = lambda rate_hz, seconds: try_loop(
+    program: Callable[[str, str, dict[str, str], State, str], Finding] = probe
+    loop: Callable[[float, float], LoopMetrics] = lambda rate_hz, seconds: try_loop(
         rate_hz, seconds, SystemClock(), realtime()
     )
 
 
 def check(
-    arm: Arm = "fr3", address: str | None = None, interface: str | None = None, seconds: float = 5.0
+    arm: str = "fr3", address: str = "", driver: str = "", interface: str | None = None, seconds: float = 5.0
 ) -> Iterator[Finding]:
     """Check whether this machine can run a real arm.
 
@@ -101,47 +65,57 @@ def check(
     example: robot-rl doctor robot --arm fr3 --address 172.16.0.2
 
     Args:
-        arm: Which arm, by which library: `fr3` pylibfranka, `fr3-franky` franky-control, `ur5e` and `ur10e` ur-rtde.
-        address: The arm's IPv4 address. Without it, network and firmware are left out.
+        arm: Name of the arm (`fr3`, `ur5e`, `ur10e`, `fer`), or path of its YAML file.
+        address: The arm's IPv4 address. By default that of its file; without one, network and firmware are left out.
+        driver: `franka`, `franky`, `ur`, `effort`, or `module:Class`. By default that of the arm's file.
         interface: The network interface to the arm, as in `eth1`; by default the one that the routes name.
         seconds: How long the loop is tried [s].
     """
     check_seconds(seconds)
-    return examine_robot(arm, address, interface, seconds)
+    try:
+        spec = load_arm(arm, address=address, driver=driver)
+        driver_class(spec.driver)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return examine_robot(spec, interface, seconds)
 
 
 def examine_robot(
-    arm: Arm, address: str | None, interface: str | None, seconds: float, doors: Probes | None = None
+    arm: ArmSpec, interface: str | None, seconds: float, probes: Probes | None = None
 ) -> Iterator[Finding]:
     """Yield the findings one by one, the slow ones last.
 
     Args:
-        address: the arm's IPv4 address; None leaves network and firmware out.
+        arm: its `address` is where network and firmware are looked for; without one they are left out.
         interface: the network interface to it; None: as the routes say.
         seconds: how long the loop is tried.
     """
-    doors, needs = doors or Probes(), _needs(arm)
-    machine = doors.machine()
-    yield _kernel(machine, needs)
+    made = driver_class(arm.driver)
+    probes, requirements = probes or Probes(), getattr(made, "REQUIREMENTS", Requirements())
+    machine = probes.machine()
+    yield _kernel(machine, requirements)
     yield _priority(machine)
     yield _memory(machine)
     yield _governor(machine)
-    yield _library(doors.package(needs.package, needs.extra, "missing"), needs)
-    yield _glibc(doors.glibc(), needs)
-    if address is None:
-        yield Finding("optional", "network, firmware", "not looked at; add --address and the arm's address")
+    if requirements.package:
+        yield _library(probes.package(requirements.package, requirements.extra, "missing"), requirements)
+        yield _glibc(probes.glibc(), requirements)
+    if arm.address:
+        yield _network(probes, arm.address, interface)
+        if requirements.port:
+            yield _answer(probes, arm.address, requirements)
+        if hasattr(made, "read_firmware"):
+            program = _FIRMWARE.format(driver=arm.driver, address=arm.address)
+            yield probes.program("firmware", program, {}, "missing", "this again, when the lines above are ok")
     else:
-        yield _network(doors, address, interface)
-        yield _answer(doors, address, needs)
-        advice = "this again, when the lines above are ok"
-        yield doors.ask("firmware", needs.firmware.replace("{address}", address), {}, "missing", advice)
-    yield _loop(doors.loop(needs.rate_hz, seconds), needs)
+        yield Finding("optional", "network, firmware", "not checked; add --address and the arm's address")
+    yield _loop(probes.loop(requirements.rate_hz, seconds), requirements)
 
 
-def _kernel(machine: Machine, needs: Requirements) -> Finding:
+def _kernel(machine: Machine, requirements: Requirements) -> Finding:
     if machine.preempt_rt:
         return Finding("ok", "kernel", machine.kernel)
-    state: State = "missing" if needs.preempt_rt else "optional"
+    state: State = "missing" if requirements.preempt_rt else "optional"
     return Finding(state, "kernel", f"{machine.kernel}: not PREEMPT_RT; {KERNEL_ADVICE}")
 
 
@@ -169,30 +143,28 @@ def _governor(machine: Machine) -> Finding:
     return Finding("missing", "CPU governor", f"{names}; run: sudo cpupower frequency-set -g performance")
 
 
-def _library(found: Finding, needs: Requirements) -> Finding:
-    if found.state != "ok" or found.value == needs.version:
+def _library(found: Finding, requirements: Requirements) -> Finding:
+    if found.state != "ok" or requirements.version in ("", found.value):
         return found
-    advice = f"tested with {needs.version}: pip install -c constraints.txt -e '.[{needs.extra}]'"
+    advice = f"tested with {requirements.version}: pip install -c constraints.txt -e '.[{requirements.extra}]'"
     return Finding("optional", found.name, f"{found.value}; {advice}")
 
 
-def _glibc(version: str, needs: Requirements) -> Finding:
-    if needs.extra != "franka":
-        return Finding("ok", "C library", version or "unknown")
+def _glibc(version: str, requirements: Requirements) -> Finding:
     number = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if number >= GLIBC_NEEDED:
+    if number >= requirements.glibc:
         return Finding("ok", "C library", f"glibc {version}")
-    return Finding(
-        "missing", "C library", f"glibc {version or '?'}, needs 2.34 or newer; use Debian 12 or Ubuntu 22.04"
-    )
+    oldest = ".".join(map(str, requirements.glibc))
+    advice = "use Debian 12 or Ubuntu 22.04"
+    return Finding("missing", "C library", f"glibc {version or '?'}, needs {oldest} or newer; {advice}")
 
 
-def _network(doors: Probes, address: str, wanted: str | None) -> Finding:
-    name = wanted or doors.route(address)
+def _network(probes: Probes, address: str, wanted: str | None) -> Finding:
+    name = wanted or probes.route(address)
     if name is None:
         advice = f"give this computer an address beside {address}: sudo ip address add ADDRESS/24 dev INTERFACE"
         return Finding("missing", "network", f"no route to {address}; {advice}")
-    found = doors.interface(name)
+    found = probes.interface(name)
     if found is None:
         return Finding("missing", "network", f"no interface '{name}'; `ip link` lists those there are")
     if found.wireless:
@@ -203,14 +175,14 @@ def _network(doors: Probes, address: str, wanted: str | None) -> Finding:
         return Finding("missing", "network", f"{name} is down; plug the cable in, run: sudo ip link set {name} up")
     if found.speed_mbps is not None and found.speed_mbps < SPEED_NEEDED_MBPS:
         return Finding("missing", "network", f"{name} at {found.speed_mbps} Mbit/s; use a gigabit port and cable")
-    speed = "speed not told" if found.speed_mbps is None else f"{found.speed_mbps} Mbit/s"
+    speed = "speed unknown" if found.speed_mbps is None else f"{found.speed_mbps} Mbit/s"
     return Finding("ok", "network", f"{name}, {speed}")
 
 
-def _answer(doors: Probes, address: str, needs: Requirements) -> Finding:
-    name = f"port {needs.port}"
+def _answer(probes: Probes, address: str, requirements: Requirements) -> Finding:
+    name = f"port {requirements.port}"
     try:
-        answer_s = doors.answer_s(address, needs.port)
+        answer_s = probes.answer_s(address, requirements.port)
     except OSError as error:
         return Finding("missing", name, f"no answer from {address} ({error}); is the arm on, its interface activated?")
     if answer_s > ANSWER_LIMIT_S:
@@ -220,13 +192,13 @@ def _answer(doors: Probes, address: str, needs: Requirements) -> Finding:
     return Finding("ok", name, f"answers after {1e3 * answer_s:.2f} ms")
 
 
-def _loop(figures: LoopFigures, needs: Requirements) -> Finding:
+def _loop(metrics: LoopMetrics, requirements: Requirements) -> Finding:
     text = (
-        f"{figures.misses} of {figures.ticks} cycles missed at {needs.rate_hz:.0f} Hz, "
-        f"late by {figures.late_us_p99:.0f} us (99 %), {figures.late_us_max:.0f} us at most"
+        f"{metrics.misses} of {metrics.ticks} cycles missed at {requirements.rate_hz:.0f} Hz, "
+        f"late by {metrics.late_us_p99:.0f} us (99 %), {metrics.late_us_max:.0f} us at most"
     )
-    if figures.privileges:
-        return Finding("missing", "loop", f"{text}; {figures.privileges}")
-    if figures.misses:
+    if metrics.privileges:
+        return Finding("missing", "loop", f"{text}; {metrics.privileges}")
+    if metrics.misses:
         return Finding("missing", "loop", f"{text}; see the lines above, give the loop a core (--cpu and --shield)")
     return Finding("ok", "loop", text)

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 from controllers.ros import graph
 from robot_rl.core.errors import ConfigError
 from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
-from robot_rl.doctor.ros_graph import Endpoint, GraphView, look_at_graph
+from robot_rl.doctor.ros_graph import Endpoint, GraphView, read_graph
 from robot_rl.hardware.graph.wire import domain_id_of
 
 RMW_TRIED = ("rmw_cyclonedds_cpp", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
@@ -24,12 +24,12 @@ DOCS = "see docs/ros2.md"
 
 @dataclass(frozen=True)
 class Probes:
-    """The ways to the facts; tests hand in others."""
+    """Sources of the facts; tests pass others."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     package: Callable[[str, str, State], Finding] = package_finding
-    ask: Callable[[str, str, dict[str, str], State, str], Finding] = probe
-    look: Callable[[int, float], GraphView] = look_at_graph
+    program: Callable[[str, str, dict[str, str], State, str], Finding] = probe
+    graph: Callable[[int, float], GraphView] = read_graph
     installations: Callable[[], list[Path]] = lambda: sorted(Path("/opt/ros").glob("*/setup.bash"))
 
 
@@ -49,37 +49,37 @@ def check(namespace: str = "", seconds: float = 4.0) -> Iterator[Finding]:
     return examine_ros(namespace, seconds)
 
 
-def examine_ros(namespace: str, seconds: float, doors: Probes | None = None) -> Iterator[Finding]:
+def examine_ros(namespace: str, seconds: float, probes: Probes | None = None) -> Iterator[Finding]:
     """Yield the findings one by one.
 
     Args:
         namespace: of the arm whose topics are expected, as in `left`.
         seconds: how long the graph is listened to.
     """
-    doors = doors or Probes()
-    yield _distribution(doors)
-    yield doors.ask(
+    probes = probes or Probes()
+    yield _distribution(probes)
+    yield probes.program(
         "rclpy", RCLPY, {}, "optional", "source /opt/ros/DISTRO/setup.bash with the Python it was built for"
     )
-    yield _middleware(doors.environment)
-    yield from _discovery(doors.environment)
-    package = doors.package("cyclonedds", "ros", "missing")
+    yield _middleware(probes.environment)
+    yield from _discovery(probes.environment)
+    package = probes.package("cyclonedds", "ros", "missing")
     yield package
     try:
-        domain = domain_id_of(doors.environment)
+        domain = domain_id_of(probes.environment)
     except ConfigError as error:
         yield Finding("missing", "domain", str(error))
         return
-    yield _domain(domain, doors.environment)
+    yield _domain(domain, probes.environment)
     if package.state == "ok":
-        yield from _graph(doors, domain, namespace, seconds)
+        yield from _graph(probes, domain, namespace, seconds)
 
 
-def _distribution(doors: Probes) -> Finding:
-    name = doors.environment.get("ROS_DISTRO")
+def _distribution(probes: Probes) -> Finding:
+    name = probes.environment.get("ROS_DISTRO")
     if name:
         return Finding("ok", "ROS", f"{name} is sourced")
-    found = doors.installations()
+    found = probes.installations()
     if found:
         return Finding("optional", "ROS", f"installed but not sourced; for the nodes: source {found[-1]}")
     return Finding("optional", "ROS", f"not installed here; clients over plain DDS work without, nodes do not; {DOCS}")
@@ -105,7 +105,7 @@ def _domain(domain: int, environment: Mapping[str, str]) -> Finding:
 
 
 def _discovery(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """What the variables say about who finds whom."""
+    """Discovery: which participants the environment variables let this computer find."""
     if environment.get("ROS_LOCALHOST_ONLY", "0") == "1":
         yield Finding("optional", "discovery", "ROS_LOCALHOST_ONLY=1: no other computer is found; unset it for a robot")
     scope = environment.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "")
@@ -117,23 +117,25 @@ def _discovery(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _cyclone_file(uri: str) -> Finding:
-    """The settings of Cyclone DDS: there, and with what loopback needs."""
+    """The settings of Cyclone DDS: there, and with what loopback requirements."""
     file = Path(unquote(urlparse(uri).path)) if uri.startswith("file://") else None
     if file is not None and not file.is_file():
         return Finding("missing", "CYCLONEDDS_URI", f"no file {file}; correct the path or unset the variable")
     text = uri if file is None else file.read_text(encoding="utf-8")
     if 'name="lo"' in text and ('multicast="true"' not in text or "<Peer " not in text):
         return Finding(
-            "missing", "CYCLONEDDS_URI", f'lo without multicast="true" or without a Peer localhost finds nobody; {DOCS}'
+            "missing",
+            "CYCLONEDDS_URI",
+            f'lo without multicast="true" or without a Peer localhost finds no participant; {DOCS}',
         )
     return Finding("ok", "CYCLONEDDS_URI", str(file or "inline"))
 
 
-def _graph(doors: Probes, domain: int, namespace: str, seconds: float) -> Iterator[Finding]:
+def _graph(probes: Probes, domain: int, namespace: str, seconds: float) -> Iterator[Finding]:
     try:
-        view = doors.look(domain, seconds)
+        view = probes.graph(domain, seconds)
     except Exception as error:  # whatever DDS raises: there is no graph then
-        yield Finding("missing", "graph", f"cannot be entered ({error}); look at CYCLONEDDS_URI and the interfaces")
+        yield Finding("missing", "graph", f"cannot be entered ({error}); check CYCLONEDDS_URI and the interfaces")
         return
     yield _peers(view, seconds)
     yield from _topics(view, namespace)
@@ -147,28 +149,28 @@ def _peers(view: GraphView, seconds: float) -> Finding:
     hosts = sorted({person.host for person in view.participants})
     if not hosts:
         advice = "start the robot; then compare ROS_DOMAIN_ID, firewall (UDP 7400-7700) and multicast"
-        return Finding("missing", "peers", f"nobody within {seconds:g} s; {advice}")
+        return Finding("missing", "peers", f"none within {seconds:g} s; {advice}")
     ros = sum(person.is_ros for person in view.participants)
     return Finding("ok", "peers", f"{len(view.participants)} ({ros} of ROS) on {', '.join(hosts)}")
 
 
 def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
-    """What a client of the controller needs somebody to send."""
+    """Topics that a client of the controller requirements."""
     sent = {endpoint.topic: endpoint.type for endpoint in view.endpoints if endpoint.writes}
     wanted = [graph.resolve(topic, namespace) for topic in CONTROLLER_SENDS]
     missing = [name for name in wanted if name not in sent]
     if missing:
-        yield Finding("missing", "topics", f"nobody sends {', '.join(missing)}; {_where_else(sent, namespace)}")
+        yield Finding("missing", "topics", f"no publisher of {', '.join(missing)}; {_where_else(sent, namespace)}")
     else:
         yield Finding("ok", "topics", f"the controller sends {', '.join(wanted)}")
     if graph.DIAGNOSTICS.name not in sent:
-        advice = "no figures, and clocks are not compared; the controller node sends them"
-        yield Finding("optional", "diagnostics", f"nobody sends {graph.DIAGNOSTICS.name}: {advice}")
+        advice = "no metrics, and clocks are not compared; the controller node sends them"
+        yield Finding("optional", "diagnostics", f"no publisher of {graph.DIAGNOSTICS.name}: {advice}")
     yield from _types(sent, namespace)
 
 
 def _where_else(sent: Mapping[str, str], namespace: str) -> str:
-    """What to do about missing topics: another namespace has them, or nobody has."""
+    """What to do about missing topics: another namespace has them, or none has."""
     own, end = graph.resolve(graph.STATUS, namespace), f"/{graph.STATUS.name}"
     others = sorted(name.removesuffix(end) or "/" for name in sent if name.endswith(end) and name != own)
     if others:
@@ -186,7 +188,7 @@ def _types(sent: Mapping[str, str], namespace: str) -> Iterator[Finding]:
 
 
 def _qualities(view: GraphView) -> Iterator[Finding]:
-    """Readers that ask for more than a writer offers: they hear nothing, and nobody says so."""
+    """Readers that require more than a writer offers: they receive nothing, without an error."""
     found = False
     for reader in (endpoint for endpoint in view.endpoints if not endpoint.writes):
         for writer in (e for e in view.endpoints if e.writes and e.topic == reader.topic):
@@ -194,7 +196,7 @@ def _qualities(view: GraphView) -> Iterator[Finding]:
                 found = True
                 yield Finding("missing", "quality", f"{reader.topic}: {words} ({writer.owner} -> {reader.owner})")
     if not found:
-        yield Finding("ok", "quality", f"{len(view.endpoints)} endpoints, none asks for more than is offered")
+        yield Finding("ok", "quality", f"{len(view.endpoints)} endpoints, none requires more than is offered")
 
 
 def _mismatch(writer: Endpoint, reader: Endpoint) -> str:
@@ -229,4 +231,4 @@ def _clocks(view: GraphView) -> Iterator[Finding]:
 
 def _report(name: str, level: int, message: str) -> Finding:
     state: State = "ok" if level == 0 else "optional" if level == 1 else "missing"
-    return Finding(state, "says", f"{name}: {LEVELS[min(level, 3)]}: {message}")
+    return Finding(state, "status", f"{name}: {LEVELS[min(level, 3)]}: {message}")

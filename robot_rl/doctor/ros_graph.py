@@ -1,6 +1,6 @@
-"""What is on a ROS graph, seen through plain DDS: participants, their endpoints, and the age of what a controller says.
+"""Participants, endpoints and the controller's diagnostics on a ROS graph, read through plain DDS.
 
-Needs the cyclonedds package, not ROS: the question is asked where ROS may not be installed, or not work.
+Needs the cyclonedds package, not ROS: it also runs where ROS is not installed, or does not work.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class GraphView(NamedTuple):
     """Level and sentence of each diagnostic status."""
 
 
-def look_at_graph(domain: int, seconds: float) -> GraphView:
+def read_graph(domain: int, seconds: float) -> GraphView:
     """Listen for so long.
 
     Raises: ImportError without cyclonedds; DDSException where the domain cannot be entered.

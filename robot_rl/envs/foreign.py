@@ -16,6 +16,7 @@ from typing import Any, cast
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Space
+from gymnasium.utils import RecordConstructorArgs
 
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.errors import ConfigError
@@ -36,7 +37,7 @@ SCALED_TO = 1e4
 CHANNELS = (1, 3)
 
 
-class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any]):
+class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], RecordConstructorArgs):
     """A foreign environment as this project's: see the module.
 
     Raises:
@@ -46,7 +47,8 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any]):
     real_time = False
 
     def __init__(self, env: gymnasium.Env[Any, Any], config: ForeignConfig, *, images: bool = True) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, config=config, images=images)  # Gymnasium's way to make it again
+        gymnasium.Wrapper.__init__(self, env)
         self._config = config
         self._low, self._high = action_bounds(env.action_space)
         entries = dict(_entries(env.observation_space))
@@ -126,7 +128,7 @@ def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False, im
     env = _make(task, config, None)
     if film and "rgb_array" in (env.metadata.get("render_modes") or ()):
         env.close()
-        env = _make(task, config, "rgb_array")
+        env = _rendering(task, config)
     try:
         if env.spec is None or env.spec.max_episode_steps is None or config.max_steps is not None:
             env = gymnasium.wrappers.TimeLimit(env, config.max_steps or MAX_STEPS)
@@ -134,6 +136,19 @@ def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False, im
     except BaseException:
         env.close()
         raise
+
+
+def _rendering(task: str, config: ForeignConfig) -> gymnasium.Env[Any, Any]:
+    """Return the environment with images for a video; without, where it lacks a package for them."""
+    env = _make(task, config, "rgb_array")
+    try:
+        env.reset()
+        env.render()
+    except gymnasium.error.DependencyNotInstalled as error:
+        print(f"no video: {error}", flush=True)
+        env.close()
+        return _make(task, config, None)
+    return env
 
 
 def _make(task: str, config: ForeignConfig, render_mode: str | None) -> gymnasium.Env[Any, Any]:

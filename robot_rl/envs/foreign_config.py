@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import resolve
-from robot_rl.core.tasks import TaskSpec
 
 GYM_PREFIX = "gym:"
 """Before the id of an environment that a package registers with Gymnasium."""
@@ -59,15 +58,15 @@ class ForeignConfig:
 
 
 def is_foreign(task: str) -> bool:
-    """Return whether a task is a foreign environment: `gym:ENV_ID`, or `module:Class` that is no `TaskSpec`.
+    """Return whether a task's name stands for a foreign environment: `module:Class` does where it names a callable.
 
     Raises:
-        ConfigError: a module that cannot be imported.
+        ConfigError: a module that cannot be imported, or lacks the attribute.
 
     Example:
-        >>> [is_foreign(task) for task in ("pick-lift", "gym:Pendulum-v1", "robot_rl.tasks.pick_lift:TASK")]
-        [False, True, False]
+        >>> [is_foreign(task) for task in ("pick-lift", "gym:Pendulum-v1", "gymnasium:Env", "math:pi")]
+        [False, True, True, False]
     """
-    if ":" not in task or task.startswith(GYM_PREFIX):
-        return ":" in task
-    return not isinstance(resolve("task", task, {}), TaskSpec)
+    if task.startswith(GYM_PREFIX):
+        return True
+    return ":" in task and callable(resolve("environment", task, {}))

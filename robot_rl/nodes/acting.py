@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
 from robot_rl.runtime.acting.actor_summary import ActorSummary
@@ -43,18 +44,18 @@ class ActorLaunch:
     """How long to wait for the learner's first weights before acting [s]."""
 
 
-def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
+def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
     """Act until a signal ends it, be it before arm, cameras and episode source have answered."""
     stop = StopSignal().install()
-    settings = actor_config(config, seat, read_metrics(seat.folder))
+    settings = actor_config(config, launch, read_metrics(launch.folder))
     try:
-        env = _await_env(config, seat.name, stop)
-    except StopAskedError as asked:
-        return ActorSummary(interrupted=str(asked))
+        env = _await_env(config, launch.name, stop)
+    except StopAskedError as stop_asked:
+        return ActorSummary(interrupted=str(stop_asked))
     with (
         closing(env),
-        MetricsWriter(seat.folder) as metrics,
-        Journal(seat.folder / "spool") as spool,
+        MetricsWriter(launch.folder) as metrics,
+        Journal(launch.folder / "spool") as spool,
         ExitStack() as held,
     ):
         for line in spool.report():
@@ -62,12 +63,13 @@ def act(config: TrainConfig, seat: ActorLaunch) -> ActorSummary:
         encoder = build.make_encoder(config)
         schema = build.make_schema(config, encoder)
         definition = build.make_definition(schema, config)
-        keys = read_keys(seat.keys) if seat.keys else None
-        human = build.make_human(env, config, settings.seed, settings.first_env_step)
+        keys = read_keys(launch.keys) if launch.keys else None
+        rng = generator(Purpose.HUMAN, settings.seed, settings.index, settings.first_episode)
+        human = build.make_human(env, config, rng, settings.first_env_step)
         if human is not None:
             held.callback(human.close)
         with ActorLink(
-            seat.address, schema, seat.name, seat.run_name, spool, agent_hash=definition.schema_hash(), keys=keys
+            launch.address, schema, launch.name, launch.run_name, spool, agent_hash=definition.schema_hash(), keys=keys
         ) as link:
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
             policy = build.make_agent(definition, config).policy()
@@ -85,21 +87,20 @@ def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> Environment:
     """
     if config.robot.on_graph:
         limit_s = config.robot.reset_timeout_s
-        print(f"{name}: waiting for arm, cameras and referee, for {limit_s:g} s each at most", flush=True)
-    with stop.ends_wait("arm, cameras and referee"):
+        print(f"{name}: waiting for arm, cameras and task, for {limit_s:g} s each at most", flush=True)
+    with stop.ends_wait("arm, cameras and task"):
         return build.make_env(config)
 
 
-def actor_config(config: TrainConfig, seat: ActorLaunch, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
+def actor_config(config: TrainConfig, launch: ActorLaunch, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
     """Return the loop's settings, continuing after the sessions that wrote these metrics."""
     settings = ActorConfig(
-        name=seat.name,
-        run=seat.run_name,
-        seed=config.seed + 1000 * (seat.index + 1),
+        name=launch.name,
+        run=launch.run_name,
+        seed=config.seed,
+        index=launch.index,
         updates_per_step=config.updates_per_step,
         deterministic_fraction=config.deterministic_fraction,
-        await_weights_s=seat.weights_timeout_s,
+        await_weights_s=launch.weights_timeout_s,
     )
-    settings = resumed(settings, events)
-    # A process that continues must not repeat the episodes of the one before.
-    return replace(settings, seed=settings.seed + 1_000_000 * settings.first_episode)
+    return resumed(settings, events)

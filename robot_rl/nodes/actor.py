@@ -22,7 +22,7 @@ from robot_rl.runtime.runs.run_folder import existing_run
 
 @dataclass(frozen=True)
 class ActorNodeConfig:
-    """What the node is told."""
+    """Parameters of the node."""
 
     run: Path
     """The run's folder, with its `config.json`."""
@@ -35,11 +35,11 @@ class ActorNodeConfig:
     weights_timeout_s: float = 900.0
     """How long to wait for the learner's first weights before acting [s]."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
-    """Which arm, in place of what the run's settings say."""
+    """Which arm, in place of that in the run's settings."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Act until told to stop."""
+    """Act until a signal comes."""
     return run_node("actor", arguments, ActorNodeConfig(run=tyro.MISSING), __doc__ or "", _run)
 
 
@@ -47,10 +47,10 @@ def _run(node: ActorNodeConfig) -> None:
     folder = existing_run(node.run)
     config = replace(load_config(folder.config_file), robot=node.robot)
     name = f"actor-{node.index}"
-    seat = ActorLaunch(
+    launch = ActorLaunch(
         folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.weights_timeout_s
     )
-    summary = act(config, seat)
+    summary = act(config, launch)
     print(f"{name}: {summary.line()}")
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class RosWords(NamedTuple):
-    """What a command line says: plain words, and parameters as ROS gave them."""
+    """Command line: plain words, and parameters as ROS gave them."""
 
     plain: list[str]
     parameters: dict[str, str]
@@ -33,7 +33,7 @@ class RosWords(NamedTuple):
 
 
 def split_ros_words(arguments: Sequence[str], node: str) -> RosWords:
-    """Tell plain flags from ROS's words.
+    """Separate plain flags from ROS's words.
 
     Raises:
         ConfigError: a parameter or remapping that is none.

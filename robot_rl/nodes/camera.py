@@ -59,7 +59,7 @@ class CameraNode(Node):  # type: ignore[misc]
         self.camera = open_camera(self.settings)
         self.create_timer(1.0, self._diagnose)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._stream, name="pictures", daemon=True)
+        self._thread = threading.Thread(target=self._stream, name="images", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class CameraNode(Node):  # type: ignore[misc]
         self._published += 1
 
     def _diagnose(self) -> None:
-        """Once a second, so that the count of pictures is their rate."""
+        """Once a second, so that the count of images is their rate."""
         fps, self._published = float(self._published), 0
         head = messages.header(self.get_clock().now().nanoseconds, "")
         health = self.camera.health()
@@ -143,7 +143,7 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Publish until told to stop; an error costs one clear line. Returns the exit code."""
+    """Publish until a signal comes; an error costs one clear line. Returns the exit code."""
     rclpy.init(args=args)
     try:
         node = CameraNode()

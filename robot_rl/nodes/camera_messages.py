@@ -1,4 +1,4 @@
-"""Pictures, depth, intrinsics and health as ROS messages. Needs a sourced ROS 2."""
+"""Images, depth, intrinsics and health as ROS messages. Needs a sourced ROS 2."""
 
 from __future__ import annotations
 

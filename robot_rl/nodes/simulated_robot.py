@@ -5,7 +5,7 @@ usage: ros2 run robot_rl simulated_robot --ros-args -p task:=pick-lift -r __ns:=
 
 examples:
   robot-rl serve pick-lift                       then, in another terminal: robot-rl train pick-lift --robot.kind dds
-  robot-rl serve peg-insert --image-hz 10        on a computer that cannot render 30 pictures a second
+  robot-rl serve peg-insert --image-hz 10        on a computer that cannot render 30 images a second
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from robot_rl.tasks import check_task
 
 @dataclass(frozen=True)
 class SimulatedRobotConfig:
-    """What the node is told.
+    """Parameters of the node.
 
     Raises:
         UnknownNameError: a task that there is not.
@@ -39,7 +39,7 @@ class SimulatedRobotConfig:
     cameras: tuple[str, ...] | None = None
     """Which of the task's cameras are served; None: all of them."""
     image_hz: float = 30.0
-    """Pictures of each camera a second."""
+    """Images of each camera a second."""
     seed: int = 0
     """Of the scene that stands before the first reset."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
@@ -57,12 +57,12 @@ class SimulatedRobotConfig:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal comes."""
     return run_node("simulated_robot", arguments, SimulatedRobotConfig(), __doc__ or "", serve)
 
 
 def serve(config: SimulatedRobotConfig) -> None:
-    """Open the wire, serve, and say at the end how well time was kept."""
+    """Open the wire and serve; print the missed time slices at the end."""
     stop = StopSignal().install()
     with ExitStack() as held:
         wire = build.make_wire(config.robot, "simulated_robot")

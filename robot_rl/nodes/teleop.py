@@ -104,7 +104,7 @@ class TwistSender:
 def teleoperate(
     device: Device, send: Callable[[DeviceState], None], rate_hz: float, clock: Clock, should_stop: Callable[[], bool]
 ) -> None:
-    """Read the device and send, until told to stop."""
+    """Read the device and send, until a signal comes."""
     pace = RateKeeper(rate_hz, clock)
     while not should_stop():
         send(device.read())

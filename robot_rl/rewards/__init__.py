@@ -1,1 +1,1 @@
-"""Where the reward comes from: ground truth, a human's labels, interventions; combined by name and priority."""
+"""Reward sources: ground truth, a human's labels, interventions; combined by name and priority."""

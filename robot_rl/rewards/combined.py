@@ -1,4 +1,4 @@
-"""Several reward sources as one, and the table of their names."""
+"""Combination of reward sources, and the table of their names."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ GROUP = "robot_rl.rewards"
 
 
 class CombinedReward:
-    """For reward, end and success each, the opinion of the highest priority counts.
+    """Combined source: for reward, end and success each, the verdict of the highest priority counts.
 
-    Without any opinion the step pays 0 and is as the environment says. An end that the environment declares stands:
+    Without a verdict the step pays 0 and ends as the environment says. An end that the environment declares stands:
     it cannot be stepped further.
 
     Raises:
@@ -58,7 +58,7 @@ class CombinedReward:
         return reward
 
     def label_rules(self) -> LabelRules:
-        """Return what labels do that arrive after their step; empty where no source asks for labels."""
+        """Return the rules of labels that arrive after their step; empty if no source uses labels."""
         rules: LabelRules = {}
         for source in reversed(self._sources):
             rules = source.label_rules(rules)
@@ -66,7 +66,7 @@ class CombinedReward:
 
 
 def _over(verdict: Verdict, reward: float, terminated: bool, success: bool) -> tuple[float, bool, bool]:
-    """Return the lower opinions with this verdict's laid over them."""
+    """Return the lower verdicts, overridden by this one's."""
     return (
         reward if verdict.reward is None else verdict.reward,
         terminated if verdict.terminated is None else verdict.terminated,
@@ -81,7 +81,7 @@ def make_reward(names: Sequence[str] = DEFAULT_SOURCES, settings: Mapping[str, s
         settings: texts by `SOURCE.FIELD`, SOURCE being the source's own name, as in `human-label.stage_reward`.
 
     Raises:
-        ConfigError: an unknown source, something that is none, or settings that do not fit.
+        ConfigError: an unknown source, an object that is not a source, or settings that do not fit.
     """
     words: dict[str, dict[str, str]] = {}
     for key, text in (settings or {}).items():

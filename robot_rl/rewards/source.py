@@ -1,4 +1,4 @@
-"""The protocol of reward sources: what they see of a step, and what they return about it."""
+"""Protocol of reward sources: the step that they receive, and the verdict that they return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LabelRules = Mapping[str, LabelRule]
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """The result of one step, before any reward source judged it."""
+    """Result of one step, before any reward source judges it."""
 
     reward: float
     """The environment's."""
@@ -31,14 +31,14 @@ class StepOutcome:
     intervention: bool = False
     """Whether the human chose the action."""
     intervention_start: bool = False
-    """Whether the human took over with this step."""
+    """Whether the human's intervention started with this step."""
     info: Mapping[str, Any] = field(default_factory=dict)
     """The environment's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A source's judgement of a step; None: no opinion on that."""
+    """A source's judgement of a step; None: no opinion."""
 
     reward: float | None = None
     terminated: bool | None = None
@@ -46,7 +46,7 @@ class Verdict:
 
 
 class RewardSource(Protocol):
-    """Judges steps. Of two opinions on the same thing that of the higher priority counts.
+    """A reward source. Of two verdicts on the same quantity that of the higher priority counts.
 
     A source is made as `Source(settings)` where it has a dataclass `Settings`, else as `Source()`. Ground truth has
     priority 10, human labels 30, interventions 40.
@@ -67,5 +67,5 @@ class RewardSource(Protocol):
         return reward
 
     def label_rules(self, rules: LabelRules) -> LabelRules:
-        """Return what labels do that arrive after their step, given the rules of the sources of lower priority."""
+        """Return the rules of labels that arrive after their step, given those of the sources of lower priority."""
         return rules

@@ -1,4 +1,4 @@
-"""The reward sources that need no weights: ground truth, the operator's labels, interventions."""
+"""Reward sources without weights: ground truth, the operator's labels, interventions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class GroundTruth(RewardSource):
     priority = 10
 
     def judge(self, outcome: StepOutcome) -> Verdict:
-        """Return what the environment said."""
+        """Return the environment's judgement."""
         return Verdict(outcome.reward, outcome.terminated, outcome.success)
 
 
@@ -45,7 +45,7 @@ class HumanLabels(RewardSource):
     The rules that judge a running step are also those of labels that arrive later.
 
     Args:
-        settings: what a stage pays.
+        settings: reward of a stage.
     """
 
     name = "human-label"
@@ -56,7 +56,7 @@ class HumanLabels(RewardSource):
         self._rules = LABEL_RULES | {"stage": LabelRule(settings.stage_reward)}
 
     def judge(self, outcome: StepOutcome) -> Verdict:
-        """Return the verdict of the last label of this step; `undo` is about the past and says nothing of this step."""
+        """Return the verdict of the last label of this step; `undo` concerns the past, not this step."""
         rules = [self._rules[label] for label in outcome.labels if not self._rules[label].excluded]
         return Verdict(rules[-1].reward, rules[-1].terminated, rules[-1].success) if rules else Verdict()
 
@@ -76,7 +76,7 @@ class Interventions(RewardSource):
     priority = 40
 
     def judge(self, outcome: StepOutcome) -> Verdict:
-        """Return 0, whatever the task says; ends and success are left to others."""
+        """Return reward 0, without a verdict on end and success."""
         return Verdict(reward=0.0)
 
     def finalise(self, reward: float, took_over_next: bool) -> float:
@@ -84,5 +84,5 @@ class Interventions(RewardSource):
         return -1.0 if took_over_next else reward
 
     def label_rules(self, rules: LabelRules) -> LabelRules:
-        """Return rules that leave the reward alone: it comes from interventions only."""
+        """Return rules that do not change the reward, which comes from interventions only."""
         return {name: replace(rule, reward=None) for name, rule in rules.items()}

@@ -11,12 +11,13 @@ from enum import Enum
 
 import numpy as np
 
-from controllers.drivers.contract import Capabilities, DriverError, DriverMode, UnreachableError
+from controllers.arms.spec import ArmSpec
+from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Requirements, UnreachableError
 from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
-from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.sim.scene import TIMESTEP_S
-from robot_rl.sim.simulation import N, Simulation
+from robot_rl.sim.simulation import N, Simulation, plain_cell
 
 WATCHDOG_S = 0.02  # as long as an FR3 waits
 HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
@@ -83,6 +84,8 @@ class SimulatedDriver(StreamDriver):
         clock: None for lockstep; a clock to be paced by.
     """
 
+    REQUIREMENTS = Requirements(1.0 / TIMESTEP_S, "mujoco", "", "sim")
+
     def __init__(self, simulation: Simulation, clock: Clock | None = None) -> None:
         now_s = clock.now_s if clock is not None else lambda: simulation.time_s
         super().__init__("simulation", N, simulation.loop.limits, now_s)
@@ -93,6 +96,12 @@ class SimulatedDriver(StreamDriver):
         self._start_ns = 0
         self._steps = 0
         self._fresh = False  # looked at since time passed
+
+    @classmethod
+    def from_arm(cls, arm: ArmSpec) -> SimulatedDriver:
+        """See `DriverClass`: PickLift's arm, paced by the clock; the scene is always the same one."""
+        arm.check_settings()
+        return cls(plain_cell(), SystemClock())
 
     def inject(self, fault: SimulatedFault) -> None:
         """Do something to the arm."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason, no_target
+from controllers.arm import ArmDynamics, ArmState, Mode, Reason, no_target
+from controllers.arms.spec import arm_limits
 from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains, make_gains
 from controllers.law.tick import ControlLoop, activate, make_controller_state
+from robot_rl.core.extensions import resolve
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import ArmTask, Outcome, TaskSpec
 from robot_rl.sim import inverse_kinematics
@@ -19,6 +21,7 @@ from robot_rl.sim.stepping import advance, fill_dynamics, view_model
 from robot_rl.sim.task import TaskScene
 
 N = 7
+PLAIN = "robot_rl.tasks.pick_lift:TASK"  # by name: tasks stand above the simulator
 CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
 
 
@@ -48,7 +51,7 @@ class Simulation:
         state = ArmState(data.qpos[:N], data.qvel[:N], np.zeros(N), p, R)
         bias = data.qfrc_bias[:N]  # Coriolis and gravity in one, so the second is zero
         dynamics = ArmDynamics(np.zeros((6, N)), np.zeros((N, N)), bias, np.zeros(N))
-        memory, limits = make_controller_state(N), KNOWN_ARMS["fer"]
+        memory, limits = make_controller_state(N), arm_limits("fer")
         return ControlLoop(state, dynamics, no_target(), gains, limits, memory, np.zeros(N))
 
     @property
@@ -177,3 +180,10 @@ def task_gains(arm: ArmTask) -> Gains:
         workspace_upper=np.asarray(arm.workspace.upper_m) + 0.05,
         ramp_s=0.0,  # a reset puts the simulated arm where it shall be; there is nothing to ramp up to
     )
+
+
+def plain_cell() -> Simulation:
+    """Return the cell of pick-lift with a scene that is always the same one: for an arm without a task of its own."""
+    simulation = Simulation(resolve("task", PLAIN, {}))
+    simulation.reset(np.random.default_rng(0))
+    return simulation

@@ -1,11 +1,11 @@
-"""What a picture encoder is made of, and its file; numpy only, the translations live with their backends.
+"""Image encoders: architecture and file format; numpy only, translations live with their backends.
 
-A stack of convolutions ends in one map per channel. The readout keeps where each map is bright and how bright:
+A stack of convolutions ends in one map per channel. The readout is the place and value of each map's maximum:
 
     x_c, y_c = sum_ij softmax(map_c / softmax_temperature)_ij (x_ij, y_ij)     x, y in [-1, 1]
     m_c      = max_ij map_c
 
-so that C channels give 3 C numbers, in the order x_1..x_C, y_1..y_C, m_1..m_C.
+so that C channels give 3 C features, in the order x_1..x_C, y_1..y_C, m_1..m_C.
 
 File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `shared/...` for all cameras), and in the
 header's metadata under `encoder` a JSON object {architecture, cameras, dataset_card}.
@@ -32,7 +32,7 @@ from robot_rl.core.errors import ConfigError, unknown_name
 SHARED = "shared"
 READOUTS = ("soft_argmax_max",)
 MAX_SHIFT = 4
-"""Largest random shift of a picture [pixels]. Source: HIL-SERL, random crop with padding 4."""
+"""Largest random shift of an image [pixels]. Source: HIL-SERL, random crop with padding 4."""
 TRAINING_COMMAND = "robot-rl train-encoder"
 
 
@@ -45,7 +45,7 @@ class ConvLayer:
     stride: int = 1
     """Step of the kernel [pixels]."""
     channels: int = 32
-    """Maps that the layer makes."""
+    """Output channels of the layer."""
     relu: bool = True
     """Whether max(0, x) follows."""
 
@@ -55,20 +55,20 @@ class ConvLayer:
 
 @dataclass(frozen=True)
 class EncoderArchitecture:
-    """The shape of an encoder. The default is the prototype's: 32 channels, 96 numbers a camera."""
+    """Architecture of an encoder. The default has 32 channels and 96 features a camera."""
 
     height: int = 128
-    """Height of the pictures [pixels]."""
+    """Height of the images [pixels]."""
     width: int = 128
-    """Width of the pictures [pixels]."""
+    """Width of the images [pixels]."""
     layers: tuple[ConvLayer, ...] = (ConvLayer(5, 2, 16), ConvLayer(3, 2, 32), ConvLayer(3, 1, 32))
     """The convolutions, first to last."""
     pool: int = 1
-    """Pictures are first averaged over blocks of pool x pool pixels; 1 keeps them."""
+    """Images are first averaged over blocks of pool x pool pixels; 1 keeps them."""
     readout: str = "soft_argmax_max"
-    """How maps become numbers; `soft_argmax_max` is the only one."""
+    """Readout of the maps; `soft_argmax_max` is the only one."""
     softmax_temperature: float = 1.0
-    """Divides the maps before the soft-argmax; smaller looks at the brightest spot only."""
+    """Divides the maps before the soft-argmax; a smaller value approaches the argmax."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -78,13 +78,13 @@ class EncoderArchitecture:
         checks.positive(self, "softmax_temperature")
         if self.pool < 1 or self.height % self.pool or self.width % self.pool:
             raise ConfigError(
-                f"encoder pool: got {self.pool} for pictures of {self.height}x{self.width}, expected a divisor of "
+                f"encoder pool: got {self.pool} for images of {self.height}x{self.width}, expected a divisor of "
                 "both; choose another pool or size."
             )
 
     @property
     def feature_count(self) -> int:
-        """Numbers a camera: x, y and max of each channel of the last layer."""
+        """Features a camera: x, y and max of each channel of the last layer."""
         return 3 * self.layers[-1].channels
 
     def kernel_shapes(self) -> list[tuple[int, int, int, int]]:
@@ -112,19 +112,19 @@ class EncoderArchitecture:
 
 @dataclass(frozen=True)
 class EncoderFile:
-    """An encoder as read from its file."""
+    """Encoder read from a file."""
 
     architecture: EncoderArchitecture
     params: dict[str, np.ndarray]
     """`<camera or shared>/conv<i>/kernel` (h, w, in, out) and `.../bias` (out,), float32."""
     cameras: tuple[str, ...] = ()
-    """Cameras of the pictures it was trained on."""
+    """Cameras of the training images."""
     dataset_card: dict[str, Any] = field(default_factory=dict)
-    """What it was trained on and how, and its probe error; for people."""
+    """Training data, settings and probe error, for people."""
 
     @cached_property
     def identity(self) -> str:
-        """Digest of all that decides the features: weights, architecture, and the random shifts."""
+        """Digest of all that determines the features: weights, architecture, and the random shifts."""
         digest = hashlib.sha256(json.dumps([self.architecture.to_json(), MAX_SHIFT], sort_keys=True).encode())
         for name, array in sorted(self.params.items()):
             digest.update(f"{name}{array.shape}".encode())
@@ -132,7 +132,7 @@ class EncoderFile:
         return digest.hexdigest()
 
     def owner(self, camera: str) -> str:
-        """Return the prefix of a camera's weights: its own when the file has them, else `shared`.
+        """Return the prefix of a camera's weights: its own if the file has them, else `shared`.
 
         Raises:
             UnknownNameError: neither is in the file.
@@ -154,7 +154,7 @@ def encoder_parameter_shapes(architecture: EncoderArchitecture, prefix: str = SH
 
 
 def save_encoder(path: Path | str, encoder: EncoderFile) -> None:
-    """Write an encoder's file; it appears whole or not at all.
+    """Write an encoder's file atomically.
 
     Raises:
         ConfigError: weights that do not fit the architecture.
@@ -176,7 +176,7 @@ def load_encoder(path: Path | str) -> EncoderFile:
     """Read an encoder's file.
 
     Raises:
-        ConfigError: no such file, no safetensors, no encoder, or weights that do not fit its architecture.
+        ConfigError: no such file, not safetensors, not an encoder, or weights that do not fit its architecture.
     """
     path = Path(path)
     if not path.is_file():
@@ -216,7 +216,7 @@ def check_encoder(encoder: EncoderFile) -> None:
 
 
 def random_encoder(architecture: EncoderArchitecture, seed: int, prefix: str = SHARED) -> dict[str, np.ndarray]:
-    """Return random weights to start training from: He's normal kernels, zero biases, float32."""
+    """Return random initial weights: He's normal kernels, zero biases, float32."""
     rng = np.random.default_rng(seed)
     params: dict[str, np.ndarray] = {}
     for name, shape in encoder_parameter_shapes(architecture, prefix).items():

@@ -1,4 +1,4 @@
-"""Pictures to numbers in JAX: the pure encoder, its random shifts, and the frozen encoder of the actor."""
+"""Image encoder in JAX: the pure function, random shifts, and the actor's frozen encoder."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Params = Mapping[str, jax.Array]
 
 
 def init_encoder_params(architecture: EncoderArchitecture, seed: int, prefix: str = SHARED) -> dict[str, np.ndarray]:
-    """Return random weights `<prefix>/conv<i>/...` to start training from."""
+    """Return random initial weights `<prefix>/conv<i>/...`."""
     return random_encoder(architecture, seed, prefix)
 
 
 def apply_encoder(
     params: Params, images: jax.Array, architecture: EncoderArchitecture, prefix: str = SHARED
 ) -> jax.Array:
-    """Encode pictures.
+    """Encode images.
 
     Shapes: images (B, H, W, 3), uint8 or float in 0..255; returns (B, 3 C) float32.
     """
@@ -59,7 +59,7 @@ def convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """Convolve with padding that keeps size / stride.
 
     Written as a sum of shifted matrix products where the sizes allow: XLA's own gradient with respect to a kernel costs
-    three times as much on a CPU, and the forward pass the same.
+    three times as much on a CPU, the forward pass the same.
 
     Shapes: x (B, H, W, I), kernel (k, k, I, O); returns (B, H / stride, W / stride, O).
     """
@@ -96,7 +96,7 @@ def mean_pool(images: jax.Array, factor: int) -> jax.Array:
 
 
 def soft_argmax_max(maps: jax.Array, temperature: float = 1.0) -> jax.Array:
-    """Read out where each map is bright and how bright.
+    """Read out the place and value of each map's maximum.
 
     Shapes: maps (B, h, w, C); returns (B, 3 C): x, then y in [-1, 1], then the maximum, each for all channels.
     """
@@ -108,7 +108,7 @@ def soft_argmax_max(maps: jax.Array, temperature: float = 1.0) -> jax.Array:
 
 
 def shift_images(images: jax.Array, offsets: jax.Array, max_shift: int = MAX_SHIFT) -> jax.Array:
-    """Shift each picture by its own whole pixels; uncovered borders repeat the edge.
+    """Shift each image by its own whole pixels; uncovered borders repeat the edge.
 
     Shapes: images (B, H, W, C), offsets (B, 2) int (down, right) in -max_shift..max_shift; returns (B, H, W, C).
     """
@@ -145,10 +145,10 @@ def _encode(
 
 
 class FrozenEncoder:
-    """Each camera frame, encoded once when it arrives: variant 0 clean, the others randomly shifted.
+    """Frozen encoder: each camera frame is encoded once on arrival, variant 0 clean, the others randomly shifted.
 
     Args:
-        encoder: a file, or what was read from it.
+        encoder: a file, or its content.
         cameras: the cameras in use; each needs its own or shared weights in the file.
         variants: V encodings of each frame.
 
@@ -175,7 +175,7 @@ class FrozenEncoder:
         variants: int = 4,
         allow_random_weights: bool = False,
     ) -> FrozenEncoder:
-        """Return an encoder with random weights, which sees next to nothing: for tests and benchmarks.
+        """Return an encoder with random weights, for tests and benchmarks only.
 
         Raises:
             ConfigError: unless `allow_random_weights`.
@@ -199,7 +199,7 @@ class FrozenEncoder:
 
     @property
     def feature_count(self) -> int:
-        """Numbers F a camera and variant."""
+        """Features F a camera and variant."""
         return self._file.architecture.feature_count
 
     def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -222,7 +222,7 @@ class FrozenEncoder:
         if frame is None or frame.shape != expected or frame.dtype != np.uint8:
             got = None if frame is None else f"{frame.dtype}{list(frame.shape)}"
             raise SchemaMismatchError(
-                f"picture of camera {camera!r}: got {got}, expected uint8{list(expected)}; "
-                "resize the camera's pictures or train the encoder for this size."
+                f"image of camera {camera!r}: got {got}, expected uint8{list(expected)}; "
+                "resize the camera's images or train the encoder for this size."
             )
         return frame

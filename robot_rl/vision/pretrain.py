@@ -1,13 +1,13 @@
-"""Train the simulator's picture encoder from random scenes (`robot-rl train-encoder`).
+"""Train the simulator's image encoder from random scenes (`robot-rl train-encoder`).
 
-Some channels of the last layer are told where to look: channel k shall be bright at the k-th key point that the scene's
-labels name (a box, a hole, a tip); the others find what helps.
-    loss = weight cross entropy(softmax of channel k's map, key point k)   where it is in the picture
+Some channels of the last layer are supervised: channel k is trained to peak at the k-th key point of the scene's labels
+(a box, a hole, a tip); the others are free.
+    loss = weight cross entropy(softmax of channel k's map, key point k)   where it is in the image
          + mean sqrt(miss^2 + d^2) - d                                     miss = head(features) - coordinate
          + mean miss^2                                                     miss = head(features) - turn, presence
-         + weight mean (rebuilt - thumbnail)^2                             what no label names
-A linear head forces the features to hold geometry in a form that a small policy can read. Both heads are thrown away.
-Coordinates count by their distance, not its square: a picture in which the thing is hidden must not drown the pixel
+         + weight mean (rebuilt - thumbnail)^2                             what has no label
+A linear head makes the features hold geometry in a form that a small policy can use. Both heads are discarded.
+Coordinates count by their distance, not its square: an image in which the object is hidden must not outweigh the pixel
 that decides an insertion.
 """
 
@@ -36,31 +36,31 @@ from robot_rl.vision.jax_encoder import (
 )
 
 COORDINATES = np.array([name.endswith(("_u", "_v")) for name in LABELS])
-ROUNDING = 0.02  # d of the loss: misses below 1.3 of 128 pixels count by their square
+ROUNDING = 0.02  # d of the loss: errors below 1.3 of 128 pixels count by their square
 SHIFT = 4  # pixels of random shift; labels move along
-# 48 pixels wide in the end: enough to tell a hole from a corner when the hand is close.
+# Receptive field of 48 pixels: enough to distinguish a hole from a corner when the hand is close.
 LAYERS = (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32), ConvLayer(3, 1, 32, relu=False))
 KEY_POINTS = tuple(name.removesuffix("_u") for name in LABELS if name.endswith("_u"))
-PART = 8  # pictures that pass the network together
-THUMBNAIL = 16  # pixels of the rebuilt picture
+PART = 8  # images per part of a batch
+THUMBNAIL = 16  # pixels of the reconstruction
 
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """How the encoder is trained."""
+    """Settings of the encoder's training."""
 
     scenes: int = 24000
-    """Random scenes rendered; a tenth of them judges the result."""
+    """Random scenes rendered; a tenth of them is held out for evaluation."""
     steps: int = 9000
     """Optimiser steps for each camera."""
     batch: int = 32
-    """Pictures a step; a multiple of 8."""
+    """Images a step; a multiple of 8."""
     learning_rate: float = 1.5e-2
     """Peak of Adam's one-cycle cosine schedule."""
     key_point_weight: float = 0.3
     """Weight of the key points' cross entropy [1/nat]."""
     rebuild_weight: float = 0.2
-    """Weight of rebuilding the thumbnail."""
+    """Weight of the thumbnail's reconstruction."""
     seed: int = 0
     """Seeds scenes, weights and batches."""
     architecture: EncoderArchitecture = field(default_factory=lambda: EncoderArchitecture(layers=LAYERS))
@@ -69,7 +69,7 @@ class PretrainConfig:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures and labels of one camera: images (N, H, W, 3) uint8, labels (N, L) float32 with NaN where absent."""
+    """Training data of one camera: images (N, H, W, 3) uint8, labels (N, L) float32 with NaN where absent."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -93,7 +93,7 @@ def draw_datasets(config: PretrainConfig, progress: Callable[[int], None] = lamb
 def train_camera(
     config: PretrainConfig, camera: str, data: Dataset, progress: Callable[[int, float], None] = lambda n, loss: None
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Train one camera's weights; returns them and each label's root mean square error on scenes held out."""
+    """Train one camera's weights; returns them and each label's root mean square error on held-out scenes."""
     held_out = max(1, len(data.images) // 10)
     rng = np.random.default_rng(config.seed)
     params = _init(config, camera)
@@ -114,7 +114,7 @@ def train_camera(
 def train_encoder(
     config: PretrainConfig, datasets: dict[str, Dataset], progress: Callable[[int, float], None] = lambda n, loss: None
 ) -> EncoderFile:
-    """Train all cameras; returns the encoder with its card (what it was trained on, and its errors)."""
+    """Train all cameras; returns the encoder with its card (training data and errors)."""
     params: dict[str, np.ndarray] = {}
     card: dict[str, object] = {
         "scenes": config.scenes,
@@ -203,7 +203,7 @@ def _train_step(
     config: PretrainConfig,
     camera: str,
 ) -> tuple[dict[str, jax.Array], Any, jax.Array]:
-    """One optimiser step; the batch passes in parts that stay in the processor's cache."""
+    """One optimiser step; the batch is split into parts that fit the processor's cache."""
 
     def part(part_of_batch: tuple[jax.Array, ...]) -> tuple[jax.Array, dict[str, jax.Array]]:
         return jax.value_and_grad(_loss)(params, *part_of_batch, config, camera)
@@ -215,7 +215,7 @@ def _train_step(
 
 
 def _evaluate(config: PretrainConfig, camera: str, params: dict[str, jax.Array], data: Dataset) -> dict[str, float]:
-    """Return the root mean square error of each label that the pictures show."""
+    """Return the root mean square error of each label that the images show."""
     encode = jax.jit(partial(apply_encoder, architecture=config.architecture, prefix=camera))
     parts = [np.asarray(encode(params, part)) for part in np.array_split(data.images, max(1, len(data.images) // 200))]
     miss = np.concatenate(parts) @ np.asarray(params["head/kernel"]) + np.asarray(params["head/bias"]) - data.labels

@@ -49,8 +49,8 @@ def test_compiled_code_reads_the_clock_that_python_reads():
 
 @pytest.mark.slow
 def test_the_figures_are_named_with_their_unit():
-    figures = bench_control(ticks=200, calls=20)
+    metrics = bench_control(ticks=200, calls=20)
     compiled = {f"{name}_us_{p}" for name in ("tick", "law", "bare_tick") for p in ("p50", "p99", "p999")}
     python = {f"python_{name}_us_{p}" for name in ("tick", "call") for p in ("p50", "p99")}
-    assert set(figures) == compiled | python | {"ticks", "realtime", "first_call_s"}
-    assert figures["law_us_p50"] < figures["tick_us_p50"] < figures["python_tick_us_p50"]
+    assert set(metrics) == compiled | python | {"ticks", "realtime", "first_call_s"}
+    assert metrics["law_us_p50"] < metrics["tick_us_p50"] < metrics["python_tick_us_p50"]

@@ -12,7 +12,7 @@ def test_a_place_that_the_features_hold_is_found_and_one_that_they_lack_is_not()
     rng = np.random.default_rng(0)
     features = rng.normal(size=(400, 6)) * [1, 10, 100, 1, 1, 1]
     places = np.column_stack([features[:, 1] * 0.3, features @ [1, 0, 0.1, 0, 0, 1] + 5.0, rng.normal(size=400)])
-    errors = probe(features, places, judged=np.arange(400) % 2 == 1)
+    errors = probe(features, places, held_out=np.arange(400) % 2 == 1)
     assert errors[:2].max() < 0.05 and 0.8 < errors[2] < 1.2
 
 

@@ -7,15 +7,15 @@ import pytest
 
 from controllers.host.monotonic import make_timespec
 from robot_rl.bench.loop import bench_loop
-from robot_rl.bench.loop_runners import ArmDriver, LoopRunner, MachineRunner, clock_gaps, gap_figures
+from robot_rl.bench.loop_runners import ArmDriver, LoopRunner, MachineRunner, clock_gaps, gap_metrics
 
 
 def test_the_loop_that_is_measured_leads_its_arm_in_each_turn():
     runner = LoopRunner(f"measured-{os.getpid()}", privileged=False)
     runner.turn(0.1)
     runner.turn(0.1)
-    figures = runner.figures()
-    assert figures["cycles"] == 200 and figures["late_us_p50"] <= figures["late_us_p99"] <= figures["late_us_max"]
+    metrics = runner.metrics()
+    assert metrics["cycles"] == 200 and metrics["late_us_p50"] <= metrics["late_us_p99"] <= metrics["late_us_max"]
 
 
 def test_the_benchmarks_arm_keeps_the_drivers_contract():
@@ -37,26 +37,26 @@ def test_gaps_are_found_where_there_are_any():
 def test_a_stop_costs_each_deadline_that_passes_in_it_but_the_first():
     ms = 1_000_000
     gaps_ns = np.array([[0.2, 0.4], [0.9, 1.1], [1.9, 3.1], [4.5, 7.5]]) * ms
-    figures = gap_figures(gaps_ns.astype(np.int64), seconds=2.0)
-    assert figures["misses"] == 0 + 0 + 1 + 2
-    assert figures["gap_us_max"] == 3000.0 and figures["gaps_over_100us"] == 4 and figures["gaps_per_s"] == 2.0
+    metrics = gap_metrics(gaps_ns.astype(np.int64), seconds=2.0)
+    assert metrics["misses"] == 0 + 0 + 1 + 2
+    assert metrics["gap_us_max"] == 3000.0 and metrics["gaps_over_100us"] == 4 and metrics["gaps_per_s"] == 2.0
 
 
 def test_the_machines_own_share_is_named():
     runner = MachineRunner()
     runner.turn(0.25)
-    figures = runner.figures()
-    assert set(figures) == {"seconds", "gaps_per_s", "gap_us_max", "gaps_over_100us", "misses"}
-    assert figures["seconds"] == 0.2  # rounded
+    metrics = runner.metrics()
+    assert set(metrics) == {"seconds", "gaps_per_s", "gap_us_max", "gaps_over_100us", "misses"}
+    assert metrics["seconds"] == 0.2  # rounded
 
 
 @pytest.mark.slow
 def test_the_figures_of_both_loops_stand_side_by_side():
-    figures = bench_loop(2.0)
+    metrics = bench_loop(2.0)
     for name in ("cycles", "misses", "late_us_p50", "late_us_p99", "late_us_p999", "late_us_max"):
-        assert figures[f"loop_{name}"] >= 0 and figures[f"sleep_loop_{name}"] >= 0
+        assert metrics[f"loop_{name}"] >= 0 and metrics[f"sleep_loop_{name}"] >= 0
     assert (
-        figures["loop_cycles"] == figures["sleep_loop_cycles"] == 2000
-        and figures["load"]
-        and figures["machine_misses"] >= 0
+        metrics["loop_cycles"] == metrics["sleep_loop_cycles"] == 2000
+        and metrics["load"]
+        and metrics["machine_misses"] >= 0
     )

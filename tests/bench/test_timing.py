@@ -19,8 +19,8 @@ def test_percentiles_are_named_and_converted() -> None:
 
 
 def test_a_fraction_of_a_percent_stands_in_the_name_without_its_point() -> None:
-    figures = percentiles("tick_us", np.arange(1001) * 1e-6, 1e6, (50, 99.9))
-    assert figures == pytest.approx({"tick_us_p50": 500.0, "tick_us_p999": 999.0})
+    metrics = percentiles("tick_us", np.arange(1001) * 1e-6, 1e6, (50, 99.9))
+    assert metrics == pytest.approx({"tick_us_p50": 500.0, "tick_us_p999": 999.0})
 
 
 def test_unknown_benchmark_names_the_nearest() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmLimits, ArmState, Reason, Target
+from controllers.arm import ArmDynamics, ArmLimits, ArmState, Reason, Target
+from controllers.arms.spec import arm_limits
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import Gains
 from controllers.law.tick import ControlLoop, make_controller_state, tick
@@ -102,7 +103,7 @@ class Rig:
 
     def __init__(self, gains: Gains, plant: Plant | None = None, limits: ArmLimits | None = None, delay_ticks: int = 0):
         self.plant = plant or Plant(gains.posture.copy())
-        self.gains, self.limits = gains, limits or KNOWN_ARMS["fer"]
+        self.gains, self.limits = gains, limits or arm_limits("fer")
         self.memory = make_controller_state(7)
         self.tau, self.now_s = np.zeros(7), 0.0
         self.pipe = [self.plant.state.tau.copy() for _ in range(delay_ticks)]

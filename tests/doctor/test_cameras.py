@@ -44,13 +44,13 @@ def machine(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def examined(bus: Bus, root: Path, **doors: Any) -> dict[str, Finding]:
+def examined(bus: Bus, root: Path, **probes: Any) -> dict[str, Finding]:
     def devices(kind: Any) -> Any:
         if kind is RealSense:
             return RealSense.devices(root, lambda: bus.context)
         return kind.devices(root) if hasattr(kind, "devices") else ()
 
-    ways = CameraProbes(**{"package": found_package, "devices": devices, **doors})
+    ways = CameraProbes(**{"package": found_package, "devices": devices, **probes})
     return {finding.name: finding for finding in examine_cameras((), 0.1, ways)}
 
 
@@ -123,6 +123,6 @@ def test_camera_that_delivers_too_little_is_found_with_what_to_do(bus: Bus, tmp_
     # A source of 10 Hz in the place of one that should make 30.
     slow = WebcamConfig("side", str(tmp_path / "shot_%d.png"), width=64, height=48, rate_hz=10.0)
     asked = WebcamConfig("side", slow.device, width=64, height=48, rate_hz=30.0)
-    doors = CameraProbes(found_package, lambda kind: (), open=lambda config: CameraProbes().open(slow))
-    found = {finding.name: finding for finding in examine_cameras((asked,), 1.0, doors)}["side"]
+    probes = CameraProbes(found_package, lambda kind: (), open=lambda config: CameraProbes().open(slow))
+    found = {finding.name: finding for finding in examine_cameras((asked,), 1.0, probes)}["side"]
     assert found.state == "missing" and "expected 30 images/s: try another port" in found.value

@@ -77,6 +77,6 @@ def test_running_pendant_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.qemu
 def test_benchmark_measures_round_trip_and_stop() -> None:
-    figures = run_benchmark("pendant")
-    assert figures["round_trips"] >= 1000 and figures["lost"] == 0
-    assert figures["round_trip_ms_p50"] > 0 and figures["estop_to_relay_ms_p50"] >= 0
+    metrics = run_benchmark("pendant")
+    assert metrics["round_trips"] >= 1000 and metrics["lost"] == 0
+    assert metrics["round_trip_ms_p50"] > 0 and metrics["estop_to_relay_ms_p50"] >= 0

@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from controllers.arms.spec import load_arm
 from controllers.drivers.machine import Machine
 from controllers.host.realtime import RealtimeStatus
 from robot_rl.cli import main
 from robot_rl.core.clock import FakeClock
 from robot_rl.doctor.finding import Finding, State
-from robot_rl.doctor.loop import LoopFigures, try_loop
-from robot_rl.doctor.network import Interface, answer_time_s, interface_to, look_at_interface
-from robot_rl.doctor.robot import Arm, Probes, examine_robot
+from robot_rl.doctor.loop import LoopMetrics, try_loop
+from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
+from robot_rl.doctor.robot import Probes, examine_robot
 
 GOOD = Machine("6.1.0-rt #1 SMP PREEMPT_RT", True, 99, float("inf"), ("performance",))
 CABLE = Interface("eth1", up=True, speed_mbps=1000, wireless=False)
-PUNCTUAL = LoopFigures(5000, 0, 40.0, 90.0, "")
+PUNCTUAL = LoopMetrics(5000, 0, 40.0, 90.0, "")
 
 
 def found_package(package: str, extra: str, otherwise: State) -> Finding:
@@ -43,23 +44,24 @@ HEALTHY = Probes(
     route=lambda address: "eth1",
     interface=lambda name: CABLE,
     answer_s=lambda address, port: 0.0002,
-    ask=answered,
+    program=answered,
     loop=lambda rate_hz, seconds: PUNCTUAL,
 )
 
 
-def findings(doors: Probes, arm: Arm = "fr3", address: str | None = "172.16.0.2") -> dict[str, Finding]:
-    return {finding.name: finding for finding in examine_robot(arm, address, None, 5.0, doors)}
+def findings(probes: Probes, arm: str = "fr3", address: str = "172.16.0.2", driver: str = "") -> dict[str, Finding]:
+    spec = load_arm(arm, address=address, driver=driver)
+    return {finding.name: finding for finding in examine_robot(spec, None, 5.0, probes)}
 
 
-@pytest.mark.parametrize("arm", ["fr3", "fr3-franky", "ur5e", "ur10e"])
-def test_healthy_computer_gets_ok_on_each_line(arm: Arm) -> None:
-    found = findings(HEALTHY, arm)
+@pytest.mark.parametrize(("arm", "driver"), [("fr3", ""), ("fr3", "franky"), ("ur5e", ""), ("ur10e", "")])
+def test_healthy_computer_gets_ok_on_each_line(arm: str, driver: str) -> None:
+    found = findings(HEALTHY, arm, driver=driver)
     assert len(found) == 10 and {finding.state for finding in found.values()} == {"ok"}
 
 
 @pytest.mark.parametrize(
-    ("line", "doors", "advice"),
+    ("line", "probes", "advice"),
     [
         ("kernel", replace(HEALTHY, machine=lambda: replace(GOOD, preempt_rt=False)), "linux-image-rt"),
         ("real-time priority", replace(HEALTHY, machine=lambda: replace(GOOD, rtprio=0)), "limits.d"),
@@ -77,20 +79,20 @@ def test_healthy_computer_gets_ok_on_each_line(arm: Arm) -> None:
         ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(privileges="no FIFO")), "no FIFO"),
     ],
 )
-def test_each_trouble_is_found_on_its_own_line_with_what_to_do(line: str, doors: Probes, advice: str) -> None:
-    found = findings(doors)
+def test_each_trouble_is_found_on_its_own_line_with_what_to_do(line: str, probes: Probes, advice: str) -> None:
+    found = findings(probes)
     assert [name for name, finding in found.items() if finding.state == "missing"] == [line]
     assert advice in found[line].value
 
 
 def test_ur_does_not_need_a_realtime_kernel() -> None:
-    doors = replace(HEALTHY, machine=lambda: replace(GOOD, preempt_rt=False))
-    assert findings(doors, "ur5e")["kernel"].state == "optional"
+    probes = replace(HEALTHY, machine=lambda: replace(GOOD, preempt_rt=False))
+    assert findings(probes, "ur5e")["kernel"].state == "optional"
 
 
 def test_library_of_another_version_is_used_and_the_tested_one_named() -> None:
-    doors = replace(HEALTHY, package=lambda package, extra, otherwise: Finding("ok", package, "0.22.0"))
-    found = findings(doors)["pylibfranka"]
+    probes = replace(HEALTHY, package=lambda package, extra, otherwise: Finding("ok", package, "0.22.0"))
+    found = findings(probes)["pylibfranka"]
     assert found.state == "optional" and "0.22.0; tested with 0.21.3" in found.value
 
 
@@ -101,7 +103,7 @@ def test_version_that_the_doctor_knows_is_the_pinned_one() -> None:
 
 
 def test_without_an_address_network_and_firmware_are_left_out_and_said_so() -> None:
-    found = findings(HEALTHY, address=None)
+    found = findings(HEALTHY, address="")
     assert found["network, firmware"].state == "optional" and "--address" in found["network, firmware"].value
     assert "firmware" not in found
 
@@ -113,13 +115,13 @@ def test_given_interface_goes_before_the_routes() -> None:
         seen.append(name)
         return CABLE
 
-    list(examine_robot("fr3", "172.16.0.2", "eth7", 1.0, replace(HEALTHY, interface=look)))
+    list(examine_robot(load_arm("fr3", address="172.16.0.2"), "eth7", 1.0, replace(HEALTHY, interface=look)))
     assert seen == ["eth7"]
 
 
 def test_firmware_of_an_arm_that_is_not_there_is_asked_of_the_real_library() -> None:
     pytest.importorskip("rtde_control", reason="NOT CHECKED: ur-rtde is not installed")
-    healthy_but_firmware = replace(HEALTHY, ask=Probes().ask)
+    healthy_but_firmware = replace(HEALTHY, program=Probes().program)
     found = findings(healthy_but_firmware, "ur5e", "127.0.2.1")["firmware"]
     assert found.state == "missing" and "expected an answer on ports 29999 and 30004" in found.value
 
@@ -144,12 +146,12 @@ def test_interface_is_read_from_the_kernels_files(tmp_path: Path) -> None:
     (folder / "wireless").mkdir(parents=True)
     (folder / "operstate").write_text("down\n")
     (folder / "speed").write_text("-1\n")
-    assert look_at_interface("wlan0", tmp_path) == Interface("wlan0", up=False, speed_mbps=None, wireless=True)
+    assert read_interface("wlan0", tmp_path) == Interface("wlan0", up=False, speed_mbps=None, wireless=True)
     (folder / "operstate").write_text("up\n")
     (folder / "speed").write_text("2500\n")
     (folder / "wireless").rmdir()
-    assert look_at_interface("wlan0", tmp_path) == Interface("wlan0", up=True, speed_mbps=2500, wireless=False)
-    assert look_at_interface("eth9", tmp_path) is None
+    assert read_interface("wlan0", tmp_path) == Interface("wlan0", up=True, speed_mbps=2500, wireless=False)
+    assert read_interface("eth9", tmp_path) is None
 
 
 def test_answer_is_timed_and_silence_is_an_error() -> None:
@@ -177,10 +179,10 @@ def granted(fifo: bool) -> AbstractContextManager[RealtimeStatus]:
 
 
 def test_loops_lateness_is_counted_against_deadlines_that_do_not_move() -> None:
-    figures = try_loop(1000.0, 0.1, LateClock({10: 300_000, 50: 2_500_000}), granted(fifo=True))
-    assert figures.ticks == 100 and figures.privileges == ""
-    assert figures.late_us_max == pytest.approx(2500.0)
-    assert figures.misses == 2  # the late one, and the next, whose deadline had passed by 1.5 ms
+    metrics = try_loop(1000.0, 0.1, LateClock({10: 300_000, 50: 2_500_000}), granted(fifo=True))
+    assert metrics.ticks == 100 and metrics.privileges == ""
+    assert metrics.late_us_max == pytest.approx(2500.0)
+    assert metrics.misses == 2  # the late one, and the next, whose deadline had passed by 1.5 ms
 
 
 def test_privileges_that_were_not_granted_are_named() -> None:
@@ -192,5 +194,6 @@ def test_command_explains_itself_and_its_mistakes(capsys: pytest.CaptureFixture[
         main(["doctor", "robot", "--help"])
     assert end.value.code in (0, None) and "example:" in capsys.readouterr().out
     assert main(["doctor", "robt"]) == 2 and "did you mean 'robot'?" in capsys.readouterr().err
+    assert main(["doctor", "robot", "--arm", "fr4"]) == 2 and "did you mean 'fr3'?" in capsys.readouterr().err
     assert main(["doctor", "robot", "--seconds", "0"]) == 2
     assert "seconds: got 0" in capsys.readouterr().err

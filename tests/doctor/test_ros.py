@@ -11,7 +11,7 @@ import pytest
 from controllers.ros import graph
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.ros import CONTROLLER_SENDS, Probes, examine_ros
-from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, look_at_graph
+from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, read_graph
 from robot_rl.hardware.graph.dds_domain import LOOPBACK
 from robot_rl.hardware.graph.wire import domain_id_of
 
@@ -37,21 +37,21 @@ def findings(view: GraphView, namespace: str = "", **environment: str) -> dict[s
     def ask(name: str, program: str, words: dict[str, str], otherwise: State, advice: str) -> Finding:
         return Finding("ok", name, "works, jazzy")
 
-    doors = Probes(ENVIRONMENT | environment, package, ask, lambda domain, seconds: view, lambda: [])
-    return {finding.name: finding for finding in examine_ros(namespace, 1.0, doors)}
+    probes = Probes(ENVIRONMENT | environment, package, ask, lambda domain, seconds: view, lambda: [])
+    return {finding.name: finding for finding in examine_ros(namespace, 1.0, probes)}
 
 
 def test_a_healthy_graph_gets_ok_on_each_line() -> None:
     found = findings(a_view())
     assert {finding.state for finding in found.values()} == {"ok"} and len(found) == 10
-    assert "robot-pc" in found["peers"].value and "all is well" in found["says"].value
+    assert "robot-pc" in found["peers"].value and "all is well" in found["status"].value
 
 
 @pytest.mark.parametrize(
     ("view", "line", "words"),
     [
         (GraphView((), (), {}, {}), "peers", "ROS_DOMAIN_ID, firewall"),
-        (GraphView((ROBOT,), (), {}, {}), "topics", "nobody sends /impedance_controller/current_pose"),
+        (GraphView((ROBOT,), (), {}, {}), "topics", "no publisher of /impedance_controller/current_pose"),
         (a_view(namespace="left"), "topics", "/left"),
         (
             a_view(endpoint(graph.TARGET_POSE), endpoint(graph.TARGET_POSE, False, type="x/msg/Y")),
@@ -76,7 +76,7 @@ def test_a_healthy_graph_gets_ok_on_each_line() -> None:
         ),
         (a_view()._replace(age_s={"arm": -0.8}), "clock", "chrony"),
         (a_view()._replace(age_s={"arm": 3.0}), "clock", "chrony"),
-        (a_view()._replace(reports={"arm": (2, "emergency stop: call ~/recover")}), "says", "error: emergency stop"),
+        (a_view()._replace(reports={"arm": (2, "emergency stop: call ~/recover")}), "status", "error: emergency stop"),
     ],
 )
 def test_what_is_wrong_is_missing_and_says_what_to_do(view: GraphView, line: str, words: str) -> None:
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_missing_and_says_what_to_do(view: GraphView, line: str
         ("ROS_DOMAIN_ID", "233", "domain", "expected a number from 0 to 232"),
         ("ROS_DOMAIN_ID", "seven", "domain", "expected a number from 0 to 232"),
         ("CYCLONEDDS_URI", "file:///nowhere/cyclone.xml", "CYCLONEDDS_URI", "no file"),
-        ("CYCLONEDDS_URI", '<NetworkInterface name="lo"/>', "CYCLONEDDS_URI", "finds nobody"),
+        ("CYCLONEDDS_URI", '<NetworkInterface name="lo"/>', "CYCLONEDDS_URI", "finds no participant"),
     ],
 )
 def test_variables_that_cannot_work_are_missing(variable: str, value: str, line: str, words: str) -> None:
@@ -154,7 +154,7 @@ def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypat
     thread = threading.Thread(target=repeat)
     thread.start()
     try:
-        view = look_at_graph(domain, 2.0)
+        view = read_graph(domain, 2.0)
     finally:
         stop.set()
         thread.join()

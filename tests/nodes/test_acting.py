@@ -31,5 +31,5 @@ def test_signal_ends_the_wait_for_an_arm_that_is_not_there(tmp_path: Path, numbe
     finally:
         process.kill()
         process.wait()
-    done = f"got {number.name} while waiting for arm, cameras and referee; 0 steps, 0/0 episodes succeeded"
+    done = f"got {number.name} while waiting for arm, cameras and task; 0 steps, 0/0 episodes succeeded"
     assert said.read_text().splitlines()[-1] == f"actor-0: {done}"

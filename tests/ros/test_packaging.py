@@ -17,7 +17,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SCRIPTS = sorted(PYPROJECT["project"]["scripts"])
 LEFT_OUT = (".git", ".venv", "runs", "build", "install", "log", "__pycache__", "*.egg-info", ".*_cache", "firmware")
 LAUNCH_FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
-CONFIGS = sorted(path.name for path in (ROOT / "controllers" / "config").glob("*.yaml"))
+ARMS = sorted(path.name for path in (ROOT / "controllers" / "arms").glob("*.yaml"))
 LIMIT_S = 600
 
 
@@ -31,9 +31,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def installed(share: Path) -> bool:
     """Whether launch files and parameters are where ROS looks for them."""
-    launch, config = (sorted(p.name for p in (share / name).glob("*.*")) for name in ("launch", "config"))
+    launch, arms = (sorted(p.name for p in (share / name).glob("*.*")) for name in ("launch", "arms"))
     index = share.parents[0] / "ament_index" / "resource_index" / "packages" / "robot_rl"
-    return launch == LAUNCH_FILES and config == CONFIGS and index.exists() and (share / "package.xml").exists()
+    return launch == LAUNCH_FILES and arms == ARMS and index.exists() and (share / "package.xml").exists()
 
 
 @pytest.mark.ros
@@ -101,7 +101,7 @@ def test_pip_installs_the_same_without_ros(checkout: Path, tmp_path: Path) -> No
     asked = subprocess.run(
         [sys.executable, "-c", words, str(packages)], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
-    assert str(tmp_path) in asked.stdout and str(CONFIGS) in asked.stdout, asked
+    assert str(tmp_path) in asked.stdout and str(ARMS) in asked.stdout, asked
 
 
 def test_the_package_has_one_version_and_one_licence() -> None:

@@ -146,7 +146,7 @@ def test_a_camera_without_weights_is_refused_by_name() -> None:
 def test_a_picture_of_another_size_is_refused(frame: np.ndarray | None) -> None:
     encoder = FrozenEncoder(trained(), ("wrist",))
     images = {} if frame is None else {"wrist": frame}
-    with pytest.raises(SchemaMismatchError, match=r"picture of camera 'wrist': got .* expected uint8\[16, 12, 3\]"):
+    with pytest.raises(SchemaMismatchError, match=r"image of camera 'wrist': got .* expected uint8\[16, 12, 3\]"):
         encoder.encode(images, np.random.default_rng(0))
 
 

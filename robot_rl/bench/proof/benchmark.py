@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS
+from controllers.arms.spec import arm_limits
 from controllers.law.gains import Gains, make_gains
 from controllers.law.presets import GUARDED, preset
 from robot_rl.bench.proof.checks import BOUNDS, SEEN
@@ -73,7 +73,7 @@ def stiffness_metrics() -> dict[str, Any]:
     """Displacement under 10 N and 1 N m in each axis against F / K, the worst of six [%]."""
     worst = 0.0
     for axis in range(6):
-        bench, wrench = Bench(make_gains(HOME_Q, ramp_s=0.0), KNOWN_ARMS["fer"]), np.zeros(6)
+        bench, wrench = Bench(make_gains(HOME_Q, ramp_s=0.0), arm_limits("fer")), np.zeros(6)
         wrench[axis] = 10.0 if axis < 3 else 1.0
         p, R = bench.loop.state.p.copy(), bench.loop.state.R.copy()
         bench.run(2.5, wrench=wrench)
@@ -129,7 +129,7 @@ def overshoots(curves: dict[str, np.ndarray]) -> dict[str, float]:
 def nullspace_metrics() -> dict[str, Any]:
     """How far the tool moves while the posture draws two joints by 0.05 rad: this law, and the kinematic projector."""
     posture = HOME_Q + np.array([0.05, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0])
-    bench = Bench(make_gains(posture, ramp_s=0.0), KNOWN_ARMS["fer"])
+    bench = Bench(make_gains(posture, ramp_s=0.0), arm_limits("fer"))
     ours = bench.run(1.0)["p"] - bench.centre
     baseline = Bench(make_gains(HOME_Q), FREE)
     gains = BaselineGains(STIFFNESS, CONSTANT, np.full(6, 0.1), 10.0)
@@ -152,7 +152,7 @@ def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     }
     curves = {}
     for label, gains in cases.items():
-        bench = Bench(gains, KNOWN_ARMS["fer"])
+        bench = Bench(gains, arm_limits("fer"))
         curves[label] = bench.run(3.0, offset=np.array([0.09, 0.0, 0.0]), wall=(bench.centre[0] + 0.03, *WALL))["force"]
     plain, yielding, _ = curves.values()
     return {
@@ -168,7 +168,7 @@ def singular_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         ("", "walls, slowing and damping", GUARDED | {"start_checks": False}),
         ("_bare", "the floor under Lambda alone", {}),
     ):
-        bench = Bench(make_gains(STRETCHED, ramp_s=0.0, **options), KNOWN_ARMS["fer"], STRETCHED)
+        bench = Bench(make_gains(STRETCHED, ramp_s=0.0, **options), arm_limits("fer"), STRETCHED)
         curves[label] = bench.run(4.0, offset=np.array([0.4, 0.1, 0.2]))["speed"]
         metrics[f"singular_speed{name}_rad_per_s"] = round(float(curves[label].max()), 3)
     return metrics, curves

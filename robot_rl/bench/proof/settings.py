@@ -6,7 +6,8 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, ArmLimits
+from controllers.arm import ArmLimits
+from controllers.arms.spec import arm_limits
 from controllers.geometry import FloatArray, matrix_from_quat, quat_exp, quat_multiply
 from controllers.law.gains import Gains, force_cap
 from controllers.law.options import PLANES
@@ -15,7 +16,7 @@ from controllers.records import Axes2, Axes3, Axes6, Joints, Record, make_record
 from robot_rl.bench.arm import N
 from robot_rl.sim.arm import HOME_Q
 
-LIMITS = KNOWN_ARMS["fer"]
+LIMITS = arm_limits("fer")
 UNHURRIED = LIMITS._replace(tau_max=np.full(N, 1e6), tau_rate_max=np.full(N, 1e12))
 """The same arm where torque and rate guards never act: there the power and velocity guards are seen in the command."""
 BOX: dict[str, Any] = {"workspace_lower": (0.2, -0.4, 0.0), "workspace_upper": (0.7, 0.4, 0.7)}

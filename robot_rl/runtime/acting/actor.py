@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.episode_log import EpisodeLog
 from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 
 UPDATES_ON_THE_WAY = 200
@@ -54,11 +55,14 @@ def run_actor(
     Raises:
         RobotRLError: too many episodes in a row ended in a fault.
     """
-    episodes_rng, steps_rng = episode_seeds(config.seed, session=config.first_episode)
-    actor = _Actor(Stepper(rollout, steps_rng), link, config, metrics, should_stop, ends_wait)
+    place = (config.seed, config.index, config.first_episode)
+    seeds = episode_seeds(Purpose.TRAINING, *place)
+    actor = _Actor(
+        Stepper(rollout, generator(Purpose.EXPLORATION, *place)), link, config, metrics, should_stop, ends_wait
+    )
     actor.await_weights()
     while not actor.finished():
-        actor.run_episode(next_seed(episodes_rng), on_step)
+        actor.run_episode(next(seeds), on_step)
         actor.await_release()
         actor.await_updates()
     return actor.summarise()

@@ -26,6 +26,8 @@ class ActorConfig:
     """Name of the run that its records belong to."""
     seed: int = 0
     """Seed of the episodes, the exploration and the encoder's random shifts."""
+    index: int = 0
+    """Number of this actor, which tells its episodes from those of the others."""
     updates_per_step: float | None = None
     """Between two episodes, wait until the weights in use have had this many updates per step: the
     outcome of an experiment then does not depend on how fast the machine is. None never waits."""
@@ -47,6 +49,7 @@ class ActorConfig:
     """Steps of earlier sessions."""
 
     def __post_init__(self) -> None:
+        checks.at_least(self, 0, "seed", "index")
         checks.positive(self, "label_window_s", "max_consecutive_faults")
         checks.fraction(self, "deterministic_fraction")
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.runtime.acting.observation import pictures
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
 
 FrameSink = Callable[[np.ndarray], None]
@@ -73,6 +74,16 @@ class EvaluationResult:
         return self.successes / len(self.episodes) if self.episodes else float("nan")
 
     @property
+    def mean_return(self) -> float:
+        """Mean of the episodes' sums of rewards; NaN without episodes."""
+        return sum(episode.reward for episode in self.episodes) / len(self.episodes) if self.episodes else float("nan")
+
+    @property
+    def dense(self) -> bool:
+        """Whether rewards tell more than success and failure."""
+        return any(episode.reward != float(episode.success) for episode in self.episodes)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the success rate."""
         return wilson_interval(self.successes, len(self.episodes))
@@ -94,6 +105,7 @@ class EvaluationResult:
             "successes": self.successes,
             "success_rate": self.success_rate if self.episodes else None,
             "interval_95": [low, high],
+            "mean_return": self.mean_return if self.episodes else None,
             "failures": sum(episode.failure for episode in self.episodes),
             "truncated": sum(episode.truncated for episode in self.episodes),
             "faults": sum(episode.fault for episode in self.episodes),
@@ -109,7 +121,8 @@ class EvaluationResult:
         low, high = self.interval
         cycle = self.cycle_steps
         times = "" if cycle is None else f", cycle {cycle.median:.0f} steps ({cycle.q25:.0f}-{cycle.q75:.0f})"
-        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}"
+        returns = f", mean return {self.mean_return:.1f}" if self.dense else ""
+        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}"
 
 
 def evaluate(
@@ -135,12 +148,12 @@ def evaluate(
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
     if (rollout.policy is None) == (rollout.human is None):
         raise ConfigError("evaluation: got both or neither of policy and human, expected exactly one of them.")
-    seeds, steps_rng = episode_seeds(seed)
-    stepper = Stepper(rollout, steps_rng, deterministic=deterministic)
+    seeds = episode_seeds(Purpose.EVALUATION, seed)
+    stepper = Stepper(rollout, generator(Purpose.EVALUATION, seed, 1), deterministic=deterministic)
     results: list[EpisodeResult] = []
     while len(results) < episodes and not should_stop():
         sink = None if video is None or len(results) >= video.episodes else video.sink
-        results.append(_run_episode(stepper, next_seed(seeds), sink))
+        results.append(_run_episode(stepper, next(seeds), sink))
         on_episode(results[-1])
     return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s)
 

@@ -13,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from robot_rl.core import checks
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, StepRecord
+from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.runtime.acting.observation import Encoder, encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 
 ACTOR = "demonstration"
@@ -78,12 +79,12 @@ def collect_demonstrations(
         RobotRLError: hardly any attempt succeeds.
     """
     summary = RecordingSummary(found=len(list_episodes(config.folder)) if config.folder.exists() else 0)
-    seeds, steps_rng = episode_seeds(config.seed, session=summary.found)
-    stepper = Stepper(rollout, steps_rng)
+    seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.found)
+    stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.found))
     with _progress_bar(progress) as bar:
         row = bar.add_task("demonstrations", total=config.episodes, completed=summary.found, note="")
         while summary.total < config.episodes and not should_stop():
-            _record_episode(stepper, config, summary, next_seed(seeds), should_stop)
+            _record_episode(stepper, config, summary, next(seeds), should_stop)
             bar.update(row, completed=summary.total, note=f"{summary.discarded} discarded")
     return summary
 
@@ -119,7 +120,7 @@ def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, ru
         raise RunFolderError(
             f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
         )
-    return _load(paths, encoder, np.random.default_rng(seed), run)
+    return _load(paths, encoder, generator(Purpose.ENCODING, seed), run)
 
 
 def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:

@@ -251,17 +251,3 @@ def check_finite(action: np.ndarray) -> None:
     # The sum of squares is finite exactly when all of these bounded entries are, and cheaper than isfinite().all().
     if not math.isfinite(action @ action):
         raise NonFiniteActionError(f"action: got {action.tolist()}, expected finite numbers; check its source.")
-
-
-def episode_seeds(seed: int, session: int = 0) -> tuple[np.random.Generator, np.random.Generator]:
-    """Return two independent generators: of the episodes' seeds, and of everything else.
-
-    A session that continues another passes another `session`, and so does not repeat its episodes.
-    """
-    episodes, steps = np.random.default_rng([seed, session]).spawn(2)
-    return episodes, steps
-
-
-def next_seed(rng: np.random.Generator) -> int:
-    """Draw the seed of an episode."""
-    return int(rng.integers(2**31))

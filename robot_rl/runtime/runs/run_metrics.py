@@ -74,9 +74,11 @@ def share_by_tenth(history: History) -> tuple[float, ...] | None:
 
 
 def success_text(evaluation: Mapping[str, Any]) -> str:
-    """Return `N/M` with the interval."""
+    """Return `N/M` with the interval, and the mean return where rewards tell more than success."""
     low, high = evaluation["interval_95"]
-    return f"{evaluation['successes']}/{evaluation['episodes']} (95 % interval {low:.1%} to {high:.1%})"
+    text = f"{evaluation['successes']}/{evaluation['episodes']} (95 % interval {low:.1%} to {high:.1%})"
+    mean = evaluation.get("mean_return")
+    return text if mean in (None, evaluation.get("success_rate")) else f"{text}, mean return {mean:.1f}"
 
 
 def _text(metric: RunMetric, text: Callable[[Any], str], data: RunData) -> str:
@@ -97,6 +99,11 @@ def _success(data: RunData) -> tuple[float | None, ...]:
 def _success_text(rates: tuple[float | None, ...]) -> str:
     short, long, greedy = ("-" if rate is None else f"{rate:.0%}" for rate in rates)
     return f"last {SHORT}: {short}   last {LONG}: {long}   without exploration: {greedy}"
+
+
+def _mean_return(data: RunData) -> float | None:
+    rewards = data.history.column("reward")[-SHORT:]
+    return float(rewards.mean()) if rewards.size else None
 
 
 def _success_alone(data: RunData) -> float | None:
@@ -151,6 +158,12 @@ TRAINING = (
         row=f"success without help (last {SUCCESS_WINDOW} training episodes in which nobody intervened)",
         column="unhelped",
         live="unhelped",
+    ),
+    RunMetric(
+        _mean_return,
+        lambda mean: f"{mean:.2f}",
+        row=f"mean return (last {SHORT} training episodes)",
+        live="return",
     ),
     RunMetric(_updates, row="updates"),
     RunMetric(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from controllers.arm import KNOWN_ARMS
+from controllers.arms.spec import arm_limits
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import Gains, make_gains
 from robot_rl.bench.proof.benchmark import BARE, BASELINE, CONSTANT, STIFFNESS, overshoot
@@ -137,7 +137,7 @@ def test_a_random_workspace_holds_the_pose_that_is_called_its_home():
 
 
 def test_the_limits_of_the_checked_arm_are_those_of_its_maker():
-    assert LIMITS is KNOWN_ARMS["fer"] and set(BOX) <= set(Gains.fields)
+    assert LIMITS is arm_limits("fer") and set(BOX) <= set(Gains.fields)
     assert STIFFNESS[0] == 600.0
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from controllers.arm import KNOWN_ARMS, no_target
+from controllers.arm import no_target
+from controllers.arms.spec import arm_limits
 from controllers.drivers.contract import Driver, DriverError, DriverMode
 from controllers.drivers.franka import FrankaDriver
 from controllers.drivers.franky import FrankyDriver
@@ -99,7 +100,7 @@ class Law:
 
     def tick(self, dt_s: float, now_s: float) -> None:
         state, dynamics, _ = self.driver.feedback
-        limits = KNOWN_ARMS["fr3"]
+        limits = arm_limits("fr3")
         loop = ControlLoop(state, dynamics, self.target, self.gains, limits, self.memory, self.tau)
         tick(loop, dt_s, now_s)
 

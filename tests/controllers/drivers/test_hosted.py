@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from controllers.arm import KNOWN_ARMS, Mode, Reason, Target
+from controllers.arm import Mode, Reason, Target
+from controllers.arms.spec import arm_limits
 from controllers.geometry import quat_from_matrix
-from controllers.host.control_process import ControlProcess, ControlStack
+from controllers.host.control_process import ControlProcess
+from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Client, Mailbox
 from controllers.law.gains import make_gains
 from robot_rl.core.clock import FakeClock
@@ -26,7 +28,7 @@ class Cell:
     def __init__(self, rig: FrankaRig | UrRig | EffortRig) -> None:
         self.rig, joints = rig, rig.tau.size
         self.clock: FakeClock = rig.link.clock if isinstance(rig, EffortRig) else rig.arm.clock
-        limits = KNOWN_ARMS["fr3"] if joints == 7 else UR_LIMITS
+        limits = arm_limits("fr3") if joints == 7 else UR_LIMITS
         name = f"vendor-{os.getpid()}"
         self.box = Mailbox(name, joints, create=True)
         parts = ControlStack(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controllers.drivers.contract import MissingPermissionError
-from controllers.drivers.machine import look_at_machine, require_realtime
+from controllers.drivers.machine import read_machine, require_realtime
 from tests.controllers.drivers.rigs import GOOD_MACHINE
 
 
@@ -19,13 +19,13 @@ def test_facts_come_from_the_kernels_files(tmp_path: Path) -> None:
         file.write_text(f"{governor}\n")
     (tmp_path / "sys/kernel").mkdir()
     (tmp_path / "sys/kernel/realtime").write_text("1\n")
-    machine = look_at_machine(tmp_path, privileged=True)
+    machine = read_machine(tmp_path, privileged=True)
     assert machine.preempt_rt and machine.governors == ("performance", "powersave")
     assert machine.rtprio == 99 and machine.memlock_bytes == float("inf")
 
 
 def test_computer_that_says_nothing_is_taken_for_none(tmp_path: Path) -> None:
-    machine = look_at_machine(tmp_path, privileged=False)
+    machine = read_machine(tmp_path, privileged=False)
     assert machine.governors == () and machine.kernel
 
 

@@ -30,11 +30,11 @@ SECONDS = 30.0  # at most: an idle machine needs 3
 
 UR_VISIT = """
 import sys
-from controllers.arm import KNOWN_ARMS
+from controllers.arms.spec import arm_limits
 from controllers.drivers.contract import DriverError
 from controllers.drivers.ur import UrDriver
 try:
-    UrDriver(sys.argv[1], None, KNOWN_ARMS["ur5e"], realtime=False).connect()
+    UrDriver(sys.argv[1], None, arm_limits("ur5e"), realtime=False).connect()
 except DriverError as error:
     print(type(error).__name__, error)
 """

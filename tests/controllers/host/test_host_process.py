@@ -135,11 +135,19 @@ def test_a_shielded_host_leads_its_arm_alone_on_its_core():
     assert os.sched_getaffinity(0) == cores
 
 
-def test_settings_that_the_arms_function_refuses_end_the_host_with_its_words():
-    command = [sys.executable, "-m", "controllers.host", "controllers.ros.driver_factory:ur", "none"]
-    words = ["--set", "robot_ip=10.0.0.2", "--set", "urdf=none.urdf", "--set", "arm=ur3"]
-    ended = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
-    assert ended.returncode != 0 and "none.urdf" in ended.stderr
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["ur5e", "none", "--set", "address=10.0.0.2", "--set", "model=none.urdf"], "none.urdf"),
+        (["ur3", "none"], "did you mean 'ur5e'"),
+        (["fr3", "none"], "--set address="),
+        (["fr3", "none", "--set", "adress=1"], "adress"),
+    ],
+)
+def test_an_arm_that_cannot_be_made_ends_the_host_with_what_to_do(words, text):
+    command = [sys.executable, "-m", "controllers.host", *words]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1 and text in ended.stderr.splitlines()[-1]
 
 
 def test_a_killed_host_leaves_a_state_that_grows_old(host):

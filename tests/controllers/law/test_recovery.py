@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from controllers.arm import KNOWN_ARMS, Mode, Reason
+from controllers.arm import Mode, Reason
+from controllers.arms.spec import arm_limits
 from controllers.law.gains import make_gains
 from controllers.law.tick import Counter, activate, fail, recover
 from tests.controllers.plant import DT_S, HOME, Plant, Rig, pose_target
@@ -31,7 +32,7 @@ def disturb_moving(rig):
 
 
 def disturb_limits(rig):
-    rig.plant.state.q[0] = KNOWN_ARMS["fer"].q_upper[0] + 0.01
+    rig.plant.state.q[0] = arm_limits("fer").q_upper[0] + 0.01
 
 
 def disturb_payload(rig):

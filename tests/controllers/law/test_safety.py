@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason, Target
+from controllers.arm import ArmDynamics, ArmState, Mode, Reason, Target
+from controllers.arms.spec import arm_limits
 from controllers.law.gains import make_gains
 from controllers.law.tick import ControlLoop, make_controller_state, tick
 from tests.controllers.plant import HOME, Rig, pose_target
 
-LIMITS = KNOWN_ARMS["fer"]
+LIMITS = arm_limits("fer")
 GAINS = make_gains(HOME, ramp_s=0.0, wrench_max=10.0, compensate_gravity=True)
 
 anything = st.floats(width=64) | st.floats(-3.0, 3.0)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from controllers import compilation
-from controllers.arm import KNOWN_ARMS, ArmDynamics, ArmState, Mode, Reason
+from controllers.arm import ArmDynamics, ArmState, Mode, Reason
+from controllers.arms.spec import arm_limits
 from controllers.law.control_loop import check_shapes
 from controllers.law.gains import make_gains
 from controllers.law.presets import preset
@@ -189,7 +190,7 @@ def test_the_tick_runs_inside_compiled_code_as_it_does_from_python():
 @pytest.mark.slow
 def test_the_tick_serves_arms_of_six_joints():
     """Random model terms of a UR: the loop starts, follows, and its command stays within the arm's limits."""
-    rng, limits = np.random.default_rng(0), KNOWN_ARMS["ur5e"]
+    rng, limits = np.random.default_rng(0), arm_limits("ur5e")
     B = rng.normal(size=(6, 6))
     dynamics = ArmDynamics(rng.normal(size=(6, 6)), B @ B.T + np.eye(6), np.zeros(6), np.zeros(6))
     state = ArmState(np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(3), np.eye(3))

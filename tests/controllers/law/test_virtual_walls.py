@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from controllers.arm import KNOWN_ARMS, Mode, Reason
+from controllers.arm import Mode, Reason
+from controllers.arms.spec import arm_limits
 from controllers.law.gains import make_gains
 from tests.controllers.plant import HOME, Plant, Rig, free_limits, pose_target
 
-FER = KNOWN_ARMS["fer"]
+FER = arm_limits("fer")
 QUICK = {"ramp_s": 0.0, "filter_time_s": 0.0, "speed_max": np.inf}
 
 

@@ -1,6 +1,7 @@
 """Evaluation counts what the trained policy does alone, through the actor's own steps."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper, episode_seeds, next_seed
+from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.runtime.runs.statistics import wilson_interval
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
 from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorld, TinyEncoder
@@ -46,14 +48,39 @@ def test_deterministic_evaluation_repeats_itself_and_each_episode_by_its_seed() 
 
 def test_evaluation_runs_the_very_steps_of_training() -> None:
     """The same policy and episodes give the same actions in both: no gap between training and evaluation."""
-    trained, evaluated = PointWorld(), PointWorld()
-    policy = LinearPolicy(gain=2.0, noise=0.3)
-    seen: list[Step] = []
-    run_actor(Rollout(trained, policy, TinyEncoder()), ActorConfig(seed=5, max_episodes=4), on_step=seen.append)
+
+    class Numbered(PointWorld):
+        """Draws its episodes from their numbers instead of their seeds, which differ by purpose."""
+
+        episode = 0
+
+        def reset(self, *, seed=None, options=None):
+            self.episode += 1
+            return super().reset(seed=self.episode)
+
+    trained, evaluated = Numbered(), Numbered()
+    policy = LinearPolicy(gain=2.0, noise=0.0)
+    run_actor(Rollout(trained, policy, TinyEncoder()), ActorConfig(seed=5, max_episodes=4))
     evaluate(Rollout(evaluated, policy, TinyEncoder()), 4, seed=5, deterministic=False)
     np.testing.assert_array_equal(trained.executed, evaluated.executed)
-    seeds, _ = episode_seeds(5)
-    np.testing.assert_array_equal(PointWorld().reset(seed=next_seed(seeds))[0]["state"], seen[0].obs["state"])
+
+
+def test_evaluation_meets_no_episode_of_training_or_demonstrations_of_the_same_seed(tmp_path: Path) -> None:
+    class Noting(PointWorld):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seeds: list[int] = []
+
+        def reset(self, *, seed=None, options=None):
+            self.seeds.append(seed)
+            return super().reset(seed=seed)
+
+    trained, evaluated, recorded = Noting(), Noting(), Noting()
+    run_actor(Rollout(trained, LinearPolicy()), ActorConfig(seed=5, max_episodes=4))
+    evaluate(Rollout(evaluated, LinearPolicy()), 4, seed=5)
+    expert = ExpertDevice(FunctionExpert(recorded.expert_action, recorded.action_layout), np.random.default_rng(0))
+    collect_demonstrations(Rollout(recorded, human=expert), RecordingConfig(tmp_path, 4, 5), progress=False)
+    assert len({*trained.seeds, *evaluated.seeds, *recorded.seeds}) == 12
 
 
 def test_expert_is_measured_by_the_same_code() -> None:

@@ -174,7 +174,7 @@ def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
 
 def test_stop_key_stops_a_controller() -> None:
     wire = MemoryWire(Graph(FakeClock(1.0)))
-    sender, stops = TwistSender(wire, PICK_LIFT.workspace), list[bool]()
+    sender, stops = TwistSender(wire, PICK_LIFT.arm), list[bool]()
     wire.subscribe(graph.HUMAN_STOP, lambda message: stops.append(message.data))
     sender.send(DeviceState())
     assert stops == []

@@ -1,0 +1,61 @@
+"""What the control process needs of an arm: driver, gains and limits, made from the arm's file."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from controllers.arm import ArmLimits
+from controllers.arms.spec import ArmFileError, ArmSpec, driver_class
+from controllers.drivers.contract import Driver
+from controllers.extensions import resolve
+from controllers.law.gains import Gains, make_gains
+from controllers.law.presets import preset
+
+
+class ControlStack(NamedTuple):
+    """One arm for the control process."""
+
+    driver: Driver
+    gains: Gains
+    limits: ArmLimits
+
+
+def gains_of(arm: ArmSpec) -> Gains:
+    """Return the gains of an arm's file: its preset, if any, and the fields that differ.
+
+    Raises:
+        ArmFileError: gains that do not exist or do not fit, with the field, its value and the rule.
+    """
+    given: dict[str, Any] = dict(arm.gains)
+    name = given.pop("preset", None)
+    try:
+        return preset(name, arm.posture, **given) if name else make_gains(arm.posture, **given)
+    except (ValueError, TypeError) as error:
+        raise ArmFileError(f"{arm.name}: gains: {error}") from error
+
+
+def make_stack(arm: ArmSpec) -> ControlStack:
+    """Return driver, gains and limits of an arm; nothing is connected.
+
+    Raises:
+        ValueError: the file lacks what the driver needs, or its gains do not fit.
+        DriverError: a library that is missing.
+    """
+    made = driver_class(arm.driver)
+    if not hasattr(made, "from_arm"):
+        raise ArmFileError(f"driver: got '{arm.driver}', expected a class with from_arm(arm); see docs/drivers.md.")
+    return ControlStack(made.from_arm(arm), gains_of(arm), arm.limits)
+
+
+def find_stack(name: str, **changes: str) -> ControlStack:
+    """Return the stack of an arm's name or file; or what a function `module:function` returns, called with `changes`.
+
+    Raises:
+        ValueError: see `load_arm` and `make_stack`.
+    """
+    from controllers.arms.spec import load_arm
+
+    if ":" in name:
+        stack: ControlStack = resolve("control stack", name, {})(**changes)
+        return stack
+    return make_stack(load_arm(name, **changes))

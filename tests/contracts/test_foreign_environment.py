@@ -1,0 +1,87 @@
+"""An environment from a file outside the package, and a registered one, through the public commands."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from robot_rl.cli import main
+
+FILE = '''
+import gymnasium
+import numpy as np
+
+
+class Corridor(gymnasium.Env):
+    """Walk along a line to its end: a number and a small image; reward 1 at the end."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}
+
+    def __init__(self, length=1.0, render_mode=None):
+        self.length, self.render_mode = length, render_mode
+        self.observation_space = gymnasium.spaces.Dict({
+            "position": gymnasium.spaces.Box(-1.0, length, (1,), np.float64),
+            "view": gymnasium.spaces.Box(0, 255, (12, 16, 3), np.uint8),
+        })
+        self.action_space = gymnasium.spaces.Box(-0.1, 0.3, (1,), np.float64)
+
+    def _observe(self):
+        return {"position": np.array([self.x]), "view": np.full((12, 16, 3), int(100 * self.x + 100), np.uint8)}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.x, self.steps = float(self.np_random.uniform(-0.5, 0.0)), 0
+        return self._observe(), {}
+
+    def step(self, action):
+        self.x = max(-1.0, self.x + float(action[0]))
+        self.steps += 1
+        done = self.x >= self.length
+        self.x = min(self.x, self.length)
+        return self._observe(), float(done), done, self.steps >= 15 and not done, {}
+
+    def render(self):
+        return self._observe()["view"]
+'''
+
+
+def test_environment_of_a_file_is_trained_evaluated_and_reported(tmp_path: Path, capsys) -> None:
+    file = tmp_path / "lab.py"
+    file.write_text(FILE)
+    words = ["train", f"{file}:Corridor", "--env.kwargs", '{"length": 0.5}', "--vision.mode", "state", "--env-steps"]
+    words += ["300", "--runs", str(tmp_path), "--run-name", "walk", "--evaluation.episodes", "3", "--seed", "100"]
+    assert main(words) == 0
+    run = tmp_path / "walk"
+    summary = json.loads((run / "evaluation" / "summary.json").read_text())
+    assert summary["episodes"] == 3 and summary["period_s"] == 0.05
+    assert (run / "evaluation" / "video.mp4").stat().st_size > 0 and (run / "report.md").exists()
+    config = json.loads((run / "config.json").read_text())
+    assert config["human"]["kind"] == "none" and config["demonstrations"] == 0
+    assert json.loads(config["env"]["kwargs"]) == {"length": 0.5}
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--episodes", "2", "--again"]) == 0
+    assert "success" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_images_of_a_foreign_environment_are_learned_from(tmp_path: Path) -> None:
+    file = tmp_path / "lab.py"
+    file.write_text(FILE)
+    words = ["train", f"{file}:Corridor", "--env.image-size", "16", "--env-steps", "400", "--runs", str(tmp_path)]
+    trunk = ["--agent.trunk.height", "16", "--agent.trunk.width", "16", "--seed", "100", "--evaluation.episodes", "2"]
+    assert main([*words, *trunk, "--run-name", "look"]) == 0
+    (lines,) = [(tmp_path / "look" / "learner" / "metrics.jsonl").read_text().splitlines()]
+    assert any('"updates": ' in line for line in lines)
+
+
+def test_registered_environment_runs_at_random_and_refuses_what_it_cannot_do(tmp_path: Path, capsys) -> None:
+    out = str(tmp_path / "x.mp4")
+    assert main(["simulate", "gym:Pendulum-v1", "--by", "random", "--episodes", "1", "--out", out]) == 0
+    assert "out of time after 200 steps" in capsys.readouterr().out
+    for words, text in (
+        (["train", "gym:CartPole-v1"], "Discrete(2)"),
+        (["train", "gym:Pendulum-v1", "--robot.kind", "dds"], "expected 'simulated'"),
+        (["simulate", "gym:Pendulum-v1", "--by", "expert"], "expert"),
+    ):
+        assert main(words) == 2
+        assert text in capsys.readouterr().err

@@ -1,0 +1,138 @@
+"""Arms as data: the built-in ones against the numbers of their makers, and files that do not fit."""
+
+import numpy as np
+import pytest
+
+from controllers.arms.spec import ArmFileError, arm_limits, arm_names, driver_class, load_arm
+from controllers.drivers.libfranka import Contact
+from controllers.host.control_stack import gains_of, make_stack
+from controllers.law.control_loop import check_shapes
+from controllers.law.gains import make_gains
+from robot_rl.sim.simulation import Simulation
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from tests.controllers.plant import HOME, Rig
+
+
+@pytest.mark.parametrize("name", arm_names())
+def test_built_in_arms_are_consistent(name):
+    arm, limits = load_arm(name), arm_limits(name)
+    joints = limits.q_lower.size
+    assert len(arm.joints) == joints == len(arm.posture) and gains_of(arm).posture.size == joints
+    assert (limits.q_lower < arm.posture).all() and (limits.q_upper > arm.posture).all()
+    assert hasattr(driver_class(arm.driver), "from_arm")
+    assert all(array.shape == (joints,) and array.dtype == np.float64 for array in limits[:5])
+    assert (limits.q_lower < limits.q_upper).all()
+    assert (limits.tau_rate_max <= 1000.0).all() and (limits.dq_max > 0.0).all() and (limits.tau_max > 0.0).all()
+
+
+@pytest.mark.parametrize("name", ["fer", "fr3"])
+def test_franka_arms_have_their_joints_torques(name):
+    np.testing.assert_array_equal(arm_limits(name).tau_max, [87.0] * 4 + [12.0] * 3)
+    check_shapes(Rig(make_gains(HOME), limits=arm_limits(name)).arrays)
+
+
+def test_ur_arms_have_six_joints_and_an_elbow_of_half_the_range():
+    for name, shoulder, wrist in (("ur5e", 150.0, 28.0), ("ur10e", 330.0, 56.0)):
+        limits = arm_limits(name)
+        assert limits.tau_max[0] == shoulder and limits.tau_max[5] == wrist
+        assert limits.q_upper[2] == np.pi and limits.q_upper[0] == 2 * np.pi
+    np.testing.assert_allclose(np.rad2deg(arm_limits("ur10e").dq_max), [120, 120, 180, 180, 180, 180])
+
+
+def test_an_unknown_arm_names_the_known_ones():
+    with pytest.raises(ValueError, match=r"arm: got 'panda', expected one of .*'fer'"):
+        arm_limits("panda")
+
+
+FILE = """
+extends: fr3
+address: 10.0.0.7
+model: arm.urdf
+payload: {mass_kg: 0.73, com_m: [0.0, 0.0, 0.06]}
+limits: {dq_max: [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]}
+gains:
+  workspace_lower: [0.3, -0.3, 0.02]
+  workspace_upper: [0.7, 0.3, 0.6]
+  planes: [[0.0, 0.0, 1.0, 0.05]]
+  cone_rad: 0.3
+  friction_coulomb: 0.2
+  integral_rate: 100.0
+  integral_max: 5.0
+"""
+
+
+def write(folder, text, name="mine.yaml"):
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_file_changes_what_it_names_of_the_arm_that_it_extends(tmp_path):
+    (tmp_path / "arm.urdf").touch()
+    arm, base = load_arm(write(tmp_path, FILE)), load_arm("fr3")
+    assert (arm.name, arm.address, arm.driver, arm.joints) == ("mine", "10.0.0.7", "franka", base.joints)
+    assert arm.model == str(tmp_path / "arm.urdf")
+    assert (arm.limits.dq_max == 1.0).all() and (arm.limits.tau_max == base.limits.tau_max).all()
+    assert arm.payload.mass_kg == 0.73 and arm.payload.inertia_kg_m2[0, 0] > 0.0
+    gains = gains_of(arm)
+    assert gains.planes[0].tolist() == [0.0, 0.0, 1.0, 0.05] and gains.cone_rad == 0.3
+    assert gains.friction_coulomb[6] == 0.2
+    assert gains.integral_max[0] == 5.0 and gains.workspace_upper[2] == 0.6 and gains.speed_max[0] == 0.25
+
+
+def test_an_argument_changes_a_field_and_an_empty_one_does_not(tmp_path):
+    arm = load_arm(write(tmp_path, FILE), driver="franky", address="")
+    assert arm.driver == "franky" and arm.address == "10.0.0.7"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("extends: fr4", r"arm: got 'fr4'.*did you mean 'fr3'"),
+        ("extends: fr3\nadress: 1.2.3.4", r"got 'adress'.*did you mean 'address'"),
+        ("driver: franka", r"got no joints, posture, limits"),
+        ("- a\n- list", r"got list, expected a mapping"),
+        ("a: [", r"expected YAML"),
+        ("extends: fr3\ndriver: frankka", r"driver: got 'frankka'.*did you mean 'franka'"),
+        ("extends: fr3\nposture: [0.0, .nan]", r"posture: got shape \(2,\), expected \(7,\)"),
+        ("extends: fr3\nlimits: {tau_max: -1.0}", r"limits.tau_max: got \[-1"),
+        ("extends: fr3\nlimits: {q_lower: 9.0}", r"limits.q_lower: got .*below q_upper"),
+        ("extends: fr3\nlimits: {taumax: 1.0}", r"limits: got 'taumax'.*did you mean 'tau_max'"),
+        ("extends: fr3\npayload: {mass_kg: -1.0}", r"payload.mass_kg: got"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_with_what_to_do(tmp_path, text, error):
+    with pytest.raises(ValueError, match=error):
+        load_arm(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("gains: {stifness: 100.0}", r"mine: gains: gains: got 'stifness'.*did you mean 'stiffness'"),
+        ("gains: {preset: guardd}", r"mine: gains: preset: got 'guardd'"),
+        ("gains: {stiffness: 9000.0}", r"mine: gains: force cap"),
+        ("settings: {contact_torqe_nm: 10.0}", r"settings: got 'contact_torqe_nm'.*did you mean 'contact_torque_nm'"),
+        ("driver: 'math:tau'", r"driver: got 'math:tau', expected a class with from_arm"),
+        ("address: ''", r"address: got nothing, expected it for the driver 'franka'.*robot_ip"),
+    ],
+)
+def test_gains_and_settings_that_do_not_fit_are_refused_before_anything_is_connected(tmp_path, text, error):
+    start = "extends: fr3\n" + ("" if "address" in text else "address: 10.0.0.7\n")
+    with pytest.raises(ArmFileError, match=error):
+        make_stack(load_arm(write(tmp_path, start + text)))
+
+
+def test_contact_thresholds_of_the_file_reach_the_driver(tmp_path):
+    text = "extends: fr3\naddress: 10.0.0.7\nsettings: {contact_torque_nm: 25.0, realtime: false}"
+    driver = make_stack(load_arm(write(tmp_path, text))).driver
+    assert driver._contact == Contact(torque_nm=25.0) and driver._realtime is False
+
+
+def test_the_simulated_arms_gains_are_those_of_its_task_with_the_checks_of_a_real_arm():
+    checks = {"start_checks": True, "state_age_max_s": 0.010, "recoveries_per_minute": 3.0, "ramp_s": 0.1}
+    task = Simulation(PICK_LIFT).gains.changed(**checks)
+    own = gains_of(load_arm("fer"))
+    for name in own.fields:
+        if name != "posture":
+            np.testing.assert_allclose(own[name], task[name], atol=1e-12, err_msg=name)
