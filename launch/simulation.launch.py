@@ -1,4 +1,4 @@
-"""The simulated robot on the real robot's topics: controller, gripper, cameras and a referee in one node."""
+"""The simulated robot on the real robot's topics: controller, gripper, cameras and task server in one node."""
 
 import sys
 from pathlib import Path

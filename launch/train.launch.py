@@ -1,6 +1,6 @@
 """An actor learns on the arm: controller, cameras, device and actor; the learner runs where `address` says.
 
-With `use_fake_hardware:=true` the simulated robot takes the place of arm and cameras, and its referee that of the
+With `use_fake_hardware:=true` the simulated robot takes the place of arm and cameras, and its task server that of the
 operator.
 """
 
@@ -27,8 +27,8 @@ def start(context: LaunchContext) -> list[Any]:
         raise ValueError("run: got nothing, expected a run's folder; add run:=runs/NAME.")
     launch_parts.refuse_second(context, arguments["namespace"])
     fake = arguments["use_fake_hardware"] == "true"
-    referee = "simulated" if fake else "operator"
-    actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": referee}
+    episode_source = "simulated" if fake else "operator"
+    actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": episode_source}
     then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
     if arguments["cameras"] and not fake:
         then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))

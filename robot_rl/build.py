@@ -5,6 +5,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -31,7 +32,7 @@ from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_envir
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.acting.observation import Encoder, encoded_schema, step_schema
+from robot_rl.runtime.acting.observation import encoded_schema, step_schema
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
@@ -40,7 +41,8 @@ from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DeviceContext, open_enabled
 from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
-from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
+from robot_rl.vision.encoder import Encoder, EncoderContext, open_encoder
+from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
     from robot_rl.envs.episodes import EpisodeSource
@@ -49,11 +51,9 @@ if TYPE_CHECKING:
     from robot_rl.hardware.cameras.config import CameraConfig
     from robot_rl.hardware.graph.wire import Wire
     from robot_rl.hardware.robot import Robot
-    from robot_rl.vision.jax_encoder import FrozenEncoder
 
 PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
-SHIPPED_ENCODER = Path(__file__).parent / "vision" / "weights" / "simulator.safetensors"
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
@@ -220,40 +220,24 @@ def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
     return ask
 
 
-def make_encoder(config: TrainConfig) -> FrozenEncoder | None:
+def make_encoder(config: TrainConfig) -> Encoder | None:
     """Return the frozen encoder, None when the agent sees images or no images at all.
 
     Raises:
-        ConfigError: no such file, or one that does not fit the task's images.
+        ConfigError: an unknown encoder, weights that do not fit, or not the encoder of the run that these settings
+            belong to.
     """
-    cameras = find_task(config.task).cameras if config.vision.mode == "frozen" else {}
+    vision = config.vision
+    cameras = find_task(config.task).cameras if vision.mode == "frozen" else {}
     if not cameras:
         return None
-    from robot_rl.vision.jax_encoder import FrozenEncoder
-
-    encoder = read_encoder(config)
-    expected = encoder.architecture.height, encoder.architecture.width
-    for name, camera in cameras.items():
-        if (camera.height, camera.width) != expected:
-            raise ConfigError(
-                f"cameras.{name}: got {camera.height} x {camera.width} pixels, expected {expected[0]} x {expected[1]} "
-                "for the encoder; change the task, or choose another --vision.encoder."
-            )
-    return FrozenEncoder(encoder, tuple(cameras), config.vision.variants)
-
-
-def read_encoder(config: TrainConfig) -> EncoderFile:
-    """Return the frozen encoder's file.
-
-    Raises:
-        ConfigError: no such file, or not the encoder of the run that these settings belong to.
-    """
-    path, expected = config.vision.encoder or SHIPPED_ENCODER, config.vision.identity
-    encoder = load_encoder(path)
-    if expected not in (None, encoder.identity):
+    context = EncoderContext(tuple(cameras), vision.variants, vision.encoder)
+    encoder = open_encoder(vision.kind, vision.settings, context)
+    if vision.identity not in (None, encoder.identity):
         raise ConfigError(
-            f"encoder: got {path} with identity {encoder.identity[:12]}, expected {str(expected)[:12]}, which encoded "
-            f"the run's data; give the run's own file, RUN/{ENCODER_FILE}, as --vision.encoder."
+            f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
+            f"{str(vision.identity)[:12]}, which encoded the run's data; give the run's own file, RUN/{ENCODER_FILE}, "
+            "as --vision.encoder."
         )
     return encoder
 
@@ -262,14 +246,15 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
 
     Raises:
-        ConfigError: see `read_encoder`.
+        ConfigError: see `make_encoder`.
     """
-    if config.vision.mode != "frozen":
+    encoder, vision = make_encoder(config), config.vision
+    if encoder is None:
         return config
-    encoder = read_encoder(config)
-    if not folder.encoder.exists():
-        save_encoder(folder.encoder, encoder)
-    return replace(config, vision=replace(config.vision, identity=encoder.identity))
+    weights = vision.encoder or (SHIPPED_ENCODER if vision.kind == "conv" else None)
+    if weights is not None and not folder.encoder.exists():
+        shutil.copyfile(weights, folder.encoder)
+    return replace(config, vision=replace(vision, identity=encoder.identity))
 
 
 def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:

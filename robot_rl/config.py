@@ -33,12 +33,19 @@ class VisionConfig:
     mode: VisionMode = "frozen"
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
     `state`: no cameras, the arm's own state only."""
+    kind: str = "conv"
+    """Frozen encoder: conv, module:Class or path/to/file.py:Class."""
     encoder: Path | None = None
-    """File of the frozen encoder; None: the one shipped for the simulator."""
+    """File of the frozen encoder's weights; None: its own, for conv those shipped for the simulator."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """Settings of the frozen encoder, each as NAME VALUE."""
+    keep_frames: bool | None = None
+    """Keep the compressed images of online steps beside their features, so that another encoder can encode them; None:
+    for an arm on the graph. Demonstrations always keep theirs."""
     identity: str | None = None
     """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
-    """Encodings of each frame: one clean, the others randomly shifted. Source: prototype."""
+    """Encodings of each frame: one clean, the others randomly shifted."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +178,12 @@ class TrainConfig:
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "
                 "other arm, with its namespace."
             )
+
+    @property
+    def keeps_frames(self) -> bool:
+        """Whether actors keep the compressed images of their steps."""
+        keep = self.vision.keep_frames
+        return self.robot.on_graph if keep is None else keep
 
     def _check_updates(self) -> None:
         """Refuse settings with which an actor would wait for updates that the learner may not make or not publish."""

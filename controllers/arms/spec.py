@@ -68,6 +68,8 @@ class ArmSpec:
     """Path of the URDF, for drivers of arms that do not compute their own dynamics."""
     tcp_frame: str = "tool0"
     """The model's link that is the tool centre point."""
+    flange_frame: str = ""
+    """The model's link that carries the payload; empty: `tcp_frame`."""
     namespace: str = ""
     """Of the arm's topics, for drivers over ROS."""
     payload: Payload | None = None

@@ -1,6 +1,6 @@
-"""The real arms, behind one contract (`contract.Driver`): connect, read, write, stop, recover.
+"""Drivers of real arms behind one contract (`contract.Driver`): connect, read, write, stop, recover.
 
-A driver moves torques and states between the loop and one arm, and nothing else: no law, no clearing of errors that
-nobody asked for, no torque that outlives its sender. Vendor libraries are extras, imported when a driver connects.
-The simulated arm keeps the same contract in `robot_rl.sim.driver`.
+A driver only transfers torques and states between the loop and one arm: it holds no law, clears errors on request
+only, and no torque outlives its sender. Vendor libraries are extras, imported when a driver connects.
+The simulated arm implements the same contract in `robot_rl.sim.driver`.
 """

@@ -1,10 +1,10 @@
-"""What every driver promises, and the values in which it speaks.
+"""Contract of every driver, and the values that it exchanges.
 
-One cycle is `read`, law, `write`. `read` refreshes the arrays of `feedback` in place and says how the arm is; `write`
-says whether the arm took the torque. Neither raises while an arm is in use: what went wrong is in the next reading.
-`connect` and `recover` raise a `DriverError` that says what to do.
+One cycle is `read`, law, `write`. `read` refreshes the arrays of `feedback` in place and returns the arm's mode;
+`write` returns whether the torque was sent. Neither raises while an arm is in use: an error is in the next reading.
+`connect` and `recover` raise a `DriverError` that names the next step.
 
-A torque never outlives its sender. `stop` ends it at once; where the sender dies or hangs, something on the arm's side
+A torque never outlives its sender. `stop` ends it at once; where the sender dies or hangs, a watchdog on the arm's side
 ends it within `Capabilities.watchdog_s`.
 """
 
@@ -22,19 +22,19 @@ from controllers.arm import ArmDynamics, ArmState
 from controllers.arms.spec import ArmSpec
 from controllers.geometry import FloatArray
 
-LIMIT_SLACK = 1.001  # a torque limit that went through another unit or through float32
+LIMIT_SLACK = 1.001  # tolerance for torque limits converted from another unit or float32
 
 
 class DriverError(Exception):
-    """Root of what drivers raise: from `connect` and `recover` only."""
+    """Base of the drivers' errors, raised by `connect` and `recover` only."""
 
 
 class UnreachableError(DriverError):
-    """Nobody answers at the address, or not in the arm's language."""
+    """No answer at the address, or not in the arm's protocol."""
 
 
 class UnsupportedFirmwareError(DriverError):
-    """The arm's software is not one that this driver can command."""
+    """The arm's software is not supported by this driver."""
 
 
 class MissingPermissionError(DriverError):
@@ -46,7 +46,7 @@ class MissingLibraryError(DriverError):
 
 
 class ArmNotReadyError(DriverError):
-    """The arm answers but cannot take torques: its mode, its operator or its configuration says no."""
+    """The arm answers but cannot accept torques in its mode or configuration."""
 
 
 class RecoveryError(DriverError):
@@ -54,39 +54,39 @@ class RecoveryError(DriverError):
 
 
 class DriverMode(IntEnum):
-    """How the arm is, as its driver sees it."""
+    """Mode of the arm as seen by its driver."""
 
     CLOSED = 0  # not connected
     READY = 1  # holds itself; the next `write` starts the torque stream
-    RUNNING = 2  # our torques act
-    STOPPED = 3  # the arm or its driver ended the stream by itself; `recover` leads back to READY
+    RUNNING = 2  # our torques are applied
+    STOPPED = 3  # the arm or its driver ended the stream by itself; `recover` returns to READY
     LOCKED = 4  # a person has to act at the arm: emergency stop, brakes, guiding, remote control
     LOST = 5  # the arm no longer answers; `connect` again
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the connected arm is and can do."""
+    """Properties of the connected arm."""
 
     name: str
-    """The arm and the way to it, for people."""
+    """Description of the arm and its connection."""
     firmware: str
-    """The arm's software, as far as it says."""
+    """Version of the arm's software, if reported."""
     joints: int
     rate_hz: float
-    """Cycles that the arm wants each second [Hz]."""
+    """Cycle rate of the arm [Hz]."""
     paced: bool
-    """`read` waits for the arm's next state; otherwise it returns the newest at once and the host keeps time."""
+    """`read` waits for the arm's next state; otherwise it returns the newest at once and the loop keeps time."""
     gravity_in_command: bool
-    """The command has to carry gravity's torque. Otherwise the arm adds it."""
+    """The command includes gravity; otherwise the arm adds it."""
     reports_command: bool
-    """`feedback.state.tau` is the arm's report; otherwise it is what was sent last."""
+    """`feedback.state.tau` is the arm's report; otherwise it is the last command."""
     watchdog_s: float
-    """At most this long after its last `write` does the torque of a dead or hanging sender act [s]."""
+    """Longest time for which the torque of a dead or hanging sender acts after its last `write` [s]."""
 
 
 class Feedback(NamedTuple):
-    """A driver's arrays: the same ones for its whole life, written by `read`. N joints; frames: the arm's base."""
+    """A driver's arrays, the same objects throughout, written by `read`. N joints; frames: the arm's base."""
 
     state: ArmState  # tau as it was commanded, in the convention of `write`; tau_external nan where the arm has none
     dynamics: ArmDynamics
@@ -94,15 +94,15 @@ class Feedback(NamedTuple):
 
     @property
     def tau_external(self) -> FloatArray:
-        """The state's: (N,) the arm's own estimate of what the surroundings exert on its joints [N m]."""
+        """The state's (N,) estimate of external torques [N m] by the arm itself."""
         return self.state.tau_external
 
 
 class Reading(NamedTuple):
-    """How the arm was at one instant."""
+    """State of the arm at one instant."""
 
     mode: DriverMode
-    reason: str  # why it is not READY or RUNNING, and what to do; empty when all is well
+    reason: str  # why it is not READY or RUNNING, and the next step; else empty
     stamp_s: float  # when this state first reached the host, on the host's monotonic clock [s]
     robot_s: float  # the arm's own time [s]; nan where it has none
 
@@ -116,18 +116,22 @@ class Driver(Protocol):
         ...
 
     def connect(self) -> Capabilities:
-        """Open the way to the arm and check everything that can be checked. Moves nothing, clears nothing.
+        """Connect to the arm and check everything that can be checked. Moves nothing, clears nothing.
 
-        Raises: DriverError, with what to do.
+        Raises:
+            DriverError: the text names the next step.
         """
         ...
 
     def read(self) -> Reading:
-        """Refresh `feedback` and say how the arm is. Where the state is not new, the stamp stays: its age grows."""
+        """Refresh `feedback` and return the arm's mode.
+
+        The stamp of a state that is not new stays, so its age grows.
+        """
         ...
 
     def write(self, tau: FloatArray) -> bool:
-        """Command joint torques (N,) [N m]; False when they were not sent, with the reason in the next reading.
+        """Command joint torques (N,) [N m]; return False when they were not sent, with the reason in the next reading.
 
         The first one after `connect`, `stop` or `recover` starts the stream, which may take a tenth of a second.
         A torque that is not finite or beyond the arm's limits is not sent and ends the stream.
@@ -135,18 +139,19 @@ class Driver(Protocol):
         ...
 
     def stop(self) -> None:
-        """End the torque stream now: the arm holds itself. Never raises; harmless when nothing runs."""
+        """End the torque stream now: the arm holds itself. Never raises; does nothing without a stream."""
         ...
 
     def recover(self) -> None:
-        """Clear what stopped the arm, once, because somebody asked. Does nothing to a healthy arm.
+        """Clear the stop once, on request. Does nothing to a healthy arm.
 
-        Raises: RecoveryError, with what a person has to do.
+        Raises:
+            RecoveryError: a person has to act; the text says how.
         """
         ...
 
     def close(self) -> None:
-        """`stop`, and let go of the arm. Never raises."""
+        """Stop and disconnect. Never raises."""
         ...
 
 
@@ -195,7 +200,7 @@ class DriverClass(Protocol):
 
 
 def make_feedback(joints: int) -> Feedback:
-    """Arrays for an arm of `joints` joints, before anything was read: state at zero, measurements nan."""
+    """Return the initial arrays of an arm of `joints` joints: state at zero, measurements nan."""
     n = joints
     state = ArmState(
         np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(3), np.eye(3), np.full(n, np.nan), np.full(1, np.nan)
@@ -205,14 +210,14 @@ def make_feedback(joints: int) -> Feedback:
 
 
 def closed(stamp_s: float = np.nan) -> Reading:
-    """What `read` says without a connection."""
+    """Return the reading without a connection."""
     return Reading(DriverMode.CLOSED, "not connected; call connect()", stamp_s, np.nan)
 
 
 def torque_fault(tau: FloatArray, tau_max: FloatArray) -> str:
-    """Why these torques must not be sent; empty when they may.
+    """Return why these torques must not be sent; empty when they may.
 
-    The last line of defence, behind the loop's guards: it looks and never repairs.
+    A final check behind the loop's guards, which never modifies a torque.
     """
     if np.shape(tau) != tau_max.shape:
         return f"torque refused: got shape {np.shape(tau)}, expected {tau_max.shape}; one number for each joint."
@@ -229,9 +234,10 @@ def torque_fault(tau: FloatArray, tau_max: FloatArray) -> str:
 
 
 def import_library(module: str, package: str, extra: str) -> ModuleType:
-    """Import a vendor's library, now that it is needed.
+    """Import a vendor's library on first use.
 
-    Raises: MissingLibraryError, with how to install it.
+    Raises:
+        MissingLibraryError: the text holds the command that installs it.
     """
     try:
         return importlib.import_module(module)

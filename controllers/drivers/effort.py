@@ -1,6 +1,6 @@
-"""Any arm with an effort interface in ros2_control, behind the watchdog of `effort_watchdog.py`.
+"""Driver of any arm with an effort interface in ros2_control, behind the watchdog of `effort_watchdog.py`.
 
-The way of the messages is an argument (`EffortLink`): rclpy in `effort_ros.py`, memory in tests.
+The transport is an argument (`EffortLink`): rclpy in `effort_ros.py`, memory in tests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from controllers.geometry import FloatArray
 
 ANSWER_LIMIT_S = 3.0
 ANSWER_POLL_S = 0.02
-SILENCE_LIMIT_S = 0.5  # no joint state, or no watchdog, for this long: the arm is gone
+SILENCE_LIMIT_S = 0.5  # time without joint state or watchdog status after which the arm is lost
 
 
 class JointSample(NamedTuple):
@@ -39,10 +39,10 @@ class JointSample(NamedTuple):
 
 
 class EffortLink(Protocol):
-    """The wire to the arm's computer."""
+    """Connection to the arm's computer."""
 
     def open(self) -> None:
-        """Begin to listen and make it possible to send."""
+        """Subscribe and advertise."""
         ...
 
     def newest(self) -> JointSample | None:
@@ -50,20 +50,20 @@ class EffortLink(Protocol):
         ...
 
     def status(self) -> WatchdogStatus | None:
-        """What the watchdog said last; None before the first, and where the last is older than `SILENCE_LIMIT_S`."""
+        """Return the watchdog's last status; None before the first, or when it is older than `SILENCE_LIMIT_S`."""
         ...
 
     def send(self, command: EffortCommand) -> None:
-        """Send and forget."""
+        """Send without waiting."""
         ...
 
     def close(self) -> None:
-        """Let go."""
+        """Close the connection."""
         ...
 
 
 class LinkSilent(Exception):
-    """Joint states no longer arrive."""
+    """Joint states have stopped arriving."""
 
 
 class EffortDriver(StreamDriver):
@@ -74,8 +74,8 @@ class EffortDriver(StreamDriver):
         model: kinematics and dynamics; `PinocchioModel` over /robot_description.
         limits: the arm's.
         rate_hz: of the arm's controller manager.
-        timeout_s: of the watchdog on the arm's side, as it was started there.
-        gravity_in_command: whether the arm needs gravity's torque in its effort (a Franka or UR does not).
+        timeout_s: of the watchdog, as started on the arm's side.
+        gravity_in_command: whether the effort must include gravity (not for a Franka or UR).
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class EffortDriver(StreamDriver):
         self._await("joint states", lambda: self._link.newest() is not None)
         self._await("status of the effort watchdog", lambda: self._link.status() is not None)
         status = self._link.status()
-        self._sequence = status.sequence if status is not None else 0  # go on where an earlier sender ended
+        self._sequence = status.sequence if status is not None else 0  # continue the sequence of an earlier sender
         return Capabilities(
             name=f"effort interface '{self.address}'",
             firmware="ros2_control",
@@ -130,7 +130,7 @@ class EffortDriver(StreamDriver):
         if sample is None:
             raise LinkSilent("no joint state")
         if status is None:
-            raise LinkSilent(f"its watchdog is silent for {SILENCE_LIMIT_S} s: nothing would end a torque")
+            raise LinkSilent(f"no status of its watchdog for {SILENCE_LIMIT_S} s, so nothing would end a torque")
         fresh = sample.robot_s != self._reading.robot_s
         if not fresh and self._now_s() - self._reading.stamp_s > SILENCE_LIMIT_S:
             raise LinkSilent(f"no joint state for {SILENCE_LIMIT_S} s")
@@ -145,7 +145,7 @@ class EffortDriver(StreamDriver):
         return Observed(DriverMode.READY, "", sample.robot_s)
 
     def _own_torque(self) -> FloatArray:
-        """What holds the arm up at rest."""
+        """Return the torque that compensates gravity."""
         gravity = self._feedback.dynamics.gravity
         return gravity.copy() if self._gravity_in_command else np.zeros_like(gravity)
 
@@ -167,7 +167,7 @@ class EffortDriver(StreamDriver):
                 return
             self._sleep(ANSWER_POLL_S)
         raise ArmNotReadyError(
-            f"arm '{self.address}': got a watchdog that stays tripped, expected it to reset; look at its log."
+            f"arm '{self.address}': got a watchdog that stays tripped, expected it to reset; check its log."
         )
 
     def _release(self) -> None:
@@ -185,14 +185,15 @@ class EffortDriver(StreamDriver):
 
 
 def in_order(wanted: Sequence[str], names: Sequence[str], values: Sequence[float]) -> FloatArray:
-    """Values of the wanted joints, (N,); nan where a message has none (an empty effort, for instance).
+    """Return the values of the arm's joints, (N,); nan where a message has none (an empty effort, for instance).
 
-    Raises: ArmNotReadyError for a joint that the message does not name.
+    Raises:
+        ArmNotReadyError: the message lacks a joint.
     """
     missing = [name for name in wanted if name not in names]
     if missing:
         raise ArmNotReadyError(
-            f"joints: got {list(names)}, expected {', '.join(missing)} among them; give the driver the arm's names."
+            f"joints: got {list(names)}, expected {', '.join(missing)} among them; pass the arm's joint names."
         )
     if len(values) != len(names):
         return np.full(len(wanted), np.nan)

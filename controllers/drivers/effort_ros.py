@@ -1,10 +1,10 @@
-"""The effort interface over ROS 2: the driver's wire, and the watchdog's node for the arm's computer.
+"""Effort interface over ROS 2: the driver's connection, and the watchdog's node for the arm's computer.
 
 Topics below the arm's namespace: `joint_states` (sensor_msgs/JointState, from the arm), `effort_watchdog/command` and
 `effort_watchdog/status` (std_msgs/Float64MultiArray, numbers of `effort_watchdog.py`), `<controller>/commands`
-(std_msgs/Float64MultiArray, to the forwarding controller). Nobody but the watchdog may publish on the last one.
+(std_msgs/Float64MultiArray, to the forwarding controller). Only the watchdog may publish on the last one.
 
-rclpy comes with ROS, not with pip: it is imported when a wire opens. Usage on the arm's computer:
+rclpy comes with ROS, not with pip: it is imported when a connection opens. Usage on the arm's computer:
 `python -m controllers.drivers.effort_ros --arm ur5e --damping 20,20,20,5,5,5`.
 """
 
@@ -40,7 +40,11 @@ RATE_HZ = 500.0
 
 
 def import_ros() -> Any:
-    """rclpy, its QoS and the two message types. Raises: MissingLibraryError."""
+    """Import rclpy, its QoS and the two message types.
+
+    Raises:
+        MissingLibraryError: rclpy is not installed.
+    """
     parts = {
         "rclpy": "rclpy",
         "qos": "rclpy.qos",
@@ -52,7 +56,7 @@ def import_ros() -> Any:
 
 
 class RosLink:
-    """An `EffortLink` over rclpy. Spins a node of its own in a thread; never shuts rclpy down.
+    """An `EffortLink` over rclpy. Spins its own node in a thread; never shuts rclpy down.
 
     Args:
         joints: the arm's joint names, in the model's order.
@@ -124,12 +128,12 @@ class RosEffortDriver(EffortDriver):
     def from_arm(cls, arm: ArmSpec) -> RosEffortDriver:
         """See `DriverClass`. Settings: `rate_hz`, `timeout_s`, `gravity_in_command`, as in `EffortDriver`."""
         arm.check_settings("rate_hz", "timeout_s", "gravity_in_command")
-        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload)
+        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload, flange=arm.flange_frame)
         return cls(RosLink(arm.joints, arm.namespace), model, arm.limits, **arm.settings)
 
 
 class WatchdogNode:
-    """The watchdog on the arm's computer: relays each command at once, looks for silence `RATE_HZ` times a second."""
+    """The watchdog's node on the arm's computer: relays each command at once, checks its age at `RATE_HZ`."""
 
     def __init__(
         self,
@@ -142,7 +146,7 @@ class WatchdogNode:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watchdog, self._joints, self._ros, self._now_s = watchdog, tuple(joints), ros, now_s
-        self._dq: np.ndarray | None = None  # nothing goes out before the arm was seen
+        self._dq: np.ndarray | None = None  # publish nothing before the first joint state
         self._seen_s = -np.inf
         self._efforts = node.create_publisher(ros.std.Float64MultiArray, f"{controller}/commands", newest_only(ros))
         self._status = node.create_publisher(ros.std.Float64MultiArray, STATUS, newest_only(ros))
@@ -151,7 +155,7 @@ class WatchdogNode:
         node.create_timer(1.0 / RATE_HZ, self.cycle)
 
     def cycle(self) -> None:
-        """Send what the arm shall do now, and say how the watchdog is."""
+        """Publish the arm's efforts and the watchdog's status."""
         self._relay()
         self._status.publish(self._ros.std.Float64MultiArray(data=encode_status(self._watchdog.status)))
 
@@ -174,12 +178,12 @@ class WatchdogNode:
 
 
 def newest_only(ros: Any) -> Any:
-    """Reliable, the newest message only: an old torque is worth nothing."""
+    """Return reliable QoS with depth 1: an old torque is useless."""
     return ros.qos.QoSProfile(depth=1, reliability=ros.qos.ReliabilityPolicy.RELIABLE)
 
 
 def sample_of(message: Any, joints: Sequence[str]) -> JointSample | None:
-    """A JointState in the driver's order; None for one that does not name the arm's joints (a gripper's)."""
+    """Return a JointState in the driver's order; None for one without the arm's joints (a gripper's)."""
     if not set(joints) <= set(message.name):
         return None
     parts = (message.position, message.velocity, message.effort)
@@ -188,13 +192,15 @@ def sample_of(message: Any, joints: Sequence[str]) -> JointSample | None:
 
 
 def main() -> None:
-    """Run the watchdog's node until it is told to end."""
+    """Run the watchdog's node until it is stopped."""
     parser = argparse.ArgumentParser(description="Watchdog before an effort controller of ros2_control.")
     parser.add_argument("--arm", required=True, help="name of the arm, or path of its file")
     parser.add_argument("--joints", default="", help="names in the model's order, with commas; default: the arm's")
-    parser.add_argument("--damping", required=True, help="[N m s/rad] of each joint when nobody commands, with commas")
+    parser.add_argument(
+        "--damping", required=True, help="[N m s/rad] of each joint without commands, separated by commas"
+    )
     parser.add_argument("--controller", default=CONTROLLER, help="name of the forwarding controller")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="age of a dead command [s]")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="age from which a command is dead [s]")
     arguments, ros_arguments = parser.parse_known_args()
     ros = import_ros()
     ros.rclpy.init(args=ros_arguments)

@@ -1,8 +1,8 @@
-"""The arm's side of the effort interface: between a sender that may die and a controller that never forgets.
+"""Effort watchdog: the arm's side of the effort interface, for a controller without time-out.
 
-ros2_control's effort forwarding (`forward_command_controller`) applies the last command for ever. So nobody sends to it
-but this watchdog, which runs on the arm's computer: it relays commands while they are fresh, and damps the joints about
-the weight of the arm as soon as they are not. A trip is latched until the sender asks for a reset.
+ros2_control's effort forwarding (`forward_command_controller`) applies the last command for ever. So only this
+watchdog, on the arm's computer, publishes to it: it relays commands while they are fresh; otherwise it commands joint
+damping plus the gravity torque. A trip is latched until the sender requests a reset.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ HEADER = 2  # kind, sequence number
 
 
 class Kind(IntEnum):
-    """What a command asks for."""
+    """Kind of a command."""
 
-    RELEASE = 0  # the stream ends, on purpose
+    RELEASE = 0  # intentional end of the stream
     EFFORT = 1
     RESET = 2  # clear a trip
 
@@ -30,13 +30,13 @@ class EffortCommand(NamedTuple):
     """One message from driver to watchdog."""
 
     kind: Kind
-    sequence: int  # grows by one with each message; repeated and overtaken ones are dropped
+    sequence: int  # increments with each message; repeated and reordered ones are dropped
     effort: FloatArray  # (N,) [N m]
-    floating: FloatArray  # (N,) what keeps the arm up at rest: gravity, or zero where the arm adds it itself [N m]
+    floating: FloatArray  # (N,) gravity torque, or zero where the arm adds it itself [N m]
 
 
 class WatchdogState(IntEnum):
-    """What the watchdog does."""
+    """Mode of the watchdog."""
 
     RESTING = 0  # no stream: damping
     RELAYING = 1
@@ -47,17 +47,17 @@ class WatchdogStatus(NamedTuple):
     """One message from watchdog to driver."""
 
     state: WatchdogState
-    sequence: int  # the last one that was taken
+    sequence: int  # the last accepted one
     trips: int
 
 
 def encode_command(command: EffortCommand) -> list[float]:
-    """As the data of a std_msgs/Float64MultiArray: kind, sequence, N efforts, N floating."""
+    """Return the data of a std_msgs/Float64MultiArray: kind, sequence, N efforts, N floating."""
     return [float(command.kind), float(command.sequence), *command.effort.tolist(), *command.floating.tolist()]
 
 
 def decode_command(data: ArrayLike, joints: int) -> EffortCommand | None:
-    """The command, or None for a message of another length or kind, or one that is not finite."""
+    """Return the command, or None for a message of another length or kind, or with non-finite numbers."""
     numbers = np.asarray(data, dtype=np.float64)
     if numbers.shape != (HEADER + 2 * joints,) or not np.isfinite(numbers).all() or numbers[0] not in list(Kind):
         return None
@@ -66,12 +66,12 @@ def decode_command(data: ArrayLike, joints: int) -> EffortCommand | None:
 
 
 def encode_status(status: WatchdogStatus) -> list[float]:
-    """As the data of a std_msgs/Float64MultiArray."""
+    """Return the data of a std_msgs/Float64MultiArray."""
     return [float(status.state), float(status.sequence), float(status.trips)]
 
 
 def decode_status(data: ArrayLike) -> WatchdogStatus | None:
-    """The status, or None for a message that is not one."""
+    """Return the status, or None for another message."""
     numbers = np.asarray(data, dtype=np.float64)
     if numbers.shape != (3,) or not np.isfinite(numbers).all() or numbers[0] not in list(WatchdogState):
         return None
@@ -79,12 +79,12 @@ def decode_status(data: ArrayLike) -> WatchdogStatus | None:
 
 
 class EffortWatchdog:
-    """Decides what the arm's controller is given. Call `take` for each message and `output` in each cycle.
+    """Watchdog logic: call `take` for each message and `output` in each cycle.
 
     Args:
         timeout_s: age of the last command at which the stream counts as dead.
-        damping: (N,) of the joints when nobody commands [N m s/rad].
-        tau_max: (N,) bound of everything that goes out [N m].
+        damping: (N,) of the joints without commands [N m s/rad].
+        tau_max: (N,) bound of all output [N m].
     """
 
     def __init__(self, timeout_s: float, damping: ArrayLike, tau_max: ArrayLike) -> None:
@@ -100,17 +100,17 @@ class EffortWatchdog:
 
     @property
     def status(self) -> WatchdogStatus:
-        """What to tell the driver."""
+        """Return the status for the driver."""
         return WatchdogStatus(self._state, self._sequence, self._trips)
 
     def take(self, command: EffortCommand | None, now_s: float) -> bool:
-        """Consider a message; whether it was taken. A reset starts a new sequence: the sender may have started anew."""
+        """Process a message; return whether it was accepted. A reset starts a new sequence, as after a restart."""
         if command is None:
             return False
         if command.kind is Kind.RESET:
             self._state, self._sequence = WatchdogState.RESTING, command.sequence
             return True
-        self._watch(now_s)  # a message after a gap comes too late to undo the trip
+        self._watch(now_s)  # a message after a gap cannot undo the trip
         if self._state is WatchdogState.TRIPPED or command.sequence <= self._sequence:
             return False
         relaying = command.kind is Kind.EFFORT
@@ -120,7 +120,7 @@ class EffortWatchdog:
         return True
 
     def output(self, dq: FloatArray, now_s: float) -> FloatArray:
-        """The efforts (N,) to give the arm's controller now."""
+        """Return the efforts (N,) for the arm's controller now."""
         self._watch(now_s)
         if self._state is WatchdogState.RELAYING:
             return np.clip(self._effort, -self._tau_max, self._tau_max)

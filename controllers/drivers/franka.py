@@ -1,7 +1,7 @@
-"""An FR3 through pylibfranka: this process runs the 1 kHz torque loop itself.
+"""Driver of an FR3 through pylibfranka: this process runs the 1 kHz torque loop itself.
 
-`read` blocks until the arm's next state, so the arm sets the pace. The bindings hold Python's lock while they wait:
-give the loop a process of its own. When a sender dies, the arm's firmware misses its commands, stops with
+`read` blocks until the arm's next state, so the arm sets the rate. The bindings hold Python's lock while they wait, so
+the loop needs its own process. When a sender dies, the arm's firmware misses its commands, stops with
 communication_constraints_violation and brakes.
 """
 
@@ -18,7 +18,7 @@ from controllers.drivers.stream import Observed
 from controllers.geometry import FloatArray
 
 PACKAGE = "pylibfranka"
-FIRMWARE_WATCHDOG_S = 0.02  # libfranka's documentation: the arm stops after 20 packets in a row that did not arrive
+FIRMWARE_WATCHDOG_S = 0.02  # libfranka's documentation: the arm stops after 20 consecutive lost packets
 
 
 class FrankaDriver(libfranka.LibfrankaDriver):
@@ -62,7 +62,7 @@ class FrankaDriver(libfranka.LibfrankaDriver):
         return libfranka.observed(state)
 
     def _copy(self, state: Any) -> None:
-        """The libraries' 16, 42 and 49 numbers run down the columns of their matrices."""
+        """Return a matrix from the library's column-major 16, 42 or 49 numbers."""
         libfranka.take_in(state, np.reshape(state.O_T_EE, (4, 4), order="F"), self._feedback)
         dynamics = self._feedback.dynamics
         dynamics.J[:] = np.reshape(self._model.zero_jacobian(state), (6, libfranka.JOINTS), order="F")
@@ -76,7 +76,7 @@ class FrankaDriver(libfranka.LibfrankaDriver):
         self._control.writeOnce(self._library.Torques(tau.tolist()))
 
     def _end(self) -> None:
-        """Send the last command once more, marked as the end of the motion: a jump to zero would be a reflex."""
+        """Repeat the last command, marked as the end of the motion: a jump to zero would trigger a reflex."""
         control, self._control = self._control, None
         last = self._library.Torques(self.tau.tolist())
         last.motion_finished = True

@@ -1,8 +1,8 @@
 """An FR3 through franky-control: its C++ thread runs the 1 kHz exchange, Python only hands it the newest torque.
 
-For hosts that cannot promise a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
-arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware notices as with `FrankaDriver`. `read`
-returns at once: the host keeps time.
+For computers that cannot keep a cycle of 1 ms. The C++ loop limits the torque's rate and ends the motion when no torque
+arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware stops as with `FrankaDriver`. `read`
+returns at once: the loop keeps time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STOP_LIMIT_S = 3.0  # franky's stop motion ends after 2 s at the latest
 
 
 class MotionEnded(Exception):
-    """The C++ loop is over, and franky did not say why."""
+    """The C++ loop has ended without a reason from franky."""
 
 
 class FrankyDriver(libfranka.LibfrankaDriver):
@@ -66,9 +66,9 @@ class FrankyDriver(libfranka.LibfrankaDriver):
 
     def _observe(self) -> Observed:
         if self._motion is not None:
-            self._robot.poll_motion()  # raises what ended the motion; its answer is the opposite of its documentation
+            self._robot.poll_motion()  # raises the motion's error; its result is the opposite of its documentation
             if not self._robot.is_in_control:
-                raise MotionEnded("the C++ loop is over")
+                raise MotionEnded("the C++ loop has ended")
         state, model, frame = self._robot.state, self._robot.model, self._library.Frame.EndEffector
         libfranka.take_in(state, state.O_T_EE.matrix, self._feedback)
         dynamics = self._feedback.dynamics
@@ -88,13 +88,13 @@ class FrankyDriver(libfranka.LibfrankaDriver):
         self._motion = motion
 
     def _end(self) -> None:
-        """The C++ loop ramps to damping, waits until the arm rests and lets go: up to 2 s."""
+        """Let the C++ loop ramp to damping, wait until the arm rests and release it: up to 2 s."""
         self._motion = None
         if self._robot.is_in_control:
             self._robot.move(self._library.TorqueStopMotion(), asynchronous=True)
         if not self._robot.join_motion(STOP_LIMIT_S):
             self._robot.stop()
-            with contextlib.suppress(Exception):  # the preemption that this caused would be taken for the next stream's
+            with contextlib.suppress(Exception):  # clear the preemption, which would be attributed to the next stream
                 self._robot.join_motion(STOP_LIMIT_S)
 
     def _clear(self) -> None:

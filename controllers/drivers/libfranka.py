@@ -1,6 +1,6 @@
 """Base of the two FR3 drivers: libfranka's modes and errors, contact thresholds, payload.
 
-pylibfranka and franky name modes and errors alike, because both wrap libfranka; they differ in how numbers are shaped.
+pylibfranka and franky name modes and errors alike, because both wrap libfranka; array shapes differ.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ SYSTEM_NEEDED = "FR3 with system 5.9 or newer"
 DESK = "open Desk in a browser at the arm's address"
 _LOCKED = {
     "UserStopped": f"the user stop is pressed or the joints are locked; release it, {DESK} and unlock the joints",
-    "Guiding": "somebody guides the arm by hand; let go of the guiding button",
-    "Other": f"the arm is in a mode that takes no commands; {DESK}, switch to execution and activate FCI",
+    "Guiding": "the arm is being guided by hand; release the guiding button",
+    "Other": f"the arm is in a mode without commands; {DESK}, switch to execution and activate FCI",
 }
 _STOPPED = {
     "Reflex": "the arm stopped itself",
@@ -49,23 +49,23 @@ _STOPPED = {
 
 @dataclass(frozen=True)
 class Contact:
-    """From which contact on the arm stops by itself (libfranka's upper collision thresholds)."""
+    """Contact thresholds of the arm's own stop (libfranka's upper collision thresholds)."""
 
     torque_nm: float = 40.0
-    """In each joint [N m]; our choice, above what a clipped impedance exerts at rest."""
+    """In each joint [N m]; our choice, above the static torque of a clipped impedance."""
     force_n: float = 60.0
-    """In each axis of the tool [N], and half of that number [N m] about it; the force limit of `make_gains`."""
+    """In each axis of the tool [N], and half of it [N m] about each; the force limit of `make_gains`."""
 
 
 class LibfrankaDriver(StreamDriver):
-    """What both drivers of an FR3 share.
+    """Common base of both drivers of an FR3.
 
     Args:
         address: of the arm, as in `172.16.0.2`.
         contact: reflex thresholds to set at `connect`; None leaves them to the library.
-        payload: what the arm carries beside the hand that Desk knows of; None leaves the arm's own.
-        realtime: refuse a computer that cannot keep the pace (libfranka's kEnforce).
-        library: the Python library, or something with its surface; None imports it.
+        payload: load beyond the hand that is set in Desk; None leaves the arm's own.
+        realtime: refuse a computer without real-time permission (libfranka's kEnforce).
+        library: the Python library, or an object with the same interface; None imports it.
     """
 
     PACKAGE: ClassVar[str]
@@ -107,7 +107,7 @@ class LibfrankaDriver(StreamDriver):
             driver.close()
 
     def _set_payload(self) -> None:
-        """Tell the arm what it carries; inertia (3, 3) as 9 numbers, symmetric."""
+        """Set the arm's payload; inertia (3, 3) as 9 numbers, symmetric."""
         if self._payload is not None:
             load = self._payload
             self._robot.set_load(load.mass_kg, load.com_m.tolist(), load.inertia_kg_m2.ravel().tolist())
@@ -120,20 +120,21 @@ class LibfrankaDriver(StreamDriver):
 
 
 def one_of_them(module: str, other: str, package: str) -> ModuleType:
-    """Import one of the two libraries; both in one process break each other.
+    """Import one of the two libraries, which exclude each other in one process.
 
-    Raises: MissingLibraryError.
+    Raises:
+        MissingLibraryError: it is not installed, or the other one is imported.
     """
     if other in sys.modules:
         raise MissingLibraryError(
             f"{package}: got {other} already imported in this process, expected one of the two; "
-            "they register the same C++ types: run each in a process of its own."
+            "they register the same C++ types: run each in its own process."
         )
     return import_library(module, package, "franka")
 
 
 def observed(state: Any) -> Observed:
-    """Mode and reason of a robot state of either library."""
+    """Return mode and reason of a robot state of either library."""
     name, errors = state.robot_mode.name, _named(state.current_errors)
     if name in _LOCKED:
         return Observed(DriverMode.LOCKED, _LOCKED[name], state.time.to_sec())
@@ -145,10 +146,10 @@ def observed(state: Any) -> Observed:
 
 
 def take_in(state: Any, T_base_tcp: FloatArray, feedback: Feedback) -> None:
-    """Copy what both libraries call alike: joints, torques, and the tool's pose (4, 4), which each shapes its own way.
+    """Copy the fields common to both libraries: joints, torques, and the tool's pose (4, 4), whose shapes differ.
 
-    libfranka's tau_ext_hat_filtered is tau_J less the model's torques: what the arm exerts on its surroundings, the
-    opposite of ours.
+    libfranka's tau_ext_hat_filtered is tau_J less the model's torques: the torque of the arm on its surroundings,
+    opposite in sign to ours.
     """
     arm, _, tau_measured = feedback
     arm.q[:], arm.dq[:], arm.tau[:] = state.q, state.dq, state.tau_J_d
@@ -157,12 +158,12 @@ def take_in(state: Any, T_base_tcp: FloatArray, feedback: Feedback) -> None:
 
 
 def _named(errors: Any) -> str:
-    """The names of errors, empty when there are none. libfranka prints them as `["joint_reflex", ...]`."""
+    """Return the names of errors, empty without any. libfranka prints them as `["joint_reflex", ...]`."""
     return str(errors).strip("[] ").replace('"', "")
 
 
 def refusal(error: Exception, address: str, package: str) -> DriverError:
-    """What a failed connection means, and what to do about it."""
+    """Return the error of a failed connection, with the next step."""
     kind, text = type(error).__name__, str(error)
     if kind == "IncompatibleVersionException" or "ncompatible library version" in text:
         return UnsupportedFirmwareError(

@@ -1,4 +1,4 @@
-"""What this computer allows a real-time loop: read from the kernel's own files, so that a test can hand in others."""
+"""Real-time abilities of this computer, read from the kernel's files (a test passes others)."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Machine:
 
     kernel: str
     preempt_rt: bool
-    """The kernel is fully preemptible: what libfranka's kEnforce asks for."""
+    """The kernel is fully preemptible, as libfranka's kEnforce requires."""
     rtprio: int
     """Highest SCHED_FIFO priority that this process may take; 0: none."""
     memlock_bytes: float
-    """How much memory this process may lock; inf: all."""
+    """Memory that this process may lock [bytes]; inf: all."""
     governors: tuple[str, ...]
     """Frequency governors of the cores, each name once; empty where the kernel offers none (virtual machines)."""
 
 
 def read_machine(root: Path = Path("/"), *, privileged: bool | None = None) -> Machine:
-    """Read the facts. `root` stands before /sys; `privileged` processes are not bound by limits (None: root is)."""
+    """Read the facts. `root` is the prefix of /sys; `privileged` processes have no limits (None: as root)."""
     above_limits = os.geteuid() == 0 if privileged is None else privileged
     rtprio = resource.getrlimit(resource.RLIMIT_RTPRIO)[0]
     memlock = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
@@ -51,7 +51,7 @@ def read_machine(root: Path = Path("/"), *, privileged: bool | None = None) -> M
 
 
 def require_realtime(machine: Machine, *, preempt_rt: bool) -> None:
-    """Raises MissingPermissionError unless a loop of this process can run at real-time priority.
+    """Check that a loop of this process can run at real-time priority.
 
     Args:
         preempt_rt: whether the kernel has to be fully preemptible, too.

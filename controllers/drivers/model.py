@@ -1,4 +1,4 @@
-"""Kinematics and dynamics of an arm that does not compute its own: Pinocchio over the arm's URDF."""
+"""Kinematics and dynamics from a URDF through Pinocchio, for arms that do not report them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from controllers.drivers.contract import import_library
 
 
 class ArmModel(Protocol):
-    """Fills in what follows from q and dq."""
+    """Kinematics and dynamics as functions of q and dq."""
 
     joints: int
 
@@ -24,22 +24,28 @@ class PinocchioModel:
     """An `ArmModel` over a URDF; 3 us a call.
 
     Args:
-        urdf: path of the file, or its text. Take the calibrated one that the arm's vendor tools write.
+        urdf: path of the file, or its text. Use the calibrated one of the vendor's tools.
         frame: name of the link that is the TCP.
-        payload: what the last link carries, in `frame`; None: nothing beside the model.
-        library: Pinocchio, or something with its surface; None imports it.
+        payload: what the arm carries beside the model; None: nothing.
+        flange: name of the link that carries it; empty: `frame`.
+        library: Pinocchio, or an object with the same interface; None imports it.
 
-    Raises: MissingLibraryError; ValueError for an unknown frame or joints that are not all revolute.
+    Raises:
+        MissingLibraryError: Pinocchio is not installed.
+        ValueError: an unknown frame, or joints that are not all revolute.
     """
 
-    def __init__(self, urdf: str | Path, frame: str, *, payload: Payload | None = None, library: Any = None) -> None:
+    def __init__(
+        self, urdf: str | Path, frame: str, *, payload: Payload | None = None, flange: str = "", library: Any = None
+    ) -> None:
         pin = library or import_library("pinocchio", "pin", "ur")
         text = str(urdf)
         from_text = text.lstrip().startswith("<")
         self._pin = pin
         self._model = pin.buildModelFromXML(text) if from_text else pin.buildModelFromUrdf(text)
-        if not self._model.existFrame(frame):
-            raise ValueError(f"frame: got '{frame}', expected a link of the URDF; look at its <link name=...> entries.")
+        for name in (frame, flange or frame):
+            if not self._model.existFrame(name):
+                raise ValueError(f"frame: got '{name}', expected a link of the URDF; see its <link name=...> entries.")
         if self._model.nq != self._model.nv:
             raise ValueError(
                 f"joints: got {self._model.nq} coordinates for {self._model.nv} velocities, expected as many; "
@@ -48,12 +54,12 @@ class PinocchioModel:
         self._frame = self._model.getFrameId(frame)
         self.joints = int(self._model.nv)
         if payload is not None:
-            self._add(payload)
+            self._add(payload, flange or frame)
         self._data = self._model.createData()
 
-    def _add(self, payload: Payload) -> None:
-        """Rigidly attach the payload to the joint that moves the frame."""
-        frame = self._model.frames[self._frame]
+    def _add(self, payload: Payload, flange: str) -> None:
+        """Attach the payload to the joint that moves the flange."""
+        frame = self._model.frames[self._model.getFrameId(flange)]
         inertia = self._pin.Inertia(payload.mass_kg, payload.com_m, payload.inertia_kg_m2)
         self._model.inertias[frame.parentJoint] += frame.placement.act(inertia)
 

@@ -1,6 +1,6 @@
-"""The contract's bookkeeping, once for all real arms: modes, latched faults, stamps, and when a torque may be sent.
+"""Base of the drivers of real arms: modes, latched faults, stamps, and conditions of a torque.
 
-An arm fills in six short methods that talk to its library. They may raise whatever the library raises.
+A driver implements six short methods over its library, which may raise any of the library's errors.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _OPEN_TO_TORQUE = (DriverMode.READY, DriverMode.RUNNING)
 
 
 class Observed(NamedTuple):
-    """How the arm says it is: READY stands for both READY and RUNNING."""
+    """Mode reported by the arm; READY covers READY and RUNNING."""
 
     mode: DriverMode
     reason: str
@@ -38,17 +38,17 @@ class Observed(NamedTuple):
 
 
 class StreamDriver(ABC):
-    """A `Driver` except for the six methods below the line."""
+    """A `Driver` except for the six abstract methods."""
 
     def __init__(
         self, address: str, joints: int, limits: ArmLimits, now_s: Callable[[], float] = time.monotonic
     ) -> None:
         self.address = address
         self.streaming = False
-        self.tau = np.zeros(joints)  # the last torque that went out
+        self.tau = np.zeros(joints)  # the last torque that was sent
         self._limits, self._now_s = limits, now_s
         self._feedback = make_feedback(joints)
-        self._fault = ""  # what ended the stream; stays until recover()
+        self._fault = ""  # cause of the stream's end; stays until recover()
         self._reading = closed()
 
     @property
@@ -103,7 +103,7 @@ class StreamDriver(ABC):
         self.streaming = False
         try:
             self._end()
-        except Exception as error:  # the arm ended it before us, or is gone
+        except Exception as error:  # the arm ended it first, or is lost
             self._broken(error)
         self.tau[:] = 0.0
         if self._reading.mode is DriverMode.RUNNING:
@@ -124,7 +124,9 @@ class StreamDriver(ABC):
         except DriverError:
             raise
         except Exception as error:
-            raise RecoveryError(f"arm at {self.address}: got '{error}', expected it to recover; look at it.") from error
+            raise RecoveryError(
+                f"arm at {self.address}: got '{error}', expected it to recover; check the arm."
+            ) from error
         if found.mode is not DriverMode.READY:
             raise RecoveryError(f"arm at {self.address}: got {found.mode.name}, expected READY; {found.reason}.")
         self._fault = ""
@@ -138,7 +140,7 @@ class StreamDriver(ABC):
         self._reading = closed(self._reading.stamp_s)
 
     def _take(self, found: Observed) -> None:
-        """Turn an observation into the reading. The stamp is that of the first sight of this state."""
+        """Return the reading of an observation. The stamp is that of the first reading of this state."""
         mode, reason = found.mode, found.reason
         if mode is DriverMode.READY and self._fault:
             mode, reason = DriverMode.STOPPED, self._fault
@@ -151,7 +153,7 @@ class StreamDriver(ABC):
         self._reading = Reading(mode, reason, stamp_s, found.robot_s)
 
     def _broken(self, error: Exception) -> None:
-        """The library raised: the arm is gone, or it ended the stream."""
+        """Handle a library error: the arm is lost, or it ended the stream."""
         self._forget_stream()
         if self._lost(error):
             reason = f"no answer from {self.address}: {error}; check power and cable, connect() again"
@@ -169,22 +171,22 @@ class StreamDriver(ABC):
         self._reading = self._reading._replace(mode=DriverMode.STOPPED, reason=fault)
 
     def _words(self, error: Exception) -> str:
-        """The library's error, for people."""
+        """Return the text of the library's error."""
         return str(error)
 
     def _prepare(self) -> None:
-        """Do now, while nobody waits, what the next stream needs and the stop took away."""
+        """Prepare the next stream, outside the loop's time."""
         return
 
     def _abandon(self) -> None:
-        """Drop what belongs to a stream that the arm has ended, without talking to it."""
+        """Drop the state of a stream that the arm has ended, without communication."""
         return
 
-    # ---- what an arm fills in ----
+    # ---- implemented by each driver ----
 
     @abstractmethod
     def _open(self) -> Capabilities:
-        """Connect and check; leave the arm as it was found."""
+        """Connect and check, without changing the arm."""
 
     @abstractmethod
     def _observe(self) -> Observed:
@@ -200,16 +202,16 @@ class StreamDriver(ABC):
 
     @abstractmethod
     def _clear(self) -> None:
-        """Ask the arm, once, to clear its errors."""
+        """Request the arm, once, to clear its errors."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Let go of the connection; never raises, harmless without one."""
+        """Close the connection; never raises, does nothing without one."""
 
     @abstractmethod
     def _lost(self, error: Exception) -> bool:
-        """Whether this error means that the arm no longer answers."""
+        """Return whether this error means that the arm no longer answers."""
 
     @abstractmethod
     def _refusal(self, error: Exception) -> DriverError:
-        """What a failed `_open` means, and what to do."""
+        """Return the error of a failed `_open`, with the next step."""

@@ -1,11 +1,11 @@
-"""A UR e-Series arm through ur-rtde: direct joint torques at 500 Hz.
+"""Driver of a UR e-Series arm through ur-rtde: direct joint torques at 500 Hz.
 
 The library uploads a script to the arm; the script applies the newest torque in every cycle, for ever, unless its
-watchdog is set. This driver sets it before the first torque: a sender that dies ends the script, and the arm brakes.
+watchdog is set. This driver sets it before the first torque: when the sender dies the script ends, and the arm brakes.
 
-Three facts of the wheel (1.6.5) that shaped this file: its script calls direct_torque from PolyScope 5.26 on and does
-nothing at all below, though PolyScope has the function from 5.23; its script does not pass the friction scales on, so
-friction is not compensated; the arm does not report the commanded torque, so `feedback.state.tau` is what was sent.
+Three properties of the wheel (1.6.5): its script calls direct_torque from PolyScope 5.26 on and does
+nothing below, though PolyScope has the function from 5.23; it ignores the friction scales, so
+friction is not compensated; the arm does not report the commanded torque, so `feedback.state.tau` is the last command.
 """
 
 from __future__ import annotations
@@ -47,26 +47,30 @@ POLL_S = 0.02
 
 ROBOT_MODE_RUNNING = 7
 SAFETY_NORMAL, SAFETY_REDUCED, SAFETY_PROTECTIVE_STOP = 1, 2, 3
-_LOCKED = {  # safety mode: what to do
+_LOCKED = {  # safety mode -> next step
     4: "the arm is in safety recovery; move it back within its limits from the pendant",
     5: "a safeguard stop is active; close the safeguard",
     6: "the system's emergency stop is pressed; release it and power the arm on from the pendant",
     7: "the arm's emergency stop is pressed; release it and power the arm on from the pendant",
-    8: "a safety violation; look at the pendant's log and restart the safety system there",
-    9: "a safety fault; look at the pendant's log and restart the safety system there",
+    8: "a safety violation; check the pendant's log and restart the safety system there",
+    9: "a safety fault; check the pendant's log and restart the safety system there",
 }
 
 
 class ConnectionEnded(Exception):
-    """The arm's data stream is over."""
+    """The arm's data stream has ended."""
 
 
 class ScriptEnded(Exception):
-    """The script on the arm does not run any more."""
+    """The script on the arm has ended."""
 
 
 def import_ur() -> Any:
-    """The wheel's three modules. Raises: MissingLibraryError."""
+    """Import the wheel's three modules.
+
+    Raises:
+        MissingLibraryError: the wheel is not installed.
+    """
     names = ("rtde_control", "rtde_receive", "dashboard_client")
     return SimpleNamespace(**{name: import_library(name, PACKAGE, "ur") for name in names})
 
@@ -106,13 +110,13 @@ class UrDriver(StreamDriver):
         self._dashboard: Any = None
         self._receive: Any = None
         self._control: Any = None
-        self._watched = False  # the script's watchdog runs, and wants to be fed between streams, too
+        self._watched = False  # the script's watchdog runs, and must be fed between streams, too
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> UrDriver:
         """See `DriverClass`. Settings: `realtime`."""
         arm.check_settings("realtime")
-        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload)
+        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload, flange=arm.flange_frame)
         realtime = bool(arm.setting("realtime", True))
         return cls(arm.needed("address"), model, arm.limits, payload=arm.payload, realtime=realtime)
 
@@ -133,7 +137,7 @@ class UrDriver(StreamDriver):
         self._library = library
         found = self._check_ready()
         self._check_model()
-        if found.mode is DriverMode.READY:  # in a protective stop the arm takes no script; then the first write does it
+        if found.mode is DriverMode.READY:  # a protective stop refuses scripts; then the first write uploads it
             self._upload()
         return Capabilities(
             name=f"{arm} at {self.address} through ur-rtde",
@@ -152,7 +156,7 @@ class UrDriver(StreamDriver):
             self._control.setPayload(self._payload.mass_kg, self._payload.com_m.tolist())
 
     def _check_ready(self) -> Observed:
-        """Refuse what only a person can change. A protective stop may stay: `recover` is for that."""
+        """Refuse states that only a person can change. A protective stop is left to `recover`."""
         if not self._dashboard.isInRemoteControl():
             raise ArmNotReadyError(
                 f"arm at {self.address}: got local control, expected remote control; switch it on the pendant "
@@ -164,7 +168,7 @@ class UrDriver(StreamDriver):
         return found
 
     def _check_model(self) -> None:
-        """Refuse a model of another arm, or another TCP than the arm's own: the law would push the wrong way."""
+        """Refuse a model of another arm, or another TCP than the arm's own: the law would command wrong forces."""
         self._copy()
         actual = np.asarray(self._receive.getActualTCPPose()[:3])
         gap_m = float(np.linalg.norm(actual - self._feedback.state.p))
@@ -198,7 +202,7 @@ class UrDriver(StreamDriver):
         if safety == SAFETY_PROTECTIVE_STOP:
             return Observed(DriverMode.STOPPED, "protective stop: see the pendant for the cause; recover()", robot_s)
         if safety not in (SAFETY_NORMAL, SAFETY_REDUCED):
-            advice = _LOCKED.get(safety, "look at the pendant")
+            advice = _LOCKED.get(safety, "check the pendant")
             return Observed(DriverMode.LOCKED, f"safety mode {safety}: {advice}", robot_s)
         if (mode := self._receive.getRobotMode()) != ROBOT_MODE_RUNNING:
             advice = "power the arm on and release the brakes from the pendant"
@@ -209,7 +213,7 @@ class UrDriver(StreamDriver):
         if not self.streaming:
             self._start()
         if not self._control.directTorque(tau.tolist()):
-            raise ScriptEnded("its script did not take the torque; see the pendant's log")
+            raise ScriptEnded("its script did not accept the torque; see the pendant's log")
 
     def _start(self) -> None:
         self._prepare()
@@ -218,7 +222,7 @@ class UrDriver(StreamDriver):
         self._watched = True
 
     def _prepare(self) -> None:
-        """See that the script runs: `reuploadScript` returns before it does."""
+        """Wait until the script runs: `reuploadScript` returns before that."""
         if self._control is None:
             self._upload()
         elif not self._control.isProgramRunning():
@@ -235,7 +239,7 @@ class UrDriver(StreamDriver):
         return False
 
     def _end(self) -> None:
-        """Brake. Not waited for: while ur-rtde waits it feeds no watchdog, which would end the script."""
+        """Brake without waiting: while ur-rtde waits it feeds no watchdog, which would end the script."""
         self._control.stopJ(STOP_RAD_S2, True)
 
     def _clear(self) -> None:
@@ -245,7 +249,7 @@ class UrDriver(StreamDriver):
         if self._await(lambda: self._receive.getSafetyMode() != SAFETY_PROTECTIVE_STOP):
             return
         raise ArmNotReadyError(
-            f"arm at {self.address}: got a protective stop that stays, expected it to unlock; look at the pendant, "
+            f"arm at {self.address}: got a protective stop that stays, expected it to unlock; check the pendant, "
             "wait 5 s after the stop, and recover() again."
         )
 
@@ -269,9 +273,11 @@ class UrDriver(StreamDriver):
 
 
 def identify(address: str, library: Any = None) -> tuple[str, str]:
-    """PolyScope's version and the arm's model, from its dashboard; refuses what `UrDriver` would refuse.
+    """Return PolyScope's version and the arm's model, from its dashboard.
 
-    Raises: UnsupportedFirmwareError, UnreachableError.
+    Raises:
+        UnsupportedFirmwareError: a version that `UrDriver` refuses.
+        UnreachableError: no answer.
     """
     dashboard = (library or import_ur()).dashboard_client.DashboardClient(address)
     try:
@@ -285,15 +291,19 @@ def identify(address: str, library: Any = None) -> tuple[str, str]:
 
 
 def unreachable(address: str, error: Exception) -> UnreachableError:
-    """Nobody answers."""
+    """Return the error of an arm without an answer."""
     return UnreachableError(
         f"arm at {address}: got '{error}', expected an answer on ports 29999 and 30004; check cable and address "
-        f"(robot-rl doctor robot --arm ur5e --address {address}) and that nobody else controls the arm."
+        f"(robot-rl doctor robot --arm ur5e --address {address}) and that no other program controls the arm."
     )
 
 
 def check_version(version: str, address: str) -> None:
-    """Raises UnsupportedFirmwareError below PolyScope 5.26, and for PolyScope X, which was not tried."""
+    """Refuse PolyScope below 5.26, and PolyScope X, which was not tested.
+
+    Raises:
+        UnsupportedFirmwareError: such a version.
+    """
     found = re.search(r"(\d+)\.(\d+)", version)
     number = (int(found[1]), int(found[2])) if found else (0, 0)
     if number < POLYSCOPE_MIN or number[0] != POLYSCOPE_MIN[0]:
@@ -304,7 +314,7 @@ def check_version(version: str, address: str) -> None:
 
 
 def _quietly(ending: Callable[[], None] | None) -> None:
-    """Let go of a connection that may be gone already."""
+    """Close a connection that may be closed already."""
     if ending is None:
         return
     try:

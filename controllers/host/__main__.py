@@ -1,6 +1,6 @@
-"""`python -m controllers.host MODULE:FUNCTION NAME` runs the control process."""
+"""`python -m controllers.host ARM NAME` runs the control process."""
 
 from controllers.host.control_process import main
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from controllers.arm import ArmState, Mode, Reason, no_target
+from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
 from controllers.host.control_stack import ControlStack, find_stack
 from controllers.host.mailbox import Mailbox, Request, unpack_gains
-from controllers.host.pacing import NS_PER_S, Clock, Pacer, Periods, PreciseClock, pacing_clock
+from controllers.host.pacing import Pacer, Periods, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
 from controllers.host.report import report
 from controllers.host.shield import NOBODY, shielded
@@ -101,13 +102,13 @@ class ControlProcess:
         """Read, decide, write, publish."""
         self._take_mail()
         reading = self.driver.read()
-        now_s = self.clock.now_ns() / NS_PER_S
+        now_s = self.clock.now_s()
         self.periods.count(now_s - self._last_s)
         dt_s = now_s - self._last_s if np.isfinite(self._last_s) else 0.001
         self._last_s = now_s
         self._stamp_s[0] = reading.stamp_s
         self._watch_driver(reading, now_s)
-        now_s = self.clock.now_ns() / NS_PER_S  # a recovery takes long: its state must not lie in the future
+        now_s = self.clock.now_s()  # a recovery takes long: its state must not lie in the future
         self.reason = Reason(tick(self.loop, dt_s, now_s))
         self.reasons[self.reason] += 1
         self._command(reading, now_s)
@@ -142,7 +143,7 @@ class ControlProcess:
         elif request == Request.DEACTIVATE:
             deactivate(self.memory)
         elif request == Request.RECOVER and self._clear_driver():
-            recover(self.memory, self.gains, self.clock.now_ns() / NS_PER_S)
+            recover(self.memory, self.gains, self.clock.now_s())
         elif request == Request.ACTIVATE and self._clear_driver():
             activate(self.memory)
 
@@ -198,9 +199,13 @@ class ControlProcess:
 
     def publish(self, pacer: Pacer | None) -> None:
         """Publish the present state."""
-        copy, books = self.mailbox.state.copy, self.periods
+        copy, periods = self.mailbox.state.copy, self.periods
         report(self.loop, int(self.reason), self._last_s, copy)
-        copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = books.p50_us, books.p99_us, books.max_us
+        copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = (
+            periods.p50_us,
+            periods.p99_us,
+            periods.max_us,
+        )
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us
         self.mailbox.state.publish()
@@ -296,7 +301,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host.driver.close()
         mailbox.unlink()
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import time
-from typing import Protocol
 
 import numpy as np
 
+from controllers.clock import NS_PER_S, Clock
 from controllers.host.monotonic import make_timespec, spin_until
 
-NS_PER_S = 1_000_000_000
 TIMER_ABSTIME = 1
 BUCKET_US = 1.0  # of the histogram of lateness
 BUCKETS = 5000  # the last bin holds everything later
 SPIN_US = 50.0
 REST = 0.08  # of a period: Linux throttles a real-time process that runs for more than 0.95 of the time
-
-
-class Clock(Protocol):
-    """Monotonic time; `robot_rl.core.clock` has a double for tests."""
-
-    def now_ns(self) -> int:
-        """Now [ns]."""
-        ...
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        """Return at `deadline_ns`, or at once when it has passed."""
-        ...
 
 
 class _Timespec(ctypes.Structure):
@@ -53,6 +40,10 @@ class PreciseClock:
     def now_ns(self) -> int:
         """Now [ns]."""
         return time.monotonic_ns()
+
+    def now_s(self) -> float:
+        """Return the present moment [s]."""
+        return time.monotonic_ns() / NS_PER_S
 
     def sleep_until(self, deadline_ns: int) -> None:
         """Sleep, then spin; a signal does not end the wait."""

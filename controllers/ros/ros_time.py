@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from controllers.clock import NS_PER_S
 from controllers.ros.rejection import CommandRejected, RejectReason
 
-NS_PER_S = 1_000_000_000
 AGE_MAX_S = 0.2  # the commands' lifespan: an older one is worth nothing
 AHEAD_MAX_S = 0.05  # two computers whose clocks are synchronised by NTP
 JUMP_S = 0.1  # between two looks, of one clock against the other

@@ -1,4 +1,4 @@
-"""What a backend is: one framework's translation of an agent's definition, behind one protocol."""
+"""Protocol of backends: one framework's translation of an agent's definition."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Learner(Protocol):
 
     @property
     def horizon(self) -> Horizon:
-        """Steps and discount of the samples that it learns from."""
+        """Steps and discount of its samples."""
         ...
 
     def update(self, batch: Batch) -> Mapping[str, float]:
@@ -31,11 +31,11 @@ class Learner(Protocol):
         ...
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return what acting needs, by name, as copies: the averaged policy."""
+        """Return the averaged policy's parameters by name, as copies."""
         ...
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the whole state, exact, as `agents.learner_state` names it."""
+        """Return the exact state, named as in `agents.learner_state`."""
         ...
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
@@ -57,7 +57,7 @@ class Policy(Protocol):
         ...
 
     def load(self, params: dict[str, np.ndarray], version: int) -> None:
-        """Take over weights; the next `act` uses them."""
+        """Load weights; the next `act` uses them."""
         ...
 
 
@@ -71,16 +71,16 @@ class Cloner(Protocol):
         ...
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return what acting needs, by name."""
+        """Return the policy's parameters by name."""
         ...
 
 
 class AgentBackend(Protocol):
-    """Makes learner, policy and cloner of one definition; made as `Backend(definition, seed)`."""
+    """Factory of learner, policy and cloner of one definition; constructed as `Backend(definition, seed)`."""
 
     @property
     def device(self) -> str:
-        """What the backend computes on, for reports."""
+        """Device of the backend, for reports."""
         ...
 
     def learner(self) -> Learner:
@@ -97,7 +97,7 @@ class AgentBackend(Protocol):
 
 
 def make_backend(definition: AgentDefinition, seed: int) -> AgentBackend:
-    """Return the backend that the definition's settings name.
+    """Return the backend of the definition's settings.
 
     Raises:
         UnknownNameError: no backend of that name.

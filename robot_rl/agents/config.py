@@ -1,4 +1,4 @@
-"""The agent's numbers, each with its meaning and source."""
+"""Settings of the agent, each with its meaning and source."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BACKEND_GROUP = "robot_rl.backends"
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """Soft actor-critic with an ensemble and demonstrations (RLPD), and a critic for each discrete head (HIL-SERL).
+    """Settings of soft actor-critic with an ensemble and demonstrations (RLPD), and critics of heads (HIL-SERL).
 
     Raises:
         ConfigError: a number out of its range, or an unknown name.
     """
 
     backend: str = "jax"
-    """Framework that computes: a name, or `module:Class` of a backend of your own."""
+    """Backend: a name, or `module:Class` of another one."""
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     num_critics: int = 10
@@ -37,7 +37,7 @@ class AgentConfig:
     activation: Activation = "tanh"
     """After each LayerNorm of the hidden layers. Source: SERL, HIL-SERL tanh."""
     projection: int = 64
-    """Width of the learned projection of each camera's features and of the state. Source: SERL (state), prototype."""
+    """Width of the learned projection of each camera's features and of the state. Source: SERL (state)."""
     discount: float = 0.97
     """Discount per step. Source: HIL-SERL."""
     learning_rate: float = 3e-4
@@ -80,7 +80,7 @@ class AgentConfig:
     bc_decay_updates: int = 10_000
     """Updates over which the weight falls in a line."""
     trunk: EncoderArchitecture = field(default_factory=EncoderArchitecture)
-    """Convolutions that learn with the critic; used for cameras that come as pictures instead of features."""
+    """Convolutions that learn with the critic; used for cameras given as images instead of features."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))

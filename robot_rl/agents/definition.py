@@ -1,13 +1,13 @@
-"""The agent, defined once in numpy: names, shapes and first values of all parameters, whatever computes with them.
+"""Definition of the agent, in numpy: names, shapes and first values of all parameters, for every backend.
 
-Networks, all on one embedding z that learns from the critics' loss alone:
+Networks, all on one embedding z that is trained by the critics' loss alone:
 
     z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
     actor    : z -> mean, log std of a tanh-squashed Gaussian
     critic   : (z, action) -> Q_e for e = 1..E, all parameters with a leading axis E
     discrete : z -> Q of each value, one network for each discrete head of the action
 
-Hidden layers are Dense, LayerNorm, activation; the norm's bias stands for Dense's. Cameras that come as pictures first
+Hidden layers are Dense, LayerNorm, activation; the norm's bias replaces Dense's. Cameras given as images first
 pass convolutions `trunk/<camera>`.
 """
 
@@ -35,7 +35,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "actor": ("actor/",),
     "temperature": ("temperature/",),
 }
-"""Which parameters learn together, with one optimiser a group."""
+"""Groups of parameters, each with its own optimiser."""
 POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "discrete/")
 """Parameters that the robot's computer needs to act."""
 
@@ -51,13 +51,13 @@ class ParameterSpec:
 
 @dataclass(frozen=True)
 class AgentDefinition:
-    """What the agent is: encoded observation, action and config determine every name and shape.
+    """An agent: encoded observation, action and config determine every name and shape.
 
     Args:
         observation: entries of the encoded observation: float32 vectors (S,); float16 features (V, F) with V variants
-            (or (F,) without); uint8 pictures (H, W, 3).
+            (or (F,) without); uint8 images (H, W, 3).
         layout: continuous parts and discrete heads of an action (A,).
-        config: the agent's numbers.
+        config: the agent's settings.
 
     Raises:
         ConfigError: an entry of another kind, no entry, no continuous part, or a position that is not observed.
@@ -98,8 +98,8 @@ class AgentDefinition:
         return -0.5 * self.continuous_dim if entropy is None else entropy
 
     @property
-    def pictures(self) -> tuple[str, ...]:
-        """Entries that pass a trunk of convolutions."""
+    def images(self) -> tuple[str, ...]:
+        """Entries that are images, which pass convolutions."""
         return tuple(name for name, spec in self.observation.items() if spec.dtype == "uint8")
 
     @property
@@ -109,7 +109,7 @@ class AgentDefinition:
 
     def feature_dim(self, name: str) -> int:
         """Return the width of one entry where it enters its projection."""
-        return self.config.trunk.feature_count if name in self.pictures else self.observation[name].sample_shape[0]
+        return self.config.trunk.feature_count if name in self.images else self.observation[name].sample_shape[0]
 
     @cached_property
     def _hash(self) -> int:
@@ -126,7 +126,7 @@ class AgentDefinition:
         return dict(self._specs)
 
     def policy_names(self) -> tuple[str, ...]:
-        """Return the parameters that acting needs: what travels to the robot."""
+        """Return the parameters that acting needs, which are published to the actors."""
         return tuple(name for name in self._specs if name.startswith(POLICY_PREFIXES))
 
     def group_names(self, group: str) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class AgentDefinition:
         return {name: _draw(name, spec, seed) for name, spec in self._specs.items()}
 
     def schema_hash(self) -> str:
-        """Return a stable digest of all names, shapes and settings that change what the parameters mean."""
+        """Return a stable digest of all names, shapes and settings that determine the parameters' meaning."""
         config = self.config
         meaning = {
             "parameters": {name: list(spec.shape) for name, spec in self._specs.items()},
@@ -146,7 +146,7 @@ class AgentDefinition:
             "action": self.layout.to_json(),
             "activation": config.activation,
             "std": [config.initial_log_std, config.std_min, config.std_max],
-            "trunk": asdict(config.trunk) if self.pictures else None,
+            "trunk": asdict(config.trunk) if self.images else None,
         }
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
@@ -166,11 +166,11 @@ class AgentDefinition:
 def _check_entry(name: str, spec: ArraySpec, config: AgentConfig) -> None:
     vector = spec.dtype in ("float16", "float32") and len(spec.sample_shape) == 1
     size = (config.trunk.height, config.trunk.width, 3)
-    picture = spec.dtype == "uint8" and spec.shape == size and not spec.variants
-    if not (vector or picture):
+    image = spec.dtype == "uint8" and spec.shape == size and not spec.variants
+    if not (vector or image):
         raise ConfigError(
             f"observation {name!r}: got {spec}, expected a float vector, float16 features with variants, or uint8 "
-            f"pictures {list(size)} (trunk's size); encode it first or change `trunk`."
+            f"images {list(size)} (trunk's size); encode it first or change `trunk`."
         )
 
 
@@ -186,7 +186,7 @@ def _check_position(head: Discrete, observation: Mapping[str, ArraySpec]) -> Non
 
 
 def _draw(name: str, spec: ParameterSpec, seed: int) -> np.ndarray:
-    # The name seeds too, so that adding a camera leaves the other parameters as they were.
+    # The name seeds too, so that adding a camera does not change the other parameters.
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     noise = spec.std * rng.standard_normal(spec.shape) if spec.std else np.zeros(spec.shape)
     return (spec.value + noise).astype(np.float32)
@@ -216,7 +216,7 @@ def _mlp(name: str, fan_in: int, hidden: tuple[int, ...], lead: Lead = ()) -> Na
 
 def _embedding(definition: AgentDefinition) -> Named:
     named: Named = []
-    for camera in definition.pictures:
+    for camera in definition.images:
         for name, shape in encoder_parameter_shapes(definition.config.trunk, f"trunk/{camera}").items():
             std = math.sqrt(2.0 / math.prod(shape[:-1])) if name.endswith("kernel") else 0.0
             named.append((name, ParameterSpec(shape, std=std)))
@@ -235,7 +235,7 @@ def _actor(definition: AgentDefinition) -> Named:
 
 def _critic(definition: AgentDefinition) -> Named:
     config, lead = definition.config, (definition.config.num_critics,)
-    # The action has a kernel of its own, so that z W is shared by all actions that are judged at z.
+    # The action has its own kernel, so that z W is shared by all actions evaluated at z.
     std = 1.0 / math.sqrt(definition.embedding_dim + definition.continuous_dim)
     action = ParameterSpec((*lead, definition.continuous_dim, config.hidden[0]), std=std)
     body = _mlp("critic", definition.embedding_dim, config.hidden, lead)

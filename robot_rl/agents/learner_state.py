@@ -1,6 +1,6 @@
-"""What a checkpoint holds, by name, the same for all backends: one backend continues where another stopped.
+"""Names of a learner's state, the same for all backends: one backend continues another's checkpoint.
 
-params/<parameter>                         what learns
+params/<parameter>                         the parameters
 targets/<parameter>                        averages, of all groups but the temperature
 adam_mu/<parameter>, adam_nu/<parameter>   Adam's moments
 adam_count/<group>                         Adam's steps, int32

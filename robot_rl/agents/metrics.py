@@ -8,7 +8,7 @@ CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
 DISCRETE_METRICS = ("discrete_loss", "discrete_q", "discrete_agreement")
 """Means over the discrete heads; absent without any."""
 ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")
-"""Means over the updates that moved the actor; absent when none did."""
+"""Means over the updates of the actor; absent without any."""
 
 
 def metric_names(definition: AgentDefinition) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a policy computes an action from, the same for all backends: entries of an observation, and noise."""
+"""Inputs of a policy, the same for all backends: entries of an observation, and noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from robot_rl.core.errors import SchemaMismatchError
 
 
 def policy_entry(obs: Mapping[str, np.ndarray], name: str, definition: AgentDefinition) -> np.ndarray:
-    """Return one entry of an observation as the policy sees it: without variants, or the clean one, variant 0.
+    """Return one entry of an observation for the policy: without variants, or the clean one, variant 0.
 
     Raises:
         SchemaMismatchError: it is missing, or of another shape.

@@ -1,7 +1,7 @@
-"""What is settled before an update: its random numbers, whether the actor learns, and the cloning term's weight.
+"""Inputs of an update besides its batch: random numbers, whether the actor learns, and the cloning term's weight.
 
-Made in numpy from (seed, step) alone: a resumed learner goes on as if nothing had happened, however its updates are
-grouped into calls, and all backends see the same numbers.
+Made in numpy from (seed, step) alone: a resumed learner continues exactly, however its updates are grouped into calls,
+and all backends use the same numbers.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from robot_rl.vision.architecture import MAX_SHIFT
 
 
 class UpdateInputs(NamedTuple):
-    """One update's plan; with a leading axis, several updates'. Arrays of numpy or of a backend."""
+    """Inputs of one update, or with a leading axis of several. Arrays of numpy or of a backend."""
 
     next_noise: Any  # (B, A) standard normal, for the target's action
     noise: Any  # (B, A) standard normal, for the actor's action
     subset: Any  # (subset,) critics in the target's minimum
-    shifts: Any  # (2, pictures, B, 2) of obs and next_obs, down and right [pixels]
+    shifts: Any  # (2, images, B, 2) of obs and next_obs, down and right [pixels]
     learns_actor: Any  # () whether actor and temperature learn
     bc_weight: Any  # () weight of the cloning term
 
 
 def plan_updates(definition: AgentDefinition, seed: int, step: int, updates: int, batch_size: int) -> UpdateInputs:
-    """Return the plans of the updates step, step + 1, ..., stacked along a leading axis."""
+    """Return the inputs of the updates step, step + 1, ..., stacked along a leading axis."""
     plans = [plan_update(definition, seed, step + i, batch_size) for i in range(updates)]
     return UpdateInputs(*(np.stack(values) for values in zip(*plans, strict=True)))
 
 
 def plan_update(definition: AgentDefinition, seed: int, step: int, batch_size: int) -> UpdateInputs:
-    """Return the plan of the update that follows `step` updates."""
+    """Return the inputs of the update that follows `step` updates."""
     config, rng = definition.config, np.random.default_rng((seed, step))
     noise = rng.standard_normal((2, batch_size, definition.continuous_dim), dtype=np.float32)
     subset = rng.permutation(config.num_critics)[: config.num_target_critics].astype(np.int32)
-    shape = (2, len(definition.pictures), batch_size, 2)
+    shape = (2, len(definition.images), batch_size, 2)
     shifts = rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, shape, dtype=np.int32)
     learns_actor = np.bool_((step + 1) % config.critic_updates_per_actor_update == 0)
     return UpdateInputs(noise[0], noise[1], subset, shifts, learns_actor, np.float32(bc_weight(step, config)))
 
 
 def bc_weight(step: int, config: AgentConfig) -> float:
-    """Return the cloning term's weight after `step` updates: a line from first to final, then constant."""
+    """Return the cloning term's weight after `step` updates: linear from first to final, then constant."""
     share = min(step / config.bc_decay_updates, 1.0)
     return config.bc_weight + (config.bc_weight_final - config.bc_weight) * share

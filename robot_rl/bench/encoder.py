@@ -16,8 +16,9 @@ from robot_rl import build
 from robot_rl.bench.timing import percentiles, time_calls
 from robot_rl.envs.protocol import action_layout
 from robot_rl.presets import preset
-from robot_rl.runtime.acting.observation import Encoder, encode_observation
+from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Environment
+from robot_rl.vision.encoder import Encoder
 
 STEPS = 2500
 SCALES_MM = {"pick-lift": 100.0, "peg-insert": 50.0}

@@ -24,11 +24,12 @@ from controllers.host.control_process import ControlProcess, run_host
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Mailbox, Request
 from controllers.host.monotonic import make_timespec, monotonic_ns
-from controllers.host.pacing import NS_PER_S, Pacer, PreciseClock, pacing_clock
+from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import RealtimeStatus, realtime
 from controllers.host.shield import NOBODY, shielded
 from controllers.law.presets import preset
 from robot_rl.bench.arm import ArmInLoop, N
+from robot_rl.core.clock import NS_PER_S, SystemClock
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model, step_physics
 
@@ -89,19 +90,6 @@ class ArmDriver:
         self._mode = DriverMode.CLOSED
 
 
-class SleepClock:
-    """`time.sleep` until a deadline: the kernel may be as late as it likes."""
-
-    def now_ns(self) -> int:
-        """Now [ns]."""
-        return time.monotonic_ns()
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        """Sleep for what remains."""
-        if (remaining_ns := deadline_ns - time.monotonic_ns()) > 0:
-            time.sleep(remaining_ns / NS_PER_S)
-
-
 class LoopRunner:
     """The host's loop on the benchmark's arm; `privileged`: with all that the host asks of the kernel.
 
@@ -114,7 +102,7 @@ class LoopRunner:
         self._kept = NOBODY
         parts = ControlStack(ArmDriver(), preset("guarded", HOME_Q), arm_limits("fer"))
         self._host = ControlProcess(parts, self._mailbox, PreciseClock())
-        clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if privileged else SleepClock()
+        clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if privileged else SystemClock()
         self._pacer = Pacer(1.0 / RATE_HZ, clock)
         self._host.connect()
 

@@ -19,12 +19,12 @@ from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
-from robot_rl.runtime.acting.observation import Encoder
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, start_result
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.video import VideoWriter
+from robot_rl.vision.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,27 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Protocol
 
+from controllers.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError
 
-NS_PER_S = 1_000_000_000
-
-
-class Clock(Protocol):
-    """Monotonic time. Its zero has no meaning; only differences do."""
-
-    def now_ns(self) -> int:
-        """Return the present moment [ns]."""
-        ...
-
-    def now_s(self) -> float:
-        """Return the present moment [s]."""
-        ...
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        """Return at `deadline_ns` [ns], at once when it has passed."""
-        ...
+__all__ = ["NS_PER_S", "Clock", "FakeClock", "RateKeeper", "SystemClock"]
 
 
 class SystemClock:

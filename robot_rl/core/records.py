@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -56,6 +56,8 @@ class StepRecord:
     next_obs: Observation | None
     policy_version: int
     stamp_ns: int  # monotonic, of the observation
+    frames: Observation = field(default_factory=dict)  # camera -> compressed image (bytes,) uint8 behind obs' features
+    next_frames: Observation = field(default_factory=dict)  # the same of next_obs
     observed: bool = True  # False: a fault hid the action's result; the step is stored and never sampled
 
     def __post_init__(self) -> None:

@@ -26,11 +26,16 @@ import safetensors.numpy
 
 from robot_rl.core.errors import ConfigError, CorruptRecordError
 from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.image_codec import compress, decompress
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1, whose images are arrays of obs/, is read, too."""
 
-_PREFIX, _SUFFIX, _OBS = "episode-", ".safetensors", "obs/"
+_PREFIX, _SUFFIX = "episode-", ".safetensors"
+_OBS, _IMAGE, _FRAME, _ENDS = "obs/", "image", "frame", "_ends/"
 _ACTIONS = ("action", "policy_action", "human_action")
+Rows = Mapping[str, Any]
+"""One array a row, by name."""
 _FLAGS = ("terminated", "truncated", "success", "observed")
 _COUNTS = ("sequence", "episode", "step", "policy_version", "stamp_ns")
 
@@ -70,10 +75,12 @@ def read_episode(path: Path) -> tuple[list[StepRecord], dict[str, Any]]:
             header = json.loads((file.metadata() or {})["robot_rl"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
         arrays.setdefault("observed", np.ones(len(arrays["action"]), np.uint8))  # older files lack it
-        if header["format"] != FORMAT:
+        if header["format"] not in (1, FORMAT):
             raise ValueError(f"format {header['format']}")
         count = len(arrays["action"])
-        return [_step(header, arrays, row, count) for row in range(count)], dict(header["meta"])
+        entries: tuple[Rows, Rows] = ({**_images(arrays), **_prefixed(arrays, _OBS)}, _unpacked(arrays, _FRAME))
+        steps = [_step(header, arrays, entries, row, count) for row in range(count)]
+        return steps, dict(header["meta"])
     except (OSError, ValueError, KeyError, TypeError, IndexError, safetensors.SafetensorError) as error:
         raise CorruptRecordError(
             f"episode: got {path}, expected a whole episode of format {FORMAT} ({error!r}); remove the file."
@@ -94,29 +101,60 @@ def _check_one_episode(steps: Sequence[StepRecord]) -> None:
 
 
 def _stack(steps: Sequence[StepRecord]) -> dict[str, np.ndarray]:
-    frames = [step.obs for step in steps]
-    closing = steps[-1].next_obs
-    if closing is not None:
-        frames.append(closing)
-    arrays = {_OBS + name: np.stack([frame[name] for frame in frames]) for name in frames[0]}
+    obs, frames = [step.obs for step in steps], [step.frames for step in steps]
+    if steps[-1].next_obs is not None:
+        obs.append(steps[-1].next_obs)
+        frames.append(steps[-1].next_frames)
+    arrays: dict[str, np.ndarray] = {}
+    for name, first in obs[0].items():
+        if first.ndim == 3 and first.dtype == np.uint8:
+            arrays |= _packed(_IMAGE, name, [compress(entry[name], lossless=True) for entry in obs])
+        else:
+            arrays[_OBS + name] = np.stack([entry[name] for entry in obs])
+    for name in frames[0]:
+        arrays |= _packed(_FRAME, name, [entry[name] for entry in frames])
     arrays |= {name: np.stack([getattr(step, name) for step in steps]) for name in _ACTIONS}
     arrays |= {name: np.array([getattr(step, name) for step in steps], np.uint8) for name in (*_FLAGS, "source")}
     arrays |= {name: np.array([getattr(step, name) for step in steps], np.int64) for name in _COUNTS}
     return arrays | {"reward": np.array([step.reward for step in steps], np.float64)}
 
 
-def _step(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], row: int, count: int) -> StepRecord:
-    frames = {name.removeprefix(_OBS): array for name, array in arrays.items() if name.startswith(_OBS)}
+def _packed(prefix: str, name: str, items: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return byte strings as one, and where each ends."""
+    ends = np.cumsum([len(item) for item in items], dtype=np.int64)
+    return {f"{prefix}/{name}": np.concatenate(items), f"{prefix}{_ENDS}{name}": ends}
+
+
+def _unpacked(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, list[np.ndarray]]:
+    """Return the byte strings that `_packed` joined, by name."""
+    joined = _prefixed(arrays, f"{prefix}/")
+    return {name: np.split(data, arrays[f"{prefix}{_ENDS}{name}"][:-1]) for name, data in joined.items()}
+
+
+def _images(arrays: Mapping[str, np.ndarray]) -> dict[str, Sequence[np.ndarray]]:
+    return {name: [decompress(item) for item in items] for name, items in _unpacked(arrays, _IMAGE).items()}
+
+
+def _prefixed(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _step(
+    header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], entries: tuple[Rows, Rows], row: int, count: int
+) -> StepRecord:
     flags = {name: bool(arrays[name][row]) for name in _FLAGS}
     counts = {name: int(arrays[name][row]) for name in _COUNTS}
     actions = {name: arrays[name][row] for name in _ACTIONS}
     last = flags["terminated"] or flags["truncated"]
-    closing = {name: array[count] for name, array in frames.items()} if last else None
+    obs, frames = ({name: rows[row] for name, rows in group.items()} for group in entries)
+    next_obs, next_frames = ({name: rows[count] for name, rows in group.items()} if last else {} for group in entries)
     return StepRecord(
         actor=str(header["actor"]),
         run=str(header["run"]),
-        obs={name: array[row] for name, array in frames.items()},
-        next_obs=closing,
+        obs=obs,
+        next_obs=next_obs if last else None,
+        frames=frames,
+        next_frames=next_frames,
         source=Source(int(arrays["source"][row])),
         reward=float(arrays["reward"][row]),
         **{**flags, **counts, **actions},

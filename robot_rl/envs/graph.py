@@ -46,7 +46,7 @@ class GraphEnv(ArmEnv):
     of `Timing`. An action that comes so late that what it answers is gone is refused likewise, and not sent.
 
     Raises:
-        DeviceLostError: at a reset, when arm, cameras or referee do not answer.
+        DeviceLostError: at a reset, when arm, cameras or task do not answer.
     """
 
     real_time = True

@@ -1,1 +1,1 @@
-"""The only doors to the world: the Robot and Camera protocols and what implements them."""
+"""Robots and cameras: the two protocols and their implementations."""

@@ -10,7 +10,7 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 
 RobotKind = Literal["simulated", "dds", "ros"]
-Referee = Literal["simulated", "operator"]
+EpisodeSource = Literal["simulated", "operator"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class RobotConfig:
     """Which arm; everything above the hardware is the same for all of them.
 
     Raises:
-        ConfigError: a bound that is not positive, or a referee that there is not.
+        ConfigError: a bound that is not positive, or an unknown episode source.
     """
 
     kind: RobotKind = "simulated"
@@ -26,7 +26,7 @@ class RobotConfig:
     served by `robot-rl serve`, in real time; through plain DDS, or through rclpy where ROS is sourced."""
     namespace: str = ""
     """The arm's namespace on the graph, as in `left`."""
-    episode_source: Referee = "simulated"
+    episode_source: EpisodeSource = "simulated"
     """Who sets up and judges episodes on the graph: `simulated`, a served simulation; `operator`, a person: the arm
     goes to the start, the scene is set by hand, and success comes from the human's labels."""
     cameras: Path | None = None

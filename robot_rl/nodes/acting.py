@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
             policy = build.make_agent(definition, config).policy()
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed)
+            rollout = replace(rollout, keep_frames=config.keeps_frames)
             summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
             link.flush(FLUSH_S)
     return summary

@@ -51,10 +51,10 @@ class CombinedReward:
             reward, terminated, success = _over(source.judge(outcome), reward, terminated, success)
         return reward, terminated or outcome.terminated, success
 
-    def finalise(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return a step's final reward, once it is known whether the human took over right after it."""
         for source in reversed(self._sources):
-            reward = source.finalise(reward, took_over_next)
+            reward = source.finalise(reward, intervention_next)
         return reward
 
     def label_rules(self) -> LabelRules:

@@ -62,7 +62,7 @@ class RewardSource(Protocol):
         """Return the judgement of a step."""
         ...
 
-    def finalise(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return a step's final reward, given whether the human took over right after it."""
         return reward
 

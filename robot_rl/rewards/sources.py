@@ -79,9 +79,9 @@ class Interventions(RewardSource):
         """Return reward 0, without a verdict on end and success."""
         return Verdict(reward=0.0)
 
-    def finalise(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return -1 when the human took over right after the step."""
-        return -1.0 if took_over_next else reward
+        return -1.0 if intervention_next else reward
 
     def label_rules(self, rules: LabelRules) -> LabelRules:
         """Return rules that do not change the reward, which comes from interventions only."""

@@ -35,7 +35,7 @@ class ArbiterConfig:
     """
 
     blend_s: float = 0.1
-    """Time of task over which the executed action goes from the old hand's to the new one's [s]. Source: operator.md.
+    """Time of task over which the executed action goes from the old hand's to the new one's [s].
 
     At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter does
     the smoothing. The target itself never jumps: actions displace it, whoever gives them."""

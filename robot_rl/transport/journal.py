@@ -1,80 +1,39 @@
 """Append-only log on disk that survives a killed process: the actor's spool and the learner's journal.
 
-    folder/00000000000000000000.log               segment, named by the index of its first record
-        b"RRLJ0002"                               magic
-        u32 length, u32 crc32, u64 index, payload record 0; the checksum covers length, index and payload
-        ...
-
-A payload is one message of several parts: u32 count, u32 length of each, the parts. Indexes count up from 0 and survive
-truncation at the front. What `append` accepted is in the system's page cache, hence outlives the process; `sync`
-makes it outlive the machine.
+The files are those of `robot_rl.transport.segment`. Indexes count up from 0 and survive truncation at the front. What
+`append` accepted is in the system's page cache, hence outlives the process; `sync` makes it outlive the machine.
 
 Damage costs the records that it hits: reading continues at the next whole record, which states its own index. A torn
-record at the very end, left by a crash, is cut off on opening and kept beside the segment as evidence. Segments of the
-first format (`RRLJ0001`, without the index) are read, and never written.
+record at the very end, left by a crash, is cut off on opening and kept beside the segment as evidence. Segments of
+the first format (`RRLJ0001`, without the index) are read, and never written.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import struct
 import threading
-import zlib
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
+from robot_rl.core.errors import ConfigError, RunFolderError
+from robot_rl.transport.segment import (
+    FIRST_MAGIC,
+    MAGIC,
+    RECORD_BYTES_MAX,
+    Damage,
+    Segment,
+    frame_at,
+    is_current,
+    join_parts,
+    make_frame,
+    next_frame,
+    read_frame,
+    split_parts,
+)
 
-from robot_rl.core.errors import ConfigError, CorruptRecordError, RunFolderError
-
-MAGIC, FIRST_MAGIC = b"RRLJ0002", b"RRLJ0001"
 SEGMENT_BYTES = 64 << 20
-RECORD_BYTES_MAX = 256 << 20
-
-_FRAME, _FIRST_FRAME = struct.Struct("<IIQ"), struct.Struct("<II")
-_CHECKED = struct.Struct("<IQ")  # what the checksum covers of a header
-_COUNT = struct.Struct("<I")
-_SEARCH_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Damage:
-    """Bytes of a segment that form no whole record."""
-
-    path: Path
-    offset: int
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.size} damaged bytes at byte {self.offset}"
-
-
-@dataclass
-class _Segment:
-    """One file: path, and index and offset of each of its records."""
-
-    path: Path
-    first: int
-    current: bool = True  # written in the present format
-    assumed_lost: int = 0  # lost records of the first format, which state no index
-    offsets: array[int] = field(default_factory=lambda: array("Q"))
-    indexes: array[int] = field(default_factory=lambda: array("Q"))
-    end: int = len(MAGIC)
-
-    @property
-    def next(self) -> int:
-        return self.assumed_lost + (self.indexes[-1] + 1 if self.indexes else self.first)
-
-    def add(self, index: int, frame_bytes: int) -> None:
-        """Enter the record that begins at `end`."""
-        self.assumed_lost = 0
-        self.offsets.append(self.end)
-        self.indexes.append(index)
-        self.end += frame_bytes
 
 
 class Journal:
@@ -103,10 +62,10 @@ class Journal:
             raise
         self._start = self._segments[0].first
 
-    def _open_segments(self) -> list[_Segment]:
+    def _open_segments(self) -> list[Segment]:
         """Return the segments of the folder, the newest one ready to be written."""
         paths = sorted(path for path in self.folder.glob("*.log") if path.stem.isdigit())
-        segments = [_Segment(path, int(path.stem)) for path in paths]
+        segments = [Segment(path, int(path.stem)) for path in paths]
         for segment, following in zip(segments, [*segments[1:], None], strict=False):
             self._scan(segment, following)
         newest = segments[-1] if segments else None
@@ -159,7 +118,7 @@ class Journal:
             ConfigError: the message is too large.
             OSError: the disk is full or gone; the journal is unchanged.
         """
-        payload = _join(parts)
+        payload = join_parts(parts)
         if len(payload) > RECORD_BYTES_MAX:
             raise ConfigError(
                 f"journal: got a message of {len(payload)} bytes, expected {RECORD_BYTES_MAX} or fewer; split it."
@@ -168,7 +127,7 @@ class Journal:
             if self._segments[-1].end >= self._segment_bytes:
                 self._roll()
             segment, index = self._segments[-1], self.next_index
-            frame = _FRAME.pack(len(payload), _checksum(payload, index), index) + payload
+            frame = make_frame(payload, index)
             self._write(segment, frame)
             segment.add(index, len(frame))
             return index
@@ -202,7 +161,7 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write(self, segment: _Segment, frame: bytes) -> None:
+    def _write(self, segment: Segment, frame: bytes) -> None:
         try:
             written = os.write(self._tail, frame)
             while written < len(frame):
@@ -217,8 +176,8 @@ class Journal:
         self._tail = os.open(segment.path, os.O_WRONLY | os.O_APPEND)
         self._segments.append(segment)
 
-    def _begin(self, first: int) -> _Segment:
-        segment = _Segment(self.folder / f"{first:020d}.log", first)
+    def _begin(self, first: int) -> Segment:
+        segment = Segment(self.folder / f"{first:020d}.log", first)
         segment.path.write_bytes(MAGIC)
         return segment
 
@@ -238,28 +197,28 @@ class Journal:
             first, last = bisect_left(segment.indexes, index), bisect_left(segment.indexes, stop)
             with open(segment.path, "rb") as file:
                 for position in range(first, last):
-                    yield segment.indexes[position], _split(_read_frame(file.fileno(), segment, position))
+                    yield segment.indexes[position], split_parts(read_frame(file.fileno(), segment, position))
             index = segment.next
 
-    def _holding(self, index: int) -> _Segment | None:
+    def _holding(self, index: int) -> Segment | None:
         """Return the segment of the first record that is at `index` or after it."""
         with self._mutex:
             return next((s for s in self._segments if s.indexes and index <= s.indexes[-1]), None)
 
-    def _scan(self, segment: _Segment, following: _Segment | None) -> None:
+    def _scan(self, segment: Segment, following: Segment | None) -> None:
         """Index the whole records of a segment; note damage and continue behind it."""
         data = segment.path.read_bytes()
-        segment.current = _is_current(data, segment)
+        segment.current = is_current(data, segment)
         magic = MAGIC if segment.current else FIRST_MAGIC
         whole = data[: len(magic)] == magic
         if not whole:
             self.damage.append(Damage(segment.path, 0, min(len(MAGIC), len(data))))
         while segment.end < len(data):
-            found = _frame_at(data, segment.end, segment)
+            found = frame_at(data, segment.end, segment)
             if found is not None:
                 segment.add(*found)
                 continue
-            start, segment.end = segment.end, _next_frame(data, segment)
+            start, segment.end = segment.end, next_frame(data, segment)
             self.damage.append(Damage(segment.path, start, segment.end - start))
             segment.assumed_lost = 0 if segment.current else 1
             if segment.end == len(data) and following is None:
@@ -268,7 +227,7 @@ class Journal:
         if following is None and (segment.end < len(data) or not whole):
             self._cut(segment, len(data), b"" if whole else magic)
 
-    def _cut(self, segment: _Segment, size: int, magic: bytes) -> None:
+    def _cut(self, segment: Segment, size: int, magic: bytes) -> None:
         """Cut the torn end off the newest segment, keep it beside it, and rewrite a damaged magic."""
         keep = segment.end if segment.offsets or not magic else 0
         with open(segment.path, "r+b") as file:
@@ -299,85 +258,3 @@ def _claim(folder: Path) -> int:
             f"journal: got {folder}, open elsewhere, expected an unused journal; stop the other process."
         ) from error
     return descriptor
-
-
-def _join(parts: Sequence[bytes]) -> bytes:
-    lengths = [len(part) for part in parts]
-    return b"".join([_COUNT.pack(len(parts)), struct.pack(f"<{len(parts)}I", *lengths), *parts])
-
-
-def _split(payload: bytes) -> list[bytes]:
-    (count,) = _COUNT.unpack_from(payload)
-    offset = _COUNT.size * (1 + count)
-    parts = []
-    for length in struct.unpack_from(f"<{count}I", payload, _COUNT.size):
-        parts.append(payload[offset : offset + length])
-        offset += length
-    return parts
-
-
-def _checksum(payload: bytes | memoryview, index: int) -> int:
-    return zlib.crc32(payload, zlib.crc32(_CHECKED.pack(len(payload), index)))
-
-
-def _is_current(data: bytes, segment: _Segment) -> bool:
-    """Return whether a segment is of the present format: by its first record where the magic may be damaged."""
-    if data[: len(MAGIC)] == MAGIC or _frame_at(data, segment.end, segment) is not None:
-        return True
-    first = replace(segment, current=False)
-    return data[: len(MAGIC)] != FIRST_MAGIC and _frame_at(data, segment.end, first) is None
-
-
-def _frame_at(data: bytes, offset: int, segment: _Segment) -> tuple[int, int] | None:
-    """Return index and size of the frame at an offset, None without a whole one."""
-    header = _FRAME if segment.current else _FIRST_FRAME
-    if offset + header.size + _COUNT.size > len(data):
-        return None
-    length, checksum, *index = header.unpack_from(data, offset)
-    payload = memoryview(data)[offset + header.size : offset + header.size + length]
-    if not _COUNT.size <= length <= RECORD_BYTES_MAX or len(payload) != length or not _is_message(payload):
-        return None
-    if segment.current:
-        whole = index[0] >= segment.next and _checksum(payload, index[0]) == checksum
-    else:
-        whole = zlib.crc32(payload) == checksum
-    return (index[0] if index else segment.next, header.size + length) if whole else None
-
-
-def _is_message(payload: bytes | memoryview) -> bool:
-    """Return whether a payload's parts fill it exactly."""
-    (count,) = _COUNT.unpack_from(payload)
-    head = _COUNT.size * (1 + count)
-    return head <= len(payload) and head + sum(struct.unpack_from(f"<{count}I", payload, _COUNT.size)) == len(payload)
-
-
-def _next_frame(data: bytes, segment: _Segment) -> int:
-    """Return where the next whole frame behind the segment's end begins; the end of the data when none does."""
-    for start in range(segment.end + 1, len(data), _SEARCH_BYTES):
-        block = np.frombuffer(data, np.uint8, min(_SEARCH_BYTES + 3, len(data) - start), start).astype(np.uint32)
-        lengths = block[:-3] | block[1:-2] << 8 | block[2:-1] << 16 | block[3:] << 24
-        room = len(data) - start - np.arange(len(lengths))
-        for offset in start + np.flatnonzero((lengths >= _COUNT.size) & (lengths < room)):
-            if _frame_at(data, int(offset), segment) is not None:
-                return int(offset)
-    return len(data)
-
-
-def _read_frame(file: int, segment: _Segment, position: int) -> bytes:
-    """Return the payload of a record.
-
-    Raises:
-        CorruptRecordError: it differs from what was read on opening.
-    """
-    offset, index = segment.offsets[position], segment.indexes[position]
-    header = _FRAME if segment.current else _FIRST_FRAME
-    head = os.pread(file, header.size, offset)
-    length, checksum = _FIRST_FRAME.unpack_from(head) if len(head) == header.size else (RECORD_BYTES_MAX + 1, 0)
-    payload = os.pread(file, length, offset + header.size) if length <= RECORD_BYTES_MAX else b""
-    expected = _checksum(payload, index) if segment.current else zlib.crc32(payload)
-    if len(payload) != length or expected != checksum:
-        raise CorruptRecordError(
-            f"journal: got a damaged record at byte {offset} of {segment.path}, expected a whole one; open the journal "
-            "again to leave the record out."
-        )
-    return payload

@@ -26,7 +26,8 @@ HEADER_BYTES_MAX = 1 << 20
 BODY_BYTES_MAX = 128 << 20
 ARRAYS_MAX = 256
 
-_OBS, _NEXT = "obs/", "next_obs/"
+_GROUPS = {"obs": "obs/", "next_obs": "next_obs/", "frames": "frames/", "next_frames": "next_frames/"}
+"""Field of a step -> prefix of its arrays' names."""
 _STEP_SCALARS: dict[str, type] = {
     "actor": str,
     "run": str,
@@ -127,20 +128,22 @@ def _checked(header: Mapping[str, Any], fields: Mapping[str, type]) -> dict[str,
 
 
 def _arrays(record: StepRecord) -> dict[str, np.ndarray]:
-    arrays = {_OBS + name: array for name, array in record.obs.items()}
-    arrays |= {name: getattr(record, name) for name in _STEP_ARRAYS}
-    return arrays | {_NEXT + name: array for name, array in (record.next_obs or {}).items()}
+    groups = {prefix: getattr(record, name) or {} for name, prefix in _GROUPS.items()}
+    arrays = {prefix + name: array for prefix, group in groups.items() for name, array in group.items()}
+    return arrays | {name: getattr(record, name) for name in _STEP_ARRAYS}
 
 
 def _decode_step(header: Mapping[str, Any], body: bytes) -> StepRecord:
     scalars = _checked({**_STEP_DEFAULTS, **header}, _STEP_SCALARS)
     arrays = dict(_views(header["arrays"], body))
-    obs = {name.removeprefix(_OBS): array for name, array in arrays.items() if name.startswith(_OBS)}
-    next_obs = {name.removeprefix(_NEXT): array for name, array in arrays.items() if name.startswith(_NEXT)}
-    last = scalars["terminated"] or scalars["truncated"]
+    groups: dict[str, Any] = {
+        group: {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        for group, prefix in _GROUPS.items()
+    }
+    if not groups["next_obs"] and not ((scalars["terminated"] or scalars["truncated"]) and not groups["obs"]):
+        groups["next_obs"] = None
     actions = {name: arrays[name] for name in _STEP_ARRAYS}
-    closing = next_obs if next_obs or (last and not obs) else None
-    return StepRecord(**{**scalars, **actions, "source": Source(scalars["source"]), "obs": obs, "next_obs": closing})
+    return StepRecord(**{**scalars, **actions, **groups, "source": Source(scalars["source"])})
 
 
 def _views(layout: Any, body: bytes) -> Iterator[tuple[str, np.ndarray]]:

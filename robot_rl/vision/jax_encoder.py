@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial, reduce
-from pathlib import Path
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.vision.architecture import (
     MAX_SHIFT,
     SHARED,
-    TRAINING_COMMAND,
     EncoderArchitecture,
-    EncoderFile,
-    load_encoder,
     random_encoder,
 )
 
@@ -121,7 +116,7 @@ def shift_images(images: jax.Array, offsets: jax.Array, max_shift: int = MAX_SHI
     return jax.vmap(crop)(padded, offsets)
 
 
-def _encode(
+def encode_cameras(
     params: Params,
     images: tuple[jax.Array, ...],
     offsets: jax.Array,
@@ -142,87 +137,3 @@ def _encode(
         for i, feature in zip(mine, encoded, strict=True):
             features[i] = feature
     return jnp.stack(features).astype(jnp.float16)
-
-
-class FrozenEncoder:
-    """Frozen encoder: each camera frame is encoded once on arrival, variant 0 clean, the others randomly shifted.
-
-    Args:
-        encoder: a file, or its content.
-        cameras: the cameras in use; each needs its own or shared weights in the file.
-        variants: V encodings of each frame.
-
-    Raises:
-        ConfigError: no weights, or weights that do not fit.
-    """
-
-    def __init__(self, encoder: EncoderFile | Path | str, cameras: tuple[str, ...], variants: int = 4) -> None:
-        if variants < 1:
-            raise ConfigError(f"variants: got {variants}, expected 1 (clean only) or more; 4 is usual.")
-        self._file = encoder if isinstance(encoder, EncoderFile) else load_encoder(encoder)
-        self.cameras = tuple(sorted(cameras))
-        self.variants = variants
-        owners = tuple(self._file.owner(camera) for camera in self.cameras)
-        self._params = {name: jnp.asarray(array) for name, array in self._file.params.items()}
-        self._encode = jax.jit(partial(_encode, architecture=self._file.architecture, owners=owners))
-
-    @classmethod
-    def random(
-        cls,
-        architecture: EncoderArchitecture,
-        cameras: tuple[str, ...],
-        seed: int = 0,
-        variants: int = 4,
-        allow_random_weights: bool = False,
-    ) -> FrozenEncoder:
-        """Return an encoder with random weights, for tests and benchmarks only.
-
-        Raises:
-            ConfigError: unless `allow_random_weights`.
-        """
-        if not allow_random_weights:
-            raise ConfigError(
-                "frozen encoder: got random weights, expected trained ones; "
-                f"train it with `{TRAINING_COMMAND}`, or pass allow_random_weights=True for a test."
-            )
-        return cls(EncoderFile(architecture, random_encoder(architecture, seed)), cameras, variants)
-
-    @property
-    def architecture(self) -> EncoderArchitecture:
-        """The encoder's shape."""
-        return self._file.architecture
-
-    @property
-    def identity(self) -> str:
-        """Digest of weights and preprocessing."""
-        return self._file.identity
-
-    @property
-    def feature_count(self) -> int:
-        """Features F a camera and variant."""
-        return self._file.architecture.feature_count
-
-    def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Encode one frame of all cameras in one compiled call.
-
-        Shapes: images (H, W, 3) uint8 by camera; returns (V, F) float16 by camera.
-
-        Raises:
-            SchemaMismatchError: a missing camera or another size.
-        """
-        frames = tuple(self._frame(images, camera) for camera in self.cameras)
-        offsets = rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, (len(frames), self.variants, 2), dtype=np.int32)
-        offsets[:, 0] = 0
-        features = np.asarray(self._encode(self._params, frames, offsets))
-        return {camera: features[i] for i, camera in enumerate(self.cameras)}
-
-    def _frame(self, images: Mapping[str, np.ndarray], camera: str) -> np.ndarray:
-        expected = (self.architecture.height, self.architecture.width, 3)
-        frame = images.get(camera)
-        if frame is None or frame.shape != expected or frame.dtype != np.uint8:
-            got = None if frame is None else f"{frame.dtype}{list(frame.shape)}"
-            raise SchemaMismatchError(
-                f"image of camera {camera!r}: got {got}, expected uint8{list(expected)}; "
-                "resize the camera's images or train the encoder for this size."
-            )
-        return frame

@@ -21,7 +21,7 @@ def activate(x: np.ndarray, definition: AgentDefinition) -> np.ndarray:
 
 
 def convolution(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
-    """Convolve one picture (H, W, I) pixel by pixel, padded so that the size becomes size / stride."""
+    """Convolve one image (H, W, I) pixel by pixel, padded so that the size becomes size / stride."""
     size = kernel.shape[0]
     out = [-(-extent // stride) for extent in x.shape[:2]]
     total = [max((o - 1) * stride + size - extent, 0) for o, extent in zip(out, x.shape[:2], strict=True)]
@@ -35,7 +35,7 @@ def convolution(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
 
 
 def encode(params: Arrays, image: np.ndarray, architecture, prefix: str) -> np.ndarray:
-    """Encode one picture (H, W, 3): soft-argmax and maximum of each map."""
+    """Encode one image (H, W, 3): soft-argmax and maximum of each map."""
     x = image / 255.0 - 0.5
     p = architecture.pool
     x = x.reshape(x.shape[0] // p, p, x.shape[1] // p, p, 3).mean((1, 3))
@@ -57,7 +57,7 @@ def embed(params: Arrays, obs: Arrays, definition: AgentDefinition) -> np.ndarra
     parts = []
     for name in definition.observation:
         x = np.asarray(obs[name], np.float64)
-        if name in definition.pictures:
+        if name in definition.images:
             x = np.stack([encode(params, image, definition.config.trunk, f"trunk/{name}") for image in x])
         x = norm(x @ params[f"projection/{name}/kernel"])
         parts.append(np.tanh(x * params[f"projection/{name}/norm_scale"] + params[f"projection/{name}/norm_bias"]))

@@ -49,9 +49,9 @@ LAYOUTS = {
 }
 
 
-def small_agent(pictures: bool = False, layout: ActionLayout = ONE_ARM, **changes: Any) -> AgentDefinition:
-    """Return an agent with a state of 5 and one camera, as features of 6 or as pictures of 12 x 12."""
-    camera = ArraySpec((12, 12, 3), "uint8") if pictures else ArraySpec((3, 6), "float16", 3)
+def small_agent(images: bool = False, layout: ActionLayout = ONE_ARM, **changes: Any) -> AgentDefinition:
+    """Return an agent with a state of 5 and one camera, as features of 6 or as images of 12 x 12."""
+    camera = ArraySpec((12, 12, 3), "uint8") if images else ArraySpec((3, 6), "float16", 3)
     config = AgentConfig(**{**DEFAULTS, "trunk": TINY_TRUNK, **changes})
     return AgentDefinition({"state": ArraySpec((5,), "float32"), "wrist": camera}, layout, config)
 

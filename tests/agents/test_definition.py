@@ -40,12 +40,12 @@ def test_critics_of_the_ensemble_share_nothing_and_start_apart() -> None:
 
 
 def test_policy_names_leave_the_critics_at_home() -> None:
-    names = small_agent(pictures=True).policy_names()
+    names = small_agent(images=True).policy_names()
     assert {name.split("/")[0] for name in names} == {"trunk", "projection", "actor", "discrete"}
 
 
 def test_every_parameter_learns_in_exactly_one_group() -> None:
-    definition = small_agent(pictures=True)
+    definition = small_agent(images=True)
     groups = [definition.group_names(group) for group in ("critic", "discrete", "actor", "temperature")]
     assert sorted(name for names in groups for name in names) == sorted(definition.parameter_specs())
 

@@ -25,7 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "backup-entropy-relu": {"backup_entropy": True, "activation": "relu", "layout": LAYOUTS["unobserved-gripper"]},
     "no-gripper": {"layout": LAYOUTS["no-gripper"], "critic_updates_per_actor_update": 1, "bc_weight": 0.0},
     "two-arms": {"layout": LAYOUTS["two-arms"]},
-    "pictures": {"pictures": True},
+    "images": {"images": True},
     "three-steps": {"horizon": 3},
 }
 
@@ -42,8 +42,8 @@ def gradients(before: State, after: State) -> dict[str, np.ndarray]:
 
 
 def shifted(batch: Batch, shifts: np.ndarray, definition: AgentDefinition) -> Batch:
-    """Return the batch with its pictures shifted as the update does."""
-    for i, name in enumerate(definition.pictures):
+    """Return the batch with its images shifted as the update does."""
+    for i, name in enumerate(definition.images):
         for side, offsets in (("obs", shifts[0, i]), ("next_obs", shifts[1, i])):
             images = np.pad(getattr(batch, side)[name], ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")
             moved = [image[4 - dy : 16 - dy, 4 - dx : 16 - dx] for image, (dy, dx) in zip(images, offsets, strict=True)]
@@ -254,8 +254,8 @@ def test_many_updates_in_one_call_are_the_same_as_one_by_one(backend: MakeBacken
 
 
 @pytest.mark.slow
-def test_a_trunk_learns_from_pictures_end_to_end(backend: MakeBackend) -> None:
-    definition = small_agent(pictures=True)
+def test_a_trunk_learns_from_images_end_to_end(backend: MakeBackend) -> None:
+    definition = small_agent(images=True)
     learner, batch = backend(definition, 0).learner(), random_batch(definition)
     batch.terminated[:] = 1.0
     before = learner.state_dict()

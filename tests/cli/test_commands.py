@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from robot_rl.build import SHIPPED_ENCODER, make_encoder, pin_encoder
+from robot_rl.build import make_encoder, pin_encoder
 from robot_rl.cli import COMMANDS, main
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
@@ -21,6 +21,7 @@ from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_al
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.run_folder import RunFolder, new_run
 from robot_rl.vision.architecture import load_encoder, save_encoder
+from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 
 def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:

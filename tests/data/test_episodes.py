@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import safetensors.numpy
 from robot_rl.core.errors import ConfigError, CorruptRecordError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
+from robot_rl.data.image_codec import compress, decompress
 from tests.data.builders import step_record
 
 
@@ -46,6 +48,55 @@ def test_every_frame_is_stored_once(tmp_path: Path) -> None:
     arrays = safetensors.numpy.load_file(write_episode(tmp_path, episode(6), {}))
     assert arrays["obs/state"].shape == (7, 2)
     assert arrays["obs/wrist"].shape == (7, 4, 3)
+
+
+def image(seed: int) -> np.ndarray:
+    """Return an image with structure and noise."""
+    noise = np.random.default_rng(seed).integers(0, 9, (24, 32, 3))
+    return (np.arange(32)[:, None] * 7 + noise).astype(np.uint8)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_images_are_stored_without_loss_and_compressed_frames_as_they_are(tmp_path: Path, closed: bool) -> None:
+    steps = [
+        dataclasses.replace(
+            step,
+            obs={**step.obs, "side": image(i)},
+            next_obs=step.next_obs and {**step.next_obs, "side": image(99)},
+            frames={"wrist": compress(image(100 + i))},
+            next_frames={"wrist": compress(image(199))} if step.next_obs else {},
+        )
+        for i, step in enumerate(episode(6, closed))
+    ]
+    path = write_episode(tmp_path, steps, {})
+    for before, after in zip(steps, read_episode(path)[0], strict=True):
+        for name in ("obs", "next_obs", "frames", "next_frames"):
+            assert same(getattr(before, name), getattr(after, name)), name
+    assert path.stat().st_size < 0.8 * 6 * (image(0).nbytes + len(compress(image(0)))) + 8000
+
+
+def test_episodes_of_the_first_format_are_read(tmp_path: Path) -> None:
+    path = write_episode(tmp_path, episode(3), {"seed": 3})
+    arrays = safetensors.numpy.load_file(path)
+    del arrays["observed"]
+    arrays["obs/side"] = np.stack([image(i) for i in range(4)])
+    header = {"format": 1, "actor": "a0", "run": "r", "meta": {"seed": 3}}
+    path.write_bytes(safetensors.numpy.save(arrays, {"robot_rl": json.dumps(header)}))
+    steps, meta = read_episode(path)
+    assert meta == {"seed": 3} and all(step.observed and not step.frames for step in steps)
+    assert all(np.array_equal(step.obs["side"], image(i)) for i, step in enumerate(steps))
+    assert steps[-1].next_obs is not None and np.array_equal(steps[-1].next_obs["side"], image(3))
+
+
+def test_bytes_that_are_no_image_are_refused() -> None:
+    with pytest.raises(CorruptRecordError, match="expected a PNG or JPEG image"):
+        decompress(np.zeros(40, np.uint8))
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_frame_is_close_to_its_image_and_the_same_where_nothing_may_be_lost(lossless: bool) -> None:
+    off = np.abs(decompress(compress(image(0), lossless)).astype(int) - image(0))
+    assert off.max() == 0 if lossless else 0 < off.mean() < 3
 
 
 def test_numbers_go_on_and_nothing_is_replaced(tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ def test_interventions_replace_the_task_reward_and_nothing_else(outcome: StepOut
 
 
 def test_only_rlif_blames_the_step_before_a_take_over() -> None:
-    assert make_reward(["rlif"]).finalise(0.0, took_over_next=True) == -1.0
-    assert make_reward(["rlif"]).finalise(0.0, took_over_next=False) == 0.0
-    assert make_reward(["ground-truth", "human-label"]).finalise(0.5, took_over_next=True) == 0.5
+    assert make_reward(["rlif"]).finalise(0.0, intervention_next=True) == -1.0
+    assert make_reward(["rlif"]).finalise(0.0, intervention_next=False) == 0.0
+    assert make_reward(["ground-truth", "human-label"]).finalise(0.5, intervention_next=True) == 0.5
 
 
 @given(outcomes, st.lists(st.sampled_from(sorted(REWARD_SOURCES)), min_size=1, unique=True))

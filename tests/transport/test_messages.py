@@ -35,6 +35,8 @@ def step_records(draw: st.DrawFn) -> StepRecord:
         actor=draw(st.text(max_size=10)),
         obs=draw(frames),
         next_obs=draw(frames) if terminated or truncated else None,
+        frames=draw(frames) if draw(st.booleans()) else {},
+        observed=draw(st.booleans()),
         source=draw(st.sampled_from(list(Source))),
         reward=draw(st.floats()),
         terminated=terminated,

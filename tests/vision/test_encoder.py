@@ -12,7 +12,8 @@ from safetensors.numpy import save_file
 from robot_rl.agents import ConvLayer, EncoderArchitecture, EncoderFile, load_encoder, save_encoder
 from robot_rl.core.errors import ConfigError, SchemaMismatchError, UnknownNameError
 from robot_rl.vision.architecture import random_encoder
-from robot_rl.vision.jax_encoder import FrozenEncoder, apply_encoder, init_encoder_params, shift_images
+from robot_rl.vision.frozen import FrozenEncoder
+from robot_rl.vision.jax_encoder import apply_encoder, init_encoder_params, shift_images
 from tests.agents import oracle
 
 SMALL = EncoderArchitecture(
@@ -26,7 +27,7 @@ ARCHITECTURES = {
 }
 
 
-def pictures(architecture: EncoderArchitecture, count: int = 2, seed: int = 0) -> np.ndarray:
+def random_images(architecture: EncoderArchitecture, count: int = 2, seed: int = 0) -> np.ndarray:
     size = (count, architecture.height, architecture.width, 3)
     return np.random.default_rng(seed).integers(0, 256, size, dtype=np.uint8)
 
@@ -39,7 +40,7 @@ def trained(architecture: EncoderArchitecture = SMALL) -> EncoderFile:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_features_are_those_of_the_float64_oracle(name: str) -> None:
     architecture = ARCHITECTURES[name]
-    params, images = init_encoder_params(architecture, 3), pictures(architecture)
+    params, images = init_encoder_params(architecture, 3), random_images(architecture)
     exact = {key: np.float64(value) for key, value in params.items()}
     expected = np.stack([oracle.encode(exact, image, architecture, "shared") for image in images])
     features = np.asarray(apply_encoder(params, images, architecture))
@@ -49,8 +50,8 @@ def test_features_are_those_of_the_float64_oracle(name: str) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.tuples(st.integers(-4, 4), st.integers(-4, 4)))
-def test_a_shift_moves_the_picture_and_repeats_its_edge(offset: tuple[int, int]) -> None:
-    image, (down, right) = pictures(SMALL, 1)[0], offset
+def test_a_shift_moves_the_image_and_repeats_its_edge(offset: tuple[int, int]) -> None:
+    image, (down, right) = random_images(SMALL, 1)[0], offset
     rows = np.clip(np.arange(16) - down, 0, 15)
     columns = np.clip(np.arange(12) - right, 0, 11)
     shifted = np.asarray(shift_images(image[None], np.array([offset])))[0]
@@ -59,7 +60,7 @@ def test_a_shift_moves_the_picture_and_repeats_its_edge(offset: tuple[int, int])
 
 def test_variant_zero_is_clean_and_the_others_are_shifted() -> None:
     encoder = FrozenEncoder(trained(), ("wrist", "side"), variants=5)
-    images = dict(zip(("side", "wrist"), pictures(SMALL), strict=True))
+    images = dict(zip(("side", "wrist"), random_images(SMALL), strict=True))
     features = encoder.encode(images, np.random.default_rng(0))
     again = encoder.encode(images, np.random.default_rng(1))
     for camera, owner in (("side", "shared"), ("wrist", "wrist")):
@@ -72,7 +73,7 @@ def test_variant_zero_is_clean_and_the_others_are_shifted() -> None:
 
 def test_the_same_generator_gives_the_same_variants() -> None:
     encoder = FrozenEncoder(trained(), ("wrist",), variants=3)
-    images = {"wrist": pictures(SMALL)[0]}
+    images = {"wrist": random_images(SMALL)[0]}
     first, second = (encoder.encode(images, np.random.default_rng(4))["wrist"] for _ in range(2))
     assert np.array_equal(first, second)
 
@@ -143,7 +144,7 @@ def test_a_camera_without_weights_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("frame", [None, np.zeros((8, 8, 3), np.uint8), np.zeros((16, 12, 3), np.float32)])
-def test_a_picture_of_another_size_is_refused(frame: np.ndarray | None) -> None:
+def test_a_image_of_another_size_is_refused(frame: np.ndarray | None) -> None:
     encoder = FrozenEncoder(trained(), ("wrist",))
     images = {} if frame is None else {"wrist": frame}
     with pytest.raises(SchemaMismatchError, match=r"image of camera 'wrist': got .* expected uint8\[16, 12, 3\]"):

@@ -1,4 +1,4 @@
-"""Training the encoder from random scenes: labels move with the pictures, key points are found, the file is whole."""
+"""Training the encoder from random scenes: labels move with the images, key points are found, the file is whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def nothing_known(count: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("offset", [(0, 0), (3, -2), (-4, 4)])
-def test_a_label_moves_with_the_picture_that_is_shifted(offset: tuple[int, int]) -> None:
+def test_a_label_moves_with_the_image_that_is_shifted(offset: tuple[int, int]) -> None:
     size, (row, column) = 32, (14, 17)
     image = np.zeros((1, size, size, 3), np.float32)
     image[0, row, column] = 1.0
@@ -53,7 +53,7 @@ def test_a_key_points_channel_is_judged_by_its_own_map_and_where_it_is_known() -
     plain, good, bad, other = (float(_key_point_loss(m, jnp.asarray(labels))) for m in (maps, right, wrong, elsewhere))
     assert good < 0.01 < plain < bad
     assert plain == pytest.approx(np.log(25.0), rel=1e-5)
-    assert other == pytest.approx(plain)  # its own key point is not in the picture
+    assert other == pytest.approx(plain)  # its own key point is not in the image
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""The agent's translation into JAX: the only place of the package that imports jax."""
+"""JAX backend of the agent."""

@@ -1,4 +1,4 @@
-"""The agent in JAX."""
+"""JAX backend: factory of learner, policy and cloner."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from robot_rl.agents.jax.policy import JaxPolicy
 
 
 class JaxBackend:
-    """Makes learner, policy and cloner of one definition.
+    """Factory of learner, policy and cloner of one definition.
 
     Args:
-        definition: what the agent is.
+        definition: of the agent.
         seed: of the first parameters and of all later random numbers.
     """
 
@@ -25,7 +25,7 @@ class JaxBackend:
 
     @property
     def device(self) -> str:
-        """What JAX computes on."""
+        """JAX's device."""
         kind: str = jax.devices()[0].device_kind
         return kind if jax.default_backend() != "cpu" else platform.processor() or "cpu"
 

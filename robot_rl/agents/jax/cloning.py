@@ -1,4 +1,4 @@
-"""Behaviour cloning with the agent's own policy networks: the baseline that reinforcement learning has to beat.
+"""Behaviour cloning with the agent's own policy networks: the baseline of reinforcement learning.
 
     loss = mean |tanh(mean(z)) - a|^2 + sum over heads of cross entropy(D(z), the head's value)
 
@@ -23,10 +23,10 @@ from robot_rl.data.batch import Batch
 
 
 class JaxCloner:
-    """Learns the policy's parameters from demonstrated actions.
+    """Behaviour cloning of the policy's parameters.
 
     Args:
-        definition: the agent whose policy is cloned into.
+        definition: of the agent whose policy is trained.
         seed: of the first parameters.
     """
 
@@ -46,7 +46,7 @@ class JaxCloner:
         return {"cloning_loss": float(loss)}
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return what acting needs, by name."""
+        """Return the policy's parameters by name."""
         return {name: np.asarray(value) for name, value in self._params.items()}
 
 

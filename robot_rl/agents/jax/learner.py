@@ -1,6 +1,6 @@
-"""The learner in JAX: many updates in one compiled call (`updates.py`), checked at its door.
+"""Learner in JAX: many updates in one compiled call (`updates.py`), with checked inputs.
 
-Batches come from the replay; weights leave by name, as copies.
+Batches come from the replay; weights are returned by name, as copies.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _update = jax.jit(update_many, static_argnames="definition", donate_argnames="st
 
 
 class JaxLearner:
-    """The agent that learns; the runtime feeds it batches and fetches the policy.
+    """The learning agent; the runtime passes batches and fetches the policy.
 
     Args:
-        definition: what the agent is.
+        definition: of the agent.
         seed: of the first parameters and of all later random numbers.
     """
 
@@ -45,13 +45,13 @@ class JaxLearner:
 
     @property
     def horizon(self) -> Horizon:
-        """Steps and discount of the samples that it learns from."""
+        """Steps and discount of its samples."""
         return Horizon(self.definition.config.horizon, self.definition.config.discount)
 
     def update(self, batch: Batch) -> dict[str, float]:
         """Learn from U batches in one compiled call.
 
-        Returns the metrics' means over the U updates; those of the actor only when it learnt.
+        Returns the metrics' means over the U updates; those of the actor only if it was updated.
 
         Raises:
             SchemaMismatchError: entries or shapes that are not the definition's.
@@ -66,7 +66,7 @@ class JaxLearner:
         return {name: value for name, value in values.items() if name not in skip}
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return what acting needs, by name: the targets, as copies that later updates leave alone."""
+        """Return the averaged policy's parameters by name, as copies that later updates do not change."""
         targets = self._unpack({group: np.array(vector) for group, vector in self._state.targets.items()})
         return {name: targets[name].copy() for name in self.definition.policy_names()}
 
@@ -90,7 +90,7 @@ class JaxLearner:
         return arrays
 
     def load_state_dict(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take over a state from `state_dict`.
+        """Load a state of `state_dict`.
 
         Raises:
             CheckpointError: a missing, unknown or misshapen array.

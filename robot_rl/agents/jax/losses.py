@@ -1,4 +1,4 @@
-"""The losses as pure functions; all randomness comes in with the `UpdateInputs`.
+"""Losses as pure functions; all randomness is in the `UpdateInputs`.
 
     y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
     critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
@@ -29,7 +29,7 @@ Metrics = dict[str, jax.Array]
 
 
 class Embedding(NamedTuple):
-    """A batch of observations as the networks see them."""
+    """A batch of observations, embedded."""
 
     z: jax.Array  # (B, Z)
     critic_entry: jax.Array  # (E, B, H)
@@ -53,7 +53,7 @@ def discrete_index(action: jax.Array, head: Discrete, axis: int) -> jax.Array:
 
 
 def select_critics(targets: Params, subset: jax.Array) -> Params:
-    """Return the target parameters with only the drawn critics, so that the others cost nothing."""
+    """Return the target parameters of the drawn critics only, to save computation."""
     return {name: value[subset] if name.startswith("critic/") else value for name, value in targets.items()}
 
 
@@ -66,7 +66,7 @@ def critic_target(
     plan: UpdateInputs,
     config: AgentConfig,
 ) -> jax.Array:
-    """Return the value y (B,) that the critics should give."""
+    """Return the critics' target y (B,)."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
     drawn = select_critics(targets, plan.subset)
@@ -95,7 +95,7 @@ def actor_loss(
     plan: UpdateInputs,
     definition: AgentDefinition,
 ) -> tuple[jax.Array, Metrics]:
-    """Return the actor's loss, and metrics; it is meant for the actor's parameters only."""
+    """Return the actor's loss, and metrics; for the actor's parameters only."""
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
     q = networks.critic(params, embedding.critic_entry, action, definition.config).mean(0)
@@ -177,8 +177,8 @@ def _head_loss(
     chosen = jnp.take_along_axis(q, index[:, None], axis=1)[:, 0]
     loss = jnp.square(chosen - target).mean()
     if margin > 0:
-        rival = (q + margin * (jnp.arange(q.shape[1]) != index[:, None])).max(-1)
-        loss = loss + margin_weight * _mean_human(rival - chosen, batch)
+        competitor = (q + margin * (jnp.arange(q.shape[1]) != index[:, None])).max(-1)
+        loss = loss + margin_weight * _mean_human(competitor - chosen, batch)
     return loss, chosen.mean(), _mean_human(q.argmax(-1) == index, batch)
 
 

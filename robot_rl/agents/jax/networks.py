@@ -1,7 +1,7 @@
 """The agent's networks as pure functions of a flat dictionary of parameters.
 
 Axis letters: B batch, E ensemble, Z embedding, A continuous action. A layer whose parameters carry a leading axis E is
-E layers at once: one batched product, no loop over critics.
+E layers in one batched product.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig)
 
 
 def trunk(params: Params, obs: Observation, definition: AgentDefinition) -> dict[str, jax.Array]:
-    """Return the observation with pictures (B, H, W, 3) turned into features (B, F), the rest as float32."""
+    """Return the observation with images (B, H, W, 3) turned into features (B, F), the rest as float32."""
     encoded = {name: obs[name].astype(jnp.float32) for name in definition.observation if obs[name].ndim == 2}
-    for name in definition.pictures:
+    for name in definition.images:
         encoded[name] = apply_encoder(params, obs[name], definition.config.trunk, f"trunk/{name}")
     return encoded
 

@@ -36,10 +36,10 @@ _act = jax.jit(policy_action, static_argnames="definition")
 
 
 class JaxPolicy:
-    """The agent that acts; the actor loads weights into it between two steps.
+    """The acting agent; the actor loads weights into it between two steps.
 
     Args:
-        definition: what the agent is; the learner's must have the same `schema_hash`.
+        definition: of the agent; the learner's must have the same `schema_hash`.
     """
 
     def __init__(self, definition: AgentDefinition) -> None:
@@ -48,7 +48,7 @@ class JaxPolicy:
         self._params: dict[str, jax.Array] | None = None
 
     def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
-        """Take over weights; the next `act` uses them.
+        """Load weights; the next `act` uses them.
 
         Raises:
             ConfigError: weights of another definition.

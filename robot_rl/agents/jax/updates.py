@@ -1,8 +1,8 @@
 """One update of the agent, and many of them in a scan: state in, state and metrics out.
 
 Order: critics and embedding, the discrete heads' critics, on each n-th update actor and temperature, then the targets.
-All losses see the parameters as they were before the update. The targets of embedding, heads and actor are also what
-acts: averages over the last 1 / rate updates, steadier than any one of them.
+All losses use the parameters before the update. The targets of embedding, heads and actor are also the acting
+policy: averages over the last 1 / rate updates, steadier than any one of them.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Arrays = dict[str, jax.Array]
 
 
 class Group(NamedTuple):
-    """Parameters that learn together, as one vector, with an optimiser that moves only when they learn."""
+    """One group of parameters as one vector, with an optimiser that advances only on its updates."""
 
     vector: jax.Array
     adam: Any  # optax.ScaleByAdamState
 
 
 class LearnerState(NamedTuple):
-    """All that learns; with the seed and the number of updates, all that a checkpoint has to hold."""
+    """State of the learner; with seed and number of updates, the content of a checkpoint."""
 
     groups: dict[str, Group]
     targets: dict[str, jax.Array]
@@ -71,7 +71,7 @@ def update_many(
 
 
 def mean_metrics(rows: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the metrics' means over the updates, those of the actor over the updates that moved it.
+    """Return the metrics' means over the updates, those of the actor over its own updates.
 
     Shapes: rows (U, metrics), in the order of `metric_names`; returns (metrics,), `actor_updates` as a sum.
     """
@@ -177,11 +177,11 @@ def descend(group: Group, gradient: jax.Array, rate: float) -> Group:
 
 
 def random_crops(batch: Batch, shifts: jax.Array, definition: AgentDefinition) -> Batch:
-    """Return the batch with its pictures shifted at random, observation and next observation independently."""
-    if not definition.pictures:
+    """Return the batch with its images shifted at random, observation and next observation independently."""
+    if not definition.images:
         return batch
     obs, next_obs = dict(batch.obs), dict(batch.next_obs)
-    for i, name in enumerate(definition.pictures):
+    for i, name in enumerate(definition.images):
         obs[name] = shift_images(obs[name], shifts[0, i])
         next_obs[name] = shift_images(next_obs[name], shifts[1, i])
     return batch._replace(obs=obs, next_obs=next_obs)

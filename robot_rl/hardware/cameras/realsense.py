@@ -231,7 +231,7 @@ class RealSenseSource:
 
 
 def to_intrinsics(intrinsics: Any) -> Intrinsics:
-    """librealsense's intrinsics in this house's words."""
+    """Return librealsense's intrinsics as `Intrinsics`."""
     return Intrinsics(
         intrinsics.height, intrinsics.width, intrinsics.fx, intrinsics.fy, intrinsics.ppx, intrinsics.ppy,
         MODELS.get(intrinsics.model.name, "plumb_bob"), tuple(float(c) for c in intrinsics.coeffs),

@@ -49,7 +49,7 @@ class WebcamConfig(CameraConfig):
     rate_hz: float = 30.0
     """Pictures a second."""
     fourcc: str = "MJPG"
-    """How pictures cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: as the driver likes."""
+    """How pictures cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: the driver's choice."""
     auto_exposure: bool = False
     """Let the driver choose the exposure."""
     exposure_s: float = 0.01

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -12,30 +12,11 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
+from robot_rl.data.image_codec import decompress
 from robot_rl.envs.protocol import action_layout
+from robot_rl.vision.encoder import Encoder
 
 PICTURE_DTYPE = np.uint8
-
-
-class Encoder(Protocol):
-    """A frozen encoder; each camera frame is encoded once, on arrival."""
-
-    cameras: tuple[str, ...]
-    variants: int
-
-    @property
-    def identity(self) -> str:
-        """Digest of weights and preprocessing: equal identities, equal features of equal images."""
-        ...
-
-    @property
-    def feature_count(self) -> int:
-        """Numbers F a camera and variant."""
-        ...
-
-    def encode(self, images: Observation, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Return (V, F) float16 by camera; other entries of `images` are ignored."""
-        ...
 
 
 def encode_observation(raw: Observation, encoder: Encoder | None, rng: np.random.Generator) -> Observation:
@@ -76,10 +57,19 @@ def encoded_schema(raw: StepSchema, encoder: Encoder | None) -> StepSchema:
 def encode_steps(
     steps: Iterable[StepRecord], encoder: Encoder | None, rng: np.random.Generator
 ) -> Iterator[StepRecord]:
-    """Return recorded steps with their images encoded, as an actor would have sent them."""
+    """Return recorded steps encoded as an actor would have sent them, from their images or their compressed frames."""
     for step in steps:
-        following = None if step.next_obs is None else encode_observation(step.next_obs, encoder, rng)
-        yield replace(step, obs=encode_observation(step.obs, encoder, rng), next_obs=following)
+        following = None
+        if step.next_obs is not None:
+            following = encode_observation({**step.next_obs, **decompressed(step.next_frames)}, encoder, rng)
+        yield replace(
+            step, obs=encode_observation({**step.obs, **decompressed(step.frames)}, encoder, rng), next_obs=following
+        )
+
+
+def decompressed(frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return compressed frames as images (H, W, 3) uint8, by camera."""
+    return {camera: decompress(data) for camera, data in frames.items()}
 
 
 def pictures(raw: Observation) -> dict[str, np.ndarray]:

@@ -59,6 +59,8 @@ def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
         next_obs=step.next_obs if step.last else None,
         policy_version=step.policy_version,
         stamp_ns=step.stamp_ns,
+        frames=step.frames,
+        next_frames=step.next_frames if step.last else {},
         observed=step.observed,
     )
 
@@ -83,7 +85,7 @@ class Outbox:
         clock: Clock,
         *,
         window_steps: int = 1,
-        finalise: Callable[[float, bool], float] = lambda reward, took_over_next: reward,
+        finalise: Callable[[float, bool], float] = lambda reward, intervention_next: reward,
     ) -> None:
         self._actor, self._run, self._link, self._clock = actor, run, link, clock
         self._window_steps, self._settle = window_steps, finalise
@@ -99,12 +101,12 @@ class Outbox:
         if self._held is not None:
             self._held = replace(self._held, truncated=True)
 
-    def release(self, took_over_next: bool = False) -> None:
+    def release(self, intervention_next: bool = False) -> None:
         """Send the held step, if any, now that it is known whether the human took over right after it."""
         if self._held is None or self._newest is None:
             return
         step, self._held = self._held, None
-        final = replace(step, reward=self._settle(step.reward, took_over_next))
+        final = replace(step, reward=self._settle(step.reward, intervention_next))
         self._put(to_record(final, self._newest, self._actor, self._run))
         self.label(*step.decision.labels)
 

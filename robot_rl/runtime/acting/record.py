@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
-from robot_rl.runtime.acting.observation import Encoder, encode_steps
+from robot_rl.runtime.acting.observation import encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
+from robot_rl.vision.encoder import Encoder
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
@@ -127,27 +128,31 @@ def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, 
     sequence = 0
     for episode, path in enumerate(paths):
         steps, meta = read_episode(path)
-        for step in encode_steps(steps, _missing_encoder(path, meta, encoder), rng):
+        missing = _missing_encoder(path, steps[0], meta.get("encoder"), encoder)
+        for step in steps if missing is None else encode_steps(steps, missing, rng):
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=episode)
             sequence += 1
 
 
-def _missing_encoder(path: Path, meta: Mapping[str, Any], encoder: Encoder | None) -> Encoder | None:
-    """Return the encoder that an episode still needs; None when it holds this encoder's features.
+def _missing_encoder(path: Path, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
+    """Return what has yet to encode an episode; None for one that holds this encoder's features.
+
+    Args:
+        step: one of the episode.
+        stored: identity of the encoder whose features the episode holds, None for images.
 
     Raises:
-        RunFolderError: it holds the features of another encoder.
+        RunFolderError: it holds the features of another encoder and no frames.
     """
-    stored = meta.get("encoder")
-    if stored is None:
-        return encoder
     wanted = "" if encoder is None else encoder.identity
-    if stored != wanted:
-        raise RunFolderError(
-            f"demonstrations: got {path} with features of encoder {stored[:12]}, expected images or features of "
-            f"{wanted[:12] or 'none'}; record with images, or train with that encoder."
-        )
-    return None
+    if stored is None or (stored != wanted and encoder is not None and step.frames.keys() >= set(encoder.cameras)):
+        return encoder
+    if stored == wanted:
+        return None
+    raise RunFolderError(
+        f"demonstrations: got {path} with features of encoder {stored[:12]} and no frames, expected images, frames or "
+        f"features of {wanted[:12] or 'none'}; record with images, or train with that encoder."
+    )
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:

@@ -15,9 +15,9 @@ from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.records import Observation
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.acting.observation import Encoder
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device, ScriptedDevice
+from robot_rl.vision.encoder import Encoder
 
 Environment = gymnasium.Env[Any, Any]
 
@@ -68,6 +68,8 @@ class Rollout:
     clock: Clock = field(default_factory=SystemClock)
     estop: Callable[[], bool] | None = None
     """Whether an emergency stop from outside the environment holds (a page, a pendant's relay); None: there is none."""
+    keep_frames: bool = False
+    """Whether the encoder's images are kept beside their features, compressed."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "speed")

@@ -11,6 +11,7 @@ import numpy as np
 
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
+from robot_rl.data.image_codec import compress
 from robot_rl.rewards.source import StepOutcome
 from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Rollout
@@ -40,6 +41,8 @@ class Step:
     fault: str  # cause of a fault, empty without one; such an episode is truncated
     policy_version: int
     stamp_ns: int  # monotonic, of `obs`
+    frames: Observation = field(default_factory=dict)  # compressed images behind `obs`, where they are kept
+    next_frames: Observation = field(default_factory=dict)
     observed: bool = True  # False: a fault hid the result of the action
     timing: Mapping[str, float] = field(default_factory=dict)  # measured by the environment, of `next_obs`
 
@@ -71,6 +74,7 @@ class Stepper:
         self.arbiter = rollout.arbiter or Arbiter(rollout.robot_env.action_layout, rollout.period_s)
         self.raw: Observation = {}  # the newest observation, with its images
         self.obs: Observation = {}  # the same, encoded
+        self.frames: Observation = {}  # its images, compressed, where they are kept
         self.spent = StepTimes()
         self._pace = rollout.make_pace()
         self._act_rng, self._encode_rng = rng.spawn(2)
@@ -142,7 +146,7 @@ class Stepper:
         return step
 
     def _execute(self, decision: Decision) -> Step:
-        obs, stamp_ns = self.obs, self._stamp_ns
+        obs, frames, stamp_ns = self.obs, self.frames, self._stamp_ns
         start_ns = self.rollout.clock.now_ns()
         try:
             check_finite(decision.action)
@@ -178,12 +182,14 @@ class Stepper:
             fault=str(info.get("fault") or ""),
             policy_version=self.policy_version,
             stamp_ns=stamp_ns,
+            frames=frames,
+            next_frames=self.frames,
             timing=info.get("timing", {}),
         )
 
-    def finalise(self, reward: float, took_over_next: bool) -> float:
+    def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return a step's final reward, once it is known whether the human took over right after it."""
-        return self.rollout.reward.finalise(reward, took_over_next)
+        return self.rollout.reward.finalise(reward, intervention_next)
 
     def read_between_episodes(self) -> bool:
         """Read the device outside of any step; return whether an emergency stop holds. Labels wait as late labels."""
@@ -218,6 +224,9 @@ class Stepper:
     def _observe(self, raw: Observation) -> None:
         start_ns = self.rollout.clock.now_ns()
         self.raw, self.obs = raw, encode_observation(raw, self.rollout.encoder, self._encode_rng)
+        encoder = self.rollout.encoder
+        if self.rollout.keep_frames and encoder is not None:
+            self.frames = {camera: compress(raw[camera]) for camera in encoder.cameras}
         self._stamp_ns = start_ns
         self.spent.encode_ns += self.rollout.clock.now_ns() - start_ns
 
@@ -238,6 +247,8 @@ class Stepper:
             fault=fault,
             policy_version=self.policy_version,
             stamp_ns=self._stamp_ns,
+            frames=self.frames,
+            next_frames=self.frames,
             observed=False,
         )
 

@@ -51,10 +51,10 @@ def _counts(folder: RunFolder) -> list[tuple[str, str]]:
     """Return the session totals from the actors' last lines."""
     last = [events[-1] for actor in folder.actors() if (events := read_metrics(actor, kind="episode"))]
     rows = []
-    if figures := [event for event in last if "command_to_state_ms_p50" in event]:
-        p50, p99 = (max(event[f"command_to_state_ms_{p}"] for event in figures) for p in ("p50", "p99"))
+    if measured := [event for event in last if "command_to_state_ms_p50" in event]:
+        p50, p99 = (max(event[f"command_to_state_ms_{p}"] for event in measured) for p in ("p50", "p99"))
         rows.append(("command to the first state stamped after it", f"{p50:.1f} ms, 99 % below {p99:.1f}"))
-        missed, withheld = (sum(event[name] for event in figures) for name in ("missed", "targets_withheld"))
+        missed, withheld = (sum(event[name] for event in measured) for name in ("missed", "targets_withheld"))
         rows.append(("steps a whole period late", f"{missed}"))
         rows.append(("targets not sent because the state was refused", f"{withheld}"))
     return rows

@@ -10,25 +10,25 @@ from robot_rl.teleop.device import Device, DeviceState
 class EnabledDevice:
     """A device that moves only while another one enables it.
 
-    The action is the mover's; engaged is the enabler's, and the mover's own rule does not count. Either may label, and
-    either may stop; when either is lost, both are.
+    The action is the motion device's; engaged is the enabler's, and the motion device's own rule does not count. Either
+    may label, and either may stop; when either is lost, both are.
 
     Args:
         enabler: a pendant, whose dead-man decides who is in charge.
-        mover: a SpaceMouse, a keyboard, in simulation an expert.
+        motion_device: a SpaceMouse, a keyboard, in simulation an expert.
     """
 
-    def __init__(self, enabler: Device, mover: Device) -> None:
-        self._enabler, self._mover = enabler, mover
+    def __init__(self, enabler: Device, motion_device: Device) -> None:
+        self._enabler, self._motion_device = enabler, motion_device
 
     def reset(self) -> None:
         """Begin an episode with both."""
         self._enabler.reset()
-        self._mover.reset()
+        self._motion_device.reset()
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return what both say together; the older sign of life counts."""
-        enabling, moving = self._enabler.read(proposed), self._mover.read(proposed)
+        enabling, moving = self._enabler.read(proposed), self._motion_device.read(proposed)
         stamps = [state.stamp_ns for state in (enabling, moving) if state.stamp_ns is not None]
         return DeviceState(
             action=moving.action,
@@ -43,4 +43,4 @@ class EnabledDevice:
     def close(self) -> None:
         """Let go of both."""
         self._enabler.close()
-        self._mover.close()
+        self._motion_device.close()

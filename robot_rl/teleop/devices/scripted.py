@@ -5,8 +5,8 @@ with a high probability, elsewhere with a low one, for a short burst of steps. "
 
     d <- memory d + (1 - memory) rms(policy_action - expert_action)
 
-and an episode that lasts longer than the human's patience counts as worse, too: stuck, a policy may ask for nearly what
-an expert would.
+and an episode that lasts longer than `intervene_after_steps` counts as worse, too: a stuck policy may request nearly
+what an expert would.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ class ExpertDevice(ScriptedDevice):
         """
         return cls(context.expert(), context.rng, context.settings)
 
-    def __init__(self, expert: Expert, rng: np.random.Generator, clumsiness: ActionNoise | None = None) -> None:
+    def __init__(self, expert: Expert, rng: np.random.Generator, action_noise: ActionNoise | None = None) -> None:
         self._expert = expert
-        self._hand = _Hand(clumsiness or ActionNoise(), expert.layout, rng)
+        self._hand = _Hand(action_noise or ActionNoise(), expert.layout, rng)
 
     def reset(self) -> None:
         """Begin an episode."""
@@ -92,7 +92,7 @@ class ScriptedHuman(ScriptedDevice):
 
     Args:
         expert: knows what to do; the simulator's privileged one.
-        rng: draws interventions, bursts and clumsiness.
+        rng: draws interventions, bursts and action noise.
         env_steps: steps trained before, so that a resumed run goes on tapering.
     """
 

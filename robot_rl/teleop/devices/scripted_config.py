@@ -51,7 +51,7 @@ class ScriptedHumanConfig:
     memory: float = 0.7
     """Weight of the past in the running distance, in [0, 1); 0 judges each step by itself."""
     burst_steps: tuple[int, int] = (5, 15)
-    """Shortest and longest intervention [steps], drawn uniformly. Source: prototype; RLIF 4-5."""
+    """Shortest and longest intervention [steps], drawn uniformly. Source: RLIF 4-5."""
     free_steps: int = 0
     """First steps of an episode in which the policy is left alone."""
     rest_steps: int = 0

@@ -1,5 +1,7 @@
 """Arms as data: the built-in ones against the numbers of their makers, and files that do not fit."""
 
+import importlib.metadata
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from controllers.law.control_loop import check_shapes
 from controllers.law.gains import make_gains
 from robot_rl.sim.simulation import Simulation
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from tests.controllers.drivers.links import MemoryLink
 from tests.controllers.plant import HOME, Rig
 
 
@@ -136,3 +139,16 @@ def test_the_simulated_arms_gains_are_those_of_its_task_with_the_checks_of_a_rea
     for name in own.fields:
         if name != "posture":
             np.testing.assert_allclose(own[name], task[name], atol=1e-12, err_msg=name)
+
+
+def test_rate_timeout_and_gravity_of_an_effort_arm_come_from_its_file(tmp_path):
+    files = importlib.metadata.files("example-robot-data") or []
+    urdf = next(file for file in files if file.name == "ur5_robot.urdf").locate()
+    text = f"extends: ur5e\ndriver: effort\nmodel: {urdf}\nnamespace: left\n"
+    text += "settings: {rate_hz: 250.0, timeout_s: 0.05, gravity_in_command: true}"
+    driver = make_stack(load_arm(write(tmp_path, text))).driver
+    link = driver._link
+    driver._link = MemoryLink(6)
+    capabilities = driver.connect()
+    assert (capabilities.rate_hz, capabilities.watchdog_s, capabilities.gravity_in_command) == (250.0, 0.05, True)
+    assert link._namespace == "left" and link._joints == load_arm("ur5e").joints

@@ -148,6 +148,9 @@ class Robot:
         self._error: Exception | None = None
         self.arm.on_reflex = self._reflex
 
+    def set_load(self, load_mass: float, F_x_Cload: list[float], load_inertia: list[float]) -> None:
+        self.load = (load_mass, F_x_Cload, load_inertia)
+
     def _reflex(self, cause: str) -> None:
         if self._motion is not None:
             self._motion = None

@@ -157,6 +157,9 @@ class Robot:
     ) -> None:
         self.thresholds = (upper_torque_thresholds, upper_force_thresholds)
 
+    def set_load(self, arg0: float, arg1: list[float], arg2: list[float]) -> None:
+        self.load = (arg0, arg1, arg2)
+
     def stop(self) -> None:
         if not self.arm.plugged:
             raise NetworkException("libfranka: server closed connection")

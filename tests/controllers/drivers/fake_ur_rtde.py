@@ -91,6 +91,10 @@ class RTDEControlInterface:
         if not self.arm.start_script():
             raise RuntimeError("ur_rtde: Failed to start control script, before timeout of 5 seconds")
 
+    def setPayload(self, arg0: float, arg1: list[float]) -> bool:
+        self.payload = (arg0, arg1)
+        return True
+
     def isConnected(self) -> bool:
         return self.arm.plugged
 

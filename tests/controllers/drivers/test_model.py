@@ -8,6 +8,7 @@ import numpy as np
 import pinocchio
 import pytest
 
+from controllers.arms.spec import Payload
 from controllers.drivers.contract import Feedback, make_feedback
 from controllers.drivers.model import PinocchioModel
 from tests.controllers.drivers.rigs import ur5_model
@@ -59,3 +60,21 @@ def test_frame_that_is_not_there_is_refused() -> None:
     urdf = str(next(f for f in files if f.name == "ur5_robot.urdf").locate())
     with pytest.raises(ValueError, match="frame: got 'tool1'"):
         PinocchioModel(urdf, "tool1")
+
+
+def test_a_payload_weighs_at_its_centre_of_mass_and_turns_with_its_inertia(at: tuple[np.ndarray, np.ndarray]) -> None:
+    q, dq = at
+    files = importlib.metadata.files("example-robot-data") or []
+    urdf = str(next(file for file in files if file.name == "ur5_robot.urdf").locate())
+    payload = Payload(1.5, np.array([0.02, -0.01, 0.08]), np.diag([1e-3, 2e-3, 3e-3]))
+    bare, loaded = filled(q, dq), make_feedback(6)
+    loaded.state.q[:], loaded.state.dq[:] = q, dq
+    PinocchioModel(urdf, "tool0", payload=payload).fill(loaded.state, loaded.dynamics)
+    R, J = bare.state.R, bare.dynamics.J
+    arm = R @ payload.com_m
+    cross = np.cross(np.eye(3), arm).T
+    J_com = J[:3] + cross @ J[3:]  # v + omega x r
+    weight = J_com.T @ np.array([0.0, 0.0, 9.81 * payload.mass_kg])
+    np.testing.assert_allclose(loaded.dynamics.gravity - bare.dynamics.gravity, weight, atol=1e-9)
+    M = payload.mass_kg * J_com.T @ J_com + J[3:].T @ R @ payload.inertia_kg_m2 @ R.T @ J[3:]
+    np.testing.assert_allclose(loaded.dynamics.M - bare.dynamics.M, M, atol=1e-9)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from controllers.arms.spec import Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
     DriverError,
@@ -167,6 +168,25 @@ def test_contact_thresholds_are_set_only_when_they_are_given() -> None:
         assert rig.driver._robot.thresholds == expected  # type: ignore[attr-defined]
 
 
+PAYLOAD = Payload(0.73, np.array([0.0, 0.01, 0.06]), np.diag([1e-3, 2e-3, 3e-3]))
+
+
+@pytest.mark.parametrize("kind", [FrankaRig, FrankyRig])
+def test_the_payload_of_an_fr3_is_set_when_it_connects(kind: type[FrankaRig]) -> None:
+    rig = kind()
+    rig.driver = rig.make(payload=PAYLOAD)
+    rig.driver.connect()
+    mass, com, inertia = rig.driver._robot.load  # type: ignore[attr-defined]
+    assert mass == 0.73 and com == [0.0, 0.01, 0.06] and inertia == PAYLOAD.inertia_kg_m2.ravel().tolist()
+
+
+def test_the_payload_of_a_ur_is_set_when_its_script_starts() -> None:
+    rig = UrRig()
+    rig.driver = rig.make(payload=PAYLOAD)
+    rig.driver.connect()
+    assert rig.driver._control.payload == (0.73, [0.0, 0.01, 0.06])  # type: ignore[attr-defined]
+
+
 def test_matrices_of_libfranka_run_down_their_columns() -> None:
     for rig in (FrankaRig(), FrankyRig()):
         rig.driver.connect()
@@ -214,5 +234,5 @@ def test_missing_library_says_which_extra_to_install() -> None:
 
 
 def test_second_franka_library_in_one_process_is_refused() -> None:
-    with pytest.raises(MissingLibraryError, match="process of its own"):
+    with pytest.raises(MissingLibraryError, match="run each in its own process"):
         one_of_them("pylibfranka", "json", "pylibfranka")  # json stands for the other one: it is imported already

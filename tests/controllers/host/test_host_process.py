@@ -139,7 +139,7 @@ def test_a_shielded_host_leads_its_arm_alone_on_its_core():
     ("words", "text"),
     [
         (["ur5e", "none", "--set", "address=10.0.0.2", "--set", "model=none.urdf"], "none.urdf"),
-        (["ur3", "none"], "did you mean 'ur5e'"),
+        (["ur5", "none"], "did you mean 'ur5e'"),
         (["fr3", "none"], "--set address="),
         (["fr3", "none", "--set", "adress=1"], "adress"),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from robot_rl.core.clock import NS_PER_S, FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError, StopAskedError
 from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.image_codec import decompress
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, run_actor
@@ -47,7 +48,7 @@ def act(
 ) -> tuple[ActorSummary, Notebook, PointWorld, Ledger]:
     """Run an actor in the point's world."""
     link, env, ledger = link or Notebook(), more.pop("env", None) or PointWorld(), Ledger()
-    parts = {name: more.pop(name) for name in ("encoder", "speed", "estop") if name in more}
+    parts = {name: more.pop(name) for name in ("encoder", "speed", "estop", "keep_frames") if name in more}
     rollout = Rollout(
         env, policy or LinearPolicy(), human=human, reward=make_reward(rewards), clock=clock or FakeClock(), **parts
     )
@@ -94,6 +95,16 @@ def test_each_frame_is_encoded_once() -> None:
     summary, link, _, _ = act(ActorConfig(max_episodes=4), encoder=encoder)
     assert encoder.calls == summary.env_steps + summary.episodes
     assert link.steps[0].obs["wrist"].shape == (2, 4) and link.steps[0].obs["wrist"].dtype == np.float16
+
+
+def test_frames_that_are_kept_show_what_the_features_were_made_of() -> None:
+    _, link, _, _ = act(ActorConfig(max_episodes=2), encoder=TinyEncoder(), keep_frames=True)
+    for episode in link.episodes():
+        for step, following in zip(episode, [*episode[1:], None], strict=True):
+            clean = decompress(step.frames["wrist"]).reshape(4, -1).mean(axis=1) / 255.0
+            np.testing.assert_allclose(clean, step.obs["wrist"][0], atol=0.03)
+            assert bool(step.next_frames) == (following is None)
+    assert not act(ActorConfig(max_episodes=1), encoder=TinyEncoder())[1].steps[0].frames
 
 
 def test_same_seed_same_episodes_and_another_session_others() -> None:

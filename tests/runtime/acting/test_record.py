@@ -77,6 +77,33 @@ def test_loaded_demonstrations_are_one_actors_records_and_all_learnable(tmp_path
     assert replay.counts()["demonstration_now"] == len(replay) == written
 
 
+class OtherEncoder(TinyEncoder):
+    identity = "other"
+
+
+def encoded(folder: Path, keep_frames: bool) -> None:
+    """Record one demonstration as features of the tiny encoder."""
+    env = PointWorld()
+    rollout = Rollout(env, encoder=TinyEncoder(), human=expert(env.expert_action), keep_frames=keep_frames)
+    collect_demonstrations(rollout, RecordingConfig(folder, 1), progress=False)
+
+
+def test_features_of_another_encoder_are_made_again_from_the_frames(tmp_path: Path) -> None:
+    encoded(tmp_path, keep_frames=True)
+    same, other = (list(load_demonstrations(tmp_path, encoder)) for encoder in (TinyEncoder(), OtherEncoder()))
+    for one, two in zip(same, other, strict=True):
+        np.testing.assert_allclose(one.obs["wrist"][0], two.obs["wrist"][0], atol=0.03)
+        assert not np.array_equal(one.obs["wrist"][1], two.obs["wrist"][1])  # a random shift of its own
+
+
+def test_features_of_another_encoder_without_frames_are_refused(tmp_path: Path) -> None:
+    encoded(tmp_path, keep_frames=False)
+    assert list(load_demonstrations(tmp_path, TinyEncoder()))
+    for encoder in (OtherEncoder(), None):
+        with pytest.raises(RunFolderError, match="features of encoder tiny and no frames"):
+            list(load_demonstrations(tmp_path, encoder))
+
+
 def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
     def away() -> np.ndarray:
         return np.array([1.0, 0.0, 0.0], np.float32)

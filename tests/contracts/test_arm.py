@@ -1,0 +1,199 @@
+"""An arm and its driver from files outside the package work wherever an arm is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from controllers.arm import Mode, no_target
+from controllers.host.mailbox import FOLDER, Client, Request
+from controllers.ros.arms import ArmChoice
+from controllers.ros.loop_process import HostProcess
+from controllers.ros.settings import changed, first_gains, values_of
+from robot_rl.cli import main
+from tests.patience import eventually
+
+DRIVER = '''
+import numpy as np
+
+from controllers.drivers.contract import Capabilities, DriverMode, Requirements, UnreachableError
+from controllers.drivers.stream import Observed, StreamDriver
+
+DT_S = 0.005
+
+
+class Gantry(StreamDriver):
+    """Six axes that move freely: x y z, then a wrist that stays upright."""
+
+    REQUIREMENTS = Requirements(rate_hz=1.0 / DT_S)
+
+    @classmethod
+    def from_arm(cls, arm):
+        arm.check_settings("mass_kg")
+        return cls(arm.needed("address"), float(arm.setting("mass_kg", 1.0)), arm.limits)
+
+    @classmethod
+    def read_firmware(cls, address):
+        return f"gantry 2.0 at {address}"
+
+    def __init__(self, address, mass_kg, limits):
+        super().__init__(address, 6, limits)
+        self.mass_kg, self.clock_s = mass_kg, 0.0
+
+    def _open(self):
+        dynamics = self.feedback.dynamics
+        dynamics.J[:], dynamics.M[:] = np.eye(6), self.mass_kg * np.eye(6)
+        return Capabilities("gantry", "2.0", 6, 1.0 / DT_S, False, False, True, 0.1)
+
+    def _observe(self):
+        arm, self.clock_s = self.feedback.state, self.clock_s + DT_S
+        arm.dq[:] += self.tau / self.mass_kg * DT_S
+        arm.q[:] += arm.dq * DT_S
+        arm.p[:], arm.tau[:] = arm.q[:3], self.tau
+        return Observed(DriverMode.READY, "", self.clock_s)
+
+    def _send(self, tau):
+        pass
+
+    def _end(self):
+        self.feedback.state.dq[:] = 0.0
+
+    def _clear(self):
+        pass
+
+    def _release(self):
+        pass
+
+    def _lost(self, error):
+        return False
+
+    def _refusal(self, error):
+        return UnreachableError(str(error))
+'''
+
+ARM = """
+driver: gantry.py:Gantry
+joints: [x, y, z, a, b, c]
+posture: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+address: 10.0.0.9
+limits: {q_lower: -1.0, q_upper: 1.0, dq_max: 2.0, tau_max: 100.0, tau_rate_max: 100000.0, power_max: .inf}
+settings: {mass_kg: 2.0}
+gains: {ramp_s: 0.0, hold_after_s: 1.0, damp_after_s: 2.0}
+"""
+PLANE = """
+extends: gantry.yaml
+gains:
+  stiffness: [300.0, 300.0, 300.0, 30.0, 30.0, 30.0]
+  clip_targets: true
+  planes: [[-1.0, 0.0, 0.0, -0.02]]
+  cone_rad: 0.3
+  friction_coulomb: 0.1
+  integral_rate: 10.0
+  integral_max: 2.0
+"""
+FIELDS = ("stiffness", "planes", "cone_rad", "friction_coulomb", "integral_rate", "integral_max", "clip_targets")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    for name, text in (("gantry.py", DRIVER), ("gantry.yaml", ARM), ("plane.yaml", PLANE)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@contextmanager
+def hosted(arm: Path) -> Iterator[Client]:
+    """The control process of an arm's file, by its public command."""
+    name = f"arm-{os.getpid()}"
+    command = [sys.executable, "-m", "controllers.host", str(arm), name, "--with-parent"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "gantry at 200 Hz" in process.stdout.readline(), process.communicate()[1]
+        client = Client(name, 6)
+        try:
+            client.activate()
+            eventually(lambda: client.state().mode == Mode.ACTIVE)
+            yield client
+            client.ask(Request.QUIT)
+            assert process.wait(20.0) == 0
+        finally:
+            process.kill()
+            (FOLDER / f"robot-rl-{name}").unlink(missing_ok=True)
+
+
+def lead(client: Client, x_m: float, reached_m: float) -> float:
+    """Send a target along x until the tool has come so far and stays; where it is then [m]."""
+    target, end_s = no_target(), time.monotonic() + 1.0
+    target.p[0] = x_m
+
+    def at() -> bool:
+        target.stamp_s[0] = time.monotonic()
+        client.send(target)
+        values = client.state().values
+        return bool(abs(values.p[0] - reached_m) < 1e-3 and abs(values.dq[0]) < 1e-3 and time.monotonic() > end_s)
+
+    eventually(at)
+    return float(client.state().values.p[0])
+
+
+@pytest.mark.slow
+def test_an_arm_and_its_driver_from_files_follow_a_target(lab: Path) -> None:
+    with hosted(lab / "gantry.yaml") as client:
+        assert lead(client, 0.05, 0.05) == pytest.approx(0.05, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_gains_of_a_second_file_are_in_force_in_the_loop(lab: Path) -> None:
+    with hosted(lab / "plane.yaml") as client:
+        gains = client.gains()
+        assert gains.stiffness[0] == 300.0 and gains.cone_rad == 0.3 and gains.integral_max[5] == 2.0
+        assert lead(client, 0.05, 0.02) == pytest.approx(0.02, abs=1e-3)  # the plane ends the way
+        client.set_gains(changed(gains, {"planes": [-1.0, 0.0, 0.0, -0.03]}))  # as a ROS parameter does
+        assert lead(client, 0.05, 0.03) == pytest.approx(0.03, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_nodes_parameters_name_the_file_and_what_they_set_is_in_force(lab: Path) -> None:
+    name = f"node-{os.getpid()}"
+    process = HostProcess(ArmChoice(arm=str(lab / "plane.yaml"), robot_ip="10.0.0.1").host_arguments(name), name, 6)
+    try:
+        own = process.client.gains()
+        given = {"cone_rad": 0.5, "friction_viscous": [0.2] * 6, "recover_distance_m": 0.01, "start_checks": True}
+        process.client.set_gains(first_gains(own, "", given))
+        eventually(lambda: process.client.gains().cone_rad == 0.5)
+        shown = values_of(process.client.gains())
+        assert {key: shown[key] for key in given} == given
+        assert all(np.array_equal(shown[key], values_of(own)[key]) for key in FIELDS if key not in given)
+    finally:
+        process.end()
+
+
+def test_the_doctor_examines_an_arm_from_a_file(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "robot", "--arm", str(lab / "gantry.yaml"), "--seconds", "0.2"])
+    out = capsys.readouterr().out
+    assert "gantry 2.0 at 10.0.0.9" in out and "cycles missed at 200 Hz" in out and "pylibfranka" not in out
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "error"),
+    [
+        ("gantry.yaml", "settings: {mas_kg: 1.0}", "did you mean 'mass_kg'"),
+        ("gantry.yaml", "driver: gantry.py:Gntry", "did you mean 'Gantry'"),
+        ("gantry.py", "raise RuntimeError('no licence')", "RuntimeError: no licence"),
+    ],
+)
+def test_files_that_do_not_fit_end_the_command_with_what_to_do(lab: Path, file: str, text: str, error: str) -> None:
+    old = (lab / file).read_text(encoding="utf-8")
+    kept = [line for line in old.splitlines() if not line.startswith(text.split(":")[0] + ":")]
+    (lab / file).write_text("\n".join([*kept, text]), encoding="utf-8")
+    command = [sys.executable, "-m", "controllers.host", str(lab / "gantry.yaml"), "none"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1 and error in ended.stderr.splitlines()[-1]

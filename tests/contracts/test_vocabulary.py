@@ -1,0 +1,48 @@
+"""Words that code and documents do without, each with the field's term."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = [
+    *(path for room in ("controllers", "robot_rl", "launch") for path in sorted((ROOT / room).rglob("*.py"))),
+    *(path for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])),
+]
+EXEMPT = {
+    "CHANGELOG.md",  # the past as it was
+    "CONTRIBUTING.md",  # teaches the words
+    "robot_rl/core/renamed.py",  # refuses them
+}
+WORDS = {
+    "books": "counters, statistics",
+    "clumsiness": "action_noise",
+    "eyes": "vision, cameras",
+    "greedy_share": "deterministic_fraction",
+    "house": "project",
+    "moods?": "load",
+    "mover": "motion_device",
+    r"operator\.md": "a document that readers have",
+    "promised?|promises": "bound, contract",
+    "riddles?": "question",
+    "rivals?": "baseline",
+    "source: prototype": "a document that readers have",
+    "seats?": "launch",
+    "took_over|handed_back": "intervention_start, intervention_end",
+    "walk_back": "retrace",
+}
+"""Pattern of whole words, also within an identifier -> what to write instead."""
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_word_stays_out_of_code_and_documents(word: str) -> None:
+    pattern = re.compile(rf"(?<![a-z])(?:{word})(?![a-z])", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in SOURCES
+        if str(path.relative_to(ROOT)) not in EXEMPT
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == [], f"write {WORDS[word]!r} instead"
