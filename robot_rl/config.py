@@ -13,6 +13,7 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.renamed import upgrade
 from robot_rl.core.settings import load_settings
+from robot_rl.data.formats import FORMAT_HELP, check_format
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
@@ -143,6 +144,9 @@ class TrainConfig:
     """Successful episodes recorded before training. Source: HIL-SERL, about 20."""
     demonstrations_from: Path | None = None
     """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
+    demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
+        "episodes"
+    )
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
     """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
@@ -168,6 +172,7 @@ class TrainConfig:
             raise ConfigError(
                 f"robot.kind: got {self.robot.kind!r} with {self.task!r}, expected 'simulated'; leave it out."
             )
+        check_format(self.demonstrations_format)
         checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")

@@ -11,7 +11,7 @@ from robot_rl.core.errors import unknown_name
 from robot_rl.core.settings import changed
 from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.tasks import absolute, find_task, is_reference, task_names
-from robot_rl.teleop.devices.scripted_config import SCRIPTED_HUMANS
+from robot_rl.teleop.devices.scripted_config import CLUMSY
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 
@@ -114,7 +114,7 @@ def _state_only(config: TrainConfig) -> TrainConfig:
 
 
 def _clumsy(config: TrainConfig) -> TrainConfig:
-    scripted = replace(config.human.scripted, action_noise=SCRIPTED_HUMANS["clumsy"].action_noise)
+    scripted = replace(config.human.scripted, action_noise=CLUMSY)
     return replace(config, human=replace(config.human, scripted=scripted))
 
 

@@ -1,11 +1,14 @@
-#include "internal.h"
+#include "commands.h"
+
+#include "guard.h"
+#include "report.h"
 
 enum { CUE_NONE, CUE_CHIRP, CUE_TWICE, CUE_LONG };
 
 static pendant_status arm(pendant *self, uint16_t token, uint32_t now_ms)
 {
     bool released = self->grip.position == DEADMAN_RELEASED;
-    pendant_status status = relay_arm(&self->output, token, pendant_causes(self, now_ms), released, now_ms);
+    pendant_status status = relay_arm(&self->output, token, guard_causes(self, now_ms), released, now_ms);
     if (status == PENDANT_OK) {
         player_restart(&self->buzzer, PATTERN_TWICE, now_ms);
         self->state_due = true;
@@ -26,7 +29,7 @@ static pendant_status clear(pendant *self, uint16_t token)
         return PENDANT_DEADMAN_PRESSED;
     }
     self->faults.faults = 0;
-    pendant_store(self);
+    guard_store(self);
     return self->faults.faults == 0 ? PENDANT_OK : PENDANT_STORAGE_FAILED;
 }
 
@@ -42,7 +45,7 @@ static void cue(pendant *self, uint8_t wanted, uint32_t now_ms)
 static void hello(pendant *self, const host_message *message, uint32_t now_ms)
 {
     if (link_hello(&self->host, message)) {
-        pendant_guard(self, CAUSE_COMMAND, now_ms);
+        guard_apply(self, CAUSE_COMMAND, now_ms);
         relay_renew_token(&self->output);
         self->counters.accepted++;
     } else {
@@ -73,7 +76,7 @@ static void obey(pendant *self, const host_message *message, uint32_t now_ms)
         answer(self, message, clear(self, message->token));
         break;
     case MESSAGE_STOP:
-        pendant_guard(self, CAUSE_COMMAND, now_ms);
+        guard_apply(self, CAUSE_COMMAND, now_ms);
         report_reply(self, message, PENDANT_OK);
         break;
     default: /* MESSAGE_QUERY */

@@ -1,20 +1,15 @@
-#include "internal.h"
+#include "pendant/pendant.h"
 
 #include <string.h>
+
+#include "commands.h"
+#include "guard.h"
+#include "report.h"
 
 /* Far apart for neighbouring boots, so that a token of an earlier boot does not come up again soon. */
 #define TOKEN_STRIDE 40503u
 
 /* ---- the latch ---- */
-
-void pendant_store(pendant *self)
-{
-    uint8_t bytes[LATCH_BYTES];
-    latch_encode(&self->faults, bytes);
-    if (!self->hal.store(self->hal.context, bytes)) {
-        self->faults.faults |= FAULT_STORAGE; /* kept in memory at least */
-    }
-}
 
 static void load(pendant *self, restart_cause restart)
 {
@@ -28,7 +23,7 @@ static void load(pendant *self, restart_cause restart)
         self->faults.faults |= FAULT_WATCHDOG;
     }
     self->faults.boots++;
-    pendant_store(self);
+    guard_store(self);
 }
 
 static uint8_t present_faults(pendant *self, uint8_t inputs, uint32_t now_ms)
@@ -39,17 +34,7 @@ static uint8_t present_faults(pendant *self, uint8_t inputs, uint32_t now_ms)
     return (uint8_t)faults;
 }
 
-/* ---- what the world may do ---- */
-
-uint8_t pendant_causes(pendant *self, uint32_t now_ms)
-{
-    uint32_t causes = estop_stopped(&self->stop) ? CAUSE_ESTOP : 0u;
-    causes |= self->stop.differ ? CAUSE_DISCREPANCY : 0u;
-    causes |= self->grip.position == DEADMAN_SQUEEZED ? CAUSE_SQUEEZED : 0u;
-    causes |= link_alive(&self->host, now_ms) ? 0u : CAUSE_HEARTBEAT;
-    causes |= self->faults.faults != 0 ? CAUSE_FAULT : 0u;
-    return (uint8_t)causes;
-}
+/* ---- lights ---- */
 
 static void show(pendant *self, uint8_t causes, uint32_t now_ms)
 {
@@ -62,27 +47,6 @@ static void show(pendant *self, uint8_t causes, uint32_t now_ms)
     red = has(causes, CAUSE_FAULT) ? &PATTERN_FAST : red;
     player_play(&self->green, *green, now_ms);
     player_play(&self->red, *red, now_ms);
-}
-
-static void drive(pendant *self, uint32_t now_ms)
-{
-    uint32_t outputs = self->output.closed ? OUTPUT_RELAY : 0u;
-    outputs |= player_on(&self->green, now_ms) ? OUTPUT_GREEN : 0u;
-    outputs |= player_on(&self->red, now_ms) ? OUTPUT_RED : 0u;
-    outputs |= player_on(&self->buzzer, now_ms) ? OUTPUT_BUZZER : 0u;
-    self->outputs = (uint8_t)outputs;
-    self->hal.write_outputs(self->hal.context, self->outputs);
-}
-
-void pendant_guard(pendant *self, uint8_t causes, uint32_t now_ms)
-{
-    bool was_closed = self->output.closed;
-    relay_update(&self->output, causes, now_ms);
-    if (was_closed && !self->output.closed) {
-        self->state_due = true;
-        player_restart(&self->buzzer, PATTERN_LONG, now_ms);
-    }
-    drive(self, now_ms);
 }
 
 /* ---- the contract's functions ---- */
@@ -142,11 +106,11 @@ void pendant_tick(pendant *self, uint32_t now_ms)
     uint8_t found = present_faults(self, inputs, now_ms);
     bool new_fault = (found & ~(uint32_t)self->faults.faults) != 0;
     self->faults.faults |= found;
-    uint8_t causes = pendant_causes(self, now_ms);
+    uint8_t causes = guard_causes(self, now_ms);
     show(self, causes, now_ms);
-    pendant_guard(self, causes, now_ms);
+    guard_apply(self, causes, now_ms);
     if (new_fault) {
-        pendant_store(self); /* slow on some boards: the relay is open by now */
+        guard_store(self); /* slow on some boards: the relay is open by now */
     }
     if (self->state_due || now_ms - self->state_ms >= STATE_MS) {
         report_state(self, now_ms);
@@ -158,7 +122,7 @@ void pendant_tick(pendant *self, uint32_t now_ms)
 void pendant_receive(pendant *self, const uint8_t *bytes, size_t count, uint32_t now_ms)
 {
     /* A heartbeat that comes after its time must not hide that it was missing. */
-    pendant_guard(self, pendant_causes(self, now_ms), now_ms);
+    guard_apply(self, guard_causes(self, now_ms), now_ms);
     for (size_t i = 0; i < count; i++) {
         command_take_byte(self, bytes[i], now_ms);
     }

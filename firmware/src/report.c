@@ -1,4 +1,6 @@
-#include "internal.h"
+#include "report.h"
+
+#include "guard.h"
 
 static void queue(pendant *self, const uint8_t *payload, size_t length)
 {
@@ -39,7 +41,7 @@ void report_state(pendant *self, uint32_t now_ms)
         .outputs = self->outputs,
         .deadman = (uint8_t)self->grip.position,
         .flags = state_flags(self),
-        .causes = pendant_causes(self, now_ms),
+        .causes = guard_causes(self, now_ms),
         .opened_by = self->output.opened_by,
         .faults = self->faults.faults,
         .event_count = self->keys.count,

@@ -1,4 +1,4 @@
-"""Benchmarks: how fast the parts run on this machine. Each is a module with `run() -> dict` of named metrics."""
+"""Benchmarks of the parts on this machine. Each is a module with `run() -> dict` of named metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from robot_rl.core.errors import ConfigError, unknown_name
 
 
 class Benchmark(NamedTuple):
-    """What can be measured."""
+    """A benchmark."""
 
     module: str
     """Has `run(...) -> dict`."""
@@ -20,7 +20,7 @@ class Benchmark(NamedTuple):
 BENCHMARKS = {
     "cameras": Benchmark(
         "robot_rl.bench.cameras",
-        "reading cameras while they deliver and while one is away [us], crop and resize [us], age [ms]",
+        "reading cameras while they deliver and while one is lost [us], crop and resize [us], age [ms]",
     ),
     "control": Benchmark(
         "robot_rl.bench.control",
@@ -31,7 +31,7 @@ BENCHMARKS = {
     ),
     "encoder": Benchmark(
         "robot_rl.bench.encoder",
-        "how exactly a linear map finds the object in the encoder's features [mm], and encode a step [ms]",
+        "error of a linear map from the encoder's features to the object [mm], and encode a step [ms]",
     ),
     "env": Benchmark(
         "robot_rl.bench.env",
@@ -47,7 +47,7 @@ BENCHMARKS = {
     "ros": Benchmark("robot_rl.bench.ros", "the same as dds over rclpy; source ROS first"),
     "proof": Benchmark(
         "robot_rl.bench.proof.benchmark",
-        "bounds of the control law on the simulated arm, beside constant damping and others' formulas",
+        "bounds of the control law on the simulated arm, compared with constant damping and other formulas",
     ),
 }
 

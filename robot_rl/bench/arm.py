@@ -1,4 +1,4 @@
-"""The arm that the control benchmarks move: MuJoCo and the tick in one compiled loop, each cycle timed by itself."""
+"""Arm of the control benchmarks: MuJoCo and the tick in one compiled loop, each cycle timed separately."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RADIUS_M = 0.03
 class ArmInLoop:
     """The tick on the simulated arm, with the tick's tuples bound to MuJoCo's own arrays.
 
-    `name`: the preset. "guarded" has everything on, "crisp" is the bare law.
+    `name`: the preset. "guarded" has all options on, "crisp" is the bare law.
     """
 
     def __init__(self, name: str = "guarded") -> None:
@@ -44,18 +44,18 @@ class ArmInLoop:
         self.loop = ControlLoop(state, dynamics, target, gains, limits, make_controller_state(N), np.zeros(N))
 
     def law(self) -> int:
-        """One tick on the model terms at hand."""
+        """Run one tick on the present model terms."""
         self.now_s += DT_S
         self.loop.target.stamp_s[0] = self.now_s
         return tick(self.loop, DT_S, self.now_s)
 
     def tick(self) -> int:
-        """One whole control cycle, its parts called from Python."""
+        """Run one whole control cycle, its parts called from Python."""
         refresh_model(self.views, self.loop.state.p, self.loop.dynamics)
         return self.law()
 
     def follow_circle(self, ticks: int) -> tuple[np.ndarray, np.ndarray]:
-        """Close the loop for so many ticks; durations [s] of whole cycles and of the ticks in them, (ticks,) each."""
+        """Close the loop for `ticks`; return durations [s] of whole cycles and of the ticks in them, (ticks,) each."""
         cycle_ns, law_ns = np.zeros(ticks, np.int64), np.zeros(ticks, np.int64)
         self.now_s = time_cycles(self.views, self.loop, self.centre, self.now_s, make_timespec(), cycle_ns, law_ns)
         return cycle_ns * 1e-9, law_ns * 1e-9
@@ -75,7 +75,7 @@ def time_cycles(
     views: ModelViews, loop: ControlLoop, centre: np.ndarray, now_s: float, timespec: np.ndarray,
     cycle_ns: np.ndarray, law_ns: np.ndarray,
 ) -> float:  # fmt: skip
-    """Follow a circle with a fresh target each tick and time each cycle by itself; physics and target do not count.
+    """Follow a circle with a fresh target each tick and time each cycle without physics and target.
 
     Returns the time after the last tick [s].
     """

@@ -1,6 +1,6 @@
-"""What a control step pays for its cameras: reading while they deliver and while one is away, crop and resize, age.
+"""Benchmark of cameras: reading while they deliver and while one is lost, crop and resize, age.
 
-Two videos of 640 x 480 at 30 Hz stand in for devices: decoding, threads and reads are the real ones, the USB is not.
+Two videos of 640 x 480 at 30 Hz replace devices: decoding, threads and reads are real, the USB is not.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def run(seconds: float = 10.0) -> dict[str, Any]:
 
 
 def _present(cameras: Sequence[Camera], seconds: float) -> dict[str, Any]:
-    """Steps at 10 Hz and at odd moments of the cameras' periods."""
+    """Yield at 10 Hz, at varying phases of the cameras' periods."""
     busy_s, start_s = time.process_time(), time.monotonic()
     ages_ns, reads_s = [], []
     while time.monotonic() - start_s < seconds:

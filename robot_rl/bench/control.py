@@ -1,10 +1,10 @@
-"""How long one tick of the control law takes, on the simulated arm.
+"""Benchmark of one tick of the control law on the simulated arm.
 
-`tick_us` is one whole cycle in compiled code, as simulator and host run it: model terms from MuJoCo, then the tick with
-walls, fence, energy account and contact estimate on; `bare_tick_us` has none of these. Each cycle is timed by itself,
-while the arm follows a circle, under SCHED_FIFO where that is permitted (`realtime`). `law_us` leaves the model terms
-out. `python_tick_us` is what a host written in Python sees, `python_call_us` the same without model terms. The first
-call may compile; `first_call_s` says how long that took. The metrics of `robot_rl.bench.loop` follow.
+`tick_us` is one whole cycle in compiled code, as simulator and control process run it: model terms from MuJoCo, then
+the tick with virtual walls, energy tank and contact estimate on; `bare_tick_us` has none of these. Each cycle is timed
+separately, while the arm follows a circle, under SCHED_FIFO where that is permitted (`realtime`). `law_us` excludes the
+model terms. `python_tick_us` is the time of calls from Python, `python_call_us` the same without model terms. The first
+call may compile and takes `first_call_s`. The metrics of `robot_rl.bench.loop` follow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PERCENTILES = (50, 99, 99.9)
 
 
 def bench_control(ticks: int = 50_000, calls: int = 3000) -> dict[str, Any]:
-    """Return tick times [us], and how long the first call took [s]."""
+    """Return tick times [us], and the time of the first call [s]."""
     arm, bare = ArmInLoop(), ArmInLoop("panda_py")
     start = time.perf_counter()
     arm.follow_circle(1)
@@ -54,5 +54,5 @@ def _check_active(arm: ArmInLoop) -> None:
 
 
 def run(seconds: float = 20.0) -> dict[str, Any]:
-    """The benchmark `control`: one tick, then a loop for so many seconds [s]."""
+    """Run the benchmark `control`: one tick, then a loop for `seconds`."""
     return bench_control() | bench_loop(seconds)

@@ -1,4 +1,4 @@
-"""Round trips and images between two processes over plain DDS: the bars are p50 500 us and 5 ms on two free cores."""
+"""Round trips and images between two processes over plain DDS; targets: p50 500 us and 5 ms on two free cores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run() -> dict[str, Any]:
 
 
 def open_wire(node: str, domain_id: int) -> Wire:
-    """A DDS wire."""
+    """Return a DDS wire."""
     from robot_rl.hardware.graph.dds_wire import DdsWire
 
     return DdsWire(node, "", domain_id)

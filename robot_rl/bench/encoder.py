@@ -1,8 +1,8 @@
-"""How well the shipped encoder tells where a task's object is, and how long a frame takes.
+"""Benchmark of the shipped encoder: error of a linear probe of the object's place, and time of a frame.
 
-A linear probe in a minute: ridge regression from features and `state` to the object's place relative to the tool, on
-episodes of the expert and of a disturbed expert; half of the episodes fit it, the others judge it. What a linear map
-finds, a small policy finds; perspective, which is not linear, is part of the error.
+Ridge regression from features and `state` to the object's place relative to the tool, on episodes of the expert and of
+a disturbed expert; half of the episodes fit it, the others evaluate it. A small policy can use what a linear map finds;
+perspective, which is not linear, is part of the error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from robot_rl.vision.encoder import Encoder
 
 STEPS = 2500
 SCALES_MM = {"pick-lift": 100.0, "peg-insert": 50.0}
-"""Tasks, and the millimetres of one unit of their `object_state`."""
+"""Tasks, and millimetres of one unit of their `object_state`."""
 NOISE = 0.7
 """Standard deviation of the disturbance, in units of the action, in every second episode."""
 RIDGE = 1e-3
@@ -50,7 +50,7 @@ def collect(env: Environment, encoder: Encoder | None, steps: int) -> tuple[np.n
 
 
 def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Yield what the policy would see, where the object is and the number of the episode, without end."""
+    """Yield the policy's observation, the object's place and the episode's number, without end."""
     rng, episode, unwrapped = np.random.default_rng(0), 0, env.unwrapped
     assert hasattr(unwrapped, "expert_action") and hasattr(unwrapped, "cell")  # the simulated environments' own
     moves = action_layout(env).is_continuous
@@ -67,7 +67,7 @@ def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarr
 
 
 def probe(features: np.ndarray, places: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Return the root mean square error of a linear map, per axis, on the held_out rows; the others fit it.
+    """Return the root mean square error of a linear map, per axis, on the held_out rows, fitted to the others.
 
     Shapes: features (N, F), places (N, 3), held_out (N,) bool; returns (3,).
     """

@@ -1,4 +1,4 @@
-"""How long a 10 Hz step takes: physics, controller and, where there are cameras, rendering.
+"""Benchmark of a 10 Hz step: physics, controller and, with cameras, rendering.
 
 gym-hil's cube, where it is installed, is measured in the same run for comparison. Resets do not count.
 """

@@ -1,7 +1,7 @@
-"""How long messages take between two processes on the ROS graph, over any wire: the part that `dds` and `ros` share.
+"""Message times between two processes on the ROS graph, over any wire: common part of `dds` and `ros`.
 
-A round trip begins before the message is built and ends in the callback that has the answer, read and checked; a
-image's way begins before it is built and ends where its pixels can be used.
+A round trip begins before the message is built and ends in the callback with the checked answer; an image's time begins
+before it is built and ends when its pixels are usable.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _STATE = Qualities.STATE.value
 
 
 def measure(open_wire: OpenWire) -> dict[str, Any]:
-    """Return round trips [us] and the images' way [ms] over one kind of wire.
+    """Return round trips [us] and the images' times [ms] over one kind of wire.
 
     Args:
         open_wire: from a node's name and a domain's number; a function of a module, for the other process.
     """
-    domain_id = 60 + os.getpid() % 40  # apart from whatever runs on the machine's usual domain
+    domain_id = 60 + os.getpid() % 40  # apart from the machine's usual domain
     wire = open_wire("bench", domain_id)
     T, q = gripper_down(np.array([0.5, 0.0, 0.3])), np.linspace(-1.0, 1.0, 7)
 
@@ -69,7 +69,7 @@ def measure(open_wire: OpenWire) -> dict[str, Any]:
 
 
 def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[[Any], Any]) -> dict[str, Any]:
-    """One message at a time to the peer and back."""
+    """Send one message at a time to the peer and back."""
     answered, arrived_ns = threading.Event(), [0]
 
     def on_answer(message: Any) -> None:
@@ -80,7 +80,7 @@ def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[
     wire.subscribe(_topic(kind, "pong"), on_answer)
     publisher = wire.publisher(_topic(kind, "ping"))
     _await(lambda: publisher.matched() and wire.publishers_of(_topic(kind, "pong")))
-    time.sleep(0.2)  # the peer's writer must have found our reader, too
+    time.sleep(0.2)  # the peer's writer must have matched our reader, too
     durations_s = np.empty(TRIPS)
     for i in range(-WARM_UP, TRIPS):
         answered.clear()
@@ -94,7 +94,7 @@ def round_trips(wire: Wire, kind: str, build: Callable[[], Any], read: Callable[
 
 
 def images(wire: Wire) -> dict[str, Any]:
-    """The peer's images, as they come."""
+    """Receive the peer's images."""
     ages_s: list[float] = []
 
     def on_image(message: Any) -> None:
@@ -120,7 +120,7 @@ def _peer(open_wire: OpenWire, domain_id: int) -> Iterator[None]:
 
 
 def serve(open_wire: OpenWire, domain_id: int, ended: Any) -> None:
-    """The other process: answers pings in their callbacks, sends images while somebody looks."""
+    """Run the other process: answer pings in their callbacks, send images while there is a subscriber."""
     wire = open_wire("bench_peer", domain_id)
     for kind in _KINDS:
         wire.subscribe(_topic(kind, "ping"), wire.publisher(_topic(kind, "pong")).publish)

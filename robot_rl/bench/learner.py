@@ -1,4 +1,4 @@
-"""How many updates a second the learner makes: on cached features, and with convolutions that learn in the loop."""
+"""Benchmark of the learner: updates a second on cached features, and with trained convolutions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _entry(spec: ArraySpec, lead: tuple[int, ...], rng: np.random.Generator) -> 
 
 
 def cached_definition() -> AgentDefinition:
-    """Return an agent on stored features: what loads a machine while it learns."""
+    """Return an agent on stored features, as a load of the machine."""
     camera = ArraySpec((4, 96), "float16", variants=4)
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
     return AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=10))

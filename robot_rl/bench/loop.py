@@ -1,9 +1,9 @@
-"""How well a 1 kHz loop keeps its deadlines while a learner loads the machine; part of the benchmark `control`.
+"""Benchmark of a 1 kHz loop's deadlines while a learner loads the machine; part of `control`.
 
 `python -m robot_rl.bench.loop KIND NAME CPU` is one process of it, KIND host, sleep, machine (`robot_rl.bench.
-loop_runners`) or load. The load computes all the time; where there are two cores it has one of them to itself. The
-three others share the other core and take turns of a second in random order, so that all meet the same machine: what
-a virtual one takes from its guests changes from minute to minute. A line of standard input begins a turn, one of
+loop_runners`) or load. The load computes all the time, on its own core where there are two. The
+three others share the other core and take turns of a second in random order, because the load of a virtual machine
+drifts from minute to minute. A line of standard input begins a turn, one of
 standard output ends it; at the end of the input the metrics follow.
 """
 
@@ -37,7 +37,7 @@ AMPLITUDE_M = 0.02
 
 
 class Turns:
-    """A process of the benchmark that waits for its turns; to the loops among them it sends targets meanwhile."""
+    """A process of the benchmark that takes turns; loops receive targets during theirs."""
 
     def __init__(self, kind: str, cpu: int) -> None:
         self._name = f"bench-{kind}-{os.getpid()}"
@@ -91,14 +91,14 @@ class Turns:
 
 
 def bench_loop(seconds: float = 20.0) -> dict[str, Any]:
-    """Return `loop_*` of the host, `sleep_loop_*` of the sleeping loop and `machine_*` of a process that only reads the
-    clock, each so long under load.
+    """Return `loop_*` of the control process, `sleep_loop_*` of the sleeping loop and `machine_*` of one that only
+    reads the clock, each for `seconds` under load.
     """
     cpus = sorted(os.sched_getaffinity(0))
     rng = np.random.default_rng(0)
     with ExitStack() as stack:
         stack.callback(os.sched_setaffinity, 0, cpus)
-        os.sched_setaffinity(0, {cpus[0]})  # nor does this process disturb a loop
+        os.sched_setaffinity(0, {cpus[0]})  # so that this process does not disturb a loop
         load = stack.enter_context(Turns("load", cpus[0]))
         turns = {kind: stack.enter_context(Turns(kind, cpus[-1])) for kind in LEADS}
         for _ in track(range(round(seconds / TURN_S)), "loop beside a learner", console=Console(stderr=True)):
@@ -115,7 +115,7 @@ def make_runner(kind: str, name: str) -> Runner:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`KIND NAME CPU`, in a process of its own."""
+    """Run `KIND NAME CPU` in its own process."""
     kind, name, cpu = arguments
     if not end_with_parent():
         return 1

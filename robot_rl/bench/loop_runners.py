@@ -1,7 +1,7 @@
-"""What takes turns in the loop's benchmark (`robot_rl.bench.loop`), each in a process of its own.
+"""Processes of the loop's benchmark (`robot_rl.bench.loop`), which take turns.
 
-The host's loop, on a simulated arm; the same cycle over `time.sleep`, without asking the kernel for anything: a loop
-that nobody thought about; the machine: a process that only reads the clock, stopped by what neither can avoid.
+The control process' loop on a simulated arm; the same cycle over `time.sleep`, a baseline loop without real-time
+settings; and a FIFO busy-wait that measures the kernel's own stalls.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ from robot_rl.sim.stepping import refresh_model, step_physics
 
 RATE_HZ = 1000.0
 BURST_S = 0.25
-GAP_NS = 5_000  # two readings of the clock lie 50 ns apart; what takes longer was not ours
+GAP_NS = 5_000  # two readings of the clock are 50 ns apart; a longer gap is a stall
 
 
 class Runner(Protocol):
-    """What takes turns."""
+    """A process that takes turns."""
 
     def turn(self, seconds: float) -> None:
-        """Run for so long [s]."""
+        """Run for `seconds`."""
         ...
 
     def metrics(self) -> dict[str, Any]:
-        """How it went, all turns together."""
+        """Return the metrics of all turns."""
         ...
 
 
 class ArmDriver:
-    """A `Driver` of the benchmark's arm: reading and writing cost what they cost on a real one, without the wire."""
+    """A `Driver` of the benchmark's arm: reading and writing cost the same as on a real one, without the wire."""
 
     def __init__(self) -> None:
         self.arm = ArmInLoop()
@@ -91,9 +91,10 @@ class ArmDriver:
 
 
 class LoopRunner:
-    """The host's loop on the benchmark's arm; `privileged`: with all that the host asks of the kernel.
+    """The control process' loop on the benchmark's arm; `privileged`: with its real-time settings.
 
-    Raises: RuntimeError, at the end of a turn in which the arm was not led.
+    Raises:
+        RuntimeError: at the end of a turn in which the arm did not track.
     """
 
     def __init__(self, name: str, privileged: bool) -> None:
@@ -137,10 +138,10 @@ class LoopRunner:
 
 
 class MachineRunner:
-    """What the machine itself adds: how often and for how long a FIFO process that only reads the clock is stopped all
-    the same, and how many deadlines of the loop's rate pass meanwhile beyond the first: missed by any loop.
+    """Stalls of the machine: how often and how long a FIFO process that only reads the clock is stopped, and how many
+    deadlines of the loop's rate pass meanwhile beyond the first, which any loop misses.
 
-    In bursts: Linux takes a core away from a real-time process that spins for more than 95 % of a second.
+    In bursts: Linux throttles a real-time process that spins for more than 95 % of a second.
     """
 
     def __init__(self) -> None:
@@ -177,7 +178,7 @@ def clock_gaps(duration_ns: int, gap_ns: int, timespec: np.ndarray, gaps_ns: np.
 
 
 def gap_metrics(gaps_ns: np.ndarray, seconds: float) -> dict[str, Any]:
-    """Metrics of gaps (gaps, 2) in a watch of `seconds`; times from the start of a burst [ns]."""
+    """Return metrics of gaps (gaps, 2) in `seconds`; times from the start of a burst [ns]."""
     first, last = gaps_ns.T // round(NS_PER_S / RATE_HZ)
     us = (gaps_ns[:, 1] - gaps_ns[:, 0]) * 1e-3
     return {
@@ -190,7 +191,7 @@ def gap_metrics(gaps_ns: np.ndarray, seconds: float) -> dict[str, Any]:
 
 
 def compute_load() -> NoReturn:
-    """In the load's process: what a learner does, until it is killed; a line says when it is warm, and what it is."""
+    """Make a learner's updates in the load's process until it is killed; print a line when it is warm."""
     compute, what = _learner() if importlib.util.find_spec("jax") else _products()
     compute()
     print(what, flush=True)

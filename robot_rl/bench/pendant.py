@@ -1,4 +1,4 @@
-"""The pendant's firmware under QEMU: round trip of a heartbeat, and how long the relay takes to open.
+"""Benchmark of the pendant's firmware under QEMU: round trip of a heartbeat, and time to open the relay.
 
 The round trip is by the host's clock and ends with the STATE that names the heartbeat's number, so it holds the line,
 the firmware and the decoding. Opening times are by the device's clock, from when its bench took the contacts.
@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.bench.pendant_firmware import AT_REST, ContactBench, Report, qemu_pendant
 from robot_rl.bench.timing import percentiles
 from robot_rl.core.clock import NS_PER_S, SystemClock
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.teleop.pendant.device import Pendant
-from robot_rl.teleop.pendant.firmware_process import AT_REST, Hand, Report, qemu_pendant
 from robot_rl.teleop.pendant.messages import Input, Output
 from robot_rl.teleop.pendant.serial_line import Line, open_line
 from robot_rl.teleop.pendant.session import PendantSession
@@ -40,7 +40,7 @@ def run() -> dict[str, Any]:
 
 
 def round_trips(line: Line) -> dict[str, Any]:
-    """Return percentiles of the round trip, and what was lost meanwhile."""
+    """Return percentiles of the round trip, and counts of lost frames."""
     clock, nonces = SystemClock(), iter(range(1, 1000))
     session = PendantSession(PendantConfig(heartbeat_s=HEARTBEAT_S), lambda: next(nonces))
     trips_ns: list[int] = []
@@ -58,7 +58,7 @@ def round_trips(line: Line) -> dict[str, Any]:
     return percentiles("round_trip_ms", np.array(trips_ns) / NS_PER_S, 1e3) | counters
 
 
-def opening_times(driver: Pendant, hand: Hand, contact: Input) -> np.ndarray:
+def opening_times(driver: Pendant, hand: ContactBench, contact: Input) -> np.ndarray:
     """Return the times from the change of a contact to the opening of the relay [s], (STOPS,)."""
     times_ms = []
     for _ in range(STOPS):
@@ -68,13 +68,13 @@ def opening_times(driver: Pendant, hand: Hand, contact: Input) -> np.ndarray:
         start = hand.await_report(lambda report: report.kind == "I")
         times_ms.append(hand.await_report(_opened).time_ms - start.time_ms)
         hand.close_contact(contact)
-        while not driver.read().estop:  # the news must have come before the next round
+        while not driver.read().estop:  # the state must have arrived before the next round
             hand.pause(0.01)
     return np.array(times_ms) * 1e-3
 
 
-def arm(driver: Pendant, hand: Hand, limit_s: float = 20.0) -> None:
-    """Close the relay, as soon as nothing speaks against it; clear faults that the measurement itself latched.
+def arm(driver: Pendant, hand: ContactBench, limit_s: float = 20.0) -> None:
+    """Close the relay as soon as possible; clear faults that the measurement itself latched.
 
     Raises:
         DeviceLostError: it does not close.
@@ -93,8 +93,8 @@ def arm(driver: Pendant, hand: Hand, limit_s: float = 20.0) -> None:
         hand.pause(0.1)
 
 
-def _prove(hand: Hand) -> None:
-    """Press the emergency stop and let it go, so that both channels are seen to work."""
+def _prove(hand: ContactBench) -> None:
+    """Press and release the emergency stop, so that both channels are tested."""
     for contacts in (Input(0), AT_REST):
         hand.set_contacts(contacts)
         hand.wait(120)

@@ -1,4 +1,4 @@
-"""The same as `dds`, over rclpy, on loopback where `CYCLONEDDS_URI` does not say otherwise."""
+"""Round trips and images as in `dds`, over rclpy, on loopback unless `CYCLONEDDS_URI` is set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ def run() -> dict[str, Any]:
 
 
 def open_wire(node: str, domain_id: int) -> Wire:
-    """A wire over rclpy. Raises: ConfigError, when ROS is not sourced."""
+    """Return a wire over rclpy.
+
+    Raises:
+        ConfigError: ROS is not sourced.
+    """
     from robot_rl.hardware.graph.ros_wire import RosWire
 
     os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)

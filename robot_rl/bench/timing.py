@@ -1,4 +1,4 @@
-"""Timing a call many times, and the percentiles that are worth a line."""
+"""Timing of repeated calls, and their percentiles."""
 
 from __future__ import annotations
 

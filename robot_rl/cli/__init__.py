@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": "the simulated robot on the ROS graph, in real time, for actors elsewhere",
     "learner": "the learner as a process of its own; actors connect to it",
     "actor": "an actor as a process of its own; it connects to a learner",
+    "keys": "keys for a learner and actors on several machines",
     "train-encoder": "train the simulator's image encoder again",
     "bench": "how fast the parts run on this machine",
     "look": "one image of what each camera sees, before and after its crop",

@@ -43,7 +43,8 @@ def run(arguments: Arguments) -> int:
         schema = build.make_schema(config, encoder)
         definition = build.make_definition(schema, config)
         replay = Replay(schema, 2, config.seed, config.demonstration_capacity)
-        for record in load_demonstrations(config.demonstrations_from or folder.demonstrations, encoder, config.seed):
+        recorded = config.demonstrations_from or folder.demonstrations
+        for record in load_demonstrations(recorded, encoder, config.seed, dataset=config.demonstrations_format):
             replay.append(record)
         agent = build.make_agent(definition, config)
         cloner = agent.cloner()

@@ -8,7 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.runtime.runs.compare import comparison_table, draw_comparison
+from robot_rl.runtime.runs.compare import comparison_table
 from robot_rl.runtime.runs.run_folder import existing_run
 
 
@@ -33,5 +33,7 @@ def run(arguments: Arguments) -> int:
     folders = [existing_run(path) for path in arguments.runs]
     print(comparison_table(folders))
     if arguments.png is not None:
+        from robot_rl.runtime.runs.curves import draw_comparison
+
         print(f"\ncurves in {draw_comparison(folders, arguments.png)}")
     return 0

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from robot_rl import build
 from robot_rl.cli.arguments import ProcessArguments
+from robot_rl.config import TrainConfig
+from robot_rl.core.records import StepRecord
+from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.acting.record import load_demonstrations
 from robot_rl.runtime.learning.learner import run_learner
 from robot_rl.runtime.runs.metrics import MetricsWriter
@@ -34,9 +38,7 @@ def run(arguments: Arguments) -> int:
 def learn(flags: Arguments) -> int:
     """Build the learner from its settings, run it, and return the number of updates."""
     config, stop = flags.config, StopSignal().install()
-    encoder = build.make_encoder(config)
-    schema, folder = build.make_schema(config, encoder), config.demonstrations_from
-    demonstrations = iter(()) if folder is None else load_demonstrations(folder, encoder, config.seed)
+    schema, demonstrations = _schema_and_demonstrations(config)
     definition = build.make_definition(schema, config)
     with (
         MetricsWriter(flags.folder) as metrics,
@@ -51,6 +53,9 @@ def learn(flags: Arguments) -> int:
     ):
         for line in journal.report():
             print(line, flush=True)
+        if config.demonstrations and config.demonstrations_from is None:
+            print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
+        print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         return run_learner(
             server,
             build.make_replay(schema, config),
@@ -61,3 +66,12 @@ def learn(flags: Arguments) -> int:
             stop,
             demonstrations,
         )
+
+
+def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterator[StepRecord]]:
+    """Return the schema of steps and the demonstrations as the agent sees them."""
+    encoder, folder = build.make_encoder(config), config.demonstrations_from
+    schema = build.make_schema(config, encoder)
+    if folder is None:
+        return schema, iter(())
+    return schema, load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format)

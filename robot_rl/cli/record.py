@@ -47,7 +47,9 @@ def run(arguments: Arguments) -> int:
     config = arguments.config
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
     arguments.out.mkdir(parents=True, exist_ok=True)
-    recording = RecordingConfig(arguments.out, episodes, config.seed, config.task, arguments.keep_failures)
+    recording = RecordingConfig(
+        arguments.out, episodes, config.seed, config.task, arguments.keep_failures, config.demonstrations_format
+    )
     with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:
         rollout = build.make_rollout(env, config, human=human)
         summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())

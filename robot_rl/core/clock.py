@@ -1,4 +1,4 @@
-"""Time as an argument: a monotonic clock, its double for tests, and a rate keeper with absolute deadlines."""
+"""Time as an argument: a monotonic clock and a rate keeper with absolute deadlines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from controllers.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError
 
-__all__ = ["NS_PER_S", "Clock", "FakeClock", "RateKeeper", "SystemClock"]
+__all__ = ["NS_PER_S", "Clock", "RateKeeper", "SystemClock"]
 
 
 class SystemClock:
@@ -26,37 +26,6 @@ class SystemClock:
         """Return at `deadline_ns` [ns], at once when it has passed."""
         while (remaining_ns := deadline_ns - self.now_ns()) > 0:
             time.sleep(remaining_ns / NS_PER_S)
-
-
-class FakeClock:
-    """A clock that moves only by `advance`, or when something sleeps on it.
-
-    Example:
-        >>> clock = FakeClock()
-        >>> clock.advance(0.5)
-        >>> clock.sleep_until(2 * NS_PER_S)
-        >>> clock.now_s()
-        2.0
-    """
-
-    def __init__(self, start_s: float = 0.0) -> None:
-        self._now_ns = round(start_s * NS_PER_S)
-
-    def now_ns(self) -> int:
-        """Return the present moment [ns]."""
-        return self._now_ns
-
-    def now_s(self) -> float:
-        """Return the present moment [s]."""
-        return self._now_ns / NS_PER_S
-
-    def sleep_until(self, deadline_ns: int) -> None:
-        """Move to `deadline_ns` [ns]; never backwards."""
-        self._now_ns = max(self._now_ns, deadline_ns)
-
-    def advance(self, duration_s: float) -> None:
-        """Move forward by `duration_s`."""
-        self._now_ns += round(duration_s * NS_PER_S)
 
 
 class RateKeeper:

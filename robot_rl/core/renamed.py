@@ -30,6 +30,7 @@ RENAMED = {
 RETIRED: dict[str, Any] = {
     "agent.gripper_mode": ...,
     "agent.gripper_state_index": ...,
+    "arbiter.blend_s": 0.1,
     "arbiter.gripper_axes": [6],
     "learner.metrics_every_s": 1.0,
     "learner.poll_timeout_s": 0.05,
@@ -74,6 +75,9 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
     for flag in flags:
         word = flag.partition("=")[0]
         name = word.removeprefix("--").replace("-", "_")
+        if name.startswith("human.pendant."):
+            present = f"--human.settings {name.removeprefix('human.pendant.')} VALUE"
+            raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}.")
         if word.startswith("--") and new_name(name) != name:
             present = "--" + new_name(name).replace("_", "-")
             raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}; its values are the same.")

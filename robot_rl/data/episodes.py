@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ import safetensors.numpy
 
 from robot_rl.core.errors import ConfigError, CorruptRecordError
 from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.formats import Episode
 from robot_rl.data.image_codec import compress, decompress
 
 FORMAT = 2
@@ -38,6 +39,23 @@ Rows = Mapping[str, Any]
 """One array a row, by name."""
 _FLAGS = ("terminated", "truncated", "success", "observed")
 _COUNTS = ("sequence", "episode", "step", "policy_version", "stamp_ns")
+
+
+class EpisodeFiles:
+    """The dataset format of this module."""
+
+    def count(self, folder: Path) -> int:
+        """Return the number of episodes."""
+        return len(list_episodes(folder))
+
+    def read(self, folder: Path) -> Iterator[Episode]:
+        """Yield the episodes, oldest first."""
+        for path in list_episodes(folder):
+            yield Episode(*read_episode(path))
+
+    def write(self, folder: Path, episode: Episode) -> None:
+        """Write an episode under the next free number."""
+        write_episode(folder, episode.steps, episode.meta)
 
 
 def write_episode(folder: Path, steps: Sequence[StepRecord], meta: Mapping[str, Any]) -> Path:

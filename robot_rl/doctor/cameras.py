@@ -1,4 +1,4 @@
-"""Which cameras this machine has, and whether those of a file deliver; each finding is ok, or names what to do."""
+"""Checks of cameras: devices of this machine, and delivery of those in a file; each line is ok, or holds what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line of the doctor's list, and the ways to come by one."""
+"""Findings: lines of the doctor's list, and functions that make them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROBE_LIMIT_S = 120
 
 
 def check_seconds(seconds: float) -> None:
-    """Check how long something is watched.
+    """Check the duration of an observation.
 
     Raises:
         ConfigError: not a positive time.
@@ -32,11 +32,11 @@ class Finding:
     state: State
     name: str
     value: str
-    """What was found: a version, a rate, or what to do."""
+    """Result: a version, a rate, or the next step."""
 
 
 def probe(name: str, program: str, environment: dict[str, str], otherwise: State, advice: str) -> Finding:
-    """Return the finding of a small program that prints one line; where it fails, how it ended and what to do."""
+    """Return the finding of a small program that prints one line, or its failure with the next step."""
     try:
         result = subprocess.run(
             [sys.executable, "-c", program],
@@ -55,7 +55,7 @@ def probe(name: str, program: str, environment: dict[str, str], otherwise: State
 
 
 def package_finding(package: str, extra: str, otherwise: State) -> Finding:
-    """The version of an installed package, or how to install it; `extra` is "" for the core."""
+    """Return the version of an installed package, or how to install it; `extra` is "" for the core."""
     try:
         return Finding("ok", package, importlib.metadata.version(package))
     except importlib.metadata.PackageNotFoundError:

@@ -1,6 +1,6 @@
-"""What is installed, what works, how fast it is here; for each line: fine, or what to do.
+"""Checks of this machine: installed packages, rendering, rates.
 
-Each check runs in a process of its own, since rendering chooses its backend at the first import and may abort.
+Each check runs in its own process, since rendering chooses its backend at the first import and may abort.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPTIONAL_PACKAGES = {
     "pyserial": "pendant",
 }
 
-# Each prints one line. A scene of its own, so that the metrics can be compared between versions of this project.
+# Each prints one line. The scene is fixed, so that the metrics can be compared between versions of this project.
 SCENE = """
 import time, mujoco
 links = ''.join(

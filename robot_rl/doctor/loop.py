@@ -1,4 +1,4 @@
-"""How punctual a loop of this process is, with the privileges that it is granted."""
+"""Measurement of loop jitter under the real-time settings that were granted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robot_rl.core.clock import NS_PER_S, Clock
 
 
 class Punctuality:
-    """Lateness of each tick of a loop, against deadlines that do not move."""
+    """Lateness of each tick of a loop, against absolute deadlines."""
 
     def __init__(self, rate_hz: float, ticks: int) -> None:
         self.period_ns = round(NS_PER_S / rate_hz)
@@ -28,13 +28,13 @@ class Punctuality:
 
 
 class LoopMetrics(NamedTuple):
-    """What came of a test."""
+    """Result of a test."""
 
     ticks: int
-    misses: int  # ticks that came later than the next deadline
+    misses: int  # ticks later than the next deadline
     late_us_p99: float
     late_us_max: float
-    privileges: str  # what was not granted; empty when all was
+    privileges: str  # advice for settings that were not granted; empty when all were
 
 
 def try_loop(

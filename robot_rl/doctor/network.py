@@ -1,4 +1,4 @@
-"""The way to an arm: which network interface leads there, how good it is, and whether the arm answers."""
+"""Network to an arm: its interface, link quality, and whether the arm answers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Interface:
     name: str
     up: bool
     speed_mbps: int | None
-    """As negotiated; None where the kernel does not know (loopback, virtual ones)."""
+    """As negotiated; None where unknown (loopback, virtual ones)."""
     wireless: bool
 
 
 def interface_to(address: str, root: Path = Path("/")) -> str | None:
-    """The interface by which packets to an IPv4 address leave; None where no route leads there.
+    """Return the interface of the route to an IPv4 address; None without a route.
 
     Reads the kernel's table, whose addresses are hexadecimal with the last byte first.
     """
@@ -41,7 +41,7 @@ def interface_to(address: str, root: Path = Path("/")) -> str | None:
 
 
 def read_interface(name: str, root: Path = Path("/")) -> Interface | None:
-    """Return the kernel's facts about an interface; None where there is none of that name."""
+    """Return the kernel's data of an interface; None without one of that name."""
     folder = root / "sys/class/net" / name
     if not folder.is_dir():
         return None
@@ -55,9 +55,10 @@ def read_interface(name: str, root: Path = Path("/")) -> Interface | None:
 
 
 def answer_time_s(address: str, port: int, tries: int = 5) -> float:
-    """The shortest time in which a TCP connection is accepted [s].
+    """Return the shortest time in which a TCP connection is accepted [s].
 
-    Raises: OSError without an answer.
+    Raises:
+        OSError: no answer.
     """
     shortest_s = float("inf")
     for _ in range(tries):

@@ -55,7 +55,7 @@ def check(
 
 
 def rows(view: PendantView) -> list[tuple[str, str]]:
-    """Return what is known as names and texts."""
+    """Return the state as names and texts."""
     link = [("line", "answers" if view.alive else f"LOST: {view.trouble}"), ("last frame", _ms(view.age_s, "ago"))]
     device = _device_rows(view.state) if view.state is not None else []
     return [*link, *_welcome_rows(view), *device, *_answer_rows(view), *_counter_rows(view)]
@@ -112,7 +112,7 @@ def _welcome_rows(view: PendantView) -> list[tuple[str, str]]:
 
 
 def _device_rows(state: State) -> list[tuple[str, str]]:
-    relay = "CLOSED: the robot may move" if state.relay_closed else "open: the robot stands"
+    relay = "CLOSED: the robot may move" if state.relay_closed else "open: the robot is stopped"
     events = [_name(state.events >> 4 * place & 0xF, Event) for place in reversed(range(min(state.event_count, 8)))]
     return [
         ("relay", relay),

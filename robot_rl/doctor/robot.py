@@ -1,4 +1,4 @@
-"""Whether this computer, its network and its libraries can run a real arm; for each line: fine, or what to do."""
+"""Checks of this computer, its network and its libraries for a real arm."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def check(
 
     Args:
         arm: Name of the arm (`fr3`, `ur5e`, `ur10e`, `fer`), or path of its YAML file.
-        address: The arm's IPv4 address. By default that of its file; without one, network and firmware are left out.
+        address: The arm's IPv4 address. By default that of its file; without one, network and firmware are skipped.
         driver: `franka`, `franky`, `ur`, `effort`, or `module:Class`. By default that of the arm's file.
         interface: The network interface to the arm, as in `eth1`; by default the one that the routes name.
-        seconds: How long the loop is tried [s].
+        seconds: Duration of the loop's test [s].
     """
     check_seconds(seconds)
     try:
@@ -86,9 +86,9 @@ def examine_robot(
     """Yield the findings one by one, the slow ones last.
 
     Args:
-        arm: its `address` is where network and firmware are looked for; without one they are left out.
-        interface: the network interface to it; None: as the routes say.
-        seconds: how long the loop is tried.
+        arm: its `address` is that of the network and firmware checks; without one they are skipped.
+        interface: the network interface to it; None: that of the route.
+        seconds: duration of the loop's test.
     """
     made = driver_class(arm.driver)
     probes, requirements = probes or Probes(), getattr(made, "REQUIREMENTS", Requirements())

@@ -1,4 +1,4 @@
-"""Whether this computer meets the robot on the ROS graph: middleware, domain, discovery, topics, qualities, clocks."""
+"""Checks of the ROS graph: middleware, domain, discovery, topics, QoS, clocks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from robot_rl.doctor.ros_graph import Endpoint, GraphView, read_graph
 from robot_rl.hardware.graph.wire import domain_id_of
 
 RMW_TRIED = ("rmw_cyclonedds_cpp", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
-SKEW_MAX_S = 0.05  # what the controller forgives (controllers.ros.ros_time)
+SKEW_MAX_S = 0.05  # the controller's tolerance (controllers.ros.ros_time)
 CONTROLLER_SENDS = (graph.CURRENT_POSE, graph.COMMANDED_POSE, graph.STATUS)
 RCLPY = "import os, rclpy; rclpy.init(); print('works,', os.environ.get('ROS_DISTRO', 'unknown distribution'))"
 LEVELS = ("ok", "warning", "error", "stale")
@@ -54,7 +54,7 @@ def examine_ros(namespace: str, seconds: float, probes: Probes | None = None) ->
 
     Args:
         namespace: of the arm whose topics are expected, as in `left`.
-        seconds: how long the graph is listened to.
+        seconds: how long the graph is read.
     """
     probes = probes or Probes()
     yield _distribution(probes)
@@ -117,7 +117,7 @@ def _discovery(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _cyclone_file(uri: str) -> Finding:
-    """The settings of Cyclone DDS: there, and with what loopback requirements."""
+    """The settings of Cyclone DDS: present, and with those that loopback requires."""
     file = Path(unquote(urlparse(uri).path)) if uri.startswith("file://") else None
     if file is not None and not file.is_file():
         return Finding("missing", "CYCLONEDDS_URI", f"no file {file}; correct the path or unset the variable")
@@ -155,7 +155,7 @@ def _peers(view: GraphView, seconds: float) -> Finding:
 
 
 def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
-    """Topics that a client of the controller requirements."""
+    """Topics that a client of the controller needs."""
     sent = {endpoint.topic: endpoint.type for endpoint in view.endpoints if endpoint.writes}
     wanted = [graph.resolve(topic, namespace) for topic in CONTROLLER_SENDS]
     missing = [name for name in wanted if name not in sent]
@@ -170,7 +170,7 @@ def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
 
 
 def _where_else(sent: Mapping[str, str], namespace: str) -> str:
-    """What to do about missing topics: another namespace has them, or none has."""
+    """Return advice on missing topics: another namespace has them, or none has."""
     own, end = graph.resolve(graph.STATUS, namespace), f"/{graph.STATUS.name}"
     others = sorted(name.removesuffix(end) or "/" for name in sent if name.endswith(end) and name != own)
     if others:

@@ -22,7 +22,7 @@ class Participant:
     pid: str
     addresses: str
     is_ros: bool
-    """It carries ROS's enclave: a node, and not a bare DDS program."""
+    """It carries ROS's enclave: a node, not a plain DDS program."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Endpoint:
     """One writer or reader."""
 
     topic: str
-    """As ROS names it: `/a/b`."""
+    """ROS name: `/a/b`."""
     type: str
-    """As ROS names it: `pkg/msg/Type`."""
+    """ROS type: `pkg/msg/Type`."""
     writes: bool
     reliable: bool
     latched: bool
@@ -41,20 +41,22 @@ class Endpoint:
 
 
 class GraphView(NamedTuple):
-    """What was seen in a few seconds."""
+    """The graph as observed for a few seconds."""
 
     participants: tuple[Participant, ...]
     endpoints: tuple[Endpoint, ...]
     age_s: dict[str, float]
     """Age of the diagnostics at their arrival, the least of each sender [s]; negative: its clock is ahead."""
     reports: dict[str, tuple[int, str]]
-    """Level and sentence of each diagnostic status."""
+    """Level and message of each diagnostic status."""
 
 
 def read_graph(domain: int, seconds: float) -> GraphView:
-    """Listen for so long.
+    """Return the graph observed for `seconds`.
 
-    Raises: ImportError without cyclonedds; DDSException where the domain cannot be entered.
+    Raises:
+        ImportError: cyclonedds is not installed.
+        DDSException: the domain cannot be joined.
     """
     from cyclonedds.builtin import (
         BuiltinDataReader,
@@ -82,7 +84,7 @@ def read_graph(domain: int, seconds: float) -> GraphView:
 
 
 def _valid(sample: Any) -> Any:
-    """None for notices that something has gone."""
+    """Return None for notices of disposal."""
     return sample if hasattr(sample, "key") and hasattr(sample, "qos") else None
 
 
@@ -105,7 +107,7 @@ def _participant(sample: Any) -> Participant:
 
 
 def _endpoint(sample: Any, named: Mapping[Any, Participant], writes: bool) -> Endpoint | None:
-    """None for DDS's own topics, services, and our own endpoints."""
+    """Return None for DDS's own topics, services, and our own endpoints."""
     from cyclonedds.qos import Policy
 
     owner = named.get(sample.participant_key)
@@ -129,7 +131,7 @@ def _diagnostics_reader(participant: Any) -> Any:
     from robot_rl.hardware.graph.dds_messages import message_type
 
     kind = message_type(DIAGNOSTICS.type).envelope
-    quality = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(10))  # hears every writer
+    quality = Qos(Policy.Reliability.BestEffort, Policy.History.KeepLast(10))  # matches every writer
     return DataReader(participant, Topic(participant, f"rt{DIAGNOSTICS.name}", kind), qos=quality)
 
 

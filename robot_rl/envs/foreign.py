@@ -84,6 +84,11 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         info = {**info, "success": success, "failure": bool(terminated) and not success}
         return self._adapt(obs), float(reward) * self._config.reward_scale, bool(terminated), bool(truncated), info
 
+    def render(self) -> np.ndarray | None:  # type: ignore[override]
+        """Return an image (H, W, 3) uint8; several of one moment side by side."""
+        images: Any = self.env.render()
+        return np.concatenate(list(images), axis=1) if images is not None and np.ndim(images) == 4 else images
+
     def _scaled(self, action: np.ndarray) -> np.ndarray:
         space = self.env.action_space
         share = (np.clip(np.asarray(action, np.float64), -1.0, 1.0) + 1.0) / 2.0

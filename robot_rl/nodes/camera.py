@@ -63,7 +63,7 @@ class CameraNode(Node):  # type: ignore[misc]
         self._thread.start()
 
     def close(self) -> None:
-        """End the stream and let go of the camera."""
+        """End the stream and release the camera."""
         self._closing.set()
         self._thread.join(JOIN_S)
         self.camera.close()
@@ -90,22 +90,22 @@ class CameraNode(Node):  # type: ignore[misc]
 
     def _stream(self) -> None:
         while not self._closing.is_set():
-            shot = self.camera.wait_newer(self._last_stamp_ns, WAIT_S)
-            if shot is not None and rclpy.ok(context=self.context):
-                self._last_stamp_ns = shot.stamp_ns
-                self._publish(shot)
+            frame = self.camera.wait_newer(self._last_stamp_ns, WAIT_S)
+            if frame is not None and rclpy.ok(context=self.context):
+                self._last_stamp_ns = frame.stamp_ns
+                self._publish(frame)
 
-    def _publish(self, shot: RawFrame) -> None:
+    def _publish(self, frame: RawFrame) -> None:
         """Every message of one exposure bears the same stamp: the source's, as ROS time."""
-        age_ns = self._monotonic.now_ns() - shot.stamp_ns
+        age_ns = self._monotonic.now_ns() - frame.stamp_ns
         head = messages.header(self.get_clock().now().nanoseconds - age_ns, self.settings.frame_id)
-        height, width = shot.image.shape[:2]
+        height, width = frame.image.shape[:2]
         self._info.publish(messages.info_message(head, height, width, self.camera.intrinsics()))
-        self._colour.publish(messages.colour_message(head, shot.image))
-        if self._depth is not None and shot.depth_mm is not None:
-            self._depth.publish(messages.depth_message(head, shot.depth_mm))
+        self._colour.publish(messages.colour_message(head, frame.image))
+        if self._depth is not None and frame.depth_mm is not None:
+            self._depth.publish(messages.depth_message(head, frame.depth_mm))
         if self._jpeg is not None and self._jpeg.get_subscription_count():
-            self._jpeg.publish(messages.jpeg_message(head, shot.image, self.settings.jpeg_quality))
+            self._jpeg.publish(messages.jpeg_message(head, frame.image, self.settings.jpeg_quality))
         self._published += 1
 
     def _diagnose(self) -> None:
@@ -133,7 +133,7 @@ def open_camera(settings: NodeSettings) -> BackgroundCamera:
 
 
 def descriptor(parameter: Parameter) -> ParameterDescriptor:
-    """What `ros2 param describe` shows."""
+    """Return what `ros2 param describe` shows."""
     about = ParameterDescriptor(description=parameter.text, read_only=True, dynamic_typing=not parameter.typed)
     if isinstance(parameter.default, float) and parameter.least is not None and parameter.most is not None:
         about.floating_point_range = [FloatingPointRange(from_value=parameter.least, to_value=parameter.most)]
@@ -143,7 +143,7 @@ def descriptor(parameter: Parameter) -> ParameterDescriptor:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Publish until a signal comes; an error costs one clear line. Returns the exit code."""
+    """Publish until a signal arrives; print an error in one line. Return the exit code."""
     rclpy.init(args=args)
     try:
         node = CameraNode()

@@ -64,7 +64,7 @@ def transform_message(head: Header, extrinsics: Extrinsics) -> TransformStamped:
 
 
 def diagnostics_message(head: Header, name: str, health: CameraHealth, fps: float) -> DiagnosticArray:
-    """How a camera is."""
+    """Return a camera's health."""
     level = DiagnosticStatus.OK if health.connected and not health.trouble else DiagnosticStatus.ERROR
     values: dict[str, Any] = {
         "fps": round(fps, 1),

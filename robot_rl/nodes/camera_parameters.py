@@ -34,10 +34,10 @@ class Parameter(NamedTuple):
 
 
 PARAMETERS = {
-    "camera": Parameter("camera", "The camera's name: first word of its topics and frames."),
+    "camera": Parameter("camera", "The camera's name: prefix of its topics and frames."),
     "kind": Parameter("realsense", f"{', '.join(KINDS)}, module:Class or path/to/file.py:Class."),
     "jpeg_quality": Parameter(0, "Publish JPEG for recordings at this quality; 0: not.", 0, 100),
-    "parent_frame": Parameter("", "Frame in which the camera's pose is given, as in `hand`; empty: no transform."),
+    "parent_frame": Parameter("", "Parent frame of the camera's pose, as in `hand`; empty: no transform."),
     "xyz": Parameter([0.0, 0.0, 0.0], "Position of the optical frame in `parent_frame` [m]."),
     "quat_xyzw": Parameter([0.0, 0.0, 0.0, 1.0], "Orientation of the optical frame (z forward, x right) there."),
 }
@@ -46,7 +46,7 @@ PARAMETERS = {
 def kind_parameters(kind: str) -> dict[str, Parameter]:
     """Return the parameters of a kind of camera: the fields of its settings, with their docstrings.
 
-    None is written as an empty text. A camera that can measure depth publishes it unless told otherwise.
+    None is written as an empty text. A camera that can measure depth publishes it by default.
 
     Raises:
         ConfigError: an unknown kind.
@@ -100,7 +100,7 @@ class Extrinsics:
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """What the node does, from its parameters."""
+    """Settings of the node, from its parameters."""
 
     config: CameraConfig
     extrinsics: Extrinsics | None
@@ -108,7 +108,7 @@ class NodeSettings:
 
     @property
     def frame_id(self) -> str:
-        """Return the frame of all its images: depth is given in the colour camera's pixels."""
+        """Return the frame of all its images: depth is in the colour camera's pixels."""
         return f"{self.config.name}_color_optical_frame"
 
 

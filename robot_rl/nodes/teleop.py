@@ -1,4 +1,4 @@
-"""A human's hands on the graph: `ros2 run robot_rl teleop`, or `python -m robot_rl.nodes.teleop` over plain DDS.
+"""Teleoperation node: `ros2 run robot_rl teleop`, or `python -m robot_rl.nodes.teleop` over plain DDS.
 
 `--to actor` (default) sends `human/input` to the actor, whose arbiter decides who acts, and which records it.
 `--to controller` sends `human/target_twist` and the gripper's target while the human is engaged, to move the arm
@@ -38,7 +38,7 @@ from robot_rl.teleop.devices.ros import HumanSender
 
 @dataclass(frozen=True)
 class TeleopConfig:
-    """Whose hands, and where they lead.
+    """Settings of the teleoperation node.
 
     Raises:
         ConfigError: a rate that is not positive.
@@ -50,11 +50,11 @@ class TeleopConfig:
     motion_device: str = "keyboard"
     """Device that moves the arm while a pendant enables it."""
     to: Literal["actor", "controller"] = "actor"
-    """Who listens."""
+    """Receiver of the input."""
     task: str = "pick-lift"
     """Task whose steps an action at full deflection makes: a name, a file or `module:NAME`."""
     rate_hz: float = 50.0
-    """Messages a second. Source: twice the arbiter's patience with a silent device, ten times over."""
+    """Messages a second. Source: ten messages within the arbiter's time-out of a silent device."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported."""
 
@@ -64,7 +64,7 @@ class TeleopConfig:
         check_device("motion_device", self.motion_device)
         checks.positive(self, "rate_hz")
         if not self.robot.on_graph:
-            raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
+            raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node communicates over the graph.")
 
 
 class TwistSender:
@@ -104,7 +104,7 @@ class TwistSender:
 def teleoperate(
     device: Device, send: Callable[[DeviceState], None], rate_hz: float, clock: Clock, should_stop: Callable[[], bool]
 ) -> None:
-    """Read the device and send, until a signal comes."""
+    """Read the device and send its state until stopped."""
     pace = RateKeeper(rate_hz, clock)
     while not should_stop():
         send(device.read())
@@ -127,7 +127,7 @@ def _no_expert() -> Any:
 
 
 def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], None]:
-    """Return what sends a state to whoever listens."""
+    """Return the sender to the actor or the controller."""
     if config.to == "controller":
         return TwistSender(wire, find_task(config.task).arm).send
     return HumanSender(wire, task_layout(find_task(config.task))).send

@@ -1,1 +1,1 @@
-"""The human in the loop: input devices, scripted humans, and the arbiter that says who is in charge of a step."""
+"""Human in the loop: input devices, scripted operators, and the arbiter between human and policy."""

@@ -1,4 +1,4 @@
-"""Who is in charge of each step: emergency stop > human > policy > nobody."""
+"""Arbiter of each step: emergency stop > human > policy > idle."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from robot_rl.core.records import Source, no_action
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.teleop.device import DeviceState
 
+BLEND_S = 0.1
+"""Time of task over which the executed action goes from the policy's to the human's and back [s].
+
+At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter smooths.
+The target itself never jumps: every action displaces it from where it is."""
+
 
 class ControlAuthority(IntEnum):
-    """Who is in charge of a step, least first."""
+    """Control authority over a step, lowest first."""
 
     IDLE = 0
     POLICY = 1
@@ -28,27 +34,22 @@ class ControlAuthority(IntEnum):
 
 @dataclass(frozen=True)
 class ArbiterConfig:
-    """How charge changes hands.
+    """Rules for the transfer of control authority.
 
     Raises:
         ConfigError: a negative time.
     """
 
-    blend_s: float = 0.1
-    """Time of task over which the executed action goes from the old hand's to the new one's [s].
-
-    At a period of 100 ms or more the blend is over within the first step; there the controller's reference filter does
-    the smoothing. The target itself never jumps: actions displace it, whoever gives them."""
     stale_after_s: float = 0.25
     """Age of a device's last sign of life beyond which it counts as lost [s]."""
 
     def __post_init__(self) -> None:
-        checks.at_least(self, 0, "blend_s", "stale_after_s")
+        checks.at_least(self, 0, "stale_after_s")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """The action of one step and whose it is.
+    """The action of one step and its source.
 
     Shapes: actions (A,) float32; `policy_action` and `human_action` are NaN when that side did not act.
     """
@@ -57,19 +58,19 @@ class Decision:
     policy_action: np.ndarray
     human_action: np.ndarray
     charge: ControlAuthority
-    intervention_start: bool  # the human took charge with this step
-    intervention_end: bool  # the human let go with this step
+    intervention_start: bool  # a human intervention began with this step
+    intervention_end: bool  # a human intervention ended with this step
     labels: tuple[str, ...] = ()
 
     @property
     def source(self) -> Source:
-        """Who chose the executed action, as the records say it."""
+        """Return who chose the executed action, as the records name it."""
         return Source.HUMAN if self.charge is ControlAuthority.HUMAN else Source.POLICY
 
 
 @dataclass(slots=True)
 class InterventionStats:
-    """What the human did, counted."""
+    """Counts of human steps, interventions and labels."""
 
     steps: int = 0  # steps in charge
     interventions: int = 0  # times the human took charge
@@ -79,8 +80,8 @@ class InterventionStats:
 class Arbiter:
     """Decides each step who acts; the only place where policy and human meet.
 
-    Losing the device releases the dead-man, and so does the emergency stop; afterwards the human has to let go before
-    taking charge again, so that a device that comes back cannot move the arm by itself.
+    Losing the device releases the dead-man, and so does the emergency stop; afterwards the human has to release
+    it before taking over again, so that a device that comes back cannot move the arm by itself.
 
     Args:
         layout: parts of the action; discrete heads are never blended.
@@ -91,7 +92,7 @@ class Arbiter:
         config = config or ArbiterConfig()
         self.effort = InterventionStats()
         self._stale_ns = round(config.stale_after_s * NS_PER_S)
-        self._blend_rate = period_s / config.blend_s if config.blend_s > 0 else np.inf
+        self._blend_rate = period_s / BLEND_S
         self._idle = np.zeros(layout.size, np.float32)
         self._none = no_action(layout.size)
         self._moves = layout.is_continuous
@@ -99,9 +100,9 @@ class Arbiter:
         self.reset()
 
     def reset(self) -> None:
-        """Begin an episode: nobody was in charge before."""
+        """Begin an episode: no one had control before."""
         self._human = False
-        self._since_change = np.inf  # decisions since charge changed hands
+        self._since_change = np.inf  # decisions since control changed
         self._from = self._last = self._idle
 
     def decide(
@@ -115,7 +116,7 @@ class Arbiter:
 
         Args:
             policy_action: what the policy proposes (A,), None without a policy.
-            state: what the device says, None without a device.
+            state: state of the input device, None without a device.
             estop: an emergency stop from elsewhere; the device's own is in `state`.
             now_ns: the present moment [ns], to notice a device that went silent; None trusts `state.alive`.
 
@@ -161,7 +162,7 @@ class Arbiter:
         self.effort.labels += len(state.labels)
 
     def _wanted(self, charge: ControlAuthority, policy_action: np.ndarray | None, state: DeviceState) -> np.ndarray:
-        """Return the action of whoever is in charge, as it would be without a blend."""
+        """Return the action of whichever side has control, without a blend."""
         action = {ControlAuthority.POLICY: policy_action, ControlAuthority.HUMAN: state.action}.get(charge)
         if action is None:
             return self._idle

@@ -1,8 +1,7 @@
-"""What every input device says, whatever it is made of: a keyboard, a pendant, a recording, a scripted human."""
+"""Protocol of input devices: keyboard, pendant, recording, scripted operator."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -14,23 +13,23 @@ from robot_rl.core.pose import GRIPPER_DOWN
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceState:
-    """What the human asks for at one moment.
+    """State of an input device at one moment.
 
-    Shapes: action (A,) float32 in [-1, 1], or None while the human asks for no motion.
+    Shapes: action (A,) float32 in [-1, 1], or None while no motion is commanded.
     """
 
     action: np.ndarray | None = None
-    engaged: bool = False  # the dead-man is held: the human wants to be in charge
-    labels: tuple[str, ...] = ()  # given since the last read, oldest first; names of core.records.LABELS
+    engaged: bool = False  # the dead-man is held: the human requests control
+    labels: tuple[str, ...] = ()  # since the last read, oldest first; names of core.records.LABELS
     estop: bool = False
     alive: bool = True  # False once the device stopped answering
     stamp_ns: int | None = None  # monotonic, of the device's last sign of life; None: it cannot go silent
-    cleared: bool = False  # since the last read a person asked to clear a stop
+    cleared: bool = False  # the clear key was pressed since the last read
 
 
 @runtime_checkable
 class Device(Protocol):
-    """Something a human, real or scripted, acts through."""
+    """An input device of a human, real or scripted."""
 
     def reset(self) -> None:
         """Begin an episode; the environment has just been reset."""
@@ -45,7 +44,7 @@ class Device(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the device; a second call does nothing."""
+        """Release the device; a second call does nothing."""
         ...
 
 
@@ -66,26 +65,3 @@ def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
 
 class ScriptedDevice(Device):
     """A device without a person behind it: the arm need not move in real time for it."""
-
-
-class Playback(ScriptedDevice):
-    """A device that plays recorded states, one a read; afterwards it stays quiet.
-
-    Example:
-        >>> device = Playback([DeviceState(engaged=True)])
-        >>> device.read().engaged, device.read().engaged
-        (True, False)
-    """
-
-    def __init__(self, states: Iterable[DeviceState]) -> None:
-        self._states = iter(states)
-
-    def reset(self) -> None:
-        """Do nothing: a recording runs across episodes."""
-
-    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Return the next recorded state."""
-        return next(self._states, DeviceState())
-
-    def close(self) -> None:
-        """Do nothing: nothing is held."""

@@ -1,4 +1,4 @@
-"""When a device counts as engaged: the dead-man's rule, apart from the device."""
+"""Engagement rule of input devices: hold, toggle or deflection with dead-band and hysteresis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EngageMode = Literal["hold", "toggle", "deflection"]
 
 @dataclass(frozen=True)
 class EngageConfig:
-    """How the human takes charge.
+    """How the human engages a device.
 
     Raises:
         ConfigError: thresholds out of order, or an unknown mode.
@@ -25,9 +25,9 @@ class EngageConfig:
     deflection_on: float = 0.15
     """Deflection in [0, 1] above which the human takes charge; below it is dead-band."""
     deflection_off: float = 0.05
-    """Deflection below which the human lets go; smaller than `deflection_on`, so that noise cannot flutter."""
+    """Deflection below which the device releases; smaller than `deflection_on`, so that noise cannot flutter."""
     release_s: float = 0.3
-    """How long the deflection must stay below `deflection_off` before the human has let go [s]."""
+    """How long the deflection must stay below `deflection_off` until the device releases [s]."""
 
     def __post_init__(self) -> None:
         checks.one_of(self, get_args(EngageMode), "mode")
@@ -66,7 +66,7 @@ class Engagement:
         return self._engaged
 
     def release(self) -> None:
-        """Let go, as when the device is lost."""
+        """Release, as when the device is lost."""
         self._engaged = False
 
     def _deflected(self, deflection: float, now_ns: int) -> bool:

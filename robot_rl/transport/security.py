@@ -52,7 +52,7 @@ def read_keys(path: Path) -> CurveKeys:
         value = json.loads(path.read_text())
         return CurveKeys(str(value["public"]), str(value["secret"]), tuple(value["peers"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"keys: got {path}, expected a key file ({error}); make one with `generate_keys`.") from error
+        raise ConfigError(f"keys: got {path}, expected a key file ({error}); make one with `robot-rl keys`.") from error
 
 
 def check_address(address: str, keys: CurveKeys | None) -> None:
@@ -65,7 +65,7 @@ def check_address(address: str, keys: CurveKeys | None) -> None:
     if keys is None and not _is_loopback(host):
         raise ConfigError(
             f"address: got {address!r} without keys, expected loopback (tcp://127.0.0.1:PORT) or CURVE keys; "
-            "make a pair with `generate_keys` and name the key file."
+            "make them with `robot-rl keys` and name the key file."
         )
 
 

@@ -52,7 +52,7 @@ class Source:
         self.config, self.clock, self.number = config, clock, 0
 
     def next(self):
-        time.sleep(1.0 / self.config.rate_hz)
+        time.sleep(0.2 / self.config.rate_hz)
         self.number += 1
         image = np.full((self.config.height, self.config.width, 3), self.config.grey, np.uint8)
         return RawFrame(image, self.clock.now_ns(), self.number)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.core.clock import NS_PER_S, FakeClock, RateKeeper, SystemClock
+from robot_rl.core.clock import NS_PER_S, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
+from robot_rl.testing import FakeClock
 
 
 @given(st.lists(st.floats(0, 0.35), min_size=1, max_size=50))

@@ -75,3 +75,17 @@ def test_setting_that_is_fixed_now_is_dropped_or_refused(name: str) -> None:
 
 def test_present_flags_pass() -> None:
     refuse_old_flags(["pick-lift", "--vision.mode", "state", "eyes", "-x"])
+
+
+def test_settings_that_became_constants_and_a_pendants_own_fields_are_read_from_old_files() -> None:
+    old = {
+        "arbiter": {"blend_s": 0.1, "stale_after_s": 0.5},
+        "human": {"kind": "pendant", "pendant": {"port": "/dev/ttyACM0", "vouch_s": 5.0, "reconnect_s": 0.25}},
+    }
+    assert upgrade(old) == {
+        "arbiter": {"stale_after_s": 0.5},
+        "human": {"kind": "pendant", "settings": {"port": "/dev/ttyACM0", "vouch_s": "5.0"}},
+    }
+    assert upgrade({"human": {"kind": "scripted", "pendant": {"port": "x"}}}) == {"human": {"kind": "scripted"}}
+    with pytest.raises(ConfigError, match=r"expected --human.settings port VALUE"):
+        refuse_old_flags(["--human.pendant.port", "/dev/ttyACM0"])

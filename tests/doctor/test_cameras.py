@@ -108,13 +108,13 @@ def test_version_that_was_not_tested_is_named_as_such(bus: Bus, machine: Path) -
 def test_cameras_of_a_file_are_watched_or_told_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for k in range(3):
         cv2.imwrite(str(tmp_path / f"shot_{k}.png"), np.zeros((48, 64, 3), np.uint8))
-    film = WebcamConfig("side", str(tmp_path / "shot_%d.png"), width=64, height=48, rate_hz=20.0)
+    video = WebcamConfig("side", str(tmp_path / "shot_%d.png"), width=64, height=48, rate_hz=20.0)
     wrong = WebcamConfig("wrong", str(tmp_path / "shot_%d.png"), width=640, height=480)
-    save_settings(tmp_path / "cameras.json", CameraSet((film, wrong, TopicConfig("front"))))
+    save_settings(tmp_path / "cameras.json", CameraSet((video, wrong, TopicConfig("front"))))
     assert main(["doctor", "cameras", str(tmp_path / "cameras.json"), "--seconds", "1"]) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "ok side" in out and "images/s, 0 dropped" in out
-    assert "missing wrong wrong: got pictures of 64 x 48, expected 640 x 480" in out
+    assert "missing wrong wrong: got images of 64 x 48, expected 640 x 480" in out
     assert "ros2 topic hz front/color/image_raw" in out
 
 

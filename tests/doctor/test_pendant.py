@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from robot_rl.bench import run_benchmark
+from robot_rl.bench.pendant_firmware import host_pendant
 from robot_rl.cli import main
 from robot_rl.doctor.pendant import rows
 from robot_rl.teleop.pendant.device import PendantView
-from robot_rl.teleop.pendant.firmware_process import host_pendant
 from robot_rl.teleop.pendant.frames import FrameErrors
 from robot_rl.teleop.pendant.messages import Cause, Counters, Fault, Reply, State, Welcome
 from robot_rl.teleop.pendant.session import LinkCounters
@@ -53,7 +53,7 @@ def test_everything_the_pendant_says_is_shown_in_words() -> None:
     shown = dict(rows(view))
     assert shown["line"] == "answers" and shown["last frame"] == "4.0 ms ago"
     assert shown["firmware"] == "0.1.0, boot 7, last restart: watchdog"
-    assert shown["relay"] == "open: the robot stands" and shown["grip"] == "held, engaged"
+    assert shown["relay"] == "open: the robot is stopped" and shown["grip"] == "held, engaged"
     assert shown["causes to stop"] == "estop fault" and shown["opened by"] == "heartbeat"
     assert shown["latched faults"] == "discrepancy" and shown["closed contacts"] == "deadman_half estop_a estop_b"
     assert shown["events"] == "2: success rearm" and shown["last answer"] == "deadman_pressed"
@@ -71,7 +71,7 @@ def test_running_pendant_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with host_pendant(PROGRAM) as running:
         assert main(["doctor", "pendant", running.port, "--seconds", "1", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
-    assert shown["alive"] and shown["lines"]["relay"] == "open: the robot stands"
+    assert shown["alive"] and shown["lines"]["relay"] == "open: the robot is stopped"
     assert shown["device"]["accepted"] > 3
 
 

@@ -13,11 +13,11 @@ from controllers.arms.spec import load_arm
 from controllers.drivers.machine import Machine
 from controllers.host.realtime import RealtimeStatus
 from robot_rl.cli import main
-from robot_rl.core.clock import FakeClock
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.loop import LoopMetrics, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
 from robot_rl.doctor.robot import Probes, examine_robot
+from robot_rl.testing import FakeClock
 
 GOOD = Machine("6.1.0-rt #1 SMP PREEMPT_RT", True, 99, float("inf"), ("performance",))
 CABLE = Interface("eth1", up=True, speed_mbps=1000, wireless=False)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from robot_rl.bench.pendant_firmware import ContactBench, Report, qemu_pendant
 from robot_rl.core.clock import SystemClock
 from robot_rl.runtime.runs.metrics import read_metrics
-from robot_rl.teleop.pendant.firmware_process import Hand, Report, qemu_pendant
 from robot_rl.teleop.pendant.messages import Input, Output
 
 IMAGE = Path(__file__).parents[2] / "firmware" / "build" / "pendant-qemu.elf"
@@ -29,7 +29,7 @@ Episode = dict[str, Any]
 class Thumb:
     """Presses buttons, and watches the relay and the run's metrics."""
 
-    def __init__(self, hand: Hand, metrics: Path, training: subprocess.Popen[bytes]) -> None:
+    def __init__(self, hand: ContactBench, metrics: Path, training: subprocess.Popen[bytes]) -> None:
         self._hand, self._metrics, self._training = hand, metrics, training
 
     def episodes(self) -> list[Episode]:

@@ -75,6 +75,17 @@ def test_flat_vector_and_single_image_get_a_name_and_images_can_be_left_out() ->
     assert set(ForeignEnv(World(both), ForeignConfig(), images=False).observation_space.spaces) == {"state"}
 
 
+def test_several_rendered_images_are_shown_side_by_side() -> None:
+    class Filmed(World):
+        render_mode = "rgb_array"
+
+        def render(self):
+            return [np.zeros((4, 6, 3), np.uint8), np.ones((4, 6, 3), np.uint8)]
+
+    image = adapt(Filmed()).render()
+    assert image.shape == (4, 12, 3) and image[:, :6].max() == 0 and image[:, 6:].min() == 1
+
+
 @given(hnp.arrays(np.float32, 3, elements=st.floats(-1.0, 1.0, width=32)))
 def test_action_is_scaled_to_the_bounds_and_shaped_as_the_environment_wants(action: np.ndarray) -> None:
     low, high = np.array([[-2.0], [0.0], [5.0]]), np.array([[2.0], [10.0], [6.0]])

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, NonFiniteActionError, StaleObservationError
 from robot_rl.core.pose import Pose, gripper_down
 from robot_rl.core.tasks import TaskCamera
@@ -22,6 +21,7 @@ from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 MS = 1_000_000

@@ -147,7 +147,7 @@ def test_picture_is_the_scenes(rig: Rig) -> None:
 def test_pictures_follow_time(rig: Rig) -> None:
     first = rig.camera.read().stamp_ns
     stamps = [first]
-    while stamps[-1] == first and len(stamps) < 50:  # a step that comes late does not wait for a picture
+    while stamps[-1] == first and len(stamps) < 50:  # a step that comes late does not wait for an image
         rig.robot.wait(PERIOD_S)
         stamps.append(rig.camera.read().stamp_ns)
     assert stamps[-1] > first

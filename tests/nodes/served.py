@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.tasks import TaskCamera
 from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.graph import Bounds, GraphEnv
@@ -18,6 +17,7 @@ from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 SMALL = replace(PICK_LIFT, cameras={"wrist": TaskCamera(32, 32), "side": TaskCamera(32, 32)})

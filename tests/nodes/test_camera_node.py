@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import StaleObservationError
 from robot_rl.hardware.cameras.factory import make_cameras
 from robot_rl.hardware.cameras.realsense import RealSenseSource
@@ -20,6 +19,7 @@ from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.ros_topic import TopicConfig
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.graph.dds_wire import DdsWire
+from robot_rl.testing import FakeClock
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
 from tests.nodes.ros_processes import Program, ros_environment
 from tests.patience import eventually
@@ -38,8 +38,8 @@ def heard(listener: Program, topic: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    path = tmp_path / "film.avi"
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (640, 480))
     for _ in range(30):
         writer.write(np.full((480, 640, 3), (20, 60, 200), np.uint8))  # BGR
@@ -80,10 +80,10 @@ def test_recorded_realsense_is_heard_with_depth_intrinsics_and_place(recording: 
     assert place["xyz"] == [0.0, 0.05, -0.1]
 
 
-def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(film: Path) -> None:
+def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(video: Path) -> None:
     with (
         Program([LISTENER, "side"]) as listener,
-        node("camera:=side", "kind:=webcam", f"device:={film}", "rate_hz:=15", "jpeg_quality:=80"),
+        node("camera:=side", "kind:=webcam", f"device:={video}", "rate_hz:=15", "jpeg_quality:=80"),
     ):
         eventually(lambda: [h for h in heard(listener, "health") if float(h["values"]["fps"]) > 10.0])
         eventually(lambda: heard(listener, "jpeg"))
@@ -97,7 +97,7 @@ def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(film: Path) -> N
 
 
 def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_pictures_once_it_is_gone(
-    film: Path, monkeypatch: pytest.MonkeyPatch
+    video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The actor's virtual environment needs no ROS: `TopicConfig` over Cyclone DDS, the node over rclpy."""
     environment = ros_environment()
@@ -105,7 +105,7 @@ def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_pictures_once_
     wire = DdsWire("actor", "left", int(environment["ROS_DOMAIN_ID"]))
     remap = ["-r", "__ns:=/left"]
     try:
-        with node("camera:=side", "kind:=webcam", f"device:={film}", words=remap) as program:
+        with node("camera:=side", "kind:=webcam", f"device:={video}", words=remap) as program:
             config = TopicConfig("side", view=View(Crop(0, 0, 480, 480), (128, 128)), max_age_s=2.0)
             camera = make_cameras([config], wire, ready_s=30.0)[0]
             frame = camera.read()
@@ -119,8 +119,8 @@ def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_pictures_once_
         wire.close()
 
 
-def test_killed_node_falls_silent_and_its_successor_is_heard_by_the_same_listener(film: Path) -> None:
-    parameters = ("camera:=side", "kind:=webcam", f"device:={film}")
+def test_killed_node_falls_silent_and_its_successor_is_heard_by_the_same_listener(video: Path) -> None:
+    parameters = ("camera:=side", "kind:=webcam", f"device:={video}")
     with Program([LISTENER, "side"]) as listener:
         with node(*parameters) as first:
             eventually(lambda: len(heard(listener, "colour")) > 5)
@@ -143,8 +143,8 @@ def test_absent_camera_is_an_error_in_the_diagnostics_and_no_picture() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_node_ends_politely_when_it_is_told(film: Path, number: int) -> None:
-    with Program([LISTENER, "side"]) as listener, node("camera:=side", "kind:=webcam", f"device:={film}") as program:
+def test_node_ends_politely_when_it_is_told(video: Path, number: int) -> None:
+    with Program([LISTENER, "side"]) as listener, node("camera:=side", "kind:=webcam", f"device:={video}") as program:
         eventually(lambda: heard(listener, "colour"))
         program.interrupt(number)
         assert program.ended() == 0

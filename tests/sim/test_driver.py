@@ -9,12 +9,12 @@ from controllers.arm import Target
 from controllers.drivers.contract import DriverMode
 from controllers.geometry import quat_from_matrix
 from controllers.law.tick import tick
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import Pose
 from robot_rl.sim.driver import SimulatedDriver
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import Simulation
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from robot_rl.testing import FakeClock
 
 STEPS = 50
 

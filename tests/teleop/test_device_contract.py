@@ -9,14 +9,15 @@ import pytest
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.records import LABELS
-from robot_rl.teleop.device import Device, DeviceState, Playback
+from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices.combined import EnabledDevice
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.devices.scripted import ExpertDevice, ScriptedHuman
-from robot_rl.teleop.devices.scripted_config import EXPERT
+from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
 from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.teleop.pendant.device import Pendant
 from robot_rl.teleop.pendant.serial_line import Line
+from robot_rl.testing import Playback
 
 ARM = arm_layout(StateEntry("state", 24))
 
@@ -52,7 +53,7 @@ MAKERS: dict[str, Callable[[], Device]] = {
     "pendant": pendant,
     "enabled": lambda: EnabledDevice(pendant(), keyboard()),
     "expert": lambda: ExpertDevice(Still(), np.random.default_rng(0)),
-    "scripted": lambda: ScriptedHuman(Still(), EXPERT, np.random.default_rng(0)),
+    "scripted": lambda: ScriptedHuman(Still(), ScriptedHumanConfig(), np.random.default_rng(0)),
 }
 
 

@@ -9,10 +9,10 @@ import threading
 import pytest
 
 from robot_rl.core.action_layout import arm_layout
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.terminal import prompt
+from robot_rl.testing import FakeClock
 
 
 class Prompted:

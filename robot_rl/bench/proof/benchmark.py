@@ -1,6 +1,6 @@
 """Bounds of the control law, measured on the simulated arm; `--docs docs` writes table and plots of docs/control.md.
 
-Beside it stand the same law with constant damping 2 sqrt(K), and the formulas of two other projects
+It is compared with the same law with constant damping 2 sqrt(K), and with the formulas of two other projects
 (`robot_rl.bench.proof.reference_laws`). The arm has no joint friction here: all damping is the law's.
 """
 
@@ -47,7 +47,7 @@ def run(docs: Path | None = None) -> dict[str, Any]:
 
 
 def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
-    """All metrics, and the curves behind them, by plot and label."""
+    """Return all metrics, and their curves by plot and label."""
     metrics: dict[str, Any] = stiffness_metrics()
     curves: Curves = {}
     metrics["settle_s"], curves["step"] = step_curves()
@@ -70,7 +70,7 @@ def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
 
 
 def stiffness_metrics() -> dict[str, Any]:
-    """Displacement under 10 N and 1 N m in each axis against F / K, the worst of six [%]."""
+    """Return the error of the displacement under 10 N and 1 N m against F / K, the worst of six axes [%]."""
     worst = 0.0
     for axis in range(6):
         bench, wrench = Bench(make_gains(HOME_Q, ramp_s=0.0), arm_limits("fer")), np.zeros(6)
@@ -84,14 +84,14 @@ def stiffness_metrics() -> dict[str, Any]:
 
 
 def _step(gains: Gains, axis: int = 0, delay: int = 0, seconds: float = 1.5) -> np.ndarray:
-    """The way along an axis after a step of the target, as a fraction of it (T,)."""
+    """Return the distance covered along an axis after a step of the target, as a fraction of it (T,)."""
     bench = Bench(gains, FREE)
     path = bench.run(seconds, offset=STEP_M * np.eye(3)[axis], delay=delay)["p"]
     return (path[:, axis] - bench.centre[axis]) / STEP_M
 
 
 def step_curves() -> tuple[float, dict[str, np.ndarray]]:
-    """When the slowest axis is within 2 % for good [s], and the steps."""
+    """Return the time after which the slowest axis stays within 2 % [s], and the steps."""
     ours = [_step(make_gains(HOME_Q, **BARE), axis) for axis in range(3)]
     constant = make_gains(HOME_Q, constant_damping=CONSTANT, **BARE)
     curves = {f"this law, {name}": path for name, path in zip("xyz", ours, strict=True)}
@@ -105,7 +105,7 @@ def step_curves() -> tuple[float, dict[str, np.ndarray]]:
 
 
 def overshoot(path: np.ndarray) -> float:
-    """How far beyond its goal a step went [%]; inf when it never came to rest."""
+    """Return the overshoot of a step [%]; inf when it does not settle."""
     last = path[-100:]
     if not np.isfinite(last).all() or np.ptp(last) > 0.2:
         return float("inf")
@@ -113,7 +113,7 @@ def overshoot(path: np.ndarray) -> float:
 
 
 def overshoots(curves: dict[str, np.ndarray]) -> dict[str, float]:
-    """The worst axis of each law."""
+    """Return the overshoot of each law's worst axis."""
     worst = {
         "overshoot": "this law",
         "constant_damping_overshoot": "constant",
@@ -127,7 +127,7 @@ def overshoots(curves: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def nullspace_metrics() -> dict[str, Any]:
-    """How far the tool moves while the posture draws two joints by 0.05 rad: this law, and the kinematic projector."""
+    """Return the tool's motion while the posture moves two joints by 0.05 rad: this law and the kinematic projector."""
     posture = HOME_Q + np.array([0.05, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0])
     bench = Bench(make_gains(posture, ramp_s=0.0), arm_limits("fer"))
     ours = bench.run(1.0)["p"] - bench.centre
@@ -139,15 +139,15 @@ def nullspace_metrics() -> dict[str, Any]:
 
 
 def delay_curves() -> dict[str, np.ndarray]:
-    """The same step with a torque that acts so many milliseconds late."""
+    """Return the same step with a torque delayed by some milliseconds."""
     return {f"{delay}ms": _step(make_gains(HOME_Q, **BARE), delay=delay) for delay in DELAYS_MS}
 
 
 def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Force on a wall 3 cm ahead, with a target 6 cm behind it: the bare law, one that yields at 15 N, SERL's clip."""
+    """Return the force on a wall 3 cm ahead, with a target 6 cm behind it: bare law, limit of 15 N, SERL clip."""
     cases = {
         "this law, 600 N/m clipped at 5 cm": make_gains(HOME_Q, ramp_s=0.0),
-        "the same, yielding at 15 N": make_gains(HOME_Q, ramp_s=0.0, contact_force_max=(15.0, 5.0)),
+        "the same, contact limit of 15 N": make_gains(HOME_Q, ramp_s=0.0, contact_force_max=(15.0, 5.0)),
         "SERL's numbers, clip 10 mm": preset("serl", HOME_Q, ramp_s=0.0),
     }
     curves = {}
@@ -162,7 +162,7 @@ def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def singular_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The fastest joint while the target draws the arm out straight, beyond its reach, without guards and with them."""
+    """Return the fastest joint while the target pulls the arm straight beyond its reach, without and with guards."""
     curves, metrics = {}, {}
     for name, label, options in (
         ("", "walls, slowing and damping", GUARDED | {"start_checks": False}),

@@ -1,7 +1,7 @@
-"""Checks of the proof after each tick: no bound of the law may break.
+"""Checks of the law's bounds after each tick.
 
-The reference may start outside of its workspace, where the arm is. So it is held to this: each face and the cone it
-keeps, or comes no further beyond than it was.
+The reference may start outside its workspace, where the arm is; then it must move no further beyond a face or the cone
+than it was.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from robot_rl.bench.proof.settings import Bounds
 EPS = 1e-9  # of a workspace's face [m], of the cone and of a turn [rad]; of a force, relative
 EPS_TURN = 1e-4  # of the reference's turn along the cone's edge, relative: the edge is curved
 EPS_SUM = 1e-6  # where the bound is on a difference of large numbers [N, N m, W, J]
-NEAR = 1e-3  # so close to a face or to the cone counts as at its edge [m, rad]
+NEAR = 1e-3  # distance to a face or the cone that counts as at its edge [m, rad]
 SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen")
 
 
 class Counts(Record):
-    """Ticks that broke each of `BOUNDS`, and how often the law was seen at its bounds (`SEEN`)."""
+    """Ticks that violated each of `BOUNDS`, and ticks at the law's bounds (`SEEN`)."""
 
     torque: int
     torque_rate: int
@@ -54,25 +54,25 @@ BOUNDS = tuple(Counts.fields)[: -len(SEEN)]
 
 
 class Previous(Record):
-    """What was true before the tick."""
+    """State before the tick."""
 
     mode: int
     holds: int
     taken: int
     manner: int  # of the targets: JUMPING, WANDERING or STEADY
-    aim: Annotated[FloatArray, 7]  # where the last target lay before it was broken [m], quat_xyzw
+    aim: Annotated[FloatArray, 7]  # the last target before it was made invalid [m], quat_xyzw
     drift: Axes6  # of a steady target [m/s, rad/s]
     p: Axes3  # of the reference [m]
     quat_xyzw: Axes4
-    wrench: Axes6  # feed-forward that acted [N, N m]
+    wrench: Axes6  # active feed-forward [N, N m]
     known: Axes6  # whether it was seen
     spring_j: float
-    left_j: float  # of the energy account, kept here once more
+    left_j: float  # of an independent energy balance
 
 
 @inner
 def _spring_j(state: ArmState, own: ControllerState) -> float:
-    """What the spring to the reference holds at the arm's pose [J]: the integral of the clipped force."""
+    """Return the energy of the spring to the reference at the arm's pose [J]: the integral of the clipped force."""
     R, gains, ref = own.gains.task_R, own.gains, own.reference_p
     turn = rotation_error(quat_from_matrix(state.R), own.reference_quat_xyzw)
     way = (ref[0] - state.p[0], ref[1] - state.p[1], ref[2] - state.p[2])
@@ -87,7 +87,7 @@ def _spring_j(state: ArmState, own: ControllerState) -> float:
 
 @inner
 def _tilt(quat: FloatArray, axis: FloatArray, tool: FloatArray) -> float:
-    """The angle between the tool's axis and the cone's [rad]."""
+    """Return the angle between the tool's axis and the cone's [rad]."""
     u = quat_multiply(quat_multiply(quat, (tool[0], tool[1], tool[2], 0.0)), (-quat[0], -quat[1], -quat[2], quat[3]))
     x, y, z = u[1] * axis[2] - u[2] * axis[1], u[2] * axis[0] - u[0] * axis[2], u[0] * axis[1] - u[1] * axis[0]
     return math.atan2(math.sqrt(x * x + y * y + z * z), u[0] * axis[0] + u[1] * axis[1] + u[2] * axis[2])
@@ -95,7 +95,7 @@ def _tilt(quat: FloatArray, axis: FloatArray, tool: FloatArray) -> float:
 
 @inner
 def _beyond(bound: Bounds, p: FloatArray, face: int) -> float:
-    """How far a position lies beyond a face [m]: six of the box, then the planes."""
+    """Return the distance of a position beyond a face [m]: six of the box, then the planes."""
     if face < 3:
         return bound.workspace_lower[face] - p[face]
     if face < 6:
@@ -106,7 +106,7 @@ def _beyond(bound: Bounds, p: FloatArray, face: int) -> float:
 
 @inner
 def note(state: ArmState, own: ControllerState, previous: Previous) -> None:
-    """Before the tick."""
+    """Record the state before the tick."""
     previous.mode, previous.holds = own.mode, own.counters[Counter.HOLDS.value]
     previous.taken = own.counters[Counter.TARGETS_TAKEN.value]
     previous.p[:], previous.quat_xyzw[:] = own.reference_p, own.reference_quat_xyzw
@@ -129,7 +129,9 @@ def _check_command(
         bad_speed = bad_speed or (abs(state.dq[i]) >= bound.dq_max[i] and not drive <= EPS_SUM)
     counts.torque += bad_torque
     counts.torque_rate += bad_rate
-    if free and own.mode != Mode.FAULT.value:  # torque and rate guards come last: what they changed is theirs
+    if (
+        free and own.mode != Mode.FAULT.value
+    ):  # torque and rate guards come last: commands that they changed are not checked
         counts.guards_seen += 1
         counts.power += not power <= bound.power_max + EPS_SUM
         counts.velocity += bad_speed
@@ -153,11 +155,11 @@ def _check_forces(bound: Bounds, own: ControllerState, counts: Counts) -> None:
 def _check_wrench(
     bound: Bounds, own: ControllerState, previous: Previous, step_s: float, started: bool, counts: Counts
 ) -> None:
-    """The feed-forward that acted: within its bound, and as near to the one asked for as its rate allows."""
+    """Check the active feed-forward: within its bound, and as near to the requested one as its rate allows."""
     work, gains, goal, bad = own.work, own.gains, own.goal, False
     twisting = np.abs(goal.twist).max() > 0.0
     if own.yield_scale < 1.0 or bound.energy_max_j < math.inf or bound.operational_space != 0.0:
-        return  # these may take any part of it away
+        return  # these may reduce it arbitrarily
     for i in range(6):
         drive, asked = work.wrench[i] + work.drag[i], 0.0
         acted = drive - work.spring[i] - own.integral[i]
@@ -167,7 +169,7 @@ def _check_wrench(
             asked += gains.task_R[j, i % 3] * goal.wrench[i - i % 3 + j]
         asked = min(max(asked, -bound.wrench_max[i]), bound.wrench_max[i])
         step, before = bound.wrench_rate_max[i] * step_s, 0.0 if started else previous.wrench[i]
-        if not twisting:  # else the sum of both is cut off at the force cap, and its parts are not seen
+        if not twisting:  # else the sum of both is clipped at the force cap, and its parts are unknown
             bad = bad or not abs(acted) <= bound.wrench_max[i] + EPS_SUM
         if not twisting and (started or previous.known[i] > 0.0):
             bad = bad or not abs(acted - before) <= step + EPS_SUM
@@ -181,7 +183,7 @@ def _check_wrench(
 def _check_reference(
     state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, counts: Counts
 ) -> None:
-    """Each face and the cone are kept, or the reference comes no further beyond them than it was."""
+    """Check that the reference stays within each face and the cone, or moves no further beyond them."""
     p, quat, bad_box, bad_plane, at_box, at_plane = own.reference_p, own.reference_quat_xyzw, False, False, False, False
     for face in range(6 + bound.planes.shape[0]):
         beyond = _beyond(bound, p, face)
@@ -216,7 +218,7 @@ def _check_energy(
     started: bool,
     counts: Counts,
 ) -> None:
-    """What targets, gains and feed-forward added at the arm's pose: in one burst and lastingly no more than allowed."""
+    """Check the energy that targets, gains and feed-forward added at the arm's pose, at once and continuously."""
     if bound.energy_max_j == math.inf:
         return
     work, fed_w, gain_w_per_s = own.work, 0.0, 0.0
@@ -247,14 +249,14 @@ def check(
     tau: FloatArray,
     counts: Counts,
 ) -> None:
-    """After the tick."""
+    """Check the state after the tick."""
     _check_command(state, bound, own, step_s, tau, counts)
     if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
         return
     counts.following += 1
     started = previous.mode == Mode.ACTIVATING.value
     woken = previous.mode == Mode.DAMPING.value and own.counters[Counter.TARGETS_TAKEN.value] > previous.taken
-    if started or woken or own.counters[Counter.HOLDS.value] > previous.holds:  # it began anew, from the arm's pose
+    if started or woken or own.counters[Counter.HOLDS.value] > previous.holds:  # it restarted from the arm's pose
         quat = quat_from_matrix(state.R)
         for i in range(3):
             previous.p[i] = state.p[i]

@@ -1,4 +1,4 @@
-"""The proof as a page: the table between two markers of docs/control.md, and its plots as PNG."""
+"""Verification page: the table between two markers of docs/control.md, and its plots as PNG."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _LABELS = {
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """The rows as Markdown."""
+    """Return the rows as Markdown."""
     lines = ["| quantity | measured | expected |", "|---|---|---|"]
     lines += [f"| {text} | {metrics[key]:,} | {goal} |" for key, text, goal in ROWS]
     delays = ", ".join(f"{key.split('_')[1]} {value}" for key, value in metrics.items() if key.startswith("delay_"))
@@ -49,7 +49,9 @@ def table(metrics: dict[str, Any]) -> str:
 def write_page(folder: Path, metrics: dict[str, Any], curves: dict[str, dict[str, np.ndarray]]) -> None:
     """Replace the table in `folder`/control.md and write one plot for each set of curves.
 
-    Raises: ValueError when the page lacks its markers.
+
+    Raises:
+        ValueError: the page lacks its markers.
     """
     page = folder / "control.md"
     text = page.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Random states with a resting target, a million of them: no damping of the law may feed energy."""
+"""Passivity over a million random states with a resting target: no damping of the law may add energy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from robot_rl.sim.stepping import ModelViews, refresh_model
 
 
 def count_energy_gains(inputs: int, seed: int = 1) -> tuple[int, float]:
-    """Among random states with a resting target: how many torques feed the motion more than the spring gives back, and
-    the weakest damping that was found, as a rate [1/s] of the kinetic energy.
+    """Return, over random states with a resting target, the number of torques that add more energy than the spring
+    returns, and the weakest damping, as a rate [1/s] of the kinetic energy.
     """
     gains = make_gains(HOME_Q, ramp_s=0.0, filter_time_s=0.0, speed_max=np.inf, posture_stiffness=0.0,
                        posture_damping=2.0, damping_refresh_ticks=0)  # fmt: skip
@@ -29,7 +29,7 @@ def count_energy_gains(inputs: int, seed: int = 1) -> tuple[int, float]:
 def feed_energy(
     views: ModelViews, loop: ControlLoop, inputs: int, seed: int, violations: np.ndarray, weakest: np.ndarray
 ) -> None:
-    """Power of the law beyond its spring: dq . (tau - tau_own) - F_spring . V, which must not be positive."""
+    """Return the power of the law beyond its spring: dq . (tau - tau_own) - F_spring . V, which must be <= 0."""
     np.random.seed(seed)
     state, target, limits, tau, own, now_s = loop.state, loop.target, loop.limits, loop.tau, loop.memory[0], 0.0
     for _ in range(inputs):

@@ -1,4 +1,4 @@
-"""Random states, targets and gains in random workspaces, a million of them: no bound of the law may break."""
+"""The law's bounds over a million random states, targets and gains in random workspaces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JUMPING, WANDERING, STEADY = 0, 1, 2
 
 
 def count_violations(inputs: int, seed: int = 0) -> dict[str, int]:
-    """Over `ROUNDS` times all kinds of settings: `inputs` tried, ticks beyond each of `BOUNDS`, and ticks of `SEEN`."""
+    """Return over `ROUNDS` times all kinds of settings `inputs`, ticks beyond each of `BOUNDS`, and ticks of `SEEN`."""
     rng, total, tried = np.random.default_rng(seed), dict.fromkeys((*BOUNDS, *SEEN), 0), 0
     trials = [trial for _ in range(ROUNDS) for trial in random_trials(rng)]
     each = -(-inputs // len(trials))
@@ -36,7 +36,7 @@ def count_violations(inputs: int, seed: int = 0) -> dict[str, int]:
 
 
 def try_trial(trial: Trial, bounds: Bounds, inputs: int, seed: int) -> dict[str, int]:
-    """`BOUNDS` and `SEEN` of one run with these settings, held to these bounds."""
+    """Return `BOUNDS` and `SEEN` of one run with these settings, checked against these bounds."""
     bench, counts = Bench(trial.gains, trial.limits), make_record(Counts, N)
     previous = make_record(Previous, N, aim=trial.home)
     try_random(bench.views, bench.loop, bounds, trial.home, previous, inputs, seed, counts)

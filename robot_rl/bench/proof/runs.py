@@ -30,7 +30,7 @@ class Bench(ArmInLoop):
         self.stand(self.loop.state.q.copy() if q is None else q)
 
     def stand(self, q: FloatArray) -> None:
-        """Put the arm there, at rest, its command carrying its weight, the target on it."""
+        """Place the arm at rest, with gravity in its command and the target at its pose."""
         state, target = self.loop.state, self.loop.target
         self.data.qpos[:N], self.data.qvel[:] = q, 0.0
         refresh_model(self.views, state.p, self.loop.dynamics)
@@ -55,7 +55,7 @@ class Bench(ArmInLoop):
 
 
 class World(NamedTuple):
-    """What acts on the arm beside its motors."""
+    """External forces on the arm."""
 
     applied: np.ndarray  # (nv,) MuJoCo's own
     wrench: np.ndarray  # (6,) on the TCP

@@ -1,7 +1,7 @@
-"""Any camera behind the `Camera` protocol: a thread of its own fetches pictures, a reader gets the newest at once.
+"""Any camera behind the `Camera` protocol: a background thread fetches images, `read` returns the newest at once.
 
-One picture is kept. A device that goes away is opened again, with pauses that grow; meanwhile readers get the last
-picture as long as it is young enough, then an error that says why. Nothing here makes a reader wait.
+One image is kept. A device that goes away is opened again, with pauses that grow; meanwhile readers get the last
+image as long as it is young enough, then an error that says why. No reader ever waits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from robot_rl.hardware.cameras.views import check_age
 
 JOIN_S = 2.0
 READY_S = 10.0
-"""A RealSense on USB needs some 2 s to its first picture."""
+"""A RealSense on USB needs some 2 s to its first image."""
 
 
 class BackgroundCamera:
@@ -28,7 +28,7 @@ class BackgroundCamera:
         open_source: opens the device; called in the camera's thread.
 
     Raises:
-        ConfigError: a crop that does not lie within the picture, or a bound that is not positive.
+        ConfigError: a crop that does not lie within the image, or a bound that is not positive.
     """
 
     def __init__(self, setup: CameraSetup, open_source: Callable[[], Source], clock: Clock | None = None) -> None:
@@ -42,31 +42,31 @@ class BackgroundCamera:
         self._thread.start()
 
     def read(self) -> Frame:
-        """See `Camera`."""
-        shot = self._fresh()
-        return Frame(shot.image, shot.stamp_ns)
+        """Return the newest image; as `Camera.read`."""
+        frame = self._fresh()
+        return Frame(frame.image, frame.stamp_ns)
 
     def read_depth(self) -> DepthFrame:
-        """See `DepthCamera`.
+        """Return the newest image with its depth; as `DepthCamera.read_depth`.
 
         Raises:
-            ConfigError: the camera measures no depth, or was not asked to.
+            ConfigError: the camera measures no depth, or `depth` is off.
         """
-        shot = self._fresh()
-        if shot.depth_mm is None:
-            raise ConfigError(f"{self.name}: got pictures without depth, expected depth; set `depth` in its settings.")
-        return DepthFrame(shot.image, shot.depth_mm, shot.stamp_ns)
+        frame = self._fresh()
+        if frame.depth_mm is None:
+            raise ConfigError(f"{self.name}: got images without depth, expected depth; set `depth` in its settings.")
+        return DepthFrame(frame.image, frame.depth_mm, frame.stamp_ns)
 
     def intrinsics(self) -> Intrinsics | None:
-        """See `DepthCamera`."""
+        """Return the intrinsics of the images as they are read; None before the device reported them."""
         return self._grabber.intrinsics
 
     def health(self) -> CameraHealth:
-        """How the camera is, for diagnostics."""
+        """Return the camera's health, for diagnostics."""
         return self._grabber.health()
 
     def wait_newer(self, stamp_ns: int, limit_s: float) -> RawFrame | None:
-        """Wait for a picture that is newer than `stamp_ns`; None when none came. For programs that publish or record.
+        """Wait for an image that is newer than `stamp_ns`; None when none came. For programs that publish or record.
 
         A control loop must not call this: it waits.
         """
@@ -78,11 +78,11 @@ class BackgroundCamera:
             return self._grabber.latest if self._news.wait_for(newer, limit_s) else None
 
     def wait_ready(self, limit_s: float = READY_S) -> None:
-        """Wait for the first picture, before anything moves.
+        """Wait for the first image, before anything moves.
 
         Raises:
             ConfigError: settings that the device refuses.
-            DeviceLostError: no picture within `limit_s`; the text says why.
+            DeviceLostError: no image within `limit_s`; the text holds the reason.
         """
         deadline_ns = self._clock.now_ns() + round(limit_s * NS_PER_S)
         while self._grabber.latest is None:
@@ -93,19 +93,19 @@ class BackgroundCamera:
             self._clock.sleep_until(self._clock.now_ns() + NS_PER_S // 100)
 
     def close(self) -> None:
-        """End the thread and let go of the device."""
+        """End the thread and release the device."""
         self._closing.set()
         self._thread.join(JOIN_S)
 
     def _fresh(self) -> RawFrame:
-        shot = self._grabber.latest
-        if shot is None:
+        frame = self._grabber.latest
+        if frame is None:
             raise self._absent()
-        check_age(self.name, shot.stamp_ns, self._clock.now_ns(), self._grabber.setup.max_age_s, str(self._why()))
-        return shot
+        check_age(self.name, frame.stamp_ns, self._clock.now_ns(), self._grabber.setup.max_age_s, str(self._why()))
+        return frame
 
     def _absent(self) -> DeviceLostError:
-        return DeviceLostError(f"{self.name}: got no picture yet, expected one; {self._why()}")
+        return DeviceLostError(f"{self.name}: got no image yet, expected one; {self._why()}")
 
     def _why(self) -> object:
         return self._grabber.error or "see `robot-rl doctor cameras`."

@@ -1,4 +1,4 @@
-"""What an environment knows of a camera, simulated or real."""
+"""Protocol of a camera, simulated or real."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 
 class Frame(NamedTuple):
-    """One picture: image (H, W, 3) uint8 RGB and the monotonic time stamp of its exposure [ns]."""
+    """One image: image (H, W, 3) uint8 RGB and the monotonic time stamp of its exposure [ns]."""
 
     image: np.ndarray
     stamp_ns: int
 
 
 class DepthFrame(NamedTuple):
-    """One picture with the distance of each of its pixels along the optical axis.
+    """One image with the distance of each of its pixels along the optical axis.
 
     Units: depth_mm in millimetres, 0 where nothing was measured; stamp_ns monotonic, of the exposure.
     """
@@ -42,14 +42,14 @@ class Intrinsics(NamedTuple):
 
 
 class Camera(Protocol):
-    """A named source of pictures of one size."""
+    """A named source of images of one size."""
 
     name: str
     height: int
     width: int
 
     def read(self) -> Frame:
-        """The newest picture, without waiting for the next one.
+        """Return the newest image without waiting.
 
         Raises:
             DeviceLostError: there is none, as long as the device is away.
@@ -58,18 +58,18 @@ class Camera(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         ...
 
 
 @runtime_checkable
 class DepthCamera(Camera, Protocol):
-    """A camera that also measures distance, in the pixels of its colour picture."""
+    """A camera that also measures distance, in the pixels of its colour image."""
 
     def read_depth(self) -> DepthFrame:
-        """The newest picture with its depth, taken together; as `read` otherwise."""
+        """Return the newest image with its depth, taken together; as `read` otherwise."""
         ...
 
     def intrinsics(self) -> Intrinsics | None:
-        """Of the pictures as they are read; None before the device has told."""
+        """Return the intrinsics of the images as they are read; None before the device reported them."""
         ...

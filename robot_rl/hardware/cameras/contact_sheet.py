@@ -1,4 +1,4 @@
-"""What cameras see, side by side in one labelled picture: crops are chosen by looking."""
+"""Contact sheet of all cameras in one labelled image, for choosing crops."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from robot_rl.hardware.cameras.views import View, apply
 ROW_HEIGHT, LABEL_HEIGHT, GAP = 480, 28, 12
 TICK_EVERY, TICK_LENGTH = 50, 8
 BURNT = 250
-"""Level from which a pixel tells no more: shorten the exposure."""
+"""Level from which a pixel is saturated: shorten the exposure."""
 WHITE, GREY, FRAME = (255, 255, 255), (90, 90, 90), (255, 60, 60)
 
 
 class Sheet(NamedTuple):
-    """One row: a camera's whole picture (H, W, 3) uint8 RGB, and what of it is used."""
+    """One row: a camera's whole image (H, W, 3) uint8 RGB, and what of it is used."""
 
     label: str
     image: np.ndarray
@@ -28,7 +28,7 @@ class Sheet(NamedTuple):
 
 
 def contact_sheet(rows: Sequence[Sheet]) -> np.ndarray:
-    """Whole picture with the crop drawn in and pixels ticked on the left, what the policy sees on the right.
+    """Whole image with the crop drawn in and pixels ticked on the left, what the policy sees on the right.
 
     Shapes: (H, W, 3) uint8 RGB.
     """

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from robot_rl.core.clock import NS_PER_S
 
 Domain = Literal["hardware", "system", "global"]
-"""Whose clock stamped a picture: the device's own; the host's at arrival; or the device's, translated to the host's by
+"""Whose clock stamped an image: the device's own; the host's at arrival; or the device's, translated to the host's by
 the library. Names: librealsense's `RS2_TIMESTAMP_DOMAIN_*`."""
 WINDOW_NS = 15 * NS_PER_S
 """A device's quartz drifts against the host's by 50 millionths at most: below 1 ms in one window."""
@@ -29,7 +29,7 @@ class StampMap:
 
     `global` and `system` stamps are wall time: monotonic = stamp - (wall - monotonic), both read at arrival. `hardware`
     stamps count from an unknown zero: monotonic = stamp + min(arrival - stamp) over the last windows, so the transfer
-    of the quickest picture counts as no time. What comes out never decreases, and never lies after the arrival.
+    of the quickest image counts as no time. What comes out never decreases, and never lies after the arrival.
 
     `changes` counts how often the domain changed or the device's clock restarted; each time the estimate starts anew.
     """
@@ -42,7 +42,7 @@ class StampMap:
         self._last_ns: int | None = None
 
     def to_monotonic(self, stamp_ns: int, domain: Domain, arrival: Moment) -> int:
-        """Return the monotonic time of a picture's stamp [ns]."""
+        """Return the monotonic time of an image's stamp [ns]."""
         if domain != self._domain:
             self.changes += self._domain is not None
             self._domain = domain

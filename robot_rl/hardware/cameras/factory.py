@@ -15,7 +15,7 @@ from robot_rl.hardware.graph.wire import Wire
 def make_cameras(
     configs: Sequence[CameraConfig], wire: Wire | None = None, ready_s: float = READY_S, clock: Clock | None = None
 ) -> list[Camera]:
-    """Open all cameras and wait for their first pictures; on failure none stays open.
+    """Open all cameras and wait for their first images; on failure none stays open.
 
     Args:
         wire: to the ROS graph, for cameras of kind `topic`.
@@ -23,7 +23,7 @@ def make_cameras(
 
     Raises:
         ConfigError: settings that cannot work, a missing package, or a topic without a wire.
-        DeviceLostError: a camera that does not deliver; the text says what to do.
+        DeviceLostError: a camera that does not deliver; the text holds what to do.
     """
     check_names(configs)
     context = CameraContext(clock or SystemClock(), wire, ready_s)
@@ -40,6 +40,6 @@ def make_cameras(
 
 
 def close_cameras(cameras: Sequence[Camera]) -> None:
-    """Let go of all of them."""
+    """Release all of them."""
     for camera in cameras:
         camera.close()

@@ -1,4 +1,4 @@
-"""The work behind a camera, one turn at a time: open, fetch, crop, count, and open again when it is gone."""
+"""Capture loop of a camera, one turn at a time: open, fetch, crop, count, reopen when the device is lost."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 
 class RawFrame(NamedTuple):
-    """What a device delivers, at the device's size."""
+    """An image as the device delivers it, at the device's size."""
 
-    image: np.ndarray  # (H, W, 3) uint8 RGB; may be the device's memory, valid until the next shot
+    image: np.ndarray  # (H, W, 3) uint8 RGB; may be the device's memory, valid until the next frame
     stamp_ns: int  # monotonic, of the exposure
-    number: int | None = None  # the device's count of its pictures
+    number: int | None = None  # the device's count of its images
     depth_mm: np.ndarray | None = None  # (H, W) uint16, 0 where nothing was measured
 
 
@@ -31,7 +31,7 @@ class Source(Protocol):
     """An open device. One thread uses it."""
 
     def next(self) -> RawFrame | None:
-        """Wait a moment for the next picture; None when none came.
+        """Wait a moment for the next image; None when none came.
 
         Raises:
             DeviceLostError: the device is gone.
@@ -39,28 +39,28 @@ class Source(Protocol):
         ...
 
     def intrinsics(self) -> Intrinsics | None:
-        """Of the device's pictures; None when it does not know them."""
+        """Return the intrinsics of the device's images; None when it does not know them."""
         ...
 
     def temperature_c(self) -> float | None:
-        """Of the device [degrees Celsius]; None when it does not tell."""
+        """Return the device's temperature [degrees Celsius]; None when it does not report it."""
         ...
 
     def clock_changes(self) -> int:
-        """How often the clock of its stamps changed."""
+        """Return how often the clock of its stamps changed."""
         ...
 
     def remarks(self) -> tuple[str, ...]:
-        """What people should know: settings that the device did not take, a slow connection."""
+        """Return remarks for people: settings that the device did not take, a slow connection."""
         ...
 
     def close(self) -> None:
-        """Let go of it; never raises."""
+        """Release the device; never raises."""
         ...
 
 
 class CameraSetup(NamedTuple):
-    """What a camera's pictures are called, how large the device delivers them, and what is made of them."""
+    """Name of a camera, size of the device's images, and the view of them."""
 
     name: str
     height: int
@@ -71,7 +71,7 @@ class CameraSetup(NamedTuple):
 
 @dataclass(frozen=True)
 class CameraHealth:
-    """A look at a camera for people, at one moment. Counts are since the camera was made."""
+    """Diagnostic snapshot of a camera. Counts are since the camera was made."""
 
     connected: bool
     trouble: str  # why it is not, or what went wrong last; empty when all is well
@@ -79,13 +79,13 @@ class CameraHealth:
     dropped: int  # gaps in the device's own count
     opened: int  # how often the device was opened; the first time counts
     clock_changes: int
-    age_s: float | None  # of the newest picture; None before the first
+    age_s: float | None  # of the newest image; None before the first
     temperature_c: float | None
     remarks: tuple[str, ...] = ()
 
 
 class Grabber:
-    """The work of the thread, one turn at a time, without the thread.
+    """Capture loop without its thread.
 
     Args:
         open_source: opens the device, or raises DeviceLostError with what to do.
@@ -103,7 +103,7 @@ class Grabber:
         self._pause_s = FIRST_PAUSE_S
 
     def turn(self) -> float:
-        """Open the device, or fetch one picture; return how long to pause before the next turn [s]."""
+        """Open the device, or fetch one image; return how long to pause before the next turn [s]."""
         try:
             if self._source is None:
                 return self._open()
@@ -111,17 +111,17 @@ class Grabber:
         except RobotRLError as error:
             self._lose(error)
         except Exception as error:  # whatever a driver throws: a dead thread would leave readers without a reason
-            self._lose(DeviceLostError(f"{self.setup.name}: got {error!r}, expected a picture; opening it again."))
+            self._lose(DeviceLostError(f"{self.setup.name}: got {error!r}, expected an image; opening it again."))
         return 0.0
 
     def health(self) -> CameraHealth:
-        """How it is."""
+        """Return the health now."""
         latest = self.latest
         age_s = None if latest is None else (self._clock.now_ns() - latest.stamp_ns) / NS_PER_S
         return replace(self._counts, age_s=age_s)
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         if self._source is not None:
             self._source.close()
         self._source = None
@@ -137,31 +137,31 @@ class Grabber:
         return 0.0
 
     def _fetch(self, source: Source) -> None:
-        shot = source.next()
-        if shot is None or (shot.number is not None and shot.number == self._number):  # a syncer may repeat a picture
+        frame = source.next()
+        if frame is None or (frame.number is not None and frame.number == self._number):  # a syncer may repeat an image
             if self._clock.now_ns() - self._heard_ns > SILENCE_S * NS_PER_S:
                 raise DeviceLostError(
-                    f"{self.setup.name}: got no picture for {SILENCE_S:.0f} s, expected a stream; "
+                    f"{self.setup.name}: got no image for {SILENCE_S:.0f} s, expected a stream; "
                     "opening it again; see its cable and `robot-rl doctor cameras`."
                 )
             return
-        self.latest = self._seen(shot)
-        self._count(shot, source)
+        self.latest = self._seen(frame)
+        self._count(frame, source)
         self.error, self._pause_s = None, FIRST_PAUSE_S
 
-    def _seen(self, shot: RawFrame) -> RawFrame:
+    def _seen(self, frame: RawFrame) -> RawFrame:
         setup = self.setup
-        if shot.image.shape != (setup.height, setup.width, 3):
+        if frame.image.shape != (setup.height, setup.width, 3):
             raise ConfigError(
-                f"{setup.name}: got pictures of {shot.image.shape[1]} x {shot.image.shape[0]}, expected "
+                f"{setup.name}: got images of {frame.image.shape[1]} x {frame.image.shape[0]}, expected "
                 f"{setup.width} x {setup.height}; set width and height to what the device delivers."
             )
-        depth_mm = None if shot.depth_mm is None else apply_depth(setup.view, shot.depth_mm)
-        return shot._replace(image=apply(setup.view, shot.image), depth_mm=depth_mm)
+        depth_mm = None if frame.depth_mm is None else apply_depth(setup.view, frame.depth_mm)
+        return frame._replace(image=apply(setup.view, frame.image), depth_mm=depth_mm)
 
-    def _count(self, shot: RawFrame, source: Source) -> None:
-        gap = 0 if shot.number is None or self._number is None else max(0, shot.number - self._number - 1)
-        self._number, self._heard_ns = shot.number, self._clock.now_ns()
+    def _count(self, frame: RawFrame, source: Source) -> None:
+        gap = 0 if frame.number is None or self._number is None else max(0, frame.number - self._number - 1)
+        self._number, self._heard_ns = frame.number, self._clock.now_ns()
         if self.intrinsics is None and (intrinsics := source.intrinsics()) is not None:
             self.intrinsics = apply_intrinsics(self.setup.view, intrinsics)
         self._counts = replace(

@@ -1,6 +1,6 @@
 """A RealSense as a camera: colour, aligned depth, the device's own stamps; recording and playback.
 
-librealsense's own pipeline does the work. It keeps the newest set of pictures only, and pairs colour with depth.
+librealsense's own pipeline does the work. It keeps the newest set of images only, and pairs colour with depth.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from robot_rl.hardware.cameras.realsense_options import apply_options
 
 WAIT_MS = 200
 TEMPERATURE_EVERY = 30
-"""Pictures between two looks at the thermometer: each is a question over USB."""
+"""Images between two readings of the temperature: each is a request over USB."""
 DOMAINS: dict[str, Domain] = {"hardware_clock": "hardware", "system_time": "system", "global_time": "global"}
 FILTERS: dict[str, Callable[[Any], Any]] = {
     "spatial": lambda rs: rs.spatial_filter(),
@@ -95,7 +95,7 @@ def open_realsense_camera(
     """Start a camera; its device is opened in the background and may come later.
 
     Args:
-        context: where the devices are; asked again at each attempt.
+        context: source of the devices; called again at each attempt.
 
     Raises:
         ConfigError: pyrealsense2 is not installed; a recording that is not there.
@@ -139,7 +139,7 @@ class RealSenseSource:
             frames = self._aligned(frames) if self._config.depth else frames
             return self._shot(frames.get_color_frame(), frames.get_depth_frame(), arrival)
         except RuntimeError as error:  # what librealsense raises, whatever happened
-            raise DeviceLostError(f"{self._config.name}: got {error}, expected pictures; opening it again.") from error
+            raise DeviceLostError(f"{self._config.name}: got {error}, expected images; opening it again.") from error
 
     def intrinsics(self) -> Intrinsics | None:
         """See `Source`."""
@@ -168,26 +168,26 @@ class RealSenseSource:
 
     def _start(self, context: Any) -> Any:
         config, settings = self._config, self._settings()
-        wanted = f"{config.width}x{config.height}@{config.rate_hz}" + (" with depth" if config.depth else "")
+        mode = f"{config.width}x{config.height}@{config.rate_hz}" + (" with depth" if config.depth else "")
         if config.playback is not None:
-            return self._started(settings, wanted, None)
+            return self._started(settings, mode, None)
         device = find_device(context, config.name, config.serial)
         settings.enable_device(describe(device).serial)
         if not settings.can_resolve(self._rs.pipeline_wrapper(self._pipeline)):
-            raise cannot_stream(config.name, device, wanted)
+            raise cannot_stream(config.name, device, mode)
         apply_options(config, device)
-        return self._started(settings, wanted, device)
+        return self._started(settings, mode, device)
 
-    def _started(self, settings: Any, wanted: str, device: Any) -> Any:
+    def _started(self, settings: Any, mode: str, device: Any) -> Any:
         try:
             return self._pipeline.start(settings)
         except RuntimeError as error:
             if device is None:
                 raise ConfigError(
-                    f"{self._config.name}: got {error} from {self._config.playback}, expected a recording of {wanted}; "
+                    f"{self._config.name}: got {error} from {self._config.playback}, expected a recording of {mode}; "
                     "correct width, height, rate and depth."
                 ) from error
-            raise refusal(self._config.name, describe(device), wanted, error) from error
+            raise refusal(self._config.name, describe(device), mode, error) from error
 
     def _settings(self) -> Any:
         rs, config = self._rs, self._config

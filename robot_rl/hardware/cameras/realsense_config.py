@@ -22,24 +22,24 @@ class RealSenseConfig(CameraConfig):
     """
 
     name: str
-    """What the observation calls its picture, as in `wrist`."""
+    """Name of its image in the observation, as in `wrist`."""
     serial: str = ""
     """As printed on the device and by `robot-rl doctor cameras`; empty: the only one there is."""
     kind: Literal["realsense"] = "realsense"
     width: int = 640
-    """Of the device's picture, before crop and resize [pixels]."""
+    """Of the device's image, before crop and resize [pixels]."""
     height: int = 480
-    """Of the device's picture [pixels]."""
+    """Of the device's image [pixels]."""
     rate_hz: int = 30
-    """Pictures a second. At 10 Hz policy steps 30 Hz make a picture at most 33 ms old when it arrives."""
+    """Images a second. At 10 Hz policy steps 30 Hz make an image at most 33 ms old when it arrives."""
     depth: bool = False
-    """Whether depth is measured, too, in the colour picture's pixels."""
+    """Whether depth is measured, too, in the colour image's pixels."""
     auto_exposure: bool = False
     """Let the device choose exposure and gain; a policy then sees the same scene in changing brightness."""
     exposure_s: float = 0.01
-    """Of the colour picture [s]. Source: one period of lamps at 50 Hz mains (100 Hz); at 60 Hz take 1/120."""
+    """Of the colour image [s]. Source: one period of lamps at 50 Hz mains (100 Hz); at 60 Hz take 1/120."""
     gain: float = 64.0
-    """Of the colour picture, in the device's unit. Source: the D435's default."""
+    """Of the colour image, in the device's unit. Source: the D435's default."""
     auto_white_balance: bool = False
     """Let the device choose the white balance."""
     white_balance_k: float = 4600.0
@@ -52,15 +52,15 @@ class RealSenseConfig(CameraConfig):
     """What librealsense does to depth before it is aligned, in this order: `spatial` smooths along edges, `temporal`
     averages over time (and so shows what is gone), `hole-filling` invents what was not measured."""
     global_time: bool = True
-    """Let the library translate the device's stamps to this machine's clock; otherwise arrivals tell."""
+    """Let the library translate the device's stamps to this machine's clock; otherwise arrival times are used."""
     record: Path | None = None
-    """Write all pictures to this file (`.db3`, rosbag2) at full size; a number is added where the file exists."""
+    """Write all images to this file (`.db3`, rosbag2) at full size; a number is added where the file exists."""
     playback: Path | None = None
     """Play a recording in a loop instead of a device."""
     view: View = field(default_factory=View)
     """Crop and size of what the policy sees."""
     max_age_s: float = MAX_AGE_S
-    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
+    """Older images are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         check_camera(self)

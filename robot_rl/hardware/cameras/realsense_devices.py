@@ -1,4 +1,4 @@
-"""RealSense devices on this machine: which there are, and why one cannot be used.
+"""RealSense devices on this machine: list, reasons why one cannot be used.
 
 A `context` is librealsense's own (`rs.context()`); another one may be handed in, with software devices in it.
 """
@@ -22,12 +22,12 @@ RULES_ADVICE = (
     "`sudo udevadm control --reload-rules && sudo udevadm trigger`), and plug it in again"
 )
 INTEL = "8086"
-BUSY_WORDS = ("busy", "is streaming", "power state", "Failed to open", "failed to set")
-"""What librealsense says when somebody else holds a device."""
+BUSY_PHRASES = ("busy", "is streaming", "power state", "Failed to open", "failed to set")
+"""Phrases of librealsense's errors for a device in use by another process."""
 
 
 class RealSenseDevice(NamedTuple):
-    """One device, as it introduces itself; empty words where it does not tell."""
+    """One device, as it describes itself; empty texts where it does not."""
 
     serial: str
     name: str
@@ -59,12 +59,12 @@ def import_realsense() -> Any:
 
 @cache
 def machine_context() -> Any:
-    """The devices of this machine; one context for the process, since each watches the USB bus by itself."""
+    """Return the devices of this machine; one context for the process, since each watches the USB bus by itself."""
     return import_realsense().context()
 
 
 def list_devices(context: Any) -> list[RealSenseDevice]:
-    """The devices that are plugged in now, by serial number."""
+    """Return the devices that are plugged in now, by serial number."""
     return sorted(describe(device) for device in context.query_devices())
 
 
@@ -101,7 +101,7 @@ def _on_usb(root: Path) -> Iterator[Path]:
 
 
 def describe(device: Any) -> RealSenseDevice:
-    """What a device says about itself."""
+    """Return a device's own description."""
     rs = import_realsense()
     info = rs.camera_info
     keys = (
@@ -112,7 +112,7 @@ def describe(device: Any) -> RealSenseDevice:
 
 
 def find_device(context: Any, name: str, serial: str) -> Any:
-    """The device of a serial number; an empty one takes the only device there is.
+    """Return the device of a serial number; an empty one takes the only device there is.
 
     Raises:
         ConfigError: an empty serial number, and several devices.
@@ -129,24 +129,24 @@ def find_device(context: Any, name: str, serial: str) -> Any:
     raise DeviceLostError(f"{name}: got {_listed(present)}, expected {wanted}; plug it in, or correct the serial.")
 
 
-def refusal(name: str, described: RealSenseDevice, wanted: str, error: Exception) -> DeviceLostError:
-    """The error for a device that is there and does not start."""
+def refusal(name: str, described: RealSenseDevice, mode: str, error: Exception) -> DeviceLostError:
+    """Return the error for a device that is there and does not start."""
     text = str(error)
-    if any(word.lower() in text.lower() for word in BUSY_WORDS):
+    if any(phrase.lower() in text.lower() for phrase in BUSY_PHRASES):
         advice = f"it is in use ({text}): close the other program (realsense-viewer, a ROS node, another run)"
     elif described.slow:
         advice = f"it is connected as USB {described.usb} ({text}): {USB_ADVICE}"
     else:
         advice = f"{text}: unplug it and plug it in again"
-    return DeviceLostError(f"{name}: got no pictures from serial {described.serial!r}, expected {wanted}; {advice}.")
+    return DeviceLostError(f"{name}: got no images from serial {described.serial!r}, expected {mode}; {advice}.")
 
 
-def cannot_stream(name: str, device: Any, wanted: str) -> ConfigError:
-    """The error for a mode that the device does not have."""
+def cannot_stream(name: str, device: Any, mode: str) -> ConfigError:
+    """Return the error for a mode that the device does not have."""
     described = describe(device)
-    modes = ", ".join(colour_modes(device)) or "no colour pictures at all"
+    modes = ", ".join(colour_modes(device)) or "no colour images at all"
     usb = f" over USB {described.usb} ({USB_ADVICE})" if described.slow else ""
-    return ConfigError(f"{name}: got {wanted}, expected a mode that serial {described.serial!r} has{usb}: {modes}.")
+    return ConfigError(f"{name}: got {mode}, expected a mode that serial {described.serial!r} has{usb}: {modes}.")
 
 
 def colour_modes(device: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Exposure, gain and white balance of a RealSense: fixed, unless auto was asked for, and read back."""
+"""Exposure, gain and white balance of a RealSense: fixed unless set to auto, and read back."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _set(name: str, sensor: Any, option: Any, value: float) -> None:
     except RuntimeError as error:
         raise _refused(name, option, value, limits, str(error)) from error
     if abs(got - value) > max(limits.step, 1e-6):
-        raise _refused(name, option, value, limits, f"the device says {got:g}")
+        raise _refused(name, option, value, limits, f"the device reports {got:g}")
 
 
 def _refused(name: str, option: Any, value: float, limits: Any, why: str) -> ConfigError:

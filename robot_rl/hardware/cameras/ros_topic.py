@@ -1,4 +1,4 @@
-"""A `Camera` at the other end of the ROS graph, over any wire."""
+"""A `Camera` over a ROS image topic."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _CLOCK_JUMP_MAX_S = 0.05
 
 @dataclass(frozen=True)
 class TopicConfig(CameraConfig):
-    """A camera that somebody else publishes on the ROS graph.
+    """A camera that another node publishes on the ROS graph.
 
     Raises:
         ConfigError: a setting that cannot work.
     """
 
     name: str
-    """What the observation calls its picture, and where `topic` is empty the first word of its topics."""
+    """Name of its image in the observation, and where `topic` is empty the first word of its topics."""
     kind: Literal["topic"] = "topic"
     topic: str = ""
-    """Of its pictures (sensor_msgs/Image); empty: `NAME/color/image_raw`, below the arm's namespace."""
+    """Of its images (sensor_msgs/Image); empty: `NAME/color/image_raw`, below the arm's namespace."""
     view: View = field(default_factory=View)
-    """Crop and size of what the policy sees; the size must be given."""
+    """Crop and size of what the policy sees; the size must be set."""
     max_age_s: float = MAX_AGE_S
-    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
+    """Older images are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         check_camera(self)
@@ -52,19 +52,19 @@ class TopicConfig(CameraConfig):
 
 @dataclass(frozen=True)
 class ImageCounters:
-    """What became of a camera's pictures."""
+    """Counts of a camera's images."""
 
-    heard: int = 0
+    received: int = 0
     dropped: int = 0
-    """Missing between two pictures that came, by their stamps."""
+    """Missing between two received images, by their stamps."""
     refused: int = 0
-    """Reads that found a picture older than the bound."""
+    """Reads refused because the image was older than the bound."""
     ages: Spread = field(default_factory=Spread)
     """From exposure to use."""
 
 
 class GraphCamera:
-    """See `Camera`. The wire is the caller's: `close` leaves it open.
+    """A `Camera` over a topic. The wire is the caller's: `close` leaves it open.
 
     Args:
         start_timeout_s: how long the first image is waited for [s]: nodes need seconds to find each other.
@@ -74,16 +74,16 @@ class GraphCamera:
         self._config, self._clock, self.name = config, clock, config.name
         self._start_timeout_s = start_timeout_s
         self.height, self.width = config.view.size or (0, 0)
-        self._problems, self._ages = WarningLog(), Times()
+        self._warnings, self._ages = WarningLog(), Times()
         self._source = SourceClock(wire, clock, _CLOCK_JUMP_MAX_S)
-        self._heard = self._dropped = self._refused = 0
+        self._received = self._dropped = self._refused = 0
         self._last_ns = 0
         usual = graph.image_topic(config.name)
         topic = usual._replace(name=self._config.topic or usual.name)
-        self._inbox = Inbox(wire, topic, self._take_in, clock, self._problems, self._source)
+        self._inbox = Inbox(wire, topic, self._take_in, clock, self._warnings, self._source)
 
     def read(self) -> Frame:
-        """The newest picture, cropped and resized.
+        """Return the newest image, cropped and resized.
 
         Raises:
             DeviceLostError: none ever came.
@@ -93,7 +93,7 @@ class GraphCamera:
         sample = self._inbox.newest
         assert sample is not None  # _await_first saw it
         if jump_s := self._source.jump_s():
-            self._problems.note(
+            self._warnings.note(
                 f"clock: got a jump of {jump_s:.3f} s, expected a steady one; use chrony.", kind="clock"
             )
         stamp_ns, now_ns = sample.stamp_ns, self._clock.now_ns()
@@ -104,23 +104,23 @@ class GraphCamera:
         return Frame(views.apply(self._config.view, sample.value), stamp_ns)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: the wire is the caller's."""
 
     def counters(self) -> ImageCounters:
-        """What became of the pictures so far."""
-        return ImageCounters(self._heard, self._dropped, self._refused, self._ages.spread())
+        """Return the counts so far."""
+        return ImageCounters(self._received, self._dropped, self._refused, self._ages.spread())
 
     def problems(self) -> tuple[str, ...]:
-        """Messages that were no pictures, and jumps of the clock; newest last."""
-        return self._problems.texts()
+        """Return the refused messages, and jumps of the clock; newest last."""
+        return self._warnings.texts()
 
     def _take_in(self, message: Any) -> np.ndarray:
-        """In the wire's thread: count, and look at the bytes without copying them."""
+        """Count a message, in the wire's thread, and view its bytes without a copy."""
         image, stamp_ns = read_image(message), stamp_of(message)
         periods = (stamp_ns - self._last_ns) / (PERIOD_S * NS_PER_S)
-        if self._heard and periods > 1.0:
+        if self._received and periods > 1.0:
             self._dropped += round(periods) - 1
-        self._heard, self._last_ns = self._heard + 1, stamp_ns
+        self._received, self._last_ns = self._received + 1, stamp_ns
         return image
 
     def _await_first(self) -> None:
@@ -129,7 +129,7 @@ class GraphCamera:
             if self._clock.now_ns() >= deadline_ns:
                 why = self._inbox.refusal or "is it publishing on the same ROS_DOMAIN_ID and network?"
                 raise DeviceLostError(
-                    f"{self._inbox.topic.name}: got no picture for {self._start_timeout_s} s, expected one "
+                    f"{self._inbox.topic.name}: got no image for {self._start_timeout_s} s, expected one "
                     f"every {PERIOD_S:.3f} s; {why}"
                 )
             self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))

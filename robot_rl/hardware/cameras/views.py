@@ -1,6 +1,6 @@
-"""From a camera's picture to what the policy sees: crop, resize, and how old it may be.
+"""View of a camera's image that the policy sees: crop, resize, age limit.
 
-The same for every kind of camera, so that a policy does not notice which library delivered its pictures.
+The same for every kind of camera, so that a policy does not notice which library delivered its images.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from robot_rl.core.errors import ConfigError, StaleObservationError
 from robot_rl.hardware.cameras.camera import Intrinsics
 
 MAX_AGE_S = 0.2
-"""Two steps of a 10 Hz policy: one picture may be lost, two may not."""
+"""Two steps of a 10 Hz policy: one image may be lost, two may not."""
 ADVICE = "see `robot-rl doctor cameras`."
 CLOCK_SLACK_NS = 20_000_000
 """A stamp may lie so far ahead of the reader's clock: conversions between clocks are not exact."""
@@ -23,7 +23,7 @@ CLOCK_SLACK_NS = 20_000_000
 
 @dataclass(frozen=True)
 class Crop:
-    """A rectangle of a picture [pixels]; left and top count from the picture's upper left corner.
+    """A rectangle of an image [pixels]; left and top count from the image's upper left corner.
 
     Raises:
         ConfigError: no rectangle.
@@ -41,26 +41,26 @@ class Crop:
 
 @dataclass(frozen=True)
 class View:
-    """What of a picture is used, and at which size.
+    """What of an image is used, and at which size.
 
     Raises:
         ConfigError: a size that is none.
     """
 
     crop: Crop | None = None
-    """Rectangle of the camera's picture; None: the largest one in its middle with the shape of `size`, so that nothing
-    is distorted. Source: `robot-rl look` draws the pictures to choose from."""
+    """Rectangle of the camera's image; None: the largest one in its middle with the shape of `size`, so that nothing
+    is distorted. Source: `robot-rl look` draws the images to choose from."""
     size: tuple[int, int] | None = (128, 128)
-    """Height and width of what is seen [pixels]; None: as large as the crop. Source: HIL-SERL, 128 x 128."""
+    """Return height and width of what is seen [pixels]; None: as large as the crop. Source: HIL-SERL, 128 x 128."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "size")
 
     def window(self, height: int, width: int) -> Crop:
-        """The rectangle that is used of a picture of `height` x `width`.
+        """Return the rectangle that is used of an image of `height` x `width`.
 
         Raises:
-            ConfigError: it does not lie within the picture.
+            ConfigError: it does not lie within the image.
 
         Example:
             >>> View(size=(128, 128)).window(480, 640)
@@ -71,19 +71,19 @@ class View:
         crop = self.crop
         if crop.left + crop.width > width or crop.top + crop.height > height:
             raise ConfigError(
-                f"crop: got {crop}, expected a rectangle within the {width} x {height} picture; "
+                f"crop: got {crop}, expected a rectangle within the {width} x {height} image; "
                 "choose it with `robot-rl look`."
             )
         return crop
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what is seen of a picture of `height` x `width`."""
+        """Return height and width of what is seen of an image of `height` x `width`."""
         window = self.window(height, width)
         return self.size or (window.height, window.width)
 
 
 def check_age(name: str, stamp_ns: int, now_ns: int, max_age_s: float, why: str = ADVICE) -> None:
-    """Refuse a picture that is too old, or comes from the future: the stamp of a clock that is not this one.
+    """Refuse an image that is too old, or comes from the future: the stamp of a clock that is not this one.
 
     Units: ns, monotonic; max_age_s from exposure to use.
 
@@ -96,12 +96,12 @@ def check_age(name: str, stamp_ns: int, now_ns: int, max_age_s: float, why: str 
     age_ns = now_ns - stamp_ns
     if not -CLOCK_SLACK_NS <= age_ns <= max_age_s * NS_PER_S:
         raise StaleObservationError(
-            f"{name}: got a picture {age_ns / NS_PER_S:.3f} s old, expected at most {max_age_s} s; hold the arm: {why}"
+            f"{name}: got an image {age_ns / NS_PER_S:.3f} s old, expected at most {max_age_s} s; hold the arm: {why}"
         )
 
 
 def apply(view: View, image: np.ndarray) -> np.ndarray:
-    """Crop and resize a picture; pixels are averaged by area, so that small things do not flicker.
+    """Crop and resize an image; pixels are averaged by area, so that small things do not flicker.
 
     Shapes: (H, W, 3) uint8 -> (*view.shape(H, W), 3) uint8, contiguous, never the camera's own memory.
     """
@@ -121,7 +121,7 @@ def apply_depth(view: View, depth_mm: np.ndarray) -> np.ndarray:
 
 
 def apply_intrinsics(view: View, intrinsics: Intrinsics) -> Intrinsics:
-    """The camera that would have taken the cropped, resized picture.
+    """The camera that would have taken the cropped, resized image.
 
     cx' = (cx - left + 1/2) s - 1/2 with s = width' / width of the crop: pixels count from their centres.
     """
@@ -138,12 +138,12 @@ def apply_intrinsics(view: View, intrinsics: Intrinsics) -> Intrinsics:
     )
 
 
-def _resized(view: View, picture: np.ndarray, interpolation: int) -> np.ndarray:
+def _resized(view: View, image: np.ndarray, interpolation: int) -> np.ndarray:
     import cv2
 
-    window = view.window(*picture.shape[:2])
-    part = picture[window.top : window.top + window.height, window.left : window.left + window.width]
-    height, width = view.shape(*picture.shape[:2])
+    window = view.window(*image.shape[:2])
+    part = image[window.top : window.top + window.height, window.left : window.left + window.width]
+    height, width = view.shape(*image.shape[:2])
     if part.shape[:2] == (height, width):
         return part.copy()
     return cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=interpolation)

@@ -1,4 +1,4 @@
-"""A webcam as a camera, through OpenCV; a video file or a numbered series of pictures can stand in for it."""
+"""A webcam as a camera, through OpenCV; a video file or a numbered series of images can stand in for it."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ VIDEO_ADVICE = "sudo usermod -aG video $USER, then log in again"
 
 @dataclass(frozen=True)
 class WebcamConfig(CameraConfig):
-    """A webcam, or a film in its place, through OpenCV.
+    """A webcam, or a video file in its place, through OpenCV.
 
     Raises:
         ConfigError: a setting that no device could take.
     """
 
     name: str
-    """What the observation calls its picture."""
+    """Name of its image in the observation."""
     device: str = "0"
     """Its number, its path (better: `/dev/v4l/by-id/...` stays the same), or a video file, played in a loop."""
     kind: Literal["webcam"] = "webcam"
     width: int = 640
-    """Of the device's picture, before crop and resize [pixels]."""
+    """Of the device's image, before crop and resize [pixels]."""
     height: int = 480
-    """Of the device's picture [pixels]."""
+    """Of the device's image [pixels]."""
     rate_hz: float = 30.0
-    """Pictures a second."""
+    """Images a second."""
     fourcc: str = "MJPG"
-    """How pictures cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: the driver's choice."""
+    """How images cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: the driver's choice."""
     auto_exposure: bool = False
     """Let the driver choose the exposure."""
     exposure_s: float = 0.01
-    """[s]; in steps of 100 us; a driver may ignore it: `robot-rl doctor cameras` tells. Source: as RealSense."""
+    """[s]; in steps of 100 us; a driver may ignore it: see `robot-rl doctor cameras`. Source: as RealSense."""
     gain: float | None = None
     """In the driver's unit; None: not touched."""
     auto_white_balance: bool = False
@@ -63,7 +63,7 @@ class WebcamConfig(CameraConfig):
     view: View = field(default_factory=View)
     """Crop and size of what the policy sees."""
     max_age_s: float = MAX_AGE_S
-    """Older pictures are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
+    """Older images are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         check_camera(self)
@@ -124,23 +124,27 @@ def open_webcam(config: WebcamConfig, clock: Clock | None = None) -> BackgroundC
 
 
 def import_opencv() -> Any:
-    """The library. Raises: ConfigError, not installed."""
+    """Return the library.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         import cv2
     except ImportError as error:
         raise ConfigError(
-            "cv2: got no such package, expected it for pictures; run: pip install -c constraints.txt -e '.[camera]'."
+            "cv2: got no such package, expected it for images; run: pip install -c constraints.txt -e '.[camera]'."
         ) from error
     return cv2
 
 
-def is_film(device: str) -> bool:
-    """Whether a device's name is that of a video file or of a numbered series, as in `shot_%03d.png`."""
+def is_video(device: str) -> bool:
+    """Return whether a device's name is that of a video file or of a numbered series, as in `shot_%03d.png`."""
     return not device.isdecimal() and (Path(device).is_file() or "%" in device or bool(Path(device).suffix))
 
 
 class WebcamSource:
-    """An open webcam or film. A picture's stamp is the moment at which the driver handed it out.
+    """An open webcam or video. An image's stamp is the moment at which the driver delivered it.
 
     `ignored` names the settings that the driver did not take.
 
@@ -150,33 +154,33 @@ class WebcamSource:
 
     def __init__(self, config: WebcamConfig, clock: Clock) -> None:
         self._cv2, self._config, self._clock = import_opencv(), config, clock
-        self._film = is_film(config.device)
+        self._video = is_video(config.device)
         self._capture = self._open()
-        self.ignored: tuple[str, ...] = () if self._film else tuple(self._apply())
+        self.ignored: tuple[str, ...] = () if self._video else tuple(self._apply())
         self._due_ns = clock.now_ns()
 
     def next(self) -> RawFrame | None:
         """See `Source`."""
-        if self._film:
+        if self._video:
             self._pace()
         if not self._capture.grab() and not self._rewound():
-            raise DeviceLostError(f"{self._config.name}: got nothing from {self._config.device}, expected a picture.")
+            raise DeviceLostError(f"{self._config.name}: got nothing from {self._config.device}, expected an image.")
         stamp_ns = self._clock.now_ns()
         there, bgr = self._capture.retrieve()
         if not there:
-            raise DeviceLostError(f"{self._config.name}: got a picture that cannot be decoded, expected a whole one.")
+            raise DeviceLostError(f"{self._config.name}: got an image that cannot be decoded, expected a whole one.")
         return RawFrame(np.ascontiguousarray(bgr[..., ::-1]), stamp_ns)
 
     def intrinsics(self) -> Intrinsics | None:
-        """Unknown: webcams do not tell."""
+        """Return None: webcams do not report them."""
         return None
 
     def temperature_c(self) -> float | None:
-        """Unknown."""
+        """Return None: webcams do not report it."""
         return None
 
     def clock_changes(self) -> int:
-        """None: stamps are this machine's own."""
+        """Return 0: stamps are this machine's own."""
         return 0
 
     def remarks(self) -> tuple[str, ...]:
@@ -191,7 +195,7 @@ class WebcamSource:
         cv2, device = self._cv2, self._config.device
         if not device.isdecimal() and "%" not in device and not Path(device).exists():
             raise self._absent(f"no {device}")
-        if self._film:
+        if self._video:
             capture = cv2.VideoCapture(device)
         else:
             capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, cv2.CAP_V4L2)
@@ -202,7 +206,7 @@ class WebcamSource:
     def _apply(self) -> Iterator[str]:
         """Set what the settings name, in the order that drivers want; yield what the driver did not take."""
         cv2, config = self._cv2, self._config
-        wanted = [
+        settings = [
             ("fourcc", cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*config.fourcc) if config.fourcc else None),
             ("width", cv2.CAP_PROP_FRAME_WIDTH, config.width),
             ("height", cv2.CAP_PROP_FRAME_HEIGHT, config.height),
@@ -218,7 +222,7 @@ class WebcamSource:
                 _unless(config.auto_white_balance, config.white_balance_k),
             ),
         ]
-        for name, key, value in wanted:
+        for name, key, value in settings:
             if value is not None and not (self._capture.set(key, value) and abs(self._capture.get(key) - value) < 1.0):
                 yield name
 
@@ -226,10 +230,10 @@ class WebcamSource:
         """A file would deliver as fast as it is read."""
         self._clock.sleep_until(self._due_ns)
         period_ns = round(NS_PER_S / self._config.rate_hz)
-        self._due_ns = max(self._due_ns + period_ns, self._clock.now_ns())  # late pictures are not made up for
+        self._due_ns = max(self._due_ns + period_ns, self._clock.now_ns())  # late images are not made up for
 
     def _rewound(self) -> bool:
-        if not self._film:
+        if not self._video:
             return False
         self._capture.release()
         self._capture = self._open()
@@ -238,13 +242,13 @@ class WebcamSource:
     def _absent(self, what: str) -> DeviceLostError:
         others = ", ".join(str(path) for path in list_webcams()) or "none"
         return DeviceLostError(
-            f"{self._config.name}: got {what}, expected a webcam or a film (there are: {others}); plug it in, close "
-            "the program that uses it, or join the group `video`."
+            f"{self._config.name}: got {what}, expected a webcam or a video file (there are: {others}); plug it in, "
+            "close the program that uses it, or join the group `video`."
         )
 
 
 def list_webcams(folder: Path = Path("/dev")) -> list[Path]:
-    """The video devices of this machine. A webcam has two: pictures, and facts about them."""
+    """Return the video devices of this machine. A webcam has two: images and metadata."""
     with contextlib.suppress(OSError):
         return sorted(folder.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
     return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from robot_rl.core import checks
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
-from robot_rl.data.episodes import list_episodes, read_episode, write_episode
+from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format
 from robot_rl.runtime.acting.observation import encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.rollout import Rollout
@@ -60,8 +61,17 @@ class RecordingConfig:
     keep_failures: bool = False
     """Keep episodes without success as well."""
 
+    format: str = "episodes"
+    """Name of the dataset format."""
+
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes")
+        check_format(self.format)
+
+    @cached_property
+    def dataset(self) -> DatasetFormat:
+        """Reader and writer of the folder."""
+        return make_format(self.format)
 
 
 def collect_demonstrations(
@@ -79,7 +89,7 @@ def collect_demonstrations(
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    summary = RecordingSummary(found=len(list_episodes(config.folder)) if config.folder.exists() else 0)
+    summary = RecordingSummary(found=config.dataset.count(config.folder))
     seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.found)
     stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.found))
     with _progress_bar(progress) as bar:
@@ -102,7 +112,7 @@ def _record_episode(
     if _worth_keeping(steps, config.keep_failures):
         encoder = stepper.rollout.encoder
         meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
-        write_episode(config.folder, _records(steps, summary.total, config.task), meta)
+        config.dataset.write(config.folder, Episode(_records(steps, summary.total, config.task), meta))
         summary.kept += 1
         summary.steps += len(steps)
         return
@@ -110,31 +120,37 @@ def _record_episode(
     _check_attempts(summary, config.episodes)
 
 
-def load_demonstrations(folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR) -> Iterator[StepRecord]:
+def load_demonstrations(
+    folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR, dataset: str = "episodes"
+) -> Iterator[StepRecord]:
     """Return the demonstrations of a folder as one actor's records, encoded and numbered through.
+
+    Args:
+        dataset: name of the dataset format.
 
     Raises:
         RunFolderError: the folder holds none.
     """
-    paths = list_episodes(folder) if folder.exists() else []
-    if not paths:
+    episodes = make_format(dataset)
+    if not episodes.count(folder):
         raise RunFolderError(
             f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
         )
-    return _load(paths, encoder, generator(Purpose.ENCODING, seed), run)
+    return _load(folder, episodes.read(folder), encoder, generator(Purpose.ENCODING, seed), run)
 
 
-def _load(paths: list[Path], encoder: Encoder | None, rng: np.random.Generator, run: str) -> Iterator[StepRecord]:
+def _load(
+    folder: Path, episodes: Iterator[Episode], encoder: Encoder | None, rng: np.random.Generator, run: str
+) -> Iterator[StepRecord]:
     sequence = 0
-    for episode, path in enumerate(paths):
-        steps, meta = read_episode(path)
-        missing = _missing_encoder(path, steps[0], meta.get("encoder"), encoder)
+    for number, (steps, meta) in enumerate(episodes):
+        missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
         for step in steps if missing is None else encode_steps(steps, missing, rng):
-            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=episode)
+            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number)
             sequence += 1
 
 
-def _missing_encoder(path: Path, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
+def _missing_encoder(where: str, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
     """Return what has yet to encode an episode; None for one that holds this encoder's features.
 
     Args:
@@ -150,7 +166,7 @@ def _missing_encoder(path: Path, step: StepRecord, stored: str | None, encoder: 
     if stored == wanted:
         return None
     raise RunFolderError(
-        f"demonstrations: got {path} with features of encoder {stored[:12]} and no frames, expected images, frames or "
+        f"demonstrations: got {where} with features of encoder {stored[:12]} and no frames, expected images, frames or "
         f"features of {wanted[:12] or 'none'}; record with images, or train with that encoder."
     )
 

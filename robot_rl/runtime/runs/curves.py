@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ matplotlib.use("Agg")  # no screen needed
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, human_share, rolling_mean
+from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, human_share, read_history, rolling_mean
+from robot_rl.runtime.runs.run_folder import RunFolder
 
 LEARNING_CURVES = ("critic_loss", "q", "temperature", "entropy", "policy_std")
 """Of the learner's metrics, those that are drawn where they exist."""
@@ -29,6 +30,27 @@ def draw_curves(folder: Path, history: History) -> list[Path]:
     if names:
         drawn.append(_figure(folder / "learning.png", [(_learning(name), history) for name in names]))
     return drawn
+
+
+def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
+    """Draw success and human share of all runs over their environment steps into one PNG."""
+    figure, (success, human) = plt.subplots(2, 1, figsize=(8, 6.5), sharex=True)
+    for folder in folders:
+        history = read_history(folder)
+        if history.steps.size:
+            success.plot(history.env_steps, rolling_mean(history.success), label=folder.name)
+            human.plot(history.env_steps, human_share(history))
+    success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes", ylim=(-0.03, 1.03))
+    human.set(ylabel="share of human steps", xlabel="environment steps", ylim=(-0.03, 1.03))
+    for axis in (success, human):
+        axis.grid(alpha=0.3)
+    if success.lines:
+        success.legend(loc="lower right", fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+    return path
 
 
 def draw_histograms(path: Path, series: Mapping[str, np.ndarray]) -> Path:

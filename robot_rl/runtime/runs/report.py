@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from robot_rl.core.errors import RunFolderError
-from robot_rl.runtime.runs.curves import draw_curves
 from robot_rl.runtime.runs.history import read_history
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.run_folder import RunFolder
@@ -44,6 +43,8 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
 
 def write_report(folder: RunFolder, config: dict[str, Any]) -> Path:
     """Draw the curves, write report.md and return its path."""
+    from robot_rl.runtime.runs.curves import draw_curves  # matplotlib takes a second to import
+
     data, timings = read_run(folder), read_timings(folder)
     curves = draw_curves(folder.root, data.history) + draw_timings(folder.root, timings)
     text = render_report(folder, data, curves, config, timing_rows(timings, folder) if timings else [])

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rl.runtime.runs.curves import draw_histograms
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.run_folder import RunFolder
 
@@ -39,6 +38,8 @@ def draw_timings(folder: Path, series: Mapping[str, np.ndarray]) -> list[Path]:
     """Draw a histogram of each series into one image; none without series."""
     if not series:
         return []
+    from robot_rl.runtime.runs.curves import draw_histograms
+
     return [draw_histograms(folder / TIMINGS_FILE, {f"{TEXTS[name]} [ms]": values for name, values in series.items()})]
 
 

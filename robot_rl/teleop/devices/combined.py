@@ -1,4 +1,4 @@
-"""Two devices in two hands: one that moves the arm, and one that enables, labels and stops."""
+"""Combination of two devices: one that moves the arm, and one that enables, labels and stops."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class EnabledDevice:
         self._motion_device.reset()
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Return what both say together; the older sign of life counts."""
+        """Return the combined state; the older time stamp counts."""
         enabling, moving = self._enabler.read(proposed), self._motion_device.read(proposed)
         stamps = [state.stamp_ns for state in (enabling, moving) if state.stamp_ns is not None]
         return DeviceState(
@@ -41,6 +41,6 @@ class EnabledDevice:
         )
 
     def close(self) -> None:
-        """Let go of both."""
+        """Release both."""
         self._enabler.close()
         self._motion_device.close()

@@ -33,6 +33,8 @@ AXES: dict[str, tuple[str, int, float]] = {
 
 LABEL_KEYS = {"\n": "success", "\r": "success", "\x7f": "failure", "\x08": "failure", "u": "undo", "t": "stage"}
 ENGAGE_KEY = " "
+BUTTON_HOLD_S = 0.7
+"""How long one press of space counts as pressed [s]; longer than a terminal's delay before it repeats keys."""
 HELP = """\
   w/s  forward/back      a/d  left/right      r/f  up/down (arrows: w s a d)
   q/e  turn left/right   i/k  pitch           l/j  roll
@@ -46,25 +48,23 @@ _ARROWS = {"up": "w", "down": "s", "left": "a", "right": "d"}
 
 @dataclass(frozen=True)
 class KeyboardConfig:
-    """How keys become motion. A terminal tells no key releases, so each press counts for a while.
+    """Key-to-motion settings. A terminal reports no key releases, so each press counts for a while.
 
     Raises:
         ConfigError: a number out of its range.
     """
 
     speed: float = 0.5
-    """Share of the largest action that a key asks for, in (0, 1]; + and - change it."""
+    """Fraction of the largest action that a key commands, in (0, 1]; + and - change it."""
     hold_s: float = 0.2
     """How long one press moves [s]; longer than a control period, so that a tap between two reads is not lost."""
-    button_hold_s: float = 0.7
-    """How long one press of space counts as pressed [s]; longer than a terminal's delay before it repeats keys."""
     engage: EngageConfig = field(default_factory=lambda: EngageConfig("deflection", release_s=0.7))
-    """How the human takes charge; by default any motion key does."""
+    """How the human engages; by default with any motion key."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "speed")
         checks.fraction(self, "speed")
-        checks.positive(self, "hold_s", "button_hold_s")
+        checks.positive(self, "hold_s")
 
 
 class Keyboard:
@@ -190,7 +190,7 @@ class Keyboard:
             axis, sign = self._axes[key]
             self._until_ns[axis, int(sign > 0)] = now_ns + round(config.hold_s * NS_PER_S)
         elif key == ENGAGE_KEY:
-            self._button_until_ns = now_ns + round(config.button_hold_s * NS_PER_S)
+            self._button_until_ns = now_ns + round(BUTTON_HOLD_S * NS_PER_S)
         elif key in LABEL_KEYS:
             self._labels.append(LABEL_KEYS[key])
         elif key in (STOP_KEY, CLEAR_KEY):
@@ -219,7 +219,7 @@ def _axes(layout: ActionLayout) -> dict[str, tuple[int, float]]:
 
 
 def _descriptor(terminal: TextIO | int | None) -> tuple[int, bool]:
-    """The file descriptor of a terminal, and whether it was opened here.
+    """Return the file descriptor of a terminal, and whether it was opened here.
 
     None: standard input if that is a terminal, else the terminal that started this process, if any.
     """

@@ -1,4 +1,4 @@
-"""The human at another computer: a device that reads `human/input` from the ROS graph, and the sender on that side.
+"""Input device over ROS: a reader of `human/input`, and its sender.
 
 A Joy's axes are the action, its buttons `controllers.ros.graph.HUMAN_BUTTONS`. Labels cross as counts since the sender
 began: a message that is lost or overtaken loses no label, and one that comes twice gives none twice. A stop is latched
@@ -29,10 +29,10 @@ _LABELS, _CLEAR = slice(_FLAGS, -1), -1
 
 
 class GraphDevice:
-    """A `Device` that hears another one over the graph.
+    """A `Device` that reads another one over the graph.
 
-    Before the first message nobody is there: not engaged, not alive. A sender's first message gives no label and clears
-    no stop. While any sender's stop is pressed, nobody clears it.
+    Before the first message it is neither engaged nor alive. A sender's first message gives no label and clears
+    no stop. While any sender's stop is pressed, no other sender clears it.
 
     Args:
         layout: of the actor's actions; messages of another size are ignored.
@@ -56,10 +56,10 @@ class GraphDevice:
         wire.subscribe(graph.HUMAN_INPUT, self._on_input)
 
     def reset(self) -> None:
-        """Begin an episode: nothing to forget, the human's hands go on."""
+        """Do nothing: the sender does not know of episodes."""
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Return what was heard last, with the labels since the last read."""
+        """Return the newest state received, with the labels since the last read."""
         with self._lock:
             labels, self._labels = tuple(self._labels), []
             cleared, self._cleared = self._cleared, False
@@ -67,7 +67,7 @@ class GraphDevice:
         return replace(state, labels=labels, estop=self._stopped, cleared=cleared)
 
     def close(self) -> None:
-        """Leave the graph if nobody else uses this wire."""
+        """Close the wire if this device owns it."""
         if self._owned:
             self._wire.close()
 
@@ -99,12 +99,12 @@ class GraphDevice:
 
 
 class HumanSender:
-    """Sends what a device says, as often as it is told to."""
+    """Publisher of a device's states."""
 
     def __init__(self, wire: Wire, layout: ActionLayout) -> None:
         self._wire, self._layout = wire, layout
         self._publisher = wire.publisher(graph.HUMAN_INPUT)
-        self._name = os.urandom(8).hex()  # tells this sender from another, and from itself before a restart
+        self._name = os.urandom(8).hex()  # distinguishes this sender from others, and from itself before a restart
         self._given: Counter[str] = Counter()
         self._stopped = False
 

@@ -1,11 +1,11 @@
-"""Scripted humans for the simulator: an expert that judges the policy and takes over, steadily or clumsily.
+"""Scripted operators for the simulator: an expert that judges the policy and intervenes, with or without action noise.
 
 The rule is RLIF's (Luo et al. 2023): where the policy's action is worse than the expert's by a threshold, take over
 with a high probability, elsewhere with a low one, for a short burst of steps. "Worse" is the running distance
 
     d <- memory d + (1 - memory) rms(policy_action - expert_action)
 
-and an episode that lasts longer than `intervene_after_steps` counts as worse, too: a stuck policy may request nearly
+and an episode longer than `intervene_after_steps` counts as worse, too: a stuck policy may command nearly
 what an expert would.
 """
 
@@ -26,7 +26,7 @@ from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanCo
 
 @runtime_checkable
 class Expert(Protocol):
-    """Somebody who knows what to do from wherever the robot stands (ground truth, simulator only)."""
+    """A policy that solves the task from any state, with ground truth (simulator only)."""
 
     layout: ActionLayout
 
@@ -54,7 +54,7 @@ class FunctionExpert:
 
 
 class ExpertDevice(ScriptedDevice):
-    """An expert who never lets go: demonstrations."""
+    """An expert that always has control: demonstrations."""
 
     Settings = ActionNoise
 
@@ -69,16 +69,16 @@ class ExpertDevice(ScriptedDevice):
 
     def __init__(self, expert: Expert, rng: np.random.Generator, action_noise: ActionNoise | None = None) -> None:
         self._expert = expert
-        self._hand = _Hand(action_noise or ActionNoise(), expert.layout, rng)
+        self._execution = _NoisyExecution(action_noise or ActionNoise(), expert.layout, rng)
 
     def reset(self) -> None:
         """Begin an episode."""
         self._expert.reset()
-        self._hand.reset()
+        self._execution.reset()
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the expert's action, engaged."""
-        return DeviceState(self._hand.follow(self._expert.action()), engaged=True)
+        return DeviceState(self._execution.follow(self._expert.action()), engaged=True)
 
     def close(self) -> None:
         """Do nothing: nothing is held."""
@@ -87,11 +87,11 @@ class ExpertDevice(ScriptedDevice):
 class ScriptedHuman(ScriptedDevice):
     """A human who watches the policy and takes over by RLIF's rule; a `Device`.
 
-    The expert is asked on every watched step, in charge or not, so that it always knows the state the policy left the
-    robot in and can go on from there.
+    The expert is evaluated on every watched step, in charge or not, so that it can continue from the state in which
+    the policy left the robot.
 
     Args:
-        expert: knows what to do; the simulator's privileged one.
+        expert: the simulator's, with ground truth.
         rng: draws interventions, bursts and action noise.
         env_steps: steps trained before, so that a resumed run goes on tapering.
     """
@@ -112,7 +112,7 @@ class ScriptedHuman(ScriptedDevice):
     ) -> None:
         self.env_steps = env_steps
         self._expert, self._config, self._rng = expert, config, rng
-        self._hand = _Hand(config.action_noise, expert.layout, rng)
+        self._execution = _NoisyExecution(config.action_noise, expert.layout, rng)
         self._watches = False
         self._begin_episode()
 
@@ -122,17 +122,17 @@ class ScriptedHuman(ScriptedDevice):
         self._watches = bool(self._rng.random() < self._config.watched_share(self.env_steps))
         if self._watches:
             self._expert.reset()
-            self._hand.reset()
+            self._execution.reset()
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Judge the proposed action and say whether the human takes over; one call a step."""
+        """Judge the proposed action and return whether the human intervenes; one call a step."""
         self.env_steps += 1
         self._steps += 1
         if not self._watches:
             return DeviceState()
-        wanted = self._expert.action()
-        self._judge(proposed, wanted)
-        action = self._hand.follow(wanted)
+        expert_action = self._expert.action()
+        self._judge(proposed, expert_action)
+        action = self._execution.follow(expert_action)
         self._in_charge = self._decide()
         return DeviceState(action, self._in_charge)
 
@@ -151,11 +151,11 @@ class ScriptedHuman(ScriptedDevice):
         self._steps = 0
         self._in_charge = False
 
-    def _judge(self, proposed: np.ndarray | None, wanted: np.ndarray) -> None:
-        if proposed is None:  # nobody acts: nothing could be worse
+    def _judge(self, proposed: np.ndarray | None, expert_action: np.ndarray) -> None:
+        if proposed is None:  # no policy acts: nothing could be worse
             self._distance = math.inf
             return
-        difference = np.minimum(np.maximum(proposed, -1.0), 1.0) - wanted
+        difference = np.minimum(np.maximum(proposed, -1.0), 1.0) - expert_action
         now = math.sqrt(float(difference @ difference) / len(difference))
         memory = self._config.memory if math.isfinite(self._distance) else 0.0
         self._distance = memory * self._distance + (1.0 - memory) * now if memory else now
@@ -183,33 +183,33 @@ class ScriptedHuman(ScriptedDevice):
         return bool(self._rng.random() < (config.probability_worse if worse else config.probability_otherwise))
 
 
-class _Hand:
-    """Carries out an intention with delay, noise and lapses."""
+class _NoisyExecution:
+    """Executes actions with delay, noise and dropouts."""
 
     def __init__(self, config: ActionNoise, layout: ActionLayout, rng: np.random.Generator) -> None:
         self._config, self._rng, self._moves = config, rng, layout.continuous_indices
-        self._intentions: deque[np.ndarray] = deque(maxlen=config.delay_steps + 1)
-        self._lapse = 0  # steps left
+        self._delayed: deque[np.ndarray] = deque(maxlen=config.delay_steps + 1)
+        self._dropout = 0  # steps left
 
     def reset(self) -> None:
         """Begin an episode."""
-        self._intentions.clear()
-        self._lapse = 0
+        self._delayed.clear()
+        self._dropout = 0
 
-    def follow(self, wanted: np.ndarray) -> np.ndarray:
-        """Return what the hand does (A,) float32 when the expert wants `wanted`; discrete heads take no noise."""
+    def follow(self, expert_action: np.ndarray) -> np.ndarray:
+        """Return the noisy execution (A,) float32 of the expert's action; discrete heads take no noise."""
         config = self._config
-        self._intentions.append(wanted)
-        action = np.array(self._intentions[0], dtype=np.float32)
+        self._delayed.append(expert_action)
+        action = np.array(self._delayed[0], dtype=np.float32)
         if config.noise_std > 0.0:
             action[self._moves] += self._rng.normal(0.0, config.noise_std, len(self._moves))
-        if config.lapse_probability > 0.0 and self._lapses():
+        if config.lapse_probability > 0.0 and self._drops_out():
             action[:] = 0.0
         return np.minimum(np.maximum(action, np.float32(-1.0)), np.float32(1.0))
 
-    def _lapses(self) -> bool:
-        if self._lapse == 0 and self._rng.random() < self._config.lapse_probability:
-            self._lapse = self._config.lapse_steps
-        lapses = self._lapse > 0
-        self._lapse -= lapses
-        return lapses
+    def _drops_out(self) -> bool:
+        if self._dropout == 0 and self._rng.random() < self._config.lapse_probability:
+            self._dropout = self._config.lapse_steps
+        drops_out = self._dropout > 0
+        self._dropout -= drops_out
+        return drops_out

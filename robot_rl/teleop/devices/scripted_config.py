@@ -1,17 +1,17 @@
-"""Who the scripted humans are: when they take over, for how long, and how well their hands obey."""
+"""Configuration of the scripted operator: when it intervenes, for how long, how noisily."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from robot_rl.core import checks
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class ActionNoise:
-    """How far a hand falls short of the expert's intention; all zero is the expert's own hand.
+    """Noise, delay and dropouts of a scripted operator's actions; all zero executes the expert exactly.
 
     Raises:
         ConfigError: a number out of its range.
@@ -20,11 +20,11 @@ class ActionNoise:
     noise_std: float = 0.0
     """Standard deviation of the noise on each moving axis, in units of the action."""
     delay_steps: int = 0
-    """The hand does what the expert wanted this many steps ago."""
+    """Delay between the expert's action and its execution [steps]."""
     lapse_probability: float = 0.0
-    """Chance per step that attention lapses: the hand then rests."""
+    """Probability per step of a dropout, during which the action is zero."""
     lapse_steps: int = 3
-    """How long a lapse lasts [steps]."""
+    """Length of a dropout [steps]."""
 
     def __post_init__(self) -> None:
         checks.fraction(self, "lapse_probability")
@@ -33,25 +33,24 @@ class ActionNoise:
 
 @dataclass(frozen=True)
 class ScriptedHumanConfig:
-    """When the scripted human takes over, for how long, and how well.
+    """When the scripted operator intervenes, for how long, how noisily.
 
     Raises:
         ConfigError: a number out of its range.
     """
 
     probability_worse: float = 0.95
-    """Chance per step of taking over where the policy is worse than the expert. Source: RLIF."""
+    """Probability per step of intervening where the policy is worse than the expert. Source: RLIF."""
     probability_otherwise: float = 0.05
-    """Chance per step of taking over elsewhere. Source: RLIF."""
+    """Probability per step of intervening elsewhere. Source: RLIF."""
     threshold: float = 0.5
     """Running distance between the policy's and the expert's action above which the policy is worse, in [0, 2]."""
     intervene_after_steps: int | None = None
-    """Steps of an episode after which the policy counts as worse, whatever it does: somebody who watches an arm that
-    is stuck reaches for the stick. None is patient without end."""
+    """Intervene after this many steps of an episode (stuck policy); None: never for that reason."""
     memory: float = 0.7
     """Weight of the past in the running distance, in [0, 1); 0 judges each step by itself."""
     burst_steps: tuple[int, int] = (5, 15)
-    """Shortest and longest intervention [steps], drawn uniformly. Source: RLIF 4-5."""
+    """Shortest and longest intervention [steps], drawn uniformly. Source: RLIF, 4 to 5."""
     free_steps: int = 0
     """First steps of an episode in which the policy is left alone."""
     rest_steps: int = 0
@@ -63,7 +62,7 @@ class ScriptedHumanConfig:
     attention_half_life_steps: float = math.inf
     """Environment steps after which the watched share has fallen half way to its floor; infinity never tapers."""
     action_noise: ActionNoise = field(default_factory=ActionNoise)
-    """How well the hand follows the expert."""
+    """Noise of the executed actions."""
 
     def __post_init__(self) -> None:
         checks.fraction(self, "probability_worse", "probability_otherwise", "memory", "attention", "attention_floor")
@@ -81,20 +80,5 @@ class ScriptedHumanConfig:
         return self.attention_floor + (self.attention - self.attention_floor) * faded
 
 
-EXPERT = ScriptedHumanConfig()
-SCRIPTED_HUMANS: dict[str, ScriptedHumanConfig] = {
-    "expert": EXPERT,
-    "clumsy": replace(EXPERT, action_noise=ActionNoise(noise_std=0.2, delay_steps=2, lapse_probability=0.05)),
-    "rlif": replace(EXPERT, burst_steps=(4, 5)),
-}
-
-
-def scripted_human_config(name: str) -> ScriptedHumanConfig:
-    """Return a scripted human by name.
-
-    Raises:
-        UnknownNameError: nobody is called that.
-    """
-    if name not in SCRIPTED_HUMANS:
-        raise unknown_name("scripted human", name, SCRIPTED_HUMANS)
-    return SCRIPTED_HUMANS[name]
+CLUMSY = ActionNoise(noise_std=0.2, delay_steps=2, lapse_probability=0.05)
+"""An operator whose motion is noisy, late and sometimes pauses."""

@@ -1,4 +1,4 @@
-"""How the pendant is reached, and when its driver speaks for the host."""
+"""Settings of the pendant: port, heartbeats, time-outs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from robot_rl.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class PendantConfig:
-    """How the pendant is reached.
+    """Port, heartbeats and time-outs of the pendant.
 
     Raises:
         ConfigError: a time that is not positive, or a heartbeat too slow for the device.

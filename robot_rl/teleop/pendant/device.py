@@ -22,14 +22,15 @@ from robot_rl.teleop.pendant.session import LinkCounters, PendantSession
 
 LABEL_OF = {Event.SUCCESS: "success", Event.FAILURE: "failure", Event.UNDO: "undo"}
 WAIT_S = 0.005
-"""Longest time that the thread waits for bytes before it looks at its duties again."""
+"""Longest wait for bytes in one turn of the thread [s]."""
 JOIN_S = 2.0
-RECONNECT_S = 0.25  # pause before a lost port is opened again
+RECONNECT_S = 0.25
+"""Pause before a lost port is opened again [s]."""
 
 
 @dataclass(frozen=True)
 class PendantView:
-    """A look at the pendant for people: everything that is known, at one moment."""
+    """Diagnostic snapshot of the pendant."""
 
     alive: bool
     age_s: float | None  # since the last valid frame; None before the first
@@ -39,7 +40,7 @@ class PendantView:
     link: LinkCounters
     frame_errors: FrameErrors
     device: Counters | None
-    round_trip_s: float | None  # median of the last ones
+    round_trip_s: float | None  # median of the newest
     trouble: str  # why there is no session, empty when there is one
 
 
@@ -89,7 +90,7 @@ class Pendant:
         self._thread.start()
 
     def reset(self) -> None:
-        """Do nothing: whoever holds the grip still holds it."""
+        """Do nothing: the grip stays as it is."""
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the present state and the labels since the last read."""
@@ -123,7 +124,7 @@ class Pendant:
             self._session.query()
 
     def view(self) -> PendantView:
-        """Return everything that is known."""
+        """Return a snapshot."""
         with self._lock:
             now_ns, session = self._clock.now_ns(), self._session
             trips = sorted(session.round_trips_ns)
@@ -169,7 +170,7 @@ class Pendant:
     def _lose(self, error: DeviceLostError) -> None:
         with self._lock:
             self._trouble = str(error)
-            self._session.opened()  # nothing said on the old line holds any more
+            self._session.opened()  # the old session is void
         self._closing.wait(RECONNECT_S)
 
     def _serve(self, line: Line) -> None:

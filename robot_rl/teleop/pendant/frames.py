@@ -68,7 +68,7 @@ def _uncoded(code: bytes) -> bytes | None:
 
 @dataclass(slots=True)
 class FrameErrors:
-    """What a reader dropped, by reason."""
+    """Counts of dropped frames by reason."""
 
     bad_crc: int = 0
     bad_code: int = 0

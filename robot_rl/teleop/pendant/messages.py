@@ -27,7 +27,7 @@ class Input(IntFlag):
 
 
 class Output(IntFlag):
-    """What the device drives."""
+    """Outputs of the device."""
 
     RELAY = 0x01
     GREEN = 0x02
@@ -66,7 +66,7 @@ class Cause(IntFlag):
 
 
 class Fault(IntFlag):
-    """What the device remembers over a restart until it is cleared."""
+    """Faults latched over a restart until they are cleared."""
 
     DISCREPANCY = 0x01
     DEADMAN = 0x02
@@ -76,7 +76,7 @@ class Fault(IntFlag):
 
 
 class Event(IntEnum):
-    """What a button press meant."""
+    """Events of the buttons."""
 
     NONE = 0
     SUCCESS = 1
@@ -86,7 +86,7 @@ class Event(IntEnum):
 
 
 class Status(IntEnum):
-    """How the device answered a command."""
+    """Status in the reply to a command."""
 
     OK = 0
     BAD_TOKEN = 1
@@ -98,7 +98,7 @@ class Status(IntEnum):
 
 
 class Restart(IntEnum):
-    """Why the device began anew."""
+    """Cause of the device's restart."""
 
     POWER = 0
     BROWNOUT = 1
@@ -116,7 +116,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The host lives, and has heard the device at `echo_ms` of the device's clock."""
+    """Heartbeat of the host; `echo_ms` is the newest device time it has received."""
 
     TYPE: ClassVar[int] = 0x02
     BODY: ClassVar[str] = "<IB"
@@ -160,7 +160,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """A session began (or was asked for again)."""
+    """A session began, or was requested again."""
 
     TYPE: ClassVar[int] = 0x81
     BODY: ClassVar[str] = "<IIHHBBBB"
@@ -206,7 +206,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of a command."""
+    """Result of a command."""
 
     TYPE: ClassVar[int] = 0x83
     BODY: ClassVar[str] = "<BBH"
@@ -256,7 +256,7 @@ def read_device_message(payload: bytes) -> tuple[int, DeviceMessage]:
     """Return sequence and message of a payload from the device.
 
     Raises:
-        HandshakeRefusedError: the device speaks another version of the protocol.
+        HandshakeRefusedError: the device has another version of the protocol.
         CorruptRecordError: an unknown type, or a body of another length.
     """
     sequence, message = _read(payload, DEVICE_MESSAGES)

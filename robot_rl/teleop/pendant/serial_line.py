@@ -37,7 +37,7 @@ class Line(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the line."""
+        """Close the line."""
         ...
 
 
@@ -46,7 +46,7 @@ def open_line(name: str) -> Line:
 
     Raises:
         ConfigError: as `check_name`.
-        DeviceLostError: it cannot be opened; the text says why.
+        DeviceLostError: it cannot be opened; the text holds the reason.
     """
     check_name(name)
     return SocketLine(*_socket_address(name)) if name.startswith(SCHEME) else SerialLine(name)

@@ -38,14 +38,14 @@ SENT_KEPT = 256
 
 @dataclass(slots=True)
 class LinkCounters:
-    """What happened on the line, as the host saw it; the device's own are in `PendantSession.device_counters`."""
+    """Counters of the line on the host's side; the device's own are in `PendantSession.device_counters`."""
 
     frames: int = 0  # accepted
     lost: int = 0  # missing numbers between accepted frames
     replayed: int = 0  # number not newer than the last
     bad_message: int = 0  # right CRC, wrong content
     bad_version: int = 0
-    foreign: int = 0  # a welcome to somebody else, or frames before the welcome
+    foreign: int = 0  # a welcome of another session, or frames before the welcome
     events: int = 0
     events_lost: int = 0  # button presses known only by their number
     sessions: int = 0  # begun; more than one means that it was lost in between
@@ -148,7 +148,7 @@ class PendantSession:
         return out
 
     def _check(self, now_ns: int, vouched: bool) -> None:
-        """Give up a session that is silent, or whose device does not hear this side."""
+        """Close a session that is silent, or whose device receives nothing."""
         if not vouched:
             self._answered_ns = now_ns
         deaf = now_ns - self._answered_ns > 2 * self._config.silence_s * NS_PER_S
@@ -187,7 +187,7 @@ class PendantSession:
             self.counters.foreign += 1
             return
         if self._connected:
-            self._newer(sequence)  # asked twice, answered twice
+            self._newer(sequence)  # requested twice, answered twice
             return
         self.counters.frames += 1
         restarted = self.welcome is None or self.welcome.boots != message.boots
@@ -230,7 +230,7 @@ class PendantSession:
         self._take_new_events(state, late=first)
 
     def _take_new_events(self, state: State, late: bool) -> None:
-        """Take the events that are new; those given while the session was lost are too old to mean anything now."""
+        """Take the events that are new; those during a lost session are too old and dropped."""
         seen = state.event_count if self._event_count is None else self._event_count
         self._event_count = state.event_count
         new = (state.event_count - seen) & 0xFF

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robot_rl.core.clock import FakeClock
+from robot_rl.testing import FakeClock
 
 PACKETS_LOST_S = 0.02  # an FR3 gives up after 20 cycles without a command
 

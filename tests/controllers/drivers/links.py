@@ -15,7 +15,7 @@ from controllers.drivers.effort_watchdog import (
     encode_command,
     encode_status,
 )
-from robot_rl.core.clock import FakeClock
+from robot_rl.testing import FakeClock
 
 TIMEOUT_S = 0.02
 CYCLE_S = 0.002

@@ -17,10 +17,10 @@ from controllers.drivers.franky import FrankyDriver
 from controllers.drivers.machine import Machine
 from controllers.drivers.model import PinocchioModel
 from controllers.drivers.ur import UrDriver
-from robot_rl.core.clock import FakeClock
 from robot_rl.sim.driver import SimulatedDriver, SimulatedFault
 from robot_rl.sim.simulation import Simulation
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from robot_rl.testing import FakeClock
 from tests.controllers.drivers import fake_franky, fake_pylibfranka, fake_ur_rtde
 from tests.controllers.drivers.arms import FrankaArm, UrArm
 from tests.controllers.drivers.links import MemoryLink

@@ -18,7 +18,7 @@ from controllers.drivers.contract import DriverMode
 from controllers.drivers.effort import EffortDriver
 from controllers.drivers.effort_ros import RosLink, WatchdogNode, import_ros
 from controllers.drivers.effort_watchdog import EffortWatchdog
-from robot_rl.core.clock import FakeClock
+from robot_rl.testing import FakeClock
 from tests.controllers.drivers.rigs import UR_LIMITS, ur5_model
 
 JOINTS = [f"joint{number}" for number in range(6)]

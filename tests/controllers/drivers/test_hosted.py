@@ -15,7 +15,7 @@ from controllers.host.control_process import ControlProcess
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Client, Mailbox
 from controllers.law.gains import make_gains
-from robot_rl.core.clock import FakeClock
+from robot_rl.testing import FakeClock
 from tests.controllers.drivers.rigs import UR_LIMITS, EffortRig, FrankaRig, FrankyRig, UrRig
 
 pytestmark = pytest.mark.slow  # compiles the tick for six joints, too

@@ -11,9 +11,9 @@ from controllers.geometry import quat_from_matrix
 from controllers.host.control_process import ENDED, ControlProcess, run_host
 from controllers.host.mailbox import Client, Mailbox, Request
 from controllers.host.pacing import Pacer
-from robot_rl.core.clock import FakeClock
 from robot_rl.sim.control_stack import pick_lift
 from robot_rl.sim.driver import SimulatedFault
+from robot_rl.testing import FakeClock
 
 PERIOD_S = 0.002
 

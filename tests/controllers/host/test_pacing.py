@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controllers.host.pacing import NS_PER_S, Pacer, Periods, PreciseClock, pacing_clock
-from robot_rl.core.clock import FakeClock
+from robot_rl.testing import FakeClock
 
 MS = NS_PER_S // 1000
 

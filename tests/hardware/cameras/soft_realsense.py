@@ -75,7 +75,7 @@ class SoftRealSense:
     def expose(
         self, stamp_ms: float, domain: Any, grey: int = 100, depth: int | np.ndarray = 500, skip: int = 0
     ) -> None:
-        """Deliver one pair; `skip` pictures are lost on the way."""
+        """Deliver one pair; `skip` images are lost on the way."""
         self.number += 1 + skip
         self._deliver(self.colour, self._colour, np.full((480, 640, 3), grey, np.uint8), stamp_ms, domain)
         self._deliver(self.stereo, self._depth, np.full((480, 640), depth, np.uint16), stamp_ms, domain)

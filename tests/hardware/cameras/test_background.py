@@ -1,4 +1,4 @@
-"""A camera's reader never waits, never gets an old picture unnoticed, and the device comes back by itself."""
+"""A camera's reader never waits, never gets an old image unnoticed, and the device comes back by itself."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import time
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import DepthCamera, Intrinsics
 from robot_rl.hardware.cameras.grabber import CameraSetup, Grabber, RawFrame
 from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.testing import FakeClock
 
 SETUP = CameraSetup("wrist", 48, 64, View(size=(16, 16)))
 PINHOLE = Intrinsics(48, 64, 60.0, 60.0, 31.5, 23.5)
 
 
 class ScriptedSource:
-    """Delivers what the script says: a picture of that grey level, "silence" or "gone"; time passes 33 ms each."""
+    """Delivers what the script says: an image of that grey level, "silence" or "gone"; time passes 33 ms each."""
 
     def __init__(self, script: list[object], clock: FakeClock) -> None:
         self._script, self._clock, self.closed = script, clock, False
@@ -115,7 +115,7 @@ def test_lost_device_is_closed_and_opened_again_and_pauses_start_anew(loss: list
     turns(grabber, clock, 2.0)
     assert port.opened[0].closed and grabber.health().opened >= 2
     assert grabber.latest is not None and (grabber.latest.image == 30).all()
-    assert grabber.error is None or "no picture for 1 s" in str(grabber.error)
+    assert grabber.error is None or "no image for 1 s" in str(grabber.error)
 
 
 def test_whatever_a_driver_throws_becomes_the_reason_that_readers_get() -> None:
@@ -129,9 +129,7 @@ def test_pictures_of_another_size_are_a_settings_error_with_both_sizes() -> None
     clock = FakeClock()
     grabber = Grabber(SETUP._replace(width=640, height=480), Port(clock, [10]).open, clock)
     turns(grabber, clock, 0.05)
-    assert isinstance(grabber.error, ConfigError) and "got pictures of 64 x 48, expected 640 x 480" in str(
-        grabber.error
-    )
+    assert isinstance(grabber.error, ConfigError) and "got images of 64 x 48, expected 640 x 480" in str(grabber.error)
     assert grabber.latest is None
 
 
@@ -146,8 +144,8 @@ class HangingSource(ScriptedSource):
         if not self._script:
             self.release.wait(30.0)
             raise DeviceLostError("let go")
-        shot = super().next()
-        return shot if self._depth or shot is None else shot._replace(depth_mm=None)
+        frame = super().next()
+        return frame if self._depth or frame is None else frame._replace(depth_mm=None)
 
 
 def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
@@ -193,7 +191,7 @@ def test_camera_that_never_was_there_says_why_when_it_is_read_or_waited_for() ->
     try:
         with pytest.raises(DeviceLostError, match="expected serial 42; plug it in"):
             camera.wait_ready(3.0)
-        with pytest.raises(DeviceLostError, match="got no picture yet"):
+        with pytest.raises(DeviceLostError, match="got no image yet"):
             camera.read()
     finally:
         camera.close()

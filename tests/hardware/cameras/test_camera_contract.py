@@ -33,7 +33,7 @@ GREY = 90
 class Rig(NamedTuple):
     camera: Camera
     expose: Callable[[], None]
-    """Makes sure that a newer picture comes."""
+    """Makes sure that a newer image comes."""
 
 
 @pytest.fixture(params=["realsense", "webcam", "topic"])
@@ -65,10 +65,10 @@ def _topic(folder: Path) -> Iterator[Rig]:
     network = Graph(SystemClock())  # type: ignore[arg-type]  # time passes by itself here
     client, server = MemoryWire(network), MemoryWire(network)
     publisher = server.publisher(graph.image_topic("wrist"))
-    picture = np.full((480, 640, 3), GREY, np.uint8)
+    image = np.full((480, 640, 3), GREY, np.uint8)
 
     def expose() -> None:
-        publisher.publish(image_message(server, picture, server.now_ns(), "wrist_color_optical_frame"))
+        publisher.publish(image_message(server, image, server.now_ns(), "wrist_color_optical_frame"))
 
     camera = _while_publishing(expose, client)
     yield Rig(camera, expose)
@@ -76,7 +76,7 @@ def _topic(folder: Path) -> Iterator[Rig]:
 
 
 def _while_publishing(expose: Callable[[], None], wire: MemoryWire) -> Camera:
-    """A picture is on its way before the camera waits for its first."""
+    """An image is on its way before the camera waits for its first."""
     over = threading.Event()
 
     def run() -> None:

@@ -83,14 +83,14 @@ def test_two_cameras_of_one_name_are_refused() -> None:
         CameraSet((WebcamConfig("side", "0"), WebcamConfig("side", "2")))
 
 
-def films(folder: Path) -> list[WebcamConfig]:
+def videos(folder: Path) -> list[WebcamConfig]:
     for name, grey in (("a", 40), ("b", 80)):
         cv2.imwrite(str(folder / f"{name}_0.png"), np.full((48, 64, 3), grey, np.uint8))
     return [WebcamConfig(name, str(folder / f"{name}_%d.png"), width=64, height=48, rate_hz=30.0) for name in "ab"]
 
 
 def test_cameras_are_made_in_order_and_ready(tmp_path: Path) -> None:
-    cameras = make_cameras(films(tmp_path))
+    cameras = make_cameras(videos(tmp_path))
     try:
         assert [(camera.name, int(camera.read().image[0, 0, 0])) for camera in cameras] == [("a", 40), ("b", 80)]
         assert [(camera.height, camera.width) for camera in cameras] == [(128, 128)] * 2
@@ -99,7 +99,7 @@ def test_cameras_are_made_in_order_and_ready(tmp_path: Path) -> None:
 
 
 def test_when_one_camera_fails_its_own_reason_is_told() -> None:
-    with pytest.raises(DeviceLostError, match="c: got no picture yet, expected one; c: got no /dev/video77"):
+    with pytest.raises(DeviceLostError, match="c: got no image yet, expected one; c: got no /dev/video77"):
         make_cameras([WebcamConfig("c", "/dev/video77")], ready_s=0.3)
 
 

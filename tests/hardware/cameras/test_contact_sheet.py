@@ -1,4 +1,4 @@
-"""The sheet shows each camera's picture with its crop, and beside it exactly what the policy gets."""
+"""The sheet shows each camera's image with its crop, and beside it exactly what the policy gets."""
 
 from __future__ import annotations
 

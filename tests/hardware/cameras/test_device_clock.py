@@ -60,9 +60,9 @@ def test_device_clock_that_wraps_or_restarts_is_followed_at_once(restart_ns: int
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**13), domains, st.integers(0, 10**9)), min_size=2, max_size=30))
-def test_time_never_runs_backwards_nor_ahead_of_the_arrival(shots: list[tuple[int, Domain, int]]) -> None:
+def test_time_never_runs_backwards_nor_ahead_of_the_arrival(frames: list[tuple[int, Domain, int]]) -> None:
     stamps, now_ns, out = StampMap(), 0, []
-    for stamp_ns, domain, step_ns in shots:
+    for stamp_ns, domain, step_ns in frames:
         now_ns += step_ns
         out.append(stamps.to_monotonic(stamp_ns, domain, arrival(now_ns)))
         assert out[-1] <= now_ns

@@ -12,7 +12,7 @@ import numpy as np
 import pyrealsense2 as rs
 import pytest
 
-from robot_rl.core.clock import FakeClock, SystemClock
+from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.grabber import RawFrame
@@ -20,6 +20,7 @@ from robot_rl.hardware.cameras.realsense import RealSenseSource, open_realsense_
 from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.realsense_devices import RealSenseDevice, list_devices, refusal
 from robot_rl.hardware.cameras.views import Crop, View
+from robot_rl.testing import FakeClock
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
 from tests.patience import eventually
 
@@ -50,10 +51,10 @@ def opened(
 def next_shot(source: RealSenseSource, device: SoftRealSense, stamp_ms: float, domain: object, **what: Any) -> RawFrame:
     device.expose(stamp_ms, domain, **what)
     for _ in range(20):
-        shot = source.next()
-        if shot is not None and shot.number == device.number:
-            return shot
-    raise AssertionError("no picture came")
+        frame = source.next()
+        if frame is not None and frame.number == device.number:
+            return frame
+    raise AssertionError("no image came")
 
 
 def test_colour_and_depth_come_together_cropped_and_resized(
@@ -186,8 +187,8 @@ def test_depth_of_another_unit_becomes_millimetres(bus: Bus) -> None:
     bus.plug(fine)
     source = RealSenseSource(replace(FULL, serial="405"), bus.context, SystemClock())
     try:
-        shot = next_shot(source, fine, 1000.0, HARDWARE, depth=2504)
-        assert shot.depth_mm is not None and shot.depth_mm.dtype == np.uint16 and np.median(shot.depth_mm) == 250
+        frame = next_shot(source, fine, 1000.0, HARDWARE, depth=2504)
+        assert frame.depth_mm is not None and frame.depth_mm.dtype == np.uint16 and np.median(frame.depth_mm) == 250
     finally:
         source.close()
 
@@ -200,11 +201,11 @@ def test_depth_lies_on_the_colour_pixels_of_the_same_things(bus: Bus) -> None:
     block = np.zeros((480, 640), np.uint16)
     block[200:280, 300:340] = 500
     try:
-        shot = next_shot(source, beside, 1000.0, HARDWARE, depth=block)
+        frame = next_shot(source, beside, 1000.0, HARDWARE, depth=block)
     finally:
         source.close()
-    assert shot.depth_mm is not None
-    rows, columns = np.nonzero(shot.depth_mm)
+    assert frame.depth_mm is not None
+    rows, columns = np.nonzero(frame.depth_mm)
     assert abs(columns.min() - 318) <= 1 and abs(columns.max() - 357) <= 1
     assert abs(rows.min() - 200) <= 1 and abs(rows.max() - 279) <= 1
 
@@ -215,11 +216,11 @@ def test_filters_of_depth_are_librealsenses_own(bus: Bus, device: SoftRealSense)
     for filters, least in ((("hole-filling",), 490), (("spatial", "temporal"), 0)):
         source = RealSenseSource(replace(FULL, depth_filters=filters), bus.context, SystemClock())  # type: ignore[arg-type]
         try:
-            shot = next_shot(source, device, 1000.0, HARDWARE, depth=hole)
+            frame = next_shot(source, device, 1000.0, HARDWARE, depth=hole)
         finally:
             source.close()
-        assert shot.depth_mm is not None and np.median(shot.depth_mm) == 500
-        assert np.median(shot.depth_mm[200:204, 300:304]) >= least
+        assert frame.depth_mm is not None and np.median(frame.depth_mm) == 500
+        assert np.median(frame.depth_mm[200:204, 300:304]) >= least
 
 
 def test_lost_pictures_are_counted(
@@ -280,4 +281,4 @@ def test_recording_that_is_missing_or_lacks_what_is_asked_is_refused(tmp_path: P
     with pytest.raises(ConfigError, match=r"got playback .*, expected a file"):
         open_realsense_camera(replace(FULL, playback=tmp_path / "none.db3"), lambda: bus.context)
     with pytest.raises(ConfigError, match=r"ends in \.db3"):
-        replace(FULL, record=tmp_path / "film.bag")
+        replace(FULL, record=tmp_path / "video.bag")

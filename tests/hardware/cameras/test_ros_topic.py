@@ -1,4 +1,4 @@
-"""Pictures over the graph: their bytes, their age, and what is counted."""
+"""Images over the graph: their bytes, their age, and what is counted."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from controllers.ros import graph
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import BadMessageError, ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.messages import image_message, read_image
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 TOPIC = graph.image_topic("wrist")
@@ -21,7 +21,7 @@ WHOLE = TopicConfig("wrist", view=View(size=(6, 8)))
 
 
 class Bench:
-    """A camera and somebody who publishes its pictures."""
+    """A camera and somebody who publishes its images."""
 
     def __init__(self, config: TopicConfig = WHOLE) -> None:
         self.clock = FakeClock(5.0)
@@ -57,7 +57,7 @@ def test_old_picture_is_refused_and_counted() -> None:
     bench = Bench()
     bench.send()
     bench.clock.advance(0.3)
-    with pytest.raises(StaleObservationError, match=r"wrist: got a picture 0.300 s old"):
+    with pytest.raises(StaleObservationError, match=r"wrist: got an image 0.300 s old"):
         bench.camera.read()
     bench.send()
     bench.camera.read()
@@ -100,12 +100,12 @@ def test_dropped_pictures_are_counted_by_their_stamps() -> None:
         bench.clock.advance(gap_s)
         bench.send()
     counters = bench.camera.counters()
-    assert (counters.heard, counters.dropped) == (4, 2)
+    assert (counters.received, counters.dropped) == (4, 2)
 
 
 def test_camera_that_never_sends_is_lost() -> None:
     bench = Bench()
-    with pytest.raises(DeviceLostError, match=r"wrist/color/image_raw: got no picture for 10.0 s"):
+    with pytest.raises(DeviceLostError, match=r"wrist/color/image_raw: got no image for 10.0 s"):
         bench.camera.read()
 
 

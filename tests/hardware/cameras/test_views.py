@@ -1,4 +1,4 @@
-"""Pictures are cropped and resized without being distorted, shifted or mixed; old ones are refused."""
+"""Images are cropped and resized without being distorted, shifted or mixed; old ones are refused."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_intrinsics_follow_the_picture(tile: int, shrink: int, left: int, top: i
 
 @pytest.mark.parametrize("crop", [Crop(600, 0, 41, 10), Crop(0, 400, 10, 81)])
 def test_crop_beyond_the_picture_is_refused_with_its_size(crop: Crop) -> None:
-    with pytest.raises(ConfigError, match=r"640 x 480 picture; choose it with `robot-rl look`"):
+    with pytest.raises(ConfigError, match=r"640 x 480 image; choose it with `robot-rl look`"):
         View(crop).window(480, 640)
 
 
@@ -101,6 +101,6 @@ def test_pictures_within_the_bound_pass(age_ms: int) -> None:
 
 @pytest.mark.parametrize("age_ms", [-21, 201, 60_000])
 def test_old_pictures_and_those_of_another_clock_are_refused(age_ms: int) -> None:
-    with pytest.raises(StaleObservationError, match=r"wrist: got a picture .* s old, expected at most 0\.2 s") as error:
+    with pytest.raises(StaleObservationError, match=r"wrist: got an image .* s old, expected at most 0\.2 s") as error:
         check_age("wrist", 1000 * MS - age_ms * MS, 1000 * MS, 0.2)
     assert isinstance(error.value, DeviceLostError)

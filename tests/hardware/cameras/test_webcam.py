@@ -1,4 +1,4 @@
-"""A webcam's code path through OpenCV itself; films stand in for the device."""
+"""A webcam's code path through OpenCV itself; videos stand in for the device."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ import cv2
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import NS_PER_S, FakeClock
+from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.cameras.webcam import WebcamConfig, WebcamSource, list_webcams, open_webcam
+from robot_rl.testing import FakeClock
 from tests.patience import eventually
 
 FRAMES = 6
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
-    """Six pictures, red on the left and blue on the right, brighter from one to the next."""
-    path = tmp_path / "film.avi"
+def video(tmp_path: Path) -> Path:
+    """Six images, red on the left and blue on the right, brighter from one to the next."""
+    path = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (64, 48))
     for k in range(FRAMES):
         image = np.zeros((48, 64, 3), np.uint8)
@@ -39,29 +40,29 @@ def config(device: Path | str, **settings: object) -> WebcamConfig:
     return replace(plain, **settings)  # type: ignore[arg-type]
 
 
-def test_pictures_are_rgb_in_order_and_the_film_begins_again(film: Path) -> None:
-    source = WebcamSource(config(film), FakeClock())
-    shots = [source.next() for _ in range(2 * FRAMES)]
+def test_pictures_are_rgb_in_order_and_the_film_begins_again(video: Path) -> None:
+    source = WebcamSource(config(video), FakeClock())
+    frames = [source.next() for _ in range(2 * FRAMES)]
     source.close()
-    images = [shot.image for shot in shots if shot is not None]
+    images = [frame.image for frame in frames if frame is not None]
     reds = [int(image[:, 4:28, 0].mean()) for image in images]
     np.testing.assert_allclose(reds, [100 + 20 * (k % FRAMES) for k in range(2 * FRAMES)], atol=3)
     assert all(image[:, 36:60, 2].mean() > 90 and image[:, 36:60, 0].mean() < 12 for image in images)
 
 
-def test_film_is_paced_at_the_rate_of_the_settings_and_stamped_at_the_grab(film: Path) -> None:
+def test_film_is_paced_at_the_rate_of_the_settings_and_stamped_at_the_grab(video: Path) -> None:
     clock = FakeClock(5.0)
-    source = WebcamSource(config(film, rate_hz=20.0), clock)
-    shots = [source.next() for _ in range(8)]
+    source = WebcamSource(config(video, rate_hz=20.0), clock)
+    frames = [source.next() for _ in range(8)]
     source.close()
-    stamps_s = [shot.stamp_ns / NS_PER_S for shot in shots if shot is not None]
+    stamps_s = [frame.stamp_ns / NS_PER_S for frame in frames if frame is not None]
     np.testing.assert_allclose(stamps_s, 5.0 + 0.05 * np.arange(8), atol=1e-6)
 
 
 def test_camera_delivers_the_crop_with_a_stamp_of_now(
-    film: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
+    video: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
 ) -> None:
-    camera = kept(open_webcam(config(film, view=View(Crop(0, 0, 32, 48), (24, 16)))))
+    camera = kept(open_webcam(config(video, view=View(Crop(0, 0, 32, 48), (24, 16)))))
     camera.wait_ready()
     frame = camera.read()
     assert frame.image.shape == (camera.height, camera.width, 3) == (24, 16, 3)
@@ -74,28 +75,30 @@ def test_numbered_pictures_are_a_film_too(tmp_path: Path) -> None:
     for k in range(3):
         cv2.imwrite(str(tmp_path / f"shot_{k:02d}.png"), np.full((48, 64, 3), 10 * k, np.uint8))
     source = WebcamSource(config(tmp_path / "shot_%02d.png"), FakeClock())
-    shots = [source.next() for _ in range(4)]
+    frames = [source.next() for _ in range(4)]
     source.close()
-    assert [int(shot.image[0, 0, 0]) for shot in shots if shot is not None] == [0, 10, 20, 0]
+    assert [int(frame.image[0, 0, 0]) for frame in frames if frame is not None] == [0, 10, 20, 0]
 
 
 def test_camera_that_goes_away_turns_stale_and_comes_back_by_itself(
-    film: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
+    video: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
 ) -> None:
-    camera = kept(open_webcam(config(film)))
+    camera = kept(open_webcam(config(video)))
     camera.wait_ready()
-    away = film.rename(film.with_name("away.avi"))  # noticed where the film ends
+    away = video.rename(video.with_name("away.avi"))  # noticed where the video ends
     eventually(lambda: not camera.health().connected)
     time.sleep(0.25)
-    with pytest.raises(StaleObservationError, match=r"hold the arm: side: got no .*film\.avi, expected a webcam"):
+    with pytest.raises(StaleObservationError, match=r"hold the arm: side: got no .*video\.avi, expected a webcam"):
         camera.read()
-    away.rename(film)
+    away.rename(video)
     eventually(lambda: camera.health().connected)
     assert camera.read().image.shape == (48, 64, 3) and camera.health().opened == 2
 
 
 def test_absent_device_names_those_that_are_there() -> None:
-    with pytest.raises(DeviceLostError, match=r"side: got no /dev/video77, expected a webcam or a film \(there are: "):
+    with pytest.raises(
+        DeviceLostError, match=r"side: got no /dev/video77, expected a webcam or a video file \(there are: "
+    ):
         WebcamSource(config("/dev/video77"), FakeClock())
 
 
@@ -106,14 +109,14 @@ def test_webcams_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> Non
 
 
 def test_film_of_another_size_is_an_error_with_both_sizes(
-    film: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
+    video: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
 ) -> None:
-    camera = kept(open_webcam(config(film, width=640, height=480)))
-    with pytest.raises(ConfigError, match="got pictures of 64 x 48, expected 640 x 480"):
+    camera = kept(open_webcam(config(video, width=640, height=480)))
+    with pytest.raises(ConfigError, match="got images of 64 x 48, expected 640 x 480"):
         camera.wait_ready()
 
 
 def test_file_that_is_no_film_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.avi").write_text("no film")
+    (tmp_path / "notes.avi").write_text("no video")
     with pytest.raises(DeviceLostError, match="which does not open"):
         WebcamSource(config(tmp_path / "notes.avi"), FakeClock())

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from controllers.ros.graph import Topic, resolve
-from robot_rl.core.clock import FakeClock
 from robot_rl.hardware.graph.dds_messages import message_type
+from robot_rl.testing import FakeClock
 
 EPOCH_NS = 1_700_000_000_000_000_000
 

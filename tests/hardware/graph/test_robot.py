@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from controllers.ros import graph
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph.messages import joints_message, pose_message, twist_message, wrench_message
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.graph.server import GraphServer
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
 

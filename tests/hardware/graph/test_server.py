@@ -10,7 +10,6 @@ import pytest
 
 from controllers.ros import graph
 from controllers.ros.graph import Topic
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph.messages import (
     joints_message,
@@ -24,6 +23,7 @@ from robot_rl.hardware.graph.messages import (
     stamp_of,
 )
 from robot_rl.hardware.graph.server import GraphServer
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
 

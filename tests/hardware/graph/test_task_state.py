@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers.ros import graph
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import gripper_down
 from robot_rl.core.tasks import Outcome
 from robot_rl.hardware.graph.task_state import RESET_ID_MAX, TaskState, read_task_state, task_state_message
+from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 WIRE = MemoryWire(Graph(FakeClock()))

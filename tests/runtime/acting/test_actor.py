@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_rl.core.clock import NS_PER_S, FakeClock
+from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError, StopAskedError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.image_codec import decompress
@@ -21,10 +21,11 @@ from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
-from robot_rl.teleop.device import Device, DeviceState, Playback
+from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices.combined import EnabledDevice
 from robot_rl.teleop.devices.scripted import FunctionExpert, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
+from robot_rl.testing import FakeClock, Playback
 from tests.runtime.acting.point_world import TIME_LIMIT, Ledger, LinearPolicy, Notebook, Person, PointWorld, TinyEncoder
 
 HUMAN_ACTION = np.array([0.0, 0.0, 0.0], np.float32)

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
@@ -16,6 +15,7 @@ from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.runtime.runs.statistics import wilson_interval
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
+from robot_rl.testing import FakeClock
 from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorld, TinyEncoder
 
 

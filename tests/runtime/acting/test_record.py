@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import RobotRLError, RunFolderError
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode
@@ -25,6 +24,7 @@ from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
+from robot_rl.testing import FakeClock
 from tests.runtime.acting.point_world import LAYOUT, Person, PointWorld, TinyEncoder
 
 

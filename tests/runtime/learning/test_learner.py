@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError
 from robot_rl.core.records import LabelRecord, Record
 from robot_rl.data.batch import Batch
@@ -18,6 +17,7 @@ from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner import LearnerConfig, run_learner
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
+from robot_rl.testing import FakeClock
 from tests.data.builders import SCHEMA
 from tests.runtime.learning.learner_builders import ListMetrics, ScriptedServer, TinyBackend, demonstrations, episodes
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from robot_rl.teleop.device import DeviceState, Playback
+from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.devices.combined import EnabledDevice
+from robot_rl.testing import Playback
 
 ACTION = np.full(7, 0.5, np.float32)
 

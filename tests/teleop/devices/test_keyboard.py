@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.core.action_layout import TRANSLATION, ActionLayout, Continuous, StateEntry, arm_layout
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import gripper_down, rot_z, rotation_log
 from robot_rl.core.tasks import ArmTask, StartRegion, Workspace
@@ -21,6 +20,7 @@ from robot_rl.envs.action import move_target
 from robot_rl.teleop.devices.keyboard import AXES, Keyboard, KeyboardConfig
 from robot_rl.teleop.engagement import EngageConfig
 from robot_rl.teleop.terminal import SEQUENCE_S, KeyDecoder
+from robot_rl.testing import FakeClock
 
 ARM = arm_layout(StateEntry("state", 24))
 

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from controllers.ros import graph
 from robot_rl.core.action_layout import StateEntry, arm_layout
-from robot_rl.core.clock import FakeClock
 from robot_rl.core.pose import gripper_down
 from robot_rl.core.records import LABELS
 from robot_rl.hardware.graph.messages import pose_message, read_positions, read_twist
 from robot_rl.nodes.teleop import TwistSender, teleoperate
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority
-from robot_rl.teleop.device import DeviceState, Playback
+from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.devices.ros import GraphDevice, HumanSender
+from robot_rl.testing import FakeClock, Playback
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 ARM = arm_layout(StateEntry("state", 24))

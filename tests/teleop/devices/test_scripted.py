@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.core.action_layout import StateEntry, arm_layout
-from robot_rl.core.errors import ConfigError, UnknownNameError
+from robot_rl.core.errors import ConfigError
 from robot_rl.teleop.devices.scripted import ExpertDevice, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import (
-    SCRIPTED_HUMANS,
+    CLUMSY,
     ActionNoise,
     ScriptedHumanConfig,
-    scripted_human_config,
 )
 
 GOOD = np.full(7, 0.5, np.float32)
@@ -149,7 +148,7 @@ def test_clumsy_hand_is_late_noisy_and_lapses_but_grips_as_meant() -> None:
 
 
 def test_same_seed_same_human() -> None:
-    config = SCRIPTED_HUMANS["clumsy"]
+    config = ScriptedHumanConfig(action_noise=CLUMSY)
     one, other = human(config, 3), human(config, 3)
     for _ in range(50):
         a, b = one.read(BAD), other.read(BAD)
@@ -157,10 +156,7 @@ def test_same_seed_same_human() -> None:
         np.testing.assert_array_equal(a.action, b.action)
 
 
-def test_names_and_numbers_out_of_range_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'clumsy'"):
-        scripted_human_config("clumsi")
-    assert scripted_human_config("rlif").burst_steps == (4, 5)
+def test_numbers_out_of_range_are_refused() -> None:
     for wrong in ({"burst_steps": (5, 4)}, {"threshold": np.nan}, {"attention": 1.5}, {"attention_half_life_steps": 0}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             ScriptedHumanConfig(**wrong)

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.core.clock import SystemClock
-from robot_rl.teleop.device import DeviceState
-from robot_rl.teleop.pendant.config import PendantConfig
-from robot_rl.teleop.pendant.device import Pendant
-from robot_rl.teleop.pendant.firmware_process import (
+from robot_rl.bench.pendant_firmware import (
     QEMU,
-    Hand,
+    ContactBench,
     Report,
     RunningPendant,
     free_ports,
     host_pendant,
     qemu_pendant,
 )
+from robot_rl.core.clock import SystemClock
+from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.pendant.config import PendantConfig
+from robot_rl.teleop.pendant.device import Pendant
 from robot_rl.teleop.pendant.messages import (
     Cause,
     Clear,
@@ -117,7 +117,7 @@ def opened(report: Report) -> bool:
     return report.kind == "O" and not report.value & Output.RELAY
 
 
-def latency_ms(hand: Hand) -> int:
+def latency_ms(hand: ContactBench) -> int:
     """Device time from the change of a contact to the opening of the relay."""
     start = hand.await_report(lambda report: report.kind == "I")
     return hand.await_report(opened).time_ms - start.time_ms
@@ -263,7 +263,7 @@ def test_pulled_cable_stops_and_the_driver_finds_the_device_again() -> None:
                 desk = Desk(running, driver)
                 desk.ready()
                 assert driver.view().link.sessions == session
-            assert_lost(Desk(RunningPendant("", Hand(_Silence()), running.process, running.monitor), driver))
+            assert_lost(Desk(RunningPendant("", ContactBench(_Silence()), running.process, running.monitor), driver))
 
 
 def assert_lost(desk: Desk) -> None:

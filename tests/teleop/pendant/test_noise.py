@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from robot_rl.bench.pendant_firmware import qemu_pendant
 from robot_rl.core.clock import SystemClock
 from robot_rl.teleop.pendant.config import PendantConfig
-from robot_rl.teleop.pendant.firmware_process import qemu_pendant
 from robot_rl.teleop.pendant.frames import FrameReader, encode_frame
 from robot_rl.teleop.pendant.messages import (
     Counters,

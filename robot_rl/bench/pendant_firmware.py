@@ -1,4 +1,4 @@
-"""The pendant's firmware as a process, under QEMU or as a Linux program, and the hand that plays its contacts.
+"""The pendant's firmware as a process, under QEMU or as a Linux program, and the bench that drives its contacts.
 
 The bench is a second line (firmware/ports/bench/bench.h): it sets contacts, welds the relay, hangs the program, and
 reports outputs with the device's own time.
@@ -39,11 +39,11 @@ class Report:
     time_ms: int  # of the device
 
 
-class Hand:
-    """Plays the contacts, and hears what the outputs did.
+class ContactBench:
+    """Drives the contacts, and receives the changes of the outputs.
 
     The device's clock may run slower than this machine's where QEMU gets little of it, so waiting for the firmware is
-    done by the device's clock (`wait`), which each echo of the contacts tells.
+    done by the device's clock (`wait`), which each echo of the contacts contains.
     """
 
     def __init__(self, line: Line, clock: Clock | None = None) -> None:
@@ -70,7 +70,7 @@ class Hand:
         self._line.write(b"I" + bytes([contacts]))
 
     def press(self, contact: Input, duration_ms: int = 40) -> None:
-        """Close a contact for a while of the device's time, and let go for as long."""
+        """Close a contact for a while of the device's time, and open it for as long."""
         self.close_contact(contact)
         self.wait(duration_ms)
         self.open_contact(contact)
@@ -105,8 +105,8 @@ class Hand:
         self.pause(0.05)  # those on their way, too
         self.reports.clear()
 
-    def await_report(self, wanted: Callable[[Report], bool], limit_s: float = 10.0) -> Report:
-        """Return the first new report that is wanted; those before it are dropped.
+    def await_report(self, matches: Callable[[Report], bool], limit_s: float = 10.0) -> Report:
+        """Return the first new matching report; those before it are dropped.
 
         Raises:
             DeviceLostError: none came in time.
@@ -115,7 +115,7 @@ class Hand:
         while self._clock.now_s() < end_s:
             while self.reports:
                 report = self.reports.pop(0)
-                if wanted(report):
+                if matches(report):
                     return report
             self._listen(0.05)
         raise DeviceLostError(f"bench: got no such report in {limit_s} s, expected one; is the firmware running?")
@@ -130,7 +130,7 @@ class Hand:
         return self.time_ms
 
     def close(self) -> None:
-        """Let go of the bench."""
+        """Close the bench's line."""
         self._line.close()
 
     def _listen(self, timeout_s: float) -> None:
@@ -151,7 +151,7 @@ class RunningPendant:
     """A pendant that runs as a process."""
 
     port: str  # for the driver
-    hand: Hand
+    hand: ContactBench
     process: subprocess.Popen[str]
     monitor: Callable[[str, dict[str, Any]], None]  # QEMU's: command and arguments
 
@@ -175,7 +175,7 @@ def qemu_pendant(image: Path = IMAGE, link: int | None = None) -> Iterator[Runni
     command += ["-serial", serial.format(link), "-serial", serial.format(bench)]
     command += ["-qmp", f"tcp:127.0.0.1:{monitor},server=on,wait=off"]
     with _process(command) as process:
-        hand = Hand(_connect(f"socket://127.0.0.1:{bench}", process))
+        hand = ContactBench(_connect(f"socket://127.0.0.1:{bench}", process))
         qmp = _Monitor(_connect(f"socket://127.0.0.1:{monitor}", process))
         try:
             yield RunningPendant(f"socket://127.0.0.1:{link}", hand, process, qmp.execute)
@@ -200,7 +200,7 @@ def host_pendant(program: Path = PROGRAM, *arguments: str) -> Iterator[RunningPe
     with _process([str(program), *arguments]) as process:
         assert process.stdout is not None
         names = dict(process.stdout.readline().split() for _ in range(2))
-        hand = Hand(open_line(names["bench"]))
+        hand = ContactBench(open_line(names["bench"]))
         try:
             yield RunningPendant(names["link"], hand, process, no_monitor)
         finally:
@@ -208,7 +208,7 @@ def host_pendant(program: Path = PROGRAM, *arguments: str) -> Iterator[RunningPe
 
 
 def free_ports(count: int) -> list[int]:
-    """Return TCP ports of this machine that nobody listens on now."""
+    """Return TCP ports of this machine that are free now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -228,9 +228,9 @@ def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.terminate()
-        said, _ = process.communicate(timeout=START_LIMIT_S)
+        output, _ = process.communicate(timeout=START_LIMIT_S)
     if process.returncode not in (0, -signal.SIGTERM):  # a sanitizer's finding, for one
-        raise DeviceLostError(f"{command[0]}: got exit code {process.returncode}, expected 0; it said: {said}")
+        raise DeviceLostError(f"{command[0]}: got exit code {process.returncode}, expected 0; its output: {output}")
 
 
 def _connect(name: str, process: subprocess.Popen[str]) -> Line:
@@ -254,7 +254,7 @@ class _Monitor:
         self.execute("qmp_capabilities", {})
 
     def execute(self, command: str, arguments: dict[str, Any]) -> None:
-        """Run one command; what it answers is not looked at."""
+        """Run one command; its answer is ignored."""
         self._line.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
 
     def close(self) -> None:

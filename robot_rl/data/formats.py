@@ -1,0 +1,71 @@
+"""Dataset formats of demonstrations: one class each, and one line each in `FORMATS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.extensions import available, check, resolve
+from robot_rl.core.records import StepRecord
+
+FORMATS = {"episodes": "robot_rl.data.episodes:EpisodeFiles"}
+"""Name -> `module:Class`."""
+GROUP = "robot_rl.datasets"
+"""Entry points under which other packages register theirs."""
+FORMAT_HELP = f"{', '.join(FORMATS)}, module:Class or path/to/file.py:Class."
+
+
+class Episode(NamedTuple):
+    """One whole episode, the last step of it terminated or truncated."""
+
+    steps: Sequence[StepRecord]
+    """Records; the reader may leave `actor`, `run`, `sequence` and `episode` at anything: they are numbered anew."""
+    meta: Mapping[str, Any]
+    """JSON-ready values: task, seed, steps, reward, success."""
+
+
+@runtime_checkable
+class DatasetFormat(Protocol):
+    """Reads and writes the demonstrations of one folder; made without arguments."""
+
+    def count(self, folder: Path) -> int:
+        """Return the number of episodes; 0 when there is no such folder."""
+        ...
+
+    def read(self, folder: Path) -> Iterator[Episode]:
+        """Yield the episodes, oldest first.
+
+        Raises:
+            CorruptRecordError: one that is not whole.
+        """
+        ...
+
+    def write(self, folder: Path, episode: Episode) -> None:
+        """Append an episode, wholly or not at all."""
+        ...
+
+
+def check_format(name: str) -> None:
+    """Check the name of a format in settings, without importing it.
+
+    Raises:
+        UnknownNameError: the name is unknown; the text lists the known ones and the nearest.
+    """
+    check("dataset format", name, FORMATS, GROUP)
+
+
+def make_format(name: str) -> DatasetFormat:
+    """Return a format by name, `module:Class` or `path/to/file.py:Class`.
+
+    Raises:
+        ConfigError: an unknown name, or a class that is no format.
+    """
+    made = resolve("dataset format", name, FORMATS, GROUP)()
+    if not isinstance(made, DatasetFormat):
+        raise ConfigError(
+            f"dataset format: got {name!r}, expected a class with count, read and write; known are "
+            f"{', '.join(available(FORMATS, GROUP))}."
+        )
+    return made
