@@ -56,12 +56,12 @@ PAUSE_S = PERIOD_S
 """A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
 
 
-def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film: bool = False) -> Environment:
+def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video: bool = False) -> Environment:
     """Return the task's environment.
 
     Args:
         cameras: which pictures the observation holds; None: as the settings say.
-        film: whether `render` gives pictures for a video; on the graph the cameras' own are filmed.
+        video: whether `render` returns images for a video; on the graph those of the cameras.
 
     Raises:
         DeviceLostError: nobody answers on the graph.
@@ -70,7 +70,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
     if is_foreign(config.task):
         from robot_rl.envs.foreign import make_foreign_env
 
-        return make_foreign_env(config.task, config.env, film=film, images=not state_only)
+        return make_foreign_env(config.task, config.env, video=video, images=not state_only)
     task = find_task(config.task)
     names = (() if state_only else tuple(task.cameras)) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
@@ -82,7 +82,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, film:
         cameras=names,
         appearance=config.appearance,
         privileged=state_only,
-        render_mode="rgb_array" if film else None,
+        render_mode="rgb_array" if video else None,
     )
 
 

@@ -100,14 +100,14 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How the trained policy is judged: deterministic, alone."""
+    """How the trained policy is evaluated: deterministic, alone."""
 
     episodes: int = 100
     """Episodes; 0 leaves the evaluation out."""
     seed: int = 10_000
     """Seed of the episodes; far from those of training, so that no scene is met twice."""
     video_episodes: int = 5
-    """Episodes that are filmed."""
+    """Episodes in the video."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes", "seed", "video_episodes")
@@ -137,7 +137,7 @@ class TrainConfig:
     """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
     outcome does not depend on the machine's speed; None: an actor never waits."""
     deterministic_fraction: float = 0.0
-    """Share of the training episodes in which the policy does not explore: what will be judged is practised."""
+    """Share of the training episodes in which the policy does not explore: what will be evaluated is practised."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20

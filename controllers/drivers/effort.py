@@ -5,7 +5,6 @@ The transport is an argument (`EffortLink`): rclpy in `effort_ros.py`, memory in
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -21,7 +20,7 @@ from controllers.drivers.contract import (
 )
 from controllers.drivers.effort_watchdog import EffortCommand, Kind, WatchdogState, WatchdogStatus
 from controllers.drivers.model import ArmModel
-from controllers.drivers.stream import Observed, StreamDriver
+from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
 from controllers.geometry import FloatArray
 
 ANSWER_LIMIT_S = 3.0
@@ -84,15 +83,13 @@ class EffortDriver(StreamDriver):
         model: ArmModel,
         limits: ArmLimits,
         *,
-        name: str = "ros2_control",
         rate_hz: float = 500.0,
         timeout_s: float = 0.02,
         gravity_in_command: bool = False,
-        now_s: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        platform: Platform = THIS_COMPUTER,
     ) -> None:
-        super().__init__(name, model.joints, limits, now_s)
-        self._link, self._model, self._sleep = link, model, sleep
+        super().__init__("ros2_control", model.joints, limits, platform.now_s)
+        self._link, self._model, self._sleep = link, model, platform.sleep
         self._rate_hz, self._timeout_s, self._gravity_in_command = rate_hz, timeout_s, gravity_in_command
         self._sequence = 0
         self._opened = False

@@ -34,8 +34,8 @@ class FrankaDriver(libfranka.LibfrankaDriver):
 
     def _open(self) -> Capabilities:
         if self._realtime:
-            require_realtime(self._machine(), preempt_rt=True)
-        library = self._given or libfranka.one_of_them("pylibfranka", "franky", PACKAGE)
+            require_realtime(self._platform.machine(), preempt_rt=True)
+        library = self._platform.library or libfranka.one_of_them("pylibfranka", "franky", PACKAGE)
         rule = library.RealtimeConfig.kEnforce if self._realtime else library.RealtimeConfig.kIgnore
         self._library = library
         self._robot = library.Robot(self.address, rule)

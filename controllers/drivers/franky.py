@@ -42,8 +42,8 @@ class FrankyDriver(libfranka.LibfrankaDriver):
 
     def _open(self) -> Capabilities:
         if self._realtime:
-            require_realtime(self._machine(), preempt_rt=True)
-        library = self._given or libfranka.one_of_them("franky", "pylibfranka", PACKAGE)
+            require_realtime(self._platform.machine(), preempt_rt=True)
+        library = self._platform.library or libfranka.one_of_them("franky", "pylibfranka", PACKAGE)
         self._library = library
         contact = self._contact or libfranka.Contact()
         self._robot = library.Robot(

@@ -6,8 +6,6 @@ pylibfranka and franky name modes and errors alike, because both wrap libfranka;
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar, Self
@@ -27,8 +25,7 @@ from controllers.drivers.contract import (
     UnsupportedFirmwareError,
     import_library,
 )
-from controllers.drivers.machine import Machine, read_machine
-from controllers.drivers.stream import Observed, StreamDriver
+from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
 from controllers.geometry import FloatArray
 
 JOINTS = 7
@@ -65,7 +62,6 @@ class LibfrankaDriver(StreamDriver):
         contact: reflex thresholds to set at `connect`; None leaves them to the library.
         payload: load beyond the hand that is set in Desk; None leaves the arm's own.
         realtime: refuse a computer without real-time permission (libfranka's kEnforce).
-        library: the Python library, or an object with the same interface; None imports it.
     """
 
     PACKAGE: ClassVar[str]
@@ -78,13 +74,11 @@ class LibfrankaDriver(StreamDriver):
         payload: Payload | None = None,
         realtime: bool = True,
         limits: ArmLimits | None = None,
-        library: Any = None,
-        machine: Callable[[], Machine] = read_machine,
-        now_s: Callable[[], float] = time.monotonic,
+        platform: Platform = THIS_COMPUTER,
     ) -> None:
-        super().__init__(address, JOINTS, limits or arm_limits("fr3"), now_s)
+        super().__init__(address, JOINTS, limits or arm_limits("fr3"), platform.now_s)
         self._contact, self._payload, self._realtime = contact, payload, realtime
-        self._given, self._machine = library, machine
+        self._platform = platform
         self._library: Any = None
         self._robot: Any = None
 

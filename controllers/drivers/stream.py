@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,9 +24,24 @@ from controllers.drivers.contract import (
     make_feedback,
     torque_fault,
 )
+from controllers.drivers.machine import Machine, read_machine
 from controllers.geometry import FloatArray
 
 _OPEN_TO_TORQUE = (DriverMode.READY, DriverMode.RUNNING)
+
+
+class Platform(NamedTuple):
+    """What a driver uses of its computer; tests pass substitutes."""
+
+    library: Any = None
+    """The vendor's, or an object with the same interface; None imports it."""
+    machine: Callable[[], Machine] = read_machine
+    now_s: Callable[[], float] = time.monotonic
+    """The loop's clock [s]."""
+    sleep: Callable[[float], None] = time.sleep
+
+
+THIS_COMPUTER = Platform()
 
 
 class Observed(NamedTuple):

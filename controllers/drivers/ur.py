@@ -10,10 +10,7 @@ friction is not compensated; the arm does not report the commanded torque, so `f
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,20 +23,16 @@ from controllers.drivers.contract import (
     DriverError,
     DriverMode,
     Requirements,
-    UnreachableError,
-    UnsupportedFirmwareError,
-    import_library,
 )
-from controllers.drivers.machine import Machine, read_machine, require_realtime
+from controllers.drivers.machine import require_realtime
 from controllers.drivers.model import ArmModel, PinocchioModel
-from controllers.drivers.stream import Observed, StreamDriver
+from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
+from controllers.drivers.ur_dashboard import PACKAGE, check_version, identify, import_ur, unreachable
 from controllers.geometry import FloatArray
 
-PACKAGE = "ur-rtde"
 JOINTS = 6
 RATE_HZ = 500.0
 WATCHDOG_HZ = 25.0  # the script ends when nothing comes for one period; setting it takes a handshake of some cycles
-POLYSCOPE_MIN = (5, 26)
 MODEL_TOLERANCE_M = 0.005
 STOP_RAD_S2 = 2.0  # ur-rtde's default deceleration
 WAIT_LIMIT_S = 3.0  # for a protective stop to unlock, and for the script to start
@@ -65,16 +58,6 @@ class ScriptEnded(Exception):
     """The script on the arm has ended."""
 
 
-def import_ur() -> Any:
-    """Import the wheel's three modules.
-
-    Raises:
-        MissingLibraryError: the wheel is not installed.
-    """
-    names = ("rtde_control", "rtde_receive", "dashboard_client")
-    return SimpleNamespace(**{name: import_library(name, PACKAGE, "ur") for name in names})
-
-
 class UrDriver(StreamDriver):
     """`Driver` of a UR arm.
 
@@ -84,8 +67,8 @@ class UrDriver(StreamDriver):
         limits: as in the arm's file.
         payload: what the flange carries; None leaves what is set on the pendant.
         realtime: refuse a computer that does not permit real-time priority.
-        library: rtde_control, rtde_receive and dashboard_client as attributes; None imports them.
-        sleep: for the wait until a protective stop is unlocked.
+        platform: its `library` has rtde_control, rtde_receive and dashboard_client as attributes; it sleeps until a
+            protective stop is unlocked.
     """
 
     REQUIREMENTS = Requirements(RATE_HZ, PACKAGE, "1.6.5", "ur", 30004)
@@ -98,14 +81,11 @@ class UrDriver(StreamDriver):
         *,
         payload: Payload | None = None,
         realtime: bool = True,
-        library: Any = None,
-        machine: Callable[[], Machine] = read_machine,
-        now_s: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        platform: Platform = THIS_COMPUTER,
     ) -> None:
-        super().__init__(address, JOINTS, limits, now_s)
+        super().__init__(address, JOINTS, limits, platform.now_s)
         self._model, self._payload, self._realtime = model, payload, realtime
-        self._given, self._machine, self._sleep = library, machine, sleep
+        self._platform = platform
         self._library: Any = None
         self._dashboard: Any = None
         self._receive: Any = None
@@ -127,8 +107,8 @@ class UrDriver(StreamDriver):
 
     def _open(self) -> Capabilities:
         if self._realtime:
-            require_realtime(self._machine(), preempt_rt=False)
-        library = self._given or import_ur()
+            require_realtime(self._platform.machine(), preempt_rt=False)
+        library = self._platform.library or import_ur()
         self._dashboard = library.dashboard_client.DashboardClient(self.address)
         self._dashboard.connect()
         version, arm = self._dashboard.polyscopeVersion(), self._dashboard.getRobotModel()
@@ -235,7 +215,7 @@ class UrDriver(StreamDriver):
         for _ in range(round(WAIT_LIMIT_S / POLL_S)):
             if happened():
                 return True
-            self._sleep(POLL_S)
+            self._platform.sleep(POLL_S)
         return False
 
     def _end(self) -> None:
@@ -270,47 +250,6 @@ class UrDriver(StreamDriver):
 
     def _refusal(self, error: Exception) -> DriverError:
         return unreachable(self.address, error)
-
-
-def identify(address: str, library: Any = None) -> tuple[str, str]:
-    """Return PolyScope's version and the arm's model, from its dashboard.
-
-    Raises:
-        UnsupportedFirmwareError: a version that `UrDriver` refuses.
-        UnreachableError: no answer.
-    """
-    dashboard = (library or import_ur()).dashboard_client.DashboardClient(address)
-    try:
-        dashboard.connect()
-    except RuntimeError as error:
-        raise unreachable(address, error) from error
-    version, arm = dashboard.polyscopeVersion(), dashboard.getRobotModel()
-    dashboard.disconnect()
-    check_version(version, address)
-    return version, arm
-
-
-def unreachable(address: str, error: Exception) -> UnreachableError:
-    """Return the error of an arm without an answer."""
-    return UnreachableError(
-        f"arm at {address}: got '{error}', expected an answer on ports 29999 and 30004; check cable and address "
-        f"(robot-rl doctor robot --arm ur5e --address {address}) and that no other program controls the arm."
-    )
-
-
-def check_version(version: str, address: str) -> None:
-    """Refuse PolyScope below 5.26, and PolyScope X, which was not tested.
-
-    Raises:
-        UnsupportedFirmwareError: such a version.
-    """
-    found = re.search(r"(\d+)\.(\d+)", version)
-    number = (int(found[1]), int(found[2])) if found else (0, 0)
-    if number < POLYSCOPE_MIN or number[0] != POLYSCOPE_MIN[0]:
-        raise UnsupportedFirmwareError(
-            f"arm at {address}: got PolyScope '{version}', expected 5.{POLYSCOPE_MIN[1]} or newer of PolyScope 5; "
-            "update it from the pendant: below, ur-rtde's script ignores torques without saying so."
-        )
 
 
 def _quietly(ending: Callable[[], None] | None) -> None:

@@ -1,32 +1,21 @@
 """Control process: driver -> tick -> driver at a fixed rate, with a mailbox to its clients.
 
-`python -m controllers.host MODULE:FUNCTION NAME` runs it: FUNCTION returns the `ControlStack`, NAME is the mailbox's.
-It applies the real-time settings that are permitted (`controllers.host.realtime`), compiles everything before the arm
-moves, and disables the garbage collector while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the
+`python -m controllers.host ARM MAILBOX` runs it (`controllers.host.command_line`): everything is compiled before the
+arm moves, and the garbage collector is off while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the
 process that started it let the arm hold itself before anything else ends.
 """
 
 from __future__ import annotations
-
-import argparse
-import os
-import signal
-import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
 
 from controllers.arm import ArmState, Mode, Reason, no_target
 from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
-from controllers.host.control_stack import ControlStack, find_stack
+from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Mailbox, Request, unpack_gains
-from controllers.host.pacing import Pacer, Periods, PreciseClock, pacing_clock
-from controllers.host.realtime import end_with_parent, realtime
+from controllers.host.pacing import Pacer, Periods
 from controllers.host.report import report
-from controllers.host.shield import NOBODY, shielded
 from controllers.law.control_loop import ControlLoop, check_shapes
 from controllers.law.gains import Gains, force_cap
 from controllers.law.tick import activate, deactivate, fail, make_controller_state, recover, tick
@@ -235,69 +224,3 @@ def run_host(host: ControlProcess, pacer: Pacer, paced: bool, cycles: int | None
             host.paused = False
         done += 1
     host.driver.stop()
-
-
-def end_on_signals(host: ControlProcess, with_parent: bool) -> None:
-    """Have SIGINT and SIGTERM end the loop after the present cycle, and the parent's death do the same."""
-
-    def end(number: int, frame: Any) -> None:
-        host.quit = True
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    if with_parent:
-        host.quit = host.quit or not end_with_parent() or os.getppid() == 1  # an orphan's parent is 1
-
-
-def _lead(host: ControlProcess, cpu: int | None, shield: bool) -> None:
-    """Connect the arm and cycle until the end. Threads of the driver's library started before, on any core."""
-    capabilities = host.connect()
-    period_s = 1.0 / capabilities.rate_hz
-    pacer = Pacer(period_s, pacing_clock(period_s, own_core=shield))
-    if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
-    with shielded(cpu) if cpu is not None and shield else nullcontext(NOBODY) as kept, realtime() as granted:
-        advice = "; ".join(filter(None, (granted.advice(), kept.advice())))
-        print(f"host: {capabilities.name} at {capabilities.rate_hz:g} Hz. {advice}", flush=True)
-        run_host(host, pacer, capabilities.paced)
-
-
-def _check_core(parser: argparse.ArgumentParser, cpu: int | None, shield: bool) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    if cpu is not None and cpu not in cores:
-        parser.error(f"--cpu: got {cpu}, expected one of {cores}; choose a core that this process may use.")
-    if shield and (cpu is None or len(cores) == 1):
-        parser.error("--shield: got no core to keep free, expected --cpu N and at least one other core; leave it out.")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a control process from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m controllers.host", description=__doc__)
-    parser.add_argument("arm", help="name of an arm, path of its YAML file, or MODULE:FUNCTION -> ControlStack")
-    parser.add_argument("name", help="of the mailbox")
-    parser.add_argument("--cpu", type=int, default=None, help="run on this core only")
-    parser.add_argument("--shield", action="store_true", help="move all other threads off that core, and spin on it")
-    text = "a field of the arm, as in address=172.16.0.2; or an argument of FUNCTION"
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help=text)
-    parser.add_argument("--with-parent", action="store_true", help="end with the parent process")
-    given = parser.parse_args(arguments)
-    _check_core(parser, given.cpu, given.shield)
-    settings = dict(setting.partition("=")[::2] for setting in given.set)
-    try:
-        parts = find_stack(given.arm, **settings)
-    except (DriverError, ValueError, TypeError) as error:
-        print(f"host: {error}", file=sys.stderr)
-        return 1
-    mailbox = Mailbox(given.name, parts.driver.feedback.state.q.size, create=True)
-    host = ControlProcess(parts, mailbox, PreciseClock())
-    end_on_signals(host, given.with_parent)
-    try:
-        _lead(host, given.cpu, given.shield)
-    except DriverError as error:
-        print(f"host: {error}", file=sys.stderr)
-        return 1
-    finally:
-        host.end()
-        host.driver.close()
-        mailbox.unlink()
-    return 0

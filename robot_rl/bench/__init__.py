@@ -1,4 +1,4 @@
-"""Benchmarks of the parts on this machine. Each is a module with `run() -> dict` of named metrics."""
+"""Benchmarks of the parts on this machine, by name."""
 
 from __future__ import annotations
 
@@ -12,41 +12,42 @@ from robot_rl.core.errors import ConfigError, unknown_name
 class Benchmark(NamedTuple):
     """A benchmark."""
 
-    module: str
-    """Has `run(...) -> dict`."""
+    function: str
+    """`module:function`, which returns named metrics; its arguments are the benchmark's options."""
     text: str
 
 
 BENCHMARKS = {
     "cameras": Benchmark(
-        "robot_rl.bench.cameras",
+        "robot_rl.bench.cameras:run",
         "reading cameras while they deliver and while one is lost [us], crop and resize [us], age [ms]",
     ),
     "control": Benchmark(
-        "robot_rl.bench.control",
+        "robot_rl.bench.control:run",
         "one tick of the control law, model terms included [us]; a 1 kHz loop's deadlines beside a learner",
     ),
     "dds": Benchmark(
-        "robot_rl.bench.dds", "messages between two processes over plain DDS: round trip [us], 640x480 images [ms]"
+        "robot_rl.bench.graph_times:measure_dds",
+        "messages between two processes over plain DDS: round trip [us], 640x480 images [ms]",
     ),
     "encoder": Benchmark(
-        "robot_rl.bench.encoder",
+        "robot_rl.bench.encoder:run",
         "error of a linear map from the encoder's features to the object [mm], and encode a step [ms]",
     ),
     "env": Benchmark(
-        "robot_rl.bench.env",
+        "robot_rl.bench.env:run",
         "one 10 Hz step of the simulated tasks, controller included: state only and with two cameras [ms]",
     ),
     "pendant": Benchmark(
-        "robot_rl.bench.pendant",
+        "robot_rl.bench.pendant:run",
         "the pendant's firmware under QEMU: round trip, stop to open relay [ms]; `make firmware` first",
     ),
     "learner": Benchmark(
-        "robot_rl.bench.learner", "updates a second, on cached features and with the encoder in the loop"
+        "robot_rl.bench.learner:run", "updates a second, on cached features and with the encoder in the loop"
     ),
-    "ros": Benchmark("robot_rl.bench.ros", "the same as dds over rclpy; source ROS first"),
+    "ros": Benchmark("robot_rl.bench.graph_times:measure_ros", "the same as dds over rclpy; source ROS first"),
     "proof": Benchmark(
-        "robot_rl.bench.proof.benchmark",
+        "robot_rl.bench.proof.benchmark:run",
         "bounds of the control law on the simulated arm, compared with constant damping and other formulas",
     ),
 }
@@ -61,7 +62,8 @@ def run_benchmark(name: str, **options: Any) -> dict[str, Any]:
     """
     if name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS)
-    run = importlib.import_module(BENCHMARKS[name].module).run
+    module, function = BENCHMARKS[name].function.split(":")
+    run = getattr(importlib.import_module(module), function)
     for option in set(options) - set(inspect.signature(run).parameters):
         raise ConfigError(f"bench {name}: got --{option}, expected no such option; it belongs to another benchmark.")
     metrics: dict[str, Any] = run(**options)

@@ -1,4 +1,4 @@
-"""Message times between two processes on the ROS graph, over any wire: common part of `dds` and `ros`.
+"""Message times between two processes on the ROS graph, over plain DDS and over rclpy.
 
 A round trip begins before the message is built and ends in the callback with the checked answer; an image's time begins
 before it is built and ends when its pixels are usable.
@@ -21,6 +21,7 @@ from robot_rl.bench.timing import percentiles
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import gripper_down
+from robot_rl.hardware.graph.dds_domain import LOOPBACK
 from robot_rl.hardware.graph.messages import (
     image_message,
     joints_message,
@@ -33,7 +34,7 @@ from robot_rl.hardware.graph.messages import (
 from robot_rl.hardware.graph.wire import Wire
 
 TRIPS, IMAGES, WARM_UP = 2000, 240, 20
-PICTURE_SHAPE, PICTURE_HZ = (480, 640, 3), 30.0
+IMAGE_SHAPE, IMAGE_HZ = (480, 640, 3), 30.0
 JOINTS = [f"joint{i}" for i in range(1, 8)]
 CAMERA = image_topic("bench")
 LIMIT_S = 60.0
@@ -41,6 +42,33 @@ OpenWire = Callable[[str, int], Wire]
 
 _KINDS = {"joints": "sensor_msgs/msg/JointState", "pose": "geometry_msgs/msg/PoseStamped"}
 _STATE = Qualities.STATE.value
+
+
+def measure_dds() -> dict[str, Any]:
+    """Return the times over plain DDS; targets: round trip p50 500 us, image 5 ms on two free cores."""
+    return measure(_open_dds)
+
+
+def measure_ros() -> dict[str, Any]:
+    """Return the times over rclpy, on loopback unless `CYCLONEDDS_URI` is set.
+
+    Raises:
+        ConfigError: ROS is not sourced.
+    """
+    return measure(_open_ros)
+
+
+def _open_dds(node: str, domain_id: int) -> Wire:
+    from robot_rl.hardware.graph.dds_wire import DdsWire
+
+    return DdsWire(node, "", domain_id)
+
+
+def _open_ros(node: str, domain_id: int) -> Wire:
+    from robot_rl.hardware.graph.ros_wire import RosWire
+
+    os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
+    return RosWire(node, "", domain_id)
 
 
 def measure(open_wire: OpenWire) -> dict[str, Any]:
@@ -124,9 +152,9 @@ def serve(open_wire: OpenWire, domain_id: int, ended: Any) -> None:
     wire = open_wire("bench_peer", domain_id)
     for kind in _KINDS:
         wire.subscribe(_topic(kind, "ping"), wire.publisher(_topic(kind, "pong")).publish)
-    camera, image = wire.publisher(CAMERA), np.random.default_rng(0).integers(0, 255, PICTURE_SHAPE, np.uint8)
+    camera, image = wire.publisher(CAMERA), np.random.default_rng(0).integers(0, 255, IMAGE_SHAPE, np.uint8)
     sent = 0
-    while not ended.wait(1.0 / PICTURE_HZ):
+    while not ended.wait(1.0 / IMAGE_HZ):
         if sent < IMAGES + 2 * WARM_UP and camera.matched():
             camera.publish(image_message(wire, image, wire.now_ns(), "bench"))
             sent += 1

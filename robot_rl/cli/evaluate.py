@@ -76,7 +76,7 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
     """Run the episodes; write a video of the first."""
     plan = config.evaluation
     video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
-    with closing(build.make_env(config, film=video_episodes > 0)) as env, _bar() as bar:
+    with closing(build.make_env(config, video=video_episodes > 0)) as env, _bar() as bar:
         video = (
             VideoWriter(out / VIDEO_FILE, 1.0 / robot_environment(env).period_s, scale=1) if video_episodes else None
         )

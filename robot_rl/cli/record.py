@@ -33,7 +33,7 @@ class Arguments(RunArguments):
     out: Path
     """Folder of the episodes."""
     episodes: int | None = None
-    """How many the folder shall hold; None: `--demonstrations`."""
+    """Number of episodes in the folder at the end; None: `--demonstrations`."""
     by: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "expert"
     keep_failures: bool = False
     """Keep episodes without success, too."""
@@ -43,7 +43,7 @@ class Arguments(RunArguments):
 
 
 def run(arguments: Arguments) -> int:
-    """Record and print what was kept."""
+    """Record demonstrations and print their number."""
     config = arguments.config
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def run(arguments: Arguments) -> int:
     with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:
         rollout = build.make_rollout(env, config, human=human)
         summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())
-    print(f"{summary.found + summary.kept} demonstrations in {arguments.out} ({summary.discarded} attempts discarded)")
+    print(f"{summary.total} demonstrations in {arguments.out} ({summary.discarded} attempts discarded)")
     if summary.total < episodes:
         print(f"stopped before {episodes}; start the same command again to go on")
         return 130

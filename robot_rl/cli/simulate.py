@@ -70,7 +70,7 @@ def run(arguments: Arguments) -> int:
 def simulate(flags: Arguments) -> EvaluationResult:
     """Run episodes without a trained policy and return their result."""
     with_video = flags.out is not None
-    with closing(build.make_env(flags.config, cameras=(), film=with_video)) as env:
+    with closing(build.make_env(flags.config, cameras=(), video=with_video)) as env:
         human = _human(env, flags)
         scale = 1.0 if flags.by == "random" else 0.0
         policy = None if human is not None else RandomPolicy(action_layout(env).size, scale)

@@ -120,18 +120,18 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         return observation
 
 
-def make_foreign_env(task: str, config: ForeignConfig, *, film: bool = False, images: bool = True) -> ForeignEnv:
+def make_foreign_env(task: str, config: ForeignConfig, *, video: bool = False, images: bool = True) -> ForeignEnv:
     """Return a foreign environment by `gym:ENV_ID`, `module:Class` or `path/to/file.py:Class`.
 
     Args:
-        film: whether `render` returns images for a video, where the environment can.
+        video: whether `render` returns images for a video, where the environment can.
         images: whether the observation keeps its images.
 
     Raises:
         ConfigError: no such environment, or one that cannot be used.
     """
     env = _make(task, config, None)
-    if film and "rgb_array" in (env.metadata.get("render_modes") or ()):
+    if video and "rgb_array" in (env.metadata.get("render_modes") or ()):
         env.close()
         env = _rendering(task, config)
     try:

@@ -87,7 +87,7 @@ def test_each_head_gives_one_of_its_levels_on_its_own_axis(
         assert action[layout.continuous_indices].all()
 
 
-def test_mistakes_are_refused_at_the_door(backend: MakeBackend) -> None:
+def test_invalid_inputs_are_refused(backend: MakeBackend) -> None:
     policy = backend(AGENT).policy()
     with pytest.raises(SchemaMismatchError, match="policy weights: got none"):
         policy.act(observation(), np.random.default_rng(0), True)

@@ -48,7 +48,7 @@ def test_compiled_code_reads_the_clock_that_python_reads():
 
 
 @pytest.mark.slow
-def test_the_figures_are_named_with_their_unit():
+def test_the_metrics_are_named_with_their_unit():
     metrics = bench_control(ticks=200, calls=20)
     compiled = {f"{name}_us_{p}" for name in ("tick", "law", "bare_tick") for p in ("p50", "p99", "p999")}
     python = {f"python_{name}_us_{p}" for name in ("tick", "call") for p in ("p50", "p99")}

@@ -8,7 +8,7 @@ from robot_rl.bench.encoder import collect, probe
 from robot_rl.presets import preset
 
 
-def test_a_place_that_the_features_hold_is_found_and_one_that_they_lack_is_not() -> None:
+def test_the_probe_finds_only_places_that_the_features_hold() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(400, 6)) * [1, 10, 100, 1, 1, 1]
     places = np.column_stack([features[:, 1] * 0.3, features @ [1, 0, 0.1, 0, 0, 1] + 5.0, rng.normal(size=400)])

@@ -51,7 +51,7 @@ def test_the_machines_own_share_is_named():
 
 
 @pytest.mark.slow
-def test_the_figures_of_both_loops_stand_side_by_side():
+def test_the_metrics_of_both_loops_stand_side_by_side():
     metrics = bench_loop(2.0)
     for name in ("cycles", "misses", "late_us_p50", "late_us_p99", "late_us_p999", "late_us_max"):
         assert metrics[f"loop_{name}"] >= 0 and metrics[f"sleep_loop_{name}"] >= 0

@@ -66,6 +66,7 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
         ),
         (["train", "pick-lift", "--greedy-share=0.5"], "expected --deterministic-fraction"),
         (["actor", "--folder", "x", "--patience-s", "5"], "expected --weights-timeout-s"),
+        (["train", "pick-lift", "--updates-per-step", "5"], "updates_per_step: got 5.0, expected 2.0 or less"),
         (["evaluate"], "RUN"),
         (["compare"], "runs: got none"),
         (["modules", "robot_rl/cor"], "did you mean 'robot_rl/core'?"),
@@ -99,7 +100,7 @@ def test_place_that_cannot_be_written_costs_one_clear_line(
     assert code == 1 and "file: got" in error and "/proc/" in error and error.count("\n") == 1
 
 
-def test_picture_of_a_comparison_makes_its_folder(tmp_path: Path) -> None:
+def test_image_of_a_comparison_makes_its_folder(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "first" / "config.json").write_text("{}")
     png = tmp_path / "new" / "curves.png"

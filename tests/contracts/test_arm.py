@@ -19,7 +19,7 @@ from controllers.ros.arms import ArmChoice
 from controllers.ros.loop_process import HostProcess
 from controllers.ros.settings import changed, first_gains, values_of
 from robot_rl.cli import main
-from tests.patience import eventually
+from tests.waiting import eventually
 
 DRIVER = '''
 import numpy as np
@@ -190,7 +190,7 @@ def test_the_doctor_examines_an_arm_from_a_file(lab: Path, capsys: pytest.Captur
         ("gantry.py", "raise RuntimeError('no licence')", "RuntimeError: no licence"),
     ],
 )
-def test_files_that_do_not_fit_end_the_command_with_what_to_do(lab: Path, file: str, text: str, error: str) -> None:
+def test_files_that_do_not_fit_end_the_command_with_the_next_step(lab: Path, file: str, text: str, error: str) -> None:
     old = (lab / file).read_text(encoding="utf-8")
     kept = [line for line in old.splitlines() if not line.startswith(text.split(":")[0] + ":")]
     (lab / file).write_text("\n".join([*kept, text]), encoding="utf-8")

@@ -11,6 +11,8 @@ FILE = '''
 import gymnasium
 import numpy as np
 
+from robot_rl.teleop.device import DeviceState, ScriptedDevice
+
 
 class Corridor(gymnasium.Env):
     """Walk along a line to its end: a number and a small image; reward 1 at the end."""
@@ -42,6 +44,23 @@ class Corridor(gymnasium.Env):
 
     def render(self):
         return self._observe()["view"]
+
+
+class Guide(ScriptedDevice):
+    \"\"\"Walks ahead.\"\"\"
+
+    @classmethod
+    def open(cls, context):
+        return cls()
+
+    def reset(self):
+        pass
+
+    def read(self, proposed=None):
+        return DeviceState(np.ones(1, np.float32), engaged=True)
+
+    def close(self):
+        pass
 '''
 
 
@@ -61,6 +80,19 @@ def test_environment_of_a_file_is_trained_evaluated_and_reported(tmp_path: Path,
     capsys.readouterr()
     assert main(["evaluate", str(run), "--episodes", "2", "--again"]) == 0
     assert "success" in capsys.readouterr().out
+
+
+def test_demonstrations_of_a_foreign_environment_are_recorded_and_learned_from(tmp_path: Path, capsys) -> None:
+    file, demos = tmp_path / "lab.py", tmp_path / "demos"
+    file.write_text(FILE)
+    task = [f"{file}:Corridor", "--vision.mode", "state"]
+    assert main(["record", *task, "--out", str(demos), "--episodes", "3", "--by", f"{file}:Guide"]) == 0
+    assert "3 demonstrations" in capsys.readouterr().out
+    words = ["train", *task, "--demonstrations-from", str(demos), "--env-steps", "60", "--evaluation.episodes", "0"]
+    assert main([*words, "--runs", str(tmp_path), "--run-name", "led", "--seed", "100"]) == 0
+    lines = (tmp_path / "led" / "learner" / "metrics.jsonl").read_text().splitlines()
+    updates = [json.loads(line) for line in lines if '"kind": "update"' in line]
+    assert updates[-1]["replay_demonstration"] > 0
 
 
 @pytest.mark.slow
@@ -85,3 +117,11 @@ def test_registered_environment_runs_at_random_and_refuses_what_it_cannot_do(tmp
     ):
         assert main(words) == 2
         assert text in capsys.readouterr().err
+
+
+def test_listing_of_the_documentation_runs(tmp_path: Path, capsys) -> None:
+    listing = Path("docs/gymnasium.md").read_text().split("```python\n")[1].split("```")[0]
+    (tmp_path / "corridor.py").write_text(listing)
+    words = ["simulate", f"{tmp_path / 'corridor.py'}:Corridor", "--env.kwargs", '{"length": 0.1}', "--by", "random"]
+    assert main([*words, "--episodes", "1", "--out", "None"]) == 0
+    assert "success" in capsys.readouterr().out

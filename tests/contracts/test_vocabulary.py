@@ -17,10 +17,14 @@ EXEMPT = {
 }
 WORDS = {
     "books": "counters, statistics",
+    "born": "created, spawned",
     "clumsiness": "action_noise",
+    "doors?": "implementation, entry, boundary",
     "eyes": "vision, cameras",
+    "films?|filmed|filming": "video",
     "greedy_share": "deterministic_fraction",
     "house": "project",
+    "likes": "chooses",
     "moods?": "load",
     "mover": "motion_device",
     r"operator\.md": "a document that readers have",

@@ -92,7 +92,7 @@ def test_missing_attribute_names_the_nearest(file: Path) -> None:
         resolve("device", f"{file}:Padel", TABLE)
 
 
-def test_a_file_that_fails_is_not_kept(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("import no_such_module\n")
     before = set(sys.modules)

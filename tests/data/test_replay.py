@@ -149,12 +149,12 @@ def test_a_label_about_forgotten_steps_is_counted() -> None:
     assert replay.counts()["labels_missed"] == 1
 
 
-def test_a_repeated_episode_neither_breaks_the_books_nor_the_pairs() -> None:
+def test_a_repeated_episode_breaks_neither_counters_nor_pairs() -> None:
     replay = filled(*[episode(4) for _ in range(12)], capacity=7)
     assert all(uid < 4 for uid in rewards(replay))
 
 
-def test_an_empty_replay_says_to_wait() -> None:
+def test_sampling_an_empty_replay_is_refused() -> None:
     with pytest.raises(ConfigError, match="got 0 transitions, expected 1 or more; wait for data"):
         Replay(SCHEMA, 10, seed=0).sample(4, 1)
 

@@ -114,7 +114,7 @@ def test_terminal_and_human_flags_belong_to_the_step(script: Script) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(script=scripts(), capacity=st.integers(2, 12))
-def test_the_books_balance(script: Script, capacity: int) -> None:
+def test_the_counters_balance(script: Script, capacity: int) -> None:
     replay = Replay(SCHEMA, capacity, seed=3)
     for record in script.records:
         replay.append(record)

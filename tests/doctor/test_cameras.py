@@ -64,7 +64,7 @@ def test_devices_are_listed_with_serial_usb_and_firmware(bus: Bus, machine: Path
     assert found["/dev/video0"].value == "HD Pro Webcam C920"
 
 
-def test_slow_usb_is_found_with_what_to_do(bus: Bus, machine: Path) -> None:
+def test_slow_usb_is_reported_with_the_next_step(bus: Bus, machine: Path) -> None:
     device = SoftRealSense("1", usb="2.1")
     bus.plug(device)
     found = examined(bus, machine)["1"]
@@ -81,7 +81,7 @@ def test_machine_without_cameras_is_no_fault(bus: Bus, tmp_path: Path) -> None:
     assert found["RealSense"].state == found["webcams"].state == "optional"
 
 
-def test_without_the_library_devices_are_not_looked_for(bus: Bus, machine: Path) -> None:
+def test_without_the_library_no_devices_are_listed(bus: Bus, machine: Path) -> None:
     def none(package: str, extra: str, otherwise: State) -> Finding:
         return Finding(otherwise, package, "not installed; try: pip install")
 
@@ -105,7 +105,9 @@ def test_version_that_was_not_tested_is_named_as_such(bus: Bus, machine: Path) -
     assert other["pyrealsense2"].value == "2.55.1 (tested: 2.59.1)"
 
 
-def test_cameras_of_a_file_are_watched_or_told_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cameras_of_a_file_are_measured_or_their_errors_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for k in range(3):
         cv2.imwrite(str(tmp_path / f"shot_{k}.png"), np.zeros((48, 64, 3), np.uint8))
     video = WebcamConfig("side", str(tmp_path / "shot_%d.png"), width=64, height=48, rate_hz=20.0)
@@ -118,7 +120,7 @@ def test_cameras_of_a_file_are_watched_or_told_why_not(tmp_path: Path, capsys: p
     assert "ros2 topic hz front/color/image_raw" in out
 
 
-def test_camera_that_delivers_too_little_is_found_with_what_to_do(bus: Bus, tmp_path: Path) -> None:
+def test_camera_below_its_rate_is_reported_with_the_next_step(bus: Bus, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "shot_0.png"), np.zeros((48, 64, 3), np.uint8))
     # A source of 10 Hz in the place of one that should make 30.
     slow = WebcamConfig("side", str(tmp_path / "shot_%d.png"), width=64, height=48, rate_hz=10.0)

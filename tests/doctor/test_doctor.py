@@ -10,7 +10,7 @@ def test_working_probe_gives_its_line() -> None:
     assert probe("rate", "print('5 ms')", {}, "missing", "nothing") == Finding("ok", "rate", "5 ms")
 
 
-def test_failing_probe_says_why_and_what_to_do() -> None:
+def test_failing_probe_gives_reason_and_next_step() -> None:
     finding = probe("rendering", "raise OSError('no libEGL')", {}, "missing", "apt-get install libegl1")
     assert finding.state == "missing"
     assert "OSError: no libEGL" in finding.value and "apt-get install libegl1" in finding.value
@@ -22,5 +22,5 @@ def test_probe_gets_its_environment() -> None:
 
 
 @pytest.mark.slow
-def test_everything_that_setup_installs_is_found() -> None:
+def test_all_installed_packages_are_reported() -> None:
     assert [finding for finding in examine() if finding.state == "missing"] == []

@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).parents[2] / "firmware" / "build" / "pendant-host"
 NOTHING = PendantView(False, None, None, None, None, LinkCounters(), FrameErrors(), None, None, "no such port")
 
 
-def test_lost_pendant_is_told_with_its_reason() -> None:
+def test_lost_pendant_is_reported_with_its_reason() -> None:
     assert dict(rows(NOTHING)) == {
         "line": "LOST: no such port",
         "last frame": "never",
@@ -30,7 +30,7 @@ def test_lost_pendant_is_told_with_its_reason() -> None:
     }
 
 
-def test_everything_the_pendant_says_is_shown_in_words() -> None:
+def test_all_of_the_pendants_state_is_shown() -> None:
     state = State(
         time_ms=5,
         host_sequence=1,

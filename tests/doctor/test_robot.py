@@ -79,7 +79,7 @@ def test_healthy_computer_gets_ok_on_each_line(arm: str, driver: str) -> None:
         ("loop", replace(HEALTHY, loop=lambda rate_hz, seconds: PUNCTUAL._replace(privileges="no FIFO")), "no FIFO"),
     ],
 )
-def test_each_trouble_is_found_on_its_own_line_with_what_to_do(line: str, probes: Probes, advice: str) -> None:
+def test_each_problem_has_its_own_line_with_the_next_step(line: str, probes: Probes, advice: str) -> None:
     found = findings(probes)
     assert [name for name, finding in found.items() if finding.state == "missing"] == [line]
     assert advice in found[line].value
@@ -96,13 +96,13 @@ def test_library_of_another_version_is_used_and_the_tested_one_named() -> None:
     assert found.state == "optional" and "0.22.0; tested with 0.21.3" in found.value
 
 
-def test_version_that_the_doctor_knows_is_the_pinned_one() -> None:
+def test_the_doctors_tested_version_is_the_pinned_one() -> None:
     pins = (Path(__file__).parents[2] / "constraints.txt").read_text().splitlines()
     for package in PACKAGES:
         assert f"{package}=={found_package(package, '', 'ok').value}" in pins
 
 
-def test_without_an_address_network_and_firmware_are_left_out_and_said_so() -> None:
+def test_without_an_address_network_and_firmware_are_reported_as_unchecked() -> None:
     found = findings(HEALTHY, address="")
     assert found["network, firmware"].state == "optional" and "--address" in found["network, firmware"].value
     assert "firmware" not in found
@@ -119,7 +119,7 @@ def test_given_interface_goes_before_the_routes() -> None:
     assert seen == ["eth7"]
 
 
-def test_firmware_of_an_arm_that_is_not_there_is_asked_of_the_real_library() -> None:
+def test_firmware_of_an_absent_arm_is_queried_through_the_real_library() -> None:
     pytest.importorskip("rtde_control", reason="NOT CHECKED: ur-rtde is not installed")
     healthy_but_firmware = replace(HEALTHY, program=Probes().program)
     found = findings(healthy_but_firmware, "ur5e", "127.0.2.1")["firmware"]

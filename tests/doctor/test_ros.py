@@ -79,7 +79,7 @@ def test_a_healthy_graph_gets_ok_on_each_line() -> None:
         (a_view()._replace(reports={"arm": (2, "emergency stop: call ~/recover")}), "status", "error: emergency stop"),
     ],
 )
-def test_what_is_wrong_is_missing_and_says_what_to_do(view: GraphView, line: str, words: str) -> None:
+def test_faulty_installation_is_reported_with_the_next_step(view: GraphView, line: str, words: str) -> None:
     finding = findings(view)[line]
     assert finding.state == "missing" and words in finding.value
 
@@ -110,7 +110,7 @@ def test_variables_that_narrow_the_graph_are_mentioned(variable: str, value: str
     assert findings(a_view(), **{variable: value})[line].state == "optional"
 
 
-def test_a_graph_without_diagnostics_is_usable_and_says_what_is_not_known() -> None:
+def test_a_graph_without_diagnostics_is_usable_and_reports_the_unknown() -> None:
     view = a_view()
     found = findings(view._replace(endpoints=view.endpoints[:-1], age_s={}, reports={}))
     assert found["topics"].state == "ok" and found["diagnostics"].state == "optional"

@@ -81,7 +81,7 @@ def test_targets_move_the_arm(env: GraphEnv) -> None:
     assert moved[2] > 0.03 and np.abs(moved[:2]).max() < 0.01
 
 
-def test_killed_server_ends_the_episode_and_a_new_one_goes_on(env: GraphEnv, served: ServedProcess) -> None:
+def test_killed_server_ends_the_episode_and_a_new_one_continues(env: GraphEnv, served: ServedProcess) -> None:
     obs, _ = env.reset(seed=3)
     obs, *_ = env.step(STILL)
     served.kill()

@@ -194,6 +194,6 @@ def test_arguments_that_are_no_object_are_refused() -> None:
             ForeignConfig(text)
 
 
-def test_foreign_tasks_are_told_from_this_projects_own() -> None:
+def test_foreign_tasks_are_distinguished_from_this_projects() -> None:
     assert is_foreign("gym:Anything-v0") and is_foreign("gymnasium:Env")
     assert not is_foreign("pick-lift") and not is_foreign("robot_rl.core.tasks:PERIOD_S")

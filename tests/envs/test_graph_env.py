@@ -130,7 +130,7 @@ def test_action_that_comes_too_late_is_not_sent(bench: Bench) -> None:
     assert not bench.env.step(np.ones(7))[3]
 
 
-def test_fault_of_the_arm_is_told_in_its_own_words(bench: Bench) -> None:
+def test_fault_of_the_arm_is_reported_verbatim(bench: Bench) -> None:
     bench.env.reset(seed=0)
     bench.arm.fault = "the user stop is pressed"
     assert bench.env.step(np.zeros(7))[4]["fault"] == "the user stop is pressed"
@@ -144,7 +144,7 @@ def test_non_finite_action_moves_nothing(bench: Bench) -> None:
     assert len(bench.arm.commands) == before
 
 
-def test_operator_is_asked_when_the_arm_stands_at_a_start(bench: Bench) -> None:
+def test_operator_is_prompted_when_the_arm_is_at_a_start(bench: Bench) -> None:
     bench.arm.T = gripper_down(np.array([0.6, 0.1, 0.05]), 0.5)
     bench.env.reset(seed=3)
     assert bench.said == ["pick-lift: set the scene for the next episode."]
@@ -169,7 +169,13 @@ def test_real_arm_has_no_expert_and_no_truth(bench: Bench) -> None:
         bench.env.expert_action()
 
 
-@pytest.mark.parametrize("setting", [{"state_age_ms": 0.0}, {"kind": "simulated", "episode_source": "operator"}])
-def test_settings_that_cannot_work_are_refused(setting: dict[str, object]) -> None:
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ({"state_age_ms": 0.0}, "state_age_ms: got 0.0, expected more than 0"),
+        ({"kind": "simulated", "episode_source": "operator"}, "episode_source: got 'operator' with the simulated arm"),
+    ],
+)
+def test_invalid_settings_are_refused(setting: dict[str, object], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
         RobotConfig(**setting)  # type: ignore[arg-type]

@@ -94,7 +94,7 @@ def test_state_is_the_simulations(rig: Rig) -> None:
     assert state.finger_m == pytest.approx(truth.finger_m, abs=1e-3)
 
 
-def test_arm_goes_where_it_is_told(rig: Rig) -> None:
+def test_arm_reaches_the_commanded_pose(rig: Rig) -> None:
     start = rig.robot.wait(PERIOD_S)
     goal = Pose(start.T_base_tcp.p + np.array([0.0, 0.015, 0.01]), start.T_base_tcp.R)
     travel(rig, goal, 0.03)
@@ -136,7 +136,7 @@ def test_states_belong_to_the_caller(rig: Rig) -> None:
     np.testing.assert_array_equal(state.T_base_tcp.p, kept)
 
 
-def test_picture_is_the_scenes(rig: Rig) -> None:
+def test_image_shows_the_scene(rig: Rig) -> None:
     rig.robot.wait(PERIOD_S)
     frame = rig.camera.read()
     assert frame.image.shape == (rig.camera.height, rig.camera.width, 3) == (*SIZE, 3)
@@ -144,7 +144,7 @@ def test_picture_is_the_scenes(rig: Rig) -> None:
     assert (rig.camera.name, isinstance(frame.stamp_ns, int)) == ("wrist", True)
 
 
-def test_pictures_follow_time(rig: Rig) -> None:
+def test_images_follow_time(rig: Rig) -> None:
     first = rig.camera.read().stamp_ns
     stamps = [first]
     while stamps[-1] == first and len(stamps) < 50:  # a step that comes late does not wait for an image
@@ -153,7 +153,7 @@ def test_pictures_follow_time(rig: Rig) -> None:
     assert stamps[-1] > first
 
 
-def test_reading_a_picture_waits_for_nothing(rig: Rig) -> None:
+def test_reading_a_image_waits_for_nothing(rig: Rig) -> None:
     rig.robot.wait(PERIOD_S)
     clock = SystemClock()
     rig.camera.read()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import eventually
+from tests.waiting import eventually
 
 WORDS = ("-m", "robot_rl", "actor", "pick-lift", "--robot.kind", "dds", "--robot.reset-timeout-s", "3600")
 

@@ -53,7 +53,7 @@ def test_parameter_file_gives_those_for_all_and_those_of_the_node(tmp_path: Path
     assert settings == Settings(10.0, robot=RobotConfig(kind="dds", namespace="left"))
 
 
-def test_parameter_that_nobody_has_is_refused() -> None:
+def test_unknown_parameter_is_refused() -> None:
     with pytest.raises(SystemExit):
         parsed("--ros-args", "-p", "image_hzz:=10")
 

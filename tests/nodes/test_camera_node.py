@@ -22,7 +22,7 @@ from robot_rl.hardware.graph.dds_wire import DdsWire
 from robot_rl.testing import FakeClock
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
 from tests.nodes.ros_processes import Program, ros_environment
-from tests.patience import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 LISTENER = str(Path(__file__).with_name("listen_to_camera.py"))
@@ -61,7 +61,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-def test_recorded_realsense_is_heard_with_depth_intrinsics_and_place(recording: Path) -> None:
+def test_recorded_realsense_is_published_with_depth_intrinsics_and_pose(recording: Path) -> None:
     with (
         Program([LISTENER, "wrist"]) as listener,
         node("camera:=wrist", f"playback:={recording}", "parent_frame:=hand", "xyz:=[0.0, 0.05, -0.1]"),
@@ -80,7 +80,7 @@ def test_recorded_realsense_is_heard_with_depth_intrinsics_and_place(recording: 
     assert place["xyz"] == [0.0, 0.05, -0.1]
 
 
-def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(video: Path) -> None:
+def test_video_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(video: Path) -> None:
     with (
         Program([LISTENER, "side"]) as listener,
         node("camera:=side", "kind:=webcam", f"device:={video}", "rate_hz:=15", "jpeg_quality:=80"),
@@ -96,7 +96,7 @@ def test_film_streams_with_fresh_stamps_jpeg_and_a_healthy_rate(video: Path) -> 
     assert heard(listener, "health")[-1]["level"] == 0 and heard(listener, "info")[-1]["k"] == [0.0] * 9
 
 
-def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_pictures_once_it_is_gone(
+def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_images_once_it_is_gone(
     video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The actor's virtual environment needs no ROS: `TopicConfig` over Cyclone DDS, the node over rclpy."""
@@ -119,7 +119,7 @@ def test_policys_camera_reads_the_node_over_plain_dds_and_refuses_pictures_once_
         wire.close()
 
 
-def test_killed_node_falls_silent_and_its_successor_is_heard_by_the_same_listener(video: Path) -> None:
+def test_restarted_node_is_received_by_the_same_reader(video: Path) -> None:
     parameters = ("camera:=side", "kind:=webcam", f"device:={video}")
     with Program([LISTENER, "side"]) as listener:
         with node(*parameters) as first:
@@ -133,7 +133,7 @@ def test_killed_node_falls_silent_and_its_successor_is_heard_by_the_same_listene
             eventually(lambda: len(heard(listener, "colour")) > before + 5)
 
 
-def test_absent_camera_is_an_error_in_the_diagnostics_and_no_picture() -> None:
+def test_absent_camera_is_an_error_in_the_diagnostics_and_no_image() -> None:
     with (
         Program([LISTENER, "side"]) as listener,
         node("camera:=side", "kind:=webcam", "device:=/dev/video77"),
@@ -143,7 +143,7 @@ def test_absent_camera_is_an_error_in_the_diagnostics_and_no_picture() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_node_ends_politely_when_it_is_told(video: Path, number: int) -> None:
+def test_node_ends_cleanly_on_request(video: Path, number: int) -> None:
     with Program([LISTENER, "side"]) as listener, node("camera:=side", "kind:=webcam", f"device:={video}") as program:
         eventually(lambda: heard(listener, "colour"))
         program.interrupt(number)

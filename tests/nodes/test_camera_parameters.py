@@ -24,7 +24,7 @@ def test_each_parameter_says_what_it_is_and_its_default_lies_within_its_bounds()
             assert parameter.least <= parameter.default <= parameter.most, name
 
 
-def test_defaults_are_those_of_the_settings_with_depth_and_the_whole_picture() -> None:
+def test_defaults_are_those_of_the_settings_with_depth_and_the_whole_image() -> None:
     settings = node_settings(DEFAULTS)
     assert settings.config == RealSenseConfig("camera", depth=True, view=View(size=None))
     assert settings.extrinsics is None and settings.frame_id == "camera_color_optical_frame"

@@ -11,7 +11,7 @@ import pytest
 from robot_rl.core.clock import SystemClock
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from tests.end_to_end.served_process import ServedProcess, available
-from tests.patience import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -79,7 +79,7 @@ def test_other_services_answer(asker: Asker) -> None:
     assert asker.press("home").success and asker.press("reset_target").success
 
 
-def test_gains_count_whole_or_not_at_all(asker: Asker) -> None:
+def test_gains_are_applied_completely_or_not_at_all(asker: Asker) -> None:
     assert asker.change("stiffness", [800.0] * 3 + [40.0] * 3).successful
     refused = asker.change("stiffness", [800.0, -1.0, 800.0, 40.0, 40.0, 40.0])
     assert not refused.successful and "stiffness: got" in refused.reason

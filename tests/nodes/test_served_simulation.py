@@ -49,7 +49,7 @@ def slices(served: Served, count: int) -> None:
         served.server.step()
 
 
-def test_states_go_out_with_each_slice_and_pictures_at_their_rate() -> None:
+def test_states_go_out_with_each_slice_and_images_at_their_rate() -> None:
     served = Served(image_hz=20.0, task="tests.nodes.served:SMALL")
     heard: dict[str, int] = dict.fromkeys(("state", "picture"), 0)
 
@@ -74,7 +74,7 @@ def test_same_seed_draws_the_same_scene_and_another_another(served: Served) -> N
     assert np.abs(other[:2] - first[:2]).max() > 1e-3
 
 
-def test_a_reset_that_is_asked_for_twice_is_made_once(served: Served) -> None:
+def test_a_repeated_reset_request_is_carried_out_once(served: Served) -> None:
     ask(served, (9 << 32) + 5)
     served.server.paced.simulation.data.joint("cube").qpos[0] += 0.05
     moved = served.cube()
@@ -82,7 +82,7 @@ def test_a_reset_that_is_asked_for_twice_is_made_once(served: Served) -> None:
     np.testing.assert_allclose(served.cube()[:2], moved[:2], atol=2e-3)
 
 
-def test_referee_says_which_reset_stands_and_where_the_expert_would_go(served: Served) -> None:
+def test_task_state_names_the_last_reset_and_the_experts_goal(served: Served) -> None:
     heard = []
     served.wire.subscribe(graph.TASK_STATE, heard.append)
     ask(served, (4 << 32) + 11)
@@ -93,7 +93,7 @@ def test_referee_says_which_reset_stands_and_where_the_expert_would_go(served: S
     assert state.object_state.shape == (5,)
 
 
-def test_arm_holds_when_targets_stay_away_and_follows_when_they_come_back(served: Served, env: GraphEnv) -> None:
+def test_arm_holds_without_targets_and_tracks_new_ones(served: Served, env: GraphEnv) -> None:
     env.reset(seed=1)
     env.step(STILL)
     slices(served, 60)
@@ -164,7 +164,7 @@ def test_expert_wins_over_the_graph(served: Served, env: GraphEnv) -> None:
     assert wins >= 2
 
 
-def test_server_that_dies_ends_the_episode_within_the_bound_and_one_that_comes_back_goes_on(
+def test_dead_server_ends_the_episode_within_the_bound_and_a_restarted_one_continues(
     served: Served, env: GraphEnv
 ) -> None:
     obs, _ = env.reset(seed=1)

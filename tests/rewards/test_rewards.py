@@ -23,12 +23,12 @@ outcomes = st.builds(
 
 
 @given(outcomes)
-def test_ground_truth_alone_is_what_the_environment_said(outcome: StepOutcome) -> None:
+def test_ground_truth_alone_is_the_environments_judgement(outcome: StepOutcome) -> None:
     assert make_reward(["ground-truth"]).judge(outcome) == (outcome.reward, outcome.terminated, outcome.success)
 
 
 @given(outcomes)
-def test_last_label_that_says_something_beats_the_ground_truth(outcome: StepOutcome) -> None:
+def test_last_label_with_a_verdict_overrides_the_ground_truth(outcome: StepOutcome) -> None:
     said = [label for label in outcome.labels if label != "undo"]
     reward, terminated, success = make_reward(["human-label", "ground-truth"]).judge(outcome)
     if not said:

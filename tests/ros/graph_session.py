@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 60.0
-START_PATIENCE_S = 600.0  # the first start on a computer compiles the law
+TIMEOUT_S = 60.0
+START_TIMEOUT_S = 600.0  # the first start on a computer compiles the law
 NODE = "/impedance_controller"
 
 
@@ -60,7 +60,7 @@ class GraphSession:
         self._processes.append(process)
         return process
 
-    def run(self, *command: str, seconds: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, seconds: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
         """Run a command of ROS to its end."""
         return subprocess.run(
             [*command],
@@ -99,7 +99,7 @@ class GraphSession:
                     process.wait()
 
 
-def eventually(read: Callable[[], Any], right: Callable[[Any], Any], seconds: float = PATIENCE_S) -> Any:
+def eventually(read: Callable[[], Any], right: Callable[[Any], Any], seconds: float = TIMEOUT_S) -> Any:
     """Read until it is right."""
     end_s = time.monotonic() + seconds
     value = read()

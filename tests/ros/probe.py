@@ -18,7 +18,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosidl_runtime_py import message_to_ordereddict, set_message_fields
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 def load(name: str) -> Any:
@@ -48,7 +48,7 @@ class Probe:
 
     def _while_nobody_waits(self, change: Callable[[], Any]) -> Any:
         """Run in the executor's thread: what is destroyed while the executor waits for it breaks the executor."""
-        task, end_s = self.executor.create_task(change), time.monotonic() + PATIENCE_S
+        task, end_s = self.executor.create_task(change), time.monotonic() + TIMEOUT_S
         while not task.done() and time.monotonic() < end_s:
             time.sleep(0.002)
         return task.result()
@@ -93,11 +93,11 @@ class Probe:
         """Call a service."""
         kind = load(type)
         client = self.node.create_client(kind, service)
-        if not client.wait_for_service(PATIENCE_S):
+        if not client.wait_for_service(TIMEOUT_S):
             raise TimeoutError(f"no service {service}")
         request = kind.Request()
         set_message_fields(request, fields or {})
-        future, end_s = client.call_async(request), time.monotonic() + PATIENCE_S
+        future, end_s = client.call_async(request), time.monotonic() + TIMEOUT_S
         while not future.done() and time.monotonic() < end_s:
             time.sleep(0.005)
         if not future.done():

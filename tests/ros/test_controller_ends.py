@@ -13,7 +13,7 @@ from controllers.arm import Mode
 from controllers.host.control_process import ENDED
 from controllers.host.mailbox import Client
 from controllers.ros import graph
-from tests.ros.graph_session import NODE, START_PATIENCE_S, children, eventually
+from tests.ros.graph_session import NODE, START_TIMEOUT_S, children, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -27,8 +27,8 @@ def loop_of(node_pid: int) -> Client:
         except (FileNotFoundError, ValueError):
             return None
 
-    client = eventually(attach, bool, START_PATIENCE_S)
-    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_PATIENCE_S)
+    client = eventually(attach, bool, START_TIMEOUT_S)
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_TIMEOUT_S)
     return client
 
 
@@ -80,7 +80,7 @@ def test_a_killed_loop_is_named_and_configuring_again_brings_the_arm_back(sessio
     )
     assert "inactive" in lifecycle
     for transition in ("cleanup", "configure", "activate"):
-        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_PATIENCE_S)
+        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_TIMEOUT_S)
         assert "successful" in answer.stdout.lower(), answer
     eventually(status, lambda status: status["level"] == "\0")
 
@@ -89,7 +89,7 @@ def test_lifecycle_leads_to_torque_and_back(session):
     node = session.controller("-p", "end_with_parent:=false")
 
     def change(transition):
-        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_PATIENCE_S)
+        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_TIMEOUT_S)
         return "successful" in answer.stdout.lower()
 
     eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text)
@@ -105,14 +105,14 @@ def test_lifecycle_leads_to_torque_and_back(session):
     holds(client)
 
 
-def test_a_driver_that_is_not_possible_is_refused_with_what_to_do(session):
+def test_a_driver_that_is_not_possible_is_refused_with_the_next_step(session):
     node = session.controller("-p", "driver:=franka", "-p", "arm:=fr3", "-p", "end_with_parent:=false")
     eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text)
     answer = session.run("ros2", "lifecycle", "set", NODE, "configure")
     assert "successful" not in answer.stdout.lower() and node.poll() is None
 
 
-def test_an_invalid_lifecycle_request_is_refused_and_the_arm_goes_on(session):
+def test_an_invalid_lifecycle_request_is_refused_and_the_arm_continues(session):
     node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
     client = loop_of(node.pid)
     probe = session.probe()
@@ -123,7 +123,7 @@ def test_an_invalid_lifecycle_request_is_refused_and_the_arm_goes_on(session):
     assert client.state().mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
 
 
-def test_a_second_controller_of_the_name_ends_itself_and_the_first_goes_on(session):
+def test_a_second_controller_of_the_name_ends_itself_and_the_first_continues(session):
     node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
     client = loop_of(node.pid)
     words = ("-m", "controllers.ros.node", "--ros-args", "-p", "autostart:=true", "-p", "end_with_parent:=false")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from controllers.ros import graph
-from tests.ros.graph_session import NODE, START_PATIENCE_S, GraphSession, eventually
+from tests.ros.graph_session import NODE, START_TIMEOUT_S, GraphSession, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
@@ -31,7 +31,7 @@ class Arm:
         for topic in SENT:
             name = graph.resolve(topic)
             self.probe.hear(name, topic.type, qos="latched" if topic is graph.STATUS else "reliable")
-        self.wait(lambda status: status["lifecycle"] == "active", START_PATIENCE_S)
+        self.wait(lambda status: status["lifecycle"] == "active", START_TIMEOUT_S)
 
     def status(self) -> dict[str, str]:
         """Level, message and values of the latest status."""
@@ -199,7 +199,7 @@ def test_two_publishers_of_one_topic_make_the_arm_hold_and_are_named(arm):
     arm.wait(lambda status: status["held"] == "" and status["charge"] == "policy")
 
 
-def test_a_human_outranks_the_policy_and_hands_back(arm):
+def test_a_human_outranks_the_policy_and_returns_control(arm):
     arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose())
     arm.wait(lambda status: status["charge"] == "policy")
     arm.probe.stream(graph.resolve(graph.HUMAN_TWIST), TWIST, {"header": {"frame_id": "base"}})
@@ -232,7 +232,7 @@ def test_hold_keeps_the_arm_where_it_is_until_it_is_lifted(arm):
     eventually(arm.p, lambda p: p[1] < start[1] - 0.06)
 
 
-def test_a_best_effort_publisher_is_named_because_nobody_hears_it(arm):
+def test_a_best_effort_publisher_without_a_reader_is_named(arm):
     topic = graph.resolve(graph.TARGET_TWIST)
     arm.probe.stream(topic, TWIST, {"header": {"frame_id": "base"}}, qos="best_effort")
     status = arm.wait(lambda status: "best-effort" in status["message"])

@@ -13,7 +13,7 @@ from controllers.arm import Mode
 from controllers.host.control_process import ENDED
 from controllers.host.mailbox import Client
 from controllers.ros import graph
-from tests.ros.graph_session import START_PATIENCE_S, children, eventually
+from tests.ros.graph_session import START_TIMEOUT_S, children, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 FILES = sorted((Path(__file__).parents[2] / "launch").glob("*.launch.py"))
@@ -47,8 +47,8 @@ def launched(session):
         except (FileNotFoundError, ValueError):
             return None
 
-    client = eventually(attach, bool, START_PATIENCE_S)
-    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_PATIENCE_S)
+    client = eventually(attach, bool, START_TIMEOUT_S)
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING), START_TIMEOUT_S)
     return launch, node, client
 
 
@@ -83,6 +83,6 @@ def test_a_launch_survives_a_dead_loop_and_a_person_brings_the_arm_back(session,
     name = "/left/impedance_controller"
     eventually(lambda: session.run("ros2", "lifecycle", "get", name).stdout, lambda text: "inactive" in text)
     for transition in ("cleanup", "configure", "activate", "deactivate", "activate"):
-        answer = session.run("ros2", "lifecycle", "set", name, transition, seconds=START_PATIENCE_S)
+        answer = session.run("ros2", "lifecycle", "set", name, transition, seconds=START_TIMEOUT_S)
         assert "successful" in answer.stdout.lower(), (transition, answer)
     assert launch.poll() is None

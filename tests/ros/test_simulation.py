@@ -11,7 +11,7 @@ from rosbags.highlevel import AnyReader
 
 from controllers.ros import graph
 from robot_rl.runtime.runs.metrics import read_metrics
-from tests.ros.graph_session import START_PATIENCE_S, eventually
+from tests.ros.graph_session import START_TIMEOUT_S, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 PYTHON = f"python:={sys.executable}"
@@ -34,7 +34,7 @@ def test_a_simulation_is_recorded_in_mcap(session, tmp_path):
     probe = session.probe()
     pose = graph.resolve(graph.CURRENT_POSE, "left")
     probe.hear(pose, graph.CURRENT_POSE.type, qos="sensor")
-    eventually(lambda: probe.latest(pose), bool, START_PATIENCE_S)
+    eventually(lambda: probe.latest(pose), bool, START_TIMEOUT_S)
     eventually(lambda: sum(file.stat().st_size for file in bag.glob("*.mcap")), lambda size: size > 100_000)
     launch.send_signal(signal.SIGINT)
     launch.wait(60.0)
@@ -65,7 +65,7 @@ def test_an_actor_trains_on_a_launched_simulation(session, tmp_path):
     eventually(
         lambda: read_metrics(folder, kind="update"),
         lambda rows: bool(rows) and rows[-1]["transitions"] >= 100 and rows[-1]["updates"] > 0,
-        START_PATIENCE_S,
+        START_TIMEOUT_S,
     )
     assert launch.poll() is None, "actor and robot run"
     launch.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@ import pytest
 from controllers.arm import Mode
 from controllers.host.mailbox import Client
 from robot_rl.teleop.devices.keyboard import ENGAGE_KEY
-from tests.ros.graph_session import START_PATIENCE_S, children, eventually
+from tests.ros.graph_session import START_TIMEOUT_S, children, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 FORWARD_KEY = "w"
@@ -38,8 +38,8 @@ def test_keys_at_the_launchs_terminal_move_the_arm(session):
         except (FileNotFoundError, ValueError):
             return None
 
-    client = eventually(attach, bool, START_PATIENCE_S)
-    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING), START_PATIENCE_S)
+    client = eventually(attach, bool, START_TIMEOUT_S)
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING), START_TIMEOUT_S)
     start = client.state().values["p"][0].copy()
 
     def moved_m():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controllers.ros import graph
-from tests.ros.graph_session import START_PATIENCE_S, eventually
+from tests.ros.graph_session import START_TIMEOUT_S, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 MOVE = np.array([0.0, 0.05, 0.0])
@@ -26,7 +26,7 @@ def test_a_target_for_one_arm_leaves_the_other_where_it_is(session):
     def p(side):
         return np.array([pose(side)["pose"]["position"][axis] for axis in "xyz"])
 
-    eventually(lambda: (pose("left"), pose("right")), all, START_PATIENCE_S)
+    eventually(lambda: (pose("left"), pose("right")), all, START_TIMEOUT_S)
     left, right = p("left"), p("right")
     fields = {"header": {"frame_id": "base"}, "pose": dict(pose("left")["pose"])}
     fields["pose"]["position"] = dict(zip("xyz", (left + MOVE).tolist(), strict=True))

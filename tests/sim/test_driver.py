@@ -55,7 +55,7 @@ def test_loop_outside_moves_the_arm_as_the_loop_inside_bit_for_bit(simulation: S
     np.testing.assert_array_equal(positions(simulation), inside)
 
 
-def test_firmware_holds_the_arm_when_nobody_commands(simulation: Simulation) -> None:
+def test_firmware_holds_the_arm_without_commands(simulation: Simulation) -> None:
     simulation.reset(np.random.default_rng(1))
     driver = SimulatedDriver(simulation)
     driver.connect()
@@ -80,7 +80,7 @@ def test_firmware_stops_a_joint_that_runs_away(simulation: Simulation) -> None:
     assert np.abs(driver.feedback.state.dq).max() < 0.05
 
 
-def test_paced_arm_goes_on_without_a_late_host(simulation: Simulation) -> None:
+def test_paced_arm_moves_on_without_a_late_host(simulation: Simulation) -> None:
     simulation.reset(np.random.default_rng(1))
     clock = FakeClock(3.0)
     driver = SimulatedDriver(simulation, clock)

@@ -29,7 +29,7 @@ def test_the_nearest_is_chosen_where_none_is_within_reach():
 
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
-def test_a_hand_turned_to_its_stop_is_turned_back_to_the_cube(side: float):
+def test_a_gripper_at_its_joint_limit_is_turned_back_to_the_cube(side: float):
     """The nearest face may lie beyond the stop; a human who insisted on it would teach the policy to stay stuck."""
     env = gym.make("robot_rl/PickLift-v0", cameras=(), disable_env_checker=True)
     arm = env.unwrapped

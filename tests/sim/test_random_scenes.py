@@ -32,7 +32,7 @@ def test_the_same_generator_draws_the_same_scenes(scenes: RandomScenes) -> None:
         assert np.array_equal(first.labels[camera], second.labels[camera], equal_nan=True)
 
 
-def test_labels_are_in_the_picture_and_absent_where_the_thing_is(scenes: RandomScenes) -> None:
+def test_labels_are_in_the_image_and_absent_where_the_thing_is(scenes: RandomScenes) -> None:
     rng = np.random.default_rng(0)
     drawn = [scenes.draw(rng) for _ in range(30)]
     for labels in (scene.labels[camera] for scene in drawn for camera in CAMERAS):
@@ -47,7 +47,7 @@ def test_labels_are_in_the_picture_and_absent_where_the_thing_is(scenes: RandomS
     assert 5 < insertions < 25, "both kinds of scene must come"
 
 
-def test_a_box_is_where_its_label_says(scenes: RandomScenes) -> None:
+def test_a_box_is_at_its_labelled_place(scenes: RandomScenes) -> None:
     """The oracle is MuJoCo's own segmentation: which pixels belong to which body."""
     rng, distances = np.random.default_rng(1), []
     with mujoco.Renderer(scenes.model, SIZE, SIZE) as renderer:

@@ -108,7 +108,7 @@ def test_peg_has_less_than_half_a_millimetre_and_sits_when_inserted() -> None:
     assert simulation.outcome().failure  # the part is lost with the grip
 
 
-def test_varied_appearance_changes_pictures_and_not_the_physics() -> None:
+def test_varied_appearance_changes_images_and_not_the_physics() -> None:
     plain, varied = Simulation(PICK_LIFT), Simulation(PICK_LIFT, VARIED_APPEARANCE)
     for simulation in (plain, varied):
         simulation.reset(np.random.default_rng(7))

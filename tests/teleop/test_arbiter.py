@@ -34,7 +34,7 @@ moments = st.tuples(st.sampled_from([None, POLICY]), st.none() | states, st.bool
 
 
 @given(st.lists(moments, max_size=30), st.sampled_from([0.1, 0.02]))
-def test_priority_is_stop_then_human_then_policy_then_nobody(sequence, period_s) -> None:
+def test_priority_is_stop_then_human_then_policy_then_idle(sequence, period_s) -> None:
     arbiter = Arbiter(ARM, period_s)
     released = True  # the dead-man was seen released since the last loss or stop
     expected_steps = expected_labels = 0
@@ -88,7 +88,7 @@ def test_silent_device_counts_as_lost() -> None:
     assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is ControlAuthority.POLICY
 
 
-def test_hand_over_blends_motion_within_100_ms_and_never_the_gripper() -> None:
+def test_transfer_of_control_blends_motion_within_100_ms_and_never_the_gripper() -> None:
     arbiter = Arbiter(ARM, period_s=0.02)
     for _ in range(3):
         arbiter.decide(POLICY, RELEASED)
@@ -121,7 +121,7 @@ def test_action_of_another_shape_is_refused() -> None:
         Arbiter(ARM).decide(POLICY, DeviceState(np.zeros(3, np.float32), engaged=True))
 
 
-def test_episode_begins_with_nobody_in_charge() -> None:
+def test_episode_begins_without_control_authority() -> None:
     arbiter = Arbiter(ARM)
     arbiter.decide(POLICY, ENGAGED)
     arbiter.reset()

@@ -25,7 +25,7 @@ from tests.data.builders import SCHEMA, frame, step_record
 
 ANYWHERE = "tcp://127.0.0.1:*"
 AGENT = "a" * 64
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def actor(folder: Path, address: str, name: str = "a0", **options: object) -> It
 
 def pump(server: LearnerServer, until: Callable[[], bool]) -> list[Record]:
     """Run the learner's end until something holds; return what arrived meanwhile."""
-    records, deadline_s = [], time.monotonic() + PATIENCE_S
+    records, deadline_s = [], time.monotonic() + TIMEOUT_S
     while not until():
         assert time.monotonic() < deadline_s, "nothing came of it in time"
         records += server.poll(0.01)
@@ -156,7 +156,7 @@ def test_what_does_not_fit_is_refused_with_both_sides_named(
     with learner(tmp_path) as server, actor(tmp_path, server.address, **{option: value}) as link:
         pump(server, lambda: server.counters.refused > 0)
         with pytest.raises(HandshakeRefusedError, match=rf"actor 'a0' of run 'r' .* does not fit learner .*{named}"):
-            link.wait_welcome(PATIENCE_S)
+            link.wait_welcome(TIMEOUT_S)
         with pytest.raises(HandshakeRefusedError):
             link.put(step_record(0))
 
@@ -169,7 +169,7 @@ def test_a_lost_spool_is_refused_instead_of_dropping_its_records(tmp_path: Path)
         with actor(tmp_path / "new-disk", server.address) as link:
             pump(server, lambda: server.counters.refused > 0)
             with pytest.raises(HandshakeRefusedError, match="the spool was lost or two actors share a name"):
-                link.wait_welcome(PATIENCE_S)
+                link.wait_welcome(TIMEOUT_S)
 
 
 def test_a_step_of_another_shape_is_refused_where_it_is_put(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_step_of_another_shape_is_refused_where_it_is_put(tmp_path: Path) -> N
         assert link.backlog == 0
 
 
-def test_strangers_are_asked_who_they_are_and_noise_is_refused(tmp_path: Path) -> None:
+def test_unknown_connections_must_send_a_hello_and_noise_is_refused(tmp_path: Path) -> None:
     context = zmq.Context()
     with learner(tmp_path) as server, context, context.socket(zmq.DEALER) as socket:
         socket.connect(server.address)
@@ -256,7 +256,7 @@ def test_beyond_this_machine_keys_are_required(tmp_path: Path) -> None:
         pass
 
 
-def test_keys_admit_the_known_and_nobody_else(tmp_path: Path) -> None:
+def test_keys_admit_known_peers_only(tmp_path: Path) -> None:
     learner_keys, known = map(read_keys, generate_keys(tmp_path / "keys"))
     _, stranger = map(read_keys, generate_keys(tmp_path / "other-keys"))
     stranger = type(stranger)(stranger.public, stranger.secret, known.peers)

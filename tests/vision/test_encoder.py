@@ -101,7 +101,7 @@ def test_identity_is_that_of_the_features_and_of_nothing_else(tmp_path: Path) ->
     assert len({encoder.identity for encoder in (trained(), *others)}) == 3
 
 
-def test_random_weights_are_refused_unless_asked_for() -> None:
+def test_random_weights_are_refused_by_default() -> None:
     with pytest.raises(
         ConfigError, match="got random weights, expected trained ones; train it with `robot-rl train-encoder`"
     ):

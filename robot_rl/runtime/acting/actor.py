@@ -50,7 +50,7 @@ def run_actor(
 
     Args:
         ends_wait: entered, with what is waited for in words, around what may take long between two episodes; it ends
-            that by `StopAskedError` when the session shall end.
+            that by `StopAskedError` when the session is to end.
 
     Raises:
         RobotRLError: too many episodes in a row ended in a fault.
@@ -114,8 +114,8 @@ class _Actor:
         config = self._config
         steps_left = config.max_env_steps is None or self._env_steps < config.max_env_steps
         episodes_left = config.max_episodes is None or self._summary.episodes < config.max_episodes
-        asked = bool(self._summary.interrupted) or self._should_stop()
-        return asked or not (steps_left and episodes_left)
+        requested = bool(self._summary.interrupted) or self._should_stop()
+        return requested or not (steps_left and episodes_left)
 
     def summarise(self) -> ActorSummary:
         """Return the summary so far."""
@@ -137,7 +137,7 @@ class _Actor:
             self._nap()
 
     def await_updates(self) -> None:
-        """Stand still between two episodes until the learner has kept up, where that is asked for.
+        """Hold between two episodes until the learner has made its updates, where the settings require it.
 
         A version counts the updates of the whole run, hence the steps of the whole run count. The wait ends when a
         learner that has every record publishes nothing for `UPDATES_TIMEOUT_S`.
@@ -182,8 +182,8 @@ class _Actor:
         try:
             with self._ends_wait("a new episode"):
                 self._stepper.begin(seed)
-        except StopAskedError as asked:
-            self._summary.interrupted = str(asked)
+        except StopAskedError as request:
+            self._summary.interrupted = str(request)
             return False
         except DeviceLostError as error:
             self._summary.faults += 1
@@ -232,7 +232,7 @@ class _Actor:
         self._faults_in_a_row = self._faults_in_a_row + 1 if fault else 0
         if self._faults_in_a_row >= self._config.max_consecutive_faults:
             raise RobotRLError(
-                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last said: {fault}"
+                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last: {fault}"
             )
 
     def _write(self, log: EpisodeLog) -> None:

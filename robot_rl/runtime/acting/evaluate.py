@@ -10,7 +10,7 @@ import numpy as np
 
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
-from robot_rl.runtime.acting.observation import pictures
+from robot_rl.runtime.acting.observation import camera_images
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
@@ -177,5 +177,5 @@ def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:
         return
     if env.render_mode == "rgb_array":
         sink(np.asarray(env.render()))
-    elif images := pictures(stepper.raw):
+    elif images := camera_images(stepper.raw):
         sink(np.concatenate(list(images.values()), axis=1))

@@ -16,7 +16,7 @@ from robot_rl.data.image_codec import decompress
 from robot_rl.envs.protocol import action_layout
 from robot_rl.vision.encoder import Encoder
 
-PICTURE_DTYPE = np.uint8
+IMAGE_DTYPE = np.uint8
 
 
 def encode_observation(raw: Observation, encoder: Encoder | None, rng: np.random.Generator) -> Observation:
@@ -72,9 +72,9 @@ def decompressed(frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {camera: decompress(data) for camera, data in frames.items()}
 
 
-def pictures(raw: Observation) -> dict[str, np.ndarray]:
+def camera_images(raw: Observation) -> dict[str, np.ndarray]:
     """Return the (H, W, 3) uint8 entries of an observation, by name."""
-    return {name: entry for name, entry in raw.items() if entry.ndim == 3 and entry.dtype == PICTURE_DTYPE}
+    return {name: entry for name, entry in raw.items() if entry.ndim == 3 and entry.dtype == IMAGE_DTYPE}
 
 
 def _spec(space: gymnasium.Space[Any]) -> ArraySpec:

@@ -38,15 +38,15 @@ class StepId(NamedTuple):
     step: int
 
 
-def to_record(step: Step, place: StepId, actor: str, run: str) -> StepRecord:
+def to_record(step: Step, step_id: StepId, actor: str, run: str) -> StepRecord:
     """Return a step as a record; the storing or sending side numbers it."""
     decision = step.decision
     return StepRecord(
         actor=actor,
         run=run,
         sequence=UNNUMBERED,
-        episode=place.episode,
-        step=place.step,
+        episode=step_id.episode,
+        step=step_id.step,
         obs=step.obs,
         action=decision.action,
         policy_action=decision.policy_action,
@@ -88,13 +88,13 @@ class Outbox:
         finalise: Callable[[float, bool], float] = lambda reward, intervention_next: reward,
     ) -> None:
         self._actor, self._run, self._link, self._clock = actor, run, link, clock
-        self._window_steps, self._settle = window_steps, finalise
+        self._window_steps, self._finalise = window_steps, finalise
         self._held: Step | None = None
         self._newest: StepId | None = None  # of the last step kept
 
-    def keep(self, step: Step, place: StepId) -> None:
+    def keep(self, step: Step, step_id: StepId) -> None:
         """Take a step with its labels; the next `release` sends it."""
-        self._held, self._newest = step, place
+        self._held, self._newest = step, step_id
 
     def cut(self) -> None:
         """Close the episode with the held step, as truncated by a stop request."""
@@ -106,7 +106,7 @@ class Outbox:
         if self._held is None or self._newest is None:
             return
         step, self._held = self._held, None
-        final = replace(step, reward=self._settle(step.reward, intervention_next))
+        final = replace(step, reward=self._finalise(step.reward, intervention_next))
         self._put(to_record(final, self._newest, self._actor, self._run))
         self.label(*step.decision.labels)
 

@@ -32,15 +32,15 @@ _SOURCES = {Source.HUMAN: Source.DEMONSTRATION}
 class RecordingSummary:
     """Counts of a recording session."""
 
-    kept: int = 0  # episodes written now
-    found: int = 0  # episodes of earlier sessions
+    recorded: int = 0  # episodes written now
+    earlier: int = 0  # episodes of earlier sessions
     discarded: int = 0  # attempts without success
     steps: int = 0  # written now
 
     @property
     def total(self) -> int:
         """Episodes that the folder holds."""
-        return self.found + self.kept
+        return self.earlier + self.recorded
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ def collect_demonstrations(
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    summary = RecordingSummary(found=config.dataset.count(config.folder))
-    seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.found)
-    stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.found))
+    summary = RecordingSummary(earlier=config.dataset.count(config.folder))
+    seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.earlier)
+    stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.earlier))
     with _progress_bar(progress) as bar:
-        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.found, note="")
+        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.earlier, note="")
         while summary.total < config.episodes and not should_stop():
             _record_episode(stepper, config, summary, next(seeds), should_stop)
             bar.update(row, completed=summary.total, note=f"{summary.discarded} discarded")
@@ -113,7 +113,7 @@ def _record_episode(
         encoder = stepper.rollout.encoder
         meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
         config.dataset.write(config.folder, Episode(_records(steps, summary.total, config.task), meta))
-        summary.kept += 1
+        summary.recorded += 1
         summary.steps += len(steps)
         return
     summary.discarded += 1
@@ -204,7 +204,7 @@ def _meta(steps: list[Step], task: str, seed: int) -> dict[str, Any]:
 def _check_attempts(summary: RecordingSummary, episodes: int) -> None:
     if summary.discarded >= ATTEMPTS_PER_EPISODE * episodes:
         raise RobotRLError(
-            f"demonstrations: got {summary.kept} successes and {summary.discarded} failures, "
+            f"demonstrations: got {summary.recorded} successes and {summary.discarded} failures, "
             "expected mostly successes; watch an episode, or keep failures explicitly."
         )
 

@@ -54,7 +54,7 @@ def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
 
 
 def draw_histograms(path: Path, series: Mapping[str, np.ndarray]) -> Path:
-    """Write one picture with a histogram of each series, (N,) each, cut at twice its 99th percentile."""
+    """Write one image with a histogram of each series, (N,) each, cut at twice its 99th percentile."""
     figure, axes = plt.subplots(len(series), 1, figsize=(7, 1.7 * len(series) + 0.4), squeeze=False)
     for axis, (name, values) in zip(axes[:, 0], series.items(), strict=True):
         axis.hist(values, bins=60, range=(0.0, max(2.0 * float(np.percentile(values, 99)), 1.0)))

@@ -137,7 +137,7 @@ def _loop_rows(progress: Progress) -> list[tuple[str, str]]:
         return []
     p50, p99 = (progress.actors_worst(f"act_to_obs_ms_{percent}") for percent in ("p50", "p99"))
     ages = (progress.actors_worst(f"{name}_ms_p99") for name in ("state_age", "image_age", "skew"))
-    texts = (f"{name} {age:.0f}" for name, age in zip(("state", "picture", "skew"), ages, strict=True))
+    texts = (f"{name} {age:.0f}" for name, age in zip(("state", "image", "skew"), ages, strict=True))
     missed = progress.actors_total("missed")
     return [
         ("loop", f"{p50:.0f} ms from action to observation (p99 {p99:.0f}), {missed:.0f} steps late"),

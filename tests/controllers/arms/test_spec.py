@@ -12,7 +12,7 @@ from controllers.law.control_loop import check_shapes
 from controllers.law.gains import make_gains
 from robot_rl.sim.simulation import Simulation
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
-from tests.controllers.drivers.links import MemoryLink
+from tests.controllers.drivers.memory_link import MemoryLink
 from tests.controllers.plant import HOME, Rig
 
 
@@ -104,7 +104,7 @@ def test_an_argument_changes_a_field_and_an_empty_one_does_not(tmp_path):
         ("extends: fr3\npayload: {mass_kg: -1.0}", r"payload.mass_kg: got"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_with_what_to_do(tmp_path, text, error):
+def test_a_file_that_does_not_fit_is_refused_with_the_next_step(tmp_path, text, error):
     with pytest.raises(ValueError, match=error):
         load_arm(write(tmp_path, text))
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tests.controllers.drivers.arms import FrankaArm
+from tests.controllers.drivers.fake_arms import FrankaArm
 
 
 class ControlException(Exception): ...

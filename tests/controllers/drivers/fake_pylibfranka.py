@@ -6,7 +6,7 @@ from enum import Enum
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from tests.controllers.drivers.arms import FrankaArm
+from tests.controllers.drivers.fake_arms import FrankaArm
 
 IDENTITY = [1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0, 0.3, 0.1, 0.5, 1.0]  # column by column
 

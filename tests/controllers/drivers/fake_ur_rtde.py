@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from tests.controllers.drivers.arms import UrArm
+from tests.controllers.drivers.fake_arms import UrArm
 
 
 class DashboardClient:

@@ -10,7 +10,7 @@ from controllers.drivers.contract import Capabilities, DriverMode, RecoveryError
 from controllers.law.control_loop import ControlLoop, check_shapes
 from controllers.law.gains import make_gains
 from controllers.law.tick import make_controller_state
-from tests.controllers.drivers.rigs import RIGS, Rig
+from tests.controllers.drivers.driver_rigs import RIGS, Rig
 
 
 @pytest.fixture(params=RIGS)
@@ -33,7 +33,7 @@ def knows_people(rig: Rig) -> None:
         pytest.skip("ros2_control's effort interface does not say that a person stopped the arm")
 
 
-def test_connecting_says_what_the_arm_is(rig: Rig) -> None:
+def test_connecting_returns_the_arms_properties(rig: Rig) -> None:
     capabilities = rig.driver.connect()
     assert isinstance(capabilities, Capabilities) and capabilities.name and capabilities.firmware
     assert capabilities.joints == rig.tau.size and capabilities.rate_hz in (500.0, 1000.0)
@@ -130,7 +130,7 @@ def test_silence_is_named_and_recovery_is_one_call(running: Rig) -> None:
     assert running.driver.write(running.tau)
 
 
-def test_reflex_stops_the_stream_and_nothing_is_cleared_unasked(running: Rig) -> None:
+def test_reflex_stops_the_stream_and_is_cleared_on_request_only(running: Rig) -> None:
     running.reflex()
     reading = running.driver.read()
     assert reading.mode is DriverMode.STOPPED and "recover()" in reading.reason
@@ -156,7 +156,7 @@ def test_reflex_between_read_and_write_costs_one_refused_torque(running: Rig) ->
     assert running.acting() is None and running.recoveries() == 0
 
 
-def test_arm_found_in_a_reflex_stays_in_it_until_somebody_asks(running: Rig) -> None:
+def test_reflex_before_connecting_stays_until_recovery_is_requested(running: Rig) -> None:
     running.reflex()
     running.driver.connect()
     assert running.driver.read().mode is DriverMode.STOPPED
@@ -194,7 +194,7 @@ def test_lost_arm_is_reported_and_can_be_connected_again(running: Rig) -> None:
     assert running.driver.read().mode in (DriverMode.READY, DriverMode.STOPPED)
 
 
-def test_unreachable_arm_is_refused_with_what_to_do(rig: Rig) -> None:
+def test_unreachable_arm_is_refused_with_the_next_step(rig: Rig) -> None:
     rig.unplug()
     with pytest.raises(UnreachableError, match=r"got .*, expected .*; "):
         rig.driver.connect()

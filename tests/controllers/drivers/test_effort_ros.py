@@ -18,8 +18,9 @@ from controllers.drivers.contract import DriverMode
 from controllers.drivers.effort import EffortDriver
 from controllers.drivers.effort_ros import RosLink, WatchdogNode, import_ros
 from controllers.drivers.effort_watchdog import EffortWatchdog
+from controllers.drivers.stream import Platform
 from robot_rl.testing import FakeClock
-from tests.controllers.drivers.rigs import UR_LIMITS, ur5_model
+from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5_model
 
 JOINTS = [f"joint{number}" for number in range(6)]
 
@@ -67,7 +68,9 @@ class Workcell:
         watchdog = EffortWatchdog(0.02, np.full(6, 2.0), UR_LIMITS.tau_max)
         WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, now_s=self.clock.now_s)
         link = RosLink(JOINTS, ros=ros, now_s=self.clock.now_s)
-        self.driver = EffortDriver(link, ur5_model(), UR_LIMITS, now_s=self.clock.now_s, sleep=self.cycle)
+        self.driver = EffortDriver(
+            link, ur5_model(), UR_LIMITS, platform=Platform(now_s=self.clock.now_s, sleep=self.cycle)
+        )
 
     def cycle(self, seconds: float = 0.002) -> None:
         """Time passes, and the arm reports: joints in another order, and a gripper's own message between."""

@@ -16,7 +16,7 @@ from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Client, Mailbox
 from controllers.law.gains import make_gains
 from robot_rl.testing import FakeClock
-from tests.controllers.drivers.rigs import UR_LIMITS, EffortRig, FrankaRig, FrankyRig, UrRig
+from tests.controllers.drivers.driver_rigs import UR_LIMITS, EffortRig, FrankaRig, FrankyRig, UrRig
 
 pytestmark = pytest.mark.slow  # compiles the tick for six joints, too
 VENDORS = {"pylibfranka": FrankaRig, "franky": FrankyRig, "ur-rtde": UrRig, "ros2_control effort": EffortRig}
@@ -60,7 +60,7 @@ def cell(request: pytest.FixtureRequest) -> Iterator[Cell]:
     cell.box.unlink()
 
 
-def test_host_moves_nothing_before_it_is_asked_to_and_follows_then(cell: Cell) -> None:
+def test_control_process_moves_nothing_before_activation_and_then_tracks(cell: Cell) -> None:
     assert set(cell.run(0.1)) == {Mode.IDLE} and cell.rig.acting() is None
     cell.client.activate()
     assert cell.run(0.1)[-1] is Mode.ACTIVE and cell.rig.acting() is not None

@@ -9,7 +9,7 @@ import pytest
 
 from controllers.drivers.contract import MissingPermissionError
 from controllers.drivers.machine import read_machine, require_realtime
-from tests.controllers.drivers.rigs import GOOD_MACHINE
+from tests.controllers.drivers.driver_rigs import GOOD_MACHINE
 
 
 def test_facts_come_from_the_kernels_files(tmp_path: Path) -> None:
@@ -24,13 +24,13 @@ def test_facts_come_from_the_kernels_files(tmp_path: Path) -> None:
     assert machine.rtprio == 99 and machine.memlock_bytes == float("inf")
 
 
-def test_computer_that_says_nothing_is_taken_for_none(tmp_path: Path) -> None:
+def test_computer_without_data_is_taken_for_none(tmp_path: Path) -> None:
     machine = read_machine(tmp_path, privileged=False)
     assert machine.governors == () and machine.kernel
 
 
 @pytest.mark.parametrize(("change", "words"), [({"preempt_rt": False}, "PREEMPT_RT"), ({"rtprio": 50}, "limits.d")])
-def test_what_is_missing_is_said_with_what_to_do(change: dict[str, object], words: str) -> None:
+def test_missing_topics_are_reported_with_the_next_step(change: dict[str, object], words: str) -> None:
     with pytest.raises(MissingPermissionError, match=words):
         require_realtime(replace(GOOD_MACHINE, **change), preempt_rt=True)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ import pytest
 from controllers.arms.spec import Payload
 from controllers.drivers.contract import Feedback, make_feedback
 from controllers.drivers.model import PinocchioModel
-from tests.controllers.drivers.rigs import ur5_model
+from tests.controllers.drivers.driver_rigs import ur5_model
 
 STEP = 1e-6
 

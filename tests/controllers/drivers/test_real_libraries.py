@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.drivers.rigs import tcp_of
+from tests.controllers.drivers.driver_rigs import tcp_of
 from tests.controllers.drivers.servers import (
     DASHBOARD_PORT,
     FR3_PORT,
@@ -70,7 +70,7 @@ def test_law_moves_a_simulated_fr3_through_the_real_libfranka(driver: str, fr3: 
 
 
 @pytest.mark.parametrize("driver", FRANKA)
-def test_real_library_without_an_arm_says_what_to_check(driver: str) -> None:
+def test_real_library_without_an_arm_names_the_next_step(driver: str) -> None:
     installed(FRANKA[driver])
     found = visit(driver, "127.0.1.3")
     assert found["error"] == "UnreachableError"
@@ -146,7 +146,7 @@ def test_script_inside_ur_rtde_commands_torques_from_5_26_on_only(
 
 
 @pytest.mark.parametrize("served", [True, False])
-def test_real_ur_rtde_refuses_an_old_polyscope_and_nobody(served: bool) -> None:
+def test_real_ur_rtde_refuses_an_old_polyscope_and_a_missing_answer(served: bool) -> None:
     installed("ur-rtde")
     program = [sys.executable, "-c", UR_VISIT, "127.0.1.5" if served else "127.0.1.6"]
     with server("127.0.1.5", DASHBOARD_PORT, old_dashboard):

@@ -21,8 +21,9 @@ from controllers.drivers.contract import (
 )
 from controllers.drivers.effort import EffortDriver, in_order
 from controllers.drivers.libfranka import Contact, one_of_them
+from controllers.drivers.stream import Platform
 from tests.controllers.drivers import fake_franky
-from tests.controllers.drivers.rigs import (
+from tests.controllers.drivers.driver_rigs import (
     POOR_MACHINE,
     UR_LIMITS,
     EffortRig,
@@ -69,7 +70,7 @@ def test_franka_of_another_system_is_refused(kind: type[FrankaRig]) -> None:
 
 
 @pytest.mark.parametrize("kind", [FrankaRig, FrankyRig])
-def test_error_of_an_unknown_kind_still_says_where_to_look(kind: type[FrankaRig]) -> None:
+def test_error_of_an_unknown_kind_names_the_next_step(kind: type[FrankaRig]) -> None:
     rig = kind()
     rig.arm.refuses = ValueError("brakes")
     assert "ValueError 'brakes'" in refusal(rig, ArmNotReadyError)
@@ -107,7 +108,7 @@ def test_model_of_another_arm_is_refused() -> None:
     assert "20 mm away" in refusal(rig, ArmNotReadyError)
 
 
-def test_ur_found_in_a_protective_stop_gets_its_script_after_the_recovery() -> None:
+def test_ur_in_a_protective_stop_gets_its_script_after_the_recovery() -> None:
     rig = UrRig()
     rig.arm.protective_stop()
     rig.driver.connect()
@@ -137,7 +138,7 @@ def test_ur_between_two_streams_is_fed_so_that_its_script_lives() -> None:
 
 
 @pytest.mark.parametrize("rig", [FrankaRig(), FrankyRig(), UrRig(), EffortRig()], ids=lambda rig: type(rig).__name__)
-def test_recovery_that_the_arm_refuses_says_so(rig: Rig) -> None:
+def test_recovery_that_the_arm_refuses_is_reported(rig: Rig) -> None:
     rig.driver.connect()
     rig.driver.write(rig.tau)
     getattr(rig, "arm", getattr(rig, "link", None)).stubborn = True
@@ -209,13 +210,13 @@ def test_effort_watchdog_that_is_not_there_is_missed_before_and_during_a_stream(
     assert reading.mode is DriverMode.LOST and "nothing would end a torque" in reading.reason
 
 
-def test_effort_sender_that_starts_anew_is_heard() -> None:
+def test_restarted_effort_sender_is_accepted() -> None:
     rig = EffortRig()
     rig.driver.connect()
     for _ in range(5):
         rig.driver.write(rig.tau)
     rig.driver.close()
-    heir = EffortDriver(rig.link, ur5_model(), UR_LIMITS, now_s=rig.now_s, sleep=rig.link.pass_time)
+    heir = EffortDriver(rig.link, ur5_model(), UR_LIMITS, platform=Platform(now_s=rig.now_s, sleep=rig.link.pass_time))
     heir.connect()
     assert heir.write(rig.tau)
     np.testing.assert_allclose(rig.acting(), rig.tau)

@@ -14,7 +14,7 @@ import numpy as np
 
 from controllers.drivers.contract import DriverError, DriverMode
 from controllers.drivers.ur import UrDriver
-from tests.controllers.drivers.rigs import UR_LIMITS, ur5_model
+from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5_model
 
 TORQUE = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.5])
 PROTECTIVE_STOP_LIMIT_S = 20.0

@@ -232,7 +232,7 @@ def test_time_that_a_recovery_takes_is_no_missed_deadline():
     assert pacer.misses <= 20 < 3.0 / PERIOD_S and cell.client.state().mode != Mode.FAULT
 
 
-def test_an_unpaced_loop_keeps_its_deadlines_and_publishes_its_books():
+def test_an_unpaced_loop_keeps_its_deadlines_and_publishes_its_counters():
     cell = Cell().active()
     pacer = Pacer(PERIOD_S, cell.clock)
     for _ in range(10):
@@ -257,7 +257,7 @@ def test_the_end_lets_the_arm_hold_itself_and_is_the_last_word():
     assert (state.mode, state.values["ended"][0], state.message) == (Mode.IDLE, 1.0, ENDED)
 
 
-def test_the_state_tells_what_a_controllers_figures_need():
+def test_the_state_holds_the_inputs_of_the_controllers_metrics():
     cell = Cell().active()
     cell.run(1.2, np.zeros(3))
     values, feedback = cell.client.state().values[0], cell.driver.feedback

@@ -12,7 +12,8 @@ import pytest
 
 from controllers.arm import Mode, Target
 from controllers.geometry import quat_from_matrix
-from controllers.host.control_process import ENDED, main
+from controllers.host.command_line import main
+from controllers.host.control_process import ENDED
 from controllers.host.mailbox import FOLDER, Client, HostState, Request
 
 pytestmark = pytest.mark.slow
@@ -144,7 +145,7 @@ def test_a_shielded_host_leads_its_arm_alone_on_its_core():
         (["fr3", "none", "--set", "adress=1"], "adress"),
     ],
 )
-def test_an_arm_that_cannot_be_made_ends_the_host_with_what_to_do(words, text):
+def test_an_arm_that_cannot_be_made_ends_the_host_with_the_next_step(words, text):
     command = [sys.executable, "-m", "controllers.host", *words]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1 and text in ended.stderr.splitlines()[-1]

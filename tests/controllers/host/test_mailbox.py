@@ -95,7 +95,7 @@ def test_state_comes_with_its_words(box, client):
     assert state.mode == Mode.FAULT and "stopped by itself" in state.text and "cartesian_reflex" in state.text
 
 
-def test_without_a_host_the_error_says_what_to_do():
+def test_without_a_control_process_the_error_names_the_next_step():
     with pytest.raises(FileNotFoundError, match="start it first"):
         Client("nobody-is-here")
 

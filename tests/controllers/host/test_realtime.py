@@ -9,7 +9,7 @@ from pathlib import Path
 from controllers.host.realtime import LATENCY_FILE, RealtimeStatus, realtime
 
 
-def test_what_was_asked_for_holds_inside_and_is_undone_afterwards():
+def test_settings_hold_inside_and_are_restored_afterwards():
     before, switch_s = os.sched_getscheduler(0), sys.getswitchinterval()
     with realtime() as granted:
         assert (os.sched_getscheduler(0) & os.SCHED_FIFO != 0) == granted.fifo
@@ -18,7 +18,7 @@ def test_what_was_asked_for_holds_inside_and_is_undone_afterwards():
     assert gc.isenabled() and gc.get_freeze_count() == 0
 
 
-def test_a_thread_that_is_born_within_has_no_priority():
+def test_a_thread_started_within_has_no_priority():
     """A vendor's thread that computes at the loop's priority keeps the loop from its core."""
     policies = []
     with realtime():
@@ -37,7 +37,7 @@ def test_the_collector_comes_back_after_an_error():
     assert gc.isenabled()
 
 
-def test_what_was_not_granted_comes_with_what_to_do():
+def test_what_was_not_granted_comes_with_the_next_step():
     assert RealtimeStatus(True, True, True).advice() == ""
     advice = RealtimeStatus(False, False, False).advice()
     assert "rtprio" in advice and "memlock" in advice and "limits.d" in advice and "cpu_dma_latency" in advice

@@ -64,7 +64,7 @@ def test_who_is_spared_and_who_has_no_other_core_stays(tmp_path, sleeper):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user for a while")
-def test_other_users_threads_stay_and_are_told_of():
+def test_other_users_threads_stay_and_are_reported():
     program = f"""
 import os
 from controllers.host.shield import Shield
@@ -87,7 +87,7 @@ def test_who_had_chosen_the_other_cores_before_keeps_that_choice(tmp_path, sleep
         careful.kill()
 
 
-def test_who_was_born_meanwhile_gets_its_parents_cores_back(tmp_path, sleeper):
+def test_threads_started_meanwhile_get_their_parents_cores_back(tmp_path, sleeper):
     shield = Shield(CPU, [], only(tmp_path, sleeper.pid))
     shield.keep_off()
     with talk(SLEEPER) as child:
@@ -108,7 +108,7 @@ def test_who_chose_other_cores_meanwhile_keeps_them(tmp_path, sleeper):
 
 
 @pytest.mark.slow
-def test_the_whole_machine_is_kept_off_within_the_block_and_is_back_after_it(sleeper):
+def test_all_threads_leave_the_core_within_the_block_and_return_after_it(sleeper):
     with shielded(CPU) as kept:
         assert kept.moved >= 1 and os.sched_getaffinity(sleeper.pid) == CORES - {CPU}
         assert os.sched_getaffinity(0) == CORES
@@ -116,7 +116,7 @@ def test_the_whole_machine_is_kept_off_within_the_block_and_is_back_after_it(sle
 
 
 @pytest.mark.slow
-def test_only_the_thread_keeps_the_core_and_who_is_born_later_is_found():
+def test_only_the_thread_keeps_the_core_and_later_threads_are_moved():
     born = []
 
     def live() -> None:

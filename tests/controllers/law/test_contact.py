@@ -70,14 +70,14 @@ def pressed(**options):
     return rig, wall, wall.run(2.0)
 
 
-def test_the_arm_presses_with_its_stiffness_until_a_force_limit_says_otherwise():
+def test_the_arm_presses_with_its_stiffness_up_to_the_force_limit():
     assert pressed()[2][-1] == pytest.approx(30.0, abs=0.5)
     rig, _, forces = pressed(contact_force_max=(10.0, 5.0))
     assert forces[-500:].mean() == pytest.approx(10.0, rel=0.1) and forces[-500:].max() < 12.0
     assert rig.loop.mode == Mode.ACTIVE
 
 
-def test_a_yielding_arm_says_so_and_comes_back_when_the_push_ends():
+def test_a_yielding_arm_reports_it_and_returns_after_the_push():
     rig, push = rig_with(contact_force_max=(10.0, 5.0)), np.array([0.0, 30.0, 0, 0, 0, 0])
     start = rig.plant.state.p.copy()
     reasons = set()

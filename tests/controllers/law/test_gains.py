@@ -42,7 +42,7 @@ def test_a_posture_with_nan_is_refused():
         make_gains(np.full(7, np.nan))
 
 
-def test_the_message_says_what_was_given_and_what_to_do():
+def test_the_message_holds_the_value_and_the_next_step():
     with pytest.raises(ValueError) as error:
         make_gains(POSTURE, damping_ratio=-1.0)
     assert "damping_ratio: got [-1.0" in str(error.value) and "expected values >= 0;" in str(error.value)

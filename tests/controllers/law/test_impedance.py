@@ -187,7 +187,7 @@ def test_a_half_turn_from_gripper_down_is_followed_without_a_jump():
     assert jump <= 1.0 + 1e-9
 
 
-def test_gravity_is_carried_only_when_asked_for():
+def test_gravity_is_commanded_only_on_request():
     for compensate in (False, True):
         rig = Rig(make_gains(HOME, compensate_gravity=compensate), Plant(HOME, gravity=True), limits=free_limits())
         rig.tick()

@@ -170,7 +170,7 @@ def near_singular_rig(**options):
     return Rig(make_gains(q, ramp_s=0.0, **options), Plant(q))
 
 
-def test_near_a_singularity_the_reference_slows_down_and_the_reason_says_so():
+def test_near_a_singularity_the_reference_slows_down_with_a_reason():
     speeds = []
     for threshold in (0.0, 0.5):
         rig = near_singular_rig(singular_mobility=threshold)

@@ -37,7 +37,7 @@ def test_serls_numbers():
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_the_houses_presets_carry_the_guards(name):
+def test_our_own_presets_include_the_guards(name):
     gains = preset(name, HOME)
     assert gains.joint_margin_rad > 0.0 and gains.start_checks and gains.energy_max_j < np.inf
     assert (gains.contact_force_max < np.inf).all() and gains.state_age_max_s == 0.010

@@ -52,7 +52,7 @@ def disturb_reported_payload(rig):
         (disturb_reported_payload, Reason.START_PAYLOAD_WRONG),
     ],
 )
-def test_activation_is_refused_by_name_until_asked_again(disturb, reason):
+def test_activation_is_refused_by_name_until_requested_again(disturb, reason):
     rig = rig_with()
     disturb(rig)
     assert rig.tick() == reason and rig.loop.mode == Mode.IDLE

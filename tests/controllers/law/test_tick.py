@@ -1,6 +1,7 @@
 """Modes of the loop: activation, the ladder of late targets, faults."""
 
 import hashlib
+import shutil
 
 import numba
 import numpy as np
@@ -213,3 +214,16 @@ def test_machine_code_is_kept_by_the_state_of_the_sources(tmp_path):
     assert compilation.source_digest(tmp_path) != before
     assert len(before) == hashlib.sha256().digest_size // 2
     assert compilation.source_digest() in str(compilation.cache_folder())
+
+
+def test_every_file_with_compiled_functions_counts_for_the_machine_code(tmp_path):
+    """A file that does not would be edited, and the old law would run on."""
+    shutil.copytree(compilation.HERE, tmp_path / "c", ignore=shutil.ignore_patterns("__pycache__"))
+    before = compilation.source_digest(tmp_path / "c")
+    for path in (tmp_path / "c").rglob("*.py"):
+        text = path.read_text()
+        if "from controllers.compilation import" in text:
+            path.write_text(text + "# changed\n")
+            assert compilation.source_digest(tmp_path / "c") != before, path
+            path.write_text(text)
+    assert compilation.source_digest(tmp_path / "c") == before

@@ -208,7 +208,7 @@ def test_the_fence_pushes_back_inside_its_margin_with_a_bounded_force():
     assert forces[2][0] == pytest.approx(-20.0) and np.abs(forces[2][1:]).max() < 1e-6
 
 
-def test_a_hand_that_pushes_the_tool_against_the_fence_feels_it():
+def test_pushing_the_tool_against_the_wall_meets_a_force():
     def reached(margin):
         rig = rig_with(gains=BOX | {"workspace_upper": (0.35, 0.3, 0.8)}, fence_margin_m=margin)
         rig.run(1.5, np.array([15.0, 0, 0, 0, 0, 0]))

@@ -14,14 +14,14 @@ def refused(arbiter, topic, rank, now_s):
     return caught.value
 
 
-def test_a_policy_commands_while_nobody_else_does():
+def test_a_policy_commands_without_other_sources():
     arbiter = Arbiter()
     assert arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
     assert not arbiter.offer(POSE, CommandPriority.POLICY, 0.1)
     assert (arbiter.charge, arbiter.source) == (CommandPriority.POLICY, POSE)
 
 
-def test_a_human_outranks_the_policy_until_the_hand_lets_go():
+def test_a_human_outranks_the_policy_until_release():
     arbiter = Arbiter()
     arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
     assert arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.05)
@@ -57,7 +57,7 @@ def test_two_publishers_of_one_topic_hold_the_arm_even_while_they_are_silent():
     assert arbiter.held(11.0) == ""
 
 
-def test_the_emergency_stop_stays_until_somebody_releases_it_and_outranks_everybody():
+def test_the_emergency_stop_is_latched_and_outranks_all_commands():
     arbiter = Arbiter()
     arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.0)
     arbiter.press_estop()

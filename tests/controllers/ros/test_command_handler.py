@@ -130,7 +130,7 @@ def test_nothing_passes_before_the_pilot_is_enabled_or_attached(cockpit):
     assert not cockpit.pilot.start()[0]
 
 
-def test_an_arm_that_moves_is_not_enabled_and_the_answer_says_why(cockpit):
+def test_enabling_a_moving_arm_is_refused_with_the_reason(cockpit):
     cockpit.pilot.let_go()
     cockpit.loop.refuses = Reason.START_MOVING
     ok, text = cockpit.pilot.start()
@@ -143,7 +143,7 @@ def test_enabling_an_arm_that_follows_already_leaves_it_alone(cockpit):
     assert cockpit.loop.asked == before
 
 
-def test_the_state_before_the_loop_looked_is_not_taken_for_its_answer(cockpit):
+def test_a_state_older_than_the_request_is_not_its_answer(cockpit):
     cockpit.pilot.detach()  # the loop still says ACTIVE
     late = LateLoop(cockpit.loop, Reason.START_MOVING)
     cockpit.pilot.attach(late, preset("guarded", [0.0] * 7), JOINTS, ros.BASE)
@@ -158,7 +158,7 @@ def test_letting_go_takes_the_force_away_before_the_loop_stops(cockpit):
     assert cockpit.loop.asked[-1] is Request.DEACTIVATE
 
 
-def test_a_hand_over_starts_from_the_last_commanded_pose(cockpit):
+def test_a_transfer_of_control_starts_from_the_last_commanded_pose(cockpit):
     cockpit.pose()
     cockpit.pilot.take_twist("human/target_twist", CommandPriority.HUMAN, cockpit.now(ros.twist((0.1, 0.0, 0.0))))
     np.testing.assert_allclose(cockpit.loop.sent[-1].p, COMMANDED)
@@ -223,7 +223,7 @@ def test_home_is_sent_until_it_is_reached_and_any_command_ends_it(cockpit):
     cockpit.clock.advance(HOMING_LIMIT_S)
 
 
-def test_home_waits_until_nobody_commands(cockpit):
+def test_home_waits_until_commands_end(cockpit):
     cockpit.pose()
     ok, text = cockpit.pilot.go_home()
     assert not ok and POSE in text

@@ -54,7 +54,7 @@ def commands(node, pilot):
     return Commands(node, pilot, dict)
 
 
-def test_every_command_of_the_table_and_crisps_name_are_heard(commands):
+def test_every_command_of_the_table_and_crisps_name_are_subscribed(commands):
     commands.open(heard := Subscriptions())
     table = {topic.name for topic in vars(graph).values() if isinstance(topic, graph.Topic) and "target_" in topic.name}
     assert set(heard) == table | {ALIAS_TARGET.name, graph.HUMAN_STOP.name}
@@ -82,7 +82,7 @@ def test_refusals_are_counted_and_a_stream_of_them_is_logged_once(commands, node
     assert node.warnings[0].startswith(f"{graph.TARGET_POSE.name} refused: ")
 
 
-def test_publisher_of_another_quality_is_logged_and_kept_for_the_diagnostics(commands, node):
+def test_publisher_of_another_quality_is_logged_and_in_the_diagnostics(commands, node):
     commands.open(heard := Subscriptions())
     heard[graph.TARGET_TWIST.name].incompatible_qos(Thing(last_policy_kind=2))
     assert graph.TARGET_TWIST.name in commands.qos_events[-1] and "publish reliably" in node.warnings[-1]

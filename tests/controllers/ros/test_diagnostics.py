@@ -36,7 +36,7 @@ def a_state(mode=Mode.ACTIVE, reason=Reason.OK, message=""):
         (a_state(Mode.IDLE, Reason.START_MOVING), WELL, Level.WARN, "a joint moves"),
     ],
 )
-def test_the_gravest_thing_is_said_first(state, situation, level, words):
+def test_the_most_severe_condition_comes_first(state, situation, level, words):
     report = status(state, situation)
     assert report.level == level and words in report.message
     assert {"mode", "lifecycle", "charge", "source", "held"} == dict(report.values).keys()

@@ -79,7 +79,7 @@ def turns(grabber: Grabber, clock: FakeClock, seconds: float) -> None:
         clock.advance(grabber.turn())
 
 
-def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
+def test_only_the_newest_image_is_kept_cropped_and_counted() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP, Port(clock, [10, "drop", 20, 30]).open, clock)
     turns(grabber, clock, 4 * 0.033)
@@ -91,7 +91,7 @@ def test_only_the_newest_picture_is_kept_cropped_and_counted() -> None:
     assert grabber.intrinsics is not None and grabber.intrinsics.width == 16
 
 
-def test_picture_that_a_syncer_delivers_twice_counts_once_and_does_not_look_new() -> None:
+def test_image_delivered_twice_counts_once_and_is_not_new() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP, Port(clock, [10, "again", "again"]).open, clock)
     turns(grabber, clock, 3 * 0.033)
@@ -125,7 +125,7 @@ def test_whatever_a_driver_throws_becomes_the_reason_that_readers_get() -> None:
     assert isinstance(grabber.error, DeviceLostError) and "xioctl(VIDIOC_QBUF) failed" in grabber.health().trouble
 
 
-def test_pictures_of_another_size_are_a_settings_error_with_both_sizes() -> None:
+def test_images_of_another_size_are_a_settings_error_with_both_sizes() -> None:
     clock = FakeClock()
     grabber = Grabber(SETUP._replace(width=640, height=480), Port(clock, [10]).open, clock)
     turns(grabber, clock, 0.05)
@@ -155,7 +155,7 @@ def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCame
     return camera
 
 
-def test_reader_of_a_hanging_driver_gets_the_last_picture_then_an_error_and_never_waits() -> None:
+def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_waits() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock)
     camera = after_one_picture(source, clock)
@@ -172,7 +172,7 @@ def test_reader_of_a_hanging_driver_gets_the_last_picture_then_an_error_and_neve
     assert source.closed
 
 
-def test_depth_that_was_not_asked_for_is_a_settings_error() -> None:
+def test_depth_that_is_off_is_a_settings_error() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock, depth=False)
     camera = after_one_picture(source, clock)
@@ -185,7 +185,7 @@ def test_depth_that_was_not_asked_for_is_a_settings_error() -> None:
         camera.close()
 
 
-def test_camera_that_never_was_there_says_why_when_it_is_read_or_waited_for() -> None:
+def test_absent_camera_gives_its_reason_when_read_or_awaited() -> None:
     clock = FakeClock()
     camera = BackgroundCamera(SETUP, Port(clock).open, clock)
     try:

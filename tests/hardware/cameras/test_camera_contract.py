@@ -92,7 +92,7 @@ def _while_publishing(expose: Callable[[], None], wire: MemoryWire) -> Camera:
         thread.join()
 
 
-def test_picture_is_cropped_resized_and_stamped_with_a_moment_that_has_passed(rig: Rig) -> None:
+def test_image_is_cropped_resized_and_stamped_with_a_moment_that_has_passed(rig: Rig) -> None:
     frame = rig.camera.read()
     assert frame.image.shape == (rig.camera.height, rig.camera.width, 3) == (60, 80, 3)
     assert frame.image.dtype == np.uint8 and rig.camera.name == "wrist"
@@ -100,7 +100,7 @@ def test_picture_is_cropped_resized_and_stamped_with_a_moment_that_has_passed(ri
     assert 0 <= time.monotonic_ns() - frame.stamp_ns < MAX_AGE_S * 1e9
 
 
-def test_later_pictures_have_later_stamps_and_leave_earlier_ones_alone(rig: Rig) -> None:
+def test_later_images_have_later_stamps_and_do_not_change_earlier_ones(rig: Rig) -> None:
     first = rig.camera.read()
     kept = first.image.copy()
     rig.expose()
@@ -110,7 +110,7 @@ def test_later_pictures_have_later_stamps_and_leave_earlier_ones_alone(rig: Rig)
     assert not np.shares_memory(first.image, second.image)
 
 
-def test_hundred_reads_cost_no_hundred_pictures(rig: Rig) -> None:
+def test_repeated_reads_process_each_image_once(rig: Rig) -> None:
     start_s = time.monotonic()
     for _ in range(100):
         rig.camera.read()

@@ -98,7 +98,7 @@ def test_cameras_are_made_in_order_and_ready(tmp_path: Path) -> None:
         close_cameras(cameras)
 
 
-def test_when_one_camera_fails_its_own_reason_is_told() -> None:
+def test_when_one_camera_fails_its_own_reason_is_raised() -> None:
     with pytest.raises(DeviceLostError, match="c: got no image yet, expected one; c: got no /dev/video77"):
         make_cameras([WebcamConfig("c", "/dev/video77")], ready_s=0.3)
 

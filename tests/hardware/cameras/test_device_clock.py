@@ -28,7 +28,7 @@ def test_wall_time_becomes_monotonic_time(domain: Domain) -> None:
         assert stamps.to_monotonic(EPOCH_NS + exposed_ns, domain, arrival(exposed_ns + 20 * MS)) == exposed_ns
 
 
-def test_device_time_is_found_to_the_quickest_transfer_in_spite_of_drift_and_jitter() -> None:
+def test_device_time_is_exact_to_the_fastest_transfer_despite_drift_and_jitter() -> None:
     rng, stamps, errors = np.random.default_rng(0), StampMap(), []
     for k in range(3000):  # 100 s at 30 Hz
         exposed_ns = k * S // 30

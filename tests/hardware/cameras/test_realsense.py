@@ -22,7 +22,7 @@ from robot_rl.hardware.cameras.realsense_devices import RealSenseDevice, list_de
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.testing import FakeClock
 from tests.hardware.cameras.soft_realsense import FX, PPX, PPY, Bus, Shooting, SoftRealSense
-from tests.patience import eventually
+from tests.waiting import eventually
 
 WRIST = RealSenseConfig("wrist", "111", depth=True, view=View(Crop(160, 120, 320, 240), (120, 160)))
 FULL = replace(WRIST, view=View(size=None))
@@ -74,7 +74,7 @@ def test_colour_and_depth_come_together_cropped_and_resized(
     assert PPY == 239.5 and camera.health().temperature_c == 37.0
 
 
-def test_several_cameras_are_told_apart_by_serial(
+def test_several_cameras_are_distinguished_by_serial(
     bus: Bus, device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:
     other = SoftRealSense("222")
@@ -100,7 +100,7 @@ def test_exposure_gain_and_white_balance_are_fixed_and_auto_is_off(bus: Bus, dev
     assert device.colour.get_option(rs.option.global_time_enabled) == 1.0
 
 
-def test_auto_modes_are_on_when_asked_for_and_then_nothing_is_fixed(bus: Bus, device: SoftRealSense) -> None:
+def test_auto_modes_are_on_on_request_and_then_nothing_is_fixed(bus: Bus, device: SoftRealSense) -> None:
     RealSenseSource(replace(WRIST, auto_exposure=True, auto_white_balance=True), bus.context, FakeClock()).close()
     assert device.colour.get_option(rs.option.enable_auto_exposure) == 1.0
     assert device.colour.get_option(rs.option.enable_auto_white_balance) == 1.0
@@ -146,7 +146,7 @@ def test_mode_that_the_device_lacks_is_an_error_with_those_it_has(bus: Bus, devi
         RealSenseSource(replace(WRIST, rate_hz=90), bus.context, FakeClock())
 
 
-def test_mode_that_needs_usb_3_says_so_on_usb_2(bus: Bus) -> None:
+def test_mode_that_needs_usb_3_is_refused_on_usb_2(bus: Bus) -> None:
     slow = SoftRealSense("333", usb="2.1")
     bus.plug(slow)
     with pytest.raises(ConfigError, match=r"over USB 2\.1 \(use a USB 3 port and a USB 3 cable"):
@@ -160,7 +160,7 @@ def test_device_in_use_is_an_error_that_names_the_reason(bus: Bus, device: SoftR
     first.close()
 
 
-def test_device_that_does_not_start_on_usb_2_or_for_no_known_reason_says_what_to_try() -> None:
+def test_device_that_does_not_start_names_the_next_step() -> None:
     found = RealSenseDevice("111", "D435", "2.1", "5.16.0.1", "")
     assert "connected as USB 2.1" in str(refusal("wrist", found, "640x480@30", RuntimeError("no bandwidth")))
     assert "plug it in again" in str(refusal("wrist", found._replace(usb="3.2"), "640x480@30", RuntimeError("odd")))
@@ -223,14 +223,19 @@ def test_filters_of_depth_are_librealsenses_own(bus: Bus, device: SoftRealSense)
         assert np.median(frame.depth_mm[200:204, 300:304]) >= least
 
 
-def test_lost_pictures_are_counted(
-    device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
-) -> None:
+def test_lost_images_are_counted(device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]) -> None:
     camera = opened(replace(WRIST, depth=False))
-    eventually(
-        lambda: (device.expose(1000.0 + device.number, HARDWARE), time.sleep(0.02), camera.health().frames > 0)[2]
-    )
-    time.sleep(0.1)
+
+    def delivers() -> bool:
+        device.expose(1000.0 + device.number, HARDWARE)
+        return camera.wait_newer(0, 0.02) is not None
+
+    def drained() -> bool:
+        newest = camera.wait_newer(0, 1.0)
+        return newest is not None and camera.wait_newer(newest.stamp_ns, 0.1) is None
+
+    eventually(delivers)
+    eventually(drained)
     before = camera.health().dropped
     device.expose(9000.0, HARDWARE, skip=5)
     eventually(lambda: camera.health().dropped == before + 5)
@@ -254,7 +259,7 @@ def test_unplugged_camera_goes_stale_without_blocking_and_comes_back_by_itself(
         assert (camera.read().image == 55).all()
 
 
-def test_recording_plays_back_the_same_pictures_in_a_loop(
+def test_recording_plays_back_the_same_images_in_a_loop(
     tmp_path: Path, device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:
     path = tmp_path / "wrist.db3"
@@ -277,7 +282,7 @@ def test_recording_never_writes_over_an_earlier_one(tmp_path: Path, bus: Bus, de
     assert (tmp_path / "wrist.db3").read_bytes() == b"dear" and (tmp_path / "wrist-2.db3").is_file()
 
 
-def test_recording_that_is_missing_or_lacks_what_is_asked_is_refused(tmp_path: Path, bus: Bus) -> None:
+def test_recording_that_is_missing_or_lacks_the_mode_is_refused(tmp_path: Path, bus: Bus) -> None:
     with pytest.raises(ConfigError, match=r"got playback .*, expected a file"):
         open_realsense_camera(replace(FULL, playback=tmp_path / "none.db3"), lambda: bus.context)
     with pytest.raises(ConfigError, match=r"ends in \.db3"):

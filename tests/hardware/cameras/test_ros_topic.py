@@ -36,7 +36,7 @@ class Bench:
         self.wire.publisher(TOPIC).publish(message)
 
 
-def test_newest_picture_comes_without_waiting() -> None:
+def test_newest_image_comes_without_waiting() -> None:
     bench = Bench()
     bench.send(np.zeros_like(IMAGE))
     bench.clock.advance(0.033)
@@ -47,13 +47,13 @@ def test_newest_picture_comes_without_waiting() -> None:
     assert frame.stamp_ns == before_ns - 10_000_000 and bench.clock.now_ns() == before_ns
 
 
-def test_picture_is_cropped_and_resized() -> None:
+def test_image_is_cropped_and_resized() -> None:
     bench = Bench(TopicConfig("wrist", view=View(size=(3, 3))))
     bench.send()
     assert bench.camera.read().image.shape == (3, 3, 3) == (bench.camera.height, bench.camera.width, 3)
 
 
-def test_old_picture_is_refused_and_counted() -> None:
+def test_old_image_is_refused_and_counted() -> None:
     bench = Bench()
     bench.send()
     bench.clock.advance(0.3)
@@ -65,7 +65,7 @@ def test_old_picture_is_refused_and_counted() -> None:
     assert (counters.refused, counters.ages.count) == (1, 1)
 
 
-def test_picture_from_the_future_is_refused() -> None:
+def test_image_from_the_future_is_refused() -> None:
     bench = Bench()
     bench.send(age_s=-1.0)
     with pytest.raises(StaleObservationError):
@@ -86,7 +86,7 @@ def test_jump_of_the_clock_is_named_and_only_spoils_what_came_unnoticed(jump_s: 
     assert bench.camera.read().stamp_ns == bench.clock.now_ns()
 
 
-def test_stamp_of_a_picture_does_not_change_while_the_clocks_drift() -> None:
+def test_stamp_of_an_image_does_not_change_while_the_clocks_drift() -> None:
     bench = Bench()
     bench.send()
     first = bench.camera.read().stamp_ns
@@ -94,7 +94,7 @@ def test_stamp_of_a_picture_does_not_change_while_the_clocks_drift() -> None:
     assert bench.camera.read().stamp_ns == first
 
 
-def test_dropped_pictures_are_counted_by_their_stamps() -> None:
+def test_dropped_images_are_counted_by_their_stamps() -> None:
     bench = Bench()
     for gap_s in (0.0, 0.033, 0.1, 0.034):
         bench.clock.advance(gap_s)
@@ -148,7 +148,7 @@ def test_encodings_and_padded_rows_give_the_same_rgb(encoding: str, padding: int
     np.testing.assert_array_equal(read_image(_encoded(encoding, pixels, padding)), expected)
 
 
-def test_messages_that_are_no_pictures_are_refused() -> None:
+def test_messages_that_are_no_images_are_refused() -> None:
     with pytest.raises(BadMessageError, match="encoding: got '16UC1'"):
         read_image(_encoded("16UC1", IMAGE, 0))
     short = _encoded("rgb8", IMAGE, 0)

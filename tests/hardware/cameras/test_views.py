@@ -34,7 +34,7 @@ def test_what_is_seen_has_the_promised_shape_and_memory_of_its_own(case: tuple[V
 
 
 @given(views_and_pictures())
-def test_pictures_outside_the_crop_do_not_matter(case: tuple[View, np.ndarray]) -> None:
+def test_images_outside_the_crop_do_not_matter(case: tuple[View, np.ndarray]) -> None:
     view, image = case
     window = view.window(*image.shape[:2])
     inside = (slice(window.top, window.top + window.height), slice(window.left, window.left + window.width))
@@ -64,7 +64,7 @@ def test_depth_is_never_mixed_from_two_surfaces(case: tuple[View, np.ndarray]) -
 
 
 @given(st.integers(1, 9), st.integers(2, 5), st.integers(0, 20), st.integers(0, 20))
-def test_intrinsics_follow_the_picture(tile: int, shrink: int, left: int, top: int) -> None:
+def test_intrinsics_follow_the_image(tile: int, shrink: int, left: int, top: int) -> None:
     """A spot of `shrink` x `shrink` pixels becomes one pixel: there the new intrinsics must put the spot's middle."""
     view = View(Crop(left, top, 30 * shrink, 20 * shrink), (20, 30))
     image = np.zeros((480, 640, 3), np.uint8)
@@ -82,7 +82,7 @@ def test_intrinsics_follow_the_picture(tile: int, shrink: int, left: int, top: i
 
 
 @pytest.mark.parametrize("crop", [Crop(600, 0, 41, 10), Crop(0, 400, 10, 81)])
-def test_crop_beyond_the_picture_is_refused_with_its_size(crop: Crop) -> None:
+def test_crop_beyond_the_image_is_refused_with_its_size(crop: Crop) -> None:
     with pytest.raises(ConfigError, match=r"640 x 480 image; choose it with `robot-rl look`"):
         View(crop).window(480, 640)
 
@@ -95,12 +95,12 @@ def test_impossible_settings_are_refused_where_they_are_written() -> None:
 
 
 @pytest.mark.parametrize("age_ms", [-20, 0, 200])
-def test_pictures_within_the_bound_pass(age_ms: int) -> None:
+def test_images_within_the_bound_pass(age_ms: int) -> None:
     check_age("wrist", 1000 * MS - age_ms * MS, 1000 * MS, 0.2)
 
 
 @pytest.mark.parametrize("age_ms", [-21, 201, 60_000])
-def test_old_pictures_and_those_of_another_clock_are_refused(age_ms: int) -> None:
+def test_old_images_and_those_of_another_clock_are_refused(age_ms: int) -> None:
     with pytest.raises(StaleObservationError, match=r"wrist: got an image .* s old, expected at most 0\.2 s") as error:
         check_age("wrist", 1000 * MS - age_ms * MS, 1000 * MS, 0.2)
     assert isinstance(error.value, DeviceLostError)

@@ -17,7 +17,7 @@ from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.cameras.webcam import WebcamConfig, WebcamSource, list_webcams, open_webcam
 from robot_rl.testing import FakeClock
-from tests.patience import eventually
+from tests.waiting import eventually
 
 FRAMES = 6
 
@@ -40,7 +40,7 @@ def config(device: Path | str, **settings: object) -> WebcamConfig:
     return replace(plain, **settings)  # type: ignore[arg-type]
 
 
-def test_pictures_are_rgb_in_order_and_the_film_begins_again(video: Path) -> None:
+def test_images_are_rgb_in_order_and_the_video_loops(video: Path) -> None:
     source = WebcamSource(config(video), FakeClock())
     frames = [source.next() for _ in range(2 * FRAMES)]
     source.close()
@@ -50,7 +50,7 @@ def test_pictures_are_rgb_in_order_and_the_film_begins_again(video: Path) -> Non
     assert all(image[:, 36:60, 2].mean() > 90 and image[:, 36:60, 0].mean() < 12 for image in images)
 
 
-def test_film_is_paced_at_the_rate_of_the_settings_and_stamped_at_the_grab(video: Path) -> None:
+def test_video_is_paced_at_the_rate_of_the_settings_and_stamped_at_the_grab(video: Path) -> None:
     clock = FakeClock(5.0)
     source = WebcamSource(config(video, rate_hz=20.0), clock)
     frames = [source.next() for _ in range(8)]
@@ -71,7 +71,7 @@ def test_camera_delivers_the_crop_with_a_stamp_of_now(
     assert camera.intrinsics() is None
 
 
-def test_numbered_pictures_are_a_film_too(tmp_path: Path) -> None:
+def test_numbered_images_play_as_a_video(tmp_path: Path) -> None:
     for k in range(3):
         cv2.imwrite(str(tmp_path / f"shot_{k:02d}.png"), np.full((48, 64, 3), 10 * k, np.uint8))
     source = WebcamSource(config(tmp_path / "shot_%02d.png"), FakeClock())
@@ -108,7 +108,7 @@ def test_webcams_are_listed_in_the_order_of_their_numbers(tmp_path: Path) -> Non
     assert [path.name for path in list_webcams(tmp_path)] == ["video0", "video2", "video10"]
 
 
-def test_film_of_another_size_is_an_error_with_both_sizes(
+def test_video_of_another_size_is_an_error_with_both_sizes(
     video: Path, kept: Callable[[BackgroundCamera], BackgroundCamera]
 ) -> None:
     camera = kept(open_webcam(config(video, width=640, height=480)))
@@ -116,7 +116,7 @@ def test_film_of_another_size_is_an_error_with_both_sizes(
         camera.wait_ready()
 
 
-def test_file_that_is_no_film_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.avi").write_text("no video")
     with pytest.raises(DeviceLostError, match="which does not open"):
         WebcamSource(config(tmp_path / "notes.avi"), FakeClock())

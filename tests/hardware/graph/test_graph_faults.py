@@ -19,7 +19,7 @@ from robot_rl.hardware.graph.server import GraphServer
 from tests.hardware.graph.served_simulation import ServingClock
 from tests.hardware.graph.wires import WIRES, open_wire
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
-from tests.patience import eventually
+from tests.waiting import eventually
 
 PERIOD_S = 0.1
 AGE_MAX_S = 1.0

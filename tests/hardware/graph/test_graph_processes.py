@@ -25,12 +25,12 @@ from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from tests.hardware.graph.wires import DOMAIN_ID, NO_ROS, WIRES, open_wire
-from tests.patience import eventually
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
 ROOT = Path(__file__).parents[3]
 PERIOD_S = 0.1
-PATIENCE_S = 120.0  # a process starts slowly on a busy machine
+TIMEOUT_S = 120.0  # a process starts slowly on a busy machine
 GOAL = gripper_down(np.array([0.4, 0.1, 0.2]), 0.3)
 
 
@@ -62,7 +62,7 @@ def ros2(*words: str) -> str:
 def test_arm_whose_process_is_killed_is_a_fault_until_it_is_back(kind: str) -> None:
     wire = open_wire(kind, "actor")
     with contextlib.closing(wire):
-        robot = GraphRobot(wire, SystemClock(), GraphRobotConfig(age_max_s=1.0, start_timeout_s=PATIENCE_S))
+        robot = GraphRobot(wire, SystemClock(), GraphRobotConfig(age_max_s=1.0, start_timeout_s=TIMEOUT_S))
         with serving(kind) as process:
             eventually(lambda: robot.wait(PERIOD_S).fault == "")
             process.kill()
@@ -70,7 +70,7 @@ def test_arm_whose_process_is_killed_is_a_fault_until_it_is_back(kind: str) -> N
             robot.command(GOAL, 0.01)
         assert robot.timings().withheld == 1
         with serving(kind):
-            eventually(lambda: robot.wait(PERIOD_S).fault == "", PATIENCE_S)
+            eventually(lambda: robot.wait(PERIOD_S).fault == "", TIMEOUT_S)
             eventually(lambda: (robot.command(GOAL, 0.01), robot.wait(PERIOD_S).finger_m == 0.01)[1])
 
 
@@ -82,8 +82,8 @@ def test_arm_served_by_one_library_is_moved_through_the_other(server: str, clien
     wire, clock = open_wire(client, "actor"), SystemClock()
     view = View(size=(48, 64))
     with contextlib.closing(wire), serving(server):
-        robot = GraphRobot(wire, clock, GraphRobotConfig(age_max_s=2.0, start_timeout_s=PATIENCE_S))
-        camera = GraphCamera(wire, clock, TopicConfig("wrist", view=view, max_age_s=5.0), PATIENCE_S)
+        robot = GraphRobot(wire, clock, GraphRobotConfig(age_max_s=2.0, start_timeout_s=TIMEOUT_S))
+        camera = GraphCamera(wire, clock, TopicConfig("wrist", view=view, max_age_s=5.0), TIMEOUT_S)
         robot.state()
 
         def arrived() -> bool:
@@ -101,7 +101,7 @@ def test_ros_lists_a_participant_without_ros_with_its_topics_and_their_content()
     if importlib.util.find_spec("rclpy") is None:
         pytest.skip(NO_ROS)
     with serving("dds"):
-        nodes = eventually(lambda: ros2("node", "list", "--no-daemon", "--spin-time", "3"), PATIENCE_S)
+        nodes = eventually(lambda: ros2("node", "list", "--no-daemon", "--spin-time", "3"), TIMEOUT_S)
         assert nodes.split() == ["/left/served_arm"]
         topics = ros2("topic", "list", "-t", "--no-daemon", "--spin-time", "3")
         for topic in (graph.CURRENT_POSE, graph.TARGET_POSE, graph.STATUS, graph.image_topic("wrist")):

@@ -133,7 +133,7 @@ def test_status_goes_out_when_it_changes(desk: Desk) -> None:
     assert [read_status(message) for message in heard] == [(2, "reflex")]
 
 
-def test_picture_arrives_as_it_was_sent(desk: Desk) -> None:
+def test_image_arrives_as_it_was_sent(desk: Desk) -> None:
     heard = desk.hear(graph.image_topic("wrist"))
     image = np.random.default_rng(0).integers(0, 255, (6, 5, 3), np.uint8)
     desk.server.publish_image("wrist", image, 123)

@@ -25,7 +25,7 @@ from robot_rl.hardware.graph.messages import (
     status_message,
 )
 from tests.hardware.graph.wires import WIRES, open_wire
-from tests.patience import eventually
+from tests.waiting import eventually
 
 POSE = gripper_down(np.array([0.1, -0.2, 0.3]), 0.4)
 OpenWire = Callable[..., Any]
@@ -71,7 +71,7 @@ def test_joints_arrive_with_their_names(open_one: OpenWire) -> None:
     assert (len(message.velocity), len(message.effort)) == (0, 0)
 
 
-def test_picture_arrives_byte_for_byte(open_one: OpenWire) -> None:
+def test_image_arrives_byte_for_byte(open_one: OpenWire) -> None:
     sender, publisher, _, heard = pair(open_one, graph.image_topic("wrist"))
     image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 
@@ -98,7 +98,7 @@ def test_late_listener_gets_the_latched_status(open_one: OpenWire) -> None:
     assert [(pair.key, pair.value) for pair in message.values] == [("mode", "fault")]
 
 
-def test_best_effort_sender_does_not_reach_a_reliable_listener_and_both_are_told(
+def test_best_effort_sender_does_not_reach_a_reliable_reader_and_both_report_it(
     open_one: OpenWire,
 ) -> None:
     sender, listener, heard = open_one("sender"), open_one("listener"), []

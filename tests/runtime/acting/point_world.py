@@ -67,9 +67,9 @@ class PointWorld(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return np.array([*towards, 0.0], np.float32)
 
     def _observe(self) -> dict[str, np.ndarray]:
-        picture = np.zeros((8, 8, 3), np.uint8)
-        picture[tuple(((self.point + 2.0) * 2.0).astype(int).clip(0, 7))] = 255
-        return {"state": np.array([*self.point, *self.goal], np.float32), "wrist": picture}
+        image = np.zeros((8, 8, 3), np.uint8)
+        image[tuple(((self.point + 2.0) * 2.0).astype(int).clip(0, 7))] = 255
+        return {"state": np.array([*self.point, *self.goal], np.float32), "wrist": image}
 
 
 class LinearPolicy:
@@ -89,7 +89,7 @@ class LinearPolicy:
 
 
 class TinyEncoder:
-    """Two variants of four numbers a picture; counts the pictures."""
+    """Two variants of four numbers a image; counts the images."""
 
     cameras = ("wrist",)
     variants = 2
@@ -105,7 +105,7 @@ class TinyEncoder:
         return {"wrist": np.stack([clean, clean + rng.normal(0.0, 0.01, 4)]).astype(np.float16)}
 
 
-class Notebook:
+class RecordingLink:
     """Link that stores records and serves weights by script: {records put so far: (version, gain)}."""
 
     def __init__(self, weights: dict[int, tuple[int, float]] | None = None) -> None:
@@ -137,7 +137,7 @@ class Notebook:
         return [[step for step in self.steps if step.episode == number] for number in numbers]
 
 
-class Ledger:
+class MemoryMetrics:
     """Metrics that are kept in memory."""
 
     def __init__(self) -> None:

@@ -26,7 +26,15 @@ from robot_rl.teleop.devices.combined import EnabledDevice
 from robot_rl.teleop.devices.scripted import FunctionExpert, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
 from robot_rl.testing import FakeClock, Playback
-from tests.runtime.acting.point_world import TIME_LIMIT, Ledger, LinearPolicy, Notebook, Person, PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import (
+    TIME_LIMIT,
+    LinearPolicy,
+    MemoryMetrics,
+    Person,
+    PointWorld,
+    RecordingLink,
+    TinyEncoder,
+)
 
 HUMAN_ACTION = np.array([0.0, 0.0, 0.0], np.float32)
 HELD = DeviceState(HUMAN_ACTION, engaged=True)
@@ -41,14 +49,14 @@ def act(
     config: ActorConfig,
     policy: LinearPolicy | None = None,
     human: Device | None = None,
-    link: Notebook | None = None,
+    link: RecordingLink | None = None,
     rewards: tuple[str, ...] = ("ground-truth", "human-label"),
     clock: FakeClock | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **more,
-) -> tuple[ActorSummary, Notebook, PointWorld, Ledger]:
+) -> tuple[ActorSummary, RecordingLink, PointWorld, MemoryMetrics]:
     """Run an actor in the point's world."""
-    link, env, ledger = link or Notebook(), more.pop("env", None) or PointWorld(), Ledger()
+    link, env, ledger = link or RecordingLink(), more.pop("env", None) or PointWorld(), MemoryMetrics()
     parts = {name: more.pop(name) for name in ("encoder", "speed", "estop", "keep_frames") if name in more}
     rollout = Rollout(
         env, policy or LinearPolicy(), human=human, reward=make_reward(rewards), clock=clock or FakeClock(), **parts
@@ -70,7 +78,7 @@ def scripted(env: PointWorld, seed: int = 0, **settings) -> ScriptedHuman:
 
 @given(st.integers(0, 1000), st.floats(0.0, 6.0), st.integers(1, 90))
 @settings(max_examples=25, deadline=None)
-def test_what_is_sent_is_whole_in_order_and_all_of_it_learnable(seed: int, gain: float, budget: int) -> None:
+def test_sent_records_are_complete_ordered_and_samplable(seed: int, gain: float, budget: int) -> None:
     env = PointWorld()
     human = scripted(env, seed, probability_otherwise=0.2)
     config = ActorConfig(seed=seed, max_env_steps=budget)
@@ -98,7 +106,7 @@ def test_each_frame_is_encoded_once() -> None:
     assert link.steps[0].obs["wrist"].shape == (2, 4) and link.steps[0].obs["wrist"].dtype == np.float16
 
 
-def test_frames_that_are_kept_show_what_the_features_were_made_of() -> None:
+def test_stored_frames_are_those_of_the_features() -> None:
     _, link, _, _ = act(ActorConfig(max_episodes=2), encoder=TinyEncoder(), keep_frames=True)
     for episode in link.episodes():
         for step, following in zip(episode, [*episode[1:], None], strict=True):
@@ -119,7 +127,7 @@ def test_same_seed_same_episodes_and_another_session_others() -> None:
 
 
 def test_weights_are_swapped_between_two_steps_and_each_step_names_its_version() -> None:
-    link = Notebook({0: (3, 0.0), 4: (9, 0.0), 8: (2, 5.0)})  # 2: a learner that was restored
+    link = RecordingLink({0: (3, 0.0), 4: (9, 0.0), 8: (2, 5.0)})  # 2: a learner that was restored
     summary, link, _, _ = act(ActorConfig(seed=1, max_episodes=1), still(), link=link)
     versions = [step.policy_version for step in link.steps]
     assert versions[:10] == [3] * 5 + [9] * 4 + [2] and set(versions[10:]) == {2}
@@ -188,7 +196,7 @@ def test_lost_device_of_the_arm_is_a_fault_too_and_endless_faults_give_up() -> N
         act(ActorConfig(max_consecutive_faults=3), env=Unplugged())
 
 
-def test_arm_that_is_away_at_a_reset_is_asked_again_and_endless_absence_gives_up() -> None:
+def test_absent_arm_at_a_reset_is_retried_until_the_time_limit() -> None:
     class Away(PointWorld):
         absences = 2
 
@@ -228,7 +236,7 @@ def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done
     class Blind(PointWorld):
         def step(self, action):
             obs, *_ = super().step(action)
-            return obs, 0.0, False, True, {"fault": "picture of wrist: too old", "refused": True}
+            return obs, 0.0, False, True, {"fault": "image of wrist: too old", "refused": True}
 
     summary, link, _, _ = act(ActorConfig(max_episodes=1), env=Blind())
     (step,) = link.steps
@@ -258,7 +266,7 @@ def test_expert_who_cannot_see_the_arm_lets_go_for_a_step_and_takes_over_again()
     assert sources == [Source.HUMAN, Source.HUMAN, Source.POLICY] * 2
 
 
-def test_what_the_environment_measures_of_each_step_is_written_whole_and_in_short() -> None:
+def test_measured_times_of_steps_are_written_in_full_and_as_percentiles() -> None:
     class Timed(PointWorld):
         def step(self, action):
             *rest, info = super().step(action)
@@ -384,7 +392,7 @@ def test_clean_stop_in_the_middle_closes_the_episode_as_truncated(calls: int) ->
     assert sum(line["steps"] for line in ledger.lines) == summary.env_steps
 
 
-def test_actor_never_waits_unless_told_a_pace() -> None:
+def test_actor_never_waits_without_a_pace() -> None:
     clock = FakeClock()
     act(ActorConfig(max_env_steps=50), clock=clock)
     assert clock.now_ns() == 0
@@ -408,14 +416,18 @@ def test_person_meets_an_arm_in_real_time_whatever_the_speed() -> None:
 
 
 def test_first_episode_is_put_off_for_weights_but_not_for_ever() -> None:
-    clock, link = FakeClock(), Notebook()
+    clock, link = FakeClock(), RecordingLink()
     act(ActorConfig(max_env_steps=1, await_weights_s=2.0), clock=clock, link=link)
     assert clock.now_s() == pytest.approx(2.0) and len(link.steps) == 1
-    act(ActorConfig(max_env_steps=1, await_weights_s=2.0), clock=(ready := FakeClock()), link=Notebook({0: (1, 5.0)}))
+    act(
+        ActorConfig(max_env_steps=1, await_weights_s=2.0),
+        clock=(ready := FakeClock()),
+        link=RecordingLink({0: (1, 5.0)}),
+    )
     assert ready.now_ns() == 0
 
 
-def test_actor_waits_between_episodes_for_the_updates_it_was_told_to() -> None:
+def test_actor_waits_between_episodes_for_the_required_updates() -> None:
     class Slow(FakeClock):
         """A learner that publishes one version a second."""
 
@@ -423,7 +435,7 @@ def test_actor_waits_between_episodes_for_the_updates_it_was_told_to() -> None:
             super().sleep_until(deadline_ns)
             link.version = int(self.now_s())
 
-    class Publishing(Notebook):
+    class Publishing(RecordingLink):
         version = 0
 
         def latest_weights(self):
@@ -439,7 +451,7 @@ def test_actor_waits_between_episodes_for_the_updates_it_was_told_to() -> None:
     assert clock.now_s() >= 300 - 200 - TIME_LIMIT
 
 
-class Idle(Notebook):
+class Idle(RecordingLink):
     """A learner that has every record and publishes nothing any more."""
 
     def __init__(self, version: int) -> None:
@@ -460,7 +472,7 @@ def test_wait_for_updates_ends_when_the_learner_has_everything_and_publishes_not
 
 
 def test_refusal_ends_the_wait_for_weights_at_once() -> None:
-    class Refusing(Notebook):
+    class Refusing(RecordingLink):
         def latest_weights(self):
             raise HandshakeRefusedError("the learner speaks of another task")
 
@@ -470,7 +482,7 @@ def test_refusal_ends_the_wait_for_weights_at_once() -> None:
 
 
 def test_refusal_of_the_learner_ends_the_actor() -> None:
-    class Refusing(Notebook):
+    class Refusing(RecordingLink):
         def put(self, record):
             raise HandshakeRefusedError("the learner speaks of another task")
 
@@ -484,10 +496,10 @@ def test_without_a_link_and_without_a_policy_it_still_runs() -> None:
     assert summary.env_steps == TIME_LIMIT and not np.array(env.executed).any()
 
 
-def test_episode_lines_and_where_the_next_session_goes_on(tmp_path) -> None:
+def test_next_session_continues_after_the_recorded_episodes(tmp_path) -> None:
     config = ActorConfig(max_episodes=3)
     with MetricsWriter(tmp_path, tensorboard=False) as metrics:
-        link = Notebook({0: (4, 5.0)})
+        link = RecordingLink({0: (4, 5.0)})
         run_actor(Rollout(PointWorld(), LinearPolicy()), config, link, metrics)
     lines = read_metrics(tmp_path, kind="episode")
     assert [line["episode"] for line in lines] == [0, 1, 2]

@@ -90,14 +90,14 @@ def test_expert_is_measured_by_the_same_code() -> None:
     assert result.successes == 20
 
 
-def test_frames_of_the_first_episodes_are_filmed_with_their_first_and_last_moment() -> None:
+def test_frames_of_the_first_episodes_are_in_the_video_with_their_first_and_last_moment() -> None:
     frames: list[np.ndarray] = []
     result = evaluate(Rollout(PointWorld(), LinearPolicy()), 3, seed=0, video=EpisodeVideo(frames.append, 2))
     assert len(frames) == sum(episode.steps + 1 for episode in result.episodes[:2])
     assert frames[0].shape == (16, 16, 3) and frames[0].max() == 0
 
 
-def test_cameras_are_filmed_when_nothing_renders() -> None:
+def test_cameras_are_in_the_video_when_nothing_renders() -> None:
     env = PointWorld()
     env.render_mode = None
     frames: list[np.ndarray] = []
@@ -118,7 +118,7 @@ def test_fault_counts_against_the_policy() -> None:
     assert [(e.fault, e.truncated, e.success, e.steps) for e in result.episodes] == [(True, True, False, 1)] * 2
 
 
-def test_summary_is_json_and_says_the_interval() -> None:
+def test_summary_is_json_and_holds_the_interval() -> None:
     episode = EpisodeResult(0, 12, 1.0, True, False, False, False)
     lost = EpisodeResult(1, 30, 0.0, False, False, True, False)
     result = EvaluationResult((episode,) * 97 + (lost,) * 3, 0, True, 5, 0.1)

@@ -9,14 +9,14 @@ from robot_rl.core.records import check_step
 from robot_rl.core.schema import ArraySpec
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
-from robot_rl.runtime.acting.observation import encode_steps, pictures, step_schema
+from robot_rl.runtime.acting.observation import camera_images, encode_steps, step_schema
 from robot_rl.runtime.acting.rollout import Rollout
-from tests.runtime.acting.point_world import LinearPolicy, Notebook, PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import LinearPolicy, PointWorld, RecordingLink, TinyEncoder
 
 
 @pytest.mark.parametrize("encoder", [None, TinyEncoder()])
 def test_records_match_the_declared_schema(encoder) -> None:
-    link = Notebook()
+    link = RecordingLink()
     config = ActorConfig(max_episodes=2)
     run_actor(Rollout(PointWorld(), LinearPolicy(), encoder), config, link)
     schema = step_schema(PointWorld(), encoder, "point")
@@ -26,8 +26,8 @@ def test_records_match_the_declared_schema(encoder) -> None:
     assert schema.observation["wrist"] == expected and schema.task == "point"
 
 
-def test_recorded_pictures_are_encoded_as_an_actor_would_have() -> None:
-    link = Notebook()
+def test_recorded_images_are_encoded_as_an_actor_would_have() -> None:
+    link = RecordingLink()
     config = ActorConfig(max_episodes=2)
     run_actor(Rollout(PointWorld(), LinearPolicy()), config, link)
     encoded = list(encode_steps(link.steps, TinyEncoder(), np.random.default_rng(0)))
@@ -40,9 +40,9 @@ def test_recorded_pictures_are_encoded_as_an_actor_would_have() -> None:
         assert step.last == raw.last and step.sequence == raw.sequence
 
 
-def test_pictures_are_the_entries_that_look_like_one() -> None:
+def test_images_are_the_entries_that_look_like_one() -> None:
     raw, _ = PointWorld().reset(seed=0)
-    assert list(pictures(raw)) == ["wrist"]
+    assert list(camera_images(raw)) == ["wrist"]
 
 
 def test_what_records_cannot_hold_is_refused() -> None:

@@ -42,7 +42,7 @@ def expert(action: Callable[[], np.ndarray]) -> ExpertDevice:
 
 def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) -> None:
     summary = record(tmp_path, 5)
-    assert (summary.kept, summary.found, summary.discarded) == (5, 0, 0)
+    assert (summary.recorded, summary.earlier, summary.discarded) == (5, 0, 0)
     paths = list_episodes(tmp_path)
     assert len(paths) == 5
     for path in paths:
@@ -52,19 +52,19 @@ def test_experts_episodes_are_whole_successful_demonstrations(tmp_path: Path) ->
         assert steps[-1].success and steps[-1].terminated and steps[-1].next_obs is not None
         assert {step.source for step in steps} == {Source.DEMONSTRATION}
         assert all(np.isnan(step.policy_action).all() and not np.isnan(step.action).any() for step in steps)
-        assert steps[0].obs["wrist"].dtype == np.uint8  # pictures are kept, for any encoder
+        assert steps[0].obs["wrist"].dtype == np.uint8  # images are kept, for any encoder
 
 
-def test_session_goes_on_where_the_last_one_stopped_with_other_episodes(tmp_path: Path) -> None:
+def test_session_continues_the_last_one_with_other_episodes(tmp_path: Path) -> None:
     record(tmp_path, 2)
     summary = record(tmp_path, 5)
-    assert (summary.kept, summary.found) == (3, 2)
+    assert (summary.recorded, summary.earlier) == (3, 2)
     starts = [read_episode(path)[0][0].obs["state"].tobytes() for path in list_episodes(tmp_path)]
     assert len(set(starts)) == 5
-    assert record(tmp_path, 5).kept == 0
+    assert record(tmp_path, 5).recorded == 0
 
 
-def test_loaded_demonstrations_are_one_actors_records_and_all_learnable(tmp_path: Path) -> None:
+def test_loaded_demonstrations_are_one_actors_records_and_all_samplable(tmp_path: Path) -> None:
     written = record(tmp_path, 4).steps
     schema = step_schema(PointWorld(), TinyEncoder(), "point")
     replay = Replay(schema, capacity=1000, seed=0)
@@ -104,14 +104,14 @@ def test_features_of_another_encoder_without_frames_are_refused(tmp_path: Path) 
             list(load_demonstrations(tmp_path, encoder))
 
 
-def test_failures_are_left_out_unless_asked_for(tmp_path: Path) -> None:
+def test_failures_are_discarded_by_default(tmp_path: Path) -> None:
     def away() -> np.ndarray:
         return np.array([1.0, 0.0, 0.0], np.float32)
 
     with pytest.raises(RobotRLError, match="20 failures, expected mostly successes"):
         record(tmp_path / "none", 2, expert(lambda: -away()), seed=5)
     summary = record(tmp_path / "all", 2, expert(away), keep_failures=True)
-    assert (summary.kept, summary.discarded) == (2, 0)
+    assert (summary.recorded, summary.discarded) == (2, 0)
 
 
 def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
     done = DeviceState(right.action, engaged=True, labels=("success",))
     summary = record(tmp_path, 1, Person([idle] * 4 + [right, done]))
     steps, _ = read_episode(list_episodes(tmp_path)[0])
-    assert summary.kept == 1 and [step.step for step in steps] == [0, 1]
+    assert summary.recorded == 1 and [step.step for step in steps] == [0, 1]
     assert steps[-1].success and steps[-1].terminated  # the person's label ended it
 
 
@@ -140,7 +140,7 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
         press(b"\n")  # too early to be about this episode
         summary = record(tmp_path, 1, keyboard, env=Desk())
     steps, _ = read_episode(list_episodes(tmp_path)[0])
-    assert summary.kept == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == 1.0
+    assert summary.recorded == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == 1.0
     os.close(far)
     os.close(near)
 
@@ -155,7 +155,7 @@ def test_person_meets_an_arm_in_real_time(tmp_path: Path) -> None:
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:
     asked = iter(range(100))
     summary = record(tmp_path, 3, expert(lambda: np.zeros(3, np.float32)), should_stop=lambda: next(asked) > 10)
-    assert summary.kept == 0 and not list(tmp_path.glob("*"))
+    assert summary.recorded == 0 and not list(tmp_path.glob("*"))
 
 
 def test_folder_without_demonstrations_is_refused_at_once(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ ARRAYS = {
 IDENTITY = {"agent": "abc", "schema": "def"}
 
 
-def test_arrays_and_meta_come_back_exactly(tmp_path: Path) -> None:
+def test_arrays_and_meta_round_trip_exactly(tmp_path: Path) -> None:
     Checkpoints(tmp_path, IDENTITY).save(12, ARRAYS, {"rng": {"state": 2**127}})
     checkpoint = Checkpoints(tmp_path, IDENTITY).latest()
     assert checkpoint is not None

@@ -81,7 +81,7 @@ def test_loop_over_the_graph_is_shown_where_there_is_one() -> None:
     progress.add("actor-0", episode(True, missed=7, image_age_ms_p99=40.0, **times))
     shown = line(progress, 1.0, Budget())
     assert "101 ms from action to observation (p99 130), 7 steps late" in shown
-    assert "state 12, picture 40, skew 31" in shown
+    assert "state 12, image 40, skew 31" in shown
 
 
 def test_success_of_episodes_without_help_is_shown_by_itself() -> None:
@@ -91,7 +91,7 @@ def test_success_of_episodes_without_help_is_shown_by_itself() -> None:
     assert dict(rows(progress, 1.0, Budget()))["unhelped"] == "50%"
 
 
-def test_phase_says_why_nothing_moves_yet() -> None:
+def test_phase_names_the_present_wait() -> None:
     progress = Progress()
     assert "starting" in dict(rows(progress, 0.1, Budget()))["phase"]
     progress.add("actor-0", episode(True))

@@ -39,7 +39,7 @@ def wait_for(path: Path, text: str) -> None:
         clock.sleep_until(clock.now_ns() + 5_000_000)
 
 
-def test_asked_process_ends_its_loop_and_leaves_cleanly(tmp_path: Path) -> None:
+def test_stopped_process_ends_its_loop_and_exits_cleanly(tmp_path: Path) -> None:
     process = Process(plan(tmp_path, LOOP))
     wait_for(tmp_path / "log.txt", "ready")
     stop_in_order([process], timeout_s=20.0, clock=SystemClock())
@@ -100,7 +100,7 @@ def test_first_signal_sets_the_flag_and_a_second_ctrl_c_interrupts(stop: StopSig
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_a_wait_at_once_and_says_what_was_awaited(stop: StopSignal, number: signal.Signals) -> None:
+def test_signal_ends_a_wait_at_once_and_names_it(stop: StopSignal, number: signal.Signals) -> None:
     with pytest.raises(StopAskedError, match=f"got {number.name} while waiting for the arm"), stop.ends_wait("the arm"):
         signal.raise_signal(number)
         pytest.fail("the wait went on")

@@ -97,7 +97,7 @@ def test_run_over_the_graph_reports_its_loop(run: RunFolder) -> None:
     assert "](timing.png)" in text and (run.root / "timing.png").stat().st_size > 1000
 
 
-def test_run_in_the_simulators_own_time_says_nothing_of_a_loop(run: RunFolder) -> None:
+def test_run_in_the_simulators_own_time_reports_no_loop(run: RunFolder) -> None:
     assert "over the graph" not in write_report(run, {"task": "pick-lift"}).read_text()
 
 

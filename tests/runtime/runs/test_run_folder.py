@@ -51,7 +51,7 @@ def test_actors_are_listed_in_order(tmp_path: Path) -> None:
     assert [path.name for path in folder.actors()] == ["actor-0", "actor-2", "actor-10"]
 
 
-def test_evaluation_of_an_earlier_part_is_kept_but_not_in_the_way(tmp_path: Path) -> None:
+def test_evaluation_of_an_earlier_part_is_archived(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     folder.archive_evaluation()
     for part in range(2):

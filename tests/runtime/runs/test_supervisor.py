@@ -50,7 +50,7 @@ def test_enough_success_ends_the_training(tmp_path: Path) -> None:
     assert train(tmp_path, Budget(minutes=1.0), EarlyStop(0.9, window=20)).why == "success"
 
 
-def test_wish_to_stop_ends_the_training(tmp_path: Path) -> None:
+def test_stop_request_ends_the_training(tmp_path: Path) -> None:
     assert train(tmp_path, Budget(minutes=1.0), stopped=True).why == "stopped"
 
 

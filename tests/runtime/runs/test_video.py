@@ -12,7 +12,7 @@ from robot_rl.runtime.runs.video import VideoWriter
 RED, BLUE = (np.full((33, 20, 3), color, np.uint8) for color in ((200, 20, 20), (20, 20, 200)))
 
 
-def test_frames_come_back_in_number_size_and_colour(tmp_path: Path) -> None:
+def test_frames_round_trip_in_number_size_and_colour(tmp_path: Path) -> None:
     path = tmp_path / "new" / "video.mp4"
     with VideoWriter(path, rate_hz=10.0, scale=3) as video:
         for _ in range(12):

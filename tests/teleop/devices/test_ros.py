@@ -49,7 +49,7 @@ def test_action_engagement_and_stop_cross() -> None:
     assert (state.engaged, state.estop, state.alive, state.stamp_ns) == (True, True, True, line.clock.now_ns())
 
 
-def test_nobody_is_there_before_the_first_message() -> None:
+def test_device_is_not_alive_before_the_first_message() -> None:
     state = Line().device.read()
     assert (state.alive, state.engaged, state.action) == (False, False, None)
 
@@ -182,7 +182,7 @@ def test_stop_key_stops_a_controller() -> None:
     assert stops == [True]
 
 
-def test_teleoperation_keeps_its_rate_until_told_to_stop() -> None:
+def test_teleoperation_keeps_its_rate_until_stopped() -> None:
     clock, sent = FakeClock(), list[DeviceState]()
     teleoperate(Playback([DeviceState(engaged=True)] * 5), sent.append, 50.0, clock, lambda: clock.now_s() >= 0.1)
     assert [state.engaged for state in sent] == [True] * 5

@@ -91,7 +91,7 @@ def test_policy_that_is_not_a_number_or_absent_is_worse() -> None:
     assert human(SURE).read(None).engaged
 
 
-def test_patience_ends_with_an_episode_that_drags_on_whatever_the_policy_does() -> None:
+def test_human_intervenes_in_a_long_episode_whatever_the_policy_does() -> None:
     watcher = human(replace(SURE, intervene_after_steps=5, burst_steps=(2, 2), rest_steps=3))
     assert [watcher.read(GOOD).engaged for _ in range(12)] == [False] * 5 + [True] * 2 + [False] * 3 + [True] * 2
     watcher.reset()
@@ -104,7 +104,7 @@ def test_first_steps_and_rests_are_free() -> None:
     assert engaged == "....xx...xx..."
 
 
-def test_expert_is_asked_every_step_so_that_it_knows_where_the_policy_went() -> None:
+def test_expert_is_called_every_step() -> None:
     expert = Counting()
     watcher = human(replace(SURE, probability_worse=0.0), expert=expert)
     for _ in range(10):
@@ -130,7 +130,7 @@ def test_unwatched_episode_costs_the_expert_nothing() -> None:
     assert expert.calls == 0 and watcher.env_steps == 20
 
 
-def test_clumsy_hand_is_late_noisy_and_lapses_but_grips_as_meant() -> None:
+def test_action_noise_delays_disturbs_and_drops_motion_but_not_the_gripper() -> None:
     script = [np.full(7, i / 100, np.float32) for i in range(50)]
     late = ExpertDevice(Counting(script), np.random.default_rng(0), ActionNoise(delay_steps=3))
     late.reset()

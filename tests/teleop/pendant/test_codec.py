@@ -123,12 +123,12 @@ def messages(kinds: dict[int, type[HostMessage]] | dict[int, type[DeviceMessage]
 
 
 @given(messages(HOST_MESSAGES), st.integers(0, 0xFFFF))
-def test_host_messages_come_back(message: HostMessage, sequence: int) -> None:
+def test_host_messages_round_trip(message: HostMessage, sequence: int) -> None:
     assert read_host_message(write_message(message, sequence)) == (sequence, message)
 
 
 @given(messages(DEVICE_MESSAGES), st.integers(0, 0xFFFF))
-def test_device_messages_come_back_and_are_no_commands(message: DeviceMessage, sequence: int) -> None:
+def test_device_messages_round_trip_and_are_no_commands(message: DeviceMessage, sequence: int) -> None:
     payload = write_message(message, sequence)
     assert read_device_message(payload) == (sequence, message)
     assert len(payload) <= PAYLOAD_MAX
@@ -150,6 +150,6 @@ def test_payload_beyond_the_limit_is_refused() -> None:
         encode_frame(bytes(PAYLOAD_MAX + 1))
 
 
-def test_state_tells_relay_and_engagement() -> None:
+def test_state_holds_relay_and_engagement() -> None:
     state = State(0, 0, 0, 0, 0, 1, 0x03, 0, 0, 0, 0, 0)
     assert state.relay_closed and state.engaged and astuple(state)[6] == 3

@@ -1,7 +1,7 @@
 """The firmware itself, as a Cortex-M image under QEMU and as a Linux program, with the real driver at its line.
 
-Times of the device are its own clock's, so that a busy machine does not matter; they are printed (`pytest -s`) and only
-loosely bounded here: the firmware's unit tests hold the exact bounds.
+Times are those of the device's clock, so that machine load does not matter; they are only loosely bounded here: the
+firmware's unit tests hold the exact bounds.
 """
 
 from __future__ import annotations
@@ -156,7 +156,6 @@ def test_emergency_stop_opens_the_relay(desk: Desk, contacts: Input) -> None:
     desk.hand.forget()
     desk.hand.open_contact(contacts)
     took_ms = latency_ms(desk.hand)
-    print(f"e-stop to relay: {took_ms} ms of the device")
     assert took_ms <= 200
     assert desk.until(lambda state: state.estop).alive
     desk.hand.close_contact(contacts)
@@ -169,7 +168,6 @@ def test_squeezed_grip_opens_the_relay(desk: Desk) -> None:
     desk.hand.forget()
     desk.hand.close_contact(Input.DEADMAN_HALF | Input.DEADMAN_FULL)
     took_ms = latency_ms(desk.hand)
-    print(f"squeeze to relay: {took_ms} ms of the device")
     assert took_ms <= 200
     desk.until_view(lambda state: state is not None and state.deadman == Deadman.SQUEEZED)
     desk.hand.open_contact(Input.DEADMAN_FULL)
@@ -184,7 +182,6 @@ def test_lost_heartbeat_opens_the_relay(desk: Desk) -> None:
     assert state is not None
     desk.driver.close()  # the program ends: no more heartbeats
     report = desk.hand.await_report(opened)
-    print(f"last state to relay: {report.time_ms - state.time_ms} ms of the device")
     assert report.time_ms - state.time_ms <= 2000
 
 

@@ -95,7 +95,7 @@ def test_heartbeat_echoes_the_newest_time_of_the_device() -> None:
     assert [message for _, message in table.hear()] == [Heartbeat(4321)]
 
 
-def test_no_heartbeat_for_a_program_that_hangs_and_the_session_goes_on() -> None:
+def test_a_hanging_program_sends_no_heartbeat_and_the_session_continues() -> None:
     table = Table()
     table.connect()
     for _ in range(2000):

@@ -1,4 +1,4 @@
-"""Waiting for what real threads and processes do; what a fake clock can tell needs no waiting."""
+"""Waiting for real threads and processes; tests of times use a fake clock instead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 
 
 def eventually(condition: Callable[[], Any], limit_s: float = 40.0) -> Any:
-    """Wait until something happens; its value. Fails when it does not happen."""
+    """Return the condition's first true value.
+
+    Raises:
+        AssertionError: it stays false for `limit_s`.
+    """
     end_s = time.monotonic() + limit_s
     while not (value := condition()):
         assert time.monotonic() < end_s, "it did not happen in time"

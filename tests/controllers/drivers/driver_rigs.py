@@ -16,14 +16,15 @@ from controllers.drivers.franka import FrankaDriver
 from controllers.drivers.franky import FrankyDriver
 from controllers.drivers.machine import Machine
 from controllers.drivers.model import PinocchioModel
+from controllers.drivers.stream import Platform
 from controllers.drivers.ur import UrDriver
 from robot_rl.sim.driver import SimulatedDriver, SimulatedFault
 from robot_rl.sim.simulation import Simulation
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.testing import FakeClock
 from tests.controllers.drivers import fake_franky, fake_pylibfranka, fake_ur_rtde
-from tests.controllers.drivers.arms import FrankaArm, UrArm
-from tests.controllers.drivers.links import MemoryLink
+from tests.controllers.drivers.fake_arms import FrankaArm, UrArm
+from tests.controllers.drivers.memory_link import MemoryLink
 
 GOOD_MACHINE = Machine("6.1.0-rt", True, 99, float("inf"), ("performance",))
 POOR_MACHINE = Machine("6.1.0", False, 0, 65536.0, ("powersave",))
@@ -82,7 +83,7 @@ class FrankaRig(Rig):
 
     def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
         library = fake_pylibfranka.library(self.arm)
-        return FrankaDriver("10.0.0.2", library=library, machine=lambda: machine, now_s=self.now_s, **options)
+        return FrankaDriver("10.0.0.2", platform=Platform(library, lambda: machine, self.now_s), **options)
 
     def acting(self) -> np.ndarray | None:
         return None if self.arm.acting is None else np.array(self.arm.acting)
@@ -115,7 +116,7 @@ class FrankaRig(Rig):
 class FrankyRig(FrankaRig):
     def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
         self.library = fake_franky.library(self.arm)
-        return FrankyDriver("10.0.0.2", library=self.library, machine=lambda: machine, now_s=self.now_s, **options)
+        return FrankyDriver("10.0.0.2", platform=Platform(self.library, lambda: machine, self.now_s), **options)
 
     def silence(self, seconds: float) -> None:
         self.library.robots[-1]._cycle(seconds)
@@ -139,10 +140,7 @@ class UrRig(Rig):
             "10.0.0.3",
             ur5_model(),
             UR_LIMITS,
-            library=fake_ur_rtde.library(self.arm),
-            machine=lambda: machine,
-            now_s=self.now_s,
-            sleep=self.arm.pass_time,
+            platform=Platform(fake_ur_rtde.library(self.arm), lambda: machine, self.now_s, self.arm.pass_time),
             **options,
         )
 
@@ -188,7 +186,11 @@ class EffortRig(Rig):
     def __init__(self) -> None:
         self.link, self.tau = MemoryLink(6), np.linspace(-3.0, 3.0, 6)
         self.driver = EffortDriver(
-            self.link, ur5_model(), UR_LIMITS, now_s=self.now_s, sleep=self.link.pass_time, gravity_in_command=True
+            self.link,
+            ur5_model(),
+            UR_LIMITS,
+            platform=Platform(now_s=self.now_s, sleep=self.link.pass_time),
+            gravity_in_command=True,
         )
 
     def acting(self) -> np.ndarray | None:
