@@ -1,4 +1,4 @@
-"""Records a running robot: rosbag2 in MCAP. Starts and stops nothing else."""
+"""Record a running robot: rosbag2 in MCAP."""
 
 import sys
 from pathlib import Path
@@ -12,10 +12,10 @@ from controllers.ros import launch_parts
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """The recorder."""
+    """Return the recorder."""
     return [launch_parts.recording(launch_parts.given(context))]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """See the module."""
+    """Return the launch description."""
     return LaunchDescription([*launch_parts.declare("namespace", "bag"), OpaqueFunction(function=start)])

@@ -1,4 +1,4 @@
-"""An arm and its controller, with cameras and a human's device where they are asked for."""
+"""Start an arm's controller and, on request, cameras, an input device and a recording."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ ARGUMENTS = (
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """The controller first; the others when it is active."""
+    """Return the controller, and the processes that start once it is active."""
     arguments = launch_parts.given(context)
     launch_parts.refuse_second(context, arguments["namespace"])
     then = []
@@ -31,5 +31,5 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """See the module."""
+    """Return the launch description."""
     return LaunchDescription([*launch_parts.declare(*ARGUMENTS), OpaqueFunction(function=start)])

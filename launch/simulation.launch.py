@@ -1,4 +1,4 @@
-"""The simulated robot on the real robot's topics: controller, gripper, cameras and task server in one node."""
+"""Start the simulated robot on the real robot's topics: controller, gripper, cameras and task server in one node."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ ARGUMENTS = ("task", "namespace", "use_sim_time", "config", "teleop", "record", 
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """The robot; with it, what was asked for; everything ends with the robot."""
+    """Return the robot, and the optional processes that end with it."""
     arguments = launch_parts.given(context)
     launch_parts.refuse_second(context, arguments["namespace"])
     others = [launch_parts.teleoperation(arguments)] if arguments["teleop"] != "none" else []
@@ -23,5 +23,5 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """See the module."""
+    """Return the launch description."""
     return LaunchDescription([*launch_parts.declare(*ARGUMENTS), OpaqueFunction(function=start)])

@@ -1,4 +1,4 @@
-"""A human moves the arm: controller and device; no policy."""
+"""Teleoperate the arm: controller and input device, without a policy."""
 
 import sys
 from pathlib import Path
@@ -17,13 +17,13 @@ ARGUMENTS = (
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """The controller first; the device when it is active."""
+    """Return the controller, and the device that starts once it is active."""
     arguments = launch_parts.given(context)
     launch_parts.refuse_second(context, arguments["namespace"])
     return launch_parts.in_order(launch_parts.controller(arguments), [launch_parts.teleoperation(arguments)])
 
 
 def generate_launch_description() -> LaunchDescription:
-    """See the module."""
+    """Return the launch description."""
     device = launch_parts.declare(teleop="keyboard")
     return LaunchDescription([*launch_parts.declare(*ARGUMENTS), *device, OpaqueFunction(function=start)])

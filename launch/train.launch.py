@@ -1,6 +1,6 @@
-"""An actor learns on the arm: controller, cameras, device and actor; the learner runs where `address` says.
+"""Train on the arm: controller, cameras, device and actor; the learner runs where `address` says.
 
-With `use_fake_hardware:=true` the simulated robot takes the place of arm and cameras, and its task server that of the
+With `use_fake_hardware:=true` the simulated robot replaces arm and cameras, and its task server replaces the
 operator.
 """
 
@@ -21,7 +21,7 @@ ARGUMENTS = (
 
 
 def start(context: LaunchContext) -> list[Any]:
-    """The controller first; the others when it is active; all end when one of them ends."""
+    """Return the controller, and the processes that start once it is active; all end together."""
     arguments = launch_parts.given(context)
     if not arguments["run"]:
         raise ValueError("run: got nothing, expected a run's folder; add run:=runs/NAME.")
@@ -42,5 +42,5 @@ def start(context: LaunchContext) -> list[Any]:
 
 
 def generate_launch_description() -> LaunchDescription:
-    """See the module."""
+    """Return the launch description."""
     return LaunchDescription([*launch_parts.declare(*ARGUMENTS), OpaqueFunction(function=start)])

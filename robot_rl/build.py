@@ -60,7 +60,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
     """Return the task's environment.
 
     Args:
-        cameras: which pictures the observation holds; None: as the settings say.
+        cameras: which images the observation holds; None: as the settings say.
         video: whether `render` returns images for a video; on the graph those of the cameras.
 
     Raises:
@@ -346,8 +346,7 @@ def make_device(
         env_steps=env_steps,
     )
     human = config.human
-    settings = human.scripted if name == "scripted" else human.settings
-    return open_enabled(name, settings, human.motion_device, human.motion_settings, context)
+    return open_enabled(name, human.settings_of(name), human.motion_device, human.motion_settings, context)
 
 
 def make_expert(env: Environment) -> Expert:

@@ -20,8 +20,7 @@ from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.tasks import check_task
 from robot_rl.teleop.arbiter import ArbiterConfig
-from robot_rl.teleop.devices import DEVICE_HELP, check_device
-from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
+from robot_rl.teleop.config import HumanConfig
 
 Appearance = Literal["fixed", "varied"]
 VisionMode = Literal["frozen", "trainable", "state"]
@@ -29,7 +28,7 @@ VisionMode = Literal["frozen", "trainable", "state"]
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """How pictures become numbers."""
+    """How images become numbers."""
 
     mode: VisionMode = "frozen"
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
@@ -47,30 +46,6 @@ class VisionConfig:
     """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
     """Encodings of each frame: one clean, the others randomly shifted."""
-
-
-@dataclass(frozen=True)
-class HumanConfig:
-    """Who may take over.
-
-    Raises:
-        UnknownNameError: an input device that there is not.
-    """
-
-    kind: Annotated[str, tyro.conf.arg(help=f"Input device: none, {DEVICE_HELP}")] = "scripted"
-    settings: dict[str, str] = field(default_factory=dict)
-    """Settings of the device, as in `port /dev/ttyUSB0`; those of `scripted` are under `human.scripted`."""
-    scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
-    """When the scripted human takes over, for how long, how well."""
-    motion_device: Annotated[str, tyro.conf.arg(help=f"Moves the arm while a pendant enables it: {DEVICE_HELP}")] = (
-        "expert"
-    )
-    motion_settings: dict[str, str] = field(default_factory=dict)
-    """Settings of the motion device."""
-
-    def __post_init__(self) -> None:
-        check_device("human.kind", self.kind, "none")
-        check_device("human.motion_device", self.motion_device)
 
 
 @dataclass(frozen=True)

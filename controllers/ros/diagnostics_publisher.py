@@ -29,7 +29,7 @@ class Reports:
             self._status.publish(self._message(report))
 
     def tell_diagnostics(self, report: StatusReport) -> None:
-        """Publish the figures."""
+        """Publish the metrics."""
         message = message_class(graph.DIAGNOSTICS.type)()
         message.status = [self._message(report)]
         self._diagnostics.publish(to_ros.stamped(message, self._node.get_clock().now().nanoseconds, ""))

@@ -105,12 +105,12 @@ HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "cle
 
 
 def image_topic(camera: str) -> Topic:
-    """Colour pictures of a camera, rgb8, stamped at exposure."""
+    """Colour images of a camera, rgb8, stamped at exposure."""
     return Topic(f"{camera}/color/image_raw", "sensor_msgs/msg/Image", _SENSOR)
 
 
 def compressed_topic(camera: str) -> Topic:
-    """The same pictures as JPEG, for recordings; where image_transport looks for them."""
+    """The same images as JPEG, for recordings; where image_transport looks for them."""
     return Topic(f"{camera}/color/image_raw/compressed", "sensor_msgs/msg/CompressedImage", _SENSOR)
 
 

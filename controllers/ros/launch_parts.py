@@ -23,7 +23,7 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 
-from controllers.arms.spec import arm_names
+from controllers.arms.spec import arm_names, load_arm
 from controllers.ros import graph
 from controllers.ros.graph import CONTROLLER
 from controllers.ros.namesake import wait_until_alone
@@ -121,6 +121,7 @@ def controller(arguments: dict[str, str]) -> Any:
     """The impedance controller of an arm."""
     fake = arguments["use_fake_hardware"] == "true"
     usual = "" if arguments["driver"] == "auto" else arguments["driver"]
+    load_arm(arguments["robot_type"], driver=usual)  # what does not exist ends the launch now
     named: dict[str, Any] = {
         "driver": "" if fake else usual,
         "arm": "fer" if fake else arguments["robot_type"],
@@ -214,10 +215,10 @@ def in_order(arm: Any, then: list[Any]) -> list[Any]:
 
 
 def recording(arguments: dict[str, str]) -> Any:
-    """Rosbag2 in MCAP: joint states, poses, torques, status, pictures, and what the human did."""
+    """Rosbag2 in MCAP: joint states, poses, torques, status, images, and what the human did."""
     lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
     own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
     topics = [f"{lead}joint_states", *own, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
-    pictures = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
+    images = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
     folder = ["--output", arguments["bag"]] if arguments["bag"] else []
-    return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *pictures], output="screen")
+    return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *images], output="screen")

@@ -14,6 +14,9 @@ Activation = Literal["tanh", "relu"]
 BACKENDS = {"jax": "robot_rl.agents.jax.backend:JaxBackend"}
 """Name -> class; other packages add theirs by the entry point group `robot_rl.backends`."""
 BACKEND_GROUP = "robot_rl.backends"
+CRITICS = {"ensemble": "robot_rl.agents.critics:Ensemble"}
+"""Name -> class; other packages add theirs by the entry point group `robot_rl.critics`."""
+CRITIC_GROUP = "robot_rl.critics"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class AgentConfig:
     """Backend: a name, or `module:Class` of another one."""
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
+    critic: str = "ensemble"
+    """Kind of critic: a name, `module:Class` or `path/to/file.py:Class`."""
     num_critics: int = 10
     """Critics E. Source: RLPD, SERL 10; HIL-SERL 2."""
     num_target_critics: int = 2
@@ -85,6 +90,7 @@ class AgentConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "discrete_hidden", tuple(self.discrete_hidden))
+        extensions.check("critic", self.critic, CRITICS, CRITIC_GROUP)
         extensions.check("agent backend", self.backend, BACKENDS, BACKEND_GROUP)
         checks.one_of(self, get_args(Activation), "activation")
         checks.at_least(

@@ -4,7 +4,7 @@ Networks, all on one embedding z that is trained by the critics' loss alone:
 
     z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
     actor    : z -> mean, log std of a tanh-squashed Gaussian
-    critic   : (z, action) -> Q_e for e = 1..E, all parameters with a leading axis E
+    critic   : (z, action) -> Q, of the kind that the settings name (`agents.critics`)
     discrete : z -> Q of each value, one network for each discrete head of the action
 
 Hidden layers are Dense, LayerNorm, activation; the norm's bias replaces Dense's. Cameras given as images first
@@ -24,6 +24,8 @@ from functools import cached_property
 import numpy as np
 
 from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.critics import critic_kind
+from robot_rl.agents.layers import Named, ParameterSpec, dense, mlp, normed_dense
 from robot_rl.core.action_layout import ActionLayout, Discrete
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import ArraySpec
@@ -38,15 +40,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
 """Groups of parameters, each with its own optimiser."""
 POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "discrete/")
 """Parameters that the robot's computer needs to act."""
-
-
-@dataclass(frozen=True)
-class ParameterSpec:
-    """Shape and first values of one parameter: `value + std * normal`, float32."""
-
-    shape: tuple[int, ...]
-    value: float = 0.0
-    std: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -144,6 +137,7 @@ class AgentDefinition:
             "parameters": {name: list(spec.shape) for name, spec in self._specs.items()},
             "observation": {name: spec.to_json() for name, spec in self.observation.items()},
             "action": self.layout.to_json(),
+            "critic": config.critic,
             "activation": config.activation,
             "std": [config.initial_log_std, config.std_min, config.std_max],
             "trunk": asdict(config.trunk) if self.images else None,
@@ -192,28 +186,6 @@ def _draw(name: str, spec: ParameterSpec, seed: int) -> np.ndarray:
     return (spec.value + noise).astype(np.float32)
 
 
-Named = list[tuple[str, ParameterSpec]]
-Lead = tuple[int, ...]
-
-
-def _dense(name: str, fan_in: int, fan_out: int, lead: Lead = ()) -> Named:
-    # A tenth of the usual size: outputs start small, as values and actions near 0.
-    kernel = ParameterSpec((*lead, fan_in, fan_out), std=0.1 / math.sqrt(fan_in))
-    return [(f"{name}/kernel", kernel), (f"{name}/bias", ParameterSpec((*lead, fan_out)))]
-
-
-def _normed_dense(name: str, fan_in: int, fan_out: int, lead: Lead = ()) -> Named:
-    kernel = ParameterSpec((*lead, fan_in, fan_out), std=1.0 / math.sqrt(fan_in))
-    scale, bias = ParameterSpec((*lead, fan_out), 1.0), ParameterSpec((*lead, fan_out))
-    return [(f"{name}/kernel", kernel), (f"{name}/norm_scale", scale), (f"{name}/norm_bias", bias)]
-
-
-def _mlp(name: str, fan_in: int, hidden: tuple[int, ...], lead: Lead = ()) -> Named:
-    widths = (fan_in, *hidden)
-    layers = [_normed_dense(f"{name}/dense{i}", widths[i], widths[i + 1], lead) for i in range(len(hidden))]
-    return [parameter for layer in layers for parameter in layer]
-
-
 def _embedding(definition: AgentDefinition) -> Named:
     named: Named = []
     for camera in definition.images:
@@ -221,33 +193,28 @@ def _embedding(definition: AgentDefinition) -> Named:
             std = math.sqrt(2.0 / math.prod(shape[:-1])) if name.endswith("kernel") else 0.0
             named.append((name, ParameterSpec(shape, std=std)))
     for entry in definition.observation:
-        named += _normed_dense(f"projection/{entry}", definition.feature_dim(entry), definition.config.projection)
+        named += normed_dense(f"projection/{entry}", definition.feature_dim(entry), definition.config.projection)
     return named
 
 
 def _actor(definition: AgentDefinition) -> Named:
     hidden = definition.config.hidden
     return [
-        *_mlp("actor", definition.embedding_dim, hidden),
-        *_dense("actor/out", hidden[-1], 2 * definition.continuous_dim),
+        *mlp("actor", definition.embedding_dim, hidden),
+        *dense("actor/out", hidden[-1], 2 * definition.continuous_dim),
     ]
 
 
 def _critic(definition: AgentDefinition) -> Named:
-    config, lead = definition.config, (definition.config.num_critics,)
-    # The action has its own kernel, so that z W is shared by all actions evaluated at z.
-    std = 1.0 / math.sqrt(definition.embedding_dim + definition.continuous_dim)
-    action = ParameterSpec((*lead, definition.continuous_dim, config.hidden[0]), std=std)
-    body = _mlp("critic", definition.embedding_dim, config.hidden, lead)
-    return [*body, ("critic/action/kernel", action), *_dense("critic/out", config.hidden[-1], 1, lead)]
+    return critic_kind(definition.config.critic).parameters(definition)
 
 
 def _discrete(definition: AgentDefinition) -> Named:
     named: Named = []
     for head, _ in definition.heads:
         name, hidden = f"discrete/{head.name}", definition.config.discrete_hidden
-        named += _mlp(name, definition.embedding_dim, hidden)
-        named += _dense(f"{name}/out", hidden[-1], len(head.values))
+        named += mlp(name, definition.embedding_dim, hidden)
+        named += dense(f"{name}/out", hidden[-1], len(head.values))
     return named
 
 

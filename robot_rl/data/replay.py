@@ -18,15 +18,13 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABEL_RULES, LabelRule
 from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
-from robot_rl.data.arena import empty_together
 from robot_rl.data.batch import Batch, Horizon
 from robot_rl.data.columns import NONE, Columns
+from robot_rl.data.sampling import gather_batch
 from robot_rl.data.slots import SlotRing, SlotSet
 
 DEMONSTRATION_CAPACITY = 20_000
 ONE_STEP = Horizon()
-
-_FRAMES = ("obs", "next_obs")
 
 
 @dataclass(slots=True)
@@ -256,49 +254,7 @@ class Replay:
             ConfigError: nothing to sample, or a share outside [0, 1].
         """
         slots = self._draw(batch, updates, demo_fraction)
-        leaves, columns = empty_together(self._layout(slots.shape, horizon.steps)), self._columns
-        last = self._accumulate(slots, horizon, leaves)
-        self._gather_frames(slots, "obs", leaves)
-        self._gather_frames(np.take(columns.next_slot, last), "next_obs", leaves)
-        leaves["terminated"][:] = np.take(columns.terminated, last)
-        leaves["human"][:] = np.take(columns.source, slots) != Source.POLICY
-        obs, next_obs = ({name: leaves.pop(f"{part}/{name}") for name in self.schema.observation} for part in _FRAMES)
-        return Batch(obs, next_obs, **leaves)
-
-    def _accumulate(self, slots: np.ndarray, horizon: Horizon, leaves: dict[str, np.ndarray]) -> np.ndarray:
-        """Write actions, reward and discount of samples that begin at `slots`, and return their last slots."""
-        columns, action, last = self._columns, leaves["action"], slots
-        np.take(columns.reward, slots, out=leaves["reward"], mode="clip")
-        leaves["discount"][:] = horizon.discount
-        if horizon.steps == 1:
-            np.take(columns.action, slots, axis=0, out=action, mode="clip")
-            return slots
-        action[:], action[..., 0, :] = 0.0, columns.action[slots]
-        going = ~columns.terminated[slots]
-        for step in range(1, horizon.steps):
-            following = columns.next_slot[last]  # of a slot that can be sampled it exists
-            going &= self._samplable(following) & (columns.source[following] == columns.source[slots])
-            leaves["reward"][going] += horizon.discount**step * columns.reward[following[going]]
-            leaves["discount"][going] *= horizon.discount
-            action[going, step] = columns.action[following[going]]
-            last = np.where(going, following, last)
-            going &= ~columns.terminated[last]
-        return last
-
-    def _samplable(self, slots: np.ndarray) -> np.ndarray:
-        """Return which slots hold a step whose pair is in memory."""
-        return (self._columns.next_slot[slots] != NONE) & ~self._columns.excluded[slots]
-
-    def _layout(self, lead: tuple[int, ...], steps: int) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-        """Return shape and dtype of every leaf of a batch."""
-        frames = {
-            f"{part}/{name}": (lead + spec.sample_shape, np.dtype(spec.dtype))
-            for part in _FRAMES
-            for name, spec in self.schema.observation.items()
-        }
-        spec, scalar = self.schema.action_spec, (lead, np.dtype(np.float32))
-        action = (lead + ((steps,) if steps > 1 else ()) + spec.shape, np.dtype(spec.dtype))
-        return frames | {"action": action} | dict.fromkeys(("reward", "discount", "terminated", "human"), scalar)
+        return gather_batch(self._columns, self.schema, slots, horizon, self._rng)
 
     def _draw(self, batch: int, updates: int, demo_fraction: float) -> np.ndarray:
         if not 0.0 <= demo_fraction <= 1.0:
@@ -312,14 +268,6 @@ class Replay:
             share = batch
         parts = ((self._demonstrations, share), (self._online, batch - share))
         return np.concatenate([index.draw(self._rng, (updates, n)) for index, n in parts if n], axis=1)
-
-    def _gather_frames(self, slots: np.ndarray, part: str, leaves: dict[str, np.ndarray]) -> None:
-        for name, spec in self.schema.observation.items():
-            rows, index = self._columns.obs[name], slots
-            if spec.variants:  # a view: each variant becomes a row of its own
-                rows = rows.reshape(-1, *spec.sample_shape)
-                index = slots * spec.variants + self._rng.integers(0, spec.variants, slots.shape)
-            np.take(rows, index, axis=0, out=leaves[f"{part}/{name}"], mode="clip")
 
     def counts(self) -> dict[str, int]:
         """Return what is in memory now (`*_now`) and the counters of what happened."""

@@ -31,8 +31,8 @@ class Timing(NamedTuple):
     """Measured of one observation [ms]; nan where there was nothing to measure."""
 
     state_age_ms: float  # of the arm's state, from its stamp to its use
-    image_age_ms: float  # of the oldest picture
-    skew_ms: float  # largest distance between a picture's stamp and the state's
+    image_age_ms: float  # of the oldest image
+    skew_ms: float  # largest distance between an image's stamp and the state's
     reaction_ms: float  # from the stamp of the state before to the command that answered it
     act_to_obs_ms: float  # from the command to this observation, complete, in the actor's hands
 
@@ -156,14 +156,14 @@ def check_stamps(state_ns: int, images_ns: dict[str, int], now_ns: int, bounds: 
         StaleObservationError: naming the part, its age and the bound.
     """
     ages = {"state": (now_ns - state_ns, bounds.state_age_ms)}
-    ages |= {f"picture of {name}": (now_ns - stamp_ns, bounds.image_age_ms) for name, stamp_ns in images_ns.items()}
+    ages |= {f"image of {name}": (now_ns - stamp_ns, bounds.image_age_ms) for name, stamp_ns in images_ns.items()}
     for part, (age_ns, bound_ms) in ages.items():
         if age_ns * MS_PER_NS > bound_ms:
             raise _refusal(f"{part}: got one {age_ns * MS_PER_NS:.0f} ms old", bound_ms)
     for name, stamp_ns in images_ns.items():
         apart_ms = abs(stamp_ns - state_ns) * MS_PER_NS
         if apart_ms > bounds.skew_ms:
-            raise _refusal(f"picture of {name}: got one {apart_ms:.0f} ms apart from the arm's state", bounds.skew_ms)
+            raise _refusal(f"image of {name}: got one {apart_ms:.0f} ms apart from the arm's state", bounds.skew_ms)
 
 
 def _refusal(got: str, bound_ms: float) -> StaleObservationError:

@@ -36,10 +36,10 @@ class RobotConfig:
     state_age_ms: float = 100.0
     """Older states of the arm are refused: the episode ends, the arm holds [ms]. Source: one step at 10 Hz."""
     image_age_ms: float = 200.0
-    """Older pictures are refused likewise [ms]: one bound for all cameras when they are observed. A camera of the file
+    """Older images are refused likewise [ms]: one bound for all cameras when they are observed. A camera of the file
     `cameras` also has its own, `max_age_s`; the smaller one counts. Source: two steps at 10 Hz."""
     skew_ms: float = 150.0
-    """A picture and the arm's state may lie so far apart [ms]."""
+    """An image and the arm's state may lie so far apart [ms]."""
     reaction_ms: float = 300.0
     """An action that answers an older observation is not sent: the episode ends likewise [ms]. Source: three steps."""
     reset_timeout_s: float = 30.0

@@ -53,7 +53,7 @@ class ServeConfig:
     cameras: tuple[str, ...] | None = None
     """Which of the task's cameras are served; None: all of them."""
     image_hz: float = 30.0
-    """Pictures of each camera a second; 10 on a computer that cannot keep up."""
+    """Images of each camera a second; 10 on a computer that cannot keep up."""
     task_hz: float = 50.0
     """How often the referee speaks [Hz]."""
     slice_s: float = SLICE_S

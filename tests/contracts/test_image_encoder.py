@@ -12,40 +12,9 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings
 from robot_rl.presets import preset
 from robot_rl.runtime.runs.run_folder import existing_run, new_run
+from tests.contracts.listings import listing
 
-FILE = """
-from dataclasses import dataclass
-
-import numpy as np
-
-
-@dataclass(frozen=True)
-class GridSettings:
-    cells: int = 4
-
-
-class Grid:
-    \"\"\"Mean colour of the cells of a grid.\"\"\"
-
-    Settings = GridSettings
-
-    @classmethod
-    def open(cls, context):
-        return cls(context.cameras, context.variants, context.settings.cells)
-
-    def __init__(self, cameras, variants, cells):
-        self.cameras, self.variants, self._cells = cameras, variants, cells
-        self.identity = f"grid-{cells}"
-        self.feature_count = 3 * cells**2
-
-    def encode(self, images, rng):
-        return {camera: self._encode(images[camera]) for camera in self.cameras}
-
-    def _encode(self, image):
-        size = len(image) // self._cells
-        cells = image.reshape(self._cells, size, self._cells, size, 3).mean((1, 3)) / 255.0
-        return np.repeat(cells.reshape(1, -1), self.variants, axis=0).astype(np.float16)
-"""
+FILE = listing("lab_encoders.py")
 
 
 @pytest.fixture
@@ -73,6 +42,7 @@ def test_encoder_of_a_file_is_made_from_its_settings_and_known_by_its_identity(k
 @pytest.mark.slow
 def test_agent_is_trained_and_evaluated_on_its_features(kind: str, tmp_path: Path) -> None:
     flags = ["--vision.kind", kind, "--vision.settings", "cells", "2", "--demonstrations", "1", "--env-steps", "60"]
+    flags += ["--learner.update-ratio.pretrain-updates", "16"]
     sizes = ["--evaluation.episodes", "1", "--evaluation.video-episodes", "0", "--agent.hidden", "16", "16"]
     where = ["--runs", str(tmp_path), "--run-name", "grid", "--minutes", "3"]
     assert main(["train", "pick-lift", *flags, *sizes, *where]) == 0

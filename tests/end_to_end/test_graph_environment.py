@@ -54,18 +54,18 @@ def test_environment_keeps_gymnasiums_contract_over_the_wire(env: GraphEnv) -> N
         assert info["timing"]["act_to_obs_ms"] >= 0.0
         if terminated or truncated:
             break
-    assert obs["side"].std() > 5, "a picture shows something"
+    assert obs["side"].std() > 5, "an image shows something"
 
 
 def test_reset_by_seed_shows_the_same_scene_again(env: GraphEnv) -> None:
-    states, pictures = [], []
+    states, images = [], []
     for seed in (5, 6, 5):
         obs, _ = env.reset(seed=seed)
         states.append(obs["state"])
-        pictures.append(obs["side"].astype(int))
+        images.append(obs["side"].astype(int))
     np.testing.assert_allclose(states[0], states[2], atol=0.05)
-    assert np.abs(pictures[0] - pictures[2]).mean() < 1.0
-    assert np.abs(pictures[0] - pictures[1]).mean() > np.abs(pictures[0] - pictures[2]).mean()
+    assert np.abs(images[0] - images[2]).mean() < 1.0
+    assert np.abs(images[0] - images[1]).mean() > np.abs(images[0] - images[2]).mean()
 
 
 def test_targets_move_the_arm(env: GraphEnv) -> None:

@@ -64,7 +64,7 @@ class Arm:
 
 
 class Eye:
-    """A camera that is `late_ms` behind; its picture shows how far."""
+    """A camera that is `late_ms` behind; its image shows how far."""
 
     height = width = 4
 

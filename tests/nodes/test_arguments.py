@@ -17,7 +17,7 @@ class Settings:
     """Of a node for tests."""
 
     image_hz: float = 30.0
-    """Pictures a second."""
+    """Images a second."""
     quick: bool = False
     """A switch."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))

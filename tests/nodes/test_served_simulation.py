@@ -51,17 +51,17 @@ def slices(served: Served, count: int) -> None:
 
 def test_states_go_out_with_each_slice_and_images_at_their_rate() -> None:
     served = Served(image_hz=20.0, task="tests.nodes.served:SMALL")
-    heard: dict[str, int] = dict.fromkeys(("state", "picture"), 0)
+    heard: dict[str, int] = dict.fromkeys(("state", "image"), 0)
 
     def count(name: str) -> None:
         heard[name] += 1
 
     served.wire.subscribe(graph.CURRENT_POSE, lambda message: count("state"))
-    served.wire.subscribe(graph.image_topic("side"), lambda message: count("picture"))
+    served.wire.subscribe(graph.image_topic("side"), lambda message: count("image"))
     slices(served, 100)
     served.server.close()
     assert heard["state"] == 100
-    assert 19 <= heard["picture"] <= 21
+    assert 19 <= heard["image"] <= 21
 
 
 def test_same_seed_draws_the_same_scene_and_another_another(served: Served) -> None:

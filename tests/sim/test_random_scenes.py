@@ -1,4 +1,4 @@
-"""The scenes that teach the encoder: what their labels say is what their pictures show."""
+"""The scenes that teach the encoder: what their labels say is what their images show."""
 
 from __future__ import annotations
 

@@ -20,12 +20,11 @@ import jax.numpy as jnp
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
+from robot_rl.agents.jax.ensemble import Metrics, jax_critic
 from robot_rl.agents.jax.networks import Observation, Params
 from robot_rl.agents.update_inputs import UpdateInputs
 from robot_rl.core.action_layout import Discrete
 from robot_rl.data.batch import Batch
-
-Metrics = dict[str, jax.Array]
 
 
 class Embedding(NamedTuple):
@@ -52,11 +51,6 @@ def discrete_index(action: jax.Array, head: Discrete, axis: int) -> jax.Array:
     return jnp.stack(above).sum(0)
 
 
-def select_critics(targets: Params, subset: jax.Array) -> Params:
-    """Return the target parameters of the drawn critics only, to save computation."""
-    return {name: value[subset] if name.startswith("critic/") else value for name, value in targets.items()}
-
-
 def critic_target(
     params: Params,
     targets: Params,
@@ -69,8 +63,7 @@ def critic_target(
     """Return the critics' target y (B,)."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
-    drawn = select_critics(targets, plan.subset)
-    value = networks.critic(drawn, networks.critic_entry(drawn, z_next_target), action, config).min(0)
+    value = jax_critic(config.critic).target_value(targets, z_next_target, action, plan, config)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
     return batch.reward + batch.discount * (1.0 - batch.terminated) * value
@@ -81,11 +74,10 @@ def critic_loss(
 ) -> tuple[jax.Array, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding, and metrics."""
     z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
-    entry = networks.critic_entry(params, z)
-    q = networks.critic(params, entry, continuous_action(batch.action, definition), definition.config)
-    squared = jnp.square(q - target).mean(1)  # (E,)
-    metrics = {"critic_loss": squared.mean(), "q": q.mean(), "q_spread": q.std(0).mean()}
-    return squared.sum(), (Embedding(z, entry), metrics)
+    critic, action = jax_critic(definition.config.critic), continuous_action(batch.action, definition)
+    entry = critic.entry(params, z)
+    loss, metrics = critic.loss(params, entry, action, target, definition.config)
+    return loss, (Embedding(z, entry), metrics)
 
 
 def actor_loss(
@@ -98,7 +90,8 @@ def actor_loss(
     """Return the actor's loss, and metrics; for the actor's parameters only."""
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
-    q = networks.critic(params, embedding.critic_entry, action, definition.config).mean(0)
+    critic = jax_critic(definition.config.critic)
+    q = critic.actor_value(params, embedding.critic_entry, action, definition.config)
     error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
     cloning = _mean_human(error, batch)
     loss = (networks.temperature(params) * log_prob - q).mean() + plan.bc_weight * cloning

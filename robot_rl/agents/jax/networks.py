@@ -89,17 +89,6 @@ def squash(mean: jax.Array, std: jax.Array, noise: jax.Array) -> tuple[jax.Array
     return jnp.tanh(u), (log_normal - log_slope).sum(-1)
 
 
-def critic_entry(params: Params, z: jax.Array) -> jax.Array:
-    """Return z W (E, B, H), the embedding's share of the critics' first Dense: its main cost, equal for all actions."""
-    return jnp.matmul(z, params["critic/dense0/kernel"])
-
-
-def critic(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return Q (E, B) of an embedding, as `critic_entry` (E, B, H), and the continuous action (B, A)."""
-    entry = entry + jnp.matmul(action, params["critic/action/kernel"])
-    return dense(params, "critic/out", mlp_from_entry(params, "critic", entry, config))[..., 0]
-
-
 def discrete(params: Params, head: Discrete, z: jax.Array, config: AgentConfig) -> jax.Array:
     """Return Q (B, values) of a discrete head's values."""
     name = f"discrete/{head.name}"

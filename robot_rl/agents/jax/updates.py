@@ -17,7 +17,8 @@ import optax
 
 from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.agents.jax import losses, networks
-from robot_rl.agents.jax.losses import Embedding, Metrics
+from robot_rl.agents.jax.ensemble import Metrics
+from robot_rl.agents.jax.losses import Embedding
 from robot_rl.agents.jax.packing import Packing
 from robot_rl.agents.learner_state import TARGET_GROUPS
 from robot_rl.agents.metrics import ACTOR_METRICS, metric_names

@@ -16,7 +16,7 @@ from typing import Any
 PARTICIPANTS_MAX = 60  # on one machine and domain; each looks for all others by their number
 LOOPBACK = (
     '<CycloneDDS><Domain Id="any"><General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces>'
-    # Loopback carries datagrams of 64 kB; in those a picture takes half the time that it takes in Ethernet's.
+    # Loopback carries datagrams of 64 kB; in those an image takes half the time that it takes in Ethernet's.
     "<MaxMessageSize>65500B</MaxMessageSize><FragmentSize>64000B</FragmentSize>"
     "</General><Discovery><ParticipantIndex>auto</ParticipantIndex>"
     f"<MaxAutoParticipantIndex>{PARTICIPANTS_MAX}</MaxAutoParticipantIndex>"

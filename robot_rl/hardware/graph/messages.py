@@ -1,4 +1,4 @@
-"""Poses, twists, wrenches, joints and pictures, to messages of the ROS graph and back, over any wire.
+"""Poses, twists, wrenches, joints and images, to messages of the ROS graph and back, over any wire.
 
 Reading checks what a controller or a policy must be able to trust: finite numbers, the expected frame, the expected
 joints. Stamps are nanoseconds since the epoch, as the wire's clock tells them.
@@ -84,7 +84,7 @@ def status_message(wire: Wire, name: str, level: int, text: str, values: Mapping
 
 
 def image_message(wire: Wire, image: np.ndarray, stamp_ns: int, frame_id: str) -> Any:
-    """A picture (H, W, 3) uint8 RGB as an Image, rgb8 without padding."""
+    """An image (H, W, 3) uint8 RGB as an Image, rgb8 without padding."""
     height, width, channels = image.shape
     data = np.ascontiguousarray(image, dtype=np.uint8).reshape(-1)
     return stamped(
@@ -146,10 +146,10 @@ def read_status(message: Any) -> tuple[int, str]:
 
 
 def read_image(message: Any) -> np.ndarray:
-    """The picture (H, W, 3) uint8 RGB of an Image; a view of the message's memory where that is possible.
+    """The image (H, W, 3) uint8 RGB of an Image; a view of the message's memory where that is possible.
 
     Raises:
-        BadMessageError: an encoding that is no colour picture, or fewer bytes than its size needs.
+        BadMessageError: an encoding that is no colour image, or fewer bytes than its size needs.
     """
     channels = _CHANNELS.get(message.encoding)
     if channels is None:

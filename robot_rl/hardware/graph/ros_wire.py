@@ -103,7 +103,7 @@ class RosWire:
         def guarded(message: Any) -> None:
             try:
                 callback(message)
-            except Exception as error:  # a client's mistake must not make the others deaf
+            except Exception as error:  # one callback's error must not stop the others
                 self._problems.note(f"{name}: a callback raised {error!r}; report this.")
 
         events = self._ros.event_handler.SubscriptionEventCallbacks(

@@ -36,7 +36,7 @@ class EpisodeResult:
     reward: float
     success: bool
     failure: bool  # ended by the task without success
-    truncated: bool  # timed out, or ended by a fault
+    truncated: bool  # timed out or ended by a fault, without success
     fault: bool
 
 
@@ -167,7 +167,8 @@ def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> Episode
         step = stepper.step()
         steps, reward = steps + 1, reward + step.reward
         _send_frame(stepper, sink)
-    return EpisodeResult(seed, steps, reward, step.success, step.failure, not step.terminated, bool(step.fault))
+    truncated = not (step.terminated or step.success)
+    return EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, bool(step.fault))
 
 
 def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:

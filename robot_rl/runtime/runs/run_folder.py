@@ -119,8 +119,9 @@ def finish_result(part: Path, folder: Path) -> None:
 
 
 def default_run_name(task: str) -> str:
-    """Return a name from the task and the local time, for a run without one."""
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', task)}-{time.strftime('%Y%m%d-%H%M%S')}"
+    """Return a name from the last part of the task and the local time, for a run without one."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", re.split("[/:]", task)[-1]).strip(".-")
+    return f"{name or 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def run_root(runs: Path, name: str) -> Path:

@@ -1,6 +1,6 @@
 """A process of its own for one side of the graph: `python -m tests.hardware.graph.graph_process KIND`.
 
-Serves the scripted arm and a picture until its standard input closes.
+Serves the scripted arm and an image until its standard input closes.
 """
 
 from __future__ import annotations

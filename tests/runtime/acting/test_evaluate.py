@@ -118,6 +118,19 @@ def test_fault_counts_against_the_policy() -> None:
     assert [(e.fault, e.truncated, e.success, e.steps) for e in result.episodes] == [(True, True, False, 1)] * 2
 
 
+def test_success_at_the_time_limit_is_not_counted_as_out_of_time() -> None:
+    class Endless(PointWorld):
+        """Goes on after a success, and reports it to the end."""
+
+        def step(self, action):
+            obs, _, _, _, info = super().step(action)
+            return obs, -float(not info["success"]), False, self.steps >= TIME_LIMIT, info
+
+    result = evaluate(Rollout(Endless(), LinearPolicy(5.0, noise=0.0)), 5, seed=0)
+    assert result.successes == 5 and result.to_json()["truncated"] == 0 and result.mean_return < 0.0
+    assert ", mean return -" in str(result)
+
+
 def test_summary_is_json_and_holds_the_interval() -> None:
     episode = EpisodeResult(0, 12, 1.0, True, False, False, False)
     lost = EpisodeResult(1, 30, 0.0, False, False, True, False)

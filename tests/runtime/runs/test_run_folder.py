@@ -7,6 +7,7 @@ import pytest
 from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.runtime.runs.run_folder import (
     RunFolder,
+    default_run_name,
     existing_run,
     finish_result,
     lock_run,
@@ -88,3 +89,18 @@ def test_run_name_that_is_not_one_folder_is_refused(tmp_path: Path, name: str) -
 
 def test_run_names_may_be_of_any_script(tmp_path: Path) -> None:
     assert run_root(tmp_path, "Übung 1").parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("pick-lift", "pick-lift"),
+        ("gym:gym_hil/PandaPickCube-v0", "PandaPickCube-v0"),
+        ("/labs/one/worlds.py:Corridor", "Corridor"),
+        ("my tasks/usb plug.toml", "usb-plug.toml"),
+        ("gym:", "run"),
+    ],
+)
+def test_default_name_is_one_folder_named_after_the_task(tmp_path: Path, task: str, name: str) -> None:
+    made = default_run_name(task)
+    assert made.startswith(f"{name}-2") and run_root(tmp_path, made).parent == tmp_path

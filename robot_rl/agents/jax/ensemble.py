@@ -1,0 +1,101 @@
+"""Critics in JAX: the protocol of a translation, and the ensemble's.
+
+A critic is evaluated in two parts: `entry` of the embedding, equal for all actions that are judged at it, and the rest.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+
+from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.critics import critic_kind
+from robot_rl.agents.jax import networks
+from robot_rl.agents.jax.networks import Params
+from robot_rl.agents.update_inputs import UpdateInputs
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.extensions import resolve
+
+Metrics = dict[str, jax.Array]
+
+
+class JaxCritic(Protocol):
+    """Functions of one kind of critic; B batch, Z embedding, A continuous action."""
+
+    @staticmethod
+    def entry(params: Params, z: jax.Array) -> jax.Array:
+        """Return what the embedding (B, Z) contributes, whatever the action."""
+        ...
+
+    @staticmethod
+    def loss(
+        params: Params, entry: jax.Array, action: jax.Array, target: jax.Array, config: AgentConfig
+    ) -> tuple[jax.Array, Metrics]:
+        """Return the loss against the target (B,), and the metrics `critic_loss`, `q` and `q_spread`."""
+        ...
+
+    @staticmethod
+    def target_value(
+        targets: Params, z: jax.Array, action: jax.Array, inputs: UpdateInputs, config: AgentConfig
+    ) -> jax.Array:
+        """Return the pessimistic value (B,) of the target's parameters."""
+        ...
+
+    @staticmethod
+    def actor_value(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
+        """Return the value (B,) that the actor maximises."""
+        ...
+
+
+class JaxEnsemble(JaxCritic):
+    """E critics: squared errors summed, the minimum of a random subset in the target, the mean for the actor."""
+
+    @staticmethod
+    def entry(params: Params, z: jax.Array) -> jax.Array:
+        """Return z W (E, B, H), the embedding's share of the critics' first Dense: their main cost."""
+        return jnp.matmul(z, params["critic/dense0/kernel"])
+
+    @staticmethod
+    def loss(
+        params: Params, entry: jax.Array, action: jax.Array, target: jax.Array, config: AgentConfig
+    ) -> tuple[jax.Array, Metrics]:
+        """Return the sum of the critics' mean squared errors, and metrics."""
+        q = ensemble_values(params, entry, action, config)
+        squared = jnp.square(q - target).mean(1)  # (E,)
+        return squared.sum(), {"critic_loss": squared.mean(), "q": q.mean(), "q_spread": q.std(0).mean()}
+
+    @staticmethod
+    def target_value(
+        targets: Params, z: jax.Array, action: jax.Array, inputs: UpdateInputs, config: AgentConfig
+    ) -> jax.Array:
+        """Return the minimum over the drawn critics; the others cost nothing."""
+        drawn = {name: value[inputs.subset] for name, value in targets.items() if name.startswith("critic/")}
+        return ensemble_values(drawn, JaxEnsemble.entry(drawn, z), action, config).min(0)
+
+    @staticmethod
+    def actor_value(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
+        """Return the mean over all critics."""
+        return ensemble_values(params, entry, action, config).mean(0)
+
+
+def ensemble_values(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
+    """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the continuous action (B, A)."""
+    entry = entry + jnp.matmul(action, params["critic/action/kernel"])
+    return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
+
+
+@lru_cache
+def jax_critic(name: str) -> JaxCritic:
+    """Return the translation of a kind of critic.
+
+    Raises:
+        ConfigError: it has none for JAX.
+    """
+    translations = critic_kind(name).translations
+    if "jax" not in translations:
+        raise ConfigError(f"critic {name!r}: got translations for {', '.join(translations)}, expected one for jax.")
+    critic: JaxCritic = resolve("critic in JAX", translations["jax"], {})
+    return critic

@@ -1,0 +1,98 @@
+"""A critic and a backend from a file outside the package learn what the agent learns."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.agents.backend import make_backend
+from robot_rl.core.errors import ConfigError, UnknownNameError
+from tests.agents.samples import random_batch, small_agent
+
+FILE = """
+from robot_rl.agents.jax.backend import JaxBackend
+from robot_rl.agents.layers import dense, mlp
+
+
+class Pair:
+    \"\"\"Two critics of embedding and action together; the mean of both is the target's value.\"\"\"
+
+    translations = {"jax": f"{__file__}:JaxPair"}
+
+    @staticmethod
+    def parameters(definition):
+        width = definition.embedding_dim + definition.continuous_dim
+        hidden = definition.config.hidden
+        return [*mlp("critic", width, hidden, (2,)), *dense("critic/out", hidden[-1], 1, (2,))]
+
+
+class JaxPair:
+    @staticmethod
+    def entry(params, z):
+        return z
+
+    @staticmethod
+    def loss(params, entry, action, target, config):
+        import jax.numpy as jnp
+
+        q = _values(params, entry, action, config)
+        loss = jnp.abs(q - target).mean(1).sum()
+        return loss, {"critic_loss": loss, "q": q.mean(), "q_spread": q.std(0).mean()}
+
+    @staticmethod
+    def target_value(targets, z, action, inputs, config):
+        return _values(targets, z, action, config).mean(0)
+
+    @staticmethod
+    def actor_value(params, entry, action, config):
+        return _values(params, entry, action, config).mean(0)
+
+
+def _values(params, z, action, config):
+    import jax.numpy as jnp
+    from robot_rl.agents.jax import networks
+
+    x = networks.mlp(params, "critic", jnp.concatenate([z, action], -1), config)
+    return networks.dense(params, "critic/out", x)[..., 0]
+
+
+class LabBackend(JaxBackend):
+    device = "the lab's own"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    (tmp_path / "lab_agent.py").write_text(FILE)
+    return str(tmp_path / "lab_agent.py")
+
+
+def test_critic_and_backend_of_a_file_learn(file: str) -> None:
+    pytest.importorskip("jax")
+    agent = small_agent(critic=f"{file}:Pair", backend=f"{file}:LabBackend")
+    backend = make_backend(agent, seed=0)
+    assert backend.device == "the lab's own"
+    learner, batch = backend.learner(), random_batch(agent)
+    batch.terminated[:] = 1.0
+    before = learner.policy_parameters()
+    losses = [learner.update(batch)["critic_loss"] for _ in range(150)]
+    assert np.mean(losses[-5:]) < 0.7 * losses[0]
+    assert any(not np.array_equal(before[name], value) for name, value in learner.policy_parameters().items())
+    other = make_backend(agent, seed=1).learner()
+    other.load_state_dict(learner.state_dict())
+    assert other.update(batch) == learner.update(batch)
+
+
+def test_another_critic_is_another_agent(file: str) -> None:
+    assert small_agent(critic=f"{file}:Pair").schema_hash() != small_agent().schema_hash()
+    with pytest.raises(UnknownNameError, match="did you mean 'ensemble'"):
+        small_agent(critic="ensembel")
+
+
+def test_critic_without_a_translation_is_refused(file: str) -> None:
+    pytest.importorskip("jax")
+    path = Path(file)
+    path.write_text(path.read_text().replace('{"jax": ', '{"torch": '))
+    agent = small_agent(critic=f"{file}:Pair", num_critics=3)
+    with pytest.raises(ConfigError, match="expected one for jax"):
+        make_backend(agent, seed=0).learner().update(random_batch(agent))
