@@ -22,9 +22,9 @@ class SimulatedRobot:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Set the target pose and the fingers' travel [m]."""
-        self._simulation.set_target(T_base_goal)
+        self._simulation.set_target(T_base_target)
         self._simulation.set_finger(finger_m)
 
     def wait(self, period_s: float) -> RobotState:
@@ -59,9 +59,9 @@ class ServedSimulation:
             self._paced.fault, self._clock.now_ns(),
         )  # fmt: skip
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Follow a target."""
-        self._paced.command(T_base_goal, finger_m)
+        self._paced.command(T_base_target, finger_m)
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """q, dq, tau, each (7,)."""
@@ -69,7 +69,7 @@ class ServedSimulation:
 
     def commanded(self) -> Pose:
         """The controller's target now."""
-        return self._simulation.T_base_goal
+        return self._simulation.T_base_target
 
     def mode(self) -> str:
         """The controller's mode."""

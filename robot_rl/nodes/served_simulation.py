@@ -7,7 +7,7 @@ same program runs over any wire: as a ROS node, or as a plain process over DDS.
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,21 +15,20 @@ import numpy as np
 
 from controllers.ros import graph
 from robot_rl.core import checks
+from robot_rl.core.action_layout import gripper_head
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
-from robot_rl.core.errors import BadMessageError
-from robot_rl.core.pose import Pose
-from robot_rl.envs.action import rotation_from_vector
-from robot_rl.envs.simulated import APPEARANCES, TASKS
+from robot_rl.core.errors import BadMessageError, unknown_name
+from robot_rl.core.pose import Pose, rotation_exp
+from robot_rl.envs.simulated import APPEARANCES, make_cameras
 from robot_rl.hardware.graph.messages import read_twist
 from robot_rl.hardware.graph.server import GraphServer
 from robot_rl.hardware.graph.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
 from robot_rl.hardware.graph.wire import Wire
-from robot_rl.hardware.simulated import ServedSimulation, SimulatedCamera
-from robot_rl.sim.experts import Expert
+from robot_rl.hardware.simulated import ServedSimulation
 from robot_rl.sim.paced import SLICE_S, PacedSimulation
-from robot_rl.sim.render import SceneRenderer
-from robot_rl.sim.scene import CAMERAS
 from robot_rl.sim.simulation import Simulation
+from robot_rl.sim.task import Expert
+from robot_rl.tasks import find_task
 
 JOINT_NAMES = tuple(f"fer_joint{i}" for i in range(1, 8))
 REPEAT_S = 5.0
@@ -47,14 +46,12 @@ class ServeConfig:
         ConfigError: a rate that is not positive, a camera or task that there is not.
     """
 
-    task: str = "PickLift"
-    """The scene: `PickLift` or `PegInsert`."""
+    task: str = "pick-lift"
+    """Task whose scene is served: a name, a file or `module:NAME`."""
     appearance: str = "fixed"
     """`fixed`, or `varied`: looks are drawn anew at each reset."""
-    cameras: tuple[str, ...] = CAMERAS
-    """Which cameras are served."""
-    image_size: int = 128
-    """Height and width of the images [pixels]."""
+    cameras: tuple[str, ...] | None = None
+    """Which of the task's cameras are served; None: all of them."""
     image_hz: float = 30.0
     """Images of each camera a second; 10 on a computer that cannot keep up."""
     task_hz: float = 50.0
@@ -65,9 +62,11 @@ class ServeConfig:
     """Of the scene that stands before the first reset."""
 
     def __post_init__(self) -> None:
-        checks.one_of(self, TASKS, "task")
+        known = find_task(self.task).cameras
+        for camera in self.cameras or ():
+            if camera not in known:
+                raise unknown_name("cameras", camera, known)
         checks.one_of(self, APPEARANCES, "appearance")
-        checks.one_of(self, CAMERAS, "cameras")
         checks.positive(self, "image_hz", "task_hz")
 
 
@@ -76,14 +75,14 @@ class SimulatedRobotServer:
 
     def __init__(self, wire: Wire, config: ServeConfig, clock: Clock | None = None) -> None:
         self._wire, self._config, self._clock = wire, config, clock or SystemClock()
-        scene, expert = TASKS[config.task]
-        simulation = Simulation(scene(), APPEARANCES[config.appearance])
+        task = find_task(config.task)
+        simulation = Simulation(task, APPEARANCES[config.appearance])
         simulation.reset(np.random.default_rng(config.seed))
         self.paced = PacedSimulation(simulation, self._clock, config.slice_s)
         self.graph = GraphServer(wire, ServedSimulation(self.paced, self._clock), JOINT_NAMES)
-        self.episode_source = Referee(wire, self.paced, expert(), self._clock)
+        self.episode_source = Referee(wire, self.paced, task.make_expert(), self._clock)
         self.human = HumanTwist(wire, self.paced, self._clock)
-        self._cameras = _make_cameras(simulation, config)
+        self._cameras = make_cameras(simulation, task.cameras if config.cameras is None else config.cameras)
         self._image_due, self._task_due = (_Every(hz, self._clock) for hz in (config.image_hz, config.task_hz))
         self._orders: list[Callable[[], None]] = []
 
@@ -103,7 +102,7 @@ class SimulatedRobotServer:
         self.paced.advance()
         self.graph.publish_state()
         if fresh or self._image_due():
-            for camera in self._cameras:
+            for camera in self._cameras.values():
                 stamp_ns = self._wire.now_ns()
                 self.graph.publish_image(camera.name, camera.read().image, stamp_ns)
         if fresh or self._task_due():
@@ -122,7 +121,7 @@ class SimulatedRobotServer:
 
     def close(self) -> None:
         """Free the graphics context; the wire is its owner's."""
-        for camera in self._cameras:
+        for camera in self._cameras.values():
             camera.close()
 
 
@@ -157,7 +156,7 @@ class Referee:
         goal = self._expert.goal(model, data)
         state = TaskState(
             self._reset_id, self._reset_stamp_s, self._wire.now_ns() / NS_PER_S, simulation.outcome(),
-            goal.T_base_tcp, goal.gripper, simulation.scene.object_state(model, data),
+            goal.T_base_tcp, gripper_head().level(goal.gripper), simulation.scene.object_state(model, data),
         )  # fmt: skip
         self._publisher.publish(task_state_message(self._wire, state))
 
@@ -184,7 +183,7 @@ class HumanTwist:
                 self._paced.hold(False)
             return
         T = self._target or self._paced.simulation.T_base_tcp
-        turn = rotation_from_vector(self._twist[3:] * period_s)
+        turn = rotation_exp(self._twist[3:] * period_s)
         self._target = Pose(T.p + self._twist[:3] * period_s, turn @ T.R)
         self._paced.lead(self._target)
 
@@ -209,10 +208,3 @@ class _Every:
             return False
         self._due_ns = max(self._due_ns + self._period_ns, now_ns - self._period_ns)
         return True
-
-
-def _make_cameras(simulation: Simulation, config: ServeConfig) -> Sequence[SimulatedCamera]:
-    if not config.cameras:
-        return ()
-    renderer = SceneRenderer(simulation.model, config.image_size, config.image_size)
-    return [SimulatedCamera(simulation, name, renderer) for name in config.cameras]

@@ -10,7 +10,6 @@ from controllers.law.tick import activate, deactivate, fail, recover
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose, gripper_down
-from robot_rl.core.tasks import TASKS
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import Simulation
 
@@ -66,10 +65,10 @@ class PacedSimulation:
             self._deadline_ns += late * self._slice_ns
         self._clock.sleep_until(self._deadline_ns)
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Follow a target, unless a pose is held."""
         if self._held is None:
-            self.simulation.set_target(T_base_goal)
+            self.simulation.set_target(T_base_target)
         self.simulation.set_finger(finger_m)
 
     def hold(self, on: bool) -> None:
@@ -80,13 +79,13 @@ class PacedSimulation:
         """Take the present pose as the target; the next target counts."""
         self.simulation.set_target(self.simulation.T_base_tcp)
 
-    def lead(self, T_base_goal: Pose) -> None:
+    def lead(self, T_base_target: Pose) -> None:
         """Go to a pose against all targets, and stay there until `hold(False)`."""
-        self._held = T_base_goal
+        self._held = T_base_target
 
     def home(self) -> None:
         """Go where the task's episodes start, and stay there until `hold(False)`."""
-        self._held = gripper_down(np.array(TASKS[self.simulation.scene.name].start_m))
+        self._held = gripper_down(np.array(self.simulation.task.arm.start.position_m))
 
     def enable(self, on: bool) -> str:
         """Follow targets from the present pose, after a fault too; or float. Returns why not, empty when it does."""

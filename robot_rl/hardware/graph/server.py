@@ -44,7 +44,7 @@ class ServedRobot(Protocol):
         """The newest sample; its `fault` goes out as the status."""
         ...
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Follow a target."""
         ...
 
@@ -53,7 +53,7 @@ class ServedRobot(Protocol):
         ...
 
     def commanded(self) -> Pose:
-        """`T_base_goal` that the controller follows now."""
+        """`T_base_target` that the controller follows now."""
         ...
 
     def mode(self) -> str:
@@ -76,7 +76,7 @@ class GraphServer:
         self._problems = WarningLog()
         self._publishers: dict[str, Publisher] = {}
         self._status = ("", "")
-        self._T_base_goal: Pose | None = None
+        self._T_base_target: Pose | None = None
         self._finger_m: float | None = None
         self._asked: tuple[Pose | None, float | None] = (None, None)
         wire.subscribe(graph.TARGET_POSE, self._taking(graph.TARGET_POSE, self._on_pose))
@@ -111,20 +111,20 @@ class GraphServer:
 
     def apply_targets(self) -> None:
         """Hand the newest targets to the arm, if new ones came."""
-        asked = (self._T_base_goal, self._finger_m)
+        asked = (self._T_base_target, self._finger_m)
         if asked == (None, None) or (asked[0] is self._asked[0] and asked[1] == self._asked[1]):
             return
         self._asked = asked
-        T_base_goal = self._robot.commanded() if asked[0] is None else asked[0]
+        T_base_target = self._robot.commanded() if asked[0] is None else asked[0]
         finger_m = self._robot.state().finger_m if asked[1] is None else asked[1]
-        self._robot.command(T_base_goal, finger_m)
+        self._robot.command(T_base_target, finger_m)
 
     def problems(self) -> tuple[str, ...]:
         """What was refused and why, and what the wire noticed; newest last."""
         return self._wire.problems() + self._problems.texts()
 
     def _on_pose(self, message: Any) -> None:
-        self._T_base_goal = read_pose(message, graph.BASE)
+        self._T_base_target = read_pose(message, graph.BASE)
 
     def _on_finger(self, message: Any) -> None:
         self._finger_m = float(read_positions(message, [graph.FINGER_JOINT])[0])
@@ -169,7 +169,7 @@ class GraphServer:
         self._publishers[topic.name].publish(message)
 
 
-def displacement(T_base_tcp: Pose, T_base_goal: Pose) -> np.ndarray:
+def displacement(T_base_tcp: Pose, T_base_target: Pose) -> np.ndarray:
     """From the tool to its goal, (6,): metres, then a rotation vector in the base frame [rad]."""
-    quats = (quat_from_matrix(np.ascontiguousarray(R)) for R in (T_base_tcp.R, T_base_goal.R))
-    return np.concatenate([T_base_goal.p - T_base_tcp.p, rotation_error(*quats)])
+    quats = (quat_from_matrix(np.ascontiguousarray(R)) for R in (T_base_tcp.R, T_base_target.R))
+    return np.concatenate([T_base_target.p - T_base_tcp.p, rotation_error(*quats)])
