@@ -57,7 +57,7 @@ ARGUMENTS: dict[str, Argument] = {
     "bag": Argument("", "folder of the recording; empty: rosbag2 names it by the time"),
     "log_level": Argument("info", "of all nodes", ["debug", "info", "warn", "error", "fatal"]),
     "python": Argument("", "interpreter of the nodes; empty: the checkout's .venv, else that of colcon build"),
-    "task": Argument("pick-lift", "the simulated scene", ["pick-lift", "peg-insert"]),
+    "task": Argument("pick-lift", "task whose scene is simulated: a name, a file or module:NAME"),
     "run": Argument("", "folder of the run, with its config.json"),
     "address": Argument("tcp://127.0.0.1:5555", "where the learner listens"),
 }  # fmt: skip

@@ -8,7 +8,7 @@ wire: as a ROS node, or as a plain process over DDS.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,17 +21,17 @@ from controllers.ros.controller import Controller
 from controllers.ros.rejection import CommandRejected, RejectCounter
 from controllers.ros.wire import Wire
 from robot_rl.core import checks
+from robot_rl.core.action_layout import gripper_head
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
-from robot_rl.envs.simulated import APPEARANCES, TASKS
+from robot_rl.core.errors import unknown_name
+from robot_rl.envs.simulated import APPEARANCES, make_cameras
 from robot_rl.hardware.graph.messages import image_message, joints_message, wrench_message
 from robot_rl.hardware.graph.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
-from robot_rl.hardware.simulated import SimulatedCamera
 from robot_rl.nodes.polled_wire import PolledWire
-from robot_rl.sim.experts import Expert
-from robot_rl.sim.render import SceneRenderer
-from robot_rl.sim.scene import CAMERAS
 from robot_rl.sim.served_loop import ServedLoop
 from robot_rl.sim.simulation import Simulation
+from robot_rl.sim.task import Expert
+from robot_rl.tasks import find_task
 
 JOINT_NAMES = tuple(f"fer_joint{i}" for i in range(1, 8))
 REPEAT_S = 5.0
@@ -49,23 +49,23 @@ class ServeConfig:
         ConfigError: a rate that is not positive, a camera or task that there is not.
     """
 
-    task: str = "PickLift"
-    """The scene: `PickLift` or `PegInsert`."""
+    task: str = "pick-lift"
+    """Task whose scene is served: a name, a file or `module:NAME`."""
     appearance: str = "fixed"
     """`fixed`, or `varied`: looks are drawn anew at each reset."""
-    cameras: tuple[str, ...] = CAMERAS
-    """Which cameras are served."""
-    image_size: int = 128
-    """Height and width of the images [pixels]."""
+    cameras: tuple[str, ...] | None = None
+    """Which of the task's cameras are served; None: all of them."""
     image_hz: float = 30.0
     """Images of each camera a second; 10 on a computer that cannot keep up."""
     seed: int = 0
     """Of the scene that stands before the first reset."""
 
     def __post_init__(self) -> None:
-        checks.one_of(self, TASKS, "task")
+        known = find_task(self.task).cameras
+        for camera in self.cameras or ():
+            if camera not in known:
+                raise unknown_name("cameras", camera, known)
         checks.one_of(self, APPEARANCES, "appearance")
-        checks.one_of(self, CAMERAS, "cameras")
         checks.positive(self, "image_hz")
 
 
@@ -74,15 +74,15 @@ class SimulatedRobotServer:
 
     def __init__(self, wire: Wire, config: ServeConfig, clock: Clock | None = None) -> None:
         self._wire, self._config, self._clock = PolledWire(wire), config, clock or SystemClock()
-        scene, expert = TASKS[config.task]
-        simulation = self.simulation = Simulation(scene(), APPEARANCES[config.appearance])
+        task = find_task(config.task)
+        simulation = self.simulation = Simulation(task, APPEARANCES[config.appearance])
         simulation.reset(np.random.default_rng(config.seed))
-        gains = settings.changed(gains_of(load_arm("fer")), simulation.scene.workspace.gains)
+        gains = settings.changed(gains_of(load_arm("fer")), task.arm.controller_gains)
         self.loop = ServedLoop(simulation, gains, self._clock)
         self.controller = self._start_controller()
         self._hand = ServedHand(self._wire, simulation)
-        self.referee = Referee(self._wire, self, expert())
-        self._cameras = _make_cameras(simulation, config)
+        self.referee = Referee(self._wire, self, task.make_expert())
+        self._cameras = make_cameras(simulation, task.cameras if config.cameras is None else config.cameras)
         self._image_due, self._task_due = (_Every(hz, self._clock) for hz in (config.image_hz, TASK_HZ))
         self._slice_ns = round(SLICE_S * NS_PER_S)
         self._deadline_ns = self._clock.now_ns()
@@ -154,7 +154,7 @@ class SimulatedRobotServer:
         self._clock.sleep_until(self._deadline_ns)
 
     def _publish_images(self) -> None:
-        for camera in self._cameras:
+        for camera in self._cameras.values():
             stamp_ns, frame = self._wire.now_ns(), f"{camera.name}_color_optical_frame"
             message = image_message(self._wire, camera.read().image, stamp_ns, frame)
             self._wire.publisher(graph.image_topic(camera.name)).publish(message)
@@ -165,7 +165,7 @@ class SimulatedRobotServer:
 
     def close(self) -> None:
         """Free the graphics context; the wire is its owner's."""
-        for camera in self._cameras:
+        for camera in self._cameras.values():
             camera.close()
 
 
@@ -221,7 +221,7 @@ class Referee:
         goal = self._expert.goal(model, data)
         state = TaskState(
             self._reset_id, self._reset_ns / NS_PER_S, self._wire.now_ns() / NS_PER_S, simulation.outcome(),
-            goal.T_base_tcp, goal.gripper, simulation.scene.object_state(model, data),
+            goal.T_base_tcp, gripper_head().level(goal.gripper), simulation.scene.object_state(model, data),
         )  # fmt: skip
         self._publisher.publish(task_state_message(self._wire, state))
 
@@ -242,10 +242,3 @@ class _Every:
             return False
         self._due_ns = max(self._due_ns + self._period_ns, now_ns - self._period_ns)
         return True
-
-
-def _make_cameras(simulation: Simulation, config: ServeConfig) -> Sequence[SimulatedCamera]:
-    if not config.cameras:
-        return ()
-    renderer = SceneRenderer(simulation.model, config.image_size, config.image_size)
-    return [SimulatedCamera(simulation, name, renderer) for name in config.cameras]

@@ -18,7 +18,7 @@ from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.sim.scene import TIMESTEP_S
-from robot_rl.sim.simulation import N, Simulation
+from robot_rl.sim.simulation import N, Simulation, plain_cell
 
 WATCHDOG_S = 0.02  # as long as an FR3 waits
 HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
@@ -104,12 +104,8 @@ class SimulatedDriver(StreamDriver):
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> SimulatedDriver:
         """See `DriverClass`: PickLift's arm, paced by the clock; the scene is always the same one."""
-        from robot_rl.sim.pick_lift import PickLift
-
         arm.check_settings()
-        simulation = Simulation(PickLift())
-        simulation.reset(np.random.default_rng(0))
-        return cls(simulation, SystemClock())
+        return cls(plain_cell(), SystemClock())
 
     def inject(self, fault: SimulatedFault) -> None:
         """Do something to the arm."""

@@ -7,9 +7,10 @@ import pytest
 
 from robot_rl.build import make_encoder, pin_encoder
 from robot_rl.cli import main
-from robot_rl.config import TrainConfig, preset
+from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings
+from robot_rl.presets import preset
 from robot_rl.runtime.runs.run_folder import existing_run, new_run
 from tests.contracts.listings import listing
 

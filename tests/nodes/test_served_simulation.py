@@ -51,7 +51,7 @@ def slices(served: Served, count: int) -> None:
 
 
 def test_states_go_out_with_each_slice_and_images_at_their_rate() -> None:
-    served = Served(image_hz=20.0, image_size=32)
+    served = Served(image_hz=20.0, task="tests.nodes.served:SMALL")
     heard: dict[str, int] = dict.fromkeys(("state", "image"), 0)
 
     def count(name: str) -> None:
@@ -174,7 +174,7 @@ def test_dead_server_ends_the_episode_within_the_bound_and_a_restarted_one_conti
     obs, _ = env.reset(seed=1)
     obs, *_ = env.step(STILL)
     served.die()
-    stamp_ns = env.robot.state().stamp_ns
+    stamp_ns = env.cell.robots[""].state().stamp_ns
     truncated, steps = False, 1
     while not truncated:
         age_ms = (served.clock.now_ns() - stamp_ns) / 1e6
@@ -205,7 +205,7 @@ def test_late_server_skips_slices_and_counts_them(served: Served) -> None:
 @pytest.mark.parametrize(
     ("setting", "error"),
     [
-        ({"task": "PickLft"}, UnknownNameError),
+        ({"task": "pick-lft"}, UnknownNameError),
         ({"cameras": ("wrst",)}, UnknownNameError),
         ({"image_hz": 0}, ConfigError),
     ],

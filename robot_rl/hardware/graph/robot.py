@@ -98,7 +98,7 @@ class GraphRobot:
             Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments),
         )
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Publish both targets; nothing while the state is not to be trusted."""
         self._start()
         fault = self._graph_fault() or self._seen
@@ -110,7 +110,7 @@ class GraphRobot:
         self._sent = (stamp_ns, self._clock.now_ns())
         gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
         self._targets[graph.GRIPPER_TARGET].publish(gripper)
-        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_goal, stamp_ns, graph.BASE))
+        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, graph.BASE))
 
     def wait(self, period_s: float) -> RobotState:
         """Sleep to the next point of the grid; the state then."""

@@ -27,7 +27,7 @@ class ServedRobot(Protocol):
 
     def state(self) -> RobotState: ...
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None: ...
+    def command(self, T_base_target: Pose, finger_m: float) -> None: ...
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
 
@@ -42,7 +42,7 @@ class GraphServer:
     def __init__(self, wire: Wire, robot: ServedRobot, joint_names: Sequence[str]) -> None:
         self._wire, self._robot, self._joint_names = wire, robot, tuple(joint_names)
         self._status = ("", "")
-        self._T_base_goal: Pose | None = None
+        self._T_base_target: Pose | None = None
         self._finger_m: float | None = None
         wire.subscribe(graph.TARGET_POSE, self._on_pose)
         wire.subscribe(graph.GRIPPER_TARGET, self._on_finger)
@@ -74,11 +74,11 @@ class GraphServer:
 
     def apply_targets(self) -> None:
         """Hand the newest targets to the arm, if new ones came."""
-        if self._T_base_goal is None and self._finger_m is None:
+        if self._T_base_target is None and self._finger_m is None:
             return
-        goal = self._robot.commanded() if self._T_base_goal is None else self._T_base_goal
+        goal = self._robot.commanded() if self._T_base_target is None else self._T_base_target
         self._robot.command(goal, self._robot.state().finger_m if self._finger_m is None else self._finger_m)
-        self._T_base_goal = self._finger_m = None
+        self._T_base_target = self._finger_m = None
 
     @staticmethod
     def _wrench_in_base(state: RobotState) -> np.ndarray:
@@ -86,7 +86,7 @@ class GraphServer:
         return np.concatenate([R @ state.wrench[:3], R @ state.wrench[3:]])
 
     def _on_pose(self, message: Any) -> None:
-        self._T_base_goal = read_pose(message, graph.BASE)
+        self._T_base_target = read_pose(message, graph.BASE)
 
     def _on_finger(self, message: Any) -> None:
         self._finger_m = float(from_ros.positions_of(message, [graph.FINGER_JOINT])[0])
