@@ -184,7 +184,7 @@ def test_stop_key_stops_a_controller() -> None:
 
 def test_clear_key_releases_a_controllers_stop_and_enables_it_unless_it_refuses(capsys: pytest.CaptureFixture) -> None:
     wire = MemoryWire(Graph(FakeClock(1.0)))
-    sender, enabled = TwistSender(wire, PICK_LIFT.workspace), list[bool]()
+    sender, enabled = TwistSender(wire, PICK_LIFT.arm), list[bool]()
     answers = {"recover": (True, "released")}
     wire.serve(graph.RECOVER, lambda request: answers["recover"])
     wire.serve(graph.ENABLE, lambda request: (enabled.append(request.data) is None, "follows"))
