@@ -46,7 +46,10 @@ def parse_task(text: str, where: str = "task") -> TaskSpec:
         if "arms" in data:
             raise ConfigError(f"{where}: got both arm and arms, expected one of them; move [arm] into [arms.NAME].")
         data["arms"] = {"": data.pop("arm")}
-    return from_json(TaskSpec, data, where)
+    try:
+        return from_json(TaskSpec, data, where)
+    except ConfigError as error:  # a single arm has no name
+        raise type(error)(str(error).replace(".arms..", ".arm.")) from error
 
 
 def task_toml(task: TaskSpec) -> str:
