@@ -98,7 +98,7 @@ def _no_demos(config: TrainConfig) -> TrainConfig:
 
 
 def _trainable(config: TrainConfig) -> TrainConfig:
-    # Pictures take 98 kB a transition: a hundred thousand would fill a small machine.
+    # Images take 98 kB a transition: a hundred thousand would fill a small machine.
     # Its updates are slow, and an actor that waited for them would hardly move.
     config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000, updates_per_step=None, speed=3.0)
     return replace(
