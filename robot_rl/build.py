@@ -23,7 +23,7 @@ from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
-from robot_rl.core.tasks import PERIOD_S, TaskCamera, TaskSpec
+from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
@@ -45,11 +45,11 @@ from robot_rl.vision.encoder import Encoder, EncoderContext, open_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
+    from controllers.ros.wire import Wire
     from robot_rl.envs.episodes import EpisodeSource
     from robot_rl.envs.graph import GraphEnv
     from robot_rl.hardware.cameras.camera import Camera
     from robot_rl.hardware.cameras.config import CameraConfig
-    from robot_rl.hardware.graph.wire import Wire
     from robot_rl.hardware.robot import Robot
 
 PAUSE_S = PERIOD_S
@@ -111,7 +111,7 @@ def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) 
     settings, clock = config.robot, SystemClock()
     wire = make_wire(settings, "actor")
     try:
-        robot = make_graph_robot(settings, wire, clock)
+        robot = make_graph_robot(settings, task.arm, wire, clock)
         devices = make_graph_cameras(settings, task, wire, clock, cameras)
         episodes = make_graph_episodes(settings, task, wire, robot, devices, clock)
         bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
@@ -126,19 +126,22 @@ def make_wire(settings: RobotConfig, node: str) -> Wire:
     """Return a participant of the graph.
 
     Raises:
-        ConfigError: a kind without a graph.
+        ConfigError: rclpy is not there.
     """
     if settings.kind == "ros":
-        from robot_rl.hardware.graph.ros_wire import RosWire
+        from controllers.ros.ros_wire import RosWire
 
-        return RosWire(node, settings.namespace)
+        try:
+            return RosWire(node, settings.namespace)
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
     from robot_rl.hardware.graph.dds_wire import DdsWire
 
     return DdsWire(node, settings.namespace)
 
 
-def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
-    """Return the arm on the graph."""
+def make_graph_robot(settings: RobotConfig, arm: ArmTask, wire: Wire, clock: Clock) -> Robot:
+    """Return the arm on the graph, whose controller follows the task's gains."""
     from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 
     return GraphRobot(
@@ -150,6 +153,7 @@ def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
             start_timeout_s=settings.reset_timeout_s,
             pause_s=PAUSE_S,
         ),
+        arm.controller_gains if settings.gains == "task" else None,
     )
 
 

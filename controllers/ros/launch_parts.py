@@ -170,7 +170,7 @@ def simulated(arguments: dict[str, str]) -> Any:
     """The simulated robot: controller, gripper, cameras and a referee in one node."""
     files = [arguments["config"]] if arguments["config"] else []
     task = {"task": arguments["task"]}
-    return node("robot_rl.nodes.simulated_robot", "simulated_robot", arguments, [*files, task])
+    return node("robot_rl.nodes.simulated_robot", CONTROLLER, arguments, [*files, task])
 
 
 def _end(reason: str) -> Callable[[Any, LaunchContext], list[Any]]:

@@ -14,6 +14,8 @@ from robot_rl.core.pose import Pose, gripper_down
 
 PERIOD_S = 0.1
 """Time that one step of any task takes [s]. Source: HIL-SERL, 10 Hz."""
+CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
+BOX_MARGIN_M = 0.05  # the law's box is so much larger than the task's, on each side
 TRIPLE = tuple[float, float, float]
 
 
@@ -131,6 +133,20 @@ class ArmTask:
     gripper: GripperRange | None = None
     """Range of the gripper; None: the action has no gripper, and the observation no opening."""
     gains: ArmGains = field(default_factory=ArmGains)
+
+    @property
+    def controller_gains(self) -> dict[str, list[float]]:
+        """The controller's gains, by the names of its parameters: stiff enough to be exact in the air, clipped so that
+        contact stays gentle. Simulated and real arms follow the same ones.
+        """
+        clip = [CLIP_MARGIN * leash for leash in (self.action.leash_m, self.action.leash_rad) for _ in range(3)]
+        return {
+            "stiffness": [self.gains.stiffness_n_per_m] * 3 + [self.gains.stiffness_nm_per_rad] * 3,
+            "clip_lower": [-entry for entry in clip],
+            "clip_upper": clip,
+            "workspace_lower": [entry - BOX_MARGIN_M for entry in self.workspace.lower_m],
+            "workspace_upper": [entry + BOX_MARGIN_M for entry in self.workspace.upper_m],
+        }
 
 
 @dataclass(frozen=True)

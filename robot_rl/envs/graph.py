@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from controllers.ros.wire import Wire
 from robot_rl.core.clock import Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.envs.arm_env import ArmEnv, States
 from robot_rl.envs.episodes import Workcell
-from robot_rl.hardware.graph.wire import Wire
 
 MS_PER_NS = 1e-6
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from controllers.ros import graph
+from controllers.ros.wire import Wire
 from robot_rl.core.action_layout import gripper_head
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
@@ -15,7 +16,6 @@ from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import PERIOD_S, Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.hardware.graph.task_state import TaskState, read_task_state
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import Robot
 
 ASK_AGAIN_S = 0.5

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from controllers.ros import graph
+from controllers.ros.namesake import wait_until_alone
 from robot_rl import build
 from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.robot_config import RobotConfig
@@ -65,18 +67,19 @@ def serve(config: SimulatedRobotConfig) -> None:
     """Open the wire and serve; print the missed time slices at the end."""
     stop = StopSignal().install()
     with ExitStack() as held:
-        wire = build.make_wire(config.robot, "simulated_robot")
+        wire = build.make_wire(config.robot, graph.CONTROLLER)
         held.callback(wire.close)
+        controller = graph.resolve(graph.STATUS, wire.namespace).rsplit("/", 1)[0]
+        if refused := wait_until_alone(lambda: len(wire.publishers_of(graph.STATUS)), controller):
+            raise ConfigError(refused)
         server = SimulatedRobotServer(wire, config.serve)
         held.callback(server.close)
         if config.robot.kind == "ros":
-            from robot_rl.nodes.controller_services import ControllerServices
-
-            ControllerServices(wire, server)
+            server.offer_parameters(wire.node)  # type: ignore[attr-defined]
         print(f"serving {config.task} on the graph (Ctrl-C ends it)", flush=True)
         server.run(stop)
-        print(f"{server.paced.slices} slices, {server.paced.missed} missed", flush=True)
-        for problem in server.graph.problems():
+        print(f"{server.slices} slices, {server.missed} missed", flush=True)
+        for problem in server.problems():
             print(problem, flush=True)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import tyro
 
 from controllers.ros import graph
+from controllers.ros.wire import Wire
 from robot_rl import build
 from robot_rl.core import checks
 from robot_rl.core.action_layout import GRIPPER, HOLD, ROTATION, TRANSLATION, arm_layout
@@ -26,7 +27,6 @@ from robot_rl.core.tasks import PERIOD_S, ArmTask
 from robot_rl.envs.action import finger_target, task_layout
 from robot_rl.envs.observation import gripper_entry
 from robot_rl.hardware.graph.messages import joints_message, read_pose, twist_message
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.runtime.runs.stop import StopSignal
@@ -34,6 +34,8 @@ from robot_rl.tasks import check_task, find_task
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DEVICE_HELP, DeviceContext, check_device, open_enabled
 from robot_rl.teleop.devices.ros import HumanSender
+
+CLEAR_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class TwistSender:
         """Send one state's stop; else its motion, if the human is engaged and the arm's orientation is known."""
         if state.estop:
             self._stop.publish(self._wire.make(graph.HUMAN_STOP.type, data=True))
+        elif state.cleared:
+            self._clear()
         if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
             return
         stamp_ns, scale = self._wire.now_ns(), self._arm.action
@@ -96,6 +100,14 @@ class TwistSender:
             finger_m = finger_target(gripper, parts[GRIPPER], gripper.open_m)
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
+
+    def _clear(self) -> None:
+        """Release the controller's stop and follow targets again; print its answers."""
+        for service, fields in ((graph.RECOVER, {}), (graph.ENABLE, {"data": True})):
+            done, text = self._wire.call(service, CLEAR_TIMEOUT_S, **fields)
+            print(text, flush=True)
+            if not done:
+                return
 
     def _on_pose(self, message: object) -> None:
         self._R_base_tcp = read_pose(message, graph.BASE).R

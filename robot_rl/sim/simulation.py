@@ -22,7 +22,6 @@ from robot_rl.sim.task import TaskScene
 
 N = 7
 PLAIN = "robot_rl.tasks.pick_lift:TASK"  # by name: tasks stand above the simulator
-CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
 
 
 class Simulation:
@@ -161,25 +160,23 @@ class Simulation:
         arm = R.T @ (data.subtree_com[self._hand] - data.site("wrist").xpos)
         return -self._sensors_mean - np.concatenate([weight, np.cross(arm, weight)])
 
+    @property
+    def wrist_sensors(self) -> np.ndarray:
+        """What the wrist's force and torque sensors read now, (6,); a view."""
+        return self.data.sensordata[:6]
+
+    def set_wrist_mean(self, sensors: np.ndarray) -> None:
+        """Take (6,) as the mean of the last advance, where another loop than `advance` let time pass."""
+        self._sensors_mean[:] = sensors
+
     def outcome(self) -> Outcome:
         """Ground truth now."""
         return self.scene.outcome(self.model, self.data)
 
 
 def task_gains(arm: ArmTask) -> Gains:
-    """Return the law's settings for a task: stiff enough to be exact in the air, clipped so that contact stays
-    gentle.
-    """
-    clip = np.repeat([arm.action.leash_m, arm.action.leash_rad], 3) * CLIP_MARGIN
-    return make_gains(
-        HOME_Q,
-        stiffness=np.repeat([arm.gains.stiffness_n_per_m, arm.gains.stiffness_nm_per_rad], 3),
-        clip_lower=-clip,
-        clip_upper=clip,
-        workspace_lower=np.asarray(arm.workspace.lower_m) - 0.05,
-        workspace_upper=np.asarray(arm.workspace.upper_m) + 0.05,
-        ramp_s=0.0,  # a reset puts the simulated arm where it shall be; there is nothing to ramp up to
-    )
+    """Return the law's gains for a task; without a ramp, for a reset puts the simulated arm where it shall be."""
+    return make_gains(HOME_Q, ramp_s=0.0, **arm.controller_gains)
 
 
 def plain_cell() -> Simulation:

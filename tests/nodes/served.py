@@ -5,10 +5,13 @@ threads, processes or sleep.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
+from controllers.ros.graph import Service
+from controllers.ros.wire import Answer
 from robot_rl.core.tasks import TaskCamera
 from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.graph import Bounds, GraphEnv
@@ -50,6 +53,14 @@ class Served:
         self.wire = MemoryWire(self.graph)
         self.client_clock = ServingClock(self.clock, self.server.step)
 
+    def call(self, service: Service, **fields: object) -> Answer:
+        """Request a service; the server works until it has answered."""
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(self.wire.call, service, 5.0, **fields)
+            while not future.done():
+                self.server.step()
+        return future.result()
+
     def die(self) -> None:
         """From now on time passes without a server."""
         self.client_clock.work = lambda: self.clock.advance(0.01)
@@ -61,10 +72,10 @@ class Served:
     def env(self, bounds: Bounds | None = None, reset_timeout_s: float = 5.0, privileged: bool = False) -> GraphEnv:
         """The client's environment."""
         clock, wire, names = self.client_clock, self.wire, self.server_cameras()
-        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1))
+        task = self.server.simulation.task
+        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1), task.arm.controller_gains)
         cameras = {name: GraphCamera(wire, clock, TopicConfig(name)) for name in names}
         sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras.values())]
-        task = self.server.paced.simulation.task
         episodes = ServedEpisodes(task, wire, robot, sources, clock, 0.1, reset_timeout_s)
         episodes.connect()
         cell = Workcell(task, {"": robot}, cameras, episodes)
@@ -74,4 +85,4 @@ class Served:
         return tuple(self.server._cameras)
 
     def cube(self) -> np.ndarray:
-        return self.server.paced.simulation.data.joint("cube").qpos.copy()
+        return self.server.simulation.data.joint("cube").qpos.copy()
