@@ -1,6 +1,6 @@
-"""Who may command the arm: emergency stop > human > policy > nobody, and never two at once.
+"""Arbitration of command sources: emergency stop > human > policy, and never two at once.
 
-Two sources of equal rank are not averaged and do not take turns: the arm holds, and the diagnostics name both. The
+Two sources of equal priority are neither averaged nor interleaved: the arm holds, and the diagnostics name both. The
 emergency stop is latched: `recover` clears it, and the arm still has to be enabled again.
 """
 
@@ -11,12 +11,12 @@ from enum import IntEnum
 
 from controllers.ros.rejection import CommandRejected, RejectReason
 
-WINDOW_S = 0.2  # so long after its last message a source is still there: two periods of a slow policy
-CONFLICT_S = 1.0  # and so long after two sources were seen the arm goes on holding
+WINDOW_S = 0.2  # time-out of a source after its last message: two periods of a slow policy
+CONFLICT_S = 1.0  # time for which the arm holds after a conflict of sources
 
 
 class CommandPriority(IntEnum):
-    """Sources of commands, least first."""
+    """Command sources, lowest priority first."""
 
     IDLE = 0
     POLICY = 1
@@ -25,13 +25,13 @@ class CommandPriority(IntEnum):
 
 
 class Arbiter:
-    """Decides for each command whether it passes. Times are on one monotonic clock [s]."""
+    """Arbiter of commands. Times are on one monotonic clock [s]."""
 
     def __init__(self) -> None:
         self.estopped = False
         self.charge = CommandPriority.IDLE
         self.source = ""
-        """The topic that commands, while one does."""
+        """The commanding topic, if any."""
         self.handovers = 0
         self._blocks: dict[str, str] = {}
         self._heard_s: dict[str, tuple[CommandPriority, float]] = {}
@@ -44,26 +44,27 @@ class Arbiter:
         self.charge, self.source = CommandPriority.ESTOP, ""
 
     def release_estop(self) -> None:
-        """Somebody says that the cause is gone."""
+        """Release the emergency stop."""
         self.estopped = False
         self.charge = CommandPriority.IDLE
 
     def block(self, name: str, text: str) -> None:
-        """Hold for a reason of this name; an empty text takes it away."""
+        """Hold for a named reason; an empty text removes it."""
         self._blocks.pop(name, None)
         if text:
             self._blocks[name] = text
 
     def see_publishers(self, publishers: Mapping[str, Sequence[str]], now_s: float) -> None:
-        """Take who publishes on each command topic; more than one on a topic is a conflict."""
+        """Update the publishers of each command topic; more than one on a topic is a conflict."""
         self._crowded = {topic: tuple(names) for topic, names in publishers.items() if len(names) > 1}
         for topic, names in self._crowded.items():
             self._note_conflict(f"{topic} has {len(names)} publishers: {', '.join(sorted(names))}", now_s)
 
     def offer(self, topic: str, rank: CommandPriority, now_s: float) -> bool:
-        """A command that moves the arm has come; returns whether the charge changes hands with it.
+        """Admit a motion command; return whether control authority changes with it.
 
-        Raises: CommandRejected, when it must not pass.
+        Raises:
+            CommandRejected: it must not pass.
         """
         self._heard_s[topic] = rank, now_s
         others = [other for other, (its, at_s) in self._heard_s.items() if its == rank and now_s - at_s <= WINDOW_S]
@@ -76,27 +77,31 @@ class Arbiter:
         return handed_over
 
     def check(self, rank: CommandPriority, now_s: float) -> None:
-        """Whether a command of this rank may pass now. Raises: CommandRejected."""
+        """Check that a command of this priority may pass now.
+
+        Raises:
+            CommandRejected: it must not pass.
+        """
         if self.held(now_s):
             kind = RejectReason.CONFLICT if self.conflict(now_s) and not self.estopped else RejectReason.BLOCKED
             raise CommandRejected(kind, self.held(now_s))
         highest = self._highest(now_s)
         if rank < highest:
             raise CommandRejected(
-                RejectReason.OUTRANKED, f"a {highest.name.lower()} commands the arm; wait until it lets go."
+                RejectReason.OUTRANKED, f"a {highest.name.lower()} commands the arm; wait until it ends."
             )
 
     def look(self, now_s: float) -> None:
-        """Notice that the source fell silent."""
+        """Detect that the source is silent."""
         if not self.estopped and self._highest(now_s) == CommandPriority.IDLE:
             self.charge, self.source = CommandPriority.IDLE, ""
 
     def conflict(self, now_s: float) -> str:
-        """Which sources are in each other's way; empty: none."""
+        """The conflicting sources; empty without a conflict."""
         return self._conflict if self._crowded or now_s - self._conflict_s <= CONFLICT_S else ""
 
     def held(self, now_s: float) -> str:
-        """Why no command passes, in words; empty: they do."""
+        """Why no command passes; else empty."""
         if self.estopped:
             return "emergency stop: call ~/recover, then ~/enable"
         conflict = self.conflict(now_s)

@@ -1,4 +1,4 @@
-"""Which arm, by which driver: from the node's parameters to the command line of the control process."""
+"""Arm and driver: from the node's parameters to the command line of the control process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ArmChoice:
     namespace: str = ""
 
     def __post_init__(self) -> None:
-        self.spec  # noqa: B018  # an arm that does not exist is refused now
+        self.spec  # noqa: B018  # refuse an unknown arm now
 
     @cached_property
     def spec(self) -> ArmSpec:

@@ -27,6 +27,7 @@ HOMING_LIMIT_S = 20.0
 HOME_REACHED = (0.005, 0.05)  # [m, rad]
 CLOCK_HOLD_S = 1.0
 _AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes in which no target is followed
+_FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
 Answer = tuple[bool, str]
 Pose = tuple[FloatArray, FloatArray]
 
@@ -69,7 +70,7 @@ class CommandHandler:
         self._joints: Sequence[str] = ()
         self._frame = ""
         self._home: Pose | None = None
-        self._held = False
+        self._held = self._idle = False
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
@@ -105,6 +106,7 @@ class CommandHandler:
         """A WrenchStamped, for the targets to come."""
         wrench = from_ros.wrench_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        self._enabled_loop()
         bound = self._gains_for(rank).wrench_max
         if (np.abs(wrench) > bound).any():
             raise CommandRejected(
@@ -113,11 +115,13 @@ class CommandHandler:
             )
         self.course.take_wrench(wrench, stamp_s)
 
-    def take_stiffness(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A labelled Float64MultiArray."""
-        stiffness = from_ros.stiffness_of(message)
+    def take_gains(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """Named numbers, each a parameter's; all of them or none. An arm that holds itself takes them, too."""
+        changes, gains = from_ros.numbers_of(message), self._gains_for(rank)
+        if unknown := sorted(changes.keys() - settings.SETTINGS.keys()):
+            raise CommandRejected(RejectReason.LAYOUT, f"layout: got {unknown}, expected names of gains; see ~/gains.")
         try:
-            self.set_gains(settings.changed(self._gains_for(rank), {"stiffness": stiffness}))
+            self.set_gains(settings.changed(gains, changes))
         except ValueError as error:
             raise CommandRejected(RejectReason.LIMIT, str(error)) from error
 
@@ -135,6 +139,7 @@ class CommandHandler:
     def _admit(self, topic: str, rank: CommandPriority) -> Loop:
         loop, now_s = self._enabled_loop(), self._now_s()
         handed_over = self.arbiter.offer(topic, rank, now_s)
+        self._idle = False
         if handed_over or self._homing_until_s > now_s:
             values = loop.state().values[0]
             self.course.seed(values["reference_p"], values["reference_quat_xyzw"])
@@ -142,9 +147,9 @@ class CommandHandler:
         return loop
 
     def _gains_for(self, rank: CommandPriority) -> Gains:
-        self._enabled_loop()
+        if self.gains is None:
+            raise CommandRejected(RejectReason.INACTIVE, "no control process runs; configure the node.")
         self.arbiter.check(rank, self._now_s())
-        assert self.gains is not None
         return self.gains
 
     def _enabled_loop(self) -> Loop:
@@ -241,6 +246,7 @@ class CommandHandler:
         if held or self.arbiter.charge > CommandPriority.IDLE:
             return False, held or f"{self.arbiter.source} commands the arm; end it first"
         self.course.seed(*self._home)
+        self._idle = True
         self._homing_until_s = self._now_s() + HOMING_LIMIT_S
         return True, "on the way; any command ends it"
 
@@ -260,18 +266,23 @@ class CommandHandler:
         return jump
 
     def _keep_still(self, now_s: float) -> None:
-        """Hold where the arm was when something said so, or go home: the loop wants to hear it again and again."""
-        held, homing = bool(self.arbiter.held(now_s)), now_s < self._homing_until_s
-        started, self._held = held and not self._held, held
-        if not self.enabled or self._loop is None or not (held or homing):
+        """Hold where the arm was when something said so or the last source fell silent, or go home.
+
+        The loop is told again and again: it follows old targets no longer than `hold_after_s`.
+        """
+        if not self.enabled or self._loop is None:
             return
-        state = self._loop.state()
-        if started:
+        state, held = self._loop.state(), bool(self.arbiter.held(now_s))
+        idle = state.mode in _FOLLOWING and self.arbiter.charge == CommandPriority.IDLE
+        homing = now_s < self._homing_until_s
+        if (held and not self._held) or (idle and not self._idle):
             self._homing_until_s = -np.inf
             self._seed_measured(state)
         elif homing and self._at_goal(state):
             self._homing_until_s = -np.inf
-        self._loop.send(self.course.stay(now_s))
+        self._held, self._idle = held, idle
+        if held or idle or homing:
+            self._loop.send(self.course.stay(now_s))
 
     def _at_goal(self, state: HostState) -> bool:
         values = state.values[0]

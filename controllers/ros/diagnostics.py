@@ -1,4 +1,4 @@
-"""What the node says about the loop: one level, one sentence, and metrics by name; for status and diagnostics."""
+"""Diagnostics of the node: level, message and metrics of the loop."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ class StatusReport(NamedTuple):
 
 
 class NodeStatus(NamedTuple):
-    """What the node knows beside the loop's state."""
+    """State of the node besides the loop's."""
 
     lifecycle: str
     charge: str
     source: str
     handovers: int
     held: str
-    """Why no command passes; empty: they do."""
+    """Why no command passes; else empty."""
     trouble: str
-    """Why the loop cannot be trusted; empty: it runs."""
+    """Fault of the loop; empty while it runs."""
     graph: tuple[str, ...]
-    """What was noticed on the graph, newest last."""
+    """Warnings of the graph, newest last."""
     clock_jumps: int
 
 
 def status(state: HostState | None, situation: NodeStatus) -> StatusReport:
-    """What a person has to know now: few values, so that it is published when one of them changes."""
+    """Return the status: few values, published when one of them changes."""
     level, message = _verdict(state, situation)
     mode = "NONE" if state is None else state.mode.name
     values = {
@@ -81,7 +81,7 @@ def _verdict(state: HostState | None, situation: NodeStatus) -> tuple[Level, str
 
 
 def diagnostics(state: HostState | None, situation: NodeStatus, tally: RejectCounter, now_s: float) -> StatusReport:
-    """Everything that a person who looks for a cause wants to see."""
+    """Return the full diagnostics."""
     report = status(state, situation)
     values = dict(report.values) | {
         "hand-overs": str(situation.handovers),

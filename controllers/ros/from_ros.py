@@ -14,7 +14,6 @@ from controllers.geometry import FloatArray
 from controllers.ros.rejection import CommandRejected, RejectReason
 
 QUAT_NORM_TOLERANCE = 0.01  # as in the loop
-STIFFNESS_LABEL = "stiffness"
 
 
 def stamp_ns(message: Any) -> int:
@@ -49,23 +48,28 @@ def wrench_of(message: Any, frame: str) -> FloatArray:
     return _finite("wrench", [*_xyz(message.wrench.force), *_xyz(message.wrench.torque)])
 
 
-def stiffness_of(message: Any) -> FloatArray:
-    """K (6,) [N/m, N m/rad] of a Float64MultiArray whose first dimension says so. Raises: CommandRejected."""
-    dimensions = message.layout.dim
-    labels = [dimension.label for dimension in dimensions]
-    if labels != [STIFFNESS_LABEL]:
+def numbers_of(message: Any) -> dict[str, FloatArray]:
+    """Named numbers of a Float64MultiArray: one array for each dimension, by its label.
+
+    Raises:
+        CommandRejected: a dimension without a label, or another number of numbers than the dimensions say.
+    """
+    dimensions, start = message.layout.dim, int(message.layout.data_offset)
+    if not dimensions or not all(dimension.label for dimension in dimensions):
         raise CommandRejected(
             RejectReason.LAYOUT,
-            f"layout: got dimensions {labels}, expected one with the label '{STIFFNESS_LABEL}' and size 6; "
-            "an array without a label could be anything.",
+            f"layout: got dimensions {[dimension.label for dimension in dimensions]}, expected each with a label, as "
+            "in 'stiffness' with size 6; an array without a label could be anything.",
         )
-    if len(message.data) != 6 or dimensions[0].size != 6 or message.layout.data_offset != 0:
+    sizes = [int(dimension.size) for dimension in dimensions]
+    if start + sum(sizes) != len(message.data):
         raise CommandRejected(
             RejectReason.LENGTH,
-            f"stiffness: got {len(message.data)} numbers in a dimension of {dimensions[0].size}, expected 6: "
-            "x y z [N/m], then about x y z [N m/rad].",
+            f"data: got {len(message.data)} numbers, expected {start + sum(sizes)}; correct it.",
         )
-    return _finite("stiffness", message.data)
+    data, ends = np.asarray(message.data, np.float64), start + np.cumsum(sizes)
+    labels = [str(dimension.label) for dimension in dimensions]
+    return {label: data[end - size : end].copy() for label, size, end in zip(labels, sizes, ends, strict=True)}
 
 
 def posture_of(message: Any, joints: Sequence[str]) -> FloatArray:
@@ -84,6 +88,18 @@ def posture_of(message: Any, joints: Sequence[str]) -> FloatArray:
         )
     given = dict(zip(names, message.position, strict=True))
     return _finite("position", [given[name] for name in joints])
+
+
+def positions_of(message: Any, joints: Sequence[str]) -> FloatArray:
+    """Positions of the named joints of a JointState, in this order, whatever else it holds. Raises: CommandRejected."""
+    at = {name: i for i, name in enumerate(message.name)}
+    if len(message.position) != len(message.name) or not set(joints) <= set(at):
+        raise CommandRejected(
+            RejectReason.JOINTS,
+            f"joints: got {len(message.position)} positions of {list(message.name)}, expected {list(joints)}; "
+            "another arm's or hand's topic?",
+        )
+    return _finite("position", [message.position[at[name]] for name in joints])
 
 
 def _check_frame(message: Any, frame: str) -> None:

@@ -42,6 +42,13 @@ class Topic(NamedTuple):
     quality: Quality
 
 
+class Service(NamedTuple):
+    """One service: its name relative to the arm's namespace, and its type."""
+
+    name: str
+    type: str
+
+
 CONTROLLER = "impedance_controller"
 BASE, TCP, HAND = "base", "tcp", "hand"
 FINGER_JOINT = "finger"
@@ -60,7 +67,7 @@ TARGET_POSE = _own("target_pose", _POSE, _COMMAND)
 TARGET_TWIST = _own("target_twist", _TWIST, _COMMAND)
 TARGET_JOINT = _own("target_joint", _JOINTS, _COMMAND)
 TARGET_WRENCH = _own("target_wrench", _WRENCH, _COMMAND)
-TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)
+TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)  # gains by name: see `from_ros.gains_of`
 HUMAN_POSE = _own("human/target_pose", _POSE, _COMMAND)
 HUMAN_TWIST = _own("human/target_twist", _TWIST, _COMMAND)
 HUMAN_STOP = _own("human/stop", "std_msgs/msg/Bool", _COMMAND)  # true: latched as by ~/estop; false changes nothing
@@ -72,8 +79,18 @@ CURRENT_TWIST = _own("current_twist", _TWIST, _STATE)
 TRACKING_ERROR = _own("tracking_error", _TWIST, _STATE)  # a displacement: metres and a rotation vector
 ESTIMATED_WRENCH = _own("estimated_wrench", _WRENCH, _STATE)  # in `base`, without a sensor
 TAU_COMMAND = _own("tau_cmd", _JOINTS, _STATE)
+GAINS = _own("gains", _NUMBERS, _STATUS)  # in force, as in `target_stiffness`
 STATUS = _own("status", "diagnostic_msgs/msg/DiagnosticStatus", _STATUS)
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", Quality(reliable=True, depth=10))
+
+# Services of the controller.
+_TRIGGER, _SWITCH = "std_srvs/srv/Trigger", "std_srvs/srv/SetBool"
+ENABLE = Service(f"{CONTROLLER}/enable", _SWITCH)  # follow targets from the measured pose; false: the arm holds itself
+HOLD = Service(f"{CONTROLLER}/hold", _SWITCH)
+RESET_TARGET = Service(f"{CONTROLLER}/reset_target", _TRIGGER)
+RECOVER = Service(f"{CONTROLLER}/recover", _TRIGGER)  # release the emergency stop, or back off after a fault
+HOME_POSE = Service(f"{CONTROLLER}/home", _TRIGGER)
+ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
 
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)
@@ -124,8 +141,8 @@ def camera_info_topic(camera: str) -> Topic:
     return Topic(f"{camera}/color/camera_info", "sensor_msgs/msg/CameraInfo", _SENSOR)
 
 
-def resolve(topic: Topic, namespace: str = "") -> str:
-    """The topic's full name in an arm's namespace.
+def resolve(topic: Topic | Service, namespace: str = "") -> str:
+    """The full name of a topic or service in an arm's namespace.
 
     Example:
         >>> resolve(TARGET_POSE, "left")

@@ -23,7 +23,7 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 
-from controllers.arms.spec import arm_names
+from controllers.arms.spec import arm_names, load_arm
 from controllers.ros import graph
 from controllers.ros.graph import CONTROLLER
 from controllers.ros.namesake import wait_until_alone
@@ -57,7 +57,7 @@ ARGUMENTS: dict[str, Argument] = {
     "bag": Argument("", "folder of the recording; empty: rosbag2 names it by the time"),
     "log_level": Argument("info", "of all nodes", ["debug", "info", "warn", "error", "fatal"]),
     "python": Argument("", "interpreter of the nodes; empty: the checkout's .venv, else that of colcon build"),
-    "task": Argument("pick-lift", "the simulated scene", ["pick-lift", "peg-insert"]),
+    "task": Argument("pick-lift", "task whose scene is simulated: a name, a file or module:NAME"),
     "run": Argument("", "folder of the run, with its config.json"),
     "address": Argument("tcp://127.0.0.1:5555", "where the learner listens"),
 }  # fmt: skip
@@ -121,6 +121,7 @@ def controller(arguments: dict[str, str]) -> Any:
     """The impedance controller of an arm."""
     fake = arguments["use_fake_hardware"] == "true"
     usual = "" if arguments["driver"] == "auto" else arguments["driver"]
+    load_arm(arguments["robot_type"], driver=usual)  # what does not exist ends the launch now
     named: dict[str, Any] = {
         "driver": "" if fake else usual,
         "arm": "fer" if fake else arguments["robot_type"],
@@ -169,7 +170,7 @@ def simulated(arguments: dict[str, str]) -> Any:
     """The simulated robot: controller, gripper, cameras and a referee in one node."""
     files = [arguments["config"]] if arguments["config"] else []
     task = {"task": arguments["task"]}
-    return node("robot_rl.nodes.simulated_robot", "simulated_robot", arguments, [*files, task])
+    return node("robot_rl.nodes.simulated_robot", CONTROLLER, arguments, [*files, task])
 
 
 def _end(reason: str) -> Callable[[Any, LaunchContext], list[Any]]:

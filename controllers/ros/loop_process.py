@@ -1,4 +1,4 @@
-"""The loop's process, as the node sees it: started, watched, ended."""
+"""Control process of a node: start, supervision, end."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ from collections.abc import Callable, Sequence
 
 from controllers.host.mailbox import FOLDER, Client, HostState, Request
 
-START_LIMIT_S = 600.0  # the first start on a computer compiles the law: 20 s of a core that nobody else uses
-HOLD_LIMIT_S = 2.0  # in which the loop lets the arm hold itself; one cycle where nothing hangs
-END_LIMIT_S = 10.0  # in which its process ends after that
-STATE_AGE_MAX_S = 0.25  # of what the loop published: beyond it the loop hangs or is gone
+START_LIMIT_S = 600.0  # the first start on a computer compiles the law: 20 s of an idle core
+HOLD_LIMIT_S = 2.0  # time for the loop to let the arm hold itself; normally one cycle
+END_LIMIT_S = 10.0  # time for its process to end after that
+STATE_AGE_MAX_S = 0.25  # age of the loop's state from which it hangs or has ended
 
 
 class HostFailed(Exception):
-    """The loop's process did not start; the text says what it said."""
+    """The loop's process did not start; the text holds its output."""
 
 
 class HostProcess:
-    """One loop in a process of its own that ends with this one.
+    """One loop in a separate process that ends with this one.
 
     Args:
         wanted: false ends the wait for the arm.
 
-    Raises: HostFailed, when it ends before its arm is connected, or takes longer than START_LIMIT_S.
+
+    Raises:
+        HostFailed: it ends before its arm is connected, or takes longer than START_LIMIT_S.
     """
 
     def __init__(
         self, arguments: Sequence[str], mailbox: str, joints: int, wanted: Callable[[], bool] = lambda: True
     ) -> None:
         command = [sys.executable, "-m", "controllers.host", *arguments]
-        (FOLDER / f"robot-rl-{mailbox}").unlink(missing_ok=True)  # a killed host's
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # not a pipe: nobody reads while the loop runs
+        (FOLDER / f"robot-rl-{mailbox}").unlink(missing_ok=True)  # of a killed control process
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # not a pipe, which would fill without a reader
         self._process = subprocess.Popen(command, stderr=self._errors)
         self._mailbox = mailbox
         self.pid = self._process.pid
@@ -54,8 +56,8 @@ class HostProcess:
             time.sleep(0.02)
         self.kill()
         if not wanted():
-            raise HostFailed("loop: told to end before the arm was connected.")
-        raise HostFailed(f"loop: got no arm within {START_LIMIT_S} s, expected it connected; look at the arm.")
+            raise HostFailed("loop: stopped before the arm was connected.")
+        raise HostFailed(f"loop: got no arm within {START_LIMIT_S} s, expected it connected; check the arm.")
 
     def _last_words(self) -> str:
         self._errors.seek(0)
@@ -64,18 +66,18 @@ class HostProcess:
         return words[-1] if words else f"loop: got exit code {self._process.returncode} at the start, expected an arm."
 
     def trouble(self, state: HostState, now_s: float) -> str:
-        """Why the loop cannot be trusted, in words; empty: it runs."""
+        """Return the loop's fault; empty while it runs."""
         if self._process.poll() is not None:
             return (
                 f"the loop's process has ended (exit code {self._process.returncode}): the arm's own watchdog holds it"
             )
         age_s = now_s - state.stamp_s
         if age_s > STATE_AGE_MAX_S:
-            return f"the loop has said nothing for {age_s:.2f} s: its process hangs"
+            return f"the loop has published nothing for {age_s:.2f} s: its process hangs"
         return ""
 
     def end(self) -> bool:
-        """Let the arm hold itself, then end the process; True when the loop said that the arm holds."""
+        """Let the arm hold itself, then end the process; return whether the loop confirmed that the arm holds."""
         self.client.ask(Request.QUIT)
         end_s = time.monotonic() + HOLD_LIMIT_S
         while not (holds := self._holds()) and self._process.poll() is None and time.monotonic() < end_s:
@@ -92,18 +94,18 @@ class HostProcess:
         return bool(self.client.state().values["ended"][0])
 
     def kill(self) -> None:
-        """End it by force; the arm's own watchdog holds the arm."""
+        """Kill the process; the arm's own watchdog holds the arm."""
         self._process.kill()
         self._process.wait()
         self._forget()
 
     def _forget(self) -> None:
         self._errors.close()
-        (FOLDER / f"robot-rl-{self._mailbox}").unlink(missing_ok=True)  # a killed host's
+        (FOLDER / f"robot-rl-{self._mailbox}").unlink(missing_ok=True)  # of a killed control process
 
 
 def _opened(mailbox: str, joints: int) -> Client | None:
-    """A client, or None while the host is still making its memory."""
+    """Return a client, or None while the control process is creating its memory."""
     try:
         return Client(mailbox, joints)
     except ValueError:

@@ -13,7 +13,7 @@ from controllers.host.monotonic import make_timespec, monotonic_ns
 from controllers.law.presets import preset
 from controllers.law.tick import ControlLoop, make_controller_state, tick
 from robot_rl.sim.arm import HOME_Q, add_arm
-from robot_rl.sim.stepping import ModelViews, refresh_model, step_physics, view_model
+from robot_rl.sim.stepping import ModelViews, apply_command, refresh_model, step_physics, view_model
 
 N = 7
 DT_S = 0.001
@@ -79,7 +79,7 @@ def time_cycles(
 
     Returns the time after the last tick [s].
     """
-    state, target, tau = loop.state, loop.target, loop.tau
+    state, target = loop.state, loop.target
     for k in range(cycle_ns.shape[0]):
         now_s += DT_S
         target.stamp_s[0] = now_s
@@ -91,7 +91,6 @@ def time_cycles(
         tick(loop, DT_S, now_s)
         end_ns = monotonic_ns(timespec)
         cycle_ns[k], law_ns[k] = end_ns - start_ns, end_ns - model_ns
-        for i in range(tau.shape[0]):
-            views.ctrl[i], state.tau[i] = tau[i], tau[i]
+        apply_command(views, loop)
         step_physics(views)
     return now_s

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from controllers.ros.wire import Wire
 from robot_rl.core.clock import Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
-from robot_rl.core.tasks import PERIOD_S
-from robot_rl.envs.arm_env import ArmEnv
-from robot_rl.envs.task import Task
-from robot_rl.hardware.cameras.camera import Camera
-from robot_rl.hardware.graph.wire import Wire
-from robot_rl.hardware.robot import Robot, RobotState
+from robot_rl.envs.arm_env import ArmEnv, States
+from robot_rl.envs.episodes import Workcell
 
 MS_PER_NS = 1e-6
 
@@ -57,9 +53,7 @@ class GraphEnv(ArmEnv):
 
     def __init__(
         self,
-        robot: Robot,
-        cameras: Sequence[Camera],
-        task: Task,
+        cell: Workcell,
         wire: Wire,
         clock: Clock,
         bounds: Bounds | None = None,
@@ -71,7 +65,7 @@ class GraphEnv(ArmEnv):
         self._acted_ns: int | None = None  # when the last command went out
         self._state_stamp_ns: int | None = None  # of the last observation
         self._timing = Timing(*[np.nan] * len(Timing._fields))
-        super().__init__(robot, cameras, task, privileged=privileged)
+        super().__init__(cell, privileged=privileged)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -99,7 +93,7 @@ class GraphEnv(ArmEnv):
 
     def metrics(self) -> dict[str, float]:
         """Return the latencies of the session so far, where the robot's client measures them; see `GraphTimings`."""
-        timings = getattr(self.robot, "timings", None)
+        timings = getattr(next(iter(self.cell.robots.values())), "timings", None)
         if timings is None:
             return {}
         now = timings()
@@ -109,12 +103,13 @@ class GraphEnv(ArmEnv):
             "targets_withheld": now.withheld,
         }
 
-    def _act(self, action: np.ndarray) -> RobotState:
+    def _act(self, action: np.ndarray) -> States:
         self._acted_ns = self._clock.now_ns()
-        state = super()._act(action)
-        if state.fault:  # whatever else came with it: it is not acted upon
-            raise DeviceLostError(state.fault)
-        return state
+        states = super()._act(action)
+        faults = [state.fault for state in states.values() if state.fault]
+        if faults:  # whatever else came with them: it is not acted upon
+            raise DeviceLostError(" ".join(faults))
+        return states
 
     def _check_reaction(self) -> None:
         now_ns = self._clock.now_ns()
@@ -122,17 +117,18 @@ class GraphEnv(ArmEnv):
         if age_ms > self.bounds.reaction_ms:
             raise _refusal(f"action: got one that answers an observation {age_ms:.0f} ms old", self.bounds.reaction_ms)
 
-    def _images(self, state: RobotState) -> dict[str, np.ndarray]:
-        """The newest images, if they and the state may be used.
+    def _images(self, states: States) -> dict[str, np.ndarray]:
+        """Return the newest images, if they and the arms' states may be used.
 
         Raises:
             StaleObservationError: they may not.
         """
-        frames = {camera.name: camera.read() for camera in self.cameras}
+        frames = {name: camera.read() for name, camera in self.cell.cameras.items()}
+        state_ns = min(state.stamp_ns for state in states.values())
         now_ns = self._clock.now_ns()
         stamps = {name: frame.stamp_ns for name, frame in frames.items()}
-        check_stamps(state.stamp_ns, stamps, now_ns, self.bounds)
-        self._measure(state.stamp_ns, list(stamps.values()), now_ns)
+        check_stamps(state_ns, stamps, now_ns, self.bounds)
+        self._measure(state_ns, list(stamps.values()), now_ns)
         return {name: frame.image for name, frame in frames.items()}
 
     def _measure(self, state_ns: int, image_ns: list[int], now_ns: int) -> None:
@@ -149,8 +145,7 @@ class GraphEnv(ArmEnv):
 
     def _refuse(self, fault: str) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         self._steps += 1
-        episode = {"r": self._return, "l": self._steps, "t": self._steps * PERIOD_S}
-        info = {"success": False, "failure": False, "fault": fault, "refused": True, "episode": episode}
+        info = {"success": False, "failure": False, "fault": fault, "refused": True, "episode": self._summary()}
         return {name: part.copy() for name, part in self._seen.items()}, 0.0, False, True, info
 
 

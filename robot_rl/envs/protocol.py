@@ -1,4 +1,4 @@
-"""What an environment offers beyond `gymnasium.Env`, and where it is found among wrappers."""
+"""Protocols of environments beyond `gymnasium.Env`, and their lookup among wrappers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from robot_rl.core.errors import ConfigError
 
 @runtime_checkable
 class RobotEnvironment(Protocol):
-    """An environment whose action has named parts, and which says how its time passes.
+    """An environment with a named action layout and a kind of time.
 
     `ArmEnv` is one. An adapter makes one of a foreign environment: a `gymnasium.Wrapper` with these three members.
     """
 
     action_layout: ActionLayout
     period_s: float
-    """Time of task that one step takes [s]."""
+    """Task time of one step [s]."""
     real_time: bool
-    """Time passes by itself: `step` waits for it, and nothing can hurry it."""
+    """Whether the environment runs in real time: `step` waits for the clock."""
 
     def metrics(self) -> dict[str, float]:
         """Measurements of the session so far, for the run's metrics; empty where there are none."""
@@ -31,15 +31,15 @@ class RobotEnvironment(Protocol):
 
 @runtime_checkable
 class ExpertEnvironment(Protocol):
-    """An environment with a scripted expert, which knows the simulator's ground truth."""
+    """An environment with a scripted expert, which uses the simulator's ground truth."""
 
     def expert_action(self) -> np.ndarray:
-        """Return what the expert would do now (A,) float32 in [-1, 1]."""
+        """Return the expert's action (A,) float32 in [-1, 1]."""
         ...
 
 
 def robot_environment(env: gymnasium.Env[Any, Any]) -> RobotEnvironment:
-    """Return the outermost of an environment's wrappers that is a `RobotEnvironment`.
+    """Return an environment's outermost wrapper that is a `RobotEnvironment`.
 
     Raises:
         ConfigError: none is.

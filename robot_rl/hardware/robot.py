@@ -26,7 +26,7 @@ class RobotState(NamedTuple):
 class Robot(Protocol):
     """An arm under Cartesian impedance control with a parallel gripper."""
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Set the target pose and the fingers' travel; returns at once."""
         ...
 

@@ -33,6 +33,9 @@ class RobotConfig:
     """File of the robot's cameras, as `robot-rl look` takes it; None: topics named by the task's cameras."""
     wrench: Literal["sensor", "estimate"] = "sensor"
     """Where the wrench comes from: the wrist's sensor, or the controller's estimate."""
+    gains: Literal["task", "controller"] = "task"
+    """`task`: the controller follows the task's stiffness, clips and workspace, as in simulation; `controller`: its own
+    stay in force, for a controller of another project."""
     state_age_ms: float = 100.0
     """Older states of the arm are refused: the episode ends, the arm holds [ms]. Source: one step at 10 Hz."""
     image_age_ms: float = 200.0

@@ -1,1 +1,1 @@
-"""Programs on the ROS graph. Importing them needs no ROS: rclpy comes in when `main` runs."""
+"""ROS nodes of this package. The camera node imports rclpy; the others also run over plain DDS."""

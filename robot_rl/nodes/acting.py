@@ -61,7 +61,7 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
         for line in spool.report():
             print(line, flush=True)
         encoder = build.make_encoder(config)
-        schema = build.make_schema(env, encoder, config)
+        schema = build.make_schema(config, encoder)
         definition = build.make_definition(schema, config)
         keys = read_keys(launch.keys) if launch.keys else None
         rng = generator(Purpose.HUMAN, settings.seed, settings.index, settings.first_episode)

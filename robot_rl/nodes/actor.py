@@ -35,7 +35,7 @@ class ActorNodeConfig:
     weights_timeout_s: float = 900.0
     """How long to wait for the learner's first weights before acting [s]."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
-    """Which arm, in place of that in the run's settings."""
+    """Robot settings that replace those of the run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

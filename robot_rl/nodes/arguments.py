@@ -1,7 +1,7 @@
-"""How a node is started: plain flags, or ROS's own words (`--ros-args -p name:=value -r __ns:=/left --params-file F`).
+"""Command line of nodes: plain flags, or ROS arguments (`--ros-args -p name:=value -r __ns:=/left --params-file F`).
 
-A parameter is the flag of the same name, so that a node has one set of settings, with one help, however it is started.
-ROS's words are read here, without ROS, for a node over plain DDS understands them too.
+A parameter is the flag of the same name, so that a node has one set of settings and one help.
+ROS arguments are parsed here, without ROS, so that nodes over plain DDS accept them too.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ T = TypeVar("T")
 
 
 class RosWords(NamedTuple):
-    """Command line: plain words, and parameters as ROS gave them."""
+    """Command line: plain flags and ROS parameters."""
 
     plain: list[str]
     parameters: dict[str, str]
     from_files: dict[str, str]
-    """Files are shared by nodes: what is not this node's is passed over there, as ROS does."""
+    """Parameter files are shared by nodes: other nodes' parameters are ignored, as in ROS."""
     namespace: str | None
     by_ros: bool  # started by `ros2 run` or a launch file
 
 
 def split_ros_words(arguments: Sequence[str], node: str) -> RosWords:
-    """Separate plain flags from ROS's words.
+    """Separate plain flags from ROS arguments.
 
     Raises:
         ConfigError: a parameter or remapping that is none.
@@ -143,7 +143,7 @@ def _table_flag(table: str, parameters: Mapping[str, str]) -> list[str]:
 
 
 def run_node(node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None]) -> int:
-    """Start a node from its command line; an error costs one clear line. Returns the exit code."""
+    """Start a node from its command line, with errors on one line; return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         run(parse_node(split_ros_words(words, node), node, default, description))

@@ -1,1 +1,1 @@
-"""MuJoCo: the simulated arm, scenes, ground truth of tasks, rendering, scripted experts."""
+"""MuJoCo: simulated arm, scenes, ground truth of tasks, rendering, scripted experts."""

@@ -124,8 +124,8 @@ WRIST_EYE, WRIST_POINT = np.array([0.075, 0.0, 0.04]), np.array([0.022, 0.0, 0.1
 WRIST_FOVY_DEG = 58.0  # that of a RealSense D405
 
 WHITE, GREY, DARK = (0.92, 0.92, 0.94, 1.0), (0.55, 0.56, 0.58, 1.0), (0.15, 0.15, 0.17, 1.0)
-# Capsules (from, to, radius) that draw each link, in its own frame. They are seen, not touched: only the hand and
-# fingers collide.
+# Capsules (from, to, radius) that draw each link, in its own frame, for rendering only: only the hand and fingers
+# collide.
 _SHAPES: dict[str, tuple[tuple[tuple[float, float, float], tuple[float, float, float], float], ...]] = {
     "link1": (((0, 0, -0.19), (0, 0, 0), 0.06), ((0, -0.06, 0), (0, 0.06, 0), 0.06)),
     "link2": (((0, 0, -0.06), (0, 0, 0.06), 0.06), ((0, -0.06, 0), (0, -0.19, 0), 0.055)),
@@ -138,15 +138,14 @@ _SHAPES: dict[str, tuple[tuple[tuple[float, float, float], tuple[float, float, f
 
 
 def rpy_to_quat_wxyz(rpy: tuple[float, float, float]) -> np.ndarray:
-    """Quaternion (4,) in MuJoCo's wxyz order of the fixed-axis rotations roll, pitch, yaw [rad] (URDF's convention)."""
+    """Return the wxyz quaternion (4,) of fixed-axis rotations roll, pitch, yaw [rad] (URDF's convention)."""
     quat = np.zeros(4)
     mujoco.mju_euler2Quat(quat, np.asarray(rpy, dtype=float), "XYZ")  # upper case: extrinsic axes
     return quat
 
 
 def add_arm(spec: mujoco.MjSpec) -> mujoco.MjsBody:
-    """Add the arm and gripper with base at the world's origin; returns the hand's body, to which a camera or tool may
-    be fixed.
+    """Add the arm and gripper with base at the world's origin; return the hand's body, for a camera or tool.
 
     Creates joints `ARM_JOINTS` and `FINGER_JOINTS`, torque motors of the same names, sites `tcp` and `wrist` (the
     flange, where the force-torque sensor sits), sensors `force` and `torque` and a `wrist` camera.
@@ -262,7 +261,7 @@ def _add_sensors(spec: mujoco.MjSpec, hand: mujoco.MjsBody) -> None:
 
 
 def look_at(eye: np.ndarray, point: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """Quaternion (4,) wxyz of a MuJoCo camera (it looks along its -z, y is up) placed at `eye` (3,) and turned
+    """Return the quaternion (4,) wxyz of a MuJoCo camera (view along -z, y up) placed at `eye` (3,) and turned
     towards `point` (3,).
     """
     backward = (eye - point) / np.linalg.norm(eye - point)

@@ -7,6 +7,7 @@ the arm when nobody commands, ends a stream whose sender is silent, and stops wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 import numpy as np
@@ -17,7 +18,7 @@ from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.sim.scene import TIMESTEP_S
-from robot_rl.sim.simulation import N, Simulation
+from robot_rl.sim.simulation import N, Simulation, plain_cell
 
 WATCHDOG_S = 0.02  # as long as an FR3 waits
 HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
@@ -82,13 +83,16 @@ class SimulatedDriver(StreamDriver):
     Args:
         simulation: the workcell; this driver lets its time pass.
         clock: None for lockstep; a clock to be paced by.
+        now_s: of the readings' stamps; by default the clock's, in lockstep the simulation's time.
     """
 
     REQUIREMENTS = Requirements(1.0 / TIMESTEP_S, "mujoco", "", "sim")
 
-    def __init__(self, simulation: Simulation, clock: Clock | None = None) -> None:
-        now_s = clock.now_s if clock is not None else lambda: simulation.time_s
-        super().__init__("simulation", N, simulation.loop.limits, now_s)
+    def __init__(
+        self, simulation: Simulation, clock: Clock | None = None, now_s: Callable[[], float] | None = None
+    ) -> None:
+        own_s = clock.now_s if clock is not None else lambda: simulation.time_s
+        super().__init__("simulation", N, simulation.loop.limits, now_s or own_s)
         self.fault = SimulatedFault.NONE
         self.recoveries = 0
         self._simulation, self._clock = simulation, clock
@@ -100,12 +104,8 @@ class SimulatedDriver(StreamDriver):
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> SimulatedDriver:
         """See `DriverClass`: PickLift's arm, paced by the clock; the scene is always the same one."""
-        from robot_rl.sim.pick_lift import PickLift
-
         arm.check_settings()
-        simulation = Simulation(PickLift())
-        simulation.reset(np.random.default_rng(0))
-        return cls(simulation, SystemClock())
+        return cls(plain_cell(), SystemClock())
 
     def inject(self, fault: SimulatedFault) -> None:
         """Do something to the arm."""
@@ -114,6 +114,13 @@ class SimulatedDriver(StreamDriver):
             self._firmware.stop(fault.value)
         elif fault is SimulatedFault.USER_STOP:
             self._firmware.stop("")
+
+    def place(self) -> None:
+        """The scene was drawn anew: the arm stands where that put it, and a stop is over."""
+        self._firmware.stop("")
+        self._firmware.stopped = ""
+        self._simulation.refresh_model()
+        self._fresh = True
 
     @property
     def acting(self) -> FloatArray | None:

@@ -1,4 +1,4 @@
-"""Joint angles for a tool pose, by damped least squares on the MuJoCo model. Used to place the arm at a reset only."""
+"""Inverse kinematics by damped least squares on the MuJoCo model, to place the arm at a reset."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ TOLERANCE = 1e-5  # [m] and [rad] together
 
 
 def solve(model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, iterations: int = 60) -> np.ndarray:
-    """Joint angles (7,) [rad] that put site `tcp` at `T_base_tcp`, searched from `HOME_Q`. Uses `data` as scratch
-    space.
+    """Return joint angles (7,) [rad] with site `tcp` at `T_base_tcp`, searched from `HOME_Q`; `data` is scratch memory.
 
     Raises:
         ConfigError: no solution within `TOLERANCE`, as for a pose out of reach.

@@ -1,9 +1,7 @@
-"""Random table scenes with known geometry: what the simulator's image encoder is trained on.
+"""Random table scenes with known geometry, for training the simulator's image encoder.
 
-They show boxes, blocks with a square hole, a rod in the hand and clutter, of random size, colour and place, under an
-arm in a random pose. No task's scene, success or object is used; the encoder learns where things are in images, not
-what to do with
-them.
+They contain boxes, blocks with a square hole, a rod in the hand and clutter, of random size, colour and place, under an
+arm in a random pose. No task's scene, success or object is used; the encoder learns places in images, not tasks.
 """
 
 from __future__ import annotations
@@ -22,9 +20,9 @@ from robot_rl.sim.scene import CAMERAS, MAX_DISTRACTORS, VARIED_APPEARANCE, Appe
 
 BOXES = ("red", "green", "blue")
 _HUES = {"red": (0.8, 0.2, 0.15), "green": (0.2, 0.7, 0.25), "blue": (0.2, 0.3, 0.8)}
-FIXED_SHARE = 0.5  # of the scenes keep the plain light and colours of the table and arm
+FIXED_SHARE = 0.5  # share of the scenes with the plain light and colours of table and arm
 ROD_BELOW_TCP_M = 0.035
-SIDE_FOVY_DEG = {"boxes": (28.0, 32.0), "block": (15.0, 17.0)}  # the smaller a thing, the closer the crop
+SIDE_FOVY_DEG = {"boxes": (28.0, 32.0), "block": (15.0, 17.0)}  # the smaller an object, the closer the crop
 BLOCK_AREA = np.array([[0.42, 0.58], [-0.08, 0.08]])
 AREA = np.array([[0.34, 0.66], [-0.16, 0.16]])
 LABELS = (
@@ -38,7 +36,7 @@ class Scene(NamedTuple):
     """One drawn scene.
 
     Shapes: images (H, W, 3) uint8 per camera; labels (len(LABELS),) float32 per camera: image coordinates in [-1, 1],
-    four-fold orientation, presence; NaN where the thing is not in that image.
+    four-fold orientation, presence; NaN where the object is not in that image.
     """
 
     images: dict[str, np.ndarray]
@@ -46,7 +44,7 @@ class Scene(NamedTuple):
 
 
 class RandomScenes:
-    """Draws scenes. Close it when done."""
+    """Generator of scenes. Close it when done."""
 
     def __init__(self, height: int = 128, width: int = 128) -> None:
         self.model = _build().compile()
@@ -59,7 +57,7 @@ class RandomScenes:
         self._aspect = width / height
 
     def draw(self, rng: np.random.Generator) -> Scene:
-        """One random scene, rendered and labelled."""
+        """Return one random scene, rendered and labelled."""
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
         self._restore_looks()
@@ -151,7 +149,7 @@ def _hide(model: mujoco.MjModel, data: mujoco.MjData, *names: str) -> None:
 
 
 def _place_boxes(model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> dict[str, Pose]:
-    """One to three boxes, well apart; returns their centres."""
+    """Add one to three separate boxes; return their centres."""
     _hide(model, data, "block", *BOXES)
     count = rng.choice([1, 2, 3], p=[0.7, 0.2, 0.1])
     things: dict[str, Pose] = {}
@@ -170,7 +168,7 @@ def _place_boxes(model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Gene
 
 
 def _place_block(model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> dict[str, Pose]:
-    """A block with a square hole; returns the middle of the hole's upper edge."""
+    """Add a block with a square hole; return the middle of the hole's upper edge."""
     _hide(model, data, *BOXES)
     outer, inner, height = rng.uniform(0.022, 0.04), rng.uniform(0.006, 0.013), rng.uniform(0.02, 0.04)
     colour = rng.uniform(0.1, 0.9, 3)
@@ -194,7 +192,7 @@ def _clear_place(rng: np.random.Generator, things: dict[str, Pose], apart_m: flo
 
 
 def _place_rod(model: mujoco.MjModel, rng: np.random.Generator, held: bool) -> float:
-    """A rod askew in the fingers, or none; returns the finger's place [m]."""
+    """Add a tilted rod in the fingers, or none; return the finger's place [m]."""
     geom, body = model.geom("rod"), model.body("rod")
     geom.rgba = (*rng.uniform(0.1, 0.95, 3), 1.0) if held else (0.0, 0.0, 0.0, 0.0)
     half = rng.uniform(0.005, 0.012, 2)
@@ -210,7 +208,7 @@ def _place_rod(model: mujoco.MjModel, rng: np.random.Generator, held: bool) -> f
 def _place_arm(
     model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator, things: dict[str, Pose], finger_m: float
 ) -> None:
-    """The tool anywhere over the table, or near one of the things; drawn again where the arm does not reach."""
+    """Draw the tool anywhere over the table, or near an object; repeat where the arm does not reach."""
     while True:
         try:
             data.qpos[:7] = inverse_kinematics.solve(model, data, _tool_pose(rng, things))
@@ -224,7 +222,7 @@ def _tool_pose(rng: np.random.Generator, things: dict[str, Pose]) -> Pose:
     p = np.array([*rng.uniform(AREA[:, 0], AREA[:, 1]), rng.uniform(0.02, 0.26)])
     if rng.random() < 0.75:
         name = rng.choice(list(things))
-        above = ROD_BELOW_TCP_M if name == "hole" else 0.0  # the rod stays out of the block
+        above = ROD_BELOW_TCP_M if name == "hole" else 0.0  # the rod stays clear of the block
         aside = rng.normal(0.0, rng.choice([0.004, 0.012, 0.04]), 2)
         p = things[name].p + np.array([*aside, above + rng.exponential(0.04)])
         p[2] = max(p[2], 0.012)

@@ -1,4 +1,4 @@
-"""The workcell around the arm: table, light, side camera; and how its looks vary.
+"""Workcell around the arm: table, light, side camera, and their random appearance.
 
 Geometry is primitives only, without shadows or reflections: on a machine without GPU an image then costs 1-2 ms
 instead of 50.
@@ -15,7 +15,7 @@ from robot_rl.sim.arm import add_arm, look_at
 
 TIMESTEP_S = 0.002
 CAMERAS = ("wrist", "side")
-# From the side of the arm: what is depth for the wrist's camera lies across this one's image.
+# From the side of the arm: its image plane contains the wrist camera's depth axis.
 SIDE_EYE, SIDE_POINT = np.array([0.62, 0.62, 0.36]), np.array([0.5, 0.0, 0.07])
 SIDE_FOVY_DEG = 30.0
 TABLE_RGBA = (0.42, 0.45, 0.47, 1.0)
@@ -27,16 +27,16 @@ CONTACT = {
 
 @dataclass(frozen=True)
 class AppearanceConfig:
-    """How far the looks of the scene vary at each reset. All zero: the scene always looks the same."""
+    """Variation of the scene's appearance at each reset. All zero: a fixed appearance."""
 
     light: float = 0.0
     """Relative variation of the light's strength and the range [m/10] of its position."""
     colour: float = 0.0
     """Half-width of the uniform shift of every surface's RGB."""
     camera_m: float = 0.0
-    """Half-width of the side camera's displacement per axis [m]; it keeps looking at the workspace."""
+    """Half-width of the side camera's displacement per axis [m]; it stays directed at the workspace."""
     distractors: int = 0
-    """Number of coloured bodies placed at random on the table, out of the task's way."""
+    """Number of coloured bodies placed at random on the table, clear of the task."""
 
 
 FIXED_APPEARANCE = AppearanceConfig()
@@ -45,10 +45,10 @@ MAX_DISTRACTORS = 3
 
 
 def new_workcell(side_fovy_deg: float = SIDE_FOVY_DEG) -> tuple[mujoco.MjSpec, mujoco.MjsBody]:
-    """A spec with arm, table, light, side camera and hidden distractors; returns it and the hand's body.
+    """Return a spec with arm, table, light, side camera and hidden distractors, and the hand's body.
 
     Args:
-        side_fovy_deg: what of its image the side camera keeps, as a vertical angle: labs crop to the workspace.
+        side_fovy_deg: vertical angle of the side camera's crop, as labs crop to the workspace.
     """
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
@@ -75,7 +75,7 @@ def _set_physics(option: mujoco.MjOption) -> None:
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     option.impratio = 10.0  # friction stiffer than normal force: a held part does not creep
-    # The solver's default number of iterations stays: with fewer, a stiff grasp does not converge and throws the part.
+    # Default number of solver iterations: with fewer, a stiff grasp does not converge and throws the part.
 
 
 def _set_looks(spec: mujoco.MjSpec) -> None:
@@ -103,17 +103,17 @@ def _add_distractor(spec: mujoco.MjSpec, number: int) -> None:
 
 
 class Appearance:
-    """Applies a draw of `AppearanceConfig` to a compiled model, starting from its original looks each time."""
+    """Random appearance of a compiled model, drawn from `AppearanceConfig` around its original one."""
 
     def __init__(self, model: mujoco.MjModel, config: AppearanceConfig) -> None:
         self.model, self.config = model, config
-        # Surfaces of one colour belong to one part and keep one colour.
+        # Surfaces of one colour are one part and keep one colour.
         self._colours, self._colour_of_geom = np.unique(model.geom_rgba, axis=0, return_inverse=True)
         self._light = (model.light_pos.copy(), model.light_diffuse.copy(), np.array(model.vis.headlight.diffuse))
         self._side = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, "side")
 
     def randomise(self, data: mujoco.MjData, rng: np.random.Generator, keep_out: np.ndarray) -> None:
-        """Draw looks and place the distractors at least 9 cm from the points `keep_out` (K, 2) [m]."""
+        """Draw an appearance and place the distractors at least 9 cm from the points `keep_out` (K, 2) [m]."""
         config, model = self.config, self.model
         if config == FIXED_APPEARANCE:
             return

@@ -11,9 +11,9 @@ from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains, make_gains
 from controllers.law.tick import ControlLoop, activate, make_controller_state
+from robot_rl.core.extensions import resolve
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import Outcome
-from robot_rl.core.workspace import Workspace
+from robot_rl.core.tasks import ArmTask, Outcome, TaskSpec
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
@@ -21,7 +21,7 @@ from robot_rl.sim.stepping import advance, fill_dynamics, view_model
 from robot_rl.sim.task import TaskScene
 
 N = 7
-CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
+PLAIN = "robot_rl.tasks.pick_lift:TASK"  # by name: tasks stand above the simulator
 
 
 class Simulation:
@@ -30,16 +30,17 @@ class Simulation:
     Frames: the arm's base is the world. Units: SI. Time advances only in `advance`.
     """
 
-    def __init__(self, scene: TaskScene, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
-        self.scene = scene
-        self.model = scene.build().compile()
+    def __init__(self, task: TaskSpec, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
+        self.task = task
+        self.scene: TaskScene = task.make_scene()
+        self.model = self.scene.build().compile()
         self.data = mujoco.MjData(self.model)
         self.appearance = Appearance(self.model, appearance)
         self.reason = Reason.OK
         self._hand = self.model.body("hand").id
         self._time_s, self._sensors_mean = np.zeros(1), np.zeros(6)
         self.views = view_model(self.model, self.data, N)
-        self.loop = self._bind(workspace_gains(scene.workspace))
+        self.loop = self._bind(task_gains(task.arm))
         """What the law works on: views that `refresh_model`, `step_torque` and `advance` change."""
 
     def _bind(self, gains: Gains) -> ControlLoop:
@@ -83,10 +84,10 @@ class Simulation:
         self.set_target(start.T_base_tcp)
         self.advance(TIMESTEP_S * 5)
 
-    def set_target(self, T_base_goal: Pose) -> None:
+    def set_target(self, T_base_target: Pose) -> None:
         """Give the controller a new target pose, stamped now."""
-        self.loop.target.p[:] = T_base_goal.p
-        self.loop.target.quat_xyzw[:] = quat_from_matrix(T_base_goal.R)
+        self.loop.target.p[:] = T_base_target.p
+        self.loop.target.quat_xyzw[:] = quat_from_matrix(T_base_target.R)
         self.loop.target.stamp_s[0] = self._time_s[0]
 
     def set_finger(self, finger_m: float) -> None:
@@ -118,7 +119,7 @@ class Simulation:
         return Mode(self.memory.mode)
 
     @property
-    def T_base_goal(self) -> Pose:
+    def T_base_target(self) -> Pose:
         """The target that the controller follows, or the pose that it holds."""
         goal = self.memory.goal
         R = np.empty((3, 3))
@@ -159,22 +160,27 @@ class Simulation:
         arm = R.T @ (data.subtree_com[self._hand] - data.site("wrist").xpos)
         return -self._sensors_mean - np.concatenate([weight, np.cross(arm, weight)])
 
+    @property
+    def wrist_sensors(self) -> np.ndarray:
+        """What the wrist's force and torque sensors read now, (6,); a view."""
+        return self.data.sensordata[:6]
+
+    def set_wrist_mean(self, sensors: np.ndarray) -> None:
+        """Take (6,) as the mean of the last advance, where another loop than `advance` let time pass."""
+        self._sensors_mean[:] = sensors
+
     def outcome(self) -> Outcome:
         """Ground truth now."""
         return self.scene.outcome(self.model, self.data)
 
 
-def workspace_gains(workspace: Workspace) -> Gains:
-    """The law's settings for a task's workspace: stiff enough to be exact in the air, clipped so that contact stays
-    gentle.
-    """
-    clip = np.repeat([workspace.leash_m, workspace.leash_rad], 3) * CLIP_MARGIN
-    return make_gains(
-        HOME_Q,
-        stiffness=np.repeat([workspace.stiffness_n_per_m, workspace.stiffness_nm_per_rad], 3),
-        clip_lower=-clip,
-        clip_upper=clip,
-        workspace_lower=np.asarray(workspace.lower_m) - 0.05,
-        workspace_upper=np.asarray(workspace.upper_m) + 0.05,
-        ramp_s=0.0,  # a reset puts the simulated arm where it shall be; there is nothing to ramp up to
-    )
+def task_gains(arm: ArmTask) -> Gains:
+    """Return the law's gains for a task; without a ramp, for a reset puts the simulated arm where it shall be."""
+    return make_gains(HOME_Q, ramp_s=0.0, **arm.controller_gains)
+
+
+def plain_cell() -> Simulation:
+    """Return the cell of pick-lift with a scene that is always the same one: for an arm without a task of its own."""
+    simulation = Simulation(resolve("task", PLAIN, {}))
+    simulation.reset(np.random.default_rng(0))
+    return simulation

@@ -1,5 +1,4 @@
-"""Many physics steps under the controller's tick, in one compiled call: MuJoCo's C functions are called from compiled
-code.
+"""Physics steps under the controller's tick in one compiled call, which calls MuJoCo's C functions.
 
 Per control step of 100 ms this is 50 times (kinematics, model terms, tick, integration) without returning to Python.
 """
@@ -30,8 +29,7 @@ _mj_rne = types.ExternalFunction("mj_rne", types.void(types.intp, types.intp, ty
 
 
 class ModelViews(NamedTuple):
-    """One MuJoCo model and its data, as compiled code needs them: addresses and views of the arm's joints, which come
-    first."""
+    """Addresses and views of a MuJoCo model and its data for compiled code; the arm's joints come first."""
 
     model_address: int
     data_address: int
@@ -71,7 +69,7 @@ def fill_dynamics(views: ModelViews, p: np.ndarray, dynamics: ArmDynamics) -> No
 
 @compiled
 def refresh_model(views: ModelViews, p: np.ndarray, dynamics: ArmDynamics) -> None:
-    """What a tick needs of the model at the present q and dq, and nothing else: kinematics, J, M, bias torques."""
+    """Compute a tick's model terms at the present q and dq: kinematics, J, M, bias torques."""
     model, data = views.model_address, views.data_address
     _mj_kinematics(model, data)
     _mj_comPos(model, data)
@@ -88,23 +86,28 @@ def step_physics(views: ModelViews) -> None:
 
 
 @compiled
+def apply_command(views: ModelViews, loop: ControlLoop) -> None:
+    """Put the command on the actuators; the simulated joints report what was commanded."""
+    for i in range(loop.tau.shape[0]):
+        views.ctrl[i], loop.state.tau[i] = loop.tau[i], loop.tau[i]
+
+
+@compiled
 def advance(
     views: ModelViews, loop: ControlLoop, steps: int, dt_s: float, time_s: np.ndarray, sensors_mean: np.ndarray
 ) -> int:
-    """Run `steps` ticks and physics steps; write the sensors' mean; return the gravest reason.
+    """Run `steps` ticks and physics steps; write the sensors' mean; return the most severe reason.
 
-    `loop.state` holds views of MuJoCo's own arrays, except `tau`, which is kept here: the simulated joints report what
-    was commanded.
+    `loop.state` holds views of MuJoCo's own arrays, except `tau`.
     """
-    gravest, tau = 0, loop.tau
+    gravest = 0
     sensors_mean[:] = 0.0
     for _ in range(steps):
         _mj_step1(views.model_address, views.data_address)
         fill_dynamics(views, loop.state.p, loop.dynamics)
         gravest = max(gravest, tick(loop, dt_s, time_s[0]))
         time_s[0] += dt_s
-        for i in range(tau.shape[0]):
-            views.ctrl[i], loop.state.tau[i] = tau[i], tau[i]
+        apply_command(views, loop)
         _mj_step2(views.model_address, views.data_address)
         for i in range(views.sensors.shape[0]):
             sensors_mean[i] += views.sensors[i] / steps

@@ -30,8 +30,9 @@ def test_every_argument_is_explained_with_its_default(session, file):
 
 
 def test_a_value_that_is_no_choice_is_refused_with_the_choices(session):
-    answer = session.run("ros2", "launch", ROBOT, "robot_type:=kuka")
-    assert answer.returncode != 0 and "fr3" in answer.stdout + answer.stderr
+    for argument, choice in (("robot_type:=kuka", "'fr3'"), ("driver:=frankk", "did you mean 'frank")):
+        answer = session.run("ros2", "launch", ROBOT, argument)
+        assert answer.returncode != 0 and choice in answer.stdout + answer.stderr
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from cyclonedds.core import InstanceState, ReadCondition, SampleState, ViewState
 from cyclonedds.domain import DomainParticipant
 from cyclonedds.pub import DataWriter
 from cyclonedds.qos import Policy, Qos
+from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic as DdsTopic
 from cyclonedds.util import duration
 
@@ -24,6 +25,15 @@ def type_hash_data(type_hash: str) -> bytes:
     return f"typehash={type_hash};".encode()
 
 
+def _info_quality(type_hash: str, depth: int = 1) -> Qos:
+    return Qos(
+        Policy.Reliability.Reliable(duration(milliseconds=100)),
+        Policy.Durability.TransientLocal,
+        Policy.History.KeepLast(depth),
+        Policy.Userdata(type_hash_data(type_hash)),
+    )
+
+
 class NodeInfo:
     """Tells the ROS graph which node the readers and writers of a participant belong to."""
 
@@ -31,13 +41,7 @@ class NodeInfo:
         self._participant, self._node, self._namespace = participant, node, "/" + namespace.strip("/")
         self._info, self._entities, self._gid = (message_type(name, distribution) for name in (_INFO, _NODE, _GID))
         topic = DdsTopic(participant, "ros_discovery_info", self._info.envelope)
-        quality = Qos(
-            Policy.Reliability.Reliable(duration(milliseconds=100)),
-            Policy.Durability.TransientLocal,
-            Policy.History.KeepLast(1),
-            Policy.Userdata(type_hash_data(self._info.hash)),
-        )
-        self._writer = DataWriter(participant, topic, quality)
+        self._writer = DataWriter(participant, topic, _info_quality(self._info.hash))
         self._gids: dict[str, list[Any]] = {"reader": [], "writer": []}
         self.announce()
 
@@ -69,25 +73,41 @@ class Writer(NamedTuple):
 
     topic: str
     type: str
+    reliable: bool
 
 
 class Writers:
     """All writers on the graph, ours included. `refresh` in one thread; the rest from any."""
 
-    def __init__(self, participant: DomainParticipant) -> None:
+    def __init__(self, participant: DomainParticipant, distribution: str) -> None:
         self._reader = BuiltinDataReader(participant, BuiltinTopicDcpsPublication)
         self.condition = ReadCondition(self._reader, ViewState.Any | InstanceState.Any | SampleState.NotRead)
         self._writers: dict[Any, Writer] = {}
+        self._info = message_type(_INFO, distribution)
+        topic = DdsTopic(participant, "ros_discovery_info", self._info.envelope)
+        self._names = DataReader(participant, topic, _info_quality(self._info.hash, depth=100))
+        self._nodes: dict[bytes, str] = {}  # of each writer
 
     def refresh(self) -> None:
         """Take in who came and who left."""
         while samples := self._reader.take(16, condition=self.condition):
             for sample in samples:
                 if sample.sample_info.instance_state == InstanceState.Alive:
-                    self._writers = self._writers | {sample.key: Writer(sample.topic_name, sample.type_name)}
+                    reliable = Policy.Reliability.BestEffort not in sample.qos
+                    writer = Writer(sample.topic_name, sample.type_name, reliable)
+                    self._writers = self._writers | {sample.key: writer}
                 else:
                     self._writers = {key: writer for key, writer in self._writers.items() if key != sample.key}
 
-    def types_of(self, topic: str) -> tuple[str, ...]:
-        """The type that each writer of a DDS topic names."""
-        return tuple(writer.type for writer in self._writers.values() if writer.topic == topic)
+    def of(self, topic: str) -> tuple[tuple[str, Writer], ...]:
+        """The writers of a DDS topic, each with the name of its node."""
+        found = [(key, writer) for key, writer in self._writers.items() if writer.topic == topic]
+        if any(key.bytes not in self._nodes for key, _ in found):
+            self._read_names()
+        return tuple((self._nodes.get(key.bytes, "unknown"), writer) for key, writer in found)
+
+    def _read_names(self) -> None:
+        for envelope in self._names.take(100):
+            for node in getattr(getattr(envelope, "message", None), "node_entities_info_seq", ()):
+                name = f"{node.node_namespace.rstrip('/')}/{node.node_name}"
+                self._nodes = self._nodes | {bytes(gid.data[:16]): name for gid in node.writer_gid_seq}

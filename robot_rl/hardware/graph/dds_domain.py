@@ -10,9 +10,13 @@ cyclonedds is imported when a domain is entered: ROS nodes take `LOOPBACK` from 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from robot_rl.core.errors import ConfigError
+
+DOMAIN_MAX = 232  # beyond it the ports of the standard's formula end
 PARTICIPANTS_MAX = 60  # on one machine and domain; each looks for all others by their number
 LOOPBACK = (
     '<CycloneDDS><Domain Id="any"><General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces>'
@@ -36,6 +40,18 @@ def _loopback_domain(domain_id: int) -> Any:
     from cyclonedds.domain import Domain
 
     return Domain(domain_id, LOOPBACK)
+
+
+def domain_id_of(environment: Mapping[str, str]) -> int:
+    """Return the number in ROS_DOMAIN_ID, 0 where it is not set.
+
+    Raises:
+        ConfigError: no number from 0 to 232.
+    """
+    text = environment.get("ROS_DOMAIN_ID", "") or "0"
+    if not (text.isdecimal() and int(text) <= DOMAIN_MAX):
+        raise ConfigError(f"ROS_DOMAIN_ID: got {text!r}, expected a number from 0 to {DOMAIN_MAX}; unset it for 0.")
+    return int(text)
 
 
 if __name__ == "__main__":

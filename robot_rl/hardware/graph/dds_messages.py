@@ -14,7 +14,7 @@ import numpy as np
 from cyclonedds.idl import IdlStruct, make_idl_struct, types
 from rosbags.interfaces import Nodetype
 from rosbags.serde import SerdeError
-from rosbags.typesys import Stores, get_typestore
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from robot_rl.core.errors import unknown_name
@@ -26,6 +26,14 @@ _SCALARS: dict[str, Any] = {
     **{f"{sign}int{bits}": getattr(types, f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
     "float32": types.float32, "float64": types.float64,
 }  # fmt: skip
+# Requests and replies of services, with the header that Cyclone's ROS middleware puts before them.
+_HEADER, _REPLY = "uint64 client\nint64 number\n", "bool success\nstring message\n"
+_SERVICES = {
+    "std_srvs/msg/SetBool_Request": f"{_HEADER}bool data\n",
+    "std_srvs/msg/SetBool_Response": _HEADER + _REPLY,
+    "std_srvs/msg/Trigger_Request": f"{_HEADER}uint8 structure_needs_at_least_one_member\n",
+    "std_srvs/msg/Trigger_Response": _HEADER + _REPLY,
+}
 _NUMPY = {"byte": "uint8", "char": "uint8"}
 
 
@@ -88,7 +96,10 @@ def message_type(name: str, distribution: str = "jazzy") -> MessageType:
 def _store(distribution: str) -> Typestore:
     if distribution not in DISTRIBUTIONS:
         raise unknown_name("ROS distribution", distribution, DISTRIBUTIONS)
-    return get_typestore(DISTRIBUTIONS[distribution])
+    store = get_typestore(DISTRIBUTIONS[distribution])
+    for name, text in _SERVICES.items():
+        store.register(get_types_from_msg(text, name))
+    return store
 
 
 def _fields(store: Typestore, name: str) -> list[tuple[str, Any]]:
@@ -104,7 +115,7 @@ def dds_name(name: str) -> str:
         'std_msgs::msg::dds_::Header_'
     """
     package, _, kind = name.split("/")
-    return f"{package}::msg::dds_::{kind}_"
+    return f"{package}::{'srv' if name in _SERVICES else 'msg'}::dds_::{kind}_"
 
 
 def _idl(store: Typestore, name: str, bases: tuple[type, ...] = ()) -> type[Any]:

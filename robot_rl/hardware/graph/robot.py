@@ -6,32 +6,25 @@ which topic it is, and no target is sent as long as it lasts, so that the contro
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
+from controllers.ros.ros_time import ClockBridge
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Wire
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
-from robot_rl.hardware.graph.inbox import Inbox, SourceClock
-from robot_rl.hardware.graph.messages import (
-    ERROR,
-    joints_message,
-    pose_message,
-    read_pose,
-    read_positions,
-    read_status,
-    read_twist,
-    read_wrench,
-    stamp_of,
-)
+from robot_rl.hardware.graph.inbox import Inbox
+from robot_rl.hardware.graph.messages import ERROR, joints_message, pose_message, read_pose, read_status
+from robot_rl.hardware.graph.task_gains import TaskGains
 from robot_rl.hardware.graph.timings import GraphTimings, StepMeter
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import RobotState
-from robot_rl.hardware.warning_log import WarningLog
 
 WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
 _POLL_S = 0.005
@@ -63,19 +56,29 @@ class GraphRobotConfig:
 class GraphRobot:
     """See `Robot`. `close` also closes the wire, which its cameras may share.
 
+    Args:
+        gains: the task's, which the controller follows before the first target.
+
     Raises:
         DeviceLostError: from `state`, `wait` and `command`, when the arm never answered.
     """
 
-    def __init__(self, wire: Wire, clock: Clock, config: GraphRobotConfig | None = None) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        clock: Clock,
+        config: GraphRobotConfig | None = None,
+        gains: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
         self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
         self._problems = WarningLog()
-        self._source = SourceClock(wire, clock, CLOCK_JUMP_MAX_S)
+        self._source = ClockBridge(wire.now_ns, clock.now_ns, CLOCK_JUMP_MAX_S)
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
         self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
         self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
+        self._gains = TaskGains(wire, clock, gains or {}, self._problems)
         self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
         self._sent: tuple[int, int] | None = None  # stamp and moment of a target whose effect was not yet seen
         self._keeper: RateKeeper | None = None
@@ -90,12 +93,12 @@ class GraphRobot:
         topic, self._wrench_frame = WRENCHES[self._config.wrench]
         return (
             Inbox(self._wire, graph.CURRENT_POSE, self._read_pose, *arguments),
-            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: read_twist(message, graph.BASE), *arguments),
-            Inbox(self._wire, topic, lambda message: read_wrench(message, self._wrench_frame), *arguments),
+            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: from_ros.twist_of(message, graph.BASE), *arguments),
+            Inbox(self._wire, topic, lambda message: from_ros.wrench_of(message, self._wrench_frame), *arguments),
             Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments),
         )
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Publish both targets; nothing while the state is not to be trusted."""
         self._start()
         fault = self._graph_fault() or self._seen
@@ -107,7 +110,7 @@ class GraphRobot:
         self._sent = (stamp_ns, self._clock.now_ns())
         gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
         self._targets[graph.GRIPPER_TARGET].publish(gripper)
-        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_goal, stamp_ns, graph.BASE))
+        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, graph.BASE))
 
     def wait(self, period_s: float) -> RobotState:
         """Sleep to the next point of the grid; the state then."""
@@ -155,12 +158,12 @@ class GraphRobot:
         return read_pose(message, graph.BASE)
 
     def _read_finger(self, message: Any) -> float:
-        return float(read_positions(message, [graph.FINGER_JOINT])[0])
+        return float(from_ros.positions_of(message, [graph.FINGER_JOINT])[0])
 
     def _observe(self, message: Any) -> None:
         """The first state stamped after a target closes the loop from action to observation."""
         sent = self._sent
-        if sent is not None and stamp_of(message) >= sent[0]:
+        if sent is not None and from_ros.stamp_ns(message) >= sent[0]:
             self._sent = None
             self._meter.effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
 
@@ -181,18 +184,19 @@ class GraphRobot:
 
     def _missing(self) -> list[str]:
         lacks = [f"no sample on {inbox.topic.name}" for inbox in self._inboxes if inbox.newest is None]
+        lacks += [self._gains.missing()] if self._gains.missing() else []
         lacks += [
             f"no listener to {topic.name}" for topic, publisher in self._targets.items() if not publisher.matched()
         ]
         return lacks or [
-            f"{self._wire.publishers_of(topic)} publishers of {topic.name}"
+            f"{len(self._wire.publishers_of(topic))} publishers of {topic.name}"
             for topic in self._exclusive
-            if self._wire.publishers_of(topic) != 1
+            if len(self._wire.publishers_of(topic)) != 1
         ]
 
     def _graph_fault(self) -> str:
         """What is wrong on the way between arm and client, all of it; empty when nothing is."""
-        faults = [self._clock_fault()]
+        faults = [self._clock_fault(), self._gains.fault()]
         faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
         faults += [self._company(topic) for topic in self._exclusive]
         faults += [
@@ -211,7 +215,7 @@ class GraphRobot:
 
     def _company(self, topic: graph.Topic) -> str:
         """A topic with more than one sender mixes their messages."""
-        publishers = self._wire.publishers_of(topic)
+        publishers = len(self._wire.publishers_of(topic))
         return "" if publishers == 1 else f"{topic.name}: got {publishers} publishers, expected 1."
 
     def _in_hand(self, wrench: np.ndarray, T_base_tcp: Pose) -> np.ndarray:

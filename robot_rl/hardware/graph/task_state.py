@@ -11,10 +11,10 @@ import numpy as np
 
 from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.ros import graph
+from controllers.ros.wire import Wire
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome
-from robot_rl.hardware.graph.wire import Wire
 
 RESET_ID_MAX = 2**53
 """Reset ids below this are exact in the floating-point numbers of `task/state`."""

@@ -1,4 +1,4 @@
-"""What a client of the graph measures while it runs: how old things were when they were used, and how late it was."""
+"""Measurements of a client of the graph: ages of samples at their use, and lateness."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEPT = 4096  # of each kind: seven minutes at 10 Hz
 
 @dataclass(frozen=True)
 class Spread:
-    """A number of times [ms]; zeros when nothing was measured."""
+    """Distribution of times [ms]; zeros without measurements."""
 
     count: int = 0
     p50_ms: float = 0.0
@@ -31,32 +31,32 @@ class GraphTimings:
     """From the publishing of a target to the arrival of the first state that was stamped after it."""
     steps: int = 0
     missed: int = 0
-    """Points of the step's grid that were skipped because the client came too late."""
+    """Points of the step's grid that were skipped because the client was late."""
     pauses: int = 0
-    """Times that nobody stepped for longer than the configured pause: a reset, an operator's stop."""
+    """Pauses between steps longer than the configured one: a reset, an operator's stop."""
     withheld: int = 0
-    """Targets that were not sent because the state was not to be trusted."""
+    """Targets that were not sent because the state had a fault."""
     late: Spread = Spread()
-    """How late the client came to its grid."""
+    """Lateness of the client on its grid."""
 
 
 class Times:
-    """The newest of a kind of times [s]."""
+    """The newest times of a kind [s]."""
 
     def __init__(self) -> None:
         self._values_s: deque[float] = deque(maxlen=KEPT)
 
     def add(self, value_s: float) -> None:
-        """One more."""
+        """Add a time."""
         self._values_s.append(value_s)
 
     def spread(self) -> Spread:
-        """Their count, percentiles and maximum."""
+        """Return their count, percentiles and maximum."""
         return spread(tuple(self._values_s))
 
 
 class StepMeter:
-    """Collects a client's measurements."""
+    """Collector of a client's measurements."""
 
     def __init__(self, topics: Iterable[str]) -> None:
         self.ages = {topic: Times() for topic in topics}
@@ -64,21 +64,21 @@ class StepMeter:
         self.steps = self.missed = self.pauses = self.withheld = 0
 
     def add_step(self, late_s: float, missed: int, ages_s: Mapping[str, float]) -> None:
-        """One step: how late it began, how many were skipped before it, and how old its samples are."""
+        """Add a step: its lateness, skipped points, and the ages of its samples."""
         self.steps, self.missed = self.steps + 1, self.missed + missed
         self.late.add(late_s)
         for topic, age_s in ages_s.items():
             self.ages[topic].add(age_s)
 
     def timings(self) -> GraphTimings:
-        """What was measured so far."""
+        """Return the measurements so far."""
         ages = {topic: times.spread() for topic, times in self.ages.items()}
         counts = (self.steps, self.missed, self.pauses, self.withheld)
         return GraphTimings(ages, self.effects.spread(), *counts, self.late.spread())
 
 
 def spread(values_s: Iterable[float]) -> Spread:
-    """Count, percentiles and maximum of times [s].
+    """Return count, percentiles and maximum of times [s].
 
     Example:
         >>> spread([0.001, 0.002, 0.003]).p50_ms

@@ -55,5 +55,5 @@ def test_an_arm_that_cannot_be_reached_is_an_error_in_the_drivers_own_words():
 
 def test_a_start_that_is_no_longer_wanted_ends_its_process():
     name = f"unwanted-{os.getpid()}"
-    with pytest.raises(HostFailed, match="told to end"):
+    with pytest.raises(HostFailed, match="stopped before"):
         HostProcess(ArmChoice().host_arguments(name), name, 7, wanted=lambda: False)

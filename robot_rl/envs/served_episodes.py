@@ -1,20 +1,21 @@
-"""A `Task` whose referee speaks over the graph: a simulated robot's, on another process or another computer."""
+"""Episodes of a simulated robot that is served on the ROS graph, by another process or another computer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from controllers.ros import graph
+from controllers.ros.wire import Wire
+from robot_rl.core.action_layout import gripper_head
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import PERIOD_S, Outcome, TaskFacts
+from robot_rl.core.tasks import PERIOD_S, Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.hardware.graph.task_state import TaskState, read_task_state
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import Robot
 
 ASK_AGAIN_S = 0.5
@@ -23,8 +24,8 @@ POLL_S = 0.005
 SCENE_BITS, COUNT_BITS = 32, 20
 
 
-class GraphTask:
-    """Resets and judges by topics: `task/reset` and `task/state`.
+class ServedEpisodes:
+    """An `EpisodeSource` by topics: `task/reset` and `task/state`.
 
     Args:
         sources: newest stamp [ns, monotonic] of each part of an observation; a reset is over when all are newer than
@@ -35,7 +36,7 @@ class GraphTask:
 
     def __init__(
         self,
-        facts: TaskFacts,
+        task: TaskSpec,
         wire: Wire,
         robot: Robot,
         sources: Sequence[Callable[[], int]],
@@ -43,7 +44,7 @@ class GraphTask:
         state_age_max_s: float,
         reset_timeout_s: float,
     ) -> None:
-        self.name, self.time_limit_s, self.workspace = facts.name, facts.time_limit_s, facts.workspace
+        self._arm = task.arm
         self._wire, self._robot, self._sources, self._clock = wire, robot, tuple(sources), clock
         self._state_age_max_s, self._reset_timeout_s = state_age_max_s, reset_timeout_s
         self._heard: tuple[TaskState, int] | None = None  # and when
@@ -74,13 +75,15 @@ class GraphTask:
         """
         return self._state().outcome
 
-    def expert_action(self, T_base_target: Pose) -> np.ndarray:
-        """What the scripted expert would do now, (7,) float32 in [-1, 1]."""
+    def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
+        """Return what the scripted expert would do now (A,) float32 in [-1, 1]."""
         state, T_base_tcp = self._state(), self._robot.state().T_base_tcp
-        return action_towards(self.workspace, T_base_target, T_base_tcp, state.T_base_goal, state.gripper)
+        (T_base_target,) = targets.values()
+        gripper = gripper_head().value(state.gripper)
+        return action_towards(self._arm, T_base_target, T_base_tcp, state.T_base_goal, gripper)
 
     def object_state(self) -> np.ndarray:
-        """Where the task's object is; for ablations and probes."""
+        """Return the state of the task's object, for ablations and probes."""
         return self._state().object_state
 
     def connect(self) -> None:
