@@ -1,4 +1,4 @@
-"""One run's settings: each room's own dataclass, composed; and presets for tasks and ablations."""
+"""Settings of a run, composed of each room's dataclass, and presets for tasks and ablations."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VisionMode = Literal["frozen", "trainable", "state"]
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """How images become numbers."""
+    """Settings of image encoding."""
 
     mode: VisionMode = "frozen"
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
@@ -54,17 +54,17 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class HumanConfig:
-    """Who may take over.
+    """The human in the loop.
 
     Raises:
-        UnknownNameError: an input device that there is not.
+        UnknownNameError: an unknown input device.
     """
 
     kind: Annotated[str, tyro.conf.arg(help=f"Input device: none, {DEVICE_HELP}")] = "scripted"
     settings: dict[str, str] = field(default_factory=dict)
     """Settings of the device, as in `port /dev/ttyUSB0`; those of `scripted` are under `human.scripted`."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
-    """When the scripted human takes over, for how long, how well."""
+    """When and for how long the scripted human intervenes, and its action noise."""
     motion_device: Annotated[str, tyro.conf.arg(help=f"Moves the arm while a pendant enables it: {DEVICE_HELP}")] = (
         "expert"
     )
@@ -78,22 +78,22 @@ class HumanConfig:
 
 @dataclass(frozen=True)
 class BudgetConfig:
-    """When training ends; the first limit that is reached counts.
+    """End of training, at the first limit that is reached.
 
     Raises:
         ConfigError: a limit that is not positive.
     """
 
     minutes: float | None = 8.0
-    """Wall time of training, from the start of the processes [min]; demonstrations and evaluation come on top.
-    A run that is resumed gets as much again."""
+    """Wall time of training, from the start of the processes [min]; without demonstrations and evaluation.
+    A resumed run gets as much again."""
     env_steps: int | None = None
-    """Environment steps of all actors; None: no limit. A run that is resumed gets as many again."""
+    """Environment steps of all actors; None: no limit. A resumed run gets as many again."""
     stop_success: float | None = None
-    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never. A run that is
-    resumed counts the episodes from then on."""
+    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never. A resumed
+    run counts the episodes from then on."""
     stop_window: int = 50
-    """Episodes that the early stop looks at."""
+    """Window of the early stop [episodes]."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "minutes", "env_steps", "stop_success")
@@ -103,12 +103,12 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How the trained policy is evaluated: deterministic, alone."""
+    """Evaluation of the trained policy: deterministic, alone."""
 
     episodes: int = 100
-    """Episodes; 0 leaves the evaluation out."""
+    """Episodes; 0: no evaluation."""
     seed: int = 10_000
-    """Seed of the episodes; far from those of training, so that no scene is met twice."""
+    """Seed of the episodes, disjoint from those of training."""
     video_episodes: int = 5
     """Episodes in the video."""
 
@@ -125,40 +125,40 @@ class TrainConfig:
     """
 
     task: str = "pick-lift"
-    """What to learn: `pick-lift`, `peg-insert`, or a Gymnasium environment by `gym:ENV_ID` or `module:Class`."""
+    """Task: `pick-lift`, `peg-insert`, or a Gymnasium environment by `gym:ENV_ID` or `module:Class`."""
     env: ForeignConfig = field(default_factory=ForeignConfig)
     """Settings of a Gymnasium environment; for such a task only."""
     seed: int = 0
-    """Of networks, episodes, exploration and the scripted human."""
+    """Seed of networks, episodes, exploration and the scripted human."""
     actors: int = 1
     """Actor processes that feed the learner."""
     speed: float | None = None
-    """Pace of the actors relative to real time; None: as fast as the machine can. It is 1 on the graph, where time
-    cannot be hurried, and at most 1 where a person may take over."""
+    """Pace of the actors relative to real time; None: as fast as possible. It is 1 on the graph, which runs in real
+    time, and at most 1 where a person may intervene."""
     updates_per_step: float | None = None
-    """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
-    outcome does not depend on the machine's speed; None: an actor never waits."""
+    """Updates per step that the learner must have made before an actor starts its next episode, so that the outcome is
+    independent of the machine's speed; None: an actor never waits."""
     deterministic_fraction: float = 0.0
-    """Share of the training episodes in which the policy does not explore: what will be evaluated is practised."""
+    """Share of the training episodes without exploration, as in the evaluation."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20
     """Successful episodes recorded before training. Source: HIL-SERL, about 20."""
     demonstrations_from: Path | None = None
-    """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
+    """Folder of episodes recorded with `robot-rl record`; None: the scripted expert records them for the run."""
     demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
         "episodes"
     )
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
-    """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
+    """Reward sources: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
     """Settings of reward sources, each as SOURCE.FIELD VALUE."""
     replay_capacity: int = 100_000
     """Transitions kept. Source: HIL-SERL 200k."""
     demonstration_capacity: int = 20_000
-    """Demonstrated transitions kept, in memory of their own."""
+    """Demonstrated transitions kept, in separate memory."""
     robot: RobotConfig = field(default_factory=RobotConfig)
-    """Which arm: in this process, or on the ROS graph."""
+    """The robot: in this process, or on the ROS graph."""
     vision: VisionConfig = field(default_factory=VisionConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
@@ -193,7 +193,7 @@ class TrainConfig:
         return self.robot.on_graph if keep is None else keep
 
     def _check_updates(self) -> None:
-        """Refuse settings with which an actor would wait for updates that the learner may not make or not publish."""
+        """Refuse settings with which an actor would wait for updates that the learner does not make or publish."""
         learner, ratio = self.learner, self.updates_per_step
         if ratio is None:
             return
@@ -203,7 +203,7 @@ class TrainConfig:
                 f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, which is "
                 "the learner's own ratio; lower it, or raise --learner.update-ratio.updates-per-transition."
             )
-        # The learner lags by what it has not published, by a call that is not full and by a fraction of an update.
+        # The learner lags by unpublished updates, by a partial call and by a fraction of an update.
         lag = learner.publish_every_updates + learner.updates_per_call - 1
         if lag > UPDATES_ON_THE_WAY:
             raise ConfigError(
@@ -220,7 +220,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings with a name, changed from the defaults."""
+    """Named settings."""
 
     text: str
     """One line for the list of presets."""
@@ -228,8 +228,9 @@ class Preset:
 
 
 # Settings for two cores without GPU, where an update costs 20 ms and a training has some 15,000 of them: few critics,
-# a temperature that adapts quickly, cloning that fades. Clean features only: a shift of 4 pixels is 4 mm, more than an
-# insertion forgives. Found by experiment; docs/results.md.
+# a temperature that adapts quickly, a decaying cloning term. Clean features only: a shift of 4 pixels is 4 mm, more
+# than an
+# insertion tolerates. Found by experiment; docs/results.md.
 SMALL_AGENT = AgentConfig(
     num_critics=2,
     num_target_critics=2,
@@ -255,10 +256,10 @@ FOREIGN_AGENT = AgentConfig(
     temperature_learning_rate=1e-3,
     initial_log_std=-0.5,
 )
-# Convolutions in each update cost a hundred times what features cost; half the resolution makes them bearable.
+# Convolutions in each update cost a hundred times what features cost; half the resolution makes them affordable.
 SMALL_TRUNK = EncoderArchitecture(layers=(ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32)), pool=2)
-# Watches most early episodes, leaves the policy alone at first, then helps for a second or two, at the latest when an
-# episode takes half as long again as an expert's; looks less and less.
+# Supervises most early episodes, waits at first, then intervenes for a second or two, at the latest when an episode
+# takes half as long again as an expert's; the supervised share decreases.
 TAPERING_HUMAN = ScriptedHumanConfig(
     probability_otherwise=0.0,
     intervene_after_steps=40,
@@ -283,13 +284,13 @@ def _small(config: TrainConfig) -> TrainConfig:
 
 
 def _pick_lift(config: TrainConfig) -> TrainConfig:
-    """Many steps with few updates each: what fails late are states that were met too rarely, not too few updates."""
+    """Many steps with few updates each: late failures are states that were visited too rarely, not too few updates."""
     budget = BudgetConfig(minutes=7.5, env_steps=16_000)
     return replace(_small(config), task="pick-lift", budget=budget, speed=8.0, updates_per_step=1.5)
 
 
 def _peg_insert(config: TrainConfig) -> TrainConfig:
-    """A stuck peg must lose its value quickly, hence the discount; the search in contact is what the human teaches."""
+    """A stuck peg must lose its value quickly, hence the discount; the human demonstrates the search in contact."""
     small = _small(config)
     return replace(
         small,
@@ -309,7 +310,7 @@ def _no_demos(config: TrainConfig) -> TrainConfig:
 
 def _trainable(config: TrainConfig) -> TrainConfig:
     # Images take 98 kB a transition: a hundred thousand would fill a small machine.
-    # Its updates are slow, and an actor that waited for them would hardly move.
+    # Its updates are slow; an actor that waits for them would hardly move.
     config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000, updates_per_step=None, speed=3.0)
     return replace(
         config,
@@ -339,12 +340,12 @@ BASES = {
     "peg-insert": Preset("insert a peg with sub-millimetre clearance; 12 minutes", _peg_insert),
 }
 VARIANTS = {
-    "no-human": Preset("nobody takes over", _no_human),
+    "no-human": Preset("no interventions", _no_human),
     "no-demos": Preset("no demonstrations", _no_demos),
     "neither": Preset("no human, no demonstrations", lambda config: _no_demos(_no_human(config))),
     "clumsy": Preset("a human with noise, delay and lapses", _clumsy),
     "trainable-encoder": Preset("convolutions learn with the critic", _trainable),
-    "state-only": Preset("no cameras; the object's pose is given: an upper bound", _state_only),
+    "state-only": Preset("no cameras; the object's pose is an input: an upper bound", _state_only),
     "varied": Preset("light, colours, camera pose and distractors change at each reset", _varied),
 }
 
@@ -400,7 +401,7 @@ def load_config(path: Path) -> TrainConfig:
     """Return the settings of a file, also of one that an earlier version wrote.
 
     Raises:
-        ConfigError: no such file, no JSON, or content that does not fit.
+        ConfigError: no such file, not JSON, or content that does not fit.
     """
     return load_settings(TrainConfig, path, upgrade)
 
