@@ -7,33 +7,36 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import gymnasium
 import numpy as np
 
 from robot_rl.agents.backend import AgentBackend, make_backend
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.config import TrainConfig, foreign_preset
+from robot_rl.config import TrainConfig
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.settings import load_settings
-from robot_rl.core.tasks import PERIOD_S, TASKS
+from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.data.replay import Replay
+from robot_rl.envs.action import task_layout
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
+from robot_rl.envs.observation import observation_schema
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.acting.observation import step_schema
+from robot_rl.runtime.acting.observation import encoded_schema, step_schema
 from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
+from robot_rl.tasks import find_task
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DeviceContext, open_enabled
@@ -42,16 +45,13 @@ from robot_rl.vision.encoder import Encoder, EncoderContext, open_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
+    from controllers.ros.wire import Wire
+    from robot_rl.envs.episodes import EpisodeSource
     from robot_rl.envs.graph import GraphEnv
-    from robot_rl.envs.task import Task
     from robot_rl.hardware.cameras.camera import Camera
-    from robot_rl.hardware.graph.wire import Wire
+    from robot_rl.hardware.cameras.config import CameraConfig
     from robot_rl.hardware.robot import Robot
 
-TASK_NAMES = {"pick-lift": "PickLift", "peg-insert": "PegInsert"}
-ENVIRONMENTS = {"pick-lift": "robot_rl/PickLift", "peg-insert": "robot_rl/PegInsert"}
-SUFFIXES = {"fixed": "-v0", "varied": "Varied-v0"}
-CAMERAS = ("wrist", "side")
 PAUSE_S = PERIOD_S
 """Lateness from which a step starts a new grid [s], so that an observation follows its action by one period."""
 
@@ -71,17 +71,18 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
         from robot_rl.envs.foreign import make_foreign_env
 
         return make_foreign_env(config.task, config.env, video=video, images=not state_only)
-    wanted = (() if state_only else CAMERAS) if cameras is None else tuple(cameras)
+    task = find_task(config.task)
+    names = (() if state_only else tuple(task.cameras)) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
-        return make_graph_env(config, wanted)
-    import robot_rl.envs  # noqa: F401  (registers the environments)
+        return make_graph_env(config, task, names)
+    from robot_rl.envs.simulated import make_simulated_env
 
-    return gymnasium.make(
-        ENVIRONMENTS[config.task] + SUFFIXES[config.appearance],
-        cameras=wanted,
+    return make_simulated_env(
+        task,
+        cameras=names,
+        appearance=config.appearance,
         privileged=state_only,
         render_mode="rgb_array" if video else None,
-        disable_env_checker=True,  # the tests run it; here it would step the robot
     )
 
 
@@ -98,29 +99,24 @@ def foreign_config(task: str, kwargs: str) -> TrainConfig:
         return foreign_preset(task, settings, images=env.has_images)
 
 
-def in_process(config: TrainConfig) -> TrainConfig:
-    """Return the settings with the arm in this process: a learner asks an environment for shapes only, and two clients
-    of one arm would block each other.
-    """
-    return replace(config, robot=RobotConfig())
-
-
-def make_graph_env(config: TrainConfig, cameras: Sequence[str]) -> GraphEnv:
+def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) -> GraphEnv:
     """Return the task's environment for an arm on the ROS graph. Needs no simulator.
 
     Raises:
         DeviceLostError: no answer.
     """
+    from robot_rl.envs.episodes import Workcell
     from robot_rl.envs.graph import Bounds, GraphEnv
 
     settings, clock = config.robot, SystemClock()
     wire = make_wire(settings, "actor")
     try:
-        robot = make_graph_robot(settings, wire, clock)
-        camera_set = make_graph_cameras(config, wire, clock, cameras)
-        task = make_graph_task(config, wire, robot, camera_set, clock)
+        robot = make_graph_robot(settings, task.arm, wire, clock)
+        devices = make_graph_cameras(settings, task, wire, clock, cameras)
+        episodes = make_graph_episodes(settings, task, wire, robot, devices, clock)
         bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
-        return GraphEnv(robot, camera_set, task, wire, clock, bounds, privileged=config.vision.mode == "state")
+        cell = Workcell(task, {next(iter(task.arms)): robot}, devices, episodes)
+        return GraphEnv(cell, wire, clock, bounds, privileged=config.vision.mode == "state")
     except BaseException:
         wire.close()
         raise
@@ -130,19 +126,22 @@ def make_wire(settings: RobotConfig, node: str) -> Wire:
     """Return a participant of the graph.
 
     Raises:
-        ConfigError: a kind without a graph.
+        ConfigError: rclpy is not there.
     """
     if settings.kind == "ros":
-        from robot_rl.hardware.graph.ros_wire import RosWire
+        from controllers.ros.ros_wire import RosWire
 
-        return RosWire(node, settings.namespace)
+        try:
+            return RosWire(node, settings.namespace)
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
     from robot_rl.hardware.graph.dds_wire import DdsWire
 
     return DdsWire(node, settings.namespace)
 
 
-def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
-    """Return the arm on the graph."""
+def make_graph_robot(settings: RobotConfig, arm: ArmTask, wire: Wire, clock: Clock) -> Robot:
+    """Return the arm on the graph, whose controller follows the task's gains."""
     from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 
     return GraphRobot(
@@ -154,39 +153,57 @@ def make_graph_robot(settings: RobotConfig, wire: Wire, clock: Clock) -> Robot:
             start_timeout_s=settings.reset_timeout_s,
             pause_s=PAUSE_S,
         ),
+        arm.controller_gains if settings.gains == "task" else None,
     )
 
 
-def make_graph_cameras(config: TrainConfig, wire: Wire, clock: Clock, names: Sequence[str]) -> list[Camera]:
-    """Return the robot's cameras: those of its file, or topics of these names on the graph.
+def make_graph_cameras(
+    settings: RobotConfig, task: TaskSpec, wire: Wire, clock: Clock, names: Sequence[str]
+) -> dict[str, Camera]:
+    """Return the robot's cameras by name: those of its file, or topics of these names on the graph.
 
     Raises:
+        UnknownNameError: the file lacks a camera of the task.
         DeviceLostError: one does not deliver.
     """
-    from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
+    from robot_rl.hardware.cameras.config import CameraSet
     from robot_rl.hardware.cameras.factory import make_cameras
     from robot_rl.hardware.cameras.ros_topic import TopicConfig
 
-    settings = config.robot
-    configs: Sequence[CameraConfig] = [TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names]
+    present: dict[str, CameraConfig] = {
+        name: TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names
+    }
     if settings.cameras is not None and names:
-        configs = load_settings(CameraSet, settings.cameras).cameras
-    return make_cameras(configs, wire, settings.reset_timeout_s, clock)
+        present = {camera.name: camera for camera in load_settings(CameraSet, settings.cameras).cameras}
+    for name in names:
+        if name not in present:
+            raise unknown_name(f"camera in {settings.cameras}", name, present)
+    configs = [_seen_by(present[name], task.cameras[name]) for name in names]
+    return dict(zip(names, make_cameras(configs, wire, settings.reset_timeout_s, clock), strict=True))
 
 
-def make_graph_task(config: TrainConfig, wire: Wire, robot: Robot, cameras: Sequence[Camera], clock: Clock) -> Task:
+def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:
+    """Return a camera's settings with what a task sees of it: the task's crop, else the device's; the task's size."""
+    from robot_rl.hardware.cameras.views import Crop, View
+
+    crop = config.view.crop if camera.crop is None else Crop(**asdict(camera.crop))
+    return replace(config, view=View(crop, (camera.height, camera.width)))
+
+
+def make_graph_episodes(
+    settings: RobotConfig, task: TaskSpec, wire: Wire, robot: Robot, cameras: Mapping[str, Camera], clock: Clock
+) -> EpisodeSource:
     """Return the episode source: the served simulation, or the operator."""
-    from robot_rl.envs.graph_task import GraphTask
-    from robot_rl.envs.operator_task import OperatorTask
+    from robot_rl.envs.operator_episodes import OperatorEpisodes
+    from robot_rl.envs.served_episodes import ServedEpisodes
 
-    facts, settings = TASKS[TASK_NAMES[config.task]], config.robot
     if settings.episode_source == "operator":
-        return OperatorTask(facts, robot, make_prompt(settings.reset_pause_s, clock))
-    sources = [lambda: robot.state().stamp_ns, *(_stamp_of(camera) for camera in cameras)]
+        return OperatorEpisodes(task, {next(iter(task.arms)): robot}, make_prompt(settings.reset_pause_s, clock))
+    sources = [lambda: robot.state().stamp_ns, *(_stamp_of(camera) for camera in cameras.values())]
     age_max_s = settings.state_age_ms / 1000.0
-    task = GraphTask(facts, wire, robot, sources, clock, age_max_s, settings.reset_timeout_s)
-    task.connect()
-    return task
+    episodes = ServedEpisodes(task, wire, robot, sources, clock, age_max_s, settings.reset_timeout_s)
+    episodes.connect()
+    return episodes
 
 
 def _stamp_of(camera: Camera) -> Callable[[], int]:
@@ -215,9 +232,11 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
             belong to.
     """
     vision = config.vision
-    if vision.mode != "frozen":
+    cameras = find_task(config.task).cameras if vision.mode == "frozen" else {}
+    if not cameras:
         return None
-    encoder = open_encoder(vision.kind, vision.settings, EncoderContext(CAMERAS, vision.variants, vision.encoder))
+    context = EncoderContext(tuple(cameras), vision.variants, vision.encoder)
+    encoder = open_encoder(vision.kind, vision.settings, context)
     if vision.identity not in (None, encoder.identity):
         raise ConfigError(
             f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
@@ -242,9 +261,18 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     return replace(config, vision=replace(vision, identity=encoder.identity))
 
 
-def make_schema(env: Environment, encoder: Encoder | None, config: TrainConfig) -> StepSchema:
-    """Return the schema of this run's records."""
-    return step_schema(env, encoder, config.task)
+def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
+    """Return what the records of a run look like: of our own tasks, without an environment.
+
+    Raises:
+        UnknownNameError: the encoder needs a camera that the task lacks.
+    """
+    if is_foreign(config.task):
+        with closing(make_env(config)) as env:
+            return step_schema(env, encoder, config.task)
+    task, state_only = find_task(config.task), config.vision.mode == "state"
+    observation = observation_schema(task, () if state_only else None, privileged=state_only)
+    return encoded_schema(StepSchema(observation, task_layout(task), task.name), encoder)
 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
@@ -322,8 +350,7 @@ def make_device(
         env_steps=env_steps,
     )
     human = config.human
-    settings = human.scripted if name == "scripted" else human.settings
-    return open_enabled(name, settings, human.motion_device, human.motion_settings, context)
+    return open_enabled(name, human.settings_of(name), human.motion_device, human.motion_settings, context)
 
 
 def make_expert(env: Environment) -> Expert:

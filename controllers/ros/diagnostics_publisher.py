@@ -1,4 +1,4 @@
-"""What the node says about the loop, to the graph: a status that speaks when it changes, diagnostics that always do."""
+"""Publishers of the controller's status (on change) and diagnostics (periodic)."""
 
 from __future__ import annotations
 
@@ -6,34 +6,32 @@ from typing import Any
 
 from controllers.ros import graph, to_ros
 from controllers.ros.diagnostics import StatusReport
-from controllers.ros.endpoints import message_class, publisher
+from controllers.ros.wire import Wire
 
 
 class Reports:
-    """Publishers of `~/status` and `/diagnostics`, which live as long as the node.
+    """Publishers of `~/status` and `/diagnostics`, with the node's lifetime.
 
     Args:
-        node: of rclpy.
-        hardware: which arm, in words.
+        name: full name of the node.
+        hardware: description of the arm.
     """
 
-    def __init__(self, node: Any, hardware: str) -> None:
-        self._node, self._hardware = node, hardware
-        self._status, self._diagnostics = publisher(node, graph.STATUS), publisher(node, graph.DIAGNOSTICS)
-        self._said: StatusReport | None = None
+    def __init__(self, wire: Wire, name: str, hardware: str) -> None:
+        self._wire, self._name, self._hardware = wire, name.strip("/"), hardware
+        self._status, self._diagnostics = wire.publisher(graph.STATUS), wire.publisher(graph.DIAGNOSTICS)
+        self._published: StatusReport | None = None
 
-    def tell_status(self, report: StatusReport) -> None:
-        """Publish the status where it says something else than before."""
-        if report != self._said:
-            self._said = report
+    def publish_status(self, report: StatusReport) -> None:
+        """Publish the status if it has changed."""
+        if report != self._published:
+            self._published = report
             self._status.publish(self._message(report))
 
-    def tell_diagnostics(self, report: StatusReport) -> None:
+    def publish_diagnostics(self, report: StatusReport) -> None:
         """Publish the metrics."""
-        message = message_class(graph.DIAGNOSTICS.type)()
-        message.status = [self._message(report)]
-        self._diagnostics.publish(to_ros.stamped(message, self._node.get_clock().now().nanoseconds, ""))
+        message = self._wire.make(graph.DIAGNOSTICS.type, status=[self._message(report)])
+        self._diagnostics.publish(to_ros.stamped(message, self._wire.now_ns(), ""))
 
     def _message(self, report: StatusReport) -> Any:
-        name, empty = self._node.get_fully_qualified_name().strip("/"), message_class(graph.STATUS.type)()
-        return to_ros.put_report(empty, report, name, self._hardware, message_class("diagnostic_msgs/msg/KeyValue"))
+        return to_ros.status_message(self._wire, report, self._name, self._hardware)

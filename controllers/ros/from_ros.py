@@ -1,6 +1,6 @@
-"""Messages to numbers: each either becomes exactly what it says, or is refused with the reason.
+"""Conversion of ROS messages to arrays; an invalid message is rejected with the reason.
 
-Works on anything with the fields of the ROS interface; nothing here knows a ROS library.
+Independent of ROS libraries: works on any object with the fields of the ROS interface.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from controllers.geometry import FloatArray
 from controllers.ros.rejection import CommandRejected, RejectReason
 
 QUAT_NORM_TOLERANCE = 0.01  # as in the loop
-STIFFNESS_LABEL = "stiffness"
 
 
 def stamp_ns(message: Any) -> int:
-    """The header's stamp [ns]."""
+    """Return the header's stamp [ns]."""
     stamp = message.header.stamp
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def pose_of(message: Any, frame: str) -> tuple[FloatArray, FloatArray]:
-    """p (3,) [m] and quat_xyzw (4,) of a PoseStamped. Raises: CommandRejected."""
+    """Return p (3,) [m] and quat_xyzw (4,) of a PoseStamped.
+
+    Raises:
+        CommandRejected: invalid numbers or frame.
+    """
     _check_frame(message, frame)
     p = _finite("pose.position", _xyz(message.pose.position))
     orientation = message.pose.orientation
@@ -38,38 +41,55 @@ def pose_of(message: Any, frame: str) -> tuple[FloatArray, FloatArray]:
 
 
 def twist_of(message: Any, frame: str) -> FloatArray:
-    """The twist (6,) [m/s, rad/s] of a TwistStamped, linear first. Raises: CommandRejected."""
+    """Return the twist (6,) [m/s, rad/s] of a TwistStamped, linear first.
+
+    Raises:
+        CommandRejected: invalid numbers or frame.
+    """
     _check_frame(message, frame)
     return _finite("twist", [*_xyz(message.twist.linear), *_xyz(message.twist.angular)])
 
 
 def wrench_of(message: Any, frame: str) -> FloatArray:
-    """The wrench (6,) [N, N m] of a WrenchStamped, force first. Raises: CommandRejected."""
+    """Return the wrench (6,) [N, N m] of a WrenchStamped, force first.
+
+    Raises:
+        CommandRejected: invalid numbers or frame.
+    """
     _check_frame(message, frame)
     return _finite("wrench", [*_xyz(message.wrench.force), *_xyz(message.wrench.torque)])
 
 
-def stiffness_of(message: Any) -> FloatArray:
-    """K (6,) [N/m, N m/rad] of a Float64MultiArray whose first dimension says so. Raises: CommandRejected."""
-    dimensions = message.layout.dim
-    labels = [dimension.label for dimension in dimensions]
-    if labels != [STIFFNESS_LABEL]:
+def numbers_of(message: Any) -> dict[str, FloatArray]:
+    """Return the arrays of a Float64MultiArray, one for each dimension, by its label.
+
+    Raises:
+        CommandRejected: a dimension without a label, or a length that differs from the dimensions.
+    """
+    dimensions, start = message.layout.dim, int(message.layout.data_offset)
+    if not dimensions or not all(dimension.label for dimension in dimensions):
         raise CommandRejected(
             RejectReason.LAYOUT,
-            f"layout: got dimensions {labels}, expected one with the label '{STIFFNESS_LABEL}' and size 6; "
-            "an array without a label could be anything.",
+            f"layout: got dimensions {[dimension.label for dimension in dimensions]}, expected each with a label, as "
+            "in 'stiffness' with size 6; an array without a label could be anything.",
         )
-    if len(message.data) != 6 or dimensions[0].size != 6 or message.layout.data_offset != 0:
+    sizes = [int(dimension.size) for dimension in dimensions]
+    if start + sum(sizes) != len(message.data):
         raise CommandRejected(
             RejectReason.LENGTH,
-            f"stiffness: got {len(message.data)} numbers in a dimension of {dimensions[0].size}, expected 6: "
-            "x y z [N/m], then about x y z [N m/rad].",
+            f"data: got {len(message.data)} numbers, expected {start + sum(sizes)}; correct it.",
         )
-    return _finite("stiffness", message.data)
+    data, ends = np.asarray(message.data, np.float64), start + np.cumsum(sizes)
+    labels = [str(dimension.label) for dimension in dimensions]
+    return {label: data[end - size : end].copy() for label, size, end in zip(labels, sizes, ends, strict=True)}
 
 
 def posture_of(message: Any, joints: Sequence[str]) -> FloatArray:
-    """Joint positions (N,) [rad] of a JointState, in our order whatever its order is. Raises: CommandRejected."""
+    """Return the joint positions (N,) [rad] of a JointState in our order.
+
+    Raises:
+        CommandRejected: unknown, missing or repeated joints, or invalid numbers.
+    """
     names = list(message.name)
     if sorted(names) != sorted(joints):
         raise CommandRejected(
@@ -84,6 +104,22 @@ def posture_of(message: Any, joints: Sequence[str]) -> FloatArray:
         )
     given = dict(zip(names, message.position, strict=True))
     return _finite("position", [given[name] for name in joints])
+
+
+def positions_of(message: Any, joints: Sequence[str]) -> FloatArray:
+    """Return the positions of the named joints of a JointState, in this order; others are ignored.
+
+    Raises:
+        CommandRejected: missing joints, or invalid numbers.
+    """
+    at = {name: i for i, name in enumerate(message.name)}
+    if len(message.position) != len(message.name) or not set(joints) <= set(at):
+        raise CommandRejected(
+            RejectReason.JOINTS,
+            f"joints: got {len(message.position)} positions of {list(message.name)}, expected {list(joints)}; "
+            "another arm's or hand's topic?",
+        )
+    return _finite("position", [message.position[at[name]] for name in joints])
 
 
 def _check_frame(message: Any, frame: str) -> None:
@@ -106,6 +142,6 @@ def _finite(name: str, values: Iterable[float]) -> FloatArray:
     array = np.array([*values], dtype=np.float64)
     if not np.isfinite(array).all():
         raise CommandRejected(
-            RejectReason.NOT_FINITE, f"{name}: got {array.tolist()}, expected finite numbers; find who computes them."
+            RejectReason.NOT_FINITE, f"{name}: got {array.tolist()}, expected finite numbers; check its publisher."
         )
     return array

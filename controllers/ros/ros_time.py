@@ -17,24 +17,40 @@ JUMP_S = 0.1  # between two looks, of one clock against the other
 READINGS = 5
 
 
-class Stamps:
-    """Carries stamps over.
+class ClockBridge:
+    """Stamps on the monotonic clock, and a watch for jumps of one clock against the other; a slow drift is followed.
 
     Args:
         ros_ns: now, on the clock of the messages' stamps [ns].
-        monotonic_ns: now, on the loop's clock [ns].
+        monotonic_ns: now, on the monotonic clock [ns].
+        jump_max_s: between two readings the clocks may move so far against each other.
     """
 
-    def __init__(self, ros_ns: Callable[[], int], monotonic_ns: Callable[[], int]) -> None:
-        self._ros_ns, self._monotonic_ns = ros_ns, monotonic_ns
+    def __init__(self, ros_ns: Callable[[], int], monotonic_ns: Callable[[], int], jump_max_s: float = JUMP_S) -> None:
+        self._ros_ns, self._monotonic_ns, self._jump_max_ns = ros_ns, monotonic_ns, round(jump_max_s * NS_PER_S)
         self._offset_ns = self._measure()
-        self.jumps = 0
+
+    def monotonic(self, stamp_ns: int) -> int:
+        """Return the moment of a stamp [ns]."""
+        return stamp_ns - self._offset_ns
+
+    def jump_s(self) -> float:
+        """Return how far the clocks moved against each other since the last call [s], 0 when it is no jump."""
+        before, self._offset_ns = self._offset_ns, self._measure()
+        moved_ns = self._offset_ns - before
+        return moved_ns / NS_PER_S if abs(moved_ns) > self._jump_max_ns else 0.0
 
     def _measure(self) -> int:
         """How far the clocks are apart [ns]; of several readings the one that was interrupted least."""
         readings = [(self._monotonic_ns(), self._ros_ns(), self._monotonic_ns()) for _ in range(READINGS)]
         before, ros, after = min(readings, key=lambda reading: reading[2] - reading[0])
         return ros - (before + after) // 2
+
+
+class Stamps(ClockBridge):
+    """Stamps of commands on the control process's clock, refused where they are missing, too old or from the future."""
+
+    jumps = 0
 
     def monotonic_s(self, stamp_ns: int) -> float:
         """A stamp on the loop's clock [s], never ahead of it.
@@ -65,10 +81,7 @@ class Stamps:
         return self._ros_ns() - (self._monotonic_ns() - round(monotonic_s * NS_PER_S))
 
     def jumped(self) -> str:
-        """Look at both clocks; how far one jumped against the other since the last look, in words; empty: not."""
-        offset_ns = self._measure()
-        jump_s, self._offset_ns = (offset_ns - self._offset_ns) / NS_PER_S, offset_ns
-        if abs(jump_s) <= JUMP_S:
-            return ""
-        self.jumps += 1
-        return f"the clock of the stamps jumped by {jump_s:+.3f} s"
+        """Return how far one clock jumped against the other since the last call, in words; empty: not."""
+        jump_s = self.jump_s()
+        self.jumps += bool(jump_s)
+        return f"the clock of the stamps jumped by {jump_s:+.3f} s" if jump_s else ""

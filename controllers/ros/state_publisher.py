@@ -1,4 +1,4 @@
-"""The loop's state to the graph: one message a topic, all of one instant, and TF."""
+"""The arm's state on the graph: one message a topic, all of one instant, TF, and the gains in force."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from controllers.host.mailbox import HostState
+from controllers.law.gains import Gains
 from controllers.ros import graph, to_ros
-from controllers.ros.endpoints import Endpoints, message_class
+from controllers.ros.wire import Wire
 
 TF = graph.Topic("/tf", "tf2_msgs/msg/TFMessage", graph.Quality(reliable=True, depth=100))
 
 
 class States:
-    """Publishers of all that the loop says about the arm.
+    """Publishers of the control process's state.
 
     Args:
         state: any, for the list of topics.
@@ -25,27 +26,33 @@ class States:
 
     def __init__(
         self,
-        endpoints: Endpoints,
+        wire: Wire,
         state: HostState,
         joints: Sequence[str],
         frame: str,
         tf_prefix: str = "",
         left_out: Collection[graph.Topic] = (),
     ) -> None:
-        self._joints, self._frame, self._tf_prefix = joints, frame, tf_prefix
+        self._wire, self._joints, self._frame, self._tf_prefix = wire, joints, frame, tf_prefix
         topics = [topic for topic, _, _ in to_ros.states_of(state, joints)]
-        self._outlets = {topic: endpoints.publisher(topic) for topic in (*topics, TF) if topic not in left_out}
+        self._publishers = {topic: wire.publisher(topic) for topic in (*topics, TF) if topic not in left_out}
+        self._gains = wire.publisher(graph.GAINS)
 
     def publish(self, state: HostState, stamp_ns: int) -> None:
         """Send all of it under one stamp [ns, ROS time]."""
+        if TF in self._publishers:
+            message = self._wire.make(TF.type, transforms=[self._transform(state, stamp_ns)])
+            self._publishers[TF].publish(message)
         for topic, put, values in to_ros.states_of(state, self._joints):
-            if outlet := self._outlets.get(topic):
-                message = put(message_class(topic.type)(), *values)
-                outlet.publish(to_ros.stamped(message, stamp_ns, self._frame))
-        if outlet := self._outlets.get(TF):
-            outlet.publish(message_class(TF.type)(transforms=[self._transform(state, stamp_ns)]))
+            if topic in self._publishers:
+                message = put(self._wire.make(topic.type), *values)
+                self._publishers[topic].publish(to_ros.stamped(message, stamp_ns, self._frame))
+
+    def publish_gains(self, gains: Gains) -> None:
+        """Send the gains in force; latched."""
+        self._gains.publish(to_ros.gains_message(self._wire, gains))
 
     def _transform(self, state: HostState, stamp_ns: int) -> Any:
-        values, message = state.values[0], message_class("geometry_msgs/msg/TransformStamped")()
+        values, message = state.values[0], self._wire.make("geometry_msgs/msg/TransformStamped")
         to_ros.put_transform(message, self._tf_prefix + graph.TCP, values["p"], to_ros.quat_of(values["R"]))
         return to_ros.stamped(message, stamp_ns, self._tf_prefix + self._frame)

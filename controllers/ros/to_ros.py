@@ -1,8 +1,8 @@
-"""Numbers to messages: fills messages of any library that has the fields of the ROS interface."""
+"""Numbers to messages: messages of any library that has the fields of the ROS interface."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +11,10 @@ from scipy.spatial.transform import Rotation
 
 from controllers.geometry import FloatArray
 from controllers.host.mailbox import HostState
-from controllers.ros import graph
+from controllers.law.gains import Gains
+from controllers.ros import graph, settings
 from controllers.ros.diagnostics import StatusReport
+from controllers.ros.wire import Wire
 
 
 def stamped(message: Any, stamp_ns: int, frame: str) -> Any:
@@ -65,12 +67,34 @@ def put_transform(message: Any, child: str, p: ArrayLike, quat_xyzw: ArrayLike) 
     return message
 
 
-def put_report(message: Any, report: StatusReport, name: str, hardware: str, key_value: Callable[[], Any]) -> Any:
-    """A DiagnosticStatus; `key_value` makes one empty KeyValue."""
-    message.level, message.message = bytes([report.level]), report.message
-    message.name, message.hardware_id = name, hardware
-    message.values = [_pair(key_value(), key, value) for key, value in report.values]
-    return message
+def status_message(wire: Wire, report: StatusReport, name: str, hardware: str = "") -> Any:
+    """A DiagnosticStatus."""
+    pairs = [wire.make("diagnostic_msgs/msg/KeyValue", key=key, value=value) for key, value in report.values]
+    return wire.make(
+        graph.STATUS.type,
+        level=int(report.level),
+        message=report.message,
+        name=name,
+        hardware_id=hardware,
+        values=pairs,
+    )
+
+
+def gains_message(wire: Wire, gains: Gains) -> Any:
+    """The gains in force, each parameter by its name, as a Float64MultiArray."""
+    named = {name: np.ravel(value) for name, value in settings.values_of(gains).items() if "." not in name}
+    return numbers_message(wire, graph.GAINS.type, named)
+
+
+def numbers_message(wire: Wire, type_name: str, named: Mapping[str, ArrayLike]) -> Any:
+    """Named numbers, one after the other, as a Float64MultiArray with a dimension for each name."""
+    arrays = {name: np.asarray(values, np.float64).reshape(-1) for name, values in named.items()}
+    dimensions = [
+        wire.make("std_msgs/msg/MultiArrayDimension", label=name, size=array.size, stride=array.size)
+        for name, array in arrays.items()
+    ]
+    layout = wire.make("std_msgs/msg/MultiArrayLayout", dim=dimensions, data_offset=0)
+    return wire.make(type_name, layout=layout, data=np.concatenate([np.zeros(0), *arrays.values()]))
 
 
 class Outgoing(NamedTuple):
@@ -105,11 +129,6 @@ def displacement(p: FloatArray, R: FloatArray, to_p: FloatArray, to_quat_xyzw: F
     """From one pose to another, in the base: metres, then a rotation vector; (6,)."""
     turn = Rotation.from_quat(to_quat_xyzw) * Rotation.from_matrix(R).inv()
     return np.concatenate([to_p - p, turn.as_rotvec()])
-
-
-def _pair(message: Any, key: str, value: str) -> Any:
-    message.key, message.value = key, value
-    return message
 
 
 def _put_xyz(part: Any, values: ArrayLike) -> None:

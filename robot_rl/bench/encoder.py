@@ -14,13 +14,14 @@ import numpy as np
 
 from robot_rl import build
 from robot_rl.bench.timing import percentiles, time_calls
-from robot_rl.config import preset
+from robot_rl.envs.protocol import action_layout
+from robot_rl.presets import preset
 from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.vision.encoder import Encoder
 
 STEPS = 2500
-TASKS = {"pick-lift": 100.0, "peg-insert": 50.0}
+SCALES_MM = {"pick-lift": 100.0, "peg-insert": 50.0}
 """Tasks, and millimetres of one unit of their `object_state`."""
 NOISE = 0.7
 """Standard deviation of the disturbance, in units of the action, in every second episode."""
@@ -30,7 +31,7 @@ RIDGE = 1e-3
 def run() -> dict[str, Any]:
     """Return `probe_mm_<task>` (x, y, z), root mean square, and the time to encode a step's images."""
     metrics: dict[str, Any] = {}
-    for task, scale_mm in TASKS.items():
+    for task, scale_mm in SCALES_MM.items():
         env, encoder = build.make_env(preset(task)), build.make_encoder(preset(task))
         features, places, episodes = collect(env, encoder, STEPS)
         errors_mm = scale_mm * probe(features, places, held_out=episodes % 4 >= 2)
@@ -51,14 +52,15 @@ def collect(env: Environment, encoder: Encoder | None, steps: int) -> tuple[np.n
 def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """Yield the policy's observation, the object's place and the episode's number, without end."""
     rng, episode, unwrapped = np.random.default_rng(0), 0, env.unwrapped
-    assert hasattr(unwrapped, "expert_action") and hasattr(unwrapped, "task")  # the simulated environments' own
+    assert hasattr(unwrapped, "expert_action") and hasattr(unwrapped, "cell")  # the simulated environments' own
+    moves = action_layout(env).is_continuous
     while True:
         raw, ended = env.reset(seed=episode)[0], False
         while not ended:
             obs = encode_observation(raw, encoder, rng)
             clean = [np.float64(value[0] if value.ndim == 2 else value) for _, value in sorted(obs.items())]
-            yield np.concatenate(clean), unwrapped.task.object_state()[:3], episode
-            action = unwrapped.expert_action() + (episode % 2) * rng.normal(0.0, NOISE, 7) * [1, 1, 1, 1, 1, 1, 0]
+            yield np.concatenate(clean), unwrapped.cell.episodes.object_state()[:3], episode
+            action = unwrapped.expert_action() + (episode % 2) * rng.normal(0.0, NOISE, moves.shape) * moves
             raw, _, terminated, truncated, _ = env.step(np.clip(action, -1.0, 1.0).astype(np.float32))
             ended = terminated or truncated
         episode += 1

@@ -13,28 +13,29 @@ import gymnasium
 import numpy as np
 
 from robot_rl.bench.timing import percentiles, time_calls
+from robot_rl.tasks import TASKS, environment_id
 
 STEPS = {"state": 400, "pixel": 200}
 BASELINE_STEPS = {"state": 60, "pixel": 12}
-IDS = {"pick_lift": "robot_rl/PickLift-v0", "peg_insert": "robot_rl/PegInsert-v0"}
+HEADLINE = "pick-lift"
+"""Task whose numbers stand without a prefix."""
 BASELINE_IDS = {"state": "gym_hil/PandaPickCubeBase-v0", "pixel": "gym_hil/PandaPickCubeBase-v0"}
 
 
 def run() -> dict[str, Any]:
-    """Return step times [ms] of PickLift (the headline), of PegInsert, and of gym-hil where it is installed."""
+    """Return step times [ms] of each task, and of gym-hil where it is installed."""
     metrics: dict[str, Any] = {}
-    for task, env_id in IDS.items():
-        lead = "" if task == "pick_lift" else f"{task}_"
+    for task in TASKS:
+        lead = "" if task == HEADLINE else f"{task.replace('-', '_')}_"
         for kind, steps in STEPS.items():
-            env = make_env(env_id, images=kind == "pixel")
+            env = make_env(task, images=kind == "pixel")
             metrics |= {f"{lead}{name}": value for name, value in step_times(env, kind, steps).items()}
     return metrics | baseline_metrics()
 
 
-def make_env(env_id: str, images: bool) -> gymnasium.Env[Any, Any]:
-    """Return one of our environments, with or without cameras."""
-    importlib.import_module("robot_rl.envs")  # registers the ids
-    return gymnasium.make(env_id, cameras=("wrist", "side") if images else ())
+def make_env(task: str, images: bool) -> gymnasium.Env[Any, Any]:
+    """Return the environment of a task, with or without cameras."""
+    return gymnasium.make(f"robot_rl.envs:{environment_id(task)}", cameras=None if images else ())
 
 
 def step_times(env: gymnasium.Env[Any, Any], kind: str, steps: int) -> dict[str, float]:

@@ -16,22 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from controllers.ros import from_ros, to_ros
 from controllers.ros.graph import BASE, Qualities, Topic, image_topic
+from controllers.ros.wire import Wire
 from robot_rl.bench.timing import percentiles
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph.dds_domain import LOOPBACK
-from robot_rl.hardware.graph.messages import (
-    image_message,
-    joints_message,
-    pose_message,
-    read_image,
-    read_pose,
-    read_positions,
-    stamp_of,
-)
-from robot_rl.hardware.graph.wire import Wire
+from robot_rl.hardware.graph.messages import image_message, pose_message, read_image, read_pose
 
 TRIPS, IMAGES, WARM_UP = 2000, 240, 20
 IMAGE_SHAPE, IMAGE_HZ = (480, 640, 3), 30.0
@@ -65,7 +58,7 @@ def _open_dds(node: str, domain_id: int) -> Wire:
 
 
 def _open_ros(node: str, domain_id: int) -> Wire:
-    from robot_rl.hardware.graph.ros_wire import RosWire
+    from controllers.ros.ros_wire import RosWire
 
     os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
     return RosWire(node, "", domain_id)
@@ -82,12 +75,14 @@ def measure(open_wire: OpenWire) -> dict[str, Any]:
     T, q = gripper_down(np.array([0.5, 0.0, 0.3])), np.linspace(-1.0, 1.0, 7)
 
     def joints() -> Any:
-        return joints_message(wire, JOINTS, q, wire.now_ns(), q, q)
+        return to_ros.stamped(
+            to_ros.put_joints(wire.make("sensor_msgs/msg/JointState"), JOINTS, q, q, q), wire.now_ns(), ""
+        )
 
     metrics: dict[str, Any] = {"cpus": len(os.sched_getaffinity(0)), "load_1min": round(os.getloadavg()[0], 2)}
     with _peer(open_wire, domain_id):
         metrics |= images(wire)
-        metrics |= round_trips(wire, "joints", joints, lambda message: read_positions(message, JOINTS))
+        metrics |= round_trips(wire, "joints", joints, lambda message: from_ros.positions_of(message, JOINTS))
         metrics |= round_trips(
             wire, "pose", lambda: pose_message(wire, T, wire.now_ns(), BASE), lambda message: read_pose(message, BASE)
         )
@@ -127,7 +122,7 @@ def images(wire: Wire) -> dict[str, Any]:
 
     def on_image(message: Any) -> None:
         read_image(message)
-        ages_s.append((wire.now_ns() - stamp_of(message)) / NS_PER_S)
+        ages_s.append((wire.now_ns() - from_ros.stamp_ns(message)) / NS_PER_S)
 
     wire.subscribe(CAMERA, on_image)
     _await(lambda: len(ages_s) >= IMAGES + WARM_UP)

@@ -11,10 +11,10 @@ from robot_rl.agents.backend import make_backend
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.bench.timing import time_calls
-from robot_rl.config import SMALL_TRUNK
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.schema import ArraySpec
 from robot_rl.data.batch import Batch
+from robot_rl.presets import SMALL_TRUNK
 
 BATCH = 256
 STATE = 25

@@ -18,11 +18,12 @@ import tyro
 from tyro.conf import Positional
 
 from robot_rl.build import foreign_config
-from robot_rl.config import PRESETS, TrainConfig, load_config, preset
+from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.renamed import refuse_old_flags
 from robot_rl.core.settings import to_json
 from robot_rl.envs.foreign_config import is_foreign
+from robot_rl.presets import preset, presets
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
 
@@ -35,7 +36,7 @@ class RunArguments:
     """Settings of a run: a preset, or a file, changed by flags."""
 
     preset: Positional[str] = DEFAULT_PRESET
-    """Task or preset to start from."""
+    """Task or preset to start from: a name, path/task.toml, path/task.py or module:NAME."""
     config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None
     """JSON file to start from instead of a preset; `--print-config` writes one."""
     print_config: bool = False
@@ -64,9 +65,9 @@ class RunArguments:
             ConfigError: settings that cannot work, or a preset that is not the first word.
         """
         required = {entry.name: tyro.MISSING for entry in dataclasses.fields(cls) if _is_required(entry)}
-        presets = "\n".join(f"  {name:<32}{entry.text}" for name, entry in PRESETS.items())
+        listed = "\n".join(f"  {name:<32}{text}" for name, text in presets().items())
         default = cls(**required, config=cls.base(words))
-        arguments = parse(cls, words, command, f"\n\npresets:\n{presets}", default)
+        arguments = parse(cls, words, command, f"\n\npresets:\n{listed}", default)
         arguments._check_preset(words)
         return arguments
 

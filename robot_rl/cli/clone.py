@@ -40,7 +40,7 @@ def run(arguments: Arguments) -> int:
     part = start_result(out, arguments.again)
     with closing(build.make_env(config)) as env:
         encoder = build.make_encoder(config)
-        schema = build.make_schema(env, encoder, config)
+        schema = build.make_schema(config, encoder)
         definition = build.make_definition(schema, config)
         replay = Replay(schema, 2, config.seed, config.demonstration_capacity)
         recorded = config.demonstrations_from or folder.demonstrations

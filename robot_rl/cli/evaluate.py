@@ -102,16 +102,16 @@ def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: 
             env, config, human=build.make_device(env, config, "expert", generator(Purpose.EVALUATION, config.seed, 2))
         )
     encoder = build.make_encoder(config)
-    return build.make_rollout(env, config, load_policy(folder, env, encoder, config), encoder)
+    return build.make_rollout(env, config, load_policy(folder, encoder, config), encoder)
 
 
-def load_policy(folder: RunFolder, env: Environment, encoder: Encoder | None, config: TrainConfig) -> Policy:
+def load_policy(folder: RunFolder, encoder: Encoder | None, config: TrainConfig) -> Policy:
     """Return the policy of a run's newest checkpoint; its version is the number of updates that made it.
 
     Raises:
         CheckpointError: there is none, or it is that of another agent.
     """
-    schema = build.make_schema(env, encoder, config)
+    schema = build.make_schema(config, encoder)
     definition = build.make_definition(schema, config)
     checkpoint = build.make_checkpoints(folder.learner, definition, schema).latest()
     if checkpoint is None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 
 from robot_rl import build
 from robot_rl.cli.arguments import ProcessArguments
+from robot_rl.config import TrainConfig
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.acting.record import load_demonstrations
@@ -38,7 +38,7 @@ def run(arguments: Arguments) -> int:
 def learn(flags: Arguments) -> int:
     """Build the learner from its settings, run it, and return the number of updates."""
     config, stop = flags.config, StopSignal().install()
-    schema, demonstrations = _schema_and_demonstrations(flags)
+    schema, demonstrations = _schema_and_demonstrations(config)
     definition = build.make_definition(schema, config)
     with (
         MetricsWriter(flags.folder) as metrics,
@@ -68,12 +68,10 @@ def learn(flags: Arguments) -> int:
         )
 
 
-def _schema_and_demonstrations(flags: Arguments) -> tuple[StepSchema, Iterator[StepRecord]]:
+def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterator[StepRecord]]:
     """Return the schema of steps and the demonstrations as the agent sees them."""
-    with closing(build.make_env(build.in_process(flags.config))) as env:
-        encoder = build.make_encoder(flags.config)
-        schema = build.make_schema(env, encoder, flags.config)
-    folder, dataset = flags.config.demonstrations_from, flags.config.demonstrations_format
+    encoder, folder = build.make_encoder(config), config.demonstrations_from
+    schema = build.make_schema(config, encoder)
     if folder is None:
         return schema, iter(())
-    return schema, load_demonstrations(folder, encoder, flags.config.seed, dataset=dataset)
+    return schema, load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format)

@@ -255,9 +255,12 @@ def arm_layout(gripper: StateEntry | None) -> ActionLayout:
         gripper: where an observation tells the gripper's opening; None for an arm without one.
     """
     motion = (Continuous(TRANSLATION, 3), Continuous(ROTATION, 3))
-    return ActionLayout(
-        (*motion, Discrete(GRIPPER, (CLOSE, HOLD, OPEN), (-1.0, 0.0, 1.0), gripper)) if gripper else motion
-    )
+    return ActionLayout((*motion, gripper_head(gripper)) if gripper else motion)
+
+
+def gripper_head(position: StateEntry | None = None) -> Discrete:
+    """Return the head of a parallel gripper: close, hold, open."""
+    return Discrete(GRIPPER, (CLOSE, HOLD, OPEN), (-1.0, 0.0, 1.0), position)
 
 
 def continuous_layout(size: int, name: str = "action") -> ActionLayout:

@@ -1,10 +1,12 @@
-"""Rigid-body pose."""
+"""Rigid-body poses and rotations: composition, inverse, difference, exponential and logarithm."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+
+from controllers.geometry import matrix_from_quat, quat_exp, quat_from_matrix, quat_log
 
 
 class Pose(NamedTuple):
@@ -20,6 +22,33 @@ class Pose(NamedTuple):
     def inverse(self) -> Pose:
         """Return the inverse `T_child_parent`."""
         return Pose(-self.R.T @ self.p, self.R.T)
+
+    def minus(self, other: Pose) -> np.ndarray:
+        """Return the displacement (6,) from `other` to this pose, both seen from one parent, in the parent's axes.
+
+        d = [p - p_other, log(R R_other^T)]    [m], [rad]
+        """
+        return np.concatenate([self.p - other.p, rotation_log(self.R @ other.R.T)])
+
+    def plus(self, displacement: np.ndarray) -> Pose:
+        """Return this pose moved by a displacement (6,) in the parent's axes: the inverse of `minus`."""
+        return Pose(self.p + displacement[:3], rotation_exp(displacement[3:]) @ self.R)
+
+    def log(self) -> np.ndarray:
+        """Return position and rotation vector (6,) [m], [rad]: the displacement from the parent."""
+        return np.concatenate([self.p, rotation_log(self.R)])
+
+
+def rotation_exp(vector: np.ndarray) -> np.ndarray:
+    """Return the rotation matrix (3, 3) of a rotation vector (3,) [rad]."""
+    R = np.empty((3, 3))
+    matrix_from_quat(quat_exp(vector), R)
+    return R
+
+
+def rotation_log(R: np.ndarray) -> np.ndarray:
+    """Return the rotation vector (3,) [rad] of a rotation matrix (3, 3): the short arc."""
+    return np.array(quat_log(quat_from_matrix(np.ascontiguousarray(R))))
 
 
 def rot_z(yaw_rad: float) -> np.ndarray:
@@ -40,6 +69,17 @@ GRIPPER_DOWN = np.diag([1.0, -1.0, -1.0])  # tool z towards the table, tool x al
 def gripper_down(p: np.ndarray, yaw_rad: float = 0.0) -> Pose:
     """Return the pose with the tool pointing down at `p` (3,) [m], turned about the vertical by `yaw_rad`."""
     return Pose(np.asarray(p, dtype=float), rot_z(yaw_rad) @ GRIPPER_DOWN)
+
+
+def nearest_quarter(angle_rad: float, to_rad: float, bound_rad: float) -> float:
+    """Return the angle that differs from `angle_rad` by quarter turns, lies within +-`bound_rad` and is nearest to
+    `to_rad`. Where none lies within the bound: the nearest of all.
+    """
+    quarter = np.pi / 2
+    nearest = angle_rad + np.round((to_rad - angle_rad) / quarter) * quarter
+    candidates = nearest + np.array([-quarter, 0.0, quarter])
+    reachable = candidates[np.abs(candidates) <= bound_rad]
+    return float(reachable[np.abs(reachable - to_rad).argmin()] if reachable.size else nearest)
 
 
 def yaw_of(R: np.ndarray) -> float:

@@ -44,6 +44,25 @@ def from_json(kind: type[T], value: Any, where: str = "config") -> T:
     return typing.cast(T, _convert(kind, value, where))
 
 
+def changed(settings: T, changes: Mapping[str, Any], where: str = "config") -> T:
+    """Return a dataclass with some fields changed, those of inner dataclasses by nested mappings.
+
+    Raises:
+        UnknownNameError: a key that the dataclass does not have.
+        ConfigError: a value of the wrong type, or one that the dataclass refuses.
+    """
+    return from_json(type(settings), _merged(to_json(settings), to_json(changes)), where)
+
+
+def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    inner = {
+        key: _merged(values[key], change)
+        for key, change in changes.items()
+        if isinstance(change, Mapping) and isinstance(values.get(key), Mapping)
+    }
+    return {**values, **changes, **inner}
+
+
 def save_settings(path: Path, value: Any) -> None:
     """Write a dataclass as indented JSON, atomically."""
     part = path.with_name(path.name + ".part")

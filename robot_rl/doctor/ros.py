@@ -12,7 +12,7 @@ from controllers.ros import graph
 from robot_rl.core.errors import ConfigError
 from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, read_graph
-from robot_rl.hardware.graph.wire import domain_id_of
+from robot_rl.hardware.graph.dds_domain import domain_id_of
 
 RMW_TRIED = ("rmw_cyclonedds_cpp", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp")
 SKEW_MAX_S = 0.05  # the controller's tolerance (controllers.ros.ros_time)

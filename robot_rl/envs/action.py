@@ -1,66 +1,80 @@
-"""Actions to targets and back.
+"""Conversion of actions to targets and back.
 
-An action (7,) in [-1, 1]: displacement of the target along the tool's axes, its rotation vector about them, and the
-gripper (above .5 open, below -.5 close, else hold). The target moves from where it was, not from where the arm is, so
-a held load does not make the arm creep; a leash keeps it within reach of the arm, which bounds the force.
+A target is displaced from the last target, not from the measured pose, so that a held load does not make the arm creep;
+a leash limits its distance from the arm, which bounds the force.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from controllers.geometry import matrix_from_quat, quat_exp, quat_from_matrix, quat_log
-from robot_rl.core.pose import Pose, gripper_down, yaw_of
-from robot_rl.core.workspace import Workspace
+from robot_rl.core.action_layout import (
+    CLOSE,
+    GRIPPER,
+    OPEN,
+    ROTATION,
+    TRANSLATION,
+    ActionLayout,
+    arm_layout,
+    joined_layout,
+)
+from robot_rl.core.pose import Pose, gripper_down, rotation_exp, rotation_log, yaw_of
+from robot_rl.core.tasks import ArmTask, GripperRange, TaskSpec, Workspace
+from robot_rl.envs.observation import gripper_entry
 
 
-def rotation_from_vector(vector: np.ndarray) -> np.ndarray:
-    """Rotation matrix (3, 3) of a rotation vector (3,) [rad]."""
-    R = np.empty((3, 3))
-    matrix_from_quat(quat_exp(vector), R)
-    return R
-
-
-def vector_from_rotation(R: np.ndarray) -> np.ndarray:
-    """Rotation vector (3,) [rad] of a rotation matrix (3, 3): the short arc."""
-    return np.array(quat_log(quat_from_matrix(np.ascontiguousarray(R))))
+def task_layout(task: TaskSpec) -> ActionLayout:
+    """Return the layout of a task's action: that of each of its arms, one after the other."""
+    return joined_layout({name: arm_layout(gripper_entry(arm)) for name, arm in task.arms.items()})
 
 
 def move_target(
-    workspace: Workspace, T_base_target: Pose, T_base_tcp: Pose, translation: np.ndarray, rotation: np.ndarray
+    arm: ArmTask, T_base_target: Pose, T_base_tcp: Pose, translation: np.ndarray, rotation: np.ndarray
 ) -> Pose:
-    """The next target: the last one moved in the tool's frame by shares (3,) of the largest step and turn, then leashed
-    to the arm and the workspace.
+    """Return the next target: the last one moved in the tool's frame, then leashed to the arm and the workspace.
+
+    Args:
+        translation: share of the largest step along each axis of the tool (3,), in [-1, 1].
+        rotation: share of the largest turn about each axis of the tool (3,), in [-1, 1].
     """
-    p = T_base_target.p + T_base_tcp.R @ (workspace.step_m * translation)
-    R = T_base_target.R @ rotation_from_vector(workspace.step_rad * rotation)
-    p = T_base_tcp.p + np.clip(p - T_base_tcp.p, -workspace.leash_m, workspace.leash_m)
-    turn = vector_from_rotation(R @ T_base_tcp.R.T)
-    R = rotation_from_vector(np.clip(turn, -workspace.leash_rad, workspace.leash_rad)) @ T_base_tcp.R
-    return Pose(np.clip(p, workspace.lower_m, workspace.upper_m), bound_orientation(workspace, R))
+    scale, workspace = arm.action, arm.workspace
+    moved = Pose(
+        T_base_target.p + T_base_tcp.R @ (scale.step_m * translation),
+        T_base_target.R @ rotation_exp(scale.step_rad * rotation),
+    )
+    leash = np.repeat([scale.leash_m, scale.leash_rad], 3)
+    leashed = T_base_tcp.plus(np.clip(moved.minus(T_base_tcp), -leash, leash))
+    return Pose(np.clip(leashed.p, workspace.lower_m, workspace.upper_m), bound_orientation(workspace, leashed.R))
 
 
 def bound_orientation(workspace: Workspace, R: np.ndarray) -> np.ndarray:
-    """The nearest tool rotation (3, 3) within the cone about gripper-down and the yaw range."""
+    """Return the nearest tool rotation (3, 3) within the cone about gripper-down and the yaw range."""
     yaw = yaw_of(R)
     upright = gripper_down(np.zeros(3), yaw).R
-    tilt = vector_from_rotation(R @ upright.T)
+    tilt = rotation_log(R @ upright.T)
     size = float(np.linalg.norm(tilt))
     bounded_yaw = float(np.clip(yaw, -workspace.yaw_rad, workspace.yaw_rad))
     if size <= workspace.tilt_rad and bounded_yaw == yaw:
         return R
     tilt = tilt * min(1.0, workspace.tilt_rad / max(size, 1e-9))
-    return rotation_from_vector(tilt) @ gripper_down(np.zeros(3), bounded_yaw).R
+    return rotation_exp(tilt) @ gripper_down(np.zeros(3), bounded_yaw).R
 
 
-def action_towards(
-    workspace: Workspace, T_base_target: Pose, T_base_tcp: Pose, T_base_goal: Pose, gripper: float
-) -> np.ndarray:
-    """The action (7,) float32 that brings the target nearest to a goal: the inverse of `move_target`, clipped to one
-    step.
+def finger_target(gripper: GripperRange, value: str, finger_m: float) -> float:
+    """Return the finger travel [m] of a gripper's value; `finger_m` is the present one, which `hold` keeps."""
+    return {OPEN: gripper.open_m, CLOSE: gripper.closed_m}.get(value, finger_m)
+
+
+def action_towards(arm: ArmTask, T_base_target: Pose, T_base_tcp: Pose, T_base_goal: Pose, gripper: str) -> np.ndarray:
+    """Return the action (A,) float32 that brings the target nearest to a goal: the inverse of `move_target`, clipped to
+    one step.
     """
-    move = T_base_tcp.R.T @ (T_base_goal.p - T_base_target.p) / workspace.step_m
-    turn = vector_from_rotation(T_base_target.R.T @ T_base_goal.R) / workspace.step_rad
-    move = move / max(1.0, np.abs(move).max())  # straight, not along the box's corners
-    turn = turn / max(1.0, np.abs(turn).max())
-    return np.concatenate([move, turn, [gripper]]).astype(np.float32)
+    move = T_base_tcp.R.T @ (T_base_goal.p - T_base_target.p) / arm.action.step_m
+    turn = rotation_log(T_base_target.R.T @ T_base_goal.R) / arm.action.step_rad
+    values = {
+        TRANSLATION: move / max(1.0, np.abs(move).max()),  # straight, not along the box's corners
+        ROTATION: turn / max(1.0, np.abs(turn).max()),
+    }
+    if arm.gripper is not None:
+        values[GRIPPER] = gripper
+    return arm_layout(gripper_entry(arm)).encode(values)

@@ -1,6 +1,6 @@
-"""The proprioceptive part of an observation: what the arm knows of itself, in numbers of order one.
+"""Raw observation of a task: the arms' states, scaled to order one, and the cameras' images.
 
-Layout of `state` (25,), tool frame where said:
+Layout of an arm's `state` (24,) or, with a gripper, (25,); frames as given:
     0:3    tool position from the middle of the workspace, base frame   / 0.1 m
     3:6    rotation vector from gripper-down, base frame                / 0.5 rad
     6:9    linear velocity, tool frame                                  / 0.2 m/s
@@ -9,38 +9,70 @@ Layout of `state` (25,), tool frame where said:
     15:18  moment on the hand, tool frame                               / 1 N m
     18:21  target minus measured position, tool frame                   / leash
     21:24  target minus measured rotation, tool frame                   / leash
-    24     finger travel, last                                                0 closed .. 1 open
-Force and moment are clipped to +-3 of these units: a blow must not drown the rest.
+    24     finger travel, only with a gripper                           0 closed .. 1 open
+Force and moment are clipped to +-3 of these units: an impact must not outweigh the rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from robot_rl.core.action_layout import StateEntry
-from robot_rl.core.pose import GRIPPER_DOWN, Pose
-from robot_rl.core.workspace import Workspace
-from robot_rl.envs.action import vector_from_rotation
+from robot_rl.core.action_layout import SEPARATOR, StateEntry
+from robot_rl.core.pose import GRIPPER_DOWN, Pose, rotation_log
+from robot_rl.core.schema import ArraySpec
+from robot_rl.core.tasks import ArmTask, TaskSpec
 from robot_rl.hardware.robot import RobotState
 
-STATE_SIZE = 25
+STATE = "state"
+MOTION_SIZE = 24
 STATE_BOUND = 10.0
-FINGER_ENTRY = StateEntry("state", STATE_SIZE - 1)
-"""The gripper's opening, 0 closed .. 1 open."""
 _WRENCH_SCALE = np.array([10.0, 10.0, 10.0, 1.0, 1.0, 1.0])
 _TWIST_SCALE = np.array([0.2, 0.2, 0.2, 1.0, 1.0, 1.0])
 
 
-def state_vector(workspace: Workspace, state: RobotState, T_base_target: Pose) -> np.ndarray:
-    """`state` (25,) float32, finite and within +-`STATE_BOUND`."""
+def gripper_entry(arm: ArmTask) -> StateEntry | None:
+    """Return the index of the gripper's opening in an arm's state; None without a gripper."""
+    return None if arm.gripper is None else StateEntry(STATE, MOTION_SIZE)
+
+
+def state_name(robot: str) -> str:
+    """Return the name of an arm's state in an observation: `state`, or `left/state` for an arm with a name."""
+    return robot + SEPARATOR + STATE if robot else STATE
+
+
+def observation_schema(
+    task: TaskSpec, cameras: Iterable[str] | None = None, privileged: bool = False
+) -> dict[str, ArraySpec]:
+    """Return names, shapes and dtypes of a task's raw observation, without an environment.
+
+    Args:
+        cameras: which of the task's images it holds; None: all of them.
+        privileged: whether the first arm's state ends with the object's state.
+    """
+    extra = task.object_size if privileged else 0
+    specs: dict[str, ArraySpec] = {}
+    for number, (name, arm) in enumerate(task.arms.items()):
+        size = MOTION_SIZE + (arm.gripper is not None) + (extra if number == 0 else 0)
+        specs[state_name(name)] = ArraySpec((size,), "float32")
+    for name in task.cameras if cameras is None else cameras:
+        camera = task.cameras[name]
+        specs[name] = ArraySpec((camera.height, camera.width, 3), "uint8")
+    return specs
+
+
+def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.ndarray:
+    """Return `state` (24,) or (25,) float32, finite and within +-`STATE_BOUND`."""
     p, R = state.T_base_tcp
-    vector = np.concatenate([
-        (p - workspace.centre_m) / 0.1,
-        vector_from_rotation(R @ GRIPPER_DOWN.T) / 0.5,
+    parts = [
+        (p - arm.workspace.centre_m) / 0.1,
+        rotation_log(R @ GRIPPER_DOWN.T) / 0.5,
         np.concatenate([R.T @ state.twist[:3], R.T @ state.twist[3:]]) / _TWIST_SCALE,
         np.clip(state.wrench / _WRENCH_SCALE, -3.0, 3.0),
-        R.T @ (T_base_target.p - p) / workspace.leash_m,
-        vector_from_rotation(R.T @ T_base_target.R) / workspace.leash_rad,
-        [state.finger_m / workspace.finger_open_m],
-    ])  # fmt: skip
-    return np.clip(vector, -STATE_BOUND, STATE_BOUND).astype(np.float32)
+        R.T @ (T_base_target.p - p) / arm.action.leash_m,
+        rotation_log(R.T @ T_base_target.R) / arm.action.leash_rad,
+    ]
+    if arm.gripper is not None:
+        parts.append(np.array([state.finger_m / arm.gripper.open_m]))
+    return np.clip(np.concatenate(parts), -STATE_BOUND, STATE_BOUND).astype(np.float32)

@@ -1,99 +1,120 @@
-"""Environments over the simulator, by task name; registered with Gymnasium as `robot_rl/<Task>-v0`."""
+"""Environments over the simulator, by task; registered with Gymnasium as `robot_rl/<Task>-v0`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from robot_rl.core.errors import unknown_name
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import Outcome
+from robot_rl.core.tasks import Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.envs.arm_env import ArmEnv
+from robot_rl.envs.episodes import Workcell
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
-from robot_rl.sim.experts import Expert, PegInsertExpert, PickLiftExpert
-from robot_rl.sim.peg_insert import PegInsert
-from robot_rl.sim.pick_lift import PickLift
-from robot_rl.sim.render import SceneRenderer
-from robot_rl.sim.scene import CAMERAS, FIXED_APPEARANCE, VARIED_APPEARANCE
+from robot_rl.sim.render import SceneRenderer, scene_cameras
+from robot_rl.sim.scene import FIXED_APPEARANCE, VARIED_APPEARANCE
 from robot_rl.sim.simulation import Simulation
-from robot_rl.sim.task import TaskScene
+from robot_rl.sim.task import Expert
+from robot_rl.tasks import find_task
 
-TASKS: dict[str, tuple[type[TaskScene], type[Expert]]] = {
-    "PickLift": (PickLift, PickLiftExpert),
-    "PegInsert": (PegInsert, PegInsertExpert),
-}
 APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
+VIEWS = ("side", "wrist")
+"""Cameras for `render`, in order of preference."""
 VIEW_SIZE = 480  # pixels of the image for videos
 
 
-class SimulatedTask:
-    """A `Task` over a simulation: objects move by themselves at a reset, ground truth judges."""
+class SimulatedEpisodes:
+    """An `EpisodeSource` over a simulation: a reset places the objects, ground truth judges."""
 
-    def __init__(self, simulation: Simulation, expert: Expert) -> None:
-        self.name, self.time_limit_s = simulation.scene.name, simulation.scene.time_limit_s
-        self.workspace = simulation.scene.workspace
-        self._simulation, self._expert = simulation, expert
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self._expert: Expert | None = None
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new scene."""
-        self._simulation.reset(rng)
+        self.simulation.reset(rng)
 
     def outcome(self) -> Outcome:
-        """Ground truth."""
-        return self._simulation.outcome()
+        """Return ground truth."""
+        return self.simulation.outcome()
 
-    def expert_action(self, T_base_target: Pose) -> np.ndarray:
-        """What the scripted expert would do now, (7,) float32 in [-1, 1]."""
-        simulation = self._simulation
+    def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
+        """Return the scripted expert's action (A,) float32 in [-1, 1].
+
+        Raises:
+            ConfigError: the task has no expert.
+        """
+        simulation = self.simulation
+        self._expert = self._expert or simulation.task.make_expert()
         goal = self._expert.goal(simulation.model, simulation.data)
-        return action_towards(self.workspace, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper)
+        (T_base_target,) = targets.values()
+        return action_towards(simulation.task.arm, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper)
 
     def object_state(self) -> np.ndarray:
-        """Where the task's object is, seen from the tool: for the state-based ablation and for probes, never for a
-        policy from pixels.
-        """
-        return self._simulation.scene.object_state(self._simulation.model, self._simulation.data)
+        """Return the object's state relative to the tool, for the ablation without cameras and for probes only."""
+        return self.simulation.scene.object_state(self.simulation.model, self.simulation.data)
 
 
 def make_simulated_env(
-    task: str,
+    task: str | TaskSpec,
     *,
-    cameras: Sequence[str] = CAMERAS,
-    image_size: int = 128,
+    cameras: Sequence[str] | None = None,
     appearance: str = "fixed",
     privileged: bool = False,
     render_mode: str | None = None,
 ) -> ArmEnv:
-    """The environment of a task in the simulator.
+    """Return the environment of a task in the simulator.
 
     Args:
-        task: one of `TASKS`.
-        cameras: which images the observation holds; none makes a step several times faster.
-        image_size: height and width of the images [pixels].
+        task: a task, or its name, file or `module:NAME`.
+        cameras: which of the task's images the observation holds; None: all. Without any, a step is several times
+            faster.
         appearance: `fixed`, or `varied` (light, colours, camera pose, distractors drawn at each reset).
-        privileged: append the object's pose to `state`: for ablations and probes only.
+        privileged: append the object's state to `state`: for ablations and probes only.
         render_mode: `rgb_array` or None.
 
     Raises:
         UnknownNameError: an unknown task, camera or appearance.
+        ConfigError: the task has no scene, or several arms.
     """
-    for what, name, known in (("task", task, TASKS), ("appearance", appearance, APPEARANCES)):
-        if name not in known:
-            raise unknown_name(what, name, known)
-    for camera in cameras:
-        if camera not in CAMERAS:
-            raise unknown_name("camera", camera, CAMERAS)
-    scene, expert = TASKS[task]
-    simulation = Simulation(scene(), APPEARANCES[appearance])
-    renderer = SceneRenderer(simulation.model, image_size, image_size) if cameras else None
-    return ArmEnv(
-        SimulatedRobot(simulation),
-        [SimulatedCamera(simulation, name, renderer) for name in cameras if renderer],
-        SimulatedTask(simulation, expert()),
-        viewer=SimulatedCamera(simulation, "side", SceneRenderer(simulation.model, VIEW_SIZE, VIEW_SIZE))
-        if render_mode
-        else None,
-        privileged=privileged,
+    spec = find_task(task) if isinstance(task, str) else task
+    if appearance not in APPEARANCES:
+        raise unknown_name("appearance", appearance, APPEARANCES)
+    for camera in cameras or ():
+        if camera not in spec.cameras:
+            raise unknown_name("camera", camera, spec.cameras)
+    simulation = Simulation(spec, APPEARANCES[appearance])
+    cell = Workcell(
+        spec,
+        {next(iter(spec.arms)): SimulatedRobot(simulation)},
+        make_cameras(simulation, spec.cameras if cameras is None else cameras),
+        SimulatedEpisodes(simulation),
     )
+    return ArmEnv(cell, make_viewer(simulation) if render_mode else None, privileged)
+
+
+def make_cameras(simulation: Simulation, names: Sequence[str] | Mapping[str, object]) -> dict[str, SimulatedCamera]:
+    """Return the cameras of a simulation's task; those of one image size share a renderer.
+
+    Raises:
+        UnknownNameError: the scene has no such camera.
+    """
+    renderers: dict[tuple[int, int], SceneRenderer] = {}
+    cameras: dict[str, SimulatedCamera] = {}
+    for name in names:
+        if name not in scene_cameras(simulation.model):
+            raise unknown_name(f"camera of the scene of {simulation.task.name}", name, scene_cameras(simulation.model))
+        size = (simulation.task.cameras[name].height, simulation.task.cameras[name].width)
+        if size not in renderers:
+            renderers[size] = SceneRenderer(simulation.model, *size)
+        cameras[name] = SimulatedCamera(simulation, name, renderers[size])
+    return cameras
+
+
+def make_viewer(simulation: Simulation) -> SimulatedCamera:
+    """Return a camera for videos."""
+    present = scene_cameras(simulation.model)
+    name = next((view for view in VIEWS if view in present), present[0])
+    return SimulatedCamera(simulation, name, SceneRenderer(simulation.model, VIEW_SIZE, VIEW_SIZE))

@@ -1,17 +1,11 @@
-"""The simulated arm and cameras behind the hardware protocols: in lockstep, where time passes only in `wait`; and
-served on the ROS graph, where time passes by itself.
-"""
+"""Simulated arm and cameras behind the hardware protocols, in lockstep: time passes only in `wait`."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from controllers.arm import NOT_FOLLOWING
-from robot_rl.core.clock import Clock
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
-from robot_rl.sim.paced import PacedSimulation
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.simulation import Simulation
 
@@ -22,9 +16,9 @@ class SimulatedRobot:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
         """Set the target pose and the fingers' travel [m]."""
-        self._simulation.set_target(T_base_goal)
+        self._simulation.set_target(T_base_target)
         self._simulation.set_finger(finger_m)
 
     def wait(self, period_s: float) -> RobotState:
@@ -33,7 +27,7 @@ class SimulatedRobot:
         return self.state()
 
     def state(self) -> RobotState:
-        """The state now."""
+        """Return the present state."""
         simulation = self._simulation
         reason = simulation.reason
         return RobotState(
@@ -42,38 +36,7 @@ class SimulatedRobot:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Nothing to let go of."""
-
-
-class ServedSimulation:
-    """A paced simulation as the arm behind a `GraphServer`; used by one thread."""
-
-    def __init__(self, paced: PacedSimulation, clock: Clock) -> None:
-        self._paced, self._simulation, self._clock = paced, paced.simulation, clock
-
-    def state(self) -> RobotState:
-        """The state now, stamped on the clock."""
-        simulation = self._simulation
-        return RobotState(
-            simulation.T_base_tcp, simulation.twist(), simulation.wrench(), simulation.finger_m(),
-            self._paced.fault, self._clock.now_ns(),
-        )  # fmt: skip
-
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
-        """Follow a target."""
-        self._paced.command(T_base_goal, finger_m)
-
-    def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """q, dq, tau, each (7,)."""
-        return self._simulation.joint_state()
-
-    def commanded(self) -> Pose:
-        """The controller's target now."""
-        return self._simulation.T_base_goal
-
-    def mode(self) -> str:
-        """The controller's mode."""
-        return self._simulation.mode.name.lower()
+        """Do nothing."""
 
 
 class SimulatedCamera:
@@ -84,7 +47,7 @@ class SimulatedCamera:
         self._simulation, self._renderer = simulation, renderer
 
     def read(self) -> Frame:
-        """Render now."""
+        """Render the present state."""
         image = self._renderer.render(self._simulation.data, self.name)
         return Frame(image, round(self._simulation.time_s * 1e9))
 

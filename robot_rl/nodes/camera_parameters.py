@@ -67,11 +67,16 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def field_texts(config: type) -> dict[str, str]:
-    """Return the docstring of each field of a dataclass, as in its source, in one line."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(config))).body[0]
-    assert isinstance(body, ast.ClassDef)
+    """Return the docstring of each field of a dataclass, those it inherits included, as in the source, in one line."""
+    bodies = [
+        ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
+        for each in reversed(config.__mro__)
+        if dataclasses.is_dataclass(each)
+    ]
     return {
         field.target.id: " ".join(str(text.value.value).split())
+        for body in bodies
+        if isinstance(body, ast.ClassDef)
         for field, text in itertools.pairwise(body.body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)

@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from controllers.ros import graph
+from controllers.ros.namesake import wait_until_alone
 from robot_rl import build
-from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.tasks import check_task
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,11 @@ class SimulatedRobotConfig:
     """
 
     task: str = "pick-lift"
-    """The scene: `pick-lift` or `peg-insert`."""
+    """Task whose scene is served: a name, a file or `module:NAME`."""
     appearance: str = "fixed"
     """`fixed`, or `varied`: looks are drawn anew at each reset."""
-    cameras: tuple[str, ...] = build.CAMERAS
-    """Which cameras are served."""
-    image_size: int = 128
-    """Height and width of the images [pixels]."""
+    cameras: tuple[str, ...] | None = None
+    """Which of the task's cameras are served; None: all of them."""
     image_hz: float = 30.0
     """Images of each camera a second."""
     seed: int = 0
@@ -48,16 +48,14 @@ class SimulatedRobotConfig:
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported; the rest is for clients."""
 
     def __post_init__(self) -> None:
-        checks.one_of(self, build.TASK_NAMES, "task")
+        check_task(self.task)
         if not self.robot.on_graph:
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
 
     @property
     def serve(self) -> ServeConfig:
         """The settings of the server."""
-        return ServeConfig(
-            build.TASK_NAMES[self.task], self.appearance, self.cameras, self.image_size, self.image_hz, seed=self.seed
-        )
+        return ServeConfig(self.task, self.appearance, self.cameras, self.image_hz, seed=self.seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,18 +67,19 @@ def serve(config: SimulatedRobotConfig) -> None:
     """Open the wire and serve; print the missed time slices at the end."""
     stop = StopSignal().install()
     with ExitStack() as held:
-        wire = build.make_wire(config.robot, "simulated_robot")
+        wire = build.make_wire(config.robot, graph.CONTROLLER)
         held.callback(wire.close)
+        controller = graph.resolve(graph.STATUS, wire.namespace).rsplit("/", 1)[0]
+        if refused := wait_until_alone(lambda: len(wire.publishers_of(graph.STATUS)), controller):
+            raise ConfigError(refused)
         server = SimulatedRobotServer(wire, config.serve)
         held.callback(server.close)
         if config.robot.kind == "ros":
-            from robot_rl.nodes.controller_services import ControllerServices
-
-            ControllerServices(wire, server)
+            server.offer_parameters(wire.node)  # type: ignore[attr-defined]
         print(f"serving {config.task} on the graph (Ctrl-C ends it)", flush=True)
         server.run(stop)
-        print(f"{server.paced.slices} slices, {server.paced.missed} missed", flush=True)
-        for problem in server.graph.problems():
+        print(f"{server.slices} slices, {server.missed} missed", flush=True)
+        for problem in server.problems():
             print(problem, flush=True)
 
 

@@ -17,22 +17,25 @@ import numpy as np
 import tyro
 
 from controllers.ros import graph
+from controllers.ros.wire import Wire
 from robot_rl import build
 from robot_rl.core import checks
-from robot_rl.core.action_layout import CLOSE, GRIPPER, OPEN, ROTATION, TRANSLATION, arm_layout
+from robot_rl.core.action_layout import GRIPPER, HOLD, ROTATION, TRANSLATION, arm_layout
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.tasks import PERIOD_S, TASKS
-from robot_rl.core.workspace import Workspace
-from robot_rl.envs.observation import FINGER_ENTRY
+from robot_rl.core.tasks import PERIOD_S, ArmTask
+from robot_rl.envs.action import finger_target, task_layout
+from robot_rl.envs.observation import gripper_entry
 from robot_rl.hardware.graph.messages import joints_message, read_pose, twist_message
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.tasks import check_task, find_task
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DEVICE_HELP, DeviceContext, check_device, open_enabled
 from robot_rl.teleop.devices.ros import HumanSender
+
+CLEAR_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,14 @@ class TeleopConfig:
     to: Literal["actor", "controller"] = "actor"
     """Receiver of the input."""
     task: str = "pick-lift"
-    """Whose steps an action at full deflection makes."""
+    """Task whose steps an action at full deflection makes: a name, a file or `module:NAME`."""
     rate_hz: float = 50.0
     """Messages a second. Source: ten messages within the arbiter's time-out of a silent device."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported."""
 
     def __post_init__(self) -> None:
+        check_task(self.task)
         check_device("device", self.device)
         check_device("motion_device", self.motion_device)
         checks.positive(self, "rate_hz")
@@ -68,9 +72,9 @@ class TeleopConfig:
 class TwistSender:
     """Turns actions into twists of the TCP in `base`: full deflection moves as one step of a 10 Hz policy does."""
 
-    def __init__(self, wire: Wire, workspace: Workspace, period_s: float = PERIOD_S) -> None:
-        self._wire, self._workspace, self._period_s = wire, workspace, period_s
-        self._layout = arm_layout(FINGER_ENTRY)
+    def __init__(self, wire: Wire, arm: ArmTask, period_s: float = PERIOD_S) -> None:
+        self._wire, self._arm, self._period_s = wire, arm, period_s
+        self._layout = arm_layout(gripper_entry(arm))
         self._twists = wire.publisher(graph.HUMAN_TWIST)
         self._gripper = wire.publisher(graph.GRIPPER_TARGET)
         self._stop = wire.publisher(graph.HUMAN_STOP)
@@ -81,18 +85,29 @@ class TwistSender:
         """Send one state's stop; else its motion, if the human is engaged and the arm's orientation is known."""
         if state.estop:
             self._stop.publish(self._wire.make(graph.HUMAN_STOP.type, data=True))
+        elif state.cleared:
+            self._clear()
         if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
             return
-        stamp_ns, workspace = self._wire.now_ns(), self._workspace
+        stamp_ns, scale = self._wire.now_ns(), self._arm.action
         parts = self._layout.decode(state.action)
-        velocity = self._R_base_tcp @ (workspace.step_m * parts[TRANSLATION]) / self._period_s
-        turn = self._R_base_tcp @ (workspace.step_rad * parts[ROTATION]) / self._period_s
+        velocity = self._R_base_tcp @ (scale.step_m * parts[TRANSLATION]) / self._period_s
+        turn = self._R_base_tcp @ (scale.step_rad * parts[ROTATION]) / self._period_s
         twist = np.concatenate([velocity, turn])
         self._twists.publish(twist_message(self._wire, twist, stamp_ns, graph.BASE))
-        finger_m = {OPEN: workspace.finger_open_m, CLOSE: workspace.finger_closed_m}.get(parts[GRIPPER])
-        if finger_m is not None:
+        gripper = self._arm.gripper
+        if gripper is not None and parts[GRIPPER] != HOLD:
+            finger_m = finger_target(gripper, parts[GRIPPER], gripper.open_m)
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
+
+    def _clear(self) -> None:
+        """Release the controller's stop and follow targets again; print its answers."""
+        for service, fields in ((graph.RECOVER, {}), (graph.ENABLE, {"data": True})):
+            done, text = self._wire.call(service, CLEAR_TIMEOUT_S, **fields)
+            print(text, flush=True)
+            if not done:
+                return
 
     def _on_pose(self, message: object) -> None:
         self._R_base_tcp = read_pose(message, graph.BASE).R
@@ -114,7 +129,7 @@ def make_device(config: TeleopConfig, wire: Wire) -> Device:
     Raises:
         ConfigError: settings that cannot work, or a keyboard without a terminal.
     """
-    layout = arm_layout(FINGER_ENTRY)
+    layout = task_layout(find_task(config.task))
     context = DeviceContext(layout, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False))
     return open_enabled(config.device, config.settings, config.motion_device, {}, context)
 
@@ -126,8 +141,8 @@ def _no_expert() -> Any:
 def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], None]:
     """Return the sender to the actor or the controller."""
     if config.to == "controller":
-        return TwistSender(wire, TASKS[build.TASK_NAMES[config.task]].workspace).send
-    return HumanSender(wire, arm_layout(FINGER_ENTRY)).send
+        return TwistSender(wire, find_task(config.task).arm).send
+    return HumanSender(wire, task_layout(find_task(config.task))).send
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from controllers.arms.spec import load_arm
 from controllers.host.control_stack import ControlStack, gains_of
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.sim.driver import SimulatedDriver
-from robot_rl.sim.pick_lift import PickLift
-from robot_rl.sim.simulation import Simulation
+from robot_rl.sim.simulation import plain_cell
 
 
 def pick_lift(clock: Clock | None = None) -> ControlStack:
     """Return the stack of the arm `fer`, paced by a clock; the scene is always the same one."""
-    simulation = Simulation(PickLift())
-    simulation.reset(np.random.default_rng(0))
     arm = load_arm("fer")
-    return ControlStack(SimulatedDriver(simulation, clock or SystemClock()), gains_of(arm), arm.limits)
+    return ControlStack(SimulatedDriver(plain_cell(), clock or SystemClock()), gains_of(arm), arm.limits)

@@ -1,4 +1,4 @@
-"""Images of the simulated cameras."""
+"""Rendering of the simulated cameras."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import mujoco
 import numpy as np
 
 from robot_rl.core.errors import unknown_name
-from robot_rl.sim.scene import CAMERAS
 
 _FLAGS_OFF = (
     mujoco.mjtRndFlag.mjRND_SHADOW,
@@ -18,30 +17,35 @@ _FLAGS_OFF = (
 )
 
 
+def scene_cameras(model: mujoco.MjModel) -> tuple[str, ...]:
+    """Return the names of a model's cameras."""
+    return tuple(model.camera(number).name for number in range(model.ncam))
+
+
 class SceneRenderer:
-    """Renders a model's cameras off screen; one graphics context for all of them. Close it when done.
+    """Off-screen renderer of a model's cameras, with one graphics context. Close it when done.
 
     Shapes: images (H, W, 3) uint8.
     """
 
     def __init__(self, model: mujoco.MjModel, height: int, width: int) -> None:
-        self.height, self.width = height, width
+        self.height, self.width, self.cameras = height, width, scene_cameras(model)
         self._renderer = mujoco.Renderer(model, height, width, max_geom=200)
         self._option = mujoco.MjvOption()
-        self._option.sitegroup[:] = 0  # sites are for the model's builder, not for the camera
-        # Registered after the graphics library's own clean-up, so that it runs before it.
+        self._option.sitegroup[:] = 0  # sites are not rendered
+        # Registered after the graphics library's own clean-up, so that it runs first.
         atexit.register(self.close)
         for flag in _FLAGS_OFF:
             self._renderer.scene.flags[flag] = 0
 
     def render(self, data: mujoco.MjData, camera: str) -> np.ndarray:
-        """One image (H, W, 3) uint8 of `camera`, which is one of `CAMERAS`.
+        """Return one image (H, W, 3) uint8 of `camera`.
 
         Raises:
             UnknownNameError: the model has no such camera.
         """
-        if camera not in CAMERAS:
-            raise unknown_name("camera", camera, CAMERAS)
+        if camera not in self.cameras:
+            raise unknown_name("camera", camera, self.cameras)
         self._renderer.update_scene(data, camera=camera, scene_option=self._option)
         return self._renderer.render()
 

@@ -1,4 +1,4 @@
-"""The simulated workcell in motion: MuJoCo under the same compiled tick that runs on the real arm."""
+"""Simulated workcell: MuJoCo under the same compiled tick as the real arm."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains, make_gains
 from controllers.law.tick import ControlLoop, activate, make_controller_state
+from robot_rl.core.extensions import resolve
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import Outcome
-from robot_rl.core.workspace import Workspace
+from robot_rl.core.tasks import ArmTask, Outcome, TaskSpec
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
@@ -21,7 +21,7 @@ from robot_rl.sim.stepping import advance, fill_dynamics, view_model
 from robot_rl.sim.task import TaskScene
 
 N = 7
-CLIP_MARGIN = 1.2  # the law's clip on the error, as a multiple of the leash on the target
+PLAIN = "robot_rl.tasks.pick_lift:TASK"  # by name: tasks stand above the simulator
 
 
 class Simulation:
@@ -30,17 +30,18 @@ class Simulation:
     Frames: the arm's base is the world. Units: SI. Time advances only in `advance`.
     """
 
-    def __init__(self, scene: TaskScene, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
-        self.scene = scene
-        self.model = scene.build().compile()
+    def __init__(self, task: TaskSpec, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
+        self.task = task
+        self.scene: TaskScene = task.make_scene()
+        self.model = self.scene.build().compile()
         self.data = mujoco.MjData(self.model)
         self.appearance = Appearance(self.model, appearance)
         self.reason = Reason.OK
         self._hand = self.model.body("hand").id
         self._time_s, self._sensors_mean = np.zeros(1), np.zeros(6)
         self.views = view_model(self.model, self.data, N)
-        self.loop = self._bind(workspace_gains(scene.workspace))
-        """What the law works on: views that `refresh_model`, `step_torque` and `advance` change."""
+        self.loop = self._bind(task_gains(task.arm))
+        """Arrays of the law, which `refresh_model`, `step_torque` and `advance` update."""
 
     def _bind(self, gains: Gains) -> ControlLoop:
         """Return the tick's arrays, state and bias torques being MuJoCo's own."""
@@ -54,7 +55,7 @@ class Simulation:
 
     @property
     def gains(self) -> Gains:
-        """The requested gains; new ones count from the next tick on."""
+        """The requested gains, applied from the next tick on."""
         return self.loop.gains
 
     @gains.setter
@@ -67,7 +68,7 @@ class Simulation:
         return self.loop.memory
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Draw a new scene and stand at its start, at rest; the arm's command already carries its weight."""
+        """Draw a new scene and place the arm at its start, at rest, with gravity in its command."""
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
         start = self.scene.randomise(model, data, rng)
@@ -83,10 +84,10 @@ class Simulation:
         self.set_target(start.T_base_tcp)
         self.advance(TIMESTEP_S * 5)
 
-    def set_target(self, T_base_goal: Pose) -> None:
-        """Give the controller a new target pose, stamped now."""
-        self.loop.target.p[:] = T_base_goal.p
-        self.loop.target.quat_xyzw[:] = quat_from_matrix(T_base_goal.R)
+    def set_target(self, T_base_target: Pose) -> None:
+        """Set the controller's target pose, stamped now."""
+        self.loop.target.p[:] = T_base_target.p
+        self.loop.target.quat_xyzw[:] = quat_from_matrix(T_base_target.R)
         self.loop.target.stamp_s[0] = self._time_s[0]
 
     def set_finger(self, finger_m: float) -> None:
@@ -94,19 +95,19 @@ class Simulation:
         self.data.ctrl[N : N + 2] = np.clip(finger_m, 0.0, FINGER_MAX_M)
 
     def advance(self, period_s: float) -> Reason:
-        """Let time pass under the controller; returns the gravest reason that its ticks gave."""
+        """Advance under the controller; return the most severe reason of its ticks."""
         steps = max(1, round(period_s / TIMESTEP_S))
         reason = advance(self.views, self.loop, steps, TIMESTEP_S, self._time_s, self._sensors_mean)
         self.reason = Reason(reason)
         return self.reason
 
     def refresh_model(self) -> None:
-        """Kinematics and model terms of this instant. For a controller that is not ours; `advance` does it itself."""
+        """Update kinematics and model terms, for another controller; `advance` does it itself."""
         mujoco.mj_step1(self.model, self.data)
         fill_dynamics(self.views, self.loop.state.p, self.loop.dynamics)
 
     def step_torque(self, tau: np.ndarray) -> None:
-        """Let one time step pass under joint torques (7,) [N m], after `refresh_model`."""
+        """Advance one time step under joint torques (7,) [N m], after `refresh_model`."""
         self._time_s[0] += TIMESTEP_S
         self.data.ctrl[:N] = tau
         self.loop.state.tau[:] = self.loop.tau[:] = tau
@@ -114,12 +115,12 @@ class Simulation:
 
     @property
     def mode(self) -> Mode:
-        """What the controller does."""
+        """Mode of the controller."""
         return Mode(self.memory.mode)
 
     @property
-    def T_base_goal(self) -> Pose:
-        """The target that the controller follows, or the pose that it holds."""
+    def T_base_target(self) -> Pose:
+        """The target that the controller tracks, or the pose that it holds."""
         goal = self.memory.goal
         R = np.empty((3, 3))
         matrix_from_quat(np.array(goal.quat_xyzw), R)
@@ -148,10 +149,9 @@ class Simulation:
         return float(self.data.qpos[N])
 
     def wrench(self) -> np.ndarray:
-        """What the surroundings exert on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the
-        last advance.
+        """External wrench on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the last advance.
 
-        The weight of hand and held part is taken off, as a lab does by weighing the tool.
+        The weight of hand and held part is subtracted, as a lab does by weighing the tool.
         """
         data, model = self.data, self.model
         R = data.site("wrist").xmat.reshape(3, 3)
@@ -159,22 +159,27 @@ class Simulation:
         arm = R.T @ (data.subtree_com[self._hand] - data.site("wrist").xpos)
         return -self._sensors_mean - np.concatenate([weight, np.cross(arm, weight)])
 
+    @property
+    def wrist_sensors(self) -> np.ndarray:
+        """What the wrist's force and torque sensors read now, (6,); a view."""
+        return self.data.sensordata[:6]
+
+    def set_wrist_mean(self, sensors: np.ndarray) -> None:
+        """Take (6,) as the mean of the last advance, where another loop than `advance` let time pass."""
+        self._sensors_mean[:] = sensors
+
     def outcome(self) -> Outcome:
-        """Ground truth now."""
+        """Return ground truth now."""
         return self.scene.outcome(self.model, self.data)
 
 
-def workspace_gains(workspace: Workspace) -> Gains:
-    """The law's settings for a task's workspace: stiff enough to be exact in the air, clipped so that contact stays
-    gentle.
-    """
-    clip = np.repeat([workspace.leash_m, workspace.leash_rad], 3) * CLIP_MARGIN
-    return make_gains(
-        HOME_Q,
-        stiffness=np.repeat([workspace.stiffness_n_per_m, workspace.stiffness_nm_per_rad], 3),
-        clip_lower=-clip,
-        clip_upper=clip,
-        workspace_lower=np.asarray(workspace.lower_m) - 0.05,
-        workspace_upper=np.asarray(workspace.upper_m) + 0.05,
-        ramp_s=0.0,  # a reset puts the simulated arm where it shall be; there is nothing to ramp up to
-    )
+def task_gains(arm: ArmTask) -> Gains:
+    """Return the law's gains for a task; without a ramp, for a reset puts the simulated arm where it shall be."""
+    return make_gains(HOME_Q, ramp_s=0.0, **arm.controller_gains)
+
+
+def plain_cell() -> Simulation:
+    """Return the cell of pick-lift with a scene that is always the same one: for an arm without a task of its own."""
+    simulation = Simulation(resolve("task", PLAIN, {}))
+    simulation.reset(np.random.default_rng(0))
+    return simulation

@@ -1,49 +1,63 @@
-"""What a simulated task is: a scene, how it is drawn at random, and its ground truth. No policy ever sees any of
-this.
-"""
+"""Parts of a task for the simulator: a scene with ground truth, and a scripted expert. No policy sees any of it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import mujoco
 import numpy as np
 
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome
-from robot_rl.core.workspace import Workspace
+
+if TYPE_CHECKING:
+    import mujoco
 
 
 class Start(NamedTuple):
-    """Where the arm stands after a reset."""
+    """Pose of the arm after a reset."""
 
     T_base_tcp: Pose
     finger_m: float
 
 
+class Goal(NamedTuple):
+    """Where the tool should be, and what the gripper should do: `CLOSE`, `HOLD` or `OPEN` of core.action_layout."""
+
+    T_base_tcp: Pose
+    gripper: str
+
+
 class TaskScene(Protocol):
     """One task's scene and ground truth over a MuJoCo model."""
 
-    name: str
-    time_limit_s: float
-    workspace: Workspace
-
     def build(self) -> mujoco.MjSpec:
-        """The scene, arm included, ready to compile."""
+        """Return the scene, arm included, ready to compile."""
         ...
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:
-        """Draw object poses into `model` and `data` (which is freshly reset); say where the arm starts."""
+        """Draw object poses into `model` and `data` (which is freshly reset); return where the arm starts."""
         ...
 
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
-        """Ground truth now."""
+        """Return ground truth now."""
         ...
 
     def keep_out(self, data: mujoco.MjData) -> np.ndarray:
-        """Points (K, 2) of the table [m] that distractors stay clear of."""
+        """Return points (K, 2) of the table [m] that distractors stay clear of."""
         ...
 
     def object_state(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-        """The object's place and turn as numbers of order one: for probes and the state-based ablation."""
+        """Return the object's place and turn as numbers of order one (`object_size` of the task): for probes and the
+        ablation without cameras.
+        """
+        ...
+
+
+class Expert(Protocol):
+    """A scripted expert: demonstrator and scripted human. Feedback only, without a clock, so that it takes over from
+    any state that a policy has left behind.
+    """
+
+    def goal(self, model: mujoco.MjModel, data: mujoco.MjData) -> Goal:
+        """Return where the tool should go from the current state, from ground truth."""
         ...

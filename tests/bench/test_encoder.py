@@ -5,7 +5,7 @@ import pytest
 
 from robot_rl import build
 from robot_rl.bench.encoder import collect, probe
-from robot_rl.config import preset
+from robot_rl.presets import preset
 
 
 def test_the_probe_finds_only_places_that_the_features_hold() -> None:

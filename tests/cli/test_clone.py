@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from robot_rl.cli import main
-from robot_rl.config import preset
 from robot_rl.core.settings import save_settings
+from robot_rl.presets import preset
 from robot_rl.runtime.runs.run_folder import new_run
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from robot_rl.build import make_encoder, pin_encoder
 from robot_rl.cli import COMMANDS, main
-from robot_rl.config import PRESETS, TrainConfig, preset
+from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
+from robot_rl.presets import preset, presets
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
@@ -158,7 +159,7 @@ def test_settings_of_an_earlier_version_are_read_with_the_present_names(
     assert new["robot"]["episode_source"] == "operator" and new["deterministic_fraction"] == 0.25
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", presets())
 def test_printed_settings_can_be_read_back(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", name, "--print-config"]) == 0
     printed = capsys.readouterr().out

@@ -19,75 +19,12 @@ from controllers.ros.arms import ArmChoice
 from controllers.ros.loop_process import HostProcess
 from controllers.ros.settings import changed, first_gains, values_of
 from robot_rl.cli import main
+from tests.contracts.listings import listing
 from tests.waiting import eventually
 
-DRIVER = '''
-import numpy as np
+DRIVER = listing("gantry.py")
 
-from controllers.drivers.contract import Capabilities, DriverMode, Requirements, UnreachableError
-from controllers.drivers.stream import Observed, StreamDriver
-
-DT_S = 0.005
-
-
-class Gantry(StreamDriver):
-    """Six axes that move freely: x y z, then a wrist that stays upright."""
-
-    REQUIREMENTS = Requirements(rate_hz=1.0 / DT_S)
-
-    @classmethod
-    def from_arm(cls, arm):
-        arm.check_settings("mass_kg")
-        return cls(arm.needed("address"), float(arm.setting("mass_kg", 1.0)), arm.limits)
-
-    @classmethod
-    def read_firmware(cls, address):
-        return f"gantry 2.0 at {address}"
-
-    def __init__(self, address, mass_kg, limits):
-        super().__init__(address, 6, limits)
-        self.mass_kg, self.clock_s = mass_kg, 0.0
-
-    def _open(self):
-        dynamics = self.feedback.dynamics
-        dynamics.J[:], dynamics.M[:] = np.eye(6), self.mass_kg * np.eye(6)
-        return Capabilities("gantry", "2.0", 6, 1.0 / DT_S, False, False, True, 0.1)
-
-    def _observe(self):
-        arm, self.clock_s = self.feedback.state, self.clock_s + DT_S
-        arm.dq[:] += self.tau / self.mass_kg * DT_S
-        arm.q[:] += arm.dq * DT_S
-        arm.p[:], arm.tau[:] = arm.q[:3], self.tau
-        return Observed(DriverMode.READY, "", self.clock_s)
-
-    def _send(self, tau):
-        pass
-
-    def _end(self):
-        self.feedback.state.dq[:] = 0.0
-
-    def _clear(self):
-        pass
-
-    def _release(self):
-        pass
-
-    def _lost(self, error):
-        return False
-
-    def _refusal(self, error):
-        return UnreachableError(str(error))
-'''
-
-ARM = """
-driver: gantry.py:Gantry
-joints: [x, y, z, a, b, c]
-posture: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-address: 10.0.0.9
-limits: {q_lower: -1.0, q_upper: 1.0, dq_max: 2.0, tau_max: 100.0, tau_rate_max: 100000.0, power_max: .inf}
-settings: {mass_kg: 2.0}
-gains: {ramp_s: 0.0, hold_after_s: 1.0, damp_after_s: 2.0}
-"""
+ARM = listing("gantry.yaml")
 PLANE = """
 extends: gantry.yaml
 gains:

@@ -13,77 +13,13 @@ from robot_rl.hardware.cameras import KINDS, camera_kind
 from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.nodes.camera_parameters import kind_parameters, node_settings
+from tests.contracts.listings import listing
 
-FILE = '''
-import time
-from dataclasses import dataclass, field
+FILE = (
+    listing("lab_cameras.py")
+    + '''
 
-import numpy as np
-
-from robot_rl.hardware.cameras import DeviceReport
-from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import Frame
-from robot_rl.hardware.cameras.config import CameraConfig, check_camera
-from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
-from robot_rl.hardware.cameras.views import View
-
-
-@dataclass(frozen=True)
-class PatternConfig(CameraConfig):
-    name: str
-    kind: str = "pattern"
-    grey: int = 90
-    """Of each pixel."""
-    rate_hz: float = 50.0
-    """Images a second."""
-    height: int = 48
-    """Of the image [pixels]."""
-    width: int = 64
-    """Of the image [pixels]."""
-    view: View = field(default_factory=View)
-    max_age_s: float = 0.5
-
-    def __post_init__(self):
-        check_camera(self)
-
-
-class Source:
-    def __init__(self, config, clock):
-        self.config, self.clock, self.number = config, clock, 0
-
-    def next(self):
-        time.sleep(0.2 / self.config.rate_hz)
-        self.number += 1
-        image = np.full((self.config.height, self.config.width, 3), self.config.grey, np.uint8)
-        return RawFrame(image, self.clock.now_ns(), self.number)
-
-    def intrinsics(self):
-        return None
-
-    def temperature_c(self):
-        return None
-
-    def clock_changes(self):
-        return 0
-
-    def remarks(self):
-        return ("a pattern",)
-
-    def close(self):
-        pass
-
-
-class Pattern:
-    Config = PatternConfig
-
-    @staticmethod
-    def open(config, context):
-        setup = CameraSetup(config.name, config.height, config.width, config.view, config.max_age_s)
-        return BackgroundCamera(setup, lambda: Source(config, context.clock), context.clock)
-
-    @staticmethod
-    def label(config):
-        return f"grey {config.grey}"
 
 
 class Still:
@@ -104,6 +40,7 @@ class Still:
     def close(self):
         pass
 '''
+)
 
 
 @pytest.fixture
@@ -122,8 +59,8 @@ def write_set(folder: Path, *cameras: dict[str, Any]) -> Path:
 def test_look_and_doctor_take_a_kind_from_a_file(file: Path, tmp_path: Path, capsys) -> None:
     path = write_set(
         tmp_path,
-        {"kind": f"{file}:Pattern", "name": "top", "grey": 120},
-        {"kind": f"{file}:Still", "name": "bottom"},
+        {"kind": f"{file}:Pattern", "name": "top", "grey": 120, "max_age_s": 2.0},
+        {"kind": f"{file}:Still", "name": "bottom", "width": 64, "height": 48},
     )
     png = tmp_path / "look.png"
     assert main(["look", str(path), "--png", str(png)]) == 0 and png.stat().st_size > 1000
@@ -134,7 +71,9 @@ def test_look_and_doctor_take_a_kind_from_a_file(file: Path, tmp_path: Path, cap
 
 
 def test_its_settings_survive_a_file_and_open_as_a_camera(file: Path, tmp_path: Path) -> None:
-    cameras = load_settings(CameraSet, write_set(tmp_path, {"kind": f"{file}:Pattern", "name": "top", "grey": 7}))
+    cameras = load_settings(
+        CameraSet, write_set(tmp_path, {"kind": f"{file}:Pattern", "name": "top", "grey": 7, "max_age_s": 2.0})
+    )
     save_settings(tmp_path / "again.json", cameras)
     assert load_settings(CameraSet, tmp_path / "again.json") == cameras
     opened = make_cameras(cameras.cameras)

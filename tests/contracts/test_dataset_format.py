@@ -10,56 +10,10 @@ from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.records import StepRecord
 from robot_rl.data.formats import FORMATS, DatasetFormat, Episode, make_format
 from robot_rl.runtime.acting.record import RecordingConfig, load_demonstrations
+from tests.contracts.listings import listing
 from tests.data.builders import step_record
 
-FILE = '''
-import json
-
-import numpy as np
-
-from robot_rl.core.records import Source, StepRecord
-from robot_rl.core.records import StepRecord
-from robot_rl.data.formats import Episode
-
-FIELDS = ("action", "policy_action", "human_action", "reward", "terminated", "truncated", "success", "source")
-
-
-class Shelf:
-    """One compressed .npz an episode, in a folder of its own."""
-
-    def _files(self, folder):
-        return sorted((folder / "shelf").glob("*.npz"))
-
-    def count(self, folder):
-        return len(self._files(folder))
-
-    def read(self, folder):
-        for file in self._files(folder):
-            arrays = dict(np.load(file))
-            frames = {name[4:]: array for name, array in arrays.items() if name.startswith("obs/")}
-            steps = [self._step(arrays, frames, t) for t in range(len(arrays["reward"]))]
-            yield Episode(steps, json.loads(str(arrays["meta"])))
-
-    def _step(self, arrays, frames, t):
-        fields = {name: arrays[name][t] for name in FIELDS[:3]}
-        fields |= {name: arrays[name][t].item() for name in FIELDS[3:7]} | {"source": Source(int(arrays["source"][t]))}
-        following = {name: array[t + 1] for name, array in frames.items()}
-        last = fields["terminated"] or fields["truncated"]
-        return StepRecord("", "", -1, 0, t, {name: array[t] for name, array in frames.items()}, **fields,
-                          next_obs=following if last else None, policy_version=-1, stamp_ns=0)
-
-    def write(self, folder, episode):
-        steps = episode.steps
-        frames = [step.obs for step in steps] + [steps[-1].next_obs]
-        arrays = {"obs/" + name: np.stack([frame[name] for frame in frames]) for name in frames[0]}
-        arrays |= {name: np.stack([np.asarray(getattr(step, name)) for step in steps]) for name in FIELDS}
-        (folder / "shelf").mkdir(parents=True, exist_ok=True)
-        np.savez(folder / "shelf" / f"{self.count(folder):06d}.npz", meta=json.dumps(dict(episode.meta)), **arrays)
-
-
-class NoFormat:
-    pass
-'''
+FILE = listing("lab_datasets.py") + "\n\nclass NoFormat:\n    pass\n"
 
 
 @pytest.fixture

@@ -6,44 +6,13 @@ from pathlib import Path
 import pytest
 
 from robot_rl.cli import main
+from tests.contracts.listings import listing
 
-FILE = '''
-import gymnasium
-import numpy as np
+FILE = (
+    listing("lab_environments.py")
+    + """
 
 from robot_rl.teleop.device import DeviceState, ScriptedDevice
-
-
-class Corridor(gymnasium.Env):
-    """Walk along a line to its end: a number and a small image; reward 1 at the end."""
-
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}
-
-    def __init__(self, length=1.0, render_mode=None):
-        self.length, self.render_mode = length, render_mode
-        self.observation_space = gymnasium.spaces.Dict({
-            "position": gymnasium.spaces.Box(-1.0, length, (1,), np.float64),
-            "view": gymnasium.spaces.Box(0, 255, (12, 16, 3), np.uint8),
-        })
-        self.action_space = gymnasium.spaces.Box(-0.1, 0.3, (1,), np.float64)
-
-    def _observe(self):
-        return {"position": np.array([self.x]), "view": np.full((12, 16, 3), int(100 * self.x + 100), np.uint8)}
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.x, self.steps = float(self.np_random.uniform(-0.5, 0.0)), 0
-        return self._observe(), {}
-
-    def step(self, action):
-        self.x = max(-1.0, self.x + float(action[0]))
-        self.steps += 1
-        done = self.x >= self.length
-        self.x = min(self.x, self.length)
-        return self._observe(), float(done), done, self.steps >= 15 and not done, {}
-
-    def render(self):
-        return self._observe()["view"]
 
 
 class Guide(ScriptedDevice):
@@ -61,7 +30,8 @@ class Guide(ScriptedDevice):
 
     def close(self):
         pass
-'''
+"""
+)
 
 
 def test_environment_of_a_file_is_trained_evaluated_and_reported(tmp_path: Path, capsys) -> None:

@@ -7,44 +7,14 @@ import pytest
 
 from robot_rl.build import make_encoder, pin_encoder
 from robot_rl.cli import main
-from robot_rl.config import TrainConfig, preset
+from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import load_settings
+from robot_rl.presets import preset
 from robot_rl.runtime.runs.run_folder import existing_run, new_run
+from tests.contracts.listings import listing
 
-FILE = """
-from dataclasses import dataclass
-
-import numpy as np
-
-
-@dataclass(frozen=True)
-class GridSettings:
-    cells: int = 4
-
-
-class Grid:
-    \"\"\"Mean colour of the cells of a grid.\"\"\"
-
-    Settings = GridSettings
-
-    @classmethod
-    def open(cls, context):
-        return cls(context.cameras, context.variants, context.settings.cells)
-
-    def __init__(self, cameras, variants, cells):
-        self.cameras, self.variants, self._cells = cameras, variants, cells
-        self.identity = f"grid-{cells}"
-        self.feature_count = 3 * cells**2
-
-    def encode(self, images, rng):
-        return {camera: self._encode(images[camera]) for camera in self.cameras}
-
-    def _encode(self, image):
-        size = len(image) // self._cells
-        cells = image.reshape(self._cells, size, self._cells, size, 3).mean((1, 3)) / 255.0
-        return np.repeat(cells.reshape(1, -1), self.variants, axis=0).astype(np.float16)
-"""
+FILE = listing("lab_encoders.py")
 
 
 @pytest.fixture

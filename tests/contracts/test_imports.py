@@ -22,7 +22,7 @@ HOMES = {
         "controllers/drivers/",
     ),
     "cyclonedds": ("robot_rl/hardware/graph/dds_", "robot_rl/doctor/ros_graph.py"),
-    "mujoco": ("robot_rl/sim/", "robot_rl/bench/"),
+    "mujoco": ("robot_rl/sim/", "robot_rl/tasks/", "robot_rl/bench/"),
     "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/"),
     "pyrealsense2": ("robot_rl/hardware/",),
     "zmq": ("robot_rl/transport/",),

@@ -6,67 +6,16 @@ import numpy as np
 import pytest
 
 from robot_rl.cli import main
-from robot_rl.config import HumanConfig
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.records import Source
 from robot_rl.data.episodes import list_episodes, read_episode
 from robot_rl.nodes.arguments import parse_node, split_ros_words
 from robot_rl.nodes.teleop import TeleopConfig, make_device
+from robot_rl.teleop.config import HumanConfig
 from robot_rl.teleop.devices import DEVICES, device_type
+from tests.contracts.listings import listing
 
-FILE = '''
-from dataclasses import dataclass
-
-import numpy as np
-
-from robot_rl.teleop.device import DeviceState
-
-
-@dataclass(frozen=True)
-class StickSettings:
-    gain: float = 1.0
-    port: str = "none"
-
-
-class Stick:
-    """Pushes down, and labels a success at the third read of an episode."""
-
-    Settings = StickSettings
-    help = "push the stick"
-
-    @classmethod
-    def open(cls, context):
-        return cls(context.layout.size, context.settings)
-
-    def __init__(self, action_size, settings):
-        self.action = np.zeros(action_size, np.float32)
-        self.action[2] = settings.gain
-        self.reads = 0
-
-    def reset(self):
-        self.reads = 0
-
-    def read(self, proposed=None):
-        self.reads += 1
-        return DeviceState(self.action, engaged=True, labels=("success",) if self.reads == 3 else ())
-
-    def close(self):
-        pass
-
-
-class Pedal(Stick):
-    """Enables and labels only."""
-
-    moves = False
-
-    def read(self, proposed=None):
-        state = super().read(proposed)
-        return DeviceState(None, state.engaged, state.labels)
-
-
-class NoDevice:
-    pass
-'''
+FILE = listing("lab_devices.py") + "\n\nclass NoDevice:\n    pass\n"
 
 
 @pytest.fixture
@@ -107,6 +56,12 @@ def test_same_name_works_in_simulations_training_settings_and_the_node(file: Pat
     config = parse_node(words, "teleop", TeleopConfig(), "")
     device = make_device(config, None)  # type: ignore[arg-type]  # it uses no wire
     assert device.read().action[2] == 0.5
+
+
+def test_settings_of_the_device_that_may_take_over_are_not_those_of_the_expert_who_demonstrates(tmp_path: Path) -> None:
+    flags = ["--human.kind", "pendant", "--human.settings", "port", "socket://127.0.0.1:9"]
+    out = ["--out", str(tmp_path / "out"), "--episodes", "1"]
+    assert main(["record", "pick-lift-state-only", *out, *flags]) == 0
 
 
 @pytest.mark.parametrize("name", sorted(DEVICES))

@@ -7,32 +7,9 @@ import pytest
 
 from robot_rl.cli import main
 from robot_rl.data.episodes import list_episodes, read_episode
+from tests.contracts.listings import listing
 
-FILE = """
-from dataclasses import dataclass
-
-from robot_rl.rewards.source import RewardSource, Verdict
-
-
-@dataclass(frozen=True)
-class BrightnessSettings:
-    scale: float = 1.0
-
-
-class Brightness(RewardSource):
-    \"\"\"Pays for a bright wrist image, and ends an episode whose arm is low.\"\"\"
-
-    name = "brightness"
-    priority = 20
-    Settings = BrightnessSettings
-
-    def __init__(self, settings):
-        self._scale = settings.scale
-
-    def judge(self, outcome):
-        assert outcome.obs["state"] is not None and outcome.info["fault"] == ""
-        return Verdict(self._scale * outcome.raw["wrist"].mean(), success=outcome.intervention)
-"""
+FILE = listing("lab_rewards.py")
 
 
 @pytest.fixture

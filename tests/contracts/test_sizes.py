@@ -14,8 +14,6 @@ COMPILED = {"compiled", "inner"}
 LINES_MAX = 35_500
 FILE_LINES_MAX = 300
 TO_BE_SPLIT = {
-    "controllers/drivers/ur.py",
-    "controllers/host/control_process.py",
     "controllers/ros/node.py",
     "robot_rl/build.py",
     "robot_rl/config.py",

@@ -12,8 +12,7 @@ from controllers.ros import graph
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.ros import CONTROLLER_SENDS, Probes, examine_ros
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, read_graph
-from robot_rl.hardware.graph.dds_domain import LOOPBACK
-from robot_rl.hardware.graph.wire import domain_id_of
+from robot_rl.hardware.graph.dds_domain import LOOPBACK, domain_id_of
 
 ROBOT = Participant("robot-pc", "python3", "10", "udp/10.0.0.2:7410@2", True)
 ENVIRONMENT = {"ROS_DISTRO": "jazzy", "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", "ROS_DOMAIN_ID": "7"}

@@ -70,12 +70,12 @@ def test_reset_by_seed_shows_the_same_scene_again(env: GraphEnv) -> None:
 
 def test_targets_move_the_arm(env: GraphEnv) -> None:
     env.reset(seed=2)
-    start = env.robot.state().T_base_tcp.p
+    start = env.cell.robots[""].state().T_base_tcp.p
     down = np.array([0, 0, 1, 0, 0, 0, 0], np.float32)
     for _ in range(50):  # on a busy machine the served arm is slow
         _, _, _, truncated, info = env.step(down)
         assert not truncated, info["fault"]
-        moved = start - env.robot.state().T_base_tcp.p
+        moved = start - env.cell.robots[""].state().T_base_tcp.p
         if moved[2] > 0.03:
             break
     assert moved[2] > 0.03 and np.abs(moved[:2]).max() < 0.01

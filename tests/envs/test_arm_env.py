@@ -13,11 +13,12 @@ import robot_rl.envs  # noqa: F401 (registers the ids)
 from robot_rl.core.errors import NonFiniteActionError, UnknownNameError
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.simulated import make_simulated_env
+from robot_rl.tasks import TASKS, environment_id
 
-IDS = ("robot_rl/PickLift-v0", "robot_rl/PegInsert-v0", "robot_rl/PickLiftVaried-v0", "robot_rl/PegInsertVaried-v0")
+IDS = [environment_id(task, varied) for task in TASKS for varied in (False, True)]
 
 
-@pytest.fixture(scope="module", params=("PickLift", "PegInsert"))
+@pytest.fixture(scope="module", params=TASKS)
 def env(request: pytest.FixtureRequest) -> Iterator[ArmEnv]:
     env = make_simulated_env(request.param, cameras=())
     yield env
@@ -62,12 +63,12 @@ def test_policy_never_sees_an_objects_pose(env: ArmEnv) -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_non_finite_action_is_refused_before_the_arm(env: ArmEnv, bad: float) -> None:
     env.reset(seed=0)
-    before = env.robot.state()
+    before = env.cell.robots[""].state()
     action = np.zeros(7)
     action[2] = bad
     with pytest.raises(NonFiniteActionError, match="the arm was not moved"):
         env.step(action)
-    after = env.robot.state()
+    after = env.cell.robots[""].state()
     assert after.stamp_ns == before.stamp_ns
     np.testing.assert_array_equal(after.T_base_tcp.p, before.T_base_tcp.p)
 
@@ -84,7 +85,7 @@ def test_time_limit_truncates_and_does_not_terminate(env: ArmEnv) -> None:
 
 
 def test_losing_the_part_terminates_as_failure_without_reward() -> None:
-    env = make_simulated_env("PegInsert", cameras=())
+    env = make_simulated_env("peg-insert", cameras=())
     env.reset(seed=0)
     opening = np.array([0, 0, 0, 0, 0, 0, 1], np.float32)
     for _ in range(5):
@@ -107,40 +108,40 @@ def test_expert_wins_and_the_reward_is_one_at_the_end_only(env: ArmEnv) -> None:
 
 
 def test_target_stays_on_its_leash_and_in_the_workspace(env: ArmEnv) -> None:
-    workspace = env.task.workspace
+    workspace = env.task.arm.workspace
     rng = np.random.default_rng(0)
     env.reset(seed=2)
     for _ in range(40):
         push = rng.choice([-1.0, 1.0], 7).astype(np.float32)
         push[6] = 0.0
-        before = env.robot.state().T_base_tcp
+        before = env.cell.robots[""].state().T_base_tcp
         _, _, terminated, truncated, _ = env.step(push)
-        assert np.all(env.T_base_target.p >= np.array(workspace.lower_m) - 1e-9)
-        assert np.all(env.T_base_target.p <= np.array(workspace.upper_m) + 1e-9)
+        assert np.all(env.targets[""].p >= np.array(workspace.lower_m) - 1e-9)
+        assert np.all(env.targets[""].p <= np.array(workspace.upper_m) + 1e-9)
         inside = np.all((before.p > workspace.lower_m) & (before.p < workspace.upper_m))
         if inside:
-            assert np.abs(env.T_base_target.p - before.p).max() <= workspace.leash_m + 1e-9
+            assert np.abs(env.targets[""].p - before.p).max() <= env.task.arm.action.leash_m + 1e-9
         if terminated or truncated:
             env.reset()
 
 
 @pytest.mark.parametrize(
-    ("argument", "name", "nearest"), [("task", "PickLft", "PickLift"), ("appearance", "varid", "varied")]
+    ("argument", "name", "nearest"), [("task", "pick-lft", "pick-lift"), ("appearance", "varid", "varied")]
 )
 def test_unknown_names_show_the_nearest(argument: str, name: str, nearest: str) -> None:
     with pytest.raises(UnknownNameError, match=f"did you mean '{nearest}'"):
-        make_simulated_env(**{"task": "PickLift", argument: name})
+        make_simulated_env(**{"task": "pick-lift", argument: name})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["PickLift", "PegInsert"])
+@pytest.mark.parametrize("task", TASKS)
 def test_expert_solves_nearly_all_resets(task: str) -> None:
     env = make_simulated_env(task, cameras=())
     assert sum(play(env, seed, open_loop=None) for seed in range(200)) >= 198
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", ["PickLift", "PegInsert"])
+@pytest.mark.parametrize("task", TASKS)
 def test_replaying_an_experts_actions_fails_elsewhere(task: str) -> None:
     env = make_simulated_env(task, cameras=())
     script: list[np.ndarray] = []

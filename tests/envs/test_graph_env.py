@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 
 from robot_rl.core.errors import ConfigError, NonFiniteActionError, StaleObservationError
 from robot_rl.core.pose import Pose, gripper_down
-from robot_rl.core.tasks import PICK_LIFT
+from robot_rl.core.tasks import TaskCamera
+from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.graph import Bounds, GraphEnv, check_stamps
-from robot_rl.envs.operator_task import OperatorTask, distance, way_to
+from robot_rl.envs.operator_episodes import OperatorEpisodes, distance, way_to
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
@@ -45,9 +48,9 @@ class Arm:
         self.T = gripper_down(np.array([0.5, 0.0, 0.15]))
         self.commands: list[Pose] = []
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
-        self.commands.append(T_base_goal)
-        self.T = T_base_goal
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
+        self.commands.append(T_base_target)
+        self.T = T_base_target
 
     def wait(self, period_s: float) -> RobotState:
         self.clock.advance(period_s)
@@ -80,9 +83,10 @@ class Bench:
     def __init__(self) -> None:
         self.clock = FakeClock(5.0)
         self.arm, self.eye, self.said = Arm(self.clock), Eye("wrist", self.clock), list[str]()
-        self.task = OperatorTask(PICK_LIFT, self.arm, self.said.append)
-        wire = MemoryWire(Graph(self.clock))
-        self.env = GraphEnv(self.arm, [self.eye], self.task, wire, self.clock, BOUNDS)
+        task, robots = replace(PICK_LIFT, cameras={"wrist": TaskCamera(4, 4)}), {"": self.arm}
+        self.episodes = OperatorEpisodes(task, robots, self.said.append)
+        cell = Workcell(task, robots, {"wrist": self.eye}, self.episodes)
+        self.env = GraphEnv(cell, MemoryWire(Graph(self.clock)), self.clock, BOUNDS)
 
 
 @pytest.fixture
@@ -143,9 +147,9 @@ def test_non_finite_action_moves_nothing(bench: Bench) -> None:
 def test_operator_is_prompted_when_the_arm_is_at_a_start(bench: Bench) -> None:
     bench.arm.T = gripper_down(np.array([0.6, 0.1, 0.05]), 0.5)
     bench.env.reset(seed=3)
-    assert bench.said == ["PickLift: set the scene for the next episode."]
-    off_m = np.abs(bench.arm.T.p - PICK_LIFT.start_m)
-    assert np.all(off_m <= np.array(PICK_LIFT.start_range_m) + 1e-9)
+    assert bench.said == ["pick-lift: set the scene for the next episode."]
+    off_m = np.abs(bench.arm.T.p - PICK_LIFT.arm.start.position_m)
+    assert np.all(off_m <= np.array(PICK_LIFT.arm.start.range_m) + 1e-9)
     lowest = min(T.p[2] for T in bench.arm.commands if np.abs(T.p[:2] - [0.6, 0.1]).max() > 1e-6)
     assert lowest >= bench.arm.T.p[2] - 1e-9, "it rises before it moves aside"
 
@@ -160,7 +164,7 @@ def test_way_is_slow_enough_and_ends_at_the_goal() -> None:
 
 
 def test_real_arm_has_no_expert_and_no_truth(bench: Bench) -> None:
-    assert bench.task.outcome() == (False, False)
+    assert bench.episodes.outcome() == (False, False)
     with pytest.raises(ConfigError, match="teleop"):
         bench.env.expert_action()
 

@@ -24,9 +24,9 @@ class ScriptedArm:
     def state(self) -> RobotState:
         return RobotState(self.T_base_tcp, self.twist, self.wrench, self.finger_m, self.fault, 0)
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
-        self.commands.append((T_base_goal, finger_m))
-        self.T_base_tcp = self.goal = T_base_goal
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
+        self.commands.append((T_base_target, finger_m))
+        self.T_base_tcp = self.goal = T_base_target
         self.finger_m = finger_m
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,13 +15,13 @@ from robot_rl.hardware.cameras.camera import Camera
 from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
-from robot_rl.hardware.graph.server import GraphServer
 from robot_rl.hardware.robot import Robot
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
-from robot_rl.sim.pick_lift import PickLift
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.simulation import Simulation
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from tests.hardware.graph.served_simulation import SLICE_S, ServedSimulation, ServingClock
+from tests.hardware.graph.state_server import GraphServer
 from tests.hardware.graph.wires import WIRES, open_wire
 from tests.hardware.scripted_arm import JOINTS
 
@@ -42,7 +42,7 @@ class Rig(NamedTuple):
 
 @pytest.fixture(scope="module", params=["simulated", *WIRES])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    simulation = Simulation(PickLift())
+    simulation = Simulation(PICK_LIFT)
     simulation.reset(np.random.default_rng(0))
     renderer = SceneRenderer(simulation.model, *SIZE)
     camera = SimulatedCamera(simulation, "wrist", renderer)

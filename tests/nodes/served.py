@@ -5,17 +5,25 @@ threads, processes or sleep.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
-from robot_rl.core.tasks import TASKS
+from controllers.ros.graph import Service
+from controllers.ros.wire import Answer
+from robot_rl.core.tasks import TaskCamera
+from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.graph import Bounds, GraphEnv
-from robot_rl.envs.graph_task import GraphTask
+from robot_rl.envs.served_episodes import ServedEpisodes
 from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
+
+SMALL = replace(PICK_LIFT, cameras={"wrist": TaskCamera(32, 32), "side": TaskCamera(32, 32)})
 
 
 class ServingClock:
@@ -45,6 +53,14 @@ class Served:
         self.wire = MemoryWire(self.graph)
         self.client_clock = ServingClock(self.clock, self.server.step)
 
+    def call(self, service: Service, **fields: object) -> Answer:
+        """Request a service; the server works until it has answered."""
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(self.wire.call, service, 5.0, **fields)
+            while not future.done():
+                self.server.step()
+        return future.result()
+
     def die(self) -> None:
         """From now on time passes without a server."""
         self.client_clock.work = lambda: self.clock.advance(0.01)
@@ -56,16 +72,17 @@ class Served:
     def env(self, bounds: Bounds | None = None, reset_timeout_s: float = 5.0, privileged: bool = False) -> GraphEnv:
         """The client's environment."""
         clock, wire, names = self.client_clock, self.wire, self.server_cameras()
-        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1))
-        cameras = [GraphCamera(wire, clock, TopicConfig(name)) for name in names]
-        sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras)]
-        facts = TASKS[self.server.paced.simulation.scene.name]
-        task = GraphTask(facts, wire, robot, sources, clock, 0.1, reset_timeout_s)
-        task.connect()
-        return GraphEnv(robot, cameras, task, wire, clock, bounds or Bounds(reaction_ms=2000.0), privileged)
+        task = self.server.simulation.task
+        robot = GraphRobot(wire, clock, GraphRobotConfig(pause_s=0.1), task.arm.controller_gains)
+        cameras = {name: GraphCamera(wire, clock, TopicConfig(name)) for name in names}
+        sources = [lambda: robot.state().stamp_ns, *((lambda c=c: c.read().stamp_ns) for c in cameras.values())]
+        episodes = ServedEpisodes(task, wire, robot, sources, clock, 0.1, reset_timeout_s)
+        episodes.connect()
+        cell = Workcell(task, {"": robot}, cameras, episodes)
+        return GraphEnv(cell, wire, clock, bounds or Bounds(reaction_ms=2000.0), privileged)
 
     def server_cameras(self) -> tuple[str, ...]:
-        return self.server._config.cameras
+        return tuple(self.server._cameras)
 
     def cube(self) -> np.ndarray:
-        return self.server.paced.simulation.data.joint("cube").qpos.copy()
+        return self.server.simulation.data.joint("cube").qpos.copy()

@@ -28,8 +28,9 @@ def shared() -> Iterator[Served]:
 @pytest.fixture
 def served(shared: Served) -> Served:
     shared.live()
-    shared.server.paced.recover()
-    shared.server.paced.enable(True)
+    shared.call(graph.HOLD, data=False)
+    shared.call(graph.RECOVER)
+    shared.call(graph.ENABLE, data=True)
     ask(shared, int(shared.clock.now_ns()) << 32 & (2**52 - 1) | 7)
     return shared
 
@@ -50,7 +51,7 @@ def slices(served: Served, count: int) -> None:
 
 
 def test_states_go_out_with_each_slice_and_images_at_their_rate() -> None:
-    served = Served(image_hz=20.0, image_size=32)
+    served = Served(image_hz=20.0, task="tests.nodes.served:SMALL")
     heard: dict[str, int] = dict.fromkeys(("state", "image"), 0)
 
     def count(name: str) -> None:
@@ -76,7 +77,7 @@ def test_same_seed_draws_the_same_scene_and_another_another(served: Served) -> N
 
 def test_a_repeated_reset_request_is_carried_out_once(served: Served) -> None:
     ask(served, (9 << 32) + 5)
-    served.server.paced.simulation.data.joint("cube").qpos[0] += 0.05
+    served.server.simulation.data.joint("cube").qpos[0] += 0.05
     moved = served.cube()
     ask(served, (9 << 32) + 5)
     np.testing.assert_allclose(served.cube()[:2], moved[:2], atol=2e-3)
@@ -96,54 +97,57 @@ def test_task_state_names_the_last_reset_and_the_experts_goal(served: Served) ->
 def test_arm_holds_without_targets_and_tracks_new_ones(served: Served, env: GraphEnv) -> None:
     env.reset(seed=1)
     env.step(STILL)
-    slices(served, 60)
-    assert served.server.paced.simulation.mode.name == "HOLDING"
-    assert served.server.paced.fault == ""
+    served.server.simulation.set_finger(0.04)
+    before = served.server.simulation.T_base_tcp.p
+    slices(served, 100)
+    assert served.server.loop.state().mode.name == "ACTIVE", "the controller holds the arm, which does not go limp"
+    np.testing.assert_allclose(served.server.simulation.T_base_tcp.p, before, atol=2e-3)
     env.step(STILL)
-    assert served.server.paced.simulation.mode.name == "ACTIVE"
+    assert served.server.loop.state().mode.name == "ACTIVE"
 
 
 def test_humans_twist_moves_the_arm_against_targets_and_lets_go_after_its_life(served: Served) -> None:
-    paced = served.server.paced
-    start = paced.simulation.T_base_tcp
+    simulation = served.server.simulation
+    start = simulation.T_base_tcp
     publisher, targets = served.wire.publisher(graph.HUMAN_TWIST), served.wire.publisher(graph.TARGET_POSE)
     for _ in range(50):
         stamp_ns = served.wire.now_ns()
         publisher.publish(twist_message(served.wire, np.array([0.05, 0, 0, 0, 0, 0]), stamp_ns, graph.BASE))
         targets.publish(pose_message(served.wire, start, stamp_ns, graph.BASE))
         served.server.step()
-    moved = paced.simulation.T_base_tcp.p - start.p
+    moved = simulation.T_base_tcp.p - start.p
     assert 0.012 < moved[0] < 0.03 and np.abs(moved[1:]).max() < 0.003
     slices(served, 30)
     targets.publish(pose_message(served.wire, start, served.wire.now_ns(), graph.BASE))
     slices(served, 20)
-    assert paced.simulation.T_base_tcp.p[0] - start.p[0] < 0.9 * moved[0]
+    assert simulation.T_base_tcp.p[0] - start.p[0] < 0.9 * moved[0]
 
 
 def test_emergency_stop_is_latched_over_resets_until_the_arm_is_enabled(served: Served, env: GraphEnv) -> None:
     env.reset(seed=1)
-    served.server.paced.stop()
+    assert served.call(graph.ESTOP)[0]
     _, _, terminated, truncated, info = env.step(STILL)
     assert (terminated, truncated) == (False, True) and "emergency stop" in info["fault"]
     with pytest.raises(DeviceLostError, match="emergency stop"):
         env.reset(seed=2)
-    assert "recover" in served.server.paced.enable(True), "refused while the stop is latched"
-    assert served.server.paced.recover() == ""
-    assert served.server.paced.enable(True) == ""
+    done, text = served.call(graph.ENABLE, data=True)
+    assert not done and "recover" in text, "refused while the stop is latched"
+    assert served.call(graph.RECOVER)[0]
+    assert served.call(graph.ENABLE, data=True)[0]
     env.reset(seed=3)
     assert env.step(STILL)[4]["fault"] == ""
 
 
 def test_held_pose_outranks_targets(served: Served) -> None:
-    paced = served.server.paced
-    start = paced.simulation.T_base_tcp
-    paced.hold(True)
+    simulation = served.server.simulation
+    start = simulation.T_base_tcp
+    assert served.call(graph.HOLD, data=True)[0]
     goal = start._replace(p=start.p + np.array([0.02, 0.0, 0.0]))
     for _ in range(30):
         targets = served.wire.publisher(graph.TARGET_POSE)
         targets.publish(pose_message(served.wire, goal, served.wire.now_ns(), graph.BASE))
         served.server.step()
-    np.testing.assert_allclose(paced.simulation.T_base_tcp.p, start.p, atol=1e-3)
+    np.testing.assert_allclose(simulation.T_base_tcp.p, start.p, atol=1e-3)
 
 
 def test_first_step_after_a_reset_is_as_long_as_the_others(served: Served, env: GraphEnv) -> None:
@@ -170,7 +174,7 @@ def test_dead_server_ends_the_episode_within_the_bound_and_a_restarted_one_conti
     obs, _ = env.reset(seed=1)
     obs, *_ = env.step(STILL)
     served.die()
-    stamp_ns = env.robot.state().stamp_ns
+    stamp_ns = env.cell.robots[""].state().stamp_ns
     truncated, steps = False, 1
     while not truncated:
         age_ms = (served.clock.now_ns() - stamp_ns) / 1e6
@@ -188,20 +192,20 @@ def test_dead_server_ends_the_episode_within_the_bound_and_a_restarted_one_conti
 
 
 def test_late_server_skips_slices_and_counts_them(served: Served) -> None:
-    paced = served.server.paced
-    before = paced.missed
+    server = served.server
+    before = server.missed
     served.clock.advance(0.055)
     served.server.step()
-    assert paced.missed - before in (4, 5)
-    missed = paced.missed
+    assert server.missed - before in (4, 5)
+    missed = server.missed
     slices(served, 5)
-    assert paced.missed == missed
+    assert server.missed == missed
 
 
 @pytest.mark.parametrize(
     ("setting", "error"),
     [
-        ({"task": "PickLft"}, UnknownNameError),
+        ({"task": "pick-lft"}, UnknownNameError),
         ({"cameras": ("wrst",)}, UnknownNameError),
         ({"image_hz": 0}, ConfigError),
     ],

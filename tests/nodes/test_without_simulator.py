@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 MODULES = (
-    "robot_rl.build", "robot_rl.envs.graph", "robot_rl.envs.graph_task", "robot_rl.envs.operator_task",
+    "robot_rl.build", "robot_rl.envs.graph", "robot_rl.envs.served_episodes", "robot_rl.envs.operator_episodes",
     "robot_rl.hardware.graph.robot", "robot_rl.hardware.cameras.config", "robot_rl.nodes.actor",
-    "robot_rl.nodes.teleop", "robot_rl.teleop.devices.ros", "robot_rl.core.tasks",
+    "robot_rl.nodes.teleop", "robot_rl.teleop.devices.ros", "robot_rl.tasks.pick_lift", "robot_rl.tasks.peg_insert",
 )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def test_lifecycle_leads_to_torque_and_back(session):
     time.sleep(0.2)
     assert client.state().mode == Mode.IDLE
     assert change("activate")
-    eventually(client.state, lambda state: state.mode in (Mode.HOLDING, Mode.DAMPING))
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING))
     assert change("deactivate")
     eventually(client.state, lambda state: state.mode == Mode.IDLE)
     assert change("cleanup")

@@ -22,4 +22,4 @@ def test_the_table_of_the_documents_is_the_table_of_the_code():
             ", latched" if topic.quality.latched else ""
         )
         assert (kind, delivery) == (topic.type, words)
-        assert direction == ("in" if "target_" in name else "out")
+        assert direction == ("in" if "target_" in name or "human/" in name else "out")

@@ -11,9 +11,9 @@ from controllers.geometry import quat_from_matrix
 from controllers.law.tick import tick
 from robot_rl.core.pose import Pose
 from robot_rl.sim.driver import SimulatedDriver
-from robot_rl.sim.pick_lift import PickLift
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import Simulation
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.testing import FakeClock
 
 STEPS = 50
@@ -21,7 +21,7 @@ STEPS = 50
 
 @pytest.fixture(scope="module")
 def simulation() -> Simulation:
-    return Simulation(PickLift())
+    return Simulation(PICK_LIFT)
 
 
 def goal_of(simulation: Simulation) -> Pose:
@@ -107,5 +107,5 @@ def test_contact_with_the_table_shows_as_external_torque(simulation: Simulation)
     driver.connect()
     state, dynamics, _ = driver.feedback
     push = np.linalg.lstsq(dynamics.J.T, state.tau_external, rcond=None)[0]
-    stiffness = simulation.scene.workspace.stiffness_n_per_m
+    stiffness = simulation.task.arm.gains.stiffness_n_per_m
     assert push[2] == pytest.approx(stiffness * (state.p[2] + 0.005), rel=0.15)

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import robot_rl.envs  # noqa: F401  (registers the environments)
-from robot_rl.core.pose import yaw_of
-from robot_rl.sim.experts import nearest_quarter
-from robot_rl.sim.pick_lift import PickLift, cube_yaw
+from robot_rl.core.pose import nearest_quarter, yaw_of
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from robot_rl.tasks.pick_lift import cube_yaw
 
-BOUND_RAD = PickLift.workspace.yaw_rad
+BOUND_RAD = PICK_LIFT.arm.workspace.yaw_rad
 
 
 @given(st.floats(-np.pi / 4, np.pi / 4), st.floats(-BOUND_RAD, BOUND_RAD))
@@ -35,7 +35,7 @@ def test_a_gripper_at_its_joint_limit_is_turned_back_to_the_cube(side: float):
     arm = env.unwrapped
     for seed in range(40):
         env.reset(seed=seed)
-        simulation = arm.task._simulation
+        simulation = arm.cell.episodes.simulation
         if abs(cube_yaw(simulation.data) - side * BOUND_RAD) > np.pi / 4 + 0.1:
             break
     for _ in range(16):

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from robot_rl.core.pose import Pose, gripper_down
-from robot_rl.sim.pick_lift import PickLift, cube_yaw
 from robot_rl.sim.simulation import Simulation
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from robot_rl.tasks.pick_lift import cube_yaw
 
 GOLDEN = Path(__file__).with_name("pick_lift_path.txt")
 STEPS, SAMPLES_PER_STEP = 20, 5  # 20 control steps of 100 ms: 1000 ticks, one sample each 10
@@ -20,7 +21,7 @@ STEPS, SAMPLES_PER_STEP = 20, 5  # 20 control steps of 100 ms: 1000 ticks, one s
 
 def joint_path() -> np.ndarray:
     """q (T, 7) while the arm goes down to the cube, closes on it and lifts it."""
-    simulation = Simulation(PickLift())
+    simulation = Simulation(PICK_LIFT)
     simulation.reset(np.random.default_rng(11))
     grasp = gripper_down(simulation.data.body("cube").xpos + np.array([0.0, 0.0, 0.01]), cube_yaw(simulation.data))
     p, path = simulation.T_base_tcp.p, []

@@ -10,17 +10,18 @@ from controllers.arm import Reason
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.pose import Pose, gripper_down, yaw_of
 from robot_rl.sim import inverse_kinematics
-from robot_rl.sim.peg_insert import PegInsert
-from robot_rl.sim.pick_lift import PickLift, cube_yaw
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.scene import CAMERAS, VARIED_APPEARANCE
 from robot_rl.sim.simulation import Simulation
 from robot_rl.sim.stepping import fill_dynamics
+from robot_rl.tasks.peg_insert import TASK as PEG_INSERT
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
+from robot_rl.tasks.pick_lift import cube_yaw
 
 
 @pytest.fixture(scope="module")
 def simulation() -> Simulation:
-    return Simulation(PickLift())
+    return Simulation(PICK_LIFT)
 
 
 def test_model_terms_from_packed_arrays_equal_mujocos(simulation: Simulation) -> None:
@@ -68,7 +69,7 @@ def test_wrench_is_zero_in_the_air_and_the_push_on_the_table(simulation: Simulat
     for goal in (above,) * 20 + (press,) * 20:
         simulation.set_target(goal)
         simulation.advance(0.1)
-    stiffness = simulation.scene.workspace.stiffness_n_per_m
+    stiffness = simulation.task.arm.gains.stiffness_n_per_m
     pushed = stiffness * (simulation.T_base_tcp.p[2] - press.p[2])
     force_on_hand = simulation.T_base_tcp.R @ simulation.wrench()[:3]
     assert force_on_hand[2] == pytest.approx(pushed, rel=0.1)
@@ -100,7 +101,7 @@ def test_pose_out_of_reach_is_refused(simulation: Simulation) -> None:
 
 
 def test_peg_has_less_than_half_a_millimetre_and_sits_when_inserted() -> None:
-    simulation = Simulation(PegInsert())
+    simulation = Simulation(PEG_INSERT)
     simulation.reset(np.random.default_rng(0))
     assert not any(simulation.outcome())
     simulation.data.qpos[7:9] = 0.03
@@ -108,7 +109,7 @@ def test_peg_has_less_than_half_a_millimetre_and_sits_when_inserted() -> None:
 
 
 def test_varied_appearance_changes_images_and_not_the_physics() -> None:
-    plain, varied = Simulation(PickLift()), Simulation(PickLift(), VARIED_APPEARANCE)
+    plain, varied = Simulation(PICK_LIFT), Simulation(PICK_LIFT, VARIED_APPEARANCE)
     for simulation in (plain, varied):
         simulation.reset(np.random.default_rng(7))
     np.testing.assert_array_equal(plain.data.joint("cube").qpos, varied.data.joint("cube").qpos)

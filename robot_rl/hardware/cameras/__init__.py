@@ -21,7 +21,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import available, resolve
 
 if TYPE_CHECKING:
-    from robot_rl.hardware.graph.wire import Wire
+    from controllers.ros.wire import Wire
 
 KINDS = {
     "realsense": "robot_rl.hardware.cameras.realsense:RealSense",

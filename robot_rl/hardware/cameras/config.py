@@ -12,13 +12,13 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.cameras import camera_kind
-from robot_rl.hardware.cameras.views import View
+from robot_rl.hardware.cameras.views import MAX_AGE_S, View
 
 LARGEST = {"width": 8192, "height": 8192, "rate_hz": 300, "exposure_s": 5.0, "depth_exposure_s": 5.0}
 """Settings that are more than 0, where a kind has them, and their largest values [pixels, Hz, s]."""
@@ -43,6 +43,29 @@ class CameraConfig:
             return cls
         kind: type = camera_kind(str(value.get("kind", "")), f"{where}.kind").Config
         return kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensorConfig(CameraConfig):
+    """Settings that cameras on this machine have in common."""
+
+    width: int = 640
+    """Of the device's image, before crop and resize [pixels]."""
+    height: int = 480
+    """Of the device's image [pixels]."""
+    auto_exposure: bool = False
+    """Let the device choose exposure and gain; a policy then sees the same scene in changing brightness."""
+    exposure_s: float = 0.01
+    """Of the colour image [s]; a webcam's driver may ignore it: see `robot-rl doctor cameras`. Source: one period of
+    lamps at 50 Hz mains (100 Hz); at 60 Hz take 1/120."""
+    auto_white_balance: bool = False
+    """Let the device choose the white balance."""
+    white_balance_k: float = 4600.0
+    """Colour temperature of the light [K]. Source: the D435's default."""
+    view: View = field(default_factory=View)
+    """Crop and size of what the policy sees."""
+    max_age_s: float = MAX_AGE_S
+    """Older images are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from controllers.ros.wire import Wire
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.hardware.cameras import CameraContext, camera_kind
 from robot_rl.hardware.cameras.background import READY_S, BackgroundCamera
 from robot_rl.hardware.cameras.camera import Camera
 from robot_rl.hardware.cameras.config import CameraConfig, check_names
-from robot_rl.hardware.graph.wire import Wire
 
 
 def make_cameras(

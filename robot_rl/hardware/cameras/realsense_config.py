@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.hardware.cameras.config import CameraConfig, check_camera
-from robot_rl.hardware.cameras.views import MAX_AGE_S, View
+from robot_rl.hardware.cameras.config import SensorConfig, check_camera
 
 DepthFilter = Literal["spatial", "temporal", "hole-filling"]
 
 
 @dataclass(frozen=True)
-class RealSenseConfig(CameraConfig):
+class RealSenseConfig(SensorConfig):
     """A RealSense by its serial number.
 
     Raises:
@@ -26,24 +25,12 @@ class RealSenseConfig(CameraConfig):
     serial: str = ""
     """As printed on the device and by `robot-rl doctor cameras`; empty: the only one there is."""
     kind: Literal["realsense"] = "realsense"
-    width: int = 640
-    """Of the device's image, before crop and resize [pixels]."""
-    height: int = 480
-    """Of the device's image [pixels]."""
     rate_hz: int = 30
     """Images a second. At 10 Hz policy steps 30 Hz make an image at most 33 ms old when it arrives."""
     depth: bool = False
     """Whether depth is measured, too, in the colour image's pixels."""
-    auto_exposure: bool = False
-    """Let the device choose exposure and gain; a policy then sees the same scene in changing brightness."""
-    exposure_s: float = 0.01
-    """Of the colour image [s]. Source: one period of lamps at 50 Hz mains (100 Hz); at 60 Hz take 1/120."""
     gain: float = 64.0
     """Of the colour image, in the device's unit. Source: the D435's default."""
-    auto_white_balance: bool = False
-    """Let the device choose the white balance."""
-    white_balance_k: float = 4600.0
-    """Colour temperature of the light [K]. Source: the D435's default."""
     depth_exposure_s: float = 0.0085
     """Of the stereo pair [s]. Source: the D435's default."""
     depth_gain: float = 16.0
@@ -57,10 +44,6 @@ class RealSenseConfig(CameraConfig):
     """Write all images to this file (`.db3`, rosbag2) at full size; a number is added where the file exists."""
     playback: Path | None = None
     """Play a recording in a loop instead of a device."""
-    view: View = field(default_factory=View)
-    """Crop and size of what the policy sees."""
-    max_age_s: float = MAX_AGE_S
-    """Older images are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         check_camera(self)

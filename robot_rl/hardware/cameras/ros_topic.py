@@ -7,18 +7,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
+from controllers.ros.ros_time import ClockBridge
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Wire
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.hardware.cameras import CameraContext, views
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.cameras.config import CameraConfig, check_camera
 from robot_rl.hardware.cameras.views import MAX_AGE_S, View
-from robot_rl.hardware.graph.inbox import Inbox, SourceClock
-from robot_rl.hardware.graph.messages import read_image, stamp_of
+from robot_rl.hardware.graph.inbox import Inbox
+from robot_rl.hardware.graph.messages import read_image
 from robot_rl.hardware.graph.timings import Spread, Times
-from robot_rl.hardware.graph.wire import Wire
-from robot_rl.hardware.warning_log import WarningLog
 
 PERIOD_S = 1 / 30
 """Usual time between two images [s]; where stamps lie further apart, images were dropped."""
@@ -75,7 +76,7 @@ class GraphCamera:
         self._start_timeout_s = start_timeout_s
         self.height, self.width = config.view.size or (0, 0)
         self._warnings, self._ages = WarningLog(), Times()
-        self._source = SourceClock(wire, clock, _CLOCK_JUMP_MAX_S)
+        self._source = ClockBridge(wire.now_ns, clock.now_ns, _CLOCK_JUMP_MAX_S)
         self._received = self._dropped = self._refused = 0
         self._last_ns = 0
         usual = graph.image_topic(config.name)
@@ -116,7 +117,7 @@ class GraphCamera:
 
     def _take_in(self, message: Any) -> np.ndarray:
         """Count a message, in the wire's thread, and view its bytes without a copy."""
-        image, stamp_ns = read_image(message), stamp_of(message)
+        image, stamp_ns = read_image(message), from_ros.stamp_ns(message)
         periods = (stamp_ns - self._last_ns) / (PERIOD_S * NS_PER_S)
         if self._received and periods > 1.0:
             self._dropped += round(periods) - 1

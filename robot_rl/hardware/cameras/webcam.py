@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,9 +16,8 @@ from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.hardware.cameras import CameraContext, DeviceReport
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.camera import Intrinsics
-from robot_rl.hardware.cameras.config import CameraConfig, check_camera
+from robot_rl.hardware.cameras.config import SensorConfig, check_camera
 from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
-from robot_rl.hardware.cameras.views import MAX_AGE_S, View
 
 EXPOSURE_UNIT_S = 100e-6
 """What 1 means to V4L2's `exposure_time_absolute`, and so to OpenCV on Linux."""
@@ -30,7 +29,7 @@ VIDEO_ADVICE = "sudo usermod -aG video $USER, then log in again"
 
 
 @dataclass(frozen=True)
-class WebcamConfig(CameraConfig):
+class WebcamConfig(SensorConfig):
     """A webcam, or a video file in its place, through OpenCV.
 
     Raises:
@@ -42,28 +41,12 @@ class WebcamConfig(CameraConfig):
     device: str = "0"
     """Its number, its path (better: `/dev/v4l/by-id/...` stays the same), or a video file, played in a loop."""
     kind: Literal["webcam"] = "webcam"
-    width: int = 640
-    """Of the device's image, before crop and resize [pixels]."""
-    height: int = 480
-    """Of the device's image [pixels]."""
     rate_hz: float = 30.0
     """Images a second."""
     fourcc: str = "MJPG"
     """How images cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: the driver's choice."""
-    auto_exposure: bool = False
-    """Let the driver choose the exposure."""
-    exposure_s: float = 0.01
-    """[s]; in steps of 100 us; a driver may ignore it: see `robot-rl doctor cameras`. Source: as RealSense."""
     gain: float | None = None
     """In the driver's unit; None: not touched."""
-    auto_white_balance: bool = False
-    """Let the driver choose the white balance."""
-    white_balance_k: float = 4600.0
-    """Colour temperature of the light [K]."""
-    view: View = field(default_factory=View)
-    """Crop and size of what the policy sees."""
-    max_age_s: float = MAX_AGE_S
-    """Older images are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         check_camera(self)

@@ -1,7 +1,7 @@
-"""A `Wire` over plain Cyclone DDS: speaks with ROS nodes where no ROS is installed.
+"""A `Wire` over plain Cyclone DDS, compatible with ROS nodes without a ROS installation.
 
 Topic `/a/b` is `rt/a/b`, its type `pkg::msg::dds_::Type_`, serialised as CDR version 1, its hash in the endpoint's user
-data; `ros2 node list` and `ros2 topic list` see the participant. Where it is heard: `dds_domain.py`.
+data; `ros2 node list` and `ros2 topic list` see the participant. Network: `dds_domain.py`.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from cyclonedds.sub import DataReader
 from cyclonedds.topic import Topic as DdsTopic
 from cyclonedds.util import duration
 
-from controllers.ros.graph import Quality, Topic, resolve
+from controllers.ros.graph import Quality, Service, Topic, resolve
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Answer, Sender
 from robot_rl.hardware.graph.dds_discovery import PARTICIPANT_QOS, NodeInfo, Writers, type_hash_data
-from robot_rl.hardware.graph.dds_domain import enter_domain
+from robot_rl.hardware.graph.dds_domain import domain_id_of, enter_domain
 from robot_rl.hardware.graph.dds_messages import MessageType, dds_name, message_type
-from robot_rl.hardware.graph.wire import domain_id_of
-from robot_rl.hardware.warning_log import WarningLog
+from robot_rl.hardware.graph.dds_service import ServiceClient, respond, service_topics
 
 _WAIT_NS = duration(seconds=1)
 
 
 def qos_of(quality: Quality, type_hash: str, writes: bool = False) -> Qos:
-    """The quality in DDS's words. Only a writer offers a deadline and a lifespan: a reader that asked for a deadline
-    would not match writers that offer none.
+    """Return the quality as DDS QoS. Only a writer offers a deadline and a lifespan: a reader that requests a deadline
+    would not match writers without one.
     """
     policies: list[Any] = [
         Policy.Reliability.Reliable(duration(milliseconds=100)) if quality.reliable else Policy.Reliability.BestEffort,
         Policy.Durability.TransientLocal if quality.latched else Policy.Durability.Volatile,
         Policy.History.KeepLast(quality.depth),
         Policy.DataRepresentation(use_cdrv0_representation=True),
-        Policy.Userdata(type_hash_data(type_hash)),
+        *([Policy.Userdata(type_hash_data(type_hash))] if type_hash else []),
     ]
     if writes:
         policies.append(Policy.WriterDataLifecycle(autodispose=False))
@@ -67,7 +68,7 @@ class DdsPublisher:
 
 
 class _Subscription:
-    """A reader, whom it tells, and what was seen of its status."""
+    """A reader, its callback, and its last status."""
 
     def __init__(self, reader: DataReader[Any], name: str, depth: int, callback: Callable[[Any], None]) -> None:
         self.reader, self.name, self.depth, self.callback = reader, name, depth, callback
@@ -95,12 +96,13 @@ class DdsWire:
         enter_domain(domain_id)
         self._participant = DomainParticipant(domain_id, PARTICIPANT_QOS)
         self._node = NodeInfo(self._participant, node, namespace, distribution)
-        self._writers = Writers(self._participant)
+        self._writers = Writers(self._participant, distribution)
         self._problems = WarningLog()
         self._publishers: dict[str, DdsPublisher] = {}
         self._subscriptions: list[_Subscription] = []
         self._counted: dict[tuple[str, str, str], int] = {}
         self._topics: dict[tuple[str, str], Any] = {}
+        self._clients: dict[Service, ServiceClient] = {}
         self._closing = False
         self._guard, self._waitset = GuardCondition(self._participant), WaitSet(self._participant)
         for entity in (self._guard, self._writers.condition):
@@ -116,7 +118,7 @@ class DdsWire:
         return message
 
     def publisher(self, topic: Topic) -> DdsPublisher:
-        """See `Wire`. One writer a topic and wire: asking again gives the same."""
+        """See `Wire`. Returns the same writer for the same topic."""
         name = resolve(topic, self.namespace)
         if name not in self._publishers:
             kind = message_type(topic.type, self._distribution)
@@ -130,18 +132,63 @@ class DdsWire:
         """See `Wire`."""
         name, kind = resolve(topic, self.namespace), message_type(topic.type, self._distribution)
         reader = DataReader(self._participant, self._dds_topic(name, kind), qos_of(topic.quality, kind.hash))
-        subscription = _Subscription(reader, name, topic.quality.depth, callback)
-        self._subscriptions = [*self._subscriptions, subscription]  # replaced, not changed: the thread walks it
-        self._waitset.attach(subscription.condition)
+        self._listen(_Subscription(reader, name, topic.quality.depth, callback))
         self._node.add(reader=reader)
 
-    def publishers_of(self, topic: Topic) -> int:
-        """See `Wire`. Writers of another type count too, and are a problem."""
+    def _listen(self, subscription: _Subscription) -> None:
+        self._subscriptions = [*self._subscriptions, subscription]  # replaced, not changed: the thread iterates over it
+        self._waitset.attach(subscription.condition)
+
+    def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
+        """See `Wire`."""
+        topics = service_topics(service, resolve(service, self.namespace))
+        writer, kind = self._raw_writer(topics.reply)
+
+        def on_request(request: Any) -> None:
+            kind.arrange(reply := respond(kind.make(), request, answer))
+            writer.write(kind.envelope(reply))
+
+        self._raw_reader(topics.request, on_request)
+
+    def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
+        """See `Wire`."""
+        name, end_s = resolve(service, self.namespace), time.monotonic() + timeout_s
+        topics = service_topics(service, name)
+        if service not in self._clients:
+            writer, kind = self._raw_writer(topics.request)
+            client = ServiceClient(
+                lambda request: writer.write(kind.envelope(request)), lambda: len(writer.get_matched_subscriptions())
+            )
+            self._clients[service] = client
+            self._raw_reader(topics.reply, client.on_reply)
+        client = self._clients[service]
+        while not client.ready() and time.monotonic() < end_s:
+            time.sleep(0.01)
+        answer = client.call(self.make(topics.request.type, **fields), max(0.0, end_s - time.monotonic()))
+        return answer or (False, f"{name}: got no answer in {timeout_s} s, expected one; does the controller run?")
+
+    def _raw_writer(self, topic: Topic) -> tuple[Any, MessageType]:
+        """A writer of a service's topic, whose name is complete."""
+        kind = message_type(topic.type, self._distribution)
+        topic_of_dds = DdsTopic(self._participant, topic.name, kind.envelope)
+        writer = DataWriter(self._participant, topic_of_dds, qos_of(topic.quality, "", writes=True))
+        self._node.add(writer=writer)
+        return writer, kind
+
+    def _raw_reader(self, topic: Topic, callback: Callable[[Any], None]) -> None:
+        kind = message_type(topic.type, self._distribution)
+        topic_of_dds = DdsTopic(self._participant, topic.name, kind.envelope)
+        reader = DataReader(self._participant, topic_of_dds, qos_of(topic.quality, ""))
+        self._listen(_Subscription(reader, topic.name, topic.quality.depth, callback))
+        self._node.add(reader=reader)
+
+    def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
+        """See `Wire`. Writers of another type count too, with a warning."""
         name, expected = resolve(topic, self.namespace), dds_name(topic.type)
-        kinds = self._writers.types_of(f"rt{name}")
-        for kind in set(kinds) - {expected}:
+        found = self._writers.of(f"rt{name}")
+        for kind in {writer.type for _, writer in found} - {expected}:
             self._problems.note(f"{name}: got a publisher of {kind}, expected {expected}; stop it or rename its topic.")
-        return len(kinds)
+        return tuple(Sender(node, writer.reliable) for node, writer in found)
 
     def problems(self) -> tuple[str, ...]:
         """See `Wire`."""
@@ -160,7 +207,7 @@ class DdsWire:
         return time.time_ns()
 
     def close(self) -> None:
-        """See `Wire`. Does nothing the second time."""
+        """See `Wire`. A second call does nothing."""
         if self._closing:
             return
         self._closing = True
@@ -174,7 +221,7 @@ class DdsWire:
         return self._topics[name, kind.name]
 
     def _look(self, name: str, who: str, what: str, status: Any) -> None:
-        """Note what a status counts beyond what was seen of it."""
+        """Note the increments of a status."""
         before = self._counted.get((name, who, what), 0)
         self._counted[name, who, what] = status.total_count
         if status.total_count > before:
@@ -200,5 +247,5 @@ class DdsWire:
                 continue
             try:
                 subscription.callback(message)
-            except Exception as error:  # a client's mistake must not make the others deaf
+            except Exception as error:  # one callback's error must not stop the others
                 self._problems.note(f"{subscription.name}: a callback raised {error!r}; report this.")

@@ -1,65 +1,37 @@
-"""The newest message of one topic, read and checked, with the times that tell how old it is."""
+"""Inbox: the newest message of one topic, read and checked, with its times."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from controllers.ros import from_ros
 from controllers.ros.graph import Topic
+from controllers.ros.rejection import CommandRejected
+from controllers.ros.ros_time import ClockBridge
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Wire
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import BadMessageError
-from robot_rl.hardware.graph.messages import stamp_of
-from robot_rl.hardware.graph.wire import Wire
-from robot_rl.hardware.warning_log import WarningLog
 
 T = TypeVar("T")
 FUTURE_MAX_S = 0.02  # conversions between clocks are not exact; further ahead, a stamp is of another clock
-_TRIES = 3
 
 
 class Sample(NamedTuple, Generic[T]):
-    """What a message said, and when it was true: its stamp on the monotonic clock [ns].
+    """Value of a message and its stamp on the monotonic clock [ns].
 
-    The stamp is converted once, when the message comes, so that it stays the same whatever the clocks do later.
+    The stamp is converted once, on arrival, so that later changes of the clocks do not affect it.
     """
 
     value: T
     stamp_ns: int
 
 
-class SourceClock:
-    """Stamps of the graph on the monotonic clock, and a watch for jumps of the one against the other.
-
-    A slow drift (the system's clock is being adjusted) is followed; a jump is told once.
-    """
-
-    def __init__(self, wire: Wire, clock: Clock, jump_max_s: float) -> None:
-        self._wire, self._clock, self._jump_max_ns = wire, clock, round(jump_max_s * NS_PER_S)
-        self._offset_ns = self._measure()
-
-    def monotonic(self, stamp_ns: int) -> int:
-        """The moment of a stamp [ns]."""
-        return stamp_ns + self._offset_ns
-
-    def jump_s(self) -> float:
-        """How far the clocks moved against each other since the last call [s], 0 when it is no jump."""
-        before, self._offset_ns = self._offset_ns, self._measure()
-        moved_ns = before - self._offset_ns
-        return moved_ns / NS_PER_S if abs(moved_ns) > self._jump_max_ns else 0.0
-
-    def _measure(self) -> int:
-        """The offset of the quickest of a few readings: a thread may be put aside between two clocks."""
-        readings = []
-        for _ in range(_TRIES):
-            before, stamp, after = self._clock.now_ns(), self._wire.now_ns(), self._clock.now_ns()
-            readings.append((after - before, (before + after) // 2 - stamp))
-        return min(readings)[1]
-
-
 class Inbox(Generic[T]):
-    """Listens to one topic. `read` turns a message into a value or raises `BadMessageError`; refusals are counted.
+    """Subscriber of one topic. `read` converts a message to a value or raises; refusals are counted.
 
-    Without a `source` the messages carry no stamps: they are as old as their arrival.
+    Without a `source` the messages carry no stamps: their age counts from arrival.
     """
 
     def __init__(
@@ -69,7 +41,7 @@ class Inbox(Generic[T]):
         read: Callable[[Any], T],
         clock: Clock,
         problems: WarningLog,
-        source: SourceClock | None = None,
+        source: ClockBridge | None = None,
     ) -> None:
         self.topic = topic
         self.newest: Sample[T] | None = None
@@ -80,20 +52,20 @@ class Inbox(Generic[T]):
     def _on_message(self, message: Any) -> None:
         try:
             value = self._read(message)
-        except BadMessageError as error:
+        except (BadMessageError, CommandRejected) as error:
             self.refusal = str(error)
             self._problems.note(f"{self.topic.name}: {error}", kind=f"{self.topic.name}: {self.refusal.split(':')[0]}")
             return
-        stamp_ns = self._source.monotonic(stamp_of(message)) if self._source else self._clock.now_ns()
+        stamp_ns = self._source.monotonic(from_ros.stamp_ns(message)) if self._source else self._clock.now_ns()
         self.newest, self.refusal = Sample(value, stamp_ns), ""
 
     def age_s(self) -> float:
-        """How long ago the newest value was true [s], by its stamp; infinite when there is none."""
+        """Age of the newest value [s], by its stamp; infinite without one."""
         newest = self.newest
         return float("inf") if newest is None else (self._clock.now_ns() - newest.stamp_ns) / NS_PER_S
 
     def fault(self, age_max_s: float) -> str:
-        """Why the newest value must not be used; empty when it may."""
+        """Why the newest value must not be used; else empty."""
         age_s, name = self.age_s(), self.topic.name
         if -FUTURE_MAX_S <= age_s <= age_max_s:
             return ""

@@ -1,58 +1,50 @@
-"""A `Robot` at the other end of the ROS graph, over any wire.
+"""A `Robot` on the ROS graph, over any wire.
 
-What is too old, comes from a clock that jumped, or cannot be trusted otherwise is never used silently: the state says
-which topic it is, and no target is sent as long as it lasts, so that the controller's watchdog holds the arm.
+Stale samples, clock jumps and other faults are never used silently: the state names the topic, and no target is sent
+while the fault lasts, so that the controller's watchdog holds the arm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
+from controllers.ros.ros_time import ClockBridge
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Wire
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
-from robot_rl.hardware.graph.inbox import Inbox, SourceClock
-from robot_rl.hardware.graph.messages import (
-    ERROR,
-    joints_message,
-    pose_message,
-    read_pose,
-    read_positions,
-    read_status,
-    read_twist,
-    read_wrench,
-    stamp_of,
-)
+from robot_rl.hardware.graph.inbox import Inbox
+from robot_rl.hardware.graph.messages import ERROR, joints_message, pose_message, read_pose, read_status
+from robot_rl.hardware.graph.task_gains import TaskGains
 from robot_rl.hardware.graph.timings import GraphTimings, StepMeter
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import RobotState
-from robot_rl.hardware.warning_log import WarningLog
 
 WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
 _POLL_S = 0.005
-CLOCK_JUMP_MAX_S = 0.05  # the stamps' clock may move so far against the monotonic one between two steps
+CLOCK_JUMP_MAX_S = 0.05  # largest drift between the stamps' clock and the monotonic one between two steps
 
 
 @dataclass(frozen=True)
 class GraphRobotConfig:
-    """How a robot on the graph is used.
+    """Settings of a robot on the graph.
 
     Raises:
         ConfigError: a time that is not positive.
     """
 
     wrench: Literal["sensor", "estimate"] = "sensor"
-    """Where the wrench comes from: the wrist's sensor (topic `wrench`), or the controller's estimate."""
+    """Source of the wrench: the wrist's sensor (topic `wrench`), or the controller's estimate."""
     age_max_s: float = 0.1
     """Older samples are a fault [s]. Source: one step of a 10 Hz policy."""
     start_timeout_s: float = 15.0
-    """How long the first state is waited for [s]: nodes need seconds to find each other, and the graph needs ten to
-    forget a process that was killed."""
+    """Longest wait for the first state [s]: discovery takes seconds, and dropping a killed process ten."""
     pause_s: float = 1.0
     """A longer time between two steps is a pause, not a missed step [s]."""
 
@@ -63,40 +55,50 @@ class GraphRobotConfig:
 class GraphRobot:
     """See `Robot`. `close` also closes the wire, which its cameras may share.
 
+    Args:
+        gains: the task's, which the controller follows before the first target.
+
     Raises:
         DeviceLostError: from `state`, `wait` and `command`, when the arm never answered.
     """
 
-    def __init__(self, wire: Wire, clock: Clock, config: GraphRobotConfig | None = None) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        clock: Clock,
+        config: GraphRobotConfig | None = None,
+        gains: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
         self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
         self._problems = WarningLog()
-        self._source = SourceClock(wire, clock, CLOCK_JUMP_MAX_S)
+        self._source = ClockBridge(wire.now_ns, clock.now_ns, CLOCK_JUMP_MAX_S)
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
         self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
         self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
+        self._gains = TaskGains(wire, clock, gains or {}, self._problems)
         self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
-        self._sent: tuple[int, int] | None = None  # stamp and moment of a target whose effect was not yet seen
+        self._sent: tuple[int, int] | None = None  # stamp and time of a target whose effect has not been observed
         self._keeper: RateKeeper | None = None
         self._waited_ns = clock.now_ns()
         self._started = False
-        self._seen = ""  # the fault of the last `state`, on which the next target may be built
-        self._held_back = ""  # why a target was not sent, until a `wait` has told it
+        self._seen = ""  # the fault of the last `state`
+        self._held_back = ""  # why a target was not sent, until a `wait` reports it
 
     def _listen(self) -> tuple[Inbox[Pose], Inbox[np.ndarray], Inbox[np.ndarray], Inbox[float]]:
-        """To pose, twist, wrench and finger."""
+        """Inboxes of pose, twist, wrench and finger."""
         arguments = (self._clock, self._problems, self._source)
         topic, self._wrench_frame = WRENCHES[self._config.wrench]
         return (
             Inbox(self._wire, graph.CURRENT_POSE, self._read_pose, *arguments),
-            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: read_twist(message, graph.BASE), *arguments),
-            Inbox(self._wire, topic, lambda message: read_wrench(message, self._wrench_frame), *arguments),
+            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: from_ros.twist_of(message, graph.BASE), *arguments),
+            Inbox(self._wire, topic, lambda message: from_ros.wrench_of(message, self._wrench_frame), *arguments),
             Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments),
         )
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
-        """Publish both targets; nothing while the state is not to be trusted."""
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
+        """Publish both targets, unless the state has a fault."""
         self._start()
         fault = self._graph_fault() or self._seen
         if fault:
@@ -107,10 +109,10 @@ class GraphRobot:
         self._sent = (stamp_ns, self._clock.now_ns())
         gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
         self._targets[graph.GRIPPER_TARGET].publish(gripper)
-        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_goal, stamp_ns, graph.BASE))
+        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, graph.BASE))
 
     def wait(self, period_s: float) -> RobotState:
-        """Sleep to the next point of the grid; the state then."""
+        """Sleep to the next point of the grid and return the state."""
         self._start()
         keeper = self._grid(period_s)
         before = keeper.missed
@@ -119,25 +121,25 @@ class GraphRobot:
         ages_s = {inbox.topic.name: inbox.age_s() for inbox in self._inboxes}
         self._meter.add_step(late_s, keeper.missed - before, ages_s)
         fault = self._graph_fault() or self._held_back
-        self._seen = self._held_back = ""  # told
+        self._seen = self._held_back = ""  # reported
         return self._newest(fault)
 
     def state(self) -> RobotState:
-        """The newest samples; what is wrong with them in `fault`."""
+        """Return the newest samples, with their faults in `fault`."""
         self._start()
         self._seen = self._graph_fault()
         return self._newest(self._seen)
 
     def close(self) -> None:
-        """Send no more: the controller's watchdog holds the arm. Leaves the graph."""
+        """Stop sending, so that the controller's watchdog holds the arm, and leave the graph."""
         self._wire.close()
 
     def timings(self) -> GraphTimings:
-        """What was measured so far."""
+        """Return the measurements so far."""
         return self._meter.timings()
 
     def problems(self) -> tuple[str, ...]:
-        """What was refused or went missing so far, counted; newest last."""
+        """Return refused and missing messages, counted; newest last."""
         return self._wire.problems() + self._problems.texts()
 
     def _newest(self, fault: str) -> RobotState:
@@ -155,17 +157,17 @@ class GraphRobot:
         return read_pose(message, graph.BASE)
 
     def _read_finger(self, message: Any) -> float:
-        return float(read_positions(message, [graph.FINGER_JOINT])[0])
+        return float(from_ros.positions_of(message, [graph.FINGER_JOINT])[0])
 
     def _observe(self, message: Any) -> None:
         """The first state stamped after a target closes the loop from action to observation."""
         sent = self._sent
-        if sent is not None and stamp_of(message) >= sent[0]:
+        if sent is not None and from_ros.stamp_ns(message) >= sent[0]:
             self._sent = None
             self._meter.effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
 
     def _start(self) -> None:
-        """Wait for the first sample of everything, and for others to leave."""
+        """Wait for the first sample of each topic, and until other senders have left."""
         if self._started:
             return
         deadline_ns = self._clock.now_ns() + round(self._config.start_timeout_s * NS_PER_S)
@@ -181,18 +183,19 @@ class GraphRobot:
 
     def _missing(self) -> list[str]:
         lacks = [f"no sample on {inbox.topic.name}" for inbox in self._inboxes if inbox.newest is None]
+        lacks += [self._gains.missing()] if self._gains.missing() else []
         lacks += [
             f"no listener to {topic.name}" for topic, publisher in self._targets.items() if not publisher.matched()
         ]
         return lacks or [
-            f"{self._wire.publishers_of(topic)} publishers of {topic.name}"
+            f"{len(self._wire.publishers_of(topic))} publishers of {topic.name}"
             for topic in self._exclusive
-            if self._wire.publishers_of(topic) != 1
+            if len(self._wire.publishers_of(topic)) != 1
         ]
 
     def _graph_fault(self) -> str:
-        """What is wrong on the way between arm and client, all of it; empty when nothing is."""
-        faults = [self._clock_fault()]
+        """Return all faults of the connection; empty without any."""
+        faults = [self._clock_fault(), self._gains.fault()]
         faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
         faults += [self._company(topic) for topic in self._exclusive]
         faults += [
@@ -210,18 +213,18 @@ class GraphRobot:
         return f"clock: got a jump of {jump_s:.3f} s, expected a steady one; let chrony slew it." if jump_s else ""
 
     def _company(self, topic: graph.Topic) -> str:
-        """A topic with more than one sender mixes their messages."""
-        publishers = self._wire.publishers_of(topic)
+        """Return the fault of a topic with several senders."""
+        publishers = len(self._wire.publishers_of(topic))
         return "" if publishers == 1 else f"{topic.name}: got {publishers} publishers, expected 1."
 
     def _in_hand(self, wrench: np.ndarray, T_base_tcp: Pose) -> np.ndarray:
-        """In the hand's axes, whichever way it came."""
+        """Return the wrench in the hand's frame."""
         if self._wrench_frame == graph.HAND:
             return wrench
         return np.concatenate([T_base_tcp.R.T @ wrench[:3], T_base_tcp.R.T @ wrench[3:]])
 
     def _grid(self, period_s: float) -> RateKeeper:
-        """The keeper of the steps' grid; a new one after a pause."""
+        """Return the rate keeper; a new one after a pause."""
         paused = self._clock.now_ns() - self._waited_ns > self._config.pause_s * NS_PER_S
         if self._keeper is None or self._keeper.period_ns != round(period_s * NS_PER_S):
             self._keeper = RateKeeper(1.0 / period_s, self._clock)

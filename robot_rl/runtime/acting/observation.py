@@ -25,7 +25,7 @@ def encode_observation(raw: Observation, encoder: Encoder | None, rng: np.random
 
 
 def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str) -> StepSchema:
-    """Return the schema of the records of this environment and encoder.
+    """Return the schema of the records of an environment and encoder, from the environment's spaces.
 
     Raises:
         ConfigError: the observation or action space is not of the kind that records hold.
@@ -35,13 +35,23 @@ def step_schema(env: gymnasium.Env[Any, Any], encoder: Encoder | None, task: str
     if not isinstance(space, gymnasium.spaces.Dict) or not isinstance(action, gymnasium.spaces.Box):
         raise ConfigError(f"spaces: got {space} and {action}, expected a Dict and a Box; wrap the environment.")
     specs = {name: _spec(entry) for name, entry in space.spaces.items()}
-    for camera in encoder.cameras if encoder else ():
-        if camera not in specs:
-            raise unknown_name("camera", camera, specs)
-    if encoder is not None:
-        features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
-        specs |= dict.fromkeys(encoder.cameras, features)
-    return StepSchema(specs, action_layout(env), task, encoder.identity if encoder else "")
+    return encoded_schema(StepSchema(specs, action_layout(env), task), encoder)
+
+
+def encoded_schema(raw: StepSchema, encoder: Encoder | None) -> StepSchema:
+    """Return the schema of steps whose images have been encoded.
+
+    Raises:
+        UnknownNameError: the encoder needs a camera that the observation lacks.
+    """
+    if encoder is None:
+        return raw
+    for camera in encoder.cameras:
+        if camera not in raw.observation:
+            raise unknown_name("camera", camera, raw.observation)
+    features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
+    observation = {**raw.observation, **dict.fromkeys(encoder.cameras, features)}
+    return replace(raw, observation=observation, encoder=encoder.identity)
 
 
 def encode_steps(

@@ -25,7 +25,7 @@ from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices.combined import EnabledDevice
 
 if TYPE_CHECKING:
-    from robot_rl.hardware.graph.wire import Wire
+    from controllers.ros.wire import Wire
     from robot_rl.teleop.devices.scripted import Expert
 
 DEVICES = {

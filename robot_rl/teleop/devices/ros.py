@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from controllers.ros import graph
+from controllers.ros.wire import Wire
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.hardware.graph.messages import stamped
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.devices import DeviceContext
 

@@ -259,21 +259,15 @@ def read_device_message(payload: bytes) -> tuple[int, DeviceMessage]:
         HandshakeRefusedError: the device has another version of the protocol.
         CorruptRecordError: an unknown type, or a body of another length.
     """
-    sequence, message = _read(payload, DEVICE_MESSAGES)
+    sequence, message = read_message(payload, DEVICE_MESSAGES)
     assert isinstance(message, Welcome | State | Reply | Counters)
     return sequence, message
 
 
-def read_host_message(payload: bytes) -> tuple[int, HostMessage]:
-    """Return sequence and message of a payload from the host, as `read_device_message` does."""
-    sequence, message = _read(payload, HOST_MESSAGES)
-    assert not isinstance(message, Welcome | State | Reply | Counters)
-    return sequence, message
-
-
-def _read(
+def read_message(
     payload: bytes, kinds: dict[int, type[HostMessage]] | dict[int, type[DeviceMessage]]
 ) -> tuple[int, HostMessage | DeviceMessage]:
+    """Return sequence and message of a payload that holds one of `kinds`; as `read_device_message` otherwise."""
     if len(payload) < _HEADER.size:
         raise CorruptRecordError(f"message: got {len(payload)} bytes, expected {_HEADER.size} or more; it is dropped.")
     version, number, sequence = _HEADER.unpack_from(payload)

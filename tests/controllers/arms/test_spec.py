@@ -10,8 +10,8 @@ from controllers.drivers.libfranka import Contact
 from controllers.host.control_stack import gains_of, make_stack
 from controllers.law.control_loop import check_shapes
 from controllers.law.gains import make_gains
-from robot_rl.sim.pick_lift import PickLift
 from robot_rl.sim.simulation import Simulation
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from tests.controllers.drivers.memory_link import MemoryLink
 from tests.controllers.plant import HOME, Rig
 
@@ -134,7 +134,7 @@ def test_contact_thresholds_of_the_file_reach_the_driver(tmp_path):
 
 def test_the_simulated_arms_gains_are_those_of_its_task_with_the_checks_of_a_real_arm():
     checks = {"start_checks": True, "state_age_max_s": 0.010, "recoveries_per_minute": 3.0, "ramp_s": 0.1}
-    task = Simulation(PickLift()).gains.changed(**checks)
+    task = Simulation(PICK_LIFT).gains.changed(**checks)
     own = gains_of(load_arm("fer"))
     for name in own.fields:
         if name != "posture":

@@ -19,8 +19,8 @@ from controllers.drivers.model import PinocchioModel
 from controllers.drivers.stream import Platform
 from controllers.drivers.ur import UrDriver
 from robot_rl.sim.driver import SimulatedDriver, SimulatedFault
-from robot_rl.sim.pick_lift import PickLift
 from robot_rl.sim.simulation import Simulation
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.testing import FakeClock
 from tests.controllers.drivers import fake_franky, fake_pylibfranka, fake_ur_rtde
 from tests.controllers.drivers.fake_arms import FrankaArm, UrArm
@@ -221,7 +221,7 @@ class EffortRig(Rig):
 
 @cache
 def workcell() -> Simulation:
-    return Simulation(PickLift())
+    return Simulation(PICK_LIFT)
 
 
 class SimulatedRig(Rig):

@@ -9,7 +9,7 @@ from controllers.host.report import LoopReport
 from controllers.law.presets import preset
 from controllers.records import make_record
 from controllers.ros.arbitration import WINDOW_S, CommandPriority
-from controllers.ros.command_handler import CLOCK_HOLD_S, HOMING_LIMIT_S, CommandHandler
+from controllers.ros.command_handler import CLOCK_HOLD_S, CommandHandler
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
 from tests.controllers.ros import ros_messages as ros
@@ -212,15 +212,34 @@ def test_home_is_sent_until_it_is_reached_and_any_command_ends_it(cockpit):
     np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
     cockpit.pose()
     cockpit.clock.advance(WINDOW_S + 0.05)
+    cockpit.pilot.watch()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, cockpit.loop.values["p"][0])
+    assert cockpit.pilot.go_home()[0]
+    cockpit.pilot.watch()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+
+
+def test_an_arm_that_nobody_commands_is_held_where_it_is_and_does_not_go_limp(cockpit):
+    cockpit.pilot.watch()
+    cockpit.pose((0.5, 0.0, 0.3))
+    cockpit.loop.values["p"] = [0.45, 0.0, 0.3]
+    cockpit.clock.advance(WINDOW_S + 0.05)
+    for _ in range(3):
+        cockpit.pilot.watch()
+        np.testing.assert_array_equal(cockpit.loop.sent[-1].p, [0.45, 0.0, 0.3])
+        assert cockpit.loop.sent[-1].stamp_s == pytest.approx(cockpit.clock.now_s())
+        cockpit.clock.advance(0.05)
+
+
+def test_an_arm_that_backed_off_is_held_where_it_came_to_rest(cockpit):
+    cockpit.pilot.watch()
+    cockpit.loop.mode, cockpit.loop.values["p"] = Mode.RECOVERING, [0.4, 0.0, 0.35]
     before = len(cockpit.loop.sent)
     cockpit.pilot.watch()
-    assert len(cockpit.loop.sent) == before
-    assert cockpit.pilot.go_home()[0]
-    cockpit.loop.values["p"] = HERE
+    assert len(cockpit.loop.sent) == before, "nobody leads an arm that backs off"
+    cockpit.loop.mode = Mode.HOLDING
     cockpit.pilot.watch()
-    cockpit.pilot.watch()
-    assert len(cockpit.loop.sent) == before + 1
-    cockpit.clock.advance(HOMING_LIMIT_S)
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, [0.4, 0.0, 0.35])
 
 
 def test_home_waits_until_commands_end(cockpit):
@@ -247,7 +266,7 @@ def test_a_wrench_within_the_bound_goes_with_the_next_target_and_a_larger_one_is
 
 
 def test_stiffness_and_posture_change_the_gains_in_force(cockpit):
-    cockpit.pilot.take_stiffness(
+    cockpit.pilot.take_gains(
         "target_stiffness", CommandPriority.POLICY, ros.array([100.0, 200.0, 300.0, 10.0, 20.0, 30.0])
     )
     np.testing.assert_array_equal(cockpit.loop.gains.stiffness, [100.0, 200.0, 300.0, 10.0, 20.0, 30.0])
@@ -255,8 +274,17 @@ def test_stiffness_and_posture_change_the_gains_in_force(cockpit):
     cockpit.pilot.take_joint("target_joint", CommandPriority.POLICY, reversed_order)
     np.testing.assert_array_equal(cockpit.loop.gains.posture, [6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0])
     beyond = ros.array([4000.0] * 3 + [10.0] * 3)
-    assert cockpit.refused(cockpit.pilot.take_stiffness, beyond, "target_stiffness") is RejectReason.LIMIT
+    assert cockpit.refused(cockpit.pilot.take_gains, beyond, "target_stiffness") is RejectReason.LIMIT
     assert cockpit.pilot.gains.stiffness[0] == 100.0
+    assert cockpit.refused(cockpit.pilot.take_gains, ros.array([1.0], label="stifness")) is RejectReason.LAYOUT
+    nan = ros.array([np.nan] * 6)
+    assert cockpit.refused(cockpit.pilot.take_gains, nan) is RejectReason.LIMIT
+
+
+def test_an_arm_that_holds_itself_takes_gains(cockpit):
+    cockpit.pilot.stop_now()
+    cockpit.pilot.take_gains("target_stiffness", CommandPriority.POLICY, ros.array([100.0] * 3 + [10.0] * 3))
+    np.testing.assert_array_equal(cockpit.loop.gains.stiffness, [100.0] * 3 + [10.0] * 3)
 
 
 def test_reset_target_sends_the_measured_pose(cockpit):

@@ -49,7 +49,6 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_stands(bad, place):
     values[place] = bad
     assert refusal(from_ros.twist_of, ros.twist(values[:3], values[3:]), "base") is RejectReason.NOT_FINITE
     assert refusal(from_ros.wrench_of, ros.wrench(values[:3], values[3:]), "base") is RejectReason.NOT_FINITE
-    assert refusal(from_ros.stiffness_of, ros.array(values)) is RejectReason.NOT_FINITE
     assert refusal(from_ros.pose_of, ros.pose((0, bad, 0)), "base") is RejectReason.NOT_FINITE
     assert refusal(from_ros.pose_of, ros.pose(quat=(0, 0, bad, 1)), "base") is RejectReason.NOT_FINITE
 
@@ -74,20 +73,30 @@ def test_as_many_positions_as_names():
     assert refusal(from_ros.posture_of, ros.joints(list(JOINTS), [0.0, 0.0]), JOINTS) is RejectReason.LENGTH
 
 
-def test_a_labelled_stiffness_arrives():
-    np.testing.assert_array_equal(from_ros.stiffness_of(ros.array([1, 2, 3, 4, 5, 6])), [1, 2, 3, 4, 5, 6])
+def test_named_numbers_arrive_by_their_names():
+    message = ros.array([1.0, 2.0, 3.0], label="stiffness", size=2)
+    message.layout.dim.append(ros.Message(label="filter_time_s", size=1, stride=1))
+    named = from_ros.numbers_of(message)
+    assert {name: values.tolist() for name, values in named.items()} == {"stiffness": [1, 2], "filter_time_s": [3]}
 
 
 @pytest.mark.parametrize(
     ("message", "kind"),
     [
         (ros.array([1.0] * 6, label=None), RejectReason.LAYOUT),
-        (ros.array([1.0] * 6, label="damping"), RejectReason.LAYOUT),
-        (ros.array([1.0] * 7), RejectReason.LENGTH),
-        (ros.array([1.0] * 5), RejectReason.LENGTH),
+        (ros.array([1.0] * 6, label=""), RejectReason.LAYOUT),
         (ros.array([1.0] * 6, size=3), RejectReason.LENGTH),
+        (ros.array([1.0] * 6, size=7), RejectReason.LENGTH),
         (ros.array([1.0] * 6, offset=1), RejectReason.LENGTH),
     ],
 )
-def test_a_stiffness_of_another_form_is_refused(message, kind):
-    assert refusal(from_ros.stiffness_of, message) is kind
+def test_numbers_without_names_or_of_another_length_are_refused(message, kind):
+    assert refusal(from_ros.numbers_of, message) is kind
+
+
+@given(order=st.permutations(range(4)))
+def test_positions_are_read_by_name_among_others(order):
+    names = [*JOINTS, "finger"]
+    message = ros.joints([names[i] for i in order], [float(i) for i in order])
+    np.testing.assert_array_equal(from_ros.positions_of(message, ["finger", "j1"]), [3.0, 0.0])
+    assert refusal(from_ros.positions_of, message, ["thumb"]) is RejectReason.JOINTS

@@ -11,10 +11,13 @@ from scipy.spatial.transform import Rotation
 from controllers.arm import Mode, Reason
 from controllers.host.mailbox import HostState
 from controllers.host.report import LoopReport
+from controllers.law.presets import preset
 from controllers.records import make_record
-from controllers.ros import from_ros, graph, to_ros
+from controllers.ros import from_ros, graph, settings, to_ros
 from controllers.ros.diagnostics import Level, StatusReport
+from robot_rl.testing import FakeClock
 from tests.controllers.ros import ros_messages as ros
+from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 vectors = st.lists(st.floats(-3.0, 3.0), min_size=3, max_size=3).map(np.array)
 
@@ -46,15 +49,19 @@ def test_a_stamp_is_whole_seconds_and_the_rest(stamp_ns):
 
 
 def test_a_report_becomes_a_status():
+    wire = MemoryWire(Graph(FakeClock()))
     report = StatusReport(Level.ERROR, "the arm holds", (("mode", "IDLE"),))
-    status = to_ros.put_report(Message(), report, "left/arm", "fr3", Message)
-    assert (status.level, status.name, status.hardware_id, status.message) == (
-        b"\2",
-        "left/arm",
-        "fr3",
-        "the arm holds",
-    )
+    status = to_ros.status_message(wire, report, "left/arm", "fr3")
+    words = (status.level, status.name, status.hardware_id, status.message)
+    assert words == (2, "left/arm", "fr3", "the arm holds")
     assert [(pair.key, pair.value) for pair in status.values] == [("mode", "IDLE")]
+
+
+def test_gains_go_out_by_the_names_under_which_they_are_taken():
+    wire, gains = MemoryWire(Graph(FakeClock())), preset("guarded", [0.0] * 7, filter_time_s=0.07)
+    named = from_ros.numbers_of(to_ros.gains_message(wire, gains))
+    assert settings.changed(preset("crisp", [0.0] * 7), named).filter_time_s == 0.07
+    np.testing.assert_array_equal(named["stiffness"], gains.stiffness)
 
 
 def a_state():

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from robot_rl.hardware.graph.server import GraphServer
+from tests.hardware.graph.state_server import GraphServer
 from tests.hardware.graph.wires import open_wire
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
 

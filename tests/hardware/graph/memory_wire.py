@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-from controllers.ros.graph import Topic, resolve
+from controllers.ros.graph import Service, Topic, resolve
+from controllers.ros.wire import Answer, Sender
 from robot_rl.hardware.graph.dds_messages import message_type
 from robot_rl.testing import FakeClock
 
@@ -20,6 +22,7 @@ class Graph:
         self.offset_ns = EPOCH_NS
         self.readers: dict[str, list[tuple[object, Callable[[Any], None]]]] = {}
         self.writers: list[tuple[object, str]] = []
+        self.services: dict[str, Callable[[Any], Answer]] = {}
         self.muted: set[str] = set()  # topics on which nothing arrives
 
 
@@ -55,9 +58,15 @@ class MemoryWire:
     def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
         self._graph.readers.setdefault(resolve(topic, self.namespace), []).append((self, callback))
 
-    def publishers_of(self, topic: Topic) -> int:
+    def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
+        self._graph.services[resolve(service, self.namespace)] = answer
+
+    def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
+        return self._graph.services[resolve(service, self.namespace)](SimpleNamespace(**fields))
+
+    def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
         name = resolve(topic, self.namespace)
-        return sum(writer_name == name for _, writer_name in self._graph.writers)
+        return tuple(Sender("/memory") for _, writer_name in self._graph.writers if writer_name == name)
 
     def problems(self) -> tuple[str, ...]:
         return ()

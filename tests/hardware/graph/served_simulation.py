@@ -22,9 +22,9 @@ class ServedSimulation(SimulatedRobot):
         self.simulation = simulation
         self._goal = simulation.T_base_tcp
 
-    def command(self, T_base_goal: Pose, finger_m: float) -> None:
-        super().command(T_base_goal, finger_m)
-        self._goal = T_base_goal
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
+        super().command(T_base_target, finger_m)
+        self._goal = T_base_target
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.simulation.joint_state()

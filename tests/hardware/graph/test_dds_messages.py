@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from controllers.ros import graph
 from controllers.ros.graph import Topic
 from robot_rl.core.errors import ConfigError, UnknownNameError
+from robot_rl.hardware.graph.dds_domain import domain_id_of
 from robot_rl.hardware.graph.dds_messages import DISTRIBUTIONS, dds_name, message_type
-from robot_rl.hardware.graph.wire import domain_id_of
 
 TYPES = sorted({topic.type for topic in vars(graph).values() if isinstance(topic, Topic)} | {"sensor_msgs/msg/Image"})
 JOINT_STATE = message_type("sensor_msgs/msg/JointState")

@@ -13,9 +13,9 @@ from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph.messages import joints_message, pose_message, twist_message, wrench_message
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
-from robot_rl.hardware.graph.server import GraphServer
 from robot_rl.testing import FakeClock
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
+from tests.hardware.graph.state_server import GraphServer
 from tests.hardware.scripted_arm import JOINTS, ScriptedArm
 
 GOAL = gripper_down(np.array([0.4, 0.1, 0.2]), 0.3)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph, to_ros
+from controllers.ros.diagnostics import Level, StatusReport
 from controllers.ros.graph import Qualities, Quality, Topic
+from controllers.ros.wire import Sender
 from robot_rl.core.errors import RobotRLError
 from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.graph.messages import (
@@ -19,10 +21,7 @@ from robot_rl.hardware.graph.messages import (
     pose_message,
     read_image,
     read_pose,
-    read_positions,
     read_status,
-    stamp_of,
-    status_message,
 )
 from tests.hardware.graph.wires import WIRES, open_wire
 from tests.waiting import eventually
@@ -44,6 +43,10 @@ def open_one(request: pytest.FixtureRequest) -> Iterator[OpenWire]:
         wire.close()
 
 
+def status(wire: Any, level: Level, text: str, values: tuple[tuple[str, str], ...] = ()) -> Any:
+    return to_ros.status_message(wire, StatusReport(level, text, values), "arm")
+
+
 def pair(open_one: OpenWire, topic: Topic) -> tuple[Any, Any, Any, list[Any]]:
     """Sender, its publisher, listener and what it heard, after they found each other."""
     sender, listener, heard = open_one("sender"), open_one("listener"), []
@@ -60,14 +63,14 @@ def test_pose_arrives_as_it_was_sent(open_one: OpenWire) -> None:
     T = read_pose(message, graph.BASE)
     np.testing.assert_allclose(T.p, POSE.p)
     np.testing.assert_allclose(T.R, POSE.R, atol=1e-12)
-    assert stamp_of(message) == 1_700_000_000_123_456_789
+    assert from_ros.stamp_ns(message) == 1_700_000_000_123_456_789
 
 
 def test_joints_arrive_with_their_names(open_one: OpenWire) -> None:
     sender, publisher, _, heard = pair(open_one, graph.JOINT_STATES)
     publisher.publish(joints_message(sender, ["a", "b"], np.array([1.5, -2.5]), sender.now_ns()))
     [message] = eventually(lambda: heard)
-    assert read_positions(message, ["b", "a"]).tolist() == [-2.5, 1.5]
+    assert from_ros.positions_of(message, ["b", "a"]).tolist() == [-2.5, 1.5]
     assert (len(message.velocity), len(message.effort)) == (0, 0)
 
 
@@ -91,7 +94,7 @@ def test_numbers_of_the_referee_arrive(open_one: OpenWire) -> None:
 
 def test_late_listener_gets_the_latched_status(open_one: OpenWire) -> None:
     sender, listener, heard = open_one("sender"), open_one("listener"), []
-    sender.publisher(graph.STATUS).publish(status_message(sender, "arm", 2, "reflex", {"mode": "fault"}))
+    sender.publisher(graph.STATUS).publish(status(sender, Level.ERROR, "reflex", (("mode", "fault"),)))
     listener.subscribe(graph.STATUS, heard.append)
     [message] = eventually(lambda: heard)
     assert read_status(message) == (2, "reflex")
@@ -108,7 +111,9 @@ def test_best_effort_sender_does_not_reach_a_reliable_reader_and_both_report_it(
         problems = eventually(wire.problems)
         assert f"/left/impedance_controller/current_pose: got {who} of another quality" in problems[-1]
     careless.publish(pose_message(sender, POSE, sender.now_ns(), graph.BASE))
-    assert eventually(lambda: listener.publishers_of(graph.CURRENT_POSE)) == 1, "it is seen, though it does not match"
+    assert eventually(lambda: len(listener.publishers_of(graph.CURRENT_POSE))) == 1, (
+        "it is seen, though it does not match"
+    )
     assert careless.matched() == 0 and heard == []
 
 
@@ -137,11 +142,11 @@ def test_message_beyond_its_lifespan_is_not_delivered(open_one: OpenWire) -> Non
     topic = graph.STATUS._replace(quality=Quality(reliable=True, latched=True, lifespan_s=0.1))
     sender, listener, heard = open_one("sender"), open_one("listener"), []
     publisher = sender.publisher(topic)
-    publisher.publish(status_message(sender, "arm", 0, "old", {}))
+    publisher.publish(status(sender, Level.OK, "old"))
     time.sleep(0.3)
     listener.subscribe(topic, lambda message: heard.append(read_status(message)[1]))
     eventually(publisher.matched)
-    new = status_message(sender, "arm", 0, "new", {})
+    new = status(sender, Level.OK, "new")
     eventually(lambda: publisher.publish(new) or heard)  # a machine that stands still for a moment outlives one
     assert set(heard) == {"new"}
 
@@ -150,9 +155,31 @@ def test_senders_are_counted_as_they_come_and_go(open_one: OpenWire) -> None:
     listener, one, other = open_one("listener"), open_one("one"), open_one("other")
     for wire in (one, other):
         wire.publisher(graph.TARGET_POSE)
-    eventually(lambda: listener.publishers_of(graph.TARGET_POSE) == 2)
+    eventually(lambda: len(listener.publishers_of(graph.TARGET_POSE)) == 2)
     one.close()
-    eventually(lambda: listener.publishers_of(graph.TARGET_POSE) == 1)
+    eventually(lambda: len(listener.publishers_of(graph.TARGET_POSE)) == 1)
+
+
+def test_senders_are_named_with_their_quality(open_one: OpenWire) -> None:
+    listener, one, other = open_one("listener"), open_one("one"), open_one("other")
+    one.publisher(graph.TARGET_POSE)
+    other.publisher(graph.TARGET_POSE._replace(quality=Qualities.SENSOR.value))
+    named = {Sender("/left/one", True), Sender("/left/other", False)}
+    eventually(lambda: set(listener.publishers_of(graph.TARGET_POSE)) == named)
+
+
+@pytest.mark.parametrize(("service", "fields"), [(graph.ESTOP, {}), (graph.ENABLE, {"data": True})])
+def test_services_answer_whoever_calls(open_one: OpenWire, service: graph.Service, fields: dict[str, Any]) -> None:
+    server, client, requests = open_one("server"), open_one("client"), list[Any]()
+    server.serve(service, lambda request: (requests.append(request) is None, f"request {len(requests)}"))
+    assert client.call(service, 10.0, **fields) == (True, "request 1")
+    assert client.call(service, 10.0, **fields) == (True, "request 2")
+    assert all(getattr(request, name) == value for request in requests for name, value in fields.items())
+
+
+def test_service_that_nobody_serves_is_answered_with_the_next_step(open_one: OpenWire) -> None:
+    done, text = open_one("client").call(graph.ESTOP, 0.2)
+    assert not done and "/left/impedance_controller/estop: got no answer in 0.2 s" in text
 
 
 def test_two_arms_do_not_hear_each_other(open_one: OpenWire) -> None:
@@ -161,7 +188,7 @@ def test_two_arms_do_not_hear_each_other(open_one: OpenWire) -> None:
     publisher = left.publisher(graph.CURRENT_POSE)
     publisher.publish(pose_message(left, POSE, left.now_ns(), graph.BASE))
     right.subscribe(graph.TASK_STATE, lambda message: None)
-    assert right.publishers_of(graph.CURRENT_POSE) == 0 and publisher.matched() == 0 and heard == []
+    assert right.publishers_of(graph.CURRENT_POSE) == () and publisher.matched() == 0 and heard == []
 
 
 def test_callback_that_raises_is_a_problem_and_leaves_the_others_alive(open_one: OpenWire) -> None:
@@ -190,5 +217,5 @@ def test_closing_twice_is_harmless(open_one: OpenWire) -> None:
 
 
 def test_unknown_type_is_an_error_with_its_name(open_one: OpenWire) -> None:
-    with pytest.raises(RobotRLError, match="Pos"):
+    with pytest.raises((RobotRLError, ValueError), match="Pos"):
         open_one("one").make("geometry_msgs/msg/Pos")

@@ -28,6 +28,6 @@ def open_wire(kind: str, node: str, namespace: str = NAMESPACE) -> Any:
         return DdsWire(node, namespace, DOMAIN_ID)
     if importlib.util.find_spec("rclpy") is None:
         pytest.skip(NO_ROS)
-    from robot_rl.hardware.graph.ros_wire import RosWire
+    from controllers.ros.ros_wire import RosWire
 
     return RosWire(node, namespace, DOMAIN_ID)

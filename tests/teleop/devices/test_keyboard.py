@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from robot_rl.core.action_layout import TRANSLATION, ActionLayout, Continuous, StateEntry, arm_layout
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.pose import gripper_down, rot_z
-from robot_rl.core.workspace import Workspace
-from robot_rl.envs.action import move_target, vector_from_rotation
+from robot_rl.core.pose import gripper_down, rot_z, rotation_log
+from robot_rl.core.tasks import ArmTask, StartRegion, Workspace
+from robot_rl.envs.action import move_target
 from robot_rl.teleop.devices.keyboard import AXES, Keyboard, KeyboardConfig
 from robot_rl.teleop.engagement import EngageConfig
 from robot_rl.teleop.terminal import SEQUENCE_S, KeyDecoder
@@ -86,10 +86,11 @@ TURNED = {"l": (1, 0, 0), "j": (-1, 0, 0), "i": (0, 1, 0), "k": (0, -1, 0), "q":
 def test_arm_moves_where_the_help_says_turned_with_the_gripper(key, yaw_rad, terminal, keyboard) -> None:
     terminal.type(key)
     workspace = Workspace((-1.0,) * 3, (1.0,) * 3, tilt_rad=1.0, yaw_rad=3.0)
+    arm = ArmTask(workspace, StartRegion((0.0, 0.0, 0.0)))
     start = gripper_down(np.zeros(3), yaw_rad)
-    moved = move_target(workspace, start, start, *np.float64(keyboard.read().action[:6]).reshape(2, 3))
-    gone = moved.p / (0.5 * workspace.step_m)
-    turned = vector_from_rotation(moved.R @ start.R.T) / (0.5 * workspace.step_rad)
+    moved = move_target(arm, start, start, *np.float64(keyboard.read().action[:6]).reshape(2, 3))
+    gone = moved.p / (0.5 * arm.action.step_m)
+    turned = rotation_log(moved.R @ start.R.T) / (0.5 * arm.action.step_rad)
     R_base_operator = rot_z(yaw_rad)
     np.testing.assert_allclose(gone, R_base_operator @ HELPED.get(key, (0, 0, 0)), atol=1e-6)
     np.testing.assert_allclose(turned, R_base_operator @ TURNED.get(key, (0, 0, 0)), atol=1e-6)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controllers.ros import graph
+from controllers.ros import from_ros, graph
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.pose import gripper_down
 from robot_rl.core.records import LABELS
-from robot_rl.core.tasks import PICK_LIFT
-from robot_rl.hardware.graph.messages import pose_message, read_positions, read_twist
+from robot_rl.hardware.graph.messages import pose_message
 from robot_rl.nodes.teleop import TwistSender, teleoperate
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority
 from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.devices.ros import GraphDevice, HumanSender
@@ -154,7 +154,7 @@ def test_malformed_input_is_ignored(axes: np.ndarray) -> None:
 def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
     shared = Graph(FakeClock(1.0))
     wire = MemoryWire(shared)
-    sender = TwistSender(wire, PICK_LIFT.workspace)
+    sender = TwistSender(wire, PICK_LIFT.arm)
     twists: list[Any] = []
     fingers: list[Any] = []
     wire.subscribe(graph.HUMAN_TWIST, twists.append)
@@ -165,8 +165,8 @@ def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
     pose = gripper_down(np.array([0.5, 0.0, 0.2]), np.pi / 2)
     wire.publisher(graph.CURRENT_POSE).publish(pose_message(wire, pose, wire.now_ns(), graph.BASE))
     sender.send(forward)
-    np.testing.assert_allclose(read_twist(twists[0], graph.BASE), [0, 0.3, 0, 0, 0, 0], atol=1e-9)
-    assert read_positions(fingers[0], [graph.FINGER_JOINT])[0] == PICK_LIFT.workspace.finger_closed_m
+    np.testing.assert_allclose(from_ros.twist_of(twists[0], graph.BASE), [0, 0.3, 0, 0, 0, 0], atol=1e-9)
+    assert from_ros.positions_of(fingers[0], [graph.FINGER_JOINT])[0] == PICK_LIFT.arm.gripper.closed_m
     sender.send(DeviceState(forward.action, engaged=False))
     sender.send(DeviceState(forward.action, engaged=True, estop=True))
     assert len(twists) == 1
@@ -174,12 +174,25 @@ def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
 
 def test_stop_key_stops_a_controller() -> None:
     wire = MemoryWire(Graph(FakeClock(1.0)))
-    sender, stops = TwistSender(wire, PICK_LIFT.workspace), list[bool]()
+    sender, stops = TwistSender(wire, PICK_LIFT.arm), list[bool]()
     wire.subscribe(graph.HUMAN_STOP, lambda message: stops.append(message.data))
     sender.send(DeviceState())
     assert stops == []
     sender.send(DeviceState(estop=True, alive=False))
     assert stops == [True]
+
+
+def test_clear_key_releases_a_controllers_stop_and_enables_it_unless_it_refuses(capsys: pytest.CaptureFixture) -> None:
+    wire = MemoryWire(Graph(FakeClock(1.0)))
+    sender, enabled = TwistSender(wire, PICK_LIFT.arm), list[bool]()
+    answers = {"recover": (True, "released")}
+    wire.serve(graph.RECOVER, lambda request: answers["recover"])
+    wire.serve(graph.ENABLE, lambda request: (enabled.append(request.data) is None, "follows"))
+    sender.send(DeviceState(cleared=True))
+    assert enabled == [True] and capsys.readouterr().out == "released\nfollows\n"
+    answers["recover"] = (False, "the arm is in a fault")
+    sender.send(DeviceState(cleared=True))
+    assert enabled == [True]
 
 
 def test_teleoperation_keeps_its_rate_until_stopped() -> None:

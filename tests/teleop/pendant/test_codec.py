@@ -18,9 +18,9 @@ from robot_rl.teleop.pendant.messages import (
     HostMessage,
     State,
     read_device_message,
-    read_host_message,
     write_message,
 )
+from tests.teleop.pendant.host_messages import read_host_message
 
 VECTORS = Path(__file__).parents[3] / "firmware" / "tests" / "vectors" / "protocol.txt"
 KINDS = {kind.__name__.lower(): kind for kind in (*HOST_MESSAGES.values(), *DEVICE_MESSAGES.values())}

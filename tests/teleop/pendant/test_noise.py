@@ -22,11 +22,11 @@ from robot_rl.teleop.pendant.messages import (
     State,
     Welcome,
     read_device_message,
-    read_host_message,
     write_message,
 )
 from robot_rl.teleop.pendant.serial_line import Line, open_line
 from robot_rl.teleop.pendant.session import PendantSession
+from tests.teleop.pendant.host_messages import read_host_message
 
 IMAGE = Path(__file__).parents[3] / "firmware" / "build" / "pendant-qemu.elf"
 FRAMES = 10_000

@@ -25,10 +25,10 @@ from robot_rl.teleop.pendant.messages import (
     State,
     Stop,
     Welcome,
-    read_host_message,
     write_message,
 )
 from robot_rl.teleop.pendant.session import PendantSession
+from tests.teleop.pendant.host_messages import read_host_message
 
 MS = NS_PER_S // 1000
 QUIET = State(0, 0, 7, 0x8C, 0, 0, int(Flag.SESSION), 0, 0, 0, 0, 0)

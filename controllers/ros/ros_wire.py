@@ -6,29 +6,30 @@ import array
 import contextlib
 import importlib
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from controllers.ros.graph import Topic, resolve
+from controllers.ros.graph import Service, Topic, resolve
 from controllers.ros.qos import ros_profile
-from robot_rl.core.errors import ConfigError, unknown_name
-from robot_rl.hardware.warning_log import WarningLog
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Answer, Sender
 
 
 def import_rclpy() -> Any:
     """rclpy, with what this module uses of it.
 
     Raises:
-        ConfigError: it is not there.
+        ImportError: it is not there; the text says what to do.
     """
     try:
         for part in ("rclpy.executors", "rclpy.event_handler"):
             importlib.import_module(part)
         return importlib.import_module("rclpy")
     except ImportError as error:
-        raise ConfigError(
+        raise ImportError(
             f"rclpy: got {error}, expected a ROS 2 installation; `source /opt/ros/<distribution>/setup.bash`, with the "
             "Python that it was built for, or use the DDS wire, which needs no ROS."
         ) from error
@@ -61,7 +62,7 @@ class RosWire:
         domain_id: for a node to make; by default the one in ROS_DOMAIN_ID.
 
     Raises:
-        ConfigError: there is no ROS.
+        ImportError: there is no ROS.
     """
 
     def __init__(self, node: Any, namespace: str = "", domain_id: int | None = None) -> None:
@@ -69,6 +70,8 @@ class RosWire:
         self._problems = WarningLog()
         self._publishers: dict[str, RosPublisher] = {}
         self._context: Any = None
+        self._opened: list[tuple[str, Any]] = []  # what it is to the node, and what to destroy
+        self._clients: dict[Service, Any] = {}
         self._node = self._own_node(node, domain_id) if isinstance(node, str) else node
 
     @property
@@ -78,7 +81,7 @@ class RosWire:
 
     def make(self, type_name: str, **fields: Any) -> Any:
         """See `Wire`."""
-        kind = _message_class(type_name)
+        kind = interface(type_name)
         types = kind.get_fields_and_field_types()
         return kind(**{field: _for_rclpy(value, types.get(field, "")) for field, value in fields.items()})
 
@@ -91,8 +94,9 @@ class RosWire:
                 deadline=self._noting(name, "a deadline", "that was missed") if topic.quality.deadline_s else None,
             )
             publisher = self._node.create_publisher(
-                _message_class(topic.type), name, ros_profile(topic.quality, writes=True), event_callbacks=events
+                interface(topic.type), name, ros_profile(topic.quality, writes=True), event_callbacks=events
             )
+            self._opened.append(("publisher", publisher))
             self._publishers[name] = RosPublisher(publisher)
         return self._publishers[name]
 
@@ -110,13 +114,41 @@ class RosWire:
             incompatible_qos=self._noting(name, "a publisher", "of another quality"),
             message_lost=self._noting(name, "a sample", "that never arrived"),
         )
-        self._node.create_subscription(
-            _message_class(topic.type), name, guarded, ros_profile(topic.quality), event_callbacks=events
+        subscription = self._node.create_subscription(
+            interface(topic.type), name, guarded, ros_profile(topic.quality), event_callbacks=events
         )
+        self._opened.append(("subscription", subscription))
 
-    def publishers_of(self, topic: Topic) -> int:
+    def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
         """See `Wire`."""
-        return int(self._node.count_publishers(resolve(topic, self.namespace)))
+
+        def respond(request: Any, response: Any) -> Any:
+            response.success, response.message = answer(request)
+            return response
+
+        name = resolve(service, self.namespace)
+        self._opened.append(("service", self._node.create_service(interface(service.type), name, respond)))
+
+    def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
+        """See `Wire`. Only with a node of its own: somebody else's is not spun meanwhile."""
+        kind, name, end_s = interface(service.type), resolve(service, self.namespace), time.monotonic() + timeout_s
+        if service not in self._clients:
+            self._clients[service] = self._node.create_client(kind, name)
+            self._opened.append(("client", self._clients[service]))
+        client, done = self._clients[service], threading.Event()
+        if client.wait_for_service(timeout_s):
+            future = client.call_async(kind.Request(**fields))
+            future.add_done_callback(lambda future: done.set())
+            if done.wait(max(0.0, end_s - time.monotonic())):
+                return bool(future.result().success), str(future.result().message)
+        return False, f"{name}: got no answer in {timeout_s} s, expected one; does the controller run?"
+
+    def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
+        """See `Wire`."""
+        infos = self._node.get_publishers_info_by_topic(resolve(topic, self.namespace))
+        names = [f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos]
+        reliable = [info.qos_profile.reliability.name != "BEST_EFFORT" for info in infos]
+        return tuple(map(Sender, names, reliable))
 
     def problems(self) -> tuple[str, ...]:
         """See `Wire`."""
@@ -127,9 +159,12 @@ class RosWire:
         return int(self._node.get_clock().now().nanoseconds)
 
     def close(self) -> None:
-        """See `Wire`. Does nothing the second time, nor to somebody else's node."""
+        """See `Wire`. Does nothing the second time; of somebody else's node, only what was opened here is destroyed."""
+        opened, self._opened = self._opened, []
         context, self._context = self._context, None
         if context is None:
+            for kind, entity in opened:
+                getattr(self._node, f"destroy_{kind}")(entity)
             return
         self._executor.shutdown()
         self._thread.join()
@@ -160,15 +195,17 @@ class RosWire:
         return note
 
 
-def _message_class(type_name: str) -> Any:
+def interface(type_name: str) -> Any:
+    """Return the class of an interface such as `geometry_msgs/msg/PoseStamped`.
+
+    Raises:
+        ValueError: no installed package of ROS has it.
+    """
     package, kind, name = type_name.split("/")
     try:
         return getattr(importlib.import_module(f"{package}.{kind}"), name)
-    except ImportError as error:
-        raise ConfigError(f"{type_name}: got {error}, expected the package {package} of ROS; install it.") from error
-    except AttributeError as error:
-        known = dir(importlib.import_module(f"{package}.{kind}"))
-        raise unknown_name("message type", name, [word for word in known if not word.startswith("_")]) from error
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{type_name}: got {error}, expected a type of an installed package of ROS.") from error
 
 
 def _for_rclpy(value: Any, field_type: str) -> Any:

@@ -1,41 +1,42 @@
-"""A `Task` whose referee speaks over the graph: a simulated robot's, on another process or another computer."""
+"""Episodes of a simulated robot that another process or computer serves on the ROS graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from controllers.ros import graph
+from controllers.ros.wire import Wire
+from robot_rl.core.action_layout import gripper_head
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import PERIOD_S, Outcome, TaskFacts
+from robot_rl.core.tasks import PERIOD_S, Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.hardware.graph.task_state import TaskState, read_task_state
-from robot_rl.hardware.graph.wire import Wire
 from robot_rl.hardware.robot import Robot
 
 ASK_AGAIN_S = 0.5
-"""How long after a reset was asked for it is asked for again: the first message may precede the server's discovery."""
+"""Period of a reset's repetition [s]: the first message may precede the server's discovery."""
 POLL_S = 0.005
 SCENE_BITS, COUNT_BITS = 32, 20
 
 
-class GraphTask:
-    """Resets and judges by topics: `task/reset` and `task/state`.
+class ServedEpisodes:
+    """An `EpisodeSource` by topics: `task/reset` and `task/state`.
 
     Args:
         sources: newest stamp [ns, monotonic] of each part of an observation; a reset is over when all are newer than
             the new scene.
         state_age_max_s: ground truth older than this is refused.
-        reset_timeout_s: how long a reset may take, a server that starts meanwhile included.
+        reset_timeout_s: longest time of a reset, including a server's restart.
     """
 
     def __init__(
         self,
-        facts: TaskFacts,
+        task: TaskSpec,
         wire: Wire,
         robot: Robot,
         sources: Sequence[Callable[[], int]],
@@ -43,7 +44,7 @@ class GraphTask:
         state_age_max_s: float,
         reset_timeout_s: float,
     ) -> None:
-        self.name, self.time_limit_s, self.workspace = facts.name, facts.time_limit_s, facts.workspace
+        self._arm = task.arm
         self._wire, self._robot, self._sources, self._clock = wire, robot, tuple(sources), clock
         self._state_age_max_s, self._reset_timeout_s = state_age_max_s, reset_timeout_s
         self._heard: tuple[TaskState, int] | None = None  # and when
@@ -53,10 +54,10 @@ class GraphTask:
         wire.subscribe(graph.TASK_STATE, self._on_state)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Have a new scene drawn, and wait until arm and cameras show it.
+        """Request a new scene, and wait until arm and cameras show it.
 
         Raises:
-            DeviceLostError: nobody answered in time.
+            DeviceLostError: no answer in time.
         """
         seed = int(rng.integers(2**SCENE_BITS))
         reset_id = (self._next_count() << SCENE_BITS) + seed
@@ -67,24 +68,26 @@ class GraphTask:
         self._robot.wait(PERIOD_S)  # the first step is as long as the others
 
     def outcome(self) -> Outcome:
-        """Ground truth.
+        """Return ground truth.
 
         Raises:
-            StaleObservationError: the referee fell silent.
+            StaleObservationError: the task server is silent.
         """
         return self._state().outcome
 
-    def expert_action(self, T_base_target: Pose) -> np.ndarray:
-        """What the scripted expert would do now, (7,) float32 in [-1, 1]."""
+    def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
+        """Return the scripted expert's action (A,) float32 in [-1, 1]."""
         state, T_base_tcp = self._state(), self._robot.state().T_base_tcp
-        return action_towards(self.workspace, T_base_target, T_base_tcp, state.T_base_goal, state.gripper)
+        (T_base_target,) = targets.values()
+        gripper = gripper_head().value(state.gripper)
+        return action_towards(self._arm, T_base_target, T_base_tcp, state.T_base_goal, gripper)
 
     def object_state(self) -> np.ndarray:
-        """Where the task's object is; for ablations and probes."""
+        """Return the state of the task's object, for ablations and probes."""
         return self._state().object_state
 
     def connect(self) -> None:
-        """Wait for the referee's first word.
+        """Wait for the task server's first state.
 
         Raises:
             DeviceLostError: there is none.
@@ -94,7 +97,7 @@ class GraphTask:
             raise self._silence("a state")
 
     def _next_count(self) -> int:
-        """Another number for each wish, so that a server tells a new one from one sent twice; also after a restart."""
+        """Return a new number for each request, unique over restarts, so that a server recognises repeated ones."""
         start = self._wire.now_ns() // NS_PER_S if self._count is None else self._count + 1
         self._count = start % 2**COUNT_BITS
         return self._count
@@ -108,7 +111,7 @@ class GraphTask:
         raise self._silence(f"the echo of reset {reset_id}")
 
     def _await_sources(self, since_ns: int, deadline_ns: int) -> None:
-        """Wait until every part of an observation is newer than a moment, and the arm follows."""
+        """Wait until every part of an observation is newer than a time, and the arm tracks."""
         why = ""
 
         def fresh() -> bool:
@@ -123,7 +126,7 @@ class GraphTask:
         if not self._wait_for(fresh, deadline_ns):
             raise DeviceLostError(
                 f"reset: got a new scene, but not {len(self._sources)} fresh samples in {self._reset_timeout_s} s, "
-                f"expected arm and cameras to follow. {why}".rstrip()
+                f"expected arm and cameras to update. {why}".rstrip()
             )
 
     def _wait_for(self, condition: Callable[[], bool], deadline_ns: int) -> bool:

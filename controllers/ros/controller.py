@@ -1,0 +1,227 @@
+"""Controller on the graph: commands, services, states, status and diagnostics of one arm, over any wire.
+
+A real arm's lifecycle node and the served simulation run this same code with different control processes. `poll` does
+the due work and is called at least as often as the states are published.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol
+
+from controllers.host.mailbox import HostState
+from controllers.law.gains import Gains
+from controllers.ros import graph
+from controllers.ros.command_handler import CommandHandler, Loop, Pose
+from controllers.ros.commands import Commands
+from controllers.ros.diagnostics import NodeStatus, diagnostics, status
+from controllers.ros.diagnostics_publisher import Reports
+from controllers.ros.ros_time import Stamps
+from controllers.ros.state_publisher import States
+from controllers.ros.wire import Answer, Wire
+
+WATCH_PERIOD_S = 0.05
+GRAPH_PERIOD_S = 0.2
+DIAGNOSTICS_PERIOD_S = 1.0
+NS_PER_S = 1_000_000_000
+
+
+class Log(Protocol):
+    """A logger: rclpy's or the standard library's."""
+
+    def warning(self, text: str) -> Any:
+        """Log a warning."""
+        ...
+
+    def error(self, text: str) -> Any:
+        """Log an error."""
+        ...
+
+
+class Schedule:
+    """Calls functions at their periods when `run` is called; after a gap each is called once."""
+
+    def __init__(self) -> None:
+        self._jobs: list[tuple[float, Callable[[], None]]] = []
+        self._due_s: list[float] = []
+
+    def every(self, period_s: float, job: Callable[[], None]) -> None:
+        """Add a periodic function."""
+        self._jobs.append((period_s, job))
+        self._due_s.append(math.nan)  # from the first run on
+
+    def run(self, now_s: float) -> None:
+        """Call the due functions."""
+        for i, (period_s, job) in enumerate(self._jobs):
+            if not now_s < self._due_s[i]:
+                start_s = now_s if math.isnan(self._due_s[i]) else self._due_s[i]
+                self._due_s[i] = max(start_s + period_s, now_s + 0.5 * period_s)
+                job()
+
+
+class Controller:
+    """Controller of one arm on the graph, for the node's lifetime; control processes are attached and detached.
+
+    Args:
+        wire: for status, diagnostics and services, which live as long.
+        name: full name of the node, for the reports.
+        hardware: description of the arm.
+        monotonic_ns: the clock of `now_s` and of the control process's stamps.
+        sleep: waits on that clock, where an answer waits for the arm.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        name: str,
+        hardware: str,
+        log: Log,
+        monotonic_ns: Callable[[], int],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
+        self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, sleep)
+        self.commands = Commands(self.handler, log)
+        self.lifecycle, self.trouble = "unconfigured", ""
+        self._loop: Loop | None = None
+        self._open: Wire | None = None  # lifetime of the control process
+        self._states: States | None = None
+        self._shown: Gains | None = None
+        self._reports = Reports(wire, name, hardware)
+        self._schedule = Schedule()
+        self._schedule.every(WATCH_PERIOD_S, self._watch)
+        self._schedule.every(GRAPH_PERIOD_S, self._watch_graph)
+        self._schedule.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        self._serve()
+
+    def now_s(self) -> float:
+        """Time on the clock of the control process' stamps [s]."""
+        return self._monotonic_ns() / NS_PER_S
+
+    # Control processes
+
+    def attach(
+        self,
+        wire: Wire,
+        loop: Loop,
+        gains: Gains,
+        joints: Sequence[str],
+        frame: str = graph.BASE,
+        home: Pose | None = None,
+        tf_prefix: str = "",
+        left_out: Collection[graph.Topic] = (),
+    ) -> None:
+        """Attach a control process, and open its topics on `wire`, which `detach` closes."""
+        self._loop, self._open, self.lifecycle, self.trouble = loop, wire, "inactive", ""
+        self.handler.attach(loop, gains, joints, frame, home)
+        self.commands.open(wire)
+        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out)
+
+    def detach(self, lifecycle: str = "unconfigured") -> None:
+        """Detach a control process that has ended or is about to."""
+        opened, self._open = self._open, None
+        self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
+        self.handler.detach()
+        self.commands.close()
+        if opened is not None and opened is not self._wire:
+            opened.close()
+        self.publish_status()
+
+    def activate(self) -> Answer:
+        """Track targets from the measured pose, unless the arm refuses."""
+        answer = (False, self.trouble) if self.trouble else self.handler.start()
+        if answer[0]:
+            self.lifecycle = "active"
+        return answer
+
+    def deactivate(self) -> None:
+        """Ramp the force down, then let the arm hold itself."""
+        self.handler.let_go()
+        self.lifecycle = "inactive"
+
+    # Periodic
+
+    def poll(self) -> None:
+        """Do the due work."""
+        self._schedule.run(self.now_s())
+
+    def publish_states(self) -> None:
+        """Publish the arm's state at one instant."""
+        if self._states is not None and self._loop is not None and not self.trouble:
+            state = self._loop.state()
+            if not math.isfinite(state.stamp_s):  # the driver was just cleared: the next state has its stamp
+                return
+            self._states.publish(state, self.handler.stamps.ros_ns(state.stamp_s))
+
+    def _watch(self) -> None:
+        if jump := self.handler.watch():
+            self._log.error(f"{jump}; the arm holds")
+        self.publish_status()
+
+    def _watch_graph(self) -> None:
+        if self._open is None:
+            return
+        self.commands.watch_publishers(self.now_s())
+        gains = self.handler.gains
+        if self._states is not None and gains is not None and gains is not self._shown:
+            self._shown = gains
+            self._states.publish_gains(gains)
+
+    # Services
+
+    def _serve(self) -> None:
+        handler = self.handler
+        self._offer(graph.ENABLE, self._enable)
+        self._offer(graph.HOLD, lambda request: handler.hold(request.data))
+        self._offer(graph.RESET_TARGET, lambda request: handler.reset_target())
+        self._offer(graph.RECOVER, self._recover)
+        self._offer(graph.HOME_POSE, lambda request: handler.go_home())
+        self._offer(graph.ESTOP, lambda request: handler.estop())
+
+    def _offer(self, service: graph.Service, answer: Callable[[Any], Answer]) -> None:
+        def answered(request: Any) -> Answer:
+            done = answer(request)
+            self.publish_status()
+            return done
+
+        self._wire.serve(service, answered)
+
+    def _enable(self, request: Any) -> Answer:
+        if not request.data:
+            return self.handler.let_go()
+        if self.lifecycle != "active" or self.trouble:
+            return False, self.trouble or f"the node is {self.lifecycle}; activate it first"
+        return self.handler.start()
+
+    def _recover(self, request: Any) -> Answer:
+        if self.trouble:
+            return False, f"{self.trouble}; clean up and configure the node again"
+        return self.handler.recover(may_move=self.lifecycle == "active")
+
+    # Reports
+
+    def publish_status(self) -> None:
+        """Publish the status if it has changed."""
+        self._reports.publish_status(status(self._state(), self._node_status()))
+
+    def _publish_diagnostics(self) -> None:
+        report = diagnostics(self._state(), self._node_status(), self.commands.rejections, self.now_s())
+        noticed = ("graph events", "; ".join(() if self._open is None else self._open.problems()))
+        self._reports.publish_diagnostics(report._replace(values=(*report.values, noticed)))
+
+    def _state(self) -> HostState | None:
+        return None if self._loop is None else self._loop.state()
+
+    def _node_status(self) -> NodeStatus:
+        arbiter = self.handler.arbiter
+        return NodeStatus(
+            lifecycle=self.lifecycle,
+            charge=arbiter.charge.name.lower(),
+            source=arbiter.source,
+            handovers=arbiter.handovers,
+            held=arbiter.held(self.now_s()),
+            trouble=self.trouble,
+            graph=self.commands.unheard,
+            clock_jumps=self.handler.stamps.jumps,
+        )

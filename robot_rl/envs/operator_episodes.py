@@ -1,0 +1,102 @@
+"""Episodes on a real arm: the arm moves to a start, an operator sets the scene and judges; there is no ground truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.core.pose import Pose
+from robot_rl.core.tasks import PERIOD_S, ArmTask, Outcome, TaskSpec
+from robot_rl.hardware.robot import Robot
+
+SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
+REACHED_M, REACHED_RAD = 0.01, 0.05
+SETTLE_STEPS = 30
+
+
+class OperatorEpisodes:
+    """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
+
+    Args:
+        prompt: prompts the operator and returns when the scene is set.
+    """
+
+    def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Callable[[str], None]) -> None:
+        self._task, self._robots, self._prompt = task, robots, prompt
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Raise each arm, move to a start, and prompt the operator to set the scene.
+
+        Raises:
+            DeviceLostError: an arm does not reach it.
+        """
+        for name, robot in self._robots.items():
+            arm = self._task.arms[name]
+            _go_to(robot, arm, arm.start.draw(rng))
+        self._prompt(f"{self._task.name}: set the scene for the next episode.")
+        for robot in self._robots.values():
+            robot.wait(PERIOD_S)  # the first step is as long as the others
+
+    def outcome(self) -> Outcome:
+        """Return neither success nor failure, which come from labels."""
+        return Outcome(False, False)
+
+    def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
+        """Refuse: there is no expert.
+
+        Raises:
+            ConfigError: always.
+        """
+        raise ConfigError(
+            f"expert: got {self._task.name} on a real arm, expected a simulated robot; use a teleop device."
+        )
+
+    def object_state(self) -> np.ndarray:
+        """Return an empty array: the object's state is unknown."""
+        return np.zeros(0)
+
+
+def _go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
+    for T_base_target in way_to(robot.state().T_base_tcp, T_base_start):
+        _step(robot, arm, T_base_target)
+    for _ in range(SETTLE_STEPS):
+        off_m, off_rad = distance(robot.state().T_base_tcp, T_base_start)
+        if off_m < REACHED_M and off_rad < REACHED_RAD:
+            return
+        _step(robot, arm, T_base_start)
+    raise DeviceLostError(
+        f"reset: got {off_m:.3f} m and {off_rad:.2f} rad off the start, expected {REACHED_M} and {REACHED_RAD}; "
+        "free the arm's way."
+    )
+
+
+def _step(robot: Robot, arm: ArmTask, T_base_target: Pose) -> None:
+    robot.command(T_base_target, arm.gripper.start_m if arm.gripper else robot.state().finger_m)
+    state = robot.wait(PERIOD_S)
+    if state.fault:
+        raise DeviceLostError(f"reset: got '{state.fault}' on the way, expected a free way to the start; clear it.")
+
+
+def way_to(start: Pose, goal: Pose) -> Iterator[Pose]:
+    """Yield targets from pose to pose, one a period: first vertically to the goal's height, so that nothing is
+    dragged.
+    """
+    above = Pose(np.array([*start.p[:2], max(start.p[2], goal.p[2])]), start.R)
+    for leg_from, leg_to in ((start, above), (above, goal)):
+        yield from _straight(leg_from, leg_to)
+
+
+def _straight(start: Pose, goal: Pose) -> Iterator[Pose]:
+    far_m, far_rad = distance(goal, start)
+    count = math.ceil(max(far_m / SPEED_M_PER_S, far_rad / SPEED_RAD_PER_S) / PERIOD_S)
+    for number in range(1, count + 1):
+        yield start.plus(number / count * goal.minus(start))
+
+
+def distance(one: Pose, other: Pose) -> tuple[float, float]:
+    """Return the distance of two poses [m], [rad]."""
+    displacement = one.minus(other)
+    return float(np.linalg.norm(displacement[:3])), float(np.linalg.norm(displacement[3:]))

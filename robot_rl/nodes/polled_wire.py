@@ -1,0 +1,78 @@
+"""A wire whose callbacks run in the thread that calls `poll`, and not in the wire's own."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from controllers.ros.graph import Service, Topic
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Answer, Publisher, Sender, Wire
+
+ANSWER_LIMIT_S = 5.0
+WAITING_MAX = 1000  # messages that wait for `poll`; the oldest is dropped
+
+
+class PolledWire:
+    """See `Wire`; what it wraps is closed by its owner."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire, self.namespace = wire, wire.namespace
+        self._waiting: deque[Callable[[], Any]] = deque(maxlen=WAITING_MAX)
+        self._warnings = WarningLog()
+
+    def poll(self) -> None:
+        """Run the callbacks of what has come since the last call."""
+        for _ in range(len(self._waiting)):
+            try:
+                self._waiting.popleft()()
+            except Exception as error:  # one callback's mistake must not end the others
+                self._warnings.note(f"a callback raised {error!r}; report this.")
+
+    def make(self, type_name: str, **fields: Any) -> Any:
+        """See `Wire`."""
+        return self._wire.make(type_name, **fields)
+
+    def publisher(self, topic: Topic) -> Publisher:
+        """See `Wire`."""
+        return self._wire.publisher(topic)
+
+    def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
+        """See `Wire`."""
+        self._wire.subscribe(topic, lambda message: self._waiting.append(partial(callback, message)))
+
+    def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
+        """See `Wire`; the wire's thread waits for the answer."""
+
+        def wait_for_answer(request: Any) -> Answer:
+            future: Future[Answer] = Future()
+            self._waiting.append(lambda: future.set_result(answer(request)))
+            try:
+                return future.result(ANSWER_LIMIT_S)
+            except TimeoutError:
+                return False, f"{service.name}: got no answer in {ANSWER_LIMIT_S} s, expected one; the arm is busy."
+
+        self._wire.serve(service, wait_for_answer)
+
+    def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
+        """See `Wire`."""
+        return self._wire.call(service, timeout_s, **fields)
+
+    def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
+        """See `Wire`."""
+        return self._wire.publishers_of(topic)
+
+    def problems(self) -> tuple[str, ...]:
+        """See `Wire`."""
+        return self._wire.problems() + self._warnings.texts()
+
+    def now_ns(self) -> int:
+        """See `Wire`."""
+        return self._wire.now_ns()
+
+    def close(self) -> None:
+        """Drop what waits; the wrapped wire is its owner's."""
+        self._waiting.clear()

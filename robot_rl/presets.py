@@ -1,0 +1,198 @@
+"""Presets: the settings with which each task is trained, and ablations of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from robot_rl.config import TrainConfig
+from robot_rl.core.errors import unknown_name
+from robot_rl.core.settings import changed
+from robot_rl.envs.foreign_config import ForeignConfig
+from robot_rl.tasks import absolute, find_task, is_reference, task_names
+from robot_rl.teleop.devices.scripted_config import CLUMSY
+from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings with a name, changed from the defaults."""
+
+    text: str
+    """One line for the list of presets."""
+    change: Callable[[TrainConfig], TrainConfig]
+
+
+# Convolutions in each update cost a hundred times what features cost; half the resolution makes them bearable.
+SMALL_TRUNK = EncoderArchitecture(layers=(ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32)), pool=2)
+TRAINING: dict[str, Mapping[str, Any]] = {
+    # Settings for two cores without GPU, where an update costs 20 ms and a training has some 15,000 of them: few
+    # critics, a temperature that adapts quickly, cloning that fades. Clean features only: a shift of 4 pixels is 4 mm,
+    # more than an insertion forgives. The human watches most early episodes, leaves the policy alone at first, then
+    # helps for a second or two, at the latest when an episode takes half as long again as an expert's; looks less and
+    # less. Found by experiment; docs/results.md.
+    "small": {
+        "speed": 3.0,
+        "deterministic_fraction": 0.5,
+        "vision": {"variants": 1},
+        "agent": {
+            "num_critics": 2,
+            "num_target_critics": 2,
+            "temperature_init": 3e-4,
+            "temperature_learning_rate": 3e-3,
+            "initial_log_std": -1.5,
+            "target_entropy": -4.0,
+            "discrete_margin": 0.1,
+            "bc_weight": 1.0,
+            "bc_weight_final": 0.3,
+            "bc_decay_updates": 6000,
+        },
+        "human": {
+            "scripted": {
+                "probability_otherwise": 0.0,
+                "intervene_after_steps": 40,
+                "burst_steps": (8, 20),
+                "free_steps": 8,
+                "rest_steps": 8,
+                "attention": 0.9,
+                "attention_half_life_steps": 10_000.0,
+            }
+        },
+        "learner": {"update_ratio": {"pretrain_updates": 1000}},
+    },
+    # Soft actor-critic from an environment's own rewards: a longer horizon than a task of seconds, more exploration;
+    # without demonstrations or a human.
+    "foreign": {
+        "demonstrations": 0,
+        "rewards": ("ground-truth",),
+        "vision": {"mode": "trainable"},
+        "human": {"kind": "none"},
+        "agent": {
+            "num_critics": 2,
+            "num_target_critics": 2,
+            "hidden": (128, 128),
+            "activation": "relu",
+            "discount": 0.99,
+            "learning_rate": 1e-3,
+            "target_update_rate": 0.01,
+            "temperature_init": 0.1,
+            "temperature_learning_rate": 1e-3,
+            "initial_log_std": -0.5,
+        },
+        "updates_per_step": 1.0,
+        "learner": {"batch": 128, "update_ratio": {"updates_per_transition": 1.0, "learning_starts": 200}},
+        "budget": {"minutes": 10.0},
+        "evaluation": {"episodes": 20, "video_episodes": 2},
+    },
+}
+"""Settings that a task's `training` may start from, by its `preset`."""
+
+
+def _no_human(config: TrainConfig) -> TrainConfig:
+    return replace(config, human=replace(config.human, kind="none"))
+
+
+def _no_demos(config: TrainConfig) -> TrainConfig:
+    return replace(config, demonstrations=0)
+
+
+def _trainable(config: TrainConfig) -> TrainConfig:
+    # Images take 98 kB a transition: a hundred thousand would fill a small machine.
+    # Its updates are slow, and an actor that waited for them would hardly move.
+    config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000, updates_per_step=None, speed=3.0)
+    return replace(
+        config,
+        vision=replace(config.vision, mode="trainable"),
+        agent=replace(config.agent, trunk=SMALL_TRUNK),
+        learner=replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8),
+    )
+
+
+def _state_only(config: TrainConfig) -> TrainConfig:
+    return replace(config, vision=replace(config.vision, mode="state"))
+
+
+def _clumsy(config: TrainConfig) -> TrainConfig:
+    scripted = replace(config.human.scripted, action_noise=CLUMSY)
+    return replace(config, human=replace(config.human, scripted=scripted))
+
+
+def _varied(config: TrainConfig) -> TrainConfig:
+    return replace(config, appearance="varied")
+
+
+VARIANTS = {
+    "no-human": Preset("nobody takes over", _no_human),
+    "no-demos": Preset("no demonstrations", _no_demos),
+    "neither": Preset("no human, no demonstrations", lambda config: _no_demos(_no_human(config))),
+    "clumsy": Preset("a human with noise, delay and lapses", _clumsy),
+    "trainable-encoder": Preset("convolutions learn with the critic", _trainable),
+    "state-only": Preset("no cameras; the object's pose is given: an upper bound", _state_only),
+    "varied": Preset("light, colours, camera pose and distractors change at each reset", _varied),
+}
+
+
+def task_config(task: str) -> TrainConfig:
+    """Return the settings with which a task is trained: the defaults, changed by the task's `training`.
+
+    Raises:
+        UnknownNameError: an unknown task, preset or setting; the text holds the nearest.
+        ConfigError: a value that does not fit.
+    """
+    spec = find_task(task)
+    changes = dict(spec.training)
+    base = changes.pop("preset", None)
+    if base is not None and base not in TRAINING:
+        raise unknown_name(f"{spec.name}: training.preset", str(base), TRAINING)
+    config = replace(TrainConfig(task=task), rewards=spec.rewards)
+    return changed(changed(config, TRAINING[base] if base else {}), changes, f"{spec.name}: training")
+
+
+def presets() -> dict[str, str]:
+    """Return name -> one line for each task and each task with an ablation."""
+    texts = {task: find_task(task).text for task in task_names()}
+    ablations = {f"{task}-{name}": f"{task}: {variant.text}" for task in texts for name, variant in VARIANTS.items()}
+    return texts | ablations
+
+
+def split_preset(name: str) -> tuple[str, str]:
+    """Return task and ablation of a preset; an empty one where the name is a task's own.
+
+    Example:
+        >>> split_preset("pick-lift-no-human"), split_preset("pick-lift"), split_preset("usb.toml")
+        (('pick-lift', 'no-human'), ('pick-lift', ''), ('usb.toml', ''))
+    """
+    for variant in VARIANTS:
+        task = name.removesuffix(f"-{variant}")
+        if task != name and task in task_names():
+            return task, variant
+    return name, ""
+
+
+def preset(name: str) -> TrainConfig:
+    """Return the settings of a preset: a task by name, file or `module:NAME`, or a task's name and an ablation.
+
+    Raises:
+        UnknownNameError: no task or preset of that name.
+    """
+    task, variant = split_preset(name)
+    if not variant and not is_reference(name) and name not in task_names():
+        raise unknown_name("task or preset", name, presets())
+    config = task_config(absolute(task))
+    return VARIANTS[variant].change(config) if variant else config
+
+
+def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:
+    """Return the settings to start from for a foreign environment.
+
+    Args:
+        images: whether it observes images, which convolutions then read that learn with the critic.
+    """
+    config = changed(TrainConfig(task=task, env=env), TRAINING["foreign"])
+    if not images:
+        return config
+    size = env.image_size
+    trunk = EncoderArchitecture(size, size, (ConvLayer(5, 2, 16), ConvLayer(3, 2, 32), ConvLayer(3, 1, 32)))
+    learner = replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8)
+    return replace(config, agent=replace(config.agent, trunk=trunk), learner=learner, replay_capacity=30_000)

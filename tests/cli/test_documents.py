@@ -1,0 +1,55 @@
+"""The commands of the documents and of the help texts have flags and names that exist."""
+
+import importlib
+import re
+import shlex
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+from robot_rl.cli import COMMANDS
+from robot_rl.cli.arguments import RunArguments, parse
+from robot_rl.cli.doctor import TOPICS
+
+ROOT = Path(__file__).parents[2]
+LINE = re.compile(r"^\s*(?:\$ )?robot-rl ([a-z][^#\n]*?)(?:  +.*|\s*\\?)$", re.MULTILINE)
+INLINE = re.compile(r"`robot-rl ([a-z][^`]*)`")
+FORM = re.compile(r"\b[A-Z]+\b|\.\.\.|\||[<>$]|&&|:[A-Za-z]|^\S+$|--[a-z-]+$")
+"""What shows a form or names a flag, or an environment of another package, rather than a command that can run here."""
+
+
+def texts() -> dict[str, str]:
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    modules = sorted((ROOT / "robot_rl" / "cli").glob("*.py"))
+    return {path.name: path.read_text(encoding="utf-8") for path in (*documents, *modules)}
+
+
+def commands() -> list[tuple[str, str]]:
+    found = {(match, name) for name, text in texts().items() for match in (*LINE.findall(text), *INLINE.findall(text))}
+    return sorted((line.strip(), name) for line, name in found if not FORM.search(line))
+
+
+@pytest.mark.parametrize(("line", "document"), commands())
+def test_command_of_a_document_parses(
+    line: str, document: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, *words = shlex.split(line)
+    assert name in COMMANDS
+    if name == "doctor" and words and not words[0].startswith("-"):
+        assert words[0] in TOPICS
+    module = importlib.import_module(f"robot_rl.cli.{name.replace('-', '_')}")
+    kind = getattr(module, "Arguments", None)
+    if kind is None or "--config" in words or "--resume" in words or "--help" in words:
+        return
+    if issubclass(kind, RunArguments):
+        missing = [entry.name for entry in fields(kind) if entry.default is entry.default_factory is MISSING]
+        words += [word for name in missing if name not in given(words) for word in (f"--{name}", "x")]
+        kind.parse(words, kind.__module__)
+    else:
+        parse(kind, words, name)
+
+
+def given(words: list[str]) -> set[str]:
+    return {word.removeprefix("--").split("=")[0] for word in words if word.startswith("--")}

@@ -1,0 +1,142 @@
+"""The controller on the graph without ROS: topics, services, status and diagnostics over a loop that is scripted."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from controllers.arm import Mode
+from controllers.host.mailbox import Request
+from controllers.law.presets import preset
+from controllers.ros import from_ros, graph, to_ros
+from controllers.ros.controller import Controller, Schedule
+from controllers.ros.state_publisher import TF
+from robot_rl.testing import FakeClock
+from tests.controllers.ros.test_command_handler import HERE, JOINTS, ScriptedLoop
+from tests.hardware.graph.memory_wire import Graph, MemoryWire
+
+
+class LoopClock:
+    """The scripted loop's view of the clock."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    @property
+    def monotonic_ns(self):
+        return self._clock.now_ns()
+
+
+class Node:
+    """A controller and a client in memory, on one clock."""
+
+    def __init__(self):
+        self.clock = FakeClock(5.0)
+        shared = Graph(self.clock)
+        self.wire, self.client = MemoryWire(shared), MemoryWire(shared)
+        self.heard = {}
+        for topic in (graph.STATUS, graph.DIAGNOSTICS, graph.GAINS, graph.CURRENT_POSE, graph.TAU_COMMAND, TF):
+            self.client.subscribe(topic, self.heard.setdefault(topic, []).append)
+        log = logging.getLogger("test")
+        self.controller = Controller(self.wire, "/left/arm", "fr3", log, self.clock.now_ns, self.clock.advance)
+        self.loop = ScriptedLoop(LoopClock(self.clock))
+        self.loop.values["tau_max"] = 87.0
+
+    def attach(self):
+        self.controller.attach(MemoryWire(self.wire._graph), self.loop, preset("guarded", [0.0] * 7), JOINTS)
+        return self
+
+    def poll(self, seconds=0.3):
+        for _ in range(round(seconds / 0.05)):
+            self.clock.advance(0.05)
+            self.controller.poll()
+
+    def send_pose(self, p):
+        message = to_ros.put_pose(self.client.make(graph.TARGET_POSE.type), p, [0.0, 0.0, 0.0, 1.0])
+        self.client.publisher(graph.TARGET_POSE).publish(to_ros.stamped(message, self.client.now_ns(), graph.BASE))
+
+
+@pytest.fixture
+def node():
+    return Node()
+
+
+def test_nothing_runs_before_a_control_process_is_attached(node):
+    node.poll()
+    assert "not configured" in node.heard[graph.STATUS][-1].message
+    assert node.client.call(graph.ENABLE, 1.0, data=True) == (False, "the node is unconfigured; activate it first")
+    node.controller.publish_states()
+    assert node.heard[graph.CURRENT_POSE] == []
+
+
+def test_states_go_out_under_one_stamp_in_ros_time(node):
+    node.attach().controller.publish_states()
+    pose, tau = node.heard[graph.CURRENT_POSE][-1], node.heard[graph.TAU_COMMAND][-1]
+    np.testing.assert_allclose(from_ros.pose_of(pose, graph.BASE)[0], HERE)
+    assert from_ros.stamp_ns(pose) == from_ros.stamp_ns(tau) == pytest.approx(node.wire.now_ns(), abs=1000)
+    assert node.heard[TF][-1].transforms[0].child_frame_id == graph.TCP
+
+
+def test_a_state_without_a_stamp_is_left_out_and_ends_nothing(node):
+    node.attach().controller.publish_states()
+    state = node.loop.state
+    node.loop.state = lambda: state()._replace(stamp_s=float("nan"))
+    node.controller.publish_states()
+    assert len(node.heard[graph.CURRENT_POSE]) == 1
+
+
+def test_targets_are_followed_while_active_and_a_stop_by_service_is_latched(node):
+    node.attach()
+    assert node.controller.activate()[0]
+    node.send_pose([0.5, 0.0, 0.3])
+    np.testing.assert_array_equal(node.loop.sent[-1].p, [0.5, 0.0, 0.3])
+    assert node.client.call(graph.ESTOP, 1.0)[0] and node.loop.asked[-1] == Request.DEACTIVATE
+    sent = len(node.loop.sent)
+    node.send_pose([0.4, 0.0, 0.3])
+    assert len(node.loop.sent) == sent
+    assert not node.client.call(graph.ENABLE, 1.0, data=True)[0]
+    assert node.client.call(graph.RECOVER, 1.0)[0] and node.client.call(graph.ENABLE, 1.0, data=True)[0]
+    assert node.loop.mode is Mode.ACTIVE
+
+
+def test_gains_in_force_are_shown_when_they_change_and_only_then(node):
+    node.attach().poll(1.0)
+    assert len(node.heard[graph.GAINS]) == 1
+    message = to_ros.numbers_message(node.client, graph.GAINS.type, {"stiffness": [300.0] * 3 + [20.0] * 3})
+    node.client.publisher(graph.TARGET_STIFFNESS).publish(message)
+    node.poll(1.0)
+    assert len(node.heard[graph.GAINS]) == 2
+    shown = from_ros.numbers_of(node.heard[graph.GAINS][-1])
+    np.testing.assert_array_equal(shown["stiffness"], node.loop.gains.stiffness)
+
+
+def test_status_is_published_when_it_changes_and_diagnostics_every_second(node):
+    node.attach().controller.activate()
+    node.heard[graph.STATUS].clear()
+    node.heard[graph.DIAGNOSTICS].clear()
+    node.poll(3.0)
+    assert len(node.heard[graph.STATUS]) <= 1 and len(node.heard[graph.DIAGNOSTICS]) == 3
+    assert node.heard[graph.DIAGNOSTICS][-1].status[0].name == "left/arm"
+
+
+def test_a_detached_controller_leaves_no_topics_open_and_says_so(node):
+    node.attach().controller.activate()
+    node.controller.detach()
+    node.send_pose([0.5, 0.0, 0.3])
+    assert node.loop.sent == [] and "not configured" in node.heard[graph.STATUS][-1].message
+    node.attach()
+    assert node.controller.lifecycle == "inactive"
+
+
+def test_a_schedule_calls_each_job_at_its_period_and_once_after_a_gap():
+    schedule, calls = Schedule(), []
+    schedule.every(0.1, lambda: calls.append(now_s))
+    for now_s in np.arange(0.0, 1.0, 0.05):
+        schedule.run(now_s)
+    assert len(calls) == 10
+    now_s = 5.0
+    schedule.run(now_s)
+    schedule.run(5.01)
+    assert len(calls) == 11
