@@ -109,8 +109,8 @@ class TrainConfig:
     """Pace of the actors relative to real time; None: as fast as possible. It is 1 on the graph, which runs in real
     time, and at most 1 where a person may intervene."""
     updates_per_step: float | None = None
-    """Between two episodes an actor waits until the learner has made this many updates per step, so that the outcome does
-    not depend on the machine's speed; None: an actor never waits."""
+    """Updates per step that the learner must have made before an actor starts its next episode, so that the outcome is
+    independent of the machine's speed; None: an actor never waits."""
     deterministic_fraction: float = 0.0
     """Share of the training episodes without exploration, as in the evaluation."""
     appearance: Appearance = "fixed"

@@ -34,8 +34,8 @@ class RobotConfig:
     wrench: Literal["sensor", "estimate"] = "sensor"
     """Source of the wrench: the wrist's sensor, or the controller's estimate."""
     gains: Literal["task", "controller"] = "task"
-    """`task`: the task's stiffness, clips and workspace, as in simulation; `controller`: the controller's own, for one of
-    another project."""
+    """`task`: the task's stiffness, clips and workspace, as in simulation; `controller`: the controller's own, for a
+    controller of another project."""
     state_age_ms: float = 100.0
     """Older states of the arm are refused: the episode ends, the arm holds [ms]. Source: one step at 10 Hz."""
     image_age_ms: float = 200.0

@@ -86,7 +86,7 @@ def test_several_arms_have_names_in_action_and_observation() -> None:
             'name = "x"\n[arm.start]\nposition_m = [0.5, 0.0]',
             "arm.workspace: got nothing|arm.start.* expected 3 values",
         ),
-        ("name = ", "no TOML"),
+        ("name = ", "not TOML"),
     ],
 )
 def test_wrong_task_file_is_refused_with_the_next_step(text: str, advice: str, tmp_path: Path) -> None:
