@@ -1,4 +1,4 @@
-"""The only place where a name in the settings becomes a class.
+"""Construction of a run's objects from its settings: the only place where a name becomes a class.
 
 jax, MuJoCo and the environments are imported inside the functions that need them: a machine needs only what it runs.
 """
@@ -53,18 +53,18 @@ if TYPE_CHECKING:
     from robot_rl.hardware.robot import Robot
 
 PAUSE_S = PERIOD_S
-"""A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
+"""Lateness from which a step starts a new grid [s], so that an observation follows its action by one period."""
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video: bool = False) -> Environment:
     """Return the task's environment.
 
     Args:
-        cameras: which images the observation holds; None: as the settings say.
+        cameras: which images the observation holds; None: those of the settings.
         video: whether `render` returns images for a video; on the graph those of the cameras.
 
     Raises:
-        DeviceLostError: nobody answers on the graph.
+        DeviceLostError: no answer on the graph.
     """
     state_only = config.vision.mode == "state"
     if is_foreign(config.task):
@@ -103,7 +103,7 @@ def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) 
     """Return the task's environment for an arm on the ROS graph. Needs no simulator.
 
     Raises:
-        DeviceLostError: nobody answers.
+        DeviceLostError: no answer.
     """
     from robot_rl.envs.episodes import Workcell
     from robot_rl.envs.graph import Bounds, GraphEnv
@@ -193,7 +193,7 @@ def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:
 def make_graph_episodes(
     settings: RobotConfig, task: TaskSpec, wire: Wire, robot: Robot, cameras: Mapping[str, Camera], clock: Clock
 ) -> EpisodeSource:
-    """Return who sets up and judges episodes: the served simulation, or the operator."""
+    """Return the episode source: the served simulation, or the operator."""
     from robot_rl.envs.operator_episodes import OperatorEpisodes
     from robot_rl.envs.served_episodes import ServedEpisodes
 
@@ -218,7 +218,7 @@ def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
         if sys.stdin is not None and sys.stdin.isatty():
             prompt(text, sys.stdin.fileno(), partial(print, flush=True), clock.now_ns)
             return
-        print(f"{text} Going on in {pause_s:g} s.", flush=True)
+        print(f"{text} Continuing in {pause_s:g} s.", flush=True)
         clock.sleep_until(clock.now_ns() + round(pause_s * NS_PER_S))
 
     return ask
@@ -247,7 +247,7 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
 
 
 def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
-    """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
+    """Return settings with the frozen encoder's identity, and copy its file to the run's folder.
 
     Raises:
         ConfigError: see `make_encoder`.
@@ -276,7 +276,7 @@ def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
-    """Return the agent for what it sees and does."""
+    """Return the agent for an observation and an action layout."""
     return AgentDefinition(schema.observation, schema.action, config.agent)
 
 
@@ -292,7 +292,7 @@ def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSche
 
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
-    """Return the learner's memory, with the label rules of the reward sources in use."""
+    """Return the learner's replay, with the label rules of the reward sources in use."""
     rules = make_rewards(config).label_rules()
     return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules)
 
@@ -303,7 +303,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
-    """Return who decides who acts."""
+    """Return the arbiter."""
     return Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
 
 
@@ -315,15 +315,15 @@ def make_rollout(
     human: Device | None = None,
     speed: float | None = None,
 ) -> Rollout:
-    """Return what acts in an environment and judges it, for training, evaluation or recording."""
+    """Return the rollout of an environment, for training, evaluation or recording."""
     return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
 def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
-    """Return the device of whoever may take over, None for nobody.
+    """Return the device of the human in the loop, None without one.
 
     Args:
-        env_steps: steps trained before, so that a resumed run goes on tapering.
+        env_steps: steps trained before, so that a resumed run continues tapering.
     """
     if config.human.kind == "none":
         return None
@@ -354,7 +354,7 @@ def make_device(
 
 
 def make_expert(env: Environment) -> Expert:
-    """Return the expert who knows the ground truth of a simulated environment.
+    """Return the scripted expert of a simulated environment.
 
     Raises:
         ConfigError: the environment has none.
