@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from robot_rl.agents.backend import AgentBackend, make_backend
+from robot_rl.agents.backend import AgentBackend, Policy, make_backend
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
@@ -33,7 +33,7 @@ from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import encoded_schema, step_schema
-from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
+from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.tasks import find_task
