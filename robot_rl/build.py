@@ -1,4 +1,4 @@
-"""The only place where a name in the settings becomes a class.
+"""Construction of a run's objects from its settings: the only place where a name becomes a class.
 
 jax, MuJoCo and the environments are imported inside the functions that need them: a machine needs only what it runs.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robot_rl import build_graph
-from robot_rl.agents.backend import AgentBackend, make_backend
+from robot_rl.agents.backend import AgentBackend, Policy, make_backend
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
@@ -29,7 +29,7 @@ from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_envir
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import encoded_schema, step_schema
-from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
+from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.tasks import find_task
@@ -48,11 +48,11 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
     """Return the task's environment.
 
     Args:
-        cameras: which images the observation holds; None: as the settings say.
+        cameras: which images the observation holds; None: those of the settings.
         video: whether `render` returns images for a video; on the graph those of the cameras.
 
     Raises:
-        DeviceLostError: nobody answers on the graph.
+        DeviceLostError: no answer on the graph.
     """
     state_only = config.vision.mode == "state"
     if is_foreign(config.task):
@@ -110,7 +110,7 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
 
 
 def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
-    """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
+    """Return settings with the frozen encoder's identity, and copy its file to the run's folder.
 
     Raises:
         ConfigError: see `make_encoder`.
@@ -139,7 +139,7 @@ def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
-    """Return the agent for what it sees and does."""
+    """Return the agent for an observation and an action layout."""
     return AgentDefinition(schema.observation, schema.action, config.agent)
 
 
@@ -155,7 +155,7 @@ def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSche
 
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
-    """Return the learner's memory, with the label rules of the reward sources in use."""
+    """Return the learner's replay, with the label rules of the reward sources in use."""
     rules = make_rewards(config).label_rules()
     return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules)
 
@@ -166,7 +166,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
-    """Return who decides who acts."""
+    """Return the arbiter."""
     return Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
 
 
@@ -178,15 +178,15 @@ def make_rollout(
     human: Device | None = None,
     speed: float | None = None,
 ) -> Rollout:
-    """Return what acts in an environment and judges it, for training, evaluation or recording."""
+    """Return the rollout of an environment, for training, evaluation or recording."""
     return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
 def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
-    """Return the device of whoever may take over, None for nobody.
+    """Return the device of the human in the loop, None without one.
 
     Args:
-        env_steps: steps trained before, so that a resumed run goes on tapering.
+        env_steps: steps trained before, so that a resumed run continues tapering.
     """
     if config.human.kind == "none":
         return None
@@ -217,7 +217,7 @@ def make_device(
 
 
 def make_expert(env: Environment) -> Expert:
-    """Return the expert who knows the ground truth of a simulated environment.
+    """Return the scripted expert of a simulated environment.
 
     Raises:
         ConfigError: the environment has none.

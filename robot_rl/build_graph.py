@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from robot_rl.hardware.robot import Robot
 
 PAUSE_S = PERIOD_S
-"""A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
+"""Lateness from which a step starts a new grid [s], so that an observation follows its action by one period."""
 
 
 def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) -> GraphEnv:
     """Return the task's environment for an arm on the ROS graph. Needs no simulator.
 
     Raises:
-        DeviceLostError: nobody answers.
+        DeviceLostError: no answer.
     """
     from robot_rl.envs.episodes import Workcell
     from robot_rl.envs.graph import Bounds, GraphEnv
@@ -121,7 +121,7 @@ def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:
 def make_graph_episodes(
     settings: RobotConfig, task: TaskSpec, wire: Wire, robot: Robot, cameras: Mapping[str, Camera], clock: Clock
 ) -> EpisodeSource:
-    """Return who sets up and judges episodes: the served simulation, or the operator."""
+    """Return the episode source: the served simulation, or the operator."""
     from robot_rl.envs.operator_episodes import OperatorEpisodes
     from robot_rl.envs.served_episodes import ServedEpisodes
 
@@ -146,7 +146,7 @@ def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
         if sys.stdin is not None and sys.stdin.isatty():
             prompt(text, sys.stdin.fileno(), partial(print, flush=True), clock.now_ns)
             return
-        print(f"{text} Going on in {pause_s:g} s.", flush=True)
+        print(f"{text} Continuing in {pause_s:g} s.", flush=True)
         clock.sleep_until(clock.now_ns() + round(pause_s * NS_PER_S))
 
     return ask

@@ -97,10 +97,10 @@ def test_several_arms_have_names_in_action_and_observation() -> None:
             'name = "x"\n[arm.start]\nposition_m = [0.5, 0.0]',
             "arm.workspace: got nothing|arm.start.* expected 3 values",
         ),
-        ("name = ", "no TOML"),
+        ("name = ", "not TOML"),
     ],
 )
-def test_wrong_task_file_is_refused_with_what_to_do(text: str, advice: str, tmp_path: Path) -> None:
+def test_wrong_task_file_is_refused_with_the_next_step(text: str, advice: str, tmp_path: Path) -> None:
     (tmp_path / "task.toml").write_text(text)
     with pytest.raises(ConfigError, match=advice):
         read_task(tmp_path / "task.toml")
