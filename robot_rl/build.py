@@ -1,4 +1,4 @@
-"""The only place where a name in the settings becomes a class.
+"""Construction of a run's objects from its settings: the only place where a name becomes a class.
 
 jax, MuJoCo and the environments are imported inside the functions that need them: a machine needs only what it runs.
 """
@@ -6,34 +6,30 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from robot_rl.agents.backend import AgentBackend, make_backend
+from robot_rl import build_graph
+from robot_rl.agents.backend import AgentBackend, Policy, make_backend
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
-from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.clock import SystemClock
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
-from robot_rl.core.settings import load_settings
-from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.envs.observation import observation_schema
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
-from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.observation import encoded_schema, step_schema
-from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
+from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.tasks import find_task
@@ -46,25 +42,17 @@ from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
     from controllers.ros.wire import Wire
-    from robot_rl.envs.episodes import EpisodeSource
-    from robot_rl.envs.graph import GraphEnv
-    from robot_rl.hardware.cameras.camera import Camera
-    from robot_rl.hardware.cameras.config import CameraConfig
-    from robot_rl.hardware.robot import Robot
-
-PAUSE_S = PERIOD_S
-"""A later step than this begins a new grid [s]: what follows an action is seen one period after it, not at once."""
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video: bool = False) -> Environment:
     """Return the task's environment.
 
     Args:
-        cameras: which images the observation holds; None: as the settings say.
+        cameras: which images the observation holds; None: those of the settings.
         video: whether `render` returns images for a video; on the graph those of the cameras.
 
     Raises:
-        DeviceLostError: nobody answers on the graph.
+        DeviceLostError: no answer on the graph.
     """
     state_only = config.vision.mode == "state"
     if is_foreign(config.task):
@@ -74,7 +62,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
     task = find_task(config.task)
     names = (() if state_only else tuple(task.cameras)) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
-        return make_graph_env(config, task, names)
+        return build_graph.make_graph_env(config, task, names)
     from robot_rl.envs.simulated import make_simulated_env
 
     return make_simulated_env(
@@ -97,131 +85,6 @@ def foreign_config(task: str, kwargs: str) -> TrainConfig:
     settings = ForeignConfig(kwargs)
     with closing(make_foreign_env(task, settings)) as env:
         return foreign_preset(task, settings, images=env.has_images)
-
-
-def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) -> GraphEnv:
-    """Return the task's environment for an arm on the ROS graph. Needs no simulator.
-
-    Raises:
-        DeviceLostError: nobody answers.
-    """
-    from robot_rl.envs.episodes import Workcell
-    from robot_rl.envs.graph import Bounds, GraphEnv
-
-    settings, clock = config.robot, SystemClock()
-    wire = make_wire(settings, "actor")
-    try:
-        robot = make_graph_robot(settings, task.arm, wire, clock)
-        devices = make_graph_cameras(settings, task, wire, clock, cameras)
-        episodes = make_graph_episodes(settings, task, wire, robot, devices, clock)
-        bounds = Bounds(settings.state_age_ms, settings.image_age_ms, settings.skew_ms, settings.reaction_ms)
-        cell = Workcell(task, {next(iter(task.arms)): robot}, devices, episodes)
-        return GraphEnv(cell, wire, clock, bounds, privileged=config.vision.mode == "state")
-    except BaseException:
-        wire.close()
-        raise
-
-
-def make_wire(settings: RobotConfig, node: str) -> Wire:
-    """Return a participant of the graph.
-
-    Raises:
-        ConfigError: rclpy is not there.
-    """
-    if settings.kind == "ros":
-        from controllers.ros.ros_wire import RosWire
-
-        try:
-            return RosWire(node, settings.namespace)
-        except ImportError as error:
-            raise ConfigError(str(error)) from error
-    from robot_rl.hardware.graph.dds_wire import DdsWire
-
-    return DdsWire(node, settings.namespace)
-
-
-def make_graph_robot(settings: RobotConfig, arm: ArmTask, wire: Wire, clock: Clock) -> Robot:
-    """Return the arm on the graph, whose controller follows the task's gains."""
-    from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
-
-    return GraphRobot(
-        wire,
-        clock,
-        GraphRobotConfig(
-            settings.wrench,
-            age_max_s=settings.state_age_ms / 1000.0,
-            start_timeout_s=settings.reset_timeout_s,
-            pause_s=PAUSE_S,
-        ),
-        arm.controller_gains if settings.gains == "task" else None,
-    )
-
-
-def make_graph_cameras(
-    settings: RobotConfig, task: TaskSpec, wire: Wire, clock: Clock, names: Sequence[str]
-) -> dict[str, Camera]:
-    """Return the robot's cameras by name: those of its file, or topics of these names on the graph.
-
-    Raises:
-        UnknownNameError: the file lacks a camera of the task.
-        DeviceLostError: one does not deliver.
-    """
-    from robot_rl.hardware.cameras.config import CameraSet
-    from robot_rl.hardware.cameras.factory import make_cameras
-    from robot_rl.hardware.cameras.ros_topic import TopicConfig
-
-    present: dict[str, CameraConfig] = {
-        name: TopicConfig(name, max_age_s=settings.image_age_ms / 1000.0) for name in names
-    }
-    if settings.cameras is not None and names:
-        present = {camera.name: camera for camera in load_settings(CameraSet, settings.cameras).cameras}
-    for name in names:
-        if name not in present:
-            raise unknown_name(f"camera in {settings.cameras}", name, present)
-    configs = [_seen_by(present[name], task.cameras[name]) for name in names]
-    return dict(zip(names, make_cameras(configs, wire, settings.reset_timeout_s, clock), strict=True))
-
-
-def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:
-    """Return a camera's settings with what a task sees of it: the task's crop, else the device's; the task's size."""
-    from robot_rl.hardware.cameras.views import Crop, View
-
-    crop = config.view.crop if camera.crop is None else Crop(**asdict(camera.crop))
-    return replace(config, view=View(crop, (camera.height, camera.width)))
-
-
-def make_graph_episodes(
-    settings: RobotConfig, task: TaskSpec, wire: Wire, robot: Robot, cameras: Mapping[str, Camera], clock: Clock
-) -> EpisodeSource:
-    """Return who sets up and judges episodes: the served simulation, or the operator."""
-    from robot_rl.envs.operator_episodes import OperatorEpisodes
-    from robot_rl.envs.served_episodes import ServedEpisodes
-
-    if settings.episode_source == "operator":
-        return OperatorEpisodes(task, {next(iter(task.arms)): robot}, make_prompt(settings.reset_pause_s, clock))
-    sources = [lambda: robot.state().stamp_ns, *(_stamp_of(camera) for camera in cameras.values())]
-    age_max_s = settings.state_age_ms / 1000.0
-    episodes = ServedEpisodes(task, wire, robot, sources, clock, age_max_s, settings.reset_timeout_s)
-    episodes.connect()
-    return episodes
-
-
-def _stamp_of(camera: Camera) -> Callable[[], int]:
-    return lambda: camera.read().stamp_ns
-
-
-def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
-    """Return the operator's prompt: Enter at a terminal, else a line and a pause."""
-    from robot_rl.teleop.terminal import prompt
-
-    def ask(text: str) -> None:
-        if sys.stdin is not None and sys.stdin.isatty():
-            prompt(text, sys.stdin.fileno(), partial(print, flush=True), clock.now_ns)
-            return
-        print(f"{text} Going on in {pause_s:g} s.", flush=True)
-        clock.sleep_until(clock.now_ns() + round(pause_s * NS_PER_S))
-
-    return ask
 
 
 def make_encoder(config: TrainConfig) -> Encoder | None:
@@ -247,7 +110,7 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
 
 
 def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
-    """Return settings that name the frozen encoder by its identity, and keep a copy of its file in the run's folder.
+    """Return settings with the frozen encoder's identity, and copy its file to the run's folder.
 
     Raises:
         ConfigError: see `make_encoder`.
@@ -276,7 +139,7 @@ def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
-    """Return the agent for what it sees and does."""
+    """Return the agent for an observation and an action layout."""
     return AgentDefinition(schema.observation, schema.action, config.agent)
 
 
@@ -292,7 +155,7 @@ def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSche
 
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
-    """Return the learner's memory, with the label rules of the reward sources in use."""
+    """Return the learner's replay, with the label rules of the reward sources in use."""
     rules = make_rewards(config).label_rules()
     return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules)
 
@@ -303,7 +166,7 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
 
 
 def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
-    """Return who decides who acts."""
+    """Return the arbiter."""
     return Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
 
 
@@ -315,15 +178,15 @@ def make_rollout(
     human: Device | None = None,
     speed: float | None = None,
 ) -> Rollout:
-    """Return what acts in an environment and judges it, for training, evaluation or recording."""
+    """Return the rollout of an environment, for training, evaluation or recording."""
     return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
 
 
 def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
-    """Return the device of whoever may take over, None for nobody.
+    """Return the device of the human in the loop, None without one.
 
     Args:
-        env_steps: steps trained before, so that a resumed run goes on tapering.
+        env_steps: steps trained before, so that a resumed run continues tapering.
     """
     if config.human.kind == "none":
         return None
@@ -346,7 +209,7 @@ def make_device(
         rng,
         SystemClock(),
         expert=lambda: make_expert(env),
-        wire=lambda: (wire or make_wire(config.robot, "actor_human"), wire is None),
+        wire=lambda: (wire or build_graph.make_wire(config.robot, "actor_human"), wire is None),
         env_steps=env_steps,
     )
     human = config.human
@@ -354,7 +217,7 @@ def make_device(
 
 
 def make_expert(env: Environment) -> Expert:
-    """Return the expert who knows the ground truth of a simulated environment.
+    """Return the scripted expert of a simulated environment.
 
     Raises:
         ConfigError: the environment has none.

@@ -28,7 +28,7 @@ VisionMode = Literal["frozen", "trainable", "state"]
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """How images become numbers."""
+    """Settings of image encoding."""
 
     mode: VisionMode = "frozen"
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
@@ -50,22 +50,22 @@ class VisionConfig:
 
 @dataclass(frozen=True)
 class BudgetConfig:
-    """When training ends; the first limit that is reached counts.
+    """End of training, at the first limit that is reached.
 
     Raises:
         ConfigError: a limit that is not positive.
     """
 
     minutes: float | None = 8.0
-    """Wall time of training, from the start of the processes [min]; demonstrations and evaluation come on top.
-    A run that is resumed gets as much again."""
+    """Wall time of training, from the start of the processes [min]; without demonstrations and evaluation.
+    A resumed run gets as much again."""
     env_steps: int | None = None
-    """Environment steps of all actors; None: no limit. A run that is resumed gets as many again."""
+    """Environment steps of all actors; None: no limit. A resumed run gets as many again."""
     stop_success: float | None = None
-    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never. A run that is
-    resumed counts the episodes from then on."""
+    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never. A resumed
+    run counts the episodes from then on."""
     stop_window: int = 50
-    """Episodes that the early stop looks at."""
+    """Window of the early stop [episodes]."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "minutes", "env_steps", "stop_success")
@@ -75,12 +75,12 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How the trained policy is evaluated: deterministic, alone."""
+    """Evaluation of the trained policy: deterministic, alone."""
 
     episodes: int = 100
-    """Episodes; 0 leaves the evaluation out."""
+    """Episodes; 0: no evaluation."""
     seed: int = 10_000
-    """Seed of the episodes; far from those of training, so that no scene is met twice."""
+    """Seed of the episodes, disjoint from those of training."""
     video_episodes: int = 5
     """Episodes in the video."""
 
@@ -102,36 +102,36 @@ class TrainConfig:
     env: ForeignConfig = field(default_factory=ForeignConfig)
     """Settings of a Gymnasium environment; for such a task only."""
     seed: int = 0
-    """Of networks, episodes, exploration and the scripted human."""
+    """Seed of networks, episodes, exploration and the scripted human."""
     actors: int = 1
     """Actor processes that feed the learner."""
     speed: float | None = None
-    """Pace of the actors relative to real time; None: as fast as the machine can. It is 1 on the graph, where time
-    cannot be hurried, and at most 1 where a person may take over."""
+    """Pace of the actors relative to real time; None: as fast as possible. It is 1 on the graph, which runs in real
+    time, and at most 1 where a person may intervene."""
     updates_per_step: float | None = None
-    """Between two episodes an actor waits until the learner has made so many updates for each of its steps, so that the
-    outcome does not depend on the machine's speed; None: an actor never waits."""
+    """Updates per step that the learner must have made before an actor starts its next episode, so that the outcome is
+    independent of the machine's speed; None: an actor never waits."""
     deterministic_fraction: float = 0.0
-    """Share of the training episodes in which the policy does not explore: what will be evaluated is practised."""
+    """Share of the training episodes without exploration, as in the evaluation."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20
     """Successful episodes recorded before training. Source: HIL-SERL, about 20."""
     demonstrations_from: Path | None = None
-    """Folder of episodes recorded before with `robot-rl record`; None: the scripted expert records them for the run."""
+    """Folder of episodes recorded with `robot-rl record`; None: the scripted expert records them for the run."""
     demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
         "episodes"
     )
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
-    """Where reward comes from: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
+    """Reward sources: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
     """Settings of reward sources, each as SOURCE.FIELD VALUE."""
     replay_capacity: int = 100_000
     """Transitions kept. Source: HIL-SERL 200k."""
     demonstration_capacity: int = 20_000
-    """Demonstrated transitions kept, in memory of their own."""
+    """Demonstrated transitions kept, in separate memory."""
     robot: RobotConfig = field(default_factory=RobotConfig)
-    """Which arm: in this process, or on the ROS graph."""
+    """The robot: in this process, or on the ROS graph."""
     vision: VisionConfig = field(default_factory=VisionConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
@@ -166,7 +166,7 @@ class TrainConfig:
         return self.robot.on_graph if keep is None else keep
 
     def _check_updates(self) -> None:
-        """Refuse settings with which an actor would wait for updates that the learner may not make or not publish."""
+        """Refuse settings with which an actor would wait for updates that the learner does not make or publish."""
         learner, ratio = self.learner, self.updates_per_step
         if ratio is None:
             return
@@ -176,7 +176,7 @@ class TrainConfig:
                 f"updates_per_step: got {ratio}, expected {update_ratio.updates_per_transition} or less, which is "
                 "the learner's own ratio; lower it, or raise --learner.update-ratio.updates-per-transition."
             )
-        # The learner lags by what it has not published, by a call that is not full and by a fraction of an update.
+        # The learner lags by unpublished updates, by a partial call and by a fraction of an update.
         lag = learner.publish_every_updates + learner.updates_per_call - 1
         if lag > UPDATES_ON_THE_WAY:
             raise ConfigError(
@@ -195,6 +195,6 @@ def load_config(path: Path) -> TrainConfig:
     """Return the settings of a file, also of one that an earlier version wrote.
 
     Raises:
-        ConfigError: no such file, no JSON, or content that does not fit.
+        ConfigError: no such file, not JSON, or content that does not fit.
     """
     return load_settings(TrainConfig, path, upgrade)

@@ -1,4 +1,4 @@
-"""Test doubles, for extensions of this package, too: a clock that stands still, a device that plays recorded states."""
+"""Test doubles, also for extensions of this package: a clock without time, a device with recorded states."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FakeClock:
 
 
 class Playback(ScriptedDevice):
-    """A device that plays recorded states, one a read; afterwards it stays quiet.
+    """A device that plays recorded states, one a read, then returns no motion.
 
     Example:
         >>> device = Playback([DeviceState(engaged=True)])
@@ -61,4 +61,4 @@ class Playback(ScriptedDevice):
         return next(self._states, DeviceState())
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing."""

@@ -194,7 +194,7 @@ class DriverClass(Protocol):
         """Return the arm's software, for the doctor; moves nothing. May be left out.
 
         Raises:
-            DriverError: nobody answers, or with software that the driver cannot command.
+            DriverError: no answer, or software that the driver does not support.
         """
         ...
 

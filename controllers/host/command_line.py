@@ -20,7 +20,7 @@ from controllers.host.control_stack import ControlStack, find_stack
 from controllers.host.mailbox import Mailbox
 from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
-from controllers.host.shield import NOBODY, shielded
+from controllers.host.shield import NOT_SHIELDED, shielded
 
 
 def end_on_signals(host: ControlProcess, with_parent: bool) -> None:
@@ -42,7 +42,7 @@ def _control(host: ControlProcess, cpu: int | None, shield: bool) -> None:
     pacer = Pacer(period_s, pacing_clock(period_s, own_core=shield))
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
-    with shielded(cpu) if cpu is not None and shield else nullcontext(NOBODY) as kept, realtime() as granted:
+    with shielded(cpu) if cpu is not None and shield else nullcontext(NOT_SHIELDED) as kept, realtime() as granted:
         advice = "; ".join(filter(None, (granted.advice(), kept.advice())))
         print(f"host: {capabilities.name} at {capabilities.rate_hz:g} Hz. {advice}", flush=True)
         run_host(host, pacer, capabilities.paced)

@@ -38,7 +38,7 @@ class ShieldStatus(NamedTuple):
         return f"{self.refused} threads of other users stay on the loop's core: run as root, or boot with isolcpus"
 
 
-NOBODY = ShieldStatus(0, 0)
+NOT_SHIELDED = ShieldStatus(0, 0)
 
 
 class Shield:

@@ -1,7 +1,7 @@
-"""What the node does with the arm, without ROS: commands to targets, services to requests, and holding still.
+"""Command handling of the impedance controller node, independent of rclpy.
 
-The pilot lives as long as the node: an emergency stop stays latched over a new configuration. While it is not attached
-to a loop, or not enabled, no command passes.
+The handler lives as long as the node: an emergency stop stays latched over a new configuration. While it is not
+attached to a loop, or not enabled, no command passes.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
 from controllers.ros.target_generator import TargetGenerator
 
-LET_GO_S = 0.15  # three time constants of the reference: the force of a goal that lay ahead is gone
+LET_GO_S = 0.15  # three time constants of the reference: the force of a leading goal has decayed
 START_ANSWER_LIMIT_S = 0.5
 HOMING_LIMIT_S = 20.0
 HOME_REACHED = (0.005, 0.05)  # [m, rad]
 CLOCK_HOLD_S = 1.0
-_AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes in which no target is followed
+_AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes without tracking
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
 Answer = tuple[bool, str]
 Pose = tuple[FloatArray, FloatArray]
 
 
 class Loop(Protocol):
-    """What the pilot needs of the loop's client (`controllers.host.mailbox.Client`)."""
+    """Interface of the loop's client (`controllers.host.mailbox.Client`)."""
 
     def send(self, target: Target) -> None:
-        """Make this the latest target."""
+        """Set the latest target."""
         ...
 
     def set_gains(self, gains: Gains) -> None:
-        """Ask for other gains."""
+        """Request other gains."""
         ...
 
     def ask(self, request: Request) -> None:
-        """Ask for something else."""
+        """Send another request."""
         ...
 
     def state(self) -> HostState:
-        """The latest state."""
+        """Return the latest state."""
         ...
 
 
 class CommandHandler:
-    """Between the graph and one arm's loop.
+    """Command handler between the graph and one arm's loop.
 
     Args:
-        stamps: carries stamps of messages over to the loop's clock.
+        stamps: converts stamps of messages to the loop's clock.
         now_s: that clock.
-        sleep: lets it pass; in two places, where a transition waits for the arm.
+        sleep: waits on that clock; used where a transition waits for the arm.
     """
 
     def __init__(self, stamps: Stamps, now_s: Callable[[], float], sleep: Callable[[float], None]) -> None:
@@ -74,16 +74,16 @@ class CommandHandler:
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
-        """Take a loop, which starts with these gains; `home` None: where the arm is enabled first."""
+        """Attach a loop, which starts with these gains; `home` None: the pose at the first enabling."""
         self._loop, self._joints, self._frame, self._home = loop, joints, frame, home
         self.set_gains(gains)
 
     def detach(self) -> None:
-        """The loop has ended."""
+        """Detach the ended loop."""
         self._loop, self.gains, self.enabled = None, None, False
 
     def set_gains(self, gains: Gains) -> None:
-        """Put gains in force."""
+        """Activate gains."""
         assert self._loop is not None
         self.gains = gains
         self._loop.set_gains(gains)
@@ -103,7 +103,7 @@ class CommandHandler:
         self._admit(topic, rank).send(self.course.take_twist(twist, stamp_s))
 
     def take_wrench(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A WrenchStamped, for the targets to come."""
+        """A WrenchStamped, for the next targets."""
         wrench = from_ros.wrench_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
         self._enabled_loop()
@@ -116,7 +116,7 @@ class CommandHandler:
         self.course.take_wrench(wrench, stamp_s)
 
     def take_gains(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """Named numbers, each a parameter's; all of them or none. An arm that holds itself takes them, too."""
+        """Named gains, all or none; also accepted while the arm holds itself."""
         changes, gains = from_ros.numbers_of(message), self._gains_for(rank)
         if unknown := sorted(changes.keys() - settings.SETTINGS.keys()):
             raise CommandRejected(RejectReason.LAYOUT, f"layout: got {unknown}, expected names of gains; see ~/gains.")
@@ -126,7 +126,7 @@ class CommandHandler:
             raise CommandRejected(RejectReason.LIMIT, str(error)) from error
 
     def take_joint(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A JointState: the posture that the nullspace is drawn to, for the law is Cartesian."""
+        """A JointState: the posture of the nullspace, since the law is Cartesian."""
         posture = from_ros.posture_of(message, self._joints)
         self.stamps.monotonic_s(from_ros.stamp_ns(message))
         self.set_gains(self._gains_for(rank).changed(posture=posture))
@@ -155,14 +155,14 @@ class CommandHandler:
     def _enabled_loop(self) -> Loop:
         if self._loop is None or not self.enabled:
             raise CommandRejected(
-                RejectReason.INACTIVE, "the controller follows nothing now; activate the node or call ~/enable."
+                RejectReason.INACTIVE, "the controller tracks no targets now; activate the node or call ~/enable."
             )
         return self._loop
 
-    # Services: whether it was done, and what to say.
+    # Services: success and message.
 
     def start(self) -> Answer:
-        """Follow targets from the measured pose, unless the loop refuses; an arm that follows already is left alone."""
+        """Track targets from the measured pose, unless the loop refuses; no change if the arm tracks already."""
         if self._loop is None or self.arbiter.estopped:
             return False, self.arbiter.held(self._now_s()) or "no loop runs; configure the node"
         state = self._loop.state()
@@ -174,10 +174,10 @@ class CommandHandler:
         if not self.enabled:
             return False, state.text
         self._home = self._home or (self.course.p.copy(), self.course.quat_xyzw.copy())
-        return True, f"{state.mode.name.lower()}: follows targets from the measured pose"
+        return True, f"{state.mode.name.lower()}: tracks targets from the measured pose"
 
     def _activated(self, loop: Loop) -> HostState:
-        """Ask for ACTIVATE and wait for what came of it: in the second state from now, the first may be older."""
+        """Request ACTIVATE and wait for its result in the second state from now; the first may be older."""
         stamp_s, news, end_s = loop.state().stamp_s, 0, self._now_s() + START_ANSWER_LIMIT_S
         loop.ask(Request.ACTIVATE)
         while True:
@@ -189,7 +189,7 @@ class CommandHandler:
             self._sleep(0.002)
 
     def let_go(self) -> Answer:
-        """Let go of the force, then let the arm hold itself."""
+        """Ramp the force down, then let the arm hold itself."""
         if self._loop is not None and self.enabled:
             self._seed_measured(self._loop.state())
             self._loop.send(self.course.stay(self._now_s()))
@@ -199,14 +199,14 @@ class CommandHandler:
         return True, "the arm holds itself"
 
     def stop_now(self) -> None:
-        """Have the arm hold itself at once; may be called from a signal handler."""
+        """Let the arm hold itself at once; may be called from a signal handler."""
         self.enabled = False
         self._homing_until_s = -np.inf
         if self._loop is not None:
             self._loop.ask(Request.DEACTIVATE)
 
     def estop(self) -> Answer:
-        """Stop, latched."""
+        """Stop the arm; the stop is latched."""
         self.arbiter.press_estop()
         self.stop_now()
         return True, "stopped, the arm holds itself; call ~/recover, then ~/enable"
@@ -226,8 +226,8 @@ class CommandHandler:
         return True, "backs off along the last path; see ~/status"
 
     def hold(self, wanted: bool) -> Answer:
-        """Hold the present pose, or follow again."""
-        self.arbiter.block("hold", "somebody asked for it; call ~/hold with false" if wanted else "")
+        """Hold the present pose, or track again."""
+        self.arbiter.block("hold", "requested; call ~/hold with false" if wanted else "")
         return True, "holds the present pose" if wanted else "follows targets again"
 
     def reset_target(self) -> Answer:
@@ -239,7 +239,7 @@ class CommandHandler:
         return True, "the target is the measured pose"
 
     def go_home(self) -> Answer:
-        """Go to the home pose, as fast as the reference may; any command ends it."""
+        """Move to the home pose at the reference's speed limit; any command ends it."""
         if self._loop is None or not self.enabled or self._home is None:
             return False, "not enabled; call ~/enable"
         held = self.arbiter.held(self._now_s())
@@ -248,12 +248,12 @@ class CommandHandler:
         self.course.seed(*self._home)
         self._idle = True
         self._homing_until_s = self._now_s() + HOMING_LIMIT_S
-        return True, "on the way; any command ends it"
+        return True, "moving home; any command ends it"
 
-    # Again and again
+    # Periodic
 
     def watch(self) -> str:
-        """Notice silent sources and clocks that jump, keep still what must hold; a jump in words, empty: none."""
+        """Detect silent sources and clock jumps, and hold where required; return the jump's text, else empty."""
         now_s = self._now_s()
         jump = self.stamps.jumped()
         if jump:
@@ -266,9 +266,9 @@ class CommandHandler:
         return jump
 
     def _keep_still(self, now_s: float) -> None:
-        """Hold where the arm was when something said so or the last source fell silent, or go home.
+        """Hold the pose at the request or at the last source's end, or move home.
 
-        The loop is told again and again: it follows old targets no longer than `hold_after_s`.
+        The target is repeated, because the loop tracks old ones no longer than `hold_after_s`.
         """
         if not self.enabled or self._loop is None:
             return

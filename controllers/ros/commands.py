@@ -1,4 +1,4 @@
-"""Commands from the graph to the command handler: who may send what, what was refused, and whose quality is too low."""
+"""Command topics: subscriptions, rejections, and publishers of insufficient QoS."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Take = Callable[[str, CommandPriority, Any], None]
 
 
 class Commands:
-    """All topics that command the arm.
+    """Subscriptions of all command topics.
 
     Args:
-        log: takes refusals that are new, by `warning`.
+        log: logs new rejections by `warning`.
     """
 
     def __init__(self, handler: CommandHandler, log: Any) -> None:
@@ -39,28 +39,28 @@ class Commands:
         )
         self.rejections = RejectCounter()
         self.unheard: tuple[str, ...] = ()
-        """Publishers that offer less than is asked for, at the last look."""
+        """Publishers with insufficient QoS at the last check."""
 
     def open(self, wire: Wire) -> None:
-        """Subscribe to all of them."""
+        """Subscribe to all command topics."""
         self._wire = wire
         for topic, rank, take in self._taken:
             wire.subscribe(topic, partial(self._on_command, take, topic.name, rank))
 
     def close(self) -> None:
-        """Forget the wire, which closes the subscriptions."""
+        """Release the wire, which closes the subscriptions."""
         self._wire, self.unheard = None, ()
 
     def watch_publishers(self, now_s: float) -> None:
-        """Pass on to the arbiter who publishes what: two of one topic would take turns with the arm."""
+        """Report the publishers of each topic to the arbiter, so that two on one topic are a conflict."""
         publishers, unheard = {}, []
         for topic, rank, _ in self._taken:
-            if rank == CommandPriority.ESTOP or self._wire is None:  # anybody may stop
+            if rank == CommandPriority.ESTOP or self._wire is None:  # any source may stop
                 continue
             senders = self._wire.publishers_of(topic)
             publishers[topic.name] = [sender.node for sender in senders]
             unheard += [
-                f"{topic.name}: {sender.node} publishes best-effort and is not heard; publish reliably"
+                f"{topic.name}: {sender.node} publishes best-effort and is not received; publish reliably"
                 for sender in senders
                 if not sender.reliable
             ]

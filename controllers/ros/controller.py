@@ -1,7 +1,7 @@
-"""The controller's side of the graph: commands, services, states, status and diagnostics of one arm, over any wire.
+"""Controller on the graph: commands, services, states, status and diagnostics of one arm, over any wire.
 
-A real arm's lifecycle node and the served simulation run this same code; what they differ in is the control process
-that they attach. `poll` does what is due and is called at least as often as the states are published.
+A real arm's lifecycle node and the served simulation run this same code with different control processes. `poll` does
+the due work and is called at least as often as the states are published.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ NS_PER_S = 1_000_000_000
 
 
 class Log(Protocol):
-    """Takes lines for a person: rclpy's logger, or the standard library's."""
+    """A logger: rclpy's or the standard library's."""
 
     def warning(self, text: str) -> Any:
-        """Something was refused."""
+        """Log a warning."""
         ...
 
     def error(self, text: str) -> Any:
-        """The arm holds, or was not started."""
+        """Log an error."""
         ...
 
 
 class Schedule:
-    """Calls functions at their periods, as often as somebody calls `run`; after a gap each is called once."""
+    """Calls functions at their periods when `run` is called; after a gap each is called once."""
 
     def __init__(self) -> None:
         self._jobs: list[tuple[float, Callable[[], None]]] = []
         self._due_s: list[float] = []
 
     def every(self, period_s: float, job: Callable[[], None]) -> None:
-        """Add a function."""
+        """Add a periodic function."""
         self._jobs.append((period_s, job))
         self._due_s.append(math.nan)  # from the first run on
 
     def run(self, now_s: float) -> None:
-        """Call what is due."""
+        """Call the due functions."""
         for i, (period_s, job) in enumerate(self._jobs):
             if not now_s < self._due_s[i]:
                 start_s = now_s if math.isnan(self._due_s[i]) else self._due_s[i]
@@ -61,14 +61,14 @@ class Schedule:
 
 
 class Controller:
-    """One arm on the graph. Lives as long as its node; control processes come and go with `attach` and `detach`.
+    """Controller of one arm on the graph, for the node's lifetime; control processes are attached and detached.
 
     Args:
-        wire: for what lives as long: status, diagnostics and services.
+        wire: for status, diagnostics and services, which live as long.
         name: full name of the node, for the reports.
-        hardware: which arm, in words.
+        hardware: description of the arm.
         monotonic_ns: the clock of `now_s` and of the control process's stamps.
-        sleep: lets that clock pass; where an answer waits for the arm.
+        sleep: waits on that clock, where an answer waits for the arm.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Controller:
         self.commands = Commands(self.handler, log)
         self.lifecycle, self.trouble = "unconfigured", ""
         self._loop: Loop | None = None
-        self._open: Wire | None = None  # what lives as long as the control process
+        self._open: Wire | None = None  # lifetime of the control process
         self._states: States | None = None
         self._shown: Gains | None = None
         self._reports = Reports(wire, name, hardware)
@@ -96,7 +96,7 @@ class Controller:
         self._serve()
 
     def now_s(self) -> float:
-        """The clock of the control process's stamps [s]."""
+        """Time on the clock of the control process' stamps [s]."""
         return self._monotonic_ns() / NS_PER_S
 
     # Control processes
@@ -112,14 +112,14 @@ class Controller:
         tf_prefix: str = "",
         left_out: Collection[graph.Topic] = (),
     ) -> None:
-        """Take a control process, and open its topics on `wire`, which is closed by `detach`."""
+        """Attach a control process, and open its topics on `wire`, which `detach` closes."""
         self._loop, self._open, self.lifecycle, self.trouble = loop, wire, "inactive", ""
         self.handler.attach(loop, gains, joints, frame, home)
         self.commands.open(wire)
         self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out)
 
     def detach(self, lifecycle: str = "unconfigured") -> None:
-        """The control process has ended, or is about to."""
+        """Detach a control process that has ended or is about to."""
         opened, self._open = self._open, None
         self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
         self.handler.detach()
@@ -129,25 +129,25 @@ class Controller:
         self.publish_status()
 
     def activate(self) -> Answer:
-        """Follow targets from the measured pose, unless the arm refuses."""
+        """Track targets from the measured pose, unless the arm refuses."""
         answer = (False, self.trouble) if self.trouble else self.handler.start()
         if answer[0]:
             self.lifecycle = "active"
         return answer
 
     def deactivate(self) -> None:
-        """Let go of the force, then let the arm hold itself."""
+        """Ramp the force down, then let the arm hold itself."""
         self.handler.let_go()
         self.lifecycle = "inactive"
 
-    # Again and again
+    # Periodic
 
     def poll(self) -> None:
-        """Do what is due now."""
+        """Do the due work."""
         self._schedule.run(self.now_s())
 
     def publish_states(self) -> None:
-        """Publish the arm's state, all of one instant."""
+        """Publish the arm's state at one instant."""
         if self._states is not None and self._loop is not None and not self.trouble:
             state = self._loop.state()
             if not math.isfinite(state.stamp_s):  # the driver was just cleared: the next state has its stamp
@@ -202,7 +202,7 @@ class Controller:
     # Reports
 
     def publish_status(self) -> None:
-        """Publish the status, if it is another than before."""
+        """Publish the status if it has changed."""
         self._reports.publish_status(status(self._state(), self._node_status()))
 
     def _publish_diagnostics(self) -> None:

@@ -1,4 +1,4 @@
-"""The controller's reports on the graph: a status that is published when it changes, diagnostics that always are."""
+"""Publishers of the controller's status (on change) and diagnostics (periodic)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from controllers.ros.wire import Wire
 
 
 class Reports:
-    """Publishers of `~/status` and `/diagnostics`, which live as long as the node.
+    """Publishers of `~/status` and `/diagnostics`, with the node's lifetime.
 
     Args:
         name: full name of the node.
-        hardware: which arm, in words.
+        hardware: description of the arm.
     """
 
     def __init__(self, wire: Wire, name: str, hardware: str) -> None:
@@ -23,7 +23,7 @@ class Reports:
         self._published: StatusReport | None = None
 
     def publish_status(self, report: StatusReport) -> None:
-        """Publish the status where it is another than before."""
+        """Publish the status if it has changed."""
         if report != self._published:
             self._published = report
             self._status.publish(self._message(report))

@@ -1,6 +1,6 @@
-"""Messages to numbers: each either becomes exactly what it says, or is refused with the reason.
+"""Conversion of ROS messages to arrays; an invalid message is rejected with the reason.
 
-Works on anything with the fields of the ROS interface; nothing here knows a ROS library.
+Independent of ROS libraries: works on any object with the fields of the ROS interface.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ QUAT_NORM_TOLERANCE = 0.01  # as in the loop
 
 
 def stamp_ns(message: Any) -> int:
-    """The header's stamp [ns]."""
+    """Return the header's stamp [ns]."""
     stamp = message.header.stamp
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def pose_of(message: Any, frame: str) -> tuple[FloatArray, FloatArray]:
-    """p (3,) [m] and quat_xyzw (4,) of a PoseStamped. Raises: CommandRejected."""
+    """Return p (3,) [m] and quat_xyzw (4,) of a PoseStamped.
+
+    Raises:
+        CommandRejected: invalid numbers or frame.
+    """
     _check_frame(message, frame)
     p = _finite("pose.position", _xyz(message.pose.position))
     orientation = message.pose.orientation
@@ -37,22 +41,30 @@ def pose_of(message: Any, frame: str) -> tuple[FloatArray, FloatArray]:
 
 
 def twist_of(message: Any, frame: str) -> FloatArray:
-    """The twist (6,) [m/s, rad/s] of a TwistStamped, linear first. Raises: CommandRejected."""
+    """Return the twist (6,) [m/s, rad/s] of a TwistStamped, linear first.
+
+    Raises:
+        CommandRejected: invalid numbers or frame.
+    """
     _check_frame(message, frame)
     return _finite("twist", [*_xyz(message.twist.linear), *_xyz(message.twist.angular)])
 
 
 def wrench_of(message: Any, frame: str) -> FloatArray:
-    """The wrench (6,) [N, N m] of a WrenchStamped, force first. Raises: CommandRejected."""
+    """Return the wrench (6,) [N, N m] of a WrenchStamped, force first.
+
+    Raises:
+        CommandRejected: invalid numbers or frame.
+    """
     _check_frame(message, frame)
     return _finite("wrench", [*_xyz(message.wrench.force), *_xyz(message.wrench.torque)])
 
 
 def numbers_of(message: Any) -> dict[str, FloatArray]:
-    """Named numbers of a Float64MultiArray: one array for each dimension, by its label.
+    """Return the arrays of a Float64MultiArray, one for each dimension, by its label.
 
     Raises:
-        CommandRejected: a dimension without a label, or another number of numbers than the dimensions say.
+        CommandRejected: a dimension without a label, or a length that differs from the dimensions.
     """
     dimensions, start = message.layout.dim, int(message.layout.data_offset)
     if not dimensions or not all(dimension.label for dimension in dimensions):
@@ -73,7 +85,11 @@ def numbers_of(message: Any) -> dict[str, FloatArray]:
 
 
 def posture_of(message: Any, joints: Sequence[str]) -> FloatArray:
-    """Joint positions (N,) [rad] of a JointState, in our order whatever its order is. Raises: CommandRejected."""
+    """Return the joint positions (N,) [rad] of a JointState in our order.
+
+    Raises:
+        CommandRejected: unknown, missing or repeated joints, or invalid numbers.
+    """
     names = list(message.name)
     if sorted(names) != sorted(joints):
         raise CommandRejected(
@@ -91,7 +107,11 @@ def posture_of(message: Any, joints: Sequence[str]) -> FloatArray:
 
 
 def positions_of(message: Any, joints: Sequence[str]) -> FloatArray:
-    """Positions of the named joints of a JointState, in this order, whatever else it holds. Raises: CommandRejected."""
+    """Return the positions of the named joints of a JointState, in this order; others are ignored.
+
+    Raises:
+        CommandRejected: missing joints, or invalid numbers.
+    """
     at = {name: i for i, name in enumerate(message.name)}
     if len(message.position) != len(message.name) or not set(joints) <= set(at):
         raise CommandRejected(
@@ -122,6 +142,6 @@ def _finite(name: str, values: Iterable[float]) -> FloatArray:
     array = np.array([*values], dtype=np.float64)
     if not np.isfinite(array).all():
         raise CommandRejected(
-            RejectReason.NOT_FINITE, f"{name}: got {array.tolist()}, expected finite numbers; find who computes them."
+            RejectReason.NOT_FINITE, f"{name}: got {array.tolist()}, expected finite numbers; check its publisher."
         )
     return array

@@ -1,9 +1,9 @@
-"""The ROS graph around one arm: each topic's name, message type and quality of service, in one table, without ROS.
+"""ROS graph of one arm: name, message type and QoS of each topic in one table, without ROS.
 
-Names are relative to the arm's namespace (`/left`, or nothing), so that two arms can stand on one graph. Node and
-clients, whatever library they speak through, take names and qualities from here and from nowhere else.
+Names are relative to the arm's namespace (`/left`, or empty), so that one graph can hold several arms. Node and clients
+of every library use names and QoS of this table only.
 
-Frames: `base` and `tcp` of one arm, `hand` for what the wrist's sensor measures. Units: SI.
+Frames: `base` and `tcp` of one arm, `hand` for the wrist's sensor. Units: SI.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Quality(NamedTuple):
-    """How a topic is delivered, in the words of ROS: what both sides must agree on.
+    """Quality of service of a topic, as in ROS; both sides must agree on it.
 
     `deadline_s` and `lifespan_s` are offered by the writer; 0 leaves them out.
     """
@@ -26,11 +26,11 @@ class Quality(NamedTuple):
 
 
 class Qualities(Enum):
-    """The four kinds of topics."""
+    """QoS of the four kinds of topics."""
 
-    COMMAND = Quality(reliable=True, lifespan_s=0.2)  # an old command is worth nothing
+    COMMAND = Quality(reliable=True, lifespan_s=0.2)  # an old command is useless
     STATE = Quality(reliable=True, depth=1)  # a reliable writer reaches every reader
-    SENSOR = Quality(reliable=False, depth=5)  # sensor data: what a reader of somebody else's robot must ask for
+    SENSOR = Quality(reliable=False, depth=5)  # sensor data: for readers of other robots
     STATUS = Quality(reliable=True, latched=True)
 
 
@@ -62,7 +62,7 @@ def _own(name: str, kind: str, quality: Quality) -> Topic:
     return Topic(f"{CONTROLLER}/{name}", kind, quality)
 
 
-# To the controller. Poses and twists of the TCP in `base`. Those below `human/` outrank the others.
+# To the controller. Poses and twists of the TCP in `base`. Those below `human/` have priority.
 TARGET_POSE = _own("target_pose", _POSE, _COMMAND)
 TARGET_TWIST = _own("target_twist", _TWIST, _COMMAND)
 TARGET_JOINT = _own("target_joint", _JOINTS, _COMMAND)
@@ -79,13 +79,13 @@ CURRENT_TWIST = _own("current_twist", _TWIST, _STATE)
 TRACKING_ERROR = _own("tracking_error", _TWIST, _STATE)  # a displacement: metres and a rotation vector
 ESTIMATED_WRENCH = _own("estimated_wrench", _WRENCH, _STATE)  # in `base`, without a sensor
 TAU_COMMAND = _own("tau_cmd", _JOINTS, _STATE)
-GAINS = _own("gains", _NUMBERS, _STATUS)  # in force, as in `target_stiffness`
+GAINS = _own("gains", _NUMBERS, _STATUS)  # active, as in `target_stiffness`
 STATUS = _own("status", "diagnostic_msgs/msg/DiagnosticStatus", _STATUS)
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", Quality(reliable=True, depth=10))
 
 # Services of the controller.
 _TRIGGER, _SWITCH = "std_srvs/srv/Trigger", "std_srvs/srv/SetBool"
-ENABLE = Service(f"{CONTROLLER}/enable", _SWITCH)  # follow targets from the measured pose; false: the arm holds itself
+ENABLE = Service(f"{CONTROLLER}/enable", _SWITCH)  # track targets from the measured pose; false: the arm holds itself
 HOLD = Service(f"{CONTROLLER}/hold", _SWITCH)
 RESET_TARGET = Service(f"{CONTROLLER}/reset_target", _TRIGGER)
 RECOVER = Service(f"{CONTROLLER}/recover", _TRIGGER)  # release the emergency stop, or back off after a fault
@@ -94,45 +94,47 @@ ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
 
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)
-WRENCH = Topic("wrench", _WRENCH, _STATE)  # what the surroundings exert on the hand, in `hand`; a sensor's, weight off
+WRENCH = Topic(
+    "wrench", _WRENCH, _STATE
+)  # external wrench on the hand, in `hand`; of a sensor, without the tool's weight
 GRIPPER_STATE = Topic("gripper/joint_states", _JOINTS, _STATE)  # position: travel of one finger [m]
 GRIPPER_TARGET = Topic("gripper/target", _JOINTS, _COMMAND)
 
-# The simulator's referee; on a real arm nobody serves these.
+# The simulator's task server; absent on a real arm.
 TASK_RESET = Topic("task/reset", "std_msgs/msg/UInt64", Quality(reliable=True))
 TASK_STATE = Topic("task/state", _NUMBERS, Quality(reliable=True))
 # Sections of `task/state`, one after the other in `data`; each is a dimension of the layout with its name and size.
 TASK_STATE_SECTIONS = (
-    ("reset_id", 1),  # the number that the last reset asked for; -1 before the first
-    ("reset_stamp_s", 1),  # when that scene stood, since the epoch
+    ("reset_id", 1),  # id of the last reset; -1 before the first
+    ("reset_stamp_s", 1),  # time of that scene, since the epoch
     ("stamp_s", 1),  # of this state
     ("success", 1),  # 0 or 1
     ("failure", 1),  # 0 or 1
-    ("goal_position", 3),  # where the scripted expert would lead the TCP, in `base`
+    ("goal_position", 3),  # the scripted expert's goal of the TCP, in `base`
     ("goal_quat_xyzw", 4),
     ("goal_gripper", 1),  # -1 close, 0 as it is, 1 open
     ("object_state", 0),  # the task's own numbers, as many as there are
 )
 
-# The human, for the actor, which decides who acts and records it: axes as an action in [-1, 1], the gripper last.
+# The human's input for the actor's arbiter: axes as an action in [-1, 1], the gripper last.
 HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
-# Its buttons. The first two are 0 or 1; labels and requests to clear a stop are counted since the sender began, whose
-# name is the frame_id: a lost message loses none, and a sender that starts anew clears nothing.
+# Its buttons. The first two are 0 or 1; labels and requests to clear a stop are counts since the sender's start, whose
+# name is the frame_id: a lost message loses none, and a restarted sender clears nothing.
 HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear")
 
 
 def image_topic(camera: str) -> Topic:
-    """Colour images of a camera, rgb8, stamped at exposure."""
+    """Return the topic of a camera's colour images, rgb8, stamped at exposure."""
     return Topic(f"{camera}/color/image_raw", "sensor_msgs/msg/Image", _SENSOR)
 
 
 def compressed_topic(camera: str) -> Topic:
-    """The same images as JPEG, for recordings; where image_transport looks for them."""
+    """Return the topic of the same images as JPEG, for recordings, named as by image_transport."""
     return Topic(f"{camera}/color/image_raw/compressed", "sensor_msgs/msg/CompressedImage", _SENSOR)
 
 
 def depth_topic(camera: str) -> Topic:
-    """Depth in the colour camera's pixels, 16UC1 [mm]."""
+    """Return the topic of depth in the colour camera's pixels, 16UC1 [mm]."""
     return Topic(f"{camera}/aligned_depth_to_color/image_raw", "sensor_msgs/msg/Image", _SENSOR)
 
 
@@ -142,7 +144,7 @@ def camera_info_topic(camera: str) -> Topic:
 
 
 def resolve(topic: Topic | Service, namespace: str = "") -> str:
-    """The full name of a topic or service in an arm's namespace.
+    """Return the full name of a topic or service in an arm's namespace.
 
     Example:
         >>> resolve(TARGET_POSE, "left")

@@ -1,7 +1,7 @@
-"""What the launch files share: their arguments, and how one starts a node.
+"""Common parts of the launch files: arguments and nodes.
 
-Nodes run as `PYTHON -m MODULE`, PYTHON being the one that has this package's libraries: ROS's own usually has no numba.
-So a launch file works the same from an installed overlay and from a source checkout.
+Nodes run as `PYTHON -m MODULE` with the Python that has this package's libraries, since ROS's own usually lacks numba.
+Launch files therefore work from an installed overlay and from a source checkout.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class Argument(NamedTuple):
 
 
 ARGUMENTS: dict[str, Argument] = {
-    "robot_type": Argument("fr3", f"which arm: {', '.join(arm_names())}, or the path of its YAML file"),
+    "robot_type": Argument("fr3", f"arm: {', '.join(arm_names())}, or the path of its YAML file"),
     "driver": Argument("auto", "the driver, or module:Class; auto: that of the arm's file"),
     "robot_ip": Argument("", "the arm's address, as in 172.16.0.2"),
     "use_fake_hardware": Argument("false", "a simulated arm on the real one's topics", ["true", "false"]),
     "namespace": Argument("", "of all topics and nodes of this arm, as in left"),
-    "use_sim_time": Argument("false", "stamps by /clock in place of this computer's time", ["true", "false"]),
-    "config": Argument("", "YAML file of parameters; empty: the values of the other arguments alone"),
+    "use_sim_time": Argument("false", "stamps from /clock instead of this computer's time", ["true", "false"]),
+    "config": Argument("", "YAML file of parameters; empty: only the other arguments"),
     "cameras": Argument("", "YAML file of the cameras' parameters; empty: no cameras"),
     "teleop": Argument("none", "input device of the human: none, keyboard, pendant, or module:Class"),
     "record": Argument("false", "write a rosbag2 in MCAP beside the run", ["true", "false"]),
@@ -64,7 +64,7 @@ ARGUMENTS: dict[str, Argument] = {
 
 
 def declare(*names: str, **defaults: str) -> list[Any]:
-    """Arguments by name; `defaults` differ from the table's."""
+    """Return the declarations of arguments by name; `defaults` replace the table's."""
     return [
         DeclareLaunchArgument(
             name,
@@ -77,18 +77,18 @@ def declare(*names: str, **defaults: str) -> list[Any]:
 
 
 def given(context: LaunchContext) -> dict[str, str]:
-    """What the arguments are, as text."""
+    """Return the arguments' values as text."""
     return dict(context.launch_configurations)
 
 
 def interpreter(named: str) -> str:
-    """The Python that runs the nodes: named, of the checkout's environment, with which colcon built them, or this."""
+    """Return the nodes' Python: the argument's, the checkout's, that of colcon's build, or this one."""
     own = CHECKOUT / ".venv" / "bin" / "python"
     return named or os.environ.get("ROBOT_RL_PYTHON", "") or (str(own) if own.exists() else _builder())
 
 
 def _builder() -> str:
-    """The interpreter in the first line of an installed node; this one where nothing is installed."""
+    """Return the interpreter of an installed node's first line; this one without an installation."""
     try:
         script = Path(get_package_prefix("robot_rl"), "lib", "robot_rl", CONTROLLER)
         return script.read_text(encoding="utf-8").splitlines()[0].removeprefix("#!").strip()
@@ -97,7 +97,7 @@ def _builder() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """This package first on the path of the node's Python, wherever it was launched from."""
+    """Return the environment with this package first on the node's Python path."""
     return {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH", "")])])}
 
 
@@ -113,12 +113,12 @@ def _words(arguments: dict[str, str], module: str) -> dict[str, Any]:
 
 
 def node(module: str, name: str, arguments: dict[str, str], parameters: list[Any], **words: Any) -> Any:
-    """A node of this package that is not respawned: what ended for a reason does not come back by itself."""
+    """Return a node of this package, without respawning."""
     return Node(**(_words(arguments, module) | {"name": name, "parameters": parameters} | words))
 
 
 def controller(arguments: dict[str, str]) -> Any:
-    """The impedance controller of an arm."""
+    """Return the impedance controller of an arm."""
     fake = arguments["use_fake_hardware"] == "true"
     usual = "" if arguments["driver"] == "auto" else arguments["driver"]
     load_arm(arguments["robot_type"], driver=usual)  # what does not exist ends the launch now
@@ -129,7 +129,7 @@ def controller(arguments: dict[str, str]) -> Any:
         "use_sim_time": arguments["use_sim_time"] == "true",
         "tf_prefix": f"{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "",
     }
-    if arguments["config"]:  # the file's word counts where no argument says something else
+    if arguments["config"]:  # the file's value holds unless an argument differs from its default
         named = {key: named[key] for key in ("use_sim_time", "tf_prefix")} | _said(arguments, named)
     files = [arguments["config"]] if arguments["config"] else []
     words = _words(arguments, "controllers.ros.node")
@@ -150,7 +150,7 @@ def refuse_second(context: LaunchContext, namespace: str) -> None:
 
 
 def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
-    """What an argument says beside a file: fake hardware always, the others where they are not the default."""
+    """Return the arguments that override a file: fake hardware always, the others where they are not the default."""
     if arguments["use_fake_hardware"] == "true":
         return {key: named[key] for key in ("driver", "arm")}
     return {
@@ -161,13 +161,13 @@ def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
 
 
 def teleoperation(arguments: dict[str, str], to: str = "controller") -> Any:
-    """The human's device; it commands the controller, or tells the actor. A keyboard reads this terminal."""
+    """Return the human's device, which commands the controller or the actor. A keyboard reads this terminal."""
     device = {"device": arguments["teleop"], "to": to}
     return node("robot_rl.nodes.teleop", "teleop", arguments, [device], emulate_tty=True)
 
 
 def simulated(arguments: dict[str, str]) -> Any:
-    """The simulated robot: controller, gripper, cameras and a referee in one node."""
+    """Return the simulated robot: controller, gripper, cameras and task server in one node."""
     files = [arguments["config"]] if arguments["config"] else []
     task = {"task": arguments["task"]}
     return node("robot_rl.nodes.simulated_robot", CONTROLLER, arguments, [*files, task])
@@ -183,16 +183,16 @@ def _end(reason: str) -> Callable[[Any, LaunchContext], list[Any]]:
 
 
 def beside(robot: Any, others: list[Any]) -> list[Any]:
-    """The simulated robot and what was asked for with it; everything ends with the robot."""
+    """Return the simulated robot and the processes that end with it."""
     over = OnProcessExit(target_action=robot, on_exit=_end("the robot ended"))
     return [RegisterEventHandler(over), robot, *others]
 
 
 def in_order(arm: Any, then: list[Any]) -> list[Any]:
-    """Start the arm's controller, configure, activate, and only then start the others; end with any of them.
+    """Return the controller, configured and activated, and the others, started afterwards; all end together.
 
     All processes get the signal of the end at once; the controller stops the arm inside its signal handler and from
-    then on refuses commands. Later lifecycle requests are a person's: the launch goes on in every state.
+    then on refuses commands. Later lifecycle requests are a person's: the launch continues in every state.
     """
 
     def change(transition: int) -> Any:
@@ -215,7 +215,7 @@ def in_order(arm: Any, then: list[Any]) -> list[Any]:
 
 
 def recording(arguments: dict[str, str]) -> Any:
-    """Rosbag2 in MCAP: joint states, poses, torques, status, images, and what the human did."""
+    """Return a recorder, rosbag2 in MCAP: joint states, poses, torques, status, images and the human's input."""
     lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
     own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
     topics = [f"{lead}joint_states", *own, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]

@@ -1,4 +1,4 @@
-"""The impedance controller on the ROS graph: a lifecycle node that is a bridge to the loop's own process.
+"""Impedance controller node: a lifecycle node that bridges the graph and the control process.
 
 The loop never runs on a ROS timer: the node starts `controllers.host.control_process`, sends it targets, gains and
 requests through shared memory, and publishes its state. The decisions are in `controllers.ros`, in parts that take this
@@ -7,7 +7,7 @@ node as an argument.
     ros2 run robot_rl impedance_controller --ros-args -p driver:=simulated -p autostart:=true
 
 configure starts the loop and connects the arm; activate seeds the target from the measured pose and ramps the
-stiffness up; deactivate lets go of the force, then lets the arm hold itself; cleanup, shutdown and errors end the loop
+stiffness up; deactivate ramps the force down, then lets the arm hold itself; cleanup, shutdown and errors end the loop
 with the arm holding. SIGINT, SIGTERM, an exception and a dead parent do so before ROS shuts down.
 """
 
@@ -52,7 +52,7 @@ RCLError = rclpy_implementation.RCLError
 
 
 class ImpedanceController(LifecycleNode):  # type: ignore[misc]
-    """See the module. Torque only in the lifecycle's state `active`, and there only while enabled."""
+    """Lifecycle node of one arm; it commands torque only in the state `active` and while enabled."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(graph.CONTROLLER, **options)
@@ -66,8 +66,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)
         self._declared.show(self._controller.handler)
         self._host: HostProcess | None = None
-        self.ended: list[int] = []  # signals that asked this node to end
-        steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on without /clock and when the system's time is set
+        self.ended: list[int] = []  # signals that request the node's end
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # independent of /clock and of changes of the system's time
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
         rate_hz = min(max(self._declared["publish_rate_hz"], 1.0), 500.0)
         self.create_timer(1.0 / rate_hz, self._controller.publish_states, clock=steady)
@@ -122,7 +122,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         return "-".join(["ros", *filter(None, self.get_namespace().split("/")), str(os.getpid())])
 
     def on_activate(self, state: Any) -> Any:
-        """Torque from here on; refused by an arm that moves, carries another payload or was stopped by a person."""
+        """Enable torque; refused for an arm that moves, carries another payload or was stopped by a person."""
         done, text = self._controller.activate()
         if not done:
             self.get_logger().error(f"activation refused: {text}")
@@ -130,7 +130,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         return super().on_activate(state)
 
     def on_deactivate(self, state: Any) -> Any:
-        """Let go of the force, then let the arm hold itself."""
+        """Ramp the force down, then let the arm hold itself."""
         self._controller.deactivate()
         return super().on_deactivate(state)
 
@@ -140,16 +140,16 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         return _DONE
 
     def on_shutdown(self, state: Any) -> Any:
-        """As cleanup."""
+        """Clean up."""
         self.finish("finalized")
         return _DONE
 
     def on_error(self, state: Any) -> Any:
-        """As cleanup: a transition raised."""
+        """Clean up after a transition that raised."""
         return self.on_cleanup(state)
 
     def finish(self, lifecycle: str = "unconfigured") -> None:
-        """The arm first: it holds itself and its loop has ended when this returns. Harmless when nothing runs."""
+        """Let the arm hold itself and end its loop before returning. Does nothing without a loop."""
         host, self._host = self._host, None
         self._controller.handler.detach()
         if host is not None and not host.end() and not self._controller.trouble:
@@ -175,7 +175,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._declared.refresh()
 
     def _watch_host(self) -> None:
-        """Take a control process that is gone out of `active` until somebody configures again, and name it."""
+        """Leave `active` after the end of the control process, until the node is configured again, and report it."""
         if self._host is None:
             return
         controller, before = self._controller, self._controller.trouble
@@ -209,7 +209,7 @@ def _end_with(node: ImpedanceController) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the node until it is told to end; the arm stops first."""
+    """Run the node until it is stopped; the arm stops first."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node, executor = ImpedanceController(), SingleThreadedExecutor()
     _end_with(node)

@@ -1,4 +1,4 @@
-"""The node's parameters: what it is, fixed when it starts, and its gains, which always show what is in force."""
+"""Parameters of the node: fixed ones, and gains, which always show the active values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from controllers.ros.ros_wire import interface
 
 
 class Parameters:
-    """All parameters of a controller, declared on a node; changes of gains go to the command handler.
+    """Parameters of a controller node; changes of gains go to the command handler.
 
     Args:
         node: of rclpy.
@@ -29,7 +29,7 @@ class Parameters:
         self._handler: CommandHandler | None = None
         self._shown: Gains | None = None
         self._given = set(node._parameter_overrides)
-        self._setting = False  # parameters that the node itself sets need no second look
+        self._setting = False  # parameters that the node itself sets need no check
         fixed = interface("rcl_interfaces/msg/ParameterDescriptor")
         for name, (default, text) in (declared or {}).items():
             node.declare_parameter(name, default, fixed(description=text, read_only=True))
@@ -44,11 +44,11 @@ class Parameters:
         return self._node.get_parameter(name).value
 
     def given_gains(self) -> dict[str, Any]:
-        """The parameters of gains that were given at the start."""
+        """Return the gains' parameters set at the start."""
         return {name: self[name] for name in settings.SETTINGS if name in self._given}
 
     def show(self, handler: CommandHandler) -> None:
-        """Take the command handler whose gains these are."""
+        """Attach the command handler of these gains."""
         self._handler = handler
 
     @property
@@ -56,7 +56,7 @@ class Parameters:
         return None if self._handler is None else self._handler.gains
 
     def refresh(self) -> None:
-        """Let the parameters show what is in force: aliases follow their fields and the other way round."""
+        """Update the parameters to the active gains, aliases included."""
         gains = self._gains
         if gains is None or gains is self._shown:
             return
@@ -67,13 +67,13 @@ class Parameters:
         self._setting = False
 
     def _on_change(self, parameters: Sequence[Any]) -> Any:
-        """All of a request or nothing: tried on the gains in force, then sent to the loop."""
+        """Apply a request completely or not at all: check it against the active gains, then send it to the loop."""
         changes = {parameter.name: parameter.value for parameter in parameters if parameter.name in settings.SETTINGS}
         refused = "" if self._setting or not changes else self._put_in_force(changes)
         return interface("rcl_interfaces/msg/SetParametersResult")(successful=not refused, reason=refused)
 
     def _put_in_force(self, changes: dict[str, Any]) -> str:
-        """All changes, or none and why, in words."""
+        """Return all changes, or none and the reason."""
         if self._handler is None or self._gains is None:
             return "no loop runs: configure the node first."
         try:

@@ -26,7 +26,7 @@ from controllers.host.mailbox import Mailbox, Request
 from controllers.host.monotonic import make_timespec, monotonic_ns
 from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import RealtimeStatus, realtime
-from controllers.host.shield import NOBODY, shielded
+from controllers.host.shield import NOT_SHIELDED, shielded
 from controllers.law.presets import preset
 from robot_rl.bench.arm import ArmInLoop, N
 from robot_rl.core.clock import NS_PER_S, SystemClock
@@ -100,7 +100,7 @@ class LoopRunner:
     def __init__(self, name: str, privileged: bool) -> None:
         self._mailbox = Mailbox(name, N, create=True)
         self._privileged, self._granted = privileged, RealtimeStatus(False, False, False)
-        self._kept = NOBODY
+        self._kept = NOT_SHIELDED
         parts = ControlStack(ArmDriver(), preset("guarded", HOME_Q), arm_limits("fer"))
         self._host = ControlProcess(parts, self._mailbox, PreciseClock())
         clock = pacing_clock(1.0 / RATE_HZ, own_core=True) if privileged else SystemClock()

@@ -12,6 +12,7 @@ from typing import Literal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from robot_rl import build
+from robot_rl.agents.backend import Policy
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
@@ -19,7 +20,7 @@ from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
-from robot_rl.runtime.acting.rollout import Environment, Policy, Rollout
+from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, start_result
 from robot_rl.runtime.runs.stop import StopSignal

@@ -34,10 +34,6 @@ class Pose(NamedTuple):
         """Return this pose moved by a displacement (6,) in the parent's axes: the inverse of `minus`."""
         return Pose(self.p + displacement[:3], rotation_exp(displacement[3:]) @ self.R)
 
-    def log(self) -> np.ndarray:
-        """Return position and rotation vector (6,) [m], [rad]: the displacement from the parent."""
-        return np.concatenate([self.p, rotation_log(self.R)])
-
 
 def rotation_exp(vector: np.ndarray) -> np.ndarray:
     """Return the rotation matrix (3, 3) of a rotation vector (3,) [rad]."""

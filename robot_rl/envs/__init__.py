@@ -12,7 +12,7 @@ ENTRY_POINT = "robot_rl.envs.simulated:make_simulated_env"
 
 
 def register() -> None:
-    """Register all tasks that have not been."""
+    """Register all tasks that are not registered yet."""
     for task in task_names():
         for appearance in ("fixed", "varied"):
             name = environment_id(task, varied=appearance == "varied")

@@ -1,7 +1,7 @@
-"""Actions to targets and back.
+"""Conversion of actions to targets and back.
 
-The target moves from where it was, not from where the arm is, so that a held load does not make the arm creep; a leash
-keeps it within reach of the arm, which bounds the force.
+A target is displaced from the last target, not from the measured pose, so that a held load does not make the arm creep;
+a leash limits its distance from the arm, which bounds the force.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return self._observe(states), reward, terminated, truncated, info
 
     def expert_action(self) -> np.ndarray:
-        """Return what the task's scripted expert would do now (A,) float32; simulator only."""
+        """Return the action (A,) float32 of the task's scripted expert; simulator only."""
         return self.cell.episodes.expert_action(self.targets)
 
     def metrics(self) -> dict[str, float]:
@@ -134,7 +134,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return obs | self._images(states)
 
     def _images(self, states: States) -> dict[str, np.ndarray]:
-        """Return the image of each camera that goes with the arms' states."""
+        """Return the image of each camera that belongs to the arms' states."""
         return {name: camera.read().image for name, camera in self.cell.cameras.items()}
 
     def _summary(self) -> dict[str, float]:

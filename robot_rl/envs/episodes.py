@@ -1,4 +1,4 @@
-"""Where an environment's episodes come from: who sets up a scene, and who judges it."""
+"""Protocol of episode sources, which set up and judge episodes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EpisodeSource(Protocol):
         ...
 
     def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
-        """Return what a scripted expert would do now (A,) float32; simulator only.
+        """Return the action (A,) float32 of a scripted expert; simulator only.
 
         Args:
             targets: `T_base_target` of each arm, by its name.
@@ -40,7 +40,7 @@ class EpisodeSource(Protocol):
 
 @dataclass(frozen=True)
 class Workcell:
-    """What an environment is made of: arms and cameras by name, for a task."""
+    """Arms and cameras of an environment, by name, for a task."""
 
     task: TaskSpec
     robots: Mapping[str, Robot]

@@ -47,7 +47,7 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
     real_time = False
 
     def __init__(self, env: gymnasium.Env[Any, Any], config: ForeignConfig, *, images: bool = True) -> None:
-        RecordConstructorArgs.__init__(self, config=config, images=images)  # Gymnasium's way to make it again
+        RecordConstructorArgs.__init__(self, config=config, images=images)  # Gymnasium's record of its arguments
         gymnasium.Wrapper.__init__(self, env)
         self._config = config
         self._low, self._high = action_bounds(env.action_space)

@@ -1,4 +1,4 @@
-"""The environment over the ROS graph: the same arm, cameras and task, with an eye on the age of what it sees."""
+"""Environment over the ROS graph: the same arm, cameras and task, with checks of the age of observations."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ MS_PER_NS = 1e-6
 
 @dataclass(frozen=True)
 class Bounds:
-    """How old a part of an observation may be, from its stamp to its use, and how far its parts may lie apart [ms]."""
+    """Largest age of a part of an observation, from its stamp to its use, and largest skew of its parts [ms]."""
 
     state_age_ms: float = 100.0
     image_age_ms: float = 200.0
     skew_ms: float = 150.0
     reaction_ms: float = 300.0
-    """An action that answers an older observation is not sent."""
+    """An action computed from an older observation is not sent."""
 
 
 class Timing(NamedTuple):
-    """Measured of one observation [ms]; nan where there was nothing to measure."""
+    """Times of one observation [ms]; nan without a measurement."""
 
     state_age_ms: float  # of the arm's state, from its stamp to its use
     image_age_ms: float  # of the oldest image
     skew_ms: float  # largest distance between an image's stamp and the state's
-    reaction_ms: float  # from the stamp of the state before to the command that answered it
-    act_to_obs_ms: float  # from the command to this observation, complete, in the actor's hands
+    reaction_ms: float  # from the stamp of the previous state to the command computed from it
+    act_to_obs_ms: float  # from the command to this complete observation at the actor
 
 
 class GraphEnv(ArmEnv):
-    """An `ArmEnv` for an arm that runs by itself, in real time.
+    """An `ArmEnv` for an arm that runs in real time.
 
     An observation with a part that is too old, or parts that lie too far apart, is refused: the step ends its episode
     as truncated, `info["fault"]` says why, `info["refused"]` is true, and what is returned is the last good
     observation. No target goes out any more, so that the controller holds the arm. `info["timing"]` holds the numbers
-    of `Timing`. An action that comes so late that what it answers is gone is refused likewise, and not sent.
+    of `Timing`. An action that is too late for its observation is refused likewise, and not sent.
 
     Raises:
         DeviceLostError: at a reset, when arm, cameras or task do not answer.
@@ -62,7 +62,7 @@ class GraphEnv(ArmEnv):
         self.wire, self.bounds = wire, bounds or Bounds()
         self._clock = clock
         self._seen: dict[str, np.ndarray] = {}
-        self._acted_ns: int | None = None  # when the last command went out
+        self._acted_ns: int | None = None  # time of the last command
         self._state_stamp_ns: int | None = None  # of the last observation
         self._timing = Timing(*[np.nan] * len(Timing._fields))
         super().__init__(cell, privileged=privileged)
@@ -76,7 +76,7 @@ class GraphEnv(ArmEnv):
         return self._seen, info | {"timing": self._timing._asdict()}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Move the target by one action and wait for what comes of it."""
+        """Move the target by one action and wait for the next observation."""
         action = self.action_layout.checked(action)
         try:
             self._check_reaction()
@@ -87,7 +87,7 @@ class GraphEnv(ArmEnv):
         return obs, reward, terminated, truncated, info | {"timing": self._timing._asdict()}
 
     def close(self) -> None:
-        """Let go of arm and cameras, and leave the graph."""
+        """Close arm and cameras, and leave the graph."""
         super().close()
         self.wire.close()
 
@@ -107,7 +107,7 @@ class GraphEnv(ArmEnv):
         self._acted_ns = self._clock.now_ns()
         states = super()._act(action)
         faults = [state.fault for state in states.values() if state.fault]
-        if faults:  # whatever else came with them: it is not acted upon
+        if faults:  # whatever else arrived with them is not used
             raise DeviceLostError(" ".join(faults))
         return states
 
@@ -115,7 +115,7 @@ class GraphEnv(ArmEnv):
         now_ns = self._clock.now_ns()
         age_ms = (now_ns - (self._state_stamp_ns or now_ns)) * MS_PER_NS
         if age_ms > self.bounds.reaction_ms:
-            raise _refusal(f"action: got one that answers an observation {age_ms:.0f} ms old", self.bounds.reaction_ms)
+            raise _refusal(f"action: got one computed from an observation {age_ms:.0f} ms old", self.bounds.reaction_ms)
 
     def _images(self, states: States) -> dict[str, np.ndarray]:
         """Return the newest images, if they and the arms' states may be used.

@@ -1,6 +1,6 @@
-"""The raw observation of a task: what the arms know of themselves, in numbers of order one, and the cameras' images.
+"""Raw observation of a task: the arms' states, scaled to order one, and the cameras' images.
 
-Layout of an arm's `state` (24,) or, with a gripper, (25,); tool frame where said:
+Layout of an arm's `state` (24,) or, with a gripper, (25,); frames as given:
     0:3    tool position from the middle of the workspace, base frame   / 0.1 m
     3:6    rotation vector from gripper-down, base frame                / 0.5 rad
     6:9    linear velocity, tool frame                                  / 0.2 m/s
@@ -10,7 +10,7 @@ Layout of an arm's `state` (24,) or, with a gripper, (25,); tool frame where sai
     18:21  target minus measured position, tool frame                   / leash
     21:24  target minus measured rotation, tool frame                   / leash
     24     finger travel, only with a gripper                           0 closed .. 1 open
-Force and moment are clipped to +-3 of these units: a blow must not drown the rest.
+Force and moment are clipped to +-3 of these units: an impact must not outweigh the rest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TWIST_SCALE = np.array([0.2, 0.2, 0.2, 1.0, 1.0, 1.0])
 
 
 def gripper_entry(arm: ArmTask) -> StateEntry | None:
-    """Return where an arm's state tells the opening of its gripper; None without one."""
+    """Return the index of the gripper's opening in an arm's state; None without a gripper."""
     return None if arm.gripper is None else StateEntry(STATE, MOTION_SIZE)
 
 

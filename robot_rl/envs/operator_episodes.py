@@ -1,4 +1,4 @@
-"""Episodes on a real arm: the arm goes to a start, a person sets the scene and judges; there is no ground truth."""
+"""Episodes on a real arm: the arm moves to a start, an operator sets the scene and judges; there is no ground truth."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class OperatorEpisodes:
     """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
 
     Args:
-        prompt: shows the operator a line and returns when the scene is set.
+        prompt: prompts the operator and returns when the scene is set.
     """
 
     def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Callable[[str], None]) -> None:
         self._task, self._robots, self._prompt = task, robots, prompt
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Raise each arm, go to a start, and have the operator set the scene.
+        """Raise each arm, move to a start, and prompt the operator to set the scene.
 
         Raises:
-            DeviceLostError: an arm does not get there.
+            DeviceLostError: an arm does not reach it.
         """
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
@@ -41,7 +41,7 @@ class OperatorEpisodes:
             robot.wait(PERIOD_S)  # the first step is as long as the others
 
     def outcome(self) -> Outcome:
-        """Return neither success nor failure: only labels tell."""
+        """Return neither success nor failure, which come from labels."""
         return Outcome(False, False)
 
     def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
@@ -55,7 +55,7 @@ class OperatorEpisodes:
         )
 
     def object_state(self) -> np.ndarray:
-        """Return an empty array: nothing is known of the object."""
+        """Return an empty array: the object's state is unknown."""
         return np.zeros(0)
 
 
@@ -81,7 +81,7 @@ def _step(robot: Robot, arm: ArmTask, T_base_target: Pose) -> None:
 
 
 def way_to(start: Pose, goal: Pose) -> Iterator[Pose]:
-    """Yield targets from pose to pose, one a period: straight up to the goal's height first, so that nothing is
+    """Yield targets from pose to pose, one a period: first vertically to the goal's height, so that nothing is
     dragged.
     """
     above = Pose(np.array([*start.p[:2], max(start.p[2], goal.p[2])]), start.R)
@@ -97,6 +97,6 @@ def _straight(start: Pose, goal: Pose) -> Iterator[Pose]:
 
 
 def distance(one: Pose, other: Pose) -> tuple[float, float]:
-    """Return how far two poses are apart [m], [rad]."""
+    """Return the distance of two poses [m], [rad]."""
     displacement = one.minus(other)
     return float(np.linalg.norm(displacement[:3])), float(np.linalg.norm(displacement[3:]))

@@ -1,4 +1,4 @@
-"""Episodes of a simulated robot that is served on the ROS graph, by another process or another computer."""
+"""Episodes of a simulated robot that another process or computer serves on the ROS graph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from robot_rl.hardware.graph.task_state import TaskState, read_task_state
 from robot_rl.hardware.robot import Robot
 
 ASK_AGAIN_S = 0.5
-"""How long after a reset was asked for it is asked for again: the first message may precede the server's discovery."""
+"""Period of a reset's repetition [s]: the first message may precede the server's discovery."""
 POLL_S = 0.005
 SCENE_BITS, COUNT_BITS = 32, 20
 
@@ -31,7 +31,7 @@ class ServedEpisodes:
         sources: newest stamp [ns, monotonic] of each part of an observation; a reset is over when all are newer than
             the new scene.
         state_age_max_s: ground truth older than this is refused.
-        reset_timeout_s: how long a reset may take, a server that starts meanwhile included.
+        reset_timeout_s: longest time of a reset, including a server's restart.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class ServedEpisodes:
         wire.subscribe(graph.TASK_STATE, self._on_state)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Have a new scene drawn, and wait until arm and cameras show it.
+        """Request a new scene, and wait until arm and cameras show it.
 
         Raises:
-            DeviceLostError: nobody answered in time.
+            DeviceLostError: no answer in time.
         """
         seed = int(rng.integers(2**SCENE_BITS))
         reset_id = (self._next_count() << SCENE_BITS) + seed
@@ -68,15 +68,15 @@ class ServedEpisodes:
         self._robot.wait(PERIOD_S)  # the first step is as long as the others
 
     def outcome(self) -> Outcome:
-        """Ground truth.
+        """Return ground truth.
 
         Raises:
-            StaleObservationError: the referee fell silent.
+            StaleObservationError: the task server is silent.
         """
         return self._state().outcome
 
     def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
-        """Return what the scripted expert would do now (A,) float32 in [-1, 1]."""
+        """Return the scripted expert's action (A,) float32 in [-1, 1]."""
         state, T_base_tcp = self._state(), self._robot.state().T_base_tcp
         (T_base_target,) = targets.values()
         gripper = gripper_head().value(state.gripper)
@@ -87,7 +87,7 @@ class ServedEpisodes:
         return self._state().object_state
 
     def connect(self) -> None:
-        """Wait for the referee's first word.
+        """Wait for the task server's first state.
 
         Raises:
             DeviceLostError: there is none.
@@ -97,7 +97,7 @@ class ServedEpisodes:
             raise self._silence("a state")
 
     def _next_count(self) -> int:
-        """Another number for each wish, so that a server tells a new one from one sent twice; also after a restart."""
+        """Return a new number for each request, unique over restarts, so that a server recognises repeated ones."""
         start = self._wire.now_ns() // NS_PER_S if self._count is None else self._count + 1
         self._count = start % 2**COUNT_BITS
         return self._count
@@ -111,7 +111,7 @@ class ServedEpisodes:
         raise self._silence(f"the echo of reset {reset_id}")
 
     def _await_sources(self, since_ns: int, deadline_ns: int) -> None:
-        """Wait until every part of an observation is newer than a moment, and the arm follows."""
+        """Wait until every part of an observation is newer than a time, and the arm tracks."""
         why = ""
 
         def fresh() -> bool:
@@ -126,7 +126,7 @@ class ServedEpisodes:
         if not self._wait_for(fresh, deadline_ns):
             raise DeviceLostError(
                 f"reset: got a new scene, but not {len(self._sources)} fresh samples in {self._reset_timeout_s} s, "
-                f"expected arm and cameras to follow. {why}".rstrip()
+                f"expected arm and cameras to update. {why}".rstrip()
             )
 
     def _wait_for(self, condition: Callable[[], bool], deadline_ns: int) -> bool:

@@ -21,12 +21,12 @@ from robot_rl.tasks import find_task
 
 APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
 VIEWS = ("side", "wrist")
-"""Cameras of the scene that `render` may show, the first that there is."""
+"""Cameras for `render`, in order of preference."""
 VIEW_SIZE = 480  # pixels of the image for videos
 
 
 class SimulatedEpisodes:
-    """An `EpisodeSource` over a simulation: objects move by themselves at a reset, ground truth judges."""
+    """An `EpisodeSource` over a simulation: a reset places the objects, ground truth judges."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
@@ -41,7 +41,7 @@ class SimulatedEpisodes:
         return self.simulation.outcome()
 
     def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
-        """Return what the scripted expert would do now (A,) float32 in [-1, 1].
+        """Return the scripted expert's action (A,) float32 in [-1, 1].
 
         Raises:
             ConfigError: the task has no expert.
@@ -53,9 +53,7 @@ class SimulatedEpisodes:
         return action_towards(simulation.task.arm, T_base_target, simulation.T_base_tcp, goal.T_base_tcp, goal.gripper)
 
     def object_state(self) -> np.ndarray:
-        """Return where the task's object is, seen from the tool: for the ablation without cameras and for probes, never
-        for a policy from pixels.
-        """
+        """Return the object's state relative to the tool, for the ablation without cameras and for probes only."""
         return self.simulation.scene.object_state(self.simulation.model, self.simulation.data)
 
 
@@ -98,7 +96,7 @@ def make_simulated_env(
 
 
 def make_cameras(simulation: Simulation, names: Sequence[str] | Mapping[str, object]) -> dict[str, SimulatedCamera]:
-    """Return cameras of a simulation's task; those of one image size share a renderer.
+    """Return the cameras of a simulation's task; those of one image size share a renderer.
 
     Raises:
         UnknownNameError: the scene has no such camera.

@@ -1,4 +1,4 @@
-"""What an environment knows of an arm, simulated or real."""
+"""Protocol of a robot, simulated or real."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from robot_rl.core.pose import Pose
 class RobotState(NamedTuple):
     """One sample of the arm.
 
-    Units: m, rad, s, N, N m. `wrench` is what the surroundings exert on the hand, in the hand's frame, force first.
+    Units: m, rad, s, N, N m. `wrench` is the external wrench on the hand, in the hand's frame, force first.
     """
 
     T_base_tcp: Pose
     twist: np.ndarray  # (6,) in the base frame, linear first
     wrench: np.ndarray  # (6,)
     finger_m: float  # travel of one finger; the opening is twice that
-    fault: str  # why the controller stopped following; empty when it follows
+    fault: str  # why the controller stopped tracking; else empty
     stamp_ns: int  # monotonic
 
 
@@ -27,19 +27,17 @@ class Robot(Protocol):
     """An arm under Cartesian impedance control with a parallel gripper."""
 
     def command(self, T_base_target: Pose, finger_m: float) -> None:
-        """Set the target pose and the fingers' travel; returns at once."""
+        """Set the target pose and the fingers' travel without waiting."""
         ...
 
     def wait(self, period_s: float) -> RobotState:
-        """Return the state one control period after the last `wait`: the simulator advances, a real arm is waited
-        for.
-        """
+        """Return the state one control period after the last `wait`: the simulator advances, on a real arm it waits."""
         ...
 
     def state(self) -> RobotState:
-        """The newest sample."""
+        """Return the newest sample."""
         ...
 
     def close(self) -> None:
-        """Stop the arm and let go of it."""
+        """Stop the arm and disconnect."""
         ...

@@ -1,4 +1,4 @@
-"""Where the arm is and how it is reached: in this process, or on the ROS graph."""
+"""Settings of the robot: in this process, or on the ROS graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EpisodeSource = Literal["simulated", "operator"]
 
 @dataclass(frozen=True)
 class RobotConfig:
-    """Which arm; everything above the hardware is the same for all of them.
+    """Kind and bounds of the robot; all above the hardware is the same for every kind.
 
     Raises:
         ConfigError: a bound that is not positive, or an unknown episode source.
@@ -27,15 +27,15 @@ class RobotConfig:
     namespace: str = ""
     """The arm's namespace on the graph, as in `left`."""
     episode_source: EpisodeSource = "simulated"
-    """Who sets up and judges episodes on the graph: `simulated`, a served simulation; `operator`, a person: the arm
+    """Episode source on the graph: `simulated`, a served simulation; `operator`, a person: the arm
     goes to the start, the scene is set by hand, and success comes from the human's labels."""
     cameras: Path | None = None
     """File of the robot's cameras, as `robot-rl look` takes it; None: topics named by the task's cameras."""
     wrench: Literal["sensor", "estimate"] = "sensor"
-    """Where the wrench comes from: the wrist's sensor, or the controller's estimate."""
+    """Source of the wrench: the wrist's sensor, or the controller's estimate."""
     gains: Literal["task", "controller"] = "task"
-    """`task`: the controller follows the task's stiffness, clips and workspace, as in simulation; `controller`: its own
-    stay in force, for a controller of another project."""
+    """`task`: the task's stiffness, clips and workspace, as in simulation; `controller`: the controller's own, for a
+    controller of another project."""
     state_age_ms: float = 100.0
     """Older states of the arm are refused: the episode ends, the arm holds [ms]. Source: one step at 10 Hz."""
     image_age_ms: float = 200.0
@@ -44,12 +44,11 @@ class RobotConfig:
     skew_ms: float = 150.0
     """An image and the arm's state may lie so far apart [ms]."""
     reaction_ms: float = 300.0
-    """An action that answers an older observation is not sent: the episode ends likewise [ms]. Source: three steps."""
+    """An action computed from an older observation is not sent: the episode ends likewise [ms]. Source: three steps."""
     reset_timeout_s: float = 30.0
-    """How long a reset may take, a server that is started again meanwhile included [s]: DDS forgets a killed process
-    after ten."""
+    """Longest time of a reset, including a server's restart [s]: DDS drops a killed process after ten."""
     reset_pause_s: float = 5.0
-    """How long the operator has to set the scene where no terminal asks for Enter [s]."""
+    """Time for the operator to set the scene without a terminal for Enter [s]."""
 
     def __post_init__(self) -> None:
         checks.positive(
@@ -63,5 +62,5 @@ class RobotConfig:
 
     @property
     def on_graph(self) -> bool:
-        """Whether the arm runs by itself, in real time."""
+        """Whether the arm runs in real time."""
         return self.kind != "simulated"

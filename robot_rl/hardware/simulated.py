@@ -1,4 +1,4 @@
-"""The simulated arm and cameras behind the hardware protocols: in lockstep: time passes only in `wait`."""
+"""Simulated arm and cameras behind the hardware protocols, in lockstep: time passes only in `wait`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SimulatedRobot:
         return self.state()
 
     def state(self) -> RobotState:
-        """The state now."""
+        """Return the present state."""
         simulation = self._simulation
         reason = simulation.reason
         return RobotState(
@@ -36,7 +36,7 @@ class SimulatedRobot:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing."""
 
 
 class SimulatedCamera:
@@ -47,7 +47,7 @@ class SimulatedCamera:
         self._simulation, self._renderer = simulation, renderer
 
     def read(self) -> Frame:
-        """Render now."""
+        """Render the present state."""
         image = self._renderer.render(self._simulation.data, self.name)
         return Frame(image, round(self._simulation.time_s * 1e9))
 

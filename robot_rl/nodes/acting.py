@@ -23,7 +23,7 @@ from robot_rl.transport.security import read_keys
 from robot_rl.transport.sender import ActorLink
 
 FLUSH_S = 20.0
-"""How long the last records may take to reach the learner at the end; afterwards they wait in the spool."""
+"""Time for the last records to reach the learner at the end; later ones stay in the spool."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ActorLaunch:
     """Launch settings of one actor process."""
 
     folder: Path
-    """Metrics, and the spool that must not be lost; an actor that is started again there goes on."""
+    """Metrics and the durable spool; an actor that is restarted there continues."""
     address: str
     """Where the learner listens."""
     keys: Path | None
@@ -39,13 +39,13 @@ class ActorLaunch:
     name: str
     run_name: str
     index: int
-    """Number of this actor: its episodes differ from those of the others."""
+    """Number of this actor, which selects its episodes."""
     weights_timeout_s: float
     """How long to wait for the learner's first weights before acting [s]."""
 
 
 def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
-    """Act until a signal ends it, be it before arm, cameras and episode source have answered."""
+    """Act until a signal, also before arm, cameras and episode source have answered."""
     stop = StopSignal().install()
     settings = actor_config(config, launch, read_metrics(launch.folder))
     try:
@@ -81,7 +81,7 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
 
 
 def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> Environment:
-    """Return the environment, once all that it is made of answers.
+    """Return the environment once all its parts answer.
 
     Raises:
         StopAskedError: a signal came first.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from controllers.ros import graph
 from controllers.ros.namesake import wait_until_alone
-from robot_rl import build
+from robot_rl import build_graph
 from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
@@ -67,7 +67,7 @@ def serve(config: SimulatedRobotConfig) -> None:
     """Open the wire and serve; print the missed time slices at the end."""
     stop = StopSignal().install()
     with ExitStack() as held:
-        wire = build.make_wire(config.robot, graph.CONTROLLER)
+        wire = build_graph.make_wire(config.robot, graph.CONTROLLER)
         held.callback(wire.close)
         controller = graph.resolve(graph.STATUS, wire.namespace).rsplit("/", 1)[0]
         if refused := wait_until_alone(lambda: len(wire.publishers_of(graph.STATUS)), controller):

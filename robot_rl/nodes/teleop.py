@@ -18,7 +18,7 @@ import tyro
 
 from controllers.ros import graph
 from controllers.ros.wire import Wire
-from robot_rl import build
+from robot_rl import build_graph
 from robot_rl.core import checks
 from robot_rl.core.action_layout import GRIPPER, HOLD, ROTATION, TRANSLATION, arm_layout
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(config: TeleopConfig) -> None:
     with ExitStack() as held:
-        wire = build.make_wire(config.robot, "teleop")
+        wire = build_graph.make_wire(config.robot, "teleop")
         held.callback(wire.close)
         device = make_device(config, wire)
         held.callback(device.close)

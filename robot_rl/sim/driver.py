@@ -1,8 +1,8 @@
-"""The simulated arm as a `Driver`: the same physics as `Simulation.advance`, with the loop outside.
+"""Driver of the simulated arm: the same physics as `Simulation.advance`, with the loop outside.
 
-Lockstep: each `read` lets one time step pass, as fast as the machine can. Paced: `read` waits for the clock, and a
-host that comes late finds that the arm went on without it. In place of an arm's firmware stands `_Firmware`: it holds
-the arm when nobody commands, ends a stream whose sender is silent, and stops when a joint moves too fast.
+Lockstep: each `read` advances one time step, as fast as possible. Paced: `read` waits for the clock, and the arm moves
+on while a host is late. `_Firmware` replaces an arm's firmware: it holds the arm without commands, ends a stream whose
+sender is silent, and stops when a joint moves too fast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 
 
 
 class SimulatedFault(Enum):
-    """What can be done to a simulated arm, to see what the software above makes of it."""
+    """Faults that a test can inject into a simulated arm."""
 
     NONE = "released"
     REFLEX = "cartesian_reflex"
@@ -35,25 +35,25 @@ class SimulatedFault(Enum):
 
 
 class Unplugged(Exception):
-    """Nobody answers."""
+    """The arm does not answer."""
 
 
 class Refused(Exception):
-    """A stopped arm takes no torque."""
+    """A stopped arm accepts no torque."""
 
 
 class _Firmware:
-    """What a real arm does by itself."""
+    """Behaviour of a real arm's firmware."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
-        self.stopped = ""  # the cause of a stop that waits for a recovery
-        self.tau: FloatArray | None = None  # the sender's torque while its stream lives
+        self.stopped = ""  # cause of a stop until recovery
+        self.tau: FloatArray | None = None  # the sender's torque while its stream is active
         self.silence_s = 0.0
         self._hold_q = simulation.loop.state.q.copy()
 
     def step(self) -> None:
-        """Let one time step pass."""
+        """Advance one time step."""
         state = self.simulation.loop.state
         if self.tau is not None and self.silence_s >= WATCHDOG_S:
             self.stop(f"communication_constraints_violation: no torque for {WATCHDOG_S} s")
@@ -64,13 +64,13 @@ class _Firmware:
         self.simulation.refresh_model()
 
     def stop(self, cause: str) -> None:
-        """End the stream for a cause that has to be cleared; an empty cause ends it without one."""
+        """End the stream for a cause that must be cleared; an empty cause ends it normally."""
         self.tau = None
         self.stopped = cause or self.stopped
         self._hold_q[:] = self.simulation.loop.state.q
 
     def _holding(self) -> FloatArray:
-        """The arm's own position control; the bias torques carry its weight."""
+        """Return the torque of the arm's own position control, with gravity."""
         state, dynamics = self.simulation.loop[:2]
         spring = HOLD_STIFFNESS * (self._hold_q - state.q) - HOLD_DAMPING * state.dq
         tau_max = self.simulation.loop.limits.tau_max
@@ -78,11 +78,11 @@ class _Firmware:
 
 
 class SimulatedDriver(StreamDriver):
-    """`Driver` of a simulated arm that stands where `simulation.reset` put it.
+    """`Driver` of a simulated arm at the pose of `simulation.reset`.
 
     Args:
-        simulation: the workcell; this driver lets its time pass.
-        clock: None for lockstep; a clock to be paced by.
+        simulation: the workcell, advanced by this driver.
+        clock: None for lockstep; a clock for real time.
         now_s: of the readings' stamps; by default the clock's, in lockstep the simulation's time.
     """
 
@@ -99,7 +99,7 @@ class SimulatedDriver(StreamDriver):
         self._firmware = _Firmware(simulation)
         self._start_ns = 0
         self._steps = 0
-        self._fresh = False  # looked at since time passed
+        self._fresh = False  # read since the last step
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> SimulatedDriver:
@@ -108,7 +108,7 @@ class SimulatedDriver(StreamDriver):
         return cls(plain_cell(), SystemClock())
 
     def inject(self, fault: SimulatedFault) -> None:
-        """Do something to the arm."""
+        """Inject a fault."""
         self.fault = fault
         if fault is SimulatedFault.REFLEX:
             self._firmware.stop(fault.value)
@@ -124,11 +124,11 @@ class SimulatedDriver(StreamDriver):
 
     @property
     def acting(self) -> FloatArray | None:
-        """The torque of a sender that acts on the joints now; None while the arm holds itself."""
+        """The sender's active torque; None while the arm holds itself."""
         return self._firmware.tau
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass for the arm while its host does nothing."""
+        """Advance the arm without its host."""
         for _ in range(round(seconds / TIMESTEP_S)):
             self._firmware.step()
 
@@ -167,7 +167,7 @@ class SimulatedDriver(StreamDriver):
         return Observed(DriverMode.READY, "", robot_s)
 
     def _steps_due(self) -> int:
-        """One in lockstep; paced, as many as the clock says since the last ones, after a wait for the next."""
+        """Return the number of steps due: one in lockstep; when paced, those that the clock has reached."""
         if self._clock is None:
             return 1
         step_ns = round(TIMESTEP_S * NS_PER_S)

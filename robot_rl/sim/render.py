@@ -1,4 +1,4 @@
-"""Images of the simulated cameras."""
+"""Rendering of the simulated cameras."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scene_cameras(model: mujoco.MjModel) -> tuple[str, ...]:
 
 
 class SceneRenderer:
-    """Renders a model's cameras off screen; one graphics context for all of them. Close it when done.
+    """Off-screen renderer of a model's cameras, with one graphics context. Close it when done.
 
     Shapes: images (H, W, 3) uint8.
     """
@@ -32,8 +32,8 @@ class SceneRenderer:
         self.height, self.width, self.cameras = height, width, scene_cameras(model)
         self._renderer = mujoco.Renderer(model, height, width, max_geom=200)
         self._option = mujoco.MjvOption()
-        self._option.sitegroup[:] = 0  # sites are for the model's builder, not for the camera
-        # Registered after the graphics library's own clean-up, so that it runs before it.
+        self._option.sitegroup[:] = 0  # sites are not rendered
+        # Registered after the graphics library's own clean-up, so that it runs first.
         atexit.register(self.close)
         for flag in _FLAGS_OFF:
             self._renderer.scene.flags[flag] = 0

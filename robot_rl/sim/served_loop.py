@@ -80,15 +80,15 @@ class ServedLoop:
     # The loop's client
 
     def send(self, target: Target) -> None:
-        """Make this the latest target."""
+        """Set the latest target."""
         self._client.send(target._replace(stamp_s=target.stamp_s - self._ahead_s()))
 
     def set_gains(self, gains: Gains) -> None:
-        """Ask for other gains."""
+        """Request other gains."""
         self._client.set_gains(gains)
 
     def ask(self, request: Request) -> None:
-        """Ask for something else."""
+        """Send another request."""
         self._client.ask(request)
 
     @property

@@ -1,4 +1,4 @@
-"""The simulated workcell in motion: MuJoCo under the same compiled tick that runs on the real arm."""
+"""Simulated workcell: MuJoCo under the same compiled tick as the real arm."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Simulation:
         self._time_s, self._sensors_mean = np.zeros(1), np.zeros(6)
         self.views = view_model(self.model, self.data, N)
         self.loop = self._bind(task_gains(task.arm))
-        """What the law works on: views that `refresh_model`, `step_torque` and `advance` change."""
+        """Arrays of the law, which `refresh_model`, `step_torque` and `advance` update."""
 
     def _bind(self, gains: Gains) -> ControlLoop:
         """Return the tick's arrays, state and bias torques being MuJoCo's own."""
@@ -55,7 +55,7 @@ class Simulation:
 
     @property
     def gains(self) -> Gains:
-        """The requested gains; new ones count from the next tick on."""
+        """The requested gains, applied from the next tick on."""
         return self.loop.gains
 
     @gains.setter
@@ -68,7 +68,7 @@ class Simulation:
         return self.loop.memory
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Draw a new scene and stand at its start, at rest; the arm's command already carries its weight."""
+        """Draw a new scene and place the arm at its start, at rest, with gravity in its command."""
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
         start = self.scene.randomise(model, data, rng)
@@ -85,7 +85,7 @@ class Simulation:
         self.advance(TIMESTEP_S * 5)
 
     def set_target(self, T_base_target: Pose) -> None:
-        """Give the controller a new target pose, stamped now."""
+        """Set the controller's target pose, stamped now."""
         self.loop.target.p[:] = T_base_target.p
         self.loop.target.quat_xyzw[:] = quat_from_matrix(T_base_target.R)
         self.loop.target.stamp_s[0] = self._time_s[0]
@@ -95,19 +95,19 @@ class Simulation:
         self.data.ctrl[N : N + 2] = np.clip(finger_m, 0.0, FINGER_MAX_M)
 
     def advance(self, period_s: float) -> Reason:
-        """Let time pass under the controller; returns the gravest reason that its ticks gave."""
+        """Advance under the controller; return the most severe reason of its ticks."""
         steps = max(1, round(period_s / TIMESTEP_S))
         reason = advance(self.views, self.loop, steps, TIMESTEP_S, self._time_s, self._sensors_mean)
         self.reason = Reason(reason)
         return self.reason
 
     def refresh_model(self) -> None:
-        """Kinematics and model terms of this instant. For a controller that is not ours; `advance` does it itself."""
+        """Update kinematics and model terms, for another controller; `advance` does it itself."""
         mujoco.mj_step1(self.model, self.data)
         fill_dynamics(self.views, self.loop.state.p, self.loop.dynamics)
 
     def step_torque(self, tau: np.ndarray) -> None:
-        """Let one time step pass under joint torques (7,) [N m], after `refresh_model`."""
+        """Advance one time step under joint torques (7,) [N m], after `refresh_model`."""
         self._time_s[0] += TIMESTEP_S
         self.data.ctrl[:N] = tau
         self.loop.state.tau[:] = self.loop.tau[:] = tau
@@ -115,12 +115,12 @@ class Simulation:
 
     @property
     def mode(self) -> Mode:
-        """What the controller does."""
+        """Mode of the controller."""
         return Mode(self.memory.mode)
 
     @property
     def T_base_target(self) -> Pose:
-        """The target that the controller follows, or the pose that it holds."""
+        """The target that the controller tracks, or the pose that it holds."""
         goal = self.memory.goal
         R = np.empty((3, 3))
         matrix_from_quat(np.array(goal.quat_xyzw), R)
@@ -149,10 +149,9 @@ class Simulation:
         return float(self.data.qpos[N])
 
     def wrench(self) -> np.ndarray:
-        """What the surroundings exert on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the
-        last advance.
+        """External wrench on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the last advance.
 
-        The weight of hand and held part is taken off, as a lab does by weighing the tool.
+        The weight of hand and held part is subtracted, as a lab does by weighing the tool.
         """
         data, model = self.data, self.model
         R = data.site("wrist").xmat.reshape(3, 3)
@@ -170,7 +169,7 @@ class Simulation:
         self._sensors_mean[:] = sensors
 
     def outcome(self) -> Outcome:
-        """Ground truth now."""
+        """Return ground truth now."""
         return self.scene.outcome(self.model, self.data)
 
 

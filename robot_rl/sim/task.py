@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Start(NamedTuple):
-    """Where the arm stands after a reset."""
+    """Pose of the arm after a reset."""
 
     T_base_tcp: Pose
     finger_m: float

@@ -36,17 +36,17 @@ def is_reference(task: str) -> bool:
 
 
 def absolute(task: str) -> str:
-    """Return a reference to a task that holds in any folder: a file's path is made absolute."""
+    """Return a task's reference with a file's path made absolute."""
     path, separator, name = task.partition(":")
     return str(Path(path).expanduser().resolve()) + separator + name if path.endswith((PYTHON, TOML)) else task
 
 
 def check_task(task: str) -> None:
-    """Check that a task can be looked up, without importing anything.
+    """Check that a task's reference is valid, without importing anything.
 
     Raises:
         UnknownNameError: an unknown name; the text lists the known ones and the nearest.
-        ConfigError: a file that there is not.
+        ConfigError: a missing file.
     """
     if task.endswith((PYTHON, TOML)):
         if not Path(task).expanduser().is_file():

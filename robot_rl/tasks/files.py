@@ -1,4 +1,4 @@
-"""Tasks as TOML files: read with errors that name the key, written so that they read back equal.
+"""Tasks as TOML files, read and written.
 
 name = "usb"
 [arm.workspace]          one arm; of several: [arms.left.workspace]
@@ -26,7 +26,7 @@ def read_task(path: Path) -> TaskSpec:
 
     Raises:
         UnknownNameError: a key that a task does not have; the text holds the nearest.
-        ConfigError: no TOML, a missing key, or a value that does not fit.
+        ConfigError: not TOML, a missing key, or a value that does not fit.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def parse_task(text: str, where: str = "task") -> TaskSpec:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: got text that is no TOML, expected a task; {error}.") from error
+        raise ConfigError(f"{where}: got text that is not TOML, expected a task; {error}.") from error
     if "arm" in data:
         if "arms" in data:
             raise ConfigError(f"{where}: got both arm and arms, expected one of them; move [arm] into [arms.NAME].")
@@ -53,7 +53,7 @@ def parse_task(text: str, where: str = "task") -> TaskSpec:
 
 
 def task_toml(task: TaskSpec) -> str:
-    """Return a task as TOML; what is None or empty is left out.
+    """Return a task as TOML, without None and empty values.
 
     Raises:
         ConfigError: a scene or expert that is not `module:Class`.
@@ -68,7 +68,7 @@ def task_toml(task: TaskSpec) -> str:
 
 
 def _beside(path: Path, name: Any) -> Any:
-    """Return `file.py:Class` with the file's path counted from the task's folder; other names as they are."""
+    """Return `file.py:Class` with the path relative to the task's folder; other names unchanged."""
     module, _, attribute = str(name).rpartition(":")
     return f"{(path.parent / module).resolve()}:{attribute}" if module.endswith(".py") else name
 
@@ -90,9 +90,9 @@ def _value(value: Any) -> str:
         return "{" + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML forbids DEL, JSON does not
 
 
 def _key(key: str) -> str:
     plain = key.replace("_", "").replace("-", "")
-    return key if plain.isascii() and plain.isalnum() else json.dumps(key)
+    return key if plain.isascii() and plain.isalnum() else json.dumps(key).replace("\x7f", "\\u007f")

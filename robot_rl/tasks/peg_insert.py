@@ -1,4 +1,4 @@
-"""peg-insert: put a square peg, held a little askew, into a socket of half a millimetre clearance (after SERL's peg,
+"""peg-insert: put a square peg, grasped with an offset, into a socket of half a millimetre clearance (after SERL's peg,
 HIL-SERL's RAM).
 """
 
@@ -42,7 +42,7 @@ class PegInsert:
     """
 
     def build(self) -> mujoco.MjSpec:
-        """The workcell with the socket on the table and the peg in the hand."""
+        """Return the workcell with the socket on the table and the peg in the hand."""
         import mujoco
 
         from robot_rl.sim.arm import TCP_FROM_HAND_M
@@ -74,7 +74,7 @@ class PegInsert:
         return spec
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:
-        """Socket anywhere in the square within the yaw range; grasp offset; the tool above the middle, a little off."""
+        """Draw the socket in the square within the yaw range, the grasp offset, and the tool near above the middle."""
         from robot_rl.sim.arm import TCP_FROM_HAND_M, rpy_to_quat_wxyz
 
         yaw = rng.uniform(-YAW_RANGE_RAD, YAW_RANGE_RAD)
@@ -87,29 +87,29 @@ class PegInsert:
         return Start(START.draw(rng), GRIPPER.start_m)
 
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
-        """Inserted, or lost."""
+        """Return whether the peg is inserted, or lost."""
         tip = peg_in_socket(model, data).p
         inserted = tip[2] < SOCKET_HEIGHT_M - DEPTH_M and np.abs(tip[:2]).max() < HOLE_HALF_M
         lost = data.joint("finger_joint1").qpos[0] > DROPPED_FINGER_M
         return Outcome(bool(inserted and not lost), bool(lost))
 
     def keep_out(self, data: mujoco.MjData) -> np.ndarray:
-        """The socket's place."""
+        """Return the socket's place."""
         return data.body("socket").xpos[None, :2].copy()
 
     def object_state(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-        """Hole minus tip in the socket's frame / 0.05 m; the tip's rotation vector from upright / 0.25 rad; (6,)."""
+        """Return hole minus tip in the socket's frame / 0.05 m; the tip's rotation from upright / 0.25 rad; (6,)."""
         tip = peg_in_socket(model, data)
         return np.concatenate([-tip.p / 0.05, rotation_log(tip.R @ GRIPPER_DOWN.T) / 0.25])
 
 
 def socket_index(model: mujoco.MjModel) -> int:
-    """Row of the socket in `data.mocap_pos`."""
+    """Return the row of the socket in `data.mocap_pos`."""
     return int(model.body("socket").mocapid[0])
 
 
 def socket_pose(model: mujoco.MjModel, data: mujoco.MjData) -> Pose:
-    """`T_base_socket`: on the table, z up."""
+    """Return `T_base_socket`: on the table, z up."""
     index = socket_index(model)
     return Pose(
         data.mocap_pos[index].copy(), rot_z(2.0 * np.arctan2(data.mocap_quat[index, 3], data.mocap_quat[index, 0]))
@@ -117,13 +117,13 @@ def socket_pose(model: mujoco.MjModel, data: mujoco.MjData) -> Pose:
 
 
 def peg_in_socket(model: mujoco.MjModel, data: mujoco.MjData) -> Pose:
-    """`T_socket_tip`: the middle of the peg's lower face, seen from the socket."""
+    """Return `T_socket_tip`: the middle of the peg's lower face in the socket's frame."""
     tip = data.site("peg_tip")
     return socket_pose(model, data).inverse() @ Pose(tip.xpos.copy(), tip.xmat.reshape(3, 3).copy())
 
 
 def _add_wall(socket: mujoco.MjsBody, yaw: float) -> None:
-    """One side of the socket: a low inner wall, a full outer wall, and between them the chamfer's 45 degree face."""
+    """Add one side of the socket: a low inner wall, a full outer wall, and the chamfer's 45 degree face between."""
     inner, outer, height, chamfer = HOLE_HALF_M, SOCKET_HALF_M, SOCKET_HEIGHT_M, CHAMFER_M
     low = (height - chamfer) / 2
     _add_box(socket, yaw, ((inner + outer) / 2, low), ((outer - inner) / 2, outer, low), 0.0)
@@ -155,7 +155,7 @@ def _add_box(socket: mujoco.MjsBody, yaw: float, place: tuple[float, float], hal
 
 
 class PegInsertExpert:
-    """Bring the peg's tip over the hole, upright and turned to it; then push down, leaving the sides to compliance."""
+    """Expert: bring the peg's tip over the hole, upright and aligned; then push down, laterally compliant."""
 
     hover_m = 0.006
     aligned_m, aligned_rad = 0.0012, 0.03
@@ -166,7 +166,7 @@ class PegInsertExpert:
         T_base_tcp = Pose(data.site("tcp").xpos.copy(), data.site("tcp").xmat.reshape(3, 3).copy())
         tip = peg_in_socket(model, data)
         T_tcp_tip = T_base_tcp.inverse() @ T_base_socket @ tip
-        yaw = nearest_quarter(0.0, yaw_of(tip.R), np.inf)  # the workspace leaves no other within reach
+        yaw = nearest_quarter(0.0, yaw_of(tip.R), np.inf)  # within reach in the workspace
         off_m, off_rad = (
             np.abs(tip.p[:2]).max(),
             np.arccos(np.clip((np.trace(tip.R.T @ gripper_down(tip.p, yaw).R) - 1) / 2, -1, 1)),
@@ -196,7 +196,7 @@ TASK = TaskSpec(
         )
     },
     rewards=("ground-truth", "human-label"),
-    # A stuck peg must lose its value quickly, hence the discount; the search in contact is what the human teaches.
+    # A stuck peg must lose its value quickly, hence the discount; the human demonstrates the search in contact.
     training={"preset": "small", "budget": {"minutes": 12.0}, "agent": {"discount": 0.95}},
     scene=PegInsert,
     expert=PegInsertExpert,

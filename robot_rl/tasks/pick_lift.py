@@ -14,15 +14,15 @@ from robot_rl.sim.task import Goal, Start
 if TYPE_CHECKING:
     import mujoco
 
-CUBE_HALF_M = 0.031  # the hand opens 80 mm: 9 mm a side, less than cloning forgives
+CUBE_HALF_M = 0.031  # the hand opens 80 mm: 9 mm a side, a tight tolerance for cloning
 LIFT_M = 0.10
-HELD_M = 0.045  # from the tool to the centre: a cube held by its edge is held
+HELD_M = 0.045  # from the tool to the centre: a cube held by its edge counts as held
 RANGE_M = 0.10
 CENTRE = np.array([0.5, 0.0])
 
 
 WORKSPACE = Workspace(lower_m=(0.36, -0.14, 0.018), upper_m=(0.64, 0.14, 0.26), yaw_rad=1.0, tilt_rad=0.08)
-# Twenty demonstrations do not show every way to the cube, hence the wide start.
+# Twenty demonstrations do not cover every approach to the cube, hence the wide start.
 START = StartRegion(position_m=(0.5, 0.0, 0.20), range_m=(0.06, 0.06, 0.04), yaw_rad=0.4)
 GRIPPER = GripperRange()
 
@@ -35,7 +35,7 @@ class PickLift:
     """
 
     def build(self) -> mujoco.MjSpec:
-        """The workcell with a cube of 62 mm, 80 g, friction 1.0."""
+        """Return the workcell with a cube of 62 mm, 80 g, friction 1.0."""
         import mujoco
 
         from robot_rl.sim.scene import CONTACT, new_workcell
@@ -56,7 +56,7 @@ class PickLift:
         return spec
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:
-        """Cube anywhere in the square at any yaw; the tool anywhere above its middle."""
+        """Draw the cube anywhere in the square at any yaw; the tool anywhere above its middle."""
         joint = data.joint("cube")
         yaw = rng.uniform(-np.pi, np.pi)
         joint.qpos[:2] = CENTRE + rng.uniform(-RANGE_M, RANGE_M, 2)
@@ -64,31 +64,31 @@ class PickLift:
         return Start(START.draw(rng), GRIPPER.start_m)
 
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
-        """Lifted and held, or out of reach."""
+        """Return whether the cube is lifted and held, or out of reach."""
         cube, tcp = data.body("cube").xpos, data.site("tcp").xpos
         lifted = cube[2] > CUBE_HALF_M + LIFT_M and np.linalg.norm(cube - tcp) < HELD_M
         lost = np.abs(cube[:2] - CENTRE).max() > RANGE_M + 0.06
         return Outcome(bool(lifted), bool(lost and not lifted))
 
     def keep_out(self, data: mujoco.MjData) -> np.ndarray:
-        """The cube's place."""
+        """Return the cube's place."""
         return data.joint("cube").qpos[None, :2].copy()
 
     def object_state(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
-        """Cube minus tool in the tool's frame / 0.1 m, and four-fold relative yaw, (5,)."""
+        """Return cube minus tool in the tool's frame / 0.1 m, and four-fold relative yaw, (5,)."""
         tcp, R = data.site("tcp").xpos, data.site("tcp").xmat.reshape(3, 3)
         turn = 4.0 * (cube_yaw(data) - yaw_of(R))
         return np.array([*(R.T @ (data.body("cube").xpos - tcp) / 0.1), np.cos(turn), np.sin(turn)])
 
 
 def cube_yaw(data: mujoco.MjData) -> float:
-    """The cube's yaw [rad] in (-pi/4, pi/4]: it looks the same each quarter turn."""
+    """Return the cube's yaw [rad] in (-pi/4, pi/4], by its four-fold symmetry."""
     w, _, _, z = data.joint("cube").qpos[3:]
     return float((2.0 * np.arctan2(z, w) + np.pi / 4) % (np.pi / 2) - np.pi / 4)
 
 
 class PickLiftExpert:
-    """Hover over the cube aligned with its nearest faces, go down, close, lift; go up first when low and off."""
+    """Expert: hover over the cube aligned with its nearest faces, descend, close, lift; rise first when low and off."""
 
     hover_m = 0.075
     aligned_m, aligned_rad = 0.006, 0.1
@@ -123,7 +123,7 @@ TASK = TaskSpec(
     time_limit_s=6.0,
     arms={"": ArmTask(WORKSPACE, START, ActionScale(step_m=0.03, step_rad=0.2, leash_m=0.03), gripper=GRIPPER)},
     rewards=("ground-truth", "human-label"),
-    # Many steps with few updates each: what fails late are states that were met too rarely, not too few updates.
+    # Many steps with few updates each: late failures are states that were visited too rarely, not too few updates.
     training={
         "preset": "small",
         "speed": 8.0,

@@ -17,7 +17,7 @@ from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
 
 SEQUENCE_S = 0.2
-"""How long the rest of an escape sequence may take to arrive [s]; longer: somebody pressed Escape."""
+"""How long the rest of an escape sequence may take to arrive [s]; longer: the Escape key."""
 STOP_KEY, CLEAR_KEY = "x", "c"
 
 _ESC = "\x1b"

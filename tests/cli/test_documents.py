@@ -15,8 +15,8 @@ from robot_rl.cli.doctor import TOPICS
 ROOT = Path(__file__).parents[2]
 LINE = re.compile(r"^\s*(?:\$ )?robot-rl ([a-z][^#\n]*?)(?:  +.*|\s*\\?)$", re.MULTILINE)
 INLINE = re.compile(r"`robot-rl ([a-z][^`]*)`")
-FORM = re.compile(r"\b[A-Z]+\b|\.\.\.|\||[<>$]|&&|:[A-Za-z]|^\S+$|--[a-z-]+$")
-"""What shows a form or names a flag, or an environment of another package, rather than a command that can run here."""
+FORM = re.compile(r"\b[A-Z]+\b|\.\.\.|\||[<>$]|&&|:[A-Za-z]|\.(?:toml|py)\b|^\S+$|--[a-z-]+$")
+"""What shows a form or names a flag, or a reader's own file, rather than a command that can run here."""
 
 
 def texts() -> dict[str, str]:

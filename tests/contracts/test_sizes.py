@@ -11,15 +11,9 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted(path for package in ("controllers", "robot_rl") for path in (ROOT / package).rglob("*.py"))
 COMPILED = {"compiled", "inner"}
 """Decorators of compiled kernels: they take arrays one by one, since a record of them costs an allocation."""
-LINES_MAX = 35_500
+LINES_MAX = 35_900
 FILE_LINES_MAX = 300
-TO_BE_SPLIT = {
-    "controllers/ros/node.py",
-    "robot_rl/build.py",
-    "robot_rl/config.py",
-    "robot_rl/core/action_layout.py",
-    "robot_rl/data/replay.py",
-}
+TO_BE_SPLIT = {}
 """Files that are too long still; none may come to them."""
 BODY_LINES_90, BODY_LINES_MAX = 14, 45
 PARAMETERS_MANY, FUNCTIONS_WITH_MANY_MAX = 8, 8

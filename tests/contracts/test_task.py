@@ -48,3 +48,13 @@ def test_wrong_key_of_a_task_is_refused_with_the_nearest(tmp_path: Path, capsys)
     path.write_text(listing("gentle_lift.toml").replace("tilt_rad", "tlt_rad"))
     assert main(["train", str(path), "--print-config"]) == 2
     assert "did you mean 'tilt_rad'" in capsys.readouterr().err
+
+
+def test_new_task_is_written_checked_and_never_overwritten(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["task", "new", "usb"]) == 0
+    assert main(["task", "check", "usb.toml"]) == 0
+    output = capsys.readouterr().out
+    assert "gripper(close|hold|open)" in output and "wrist uint8[128, 128, 3]" in output and "scene: none" in output
+    assert main(["task", "new", "usb"]) == 2 and main(["task", "new", "Usb Plug"]) == 2
+    assert main(["task", "check", "pick-lift"]) == 0 and "scene and expert: present" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""`robot-rl doctor pendant`: what it says, and what it says when nobody answers."""
+"""`robot-rl doctor pendant`: its output, with and without an answer."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def command(runs: Path, port: str) -> list[str]:
 
 def play(thumb: Thumb) -> list[Episode]:
     """Return the episodes after the last stop."""
-    thumb.until(lambda episodes: len(episodes) >= 1)  # one that stood: nobody had armed yet
+    thumb.until(lambda episodes: len(episodes) >= 1)  # one without motion: not armed yet
     thumb.arm()
     thumb.correct()
     thumb.stop()

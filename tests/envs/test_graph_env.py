@@ -124,7 +124,7 @@ def test_action_that_comes_too_late_is_not_sent(bench: Bench) -> None:
     bench.clock.advance(0.4)
     before = len(bench.arm.commands)
     _, _, _, truncated, info = bench.env.step(np.ones(7))
-    assert truncated and "answers an observation 410 ms old" in info["fault"]
+    assert truncated and "computed from an observation 410 ms old" in info["fault"]
     assert len(bench.arm.commands) == before
     bench.env.reset(seed=1)
     assert not bench.env.step(np.ones(7))[3]

@@ -43,7 +43,7 @@ class Arm:
         pairs = {pair["key"]: pair["value"] for pair in message["values"]}
         return pairs | {"message": message["message"], "level": ord(message["level"])}
 
-    def figures(self) -> dict[str, str]:
+    def metrics(self) -> dict[str, str]:
         """The latest diagnostics."""
         message = self.probe.latest("/diagnostics")
         return {pair["key"]: pair["value"] for pair in message["status"][0]["values"]} if message else {}
@@ -77,7 +77,7 @@ def running(ros_environment, request):
 
 @pytest.fixture
 def arm(running):
-    """Active, enabled, and nobody commands."""
+    """Active and enabled, without commands."""
     running.ask("recover")
     running.ask("hold", False)
     running.wait(lambda status: status["held"] == "" and status["charge"] == "idle")
@@ -101,8 +101,8 @@ def test_states_come_from_the_arm_and_agree_with_each_other(arm):
     assert joints["name"] == [f"fer_joint{i}" for i in range(1, 8)] and len(joints["position"]) == 7
     error = arm.probe.latest(graph.resolve(graph.TRACKING_ERROR))["twist"]["linear"]
     assert all(abs(value) < 0.1 for value in error.values())
-    figures = eventually(arm.figures, lambda figures: float(figures.get("loop period p50 [us]", "0")) > 0.0)
-    assert float(figures["condition of J"]) > 1.0 and float(figures["state age [s]"]) < 0.5
+    metrics = eventually(arm.metrics, lambda metrics: float(metrics.get("loop period p50 [us]", "0")) > 0.0)
+    assert float(metrics["condition of J"]) > 1.0 and float(metrics["state age [s]"]) < 0.5
 
 
 def test_the_arm_follows_a_target_pose(arm):
@@ -138,14 +138,14 @@ def test_crisps_topic_moves_the_arm_too(arm):
     ],
 )
 def test_a_bad_target_is_refused_counted_and_named(arm, change, offset_s, kind):
-    before = int(eventually(arm.figures, bool).get(f"refused: {kind}", "0"))
+    before = int(eventually(arm.metrics, bool).get(f"refused: {kind}", "0"))
     fields = arm.pose()
     for part, values in change.items():
         for name, value in values.items():
             fields[part][name] = value
     arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, fields, offset_s=offset_s)
-    figures = eventually(arm.figures, lambda figures: int(figures.get(f"refused: {kind}", "0")) > before)
-    assert "expected" in figures["last refusal"] and "target_pose" in figures["last refusal"]
+    metrics = eventually(arm.metrics, lambda metrics: int(metrics.get(f"refused: {kind}", "0")) > before)
+    assert "expected" in metrics["last refusal"] and "target_pose" in metrics["last refusal"]
     assert arm.status()["source"] == ""
 
 
@@ -158,7 +158,7 @@ def test_a_stiffness_with_a_label_is_taken_and_one_without_is_refused(arm):
     read = lambda: arm.probe.call(service, "rcl_interfaces/srv/GetParameters", {"names": ["task.k_pos_y"]})  # noqa: E731
     eventually(read, lambda answer: answer["values"][0]["double_value"] == 420.0)
     arm.probe.stream(topic, kind, {"data": data}, stamped=False)
-    eventually(arm.figures, lambda figures: int(figures.get("refused: layout without the label", "0")) > 0)
+    eventually(arm.metrics, lambda metrics: int(metrics.get("refused: layout without the label", "0")) > 0)
 
 
 def test_gains_change_while_the_arm_is_active_and_bad_ones_are_refused_with_the_reason(arm):
@@ -249,7 +249,7 @@ def test_hold_keeps_the_arm_where_it_is_until_it_is_lifted(arm):
     start = arm.p()
     arm.probe.stream(graph.resolve(graph.TARGET_POSE), POSE, arm.pose((0.0, -0.08, 0.0)))
     arm.wait(lambda status: "~/hold" in status["held"] and status["mode"] == "ACTIVE")
-    eventually(arm.figures, lambda figures: int(figures.get("refused: held or stopped", "0")) > 0)
+    eventually(arm.metrics, lambda metrics: int(metrics.get("refused: held or stopped", "0")) > 0)
     assert np.linalg.norm(arm.p() - start) < 0.01
     arm.ask("hold", False)
     eventually(arm.p, lambda p: p[1] < start[1] - 0.06)
@@ -260,7 +260,7 @@ def test_a_best_effort_publisher_without_a_reader_is_named(arm):
     arm.probe.stream(topic, TWIST, {"header": {"frame_id": "base"}}, qos="best_effort")
     status = arm.wait(lambda status: "best-effort" in status["message"])
     assert status["level"] == 1 and "target_twist" in status["message"]
-    eventually(arm.figures, lambda figures: "target_twist" in figures.get("graph events", ""))
+    eventually(arm.metrics, lambda metrics: "target_twist" in metrics.get("graph events", ""))
 
 
 def test_home_leads_back_and_any_command_ends_it(arm):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,23 @@ from hypothesis import strategies as st
 from robot_rl.core.action_layout import arm_layout
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.schema import ArraySpec
-from robot_rl.core.tasks import ArmGains, ArmTask, GripperRange, StartRegion, TaskCamera, TaskSpec, Workspace
+from robot_rl.core.tasks import (
+    ActionScale,
+    ArmGains,
+    ArmTask,
+    GripperRange,
+    StartRegion,
+    TaskCamera,
+    TaskSpec,
+    Workspace,
+)
 from robot_rl.envs.action import task_layout
 from robot_rl.envs.observation import observation_schema
 from robot_rl.envs.simulated import make_simulated_env
 from robot_rl.presets import task_config
 from robot_rl.tasks import TASKS, environment_id, find_task
 from robot_rl.tasks.files import parse_task, read_task, task_toml
+from robot_rl.tasks.template import task_template
 
 ARM = ArmTask(Workspace((0.4, -0.1, 0.0), (0.6, 0.1, 0.2)), StartRegion((0.5, 0.0, 0.1)))
 
@@ -86,10 +97,10 @@ def test_several_arms_have_names_in_action_and_observation() -> None:
             'name = "x"\n[arm.start]\nposition_m = [0.5, 0.0]',
             "arm.workspace: got nothing|arm.start.* expected 3 values",
         ),
-        ("name = ", "no TOML"),
+        ("name = ", "not TOML"),
     ],
 )
-def test_wrong_task_file_is_refused_with_what_to_do(text: str, advice: str, tmp_path: Path) -> None:
+def test_wrong_task_file_is_refused_with_the_next_step(text: str, advice: str, tmp_path: Path) -> None:
     (tmp_path / "task.toml").write_text(text)
     with pytest.raises(ConfigError, match=advice):
         read_task(tmp_path / "task.toml")
@@ -127,3 +138,14 @@ def test_gymnasium_makes_an_environment_in_one_call_without_a_screen() -> None:
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
     assert result.stdout == "(128, 128, 3)\n", result.stderr
+
+
+def test_new_task_file_is_a_task_that_names_each_of_its_settings() -> None:
+    text = task_template("usb")
+    task = parse_task(text)
+    assert task.name == "usb" and task.arm.gripper is not None and list(task.cameras) == ["wrist", "side"]
+    for kind in (ArmTask, Workspace, StartRegion, ActionScale, GripperRange, ArmGains, TaskCamera, TaskSpec):
+        for field in fields(kind):
+            assert field.name in text.replace("[arm.", "arms ")
+    shown = re.sub(r"^# (?=[a-z_]+ = )(?!scene|expert|crop)", "", text, flags=re.MULTILINE)
+    assert parse_task(shown) == task

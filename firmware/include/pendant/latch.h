@@ -2,7 +2,7 @@
  *
  * Contract. A record is a mark, the faults, the number of boots and a CRC. Storage that was never written (all bytes 0x00
  * or all 0xFF) means no faults. A record that is damaged means FAULT_STORAGE: what it said is unknown, so the relay
- * stays open until somebody clears it.
+ * stays open until it is cleared.
  */
 #ifndef PENDANT_LATCH_H
 #define PENDANT_LATCH_H

@@ -2,7 +2,7 @@
  *
  *   pendant-host [--script FILE] [--latch FILE]
  *
- * It prints `link PATH` and `bench PATH` and runs until it is told to stop (SIGTERM, SIGINT). A script holds one line for
+ * It prints `link PATH` and `bench PATH` and runs until SIGTERM or SIGINT. A script holds one line for
  * each change of a contact, in the order of time: milliseconds since the start, name, `closed` or `open`; for example
  * `1500 success closed`. Names: half full estop_a estop_b success failure undo. `#` begins a comment. */
 #include <errno.h>
@@ -93,7 +93,7 @@ static size_t send(void *context, const uint8_t *bytes, size_t count)
 static void report(void *context, const uint8_t bytes[BENCH_REPORT])
 {
     const program *self = context;
-    (void)write_some(self->bench_line, bytes, BENCH_REPORT); /* nobody may be listening */
+    (void)write_some(self->bench_line, bytes, BENCH_REPORT); /* there may be no reader */
 }
 
 static uint8_t read_inputs(void *context)

@@ -1,4 +1,4 @@
-"""What makes a plain DDS participant a ROS node: `ros_discovery_info`, and a view of who else writes."""
+"""ROS discovery over plain DDS: `ros_discovery_info`, and a view of all writers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from cyclonedds.util import duration
 from robot_rl.hardware.graph.dds_messages import message_type
 
 _INFO, _NODE, _GID = (f"rmw_dds_common/msg/{name}" for name in ("ParticipantEntitiesInfo", "NodeEntitiesInfo", "Gid"))
-PARTICIPANT_QOS = Qos(Policy.Userdata(b"enclave=/;"))  # without it ROS takes a participant for a stranger
+PARTICIPANT_QOS = Qos(Policy.Userdata(b"enclave=/;"))  # without it ROS does not list the participant as a node
 
 
 def type_hash_data(type_hash: str) -> bytes:
-    """User data of an endpoint that tells ROS its type's hash."""
+    """Return an endpoint's user data with the hash of its ROS type."""
     return f"typehash={type_hash};".encode()
 
 
@@ -35,7 +35,7 @@ def _info_quality(type_hash: str, depth: int = 1) -> Qos:
 
 
 class NodeInfo:
-    """Tells the ROS graph which node the readers and writers of a participant belong to."""
+    """Announces the node of a participant's readers and writers on the ROS graph."""
 
     def __init__(self, participant: DomainParticipant, node: str, namespace: str, distribution: str) -> None:
         self._participant, self._node, self._namespace = participant, node, "/" + namespace.strip("/")
@@ -46,14 +46,14 @@ class NodeInfo:
         self.announce()
 
     def add(self, reader: Any = None, writer: Any = None) -> None:
-        """A new reader or writer of the node."""
+        """Add a reader or writer of the node."""
         for kind, entity in (("reader", reader), ("writer", writer)):
             if entity is not None:
                 self._gids[kind].append(self._gid_of(entity))
         self.announce()
 
     def announce(self) -> None:
-        """Publish the whole of it; late listeners get the last one."""
+        """Publish all of it; late readers receive the last one."""
         entities, info = self._entities.make(), self._info.make()
         entities.node_namespace, entities.node_name = self._namespace, self._node
         entities.reader_gid_seq, entities.writer_gid_seq = self._gids["reader"], self._gids["writer"]
@@ -77,7 +77,7 @@ class Writer(NamedTuple):
 
 
 class Writers:
-    """All writers on the graph, ours included. `refresh` in one thread; the rest from any."""
+    """All writers on the graph, including ours. Call `refresh` in one thread, the rest from any."""
 
     def __init__(self, participant: DomainParticipant, distribution: str) -> None:
         self._reader = BuiltinDataReader(participant, BuiltinTopicDcpsPublication)
@@ -89,7 +89,7 @@ class Writers:
         self._nodes: dict[bytes, str] = {}  # of each writer
 
     def refresh(self) -> None:
-        """Take in who came and who left."""
+        """Add new writers and remove closed ones."""
         while samples := self._reader.take(16, condition=self.condition):
             for sample in samples:
                 if sample.sample_info.instance_state == InstanceState.Alive:
@@ -100,7 +100,7 @@ class Writers:
                     self._writers = {key: writer for key, writer in self._writers.items() if key != sample.key}
 
     def of(self, topic: str) -> tuple[tuple[str, Writer], ...]:
-        """The writers of a DDS topic, each with the name of its node."""
+        """Return the writers of a DDS topic, each with the name of its node."""
         found = [(key, writer) for key, writer in self._writers.items() if writer.topic == topic]
         if any(key.bytes not in self._nodes for key, _ in found):
             self._read_names()

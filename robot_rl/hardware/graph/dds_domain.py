@@ -1,10 +1,10 @@
-"""Where a DDS participant is heard: this machine's loopback, unless somebody says otherwise.
+"""Network of a DDS participant: this machine's loopback by default.
 
 Cyclone DDS takes its settings from the environment variable `CYCLONEDDS_URI`. Where that is not set, this module's
-`LOOPBACK` holds: nothing leaves the machine, and multicast need not be enabled on `lo`. ROS nodes of this machine hear
-the same when they are started under the same settings: `export CYCLONEDDS_URI="$(python -m
-robot_rl.hardware.graph.dds_domain)"`. To reach another computer, set `CYCLONEDDS_URI` on both.
-cyclonedds is imported when a domain is entered: ROS nodes take `LOOPBACK` from here where it is not installed.
+`LOOPBACK` is used: nothing leaves the machine, and multicast need not be enabled on `lo`. ROS nodes of this machine
+join with the same settings: `export CYCLONEDDS_URI="$(python -m robot_rl.hardware.graph.dds_domain)"`. To reach another
+computer, set `CYCLONEDDS_URI` on both. cyclonedds is imported when a domain is joined: ROS nodes use `LOOPBACK` without
+it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from robot_rl.core.errors import ConfigError
 
 DOMAIN_MAX = 232  # beyond it the ports of the standard's formula end
-PARTICIPANTS_MAX = 60  # on one machine and domain; each looks for all others by their number
+PARTICIPANTS_MAX = 60  # on one machine and domain; each finds the others by their number
 LOOPBACK = (
     '<CycloneDDS><Domain Id="any"><General><Interfaces><NetworkInterface name="lo" multicast="true"/></Interfaces>'
     # Loopback carries datagrams of 64 kB; in those an image takes half the time that it takes in Ethernet's.
@@ -29,14 +29,14 @@ LOOPBACK = (
 
 
 def enter_domain(domain_id: int) -> None:
-    """Settle the domain's settings for this process, before its first participant."""
+    """Set the domain's settings for this process, before its first participant."""
     if not os.environ.get("CYCLONEDDS_URI"):
         _loopback_domain(domain_id)
 
 
 @cache
 def _loopback_domain(domain_id: int) -> Any:
-    """Kept until the process ends: a domain that is deleted takes its participants with it."""
+    """Keep the domain until the process ends: deleting it would delete its participants."""
     from cyclonedds.domain import Domain
 
     return Domain(domain_id, LOOPBACK)

@@ -38,7 +38,7 @@ _NUMPY = {"byte": "uint8", "char": "uint8"}
 
 
 class MessageType(NamedTuple):
-    """What the wire needs of one message type."""
+    """One message type for the wire."""
 
     name: str  # as in `ros2 interface show`
     make: Callable[[], Any]  # a message of zeros
@@ -48,7 +48,7 @@ class MessageType(NamedTuple):
 
 
 class Envelope(IdlStruct):
-    """One message on its way through cyclonedds, which calls `serialize` and `deserialize`.
+    """One message passed through cyclonedds, which calls `serialize` and `deserialize`.
 
     `message` is None for bytes that are not a whole message of the type, and for notices without data.
     """
@@ -60,12 +60,12 @@ class Envelope(IdlStruct):
         self.message = message
 
     def serialize(self, buffer: Any = None, endianness: Any = None, use_version_2: bool | None = None) -> bytes:
-        """CDR, whatever version is asked for: ROS reads no other."""
+        """Return CDR for any requested version: ROS reads no other."""
         return bytes(self.codec.serialize_cdr(self.message, self.message_type))  # type: ignore[attr-defined]
 
     @classmethod
     def deserialize(cls, data: bytes, has_header: bool = True, use_version_2: bool | None = None) -> Any:
-        """Never raises: the reader's thread must go on."""
+        """Return the message, None for invalid bytes; never raises, to keep the reader's thread alive."""
         try:
             return cls(cls.codec.deserialize_cdr(memoryview(data), cls.message_type))  # type: ignore[attr-defined]
         except (SerdeError, AssertionError, IndexError):
@@ -73,13 +73,13 @@ class Envelope(IdlStruct):
 
     @classmethod
     def deserialize_key(cls, data: bytes, has_header: bool = True, use_version_2: bool | None = None) -> Any:
-        """ROS's types have no keys."""
+        """Return no keys: ROS types have none."""
         return cls(None)
 
 
 @cache
 def message_type(name: str, distribution: str = "jazzy") -> MessageType:
-    """The type of that name, such as `geometry_msgs/msg/PoseStamped`.
+    """Return the type of a name, such as `geometry_msgs/msg/PoseStamped`.
 
     Raises:
         UnknownNameError: no such type, or no such distribution.
@@ -112,12 +112,12 @@ def _store(distribution: str) -> Typestore:
 
 
 def _fields(store: Typestore, name: str) -> list[tuple[str, Any]]:
-    """Name and description (node type, what) of each field."""
+    """Return name and description (node type, argument) of each field."""
     return list(store.fielddefs[name][1])
 
 
 def dds_name(name: str) -> str:
-    """The type's name on the wire.
+    """Return the type's name on the wire.
 
     Example:
         >>> dds_name("std_msgs/msg/Header")
@@ -171,7 +171,7 @@ def _zero(store: Typestore, description: Any) -> Callable[[], Any]:
 
 
 def _arranger(store: Typestore, name: str) -> Callable[[Any], None]:
-    """Turns the numeric sequences and arrays of a message, at any depth, into contiguous arrays of their type."""
+    """Convert the numeric sequences and arrays of a message, at any depth, to contiguous arrays of their type."""
     numbers, nested = [], []
     for field, (kind, what) in _fields(store, name):
         if kind == Nodetype.NAME:

@@ -1,7 +1,7 @@
-"""A `Wire` over plain Cyclone DDS: speaks with ROS nodes where no ROS is installed.
+"""A `Wire` over plain Cyclone DDS, compatible with ROS nodes without a ROS installation.
 
 Topic `/a/b` is `rt/a/b`, its type `pkg::msg::dds_::Type_`, serialised as CDR version 1, its hash in the endpoint's user
-data; `ros2 node list` and `ros2 topic list` see the participant. Where it is heard: `dds_domain.py`.
+data; `ros2 node list` and `ros2 topic list` see the participant. Network: `dds_domain.py`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _WAIT_NS = duration(seconds=1)
 
 
 def qos_of(quality: Quality, type_hash: str, writes: bool = False) -> Qos:
-    """The quality in DDS's words. Only a writer offers a deadline and a lifespan: a reader that asked for a deadline
-    would not match writers that offer none.
+    """Return the quality as DDS QoS. Only a writer offers a deadline and a lifespan: a reader that requests a deadline
+    would not match writers without one.
     """
     policies: list[Any] = [
         Policy.Reliability.Reliable(duration(milliseconds=100)) if quality.reliable else Policy.Reliability.BestEffort,
@@ -68,7 +68,7 @@ class DdsPublisher:
 
 
 class _Subscription:
-    """A reader, whom it tells, and what was seen of its status."""
+    """A reader, its callback, and its last status."""
 
     def __init__(self, reader: DataReader[Any], name: str, depth: int, callback: Callable[[Any], None]) -> None:
         self.reader, self.name, self.depth, self.callback = reader, name, depth, callback
@@ -118,7 +118,7 @@ class DdsWire:
         return message
 
     def publisher(self, topic: Topic) -> DdsPublisher:
-        """See `Wire`. One writer a topic and wire: asking again gives the same."""
+        """See `Wire`. Returns the same writer for the same topic."""
         name = resolve(topic, self.namespace)
         if name not in self._publishers:
             kind = message_type(topic.type, self._distribution)
@@ -136,7 +136,7 @@ class DdsWire:
         self._node.add(reader=reader)
 
     def _listen(self, subscription: _Subscription) -> None:
-        self._subscriptions = [*self._subscriptions, subscription]  # replaced, not changed: the thread walks it
+        self._subscriptions = [*self._subscriptions, subscription]  # replaced, not changed: the thread iterates over it
         self._waitset.attach(subscription.condition)
 
     def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
@@ -183,7 +183,7 @@ class DdsWire:
         self._node.add(reader=reader)
 
     def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
-        """See `Wire`. Writers of another type count too, and are a problem."""
+        """See `Wire`. Writers of another type count too, with a warning."""
         name, expected = resolve(topic, self.namespace), dds_name(topic.type)
         found = self._writers.of(f"rt{name}")
         for kind in {writer.type for _, writer in found} - {expected}:
@@ -207,7 +207,7 @@ class DdsWire:
         return time.time_ns()
 
     def close(self) -> None:
-        """See `Wire`. Does nothing the second time."""
+        """See `Wire`. A second call does nothing."""
         if self._closing:
             return
         self._closing = True
@@ -221,7 +221,7 @@ class DdsWire:
         return self._topics[name, kind.name]
 
     def _look(self, name: str, who: str, what: str, status: Any) -> None:
-        """Note what a status counts beyond what was seen of it."""
+        """Note the increments of a status."""
         before = self._counted.get((name, who, what), 0)
         self._counted[name, who, what] = status.total_count
         if status.total_count > before:
@@ -247,5 +247,5 @@ class DdsWire:
                 continue
             try:
                 subscription.callback(message)
-            except Exception as error:  # a client's mistake must not make the others deaf
+            except Exception as error:  # one callback's error must not stop the others
                 self._problems.note(f"{subscription.name}: a callback raised {error!r}; report this.")

@@ -1,4 +1,4 @@
-"""The newest message of one topic, read and checked, with the times that tell how old it is."""
+"""Inbox: the newest message of one topic, read and checked, with its times."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FUTURE_MAX_S = 0.02  # conversions between clocks are not exact; further ahead, 
 
 
 class Sample(NamedTuple, Generic[T]):
-    """What a message said, and when it was true: its stamp on the monotonic clock [ns].
+    """Value of a message and its stamp on the monotonic clock [ns].
 
-    The stamp is converted once, when the message comes, so that it stays the same whatever the clocks do later.
+    The stamp is converted once, on arrival, so that later changes of the clocks do not affect it.
     """
 
     value: T
@@ -29,9 +29,9 @@ class Sample(NamedTuple, Generic[T]):
 
 
 class Inbox(Generic[T]):
-    """Listens to one topic. `read` turns a message into a value or raises; refusals are counted.
+    """Subscriber of one topic. `read` converts a message to a value or raises; refusals are counted.
 
-    Without a `source` the messages carry no stamps: they are as old as their arrival.
+    Without a `source` the messages carry no stamps: their age counts from arrival.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Inbox(Generic[T]):
         self.newest, self.refusal = Sample(value, stamp_ns), ""
 
     def age_s(self) -> float:
-        """How long ago the newest value was true [s], by its stamp; infinite when there is none."""
+        """Age of the newest value [s], by its stamp; infinite without one."""
         newest = self.newest
         return float("inf") if newest is None else (self._clock.now_ns() - newest.stamp_ns) / NS_PER_S
 
     def fault(self, age_max_s: float) -> str:
-        """Why the newest value must not be used; empty when it may."""
+        """Why the newest value must not be used; else empty."""
         age_s, name = self.age_s(), self.topic.name
         if -FUTURE_MAX_S <= age_s <= age_max_s:
             return ""

@@ -23,33 +23,33 @@ _POSE, _TWIST, _WRENCH = (f"geometry_msgs/msg/{name}Stamped" for name in ("Pose"
 
 
 def stamped(wire: Wire, type_name: str, stamp_ns: int, frame: str = "", **fields: Any) -> Any:
-    """A message of a type with a header."""
+    """Return a message of a type with a header."""
     return to_ros.stamped(wire.make(type_name, **fields), int(stamp_ns), frame)
 
 
 def pose_message(wire: Wire, T: Pose, stamp_ns: int, frame: str) -> Any:
-    """`T` as a PoseStamped."""
+    """Return `T` as a PoseStamped."""
     return to_ros.stamped(to_ros.put_pose(wire.make(_POSE), T.p, to_ros.quat_of(T.R)), stamp_ns, frame)
 
 
 def twist_message(wire: Wire, twist: np.ndarray, stamp_ns: int, frame: str) -> Any:
-    """(6,) linear first, as a TwistStamped."""
+    """Return (6,), linear first, as a TwistStamped."""
     return to_ros.stamped(to_ros.put_twist(wire.make(_TWIST), twist), stamp_ns, frame)
 
 
 def wrench_message(wire: Wire, wrench: np.ndarray, stamp_ns: int, frame: str) -> Any:
-    """(6,) force first, as a WrenchStamped."""
+    """Return (6,), force first, as a WrenchStamped."""
     return to_ros.stamped(to_ros.put_wrench(wire.make(_WRENCH), wrench), stamp_ns, frame)
 
 
 def joints_message(wire: Wire, names: Sequence[str], q: np.ndarray, stamp_ns: int) -> Any:
-    """Positions as a JointState."""
+    """Return positions as a JointState."""
     position = np.asarray(q, dtype=np.float64)
     return stamped(wire, "sensor_msgs/msg/JointState", stamp_ns, name=list(names), position=position)
 
 
 def image_message(wire: Wire, image: np.ndarray, stamp_ns: int, frame_id: str) -> Any:
-    """An image (H, W, 3) uint8 RGB as an Image, rgb8 without padding."""
+    """Return an image (H, W, 3) uint8 RGB as an Image, rgb8 without padding."""
     height, width, channels = image.shape
     data = np.ascontiguousarray(image, dtype=np.uint8).reshape(-1)
     return stamped(
@@ -59,7 +59,7 @@ def image_message(wire: Wire, image: np.ndarray, stamp_ns: int, frame_id: str) -
 
 
 def read_pose(message: Any, frame: str) -> Pose:
-    """The pose of a PoseStamped.
+    """Return the pose of a PoseStamped.
 
     Raises:
         CommandRejected: numbers that are not finite, another frame, or a quaternion of another length than 1.
@@ -71,16 +71,16 @@ def read_pose(message: Any, frame: str) -> Pose:
 
 
 def read_status(message: Any) -> tuple[int, str]:
-    """Level and text of a DiagnosticStatus; the level is a byte in rclpy and a number elsewhere."""
+    """Return level and text of a DiagnosticStatus; the level is a byte in rclpy and a number elsewhere."""
     level = message.level
     return (level[0] if isinstance(level, bytes) else int(level)), str(message.message)
 
 
 def read_image(message: Any) -> np.ndarray:
-    """The image (H, W, 3) uint8 RGB of an Image; a view of the message's memory where that is possible.
+    """Return the image (H, W, 3) uint8 RGB of an Image; a view of the message's memory where that is possible.
 
     Raises:
-        BadMessageError: an encoding that is no colour image, or fewer bytes than its size needs.
+        BadMessageError: an encoding that is not a colour image, or fewer bytes than its size needs.
     """
     channels = _CHANNELS.get(message.encoding)
     if channels is None:

@@ -1,7 +1,7 @@
-"""A `Robot` at the other end of the ROS graph, over any wire.
+"""A `Robot` on the ROS graph, over any wire.
 
-What is too old, comes from a clock that jumped, or cannot be trusted otherwise is never used silently: the state says
-which topic it is, and no target is sent as long as it lasts, so that the controller's watchdog holds the arm.
+Stale samples, clock jumps and other faults are never used silently: the state names the topic, and no target is sent
+while the fault lasts, so that the controller's watchdog holds the arm.
 """
 
 from __future__ import annotations
@@ -28,24 +28,23 @@ from robot_rl.hardware.robot import RobotState
 
 WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
 _POLL_S = 0.005
-CLOCK_JUMP_MAX_S = 0.05  # the stamps' clock may move so far against the monotonic one between two steps
+CLOCK_JUMP_MAX_S = 0.05  # largest drift between the stamps' clock and the monotonic one between two steps
 
 
 @dataclass(frozen=True)
 class GraphRobotConfig:
-    """How a robot on the graph is used.
+    """Settings of a robot on the graph.
 
     Raises:
         ConfigError: a time that is not positive.
     """
 
     wrench: Literal["sensor", "estimate"] = "sensor"
-    """Where the wrench comes from: the wrist's sensor (topic `wrench`), or the controller's estimate."""
+    """Source of the wrench: the wrist's sensor (topic `wrench`), or the controller's estimate."""
     age_max_s: float = 0.1
     """Older samples are a fault [s]. Source: one step of a 10 Hz policy."""
     start_timeout_s: float = 15.0
-    """How long the first state is waited for [s]: nodes need seconds to find each other, and the graph needs ten to
-    forget a process that was killed."""
+    """Longest wait for the first state [s]: discovery takes seconds, and dropping a killed process ten."""
     pause_s: float = 1.0
     """A longer time between two steps is a pause, not a missed step [s]."""
 
@@ -80,15 +79,15 @@ class GraphRobot:
         self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
         self._gains = TaskGains(wire, clock, gains or {}, self._problems)
         self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
-        self._sent: tuple[int, int] | None = None  # stamp and moment of a target whose effect was not yet seen
+        self._sent: tuple[int, int] | None = None  # stamp and time of a target whose effect has not been observed
         self._keeper: RateKeeper | None = None
         self._waited_ns = clock.now_ns()
         self._started = False
-        self._seen = ""  # the fault of the last `state`, on which the next target may be built
-        self._held_back = ""  # why a target was not sent, until a `wait` has told it
+        self._seen = ""  # the fault of the last `state`
+        self._held_back = ""  # why a target was not sent, until a `wait` reports it
 
     def _listen(self) -> tuple[Inbox[Pose], Inbox[np.ndarray], Inbox[np.ndarray], Inbox[float]]:
-        """To pose, twist, wrench and finger."""
+        """Inboxes of pose, twist, wrench and finger."""
         arguments = (self._clock, self._problems, self._source)
         topic, self._wrench_frame = WRENCHES[self._config.wrench]
         return (
@@ -99,7 +98,7 @@ class GraphRobot:
         )
 
     def command(self, T_base_target: Pose, finger_m: float) -> None:
-        """Publish both targets; nothing while the state is not to be trusted."""
+        """Publish both targets, unless the state has a fault."""
         self._start()
         fault = self._graph_fault() or self._seen
         if fault:
@@ -113,7 +112,7 @@ class GraphRobot:
         self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, graph.BASE))
 
     def wait(self, period_s: float) -> RobotState:
-        """Sleep to the next point of the grid; the state then."""
+        """Sleep to the next point of the grid and return the state."""
         self._start()
         keeper = self._grid(period_s)
         before = keeper.missed
@@ -122,25 +121,25 @@ class GraphRobot:
         ages_s = {inbox.topic.name: inbox.age_s() for inbox in self._inboxes}
         self._meter.add_step(late_s, keeper.missed - before, ages_s)
         fault = self._graph_fault() or self._held_back
-        self._seen = self._held_back = ""  # told
+        self._seen = self._held_back = ""  # reported
         return self._newest(fault)
 
     def state(self) -> RobotState:
-        """The newest samples; what is wrong with them in `fault`."""
+        """Return the newest samples, with their faults in `fault`."""
         self._start()
         self._seen = self._graph_fault()
         return self._newest(self._seen)
 
     def close(self) -> None:
-        """Send no more: the controller's watchdog holds the arm. Leaves the graph."""
+        """Stop sending, so that the controller's watchdog holds the arm, and leave the graph."""
         self._wire.close()
 
     def timings(self) -> GraphTimings:
-        """What was measured so far."""
+        """Return the measurements so far."""
         return self._meter.timings()
 
     def problems(self) -> tuple[str, ...]:
-        """What was refused or went missing so far, counted; newest last."""
+        """Return refused and missing messages, counted; newest last."""
         return self._wire.problems() + self._problems.texts()
 
     def _newest(self, fault: str) -> RobotState:
@@ -168,7 +167,7 @@ class GraphRobot:
             self._meter.effects.add((self._clock.now_ns() - sent[1]) / NS_PER_S)
 
     def _start(self) -> None:
-        """Wait for the first sample of everything, and for others to leave."""
+        """Wait for the first sample of each topic, and until other senders have left."""
         if self._started:
             return
         deadline_ns = self._clock.now_ns() + round(self._config.start_timeout_s * NS_PER_S)
@@ -195,7 +194,7 @@ class GraphRobot:
         ]
 
     def _graph_fault(self) -> str:
-        """What is wrong on the way between arm and client, all of it; empty when nothing is."""
+        """Return all faults of the connection; empty without any."""
         faults = [self._clock_fault(), self._gains.fault()]
         faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
         faults += [self._company(topic) for topic in self._exclusive]
@@ -214,18 +213,18 @@ class GraphRobot:
         return f"clock: got a jump of {jump_s:.3f} s, expected a steady one; let chrony slew it." if jump_s else ""
 
     def _company(self, topic: graph.Topic) -> str:
-        """A topic with more than one sender mixes their messages."""
+        """Return the fault of a topic with several senders."""
         publishers = len(self._wire.publishers_of(topic))
         return "" if publishers == 1 else f"{topic.name}: got {publishers} publishers, expected 1."
 
     def _in_hand(self, wrench: np.ndarray, T_base_tcp: Pose) -> np.ndarray:
-        """In the hand's axes, whichever way it came."""
+        """Return the wrench in the hand's frame."""
         if self._wrench_frame == graph.HAND:
             return wrench
         return np.concatenate([T_base_tcp.R.T @ wrench[:3], T_base_tcp.R.T @ wrench[3:]])
 
     def _grid(self, period_s: float) -> RateKeeper:
-        """The keeper of the steps' grid; a new one after a pause."""
+        """Return the rate keeper; a new one after a pause."""
         paused = self._clock.now_ns() - self._waited_ns > self._config.pause_s * NS_PER_S
         if self._keeper is None or self._keeper.period_ns != round(period_s * NS_PER_S):
             self._keeper = RateKeeper(1.0 / period_s, self._clock)

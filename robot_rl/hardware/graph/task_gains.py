@@ -1,4 +1,4 @@
-"""A task's gains on the controller at the other end of the graph: the arm presses as firmly as it did in simulation."""
+"""A task's gains on a controller of the graph, so that the arm is as stiff as in simulation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TaskGains:
             self._in_force = Inbox(wire, graph.GAINS, from_ros.numbers_of, clock, problems)
 
     def missing(self) -> str:
-        """Return which gain is not in force, having asked for it; empty when all are."""
+        """Return the gains that are not active, after requesting them; empty when all are."""
         different = self._different()
         if different and self._clock.now_ns() >= self._again_ns:
             self._again_ns = self._clock.now_ns() + round(_AGAIN_S * NS_PER_S)
@@ -38,7 +38,7 @@ class TaskGains:
         return different
 
     def fault(self) -> str:
-        """The same as a fault: a controller that was started anew has its own gains."""
+        """Return the same as a fault: a restarted controller has its own gains."""
         missing = self.missing()
         return f"gains: got {missing}, expected the task's; see /diagnostics." if missing else ""
 

@@ -1,4 +1,4 @@
-"""What the simulator's referee says on the graph: `task/state`, to a message and back, over any wire.
+"""Codec of `task/state`, the state of the simulator's task server.
 
 `data` holds the sections of `controllers.ros.graph.TASK_STATE_SECTIONS` one after the other, read by name.
 """
@@ -37,7 +37,7 @@ class TaskState(NamedTuple):
 
 
 def task_state_message(wire: Wire, state: TaskState) -> Any:
-    """The state as a Float64MultiArray with a labelled layout."""
+    """Return the state as a Float64MultiArray with a labelled layout."""
     head = [state.reset_id, state.reset_stamp_s, state.stamp_s, *state.outcome]
     quat = quat_from_matrix(np.ascontiguousarray(state.T_base_goal.R))
     data = np.concatenate([head, state.T_base_goal.p, quat, [state.gripper], state.object_state]).astype(np.float64)
@@ -50,7 +50,7 @@ def task_state_message(wire: Wire, state: TaskState) -> Any:
 
 
 def read_task_state(message: Any) -> TaskState:
-    """The state in a message.
+    """Return the state in a message.
 
     Raises:
         DeviceLostError: sections are missing or numbers are not finite: another program publishes on this topic.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
-import numpy as np
 
+from robot_rl.agents.backend import Policy
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
-from robot_rl.core.records import Observation
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.teleop.arbiter import Arbiter
@@ -20,20 +19,6 @@ from robot_rl.teleop.device import Device, ScriptedDevice
 from robot_rl.vision.encoder import Encoder
 
 Environment = gymnasium.Env[Any, Any]
-
-
-class Policy(Protocol):
-    """Maps observations to actions; its weights may be replaced between two steps."""
-
-    version: int
-
-    def act(self, obs: Observation, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
-        """Return an action (A,) float32 in [-1, 1] for one encoded observation."""
-        ...
-
-    def load(self, params: dict[str, np.ndarray], version: int) -> None:
-        """Load weights; the next `act` uses them."""
-        ...
 
 
 def ground_truth() -> CombinedReward:

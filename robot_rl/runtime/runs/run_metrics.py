@@ -155,7 +155,7 @@ TRAINING = (
     RunMetric(
         _success_alone,
         lambda rate: f"{rate:.0%}",
-        row=f"success without help (last {SUCCESS_WINDOW} training episodes in which nobody intervened)",
+        row=f"success without help (last {SUCCESS_WINDOW} training episodes without interventions)",
         column="unhelped",
         live="unhelped",
     ),

@@ -19,7 +19,7 @@ from robot_rl.bench.proof.settings import BOX, LIMITS, UNHURRIED, bounds_of, mak
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.stepping import refresh_model
 
-FIGURES = dict.fromkeys((key for key, _, _ in ROWS), 1.0) | {"delay_1ms_overshoot_pct": 0.5}
+METRICS = dict.fromkeys((key for key, _, _ in ROWS), 1.0) | {"delay_1ms_overshoot_pct": 0.5}
 
 
 @settings(max_examples=20)
@@ -152,13 +152,13 @@ def test_an_overshoot_is_what_goes_beyond_and_an_oscillation_is_infinite():
 def test_the_page_keeps_what_stands_around_the_table(tmp_path):
     page = tmp_path / "control.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_page(tmp_path, FIGURES, {"step": {"this law": np.ones(5)}})
+    write_page(tmp_path, METRICS, {"step": {"this law": np.ones(5)}})
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "\nold\n" not in text
-    assert "1ms 0.5" in table(FIGURES) and (tmp_path / "control" / "step.png").stat().st_size > 1000
+    assert "1ms 0.5" in table(METRICS) and (tmp_path / "control" / "step.png").stat().st_size > 1000
 
 
 def test_a_page_without_marks_is_refused(tmp_path):
     (tmp_path / "control.md").write_text("nothing")
     with pytest.raises(ValueError, match="restore them"):
-        write_page(tmp_path, FIGURES, {})
+        write_page(tmp_path, METRICS, {})

@@ -1,4 +1,4 @@
-"""Each driver on an arm whose operator, cable and reflexes the tests hold: the table of the contract suite."""
+"""Each driver on a fake arm with scripted operator, cable and reflexes: the table of the contract suite."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Rig:
         raise NotImplementedError
 
     def recoveries(self) -> int:
-        """How often somebody asked the arm to clear its errors."""
+        """Number of requests to the arm to clear its errors."""
         raise NotImplementedError
 
     def reflex(self) -> None:

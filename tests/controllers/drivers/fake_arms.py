@@ -1,4 +1,4 @@
-"""Arms without physics for the fakes: what acts on the joints, who pressed what, and a clock that tests move."""
+"""Arms without physics for the fakes: torques, stops and a test clock."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class FrankaArm:
         self.on_reflex("user stop")
 
     def recover(self) -> None:
-        """Somebody asked to clear the errors."""
+        """Clear the errors on request."""
         self.recoveries += 1
         if not self.stubborn and self.mode == "Reflex":
             self.errors, self.mode = [], "Idle"
@@ -132,7 +132,7 @@ class UrArm:
         self.safety_mode = 3
 
     def unlock(self) -> None:
-        """Somebody asked to unlock the protective stop."""
+        """Unlock the protective stop on request."""
         self.recoveries += 1
         if not self.stubborn:
             self.safety_mode = 1

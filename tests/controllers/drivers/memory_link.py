@@ -1,4 +1,4 @@
-"""A wire in memory, the real watchdog at its end, and a ros2_control controller that never forgets an effort."""
+"""Link in memory to the real watchdog and a ros2_control controller without time-out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MemoryLink:
     def __init__(self, joints: int) -> None:
         self.clock = FakeClock(100.0)
         self.watchdog = EffortWatchdog(TIMEOUT_S, np.full(joints, 5.0), np.full(joints, 100.0))
-        self.held = np.zeros(joints)  # what the controller applies, for ever if nobody says otherwise
+        self.held = np.zeros(joints)  # the controller's effort, applied until the next one
         self.q, self.dq = np.linspace(-1.4, 1.1, joints), np.full(joints, 0.01)
         self.frozen = self.plugged = True
         self.frozen = False

@@ -1,6 +1,6 @@
-"""Compares a fake with the library that it stands for: names, arguments, defaults, enum members.
+"""Comparison of a fake with its library: names, arguments, defaults, enum members.
 
-The wheel is looked at from a process of its own: pylibfranka and franky cannot live in one.
+The wheel is inspected in a separate process: pylibfranka and franky exclude each other in one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The vendors' fakes are no wish: each name, argument, default and enum member exists in the installed wheel."""
+"""The vendors' fakes match the installed wheels: each name, argument, default and enum member exists there."""
 
 from __future__ import annotations
 

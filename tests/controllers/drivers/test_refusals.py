@@ -34,14 +34,14 @@ from tests.controllers.drivers.driver_rigs import (
     ur5_model,
 )
 
-HOUSE = re.compile(r"^.+: got .+, expected .+; .+\.$", re.DOTALL)
+ERROR_FORM = re.compile(r"^.+: got .+, expected .+; .+\.$", re.DOTALL)
 
 
 def refusal(rig: FrankaRig | UrRig, kind: type[DriverError]) -> str:
     """The text with which `connect` refuses; the driver stays closed."""
     with pytest.raises(kind) as caught:
         rig.driver.connect()
-    assert HOUSE.match(str(caught.value)) and rig.driver.read().mode is DriverMode.CLOSED
+    assert ERROR_FORM.match(str(caught.value)) and rig.driver.read().mode is DriverMode.CLOSED
     return str(caught.value)
 
 
@@ -146,7 +146,7 @@ def test_recovery_that_the_arm_refuses_is_reported(rig: Rig) -> None:
     rig.driver.read()
     with pytest.raises((RecoveryError, ArmNotReadyError), match=r"got .*, expected .*; ") as caught:
         rig.driver.recover()
-    assert HOUSE.match(str(caught.value))
+    assert ERROR_FORM.match(str(caught.value))
     assert rig.recoveries() == 1 and rig.driver.read().mode is DriverMode.STOPPED
 
 

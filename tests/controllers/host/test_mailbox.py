@@ -1,4 +1,4 @@
-"""The mailbox: latest in, latest out, whole or not at all, and trusting nobody."""
+"""The mailbox: latest in, latest out, never torn, and untrusted."""
 
 import os
 
@@ -70,7 +70,7 @@ def test_a_reader_never_sees_half_a_write():
     sequence, slot = np.zeros(1, np.int64), np.zeros(8, np.int64)
     publish(sequence, slot, np.full(8, 7))
     assert sequence[0] == 2
-    sequence[0] = 3  # somebody writes
+    sequence[0] = 3  # a write is in progress
     slot[:4] = 9
     values = np.zeros(8, np.int64)
     assert fetch(sequence, slot, 0, values) == 0 and not values.any()
@@ -97,7 +97,7 @@ def test_state_comes_with_its_words(box, client):
 
 def test_without_a_control_process_the_error_names_the_next_step():
     with pytest.raises(FileNotFoundError, match="start it first"):
-        Client("nobody-is-here")
+        Client("absent")
 
 
 def test_a_mailbox_of_another_kind_is_refused(box):

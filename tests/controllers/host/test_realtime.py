@@ -22,9 +22,9 @@ def test_a_thread_started_within_has_no_priority():
     """A vendor's thread that computes at the loop's priority keeps the loop from its core."""
     policies = []
     with realtime():
-        born = threading.Thread(target=lambda: policies.append(os.sched_getscheduler(0)))
-        born.start()
-        born.join()
+        thread = threading.Thread(target=lambda: policies.append(os.sched_getscheduler(0)))
+        thread.start()
+        thread.join()
     assert policies == [os.SCHED_OTHER]
 
 

@@ -1,4 +1,4 @@
-"""A core is taken from everybody else and given back, also to those born meanwhile and after a kill -9."""
+"""All other threads leave a core and return to it, also those started meanwhile and after a kill -9."""
 
 import os
 import signal
@@ -91,7 +91,7 @@ def test_threads_started_meanwhile_get_their_parents_cores_back(tmp_path, sleepe
     shield = Shield(CPU, [], only(tmp_path, sleeper.pid))
     shield.keep_off()
     with talk(SLEEPER) as child:
-        os.sched_setaffinity(child.pid, CORES - {CPU})  # as if born to the sleeper
+        os.sched_setaffinity(child.pid, CORES - {CPU})  # as if started by the sleeper
         only(tmp_path, child.pid)
         shield.keep_off()
         shield.let_back()
@@ -117,10 +117,10 @@ def test_all_threads_leave_the_core_within_the_block_and_return_after_it(sleeper
 
 @pytest.mark.slow
 def test_only_the_thread_keeps_the_core_and_later_threads_are_moved():
-    born = []
+    started = []
 
     def live() -> None:
-        born.append(threading.get_native_id())
+        started.append(threading.get_native_id())
         end.wait()
 
     end = threading.Event()
@@ -128,9 +128,9 @@ def test_only_the_thread_keeps_the_core_and_later_threads_are_moved():
         other = threading.Thread(target=live)
         other.start()
         limit_s = time.monotonic() + 10.0
-        while (not born or CPU in os.sched_getaffinity(born[0])) and time.monotonic() < limit_s:
+        while (not started or CPU in os.sched_getaffinity(started[0])) and time.monotonic() < limit_s:
             time.sleep(0.01)
-        assert os.sched_getaffinity(born[0]) == CORES - {CPU} and os.sched_getaffinity(0) == CORES
+        assert os.sched_getaffinity(started[0]) == CORES - {CPU} and os.sched_getaffinity(0) == CORES
         end.set()
     other.join()
 

@@ -57,7 +57,7 @@ def test_activation_is_refused_by_name_until_requested_again(disturb, reason):
     disturb(rig)
     assert rig.tick() == reason and rig.loop.mode == Mode.IDLE
     rig.plant = Plant(HOME)
-    assert rig.tick() == reason, "it stays idle, and says why, until somebody asks again"
+    assert rig.tick() == reason, "it stays idle, with a reason, until the next request"
     activate(rig.memory)
     assert rig.tick() == Reason.OK and rig.loop.mode == Mode.ACTIVE
 

@@ -1,4 +1,4 @@
-"""Emergency stop > human > policy > nobody, and never two at once."""
+"""Emergency stop > human > policy, and never two at once."""
 
 import pytest
 

@@ -48,7 +48,7 @@ def test_a_loop_that_is_killed_or_hangs_is_named(host):
 
 def test_an_arm_that_cannot_be_reached_is_an_error_in_the_drivers_own_words():
     choice = ArmChoice("ur", "ur5e", robot_ip="127.0.0.1", urdf="nowhere.urdf")
-    name = f"nobody-{os.getpid()}"
+    name = f"absent-{os.getpid()}"
     with pytest.raises(HostFailed, match=r"nowhere\.urdf|pinocchio|pin"):
         HostProcess(choice.host_arguments(name), name, 6)
 

@@ -6,7 +6,7 @@ from controllers.ros.namesake import DISCOVERY_S, LEASE_S, wait_until_alone
 
 
 class Graph:
-    """How many others are seen, by the time since the start; its clock passes while somebody sleeps."""
+    """How many others are seen, by the time since the start; its clock advances in each sleep."""
 
     def __init__(self, seen):
         self.now_s, self.seen = 0.0, seen

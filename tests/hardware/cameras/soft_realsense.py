@@ -1,6 +1,6 @@
 """RealSense devices made of software: librealsense's own `software_device`, in a context as real ones are.
 
-The library forgets a software device as soon as nobody holds its description; the list that comes with the
+The library drops a software device as soon as its description is not referenced; the list that comes with the
 `devices changed` event holds it. Keeping and dropping that list is plugging in and pulling out.
 """
 

@@ -21,7 +21,7 @@ WHOLE = TopicConfig("wrist", view=View(size=(6, 8)))
 
 
 class Bench:
-    """A camera and somebody who publishes its images."""
+    """A camera and a publisher of its images."""
 
     def __init__(self, config: TopicConfig = WHOLE) -> None:
         self.clock = FakeClock(5.0)

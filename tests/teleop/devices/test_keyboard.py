@@ -26,7 +26,7 @@ ARM = arm_layout(StateEntry("state", 24))
 
 
 class Terminal:
-    """The far end of a pseudo-terminal: somebody's fingers."""
+    """The far end of a pseudo-terminal: a person typing."""
 
     def __init__(self) -> None:
         self.far, self.near = os.openpty()

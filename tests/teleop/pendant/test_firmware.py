@@ -125,7 +125,7 @@ def latency_ms(hand: ContactBench) -> int:
 
 def test_handshake_arming_buttons_and_grip(desk: Desk) -> None:
     state = desk.until(lambda state: state.alive)
-    assert state.estop, "the relay is open until somebody arms"
+    assert state.estop, "the relay is open until it is armed"
     desk.ready()
     desk.hand.close_contact(Input.DEADMAN_HALF)
     desk.until(lambda state: state.engaged)
