@@ -161,7 +161,7 @@ class SimulatedRobotServer:
 
     def problems(self) -> tuple[str, ...]:
         """What was noticed on the graph; newest last."""
-        return self._wire.problems()
+        return (*self._wire.problems(), *filter(None, [self._hand.rejections.last]))
 
     def close(self) -> None:
         """Free the graphics context; the wire is its owner's."""
