@@ -20,28 +20,28 @@ from robot_rl.nodes.camera_parameters import Extrinsics
 
 
 def header(stamp_ns: int, frame_id: str) -> Header:
-    """A header; the stamp in ROS time [ns]."""
+    """Return a header with a stamp in ROS time [ns]."""
     return Header(stamp=Time(sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S), frame_id=frame_id)
 
 
 def colour_message(head: Header, image: np.ndarray) -> Image:
-    """(H, W, 3) uint8 RGB as rgb8."""
+    """Return (H, W, 3) uint8 RGB as rgb8."""
     return _image(head, image, "rgb8")
 
 
 def depth_message(head: Header, depth_mm: np.ndarray) -> Image:
-    """(H, W) uint16 [mm] as 16UC1 (REP 118)."""
+    """Return (H, W) uint16 [mm] as 16UC1 (REP 118)."""
     return _image(head, depth_mm.astype("<u2", copy=False), "16UC1")
 
 
 def jpeg_message(head: Header, image: np.ndarray, quality: int) -> CompressedImage:
-    """(H, W, 3) uint8 RGB as JPEG."""
+    """Return (H, W, 3) uint8 RGB as JPEG."""
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return CompressedImage(header=head, format="rgb8; jpeg compressed bgr8", data=array.array("B", data.tobytes()))
 
 
 def info_message(head: Header, height: int, width: int, pinhole: Intrinsics | None) -> CameraInfo:
-    """Intrinsics; zeros where they are unknown, which in ROS means: not calibrated."""
+    """Return the intrinsics; zeros where they are unknown, which in ROS means not calibrated."""
     info = CameraInfo(header=head, height=height, width=width)
     if pinhole is None:
         return info
@@ -54,7 +54,7 @@ def info_message(head: Header, height: int, width: int, pinhole: Intrinsics | No
 
 
 def transform_message(head: Header, extrinsics: Extrinsics) -> TransformStamped:
-    """The camera's pose: `head.frame_id` is the optical frame."""
+    """Return the camera's transform; `head.frame_id` is the optical frame."""
     transform = TransformStamped(header=Header(stamp=head.stamp, frame_id=extrinsics.parent))
     transform.child_frame_id = head.frame_id
     moved, turned = transform.transform.translation, transform.transform.rotation

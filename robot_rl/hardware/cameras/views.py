@@ -41,7 +41,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class View:
-    """What of an image is used, and at which size.
+    """Crop and size of an image.
 
     Raises:
         ConfigError: a size that is none.
