@@ -150,8 +150,12 @@ class ArmTask:
 
 
 @dataclass(frozen=True)
-class CropRegion:
-    """Rectangle of a camera's image [pixels]."""
+class Crop:
+    """A rectangle of an image [pixels]; left and top count from the image's upper left corner.
+
+    Raises:
+        ConfigError: no rectangle.
+    """
 
     left: int
     top: int
@@ -171,7 +175,7 @@ class TaskCamera:
     """Height of the image that the policy sees [pixels]."""
     width: int = 128
     """Width of the image that the policy sees [pixels]."""
-    crop: CropRegion | None = None
+    crop: Crop | None = None
     """Part of a real camera's image that is used; None: as the file of the robot's cameras says."""
 
     def __post_init__(self) -> None:

@@ -1,48 +1,40 @@
-"""Images, depth, intrinsics and health as ROS messages. Needs a sourced ROS 2."""
+"""Images, depth, intrinsics and health of a camera as messages of the ROS graph, over any wire."""
 
 from __future__ import annotations
 
-import array
 from typing import Any
 
-import cv2
 import numpy as np
-from builtin_interfaces.msg import Time
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from geometry_msgs.msg import TransformStamped
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Header
 
-from robot_rl.core.clock import NS_PER_S
+from controllers.ros import graph, to_ros
+from controllers.ros.diagnostics import Level, StatusReport
+from controllers.ros.wire import Wire
 from robot_rl.hardware.cameras.camera import Intrinsics
 from robot_rl.hardware.cameras.grabber import CameraHealth
+from robot_rl.hardware.graph.messages import stamped
 from robot_rl.nodes.camera_parameters import Extrinsics
 
 
-def header(stamp_ns: int, frame_id: str) -> Header:
-    """Return a header with a stamp in ROS time [ns]."""
-    return Header(stamp=Time(sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S), frame_id=frame_id)
-
-
-def colour_message(head: Header, image: np.ndarray) -> Image:
-    """Return (H, W, 3) uint8 RGB as rgb8."""
-    return _image(head, image, "rgb8")
-
-
-def depth_message(head: Header, depth_mm: np.ndarray) -> Image:
+def depth_message(wire: Wire, depth_mm: np.ndarray, stamp_ns: int, frame: str) -> Any:
     """Return (H, W) uint16 [mm] as 16UC1 (REP 118)."""
-    return _image(head, depth_mm.astype("<u2", copy=False), "16UC1")
+    height, width = depth_mm.shape
+    data = np.ascontiguousarray(depth_mm, "<u2").reshape(-1).view(np.uint8)
+    size = {"height": height, "width": width, "step": 2 * width}
+    return stamped(wire, "sensor_msgs/msg/Image", stamp_ns, frame, encoding="16UC1", data=data, **size)
 
 
-def jpeg_message(head: Header, image: np.ndarray, quality: int) -> CompressedImage:
+def jpeg_message(wire: Wire, image: np.ndarray, quality: int, stamp_ns: int, frame: str) -> Any:
     """Return (H, W, 3) uint8 RGB as JPEG."""
+    import cv2
+
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return CompressedImage(header=head, format="rgb8; jpeg compressed bgr8", data=array.array("B", data.tobytes()))
+    data, form = np.asarray(data, np.uint8).reshape(-1), "rgb8; jpeg compressed bgr8"
+    return stamped(wire, "sensor_msgs/msg/CompressedImage", stamp_ns, frame, format=form, data=data)
 
 
-def info_message(head: Header, height: int, width: int, pinhole: Intrinsics | None) -> CameraInfo:
+def info_message(wire: Wire, height: int, width: int, pinhole: Intrinsics | None, stamp_ns: int, frame: str) -> Any:
     """Return the intrinsics; zeros where they are unknown, which in ROS means not calibrated."""
-    info = CameraInfo(header=head, height=height, width=width)
+    info = stamped(wire, "sensor_msgs/msg/CameraInfo", stamp_ns, frame, height=height, width=width)
     if pinhole is None:
         return info
     fx, fy, cx, cy = pinhole.fx, pinhole.fy, pinhole.cx, pinhole.cy
@@ -53,19 +45,17 @@ def info_message(head: Header, height: int, width: int, pinhole: Intrinsics | No
     return info
 
 
-def transform_message(head: Header, extrinsics: Extrinsics) -> TransformStamped:
-    """Return the camera's transform; `head.frame_id` is the optical frame."""
-    transform = TransformStamped(header=Header(stamp=head.stamp, frame_id=extrinsics.parent))
-    transform.child_frame_id = head.frame_id
-    moved, turned = transform.transform.translation, transform.transform.rotation
-    moved.x, moved.y, moved.z = extrinsics.xyz
-    turned.x, turned.y, turned.z, turned.w = extrinsics.quat_xyzw
-    return transform
+def transform_message(wire: Wire, extrinsics: Extrinsics, stamp_ns: int, frame: str) -> Any:
+    """The pose of the optical frame `frame`, for `/tf_static`."""
+    transform = wire.make("geometry_msgs/msg/TransformStamped")
+    to_ros.put_transform(transform, frame, extrinsics.xyz, extrinsics.quat_xyzw)
+    to_ros.stamped(transform, stamp_ns, extrinsics.parent)
+    return wire.make("tf2_msgs/msg/TFMessage", transforms=[transform])
 
 
-def diagnostics_message(head: Header, name: str, health: CameraHealth, fps: float) -> DiagnosticArray:
-    """Return a camera's health."""
-    level = DiagnosticStatus.OK if health.connected and not health.trouble else DiagnosticStatus.ERROR
+def diagnostics_message(wire: Wire, name: str, health: CameraHealth, fps: float, stamp_ns: int) -> Any:
+    """A camera's health."""
+    level = Level.OK if health.connected and not health.trouble else Level.ERROR
     values: dict[str, Any] = {
         "fps": round(fps, 1),
         "frames": health.frames,
@@ -75,13 +65,7 @@ def diagnostics_message(head: Header, name: str, health: CameraHealth, fps: floa
         "age [s]": "none yet" if health.age_s is None else round(health.age_s, 3),
         "temperature [C]": "unknown" if health.temperature_c is None else health.temperature_c,
     }
-    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    status = DiagnosticStatus(level=level, name=f"camera: {name}", message=health.trouble or "streaming", values=pairs)
-    return DiagnosticArray(header=head, status=[status])
-
-
-def _image(head: Header, pixels: np.ndarray, encoding: str) -> Image:
-    height, width = pixels.shape[:2]
-    message = Image(header=head, height=height, width=width, encoding=encoding, step=pixels.strides[0])
-    message.data = array.array("B", pixels.tobytes())  # rclpy checks a list element by element, an array not at all
-    return message
+    pairs = tuple((key, str(value)) for key, value in values.items())
+    report = StatusReport(level, health.trouble or "streaming", pairs)
+    status = to_ros.status_message(wire, report, f"camera: {name}")
+    return stamped(wire, graph.DIAGNOSTICS.type, stamp_ns, "", status=[status])

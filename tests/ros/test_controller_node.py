@@ -260,7 +260,7 @@ def test_a_best_effort_publisher_without_a_reader_is_named(arm):
     arm.probe.stream(topic, TWIST, {"header": {"frame_id": "base"}}, qos="best_effort")
     status = arm.wait(lambda status: "best-effort" in status["message"])
     assert status["level"] == 1 and "target_twist" in status["message"]
-    eventually(arm.metrics, lambda metrics: "target_twist" in metrics.get("QoS events", ""))
+    eventually(arm.metrics, lambda metrics: "target_twist" in metrics.get("graph events", ""))
 
 
 def test_home_leads_back_and_any_command_ends_it(arm):

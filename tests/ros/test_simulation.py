@@ -15,7 +15,7 @@ from tests.ros.graph_session import START_TIMEOUT_S, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 PYTHON = f"python:={sys.executable}"
-PRESET = ["pick-lift-no-human", "--demonstrations", "0", "--learner.governor.learning-starts", "20"]
+PRESET = ["pick-lift-no-human", "--demonstrations", "0", "--learner.update-ratio.learning-starts", "20"]
 PATIENT = {"state_age_ms": 2000.0, "image_age_ms": 3000.0, "skew_ms": 3000.0, "reaction_ms": 3000.0}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, StaleObservationError
+from robot_rl.core.tasks import Crop as Crop
 from robot_rl.hardware.cameras.camera import Intrinsics
 
 MAX_AGE_S = 0.2
@@ -19,24 +20,6 @@ MAX_AGE_S = 0.2
 ADVICE = "see `robot-rl doctor cameras`."
 CLOCK_SLACK_NS = 20_000_000
 """A stamp may lie so far ahead of the reader's clock: conversions between clocks are not exact."""
-
-
-@dataclass(frozen=True)
-class Crop:
-    """A rectangle of an image [pixels]; left and top count from the image's upper left corner.
-
-    Raises:
-        ConfigError: no rectangle.
-    """
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    def __post_init__(self) -> None:
-        checks.at_least(self, 0, "left", "top")
-        checks.at_least(self, 1, "width", "height")
 
 
 @dataclass(frozen=True)

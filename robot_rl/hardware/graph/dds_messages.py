@@ -89,7 +89,16 @@ def message_type(name: str, distribution: str = "jazzy") -> MessageType:
         raise unknown_name("message type", name, store.fielddefs)
     envelope = _idl(store, name, (Envelope,))
     envelope.codec, envelope.message_type = store, name
-    return MessageType(name, _maker(store, name), _arranger(store, name), envelope, store.hash_rihs01(name))
+    return MessageType(name, _maker(store, name), _arranger(store, name), envelope, _hash(store, name))
+
+
+def _hash(store: Typestore, name: str) -> str:
+    """The type's hash; a service's is that of its messages without the middleware's header."""
+    if name in _SERVICES:
+        constants, fields = store.fielddefs[name]
+        name = name.replace("/msg/", "/srv/")
+        store.fielddefs[name] = constants, fields[2:]
+    return store.hash_rihs01(name)
 
 
 @cache

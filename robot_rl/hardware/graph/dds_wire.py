@@ -40,7 +40,7 @@ def qos_of(quality: Quality, type_hash: str, writes: bool = False) -> Qos:
         Policy.Durability.TransientLocal if quality.latched else Policy.Durability.Volatile,
         Policy.History.KeepLast(quality.depth),
         Policy.DataRepresentation(use_cdrv0_representation=True),
-        *([Policy.Userdata(type_hash_data(type_hash))] if type_hash else []),
+        Policy.Userdata(type_hash_data(type_hash)),
     ]
     if writes:
         policies.append(Policy.WriterDataLifecycle(autodispose=False))
@@ -171,14 +171,14 @@ class DdsWire:
         """A writer of a service's topic, whose name is complete."""
         kind = message_type(topic.type, self._distribution)
         topic_of_dds = DdsTopic(self._participant, topic.name, kind.envelope)
-        writer = DataWriter(self._participant, topic_of_dds, qos_of(topic.quality, "", writes=True))
+        writer = DataWriter(self._participant, topic_of_dds, qos_of(topic.quality, kind.hash, writes=True))
         self._node.add(writer=writer)
         return writer, kind
 
     def _raw_reader(self, topic: Topic, callback: Callable[[Any], None]) -> None:
         kind = message_type(topic.type, self._distribution)
         topic_of_dds = DdsTopic(self._participant, topic.name, kind.envelope)
-        reader = DataReader(self._participant, topic_of_dds, qos_of(topic.quality, ""))
+        reader = DataReader(self._participant, topic_of_dds, qos_of(topic.quality, kind.hash))
         self._listen(_Subscription(reader, topic.name, topic.quality.depth, callback))
         self._node.add(reader=reader)
 

@@ -117,3 +117,16 @@ def test_domain_is_the_environments() -> None:
     for text in ("-1", "233", "one"):
         with pytest.raises(ConfigError, match="ROS_DOMAIN_ID"):
             domain_id_of({"ROS_DOMAIN_ID": text})
+
+
+@pytest.mark.parametrize(
+    ("name", "type_hash"),
+    [
+        ("std_srvs/msg/SetBool_Request", "c62fbb99d94e1b25e8ef9e109f9581956bb1b3361a45a4e5810c36a90d29932e"),
+        ("std_srvs/msg/Trigger_Response", "2d946c21e2fc3f1e9ca6986a8191d85fcc70097a8bb7771a053564bc47009cdf"),
+    ],
+)
+def test_service_types_carry_the_names_and_hashes_of_jazzy(name: str, type_hash: str) -> None:
+    """Source: std_srvs' type descriptions, as Jazzy installs them."""
+    assert message_type(name).hash == f"RIHS01_{type_hash}"
+    assert dds_name(name) == name.replace("/msg/", "::srv::dds_::") + "_"
