@@ -84,7 +84,17 @@ def foreign_config(task: str, kwargs: str) -> TrainConfig:
 
     settings = ForeignConfig(kwargs)
     with closing(make_foreign_env(task, settings)) as env:
-        return foreign_preset(task, settings, images=env.has_images)
+        return foreign_preset(task, settings, images=bool(env.images))
+
+
+def image_names(config: TrainConfig) -> tuple[str, ...]:
+    """Return the names of the images that a task's observation holds."""
+    if not is_foreign(config.task):
+        return tuple(find_task(config.task).cameras)
+    from robot_rl.envs.foreign import make_foreign_env
+
+    with closing(make_foreign_env(config.task, config.env)) as env:
+        return env.images
 
 
 def make_encoder(config: TrainConfig) -> Encoder | None:
@@ -95,10 +105,10 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
             belong to.
     """
     vision = config.vision
-    cameras = find_task(config.task).cameras if vision.mode == "frozen" else {}
+    cameras = image_names(config) if vision.mode == "frozen" else ()
     if not cameras:
         return None
-    context = EncoderContext(tuple(cameras), vision.variants, vision.encoder)
+    context = EncoderContext(cameras, vision.variants, vision.encoder)
     encoder = open_encoder(vision.kind, vision.settings, context)
     if vision.identity not in (None, encoder.identity):
         raise ConfigError(

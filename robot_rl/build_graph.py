@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +112,9 @@ def make_graph_cameras(
 
 def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:
     """Return a camera's settings with what a task sees of it: the task's crop, else the device's; the task's size."""
-    from robot_rl.hardware.cameras.views import Crop, View
+    from robot_rl.hardware.cameras.views import View
 
-    crop = config.view.crop if camera.crop is None else Crop(**asdict(camera.crop))
-    return replace(config, view=View(crop, (camera.height, camera.width)))
+    return replace(config, view=View(camera.crop or config.view.crop, (camera.height, camera.width)))
 
 
 def make_graph_episodes(

@@ -189,10 +189,10 @@ def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:
     Args:
         images: whether it observes images, which convolutions then read that learn with the critic.
     """
-    config = changed(TrainConfig(task=task, env=env), TRAINING["foreign"])
+    config = changed(TrainConfig(task=absolute(task), env=env), TRAINING["foreign"])
     if not images:
         return config
     size = env.image_size
-    trunk = EncoderArchitecture(size, size, (ConvLayer(5, 2, 16), ConvLayer(3, 2, 32), ConvLayer(3, 1, 32)))
-    learner = replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8)
+    trunk = EncoderArchitecture(size, size, (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32)))
+    learner = replace(config.learner, batch=64, updates_per_call=2, publish_every_updates=8)
     return replace(config, agent=replace(config.agent, trunk=trunk), learner=learner, replay_capacity=30_000)

@@ -17,7 +17,7 @@ from robot_rl.envs.observation import observation_schema
 from robot_rl.presets import task_config
 from robot_rl.rewards.combined import make_reward
 from robot_rl.tasks import absolute, find_task
-from robot_rl.tasks.template import task_template
+from robot_rl.tasks.files import task_template
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

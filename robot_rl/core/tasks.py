@@ -125,7 +125,7 @@ class ArmGains:
 
 @dataclass(frozen=True)
 class ArmTask:
-    """What one arm may do in a task."""
+    """One arm's part of a task."""
 
     workspace: Workspace
     start: StartRegion
@@ -150,8 +150,12 @@ class ArmTask:
 
 
 @dataclass(frozen=True)
-class CropRegion:
-    """Rectangle of a camera's image [pixels]."""
+class Crop:
+    """A rectangle of an image [pixels]; left and top count from the image's upper left corner.
+
+    Raises:
+        ConfigError: no rectangle.
+    """
 
     left: int
     top: int
@@ -165,13 +169,13 @@ class CropRegion:
 
 @dataclass(frozen=True)
 class TaskCamera:
-    """What the policy sees of one camera."""
+    """The policy's view of one camera."""
 
     height: int = 128
     """Height of the image that the policy sees [pixels]."""
     width: int = 128
     """Width of the image that the policy sees [pixels]."""
-    crop: CropRegion | None = None
+    crop: Crop | None = None
     """Part of a real camera's image that is used; None: as the file of the robot's cameras says."""
 
     def __post_init__(self) -> None:

@@ -62,9 +62,9 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         self._reports_success = False
 
     @property
-    def has_images(self) -> bool:
-        """Whether the observation holds images."""
-        return bool(self._images)
+    def images(self) -> tuple[str, ...]:
+        """Names of the observation's images."""
+        return self._images
 
     def metrics(self) -> dict[str, float]:
         """Return nothing: time passes as steps are made."""

@@ -52,6 +52,11 @@ def parse_task(text: str, where: str = "task") -> TaskSpec:
         raise type(error)(str(error).replace(".arms..", ".arm.")) from error
 
 
+def task_template(name: str) -> str:
+    """Return a commented task file to start from."""
+    return Path(__file__).with_name("template.toml").read_text(encoding="utf-8").replace("NAME", name)
+
+
 def task_toml(task: TaskSpec) -> str:
     """Return a task as TOML, without None and empty values.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -10,9 +11,23 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import robot_rl.envs  # noqa: F401 (registers the ids)
-from robot_rl.core.errors import NonFiniteActionError, UnknownNameError
+from robot_rl.core.action_layout import OPEN
+from robot_rl.core.errors import ConfigError, NonFiniteActionError, UnknownNameError
+from robot_rl.core.pose import Pose, gripper_down
+from robot_rl.core.tasks import (
+    ActionScale,
+    ArmTask,
+    GripperRange,
+    Outcome,
+    StartRegion,
+    TaskCamera,
+    TaskSpec,
+    Workspace,
+)
 from robot_rl.envs.arm_env import ArmEnv
+from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.simulated import make_simulated_env
+from robot_rl.hardware.robot import RobotState
 from robot_rl.tasks import TASKS, environment_id
 
 IDS = [environment_id(task, varied) for task in TASKS for varied in (False, True)]
@@ -162,3 +177,65 @@ def play(
         if terminated or truncated:
             return bool(info["success"])
     raise AssertionError("the episode did not end")
+
+
+class Obedient:
+    """A `Robot` that is at once where it is told to be."""
+
+    def __init__(self) -> None:
+        self.T, self.finger_m = gripper_down(np.array([0.5, 0.5, 0.5])), 0.0
+
+    def state(self) -> RobotState:
+        return RobotState(self.T, np.zeros(6), np.zeros(6), self.finger_m, "", 0)
+
+    def command(self, T_base_target: Pose, finger_m: float) -> None:
+        self.T, self.finger_m = T_base_target, finger_m
+
+    def wait(self, period_s: float) -> RobotState:
+        return self.state()
+
+    def close(self) -> None: ...
+
+
+class Unjudged:
+    """An `EpisodeSource` that neither moves nor judges anything."""
+
+    def reset(self, rng: np.random.Generator) -> None: ...
+
+    def outcome(self) -> Outcome:
+        return Outcome(False, False)
+
+
+def test_each_of_two_arms_moves_by_its_own_part_of_the_action() -> None:
+    left = ArmTask(Workspace((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), StartRegion((0.5, 0.5, 0.5)))
+    right = replace(left, action=ActionScale(step_rad=0.1), gripper=GripperRange())
+    task, robots = (
+        TaskSpec("two", {"left": left, "right": right}, cameras={}),
+        {"left": Obedient(), "right": Obedient()},
+    )
+    env = ArmEnv(Workcell(task, robots, {}, Unjudged()))
+    env.reset(seed=0)
+    start = robots["left"].T
+    values = {"left/translation": [0.5, 0.0, 0.0], "right/rotation": [0.0, 0.0, 1.0], "right/gripper": OPEN}
+    obs, *_ = env.step(env.action_layout.encode(values))
+    assert (obs["left/state"].shape, obs["right/state"].shape) == ((24,), (25,))
+    moved, turned = robots["left"].T.minus(start), robots["right"].T.minus(start)
+    np.testing.assert_allclose(moved, [0.5 * left.action.step_m, 0, 0, 0, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(turned, [0, 0, 0, 0, 0, -0.1], atol=1e-9)  # its z axis points at the table
+    assert (robots["left"].finger_m, robots["right"].finger_m) == (0.0, right.gripper.open_m)
+
+
+def test_camera_of_another_size_than_the_tasks_is_refused() -> None:
+    arm = ArmTask(Workspace((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), StartRegion((0.5, 0.5, 0.5)))
+    with (
+        make_simulated_env("pick-lift", cameras=("wrist",)) as env,
+        pytest.raises(ConfigError, match="64 x 128 of the"),
+    ):
+        ArmEnv(
+            Workcell(
+                TaskSpec("one", {"": arm}, cameras={"wrist": TaskCamera(height=64)}),
+                {"": Obedient()},
+                env.cell.cameras,
+                Unjudged(),
+            )
+        )

@@ -30,8 +30,7 @@ from robot_rl.envs.observation import observation_schema
 from robot_rl.envs.simulated import make_simulated_env
 from robot_rl.presets import task_config
 from robot_rl.tasks import TASKS, environment_id, find_task
-from robot_rl.tasks.files import parse_task, read_task, task_toml
-from robot_rl.tasks.template import task_template
+from robot_rl.tasks.files import parse_task, read_task, task_template, task_toml
 
 ARM = ArmTask(Workspace((0.4, -0.1, 0.0), (0.6, 0.1, 0.2)), StartRegion((0.5, 0.0, 0.1)))
 

@@ -12,6 +12,7 @@ import numpy as np
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, StaleObservationError
+from robot_rl.core.tasks import Crop as Crop
 from robot_rl.hardware.cameras.camera import Intrinsics
 
 MAX_AGE_S = 0.2
@@ -22,26 +23,8 @@ CLOCK_SLACK_NS = 20_000_000
 
 
 @dataclass(frozen=True)
-class Crop:
-    """A rectangle of an image [pixels]; left and top count from the image's upper left corner.
-
-    Raises:
-        ConfigError: no rectangle.
-    """
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    def __post_init__(self) -> None:
-        checks.at_least(self, 0, "left", "top")
-        checks.at_least(self, 1, "width", "height")
-
-
-@dataclass(frozen=True)
 class View:
-    """What of an image is used, and at which size.
+    """Crop and size of an image.
 
     Raises:
         ConfigError: a size that is none.
