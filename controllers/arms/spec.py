@@ -43,7 +43,7 @@ class ArmFileError(ValueError):
 
 @dataclass(frozen=True)
 class Payload:
-    """What the flange carries beside the hand that the arm knows of."""
+    """Load of the flange beyond the hand that the arm is configured for."""
 
     mass_kg: float
     com_m: FloatArray

@@ -157,7 +157,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a driver needs of this computer, for `robot-rl doctor robot`."""
+    """A driver's requirements of this computer, for `robot-rl doctor robot`."""
 
     rate_hz: float = 500.0
     """Of the control loop [Hz]."""
@@ -176,7 +176,7 @@ class Requirements:
 
 
 class DriverClass(Protocol):
-    """What an arm's file names as its driver. A class without `REQUIREMENTS` has the usual ones."""
+    """A driver class that an arm's file names. A class without `REQUIREMENTS` has the usual ones."""
 
     REQUIREMENTS: Requirements
 

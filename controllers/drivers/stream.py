@@ -31,7 +31,7 @@ _OPEN_TO_TORQUE = (DriverMode.READY, DriverMode.RUNNING)
 
 
 class Platform(NamedTuple):
-    """What a driver uses of its computer; tests pass substitutes."""
+    """A driver's access to its computer; tests pass substitutes."""
 
     library: Any = None
     """The vendor's, or an object with the same interface; None imports it."""

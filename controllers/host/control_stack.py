@@ -1,4 +1,4 @@
-"""What the control process needs of an arm: driver, gains and limits, made from the arm's file."""
+"""Driver, gains and limits of an arm for the control process, made from the arm's file."""
 
 from __future__ import annotations
 

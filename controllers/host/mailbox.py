@@ -179,7 +179,7 @@ class HostState(NamedTuple):
     mode: Mode
     reason: Reason
     message: str
-    """What the driver or the host has to say; empty when all is well."""
+    """Message of the driver or the control process; empty without one."""
     values: LoopReport
 
     @property

@@ -91,19 +91,19 @@ class CommandHandler:
     # Commands: each becomes a target, or raises CommandRejected.
 
     def take_pose(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A PoseStamped."""
+        """Take a PoseStamped."""
         p, quat = from_ros.pose_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
         self._admit(topic, rank).send(self.course.take_pose(p, quat, stamp_s))
 
     def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A TwistStamped."""
+        """Take a TwistStamped."""
         twist = from_ros.twist_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
         self._admit(topic, rank).send(self.course.take_twist(twist, stamp_s))
 
     def take_wrench(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A WrenchStamped, for the next targets."""
+        """Take a WrenchStamped, for the next targets."""
         wrench = from_ros.wrench_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
         self._enabled_loop()
@@ -126,13 +126,13 @@ class CommandHandler:
             raise CommandRejected(RejectReason.LIMIT, str(error)) from error
 
     def take_joint(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A JointState: the posture of the nullspace, since the law is Cartesian."""
+        """Take a JointState: the posture of the nullspace, since the law is Cartesian."""
         posture = from_ros.posture_of(message, self._joints)
         self.stamps.monotonic_s(from_ros.stamp_ns(message))
         self.set_gains(self._gains_for(rank).changed(posture=posture))
 
     def take_stop(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """A Bool: true stops the arm, latched, whatever its state; false changes nothing."""
+        """Take a Bool: true stops the arm, latched, whatever its state; false changes nothing."""
         if message.data:
             self.estop()
 

@@ -188,7 +188,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
 
 
 def _gains(arm: str) -> Gains:
-    """What the parameters show before the loop runs; configure refuses an arm that does not exist."""
+    """Return the parameters before the loop runs; configure refuses an unknown arm."""
     try:
         return gains_of(load_arm(arm))
     except ValueError:

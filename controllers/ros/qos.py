@@ -1,6 +1,6 @@
-"""A topic's quality in rclpy's words, for every node and client that speaks through rclpy.
+"""QoS of a topic as rclpy's profile.
 
-rclpy comes with ROS, not with pip: it is imported when a quality is asked for.
+rclpy comes with ROS, not with pip: it is imported on use.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from controllers.ros.graph import Quality
 
 
 def ros_profile(quality: Quality, writes: bool = False) -> Any:
-    """The `rclpy.qos.QoSProfile` of a quality. Only a writer offers a deadline and a lifespan, as in the DDS wire.
+    """Return the `rclpy.qos.QoSProfile` of a quality. Only a writer offers a deadline and a lifespan, as in DDS.
 
     Raises:
         ImportError: there is no ROS for this Python.

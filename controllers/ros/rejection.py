@@ -1,4 +1,4 @@
-"""Why a message did not reach the loop: one exception, whose kinds are counted and shown by name."""
+"""Rejection of commands: one exception, counted and reported by kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class RejectReason(Enum):
-    """The kinds of refusals, in the words of the diagnostics."""
+    """Kinds of rejections, as named in the diagnostics."""
 
     FRAME = "wrong frame"
     NOT_FINITE = "not finite"
@@ -26,7 +26,7 @@ class RejectReason(Enum):
 
 
 class CommandRejected(Exception):
-    """A message that must not become a target; the text says what was wrong and what to do."""
+    """A message that must not become a target; the text names the fault and the next step."""
 
     def __init__(self, kind: RejectReason, text: str) -> None:
         super().__init__(text)
@@ -34,7 +34,7 @@ class CommandRejected(Exception):
 
 
 class RejectCounter:
-    """How often each kind of refusal happened, and the last one in words."""
+    """Counts of rejections by kind, and the last one's text."""
 
     RECENT = 4
 
@@ -44,7 +44,7 @@ class RejectCounter:
         self._recent: deque[RejectReason] = deque(maxlen=self.RECENT)
 
     def note(self, topic: str, refused: CommandRejected) -> bool:
-        """Count a refusal; True when its kind is news, so that a stream of bad messages does not flood a log."""
+        """Count a rejection; return True when its kind is new, so that bad messages do not flood a log."""
         self.last = f"{topic}: {refused}"
         self.counts[refused.kind] += 1
         news = refused.kind not in self._recent

@@ -19,10 +19,10 @@ from controllers.ros.wire import Answer, Sender
 
 
 def import_rclpy() -> Any:
-    """rclpy, with what this module uses of it.
+    """Import rclpy and the parts that this module uses.
 
     Raises:
-        ImportError: it is not there; the text says what to do.
+        ImportError: it is not installed; the text names the next step.
     """
     try:
         for part in ("rclpy.executors", "rclpy.event_handler"):
@@ -53,13 +53,13 @@ class RosPublisher:
 class RosWire:
     """See `Wire`.
 
-    With a node of its own it spins in a thread of its own, in a context of its own, and ends both when it is closed;
-    somebody else's rclpy is left alone. A node that is given is spun and destroyed by its owner.
+    Its own node is spun in a separate thread and context, which end when it is closed. A node that is passed in is spun
+    and destroyed by its owner.
 
     Args:
-        node: name of the node to make, or a node that somebody spins.
+        node: name of the node to create, or an existing node that its owner spins.
         namespace: the arm's, as in `left`.
-        domain_id: for a node to make; by default the one in ROS_DOMAIN_ID.
+        domain_id: of a node to create; by default the one in ROS_DOMAIN_ID.
 
     Raises:
         ImportError: there is no ROS.
@@ -70,13 +70,13 @@ class RosWire:
         self._problems = WarningLog()
         self._publishers: dict[str, RosPublisher] = {}
         self._context: Any = None
-        self._opened: list[tuple[str, Any]] = []  # what it is to the node, and what to destroy
+        self._opened: list[tuple[str, Any]] = []  # entities of the node, with their destructors
         self._clients: dict[Service, Any] = {}
         self._node = self._own_node(node, domain_id) if isinstance(node, str) else node
 
     @property
     def node(self) -> Any:
-        """The node, for what topics cannot do: services, parameters."""
+        """The node, for services and parameters."""
         return self._node
 
     def make(self, type_name: str, **fields: Any) -> Any:
@@ -86,7 +86,7 @@ class RosWire:
         return kind(**{field: _for_rclpy(value, types.get(field, "")) for field, value in fields.items()})
 
     def publisher(self, topic: Topic) -> RosPublisher:
-        """See `Wire`. One publisher a topic and wire: asking again gives the same."""
+        """See `Wire`. Returns the same publisher for the same topic."""
         name = resolve(topic, self.namespace)
         if name not in self._publishers:
             events = self._ros.event_handler.PublisherEventCallbacks(
@@ -130,7 +130,7 @@ class RosWire:
         self._opened.append(("service", self._node.create_service(interface(service.type), name, respond)))
 
     def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
-        """See `Wire`. Only with a node of its own: somebody else's is not spun meanwhile."""
+        """See `Wire`. Only with its own node: another is not spun meanwhile."""
         kind, name, end_s = interface(service.type), resolve(service, self.namespace), time.monotonic() + timeout_s
         if service not in self._clients:
             self._clients[service] = self._node.create_client(kind, name)
@@ -159,7 +159,7 @@ class RosWire:
         return int(self._node.get_clock().now().nanoseconds)
 
     def close(self) -> None:
-        """See `Wire`. Does nothing the second time; of somebody else's node, only what was opened here is destroyed."""
+        """See `Wire`. A second call does nothing; of a passed node only the entities of this wire are destroyed."""
         opened, self._opened = self._opened, []
         context, self._context = self._context, None
         if context is None:
@@ -209,7 +209,7 @@ def interface(type_name: str) -> Any:
 
 
 def _for_rclpy(value: Any, field_type: str) -> Any:
-    """Arrays as the array module has them, which rclpy takes without looking at each number; bytes as bytes."""
+    """Convert arrays to the array module's, which rclpy accepts without checking each number; bytes stay bytes."""
     if isinstance(value, np.ndarray):
         numbers = array.array(value.dtype.char)
         numbers.frombytes(np.ascontiguousarray(value).data.cast("B") if value.size else b"")

@@ -1,7 +1,7 @@
-"""The controller's gains as parameters: names, ranges, and the way from a parameter to a field of the gains.
+"""Gains as ROS parameters: names, ranges, and their fields of the gains.
 
-A change counts whole or not at all: it is tried on the gains that are in force, with all the rules of `make_gains`.
-Names with `task.` are those of crisp_controllers, for what means the same there and here.
+A change is applied completely or not at all: it is checked against the active gains by the rules of `make_gains`. Names
+with `task.` are those of crisp_controllers, for parameters of equal meaning.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def _aliases() -> list[Setting]:
             _alias(
                 f"task.d_rot_{axis}", 3 + i, 100.0, f"damping about {axis} [N m s/rad]; {_DAMPING}", "constant_damping"
             ),
-            _alias(clip_names[0], i, 0.2, f"largest error that counts along {axis} [m]", "clip"),
-            _alias(clip_names[1], 3 + i, 1.0, f"largest error that counts about {axis} [rad]", "clip"),
+            _alias(clip_names[0], i, 0.2, f"upper clip of the error along {axis} [m]", "clip"),
+            _alias(clip_names[1], 3 + i, 1.0, f"upper clip of the error about {axis} [rad]", "clip"),
         ]
     return [*found, _alias("nullspace.max_tau", -1, 20.0, "as posture_torque_max", "posture_torque_max")]
 
@@ -72,7 +72,7 @@ _DAMPING = "used instead of damping_ratio when all six are above zero"
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in (*_own(), *_aliases())}
 
 
-# What the node is, beside its gains: fixed when it starts.
+# Parameters besides the gains: fixed when the node starts.
 NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "driver": ("", f"{', '.join(DRIVERS)}, module:Class or file.py:Class; empty: the arm's own"),
     "arm": ("fer", f"{', '.join(arm_names())}, or the path of an arm's YAML file"),
@@ -81,20 +81,20 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "urdf_tcp_link": ("", "the URDF's link that is the tool centre point; empty: that of its file"),
     "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: those of the arm's file"),
     "base_frame": (graph.BASE, "frame of all commands and states"),
-    "tf_prefix": ("", "before the frames of TF, as in left/"),
+    "tf_prefix": ("", "prefix of the TF frames, as in left/"),
     "publish_tf": (True, "base to tcp"),
     "publish_joint_states": (True, "where nobody else does"),
     "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
     "loop_cpu": (-1, "core of the loop; -1: any"),
-    "loop_shield": (False, "keep all other threads off the loop's core, and wait awake on it"),
+    "loop_shield": (False, "move all other threads off the loop's core, and spin on it"),
     "autostart": (False, "configure and activate at once, without a launch file"),
-    "end_with_parent": (True, "stop the arm when the process that started this one ends"),
+    "end_with_parent": (True, "stop the arm when the parent process ends"),
     "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
 }
 
 
 def values_of(gains: Gains) -> dict[str, Any]:
-    """Each parameter as these gains have it."""
+    """Return each parameter's value in these gains."""
     return {name: _value(gains, setting) for name, setting in SETTINGS.items()}
 
 
@@ -123,9 +123,10 @@ def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
 
 
 def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
-    """The arm's own gains, or those of the preset `name` in its place, changed by what was given at the start.
+    """Return the arm's gains, or those of the preset `name`, with the changes of the start.
 
-    Raises: ValueError, as in `changed` and `preset`.
+    Raises:
+        ValueError: as in `changed` and `preset`.
     """
     if name:
         own = preset(name, own.posture, workspace_lower=own.workspace_lower, workspace_upper=own.workspace_upper)
@@ -133,13 +134,13 @@ def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
 
 
 def with_damping(changes: Mapping[str, Any], shown: Callable[[str], Any]) -> dict[str, Any]:
-    """Constant damping comes in six parameters and counts when they are complete: add what is shown already."""
+    """Add the present values to a change of constant damping, whose six parameters apply when complete."""
     names = [name for name, setting in SETTINGS.items() if setting.field == "constant_damping"]
     return {name: shown(name) for name in names if name not in changes} | dict(changes)
 
 
 def stale(gains: Gains, shown: Callable[[str], Any]) -> dict[str, float | list[float]]:
-    """Parameters that do not show what is in force: aliases follow their fields, and the other way round."""
+    """Return parameters that differ from the active gains, aliases included."""
     return {
         name: value
         for name, value in values_of(gains).items()
@@ -148,7 +149,7 @@ def stale(gains: Gains, shown: Callable[[str], Any]) -> dict[str, float | list[f
 
 
 def home_of(numbers: Sequence[float]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Position and unit quaternion of `home_pose`; None where it names no pose."""
+    """Return position and unit quaternion of `home_pose`; None without a pose."""
     pose = np.array(numbers, dtype=float)
     norm = np.linalg.norm(pose[3:])
     return (pose[:3], pose[3:] / norm) if pose.size == 7 and norm > 0.5 else None
@@ -177,8 +178,8 @@ def _put(setting: Setting, array: np.ndarray, values: dict[str, Any], gains: Gai
 
 
 def _constant(damping: np.ndarray) -> np.ndarray | None:
-    """The constant damping when it is complete; until then the damping ratio acts.
+    """Return the constant damping when it is complete; until then the damping ratio applies.
 
-    Half a set is kept as nan and zero: `values_of` shows zeros for both.
+    A partial set is stored as nan and zero; `values_of` shows zeros for both.
     """
     return damping if np.isfinite(damping).all() and (damping > 0.0).all() else None

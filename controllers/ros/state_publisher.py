@@ -1,4 +1,4 @@
-"""The arm's state on the graph: one message a topic, all of one instant, TF, and the gains in force."""
+"""State publisher: one message a topic, all of one instant, TF, and the active gains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class States:
         joints: names of the arm's joints.
         frame: the arm's base.
         tf_prefix: before the frames of TF, as in `left/`.
-        left_out: topics that somebody else publishes.
+        left_out: topics of other publishers.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class States:
         self._gains = wire.publisher(graph.GAINS)
 
     def publish(self, state: HostState, stamp_ns: int) -> None:
-        """Send all of it under one stamp [ns, ROS time]."""
+        """Publish the state under one stamp [ns, ROS time]."""
         if TF in self._publishers:
             message = self._wire.make(TF.type, transforms=[self._transform(state, stamp_ns)])
             self._publishers[TF].publish(message)
@@ -49,7 +49,7 @@ class States:
                 self._publishers[topic].publish(to_ros.stamped(message, stamp_ns, self._frame))
 
     def publish_gains(self, gains: Gains) -> None:
-        """Send the gains in force; latched."""
+        """Publish the active gains; latched."""
         self._gains.publish(to_ros.gains_message(self._wire, gains))
 
     def _transform(self, state: HostState, stamp_ns: int) -> Any:

@@ -1,7 +1,7 @@
-"""Where the node sends the loop: poses as they come, twists integrated, a wrench while it is fresh.
+"""Target generation: pose targets, integrated twists, time-limited wrenches.
 
-A twist moves the goal from where it is, so that a hand-over in contact keeps the force that is held; a goal that has
-run away from the arm starts from the arm. What was not said again within `FRESH_S` is forgotten.
+A twist displaces the present goal, so that a transfer of control in contact keeps the contact force; a goal too far
+from the arm restarts from the arm. Commands that are not repeated within `FRESH_S` expire.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class TargetGenerator:
         self._wrench_s = self._twist_s = -np.inf
 
     def take_pose(self, p: FloatArray, quat_xyzw: FloatArray, stamp_s: float) -> Target:
-        """Go there."""
+        """Set the goal."""
         self.p, self.quat_xyzw = p, quat_xyzw
         return self._target(np.zeros(6), stamp_s)
 
     def take_twist(self, twist: FloatArray, stamp_s: float) -> Target:
-        """Go on at this velocity (6,) [m/s, rad/s] in the base: by as much as passed since the last twist.
+        """Displace the goal at this velocity (6,) [m/s, rad/s] in the base for the time since the last twist.
 
-        The first twist after a pause moves nothing: nobody knows yet how long it will hold.
+        The first twist after a pause moves nothing, since its duration is unknown.
         """
         dt_s = stamp_s - self._twist_s
         dt_s = dt_s if 0.0 < dt_s <= FRESH_S else 0.0
@@ -47,7 +47,7 @@ class TargetGenerator:
         return self._target(twist, stamp_s)
 
     def take_wrench(self, wrench: FloatArray, stamp_s: float) -> None:
-        """Exert this beside the pose, with the targets of the next tenth of a second."""
+        """Add a wrench to the targets of the next tenth of a second."""
         self._wrench, self._wrench_s = wrench, stamp_s
 
     def stay(self, stamp_s: float) -> Target:

@@ -1,4 +1,4 @@
-"""Numbers to messages: messages of any library that has the fields of the ROS interface."""
+"""Conversion of arrays to ROS messages, of any library with the fields of the ROS interface."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from controllers.ros.wire import Wire
 
 
 def stamped(message: Any, stamp_ns: int, frame: str) -> Any:
-    """The message with its header set."""
+    """Return the message with its header set."""
     message.header.stamp.sec, message.header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)
     message.header.frame_id = frame
     return message
 
 
 def quat_of(R: FloatArray) -> FloatArray:
-    """quat_xyzw of a rotation matrix."""
+    """Return quat_xyzw of a rotation matrix."""
     return np.asarray(Rotation.from_matrix(R).as_quat())
 
 
 def put_pose(message: Any, p: ArrayLike, quat_xyzw: ArrayLike) -> Any:
-    """A PoseStamped."""
+    """Fill a PoseStamped."""
     _put_xyz(message.pose.position, p)
     _put(message.pose.orientation, "xyzw", quat_xyzw)
     return message
 
 
 def put_twist(message: Any, twist: FloatArray) -> Any:
-    """A TwistStamped."""
+    """Fill a TwistStamped."""
     _put_xyz(message.twist.linear, twist[:3])
     _put_xyz(message.twist.angular, twist[3:])
     return message
 
 
 def put_wrench(message: Any, wrench: FloatArray) -> Any:
-    """A WrenchStamped."""
+    """Fill a WrenchStamped."""
     _put_xyz(message.wrench.force, wrench[:3])
     _put_xyz(message.wrench.torque, wrench[3:])
     return message
@@ -53,14 +53,14 @@ def put_wrench(message: Any, wrench: FloatArray) -> Any:
 def put_joints(
     message: Any, names: Sequence[str], q: ArrayLike = (), dq: ArrayLike = (), effort: ArrayLike = ()
 ) -> Any:
-    """A JointState; what is not given stays empty."""
+    """Fill a JointState; missing values stay empty."""
     message.name = list(names)
     message.position, message.velocity, message.effort = (np.asarray(x, float).tolist() for x in (q, dq, effort))
     return message
 
 
 def put_transform(message: Any, child: str, p: ArrayLike, quat_xyzw: ArrayLike) -> Any:
-    """A TransformStamped."""
+    """Fill a TransformStamped."""
     message.child_frame_id = child
     _put_xyz(message.transform.translation, p)
     _put(message.transform.rotation, "xyzw", quat_xyzw)
@@ -68,7 +68,7 @@ def put_transform(message: Any, child: str, p: ArrayLike, quat_xyzw: ArrayLike) 
 
 
 def status_message(wire: Wire, report: StatusReport, name: str, hardware: str = "") -> Any:
-    """A DiagnosticStatus."""
+    """Fill a DiagnosticStatus."""
     pairs = [wire.make("diagnostic_msgs/msg/KeyValue", key=key, value=value) for key, value in report.values]
     return wire.make(
         graph.STATUS.type,
@@ -81,13 +81,13 @@ def status_message(wire: Wire, report: StatusReport, name: str, hardware: str = 
 
 
 def gains_message(wire: Wire, gains: Gains) -> Any:
-    """The gains in force, each parameter by its name, as a Float64MultiArray."""
+    """Return the active gains, each parameter by its name, as a Float64MultiArray."""
     named = {name: np.ravel(value) for name, value in settings.values_of(gains).items() if "." not in name}
     return numbers_message(wire, graph.GAINS.type, named)
 
 
 def numbers_message(wire: Wire, type_name: str, named: Mapping[str, ArrayLike]) -> Any:
-    """Named numbers, one after the other, as a Float64MultiArray with a dimension for each name."""
+    """Return named arrays as a Float64MultiArray with a dimension for each name."""
     arrays = {name: np.asarray(values, np.float64).reshape(-1) for name, values in named.items()}
     dimensions = [
         wire.make("std_msgs/msg/MultiArrayDimension", label=name, size=array.size, stride=array.size)
@@ -98,7 +98,7 @@ def numbers_message(wire: Wire, type_name: str, named: Mapping[str, ArrayLike]) 
 
 
 class Outgoing(NamedTuple):
-    """One message of the arm's state: its topic, and what fills an empty one."""
+    """One message of the arm's state: its topic, and the function that fills it."""
 
     topic: graph.Topic
     put: Callable[..., Any]
@@ -109,7 +109,7 @@ ALIAS_CURRENT = graph.CURRENT_POSE._replace(name="current_pose")  # crisp_contro
 
 
 def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
-    """All that the loop says about the arm, topic by topic."""
+    """Return the messages of the arm's state, by topic."""
     values = state.values[0]
     p, R = values["p"], values["R"]
     quat, reference = quat_of(R), (values["reference_p"], values["reference_quat_xyzw"])
@@ -126,7 +126,7 @@ def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
 
 
 def displacement(p: FloatArray, R: FloatArray, to_p: FloatArray, to_quat_xyzw: FloatArray) -> FloatArray:
-    """From one pose to another, in the base: metres, then a rotation vector; (6,)."""
+    """Return the displacement from one pose to another in the base: metres, then a rotation vector; (6,)."""
     turn = Rotation.from_quat(to_quat_xyzw) * Rotation.from_matrix(R).inv()
     return np.concatenate([to_p - p, turn.as_rotvec()])
 

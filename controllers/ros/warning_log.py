@@ -1,4 +1,4 @@
-"""What was noticed and is not worth stopping for: each text once, counted, newest last."""
+"""Log of warnings: each text once, counted, newest last."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ class WarningLog:
             return tuple(text if count == 1 else f"{text} ({count} times)" for text, count in self._seen.values())
 
     def count(self) -> int:
-        """How often something was noted, of what is still kept."""
+        """Total count of the warnings still kept."""
         with self._lock:
             return sum(count for _, count in self._seen.values())

@@ -1,4 +1,4 @@
-"""What nodes and clients of the ROS graph need of a library that speaks its protocol: rclpy, or plain cyclonedds.
+"""Protocol of a wire to the ROS graph: rclpy, or plain cyclonedds.
 
 Messages are the library's own classes; all of them have the fields of the ROS interface (`header.stamp.sec`,
 `pose.position.x`), so that controller and clients are written once. `make` builds a message by its type's name.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from controllers.ros.graph import Service, Topic
 
-Answer = tuple[bool, str]  # of a service: whether it was done, and a sentence
+Answer = tuple[bool, str]  # of a service: success and message
 
 
 class Sender(NamedTuple):
@@ -26,7 +26,7 @@ class Publisher(Protocol):
     """Sends messages of one topic."""
 
     def publish(self, message: Any) -> None:
-        """Send, without waiting for anybody."""
+        """Send without waiting."""
         ...
 
     def matched(self) -> int:
@@ -59,15 +59,15 @@ class Wire(Protocol):
         ...
 
     def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
-        """Request a service and wait for its answer; no answer in time is one that nothing was done."""
+        """Call a service and wait for its answer; a time-out counts as a failure."""
         ...
 
     def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
-        """Return the writers of a topic that are seen, whatever their quality."""
+        """Return the visible writers of a topic, whatever their QoS."""
         ...
 
     def problems(self) -> tuple[str, ...]:
-        """Return what was noticed on the graph: qualities that do not match, missed deadlines; newest last."""
+        """Return warnings of the graph: incompatible QoS, missed deadlines; newest last."""
         ...
 
     def now_ns(self) -> int:
@@ -75,5 +75,5 @@ class Wire(Protocol):
         ...
 
     def close(self) -> None:
-        """Leave the graph: what this participant opened is closed."""
+        """Leave the graph and close this participant's topics."""
         ...

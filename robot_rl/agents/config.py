@@ -69,7 +69,7 @@ class AgentConfig:
     discrete_hidden: tuple[int, ...] = (128, 128)
     """Widths of the hidden layers of a discrete head's critic, such as the gripper's. Source: HIL-SERL."""
     toggle_penalty: float = 0.02
-    """What a discrete head's critic pays for a value that changes its position. Source: HIL-SERL."""
+    """Penalty of a discrete head's critic for a value that changes its position. Source: HIL-SERL."""
     position_threshold: float = 0.9
     """Observed position above which a head counts as commanded to its last value (a gripper to open), so that the first
     one is a toggle; else the last one is. Close to 1: a part between closed fingers keeps them far apart. Source:

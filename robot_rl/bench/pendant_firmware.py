@@ -32,7 +32,7 @@ REPORT = 6
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the bench saw: `I` contacts taken, `O` outputs changed, `B` a start with its cause."""
+    """Report of the bench: `I` contacts taken, `O` outputs changed, `B` a start with its cause."""
 
     kind: str
     value: int

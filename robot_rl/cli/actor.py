@@ -27,7 +27,7 @@ class Arguments(ProcessArguments):
     index: int = 0
     """Number of this actor: its episodes differ from those of the others."""
     weights_timeout_s: float = 900.0
-    """How long to wait for the learner's first weights before acting [s]."""
+    """Longest wait for the learner's first weights before acting [s]."""
 
 
 def run(arguments: Arguments) -> int:

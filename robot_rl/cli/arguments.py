@@ -1,4 +1,4 @@
-"""What the commands share: presets before flags, settings as flags, the settings of an existing run.
+"""Common arguments of the commands: presets before flags, settings as flags, the settings of an existing run.
 
 A command is a module with a dataclass `Arguments`, whose docstring is the command's help, and `run(arguments) -> int`.
 """
@@ -85,9 +85,9 @@ class ProcessArguments(RunArguments):
     """Flags of a process of a run that is started by itself."""
 
     folder: Path
-    """Where its files go: metrics, and what it must not lose."""
+    """Folder of its files: metrics and durable data."""
     address: str = "tcp://127.0.0.1:5555"
-    """Where the learner listens. Beyond this machine keys are required."""
+    """Address of the learner. Beyond this machine keys are required."""
     keys: Path | None = None
     """File with the CURVE keys of this process."""
 

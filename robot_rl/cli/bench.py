@@ -25,9 +25,9 @@ class Arguments:
     json: bool = False
     """Print one JSON object instead of a list."""
     seconds: float | None = None
-    """How long `control` runs each of its loops, and `cameras` reads [s]."""
+    """Duration of each loop of `control`, and of reading in `cameras` [s]."""
     docs: Path | None = None
-    """Where `proof` writes its table (control.md) and plots."""
+    """Folder in which `proof` writes its table (control.md) and plots."""
 
 
 def main(words: Sequence[str]) -> int:

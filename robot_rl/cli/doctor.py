@@ -17,7 +17,7 @@ STYLES = {"ok": "green", "missing": "bold red", "optional": "yellow"}
 
 
 class Topic(NamedTuple):
-    """What can be checked: a function whose arguments are flags; it returns findings, or an exit code."""
+    """A topic: a function whose arguments are flags; it returns findings, or an exit code."""
 
     function: str
     """`module:function`; its docstring is the help."""

@@ -20,7 +20,7 @@ class Arguments:
     """
 
     folder: Positional[Path]
-    """Where the files go; one that exists is refused."""
+    """Folder of the files; an existing file is refused."""
     actors: int = 1
     """Number of actors."""
 

@@ -31,7 +31,7 @@ class Arguments:
     cameras: Positional[Path | None] = None
     """File of the cameras."""
     png: Path = Path("cameras.png")
-    """Where the image goes; what is there is written over."""
+    """Path of the image; an existing file is overwritten."""
 
 
 def run(arguments: Arguments) -> int:

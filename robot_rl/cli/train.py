@@ -54,7 +54,7 @@ class Arguments(RunArguments):
     run_name: str | None = None
     """Name of the run's folder; None: preset's task and the time. A name that is taken is refused."""
     runs: Path = Path("runs")
-    """Where run folders lie."""
+    """Parent of the run folders."""
     resume: bool = False
     """Go on with the run of that name; its settings are the defaults then."""
 

@@ -131,7 +131,7 @@ class ArmGains:
 
 @dataclass(frozen=True)
 class ArmTask:
-    """What one arm may do in a task."""
+    """One arm's part of a task."""
 
     workspace: Workspace
     start: StartRegion
@@ -175,7 +175,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class TaskCamera:
-    """What the policy sees of one camera."""
+    """The policy's view of one camera."""
 
     height: int = 128
     """Height of the image that the policy sees [pixels]."""

@@ -39,7 +39,7 @@ class _Open:
 
 @dataclass
 class ReplayCounters:
-    """What happened to the data since the replay was made."""
+    """Counts of the data since the replay was made."""
 
     online: int = 0  # transitions by policy or human that became samplable
     demonstration: int = 0  # transitions recorded as demonstrations that became samplable

@@ -1,3 +1,3 @@
-"""What is installed, what works, what to do about the rest: of this package (`examine`), and of a real arm
+"""Checks of this package's installation (`examine`), and of a real arm
 (`examine_robot`).
 """

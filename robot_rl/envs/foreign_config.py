@@ -32,7 +32,7 @@ class ForeignConfig:
     reward_scale: float = 1.0
     """Factor on its rewards. Critics learn fastest where returns are within some tens."""
     success: SuccessRule = "auto"
-    """What counts as a success: `auto`, an entry of `info` (is_success, success, succeed), and where there is none a
+    """Criterion of success: `auto`, an entry of `info` (is_success, success, succeed), and where there is none a
     termination with positive reward; `info`, that entry alone; `never`, nothing."""
 
     def __post_init__(self) -> None:

@@ -33,7 +33,7 @@ class ActorLaunch:
     folder: Path
     """Metrics and the durable spool; an actor that is restarted there continues."""
     address: str
-    """Where the learner listens."""
+    """Address of the learner."""
     keys: Path | None
     """File with the CURVE keys of this process."""
     name: str
@@ -41,7 +41,7 @@ class ActorLaunch:
     index: int
     """Number of this actor, which selects its episodes."""
     weights_timeout_s: float
-    """How long to wait for the learner's first weights before acting [s]."""
+    """Longest wait for the learner's first weights before acting [s]."""
 
 
 def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:

@@ -27,13 +27,13 @@ class ActorNodeConfig:
     run: Path
     """The run's folder, with its `config.json`."""
     address: str = "tcp://127.0.0.1:5555"
-    """Where the learner listens. Beyond this machine keys are required."""
+    """Address of the learner. Beyond this machine keys are required."""
     keys: Path | None = None
     """File with the CURVE keys of this process."""
     index: int = 0
     """Number of this actor in the run."""
     weights_timeout_s: float = 900.0
-    """How long to wait for the learner's first weights before acting [s]."""
+    """Longest wait for the learner's first weights before acting [s]."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Robot settings that replace those of the run."""
 

@@ -16,7 +16,7 @@ from robot_rl.nodes.camera_parameters import Extrinsics
 
 
 def depth_message(wire: Wire, depth_mm: np.ndarray, stamp_ns: int, frame: str) -> Any:
-    """(H, W) uint16 [mm] as 16UC1 (REP 118)."""
+    """Return (H, W) uint16 [mm] as 16UC1 (REP 118)."""
     height, width = depth_mm.shape
     data = np.ascontiguousarray(depth_mm, "<u2").reshape(-1).view(np.uint8)
     size = {"height": height, "width": width, "step": 2 * width}
@@ -24,7 +24,7 @@ def depth_message(wire: Wire, depth_mm: np.ndarray, stamp_ns: int, frame: str) -
 
 
 def jpeg_message(wire: Wire, image: np.ndarray, quality: int, stamp_ns: int, frame: str) -> Any:
-    """(H, W, 3) uint8 RGB as JPEG."""
+    """Return (H, W, 3) uint8 RGB as JPEG."""
     import cv2
 
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -33,7 +33,7 @@ def jpeg_message(wire: Wire, image: np.ndarray, quality: int, stamp_ns: int, fra
 
 
 def info_message(wire: Wire, height: int, width: int, pinhole: Intrinsics | None, stamp_ns: int, frame: str) -> Any:
-    """Intrinsics; zeros where they are unknown, which in ROS means: not calibrated."""
+    """Return the intrinsics; zeros where they are unknown, which in ROS means not calibrated."""
     info = stamped(wire, "sensor_msgs/msg/CameraInfo", stamp_ns, frame, height=height, width=width)
     if pinhole is None:
         return info

@@ -85,7 +85,7 @@ def field_texts(config: type) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Extrinsics:
-    """Where a camera's optical frame (x right, y down, z forward) stands in its parent's.
+    """Pose of a camera's optical frame (x right, y down, z forward) in its parent's.
 
     Raises:
         ConfigError: numbers that are no pose.

@@ -1,4 +1,4 @@
-"""A wire whose callbacks run in the thread that calls `poll`, and not in the wire's own."""
+"""A wire whose callbacks run in the thread that calls `poll`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WAITING_MAX = 1000  # messages that wait for `poll`; the oldest is dropped
 
 
 class PolledWire:
-    """See `Wire`; what it wraps is closed by its owner."""
+    """See `Wire`; the wrapped wire is closed by its owner."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire, self.namespace = wire, wire.namespace
@@ -25,11 +25,11 @@ class PolledWire:
         self._warnings = WarningLog()
 
     def poll(self) -> None:
-        """Run the callbacks of what has come since the last call."""
+        """Run the callbacks of the messages since the last call."""
         for _ in range(len(self._waiting)):
             try:
                 self._waiting.popleft()()
-            except Exception as error:  # one callback's mistake must not end the others
+            except Exception as error:  # one callback's error must not stop the others
                 self._warnings.note(f"a callback raised {error!r}; report this.")
 
     def make(self, type_name: str, **fields: Any) -> Any:
@@ -74,5 +74,5 @@ class PolledWire:
         return self._wire.now_ns()
 
     def close(self) -> None:
-        """Drop what waits; the wrapped wire is its owner's."""
+        """Drop waiting messages; the owner closes the wrapped wire."""
         self._waiting.clear()

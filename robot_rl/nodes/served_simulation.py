@@ -1,7 +1,7 @@
-"""The simulated robot on the real robot's topics: physics in real time, cameras, gripper, and the task's referee.
+"""Served simulation: the simulated robot on the real robot's topics, with cameras, gripper and task server.
 
-The controller is the real arm's (`controllers.ros.controller`) over the real arm's loop, in this process. One thread
-does everything that touches the physics, slice by slice, the wire's callbacks included. The same program runs over any
+The controller is the real arm's (`controllers.ros.controller`) over the real arm's loop, in this process. One
+thread runs the physics, slice by slice, and the wire's callbacks. The same program runs over any
 wire: as a ROS node, or as a plain process over DDS.
 """
 
@@ -35,30 +35,30 @@ from robot_rl.tasks import find_task
 
 JOINT_NAMES = tuple(f"fer_joint{i}" for i in range(1, 8))
 REPEAT_S = 5.0
-"""A reset id that is heard again so soon is the same wish, sent once more because its answer was not heard."""
-SLICE_S = 0.01  # physics between two states that are published
+"""Time within which a repeated reset id is the same request, sent again for lack of an answer."""
+SLICE_S = 0.01  # physics between two published states
 TASK_HZ = 50.0
 SCENE_SEEDS = 2**32
 
 
 @dataclass(frozen=True)
 class ServeConfig:
-    """How the simulated robot is served.
+    """Settings of the served simulation.
 
     Raises:
-        ConfigError: a rate that is not positive, a camera or task that there is not.
+        ConfigError: a rate that is not positive, an unknown camera or task.
     """
 
     task: str = "pick-lift"
     """Task whose scene is served: a name, a file or `module:NAME`."""
     appearance: str = "fixed"
-    """`fixed`, or `varied`: looks are drawn anew at each reset."""
+    """`fixed`, or `varied`: a new appearance at each reset."""
     cameras: tuple[str, ...] | None = None
-    """Which of the task's cameras are served; None: all of them."""
+    """Cameras of the task to serve; None: all."""
     image_hz: float = 30.0
     """Images of each camera a second; 10 on a computer that cannot keep up."""
     seed: int = 0
-    """Of the scene that stands before the first reset."""
+    """Seed of the scene before the first reset."""
 
     def __post_init__(self) -> None:
         known = find_task(self.task).cameras
@@ -70,7 +70,7 @@ class ServeConfig:
 
 
 class SimulatedRobotServer:
-    """Serves one simulated arm with its controller, gripper, cameras and referee; close it when done."""
+    """Server of one simulated arm with its controller, gripper, cameras and task server; close it when done."""
 
     def __init__(self, wire: Wire, config: ServeConfig, clock: Clock | None = None) -> None:
         self._wire, self._config, self._clock = PolledWire(wire), config, clock or SystemClock()
@@ -81,7 +81,7 @@ class SimulatedRobotServer:
         self.loop = ServedLoop(simulation, gains, self._clock)
         self.controller = self._start_controller()
         self._hand = ServedHand(self._wire, simulation)
-        self.referee = Referee(self._wire, self, task.make_expert())
+        self.task_server = TaskServer(self._wire, self, task.make_expert())
         self._cameras = make_cameras(simulation, task.cameras if config.cameras is None else config.cameras)
         self._image_due, self._task_due = (_Every(hz, self._clock) for hz in (config.image_hz, TASK_HZ))
         self._slice_ns = round(SLICE_S * NS_PER_S)
@@ -99,7 +99,7 @@ class SimulatedRobotServer:
         return controller
 
     def offer_parameters(self, node: Any) -> None:
-        """Have the controller's gains as parameters of a node of rclpy."""
+        """Expose the controller's gains as parameters of an rclpy node."""
         from rclpy.parameter import Parameter
 
         from controllers.ros.parameters import Parameters
@@ -110,13 +110,13 @@ class SimulatedRobotServer:
         self._refresh = parameters.refresh
 
     def run(self, should_stop: Callable[[], bool]) -> None:
-        """Serve until told to stop."""
-        self.reset(np.random.default_rng(self._config.seed))  # compiling took a while: begin on time
+        """Serve until stopped."""
+        self.reset(np.random.default_rng(self._config.seed))  # restart the deadlines after compilation
         while not should_stop():
             self.step()
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Draw a new scene and go on from now; an arm that was enabled is again, an emergency stop stays."""
+        """Draw a new scene and continue from now; an enabled arm stays enabled, an emergency stop stays."""
         handler = self.controller.handler
         enabled = handler.enabled
         handler.stop_now()
@@ -126,13 +126,13 @@ class SimulatedRobotServer:
         self._deadline_ns = self._clock.now_ns()
 
     def step(self) -> None:
-        """One slice of time, and what is due after it.
+        """Simulate one slice, then do the due work.
 
-        Deadlines are absolute; slices that could not be made in time are counted in `missed` and left out: the
-        simulated time then falls behind, as an arm would that was not served.
+        Deadlines are absolute; slices that miss theirs are counted in `missed` and skipped, so that simulated time
+        falls behind.
         """
         self._wire.poll()
-        fresh = self.referee.reset_if_asked()
+        fresh = self.task_server.reset_if_requested()
         self.controller.poll()
         self._refresh()
         self.loop.advance(SLICE_S)
@@ -142,7 +142,7 @@ class SimulatedRobotServer:
         if fresh or self._image_due():
             self._publish_images()
         if fresh or self._task_due():
-            self.referee.publish()
+            self.task_server.publish()
 
     def _keep_pace(self) -> None:
         self.slices += 1
@@ -160,17 +160,17 @@ class SimulatedRobotServer:
             self._wire.publisher(graph.image_topic(camera.name)).publish(message)
 
     def problems(self) -> tuple[str, ...]:
-        """What was noticed on the graph; newest last."""
+        """Warnings of the graph; newest last."""
         return self._wire.problems()
 
     def close(self) -> None:
-        """Free the graphics context; the wire is its owner's."""
+        """Free the graphics context; the owner closes the wire."""
         for camera in self._cameras.values():
             camera.close()
 
 
 class ServedHand:
-    """Gripper and wrist sensor of a simulated arm, as a hand's own node serves them beside a real arm's controller."""
+    """Gripper and wrist sensor of a simulated arm, as a gripper's own node serves them with a real arm."""
 
     def __init__(self, wire: Wire, simulation: Simulation) -> None:
         self._wire, self._simulation = wire, simulation
@@ -179,7 +179,7 @@ class ServedHand:
         wire.subscribe(graph.GRIPPER_TARGET, self._on_target)
 
     def publish(self) -> None:
-        """Send the fingers' travel and the wrench."""
+        """Publish the fingers' travel and the wrench."""
         stamp_ns, finger_m = self._wire.now_ns(), self._simulation.finger_m()
         self._state.publish(joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns))
         self._wrench.publish(wrench_message(self._wire, self._simulation.wrench(), stamp_ns, graph.HAND))
@@ -191,10 +191,10 @@ class ServedHand:
             self.rejections.note(graph.GRIPPER_TARGET.name, rejected)
 
 
-class Referee:
-    """Draws new scenes when asked, and says how the task stands.
+class TaskServer:
+    """Task server: draws new scenes on request, and publishes the state of the task.
 
-    The low 32 bits of `task/reset` are the scene's seed, the others tell one wish from the next.
+    The low 32 bits of `task/reset` are the scene's seed, the others number the request.
     """
 
     def __init__(self, wire: PolledWire, server: SimulatedRobotServer, expert: Expert) -> None:
@@ -204,8 +204,8 @@ class Referee:
         self._reset_id, self._reset_ns = NO_RESET, 0
         wire.subscribe(graph.TASK_RESET, self._on_reset)
 
-    def reset_if_asked(self) -> bool:
-        """Draw the scene that was asked for last; returns whether there is a new one."""
+    def reset_if_requested(self) -> bool:
+        """Draw the last requested scene; return whether it is new."""
         asked, self._asked = self._asked, None
         repeated = asked == self._reset_id and self._wire.now_ns() - self._reset_ns < REPEAT_S * NS_PER_S
         if asked is None or repeated:
@@ -215,7 +215,7 @@ class Referee:
         return True
 
     def publish(self) -> None:
-        """Say how the task stands now."""
+        """Publish the state of the task."""
         simulation = self._server.simulation
         model, data = simulation.model, simulation.data
         goal = self._expert.goal(model, data)
@@ -230,7 +230,7 @@ class Referee:
 
 
 class _Every:
-    """True once each period."""
+    """Return True once each period."""
 
     def __init__(self, rate_hz: float, clock: Clock) -> None:
         self._period_ns, self._clock = round(NS_PER_S / rate_hz), clock

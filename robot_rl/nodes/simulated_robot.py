@@ -1,4 +1,4 @@
-"""The simulated robot on the real robot's topics: arm, gripper, cameras, and a referee for its task.
+"""Simulated robot node: arm, gripper, cameras and task server on the real robot's topics.
 
 usage: ros2 run robot_rl simulated_robot --ros-args -p task:=pick-lift -r __ns:=/left
        robot-rl serve pick-lift [FLAGS]                                               the same, over plain DDS
@@ -31,30 +31,30 @@ class SimulatedRobotConfig:
     """Parameters of the node.
 
     Raises:
-        UnknownNameError: a task that there is not.
+        UnknownNameError: an unknown task.
     """
 
     task: str = "pick-lift"
     """Task whose scene is served: a name, a file or `module:NAME`."""
     appearance: str = "fixed"
-    """`fixed`, or `varied`: looks are drawn anew at each reset."""
+    """`fixed`, or `varied`: a new appearance at each reset."""
     cameras: tuple[str, ...] | None = None
-    """Which of the task's cameras are served; None: all of them."""
+    """Cameras of the task to serve; None: all."""
     image_hz: float = 30.0
     """Images of each camera a second."""
     seed: int = 0
-    """Of the scene that stands before the first reset."""
+    """Seed of the scene before the first reset."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported; the rest is for clients."""
 
     def __post_init__(self) -> None:
         check_task(self.task)
         if not self.robot.on_graph:
-            raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node speaks over the graph.")
+            raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node communicates over the graph.")
 
     @property
     def serve(self) -> ServeConfig:
-        """The settings of the server."""
+        """Return the settings of the server."""
         return ServeConfig(self.task, self.appearance, self.cameras, self.image_hz, seed=self.seed)
 
 

@@ -102,7 +102,7 @@ class TwistSender:
             self._gripper.publish(message)
 
     def _clear(self) -> None:
-        """Release the controller's stop and follow targets again; print its answers."""
+        """Release the controller's stop and track targets again; print its answers."""
         for service, fields in ((graph.RECOVER, {}), (graph.ENABLE, {"data": True})):
             done, text = self._wire.call(service, CLEAR_TIMEOUT_S, **fields)
             print(text, flush=True)

@@ -161,7 +161,7 @@ class Simulation:
 
     @property
     def wrist_sensors(self) -> np.ndarray:
-        """What the wrist's force and torque sensors read now, (6,); a view."""
+        """Present values of the wrist's force and torque sensors, (6,); a view."""
         return self.data.sensordata[:6]
 
     def set_wrist_mean(self, sensors: np.ndarray) -> None:

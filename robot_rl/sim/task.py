@@ -21,7 +21,7 @@ class Start(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """Where the tool should be, and what the gripper should do: `CLOSE`, `HOLD` or `OPEN` of core.action_layout."""
+    """Target pose of the tool, and gripper command: `CLOSE`, `HOLD` or `OPEN` of core.action_layout."""
 
     T_base_tcp: Pose
     gripper: str

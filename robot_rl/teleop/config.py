@@ -14,7 +14,7 @@ from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
 
 @dataclass(frozen=True)
 class HumanConfig:
-    """Who may take over.
+    """The human in the loop.
 
     Raises:
         UnknownNameError: an input device that there is not.
@@ -24,7 +24,7 @@ class HumanConfig:
     settings: dict[str, str] = field(default_factory=dict)
     """Settings of the device, as in `port /dev/ttyUSB0`; those of `scripted` are under `human.scripted`."""
     scripted: ScriptedHumanConfig = field(default_factory=ScriptedHumanConfig)
-    """When the scripted human takes over, for how long, how well."""
+    """When and for how long the scripted human intervenes, and its action noise."""
     motion_device: Annotated[str, tyro.conf.arg(help=f"Moves the arm while a pendant enables it: {DEVICE_HELP}")] = (
         "expert"
     )

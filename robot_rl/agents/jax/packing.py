@@ -20,7 +20,7 @@ Array = TypeVar("Array", np.ndarray, jax.Array)
 
 @dataclass(frozen=True)
 class Packing:
-    """Where each named array lies in the vector."""
+    """Place of each named array in the vector."""
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
 

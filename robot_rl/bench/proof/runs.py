@@ -64,7 +64,7 @@ class World(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """What a closed loop did."""
+    """Trace of a closed loop."""
 
     p: np.ndarray  # (T, 3)
     tau: np.ndarray  # (T, N)

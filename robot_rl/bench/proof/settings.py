@@ -1,4 +1,4 @@
-"""What the proof tries the law with, and what it holds the law to: settings in random workspaces, and their bounds."""
+"""Settings of the verification in random workspaces, and their bounds."""
 
 from __future__ import annotations
 

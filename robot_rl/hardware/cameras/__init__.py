@@ -35,13 +35,13 @@ GROUP = "robot_rl.cameras"
 
 @dataclass(frozen=True)
 class CameraContext:
-    """What a camera may use when it is opened."""
+    """Context of a camera's opening."""
 
     clock: Clock
     wire: Wire | None = None
     """Connection to the ROS graph; None: there is none."""
     ready_s: float = 10.0
-    """How long its first image may take [s]."""
+    """Longest wait for the first image [s]."""
 
 
 class DeviceReport(NamedTuple):

@@ -25,7 +25,7 @@ LARGEST = {"width": 8192, "height": 8192, "rate_hz": 300, "exposure_s": 5.0, "de
 
 
 class CameraConfig:
-    """What the settings of every kind of camera have in common; each kind's `Config` declares them as fields."""
+    """Common settings of every kind of camera; each kind's `Config` declares them as fields."""
 
     name: str
     kind: str

@@ -36,7 +36,7 @@ class RealSenseConfig(SensorConfig):
     depth_gain: float = 16.0
     """Of the stereo pair, in the device's unit. Source: the D435's default."""
     depth_filters: tuple[DepthFilter, ...] = ()
-    """What librealsense does to depth before it is aligned, in this order: `spatial` smooths along edges, `temporal`
+    """Depth filters of librealsense before alignment, in this order: `spatial` smooths along edges, `temporal`
     averages over time (and so shows what is gone), `hole-filling` invents what was not measured."""
     global_time: bool = True
     """Let the library translate the device's stamps to this machine's clock; otherwise arrival times are used."""

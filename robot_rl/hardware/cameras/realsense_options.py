@@ -9,7 +9,7 @@ from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
 from robot_rl.hardware.cameras.realsense_devices import import_realsense
 
 COLOUR_UNIT_S, STEREO_UNIT_S = 100e-6, 1e-6
-"""What 1 means for a sensor's exposure. Source: librealsense, issues 8243 and 6384."""
+"""Unit of a sensor's exposure [s]. Source: librealsense, issues 8243 and 6384."""
 
 
 def apply_options(config: RealSenseConfig, device: Any) -> None:

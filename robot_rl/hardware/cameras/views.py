@@ -24,7 +24,7 @@ CLOCK_SLACK_NS = 20_000_000
 
 @dataclass(frozen=True)
 class View:
-    """What of an image is used, and at which size.
+    """Crop and size of an image.
 
     Raises:
         ConfigError: a size that is none.

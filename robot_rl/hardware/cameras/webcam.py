@@ -20,7 +20,7 @@ from robot_rl.hardware.cameras.config import SensorConfig, check_camera
 from robot_rl.hardware.cameras.grabber import CameraSetup, RawFrame
 
 EXPOSURE_UNIT_S = 100e-6
-"""What 1 means to V4L2's `exposure_time_absolute`, and so to OpenCV on Linux."""
+"""Unit of V4L2's `exposure_time_absolute` [s], and so of OpenCV's exposure on Linux."""
 V4L2_MANUAL, V4L2_APERTURE_PRIORITY = 1.0, 3.0
 """V4L2's `auto_exposure` menu; the second lets the driver choose the time, as all webcams have it."""
 
@@ -44,7 +44,7 @@ class WebcamConfig(SensorConfig):
     rate_hz: float = 30.0
     """Images a second."""
     fourcc: str = "MJPG"
-    """How images cross the USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: the driver's choice."""
+    """Image format over USB: `MJPG`, or `YUYV` without loss and with a lower rate; empty: the driver's choice."""
     gain: float | None = None
     """In the driver's unit; None: not touched."""
 

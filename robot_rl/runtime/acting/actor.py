@@ -22,7 +22,7 @@ from robot_rl.teleop.arbiter import ControlAuthority
 UPDATES_ON_THE_WAY = 200
 """Updates that a learner may have made, or be about to make, without having published their weights."""
 UPDATES_TIMEOUT_S = 120.0
-"""How long an actor waits for updates of a learner that has every record and publishes nothing; compiling takes one
+"""Longest wait for updates of a learner that has every record and publishes nothing; compiling takes one
 minute."""
 
 

@@ -16,7 +16,7 @@ SHORT, LONG = SUCCESS_WINDOW, 50
 
 
 class RunData(NamedTuple):
-    """What metrics are computed from."""
+    """Data from which metrics are computed."""
 
     history: History
     minutes: float

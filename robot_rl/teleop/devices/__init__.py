@@ -43,7 +43,7 @@ GROUP = "robot_rl.devices"
 
 @dataclass(frozen=True)
 class DeviceContext:
-    """What a device may use when it is opened."""
+    """Context of a device's opening."""
 
     layout: ActionLayout
     """Parts of the action that the device returns."""

@@ -1,4 +1,4 @@
-"""What the referee says crosses the wire whole, and what others say there is refused."""
+"""Codec of `task/state`: round trip over the wire, and refusal of foreign messages."""
 
 from __future__ import annotations
 
