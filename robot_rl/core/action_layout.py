@@ -140,7 +140,7 @@ class ActionLayout:
             raise NonFiniteActionError(
                 f"action: got {action.tolist()}, expected {self.size} finite numbers; the arm was not moved."
             )
-        return np.clip(action, -1.0, 1.0)
+        return np.minimum(np.maximum(action, -1.0), 1.0)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the layout as JSON-ready values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from robot_rl.core.errors import ConfigError, unknown_name
@@ -63,7 +64,7 @@ class Discrete:
                 "level each, ascending within [-1, 1]; correct the head."
             )
 
-    @property
+    @cached_property
     def thresholds(self) -> tuple[float, ...]:
         """Limits between neighbouring values, one fewer than values."""
         return tuple((low + high) / 2 for low, high in pairwise(self.levels))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from controllers.geometry import matrix_from_quat, quat_exp, quat_from_matrix, quat_log
 
@@ -33,6 +34,11 @@ class Pose(NamedTuple):
     def plus(self, displacement: np.ndarray) -> Pose:
         """Return this pose moved by a displacement (6,) in the parent's axes: the inverse of `minus`."""
         return Pose(self.p + displacement[:3], rotation_exp(displacement[3:]) @ self.R)
+
+
+def clipped(values: np.ndarray, lower: ArrayLike, upper: ArrayLike) -> np.ndarray:
+    """Return `np.clip` of few values, in a third of its time."""
+    return np.minimum(np.maximum(values, lower), upper)
 
 
 def rotation_exp(vector: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,6 +93,11 @@ class ActionScale:
 
     def __post_init__(self) -> None:
         checks.positive(self, "step_m", "step_rad", "leash_m", "leash_rad")
+
+    @cached_property
+    def leash(self) -> np.ndarray:
+        """Largest displacement (6,) between target and arm [m], [rad]."""
+        return np.repeat([self.leash_m, self.leash_rad], 3)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from robot_rl.core.action_layout import (
     arm_layout,
     joined_layout,
 )
-from robot_rl.core.pose import Pose, gripper_down, rotation_exp, rotation_log, yaw_of
+from robot_rl.core.pose import Pose, clipped, gripper_down, rotation_exp, rotation_log, yaw_of
 from robot_rl.core.tasks import ArmTask, GripperRange, TaskSpec, Workspace
 from robot_rl.envs.observation import gripper_entry
 
@@ -42,9 +42,8 @@ def move_target(
         T_base_target.p + T_base_tcp.R @ (scale.step_m * translation),
         T_base_target.R @ rotation_exp(scale.step_rad * rotation),
     )
-    leash = np.repeat([scale.leash_m, scale.leash_rad], 3)
-    leashed = T_base_tcp.plus(np.clip(moved.minus(T_base_tcp), -leash, leash))
-    return Pose(np.clip(leashed.p, workspace.lower_m, workspace.upper_m), bound_orientation(workspace, leashed.R))
+    leashed = T_base_tcp.plus(clipped(moved.minus(T_base_tcp), -scale.leash, scale.leash))
+    return Pose(clipped(leashed.p, workspace.lower_m, workspace.upper_m), bound_orientation(workspace, leashed.R))
 
 
 def bound_orientation(workspace: Workspace, R: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from robot_rl.core.action_layout import SEPARATOR, StateEntry
-from robot_rl.core.pose import GRIPPER_DOWN, Pose, rotation_log
+from robot_rl.core.pose import GRIPPER_DOWN, Pose, clipped, rotation_log
 from robot_rl.core.schema import ArraySpec
 from robot_rl.core.tasks import ArmTask, TaskSpec
 from robot_rl.hardware.robot import RobotState
@@ -69,10 +69,10 @@ def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.nda
         (p - arm.workspace.centre_m) / 0.1,
         rotation_log(R @ GRIPPER_DOWN.T) / 0.5,
         np.concatenate([R.T @ state.twist[:3], R.T @ state.twist[3:]]) / _TWIST_SCALE,
-        np.clip(state.wrench / _WRENCH_SCALE, -3.0, 3.0),
+        clipped(state.wrench / _WRENCH_SCALE, -3.0, 3.0),
         R.T @ (T_base_target.p - p) / arm.action.leash_m,
         rotation_log(R.T @ T_base_target.R) / arm.action.leash_rad,
     ]
     if arm.gripper is not None:
         parts.append(np.array([state.finger_m / arm.gripper.open_m]))
-    return np.clip(np.concatenate(parts), -STATE_BOUND, STATE_BOUND).astype(np.float32)
+    return clipped(np.concatenate(parts), -STATE_BOUND, STATE_BOUND).astype(np.float32)
