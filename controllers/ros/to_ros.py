@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.transform import Rotation
 
-from controllers.geometry import FloatArray
+from controllers.geometry import FloatArray, quat_from_matrix, rotation_error
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph, settings
@@ -26,7 +25,7 @@ def stamped(message: Any, stamp_ns: int, frame: str) -> Any:
 
 def quat_of(R: FloatArray) -> FloatArray:
     """Return quat_xyzw of a rotation matrix."""
-    return np.asarray(Rotation.from_matrix(R).as_quat())
+    return np.asarray(quat_from_matrix(np.ascontiguousarray(R, np.float64)))
 
 
 def put_pose(message: Any, p: ArrayLike, quat_xyzw: ArrayLike) -> Any:
@@ -127,8 +126,7 @@ def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
 
 def displacement(p: FloatArray, R: FloatArray, to_p: FloatArray, to_quat_xyzw: FloatArray) -> FloatArray:
     """Return the displacement from one pose to another in the base: metres, then a rotation vector; (6,)."""
-    turn = Rotation.from_quat(to_quat_xyzw) * Rotation.from_matrix(R).inv()
-    return np.concatenate([to_p - p, turn.as_rotvec()])
+    return np.concatenate([to_p - p, rotation_error(quat_of(R), np.ascontiguousarray(to_quat_xyzw, np.float64))])
 
 
 def _put_xyz(part: Any, values: ArrayLike) -> None:

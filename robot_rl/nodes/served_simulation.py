@@ -160,8 +160,8 @@ class SimulatedRobotServer:
             self._wire.publisher(graph.image_topic(camera.name)).publish(message)
 
     def problems(self) -> tuple[str, ...]:
-        """Warnings of the graph; newest last."""
-        return self._wire.problems()
+        """Warnings of the graph, and the last gripper target that was rejected; newest last."""
+        return (*self._wire.problems(), *filter(None, [self._hand.rejections.last]))
 
     def close(self) -> None:
         """Free the graphics context; the owner closes the wire."""

@@ -21,7 +21,7 @@ def test_training_over_the_wire_learns_from_the_arm(kind: str, tmp_path: Path) -
     command = [
         "train", "pick-lift", "--robot.kind", kind, "--runs", str(tmp_path), "--run-name", "wire", *robot,
         "--demonstrations", "0", "--minutes", "12", "--env-steps", "160", "--evaluation.episodes", "1",
-        "--evaluation.video-episodes", "0", "--learner.governor.learning-starts", "40",
+        "--evaluation.video-episodes", "0", "--learner.update-ratio.learning-starts", "40",
         "--learner.publish-every-updates", "8",
     ]  # fmt: skip
     with ServedProcess(tmp_path / "served.txt", "pick-lift", "--image-hz", "15", kind=available(kind)):
