@@ -77,7 +77,8 @@ class GraphRobot:
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
-        self._targets = {topic: wire.publisher(topic) for topic in _targets(self._config.gripper)}
+        topics = (graph.TARGET_POSE, graph.GRIPPER_TARGET)[: 1 + self._config.gripper]
+        self._targets = {topic: wire.publisher(topic) for topic in topics}
         self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
         self._gains = TaskGains(wire, clock, gains or {}, self._problems)
         self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
@@ -237,7 +238,3 @@ class GraphRobot:
             self._meter.pauses += 1
             self._keeper.restart()
         return self._keeper
-
-
-def _targets(gripper: bool) -> tuple[graph.Topic, ...]:
-    return (graph.TARGET_POSE, graph.GRIPPER_TARGET) if gripper else (graph.TARGET_POSE,)
