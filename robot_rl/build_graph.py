@@ -80,6 +80,7 @@ def make_graph_robot(settings: RobotConfig, arm: ArmTask, wire: Wire, clock: Clo
             age_max_s=settings.state_age_ms / 1000.0,
             start_timeout_s=settings.reset_timeout_s,
             pause_s=PAUSE_S,
+            gripper=arm.gripper is not None,
         ),
         arm.controller_gains if settings.gains == "task" else None,
     )

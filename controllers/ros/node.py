@@ -79,9 +79,9 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         try:
             return serve(request, response)
         except RCLError:
-            wish = request.transition.label or request.transition.id
+            asked = request.transition.label or request.transition.id
             self.get_logger().error(
-                f"lifecycle request: got {wish} while {self._controller.lifecycle}, expected one of its transitions; "
+                f"lifecycle request: got {asked} while {self._controller.lifecycle}, expected one of its transitions; "
                 f"see: ros2 lifecycle list {self.get_fully_qualified_name()}."
             )
             response.success = False

@@ -16,19 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.core.action_parts import Continuous, Discrete, Part, StateEntry
+from robot_rl.core.action_parts import Continuous as Continuous
+from robot_rl.core.action_parts import Discrete as Discrete
+from robot_rl.core.action_parts import Part
+from robot_rl.core.action_parts import StateEntry as StateEntry
 from robot_rl.core.errors import ConfigError, NonFiniteActionError, SchemaMismatchError, unknown_name
-
-__all__ = [
-    "ActionLayout",
-    "Continuous",
-    "Discrete",
-    "StateEntry",
-    "arm_layout",
-    "continuous_layout",
-    "gripper_head",
-    "joined_layout",
-]
 
 SEPARATOR = "/"
 """Separator between a robot's name and its part."""

@@ -1,1 +1,1 @@
-"""ROS nodes of this package. The camera node imports rclpy; the others also run over plain DDS."""
+"""ROS nodes of this package, over rclpy or plain DDS; importing them needs no ROS."""

@@ -23,39 +23,19 @@ from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.arguments import run_node
 from robot_rl.nodes.served_simulation import ServeConfig, SimulatedRobotServer
 from robot_rl.runtime.runs.stop import StopSignal
-from robot_rl.tasks import check_task
 
 
 @dataclass(frozen=True)
-class SimulatedRobotConfig:
-    """Parameters of the node.
+class SimulatedRobotConfig(ServeConfig):
+    """Parameters of the node: those of the served simulation, and its place on the graph."""
 
-    Raises:
-        UnknownNameError: an unknown task.
-    """
-
-    task: str = "pick-lift"
-    """Task whose scene is served: a name, a file or `module:NAME`."""
-    appearance: str = "fixed"
-    """`fixed`, or `varied`: a new appearance at each reset."""
-    cameras: tuple[str, ...] | None = None
-    """Cameras of the task to serve; None: all."""
-    image_hz: float = 30.0
-    """Images of each camera a second."""
-    seed: int = 0
-    """Seed of the scene before the first reset."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported; the rest is for clients."""
 
     def __post_init__(self) -> None:
-        check_task(self.task)
+        super().__post_init__()
         if not self.robot.on_graph:
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node communicates over the graph.")
-
-    @property
-    def serve(self) -> ServeConfig:
-        """Return the settings of the server."""
-        return ServeConfig(self.task, self.appearance, self.cameras, self.image_hz, seed=self.seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +52,7 @@ def serve(config: SimulatedRobotConfig) -> None:
         controller = graph.resolve(graph.STATUS, wire.namespace).rsplit("/", 1)[0]
         if refused := wait_until_alone(lambda: len(wire.publishers_of(graph.STATUS)), controller):
             raise ConfigError(refused)
-        server = SimulatedRobotServer(wire, config.serve)
+        server = SimulatedRobotServer(wire, config)
         held.callback(server.close)
         if config.robot.kind == "ros":
             server.offer_parameters(wire.node)  # type: ignore[attr-defined]

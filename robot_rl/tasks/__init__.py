@@ -7,7 +7,6 @@ A task is given by its name, as a TOML file (`path/task.toml`), as a Python file
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from robot_rl.core import extensions
 from robot_rl.core.errors import ConfigError
@@ -66,7 +65,10 @@ def find_task(task: str) -> TaskSpec:
     if task.endswith(TOML):
         return read_task(Path(task).expanduser())
     name = f"{task}:TASK" if task.endswith(PYTHON) else task
-    return _checked(task, extensions.resolve("task", name, TASKS, GROUP))
+    found = extensions.resolve("task", name, TASKS, GROUP)
+    if not isinstance(found, TaskSpec):
+        raise ConfigError(f"task: got {task!r}, which is a {type(found).__name__}, expected a TaskSpec; name that one.")
+    return found
 
 
 def environment_id(task: str, varied: bool = False) -> str:
@@ -78,9 +80,3 @@ def environment_id(task: str, varied: bool = False) -> str:
     """
     words = "".join(word.capitalize() for word in task.replace("_", "-").split("-"))
     return f"robot_rl/{words}{'Varied' if varied else ''}-v0"
-
-
-def _checked(task: str, found: Any) -> TaskSpec:
-    if not isinstance(found, TaskSpec):
-        raise ConfigError(f"task: got {task!r}, which is a {type(found).__name__}, expected a TaskSpec; name that one.")
-    return found

@@ -1,4 +1,4 @@
-"""The cameras' benchmark gives its metrics, and images are as young as their rate promises."""
+"""The cameras' benchmark returns its metrics, and images are as young as their rate allows."""
 
 from robot_rl.bench import run_benchmark
 

@@ -180,7 +180,7 @@ def play(
 
 
 class Obedient:
-    """A `Robot` that is at once where it is told to be."""
+    """A `Robot` that reaches its target at once."""
 
     def __init__(self) -> None:
         self.T, self.finger_m = gripper_down(np.array([0.5, 0.5, 0.5])), 0.0

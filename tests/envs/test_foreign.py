@@ -76,13 +76,13 @@ def test_flat_vector_and_single_image_get_a_name_and_images_can_be_left_out() ->
 
 
 def test_several_rendered_images_are_shown_side_by_side() -> None:
-    class Filmed(World):
+    class Rendered(World):
         render_mode = "rgb_array"
 
         def render(self):
             return [np.zeros((4, 6, 3), np.uint8), np.ones((4, 6, 3), np.uint8)]
 
-    image = adapt(Filmed()).render()
+    image = adapt(Rendered()).render()
     assert image.shape == (4, 12, 3) and image[:, :6].max() == 0 and image[:, 6:].min() == 1
 
 

@@ -41,7 +41,7 @@ def test_observation_is_refused_exactly_beyond_its_bounds(state_age_ms: int, ima
 
 
 class Arm:
-    """Goes at once where it is told, and is `late_ms` behind."""
+    """Reaches its target at once; its states are `late_ms` old."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock, self.late_ms, self.fault = clock, 10, ""

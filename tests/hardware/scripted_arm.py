@@ -1,4 +1,4 @@
-"""An arm without physics for the tests of the graph: it does at once what it is told."""
+"""An arm without physics for the tests of the graph: it reaches each target at once."""
 
 from __future__ import annotations
 

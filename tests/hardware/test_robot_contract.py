@@ -76,7 +76,7 @@ def travel(rig: Rig, goal: Pose, finger_m: float, steps: int = 15) -> None:
         rig.robot.wait(PERIOD_S)
 
 
-def test_state_has_the_promised_shapes(rig: Rig) -> None:
+def test_state_has_its_documented_shapes(rig: Rig) -> None:
     state = rig.robot.wait(PERIOD_S)
     assert state.T_base_tcp.p.shape == (3,) and state.T_base_tcp.R.shape == (3, 3)
     assert state.twist.shape == (6,) and state.wrench.shape == (6,)

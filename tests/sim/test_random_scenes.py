@@ -60,7 +60,7 @@ def test_a_box_is_at_its_labelled_place(scenes: RandomScenes) -> None:
                 rows, columns = np.nonzero(geoms == scenes.model.geom(name).id)
                 if label(labels, f"{name}_seen") and len(rows) > 60:  # fewer: mostly behind the hand
                     middle = np.array([columns.mean(), rows.mean()])
-                    told = (np.array([label(labels, f"{name}_u"), label(labels, f"{name}_v")]) + 1) / 2 * (SIZE - 1)
-                    distances.append(np.linalg.norm(middle - told))
+                    labelled = (np.array([label(labels, f"{name}_u"), label(labels, f"{name}_v")]) + 1) / 2 * (SIZE - 1)
+                    distances.append(np.linalg.norm(middle - labelled))
     assert len(distances) > 20
     assert np.median(distances) < 2.0 and np.quantile(distances, 0.9) < 5.0  # pixels; some are half hidden

@@ -47,6 +47,8 @@ class GraphRobotConfig:
     """Longest wait for the first state [s]: discovery takes seconds, and dropping a killed process ten."""
     pause_s: float = 1.0
     """A longer time between two steps is a pause, not a missed step [s]."""
+    gripper: bool = True
+    """Whether the arm has a gripper on the graph; without one its finger travel is 0."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "age_max_s", "start_timeout_s", "pause_s")
@@ -75,7 +77,8 @@ class GraphRobot:
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
-        self._targets = {topic: wire.publisher(topic) for topic in (graph.TARGET_POSE, graph.GRIPPER_TARGET)}
+        topics = (graph.TARGET_POSE, graph.GRIPPER_TARGET)[: 1 + self._config.gripper]
+        self._targets = {topic: wire.publisher(topic) for topic in topics}
         self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
         self._gains = TaskGains(wire, clock, gains or {}, self._problems)
         self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
@@ -86,19 +89,20 @@ class GraphRobot:
         self._seen = ""  # the fault of the last `state`
         self._held_back = ""  # why a target was not sent, until a `wait` reports it
 
-    def _listen(self) -> tuple[Inbox[Pose], Inbox[np.ndarray], Inbox[np.ndarray], Inbox[float]]:
-        """Inboxes of pose, twist, wrench and finger."""
+    def _listen(self) -> tuple[Inbox[Any], ...]:
+        """Inboxes of pose, twist, wrench and, with a gripper, finger."""
         arguments = (self._clock, self._problems, self._source)
         topic, self._wrench_frame = WRENCHES[self._config.wrench]
+        finger = Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments) if self._config.gripper else None
         return (
             Inbox(self._wire, graph.CURRENT_POSE, self._read_pose, *arguments),
             Inbox(self._wire, graph.CURRENT_TWIST, lambda message: from_ros.twist_of(message, graph.BASE), *arguments),
             Inbox(self._wire, topic, lambda message: from_ros.wrench_of(message, self._wrench_frame), *arguments),
-            Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments),
+            *((finger,) if finger else ()),
         )
 
     def command(self, T_base_target: Pose, finger_m: float) -> None:
-        """Publish both targets, unless the state has a fault."""
+        """Publish the target and that of the gripper, unless the state has a fault."""
         self._start()
         fault = self._graph_fault() or self._seen
         if fault:
@@ -107,8 +111,9 @@ class GraphRobot:
             return
         stamp_ns, finger = self._wire.now_ns(), [graph.FINGER_JOINT]
         self._sent = (stamp_ns, self._clock.now_ns())
-        gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
-        self._targets[graph.GRIPPER_TARGET].publish(gripper)
+        if self._config.gripper:
+            gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
+            self._targets[graph.GRIPPER_TARGET].publish(gripper)
         self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, graph.BASE))
 
     def wait(self, period_s: float) -> RobotState:
@@ -144,13 +149,14 @@ class GraphRobot:
 
     def _newest(self, fault: str) -> RobotState:
         inboxes = self._inboxes
-        pose, twist, wrench, finger = inboxes[0].newest, inboxes[1].newest, inboxes[2].newest, inboxes[3].newest
-        assert pose and twist and wrench and finger  # _start saw them
+        pose, twist, wrench = inboxes[0].newest, inboxes[1].newest, inboxes[2].newest
+        assert pose and twist and wrench  # _start saw them
+        finger = inboxes[3].newest if self._config.gripper else None
         status = self._status.newest
         if not fault and status and status.value[0] >= ERROR:
             fault = status.value[1] or "the controller reports an error without a text"
         in_hand = self._in_hand(wrench.value, pose.value)
-        return RobotState(pose.value, twist.value, in_hand, finger.value, fault, pose.stamp_ns)
+        return RobotState(pose.value, twist.value, in_hand, finger.value if finger else 0.0, fault, pose.stamp_ns)
 
     def _read_pose(self, message: Any) -> Pose:
         self._observe(message)

@@ -1,4 +1,4 @@
-"""What every driver promises (`controllers/drivers/contract.py`), asked of each of them."""
+"""Contract of all drivers (`controllers/drivers/contract.py`): one suite over each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wishes to the kernel are granted or named, and taken back."""
+"""Real-time settings are granted or named, and restored."""
 
 import gc
 import os

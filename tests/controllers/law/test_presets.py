@@ -1,4 +1,4 @@
-"""Presets by name: the published numbers, and arms that stay within the caps they promise."""
+"""Presets by name: the published numbers, and arms that stay within their force caps."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_our_own_presets_include_the_guards(name):
     assert (gains.contact_force_max < np.inf).all() and gains.state_age_max_s == 0.010
 
 
-def test_a_wrench_preset_moves_no_faster_than_it_promises():
+def test_a_wrench_preset_keeps_its_speed_limit():
     rig = Rig(preset("wrench", HOME))
     rig.target.wrench[1] = 1000.0
     path = rig.run(1.0)

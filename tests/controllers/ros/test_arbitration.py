@@ -71,7 +71,7 @@ def test_the_emergency_stop_is_latched_and_outranks_all_commands():
 
 def test_a_block_holds_by_name_until_it_is_taken_away():
     arbiter = Arbiter()
-    arbiter.block("hold", "somebody asked")
+    arbiter.block("hold", "requested")
     arbiter.block("clock", "it jumped")
     arbiter.block("hold", "")
     assert (

@@ -148,7 +148,7 @@ class HangingSource(ScriptedSource):
         return frame if self._depth or frame is None else frame._replace(depth_mm=None)
 
 
-def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
+def after_one_image(source: HangingSource, clock: FakeClock) -> BackgroundCamera:
     camera = BackgroundCamera(SETUP, lambda: source, clock)
     while camera.health().frames == 0:  # a real thread, which nothing keeps waiting
         time.sleep(0.001)
@@ -158,7 +158,7 @@ def after_one_picture(source: HangingSource, clock: FakeClock) -> BackgroundCame
 def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_waits() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock)
-    camera = after_one_picture(source, clock)
+    camera = after_one_image(source, clock)
     try:
         camera.wait_ready()
         assert (camera.read().image == 10).all() and camera.read_depth().depth_mm.shape == (16, 16)
@@ -175,7 +175,7 @@ def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_
 def test_depth_that_is_off_is_a_settings_error() -> None:
     clock = FakeClock()
     source = HangingSource([10], clock, depth=False)
-    camera = after_one_picture(source, clock)
+    camera = after_one_image(source, clock)
     assert isinstance(camera, DepthCamera)
     try:
         with pytest.raises(ConfigError, match="without depth, expected depth; set `depth`"):

@@ -17,7 +17,7 @@ sides = st.integers(4, 60)
 
 
 @st.composite
-def views_and_pictures(draw: st.DrawFn) -> tuple[View, np.ndarray]:
+def views_and_images(draw: st.DrawFn) -> tuple[View, np.ndarray]:
     height, width = draw(sides), draw(sides)
     left, top = draw(st.integers(0, width - 2)), draw(st.integers(0, height - 2))
     crop = Crop(left, top, draw(st.integers(1, width - left)), draw(st.integers(1, height - top)))
@@ -25,15 +25,15 @@ def views_and_pictures(draw: st.DrawFn) -> tuple[View, np.ndarray]:
     return view, np.random.default_rng(draw(st.integers(0, 99))).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@given(views_and_pictures())
-def test_what_is_seen_has_the_promised_shape_and_memory_of_its_own(case: tuple[View, np.ndarray]) -> None:
+@given(views_and_images())
+def test_view_has_its_shape_and_its_own_memory(case: tuple[View, np.ndarray]) -> None:
     view, image = case
     seen = apply(view, image)
     assert seen.shape == (*view.shape(*image.shape[:2]), 3) and seen.dtype == np.uint8
     assert seen.flags.c_contiguous and not np.shares_memory(seen, image)
 
 
-@given(views_and_pictures())
+@given(views_and_images())
 def test_images_outside_the_crop_do_not_matter(case: tuple[View, np.ndarray]) -> None:
     view, image = case
     window = view.window(*image.shape[:2])
@@ -55,7 +55,7 @@ def test_without_a_crop_the_middle_is_taken_undistorted() -> None:
     assert View(size=None).window(480, 640) == Crop(0, 0, 640, 480)
 
 
-@given(views_and_pictures())
+@given(views_and_images())
 def test_depth_is_never_mixed_from_two_surfaces(case: tuple[View, np.ndarray]) -> None:
     view, image = case
     depth = np.where(image[..., 0] > 127, 400, 900).astype(np.uint16)

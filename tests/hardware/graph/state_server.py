@@ -68,7 +68,7 @@ class GraphServer:
         self._publish_status(state)
 
     def publish_image(self, camera: str, image: np.ndarray, stamp_ns: int) -> None:
-        """Send a picture (H, W, 3) uint8 RGB, stamped at its exposure [ns since the epoch]."""
+        """Send an image (H, W, 3) uint8 RGB, stamped at its exposure [ns since the epoch]."""
         message = image_message(self._wire, image, stamp_ns, f"{camera}_color_optical_frame")
         self._wire.publisher(graph.image_topic(camera)).publish(message)
 

@@ -28,7 +28,7 @@ GOAL = gripper_down(np.array([0.4, 0.1, 0.2]))
 
 
 class Bench:
-    """An arm that does what it is told, its server, and a client, over one kind of wire."""
+    """A scripted arm, its server, and a client, over one kind of wire."""
 
     def __init__(self, kind: str) -> None:
         self.kind, self.arm = kind, ScriptedArm()

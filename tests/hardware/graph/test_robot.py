@@ -75,6 +75,15 @@ def test_estimated_wrench_is_turned_into_the_hand() -> None:
     np.testing.assert_allclose(bench.robot.wait(PERIOD_S).wrench, bench.arm.wrench, atol=1e-12)
 
 
+def test_arm_without_a_gripper_needs_none_on_the_graph_and_commands_none() -> None:
+    bench, heard = Bench(gripper=False), list[object]()
+    MemoryWire(bench.graph).subscribe(graph.GRIPPER_TARGET, heard.append)
+    bench.robot.command(GOAL, 0.01)
+    state = bench.robot.wait(PERIOD_S)
+    np.testing.assert_allclose(state.T_base_tcp.p, GOAL.p)
+    assert state.finger_m == 0.0 and not heard
+
+
 def test_command_reaches_the_arm(bench: Bench) -> None:
     bench.robot.command(GOAL, 0.01)
     state = bench.robot.wait(PERIOD_S)

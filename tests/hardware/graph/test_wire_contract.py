@@ -86,7 +86,7 @@ def test_image_arrives_byte_for_byte(open_one: OpenWire) -> None:
     np.testing.assert_array_equal(read_image(heard[0]), image)
 
 
-def test_numbers_of_the_referee_arrive(open_one: OpenWire) -> None:
+def test_task_state_arrives(open_one: OpenWire) -> None:
     sender, publisher, _, heard = pair(open_one, graph.TASK_RESET)
     publisher.publish(sender.make("std_msgs/msg/UInt64", data=2**63 + 1))
     assert eventually(lambda: heard)[0].data == 2**63 + 1

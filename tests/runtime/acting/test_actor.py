@@ -324,7 +324,7 @@ def test_greedy_episodes_are_evenly_spread_act_without_noise_and_say_so() -> Non
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_greedy_share_outside_its_range_is_refused(share: float) -> None:
+def test_deterministic_fraction_outside_its_range_is_refused(share: float) -> None:
     with pytest.raises(ConfigError, match="deterministic_fraction: got"):
         ActorConfig(deterministic_fraction=share)
 
