@@ -270,7 +270,7 @@ def test_home_leads_back_and_any_command_ends_it(arm):
     assert not refused["success"] and "target_pose" in refused["message"]
     arm.probe.silence(graph.resolve(graph.TARGET_POSE))
     answer = eventually(lambda: arm.ask("home"), lambda answer: answer["success"])
-    assert "on the way" in answer["message"]
+    assert "any command ends it" in answer["message"]
     arm.wait(lambda status: status["mode"] == "ACTIVE")
 
 
