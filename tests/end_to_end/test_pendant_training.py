@@ -51,13 +51,26 @@ class Thumb:
         self._hand.await_report(closed, LIMIT_S)
         self._hand.open_contact(Input.UNDO)
 
+    def keep_armed(self) -> None:
+        """Arm again where the relay has opened: a busy machine may miss heartbeats."""
+        self._hand.pause(0.5)
+        if not self._hand.outputs & Output.RELAY:
+            self.arm()
+
+    def watch(self, start: int) -> None:
+        """Leave the arm to the policy until an episode from number `start` on ends without a stop."""
+
+        def ran(episodes: list[Episode]) -> bool:
+            self.keep_armed()
+            return any(not e["estop"] for e in episodes[start:])
+
+        self.until(ran)
+
     def correct(self) -> None:
         """Grip, label and let go, again and again, until an episode that a human corrected is over."""
 
         def corrected(episodes: list[Episode]) -> bool:
-            self._hand.pause(0.5)
-            if not self._hand.outputs & Output.RELAY:  # a busy machine may miss heartbeats
-                self.arm()
+            self.keep_armed()
             self._hand.close_contact(Input.DEADMAN_HALF)
             self._hand.pause(1.0)
             self._hand.press(Input.UNDO)
@@ -66,11 +79,13 @@ class Thumb:
 
         self.until(corrected)
 
-    def stop(self) -> None:
-        """Press the emergency stop."""
+    def stop(self) -> int:
+        """Press the emergency stop; return how many episodes were over before."""
+        before = len(self.episodes())
         self._hand.forget()
         self._hand.open_contact(Input.ESTOP_A | Input.ESTOP_B)
         self._hand.await_report(lambda report: report.kind == "O" and not report.value & Output.RELAY)
+        return before
 
     def let_go(self) -> None:
         """Release the emergency stop."""
@@ -110,13 +125,13 @@ def play(thumb: Thumb) -> list[Episode]:
     thumb.until(lambda episodes: len(episodes) >= 1)  # one without motion: not armed yet
     thumb.arm()
     thumb.correct()
-    thumb.stop()
-    before = len(thumb.until(lambda episodes: episodes[-1]["estop"]))
+    before = thumb.stop()
+    stopped = len(thumb.until(lambda episodes: any(e["estop"] for e in episodes[before:])))
     thumb.let_go()
     thumb.arm()
-    thumb.until(lambda episodes: len(episodes) > before)
-    thumb.stop()
-    return thumb.until(lambda episodes: episodes[-1]["estop"])
+    thumb.watch(stopped)
+    before = thumb.stop()
+    return thumb.until(lambda episodes: any(e["estop"] for e in episodes[before:]))
 
 
 def check(runs: Path, code: int, episodes: list[Episode]) -> None:
