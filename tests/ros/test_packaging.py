@@ -97,7 +97,8 @@ def test_pip_installs_the_same_without_ros(checkout: Path, tmp_path: Path) -> No
     assert set(SCRIPTS) <= {path.name for path in (tmp_path / "bin").iterdir()}
     (packages,) = tmp_path.glob("lib/python*/site-packages")
     words = "import sys, importlib.resources as r; sys.path.insert(0, sys.argv[1]); import controllers; "
-    words += "print(controllers.__file__, sorted(f.name for f in (r.files('controllers') / 'config').iterdir()))"
+    words += "arms = sorted(f.name for f in (r.files('controllers') / 'arms').iterdir() if f.name.endswith('.yaml')); "
+    words += "print(controllers.__file__, arms)"
     asked = subprocess.run(
         [sys.executable, "-c", words, str(packages)], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
