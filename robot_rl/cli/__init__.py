@@ -45,7 +45,7 @@ EXAMPLES = """examples:
 def help_text() -> str:
     """Return the list of commands."""
     rows = "\n".join(f"  {name:<15}{text}" for name, text in COMMANDS.items())
-    head = f"robot-rl {__version__}: learn robot tasks from pixels, with a human who may take over."
+    head = f"robot-rl {__version__}: reinforcement learning on robot arms from images, with human interventions."
     return f"{head}\n\nusage: robot-rl COMMAND [ARGUMENTS]\n\ncommands:\n{rows}\n\n{EXAMPLES}\n"
 
 

@@ -84,7 +84,7 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
 
 
 def _device_settings(human: dict[str, Any]) -> dict[str, Any]:
-    """Return who may take over with the pendant's settings as those of the device, where it is the pendant."""
+    """Return the settings of `human` with those of `human.pendant` as the device's settings."""
     rest = {name: value for name, value in human.items() if name != "pendant"}
     if human.get("kind") != "pendant" or "pendant" not in human:
         return rest

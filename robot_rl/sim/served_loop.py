@@ -51,8 +51,12 @@ class ServedLoop:
         return round(self.now_s() * NS_PER_S)
 
     def sleep_until(self, deadline_ns: int) -> None:
-        """Simulated time passes in `advance` only."""
-        raise NotImplementedError
+        """Refuse to wait: simulated time passes in `advance` only.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError(f"served loop: got a wait until {deadline_ns} ns, expected none; call advance.")
 
     def advance(self, period_s: float) -> None:
         """Let time pass under the controller; the wrench is the mean of it."""

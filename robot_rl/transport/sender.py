@@ -162,17 +162,6 @@ class ActorLink:
         self.check()
         return self._welcomed.is_set()
 
-    def wait_weights(self, timeout_s: float) -> bool:
-        """Wait for the first publication; return whether it has arrived.
-
-        Raises:
-            HandshakeRefusedError: the learner refused this actor.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._received is not None or self._ended, timeout_s)
-        self.check()
-        return self._received is not None
-
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything put so far is acknowledged; return whether it is."""
         with self._changed:

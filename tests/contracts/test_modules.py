@@ -1,5 +1,7 @@
 """The list of modules is generated; each module says in one sentence what it is for."""
 
+import re
+
 from robot_rl.cli.modules import ROOT, list_modules
 
 
@@ -12,6 +14,13 @@ def test_every_module_is_listed_once() -> None:
     }
     assert len(listed) == len(set(listed))
     assert set(listed) == {path for path in files if not path.rsplit("/", 1)[-1].startswith("__")}
+
+
+def test_paths_of_the_overview_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:robot_rl|controllers|docs|launch|firmware)/[\w/.]*)`", text)
+    assert len(paths) > 20
+    assert [path for path in paths if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
 def test_module_begins_with_a_sentence() -> None:

@@ -189,11 +189,9 @@ def test_unknown_connections_must_send_a_hello_and_noise_is_refused(tmp_path: Pa
         assert [socket.recv_multipart()[0] for _ in range(4)] == [b"who", b"refuse", b"refuse", b"who"]
 
 
-def test_a_wait_for_weights_ends_with_the_learners_refusal(tmp_path: Path) -> None:
+def test_asking_for_weights_raises_the_learners_refusal(tmp_path: Path) -> None:
     with learner(tmp_path) as server, actor(tmp_path, server.address, agent_hash="b" * 64) as link:
         pump(server, lambda: server.counters.refused > 0)
-        with pytest.raises(HandshakeRefusedError, match="does not fit"):
-            link.wait_weights(1e6)
         with pytest.raises(HandshakeRefusedError, match="does not fit"):
             link.latest_weights()
 

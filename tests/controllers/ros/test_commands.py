@@ -1,4 +1,4 @@
-"""Who may command over the graph, and what is said about those who may not."""
+"""Arbitration of commands on the graph: accepted senders, and the reasons published for rejected ones."""
 
 from types import SimpleNamespace as Thing
 
