@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import yaml
@@ -106,7 +106,8 @@ class ArmSpec:
 
 
 _PARAMETERS = {"address": "robot_ip", "model": "urdf"}
-_LIMITS = ArmLimits._fields
+_ARRAYS = ("q_lower", "q_upper", "dq_max", "tau_max", "tau_rate_max")
+_LIMITS = (*_ARRAYS, "power_max")
 
 
 def arm_names() -> list[str]:
@@ -215,12 +216,13 @@ def _limits(content: Settings, joints: int) -> ArmLimits:
     missing = sorted(set(_LIMITS) - set(content))
     if missing:
         raise ValueError(f"limits: got no {', '.join(missing)}, expected them; .inf is allowed for power_max.")
-    arrays = {name: finite(f"limits.{name}", content[name], joints) for name in _LIMITS[:-1]}
-    for name in _LIMITS[2:-1]:
+    arrays = {name: finite(f"limits.{name}", content[name], joints) for name in _ARRAYS}
+    for name in _ARRAYS[2:]:
         non_negative(f"limits.{name}", arrays[name], joints)
     if (arrays["q_lower"] >= arrays["q_upper"]).any():
         raise ValueError(f"limits.q_lower: got {arrays['q_lower'].tolist()}, expected values below q_upper; swap them.")
-    return ArmLimits(**arrays, power_max=float(no_nan("limits.power_max", content["power_max"], 1)[0]))
+    power_max = float(no_nan("limits.power_max", content["power_max"], 1)[0])
+    return ArmLimits(**cast(Any, arrays), power_max=power_max)
 
 
 def _payload(content: Settings) -> Payload:
