@@ -10,13 +10,13 @@ from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
 from controllers.compilation import compiled, inner, pasted
 from controllers.geometry import FloatArray
 from controllers.law.active_gains import take_gains
-from controllers.law.backoff import forget_recoveries, remember_pose, retrace, spend_recovery
+from controllers.law.backoff import LONGEST_S, forget_recoveries, remember_pose, retrace, spend_recovery
 from controllers.law.control_loop import ControlLoop
-from controllers.law.controller_state import ControllerState, Counter, hold_here, make_controller_state
+from controllers.law.controller_state import ControllerState, Counter, hold_here, hold_reference, make_controller_state
 from controllers.law.energy_tank import record_energy
 from controllers.law.gains import Gains
 from controllers.law.impedance import own_torque
-from controllers.law.inputs import check_freshness, check_inputs, check_start
+from controllers.law.inputs import check_freshness, check_inputs, check_rest, check_start
 from controllers.law.modes import Event, next_mode
 from controllers.law.reference import all_finite, check_target, take_target
 from controllers.law.safety import fault_torque, limit_power, limit_torque, limit_velocity
@@ -106,17 +106,22 @@ def _try_start(state: ArmState, requested: Gains, limits: ArmLimits, memory: Con
 
 @inner
 def _back_off(state: ArmState, requested: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
-    """RECOVERING: check once, then lead the goal back along the path; at its end the watchdog restarts."""
-    if memory.path.left_m < 0.0 and memory.fault != Reason.OK.value:
-        refused = check_start(state, limits, requested, memory.work.tau_own)
+    """RECOVERING: check once, then lead the goal back along the path; at its end the watchdog restarts.
+
+    The arm may press on what it ran into, so its load is not checked.
+    """
+    path = memory.path
+    if path.left_m < 0.0:
+        refused = check_rest(state, limits, requested)
         if refused != Reason.OK.value:
             memory.mode = next_mode(memory.mode, Event.REFUSED.value)
             memory.fault = refused
             return refused
         _start(state, requested, memory, now_s)
         memory.fault = Reason.OK.value
-        memory.path.left_m = requested.recover_distance_m
-    if not retrace(memory.goal, memory.reference_p, memory.path):
+        path.left_m, path.until_s = requested.recover_distance_m, now_s + LONGEST_S
+    if now_s > path.until_s or not retrace(memory.goal, memory.reference_p, memory.reference_quat_xyzw, path):
+        hold_reference(memory)
         memory.mode = next_mode(memory.mode, Event.RECOVERED.value)
     memory.goal.stamp_s = now_s
     return Reason.RECOVERING.value
@@ -138,13 +143,16 @@ def _consider(state: ArmState, target: Target, memory: ControllerState, now_s: f
 
 
 @inner
-def _watch_age(state: ArmState, memory: ControllerState, now_s: float) -> int:
-    """Watchdog: late target -> hold the pose, lost target -> damping only. `_consider` resumes on fresh targets."""
+def _watch_age(memory: ControllerState, now_s: float) -> int:
+    """Watchdog: late target -> hold the reference and its force, lost target -> damping only.
+
+    `_consider` resumes on fresh targets.
+    """
     age_s = now_s - memory.goal.stamp_s
     if age_s <= memory.gains.hold_after_s:
         return Reason.OK.value
     if memory.mode == Mode.ACTIVE.value:
-        hold_here(state, memory)
+        hold_reference(memory)
         memory.mode = next_mode(memory.mode, Event.STALE.value)
         memory.counters[Counter.HOLDS.value] += 1
     if age_s <= memory.gains.damp_after_s:
@@ -177,7 +185,7 @@ def _run_mode(loop: ControlLoop, memory: ControllerState, step_s: float, now_s: 
             return reason
     else:
         reason = _consider(state, loop.target, memory, now_s)
-        reason = max(reason, _watch_age(state, memory, now_s))
+        reason = max(reason, _watch_age(memory, now_s))
     if memory.mode == Mode.ACTIVE.value and memory.gains.recoveries_per_minute > 0.0:
         remember_pose(state, memory.path)
     return max(track(loop, memory, step_s), reason)

@@ -13,7 +13,7 @@ import numpy as np
 
 from controllers.arm import ArmState, Mode
 from controllers.compilation import inner
-from controllers.geometry import FloatArray, quat_from_matrix, quat_multiply, rotation_error
+from controllers.geometry import FloatArray, norm3, quat_from_matrix, quat_multiply, rotation_error
 from controllers.law.controller_state import ControllerState, Counter
 from controllers.records import Axes3, Axes4, Axes6, Record
 from robot_rl.bench.proof.settings import Bounds
@@ -22,7 +22,7 @@ EPS = 1e-9  # of a workspace's face [m], of the cone and of a turn [rad]; of a f
 EPS_TURN = 1e-4  # of the reference's turn along the cone's edge, relative: the edge is curved
 EPS_SUM = 1e-6  # where the bound is on a difference of large numbers [N, N m, W, J]
 NEAR = 1e-3  # distance to a face or the cone that counts as at its edge [m, rad]
-SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen")
+SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen", "backing_off")
 
 
 class Counts(Record):
@@ -41,6 +41,9 @@ class Counts(Record):
     energy: int
     power: int
     velocity: int
+    recovery_speed: int
+    recovery_turn: int
+    recovery_distance: int
     following: int
     at_box: int
     at_plane: int
@@ -48,6 +51,7 @@ class Counts(Record):
     wrench_seen: int
     energy_spent: int
     guards_seen: int
+    backing_off: int
 
 
 BOUNDS = tuple(Counts.fields)[: -len(SEEN)]
@@ -57,7 +61,7 @@ class Previous(Record):
     """State before the tick."""
 
     mode: int
-    holds: int
+    starts: int  # whether a back-off starts with the tick
     taken: int
     manner: int  # of the targets: JUMPING, WANDERING or STEADY
     aim: Annotated[FloatArray, 7]  # the last target before it was made invalid [m], quat_xyzw
@@ -66,6 +70,8 @@ class Previous(Record):
     quat_xyzw: Axes4
     wrench: Axes6  # active feed-forward [N, N m]
     known: Axes6  # whether it was seen
+    backed_m: float  # way of the reference since the back-off began
+    backed_rad: float
     spring_j: float
     left_j: float  # of an independent energy balance
 
@@ -107,7 +113,8 @@ def _beyond(bound: Bounds, p: FloatArray, face: int) -> float:
 @inner
 def note(state: ArmState, own: ControllerState, previous: Previous) -> None:
     """Record the state before the tick."""
-    previous.mode, previous.holds = own.mode, own.counters[Counter.HOLDS.value]
+    previous.mode = own.mode
+    previous.starts = own.mode == Mode.RECOVERING.value and own.path.left_m < 0.0
     previous.taken = own.counters[Counter.TARGETS_TAKEN.value]
     previous.p[:], previous.quat_xyzw[:] = own.reference_p, own.reference_quat_xyzw
     previous.spring_j = _spring_j(state, own)
@@ -180,10 +187,39 @@ def _check_wrench(
 
 
 @inner
+def _way(own: ControllerState, previous: Previous) -> tuple[float, float]:
+    """Return the reference's step [m, rad]."""
+    way, turn = own.reference_p - previous.p, rotation_error(previous.quat_xyzw, own.reference_quat_xyzw)
+    return norm3(way[0], way[1], way[2]), norm3(turn[0], turn[1], turn[2])
+
+
+@inner
+def _check_recovery(
+    bound: Bounds, own: ControllerState, previous: Previous, step_s: float, counts: Counts
+) -> None:  # fmt: skip
+    """Check the reference's speeds while the arm backs off, and its way and turn since that began."""
+    far, turned = _way(own, previous)
+    previous.backed_m, previous.backed_rad = previous.backed_m + far, previous.backed_rad + turned
+    counts.recovery_speed += not far <= bound.recover_speed[0] * step_s + EPS
+    counts.recovery_turn += not turned <= bound.recover_speed[1] * step_s + EPS
+    share_rad = bound.recover_distance_m / bound.recover_speed[0] * bound.recover_speed[1]
+    counts.recovery_distance += not (
+        previous.backed_m <= bound.recover_distance_m + EPS_SUM and previous.backed_rad <= share_rad + EPS_SUM
+    )
+    counts.backing_off += 1
+
+
+@inner
 def _check_reference(
     state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, counts: Counts
 ) -> None:
-    """Check that the reference stays within each face and the cone, or moves no further beyond them."""
+    """Check that the reference stays within each face and the cone, or moves no further beyond them.
+
+    An arm that backs off retraces its own path, wherever that was.
+    """
+    if previous.mode == Mode.RECOVERING.value:
+        _check_recovery(bound, own, previous, step_s, counts)
+        return
     p, quat, bad_box, bad_plane, at_box, at_plane = own.reference_p, own.reference_quat_xyzw, False, False, False, False
     for face in range(6 + bound.planes.shape[0]):
         beyond = _beyond(bound, p, face)
@@ -201,9 +237,7 @@ def _check_reference(
         before = _tilt(previous.quat_xyzw, bound.cone_axis, bound.cone_tool_axis) - bound.cone_rad
         counts.cone += not beyond <= max(before, 0.0) + EPS
         counts.at_cone += abs(beyond) < NEAR
-    way, turn = p - previous.p, rotation_error(previous.quat_xyzw, quat)
-    far = math.sqrt(way[0] * way[0] + way[1] * way[1] + way[2] * way[2])
-    turned = math.sqrt(turn[0] * turn[0] + turn[1] * turn[1] + turn[2] * turn[2])
+    far, turned = _way(own, previous)
     turn_max = bound.speed_max[1] * step_s * (1.0 + EPS_TURN)
     counts.speed += not (far <= bound.speed_max[0] * step_s + EPS and turned <= turn_max + EPS)
 
@@ -254,14 +288,16 @@ def check(
     if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
         return
     counts.following += 1
-    started = previous.mode == Mode.ACTIVATING.value
+    started = previous.mode == Mode.ACTIVATING.value or previous.starts > 0
     woken = previous.mode == Mode.DAMPING.value and own.counters[Counter.TARGETS_TAKEN.value] > previous.taken
-    if started or woken or own.counters[Counter.HOLDS.value] > previous.holds:  # it restarted from the arm's pose
+    if started or woken:  # from the arm's pose
         quat = quat_from_matrix(state.R)
         for i in range(3):
             previous.p[i] = state.p[i]
         for i in range(4):
             previous.quat_xyzw[i] = quat[i]
+    if previous.starts > 0:
+        previous.backed_m, previous.backed_rad = 0.0, 0.0
     _check_forces(bound, own, counts)
     _check_wrench(bound, own, previous, step_s, started, counts)
     _check_reference(state, bound, own, previous, step_s, counts)
