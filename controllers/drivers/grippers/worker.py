@@ -50,7 +50,7 @@ def _read(driver: GripperDriver, lines: _Lines) -> None:
         os._exit(1)
 
 
-class _Mover:
+class _Motions:
     """Carries out one command at a time, in a thread; the parent sends none before `done`."""
 
     def __init__(self, driver: GripperDriver, lines: _Lines) -> None:
@@ -89,17 +89,17 @@ def _text(error: Exception) -> str:
 def serve(driver: GripperDriver, requests: Iterable[str], lines: _Lines) -> None:
     """Serve one connected gripper until the requests end."""
     lines.send(width_max_m=driver.width_max_m)
-    mover = _Mover(driver, lines)
+    motions = _Motions(driver, lines)
     threading.Thread(target=_read, args=(driver, lines), daemon=True).start()
     for line in requests:
         request = json.loads(line)
         if "move" in request:
-            mover.move(GripperCommand(*request["move"]))
+            motions.move(GripperCommand(*request["move"]))
         elif request["call"] == "stop":
-            mover.stop()
+            motions.stop()
         else:
             getattr(driver, request["call"], lambda: None)()
-    mover.stop()
+    motions.stop()
     driver.close()
 
 
