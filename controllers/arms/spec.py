@@ -77,6 +77,8 @@ class ArmSpec:
     """`preset`, and fields of `Gains` that differ from it."""
     settings: Settings = field(default_factory=dict)
     """Of the driver; each says which it takes."""
+    gripper: Settings = field(default_factory=dict)
+    """Its driver and settings (see `controllers.drivers.grippers.gripper_spec`); empty: the arm has none."""
 
     def needed(self, name: str) -> str:
         """Return the field `address` or `model`.
@@ -175,10 +177,10 @@ def _read(arm: str, beside: Path | None = None) -> tuple[str, dict[str, Any]]:
     if not isinstance(content, dict):
         raise ArmFileError(f"{path}: got {type(content).__name__}, expected a mapping; see controllers/arms/fr3.yaml.")
     _check_keys(str(path), content, {"extends", *(entry.name for entry in fields(ArmSpec))})
-    for name in ("model", "driver"):  # paths are relative to the file
-        file, colon, rest = str(content.get(name, "")).partition(":")
-        if file and (path.parent / file).is_file():
-            content[name] = f"{path.parent / file}{colon}{rest}"
+    for part, name in ((content, "model"), (content, "driver"), (content.get("gripper") or {}, "driver")):
+        file, colon, rest = str(part.get(name, "")).partition(":")
+        if file and (path.parent / file).is_file():  # paths are relative to the file
+            part[name] = f"{path.parent / file}{colon}{rest}"
     base = content.pop("extends", None)
     if base is not None:
         content = _merged(_read(str(base), path.parent)[1], content)
@@ -186,11 +188,11 @@ def _read(arm: str, beside: Path | None = None) -> tuple[str, dict[str, Any]]:
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes over a base; mappings are merged, but a preset begins anew."""
+    """Changes over a base; mappings are merged, but a preset or another gripper begins anew."""
     merged = dict(base)
     for name, value in changes.items():
         old = base.get(name)
-        anew = isinstance(value, dict) and "preset" in value
+        anew = isinstance(value, dict) and not {"preset", "driver"}.isdisjoint(value)
         merged[name] = {**old, **value} if isinstance(value, dict) and isinstance(old, dict) and not anew else value
     return merged
 
