@@ -79,6 +79,8 @@ class ArmSpec:
     """`preset`, and fields of `Gains` that differ from it."""
     settings: Settings = field(default_factory=dict)
     """Of the driver; each says which it takes."""
+    gripper: Settings = field(default_factory=dict)
+    """Its driver and settings (see `controllers.drivers.grippers.gripper_spec`); empty: the arm has none."""
 
     def needed(self, name: str) -> str:
         """Return the field `address` or `model`.
@@ -186,24 +188,31 @@ def _read(arm: str, *above: Path) -> tuple[str, dict[str, Any]]:
     if not isinstance(content, dict):
         raise ArmFileError(f"{path}: got {type(content).__name__}, expected a mapping; see controllers/arms/fr3.yaml.")
     check_keys(str(path), content, {"extends", *(entry.name for entry in fields(ArmSpec))} - {"name"})
-    for name in ("model", "driver"):  # paths are relative to the file
-        file, colon, rest = str(content.get(name, "")).partition(":")
-        if file and (
-            (path.parent / file).is_file() or (name == "model" and isinstance(content.get(name), str) and not colon)
-        ):
-            content[name] = f"{path.parent / Path(file).expanduser()}{colon}{rest}"
+    _make_absolute(content, path.parent)
     base = content.pop("extends", None)
     if base is not None:
         content = _merged(_read(str(base), *above, path)[1], content)
     return path.stem, content
 
 
+def _make_absolute(content: dict[str, Any], folder: Path) -> None:
+    """Rewrite the paths of a file, which are relative to its folder."""
+    gripper = content.get("gripper")
+    for part in (content, gripper if isinstance(gripper, dict) else {}):
+        file, colon, rest = str(part.get("driver", "")).partition(":")
+        if (folder / file).is_file():
+            part["driver"] = f"{folder / file}{colon}{rest}"
+    model = content.get("model")
+    if isinstance(model, str) and model and "://" not in model:
+        content["model"] = str(folder / Path(model).expanduser())
+
+
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes over a base; mappings are merged, but a preset begins anew."""
+    """Changes over a base; mappings are merged, but a preset or another gripper begins anew."""
     merged = dict(base)
     for name, value in changes.items():
         old = base.get(name)
-        anew = isinstance(value, dict) and "preset" in value
+        anew = isinstance(value, dict) and not {"preset", "driver"}.isdisjoint(value)
         merged[name] = {**old, **value} if isinstance(value, dict) and isinstance(old, dict) and not anew else value
     return merged
 
@@ -228,7 +237,7 @@ def _value(key: str, value: Any, joints: int) -> Any:
         return PARTS[key](value, joints)
     if key in _TEXTS and not isinstance(value, str):
         raise ValueError(f"{key}: got {value!r}, expected text; write it in quotes.")
-    return mapping(key, value) if key in ("gains", "settings") else value
+    return mapping(key, value) if key in ("gains", "settings", "gripper") else value
 
 
 def _check_posture(spec: ArmSpec) -> None:
