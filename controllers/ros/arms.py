@@ -20,7 +20,7 @@ class ArmChoice:
     """
 
     driver: str = ""
-    arm: str = "fer"
+    arm: str = "simulated"
     robot_ip: str = ""
     urdf: str = ""
     tcp_frame: str = ""
