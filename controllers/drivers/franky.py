@@ -54,8 +54,8 @@ class FrankyDriver(libfranka.LibfrankaDriver):
         )
         self._set_payload()
         return Capabilities(
-            name=f"Franka FR3 at {self.address} through franky-control",
-            firmware=libfranka.SYSTEM_NEEDED,
+            name=f"Franka {self._system.split()[0]} at {self.address} through franky-control",
+            firmware=self._system,
             joints=libfranka.JOINTS,
             rate_hz=libfranka.RATE_HZ,
             paced=False,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from robot_rl.testing import FakeClock
 
 PACKETS_LOST_S = 0.02  # an FR3 gives up after 20 cycles without a command
@@ -72,7 +70,6 @@ class FrankaArm:
 class UrArm:
     """A UR arm as ur-rtde sees it. The script applies the last torque until it ends."""
 
-    tcp: np.ndarray
     clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
     q: list[float] = field(default_factory=lambda: [0.1, -1.4, 1.5, -1.7, -1.5, 0.2])
     version: str = "URSoftware 5.26.1.1234567 (Jan 01 2026)"
@@ -89,6 +86,8 @@ class UrArm:
     stubborn: bool = False
     frozen: bool = False
     plugged: bool = True
+    kind: str = "ur5e"
+    tool_m: float = 0.0  # of the TCP that is set on the pendant, before the flange
 
     @property
     def acting(self) -> list[float] | None:
