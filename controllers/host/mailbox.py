@@ -184,8 +184,11 @@ class HostState(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The reason, and the next step."""
-        return REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
+        """The reason, and the next step; for an arm that holds because its targets are dropped, why."""
+        rejected = Reason(self.values.rejected)
+        late = self.reason in (Reason.TARGET_LATE, Reason.TARGET_GONE) and rejected != Reason.OK
+        text = REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
+        return f"{text}; {REASON_TEXT[rejected]}" if late else text
 
 
 class Client:
