@@ -50,7 +50,7 @@ class Simulation:
         self.reason = Reason.OK
         self._hand = self.model.body("hand").id
         self._time_s, self._sensors_mean = np.zeros(1), np.zeros(6)
-        self._fingers = self.model.nu > self.joints  # otherwise there is no gripper
+        self.has_gripper = self.model.nu > self.joints
         self.views = view_model(self.model, self.data, self.joints)
         self.loop = self._bind(task_gains(task.arm, self.home))
         """Arrays of the law, which `refresh_model`, `step_torque` and `advance` update."""
@@ -87,7 +87,7 @@ class Simulation:
         self.appearance.randomise(data, rng, self.scene.keep_out(data))
         place = start.T_base_tcp
         data.qpos[:n] = self.home if place is None else inverse_kinematics.solve(model, data, place, self.home)
-        if self._fingers:
+        if self.has_gripper:
             data.qpos[n : n + 2] = start.finger_m
         data.qvel[:] = 0.0
         mujoco.mj_forward(model, data)
@@ -106,7 +106,7 @@ class Simulation:
 
     def set_finger(self, finger_m: float) -> None:
         """Command the fingers' travel [m], the same for both."""
-        if self._fingers:
+        if self.has_gripper:
             self.data.ctrl[self.joints : self.joints + 2] = np.clip(finger_m, 0.0, FINGER_MAX_M)
 
     def advance(self, period_s: float) -> Reason:
@@ -161,7 +161,7 @@ class Simulation:
 
     def finger_m(self) -> float:
         """Measured travel of one finger [m]; 0 without a gripper."""
-        return float(self.data.qpos[self.joints]) if self._fingers else 0.0
+        return float(self.data.qpos[self.joints]) if self.has_gripper else 0.0
 
     def wrench(self) -> np.ndarray:
         """External wrench on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the last advance.

@@ -79,7 +79,7 @@ class Rig:
 
 class FrankaRig(Rig):
     def __init__(self) -> None:
-        self.arm, self.tau = FrankaArm(), np.linspace(-3.0, 3.0, 7)
+        self.arm, self.tau = FrankaArm(), np.linspace(-0.4, 0.4, 7)  # both signs within a cycle of each other
         self.driver = self.make()
 
     def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:

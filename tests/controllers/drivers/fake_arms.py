@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from robot_rl.testing import FakeClock
 
 PACKETS_LOST_S = 0.02  # an FR3 gives up after 20 cycles without a command
+STEP_MAX_NM = 1.0 + 1e-9  # 1000 N m/s in a cycle of 1 ms; source: libfranka, include/franka/rate_limiting.h
 
 
 @dataclass
@@ -39,7 +42,10 @@ class FrankaArm:
                 self.reflex("communication_constraints_violation")
 
     def feed(self, tau: list[float]) -> None:
-        """A command arrives."""
+        """A command arrives for the next cycle."""
+        if self.acting is not None and np.abs(np.subtract(tau, self.acting)).max() > STEP_MAX_NM:
+            self.reflex("controller_torque_discontinuity")
+            return
         self.acting, self.fed_s, self.mode = [float(value) for value in tau], self.clock.now_s(), "Move"
 
     def rest(self) -> None:
