@@ -53,8 +53,8 @@ class ControlProcess:
         self.driver, self.gains, self.limits = parts
         self.mailbox, self.clock = mailbox, clock
         feedback, joints = self.driver.feedback, self.driver.feedback.state.q.size
-        self._stamp_s, self.tau = np.zeros(1), np.zeros(joints)
-        self.state: ArmState = feedback.state._replace(tau_external=feedback.tau_external, stamp_s=self._stamp_s)
+        self._stamp_s, self._robot_s, self.tau = np.zeros(1), np.zeros(1), np.zeros(joints)
+        self.state: ArmState = feedback.state._replace(stamp_s=self._stamp_s, robot_s=self._robot_s)
         self.target = no_target()
         self.memory = make_controller_state(joints)
         self.loop = ControlLoop(
@@ -93,6 +93,7 @@ class ControlProcess:
         """
         with self._busy(Busy.CONNECTING):
             capabilities = self.driver.connect()
+        self.loop = self.loop._replace(limits=self.limits._replace(cycle_s=capabilities.cycle_s))
         self._put_in_force(self.gains.changed(compensate_gravity=capabilities.gravity_in_command))
         self.driver.read()
         scratch = make_controller_state(self.tau.size)
@@ -111,7 +112,7 @@ class ControlProcess:
         self._take_mail()
         reading = self.driver.read()
         self.fresh = reading.mode not in _GONE and reading.stamp_s > self._stamp_s[0]
-        self._stamp_s[0] = reading.stamp_s
+        self._stamp_s[0], self._robot_s[0] = reading.stamp_s, reading.robot_s
         now_s = self.clock.now_s()
         self._watch_driver(reading, now_s)
         if self.quit:

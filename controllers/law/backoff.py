@@ -1,4 +1,8 @@
-"""Back-off after a reflex: retrace the recorded tool path, the only one known to be free."""
+"""Back-off after a reflex: retrace the recorded tool path, the only one known to be free.
+
+The reference moves at most at `RECOVER_SPEED`, over at most `recover_distance_m`, and turns at most by what takes as
+long: 0.18 rad for 3 cm.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Annotated
 
 from controllers.arm import ArmState
 from controllers.compilation import inner
-from controllers.geometry import FloatArray, norm3, quat_from_matrix
+from controllers.geometry import FloatArray, norm3, quat_from_matrix, quat_towards, rotation_error
 from controllers.law.reference import Goal
 from controllers.records import Record
 
@@ -15,6 +19,9 @@ POSES = 64
 SPACING_M = 0.002  # 64 poses cover 13 cm
 SPACING_DOT = 0.9998  # quaternions that differ by 2 acos(0.9998) = 0.04 rad
 REACHED_M = 0.0005
+RECOVER_SPEED = (0.05, 0.3)  # of the reference while backing off [m/s, rad/s]
+TURN_M_PER_RAD = RECOVER_SPEED[0] / RECOVER_SPEED[1]
+LONGEST_S = 10.0  # of a back-off, where the energy tank stops the reference
 BUDGET = 8  # recoveries that are recorded
 WINDOW_S = 60.0
 
@@ -26,7 +33,8 @@ class Path(Record):
     quat_xyzw: Annotated[FloatArray, POSES, 4]
     count: int
     newest: int
-    left_m: float  # index on the way back
+    left_m: float  # of the way back; negative before its first tick
+    until_s: float  # end of the back-off at the latest
     recovered_s: Annotated[FloatArray, BUDGET]  # times [s]
 
 
@@ -49,21 +57,32 @@ def remember_pose(state: ArmState, path: Path) -> None:
 
 
 @inner
-def retrace(goal: Goal, reference_p: FloatArray, path: Path) -> bool:
-    """Set the goal to the next pose of the way back once the last one is reached; return False at its end."""
-    to_go = norm3(goal.p[0] - reference_p[0], goal.p[1] - reference_p[1], goal.p[2] - reference_p[2])
-    if to_go > REACHED_M:
+def way_between(p: FloatArray, quat: FloatArray, to_p: FloatArray, to_quat: FloatArray) -> float:
+    """Return the distance between two poses [m], or that which takes as long as the turn between them if it is more."""
+    turn = rotation_error(quat, to_quat)
+    far = norm3(to_p[0] - p[0], to_p[1] - p[1], to_p[2] - p[2])
+    return max(far, TURN_M_PER_RAD * norm3(turn[0], turn[1], turn[2]))
+
+
+@inner
+def retrace(goal: Goal, reference_p: FloatArray, reference_quat: FloatArray, path: Path) -> bool:
+    """Lead the goal back by a pose once the reference has reached it; return False when it has reached the end."""
+    if way_between(reference_p, reference_quat, goal.p, goal.quat_xyzw) > REACHED_M:
         return True
     if path.count == 0 or path.left_m <= 0.0:
         return False
-    p = path.p[path.newest]
-    path.left_m -= norm3(p[0] - goal.p[0], p[1] - goal.p[1], p[2] - goal.p[2])
+    p, quat = path.p[path.newest], path.quat_xyzw[path.newest]
+    way_m = way_between(goal.p, goal.quat_xyzw, p, quat)
+    fraction = min(path.left_m / way_m, 1.0) if way_m > 0.0 else 1.0
+    turned = quat_towards(goal.quat_xyzw, quat, fraction, math.pi)
     for i in range(3):
-        goal.p[i] = p[i]
+        goal.p[i] += fraction * (p[i] - goal.p[i])
     for i in range(4):
-        goal.quat_xyzw[i] = path.quat_xyzw[path.newest, i]
-    path.newest = (path.newest - 1) % POSES
-    path.count -= 1
+        goal.quat_xyzw[i] = turned[i]
+    path.left_m = max(path.left_m - way_m, 0.0)
+    if fraction == 1.0:
+        path.newest = (path.newest - 1) % POSES
+        path.count -= 1
     return True
 
 

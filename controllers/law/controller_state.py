@@ -51,6 +51,7 @@ class ControllerState(Record):
     wrench: Axes6  # feed-forward wrench, within its rate limit [N, N m]
     integral: Axes6  # wrench of the integral [N, N m]
     tau: Joints  # last command [N m]
+    robot_s: float  # the robot's own time of the last state [s]
     tau_external: Joints  # estimate [N m]
     q_last: Joints
     dq_last: Joints
@@ -72,11 +73,20 @@ def hold_here(state: ArmState, memory: ControllerState) -> None:
     """Take the present pose as the goal and as the reference, without feed-forward. The goal keeps its stamp."""
     quat = quat_from_matrix(state.R)
     for i in range(3):
-        memory.goal.p[i] = state.p[i]
         memory.reference_p[i] = state.p[i]
     for i in range(4):
-        memory.goal.quat_xyzw[i] = quat[i]
         memory.reference_quat_xyzw[i] = quat[i]
+    hold_reference(memory)
+
+
+@inner
+def hold_reference(memory: ControllerState) -> None:
+    """Take the reference as the goal, without feed-forward: the spring keeps its force."""
+    goal = memory.goal
+    for i in range(3):
+        goal.p[i] = memory.reference_p[i]
+    for i in range(4):
+        goal.quat_xyzw[i] = memory.reference_quat_xyzw[i]
     for i in range(6):
-        memory.goal.twist[i] = 0.0
-        memory.goal.wrench[i] = 0.0
+        goal.twist[i] = 0.0
+        goal.wrench[i] = 0.0

@@ -65,8 +65,8 @@ def check_freshness(state: ArmState, gains: Gains, memory: ControllerState, dt_s
 
 
 @inner
-def check_start(state: ArmState, limits: ArmLimits, gains: Gains, tau_own: FloatArray) -> int:
-    """Return the reason to refuse activation, or OK."""
+def check_rest(state: ArmState, limits: ArmLimits, gains: Gains) -> int:
+    """Return the reason why the arm may not start to move by itself, or OK."""
     if gains.start_checks == 0.0:
         return Reason.OK.value
     for k in range(state.q.shape[0]):
@@ -74,6 +74,16 @@ def check_start(state: ArmState, limits: ArmLimits, gains: Gains, tau_own: Float
             return Reason.START_OUTSIDE_LIMITS.value
         if abs(state.dq[k]) > START_SPEED_MAX:
             return Reason.START_MOVING.value
+    return Reason.OK.value
+
+
+@inner
+def check_start(state: ArmState, limits: ArmLimits, gains: Gains, tau_own: FloatArray) -> int:
+    """Return the reason to refuse activation, or OK: the arm also carries nothing that its model does not know."""
+    reason = check_rest(state, limits, gains)
+    if gains.start_checks == 0.0 or reason != Reason.OK.value:
+        return reason
+    for k in range(state.q.shape[0]):
         if abs(external_at_rest(state, tau_own, k)) > START_TORQUE_MAX:
             return Reason.START_PAYLOAD_WRONG.value
     return Reason.OK.value

@@ -10,13 +10,13 @@ from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
 from controllers.compilation import compiled, inner, pasted
 from controllers.geometry import FloatArray
 from controllers.law.active_gains import take_gains
-from controllers.law.backoff import forget_recoveries, remember_pose, retrace, spend_recovery
+from controllers.law.backoff import LONGEST_S, forget_recoveries, remember_pose, retrace, spend_recovery
 from controllers.law.control_loop import ControlLoop
-from controllers.law.controller_state import ControllerState, Counter, hold_here, make_controller_state
+from controllers.law.controller_state import ControllerState, Counter, hold_here, hold_reference, make_controller_state
 from controllers.law.energy_tank import record_energy
 from controllers.law.gains import Gains
 from controllers.law.impedance import own_torque
-from controllers.law.inputs import check_freshness, check_inputs, check_start
+from controllers.law.inputs import check_freshness, check_inputs, check_rest, check_start
 from controllers.law.modes import Event, next_mode
 from controllers.law.reference import all_finite, check_target, take_target
 from controllers.law.safety import fault_torque, limit_power, limit_torque, limit_velocity
@@ -25,6 +25,7 @@ from controllers.law.tracking import track
 __all__ = ["ControlLoop", "Counter", "activate", "deactivate", "fail", "make_controller_state", "recover", "tick"]
 
 DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and allows no larger torque step
+CYCLE_SHARE = 0.9  # of the torque step that an arm accepts in its own cycle: a margin for rounding
 DT_MIN_S = 0.0001  # replaces a dt that is not positive, while the fault brakes the arm
 
 
@@ -106,17 +107,22 @@ def _try_start(state: ArmState, requested: Gains, limits: ArmLimits, memory: Con
 
 @inner
 def _back_off(state: ArmState, requested: Gains, limits: ArmLimits, memory: ControllerState, now_s: float) -> int:
-    """RECOVERING: check once, then lead the goal back along the path; at its end the watchdog restarts."""
-    if memory.path.left_m < 0.0 and memory.fault != Reason.OK.value:
-        refused = check_start(state, limits, requested, memory.work.tau_own)
+    """RECOVERING: check once, then lead the goal back along the path; at its end the watchdog restarts.
+
+    The arm may press on what it ran into, so its load is not checked.
+    """
+    path = memory.path
+    if path.left_m < 0.0:
+        refused = check_rest(state, limits, requested)
         if refused != Reason.OK.value:
             memory.mode = next_mode(memory.mode, Event.REFUSED.value)
             memory.fault = refused
             return refused
         _start(state, requested, memory, now_s)
         memory.fault = Reason.OK.value
-        memory.path.left_m = requested.recover_distance_m
-    if not retrace(memory.goal, memory.reference_p, memory.path):
+        path.left_m, path.until_s = requested.recover_distance_m, now_s + LONGEST_S
+    if now_s > path.until_s or not retrace(memory.goal, memory.reference_p, memory.reference_quat_xyzw, path):
+        hold_reference(memory)
         memory.mode = next_mode(memory.mode, Event.RECOVERED.value)
     memory.goal.stamp_s = now_s
     return Reason.RECOVERING.value
@@ -138,13 +144,16 @@ def _consider(state: ArmState, target: Target, memory: ControllerState, now_s: f
 
 
 @inner
-def _watch_age(state: ArmState, memory: ControllerState, now_s: float) -> int:
-    """Watchdog: late target -> hold the pose, lost target -> damping only. `_consider` resumes on fresh targets."""
+def _watch_age(memory: ControllerState, now_s: float) -> int:
+    """Watchdog: late target -> hold the reference and its force, lost target -> damping only.
+
+    `_consider` resumes on fresh targets.
+    """
     age_s = now_s - memory.goal.stamp_s
     if age_s <= memory.gains.hold_after_s:
         return Reason.OK.value
     if memory.mode == Mode.ACTIVE.value:
-        hold_here(state, memory)
+        hold_reference(memory)
         memory.mode = next_mode(memory.mode, Event.STALE.value)
         memory.counters[Counter.HOLDS.value] += 1
     if age_s <= memory.gains.damp_after_s:
@@ -177,7 +186,7 @@ def _run_mode(loop: ControlLoop, memory: ControllerState, step_s: float, now_s: 
             return reason
     else:
         reason = _consider(state, loop.target, memory, now_s)
-        reason = max(reason, _watch_age(state, memory, now_s))
+        reason = max(reason, _watch_age(memory, now_s))
     if memory.mode == Mode.ACTIVE.value and memory.gains.recoveries_per_minute > 0.0:
         remember_pose(state, memory.path)
     return max(track(loop, memory, step_s), reason)
@@ -204,12 +213,20 @@ def _guard_motion(
 
 
 @inner
-def _emit(measured: FloatArray, limits: ArmLimits, memory: ControllerState, dt_s: float, tau_out: FloatArray) -> None:
-    """Torque and rate guards, anchored on the measured torque; on the last command where that is not finite."""
-    if all_finite(measured):
+def _emit(state: ArmState, limits: ArmLimits, memory: ControllerState, dt_s: float, tau_out: FloatArray) -> None:
+    """Torque and rate guards, anchored on the measured torque; on the last command where that is not finite.
+
+    An arm that checks each of its own cycles gets one step for each new state, however late the host is, and the last
+    command again for a state that is not new.
+    """
+    old = False
+    if limits.cycle_s > 0.0 and state.robot_s.shape[0] > 0:
+        old, memory.robot_s = state.robot_s[0] == memory.robot_s, state.robot_s[0]
+    if all_finite(state.tau) and not old:
         for k in range(tau_out.shape[0]):
-            memory.tau[k] = measured[k]
-    limit_torque(memory.tau, limits.tau_max, limits.tau_rate_max, dt_s, tau_out)
+            memory.tau[k] = state.tau[k]
+    step_s = 0.0 if old else CYCLE_SHARE * limits.cycle_s if limits.cycle_s > 0.0 else dt_s
+    limit_torque(memory.tau, limits.tau_max, limits.tau_rate_max, step_s, tau_out)
     for k in range(tau_out.shape[0]):
         tau_out[k] = tau_out[k] if math.isfinite(tau_out[k]) else 0.0
         memory.tau[k] = tau_out[k]
@@ -221,7 +238,7 @@ def tick(loop: ControlLoop, dt_s: float, now_s: float) -> int:
 
     Never raises and never writes a value that is not finite or beyond the limits: on nan, a bad model, a bad clock or
     an old state it latches Mode.FAULT and commands joint damping until `activate`. Rates scale with the measured dt_s,
-    of which at most 10 ms count.
+    of which at most 10 ms count; the torque's with the arm's own cycles, where it checks those.
 
     Units: dt_s, now_s [s]; loop.tau [N m].
     """
@@ -246,5 +263,5 @@ def tick(loop: ControlLoop, dt_s: float, now_s: float) -> int:
         fault_torque(state.dq, dynamics.M, own.work.tau_own, stale, loop.tau)
     else:
         reason = max(reason, _guard_motion(state, dynamics.M, limits, own, loop.tau))
-    _emit(state.tau, limits, own, step_s, loop.tau)
+    _emit(state, limits, own, step_s, loop.tau)
     return reason

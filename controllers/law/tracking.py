@@ -8,6 +8,7 @@ from controllers.arm import ArmState, Mode, Reason
 from controllers.compilation import inner, pasted
 from controllers.geometry import FloatArray
 from controllers.law.active_gains import integrate_error, slew_wrench
+from controllers.law.backoff import RECOVER_SPEED
 from controllers.law.contact import contact_ratio, estimate_external, external_wrench, yielded
 from controllers.law.control_loop import ControlLoop
 from controllers.law.controller_state import ControllerState
@@ -29,7 +30,6 @@ from controllers.law.virtual_walls import keep_to_cone, wall_torque
 
 SLOWEST = 0.2  # of the speed at a singularity, so that the arm can leave it
 SINGULAR_DAMPING_PER_S = 10.0  # of the joints at a singularity, per unit of inertia
-RECOVER_SPEED = (0.05, 0.3)  # of the reference while backing off [m/s, rad/s]
 ESTIMATE_S, YIELD_S = 0.01, 0.05  # of the external wrench; to no stiffness at twice contact_force_max
 
 
@@ -76,14 +76,15 @@ def _yield_to_contact(state: ArmState, M: FloatArray, memory: ControllerState, d
 def _move_reference(state: ArmState, memory: ControllerState, dt_s: float, slow: float) -> int:
     """Advance reference and stiffness ramp, then write work.error."""
     gains, quat = memory.gains, memory.reference_quat_xyzw
-    if gains.clip_targets != 0.0:
-        confine_goal(memory.goal, gains, memory.reference_p)
+    backing_off = memory.mode == Mode.RECOVERING.value  # along the arm's own path, wherever that was
     speed, turn_speed = slow * gains.speed_max[0], slow * gains.speed_max[1]
-    if memory.mode == Mode.RECOVERING.value:
+    if backing_off:
         speed, turn_speed = min(speed, RECOVER_SPEED[0]), min(turn_speed, RECOVER_SPEED[1])
+    elif gains.clip_targets != 0.0 and memory.mode == Mode.ACTIVE.value:
+        confine_goal(memory.goal, gains, memory.reference_p)
     before = (quat[0], quat[1], quat[2], quat[3])
     advance_reference(memory.goal, gains.filter_time_s, dt_s, speed, turn_speed, memory.reference_p, quat)
-    if gains.cone_rad < math.pi:  # between two orientations in the cone the short arc may leave it
+    if gains.cone_rad < math.pi and not backing_off:  # between two orientations in the cone the short arc may leave it
         keep_to_cone(before, turn_speed * dt_s, gains, quat)
     ramp_stiffness(memory, dt_s)
     express_error(state, memory)

@@ -18,7 +18,7 @@ class ArmChoice:
     """
 
     driver: str = ""
-    arm: str = "fer"
+    arm: str = "simulated"
     robot_ip: str = ""
     urdf: str = ""
     tcp_frame: str = ""

@@ -192,7 +192,7 @@ def _gains(arm: str) -> Gains:
     try:
         return gains_of(load_arm(arm))
     except ValueError:
-        return gains_of(load_arm("fer"))
+        return gains_of(load_arm("simulated"))
 
 
 def _end_with(node: ImpedanceController) -> None:

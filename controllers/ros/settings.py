@@ -75,7 +75,7 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in (*_own(), *
 # Parameters besides the gains: fixed when the node starts.
 NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "driver": ("", f"{', '.join(DRIVERS)}, module:Class or file.py:Class; empty: the arm's own"),
-    "arm": ("fer", f"{', '.join(arm_names())}, or the path of an arm's YAML file"),
+    "arm": ("simulated", f"{', '.join(arm_names())}, or the path of an arm's YAML file"),
     "robot_ip": ("", "the arm's address; empty: that of its file"),
     "urdf": ("", "path of the arm's URDF, for the drivers ur and effort; empty: that of its file"),
     "urdf_tcp_link": ("", "the URDF's link that is the tool centre point; empty: that of its file"),

@@ -3,18 +3,13 @@
 A critic is a class with `parameters` and `translations`, see `Critic`. Names of its parameters begin with `critic/`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from robot_rl.agents.config import CRITIC_GROUP, CRITICS
+from robot_rl.agents.config import CRITIC_GROUP, CRITICS, AgentConfig
 from robot_rl.agents.layers import Named, ParameterSpec, dense, mlp
 from robot_rl.core.extensions import resolve
-
-if TYPE_CHECKING:
-    from robot_rl.agents.definition import AgentDefinition
 
 
 class Critic(Protocol):
@@ -24,8 +19,8 @@ class Critic(Protocol):
     """Backend -> `module:Class` of its translation; for JAX see `agents.jax.ensemble`."""
 
     @staticmethod
-    def parameters(definition: AgentDefinition) -> Named:
-        """Return names, shapes and first values of the parameters, in order."""
+    def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
+        """Return names, shapes and first values of the parameters, in order; `action_dim` counts continuous parts."""
         ...
 
 
@@ -35,15 +30,15 @@ class Ensemble:
     translations: Mapping[str, str] = {"jax": "robot_rl.agents.jax.ensemble:JaxEnsemble"}
 
     @staticmethod
-    def parameters(definition: AgentDefinition) -> Named:
+    def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
         """Return names, shapes and first values of the parameters, in order.
 
         The action has a kernel of its own, so that z W is shared by all actions that are judged at z.
         """
-        config, lead = definition.config, (definition.config.num_critics,)
-        std = 1.0 / math.sqrt(definition.embedding_dim + definition.continuous_dim)
-        action = ParameterSpec((*lead, definition.continuous_dim, config.hidden[0]), std=std)
-        body = mlp("critic", definition.embedding_dim, config.hidden, lead)
+        lead = (config.num_critics,)
+        std = 1.0 / math.sqrt(embedding_dim + action_dim)
+        action = ParameterSpec((*lead, action_dim, config.hidden[0]), std=std)
+        body = mlp("critic", embedding_dim, config.hidden, lead)
         return [*body, ("critic/action/kernel", action), *dense("critic/out", config.hidden[-1], 1, lead)]
 
 

@@ -206,7 +206,8 @@ def _actor(definition: AgentDefinition) -> Named:
 
 
 def _critic(definition: AgentDefinition) -> Named:
-    return critic_kind(definition.config.critic).parameters(definition)
+    kind = critic_kind(definition.config.critic)
+    return kind.parameters(definition.config, definition.embedding_dim, definition.continuous_dim)
 
 
 def _discrete(definition: AgentDefinition) -> Named:

@@ -77,7 +77,7 @@ class SimulatedRobotServer:
         task = find_task(config.task)
         simulation = self.simulation = Simulation(task, APPEARANCES[config.appearance])
         simulation.reset(np.random.default_rng(config.seed))
-        gains = settings.changed(gains_of(load_arm("fer")), task.arm.controller_gains)
+        gains = settings.changed(gains_of(load_arm("simulated")), task.arm.controller_gains)
         self.loop = ServedLoop(simulation, gains, self._clock)
         self.controller = self._start_controller()
         self._hand = ServedHand(self._wire, simulation)

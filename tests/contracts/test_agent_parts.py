@@ -20,10 +20,9 @@ class Pair:
     translations = {"jax": f"{__file__}:JaxPair"}
 
     @staticmethod
-    def parameters(definition):
-        width = definition.embedding_dim + definition.continuous_dim
-        hidden = definition.config.hidden
-        return [*mlp("critic", width, hidden, (2,)), *dense("critic/out", hidden[-1], 1, (2,))]
+    def parameters(config, embedding_dim, action_dim):
+        hidden = config.hidden
+        return [*mlp("critic", embedding_dim + action_dim, hidden, (2,)), *dense("critic/out", hidden[-1], 1, (2,))]
 
 
 class JaxPair:

@@ -7,67 +7,20 @@ than it was.
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import numpy as np
 
 from controllers.arm import ArmState, Mode
 from controllers.compilation import inner
-from controllers.geometry import FloatArray, quat_from_matrix, quat_multiply, rotation_error
+from controllers.geometry import FloatArray, norm3, quat_from_matrix, quat_multiply, rotation_error
 from controllers.law.controller_state import ControllerState, Counter
-from controllers.records import Axes3, Axes4, Axes6, Record
+from robot_rl.bench.proof.counts import Counts, Previous
 from robot_rl.bench.proof.settings import Bounds
 
 EPS = 1e-9  # of a workspace's face [m], of the cone and of a turn [rad]; of a force, relative
 EPS_TURN = 1e-4  # of the reference's turn along the cone's edge, relative: the edge is curved
 EPS_SUM = 1e-6  # where the bound is on a difference of large numbers [N, N m, W, J]
 NEAR = 1e-3  # distance to a face or the cone that counts as at its edge [m, rad]
-SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen")
-
-
-class Counts(Record):
-    """Ticks that violated each of `BOUNDS`, and ticks at the law's bounds (`SEEN`)."""
-
-    torque: int
-    torque_rate: int
-    force: int
-    wrench: int
-    fence: int
-    posture: int
-    box: int
-    plane: int
-    cone: int
-    speed: int
-    energy: int
-    power: int
-    velocity: int
-    following: int
-    at_box: int
-    at_plane: int
-    at_cone: int
-    wrench_seen: int
-    energy_spent: int
-    guards_seen: int
-
-
-BOUNDS = tuple(Counts.fields)[: -len(SEEN)]
-
-
-class Previous(Record):
-    """State before the tick."""
-
-    mode: int
-    holds: int
-    taken: int
-    manner: int  # of the targets: JUMPING, WANDERING or STEADY
-    aim: Annotated[FloatArray, 7]  # the last target before it was made invalid [m], quat_xyzw
-    drift: Axes6  # of a steady target [m/s, rad/s]
-    p: Axes3  # of the reference [m]
-    quat_xyzw: Axes4
-    wrench: Axes6  # active feed-forward [N, N m]
-    known: Axes6  # whether it was seen
-    spring_j: float
-    left_j: float  # of an independent energy balance
 
 
 @inner
@@ -107,7 +60,8 @@ def _beyond(bound: Bounds, p: FloatArray, face: int) -> float:
 @inner
 def note(state: ArmState, own: ControllerState, previous: Previous) -> None:
     """Record the state before the tick."""
-    previous.mode, previous.holds = own.mode, own.counters[Counter.HOLDS.value]
+    previous.mode = own.mode
+    previous.starts = own.mode == Mode.RECOVERING.value and own.path.left_m < 0.0
     previous.taken = own.counters[Counter.TARGETS_TAKEN.value]
     previous.p[:], previous.quat_xyzw[:] = own.reference_p, own.reference_quat_xyzw
     previous.spring_j = _spring_j(state, own)
@@ -180,10 +134,39 @@ def _check_wrench(
 
 
 @inner
+def _way(own: ControllerState, previous: Previous) -> tuple[float, float]:
+    """Return the reference's step [m, rad]."""
+    way, turn = own.reference_p - previous.p, rotation_error(previous.quat_xyzw, own.reference_quat_xyzw)
+    return norm3(way[0], way[1], way[2]), norm3(turn[0], turn[1], turn[2])
+
+
+@inner
+def _check_recovery(
+    bound: Bounds, own: ControllerState, previous: Previous, step_s: float, counts: Counts
+) -> None:  # fmt: skip
+    """Check the reference's speeds while the arm backs off, and its way and turn since that began."""
+    far, turned = _way(own, previous)
+    previous.backed_m, previous.backed_rad = previous.backed_m + far, previous.backed_rad + turned
+    counts.recovery_speed += not far <= bound.recover_speed[0] * step_s + EPS
+    counts.recovery_turn += not turned <= bound.recover_speed[1] * step_s + EPS
+    share_rad = bound.recover_distance_m / bound.recover_speed[0] * bound.recover_speed[1]
+    counts.recovery_distance += not (
+        previous.backed_m <= bound.recover_distance_m + EPS_SUM and previous.backed_rad <= share_rad + EPS_SUM
+    )
+    counts.backing_off += 1
+
+
+@inner
 def _check_reference(
     state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, counts: Counts
 ) -> None:
-    """Check that the reference stays within each face and the cone, or moves no further beyond them."""
+    """Check that the reference stays within each face and the cone, or moves no further beyond them.
+
+    An arm that backs off retraces its own path, wherever that was.
+    """
+    if previous.mode == Mode.RECOVERING.value:
+        _check_recovery(bound, own, previous, step_s, counts)
+        return
     p, quat, bad_box, bad_plane, at_box, at_plane = own.reference_p, own.reference_quat_xyzw, False, False, False, False
     for face in range(6 + bound.planes.shape[0]):
         beyond = _beyond(bound, p, face)
@@ -201,23 +184,16 @@ def _check_reference(
         before = _tilt(previous.quat_xyzw, bound.cone_axis, bound.cone_tool_axis) - bound.cone_rad
         counts.cone += not beyond <= max(before, 0.0) + EPS
         counts.at_cone += abs(beyond) < NEAR
-    way, turn = p - previous.p, rotation_error(previous.quat_xyzw, quat)
-    far = math.sqrt(way[0] * way[0] + way[1] * way[1] + way[2] * way[2])
-    turned = math.sqrt(turn[0] * turn[0] + turn[1] * turn[1] + turn[2] * turn[2])
+    far, turned = _way(own, previous)
     turn_max = bound.speed_max[1] * step_s * (1.0 + EPS_TURN)
     counts.speed += not (far <= bound.speed_max[0] * step_s + EPS and turned <= turn_max + EPS)
 
 
 @inner
 def _check_energy(
-    state: ArmState,
-    bound: Bounds,
-    own: ControllerState,
-    previous: Previous,
-    step_s: float,
-    started: bool,
+    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, started: bool,
     counts: Counts,
-) -> None:
+) -> None:  # fmt: skip
     """Check the energy that targets, gains and feed-forward added at the arm's pose, at once and continuously."""
     if bound.energy_max_j == math.inf:
         return
@@ -241,27 +217,24 @@ def _check_energy(
 
 @inner
 def check(
-    state: ArmState,
-    bound: Bounds,
-    own: ControllerState,
-    previous: Previous,
-    step_s: float,
-    tau: FloatArray,
+    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, tau: FloatArray,
     counts: Counts,
-) -> None:
+) -> None:  # fmt: skip
     """Check the state after the tick."""
     _check_command(state, bound, own, step_s, tau, counts)
     if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
         return
     counts.following += 1
-    started = previous.mode == Mode.ACTIVATING.value
+    started = previous.mode == Mode.ACTIVATING.value or previous.starts > 0
     woken = previous.mode == Mode.DAMPING.value and own.counters[Counter.TARGETS_TAKEN.value] > previous.taken
-    if started or woken or own.counters[Counter.HOLDS.value] > previous.holds:  # it restarted from the arm's pose
+    if started or woken:  # from the arm's pose
         quat = quat_from_matrix(state.R)
         for i in range(3):
             previous.p[i] = state.p[i]
         for i in range(4):
             previous.quat_xyzw[i] = quat[i]
+    if previous.starts > 0:
+        previous.backed_m, previous.backed_rad = 0.0, 0.0
     _check_forces(bound, own, counts)
     _check_wrench(bound, own, previous, step_s, started, counts)
     _check_reference(state, bound, own, previous, step_s, counts)

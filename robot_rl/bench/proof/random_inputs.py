@@ -6,14 +6,15 @@ import math
 
 import numpy as np
 
-from controllers.arm import ArmLimits, ArmState, Mode, Target
+from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
 from controllers.compilation import compiled, inner
 from controllers.geometry import FloatArray, quat_exp, quat_multiply, quat_normalised
 from controllers.law.controller_state import ControllerState
-from controllers.law.tick import ControlLoop, activate, tick
+from controllers.law.tick import ControlLoop, activate, fail, recover, tick
 from controllers.records import make_record
 from robot_rl.bench.arm import N
-from robot_rl.bench.proof.checks import BOUNDS, SEEN, Counts, Previous, check, note
+from robot_rl.bench.proof.checks import check, note
+from robot_rl.bench.proof.counts import BOUNDS, SEEN, Counts, Previous
 from robot_rl.bench.proof.runs import Bench
 from robot_rl.bench.proof.settings import Bounds, Trial, bounds_of, random_trials
 from robot_rl.sim.stepping import ModelViews, refresh_model
@@ -144,6 +145,18 @@ def _make_target(aim: FloatArray, target: Target, now_s: float) -> None:
             target.p[i] = 1e6 * np.random.normal()
 
 
+@inner
+def _restart(loop: ControlLoop, now_s: float) -> None:
+    """After a fault, of which one in 300 ticks is the arm's own: back off in two of three cases, else activate."""
+    own = loop.memory[0]
+    if own.mode == Mode.ACTIVE.value and np.random.random() < 0.003:
+        fail(loop.memory, Reason.ROBOT_STOPPED.value)
+    if own.mode == Mode.FAULT.value and np.random.random() < 0.7:
+        recover(loop.memory, loop.gains, now_s)
+    if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
+        activate(loop.memory)
+
+
 @compiled
 def try_random(
     views: ModelViews, loop: ControlLoop, held_to: Bounds, home: np.ndarray, notes: Previous, inputs: int, seed: int,
@@ -153,10 +166,9 @@ def try_random(
     np.random.seed(seed)
     state, own, bound, previous, counts, now_s = loop.state, loop.memory[0], held_to[0], notes[0], out[0], 0.0
     for _ in range(inputs):
-        if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
-            activate(loop.memory)
         dt_s = np.random.uniform(0.0001, 0.02)
         now_s += dt_s
+        _restart(loop, now_s)
         if bound.changing > 0.0 and np.random.random() < 0.05:
             for i in range(6):
                 loop.gains[0].stiffness[i] = bound.stiffness[i] * np.random.random()

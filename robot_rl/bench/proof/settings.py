@@ -9,6 +9,7 @@ import numpy as np
 from controllers.arm import ArmLimits
 from controllers.arms.spec import arm_limits
 from controllers.geometry import FloatArray, matrix_from_quat, quat_exp, quat_multiply
+from controllers.law.backoff import RECOVER_SPEED
 from controllers.law.gains import Gains, force_cap
 from controllers.law.options import PLANES
 from controllers.law.presets import PARITY, preset
@@ -57,12 +58,15 @@ class Bounds(Record):
     dq_max: Joints
     power_max: float
     operational_space: float
+    recover_distance_m: float
+    recover_speed: Axes2
     changing: float  # whether stiffness and damping ratio change all the time
 
 
 def bounds_of(trial: Trial) -> Bounds:
     """The bounds of these settings."""
-    bounds = make_record(Bounds, N, cap=force_cap(trial.gains), changing=float(trial.changing))
+    given = {"cap": force_cap(trial.gains), "recover_speed": RECOVER_SPEED, "changing": float(trial.changing)}
+    bounds = make_record(Bounds, N, **given)
     for name in Bounds.fields:
         for source in (trial.gains, trial.limits):
             if hasattr(source, name):

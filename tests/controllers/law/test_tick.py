@@ -50,19 +50,33 @@ def test_reactivation_starts_from_the_measured_torque():
 
 
 def test_stale_target_holds_the_pose():
-    rig = Rig(make_gains(HOME, ramp_s=0.0))
+    rig = Rig(make_gains(HOME, ramp_s=0.0, damp_after_s=2.0, speed_max=(0.2, 1.0)))
     rig.target = pose_target(rig.plant.state, (0.1, 0.0, 0.0))
     rig.run(0.1)
     rig.run(0.25, fresh=False)
     assert rig.loop.mode == Mode.HOLDING
     held = rig.loop.goal.p.copy()
-    rig.run(0.1, fresh=False)
+    rig.run(0.8, fresh=False)
     np.testing.assert_array_equal(rig.loop.goal.p, held)
     assert rig.tick(fresh=False) == Reason.TARGET_LATE
-    assert np.linalg.norm(rig.plant.state.p - held) < 0.02
+    assert np.linalg.norm(rig.plant.state.p - held) < 0.005
     assert np.abs(rig.plant.state.dq).max() < 0.1
     assert held[0] < rig.target.p[0] - 0.01  # it did not go on to the stale target
     assert rig.loop.counters[Counter.HOLDS] == 1
+
+
+def test_late_targets_do_not_drop_the_force_that_carries_a_load():
+    """Each late target once took the measured pose as the goal: a jittering client let the load sink step by step."""
+    rig, load = Rig(make_gains(HOME, ramp_s=0.0)), np.array([0.0, 0.0, -6.0, 0.0, 0.0, 0.0])
+    start = rig.plant.state.p[2]
+    rig.run(0.6, load)
+    for _ in range(3):
+        path = rig.run(0.2, load, fresh=False)
+        assert rig.loop.mode == Mode.HOLDING
+        rig.target = pose_target(rig.plant.state)  # a client that starts from where the arm is
+        rig.target.p[2] = rig.loop.reference_p[2]
+        rig.run(0.05, load)
+    assert start - path[:, 2].min() < 1.1 * 6.0 / 600.0
 
 
 def test_feed_forward_ends_with_the_target():
