@@ -125,7 +125,7 @@ class TorqueStopMotion:
         compensate_coriolis: bool = True,
         max_delta_tau: float = 1.0,
     ) -> None:
-        self._torque, self._timeout_s = np.zeros(7), np.inf
+        self._torque, self._timeout_s, self._delta = np.zeros(7), np.inf, max_delta_tau
 
 
 class Robot:
@@ -191,7 +191,7 @@ class Robot:
         self._motion, self._fed_s, motion._robot = motion, self.arm.clock.now_s(), self
         self._feed(motion)
 
-    def _feed(self, motion: SimpleTorqueMotion) -> None:
+    def _feed(self, motion: SimpleTorqueMotion | TorqueStopMotion) -> None:
         """The C++ thread limits the step of each cycle."""
         before = np.array(self.arm.acting or [0.0] * 7)
         self.arm.feed((before + np.clip(motion._torque - before, -motion._delta, motion._delta)).tolist())
