@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from controllers.arm import Mode, Target
-from controllers.geometry import FloatArray, bounded, quat_towards
+from controllers.geometry import FloatArray, bounded, quat_towards, rotation_error
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.law.virtual_walls import confine_pose
@@ -27,9 +27,11 @@ _TRACKED = (Mode.ACTIVE, Mode.HOLDING)
 
 
 def is_near(pose: Pose, other: Pose, within: FloatArray) -> bool:
-    """Return whether two poses differ by at most so much, (2,) [m, rad]."""
-    turn = Rotation.from_quat(pose[1]) * Rotation.from_quat(other[1]).inv()
-    return bool(np.linalg.norm(pose[0] - other[0]) <= within[0] and turn.magnitude() <= within[1])
+    """Return whether two poses differ by at most so much, (2,) [m, rad]; False for what is not a pose."""
+    if not (_is_pose(pose) and _is_pose(other)):
+        return False
+    turn = rotation_error(pose[1], other[1])
+    return bool(np.linalg.norm(pose[0] - other[0]) <= within[0] and np.linalg.norm(turn) <= within[1])
 
 
 class TargetGenerator:
@@ -57,7 +59,7 @@ class TargetGenerator:
     def follow(self, state: HostState, gains: Gains, anew: bool) -> None:
         """Start from where the arm is: for another source (`anew`), and whenever the loop has not tracked the goal."""
         measured, tracked = _measured(state), state.mode in _TRACKED
-        if (anew or not (tracked and self._tracked)) and np.isfinite([*measured[0], *measured[1]]).all():
+        if (anew or not (tracked and self._tracked)) and _is_pose(measured):
             self._twist_s = -np.inf
             reference = state.values[0]["reference_p"], state.values[0]["reference_quat_xyzw"]
             if not (tracked and is_near(reference, measured, _leash(gains, np.zeros(6)))):
@@ -72,9 +74,8 @@ class TargetGenerator:
 
     def take_here(self, state: HostState, stamp_s: float) -> Target:
         """Set the goal to the measured pose; nan leaves it where it is."""
-        p, quat_xyzw = _measured(state)
-        if np.isfinite([*p, *quat_xyzw]).all():
-            self.seed(p, quat_xyzw)
+        if _is_pose(measured := _measured(state)):
+            self.seed(*measured)
         return self._target(np.zeros(6), stamp_s)
 
     def take_pose(self, p: FloatArray, quat_xyzw: FloatArray, stamp_s: float, gains: Gains) -> Target:
@@ -116,6 +117,8 @@ class TargetGenerator:
     def _keep_to(self, state: HostState, gains: Gains, twist: FloatArray) -> None:
         """Keep the goal to its leash and to the workspace."""
         (p, quat), (leash_m, leash_rad) = _measured(state), _leash(gains, twist)
+        if not _is_pose((p, quat)):
+            return
         self.p = p + np.array(bounded(self.p - p, leash_m))
         self.quat_xyzw = np.array(quat_towards(quat, self.quat_xyzw, 1.0, leash_rad))
         self.beyond = outside(self.p, self.quat_xyzw, gains)
@@ -126,6 +129,10 @@ class TargetGenerator:
         self._sent_s = max(stamp_s, np.nextafter(self._sent_s, np.inf))
         wrench = self._wrench if 0.0 <= stamp_s - self._wrench_s <= FRESH_S else np.zeros(6)
         return Target(self.p.copy(), self.quat_xyzw.copy(), twist.copy(), wrench.copy(), np.array([self._sent_s]))
+
+
+def _is_pose(pose: Pose) -> bool:
+    return bool(np.isfinite([*pose[0], *pose[1]]).all() and abs(np.linalg.norm(pose[1]) - 1.0) < 0.01)
 
 
 def _measured(state: HostState) -> Pose:
