@@ -96,7 +96,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             words = choice.host_arguments(mailbox := self._mailbox(), *core)
             host = self._host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not self.ended)
             given = self._declared.given_gains()
-            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given)
+            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given, choice.spec)
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))
             self.finish()
