@@ -101,6 +101,17 @@ class Feedback(NamedTuple):
         return self.state.tau_external
 
 
+class ArmReport(NamedTuple):
+    """What a connected arm reports of itself, in its controller's own frames; nan where it does not."""
+
+    q: FloatArray  # (N,) [rad]
+    tau_measured: FloatArray  # (N,) [N m]
+    p: FloatArray = np.full(3, np.nan)  # of the TCP that is set on the arm [m]
+    R: FloatArray = np.eye(3)
+    payload_kg: FloatArray | float = np.nan  # set on the arm
+    payload_com_m: FloatArray = np.full(3, np.nan)  # in the flange's frame
+
+
 class Reading(NamedTuple):
     """State of the arm at one instant."""
 
@@ -108,6 +119,7 @@ class Reading(NamedTuple):
     reason: str  # why it is not READY or RUNNING, and the next step; else empty
     stamp_s: float  # when this state first reached the host, on the host's monotonic clock [s]
     robot_s: float  # the arm's own time [s]; nan where it has none
+    attended: bool = False  # only a person may request the recovery, after an inspection
 
 
 class Driver(Protocol):
@@ -176,6 +188,8 @@ class Requirements:
     """The kernel has to be fully preemptible."""
     glibc: tuple[int, int] = (2, 17)
     """The oldest C library that the package runs with."""
+    thread_priority: int = 0
+    """SCHED_FIFO priority of the threads that the package starts; 0: ordinary scheduling."""
 
 
 class DriverClass(Protocol):

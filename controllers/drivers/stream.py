@@ -14,6 +14,7 @@ import numpy as np
 
 from controllers.arm import ArmLimits
 from controllers.drivers.contract import (
+    ArmReport,
     Capabilities,
     DriverError,
     DriverMode,
@@ -50,6 +51,7 @@ class Observed(NamedTuple):
     mode: DriverMode
     reason: str
     robot_s: float  # the arm's own time [s]
+    attended: bool = False  # only a person may request the recovery
 
 
 class StreamDriver(ABC):
@@ -84,6 +86,10 @@ class StreamDriver(ABC):
             self._release()
             raise self._refusal(error) from error
         return capabilities
+
+    def report(self) -> ArmReport:
+        """Return what the connected arm reports of itself, for the doctor; a driver adds its arm's TCP and payload."""
+        return ArmReport(self._feedback.state.q.copy(), self._feedback.tau_measured.copy())
 
     def read(self) -> Reading:
         """See `Driver`."""
@@ -165,7 +171,7 @@ class StreamDriver(ABC):
             self._forget_stream()
         stamp_s = self._reading.stamp_s if found.robot_s == self._reading.robot_s else self._now_s()
         self._feedback.state.stamp_s[0] = stamp_s
-        self._reading = Reading(mode, reason, stamp_s, found.robot_s)
+        self._reading = Reading(mode, reason, stamp_s, found.robot_s, found.attended and mode is DriverMode.STOPPED)
 
     def _broken(self, error: Exception) -> None:
         """Handle a library error: the arm is lost, or it ended the stream."""

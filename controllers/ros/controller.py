@@ -14,18 +14,22 @@ from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph
-from controllers.ros.command_handler import CommandHandler, Loop, Pose
+from controllers.ros.command_handler import CommandHandler
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.gripper import GripperTopics
+from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
+from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
+from controllers.ros.workspace import box_text
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
+BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
 NS_PER_S = 1_000_000_000
 
 
@@ -144,7 +148,7 @@ class Controller:
 
     def activate(self) -> Answer:
         """Track targets from the measured pose, unless the arm refuses."""
-        answer = (False, self.trouble) if self.trouble else self.handler.start()
+        answer = (False, self.trouble) if self.trouble else self.handler.start(BUSY_PATIENCE_S)
         if answer[0]:
             self.lifecycle = "active"
         return answer
@@ -226,7 +230,8 @@ class Controller:
     def _publish_diagnostics(self) -> None:
         report = diagnostics(self._state(), self._node_status(), self.commands.rejections, self.now_s())
         noticed = ("graph events", "; ".join(() if self._open is None else self._open.problems()))
-        self._reports.publish_diagnostics(report._replace(values=(*report.values, noticed)))
+        values = (*report.values, noticed, ("workspace [m]", box_text(self.handler.gains)))
+        self._reports.publish_diagnostics(report._replace(values=values))
 
     def _state(self) -> HostState | None:
         return None if self._loop is None else self._loop.state()
@@ -240,7 +245,7 @@ class Controller:
             handovers=arbiter.handovers,
             held=arbiter.held(self.now_s()),
             trouble=self.trouble,
-            graph=self.commands.unheard,
+            graph=(*self.commands.unheard, *filter(None, [self.handler.warning()])),
             clock_jumps=self.handler.stamps.jumps,
             gripper=None if self.fingers is None else self.fingers.gripper.state(),
         )
