@@ -72,6 +72,8 @@ class Robotiq:
     fingers, where fingers or tips differ from the vendor's.
     """
 
+    NEEDS_ADDRESS = True
+
     def __init__(self, profile: Profile) -> None:
         self._profile, self.width_max_m = profile, profile.stroke_m
         self._lock = threading.Lock()
