@@ -1,7 +1,5 @@
 """Presets: the settings with which each task is trained, and ablations of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """`robot-rl evaluate`: evaluation of the trained policy alone."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from contextlib import closing

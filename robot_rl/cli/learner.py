@@ -1,7 +1,5 @@
 """`robot-rl learner`: the learner by itself; actors connect to it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """`robot-rl simulate`: the simulated arm, moved by expert, at random or by keyboard, as a video."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path

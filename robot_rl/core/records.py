@@ -1,7 +1,5 @@
 """Records from actor to learner: one step, and one human label of past steps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum

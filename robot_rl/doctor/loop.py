@@ -1,7 +1,5 @@
 """Measurement of loop jitter under the real-time settings that were granted."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 

@@ -7,8 +7,6 @@ parameters using penalty-based optimization", RA-L 2019, as distributed with exa
 with Pinocchio.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import mujoco

@@ -1,7 +1,5 @@
 """Handshake of actor and learner: the learner refuses an incompatible actor, naming both sides."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from robot_rl import __version__

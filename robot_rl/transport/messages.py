@@ -7,8 +7,6 @@
 No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

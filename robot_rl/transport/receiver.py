@@ -1,10 +1,9 @@
 """Learner's end of the wire: stores each record once, acknowledges it when it is durable, publishes weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import zmq
@@ -156,7 +155,7 @@ class LearnerServer:
         self._admission.close()
         self._context.destroy(linger=300)
 
-    def __enter__(self) -> LearnerServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,12 +1,11 @@
 """Actor's end of the wire: `put` writes to the spool and returns; a thread delivers."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import os
 import threading
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import zmq
@@ -176,7 +175,7 @@ class ActorLink:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def __enter__(self) -> ActorLink:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

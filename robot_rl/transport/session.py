@@ -1,8 +1,7 @@
 """Session: one connection of an actor to its learner."""
 
-from __future__ import annotations
-
 import os
+from typing import Self
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -64,7 +63,7 @@ class Session:
         self._dealer.connect(address)
         self._dealer.send_multipart([b"hello", encode_hello(hello)])
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,8 +11,6 @@ File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `sh
 header's metadata under `encoder` a JSON object {architecture, cameras, dataset_card}.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -20,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -97,7 +95,7 @@ class EncoderArchitecture:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> EncoderArchitecture:
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the architecture that `to_json` described.
 
         Raises:

@@ -1,11 +1,9 @@
 """The frozen encoder of convolutions and soft-argmax: each camera frame passes it once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -45,7 +43,7 @@ class FrozenEncoder:
         self._owners = owners
 
     @classmethod
-    def open(cls, context: EncoderContext) -> FrozenEncoder:
+    def open(cls, context: EncoderContext) -> Self:
         """Return the encoder in a file of weights, or the one shipped for the simulator."""
         return cls(context.weights or SHIPPED_ENCODER, context.cameras, context.variants)
 
@@ -68,7 +66,7 @@ class FrozenEncoder:
         seed: int = 0,
         variants: int = 4,
         allow_random_weights: bool = False,
-    ) -> FrozenEncoder:
+    ) -> Self:
         """Return an encoder with random weights, for tests and benchmarks only.
 
         Raises:

@@ -1,7 +1,5 @@
 """Image encoder in JAX: the pure function, random shifts, and the actor's frozen encoder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import reduce
 

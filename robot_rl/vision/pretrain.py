@@ -11,8 +11,6 @@ Coordinates count by their distance, not its square: an image in which the objec
 that decides an insertion.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial

@@ -1,7 +1,5 @@
 """Actor: runs episodes and streams each step to the learner, without ever waiting for the network."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -31,7 +29,6 @@ class Metrics(Protocol):
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         """Write one event."""
-        ...
 
 
 def run_actor(

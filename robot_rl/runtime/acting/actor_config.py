@@ -1,7 +1,5 @@
 """Settings of one actor, and of a restarted one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Summary of one session of an actor."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from robot_rl.runtime.acting.stepper import Step

@@ -1,7 +1,5 @@
 """Evaluation of the policy alone, by the same step code as in training."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any

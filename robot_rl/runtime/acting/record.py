@@ -1,7 +1,5 @@
 """Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property

@@ -6,8 +6,6 @@
 A checkpoint is written under another name, put on the disk, and renamed; a crash leaves the previous one untouched.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Learner loop: receives records, makes the updates that the data allows, publishes weights, saves checkpoints."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -24,15 +22,12 @@ class Server(Protocol):
 
     def recover(self) -> Iterator[Record]:
         """Yield the records that earlier processes of this run received."""
-        ...
 
     def poll(self, timeout_s: float = 0.0) -> list[Record]:
         """Return new records, waiting at most `timeout_s` for the first."""
-        ...
 
     def publish_weights(self, version: int, parameters: Mapping[str, np.ndarray]) -> None:
         """Send the policy to the actors."""
-        ...
 
 
 METRICS_EVERY_S = 1.0  # between two lines of metrics

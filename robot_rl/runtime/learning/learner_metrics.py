@@ -1,7 +1,5 @@
 """Rates and times of the learner's loop, written at a fixed interval."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -14,7 +12,6 @@ class Metrics(Protocol):
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         """Write one event."""
-        ...
 
 
 class LearnerMetrics:

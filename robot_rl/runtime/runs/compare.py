@@ -1,7 +1,5 @@
 """Runs side by side: a table of their metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from robot_rl.runtime.runs.report import read_run

@@ -1,14 +1,12 @@
 """Metrics file: one JSON line per event, mirrored to TensorBoard."""
 
-from __future__ import annotations
-
 import json
 import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tensorboardX import SummaryWriter
 
@@ -49,7 +47,7 @@ class MetricsWriter:
         if self._events is not None:
             self._events.close()
 
-    def __enter__(self) -> MetricsWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
