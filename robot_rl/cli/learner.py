@@ -12,6 +12,7 @@ from robot_rl.runtime.acting.record import load_demonstrations
 from robot_rl.runtime.learning.learner import run_learner
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.security import read_keys
@@ -43,8 +44,7 @@ def learn(flags: Arguments) -> int:
         Journal(flags.folder / "journal") as journal,
         LearnerServer(
             flags.address,
-            schema,
-            definition.schema_hash(),
+            Introduction(schema, definition.schema_hash()),
             journal,
             keys=read_keys(flags.keys) if flags.keys else None,
         ) as server,
