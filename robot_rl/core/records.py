@@ -71,11 +71,6 @@ class StepRecord:
         """Whether this step closes its episode."""
         return self.terminated or self.truncated
 
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Identity of the record: (actor, run, sequence)."""
-        return self.actor, self.run, self.sequence
-
 
 @dataclass(frozen=True, slots=True)
 class LabelRecord:
@@ -98,11 +93,6 @@ class LabelRecord:
     def __post_init__(self) -> None:
         checks.one_of(self, LABELS, "label")
         checks.at_least(self, 1, "window_steps")
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Identity of the record: (actor, run, sequence)."""
-        return self.actor, self.run, self.sequence
 
 
 Record = StepRecord | LabelRecord

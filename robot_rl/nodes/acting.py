@@ -12,9 +12,8 @@ from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
 from robot_rl.core.seeds import Purpose, generator
-from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.actor import ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
-from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.runs.stop import StopSignal

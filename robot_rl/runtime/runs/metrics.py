@@ -6,11 +6,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from tensorboardX import SummaryWriter
 
 METRICS_FILE = "metrics.jsonl"
+
+
+class Metrics(Protocol):
+    """Destination of metrics."""
+
+    def write(self, kind: str, step: int, **scalars: Any) -> None:
+        """Write one event."""
 
 
 class MetricsWriter:
