@@ -14,6 +14,7 @@ from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Mailbox, Request, unpack_gains
+from controllers.host.motions import compile_motions, serve_motion
 from controllers.host.pacing import Pacer, Periods
 from controllers.host.report import report
 from controllers.law.control_loop import ControlLoop, check_shapes
@@ -23,7 +24,15 @@ from controllers.law.tick import activate, deactivate, fail, make_controller_sta
 REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then its own brakes hold it
 DAMP_IN_FAULT_S = 0.5
 RECOVER_AFTER_S = 0.5  # pause before a reflex is cleared
-_FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
+_FOLLOWING = (
+    Mode.ACTIVATING,
+    Mode.ACTIVE,
+    Mode.HOLDING,
+    Mode.DAMPING,
+    Mode.RECOVERING,
+    Mode.JOINT_MOTION,
+    Mode.GUIDING,
+)
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
 ENDED = "the loop has ended; the arm holds itself"
 
@@ -82,6 +91,7 @@ class ControlProcess:
         fail(scratch, Reason.ROBOT_STOPPED)
         recover(scratch, self.gains, 0.0)
         activate(scratch)
+        compile_motions(self.loop)
         self.mailbox.gains.copy[:] = self.gains  # clients that attach read the active gains
         self.mailbox.gains.publish()
         self.publish(None)
@@ -110,8 +120,14 @@ class ControlProcess:
                 array[:] = box.target.copy[name][0]
         if box.gains.fetch():
             self._take_gains()
+        if box.motion.fetch():
+            self._take_motion()
         if box.request.fetch():
             self._serve(Request(int(box.request.copy["request"][0])))
+
+    def _take_motion(self) -> None:
+        if text := serve_motion(self.loop, self.mailbox.motion.copy):
+            self.message = text
 
     def _take_gains(self) -> None:
         try:

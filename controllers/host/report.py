@@ -26,6 +26,8 @@ class LoopReport(Record):
     mode: int
     reason: int
     fault: int
+    motion_number: int
+    motion_result: int
     cycles: int
     misses: int
     late_max_us: float
