@@ -13,8 +13,9 @@ from controllers.law.motion_check import SPEED_RAD_PER_S, pose_at
 from controllers.law.tick import deactivate, fail
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.scene import TIMESTEP_S
-from robot_rl.sim.simulation import N, plain_cell
+from robot_rl.sim.simulation import plain_cell
 
+N = 7
 ELBOW = HOME_Q + np.array([0.5, -0.3, -0.6, -0.1, 0.3, 0.3, -0.4])
 WIDE = {"workspace_lower": -2.0, "workspace_upper": 2.0}
 
