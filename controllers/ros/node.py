@@ -24,6 +24,7 @@ from typing import Any
 try:
     import rclpy
     from rclpy.clock import Clock, ClockType
+    from rclpy.exceptions import ParameterException
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.impl.implementation_singleton import rclpy_implementation
     from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -60,7 +61,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         change.callback = partial(self._change_state, change.callback)
         space, name, log = self.get_namespace().strip("/"), self.get_fully_qualified_name(), self.get_logger()
         self._declared = Parameters(self, Parameter, settings.NODE_PARAMETERS)
-        self._declared.declare_gains(_gains(self._declared["arm"]))
+        self._declared.declare_gains(_gains(self._declared["arm"]), self._declared["crisp"])
         hardware = f"{self._declared['arm']} by {self._declared['driver']} {self._declared['robot_ip']}".strip()
         self._wire = RosWire(self, space)
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)
@@ -211,7 +212,12 @@ def _end_with(node: ImpedanceController) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is stopped; the arm stops first."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    node, executor = ImpedanceController(), SingleThreadedExecutor()
+    try:
+        node, executor = ImpedanceController(), SingleThreadedExecutor()
+    except ParameterException as error:
+        print(f"{graph.CONTROLLER}: {error}; see docs/ros2.md.", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
     _end_with(node)
     executor.add_node(node)
     try:

@@ -132,3 +132,8 @@ def test_a_second_controller_of_the_name_ends_itself_and_the_first_continues(ses
     launch = session.run("ros2", "launch", "launch/robot.launch.py", "use_fake_hardware:=true")
     assert launch.returncode == 1 and "got 1 already running" in launch.stdout + launch.stderr
     assert node.poll() is None and client.state().mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
+
+
+def test_a_parameter_of_another_type_is_refused_in_a_line(session):
+    answer = session.run(sys.executable, "-m", "controllers.ros.node", "--ros-args", "-p", "filter_time_s:=soon")
+    assert answer.returncode == 2 and "filter_time_s" in answer.stderr and "Traceback" not in answer.stderr
