@@ -83,7 +83,7 @@ class Controller:
         self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
         self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, sleep)
         self.commands = Commands(self.handler, log)
-        self.lifecycle, self.trouble = "unconfigured", ""
+        self.lifecycle, self.trouble, self._still = "unconfigured", "", ""
         self._loop: Loop | None = None
         self._open: Wire | None = None  # lifetime of the control process
         self._states: States | None = None
@@ -157,6 +157,9 @@ class Controller:
     def _watch(self) -> None:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
+        still, self._still = self._still, self.handler.stamps.still()
+        if self._still and not still:
+            self._log.warning(self._still)
         self.publish_status()
 
     def _watch_graph(self) -> None:
@@ -196,7 +199,7 @@ class Controller:
 
     def _recover(self, request: Any) -> Answer:
         if self.trouble:
-            return False, f"{self.trouble}; clean up and configure the node again"
+            return False, f"{self.trouble}; configure the node again"
         return self.handler.recover(may_move=self.lifecycle == "active")
 
     # Reports
@@ -222,6 +225,6 @@ class Controller:
             handovers=arbiter.handovers,
             held=arbiter.held(self.now_s()),
             trouble=self.trouble,
-            graph=self.commands.unheard,
+            graph=(*self.commands.unheard, *filter(None, [self._still])),
             clock_jumps=self.handler.stamps.jumps,
         )

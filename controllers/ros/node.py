@@ -94,7 +94,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             choice = self._choice()
             core = self._declared["loop_cpu"], self._declared["loop_shield"]
             words = choice.host_arguments(mailbox := self._mailbox(), *core)
-            host = self._host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not self.ended)
+            wanted, note = (lambda: not self.ended), self.get_logger().info
+            host = self._host = HostProcess(words, mailbox, len(choice.joint_names), wanted, note)
             given = self._declared.given_gains()
             gains = settings.first_gains(host.client.gains(), self._declared["preset"], given)
         except (ValueError, HostFailed) as error:
@@ -153,8 +154,11 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         """Let the arm hold itself and end its loop before returning. Does nothing without a loop."""
         host, self._host = self._host, None
         self._controller.handler.detach()
+        died = host is not None and host.ended
         if host is not None and not host.end() and not self._controller.trouble:
             self.get_logger().error("the loop did not end by itself; the arm's own watchdog holds the arm")
+        if not died:
+            self._controller.trouble = ""
         self._controller.detach(lifecycle)
 
     def wait_until_alone(self) -> str:
@@ -176,7 +180,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._declared.refresh()
 
     def _watch_host(self) -> None:
-        """Leave `active` after the end of the control process, until the node is configured again, and report it."""
+        """Leave `active` when the control process hangs, and clean up when it has ended; the status keeps the reason."""
         if self._host is None:
             return
         controller, before = self._controller, self._controller.trouble
@@ -186,6 +190,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             controller.handler.stop_now()
             if controller.lifecycle == "active":
                 self.trigger_deactivate()
+        if self._host.ended and controller.lifecycle == "inactive":
+            self.trigger_cleanup()
 
 
 def _gains(arm: str) -> Gains:

@@ -6,7 +6,7 @@ A request to set parameters takes effect completely or not at all. Numbers may b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,7 @@ class Parameters:
         declared: those that are fixed when the node starts: name -> default and description.
     """
 
-    def __init__(
-        self, node: Any, parameter: Callable[..., Any], declared: Mapping[str, tuple[Any, str]] | None = None
-    ) -> None:
+    def __init__(self, node: Any, parameter: Any, declared: Mapping[str, tuple[Any, str]] | None = None) -> None:
         self._node, self._parameter = node, parameter
         self._handler: CommandHandler | None = None
         self._shown: Gains | None = None

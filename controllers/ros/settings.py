@@ -118,7 +118,7 @@ def as_declared(value: Any, default: Any) -> Any:
     """
     if isinstance(default, float):
         return _as_double(value)
-    if np.iterable(default) and not isinstance(default, str) and isinstance(default[0], float):
+    if np.iterable(default) and not isinstance(default, str) and isinstance(next(iter(default)), float):
         listed = value.strip("[] ").split(",") if isinstance(value, str) else value  # ROS's text of a list with .inf
         return [_as_double(entry) for entry in listed] if np.iterable(listed) else value
     return value

@@ -241,7 +241,9 @@ CRISPS = {f"task.{kind}_{what}_{axis}": value for kind, what, value in (("k", "p
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "taken"), [({}, True), ({"task.k_rot_z": 9999.0}, False), ({"stop_commands": True}, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "taken"), [({}, True), ({"task.k_rot_z": 9999.0}, False), ({"stop_commands": True}, False)]
+)
 def test_a_file_of_crisp_is_taken_whole_or_not_at_all(arm, change, taken):
     def value(number):
         return {"type": 1, "bool_value": number} if isinstance(number, bool) else {"type": 3, "double_value": number}
