@@ -3,6 +3,7 @@
     extends: fr3                 # a built-in arm's name or another file: what is not given here comes from there
     address: 172.16.0.2
     payload: {mass_kg: 0.73, com_m: [0.0, 0.0, 0.06]}
+    tcp: {xyz_m: [0.0, 0.0, 0.174]}
     gains: {preset: guarded, workspace_lower: [0.3, -0.3, 0.02], workspace_upper: [0.7, 0.3, 0.6]}
 
 The driver is one of `DRIVERS`, an entry point of the group `robot_rl.drivers`, `module:Class`, or `file.py:Class`
@@ -11,18 +12,25 @@ beside the arm's file: a class as in `controllers.drivers.contract.DriverClass`.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from controllers.arm import ArmLimits
-from controllers.checks import FloatArray, finite, no_nan, non_negative
+from controllers.arms.values import (
+    PARTS,
+    ArmFileError,
+    Offset,
+    Payload,
+    check_keys,
+    joint_names,
+    mapping,
+    nearest,
+)
 from controllers.extensions import check, resolve
 
 HERE = Path(__file__).parent
@@ -34,27 +42,14 @@ DRIVERS = {
     "effort": "controllers.drivers.effort_ros:RosEffortDriver",
 }
 GROUP = "robot_rl.drivers"
+SIMULATED = "simulated"
+"""The simulated arm, and its driver."""
 Settings = Mapping[str, Any]
-
-
-class ArmFileError(ValueError):
-    """An arm that does not exist, or a file that does not describe one."""
-
-
-@dataclass(frozen=True)
-class Payload:
-    """Load of the flange beyond the hand that the arm is configured for."""
-
-    mass_kg: float
-    com_m: FloatArray
-    """(3,) centre of mass in the flange's frame [m]."""
-    inertia_kg_m2: FloatArray
-    """(3, 3) about the centre of mass, axes of the flange."""
 
 
 @dataclass(frozen=True)
 class ArmSpec:
-    """One arm, as its file describes it."""
+    """One arm, as its file describes it. All poses, boxes and planes are in `base_frame`."""
 
     name: str
     driver: str
@@ -65,18 +60,27 @@ class ArmSpec:
     limits: ArmLimits
     address: str = ""
     model: str = ""
-    """Path of the URDF, for drivers of arms that do not compute their own dynamics."""
+    """URDF or MJCF, a path or `package://NAME/PATH`, of an arm that does not compute its own dynamics; and to simulate
+    an arm."""
+    base_frame: str = ""
+    """The model's link that is the base; empty: its root. A UR's own poses are in `base`, the root is `base_link`."""
     tcp_frame: str = "tool0"
-    """The model's link that is the tool centre point."""
+    """The model's link that carries the tool centre point."""
+    tcp: Offset | None = None
+    """The tool centre point in `tcp_frame`; None: its origin."""
     flange_frame: str = ""
     """The model's link that carries the payload; empty: `tcp_frame`."""
     namespace: str = ""
     """Of the arm's topics, for drivers over ROS."""
     payload: Payload | None = None
+    rate_hz: float = 0.0
+    """Of the arm's own cycle [Hz]; 0: that of the driver."""
     gains: Settings = field(default_factory=dict)
     """`preset`, and fields of `Gains` that differ from it."""
     settings: Settings = field(default_factory=dict)
     """Of the driver; each says which it takes."""
+    gripper: Settings = field(default_factory=dict)
+    """Its driver and settings (see `controllers.drivers.grippers.gripper_spec`); empty: the arm has none."""
 
     def needed(self, name: str) -> str:
         """Return the field `address` or `model`.
@@ -102,11 +106,11 @@ class ArmSpec:
         Raises:
             ArmFileError: it has, with the nearest one's name.
         """
-        _check_keys(f"{self.name}: settings", self.settings, known)
+        check_keys(f"{self.name}: settings", self.settings, known)
 
 
 _PARAMETERS = {"address": "robot_ip", "model": "urdf"}
-_LIMITS = ArmLimits._fields
+_TEXTS = ("driver", "address", "model", "base_frame", "tcp_frame", "flange_frame", "namespace")
 
 
 def arm_names() -> list[str]:
@@ -121,8 +125,15 @@ def load_arm(arm: str, **changes: Any) -> ArmSpec:
         ArmFileError: an unknown name, with the nearest; a file that cannot be read or does not fit, with its line.
         ExtensionError: a driver that does not exist.
     """
-    spec = _spec(*_read(arm))
-    spec = replace(spec, **{name: value for name, value in changes.items() if value})
+    name, content = _read(arm)
+    given = {key: value for key, value in changes.items() if value}
+    check_keys(name, given, _TEXTS)
+    if content.get("driver") == given.get("driver", content.get("driver")) == SIMULATED and "address" in given:
+        raise ArmFileError(
+            f"arm: got '{arm}' at {given['address']}, expected an arm with an address; '{arm}' is simulated. "
+            f"The arms are {[name for name in arm_names() if name != SIMULATED]}."
+        )
+    spec = _spec(name, _merged(content, given))
     check("driver", spec.driver, DRIVERS, GROUP)
     return spec
 
@@ -160,85 +171,78 @@ def _path(arm: str, beside: Path | None = None) -> Path:
     if arm not in arm_names():
         raise ArmFileError(
             f"arm: got '{arm}', expected one of {arm_names()} or the path of an arm's YAML file; "
-            f"{_nearest(arm, arm_names())}"
+            f"{nearest(arm, arm_names())}"
         )
     return HERE / f"{arm}.yaml"
 
 
-def _read(arm: str, beside: Path | None = None) -> tuple[str, dict[str, Any]]:
-    """Name and content of a file, with those of the files that it extends beneath."""
-    path = _path(arm, beside)
+def _read(arm: str, *above: Path) -> tuple[str, dict[str, Any]]:
+    """Name and content of a file over those of the files that it extends; `above`: the files that extend it."""
+    path = _path(arm, above[-1].parent if above else None)
+    if path in above:
+        raise ArmFileError(f"{path}: got an arm that extends itself, expected one with an end; correct `extends`.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ArmFileError(f"{path}: got '{error}', expected YAML; correct the file.") from error
     if not isinstance(content, dict):
         raise ArmFileError(f"{path}: got {type(content).__name__}, expected a mapping; see controllers/arms/fr3.yaml.")
-    _check_keys(str(path), content, {"extends", *(entry.name for entry in fields(ArmSpec))})
-    for name in ("model", "driver"):  # paths are relative to the file
-        file, colon, rest = str(content.get(name, "")).partition(":")
-        if file and (path.parent / file).is_file():
-            content[name] = f"{path.parent / file}{colon}{rest}"
+    check_keys(str(path), content, {"extends", *(entry.name for entry in fields(ArmSpec))} - {"name"})
+    _make_absolute(content, path.parent)
     base = content.pop("extends", None)
     if base is not None:
-        content = _merged(_read(str(base), path.parent)[1], content)
+        content = _merged(_read(str(base), *above, path)[1], content)
     return path.stem, content
 
 
+def _make_absolute(content: dict[str, Any], folder: Path) -> None:
+    """Rewrite the paths of a file, which are relative to its folder."""
+    gripper = content.get("gripper")
+    for part in (content, gripper if isinstance(gripper, dict) else {}):
+        file, colon, rest = str(part.get("driver", "")).partition(":")
+        if (folder / file).is_file():
+            part["driver"] = f"{folder / file}{colon}{rest}"
+    model = content.get("model")
+    if isinstance(model, str) and model and "://" not in model:
+        content["model"] = str(folder / Path(model).expanduser())
+
+
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Changes over a base; mappings are merged, but a preset begins anew."""
+    """Changes over a base; mappings are merged, but a preset or another gripper begins anew."""
     merged = dict(base)
     for name, value in changes.items():
         old = base.get(name)
-        anew = isinstance(value, dict) and "preset" in value
+        anew = isinstance(value, dict) and not {"preset", "driver"}.isdisjoint(value)
         merged[name] = {**old, **value} if isinstance(value, dict) and isinstance(old, dict) and not anew else value
     return merged
 
 
-def _spec(name: str, content: dict[str, Any]) -> ArmSpec:
-    missing = [entry for entry in ("driver", "joints", "posture", "limits") if entry not in content]
+def _spec(name: str, content: Mapping[str, Any]) -> ArmSpec:
+    missing = [key for key in ("driver", "joints", "posture", "limits") if key not in content]
     if missing:
         raise ArmFileError(f"{name}: got no {', '.join(missing)}, expected them; give them, or `extends` an arm.")
-    joints = tuple(str(joint) for joint in content["joints"])
     try:
-        posture = finite("posture", content["posture"], len(joints))
-        limits = _limits(content["limits"], len(joints))
-        payload = _payload(content["payload"]) if content.get("payload") else None
-    except (ValueError, TypeError, KeyError) as error:
+        joints = joint_names(content["joints"])
+        values = {key: _value(key, value, len(joints)) for key, value in content.items() if value is not None}
+        spec = ArmSpec(**(values | {"name": name, "joints": joints}))
+        _check_posture(spec)
+    except ValueError as error:
         raise ArmFileError(f"{name}: {error}") from error
-    made = {"name": name, "joints": joints, "posture": tuple(posture.tolist()), "limits": limits, "payload": payload}
-    return ArmSpec(**(content | made))
+    return spec
 
 
-def _limits(content: Settings, joints: int) -> ArmLimits:
-    _check_keys("limits", content, _LIMITS)
-    missing = sorted(set(_LIMITS) - set(content))
-    if missing:
-        raise ValueError(f"limits: got no {', '.join(missing)}, expected them; .inf is allowed for power_max.")
-    arrays = {name: finite(f"limits.{name}", content[name], joints) for name in _LIMITS[:-1]}
-    for name in _LIMITS[2:-1]:
-        non_negative(f"limits.{name}", arrays[name], joints)
-    if (arrays["q_lower"] >= arrays["q_upper"]).any():
-        raise ValueError(f"limits.q_lower: got {arrays['q_lower'].tolist()}, expected values below q_upper; swap them.")
-    return ArmLimits(**arrays, power_max=float(no_nan("limits.power_max", content["power_max"], 1)[0]))
+def _value(key: str, value: Any, joints: int) -> Any:
+    """Return a field of the file as that of `ArmSpec`."""
+    if key in PARTS:
+        return PARTS[key](value, joints)
+    if key in _TEXTS and not isinstance(value, str):
+        raise ValueError(f"{key}: got {value!r}, expected text; write it in quotes.")
+    return mapping(key, value) if key in ("gains", "settings", "gripper") else value
 
 
-def _payload(content: Settings) -> Payload:
-    _check_keys("payload", content, [entry.name for entry in fields(Payload)])
-    mass = float(non_negative("payload.mass_kg", content["mass_kg"], 1)[0])
-    com = finite("payload.com_m", content.get("com_m", 0.0), 3)
-    # by default that of a ball of 5 cm
-    diagonal = non_negative("payload.inertia_kg_m2", content.get("inertia_kg_m2", 0.4 * mass * 0.05**2), 3)
-    return Payload(mass, com, np.diag(diagonal))
-
-
-def _check_keys(where: str, given: Iterable[str], known: Iterable[str]) -> None:
-    names = list(known)
-    for name in given:
-        if name not in names:
-            raise ArmFileError(f"{where}: got '{name}', expected one of {sorted(names)}; {_nearest(name, names)}")
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.4)
-    return f"did you mean '{found[0]}'?" if found else "choose one of these."
+def _check_posture(spec: ArmSpec) -> None:
+    for joint, angle, lower, upper in zip(
+        spec.joints, spec.posture, spec.limits.q_lower, spec.limits.q_upper, strict=True
+    ):
+        if not lower <= angle <= upper:
+            raise ValueError(f"posture: got {angle} for {joint}, expected a value in its limits [{lower}, {upper}].")

@@ -83,6 +83,9 @@ class Capabilities:
     """`feedback.state.tau` is the arm's report; otherwise it is the last command."""
     watchdog_s: float
     """Longest time for which the torque of a dead or hanging sender acts after its last `write` [s]."""
+    cycle_s: float = 0.0
+    """The arm refuses a torque that changes too fast within one of its own cycles of this length [s], which
+    `Reading.robot_s` counts; 0: it does not, or its driver limits the rate."""
 
 
 class Feedback(NamedTuple):

@@ -126,10 +126,10 @@ class RosEffortDriver(EffortDriver):
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> RosEffortDriver:
-        """See `DriverClass`. Settings: `rate_hz`, `timeout_s`, `gravity_in_command`, as in `EffortDriver`."""
-        arm.check_settings("rate_hz", "timeout_s", "gravity_in_command")
-        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload, flange=arm.flange_frame)
-        return cls(RosLink(arm.joints, arm.namespace), model, arm.limits, **arm.settings)
+        """See `DriverClass`. Settings: `timeout_s`, `gravity_in_command`, as in `EffortDriver`."""
+        arm.check_settings("timeout_s", "gravity_in_command")
+        link, rate_hz = RosLink(arm.joints, arm.namespace), arm.rate_hz or RATE_HZ
+        return cls(link, PinocchioModel(arm), arm.limits, rate_hz=rate_hz, **arm.settings)
 
 
 class WatchdogNode:

@@ -46,14 +46,15 @@ class FrankaDriver(libfranka.LibfrankaDriver):
             self._robot.set_collision_behavior(torque, torque, force, force)
         self._set_payload()
         return Capabilities(
-            name=f"Franka FR3 at {self.address} through pylibfranka {library.__version__}",
-            firmware=f"speaks the protocol of libfranka {library.__version__} ({libfranka.SYSTEM_NEEDED})",
+            name=f"Franka {self._system.split()[0]} at {self.address} through pylibfranka {library.__version__}",
+            firmware=f"speaks the protocol of libfranka {library.__version__} ({self._system})",
             joints=libfranka.JOINTS,
             rate_hz=libfranka.RATE_HZ,
             paced=True,
             gravity_in_command=False,
             reports_command=True,
             watchdog_s=FIRMWARE_WATCHDOG_S,
+            cycle_s=1.0 / libfranka.RATE_HZ,
         )
 
     def _observe(self) -> Observed:

@@ -18,7 +18,7 @@ from controllers.geometry import FloatArray
 
 PACKAGE = "franky-control"
 SIGNAL_TIMEOUT_S = 0.05  # franky's own default
-MAX_DELTA_TAU_NM = 1.0  # per 1 ms cycle: the 1000 N m/s of the arm's interface
+MAX_DELTA_TAU_NM = 0.9  # per 1 ms cycle, below the 1000 N m/s of the arm's interface
 NO_FILTER_HZ = 1000.0  # libfranka's kMaxCutoffFrequency; franky's default of 100 Hz delays the torque by 1.6 ms
 STOP_LIMIT_S = 3.0  # franky's stop motion ends after 2 s at the latest
 
@@ -54,8 +54,8 @@ class FrankyDriver(libfranka.LibfrankaDriver):
         )
         self._set_payload()
         return Capabilities(
-            name=f"Franka FR3 at {self.address} through franky-control",
-            firmware=libfranka.SYSTEM_NEEDED,
+            name=f"Franka {self._system.split()[0]} at {self.address} through franky-control",
+            firmware=self._system,
             joints=libfranka.JOINTS,
             rate_hz=libfranka.RATE_HZ,
             paced=False,

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from controllers.arm import ArmLimits
-from controllers.arms.spec import ArmSpec, Payload, arm_limits
+from controllers.arms.spec import ArmSpec, arm_limits
+from controllers.arms.values import Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
     DriverError,
@@ -30,7 +30,7 @@ from controllers.geometry import FloatArray
 
 JOINTS = 7
 RATE_HZ = 1000.0
-SYSTEM_NEEDED = "FR3 with system 5.9 or newer"
+SYSTEM = "FR3 with system 5.9 or newer"
 
 DESK = "open Desk in a browser at the arm's address"
 _LOCKED = {
@@ -62,6 +62,7 @@ class LibfrankaDriver(StreamDriver):
         contact: reflex thresholds to set at `connect`; None leaves them to the library.
         payload: load beyond the hand that is set in Desk; None leaves the arm's own.
         realtime: refuse a computer without real-time permission (libfranka's kEnforce).
+        arm: whose limits and system; None: an FR3.
     """
 
     PACKAGE: ClassVar[str]
@@ -73,10 +74,11 @@ class LibfrankaDriver(StreamDriver):
         contact: Contact | None = None,
         payload: Payload | None = None,
         realtime: bool = True,
-        limits: ArmLimits | None = None,
+        arm: ArmSpec | None = None,
         platform: Platform = THIS_COMPUTER,
     ) -> None:
-        super().__init__(address, JOINTS, limits or arm_limits("fr3"), platform.now_s)
+        super().__init__(address, JOINTS, arm.limits if arm else arm_limits("fr3"), platform.now_s)
+        self._system = arm.setting("system", SYSTEM) if arm else SYSTEM
         self._contact, self._payload, self._realtime = contact, payload, realtime
         self._platform = platform
         self._library: Any = None
@@ -84,12 +86,12 @@ class LibfrankaDriver(StreamDriver):
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> Self:
-        """See `DriverClass`. Settings: `contact_torque_nm`, `contact_force_n` (both or one), `realtime`."""
-        arm.check_settings("contact_torque_nm", "contact_force_n", "realtime")
+        """See `DriverClass`. Settings: `contact_torque_nm`, `contact_force_n` (both or one), `realtime`, `system`."""
+        arm.check_settings("contact_torque_nm", "contact_force_n", "realtime", "system")
         given = {name: float(arm.settings[f"contact_{name}"]) for name in ("torque_nm", "force_n")
                  if f"contact_{name}" in arm.settings}  # fmt: skip
         contact, realtime = Contact(**given) if given else None, bool(arm.setting("realtime", True))
-        return cls(arm.needed("address"), contact=contact, payload=arm.payload, realtime=realtime, limits=arm.limits)
+        return cls(arm.needed("address"), contact=contact, payload=arm.payload, realtime=realtime, arm=arm)
 
     @classmethod
     def read_firmware(cls, address: str) -> str:
@@ -110,7 +112,7 @@ class LibfrankaDriver(StreamDriver):
         return type(error).__name__ == "NetworkException"
 
     def _refusal(self, error: Exception) -> DriverError:
-        return refusal(error, self.address, self.PACKAGE)
+        return refusal(error, self.address, self.PACKAGE, self._system)
 
 
 def one_of_them(module: str, other: str, package: str) -> ModuleType:
@@ -156,13 +158,13 @@ def _named(errors: Any) -> str:
     return str(errors).strip("[] ").replace('"', "")
 
 
-def refusal(error: Exception, address: str, package: str) -> DriverError:
+def refusal(error: Exception, address: str, package: str, system: str = SYSTEM) -> DriverError:
     """Return the error of a failed connection, with the next step."""
     kind, text = type(error).__name__, str(error)
     if kind == "IncompatibleVersionException" or "ncompatible library version" in text:
         return UnsupportedFirmwareError(
-            f"arm at {address}: got firmware of another protocol ({text}), expected an {SYSTEM_NEEDED}; update the "
-            f"arm, or install the {package} that fits its system (a first-generation Panda needs libfranka 0.9)."
+            f"arm at {address}: got firmware of another protocol ({text}), expected an {system}; update the "
+            f"arm, or install the wheel that fits its system (docs/drivers.md; an FER needs franky for libfranka 0.9)."
         )
     if kind == "RealtimeException":
         return MissingPermissionError(

@@ -11,12 +11,14 @@ friction is not compensated; the arm does not report the commanded torque, so `f
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from controllers.arm import ArmLimits
-from controllers.arms.spec import ArmSpec, Payload
+from controllers.arms.spec import ArmSpec
+from controllers.arms.values import Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
     Capabilities,
@@ -28,12 +30,13 @@ from controllers.drivers.machine import require_realtime
 from controllers.drivers.model import ArmModel, PinocchioModel
 from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
 from controllers.drivers.ur_dashboard import PACKAGE, check_version, identify, import_ur, unreachable
-from controllers.geometry import FloatArray
+from controllers.geometry import FloatArray, quat_exp, quat_from_matrix, rotation_error
 
 JOINTS = 6
 RATE_HZ = 500.0
 WATCHDOG_HZ = 25.0  # the script ends when nothing comes for one period; setting it takes a handshake of some cycles
-MODEL_TOLERANCE_M = 0.005
+BASE = "base"  # frame of the controller's poses in ur_description: its root base_link is turned by pi against it
+MODEL_TOLERANCE_M, MODEL_TOLERANCE_RAD = 0.005, 0.02
 STOP_RAD_S2 = 2.0  # ur-rtde's default deceleration
 WAIT_LIMIT_S = 3.0  # for a protective stop to unlock, and for the script to start
 POLL_S = 0.02
@@ -96,7 +99,7 @@ class UrDriver(StreamDriver):
     def from_arm(cls, arm: ArmSpec) -> UrDriver:
         """See `DriverClass`. Settings: `realtime`."""
         arm.check_settings("realtime")
-        model = PinocchioModel(arm.needed("model"), arm.tcp_frame, payload=arm.payload, flange=arm.flange_frame)
+        model = PinocchioModel(arm if arm.base_frame else replace(arm, base_frame=BASE))
         realtime = bool(arm.setting("realtime", True))
         return cls(arm.needed("address"), model, arm.limits, payload=arm.payload, realtime=realtime)
 
@@ -150,12 +153,15 @@ class UrDriver(StreamDriver):
     def _check_model(self) -> None:
         """Refuse a model of another arm, or another TCP than the arm's own: the law would command wrong forces."""
         self._copy()
-        actual = np.asarray(self._receive.getActualTCPPose()[:3])
-        gap_m = float(np.linalg.norm(actual - self._feedback.state.p))
-        if gap_m > MODEL_TOLERANCE_M:
+        actual = np.asarray(self._receive.getActualTCPPose())
+        own = self._feedback.state
+        gap_m = float(np.linalg.norm(actual[:3] - own.p))
+        gap_rad = float(np.linalg.norm(rotation_error(quat_exp(actual[3:]), quat_from_matrix(own.R))))
+        if gap_m > MODEL_TOLERANCE_M or gap_rad > MODEL_TOLERANCE_RAD:
             raise ArmNotReadyError(
-                f"model: got a TCP {1e3 * gap_m:.0f} mm away from the arm's own, expected at most "
-                f"{1e3 * MODEL_TOLERANCE_M:.0f} mm; use this arm's calibrated URDF and set the same TCP on the pendant."
+                f"model: got a TCP {1e3 * gap_m:.0f} mm and {gap_rad:.3f} rad away from the arm's own, expected at "
+                f"most {1e3 * MODEL_TOLERANCE_M:.0f} mm and {MODEL_TOLERANCE_RAD} rad; use this arm's calibrated URDF, "
+                f"the base_frame '{BASE}', and set the TCP of the arm's file on the pendant."
             )
 
     def _observe(self) -> Observed:

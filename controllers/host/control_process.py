@@ -38,8 +38,8 @@ class ControlProcess:
         self.driver, self.gains, self.limits = parts
         self.mailbox, self.clock = mailbox, clock
         feedback, joints = self.driver.feedback, self.driver.feedback.state.q.size
-        self._stamp_s, self.tau = np.zeros(1), np.zeros(joints)
-        self.state: ArmState = feedback.state._replace(tau_external=feedback.tau_external, stamp_s=self._stamp_s)
+        self._stamp_s, self._robot_s, self.tau = np.zeros(1), np.zeros(1), np.zeros(joints)
+        self.state: ArmState = feedback.state._replace(stamp_s=self._stamp_s, robot_s=self._robot_s)
         self.target = no_target()
         self.memory = make_controller_state(joints)
         self.loop = ControlLoop(
@@ -75,6 +75,7 @@ class ControlProcess:
             DriverError: the text names the next step.
         """
         capabilities = self.driver.connect()
+        self.loop = self.loop._replace(limits=self.limits._replace(cycle_s=capabilities.cycle_s))
         self._put_in_force(self.gains.changed(compensate_gravity=capabilities.gravity_in_command))
         self.driver.read()
         scratch = make_controller_state(self.tau.size)
@@ -95,7 +96,7 @@ class ControlProcess:
         self.periods.count(now_s - self._last_s)
         dt_s = now_s - self._last_s if np.isfinite(self._last_s) else 0.001
         self._last_s = now_s
-        self._stamp_s[0] = reading.stamp_s
+        self._stamp_s[0], self._robot_s[0] = reading.stamp_s, reading.robot_s
         self._watch_driver(reading, now_s)
         now_s = self.clock.now_s()  # a recovery takes long: its state must not lie in the future
         self.reason = Reason(tick(self.loop, dt_s, now_s))

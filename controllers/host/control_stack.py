@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from controllers.arm import ArmLimits
-from controllers.arms.spec import ArmFileError, ArmSpec, driver_class
+from controllers.arms.spec import ArmSpec, driver_class
+from controllers.arms.values import ArmFileError
 from controllers.drivers.contract import Driver
 from controllers.extensions import resolve
 from controllers.law.gains import Gains, make_gains

@@ -51,6 +51,7 @@ class ControllerState(Record):
     wrench: Axes6  # feed-forward wrench, within its rate limit [N, N m]
     integral: Axes6  # wrench of the integral [N, N m]
     tau: Joints  # last command [N m]
+    robot_s: float  # the robot's own time of the last state [s]
     tau_external: Joints  # estimate [N m]
     q_last: Joints
     dq_last: Joints

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
+from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph
@@ -17,6 +18,7 @@ from controllers.ros.command_handler import CommandHandler, Loop, Pose
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
+from controllers.ros.gripper import GripperTopics
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
 from controllers.ros.wire import Answer, Wire
@@ -87,6 +89,7 @@ class Controller:
         self._loop: Loop | None = None
         self._open: Wire | None = None  # lifetime of the control process
         self._states: States | None = None
+        self.fingers: GripperTopics | None = None
         self._shown: Gains | None = None
         self._reports = Reports(wire, name, hardware)
         self._schedule = Schedule()
@@ -118,14 +121,25 @@ class Controller:
         self.commands.open(wire)
         self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out)
 
+    def attach_gripper(self, gripper: Gripper, spec: GripperSpec) -> None:
+        """Attach the arm's gripper, and open its topics; `detach` closes both."""
+        handler = self.handler
+        assert self._open is not None
+        self.fingers = GripperTopics(
+            self._open, gripper, spec, handler.stamps, self._log, lambda: handler.arbiter.estopped
+        )
+
     def detach(self, lifecycle: str = "unconfigured") -> None:
-        """Detach a control process that has ended or is about to."""
+        """Detach a control process that has ended or is about to, and the gripper."""
         opened, self._open = self._open, None
+        fingers, self.fingers = self.fingers, None
         self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
         self.handler.detach()
         self.commands.close()
         if opened is not None and opened is not self._wire:
             opened.close()
+        if fingers is not None:
+            fingers.gripper.close()
         self.publish_status()
 
     def activate(self) -> Answer:
@@ -147,7 +161,9 @@ class Controller:
         self._schedule.run(self.now_s())
 
     def publish_states(self) -> None:
-        """Publish the arm's state at one instant."""
+        """Publish the arm's state at one instant, and the gripper's."""
+        if self.fingers is not None:
+            self.fingers.publish()
         if self._states is not None and self._loop is not None and not self.trouble:
             state = self._loop.state()
             if not math.isfinite(state.stamp_s):  # the driver was just cleared: the next state has its stamp
@@ -160,6 +176,8 @@ class Controller:
         still, self._still = self._still, self.handler.stamps.still()
         if self._still and not still:
             self._log.warning(self._still)
+        if self.fingers is not None:
+            self.fingers.watch()
         self.publish_status()
 
     def _watch_graph(self) -> None:
@@ -227,4 +245,5 @@ class Controller:
             trouble=self.trouble,
             graph=(*self.commands.unheard, *filter(None, [self._still])),
             clock_jumps=self.handler.stamps.jumps,
+            gripper=None if self.fingers is None else self.fingers.gripper.state(),
         )

@@ -23,7 +23,7 @@ from launch_ros.events.lifecycle import ChangeState
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 
-from controllers.arms.spec import arm_names, load_arm
+from controllers.arms.spec import SIMULATED, arm_names, load_arm
 from controllers.ros import graph
 from controllers.ros.graph import CONTROLLER
 from controllers.ros.namesake import wait_until_alone
@@ -46,8 +46,11 @@ class Argument(NamedTuple):
 ARGUMENTS: dict[str, Argument] = {
     "robot_type": Argument("fr3", f"arm: {', '.join(arm_names())}, or the path of its YAML file"),
     "driver": Argument("auto", "the driver, or module:Class; auto: that of the arm's file"),
+    "gripper": Argument("auto", "the gripper's driver, none, or module:Class; auto: that of the arm's file"),
     "robot_ip": Argument("", "the arm's address, as in 172.16.0.2"),
-    "use_fake_hardware": Argument("false", "a simulated arm on the real one's topics", ["true", "false"]),
+    "use_fake_hardware": Argument(
+        "false", "a simulated arm on the real one's topics: that of robot_type's model, or an FER", ["true", "false"]
+    ),
     "namespace": Argument("", "of all topics and nodes of this arm, as in left"),
     "use_sim_time": Argument("false", "stamps from /clock instead of this computer's time", ["true", "false"]),
     "config": Argument("", "YAML file of parameters; empty: only the other arguments"),
@@ -121,11 +124,14 @@ def controller(arguments: dict[str, str]) -> Any:
     """Return the impedance controller of an arm."""
     fake = arguments["use_fake_hardware"] == "true"
     usual = "" if arguments["driver"] == "auto" else arguments["driver"]
-    load_arm(arguments["robot_type"], driver=usual)  # what does not exist ends the launch now
+    address = "" if fake else arguments["robot_ip"]
+    spec = load_arm(arguments["robot_type"], driver=usual, address=address)  # what does not exist ends the launch now
+    rehearsed = fake and spec.model
     named: dict[str, Any] = {
-        "driver": "" if fake else usual,
-        "arm": "fer" if fake else arguments["robot_type"],
-        "robot_ip": arguments["robot_ip"],
+        "driver": SIMULATED if rehearsed else "" if fake else usual,
+        "arm": SIMULATED if fake and not rehearsed else arguments["robot_type"],
+        "robot_ip": address,
+        "gripper": "" if fake or arguments["gripper"] == "auto" else arguments["gripper"],
         "use_sim_time": arguments["use_sim_time"] == "true",
         "tf_prefix": f"{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "",
     }
@@ -152,10 +158,15 @@ def refuse_second(context: LaunchContext, namespace: str) -> None:
 def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that override a file: fake hardware always, the others where they are not the default."""
     if arguments["use_fake_hardware"] == "true":
-        return {key: named[key] for key in ("driver", "arm")}
+        return {key: named[key] for key in ("driver", "arm", "robot_ip", "gripper")}
     return {
         key: named[key]
-        for key, argument in (("driver", "driver"), ("arm", "robot_type"), ("robot_ip", "robot_ip"))
+        for key, argument in (
+            ("driver", "driver"),
+            ("arm", "robot_type"),
+            ("robot_ip", "robot_ip"),
+            ("gripper", "gripper"),
+        )
         if arguments[argument] != ARGUMENTS[argument].default
     }
 
@@ -218,7 +229,8 @@ def recording(arguments: dict[str, str]) -> Any:
     """Return a recorder, rosbag2 in MCAP: joint states, poses, torques, status, images and the human's input."""
     lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
     own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
-    topics = [f"{lead}joint_states", *own, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
+    hand = [f"{lead}{topic.name}" for topic in (graph.GRIPPER_STATE, graph.GRIPPER_TARGET, graph.WRENCH)]
+    topics = [f"{lead}joint_states", *own, *hand, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
     images = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
     folder = ["--output", arguments["bag"]] if arguments["bag"] else []
     return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *images], output="screen")

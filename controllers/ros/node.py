@@ -36,6 +36,7 @@ except ImportError as error:
         "run: source /opt/ros/jazzy/setup.bash, and see docs/ros2.md for the environment."
     ) from error
 from controllers.arms.spec import load_arm
+from controllers.drivers.grippers.process import GripperProcess
 from controllers.host.control_stack import gains_of
 from controllers.host.realtime import end_with_parent
 from controllers.law.gains import Gains
@@ -113,11 +114,13 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             self._declared["tf_prefix"],
             left_out=[topic for topic, name in choices.items() if not self._declared[name]],
         )
+        if choice.gripper_spec is not None:
+            self._controller.attach_gripper(GripperProcess(choice.gripper_spec), choice.gripper_spec)
         self._declared.refresh()
         return _DONE
 
     def _choice(self) -> ArmChoice:
-        named = {name: self._declared[name] for name in ("driver", "arm", "robot_ip", "urdf")}
+        named = {name: self._declared[name] for name in ("driver", "arm", "robot_ip", "urdf", "gripper")}
         return ArmChoice(**named, tcp_frame=self._declared["urdf_tcp_link"], namespace=self._wire.namespace)
 
     def _mailbox(self) -> str:
@@ -180,7 +183,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._declared.refresh()
 
     def _watch_host(self) -> None:
-        """Leave `active` when the control process hangs, and clean up when it has ended; the status keeps the reason."""
+        """Leave `active` when the control process hangs; clean up when it has ended, and keep the reason."""
         if self._host is None:
             return
         controller, before = self._controller, self._controller.trouble
@@ -199,7 +202,7 @@ def _gains(arm: str) -> Gains:
     try:
         return gains_of(load_arm(arm))
     except ValueError:
-        return gains_of(load_arm("fer"))
+        return gains_of(load_arm("simulated"))
 
 
 def _end_with(node: ImpedanceController) -> None:

@@ -131,19 +131,22 @@ class Parameters:
         gains = {name: value for name, value in changes.items() if name in settings.SETTINGS}
         if refused := next(filter(None, (refused_switch(name, value) for name, value in changes.items())), ""):
             return refused
-        if gains and (self._handler is None or self._gains is None):
+        refused = self._set_gains(gains) if gains else ""
+        for name in changes.keys() & CRISP.keys() if not refused else ():
+            if changes[name] != self[name]:
+                text = f"{name}: got {changes[name]}, taken without effect; {CRISP[name].text}."
+                self._node.get_logger().warning(text)
+        return refused
+
+    def _set_gains(self, changes: dict[str, Any]) -> str:
+        handler, gains = self._handler, self._gains
+        if handler is None or gains is None:
             return "no loop runs: configure the node first."
         try:
-            if gains:
-                complete = settings.with_damping(gains, self.__getitem__)
-                self._handler.set_gains(settings.changed(self._gains, complete))
+            complete = settings.with_damping(changes, self.__getitem__)
+            handler.set_gains(settings.changed(gains, complete))
         except (ValueError, TypeError) as error:
             return str(error)
-        for name in changes.keys() & CRISP.keys():
-            if changes[name] != self[name]:
-                self._node.get_logger().warning(
-                    f"{name}: got {changes[name]}, taken without effect; {CRISP[name].text}"
-                )
         return ""
 
 

@@ -227,10 +227,10 @@ def test_whole_numbers_and_infinities_from_the_shell_are_taken(arm):
 def test_dumped_parameters_can_be_loaded_and_fixed_ones_are_skipped(arm, tmp_path):
     dump = arm.session.run("ros2", "param", "dump", NODE).stdout
     file = tmp_path / "dump.yaml"
-    file.write_text(dump.replace("filter_time_s: 0.05", "filter_time_s: 0.06").replace("arm: fer", "arm: fr3"))
+    file.write_text(dump.replace("filter_time_s: 0.05", "filter_time_s: 0.06").replace("arm: simulated", "arm: fr3"))
     loaded = arm.session.run("ros2", "param", "load", NODE, str(file))
     failed = [line for line in (loaded.stdout + loaded.stderr).splitlines() if "successful" not in line]
-    assert len(failed) == 1 and "arm is read-only: got 'fr3', expected 'fer'" in failed[0], loaded
+    assert len(failed) == 1 and "arm is read-only: got 'fr3', expected 'simulated'" in failed[0], loaded
     assert "Set parameter filter_time_s successful" in loaded.stdout
     assert "0.06" in arm.session.run("ros2", "param", "get", NODE, "filter_time_s").stdout
 

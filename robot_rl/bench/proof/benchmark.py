@@ -14,7 +14,7 @@ import numpy as np
 from controllers.arms.spec import arm_limits
 from controllers.law.gains import Gains, make_gains
 from controllers.law.presets import GUARDED, preset
-from robot_rl.bench.proof.checks import BOUNDS, SEEN
+from robot_rl.bench.proof.counts import BOUNDS, SEEN
 from robot_rl.bench.proof.page import write_page
 from robot_rl.bench.proof.passivity import count_energy_gains
 from robot_rl.bench.proof.random_inputs import count_violations

@@ -7,7 +7,6 @@ than it was.
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import numpy as np
 
@@ -15,65 +14,13 @@ from controllers.arm import ArmState, Mode
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, norm3, quat_from_matrix, quat_multiply, rotation_error
 from controllers.law.controller_state import ControllerState, Counter
-from controllers.records import Axes3, Axes4, Axes6, Record
+from robot_rl.bench.proof.counts import Counts, Previous
 from robot_rl.bench.proof.settings import Bounds
 
 EPS = 1e-9  # of a workspace's face [m], of the cone and of a turn [rad]; of a force, relative
 EPS_TURN = 1e-4  # of the reference's turn along the cone's edge, relative: the edge is curved
 EPS_SUM = 1e-6  # where the bound is on a difference of large numbers [N, N m, W, J]
 NEAR = 1e-3  # distance to a face or the cone that counts as at its edge [m, rad]
-SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen", "backing_off")
-
-
-class Counts(Record):
-    """Ticks that violated each of `BOUNDS`, and ticks at the law's bounds (`SEEN`)."""
-
-    torque: int
-    torque_rate: int
-    force: int
-    wrench: int
-    fence: int
-    posture: int
-    box: int
-    plane: int
-    cone: int
-    speed: int
-    energy: int
-    power: int
-    velocity: int
-    recovery_speed: int
-    recovery_turn: int
-    recovery_distance: int
-    following: int
-    at_box: int
-    at_plane: int
-    at_cone: int
-    wrench_seen: int
-    energy_spent: int
-    guards_seen: int
-    backing_off: int
-
-
-BOUNDS = tuple(Counts.fields)[: -len(SEEN)]
-
-
-class Previous(Record):
-    """State before the tick."""
-
-    mode: int
-    starts: int  # whether a back-off starts with the tick
-    taken: int
-    manner: int  # of the targets: JUMPING, WANDERING or STEADY
-    aim: Annotated[FloatArray, 7]  # the last target before it was made invalid [m], quat_xyzw
-    drift: Axes6  # of a steady target [m/s, rad/s]
-    p: Axes3  # of the reference [m]
-    quat_xyzw: Axes4
-    wrench: Axes6  # active feed-forward [N, N m]
-    known: Axes6  # whether it was seen
-    backed_m: float  # way of the reference since the back-off began
-    backed_rad: float
-    spring_j: float
-    left_j: float  # of an independent energy balance
 
 
 @inner
@@ -244,14 +191,9 @@ def _check_reference(
 
 @inner
 def _check_energy(
-    state: ArmState,
-    bound: Bounds,
-    own: ControllerState,
-    previous: Previous,
-    step_s: float,
-    started: bool,
+    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, started: bool,
     counts: Counts,
-) -> None:
+) -> None:  # fmt: skip
     """Check the energy that targets, gains and feed-forward added at the arm's pose, at once and continuously."""
     if bound.energy_max_j == math.inf:
         return
@@ -275,14 +217,9 @@ def _check_energy(
 
 @inner
 def check(
-    state: ArmState,
-    bound: Bounds,
-    own: ControllerState,
-    previous: Previous,
-    step_s: float,
-    tau: FloatArray,
+    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, tau: FloatArray,
     counts: Counts,
-) -> None:
+) -> None:  # fmt: skip
     """Check the state after the tick."""
     _check_command(state, bound, own, step_s, tau, counts)
     if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:

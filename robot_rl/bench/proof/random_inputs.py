@@ -13,7 +13,8 @@ from controllers.law.controller_state import ControllerState
 from controllers.law.tick import ControlLoop, activate, fail, recover, tick
 from controllers.records import make_record
 from robot_rl.bench.arm import N
-from robot_rl.bench.proof.checks import BOUNDS, SEEN, Counts, Previous, check, note
+from robot_rl.bench.proof.checks import check, note
+from robot_rl.bench.proof.counts import BOUNDS, SEEN, Counts, Previous
 from robot_rl.bench.proof.runs import Bench
 from robot_rl.bench.proof.settings import Bounds, Trial, bounds_of, random_trials
 from robot_rl.sim.stepping import ModelViews, refresh_model

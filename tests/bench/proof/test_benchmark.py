@@ -10,7 +10,7 @@ from controllers.arms.spec import arm_limits
 from controllers.geometry import quat_from_matrix
 from controllers.law.gains import Gains, make_gains
 from robot_rl.bench.proof.benchmark import BARE, BASELINE, CONSTANT, STIFFNESS, overshoot
-from robot_rl.bench.proof.checks import BOUNDS, SEEN
+from robot_rl.bench.proof.counts import BOUNDS, SEEN
 from robot_rl.bench.proof.page import BEGIN, END, ROWS, table, write_page
 from robot_rl.bench.proof.random_inputs import count_violations, try_trial
 from robot_rl.bench.proof.reference_laws import Situation, crisp_torque, serl_torque

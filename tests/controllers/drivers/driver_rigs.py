@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from controllers.arm import ArmDynamics, ArmLimits, ArmState
-from controllers.drivers.contract import Driver, make_feedback
+from controllers.arm import ArmLimits
+from controllers.arms.spec import load_arm
+from controllers.drivers.contract import Driver
 from controllers.drivers.effort import EffortDriver
 from controllers.drivers.franka import FrankaDriver
 from controllers.drivers.franky import FrankyDriver
@@ -25,6 +25,7 @@ from robot_rl.testing import FakeClock
 from tests.controllers.drivers import fake_franky, fake_pylibfranka, fake_ur_rtde
 from tests.controllers.drivers.fake_arms import FrankaArm, UrArm
 from tests.controllers.drivers.memory_link import MemoryLink
+from tests.controllers.drivers.ur_kinematics import urdf_file
 
 GOOD_MACHINE = Machine("6.1.0-rt", True, 99, float("inf"), ("performance",))
 POOR_MACHINE = Machine("6.1.0", False, 0, 65536.0, ("powersave",))
@@ -78,7 +79,7 @@ class Rig:
 
 class FrankaRig(Rig):
     def __init__(self) -> None:
-        self.arm, self.tau = FrankaArm(), np.linspace(-3.0, 3.0, 7)
+        self.arm, self.tau = FrankaArm(), np.linspace(-0.4, 0.4, 7)  # both signs within a cycle of each other
         self.driver = self.make()
 
     def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
@@ -123,22 +124,19 @@ class FrankyRig(FrankaRig):
 
 
 @cache
-def ur5_model() -> PinocchioModel:
-    files = importlib.metadata.files("example-robot-data") or []
-    urdf = next(file for file in files if file.name == "ur5_robot.urdf")
-    return PinocchioModel(str(urdf.locate()), "tool0")
+def ur5e_model() -> PinocchioModel:
+    return PinocchioModel(load_arm("ur5e", model=urdf_file("ur5e")))
 
 
 class UrRig(Rig):
     def __init__(self) -> None:
-        self.arm, self.tau = UrArm(np.zeros(3)), np.linspace(-3.0, 3.0, 6)
-        self.arm.tcp = tcp_of(self.arm.q)
+        self.arm, self.tau = UrArm(), np.linspace(-3.0, 3.0, 6)
         self.driver = self.make()
 
     def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
         return UrDriver(
             "10.0.0.3",
-            ur5_model(),
+            ur5e_model(),
             UR_LIMITS,
             platform=Platform(fake_ur_rtde.library(self.arm), lambda: machine, self.now_s, self.arm.pass_time),
             **options,
@@ -173,21 +171,12 @@ class UrRig(Rig):
         return self.arm.clock.now_s()
 
 
-def tcp_of(q: list[float]) -> np.ndarray:
-    """Where the model has its TCP (3,)."""
-    state, dynamics = make_feedback(6)[:2]
-    assert isinstance(state, ArmState) and isinstance(dynamics, ArmDynamics)
-    state.q[:] = q
-    ur5_model().fill(state, dynamics)
-    return state.p.copy()
-
-
 class EffortRig(Rig):
     def __init__(self) -> None:
         self.link, self.tau = MemoryLink(6), np.linspace(-3.0, 3.0, 6)
         self.driver = EffortDriver(
             self.link,
-            ur5_model(),
+            ur5e_model(),
             UR_LIMITS,
             platform=Platform(now_s=self.now_s, sleep=self.link.pass_time),
             gravity_in_command=True,

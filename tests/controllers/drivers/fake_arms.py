@@ -10,6 +10,7 @@ import numpy as np
 from robot_rl.testing import FakeClock
 
 PACKETS_LOST_S = 0.02  # an FR3 gives up after 20 cycles without a command
+STEP_MAX_NM = 1.0 + 1e-9  # 1000 N m/s in a cycle of 1 ms; source: libfranka, include/franka/rate_limiting.h
 
 
 @dataclass
@@ -41,7 +42,10 @@ class FrankaArm:
                 self.reflex("communication_constraints_violation")
 
     def feed(self, tau: list[float]) -> None:
-        """A command arrives."""
+        """A command arrives for the next cycle."""
+        if self.acting is not None and np.abs(np.subtract(tau, self.acting)).max() > STEP_MAX_NM:
+            self.reflex("controller_torque_discontinuity")
+            return
         self.acting, self.fed_s, self.mode = [float(value) for value in tau], self.clock.now_s(), "Move"
 
     def rest(self) -> None:
@@ -72,7 +76,6 @@ class FrankaArm:
 class UrArm:
     """A UR arm as ur-rtde sees it. The script applies the last torque until it ends."""
 
-    tcp: np.ndarray
     clock: FakeClock = field(default_factory=lambda: FakeClock(100.0))
     q: list[float] = field(default_factory=lambda: [0.1, -1.4, 1.5, -1.7, -1.5, 0.2])
     version: str = "URSoftware 5.26.1.1234567 (Jan 01 2026)"
@@ -89,6 +92,8 @@ class UrArm:
     stubborn: bool = False
     frozen: bool = False
     plugged: bool = True
+    kind: str = "ur5e"
+    tool_m: float = 0.0  # of the TCP that is set on the pendant, before the flange
 
     @property
     def acting(self) -> list[float] | None:

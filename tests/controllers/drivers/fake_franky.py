@@ -106,7 +106,7 @@ class SimpleTorqueMotion:
         friction: None = None,
     ) -> None:
         assert initial_torque is not None and signal_timeout is not None
-        self._torque, self._timeout_s = np.array(initial_torque), signal_timeout
+        self._torque, self._timeout_s, self._delta = np.array(initial_torque), signal_timeout, max_delta_tau
         self._robot: Robot | None = None
 
     def set_torque(self, torque: np.ndarray) -> None:
@@ -164,7 +164,7 @@ class Robot:
                 self._error = TorqueSignalTimeoutException("No torque signal received in time.")
                 self.arm.rest()
             if self._motion is not None:
-                self.arm.feed(self._motion._torque.tolist())
+                self._feed(self._motion)
             self.arm.pass_time(0.001)
 
     def move(
@@ -183,7 +183,12 @@ class Robot:
         if self.arm.mode != "Idle":
             raise ControlException("libfranka: Move command rejected: command not possible in the current mode!")
         self._motion, self._fed_s, motion._robot = motion, self.arm.clock.now_s(), self
-        self.arm.feed(motion._torque.tolist())
+        self._feed(motion)
+
+    def _feed(self, motion: SimpleTorqueMotion) -> None:
+        """The C++ thread limits the step of each cycle."""
+        before = np.array(self.arm.acting or [0.0] * 7)
+        self.arm.feed((before + np.clip(motion._torque - before, -motion._delta, motion._delta)).tolist())
 
     def poll_motion(self) -> bool:
         self._check()

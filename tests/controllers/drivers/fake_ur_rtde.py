@@ -8,7 +8,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tests.controllers.drivers.fake_arms import UrArm
+from tests.controllers.drivers.ur_kinematics import tcp_pose
 
 
 class DashboardClient:
@@ -68,7 +71,7 @@ class RTDEReceiveInterface:
         return [0.0] * 6
 
     def getActualTCPPose(self) -> list[float]:
-        return [*self.arm.tcp.tolist(), 0.0, 0.0, 0.0]
+        return tcp_pose(self.arm.kind, np.array(self.arm.q), self.arm.tool_m)
 
     def getRobotMode(self) -> int:
         return self.arm.robot_mode

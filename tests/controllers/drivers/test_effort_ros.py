@@ -20,7 +20,7 @@ from controllers.drivers.effort_ros import RosLink, WatchdogNode, import_ros
 from controllers.drivers.effort_watchdog import EffortWatchdog
 from controllers.drivers.stream import Platform
 from robot_rl.testing import FakeClock
-from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5_model
+from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5e_model
 
 JOINTS = [f"joint{number}" for number in range(6)]
 
@@ -69,7 +69,7 @@ class Workcell:
         WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, now_s=self.clock.now_s)
         link = RosLink(JOINTS, ros=ros, now_s=self.clock.now_s)
         self.driver = EffortDriver(
-            link, ur5_model(), UR_LIMITS, platform=Platform(now_s=self.clock.now_s, sleep=self.cycle)
+            link, ur5e_model(), UR_LIMITS, platform=Platform(now_s=self.clock.now_s, sleep=self.cycle)
         )
 
     def cycle(self, seconds: float = 0.002) -> None:

@@ -44,13 +44,16 @@ class Cell:
         """Cycles with fresh targets until so much time has passed; the modes that they led to."""
         modes, end_s = [], self.clock.now_s() + seconds
         while self.clock.now_s() < end_s:
-            state = self.rig.driver.feedback.state
-            quat = np.array(quat_from_matrix(state.R))
-            stamp = np.array([self.clock.now_s()])
-            self.client.send(Target(state.p.copy(), quat, np.zeros(6), np.zeros(6), stamp))
+            self.send()
             self.host.cycle()
             modes.append(Mode(self.client.state().mode))
         return modes
+
+    def send(self, offset: np.ndarray | float = 0.0) -> None:
+        """Send a target so far from where the arm is."""
+        state, stamp = self.rig.driver.feedback.state, np.array([self.clock.now_s()])
+        quat = np.array(quat_from_matrix(state.R))
+        self.client.send(Target(state.p + offset, quat, np.zeros(6), np.zeros(6), stamp))
 
 
 @pytest.fixture(params=VENDORS)
@@ -78,6 +81,29 @@ def test_reflex_ends_the_torque_and_the_host_leads_back_by_itself(cell: Cell) ->
     modes = cell.run(3.0)
     assert Mode.RECOVERING in modes and modes[-1] is Mode.ACTIVE
     assert cell.rig.recoveries() == 1 and cell.rig.acting() is not None
+
+
+@pytest.mark.parametrize("late_ms", [0, 2, 5])
+def test_guard_at_its_limit_is_no_reflex_of_an_arm_that_checks_its_own_cycles(late_ms: int) -> None:
+    """The fake refuses a step beyond 1 N m a cycle, as an FR3 does; a host that is late has no more than one."""
+    rig = FrankaRig()
+    cell = Cell(rig)
+    try:
+        cell.client.activate()
+        assert cell.run(0.1)[-1] is Mode.ACTIVE
+        stiff = make_gains(np.zeros(7), ramp_s=0.0, filter_time_s=0.0, speed_max=np.inf, force_limit=1e3)
+        cell.client.set_gains(stiff.changed(stiffness=4000.0, clip_lower=-0.1, clip_upper=0.1, state_age_max_s=np.inf))
+        before, largest = np.array(rig.arm.acting), 0.0
+        for step in range(60):
+            cell.send(np.array([0.1, -0.1, 0.1]) * (-1) ** (step // 15))
+            rig.silence(late_ms * 1e-3)
+            cell.host.cycle()
+            assert rig.acting() is not None, rig.arm.errors
+            largest = max(largest, np.abs(rig.acting() - before).max())
+            before = rig.acting()
+        assert 0.89 < largest <= 0.9 + 1e-9
+    finally:
+        cell.box.unlink()
 
 
 def test_arm_whose_state_freezes_is_let_go(cell: Cell) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.drivers.driver_rigs import tcp_of
 from tests.controllers.drivers.servers import (
     DASHBOARD_PORT,
     FR3_PORT,
@@ -90,7 +89,6 @@ def test_real_library_refuses_an_arm_of_another_system(driver: str) -> None:
 def ur(request: pytest.FixtureRequest) -> Iterator[UrServer]:
     installed("ur-rtde")
     with UrServer("127.0.1.7") as server:
-        server.arm.tcp = (*tcp_of(server.arm.q), 0.0, 0.0, 0.0)
         yield server
 
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from controllers.arms.spec import Payload
+from controllers.arms.values import Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
     DriverError,
@@ -31,7 +31,7 @@ from tests.controllers.drivers.driver_rigs import (
     FrankyRig,
     Rig,
     UrRig,
-    ur5_model,
+    ur5e_model,
 )
 
 ERROR_FORM = re.compile(r"^.+: got .+, expected .+; .+\.$", re.DOTALL)
@@ -102,10 +102,12 @@ def test_ur_that_only_a_person_can_start_is_refused(field: str, value: int, word
     assert words in refusal(rig, ArmNotReadyError)
 
 
-def test_model_of_another_arm_is_refused() -> None:
+def test_model_of_another_arm_and_another_tcp_than_the_pendants_are_refused() -> None:
     rig = UrRig()
-    rig.arm.tcp = rig.arm.tcp + np.array([0.0, 0.0, 0.02])
-    assert "20 mm away" in refusal(rig, ArmNotReadyError)
+    rig.arm.tool_m = 0.02
+    assert "got a TCP 20 mm and 0.000 rad away" in refusal(rig, ArmNotReadyError)
+    rig.arm.tool_m, rig.arm.kind = 0.0, "ur10e"
+    assert "base_frame 'base'" in refusal(rig, ArmNotReadyError)
 
 
 def test_ur_in_a_protective_stop_gets_its_script_after_the_recovery() -> None:
@@ -216,7 +218,7 @@ def test_restarted_effort_sender_is_accepted() -> None:
     for _ in range(5):
         rig.driver.write(rig.tau)
     rig.driver.close()
-    heir = EffortDriver(rig.link, ur5_model(), UR_LIMITS, platform=Platform(now_s=rig.now_s, sleep=rig.link.pass_time))
+    heir = EffortDriver(rig.link, ur5e_model(), UR_LIMITS, platform=Platform(now_s=rig.now_s, sleep=rig.link.pass_time))
     heir.connect()
     assert heir.write(rig.tau)
     np.testing.assert_allclose(rig.acting(), rig.tau)

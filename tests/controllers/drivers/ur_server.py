@@ -15,6 +15,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from tests.controllers.drivers.ur_kinematics import tcp_pose
+
 DASHBOARD_PORT, SCRIPT_PORT, RTDE_PORT = 29999, 30003, 30004
 CYCLE_S = 0.002
 SLOW = 20.0  # the arm lives in slow motion: a busy machine that keeps the sender waiting is not a dead sender
@@ -68,7 +72,6 @@ class Arm:
     time_s: float = 100.0
     q: list[float] = field(default_factory=lambda: [0.1, -1.4, 1.5, -1.7, -1.5, 0.2])
     dq: list[float] = field(default_factory=lambda: [0.0] * 6)
-    tcp: tuple[float, ...] = (0.0,) * 6
     safety_mode: int = 1
     script: bool = False
     uploads: int = 0
@@ -123,7 +126,7 @@ class Arm:
             "timestamp": (self.time_s,),
             "actual_q": tuple(self.q),
             "actual_qd": tuple(self.dq),
-            "actual_TCP_pose": self.tcp,
+            "actual_TCP_pose": tcp_pose("ur5e", np.array(self.q)),
             "robot_mode": (7,),
             "safety_mode": (self.safety_mode,),
             "runtime_state": (PLAYING if self.script else STOPPED,),

@@ -14,7 +14,7 @@ import numpy as np
 
 from controllers.drivers.contract import DriverError, DriverMode
 from controllers.drivers.ur import UrDriver
-from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5_model
+from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5e_model
 
 TORQUE = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1.5])
 PROTECTIVE_STOP_LIMIT_S = 20.0
@@ -65,7 +65,7 @@ def idle(driver: UrDriver, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    driver = UrDriver(sys.argv[1], ur5_model(), UR_LIMITS, realtime=False)
+    driver = UrDriver(sys.argv[1], ur5e_model(), UR_LIMITS, realtime=False)
     try:
         if sys.argv[2:] == ["push"]:
             driver.connect()

@@ -6,7 +6,7 @@ from controllers.arms.spec import arm_names
 from controllers.ros.arms import ArmChoice
 
 
-@pytest.mark.parametrize("arm", arm_names())
+@pytest.mark.parametrize("arm", [name for name in arm_names() if name != "simulated"])
 def test_the_command_line_names_the_arm_and_what_the_parameters_change(arm):
     words = ArmChoice(arm=arm, robot_ip="172.16.0.2", namespace="left").host_arguments("box", cpu=1)
     assert words[:3] == [arm, "box", "--with-parent"] and words[-2:] == ["--cpu", "1"]
