@@ -14,11 +14,12 @@ from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph
-from controllers.ros.command_handler import CommandHandler, Loop, Pose
+from controllers.ros.command_handler import CommandHandler, Pose
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.gripper import GripperTopics
+from controllers.ros.loop_client import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
 from controllers.ros.wire import Answer, Wire
@@ -71,6 +72,7 @@ class Controller:
         hardware: description of the arm.
         monotonic_ns: the clock of `now_s` and of the control process's stamps.
         sleep: waits on that clock, where an answer waits for the arm.
+        topics: those beside its own; see `controllers.ros.topics`.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class Controller:
         log: Log,
         monotonic_ns: Callable[[], int],
         sleep: Callable[[float], None],
+        topics: Sequence[Any] = (),
     ) -> None:
         self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
         self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, sleep)
-        self.commands = Commands(self.handler, log)
+        self.commands = Commands(self.handler, log, [each for each in topics if hasattr(each, "take")])
+        self._more = [each for each in topics if hasattr(each, "fill")]
         self.lifecycle, self.trouble, self._still = "unconfigured", "", ""
         self._loop: Loop | None = None
         self._open: Wire | None = None  # lifetime of the control process
@@ -119,7 +123,7 @@ class Controller:
         self._loop, self._open, self.lifecycle, self.trouble = loop, wire, "inactive", ""
         self.handler.attach(loop, gains, joints, frame, home)
         self.commands.open(wire)
-        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out)
+        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out, self._more)
 
     def attach_gripper(self, gripper: Gripper, spec: GripperSpec) -> None:
         """Attach the arm's gripper, and open its topics; `detach` closes both."""

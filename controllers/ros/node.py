@@ -48,6 +48,7 @@ from controllers.ros.namesake import wait_until_alone
 from controllers.ros.parameters import Parameters
 from controllers.ros.ros_wire import RosWire
 from controllers.ros.state_publisher import TF
+from controllers.ros.topics import find_topics
 
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 RCLError = rclpy_implementation.RCLError
@@ -65,7 +66,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._declared.declare_gains(_gains(self._declared["arm"]), self._declared["crisp"])
         hardware = f"{self._declared['arm']} by {self._declared['driver']} {self._declared['robot_ip']}".strip()
         self._wire = RosWire(self, space)
-        self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)
+        topics = find_topics(self._declared["topics"])
+        self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep, topics)
         self._declared.show(self._controller.handler)
         self._host: HostProcess | None = None
         self.ended: list[int] = []  # signals that request the node's end
@@ -223,7 +225,7 @@ def main(args: Sequence[str] | None = None) -> int:
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node, executor = ImpedanceController(), SingleThreadedExecutor()
-    except ParameterException as error:
+    except (ParameterException, ValueError) as error:
         print(f"{graph.CONTROLLER}: {error}; see docs/ros2.md.", file=sys.stderr)
         rclpy.try_shutdown()
         return 2

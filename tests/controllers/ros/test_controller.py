@@ -33,7 +33,7 @@ class LoopClock:
 class Node:
     """A controller and a client in memory, on one clock."""
 
-    def __init__(self):
+    def __init__(self, topics=()):
         self.clock = FakeClock(5.0)
         shared = Graph(self.clock)
         self.wire, self.client = MemoryWire(shared), MemoryWire(shared)
@@ -41,7 +41,7 @@ class Node:
         for topic in (graph.STATUS, graph.DIAGNOSTICS, graph.GAINS, graph.CURRENT_POSE, graph.TAU_COMMAND, TF):
             self.client.subscribe(topic, self.heard.setdefault(topic, []).append)
         log = logging.getLogger("test")
-        self.controller = Controller(self.wire, "/left/arm", "fr3", log, self.clock.now_ns, self.clock.advance)
+        self.controller = Controller(self.wire, "/left/arm", "fr3", log, self.clock.now_ns, self.clock.advance, topics)
         self.loop = ScriptedLoop(LoopClock(self.clock))
         self.loop.values["tau_max"] = 87.0
 
