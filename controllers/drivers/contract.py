@@ -108,6 +108,7 @@ class Reading(NamedTuple):
     reason: str  # why it is not READY or RUNNING, and the next step; else empty
     stamp_s: float  # when this state first reached the host, on the host's monotonic clock [s]
     robot_s: float  # the arm's own time [s]; nan where it has none
+    attended: bool = False  # only a person may request the recovery, after an inspection
 
 
 class Driver(Protocol):
@@ -176,6 +177,8 @@ class Requirements:
     """The kernel has to be fully preemptible."""
     glibc: tuple[int, int] = (2, 17)
     """The oldest C library that the package runs with."""
+    thread_priority: int = 0
+    """SCHED_FIFO priority of the threads that the package starts; 0: ordinary scheduling."""
 
 
 class DriverClass(Protocol):

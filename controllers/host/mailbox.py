@@ -42,6 +42,25 @@ class Request(IntEnum):
     QUIT = 4  # end the process
 
 
+class Busy(IntEnum):
+    """Work of the driver that blocks the loop: the arm holds itself meanwhile."""
+
+    NOTHING = 0
+    CONNECTING = 1
+    RECOVERING = 2
+    STARTING = 3
+    STOPPING = 4
+
+
+BUSY_TEXT = {
+    Busy.NOTHING: "",
+    Busy.CONNECTING: "the driver is connecting to the arm",
+    Busy.RECOVERING: "the arm is clearing its stop",
+    Busy.STARTING: "the arm is starting the torque stream",
+    Busy.STOPPING: "the arm is ending the torque stream",
+}
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def _fence(typing_context: Any) -> Any:
     """Memory fence: neither compiler nor processor moves a load or store across."""
@@ -197,8 +216,15 @@ class HostState(NamedTuple):
     values: LoopReport
 
     @property
+    def busy(self) -> str:
+        """Work of the driver that blocks the loop, which then publishes nothing; empty without any."""
+        return BUSY_TEXT[Busy(self.values.busy)]
+
+    @property
     def text(self) -> str:
         """The reason, and the next step."""
+        if self.busy:
+            return f"{self.busy}; it may take seconds"
         return REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
 
 

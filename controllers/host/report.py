@@ -33,6 +33,8 @@ class LoopReport(Record):
     period_us_p99: float
     period_us_max: float
     ended: float  # 1.0 in the last report: the arm holds itself
+    busy: int  # a Busy: the driver blocks the loop
+    busy_since_s: float
     tank_j: float
     yield_scale: float
     q: Joints

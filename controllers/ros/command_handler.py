@@ -98,10 +98,8 @@ class CommandHandler:
         self._enabled_loop()
         bound = self._gains_for(rank).wrench_max
         if (np.abs(wrench) > bound).any():
-            raise CommandRejected(
-                RejectReason.LIMIT,
-                f"wrench: got {wrench.tolist()}, expected at most {bound.tolist()}; raise wrench_max.",
-            )
+            text = f"wrench: got {wrench.tolist()}, expected at most {bound.tolist()}; raise wrench_max."
+            raise CommandRejected(RejectReason.LIMIT, text)
         self.course.take_wrench(wrench, stamp_s)
 
     def take_gains(self, topic: str, rank: CommandPriority, message: Any) -> None:
@@ -145,37 +143,40 @@ class CommandHandler:
 
     def _enabled_loop(self) -> Loop:
         if self._loop is None or not self.enabled:
-            raise CommandRejected(
-                RejectReason.INACTIVE, "the controller tracks no targets now; activate the node or call ~/enable."
-            )
+            text = "the controller tracks no targets now; activate the node or call ~/enable."
+            raise CommandRejected(RejectReason.INACTIVE, text)
         return self._loop
 
     # Services: success and message.
 
-    def start(self) -> Answer:
-        """Track targets from the measured pose, unless the loop refuses; no change if the arm tracks already."""
+    def start(self, patience_s: float = START_ANSWER_LIMIT_S) -> Answer:
+        """Track targets from the measured pose, unless the loop refuses; wait `patience_s` for a busy driver."""
         if self._loop is None or self.arbiter.estopped:
             return False, self.arbiter.held(self._now_s()) or "no loop runs; configure the node"
-        state = self._loop.state()
+        if (state := self._loop.state()).busy:
+            return False, f"{state.text}; ask again when that is done"
         if self.enabled and state.mode not in _AT_REST:
             return True, "follows targets already"
         self._seed_measured(state)
-        state = self._activated(self._loop)
+        state = self._activated(self._loop, patience_s)
         self.enabled = state.mode not in _AT_REST
         if not self.enabled:
+            if state.busy:  # the answer stays true when the driver is done
+                self._loop.ask(Request.DEACTIVATE)
             return False, state.text
         self._home = self._home or (self.course.p.copy(), self.course.quat_xyzw.copy())
         return True, f"{state.mode.name.lower()}: tracks targets from the measured pose"
 
-    def _activated(self, loop: Loop) -> HostState:
+    def _activated(self, loop: Loop, patience_s: float) -> HostState:
         """Request ACTIVATE and wait for its result in the second state from now; the first may be older."""
-        stamp_s, news, end_s = loop.state().stamp_s, 0, self._now_s() + START_ANSWER_LIMIT_S
+        stamp_s, news, start_s = loop.state().stamp_s, 0, self._now_s()
         loop.ask(Request.ACTIVATE)
         while True:
             state = loop.state()
             stamp_s, news = state.stamp_s, news + (state.stamp_s != stamp_s)
             refused = Reason.START_MOVING <= state.reason <= Reason.START_PAYLOAD_WRONG
-            if self._now_s() >= end_s or (news >= 2 and (refused or state.mode not in _AT_REST)):
+            over = self._now_s() - start_s >= (patience_s if state.busy else START_ANSWER_LIMIT_S)
+            if over or (news >= 2 and (refused or state.mode not in _AT_REST)):
                 return state
             self._sleep(0.002)
 
@@ -208,8 +209,10 @@ class CommandHandler:
         self.arbiter.release_estop()
         if was_stopped:
             return True, "the emergency stop is released; call ~/enable"
-        if self._loop is None or self._loop.state().mode != Mode.FAULT:
+        if self._loop is None or (state := self._loop.state()).mode != Mode.FAULT:
             return True, "nothing to recover from"
+        if state.busy:
+            return False, f"{state.text}; ask again when that is done"
         if not may_move:
             return False, "the arm is in a fault; activate the node first"
         self._loop.ask(Request.RECOVER)
@@ -281,5 +284,6 @@ class CommandHandler:
         return bool(np.linalg.norm(left[:3]) < HOME_REACHED[0] and np.linalg.norm(left[3:]) < HOME_REACHED[1])
 
     def _seed_measured(self, state: HostState) -> None:
-        values = state.values[0]
-        self.course.seed(values["p"], to_ros.quat_of(values["R"]))
+        p, quat_xyzw = state.values[0]["p"], to_ros.quat_of(state.values[0]["R"])
+        if np.isfinite(p).all() and np.isfinite(quat_xyzw).all():
+            self.course.seed(p, quat_xyzw)

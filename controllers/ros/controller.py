@@ -27,6 +27,7 @@ from controllers.ros.wire import Answer, Wire
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
+BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
 NS_PER_S = 1_000_000_000
 
 
@@ -148,7 +149,7 @@ class Controller:
 
     def activate(self) -> Answer:
         """Track targets from the measured pose, unless the arm refuses."""
-        answer = (False, self.trouble) if self.trouble else self.handler.start()
+        answer = (False, self.trouble) if self.trouble else self.handler.start(BUSY_PATIENCE_S)
         if answer[0]:
             self.lifecycle = "active"
         return answer

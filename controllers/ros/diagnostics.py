@@ -78,6 +78,8 @@ def _verdict(state: HostState | None, situation: NodeStatus) -> tuple[Level, str
         return Level.ERROR, situation.trouble
     if state is None:
         return Level.WARN, "not configured: no loop runs, the arm holds itself"
+    if state.busy:
+        return Level.WARN, state.text
     if state.mode == Mode.FAULT:
         return Level.ERROR, state.text
     if situation.held:
@@ -113,11 +115,13 @@ def diagnostics(state: HostState | None, situation: NodeStatus, tally: RejectCou
 
 def _loop_metrics(state: HostState, now_s: float) -> dict[str, str]:
     values = state.values[0]
-    share = np.abs(values["tau"]) / values["tau_max"]
+    with np.errstate(all="ignore"):
+        share = np.abs(values["tau"]) / values["tau_max"]
     condition = np.linalg.cond(values["J"]) if np.isfinite(values["J"]).all() else np.nan
     counters = {f"count: {counter.name.lower()}": f"{values['counters'][counter]:.0f}" for counter in Counter}
     saturations = {f"limited: {reason.name.lower()}": f"{values['reasons'][reason]:.0f}" for reason in SATURATIONS}
     return {
+        "driver busy [s]": f"{now_s - values['busy_since_s']:.1f}" if state.busy else "",
         "reason": state.text,
         "loop period p50 [us]": f"{values['period_us_p50']:.0f}",
         "loop period p99 [us]": f"{values['period_us_p99']:.0f}",

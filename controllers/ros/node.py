@@ -191,7 +191,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         controller, before = self._controller, self._controller.trouble
         controller.trouble = self._host.trouble(self._host.client.state(), time.monotonic())
         if controller.trouble and not before:
-            self.get_logger().fatal(controller.trouble)
+            self.get_logger().fatal(f"{controller.trouble}\n{self._host.errors()}".strip())
             controller.handler.stop_now()
             if controller.lifecycle == "active":
                 self.trigger_deactivate()

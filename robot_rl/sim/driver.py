@@ -127,11 +127,6 @@ class SimulatedDriver(StreamDriver):
         """The sender's active torque; None while the arm holds itself."""
         return self._firmware.tau
 
-    def pass_time(self, seconds: float) -> None:
-        """Advance the arm without its host."""
-        for _ in range(round(seconds / TIMESTEP_S)):
-            self._firmware.step()
-
     def _open(self) -> Capabilities:
         if self.fault is SimulatedFault.UNPLUGGED:
             raise Unplugged(self.fault.value)

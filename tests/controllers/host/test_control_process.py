@@ -207,7 +207,8 @@ def test_bad_gains_are_refused_by_name_and_the_old_ones_stay():
 def test_a_host_that_dies_leaves_an_arm_whose_own_watchdog_holds_it():
     cell = Cell().active()
     cell.run(0.2, np.array([0.0, 0.03, 0.0]))
-    cell.driver.pass_time(0.5)  # without cycles
+    cell.clock.advance(0.5)  # without cycles
+    cell.driver.read()
     assert cell.driver.acting is None
     assert cell.driver.read().mode == DriverMode.STOPPED
     assert np.abs(cell.driver.feedback.state.dq).max() < 0.05

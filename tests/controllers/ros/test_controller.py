@@ -7,10 +7,12 @@ import logging
 import numpy as np
 import pytest
 
-from controllers.arm import Mode
+from controllers.arm import Mode, Reason
 from controllers.drivers.grippers.contract import GripperSpec, GripperState
-from controllers.host.mailbox import Request
+from controllers.host.mailbox import Busy, Request
+from controllers.host.report import LoopReport
 from controllers.law.presets import preset
+from controllers.records import make_record
 from controllers.ros import from_ros, graph, to_ros
 from controllers.ros.controller import Controller, Schedule
 from controllers.ros.state_publisher import TF
@@ -165,6 +167,81 @@ def test_a_schedule_calls_each_job_at_its_period_and_once_after_a_gap():
     schedule.run(now_s)
     schedule.run(5.01)
     assert len(calls) == 11
+
+
+FLOATS = [name for name, field in LoopReport.fields.items() if make_record(LoopReport, 7)[name].dtype.kind == "f"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0], ids=str)
+@pytest.mark.parametrize("name", FLOATS)
+def test_no_number_of_a_report_ends_the_node_or_reaches_a_client(node, name, value):
+    node.attach().controller.activate()
+    node.loop.values[name] = value
+    node.loop.mode, node.loop.reason = Mode.FAULT, Reason.STATE_NOT_FINITE
+    state = node.loop.state
+    node.loop.state = lambda: state()._replace(stamp_s=value if name == "stamp_s" else state().stamp_s)
+    node.poll(1.5)
+    node.controller.publish_states()
+    for service in (graph.RESET_TARGET, graph.HOLD, graph.ENABLE, graph.RECOVER, graph.HOME_POSE):
+        node.client.call(service, 1.0, **({"data": True} if service in (graph.HOLD, graph.ENABLE) else {}))
+        node.poll(0.2)
+    assert "the robot's state holds nan" in node.heard[graph.STATUS][0].message or node.heard[graph.STATUS]
+    for pose in node.heard[graph.CURRENT_POSE]:
+        assert np.isfinite(from_ros.pose_of(pose, graph.BASE)[0]).all()
+
+
+def busy(node, work, since_s=0.0):
+    node.loop.values["busy"], node.loop.values["busy_since_s"] = work, node.clock.now_s() + since_s
+
+
+def test_a_busy_driver_is_named_and_an_enabling_is_answered_at_once(node):
+    node.attach().controller.activate()
+    node.loop.mode, node.loop.reason = Mode.FAULT, Reason.ROBOT_STOPPED
+    busy(node, Busy.RECOVERING)
+    node.poll()
+    assert "clearing its stop" in node.heard[graph.STATUS][-1].message
+    asked = len(node.loop.asked)
+    for service, data in ((graph.ENABLE, {"data": True}), (graph.RECOVER, {})):
+        done, text = node.client.call(service, 1.0, **data)
+        assert not done and "clearing its stop" in text and "ask again" in text
+    assert len(node.loop.asked) == asked
+
+
+class SlowLoop(ScriptedLoop):
+    """Its driver is busy for a while after each activation."""
+
+    takes_s = 3.0
+
+    def ask(self, request):
+        if request == Request.ACTIVATE:
+            self.asked.append(request)
+            self.values["busy"], self.since_ns = Busy.RECOVERING, self.clock.monotonic_ns
+        else:
+            super().ask(request)
+
+    def state(self):
+        if self.values.busy and self.clock.monotonic_ns - self.since_ns > self.takes_s * 1e9:
+            self.values["busy"] = Busy.NOTHING
+            if Request.DEACTIVATE not in self.asked:
+                super().ask(Request.ACTIVATE)
+        return super().state()
+
+
+def test_an_activation_waits_for_a_driver_that_clears_a_stop(node):
+    node.loop = SlowLoop(LoopClock(node.clock))
+    node.loop.values["tau_max"] = 87.0
+    assert node.attach().controller.activate()[0] and node.controller.lifecycle == "active"
+
+
+def test_an_enabling_that_is_refused_is_not_carried_out_later(node):
+    node.attach().controller.activate()
+    node.controller.handler.let_go()
+    node.loop = node.controller.handler._loop = node.controller._loop = SlowLoop(LoopClock(node.clock))
+    node.loop.values["tau_max"] = 87.0
+    done, text = node.client.call(graph.ENABLE, 1.0, data=True)
+    assert not done and "clearing its stop" in text
+    node.poll(4.0)
+    assert node.loop.state().mode == Mode.IDLE and not node.controller.handler.enabled
 
 
 # The gripper
