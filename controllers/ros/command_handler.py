@@ -11,21 +11,13 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from controllers.arm import Mode, Reason
-from controllers.geometry import FloatArray
-=======
 from controllers.arm import Mode, Reason, Target
->>>>>>> main
+from controllers.geometry import FloatArray
 from controllers.host.mailbox import HostState, Request
 from controllers.law.gains import Gains
 from controllers.ros import from_ros, settings
 from controllers.ros.arbitration import Arbiter, CommandPriority
-<<<<<<< HEAD
-from controllers.ros.loop_client import Loop
-=======
 from controllers.ros.loop import Loop
->>>>>>> main
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
 from controllers.ros.target_generator import Pose, TargetGenerator
@@ -38,10 +30,6 @@ OUTSIDE_S = 1.0  # for which a target outside the workspace is a warning
 _AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes without tracking
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
 Answer = tuple[bool, str]
-<<<<<<< HEAD
-Pose = tuple[FloatArray, FloatArray]
-=======
->>>>>>> main
 
 
 class CommandHandler:
@@ -86,7 +74,6 @@ class CommandHandler:
     def take_pose(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a PoseStamped."""
         p, quat = from_ros.pose_of(message, self._frame)
-<<<<<<< HEAD
         self.send_pose(topic, rank, p, quat, from_ros.stamp_ns(message))
 
     def send_pose(self, topic: str, rank: CommandPriority, p: FloatArray, quat_xyzw: FloatArray, stamp_ns: int) -> None:
@@ -96,12 +83,8 @@ class CommandHandler:
             CommandRejected: the stamp is old, or no command of this priority may pass now.
         """
         stamp_s = self.stamps.monotonic_s(stamp_ns)
-        self._admit(topic, rank).send(self.course.take_pose(p, quat_xyzw, stamp_s))
-=======
-        stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
         loop, gains = self._admit(topic, rank)
-        self._send_goal(loop, self.course.take_pose(p, quat, stamp_s, gains), gains.clip_targets)
->>>>>>> main
+        self._send_goal(loop, self.course.take_pose(p, quat_xyzw, stamp_s, gains), gains.clip_targets)
 
     def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a TwistStamped."""

@@ -8,12 +8,8 @@ from typing import Any
 
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
-<<<<<<< HEAD
-from controllers.ros.rejection import CommandRejected, RejectCounter
-from controllers.ros.topics import COMMANDS
-=======
 from controllers.ros.rejection import CommandRejected, RejectCounter, RejectReason
->>>>>>> main
+from controllers.ros.topics import COMMANDS
 from controllers.ros.wire import Wire
 
 
@@ -66,11 +62,6 @@ class Commands:
         try:
             command.take(self._handler, name, command.priority, message)
         except CommandRejected as rejected:
-<<<<<<< HEAD
             if self.rejections.note(name, rejected):
-                self._log.warning(f"{name} refused: {rejected}")
-=======
-            if self.rejections.note(topic, rejected):
                 verdict = "limited" if rejected.kind is RejectReason.CLIPPED else "refused"
-                self._log.warning(f"{topic} {verdict}: {rejected}")
->>>>>>> main
+                self._log.warning(f"{name} {verdict}: {rejected}")

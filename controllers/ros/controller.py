@@ -14,20 +14,12 @@ from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph
-<<<<<<< HEAD
-from controllers.ros.command_handler import CommandHandler, Pose
-=======
 from controllers.ros.command_handler import CommandHandler
->>>>>>> main
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.gripper import GripperTopics
-<<<<<<< HEAD
-from controllers.ros.loop_client import Loop
-=======
 from controllers.ros.loop import Loop
->>>>>>> main
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
 from controllers.ros.target_generator import Pose
@@ -259,11 +251,7 @@ class Controller:
             handovers=arbiter.handovers,
             held=arbiter.held(self.now_s()),
             trouble=self.trouble,
-<<<<<<< HEAD
-            graph=(*self.commands.unheard, *filter(None, [self._still])),
-=======
-            graph=(*self.commands.unheard, *filter(None, [self.handler.warning()])),
->>>>>>> main
+            graph=(*self.commands.unheard, *filter(None, [self.handler.warning(), self._still])),
             clock_jumps=self.handler.stamps.jumps,
             gripper=None if self.fingers is None else self.fingers.gripper.state(),
         )
