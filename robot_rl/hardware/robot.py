@@ -26,8 +26,8 @@ class RobotState(NamedTuple):
 class Robot(Protocol):
     """An arm under Cartesian impedance control with a parallel gripper."""
 
-    def command(self, T_base_target: Pose, finger_m: float) -> None:
-        """Set the target pose and the fingers' travel without waiting."""
+    def command(self, T_base_target: Pose, finger_m: float | None) -> None:
+        """Set the target pose and the fingers' travel without waiting; None leaves the fingers to their last target."""
         ...
 
     def wait(self, period_s: float) -> RobotState:

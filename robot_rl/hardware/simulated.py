@@ -16,10 +16,11 @@ class SimulatedRobot:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def command(self, T_base_target: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float | None) -> None:
         """Set the target pose and the fingers' travel [m]."""
         self._simulation.set_target(T_base_target)
-        self._simulation.set_finger(finger_m)
+        if finger_m is not None:
+            self._simulation.set_finger(finger_m)
 
     def wait(self, period_s: float) -> RobotState:
         """Advance the simulation by one control period."""
