@@ -22,6 +22,7 @@ from numba.extending import intrinsic
 
 from controllers.arm import REASON_TEXT, Mode, Reason, Target
 from controllers.compilation import compiled
+from controllers.host.motions import MotionCommand, MotionRecord
 from controllers.host.report import LoopReport
 from controllers.law.gains import Gains
 from controllers.records import Record, record_dtype
@@ -106,7 +107,9 @@ class RequestRecord(Record):
     request: int  # a Request
 
 
-_SLOTS: dict[str, type] = {"target": Target, "gains": Gains, "request": RequestRecord, "state": LoopReport}
+_SLOTS: dict[str, type] = {
+    "target": Target, "gains": Gains, "request": RequestRecord, "motion": MotionRecord, "state": LoopReport
+}  # fmt: skip
 
 
 class _Slot:
@@ -148,7 +151,7 @@ class Mailbox:
         memory = np.frombuffer(self._map, np.int64)
         _check_head(memory, joints, create, self.path)
         starts = 2 + np.cumsum([0, *words])
-        self.target, self.gains, self.request, self.state = (
+        self.target, self.gains, self.request, self.motion, self.state = (
             _Slot(memory[start : start + size], declaration, joints)
             for start, size, declaration in zip(starts, words, _SLOTS.values(), strict=False)
         )
@@ -260,6 +263,12 @@ class Client:
         """Send a request; the state shows its result."""
         self._box.request.copy["request"] = request
         self._box.request.publish()
+
+    def move(self, command: MotionCommand) -> None:
+        """Start a joint motion or guiding, keep it alive, or end it; see `controllers.host.motions`."""
+        for name, value in command._asdict().items():
+            self._box.motion.copy[name] = value
+        self._box.motion.publish()
 
     def activate(self) -> None:
         """Request recovery after any stop of the arm."""
