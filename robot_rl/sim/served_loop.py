@@ -4,8 +4,6 @@ Simulated time passes only in `advance`, and may fall behind the clock. Outside,
 targets and states are carried over by their age.
 """
 
-from __future__ import annotations
-
 import os
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Simulated workcell: MuJoCo under the same compiled tick as the real arm."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 

@@ -4,8 +4,6 @@ The reference may start outside its workspace, where the arm is; then it must mo
 than it was.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

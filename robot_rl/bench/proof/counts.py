@@ -1,7 +1,5 @@
 """Records of the checks: counted violations of the law's bounds, and the state before a tick."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from controllers.geometry import FloatArray

@@ -1,7 +1,5 @@
 """The law's bounds over a million random states, targets and gains in random workspaces."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

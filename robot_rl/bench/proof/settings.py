@@ -1,7 +1,5 @@
 """Settings of the verification in random workspaces, and their bounds."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
