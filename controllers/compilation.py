@@ -42,6 +42,13 @@ def cache_folder() -> Path:
     return base / f"numba-{source_digest()}"
 
 
+def announcement(who: str) -> str:
+    """Return the line to print before the law is compiled on this computer; empty where its code is cached."""
+    if any(cache_folder().rglob("tick.tick-*.nbi")):
+        return ""
+    return f"{who}: compiling the control law, once for these sources on this computer: about a minute ..."
+
+
 # Numba checks the file of the outermost function only: after an edit in impedance.py it would run the old law from
 # the cache of tick.py, or of a simulator that calls the tick. One folder per state of the sources prevents that.
 numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from controllers.compilation import announcement
 from controllers.drivers.contract import DriverError, Requirements
 from controllers.host.control_process import ControlProcess, run_host
 from controllers.host.control_stack import ControlStack, find_stack
@@ -74,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     _check_core(parser, given.cpu, given.shield)
+    if line := announcement("host"):
+        print(line, flush=True)
     settings = dict(setting.partition("=")[::2] for setting in given.set)
     try:
         stack = find_stack(given.arm, **settings)

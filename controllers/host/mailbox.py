@@ -8,8 +8,10 @@ target, and gains are checked again before they are used.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from numba.extending import intrinsic
 
 from controllers.arm import REASON_TEXT, Mode, Reason, Target
 from controllers.compilation import compiled
+from controllers.host.motions import MotionCommand, MotionRecord
 from controllers.host.report import LoopReport
 from controllers.law.gains import Gains
 from controllers.records import Record, record_dtype
@@ -104,7 +107,9 @@ class RequestRecord(Record):
     request: int  # a Request
 
 
-_SLOTS: dict[str, type] = {"target": Target, "gains": Gains, "request": RequestRecord, "state": LoopReport}
+_SLOTS: dict[str, type] = {
+    "target": Target, "gains": Gains, "request": RequestRecord, "motion": MotionRecord, "state": LoopReport
+}  # fmt: skip
 
 
 class _Slot:
@@ -140,11 +145,13 @@ class Mailbox:
         self.joints = joints
         self.path = FOLDER / f"robot-rl-{name}"
         words = [1 + record_dtype(slot, joints).itemsize // 8 for slot in _SLOTS.values()]
+        if create:
+            remove_abandoned()
         self._map = _open_memory(self.path, 8 * (2 + sum(words)), create)
         memory = np.frombuffer(self._map, np.int64)
         _check_head(memory, joints, create, self.path)
         starts = 2 + np.cumsum([0, *words])
-        self.target, self.gains, self.request, self.state = (
+        self.target, self.gains, self.request, self.motion, self.state = (
             _Slot(memory[start : start + size], declaration, joints)
             for start, size, declaration in zip(starts, words, _SLOTS.values(), strict=False)
         )
@@ -165,12 +172,22 @@ def _open_memory(path: Path, size: int, create: bool) -> mmap.mmap:
     handle = os.open(path, flags, 0o600)
     try:
         if create:
+            fcntl.flock(handle, fcntl.LOCK_SH)  # held by the mapping, as long as it is open
             os.ftruncate(handle, size)
         elif os.fstat(handle).st_size != size:
             raise ValueError(f"mailbox: got {os.fstat(handle).st_size} bytes, expected {size}; use one version.")
         return mmap.mmap(handle, size)
     finally:
         os.close(handle)
+
+
+def remove_abandoned() -> None:
+    """Remove the memory of control processes that were killed: it has its size, and no process holds its lock."""
+    for path in FOLDER.glob("robot-rl-*"):
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file.fileno()).st_size:
+                path.unlink()
 
 
 def _check_head(memory: np.ndarray, joints: int, create: bool, path: Path) -> None:
@@ -246,6 +263,12 @@ class Client:
         """Send a request; the state shows its result."""
         self._box.request.copy["request"] = request
         self._box.request.publish()
+
+    def move(self, command: MotionCommand) -> None:
+        """Start a joint motion or guiding, keep it alive, or end it; see `controllers.host.motions`."""
+        for name, value in command._asdict().items():
+            self._box.motion.copy[name] = value
+        self._box.motion.publish()
 
     def activate(self) -> None:
         """Request recovery after any stop of the arm."""

@@ -4,8 +4,6 @@ The control process' loop on a simulated arm; the same cycle over `time.sleep`, 
 settings; and a FIFO busy-wait that measures the kernel's own stalls.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import time
@@ -43,11 +41,9 @@ class Runner(Protocol):
 
     def turn(self, seconds: float) -> None:
         """Run for `seconds`."""
-        ...
 
     def metrics(self) -> dict[str, Any]:
         """Return the metrics of all turns."""
-        ...
 
 
 class ArmDriver:
