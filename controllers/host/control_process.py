@@ -15,6 +15,7 @@ import numpy as np
 from controllers.arm import ArmState, Mode, Reason, no_target
 from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
+from controllers.host.black_box import BlackBox
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Busy, Mailbox, Request, unpack_gains
 from controllers.host.pacing import Pacer, Periods
@@ -65,6 +66,7 @@ class ControlProcess:
         self.reason = Reason.IDLE
         self.quit = False
         self.paused = False  # time spent in the driver, outside any deadline
+        self.black_box: BlackBox | None = None  # records each published state
         self.fresh = False  # the last cycle had a new state of the arm
         self._last_s = 0.0  # of the last tick
         self._resumed = True  # the time since the last tick is no period
@@ -113,6 +115,7 @@ class ControlProcess:
         reading = self.driver.read()
         self.fresh = reading.mode not in _GONE and reading.stamp_s > self._stamp_s[0]
         self._stamp_s[0], self._robot_s[0] = reading.stamp_s, reading.robot_s
+        self.mailbox.state.copy["driver_mode"] = reading.mode
         now_s = self.clock.now_s()
         self._watch_driver(reading, now_s)
         if self.quit:
@@ -255,7 +258,7 @@ class ControlProcess:
     def publish(self, pacer: Pacer | None) -> None:
         """Publish the present state."""
         copy, periods = self.mailbox.state.copy, self.periods
-        report(self.loop, int(self.reason), self._last_s, copy)
+        report(self.loop, int(self.reason), self._last_s, self.driver.feedback.tau_measured, copy)
         copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = (
             periods.p50_us,
             periods.p99_us,
@@ -264,6 +267,8 @@ class ControlProcess:
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us
         self.mailbox.state.publish()
+        if self.black_box is not None:
+            self.black_box.append(self.mailbox.state.words)
 
     def end(self) -> None:
         """Let the arm hold itself, and publish that as the final state."""

@@ -104,7 +104,19 @@ class RequestRecord(Record):
     request: int  # a Request
 
 
-_SLOTS: dict[str, type] = {"target": Target, "gains": Gains, "request": RequestRecord, "state": LoopReport}
+class DumpRecord(Record):
+    """Requests to write the black box, apart from the loop's own requests."""
+
+    count: int
+
+
+_SLOTS: dict[str, type] = {
+    "target": Target,
+    "gains": Gains,
+    "request": RequestRecord,
+    "dump": DumpRecord,
+    "state": LoopReport,
+}
 
 
 class _Slot:
@@ -114,15 +126,15 @@ class _Slot:
         self._sequence, self._shared = memory[:1], memory[1:]
         words = np.zeros(1, record_dtype(declaration, joints))
         self.copy: Any = words.view(declaration) if issubclass(declaration, Record) else words
-        self._words = words.view(np.int64)
+        self.words = words.view(np.int64)
         self.seen = 0
 
     def publish(self) -> None:
-        publish(self._sequence, self._shared, self._words)
+        publish(self._sequence, self._shared, self.words)
 
     def fetch(self) -> bool:
         """True when `copy` is new."""
-        before, self.seen = self.seen, fetch(self._sequence, self._shared, self.seen, self._words)
+        before, self.seen = self.seen, fetch(self._sequence, self._shared, self.seen, self.words)
         return self.seen != before
 
 
@@ -144,7 +156,7 @@ class Mailbox:
         memory = np.frombuffer(self._map, np.int64)
         _check_head(memory, joints, create, self.path)
         starts = 2 + np.cumsum([0, *words])
-        self.target, self.gains, self.request, self.state = (
+        self.target, self.gains, self.request, self.dump, self.state = (
             _Slot(memory[start : start + size], declaration, joints)
             for start, size, declaration in zip(starts, words, _SLOTS.values(), strict=False)
         )
@@ -243,6 +255,17 @@ class Client:
         """Send a request; the state shows its result."""
         self._box.request.copy["request"] = request
         self._box.request.publish()
+
+    def dump(self) -> None:
+        """Request that the black box is written."""
+        count = self.dumps()
+        self._box.dump.copy["count"] = count + 1
+        self._box.dump.publish()
+
+    def dumps(self) -> int:
+        """Return the number of requests to write the black box."""
+        self._box.dump.fetch()
+        return int(self._box.dump.copy["count"][0])
 
     def activate(self) -> None:
         """Request recovery after any stop of the arm."""
