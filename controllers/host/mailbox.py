@@ -220,10 +220,13 @@ class HostState(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The reason, and the next step."""
+        """The reason, and the next step; for an arm that holds because its targets are dropped, why."""
         if self.busy:
             return f"{self.busy}; it may take seconds"
-        return REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
+        rejected = Reason(self.values.rejected)
+        late = self.reason in (Reason.TARGET_LATE, Reason.TARGET_GONE) and rejected != Reason.OK
+        text = REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
+        return f"{text}; {REASON_TEXT[rejected]}" if late else text
 
 
 class Client:

@@ -29,6 +29,7 @@ class LoopReport(Record):
     mode: int
     reason: int
     fault: int
+    rejected: int  # the Reason why the newest target was dropped; 0: it was not
     cycles: int
     misses: int
     late_max_us: float
@@ -51,8 +52,8 @@ class LoopReport(Record):
     R: Matrix3
     reference_p: Axes3
     reference_quat_xyzw: Axes4
-    wrench: Axes6
-    external_wrench: Axes6
+    wrench: Axes6  # in the task frame, as the gains
+    external_wrench: Axes6  # in the base
     tau_max: Joints
     force_cap: Axes6
     J: Jacobian
@@ -84,6 +85,12 @@ def report(loop: ControlLoop, reason: int, now_s: float, tau_measured: FloatArra
         values[name][:] = own[name]
     for name in literal_unroll(SCRATCH_ARRAYS):
         values[name][:] = own.work[name]
+    R, wrench = own.gains.task_R, own.work.external_wrench
+    for i in range(6):
+        row, offset = i % 3, i - i % 3
+        values.external_wrench[i] = 0.0
+        for k in range(3):
+            values.external_wrench[i] += R[row, k] * wrench[offset + k]
     values.stamp_s, values.state_stamp_s, values.target_stamp_s = now_s, state.stamp_s[0], own.goal.stamp_s
     values.reason, values.robot_s = reason, state.robot_s[0]
     values.tau_measured[:] = tau_measured

@@ -39,6 +39,7 @@ class ControllerState(Record):
 
     mode: int  # a Mode
     fault: int  # the Reason of the fault, or of a refused activation
+    rejected: int  # the Reason why the newest target was dropped, or OK
     counters: Counters  # by Counter
     refresh_in: int  # ticks until the damping matrix is computed again
     goal: Goal  # the last accepted target

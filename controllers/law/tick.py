@@ -132,6 +132,7 @@ def _back_off(state: ArmState, requested: Gains, limits: ArmLimits, memory: Cont
 def _consider(state: ArmState, target: Target, memory: ControllerState, now_s: float) -> int:
     """Accept a valid, new target; return the reason of a rejection."""
     verdict = check_target(target, memory.gains, memory.goal.stamp_s, now_s)
+    memory.rejected = verdict
     if verdict != Reason.OK.value:
         memory.counters[Counter.TARGETS_DROPPED.value] += 1
     elif target.stamp_s[0] > memory.goal.stamp_s:

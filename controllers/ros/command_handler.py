@@ -7,49 +7,28 @@ attached to a loop, or not enabled, no command passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from controllers.arm import Mode, Reason, Target
-from controllers.geometry import FloatArray
 from controllers.host.mailbox import HostState, Request
 from controllers.law.gains import Gains
-from controllers.ros import from_ros, settings, to_ros
+from controllers.ros import from_ros, settings
 from controllers.ros.arbitration import Arbiter, CommandPriority
+from controllers.ros.loop import Loop
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
-from controllers.ros.target_generator import TargetGenerator
+from controllers.ros.target_generator import Pose, TargetGenerator
 
 LET_GO_S = 0.15  # three time constants of the reference: the force of a leading goal has decayed
 START_ANSWER_LIMIT_S = 0.5
 HOMING_LIMIT_S = 20.0
-HOME_REACHED = (0.005, 0.05)  # [m, rad]
 CLOCK_HOLD_S = 1.0
+OUTSIDE_S = 1.0  # for which a target outside the workspace is a warning
 _AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes without tracking
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
 Answer = tuple[bool, str]
-Pose = tuple[FloatArray, FloatArray]
-
-
-class Loop(Protocol):
-    """Interface of the loop's client (`controllers.host.mailbox.Client`)."""
-
-    def send(self, target: Target) -> None:
-        """Set the latest target."""
-        ...
-
-    def set_gains(self, gains: Gains) -> None:
-        """Request other gains."""
-        ...
-
-    def ask(self, request: Request) -> None:
-        """Send another request."""
-        ...
-
-    def state(self) -> HostState:
-        """Return the latest state."""
-        ...
 
 
 class CommandHandler:
@@ -71,6 +50,7 @@ class CommandHandler:
         self._frame = ""
         self._home: Pose | None = None
         self._held = self._idle = False
+        self._outside, self._outside_s = "", -np.inf
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
@@ -94,13 +74,25 @@ class CommandHandler:
         """Take a PoseStamped."""
         p, quat = from_ros.pose_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        self._admit(topic, rank).send(self.course.take_pose(p, quat, stamp_s))
+        loop, gains = self._admit(topic, rank)
+        self._send_goal(loop, self.course.take_pose(p, quat, stamp_s, gains), gains.clip_targets)
 
     def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a TwistStamped."""
         twist = from_ros.twist_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        self._admit(topic, rank).send(self.course.take_twist(twist, stamp_s))
+        loop, gains = self._admit(topic, rank)
+        self._send_goal(loop, self.course.take_twist(twist, stamp_s, loop.state(), gains), clipped=True)
+
+    def _send_goal(self, loop: Loop, target: Target, clipped: float) -> None:
+        """Send a target; report one that the workspace bounds, which is moved to its edge or leaves the arm there."""
+        loop.send(target)
+        if self.course.beyond:
+            kind = RejectReason.CLIPPED if clipped else RejectReason.OUTSIDE
+            done = "it is moved to the edge" if clipped else "the arm stays at the last target inside"
+            self._outside = f"target outside the workspace: {self.course.beyond}; {done}"
+            self._outside_s = self._now_s()
+            raise CommandRejected(kind, f"{self._outside}, change the target or workspace_lower and workspace_upper.")
 
     def take_wrench(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a WrenchStamped, for the next targets."""
@@ -134,15 +126,14 @@ class CommandHandler:
         if message.data:
             self.estop()
 
-    def _admit(self, topic: str, rank: CommandPriority) -> Loop:
+    def _admit(self, topic: str, rank: CommandPriority) -> tuple[Loop, Gains]:
         loop, now_s = self._enabled_loop(), self._now_s()
+        assert self.gains is not None
         handed_over = self.arbiter.offer(topic, rank, now_s)
         self._idle = False
-        if handed_over or self._homing_until_s > now_s:
-            values = loop.state().values[0]
-            self.course.seed(values["reference_p"], values["reference_quat_xyzw"])
-            self._homing_until_s = -np.inf
-        return loop
+        self.course.follow(loop.state(), self.gains, anew=handed_over or self._homing_until_s > now_s)
+        self._homing_until_s = -np.inf
+        return loop, self.gains
 
     def _gains_for(self, rank: CommandPriority) -> Gains:
         if self.gains is None:
@@ -156,6 +147,10 @@ class CommandHandler:
             raise CommandRejected(RejectReason.INACTIVE, text)
         return self._loop
 
+    def warning(self) -> str:
+        """Return how a target of the last second lay outside the workspace; empty without one."""
+        return self._outside if self._now_s() - self._outside_s <= OUTSIDE_S else ""
+
     # Services: success and message.
 
     def start(self, patience_s: float = START_ANSWER_LIMIT_S) -> Answer:
@@ -166,7 +161,7 @@ class CommandHandler:
             return False, f"{state.text}; ask again when that is done"
         if self.enabled and state.mode not in _AT_REST:
             return True, "follows targets already"
-        self._seed_measured(state)
+        self.course.take_here(state, self._now_s())
         state = self._activated(self._loop, patience_s)
         self.enabled = state.mode not in _AT_REST
         if not self.enabled:
@@ -192,8 +187,7 @@ class CommandHandler:
     def let_go(self) -> Answer:
         """Ramp the force down, then let the arm hold itself."""
         if self._loop is not None and self.enabled:
-            self._seed_measured(self._loop.state())
-            self._loop.send(self.course.stay(self._now_s()))
+            self._loop.send(self.course.take_here(self._loop.state(), self._now_s()))
             self.enabled = False
             self._sleep(LET_GO_S)
         self.stop_now()
@@ -237,17 +231,17 @@ class CommandHandler:
         """Take the measured pose as the target."""
         if self._loop is None or not self.enabled:
             return False, "not enabled: there is no target; call ~/enable"
-        self._seed_measured(self._loop.state())
-        self._loop.send(self.course.stay(self._now_s()))
+        self._loop.send(self.course.take_here(self._loop.state(), self._now_s()))
         return True, "the target is the measured pose"
 
     def go_home(self) -> Answer:
         """Move to the home pose at the reference's speed limit; any command ends it."""
-        if self._loop is None or not self.enabled or self._home is None:
+        if self._loop is None or self.gains is None or not self.enabled or self._home is None:
             return False, "not enabled; call ~/enable"
         held = self.arbiter.held(self._now_s())
         if held or self.arbiter.charge > CommandPriority.IDLE:
             return False, held or f"{self.arbiter.source} commands the arm; end it first"
+        self.course.follow(self._loop.state(), self.gains, anew=True)
         self.course.seed(*self._home)
         self._idle = True
         self._homing_until_s = self._now_s() + HOMING_LIMIT_S
@@ -269,30 +263,19 @@ class CommandHandler:
         return jump
 
     def _keep_still(self, now_s: float) -> None:
-        """Hold the pose at the request or at the last source's end, or move home.
+        """Stay at the request or at the last source's end, move by the last twist, or move home.
 
         The target is repeated, because the loop tracks old ones no longer than `hold_after_s`.
         """
-        if not self.enabled or self._loop is None:
+        if not self.enabled or self._loop is None or self.gains is None:
             return
         state, held = self._loop.state(), bool(self.arbiter.held(now_s))
         idle = state.mode in _FOLLOWING and self.arbiter.charge == CommandPriority.IDLE
         homing = now_s < self._homing_until_s
-        if (held and not self._held) or (idle and not self._idle):
-            self._homing_until_s = -np.inf
-            self._seed_measured(state)
-        elif homing and self._at_goal(state):
+        ends = (held and not self._held) or (idle and not self._idle)
+        self.course.follow(state, self.gains, anew=ends)
+        if ends or (homing and self.course.is_reached(state)):
             self._homing_until_s = -np.inf
         self._held, self._idle = held, idle
-        if held or idle or homing:
-            self._loop.send(self.course.stay(now_s))
-
-    def _at_goal(self, state: HostState) -> bool:
-        values = state.values[0]
-        left = to_ros.displacement(values["p"], values["R"], self.course.p, self.course.quat_xyzw)
-        return bool(np.linalg.norm(left[:3]) < HOME_REACHED[0] and np.linalg.norm(left[3:]) < HOME_REACHED[1])
-
-    def _seed_measured(self, state: HostState) -> None:
-        p, quat_xyzw = state.values[0]["p"], to_ros.quat_of(state.values[0]["R"])
-        if np.isfinite(p).all() and np.isfinite(quat_xyzw).all():
-            self.course.seed(p, quat_xyzw)
+        if held or idle or homing or self.course.integrates:
+            self._loop.send(self.course.stay(now_s, state, self.gains))

@@ -14,14 +14,17 @@ from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph
-from controllers.ros.command_handler import CommandHandler, Loop, Pose
+from controllers.ros.command_handler import CommandHandler
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.gripper import GripperTopics
+from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
+from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
+from controllers.ros.workspace import box_text
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
@@ -235,7 +238,8 @@ class Controller:
     def _publish_diagnostics(self) -> None:
         report = diagnostics(self._state(), self._node_status(), self.commands.rejections, self.now_s())
         noticed = ("graph events", "; ".join(() if self._open is None else self._open.problems()))
-        self._reports.publish_diagnostics(report._replace(values=(*report.values, noticed)))
+        values = (*report.values, noticed, ("workspace [m]", box_text(self.handler.gains)))
+        self._reports.publish_diagnostics(report._replace(values=values))
 
     def _state(self) -> HostState | None:
         return None if self._loop is None else self._loop.state()
@@ -249,7 +253,7 @@ class Controller:
             handovers=arbiter.handovers,
             held=arbiter.held(self.now_s()),
             trouble=self.trouble,
-            graph=self.commands.unheard,
+            graph=(*self.commands.unheard, *filter(None, [self.handler.warning()])),
             clock_jumps=self.handler.stamps.jumps,
             gripper=None if self.fingers is None else self.fingers.gripper.state(),
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tyro.conf import Positional
 
+from controllers.drivers.grippers.process import GripperProcess
 from controllers.ros import graph, settings
 from controllers.ros.arms import ArmChoice
 from controllers.ros.controller import Controller
@@ -49,6 +50,8 @@ class ControllerConfig:
     """Path of the arm's model, for drivers that need one; empty: that of its file."""
     preset: str = ""
     """Gains to start from; empty: those of the arm's file."""
+    gripper: str = ""
+    """Gripper by name, module:Class or file.py:Class, or `none`; empty: that of the arm's file."""
     namespace: str = ""
     """Of the arm's topics, as in `left`."""
     cpu: int = -1
@@ -78,7 +81,9 @@ class ArmController:
     def _connect(self, stop: StopSignal) -> HostProcess:
         config = self._config
         try:
-            choice = ArmChoice(config.driver, config.arm, config.robot_ip, config.urdf, namespace=config.namespace)
+            choice = ArmChoice(
+                config.driver, config.arm, config.robot_ip, config.urdf, "", config.namespace, config.gripper
+            )
             mailbox = "-".join(["dds", *filter(None, config.namespace.split("/")), str(os.getpid())])
             words = choice.host_arguments(mailbox, config.cpu, config.shield)
             host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not stop())
@@ -88,6 +93,8 @@ class ArmController:
         except ValueError as error:
             raise ConfigError(str(error)) from error
         self._controller.attach(self._wire, host.client, gains, choice.joint_names)
+        if choice.gripper_spec is not None:
+            self._controller.attach_gripper(GripperProcess(choice.gripper_spec), choice.gripper_spec)
         return host
 
     def activate(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from controllers.arms.spec import load_arm
+from controllers.arms.spec import SIMULATED
 from controllers.drivers.grippers.contract import GripperSpec, GripperState, checked_command
 from controllers.host.control_stack import gains_of
 from controllers.ros import graph, settings
@@ -29,12 +29,12 @@ from robot_rl.hardware.graph.messages import image_message, wrench_message
 from robot_rl.hardware.graph.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
 from robot_rl.nodes.polled_wire import PolledWire
 from robot_rl.sim.arm import FINGER_MAX_M
+from robot_rl.sim.arm_file import find_arm
 from robot_rl.sim.served_loop import ServedLoop
-from robot_rl.sim.simulation import N, Simulation
+from robot_rl.sim.simulation import Simulation
 from robot_rl.sim.task import Expert
 from robot_rl.tasks import find_task
 
-JOINT_NAMES = tuple(f"fer_joint{i}" for i in range(1, 8))
 REPEAT_S = 5.0
 """Time within which a repeated reset id is the same request, sent again for lack of an answer."""
 SLICE_S = 0.01  # physics between two published states
@@ -53,6 +53,8 @@ class ServeConfig:
 
     task: str = "pick-lift"
     """Task whose scene is served: a name, a file or `module:NAME`."""
+    arm: str = SIMULATED
+    """`simulated`, or the YAML file of an arm with a `model`."""
     appearance: str = "fixed"
     """`fixed`, or `varied`: a new appearance at each reset."""
     cameras: tuple[str, ...] | None = None
@@ -77,9 +79,9 @@ class SimulatedRobotServer:
     def __init__(self, wire: Wire, config: ServeConfig, clock: Clock | None = None) -> None:
         self._wire, self._config, self._clock = PolledWire(wire), config, clock or SystemClock()
         task = find_task(config.task)
-        simulation = self.simulation = Simulation(task, APPEARANCES[config.appearance])
+        simulation = self.simulation = Simulation(task, APPEARANCES[config.appearance], find_arm(config.arm))
         simulation.reset(np.random.default_rng(config.seed))
-        gains = settings.changed(gains_of(load_arm("simulated")), task.arm.controller_gains)
+        gains = settings.changed(gains_of(simulation.arm), task.arm.controller_gains)
         self.loop = ServedLoop(simulation, gains, self._clock)
         self.controller = self._start_controller()
         self._wrench = self._wire.publisher(graph.WRENCH)
@@ -94,10 +96,11 @@ class SimulatedRobotServer:
     def _start_controller(self) -> Controller:
         namespace = self._wire.namespace.strip("/")
         name = f"{namespace}/{graph.CONTROLLER}" if namespace else graph.CONTROLLER
-        log = logging.getLogger(graph.CONTROLLER)
-        controller = Controller(self._wire, name, "fer by simulation", log, self._clock.now_ns, self.loop.sleep)
-        controller.attach(self._wire, self.loop, self.loop.gains(), JOINT_NAMES)
-        controller.attach_gripper(ServedGripper(self.simulation, self._clock), GripperSpec("simulated"))
+        log, arm = logging.getLogger(graph.CONTROLLER), self.simulation.arm
+        controller = Controller(self._wire, name, f"{arm.name} by simulation", log, self._clock.now_ns, self.loop.sleep)
+        controller.attach(self._wire, self.loop, self.loop.gains(), arm.joints)
+        if self.simulation.has_gripper:
+            controller.attach_gripper(ServedGripper(self.simulation, self._clock), GripperSpec("simulated"))
         controller.activate()
         return controller
 
@@ -205,7 +208,7 @@ class ServedGripper:
         """See `Gripper`."""
 
     def _moving(self) -> bool:
-        return abs(float(self._simulation.data.qvel[N])) > FINGER_REST_M_S
+        return abs(float(self._simulation.data.qvel[self._simulation.joints])) > FINGER_REST_M_S
 
 
 class TaskServer:
