@@ -15,14 +15,16 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
+from controllers.compilation import announcement
 from controllers.drivers.contract import DriverError, Requirements
-from controllers.host.control_process import ControlProcess, run_host
+from controllers.host.control_process import ControlProcess
 from controllers.host.control_stack import ControlStack, find_stack
 from controllers.host.driver_threads import DriverThreads
 from controllers.host.mailbox import Mailbox
 from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
 from controllers.host.recorder import HOME, recording
+from controllers.host.run_loop import run_host
 from controllers.host.shield import NOT_SHIELDED, shielded
 
 
@@ -86,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     _check_core(parser, given.cpu, given.shield)
+    if line := announcement("host"):
+        print(line, flush=True)
     settings = dict(setting.partition("=")[::2] for setting in given.set)
     try:
         stack = find_stack(given.arm, **settings)

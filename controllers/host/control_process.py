@@ -18,6 +18,7 @@ from controllers.drivers.contract import Capabilities, DriverError, DriverMode, 
 from controllers.host.black_box import BlackBox
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Busy, Mailbox, Request, unpack_gains
+from controllers.host.motions import compile_motions, serve_motion
 from controllers.host.pacing import Pacer, Periods
 from controllers.host.report import report
 from controllers.law.control_loop import ControlLoop, check_shapes
@@ -27,7 +28,7 @@ from controllers.law.tick import activate, deactivate, fail, make_controller_sta
 REST_RAD_PER_S = 0.02  # an arm in a fault is damped until it is this slow, then its own brakes hold it
 DAMP_IN_FAULT_S = 0.5
 RECOVER_AFTER_S = 0.5  # pause before a reflex is cleared
-_FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
+_FOLLOWING = frozenset(Mode) - {Mode.IDLE, Mode.FAULT}
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
 _GONE = (DriverMode.LOST, DriverMode.CLOSED)
 ENDED = "the loop has ended; the arm holds itself"
@@ -103,6 +104,7 @@ class ControlProcess:
         fail(scratch, Reason.ROBOT_STOPPED)
         recover(scratch, self.gains, 0.0)
         activate(scratch)
+        compile_motions(self.loop)
         self.mailbox.gains.copy[:] = self.gains  # clients that attach read the active gains
         self.mailbox.gains.publish()
         self._last_s = self.clock.now_s()
@@ -139,6 +141,8 @@ class ControlProcess:
                 array[:] = box.target.copy[name][0]
         if box.gains.fetch():
             self._take_gains()
+        if box.motion.fetch() and (text := serve_motion(self.loop, box.motion.copy)):
+            self.message = text
         if self._take_request() and self.paused:
             self._take_request()  # made while the driver blocked: a stop comes before the torque
 
@@ -277,23 +281,3 @@ class ControlProcess:
         self.message, self.reason = ENDED, Reason.IDLE
         self.mailbox.state.copy["ended"] = 1.0
         self.publish(None)
-
-
-def run_host(host: ControlProcess, pacer: Pacer, paced: bool, cycles: int | None = None) -> None:
-    """Cycle until a client requests QUIT, or a number of times; the pacer counts the deadlines.
-
-    `paced`: the driver waits for the arm's next state, so that its lateness is counted, too. Without a new state, as
-    of a lost arm, it does not wait, and the clock sets the pace.
-    """
-    pacer.restart()
-    done = 0
-    while not host.quit and (cycles is None or done < cycles):
-        if not paced:
-            pacer.wait()
-        host.cycle(pacer)
-        if host.paused:
-            pacer.restart()
-            host.paused = False
-        elif paced and not host.fresh:
-            pacer.rest()
-        done += 1

@@ -29,6 +29,8 @@ class LoopReport(Record):
     mode: int
     reason: int
     fault: int
+    motion_number: int
+    motion_result: int
     rejected: int  # the Reason why the newest target was dropped; 0: it was not
     cycles: int
     misses: int

@@ -1,7 +1,5 @@
 """Checks of this computer, its network and its libraries for a real arm."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

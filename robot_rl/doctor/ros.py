@@ -1,7 +1,5 @@
 """Checks of the ROS graph: middleware, domain, discovery, topics, QoS, clocks."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+CONNECTING = "connecting"
+"""Fault of a gripper whose driver has just started."""
+
 
 class GripperError(Exception):
     """A gripper that cannot be connected, or a command that it refuses; the text names the next step."""

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from controllers.drivers.grippers.contract import (
+    CONNECTING,
     GripperCommand,
     GripperReading,
     GripperSpec,
@@ -142,7 +143,7 @@ class GripperProcess:
         """Return the fault; empty while the gripper does what it is commanded."""
         now_s, reading = self._now_s(), self._reading
         if math.isnan(self._width_max_m):
-            return self._fault or "connecting"
+            return self._fault or CONNECTING
         if reading is not None and self._arrived(reading):
             self._due_s, self._failure = math.inf, ""
         elif now_s > self._due_s and self._newest is not None and not self._failure:
