@@ -96,6 +96,7 @@ RESET_TARGET = Service(f"{CONTROLLER}/reset_target", _TRIGGER)
 RECOVER = Service(f"{CONTROLLER}/recover", _TRIGGER)  # release the emergency stop, or back off after a fault
 HOME_POSE = Service(f"{CONTROLLER}/home", _TRIGGER)
 ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
+DUMP = Service(f"{CONTROLLER}/dump", _TRIGGER)  # write the black box
 
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)
