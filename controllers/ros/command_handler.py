@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from controllers.arm import Mode, Reason, Target
+from controllers.geometry import FloatArray
 from controllers.host.mailbox import HostState, Request
 from controllers.law.gains import Gains
 from controllers.ros import from_ros, settings
@@ -73,9 +74,17 @@ class CommandHandler:
     def take_pose(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a PoseStamped."""
         p, quat = from_ros.pose_of(message, self._frame)
-        stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        self.send_pose(topic, rank, p, quat, from_ros.stamp_ns(message))
+
+    def send_pose(self, topic: str, rank: CommandPriority, p: FloatArray, quat_xyzw: FloatArray, stamp_ns: int) -> None:
+        """Make a pose in the base the target, stamped in ROS time [ns].
+
+        Raises:
+            CommandRejected: the stamp is old, or no command of this priority may pass now.
+        """
+        stamp_s = self.stamps.monotonic_s(stamp_ns)
         loop, gains = self._admit(topic, rank)
-        self._send_goal(loop, self.course.take_pose(p, quat, stamp_s, gains), gains.clip_targets)
+        self._send_goal(loop, self.course.take_pose(p, quat_xyzw, stamp_s, gains), gains.clip_targets)
 
     def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a TwistStamped."""
@@ -107,7 +116,7 @@ class CommandHandler:
 
     def take_gains(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Named gains, all or none; also accepted while the arm holds itself."""
-        changes, gains = from_ros.numbers_of(message), self._gains_for(rank)
+        changes, gains = from_ros.numbers_of(message, "stiffness", 6), self._gains_for(rank)
         if unknown := sorted(changes.keys() - settings.SETTINGS.keys()):
             raise CommandRejected(RejectReason.LAYOUT, f"layout: got {unknown}, expected names of gains; see ~/gains.")
         try:
@@ -119,7 +128,9 @@ class CommandHandler:
         """Take a JointState: the posture of the nullspace, since the law is Cartesian."""
         posture = from_ros.posture_of(message, self._joints)
         self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        self.set_gains(self._gains_for(rank).changed(posture=posture))
+        gains = self._gains_for(rank)
+        if not np.array_equal(posture, gains.posture):  # crisp_py repeats it with each pose
+            self.set_gains(gains.changed(posture=posture))
 
     def take_stop(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a Bool: true stops the arm, latched, whatever its state; false changes nothing."""

@@ -75,6 +75,7 @@ class Controller:
         hardware: description of the arm.
         monotonic_ns: the clock of `now_s` and of the control process's stamps.
         sleep: waits on that clock, where an answer waits for the arm.
+        topics: those beside its own; see `controllers.ros.topics`.
     """
 
     def __init__(
@@ -85,11 +86,13 @@ class Controller:
         log: Log,
         monotonic_ns: Callable[[], int],
         sleep: Callable[[float], None],
+        topics: Sequence[Any] = (),
     ) -> None:
         self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
         self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, sleep)
-        self.commands = Commands(self.handler, log)
-        self.lifecycle, self.trouble = "unconfigured", ""
+        self.commands = Commands(self.handler, log, [each for each in topics if hasattr(each, "take")])
+        self._more = [each for each in topics if hasattr(each, "fill")]
+        self.lifecycle, self.trouble, self._still = "unconfigured", "", ""
         self._loop: Loop | None = None
         self._open: Wire | None = None  # lifetime of the control process
         self._states: States | None = None
@@ -123,7 +126,7 @@ class Controller:
         self._loop, self._open, self.lifecycle, self.trouble = loop, wire, "inactive", ""
         self.handler.attach(loop, gains, joints, frame, home)
         self.commands.open(wire)
-        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out)
+        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out, self._more)
 
     def attach_gripper(self, gripper: Gripper, spec: GripperSpec) -> None:
         """Attach the arm's gripper, and open its topics; `detach` closes both."""
@@ -177,6 +180,9 @@ class Controller:
     def _watch(self) -> None:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
+        still, self._still = self._still, self.handler.stamps.still()
+        if self._still and not still:
+            self._log.warning(self._still)
         if self.fingers is not None:
             self.fingers.watch()
         self.publish_status()
@@ -200,6 +206,14 @@ class Controller:
         self._offer(graph.RECOVER, self._recover)
         self._offer(graph.HOME_POSE, lambda request: handler.go_home())
         self._offer(graph.ESTOP, lambda request: handler.estop())
+        self._offer(graph.DUMP, lambda request: self._dump())
+
+    def _dump(self) -> Answer:
+        dump = getattr(self._loop, "dump", None)
+        if dump is None:
+            return False, "no black box: no control process of its own runs"
+        dump()
+        return True, "the last minute is being written; the log names the file"
 
     def _offer(self, service: graph.Service, answer: Callable[[Any], Answer]) -> None:
         def answered(request: Any) -> Answer:
@@ -218,7 +232,7 @@ class Controller:
 
     def _recover(self, request: Any) -> Answer:
         if self.trouble:
-            return False, f"{self.trouble}; clean up and configure the node again"
+            return False, f"{self.trouble}; configure the node again"
         return self.handler.recover(may_move=self.lifecycle == "active")
 
     # Reports
@@ -245,7 +259,7 @@ class Controller:
             handovers=arbiter.handovers,
             held=arbiter.held(self.now_s()),
             trouble=self.trouble,
-            graph=(*self.commands.unheard, *filter(None, [self.handler.warning()])),
+            graph=(*self.commands.unheard, *filter(None, [self.handler.warning(), self._still])),
             clock_jumps=self.handler.stamps.jumps,
             gripper=None if self.fingers is None else self.fingers.gripper.state(),
         )

@@ -62,6 +62,11 @@ def _own(name: str, kind: str, quality: Quality) -> Topic:
     return Topic(f"{CONTROLLER}/{name}", kind, quality)
 
 
+def at_root(topic: Topic) -> Topic:
+    """Return a topic of the controller under crisp_controllers' name: without that of the controller."""
+    return topic._replace(name=topic.name.rsplit("/", 1)[-1])
+
+
 # To the controller. Poses and twists of the TCP in `base`. Those below `human/` have priority.
 TARGET_POSE = _own("target_pose", _POSE, _COMMAND)
 TARGET_TWIST = _own("target_twist", _TWIST, _COMMAND)
@@ -91,6 +96,7 @@ RESET_TARGET = Service(f"{CONTROLLER}/reset_target", _TRIGGER)
 RECOVER = Service(f"{CONTROLLER}/recover", _TRIGGER)  # release the emergency stop, or back off after a fault
 HOME_POSE = Service(f"{CONTROLLER}/home", _TRIGGER)
 ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
+DUMP = Service(f"{CONTROLLER}/dump", _TRIGGER)  # write the black box
 
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)

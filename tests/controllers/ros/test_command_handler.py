@@ -358,6 +358,9 @@ def test_stiffness_and_posture_change_the_gains_in_force(cockpit):
     assert cockpit.refused(cockpit.pilot.take_gains, beyond, "target_stiffness") is RejectReason.LIMIT
     assert cockpit.pilot.gains.stiffness[0] == 100.0
     assert cockpit.refused(cockpit.pilot.take_gains, ros.array([1.0], label="stifness")) is RejectReason.LAYOUT
+    cockpit.pilot.take_gains("target_stiffness", CommandPriority.POLICY, ros.array([90.0] * 3 + [9.0] * 3, label=None))
+    np.testing.assert_array_equal(cockpit.loop.gains.stiffness, [90.0] * 3 + [9.0] * 3)
+    assert cockpit.refused(cockpit.pilot.take_gains, ros.array([90.0] * 3, label=None)) is RejectReason.LAYOUT
     nan = ros.array([np.nan] * 6)
     assert cockpit.refused(cockpit.pilot.take_gains, nan) is RejectReason.LIMIT
 

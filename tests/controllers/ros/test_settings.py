@@ -116,6 +116,11 @@ def test_only_parameters_that_do_not_show_what_is_in_force_are_stale():
     assert set(stale(softer, shown.__getitem__)) == {"stiffness", "task.k_pos_y"}
 
 
+def test_shown_values_of_any_gains_can_be_set_again_together_with_the_names_of_their_entries():
+    gains = preset("guarded", HOME, clip_lower=[-0.01] * 6, clip_upper=[0.05] * 3 + [0.2] * 3)
+    assert changed(preset("compliant", HOME), values_of(gains)).clip_lower.tolist() == [-0.01] * 6
+
+
 def test_a_home_pose_is_normalised_and_zeros_name_none():
     p, quat = home_of([0.4, 0.0, 0.3, 0.0, 2.0, 0.0, 0.0])
     assert p.tolist() == [0.4, 0.0, 0.3] and quat.tolist() == [0.0, 1.0, 0.0, 0.0]
