@@ -100,6 +100,7 @@ HOME_POSE = Service(f"{CONTROLLER}/home", _TRIGGER)
 GUIDE = Service(f"{CONTROLLER}/guide", _SWITCH)  # by hand, gravity only; false: hold where it is
 ZERO_WRENCH = Service(f"{CONTROLLER}/zero_wrench", _TRIGGER)  # of `estimated_wrench`
 ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
+DUMP = Service(f"{CONTROLLER}/dump", _TRIGGER)  # write the black box
 
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)
