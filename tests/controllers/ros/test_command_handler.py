@@ -317,7 +317,7 @@ def test_an_arm_that_backed_off_is_held_where_it_came_to_rest(cockpit):
     cockpit.loop.mode, cockpit.loop.values["p"] = Mode.RECOVERING, [0.4, 0.0, 0.35]
     before = len(cockpit.loop.sent)
     cockpit.pilot.watch()
-    assert len(cockpit.loop.sent) == before, "nobody leads an arm that backs off"
+    assert len(cockpit.loop.sent) == before, "an arm that backs off takes no target"
     cockpit.loop.mode = Mode.HOLDING
     cockpit.pilot.watch()
     np.testing.assert_array_equal(cockpit.loop.sent[-1].p, [0.4, 0.0, 0.35])
