@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controllers.arms.spec import DRIVERS, arm_names
+from controllers.arms.spec import DRIVERS, ArmSpec, arm_names
 from controllers.drivers.grippers import GRIPPERS, NONE
+from controllers.host.control_stack import check_guards
 from controllers.law.gain import Gain
 from controllers.law.gains import Gains
 from controllers.law.presets import NAMES, preset
@@ -94,7 +95,7 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "end_with_parent": (True, "stop the arm when the parent process ends"),
     "topics": ([""], "topics beside the controller's own, each module:Class or file.py:Class"),
     "crisp": (False, "offer what crisp_py expects of crisp_controllers: switches, and a controller_manager"),
-    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
+    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: the posture, by a joint motion"),
 }
 
 
@@ -152,13 +153,14 @@ def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
     return gains.changed(**values)
 
 
-def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
+def first_gains(own: Gains, name: str, given: Mapping[str, Any], arm: ArmSpec) -> Gains:
     """Return the arm's gains, or those of the preset `name`, with the changes of the start.
 
     Raises:
-        ValueError: as in `changed` and `preset`.
+        ValueError: as in `changed`, `preset` and `check_guards`.
     """
     if name:
+        check_guards(name, arm)
         own = preset(name, own.posture, workspace_lower=own.workspace_lower, workspace_upper=own.workspace_upper)
     return changed(own, given) if given else own
 
