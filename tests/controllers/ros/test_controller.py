@@ -134,7 +134,7 @@ def test_a_detached_controller_leaves_no_topics_open_and_says_so(node):
 
 
 def test_ros_time_that_stands_still_is_reported_within_seconds_while_states_go_on(node):
-    node.wire.now_ns = lambda: 0  # use_sim_time, and nobody publishes /clock
+    node.wire.now_ns = lambda: 0  # use_sim_time, and there is no publisher of /clock
     node.controller.handler.stamps._ros_ns = node.wire.now_ns
     node.attach().controller.activate()
     node.poll(3.0)
@@ -336,6 +336,13 @@ def test_a_grippers_fault_is_a_warning_in_status_and_diagnostics_while_the_arm_g
     assert {pair.key: pair.value for pair in diagnostics.values}["gripper"] == "stuck: got 0.012 m"
     node.send_pose([0.5, 0.0, 0.3])
     assert node.loop.mode is Mode.ACTIVE and node.loop.sent
+
+
+def test_a_request_to_recover_resets_a_gripper_that_latched_a_fault(with_gripper):
+    node, cleared = with_gripper, []
+    node.gripper.clear = lambda: cleared.append(True)
+    node.client.call(graph.RECOVER, 1.0)
+    assert cleared == [True]
 
 
 def test_the_gripper_is_closed_with_the_control_process(with_gripper):
