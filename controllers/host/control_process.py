@@ -255,6 +255,7 @@ class ControlProcess:
     def publish(self, pacer: Pacer | None) -> None:
         """Publish the present state."""
         copy, periods = self.mailbox.state.copy, self.periods
+        copy["tau_measured"] = self.driver.feedback.tau_measured
         report(self.loop, int(self.reason), self._last_s, copy)
         copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = (
             periods.p50_us,

@@ -42,6 +42,7 @@ class LoopReport(Record):
     dq: Joints
     tau: Joints
     tau_external: Joints
+    tau_measured: Joints  # sensed by the arm; nan where it has no sensor
     tau_max: Joints
     p: Axes3
     R: Matrix3

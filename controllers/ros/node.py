@@ -43,11 +43,11 @@ from controllers.law.gains import Gains
 from controllers.ros import graph, settings
 from controllers.ros.arms import ArmChoice
 from controllers.ros.controller import WATCH_PERIOD_S, Controller
+from controllers.ros.frames import frames_of
 from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
 from controllers.ros.parameters import Parameters
 from controllers.ros.ros_wire import RosWire
-from controllers.ros.state_publisher import TF
 from controllers.ros.topics import find_topics
 
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -101,19 +101,19 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             host = self._host = HostProcess(words, mailbox, len(choice.joint_names), wanted, note)
             given = self._declared.given_gains()
             gains = settings.first_gains(host.client.gains(), self._declared["preset"], given)
+            frames = frames_of(choice.spec, self._declared["base_frame"], self._declared["tf_prefix"])
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))
             self.finish()
             return _NO
-        choices = {graph.JOINT_STATES: "publish_joint_states", TF: "publish_tf"}
+        choices = {graph.JOINT_STATES: "publish_joint_states", graph.TF: "publish_tf"}
         self._controller.attach(
             RosWire(self, self._wire.namespace),
             host.client,
             gains,
             choice.joint_names,
-            self._declared["base_frame"],
+            frames,
             settings.home_of(self._declared["home_pose"]),
-            self._declared["tf_prefix"],
             left_out=[topic for topic, name in choices.items() if not self._declared[name]],
         )
         if choice.gripper_spec is not None:
