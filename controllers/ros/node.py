@@ -43,6 +43,7 @@ from controllers.law.gains import Gains
 from controllers.ros import graph, settings
 from controllers.ros.arms import ArmChoice
 from controllers.ros.controller import WATCH_PERIOD_S, Controller
+from controllers.ros.crisp_services import CrispServices
 from controllers.ros.frames import frames_of
 from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
@@ -69,6 +70,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         topics = find_topics(self._declared["topics"])
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep, topics)
         self._declared.show(self._controller.handler)
+        if self._declared["crisp"]:
+            self._crisp = CrispServices(self, self._controller)
         self._host: HostProcess | None = None
         self.ended: list[int] = []  # signals that request the node's end
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # independent of /clock and of changes of the system's time
