@@ -207,6 +207,14 @@ class Controller:
         self._offer(graph.RECOVER, self._recover)
         self._offer(graph.HOME_POSE, lambda request: handler.go_home())
         self._offer(graph.ESTOP, lambda request: handler.estop())
+        self._offer(graph.DUMP, lambda request: self._dump())
+
+    def _dump(self) -> Answer:
+        dump = getattr(self._loop, "dump", None)
+        if dump is None:
+            return False, "no black box: no control process of its own runs"
+        dump()
+        return True, "the last minute is being written; the log names the file"
 
     def _offer(self, service: graph.Service, answer: Callable[[Any], Answer]) -> None:
         def answered(request: Any) -> Answer:

@@ -96,6 +96,7 @@ RESET_TARGET = Service(f"{CONTROLLER}/reset_target", _TRIGGER)
 RECOVER = Service(f"{CONTROLLER}/recover", _TRIGGER)  # release the emergency stop, or back off after a fault
 HOME_POSE = Service(f"{CONTROLLER}/home", _TRIGGER)
 ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
+DUMP = Service(f"{CONTROLLER}/dump", _TRIGGER)  # write the black box
 
 # Frames, and the arm's model.
 TF = Topic("/tf", "tf2_msgs/msg/TFMessage", Quality(reliable=True, depth=100))

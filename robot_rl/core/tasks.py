@@ -1,7 +1,5 @@
 """A task as data: arms with their bounds and gains, cameras, time limit, rewards and training settings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -4,8 +4,6 @@ A target is displaced from the last target, not from the measured pose, so that 
 a leash limits its distance from the arm, which bounds the force.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from robot_rl.core.action_layout import (

@@ -1,7 +1,5 @@
 """The Gymnasium environment of a task: arms, cameras and a source of episodes, at 10 Hz."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 

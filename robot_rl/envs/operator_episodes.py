@@ -1,7 +1,5 @@
 """Episodes on a real arm: the arm moves to a start, an operator sets the scene and judges; there is no ground truth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 

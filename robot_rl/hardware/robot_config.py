@@ -1,7 +1,5 @@
 """Settings of the robot: in this process, or on the ROS graph."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal

@@ -1,7 +1,5 @@
 """Simulated arm and cameras behind the hardware protocols, in lockstep: time passes only in `wait`."""
 
-from __future__ import annotations
-
 from controllers.arm import NOT_FOLLOWING
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.cameras.camera import Frame
