@@ -71,13 +71,20 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep, topics)
         self._declared.show(self._controller.handler)
         if self._declared["crisp"]:
-            self._crisp = CrispServices(self, self._controller)
+            self._serve_crisp()
         self._host: HostProcess | None = None
         self.ended: list[int] = []  # signals that request the node's end
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # independent of /clock and of changes of the system's time
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
         rate_hz = min(max(self._declared["publish_rate_hz"], 1.0), 500.0)
         self.create_timer(1.0 / rate_hz, self._controller.publish_states, clock=steady)
+
+    def _serve_crisp(self) -> None:
+        try:
+            self._crisp = CrispServices(self, self._controller)
+        except ValueError as error:
+            advice = "apt install ros-$ROS_DISTRO-controller-manager-msgs ros-$ROS_DISTRO-control-msgs"
+            self.get_logger().warning(f"crisp: {error} Without it no switch_controller and home; {advice}.")
 
     # Lifecycle
 
