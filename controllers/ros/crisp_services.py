@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from controllers.geometry import FloatArray
-from controllers.host.mailbox import HostState
 from controllers.host.motions import MotionKind
 from controllers.ros import from_ros
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.controller import Controller
+from controllers.ros.loop import Loop
 from controllers.ros.motions import HOME_SPEED
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_wire import interface
@@ -94,22 +94,23 @@ class JointMotionAction:
     async def _execute(self, goal: Any) -> Any:
         result = self._action.Result()
         try:
-            q = self._start(goal.request.trajectory)
+            loop, q = self._start(goal.request.trajectory)
         except CommandRejected as rejected:
             result.error_code, result.error_string = result.INVALID_GOAL, str(rejected)
             goal.abort()
             return result
-        state = await self._end()
-        if state is not None and np.abs(state.values[0]["q"] - q).max() < REACHED_RAD:
+        await self._ended()
+        state = loop.state()
+        if np.abs(state.values[0]["q"] - q).max() < REACHED_RAD:
             goal.succeed()
         else:
             result.error_code = result.GOAL_TOLERANCE_VIOLATED
-            result.error_string = "the loop has ended" if state is None else f"ended before the goal: {state.text}"
+            result.error_string = f"ended before the goal: {state.text}"
             goal.abort()
         return result
 
-    def _start(self, trajectory: Any) -> FloatArray:
-        """Start the motion, and return its goal.
+    def _start(self, trajectory: Any) -> tuple[Loop, FloatArray]:
+        """Start the motion; return the loop that moves the arm, and the goal.
 
         Raises:
             CommandRejected: another trajectory than one point of all joints, or the arm may not move so now.
@@ -127,18 +128,15 @@ class JointMotionAction:
         loop, _ = handler.admit(TRAJECTORY, CommandPriority.POLICY)
         if text := handler.motions.start(loop, MotionKind.JOINTS, q, HOME_SPEED):
             raise CommandRejected(RejectReason.LIMIT, text)
-        return q
+        return loop, q
 
-    async def _end(self) -> HostState | None:
-        """Wait for the end of the motion; return the arm's state, None without a loop."""
+    async def _ended(self) -> None:
+        """Wait for the end of the motion."""
         from rclpy.clock import Clock, ClockType
         from rclpy.task import Future
 
-        handler, ended = self._handler, Future()
+        motions, ended = self._handler.motions, Future()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        timer = self._node.create_timer(
-            POLL_S, lambda: ended.set_result(None) if not handler.motions.moves else None, clock=steady
-        )
+        timer = self._node.create_timer(POLL_S, lambda: motions.moves or ended.set_result(None), clock=steady)
         await ended
         self._node.destroy_timer(timer)
-        return handler.state()
