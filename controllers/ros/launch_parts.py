@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, RegisterEventHandler
-from launch.event_handlers import OnProcessExit, OnProcessStart
+from launch.event_handlers import OnProcessExit, OnProcessIO, OnProcessStart
 from launch.events import Shutdown, matches_action
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
@@ -103,17 +103,14 @@ def _builder() -> str:
         return sys.executable
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment with this package first on the node's Python path."""
-    return {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH", "")])])}
-
-
 def _words(arguments: dict[str, str], module: str) -> dict[str, Any]:
     return {
         "executable": interpreter(arguments["python"]),
         "arguments": ["-m", module],
         "namespace": arguments["namespace"],
-        "additional_env": _environment(),
+        "additional_env": {
+            "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+        },
         "output": "screen",
         "ros_arguments": ["--log-level", arguments["log_level"]],
     }
@@ -199,9 +196,15 @@ def _end(reason: str) -> Callable[[Any, LaunchContext], list[Any]]:
 
 
 def beside(robot: Any, others: list[Any]) -> list[Any]:
-    """Return the simulated robot and the processes that end with it."""
+    """Return the simulated robot, and the processes that start once it serves, after compiling, and end with it."""
+    waiting = list(others)
+
+    def served(event: Any) -> list[Any]:
+        started, waiting[:] = (waiting[:], []) if b"serving " in event.text else ([], waiting)
+        return started
+
     over = OnProcessExit(target_action=robot, on_exit=_end("the robot ended"))
-    return [RegisterEventHandler(over), robot, *others]
+    return [RegisterEventHandler(over), RegisterEventHandler(OnProcessIO(target_action=robot, on_stdout=served)), robot]
 
 
 def in_order(arm: Any, then: list[Any]) -> list[Any]:
