@@ -249,6 +249,8 @@ class Controller:
     def _recover(self, request: Any) -> Answer:
         if self.trouble:
             return False, f"{self.trouble}; configure the node again"
+        if self.fingers is not None and not self.handler.arbiter.estopped:
+            self.fingers.gripper.clear()  # of a fault that it latches
         return self.handler.recover(may_move=self.lifecycle == "active")
 
     # Reports

@@ -110,7 +110,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             wanted, note = (lambda: not self.ended), self.get_logger().info
             host = self._host = HostProcess(words, mailbox, len(choice.joint_names), wanted, note)
             given = self._declared.given_gains()
-            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given)
+            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given, choice.spec)
             frames = frames_of(choice.spec, self._declared["base_frame"], self._declared["tf_prefix"])
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))

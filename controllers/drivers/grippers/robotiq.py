@@ -82,16 +82,21 @@ class Robotiq:
         Raises:
             GripperError: it does not succeed.
         """
-        if self.status().activation == ACTIVATED:
-            return
+        if self.status().activation != ACTIVATED:
+            self.recover()
+
+    def recover(self) -> None:
+        """See `GripperDriver`. Clears a latched fault by activating again: it opens and closes once.
+
+        Raises:
+            GripperError: it does not succeed.
+        """
         self.reset()
         end_s = time.monotonic() + ACTIVATION_LIMIT_S
         while self.status().activation != ACTIVATED:
             if time.monotonic() > end_s:
                 raise GripperError(f"Robotiq: got no activation in {ACTIVATION_LIMIT_S:g} s; {self._fault()}")
             time.sleep(0.05)
-
-    recover = activate
 
     def _fault(self) -> str:
         code = self.status().fault

@@ -337,6 +337,13 @@ def test_a_grippers_fault_is_a_warning_in_status_and_diagnostics_while_the_arm_g
     assert node.loop.mode is Mode.ACTIVE and node.loop.sent
 
 
+def test_a_request_to_recover_resets_a_gripper_that_latched_a_fault(with_gripper):
+    node, cleared = with_gripper, []
+    node.gripper.clear = lambda: cleared.append(True)
+    node.client.call(graph.RECOVER, 1.0)
+    assert cleared == [True]
+
+
 def test_the_gripper_is_closed_with_the_control_process(with_gripper):
     with_gripper.controller.detach()
     assert with_gripper.gripper.closed
