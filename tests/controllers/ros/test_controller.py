@@ -133,7 +133,7 @@ def test_a_detached_controller_leaves_no_topics_open_and_says_so(node):
 
 
 def test_ros_time_that_stands_still_is_reported_within_seconds_while_states_go_on(node):
-    node.wire.now_ns = lambda: 0  # use_sim_time, and nobody publishes /clock
+    node.wire.now_ns = lambda: 0  # use_sim_time, and there is no publisher of /clock
     node.controller.handler.stamps._ros_ns = node.wire.now_ns
     node.attach().controller.activate()
     node.poll(3.0)
