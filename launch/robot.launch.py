@@ -22,7 +22,7 @@ def start(context: LaunchContext) -> list[Any]:
     launch_parts.refuse_second(context, arguments["namespace"])
     then = []
     if arguments["cameras"]:
-        then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
+        then.extend(launch_parts.cameras(arguments))
     if arguments["teleop"] != "none":
         then.append(launch_parts.teleoperation(arguments))
     if arguments["record"] == "true":

@@ -31,7 +31,7 @@ def start(context: LaunchContext) -> list[Any]:
     actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": episode_source}
     then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
     if arguments["cameras"] and not fake:
-        then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
+        then.extend(launch_parts.cameras(arguments))
     if arguments["teleop"] != "none":
         then.append(launch_parts.teleoperation(arguments, to="actor"))
     if arguments["record"] == "true":

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, RegisterEventHandler
@@ -54,7 +55,7 @@ ARGUMENTS: dict[str, Argument] = {
     "namespace": Argument("", "of all topics and nodes of this arm, as in left"),
     "use_sim_time": Argument("false", "stamps from /clock instead of this computer's time", ["true", "false"]),
     "config": Argument("", "YAML file of parameters; empty: only the other arguments"),
-    "cameras": Argument("", "YAML file of the cameras' parameters; empty: no cameras"),
+    "cameras": Argument("", "cameras.json, or YAML with the parameters of each camera's node; empty: no cameras"),
     "teleop": Argument("none", "input device of the human: none, keyboard, pendant, or module:Class"),
     "record": Argument("false", "write a rosbag2 in MCAP beside the run", ["true", "false"]),
     "bag": Argument("", "folder of the recording; empty: rosbag2 names it by the time"),
@@ -169,6 +170,27 @@ def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
         )
         if arguments[argument] != ARGUMENTS[argument].default
     }
+
+
+def cameras(arguments: dict[str, str]) -> list[Any]:
+    """Return a node for each camera of a file: of a cameras.json, or for each node that a YAML file names.
+
+    Raises:
+        RuntimeError: the file is not there, or has no cameras.
+    """
+    path = Path(arguments["cameras"]).expanduser().absolute()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
+        if "cameras" in content:
+            names = [camera["name"] for camera in content["cameras"] if camera.get("kind") != "topic"]
+            parameters: dict[str, list[Any]] = {name: [{"camera": name, "file": str(path)}] for name in names}
+        else:
+            parameters = {name.rpartition("/")[2].replace("**", "camera"): [str(path)] for name in content}
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise RuntimeError(
+            f"cameras: got {path} ({error!r}), expected a file of cameras; see docs/cameras.md."
+        ) from error
+    return [node("robot_rl.nodes.camera", name, arguments, given) for name, given in parameters.items()]
 
 
 def teleoperation(arguments: dict[str, str], to: str = "controller") -> Any:
