@@ -50,10 +50,8 @@ def test_each_camera_of_a_file_gets_a_node_of_its_own(session, tmp_path):
     words = ["use_fake_hardware:=true", f"cameras:={tmp_path / 'cameras.json'}", f"python:={sys.executable}"]
     session.start("ros2", "launch", ROBOT, *words)
     for name in ("wrist", "side"):
-        topic = graph.image_topic(name)
-        eventually(
-            lambda topic=topic: session.run("ros2", "topic", "info", f"/{topic.name}").stdout, has_publisher, START_TIMEOUT_S
-        )
+        words = ("ros2", "topic", "info", f"/{graph.image_topic(name).name}")
+        eventually(lambda words=words: session.run(*words).stdout, has_publisher, START_TIMEOUT_S)
 
 
 def has_publisher(info):

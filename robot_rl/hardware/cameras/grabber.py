@@ -193,7 +193,7 @@ class Grabber:
 
     def _check_changes(self, frame: RawFrame) -> None:
         """Compare the image with the last one, bit for bit: a driver or publisher may repeat one with fresh stamps."""
-        checksum, now_ns = zlib.adler32(np.ascontiguousarray(frame.image)), self._clock.now_ns()
+        checksum, now_ns = zlib.adler32(np.ascontiguousarray(frame.image).data), self._clock.now_ns()
         if checksum != self._checksum:
             self._checksum, self._changed_ns = checksum, now_ns
         elif self.setup.sensor and now_ns - self._changed_ns > FROZEN_S * NS_PER_S:
