@@ -29,7 +29,8 @@ def start(context: LaunchContext) -> list[Any]:
     fake = arguments["use_fake_hardware"] == "true"
     episode_source = "simulated" if fake else "operator"
     actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": episode_source}
-    then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
+    files = [arguments["config"]] if arguments["config"] else []  # its section `actor`: robot.wrench, robot.cameras ...
+    then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [*files, actor])]
     if arguments["cameras"] and not fake:
         then.extend(launch_parts.cameras(arguments))
     if arguments["teleop"] != "none":

@@ -69,9 +69,9 @@ def test_a_serial_number_that_yaml_read_as_a_number_is_refused_with_the_way_to_w
 def test_a_camera_of_a_file_has_the_files_settings_and_publishes_whole_images(tmp_path: Path) -> None:
     path = tmp_path / "cameras.json"
     path.write_text(
-        '{"cameras": [{"kind": "webcam", "name": "side", "device": "film.avi", "view": {"size": [64, 64]}}]}'
+        '{"cameras": [{"kind": "webcam", "name": "side", "device": "video.avi", "view": {"size": [64, 64]}}]}'
     )
     settings = node_settings(DEFAULTS | {"camera": "side", "file": str(path)})
-    assert settings.config == WebcamConfig("side", "film.avi", view=View(size=None))
+    assert settings.config == WebcamConfig("side", "video.avi", view=View(size=None))
     with pytest.raises(UnknownNameError, match="camera: got 'sied', expected one of 'side'; did you mean 'side'"):
         node_settings(DEFAULTS | {"camera": "sied", "file": str(path)})

@@ -40,10 +40,10 @@ def test_a_value_that_is_no_choice_is_refused_with_the_choices(session):
 
 def test_each_camera_of_a_file_gets_a_node_of_its_own(session, tmp_path):
     for name in ("wrist", "side"):
-        film = cv2.VideoWriter(str(tmp_path / f"{name}.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (64, 48))
+        video = cv2.VideoWriter(str(tmp_path / f"{name}.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (64, 48))
         for grey in range(20):
-            film.write(np.full((48, 64, 3), 10 * grey, np.uint8))
-        film.release()
+            video.write(np.full((48, 64, 3), 10 * grey, np.uint8))
+        video.release()
     sizes = {"kind": "webcam", "width": 64, "height": 48}
     cameras = [{"name": name, "device": str(tmp_path / f"{name}.avi"), **sizes} for name in ("wrist", "side")]
     (tmp_path / "cameras.json").write_text(json.dumps({"cameras": cameras}))
@@ -105,8 +105,19 @@ def test_a_launch_survives_a_dead_loop_and_a_person_brings_the_arm_back(session,
     (loop,) = children(node)
     os.kill(loop, signal.SIGKILL)
     name = "/left/impedance_controller"
-    eventually(lambda: session.run("ros2", "lifecycle", "get", name).stdout, lambda text: "inactive" in text)
-    for transition in ("cleanup", "configure", "activate", "deactivate", "activate"):
+    eventually(lambda: session.run("ros2", "lifecycle", "get", name).stdout, lambda text: "unconfigured" in text)
+    for transition in (
+        "configure",
+        "activate",
+        "deactivate",
+        "activate",
+        "deactivate",
+        "cleanup",
+        "configure",
+        "activate",
+    ):
         answer = session.run("ros2", "lifecycle", "set", name, transition, seconds=START_TIMEOUT_S)
         assert "successful" in answer.stdout.lower(), (transition, answer)
     assert launch.poll() is None
+    launch.send_signal(signal.SIGINT)
+    assert launch.wait(60.0) == 0

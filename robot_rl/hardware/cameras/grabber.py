@@ -4,8 +4,6 @@ A lost device is closed in a thread of its own, which a hanging driver may keep.
 nothing, twice, or whose close hangs, is reset before it is opened again, where its kind has a reset.
 """
 
-from __future__ import annotations
-
 import threading
 import zlib
 from collections.abc import Callable
@@ -48,27 +46,21 @@ class Source(Protocol):
         Raises:
             DeviceLostError: the device is gone.
         """
-        ...
 
     def intrinsics(self) -> Intrinsics | None:
         """Return the intrinsics of the device's images; None when it does not know them."""
-        ...
 
     def temperature_c(self) -> float | None:
         """Return the device's temperature [degrees Celsius]; None when it does not report it."""
-        ...
 
     def clock_changes(self) -> int:
         """Return how often the clock of its stamps changed."""
-        ...
 
     def remarks(self) -> tuple[str, ...]:
         """Return remarks for people: settings that the device did not take, a slow connection."""
-        ...
 
     def close(self) -> None:
         """Release the device; never raises."""
-        ...
 
 
 class CameraSetup(NamedTuple):
