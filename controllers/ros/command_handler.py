@@ -134,7 +134,13 @@ class CommandHandler:
     def take_stop(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a Bool: true stops the arm, latched, whatever its state; false changes nothing."""
         if message.data:
-            self.estop()
+            self.estop(topic)
+
+    def take_report(self, topic: str, rank: CommandPriority, message: Any) -> None:
+        """Take a source's report of its stop."""
+        self.arbiter.stops.take(from_ros.stop_report_of(message))
+        if self.arbiter.estopped:
+            self._stop_latched()
 
     def _admit(self, topic: str, rank: CommandPriority) -> Loop:
         loop, now_s = self._enabled_loop(), self._now_s()
@@ -205,16 +211,22 @@ class CommandHandler:
         if self._loop is not None:
             self._loop.ask(Request.DEACTIVATE)
 
-    def estop(self) -> Answer:
+    def estop(self, source: str = "~/estop") -> Answer:
         """Stop the arm; the stop is latched."""
-        self.arbiter.press_estop()
-        self.stop_now()
+        self.arbiter.stops.press(source, "pressed")
+        self._stop_latched()
         return True, "stopped, the arm holds itself; call ~/recover, then ~/enable"
 
+    def _stop_latched(self) -> None:
+        """Let the arm hold itself at once, unless it does already."""
+        if self.enabled or (self._loop is not None and self._loop.state().mode not in (Mode.IDLE, Mode.FAULT)):
+            self.stop_now()
+
     def recover(self, may_move: bool) -> Answer:
-        """Clear the emergency stop; after a fault, and where the arm may move, back off along the last path."""
+        """Lift the stops that nobody presses; after a fault, where the arm may move, back off along the last path."""
         was_stopped = self.arbiter.estopped
-        self.arbiter.release_estop()
+        if pressed := self.arbiter.stops.clear():
+            return False, f"still stopped by {pressed}; release it there"
         if was_stopped:
             return True, "the emergency stop is released; call ~/enable"
         if self._loop is None or self._loop.state().mode != Mode.FAULT:
@@ -262,6 +274,8 @@ class CommandHandler:
         elif now_s > self._clock_held_until_s:
             self.arbiter.block("clock", "")
         self.arbiter.look(now_s)
+        if self.arbiter.estopped:
+            self._stop_latched()
         self._keep_still(now_s)
         return jump
 

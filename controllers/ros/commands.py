@@ -33,6 +33,7 @@ class Commands:
             (graph.HUMAN_POSE, CommandPriority.HUMAN, handler.take_pose),
             (graph.HUMAN_TWIST, CommandPriority.HUMAN, handler.take_twist),
             (graph.HUMAN_STOP, CommandPriority.ESTOP, handler.take_stop),
+            (graph.STOP, CommandPriority.ESTOP, handler.take_report),
             (graph.TARGET_WRENCH, CommandPriority.POLICY, handler.take_wrench),
             (graph.TARGET_STIFFNESS, CommandPriority.POLICY, handler.take_gains),
             (graph.TARGET_JOINT, CommandPriority.POLICY, handler.take_joint),

@@ -12,16 +12,17 @@ from typing import Any, Protocol
 
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
-from controllers.ros import graph
+from controllers.ros import graph, to_ros
 from controllers.ros.command_handler import CommandHandler, Loop, Pose
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
+from controllers.ros.stops import REPORT_PERIOD_S
 from controllers.ros.wire import Answer, Wire
 
-WATCH_PERIOD_S = 0.05
+WATCH_PERIOD_S = REPORT_PERIOD_S
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
 NS_PER_S = 1_000_000_000
@@ -88,6 +89,7 @@ class Controller:
         self._open: Wire | None = None  # lifetime of the control process
         self._states: States | None = None
         self._shown: Gains | None = None
+        self.handler.arbiter.stops.own_name = name.strip("/")
         self._reports = Reports(wire, name, hardware)
         self._schedule = Schedule()
         self._schedule.every(WATCH_PERIOD_S, self._watch)
@@ -120,6 +122,7 @@ class Controller:
 
     def detach(self, lifecycle: str = "unconfigured") -> None:
         """Detach a control process that has ended or is about to."""
+        self._report_stop(leaves=True)
         opened, self._open = self._open, None
         self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
         self.handler.detach()
@@ -157,7 +160,16 @@ class Controller:
     def _watch(self) -> None:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
+        self._report_stop()
         self.publish_status()
+
+    def _report_stop(self, leaves: bool = False) -> None:
+        """Report to the other controllers of the graph that this one lives, and whether a stop was pressed here."""
+        if self._open is None:
+            return
+        report = self.handler.arbiter.stops.report()._replace(leaves=leaves)
+        report = report._replace(why=report.why or self.trouble)
+        self._open.publisher(graph.STOP).publish(to_ros.stop_report_message(self._open, report))
 
     def _watch_graph(self) -> None:
         if self._open is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,20 +16,21 @@ from robot_rl.hardware.robot import Robot
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
 REACHED_M, REACHED_RAD = 0.01, 0.05
 SETTLE_STEPS = 30
+Prompt = Callable[[str], tuple[str, ...]]
 
 
 class OperatorEpisodes:
     """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
 
     Args:
-        prompt: prompts the operator and returns when the scene is set.
+        prompt: prompts the operator, returns when the scene is set, and returns the labels of the episode before.
     """
 
-    def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Callable[[str], None]) -> None:
-        self._task, self._robots, self._prompt = task, robots, prompt
+    def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Prompt) -> None:
+        self._task, self._robots, self.prompt = task, robots, prompt
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """Raise each arm, move to a start, and prompt the operator to set the scene.
+    def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """Raise each arm, move to a start, open the fingers, and prompt the operator to set the scene.
 
         Raises:
             DeviceLostError: an arm does not reach it.
@@ -36,9 +38,10 @@ class OperatorEpisodes:
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
             _go_to(robot, arm, arm.start.draw(rng))
-        self._prompt(f"{self._task.name}: set the scene for the next episode.")
+        labels = self.prompt(f"{self._task.name}: set the scene for the next episode.")
         for robot in self._robots.values():
             robot.wait(PERIOD_S)  # the first step is as long as the others
+        return {"late_labels": labels}
 
     def outcome(self) -> Outcome:
         """Return neither success nor failure, which come from labels."""
@@ -60,21 +63,23 @@ class OperatorEpisodes:
 
 
 def _go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
-    for T_base_target in way_to(robot.state().T_base_tcp, T_base_start):
-        _step(robot, arm, T_base_target)
+    start = robot.state()
+    for T_base_target in way_to(start.T_base_tcp, T_base_start):
+        _step(robot, T_base_target, start.finger_m)  # fingers that open on the way would drop or push things
+    finger_m = arm.gripper.start_m if arm.gripper else start.finger_m
     for _ in range(SETTLE_STEPS):
+        _step(robot, T_base_start, finger_m)
         off_m, off_rad = distance(robot.state().T_base_tcp, T_base_start)
         if off_m < REACHED_M and off_rad < REACHED_RAD:
             return
-        _step(robot, arm, T_base_start)
     raise DeviceLostError(
         f"reset: got {off_m:.3f} m and {off_rad:.2f} rad off the start, expected {REACHED_M} and {REACHED_RAD}; "
         "free the arm's way."
     )
 
 
-def _step(robot: Robot, arm: ArmTask, T_base_target: Pose) -> None:
-    robot.command(T_base_target, arm.gripper.start_m if arm.gripper else robot.state().finger_m)
+def _step(robot: Robot, T_base_target: Pose, finger_m: float) -> None:
+    robot.command(T_base_target, finger_m)
     state = robot.wait(PERIOD_S)
     if state.fault:
         raise DeviceLostError(f"reset: got '{state.fault}' on the way, expected a free way to the start; clear it.")

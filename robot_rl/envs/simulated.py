@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +33,10 @@ class SimulatedEpisodes:
         self.simulation = simulation
         self._expert: Expert | None = None
 
-    def reset(self, rng: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
         """Draw a new scene."""
         self.simulation.reset(rng)
+        return {}
 
     def outcome(self) -> Outcome:
         """Return ground truth."""

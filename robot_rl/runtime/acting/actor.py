@@ -61,6 +61,7 @@ def run_actor(
         Stepper(rollout, generator(Purpose.EXPLORATION, *place)), link, config, metrics, should_stop, ends_wait
     )
     actor.await_weights()
+    actor.await_release()
     while not actor.finished():
         actor.run_episode(next(seeds), on_step)
         actor.await_release()
@@ -97,7 +98,7 @@ class _Actor:
         self._outbox = Outbox(
             config.name, config.run, link, self._clock, window_steps=window_steps, finalise=stepper.finalise
         )
-        self._stopped = False  # the last step was an emergency stop
+        self._stopped = stepper.rollout.person_acts  # the arm must stand: the first time until the person is there
         self._weights_age_s: float | None = None
         self._faults_in_a_row = 0
 
@@ -130,7 +131,7 @@ class _Actor:
             self._nap()
 
     def await_release(self) -> None:
-        """Hold after an emergency stop: no new episode before it is released."""
+        """Hold after an emergency stop, and before the person's device answers: no new episode meanwhile."""
         while self._stopped and not self._should_stop():
             self._stopped = self._stepper.read_between_episodes()
             self._outbox.label(*self._stepper.take_late_labels())
@@ -170,6 +171,8 @@ class _Actor:
         if not step.last:
             self._outbox.cut()
         self._outbox.release()
+        self._stepper.read_last_labels()
+        self._outbox.label(*self._stepper.take_late_labels())
         self._finish(step, log)
 
     def _begin(self, seed: int) -> bool:
@@ -182,6 +185,7 @@ class _Actor:
         try:
             with self._ends_wait("a new episode"):
                 self._stepper.begin(seed)
+            self._outbox.label(*self._stepper.take_late_labels())
         except StopAskedError as request:
             self._summary.interrupted = str(request)
             return False
@@ -189,7 +193,8 @@ class _Actor:
             self._summary.faults += 1
             if self._metrics is not None:
                 self._metrics.write("reset_fault", self._env_steps, fault_text=str(error))
-            self._count_fault(str(error))
+            self._stopped = self._stepper.rollout.person_acts and self._stepper.read_between_episodes()
+            self._count_fault("" if self._stopped else str(error))
             self._nap()
             return False
         return True

@@ -55,7 +55,7 @@ def commands(handler, log, wire):
 
 def test_every_command_of_the_table_and_crisps_name_are_subscribed(commands, wire):
     table = {topic.name for topic in vars(graph).values() if isinstance(topic, graph.Topic) and "target_" in topic.name}
-    assert set(wire.listeners) == table | {ALIAS_TARGET.name, graph.HUMAN_STOP.name}
+    assert set(wire.listeners) == table | {ALIAS_TARGET.name, graph.HUMAN_STOP.name, graph.STOP.name}
 
 
 def test_a_persons_stop_is_latched_and_its_end_lifts_nothing(commands, wire, handler):
