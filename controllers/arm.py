@@ -21,8 +21,8 @@ class ArmState(NamedTuple):
     """State of the robot at one instant.
 
     `tau` is the joint torque in the convention of the command: with gravity where the command carries gravity, without
-    it where the robot compensates gravity itself (libfranka: tau_J_d). The rate guard starts from it. The last two are
-    left out, or nan, where the robot does not report them.
+    it where the robot compensates gravity itself (libfranka: tau_J_d). The rate guard starts from it. The last three
+    are left out, or nan, where the robot does not report them.
     """
 
     q: Joints  # [rad]
@@ -32,6 +32,7 @@ class ArmState(NamedTuple):
     R: Matrix3  # R_base_tcp
     tau_external: Joints = NOT_REPORTED  # the robot's own estimate of external torques [N m]
     stamp_s: Axes1 = NOT_REPORTED  # time of the state, on the clock of the tick's now_s [s]
+    robot_s: Axes1 = NOT_REPORTED  # the same on the robot's own clock [s]
 
 
 class ArmDynamics(NamedTuple):
@@ -76,6 +77,7 @@ class ArmLimits(NamedTuple):
     tau_max: Joints  # [N m]
     tau_rate_max: Joints  # [N m/s]
     power_max: float = np.inf  # greatest mechanical power of the command [W]
+    cycle_s: float = 0.0  # the arm checks the torque's rate in each of its own cycles [s]; 0: by the time that passes
 
 
 class Mode(IntEnum):

@@ -11,8 +11,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkou
 from controllers.ros import launch_parts
 
 ARGUMENTS = (
-    "robot_type", "driver", "robot_ip", "use_fake_hardware", "namespace", "use_sim_time", "config", "cameras", "teleop",
-    "record", "bag", "log_level", "python",
+    "robot_type", "driver", "robot_ip", "gripper", "use_fake_hardware", "namespace", "use_sim_time", "config",
+    "cameras", "teleop", "record", "bag", "log_level", "python",
 )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # in a source checkou
 from controllers.ros import launch_parts
 
 ARGUMENTS = (
-    "run", "address", "robot_type", "driver", "robot_ip", "use_fake_hardware", "task", "namespace", "use_sim_time",
-    "config", "cameras", "teleop", "record", "bag", "log_level", "python",
+    "run", "address", "robot_type", "driver", "robot_ip", "gripper", "use_fake_hardware", "task", "namespace",
+    "use_sim_time", "config", "cameras", "teleop", "record", "bag", "log_level", "python",
 )  # fmt: skip
 
 

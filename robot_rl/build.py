@@ -69,6 +69,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
         task,
         cameras=names,
         appearance=config.appearance,
+        arm=config.robot.arm,
         privileged=state_only,
         render_mode="rgb_array" if video else None,
     )

@@ -42,8 +42,8 @@ DRIVERS = {
     "effort": "controllers.drivers.effort_ros:RosEffortDriver",
 }
 GROUP = "robot_rl.drivers"
-SIMULATED = "simulated"
-"""The simulated arm, and its driver."""
+SIMULATED, BUILT_IN = "simulated", "built-in"
+"""The simulated arm, and its driver; its `model`, which only the simulator has."""
 Settings = Mapping[str, Any]
 
 
@@ -203,7 +203,7 @@ def _make_absolute(content: dict[str, Any], folder: Path) -> None:
         if (folder / file).is_file():
             part["driver"] = f"{folder / file}{colon}{rest}"
     model = content.get("model")
-    if isinstance(model, str) and model and "://" not in model:
+    if isinstance(model, str) and model not in ("", BUILT_IN) and "://" not in model:
         content["model"] = str(folder / Path(model).expanduser())
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from controllers.arm import ArmLimits
 from controllers.checks import FloatArray, finite, no_nan, non_negative, not_negative
 
-LIMITS = ArmLimits._fields
+ARRAYS = ("q_lower", "q_upper", "dq_max", "tau_max", "tau_rate_max")  # the first fields of ArmLimits
+LIMITS = (*ARRAYS, "power_max")
 
 
 class ArmFileError(ValueError):
@@ -50,12 +51,13 @@ def joint_names(value: Any) -> tuple[str, ...]:
 
 def _limits(value: Any, joints: int) -> ArmLimits:
     content = mapping("limits", value, LIMITS, LIMITS)
-    arrays = {name: _numbers(f"limits.{name}", content[name], joints) for name in LIMITS[:-1]}
-    for name in LIMITS[2:-1]:
+    arrays = {name: _numbers(f"limits.{name}", content[name], joints) for name in ARRAYS}
+    for name in ARRAYS[2:]:
         not_negative(f"limits.{name}", arrays[name])
     if (arrays["q_lower"] >= arrays["q_upper"]).any():
         raise ValueError(f"limits.q_lower: got {arrays['q_lower'].tolist()}, expected values below q_upper; swap them.")
-    return ArmLimits(**arrays, power_max=float(_numbers("limits.power_max", content["power_max"], 1, no_nan)[0]))
+    power_max = float(_numbers("limits.power_max", content["power_max"], 1, no_nan)[0])
+    return ArmLimits(**cast(Any, arrays), power_max=power_max)
 
 
 def _payload(value: Any, joints: int) -> Payload:

@@ -83,6 +83,9 @@ class Capabilities:
     """`feedback.state.tau` is the arm's report; otherwise it is the last command."""
     watchdog_s: float
     """Longest time for which the torque of a dead or hanging sender acts after its last `write` [s]."""
+    cycle_s: float = 0.0
+    """The arm refuses a torque that changes too fast within one of its own cycles of this length [s], which
+    `Reading.robot_s` counts; 0: it does not, or its driver limits the rate."""
 
 
 class Feedback(NamedTuple):
@@ -105,6 +108,7 @@ class Reading(NamedTuple):
     reason: str  # why it is not READY or RUNNING, and the next step; else empty
     stamp_s: float  # when this state first reached the host, on the host's monotonic clock [s]
     robot_s: float  # the arm's own time [s]; nan where it has none
+    attended: bool = False  # only a person may request the recovery, after an inspection
 
 
 class Driver(Protocol):
@@ -173,6 +177,8 @@ class Requirements:
     """The kernel has to be fully preemptible."""
     glibc: tuple[int, int] = (2, 17)
     """The oldest C library that the package runs with."""
+    thread_priority: int = 0
+    """SCHED_FIFO priority of the threads that the package starts; 0: ordinary scheduling."""
 
 
 class DriverClass(Protocol):

@@ -122,7 +122,7 @@ class RosLink:
 class RosEffortDriver(EffortDriver):
     """An `EffortDriver` over rclpy, of an arm's file."""
 
-    REQUIREMENTS = Requirements(RATE_HZ, extra="ros")
+    REQUIREMENTS = Requirements(RATE_HZ, extra="ros", thread_priority=70)
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> RosEffortDriver:

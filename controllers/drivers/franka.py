@@ -54,6 +54,7 @@ class FrankaDriver(libfranka.LibfrankaDriver):
             gravity_in_command=False,
             reports_command=True,
             watchdog_s=FIRMWARE_WATCHDOG_S,
+            cycle_s=1.0 / libfranka.RATE_HZ,
         )
 
     def _observe(self) -> Observed:

@@ -18,7 +18,7 @@ from controllers.geometry import FloatArray
 
 PACKAGE = "franky-control"
 SIGNAL_TIMEOUT_S = 0.05  # franky's own default
-MAX_DELTA_TAU_NM = 1.0  # per 1 ms cycle: the 1000 N m/s of the arm's interface
+MAX_DELTA_TAU_NM = 0.9  # per 1 ms cycle, below the 1000 N m/s of the arm's interface
 NO_FILTER_HZ = 1000.0  # libfranka's kMaxCutoffFrequency; franky's default of 100 Hz delays the torque by 1.6 ms
 STOP_LIMIT_S = 3.0  # franky's stop motion ends after 2 s at the latest
 
@@ -34,7 +34,9 @@ class FrankyDriver(libfranka.LibfrankaDriver):
     """
 
     PACKAGE = PACKAGE
-    REQUIREMENTS = Requirements(libfranka.RATE_HZ, PACKAGE, "2.0.0", "franka", 1337, preempt_rt=True, glibc=(2, 34))
+    REQUIREMENTS = Requirements(
+        libfranka.RATE_HZ, PACKAGE, "2.0.0", "franka", 1337, preempt_rt=True, glibc=(2, 34), thread_priority=85
+    )
 
     def __init__(self, address: str, **options: Any) -> None:
         super().__init__(address, **options)
@@ -52,6 +54,8 @@ class FrankyDriver(libfranka.LibfrankaDriver):
             default_force_threshold=contact.force_n,
             realtime_config=library.RealtimeConfig.Enforce if self._realtime else library.RealtimeConfig.Ignore,
         )
+        force = [contact.force_n] * 3 + [0.5 * contact.force_n] * 3  # the constructor takes one number for all six
+        self._robot.set_collision_behavior([contact.torque_nm] * libfranka.JOINTS, force)
         self._set_payload()
         return Capabilities(
             name=f"Franka {self._system.split()[0]} at {self.address} through franky-control",

@@ -50,6 +50,7 @@ class Observed(NamedTuple):
     mode: DriverMode
     reason: str
     robot_s: float  # the arm's own time [s]
+    attended: bool = False  # only a person may request the recovery
 
 
 class StreamDriver(ABC):
@@ -165,7 +166,7 @@ class StreamDriver(ABC):
             self._forget_stream()
         stamp_s = self._reading.stamp_s if found.robot_s == self._reading.robot_s else self._now_s()
         self._feedback.state.stamp_s[0] = stamp_s
-        self._reading = Reading(mode, reason, stamp_s, found.robot_s)
+        self._reading = Reading(mode, reason, stamp_s, found.robot_s, found.attended and mode is DriverMode.STOPPED)
 
     def _broken(self, error: Exception) -> None:
         """Handle a library error: the arm is lost, or it ended the stream."""

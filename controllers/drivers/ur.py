@@ -39,6 +39,7 @@ BASE = "base"  # frame of the controller's poses in ur_description: its root bas
 MODEL_TOLERANCE_M, MODEL_TOLERANCE_RAD = 0.005, 0.02
 STOP_RAD_S2 = 2.0  # ur-rtde's default deceleration
 WAIT_LIMIT_S = 3.0  # for a protective stop to unlock, and for the script to start
+UNLOCK_AFTER_S = 5.0  # the arm refuses to unlock a younger protective stop
 POLL_S = 0.02
 
 ROBOT_MODE_RUNNING = 7
@@ -70,11 +71,13 @@ class UrDriver(StreamDriver):
         limits: as in the arm's file.
         payload: what the flange carries; None leaves what is set on the pendant.
         realtime: refuse a computer that does not permit real-time priority.
+        unlock_unattended: allow the loop to unlock a protective stop by itself, within its recovery budget. Universal
+            Robots' manual: inspect the cause of a protective stop before unlocking.
         platform: its `library` has rtde_control, rtde_receive and dashboard_client as attributes; it sleeps until a
             protective stop is unlocked.
     """
 
-    REQUIREMENTS = Requirements(RATE_HZ, PACKAGE, "1.6.5", "ur", 30004)
+    REQUIREMENTS = Requirements(RATE_HZ, PACKAGE, "1.6.5", "ur", 30004, thread_priority=85)
 
     def __init__(
         self,
@@ -84,11 +87,13 @@ class UrDriver(StreamDriver):
         *,
         payload: Payload | None = None,
         realtime: bool = True,
+        unlock_unattended: bool = False,
         platform: Platform = THIS_COMPUTER,
     ) -> None:
         super().__init__(address, JOINTS, limits, platform.now_s)
         self._model, self._payload, self._realtime = model, payload, realtime
-        self._platform = platform
+        self._platform, self._unlock_unattended = platform, unlock_unattended
+        self._stopped_s = np.inf  # since when the protective stop is known
         self._library: Any = None
         self._dashboard: Any = None
         self._receive: Any = None
@@ -97,11 +102,11 @@ class UrDriver(StreamDriver):
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> UrDriver:
-        """See `DriverClass`. Settings: `realtime`."""
-        arm.check_settings("realtime")
+        """See `DriverClass`. Settings: `realtime`, `unlock_unattended`."""
+        arm.check_settings("realtime", "unlock_unattended")
+        options: dict[str, Any] = {name: bool(value) for name, value in arm.settings.items()}
         model = PinocchioModel(arm if arm.base_frame else replace(arm, base_frame=BASE))
-        realtime = bool(arm.setting("realtime", True))
-        return cls(arm.needed("address"), model, arm.limits, payload=arm.payload, realtime=realtime)
+        return cls(arm.needed("address"), model, arm.limits, payload=arm.payload, **options)
 
     @classmethod
     def read_firmware(cls, address: str) -> str:
@@ -185,8 +190,10 @@ class UrDriver(StreamDriver):
 
     def _mode(self) -> Observed:
         robot_s, safety = self._receive.getTimestamp(), self._receive.getSafetyMode()
+        self._stopped_s = min(self._stopped_s, self._now_s()) if safety == SAFETY_PROTECTIVE_STOP else np.inf
         if safety == SAFETY_PROTECTIVE_STOP:
-            return Observed(DriverMode.STOPPED, "protective stop: see the pendant for the cause; recover()", robot_s)
+            reason = "protective stop: inspect the arm, see the pendant for the cause; recover()"
+            return Observed(DriverMode.STOPPED, reason, robot_s, attended=not self._unlock_unattended)
         if safety not in (SAFETY_NORMAL, SAFETY_REDUCED):
             advice = _LOCKED.get(safety, "check the pendant")
             return Observed(DriverMode.LOCKED, f"safety mode {safety}: {advice}", robot_s)
@@ -229,14 +236,15 @@ class UrDriver(StreamDriver):
         self._control.stopJ(STOP_RAD_S2, True)
 
     def _clear(self) -> None:
-        """Unlock a protective stop; the arm refuses for the first 5 s."""
+        """Unlock a protective stop, once the arm permits it."""
+        self._platform.sleep(max(0.0, UNLOCK_AFTER_S + POLL_S - (self._now_s() - self._stopped_s)))
         self._dashboard.closeSafetyPopup()
         self._dashboard.unlockProtectiveStop()
         if self._await(lambda: self._receive.getSafetyMode() != SAFETY_PROTECTIVE_STOP):
             return
         raise ArmNotReadyError(
-            f"arm at {self.address}: got a protective stop that stays, expected it to unlock; check the pendant, "
-            "wait 5 s after the stop, and recover() again."
+            f"arm at {self.address}: got a protective stop that stays, expected it to unlock; check the pendant and "
+            "recover() again."
         )
 
     def _release(self) -> None:

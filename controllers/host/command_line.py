@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from controllers.drivers.contract import DriverError
+from controllers.drivers.contract import DriverError, Requirements
 from controllers.host.control_process import ControlProcess, run_host
 from controllers.host.control_stack import ControlStack, find_stack
+from controllers.host.driver_threads import DriverThreads
 from controllers.host.mailbox import Mailbox
 from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
@@ -24,19 +25,19 @@ from controllers.host.shield import NOT_SHIELDED, shielded
 
 
 def end_on_signals(host: ControlProcess, with_parent: bool) -> None:
-    """Have SIGINT and SIGTERM end the loop after the present cycle, and the parent's death do the same."""
+    """Have SIGINT, SIGTERM and SIGHUP end the loop after the present cycle, and the parent's death do the same."""
 
     def end(number: int, frame: Any) -> None:
         host.quit = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
     if with_parent:
         host.quit = host.quit or not end_with_parent() or os.getppid() == 1  # an orphan's parent is 1
 
 
 def _control(host: ControlProcess, cpu: int | None, shield: bool) -> None:
-    """Connect the arm and cycle until the end. Threads of the driver's library started before, on any core."""
+    """Connect the arm and cycle until the end."""
     capabilities = host.connect()
     period_s = 1.0 / capabilities.rate_hz
     pacer = Pacer(period_s, pacing_clock(period_s, own_core=shield))
@@ -86,7 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(stack: ControlStack, given: argparse.Namespace) -> None:
     """Control the arm until the end; afterwards it holds itself and the mailbox is gone."""
     mailbox = Mailbox(given.name, stack.driver.feedback.state.q.size, create=True)
-    host = ControlProcess(stack, mailbox, PreciseClock())
+    needs: Requirements = getattr(stack.driver, "REQUIREMENTS", Requirements())
+    threads = DriverThreads(needs.thread_priority, given.cpu)
+    host = ControlProcess(stack, mailbox, PreciseClock(), threads.around)
     end_on_signals(host, given.with_parent)
     try:
         _control(host, given.cpu, given.shield)

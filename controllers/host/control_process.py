@@ -1,11 +1,14 @@
 """Control process: driver -> tick -> driver at a fixed rate, with a mailbox to its clients.
 
 `python -m controllers.host ARM MAILBOX` runs it (`controllers.host.command_line`): everything is compiled before the
-arm moves, and the garbage collector is off while it runs. SIGINT, SIGTERM and, with `--with-parent`, the end of the
-process that started it let the arm hold itself before anything else ends.
+arm moves, and the garbage collector is off while it runs. SIGINT, SIGTERM, SIGHUP and, with `--with-parent`, the end of
+the process that started it let the arm hold itself before anything else ends.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 
@@ -13,7 +16,7 @@ from controllers.arm import ArmState, Mode, Reason, no_target
 from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
 from controllers.host.control_stack import ControlStack
-from controllers.host.mailbox import Mailbox, Request, unpack_gains
+from controllers.host.mailbox import Busy, Mailbox, Request, unpack_gains
 from controllers.host.pacing import Pacer, Periods
 from controllers.host.report import report
 from controllers.law.control_loop import ControlLoop, check_shapes
@@ -25,21 +28,33 @@ DAMP_IN_FAULT_S = 0.5
 RECOVER_AFTER_S = 0.5  # pause before a reflex is cleared
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING, Mode.RECOVERING)
 _IN_USE = (DriverMode.READY, DriverMode.RUNNING)
+_GONE = (DriverMode.LOST, DriverMode.CLOSED)
 ENDED = "the loop has ended; the arm holds itself"
 
 
 class ControlProcess:
     """One arm in the loop. Call `connect` once, then `cycle` at the arm's rate; only the driver blocks.
 
-    Starts idle: the arm holds itself until a client requests ACTIVATE.
+    Starts idle: the arm holds itself until a client requests ACTIVATE. Before the driver connects, recovers, or starts
+    or ends the torque stream, which may take seconds, the state says so (`HostState.busy`).
+
+    Args:
+        around: context of these calls, as in `controllers.host.driver_threads`.
     """
 
-    def __init__(self, parts: ControlStack, mailbox: Mailbox, clock: Clock) -> None:
+    def __init__(
+        self,
+        parts: ControlStack,
+        mailbox: Mailbox,
+        clock: Clock,
+        around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._around = around
         self.driver, self.gains, self.limits = parts
         self.mailbox, self.clock = mailbox, clock
         feedback, joints = self.driver.feedback, self.driver.feedback.state.q.size
-        self._stamp_s, self.tau = np.zeros(1), np.zeros(joints)
-        self.state: ArmState = feedback.state._replace(tau_external=feedback.tau_external, stamp_s=self._stamp_s)
+        self._stamp_s, self._robot_s, self.tau = np.zeros(1), np.zeros(1), np.zeros(joints)
+        self.state: ArmState = feedback.state._replace(stamp_s=self._stamp_s, robot_s=self._robot_s)
         self.target = no_target()
         self.memory = make_controller_state(joints)
         self.loop = ControlLoop(
@@ -50,7 +65,9 @@ class ControlProcess:
         self.reason = Reason.IDLE
         self.quit = False
         self.paused = False  # time spent in the driver, outside any deadline
-        self._last_s = np.nan
+        self.fresh = False  # the last cycle had a new state of the arm
+        self._last_s = 0.0  # of the last tick
+        self._resumed = True  # the time since the last tick is no period
         self._fault_since_s = np.nan
         self._mode = Mode.IDLE
         self._silent = True  # the arm holds itself
@@ -74,7 +91,9 @@ class ControlProcess:
         Raises:
             DriverError: the text names the next step.
         """
-        capabilities = self.driver.connect()
+        with self._busy(Busy.CONNECTING):
+            capabilities = self.driver.connect()
+        self.loop = self.loop._replace(limits=self.limits._replace(cycle_s=capabilities.cycle_s))
         self._put_in_force(self.gains.changed(compensate_gravity=capabilities.gravity_in_command))
         self.driver.read()
         scratch = make_controller_state(self.tau.size)
@@ -84,6 +103,7 @@ class ControlProcess:
         activate(scratch)
         self.mailbox.gains.copy[:] = self.gains  # clients that attach read the active gains
         self.mailbox.gains.publish()
+        self._last_s = self.clock.now_s()
         self.publish(None)
         return capabilities
 
@@ -91,13 +111,19 @@ class ControlProcess:
         """Read, decide, write, publish."""
         self._take_mail()
         reading = self.driver.read()
+        self.fresh = reading.mode not in _GONE and reading.stamp_s > self._stamp_s[0]
+        self._stamp_s[0], self._robot_s[0] = reading.stamp_s, reading.robot_s
         now_s = self.clock.now_s()
-        self.periods.count(now_s - self._last_s)
-        dt_s = now_s - self._last_s if np.isfinite(self._last_s) else 0.001
-        self._last_s = now_s
-        self._stamp_s[0] = reading.stamp_s
         self._watch_driver(reading, now_s)
-        now_s = self.clock.now_s()  # a recovery takes long: its state must not lie in the future
+        if self.quit:
+            deactivate(self.memory)
+        if self._resumed:  # the driver blocked: that is neither a period nor a reason for a larger torque step
+            now_s = self.clock.now_s()
+            dt_s = 0.001
+        else:
+            dt_s = now_s - self._last_s
+            self.periods.count(dt_s)
+        self._last_s, self._resumed = now_s, False
         self.reason = Reason(tick(self.loop, dt_s, now_s))
         self.reasons[self.reason] += 1
         self._command(reading, now_s)
@@ -110,8 +136,15 @@ class ControlProcess:
                 array[:] = box.target.copy[name][0]
         if box.gains.fetch():
             self._take_gains()
-        if box.request.fetch():
-            self._serve(Request(int(box.request.copy["request"][0])))
+        if self._take_request() and self.paused:
+            self._take_request()  # made while the driver blocked: a stop comes before the torque
+
+    def _take_request(self) -> bool:
+        """Serve a client's latest request; return whether there was one."""
+        if not self.mailbox.request.fetch():
+            return False
+        self._serve(Request(int(self.mailbox.request.copy["request"][0])))
+        return True
 
     def _take_gains(self) -> None:
         try:
@@ -131,39 +164,64 @@ class ControlProcess:
             self.quit = True
         elif request == Request.DEACTIVATE:
             deactivate(self.memory)
-        elif request == Request.RECOVER and self._clear_driver():
-            recover(self.memory, self.gains, self.clock.now_s())
+        elif request == Request.RECOVER:
+            self._recover()
         elif request == Request.ACTIVATE and self._clear_driver():
             activate(self.memory)
 
+    def _recover(self) -> None:
+        """Back off along the last path; the recovery budget is spent before the arm is asked to clear its stop."""
+        if recover(self.memory, self.gains, self.clock.now_s()) != Reason.OK or self._clear_driver():
+            return
+        if self.memory.mode == Mode.RECOVERING:
+            fail(self.memory, Reason.ROBOT_STOPPED)
+
+    @contextmanager
+    def _busy(self, work: Busy) -> Iterator[None]:
+        """Publish the work of a driver that is about to block."""
+        copy = self.mailbox.state.copy
+        copy["busy"], copy["busy_since_s"] = work, self.clock.now_s()
+        self.mailbox.state.publish()
+        try:
+            with self._around():
+                yield
+        finally:
+            copy["busy"] = Busy.NOTHING
+            self.paused = self._resumed = True
+
     def _clear_driver(self) -> bool:
         """Let the driver clear the stop, or reconnect to a lost arm. Both may take seconds."""
-        self.paused = True
         try:
-            if self.driver.read().mode in (DriverMode.LOST, DriverMode.CLOSED):
-                self.driver.connect()
+            if self.driver.read().mode in _GONE:
+                with self._busy(Busy.CONNECTING):
+                    self.driver.connect()
             if self.driver.read().mode not in _IN_USE:
-                self.driver.recover()
+                with self._busy(Busy.RECOVERING):
+                    self.driver.recover()
         except DriverError as error:
             self.message = str(error)
             return False
-        self.message, self._last_s = "", np.nan
+        self.message, self._resumed = "", True
         self._stamp_s[0] = self.driver.read().stamp_s
         return True
 
     def _watch_driver(self, reading: Reading, now_s: float) -> None:
-        """Enter the fault of an arm that stopped by itself; recover from a reflex within the recovery budget."""
+        """Enter the fault of an arm that stopped by itself; recover from a reflex within the recovery budget.
+
+        A stop that a person has to inspect waits for a request.
+        """
         if reading.mode in _IN_USE:
             return
         self.message = reading.reason
         if self.memory.mode in _FOLLOWING:
             fail(self.memory, Reason.ROBOT_STOPPED)
-        waited = now_s - self._fault_since_s > RECOVER_AFTER_S
+        waited = self._mode == Mode.FAULT and now_s - self._fault_since_s > RECOVER_AFTER_S
         mine = self.memory.mode == Mode.FAULT and self.memory.fault == Reason.ROBOT_STOPPED
         budget = self.gains.recoveries_per_minute > 0.0
-        if reading.mode == DriverMode.STOPPED and mine and waited and budget:
-            self._serve(Request.RECOVER)
-            self._fault_since_s = now_s
+        if reading.mode == DriverMode.STOPPED and mine and waited and budget and not reading.attended:
+            self._recover()
+            self._fault_since_s = self.clock.now_s()
+            self._take_request()  # made while the driver blocked
 
     def _command(self, reading: Reading, now_s: float) -> None:
         """Send the torque while the loop tracks, and in a fault until the arm rests; then let the arm hold itself."""
@@ -176,9 +234,17 @@ class ControlProcess:
         elif not self._silent:
             self._silent = mode != Mode.FAULT or not self._damping_helps(reading, now_s)
         if self._silent:
-            self.driver.stop()
-        else:
+            self._stop(reading.mode == DriverMode.RUNNING)
+        elif reading.mode == DriverMode.RUNNING:
             self.driver.write(self.tau)
+        else:
+            with self._busy(Busy.STARTING):
+                self.driver.write(self.tau)
+
+    def _stop(self, streaming: bool = True) -> None:
+        """Let the arm hold itself."""
+        with self._busy(Busy.STOPPING) if streaming else nullcontext():
+            self.driver.stop()
 
     def _damping_helps(self, reading: Reading, now_s: float) -> bool:
         blind = Reason(self.memory.fault) in (Reason.STATE_OLD, Reason.STATE_FROZEN, Reason.STATE_NOT_FINITE)
@@ -201,7 +267,7 @@ class ControlProcess:
 
     def end(self) -> None:
         """Let the arm hold itself, and publish that as the final state."""
-        self.driver.stop()
+        self._stop()
         deactivate(self.memory)
         self.message, self.reason = ENDED, Reason.IDLE
         self.mailbox.state.copy["ended"] = 1.0
@@ -211,7 +277,8 @@ class ControlProcess:
 def run_host(host: ControlProcess, pacer: Pacer, paced: bool, cycles: int | None = None) -> None:
     """Cycle until a client requests QUIT, or a number of times; the pacer counts the deadlines.
 
-    `paced`: the driver waits for the arm's next state, so that its lateness is counted, too.
+    `paced`: the driver waits for the arm's next state, so that its lateness is counted, too. Without a new state, as
+    of a lost arm, it does not wait, and the clock sets the pace.
     """
     pacer.restart()
     done = 0
@@ -222,5 +289,6 @@ def run_host(host: ControlProcess, pacer: Pacer, paced: bool, cycles: int | None
         if host.paused:
             pacer.restart()
             host.paused = False
+        elif paced and not host.fresh:
+            pacer.rest()
         done += 1
-    host.driver.stop()

@@ -40,6 +40,25 @@ class Request(IntEnum):
     QUIT = 4  # end the process
 
 
+class Busy(IntEnum):
+    """Work of the driver that blocks the loop: the arm holds itself meanwhile."""
+
+    NOTHING = 0
+    CONNECTING = 1
+    RECOVERING = 2
+    STARTING = 3
+    STOPPING = 4
+
+
+BUSY_TEXT = {
+    Busy.NOTHING: "",
+    Busy.CONNECTING: "the driver is connecting to the arm",
+    Busy.RECOVERING: "the arm is clearing its stop",
+    Busy.STARTING: "the arm is starting the torque stream",
+    Busy.STOPPING: "the arm is ending the torque stream",
+}
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def _fence(typing_context: Any) -> Any:
     """Memory fence: neither compiler nor processor moves a load or store across."""
@@ -183,9 +202,19 @@ class HostState(NamedTuple):
     values: LoopReport
 
     @property
+    def busy(self) -> str:
+        """Work of the driver that blocks the loop, which then publishes nothing; empty without any."""
+        return BUSY_TEXT[Busy(self.values.busy)]
+
+    @property
     def text(self) -> str:
-        """The reason, and the next step."""
-        return REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
+        """The reason, and the next step; for an arm that holds because its targets are dropped, why."""
+        if self.busy:
+            return f"{self.busy}; it may take seconds"
+        rejected = Reason(self.values.rejected)
+        late = self.reason in (Reason.TARGET_LATE, Reason.TARGET_GONE) and rejected != Reason.OK
+        text = REASON_TEXT[self.reason] + (f" ({self.message})" if self.message else "")
+        return f"{text}; {REASON_TEXT[rejected]}" if late else text
 
 
 class Client:

@@ -85,6 +85,10 @@ class Pacer:
         """Restart the deadlines now, after an intentional pause such as a reconnection."""
         self._deadline_ns = self._clock.now_ns()
 
+    def rest(self) -> None:
+        """Sleep for a period outside the deadlines."""
+        self._clock.sleep_until(self._clock.now_ns() + self.period_ns)
+
     def wait(self) -> int:
         """Sleep until the next deadline and return the lateness [ns]."""
         self._deadline_ns += self.period_ns

@@ -26,6 +26,7 @@ class LoopReport(Record):
     mode: int
     reason: int
     fault: int
+    rejected: int  # the Reason why the newest target was dropped; 0: it was not
     cycles: int
     misses: int
     late_max_us: float
@@ -33,6 +34,8 @@ class LoopReport(Record):
     period_us_p99: float
     period_us_max: float
     ended: float  # 1.0 in the last report: the arm holds itself
+    busy: int  # a Busy: the driver blocks the loop
+    busy_since_s: float
     tank_j: float
     yield_scale: float
     q: Joints
@@ -45,8 +48,8 @@ class LoopReport(Record):
     J: Jacobian
     reference_p: Axes3
     reference_quat_xyzw: Axes4
-    wrench: Axes6
-    external_wrench: Axes6
+    wrench: Axes6  # in the task frame, as the gains
+    external_wrench: Axes6  # in the base
     force_cap: Axes6
     counters: Counters
     reasons: Annotated[FloatArray, max(Reason) + 1]
@@ -76,6 +79,12 @@ def report(loop: ControlLoop, reason: int, now_s: float, out: LoopReport) -> Non
         values[name][:] = own[name]
     for name in literal_unroll(SCRATCH_ARRAYS):
         values[name][:] = own.work[name]
+    R, wrench = own.gains.task_R, own.work.external_wrench
+    for i in range(6):
+        row, offset = i % 3, i - i % 3
+        values.external_wrench[i] = 0.0
+        for k in range(3):
+            values.external_wrench[i] += R[row, k] * wrench[offset + k]
     values.stamp_s, values.state_stamp_s, values.target_stamp_s = now_s, state.stamp_s[0], own.goal.stamp_s
     values.reason = reason
     values.q[:], values.dq[:], values.tau[:] = state.q, state.dq, loop.tau

@@ -120,6 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     cpu, spared = (int(word) for word in arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # it ends after the process that it guards
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # its parent may be SCHED_FIFO
     with suppress(OSError):  # it started on that core
         os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {cpu})
     shield = Shield(cpu, [spared])

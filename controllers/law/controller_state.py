@@ -39,6 +39,7 @@ class ControllerState(Record):
 
     mode: int  # a Mode
     fault: int  # the Reason of the fault, or of a refused activation
+    rejected: int  # the Reason why the newest target was dropped, or OK
     counters: Counters  # by Counter
     refresh_in: int  # ticks until the damping matrix is computed again
     goal: Goal  # the last accepted target
@@ -51,6 +52,7 @@ class ControllerState(Record):
     wrench: Axes6  # feed-forward wrench, within its rate limit [N, N m]
     integral: Axes6  # wrench of the integral [N, N m]
     tau: Joints  # last command [N m]
+    robot_s: float  # the robot's own time of the last state [s]
     tau_external: Joints  # estimate [N m]
     q_last: Joints
     dq_last: Joints

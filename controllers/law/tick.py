@@ -25,6 +25,7 @@ from controllers.law.tracking import track
 __all__ = ["ControlLoop", "Counter", "activate", "deactivate", "fail", "make_controller_state", "recover", "tick"]
 
 DT_MAX_S = 0.010  # a longer gap counts as a missed deadline, and allows no larger torque step
+CYCLE_SHARE = 0.9  # of the torque step that an arm accepts in its own cycle: a margin for rounding
 DT_MIN_S = 0.0001  # replaces a dt that is not positive, while the fault brakes the arm
 
 
@@ -131,6 +132,7 @@ def _back_off(state: ArmState, requested: Gains, limits: ArmLimits, memory: Cont
 def _consider(state: ArmState, target: Target, memory: ControllerState, now_s: float) -> int:
     """Accept a valid, new target; return the reason of a rejection."""
     verdict = check_target(target, memory.gains, memory.goal.stamp_s, now_s)
+    memory.rejected = verdict
     if verdict != Reason.OK.value:
         memory.counters[Counter.TARGETS_DROPPED.value] += 1
     elif target.stamp_s[0] > memory.goal.stamp_s:
@@ -212,12 +214,20 @@ def _guard_motion(
 
 
 @inner
-def _emit(measured: FloatArray, limits: ArmLimits, memory: ControllerState, dt_s: float, tau_out: FloatArray) -> None:
-    """Torque and rate guards, anchored on the measured torque; on the last command where that is not finite."""
-    if all_finite(measured):
+def _emit(state: ArmState, limits: ArmLimits, memory: ControllerState, dt_s: float, tau_out: FloatArray) -> None:
+    """Torque and rate guards, anchored on the measured torque; on the last command where that is not finite.
+
+    An arm that checks each of its own cycles gets one step for each new state, however late the host is, and the last
+    command again for a state that is not new.
+    """
+    old = False
+    if limits.cycle_s > 0.0 and state.robot_s.shape[0] > 0:
+        old, memory.robot_s = state.robot_s[0] == memory.robot_s, state.robot_s[0]
+    if all_finite(state.tau) and not old:
         for k in range(tau_out.shape[0]):
-            memory.tau[k] = measured[k]
-    limit_torque(memory.tau, limits.tau_max, limits.tau_rate_max, dt_s, tau_out)
+            memory.tau[k] = state.tau[k]
+    step_s = 0.0 if old else CYCLE_SHARE * limits.cycle_s if limits.cycle_s > 0.0 else dt_s
+    limit_torque(memory.tau, limits.tau_max, limits.tau_rate_max, step_s, tau_out)
     for k in range(tau_out.shape[0]):
         tau_out[k] = tau_out[k] if math.isfinite(tau_out[k]) else 0.0
         memory.tau[k] = tau_out[k]
@@ -229,7 +239,7 @@ def tick(loop: ControlLoop, dt_s: float, now_s: float) -> int:
 
     Never raises and never writes a value that is not finite or beyond the limits: on nan, a bad model, a bad clock or
     an old state it latches Mode.FAULT and commands joint damping until `activate`. Rates scale with the measured dt_s,
-    of which at most 10 ms count.
+    of which at most 10 ms count; the torque's with the arm's own cycles, where it checks those.
 
     Units: dt_s, now_s [s]; loop.tau [N m].
     """
@@ -254,5 +264,5 @@ def tick(loop: ControlLoop, dt_s: float, now_s: float) -> int:
         fault_torque(state.dq, dynamics.M, own.work.tau_own, stale, loop.tau)
     else:
         reason = max(reason, _guard_motion(state, dynamics.M, limits, own, loop.tau))
-    _emit(state.tau, limits, own, step_s, loop.tau)
+    _emit(state, limits, own, step_s, loop.tau)
     return reason

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState
-from controllers.compilation import inner
+from controllers.compilation import compiled, inner
 from controllers.geometry import (
     FloatArray,
     Indexable,
@@ -195,6 +195,13 @@ def clip_position(p: FloatArray, gains: Gains) -> bool:
     if beyond_faces((p[0], p[1], p[2]), gains) <= FACE_TOLERANCE_M:
         return True
     return nearest_inside(p, gains)
+
+
+@compiled
+def confine_pose(p: FloatArray, quat: FloatArray, gains: Gains) -> None:
+    """Move a pose to the nearest one in the workspace."""
+    clip_position(p, gains[0])
+    clip_cone(quat, gains[0], 0.0)
 
 
 @inner

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from controllers.arms.spec import ArmSpec, load_arm
+from controllers.drivers.grippers import NONE, gripper_spec
+from controllers.drivers.grippers.contract import GripperSpec
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,22 @@ class ArmChoice:
     urdf: str = ""
     tcp_frame: str = ""
     namespace: str = ""
+    gripper: str = ""
 
     def __post_init__(self) -> None:
-        self.spec  # noqa: B018  # refuse an unknown arm now
+        self.spec, self.gripper_spec  # noqa: B018  # refuse an unknown arm or gripper now
 
     @cached_property
     def spec(self) -> ArmSpec:
         """The arm, with these parameters."""
         return load_arm(self.arm, **self._changes())
+
+    @cached_property
+    def gripper_spec(self) -> GripperSpec | None:
+        """The gripper; that of a simulated arm is simulated, too, unless it is named."""
+        spec, simulated = self.spec, "simulated"
+        own = simulated if spec.driver == simulated and spec.gripper.get("driver", NONE) != NONE else ""
+        return gripper_spec(spec.gripper, self.gripper or own, spec.address, self.namespace)
 
     def _changes(self) -> dict[str, str]:
         given = {"driver": self.driver, "address": self.robot_ip, "model": self.urdf, "tcp_frame": self.tcp_frame}

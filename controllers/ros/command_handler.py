@@ -7,49 +7,28 @@ attached to a loop, or not enabled, no command passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from controllers.arm import Mode, Reason, Target
-from controllers.geometry import FloatArray
 from controllers.host.mailbox import HostState, Request
 from controllers.law.gains import Gains
-from controllers.ros import from_ros, settings, to_ros
+from controllers.ros import from_ros, settings
 from controllers.ros.arbitration import Arbiter, CommandPriority
+from controllers.ros.loop import Loop
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
-from controllers.ros.target_generator import TargetGenerator
+from controllers.ros.target_generator import Pose, TargetGenerator
 
 LET_GO_S = 0.15  # three time constants of the reference: the force of a leading goal has decayed
 START_ANSWER_LIMIT_S = 0.5
 HOMING_LIMIT_S = 20.0
-HOME_REACHED = (0.005, 0.05)  # [m, rad]
 CLOCK_HOLD_S = 1.0
+OUTSIDE_S = 1.0  # for which a target outside the workspace is a warning
 _AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes without tracking
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
 Answer = tuple[bool, str]
-Pose = tuple[FloatArray, FloatArray]
-
-
-class Loop(Protocol):
-    """Interface of the loop's client (`controllers.host.mailbox.Client`)."""
-
-    def send(self, target: Target) -> None:
-        """Set the latest target."""
-        ...
-
-    def set_gains(self, gains: Gains) -> None:
-        """Request other gains."""
-        ...
-
-    def ask(self, request: Request) -> None:
-        """Send another request."""
-        ...
-
-    def state(self) -> HostState:
-        """Return the latest state."""
-        ...
 
 
 class CommandHandler:
@@ -71,6 +50,7 @@ class CommandHandler:
         self._frame = ""
         self._home: Pose | None = None
         self._held = self._idle = False
+        self._outside, self._outside_s = "", -np.inf
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
@@ -94,13 +74,25 @@ class CommandHandler:
         """Take a PoseStamped."""
         p, quat = from_ros.pose_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        self._admit(topic, rank).send(self.course.take_pose(p, quat, stamp_s))
+        loop, gains = self._admit(topic, rank)
+        self._send_goal(loop, self.course.take_pose(p, quat, stamp_s, gains), gains.clip_targets)
 
     def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a TwistStamped."""
         twist = from_ros.twist_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        self._admit(topic, rank).send(self.course.take_twist(twist, stamp_s))
+        loop, gains = self._admit(topic, rank)
+        self._send_goal(loop, self.course.take_twist(twist, stamp_s, loop.state(), gains), clipped=True)
+
+    def _send_goal(self, loop: Loop, target: Target, clipped: float) -> None:
+        """Send a target; report one that the workspace bounds, which is moved to its edge or leaves the arm there."""
+        loop.send(target)
+        if self.course.beyond:
+            kind = RejectReason.CLIPPED if clipped else RejectReason.OUTSIDE
+            done = "it is moved to the edge" if clipped else "the arm stays at the last target inside"
+            self._outside = f"target outside the workspace: {self.course.beyond}; {done}"
+            self._outside_s = self._now_s()
+            raise CommandRejected(kind, f"{self._outside}, change the target or workspace_lower and workspace_upper.")
 
     def take_wrench(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a WrenchStamped, for the next targets."""
@@ -109,10 +101,8 @@ class CommandHandler:
         self._enabled_loop()
         bound = self._gains_for(rank).wrench_max
         if (np.abs(wrench) > bound).any():
-            raise CommandRejected(
-                RejectReason.LIMIT,
-                f"wrench: got {wrench.tolist()}, expected at most {bound.tolist()}; raise wrench_max.",
-            )
+            text = f"wrench: got {wrench.tolist()}, expected at most {bound.tolist()}; raise wrench_max."
+            raise CommandRejected(RejectReason.LIMIT, text)
         self.course.take_wrench(wrench, stamp_s)
 
     def take_gains(self, topic: str, rank: CommandPriority, message: Any) -> None:
@@ -142,15 +132,14 @@ class CommandHandler:
         if self.arbiter.estopped:
             self._stop_latched()
 
-    def _admit(self, topic: str, rank: CommandPriority) -> Loop:
+    def _admit(self, topic: str, rank: CommandPriority) -> tuple[Loop, Gains]:
         loop, now_s = self._enabled_loop(), self._now_s()
+        assert self.gains is not None
         handed_over = self.arbiter.offer(topic, rank, now_s)
         self._idle = False
-        if handed_over or self._homing_until_s > now_s:
-            values = loop.state().values[0]
-            self.course.seed(values["reference_p"], values["reference_quat_xyzw"])
-            self._homing_until_s = -np.inf
-        return loop
+        self.course.follow(loop.state(), self.gains, anew=handed_over or self._homing_until_s > now_s)
+        self._homing_until_s = -np.inf
+        return loop, self.gains
 
     def _gains_for(self, rank: CommandPriority) -> Gains:
         if self.gains is None:
@@ -160,45 +149,51 @@ class CommandHandler:
 
     def _enabled_loop(self) -> Loop:
         if self._loop is None or not self.enabled:
-            raise CommandRejected(
-                RejectReason.INACTIVE, "the controller tracks no targets now; activate the node or call ~/enable."
-            )
+            text = "the controller tracks no targets now; activate the node or call ~/enable."
+            raise CommandRejected(RejectReason.INACTIVE, text)
         return self._loop
+
+    def warning(self) -> str:
+        """Return how a target of the last second lay outside the workspace; empty without one."""
+        return self._outside if self._now_s() - self._outside_s <= OUTSIDE_S else ""
 
     # Services: success and message.
 
-    def start(self) -> Answer:
-        """Track targets from the measured pose, unless the loop refuses; no change if the arm tracks already."""
+    def start(self, patience_s: float = START_ANSWER_LIMIT_S) -> Answer:
+        """Track targets from the measured pose, unless the loop refuses; wait `patience_s` for a busy driver."""
         if self._loop is None or self.arbiter.estopped:
             return False, self.arbiter.held(self._now_s()) or "no loop runs; configure the node"
-        state = self._loop.state()
+        if (state := self._loop.state()).busy:
+            return False, f"{state.text}; ask again when that is done"
         if self.enabled and state.mode not in _AT_REST:
             return True, "follows targets already"
-        self._seed_measured(state)
-        state = self._activated(self._loop)
+        self.course.take_here(state, self._now_s())
+        state = self._activated(self._loop, patience_s)
         self.enabled = state.mode not in _AT_REST
         if not self.enabled:
+            if state.busy:  # the answer stays true when the driver is done
+                self._loop.ask(Request.DEACTIVATE)
             return False, state.text
         self._home = self._home or (self.course.p.copy(), self.course.quat_xyzw.copy())
         return True, f"{state.mode.name.lower()}: tracks targets from the measured pose"
 
-    def _activated(self, loop: Loop) -> HostState:
+    def _activated(self, loop: Loop, patience_s: float) -> HostState:
         """Request ACTIVATE and wait for its result in the second state from now; the first may be older."""
-        stamp_s, news, end_s = loop.state().stamp_s, 0, self._now_s() + START_ANSWER_LIMIT_S
+        stamp_s, news, start_s = loop.state().stamp_s, 0, self._now_s()
         loop.ask(Request.ACTIVATE)
         while True:
             state = loop.state()
             stamp_s, news = state.stamp_s, news + (state.stamp_s != stamp_s)
             refused = Reason.START_MOVING <= state.reason <= Reason.START_PAYLOAD_WRONG
-            if self._now_s() >= end_s or (news >= 2 and (refused or state.mode not in _AT_REST)):
+            over = self._now_s() - start_s >= (patience_s if state.busy else START_ANSWER_LIMIT_S)
+            if over or (news >= 2 and (refused or state.mode not in _AT_REST)):
                 return state
             self._sleep(0.002)
 
     def let_go(self) -> Answer:
         """Ramp the force down, then let the arm hold itself."""
         if self._loop is not None and self.enabled:
-            self._seed_measured(self._loop.state())
-            self._loop.send(self.course.stay(self._now_s()))
+            self._loop.send(self.course.take_here(self._loop.state(), self._now_s()))
             self.enabled = False
             self._sleep(LET_GO_S)
         self.stop_now()
@@ -219,7 +214,7 @@ class CommandHandler:
 
     def _stop_latched(self) -> None:
         """Let the arm hold itself at once, unless it does already."""
-        if self.enabled or (self._loop is not None and self._loop.state().mode not in (Mode.IDLE, Mode.FAULT)):
+        if self.enabled or (self._loop is not None and self._loop.state().mode != Mode.IDLE):
             self.stop_now()
 
     def recover(self, may_move: bool) -> Answer:
@@ -229,8 +224,10 @@ class CommandHandler:
             return False, f"still stopped by {pressed}; release it there"
         if was_stopped:
             return True, "the emergency stop is released; call ~/enable"
-        if self._loop is None or self._loop.state().mode != Mode.FAULT:
+        if self._loop is None or (state := self._loop.state()).mode != Mode.FAULT:
             return True, "nothing to recover from"
+        if state.busy:
+            return False, f"{state.text}; ask again when that is done"
         if not may_move:
             return False, "the arm is in a fault; activate the node first"
         self._loop.ask(Request.RECOVER)
@@ -246,17 +243,17 @@ class CommandHandler:
         """Take the measured pose as the target."""
         if self._loop is None or not self.enabled:
             return False, "not enabled: there is no target; call ~/enable"
-        self._seed_measured(self._loop.state())
-        self._loop.send(self.course.stay(self._now_s()))
+        self._loop.send(self.course.take_here(self._loop.state(), self._now_s()))
         return True, "the target is the measured pose"
 
     def go_home(self) -> Answer:
         """Move to the home pose at the reference's speed limit; any command ends it."""
-        if self._loop is None or not self.enabled or self._home is None:
+        if self._loop is None or self.gains is None or not self.enabled or self._home is None:
             return False, "not enabled; call ~/enable"
         held = self.arbiter.held(self._now_s())
         if held or self.arbiter.charge > CommandPriority.IDLE:
             return False, held or f"{self.arbiter.source} commands the arm; end it first"
+        self.course.follow(self._loop.state(), self.gains, anew=True)
         self.course.seed(*self._home)
         self._idle = True
         self._homing_until_s = self._now_s() + HOMING_LIMIT_S
@@ -280,29 +277,19 @@ class CommandHandler:
         return jump
 
     def _keep_still(self, now_s: float) -> None:
-        """Hold the pose at the request or at the last source's end, or move home.
+        """Stay at the request or at the last source's end, move by the last twist, or move home.
 
         The target is repeated, because the loop tracks old ones no longer than `hold_after_s`.
         """
-        if not self.enabled or self._loop is None:
+        if not self.enabled or self._loop is None or self.gains is None:
             return
         state, held = self._loop.state(), bool(self.arbiter.held(now_s))
         idle = state.mode in _FOLLOWING and self.arbiter.charge == CommandPriority.IDLE
         homing = now_s < self._homing_until_s
-        if (held and not self._held) or (idle and not self._idle):
-            self._homing_until_s = -np.inf
-            self._seed_measured(state)
-        elif homing and self._at_goal(state):
+        ends = (held and not self._held) or (idle and not self._idle)
+        self.course.follow(state, self.gains, anew=ends)
+        if ends or (homing and self.course.is_reached(state)):
             self._homing_until_s = -np.inf
         self._held, self._idle = held, idle
-        if held or idle or homing:
-            self._loop.send(self.course.stay(now_s))
-
-    def _at_goal(self, state: HostState) -> bool:
-        values = state.values[0]
-        left = to_ros.displacement(values["p"], values["R"], self.course.p, self.course.quat_xyzw)
-        return bool(np.linalg.norm(left[:3]) < HOME_REACHED[0] and np.linalg.norm(left[3:]) < HOME_REACHED[1])
-
-    def _seed_measured(self, state: HostState) -> None:
-        values = state.values[0]
-        self.course.seed(values["p"], to_ros.quat_of(values["R"]))
+        if held or idle or homing or self.course.integrates:
+            self._loop.send(self.course.stay(now_s, state, self.gains))

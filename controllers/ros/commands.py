@@ -9,7 +9,7 @@ from typing import Any
 from controllers.ros import graph
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
-from controllers.ros.rejection import CommandRejected, RejectCounter
+from controllers.ros.rejection import CommandRejected, RejectCounter, RejectReason
 from controllers.ros.wire import Wire
 
 ALIAS_TARGET = graph.TARGET_POSE._replace(name="target_pose")  # crisp_controllers' name
@@ -75,4 +75,5 @@ class Commands:
             take(topic, rank, message)
         except CommandRejected as rejected:
             if self.rejections.note(topic, rejected):
-                self._log.warning(f"{topic} refused: {rejected}")
+                verdict = "limited" if rejected.kind is RejectReason.CLIPPED else "refused"
+                self._log.warning(f"{topic} {verdict}: {rejected}")

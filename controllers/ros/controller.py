@@ -10,21 +10,27 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
+from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph, to_ros
-from controllers.ros.command_handler import CommandHandler, Loop, Pose
+from controllers.ros.command_handler import CommandHandler
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
+from controllers.ros.gripper import GripperTopics
+from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
 from controllers.ros.stops import REPORT_PERIOD_S
+from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
+from controllers.ros.workspace import box_text
 
 WATCH_PERIOD_S = REPORT_PERIOD_S
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
+BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
 NS_PER_S = 1_000_000_000
 
 
@@ -88,6 +94,7 @@ class Controller:
         self._loop: Loop | None = None
         self._open: Wire | None = None  # lifetime of the control process
         self._states: States | None = None
+        self.fingers: GripperTopics | None = None
         self._shown: Gains | None = None
         self.handler.arbiter.stops.own_name = name.strip("/")
         self._reports = Reports(wire, name, hardware)
@@ -120,20 +127,31 @@ class Controller:
         self.commands.open(wire)
         self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out)
 
+    def attach_gripper(self, gripper: Gripper, spec: GripperSpec) -> None:
+        """Attach the arm's gripper, and open its topics; `detach` closes both."""
+        handler = self.handler
+        assert self._open is not None
+        self.fingers = GripperTopics(
+            self._open, gripper, spec, handler.stamps, self._log, lambda: handler.arbiter.estopped
+        )
+
     def detach(self, lifecycle: str = "unconfigured") -> None:
-        """Detach a control process that has ended or is about to."""
+        """Detach a control process that has ended or is about to, and the gripper."""
         self._report_stop(leaves=True)
         opened, self._open = self._open, None
+        fingers, self.fingers = self.fingers, None
         self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
         self.handler.detach()
         self.commands.close()
         if opened is not None and opened is not self._wire:
             opened.close()
+        if fingers is not None:
+            fingers.gripper.close()
         self.publish_status()
 
     def activate(self) -> Answer:
         """Track targets from the measured pose, unless the arm refuses."""
-        answer = (False, self.trouble) if self.trouble else self.handler.start()
+        answer = (False, self.trouble) if self.trouble else self.handler.start(BUSY_PATIENCE_S)
         if answer[0]:
             self.lifecycle = "active"
         return answer
@@ -150,7 +168,9 @@ class Controller:
         self._schedule.run(self.now_s())
 
     def publish_states(self) -> None:
-        """Publish the arm's state at one instant."""
+        """Publish the arm's state at one instant, and the gripper's."""
+        if self.fingers is not None:
+            self.fingers.publish()
         if self._states is not None and self._loop is not None and not self.trouble:
             state = self._loop.state()
             if not math.isfinite(state.stamp_s):  # the driver was just cleared: the next state has its stamp
@@ -161,6 +181,8 @@ class Controller:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
         self._report_stop()
+        if self.fingers is not None:
+            self.fingers.watch()
         self.publish_status()
 
     def _report_stop(self, leaves: bool = False) -> None:
@@ -220,7 +242,8 @@ class Controller:
     def _publish_diagnostics(self) -> None:
         report = diagnostics(self._state(), self._node_status(), self.commands.rejections, self.now_s())
         noticed = ("graph events", "; ".join(() if self._open is None else self._open.problems()))
-        self._reports.publish_diagnostics(report._replace(values=(*report.values, noticed)))
+        values = (*report.values, noticed, ("workspace [m]", box_text(self.handler.gains)))
+        self._reports.publish_diagnostics(report._replace(values=values))
 
     def _state(self) -> HostState | None:
         return None if self._loop is None else self._loop.state()
@@ -234,6 +257,7 @@ class Controller:
             handovers=arbiter.handovers,
             held=arbiter.held(self.now_s()),
             trouble=self.trouble,
-            graph=self.commands.unheard,
+            graph=(*self.commands.unheard, *filter(None, [self.handler.warning()])),
             clock_jumps=self.handler.stamps.jumps,
+            gripper=None if self.fingers is None else self.fingers.gripper.state(),
         )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controllers.arm import Mode, Reason
+from controllers.drivers.grippers.contract import GripperState
 from controllers.host.mailbox import HostState
 from controllers.law.controller_state import Counter
 from controllers.ros.rejection import RejectCounter
@@ -48,6 +49,8 @@ class NodeStatus(NamedTuple):
     graph: tuple[str, ...]
     """Warnings of the graph, newest last."""
     clock_jumps: int
+    gripper: GripperState | None = None
+    """None without one."""
 
 
 def status(state: HostState | None, situation: NodeStatus) -> StatusReport:
@@ -61,7 +64,13 @@ def status(state: HostState | None, situation: NodeStatus) -> StatusReport:
         "source": situation.source,
         "held": situation.held,
     }
+    if situation.gripper is not None:
+        values["gripper"] = _gripper_text(situation.gripper)
     return StatusReport(level, message, tuple(values.items()))
+
+
+def _gripper_text(state: GripperState) -> str:
+    return state.fault or ("moving" if state.moving else "holds an object" if state.object_detected else "ok")
 
 
 def _verdict(state: HostState | None, situation: NodeStatus) -> tuple[Level, str]:
@@ -69,12 +78,16 @@ def _verdict(state: HostState | None, situation: NodeStatus) -> tuple[Level, str
         return Level.ERROR, situation.trouble
     if state is None:
         return Level.WARN, "not configured: no loop runs, the arm holds itself"
+    if state.busy:
+        return Level.WARN, state.text
     if state.mode == Mode.FAULT:
         return Level.ERROR, state.text
     if situation.held:
         return Level.ERROR if situation.charge == "estop" else Level.WARN, f"the arm holds: {situation.held}"
     if state.reason >= Reason.START_MOVING or state.message:
         return Level.WARN, state.text
+    if situation.gripper is not None and situation.gripper.fault:
+        return Level.WARN, f"gripper: {situation.gripper.fault}"
     if situation.graph:
         return Level.WARN, situation.graph[-1]
     return Level.OK, state.text
@@ -93,6 +106,8 @@ def diagnostics(state: HostState | None, situation: NodeStatus, tally: RejectCou
             for kind, count in sorted(tally.counts.items(), key=lambda x: x[0].name)
         },
     }
+    if situation.gripper is not None:
+        values["gripper width [m]"] = f"{situation.gripper.width_m:.4f} of {situation.gripper.width_max_m:.4f}"
     if state is not None:
         values |= _loop_metrics(state, now_s)
     return StatusReport(report.level, report.message, tuple(values.items()))
@@ -100,11 +115,13 @@ def diagnostics(state: HostState | None, situation: NodeStatus, tally: RejectCou
 
 def _loop_metrics(state: HostState, now_s: float) -> dict[str, str]:
     values = state.values[0]
-    share = np.abs(values["tau"]) / values["tau_max"]
+    with np.errstate(all="ignore"):
+        share = np.abs(values["tau"]) / values["tau_max"]
     condition = np.linalg.cond(values["J"]) if np.isfinite(values["J"]).all() else np.nan
     counters = {f"count: {counter.name.lower()}": f"{values['counters'][counter]:.0f}" for counter in Counter}
     saturations = {f"limited: {reason.name.lower()}": f"{values['reasons'][reason]:.0f}" for reason in SATURATIONS}
     return {
+        "driver busy [s]": f"{now_s - values['busy_since_s']:.1f}" if state.busy else "",
         "reason": state.text,
         "loop period p50 [us]": f"{values['period_us_p50']:.0f}",
         "loop period p99 [us]": f"{values['period_us_p99']:.0f}",

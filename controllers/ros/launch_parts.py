@@ -46,6 +46,7 @@ class Argument(NamedTuple):
 ARGUMENTS: dict[str, Argument] = {
     "robot_type": Argument("fr3", f"arm: {', '.join(arm_names())}, or the path of its YAML file"),
     "driver": Argument("auto", "the driver, or module:Class; auto: that of the arm's file"),
+    "gripper": Argument("auto", "the gripper's driver, none, or module:Class; auto: that of the arm's file"),
     "robot_ip": Argument("", "the arm's address, as in 172.16.0.2"),
     "use_fake_hardware": Argument(
         "false", "a simulated arm on the real one's topics: that of robot_type's model, or an FER", ["true", "false"]
@@ -130,6 +131,7 @@ def controller(arguments: dict[str, str]) -> Any:
         "driver": SIMULATED if rehearsed else "" if fake else usual,
         "arm": SIMULATED if fake and not rehearsed else arguments["robot_type"],
         "robot_ip": address,
+        "gripper": "" if fake or arguments["gripper"] == "auto" else arguments["gripper"],
         "use_sim_time": arguments["use_sim_time"] == "true",
         "tf_prefix": f"{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "",
     }
@@ -156,10 +158,15 @@ def refuse_second(context: LaunchContext, namespace: str) -> None:
 def _said(arguments: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that override a file: fake hardware always, the others where they are not the default."""
     if arguments["use_fake_hardware"] == "true":
-        return {key: named[key] for key in ("driver", "arm", "robot_ip")}
+        return {key: named[key] for key in ("driver", "arm", "robot_ip", "gripper")}
     return {
         key: named[key]
-        for key, argument in (("driver", "driver"), ("arm", "robot_type"), ("robot_ip", "robot_ip"))
+        for key, argument in (
+            ("driver", "driver"),
+            ("arm", "robot_type"),
+            ("robot_ip", "robot_ip"),
+            ("gripper", "gripper"),
+        )
         if arguments[argument] != ARGUMENTS[argument].default
     }
 
@@ -222,7 +229,8 @@ def recording(arguments: dict[str, str]) -> Any:
     """Return a recorder, rosbag2 in MCAP: joint states, poses, torques, status, images and the human's input."""
     lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
     own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
-    topics = [f"{lead}joint_states", *own, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
+    hand = [f"{lead}{topic.name}" for topic in (graph.GRIPPER_STATE, graph.GRIPPER_TARGET, graph.WRENCH)]
+    topics = [f"{lead}joint_states", *own, *hand, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
     images = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
     folder = ["--output", arguments["bag"]] if arguments["bag"] else []
     return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *images], output="screen")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,9 @@ from controllers.host.mailbox import FOLDER, Client, HostState, Request
 
 START_LIMIT_S = 600.0  # the first start on a computer compiles the law: 20 s of an idle core
 HOLD_LIMIT_S = 2.0  # time for the loop to let the arm hold itself; normally one cycle
+STOP_LIMIT_S = 6.0  # the same while the driver is busy ending the stream
 END_LIMIT_S = 10.0  # time for its process to end after that
+BUSY_LIMIT_S = 30.0  # for one call of the driver; Franka's recovery was seen to take 16 s (franka_ros#317)
 STATE_AGE_MAX_S = 0.25  # age of the loop's state from which it hangs or has ended
 
 
@@ -48,7 +51,9 @@ class HostProcess:
         client: Client | None = None
         while wanted() and time.monotonic() < end_s:
             if self._process.poll() is not None:
-                raise HostFailed(self._last_words())
+                words = self._last_words()
+                self._forget()
+                raise HostFailed(words)
             if client is None and (FOLDER / f"robot-rl-{mailbox}").exists():
                 client = _opened(mailbox, joints)
             if client is not None and client.state().stamp_s > 0.0:
@@ -60,27 +65,36 @@ class HostProcess:
         raise HostFailed(f"loop: got no arm within {START_LIMIT_S} s, expected it connected; check the arm.")
 
     def _last_words(self) -> str:
-        self._errors.seek(0)
-        words = self._errors.read().decode(errors="replace").strip().splitlines()
-        self._errors.close()
+        words = self.errors().splitlines()
         return words[-1] if words else f"loop: got exit code {self._process.returncode} at the start, expected an arm."
 
+    def errors(self) -> str:
+        """Return what the process wrote to its standard error; the last 20 kB."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 20_000))
+        return self._errors.read().decode(errors="replace").strip()
+
     def trouble(self, state: HostState, now_s: float) -> str:
-        """Return the loop's fault; empty while it runs."""
-        if self._process.poll() is not None:
-            return (
-                f"the loop's process has ended (exit code {self._process.returncode}): the arm's own watchdog holds it"
-            )
+        """Return the loop's fault; empty while it runs, or waits for its driver."""
+        if (code := self._process.poll()) is not None:
+            cause = last_words(self.errors())
+            return f"the loop's process has ended (exit code {code}{cause}): the arm's own watchdog holds it"
+        if state.busy:
+            busy_s = now_s - state.values.busy_since_s
+            late = f"{state.busy}: for {busy_s:.0f} s, expected at most {BUSY_LIMIT_S:.0f} s; check the arm"
+            return late if busy_s > BUSY_LIMIT_S else ""
         age_s = now_s - state.stamp_s
         if age_s > STATE_AGE_MAX_S:
-            return f"the loop has published nothing for {age_s:.2f} s: its process hangs"
+            return f"the loop has published nothing for {age_s:.2f} s: its process hangs, or its arm is silent"
         return ""
 
     def end(self) -> bool:
         """Let the arm hold itself, then end the process; return whether the loop confirmed that the arm holds."""
         self.client.ask(Request.QUIT)
-        end_s = time.monotonic() + HOLD_LIMIT_S
-        while not (holds := self._holds()) and self._process.poll() is None and time.monotonic() < end_s:
+        start_s = time.monotonic()
+        while not (holds := self._holds()) and self._process.poll() is None:
+            if time.monotonic() - start_s > (STOP_LIMIT_S if self.client.state().busy else HOLD_LIMIT_S):
+                break
             time.sleep(0.002)
         try:
             self._process.wait(END_LIMIT_S if holds else 0.0)
@@ -102,6 +116,16 @@ class HostProcess:
     def _forget(self) -> None:
         self._errors.close()
         (FOLDER / f"robot-rl-{self._mailbox}").unlink(missing_ok=True)  # of a killed control process
+
+
+def last_words(errors: str) -> str:
+    """Return the cause of a process's end from its errors, with a leading comma; empty without any.
+
+    A traceback ends with its exception; a C++ library's last lines are `terminate called ...` and `what(): ...`.
+    """
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    start = next((i for i, line in enumerate(lines) if line.startswith("terminate called")), len(lines) - 1)
+    return "".join(f", {line}" for line in lines[start : start + 2] if lines)
 
 
 def _opened(mailbox: str, joints: int) -> Client | None:

@@ -35,6 +35,7 @@ except ImportError as error:
         "run: source /opt/ros/jazzy/setup.bash, and see docs/ros2.md for the environment."
     ) from error
 from controllers.arms.spec import load_arm
+from controllers.drivers.grippers.process import GripperProcess
 from controllers.host.control_stack import gains_of
 from controllers.host.realtime import end_with_parent
 from controllers.law.gains import Gains
@@ -111,11 +112,13 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             self._declared["tf_prefix"],
             left_out=[topic for topic, name in choices.items() if not self._declared[name]],
         )
+        if choice.gripper_spec is not None:
+            self._controller.attach_gripper(GripperProcess(choice.gripper_spec), choice.gripper_spec)
         self._declared.refresh()
         return _DONE
 
     def _choice(self) -> ArmChoice:
-        named = {name: self._declared[name] for name in ("driver", "arm", "robot_ip", "urdf")}
+        named = {name: self._declared[name] for name in ("driver", "arm", "robot_ip", "urdf", "gripper")}
         return ArmChoice(**named, tcp_frame=self._declared["urdf_tcp_link"], namespace=self._wire.namespace)
 
     def _mailbox(self) -> str:
@@ -181,7 +184,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         controller, before = self._controller, self._controller.trouble
         controller.trouble = self._host.trouble(self._host.client.state(), time.monotonic())
         if controller.trouble and not before:
-            self.get_logger().fatal(controller.trouble)
+            self.get_logger().fatal(f"{controller.trouble}\n{self._host.errors()}".strip())
             controller.handler.stop_now()
             if controller.lifecycle == "active":
                 self.trigger_deactivate()

@@ -18,6 +18,8 @@ class RejectReason(Enum):
     STAMP_MISSING = "no stamp"
     STAMP_OLD = "too old"
     STAMP_AHEAD = "from the future"
+    OUTSIDE = "outside the workspace"
+    CLIPPED = "moved to the edge of the workspace"
     LIMIT = "refused by the gains"
     INACTIVE = "not enabled"
     BLOCKED = "held or stopped"

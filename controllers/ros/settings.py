@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controllers.arms.spec import DRIVERS, arm_names
+from controllers.drivers.grippers import GRIPPERS, NONE
 from controllers.law.gain import Gain
 from controllers.law.gains import Gains
 from controllers.law.presets import NAMES, preset
@@ -79,6 +80,7 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "robot_ip": ("", "the arm's address; empty: that of its file"),
     "urdf": ("", "path of the arm's URDF, for the drivers ur and effort; empty: that of its file"),
     "urdf_tcp_link": ("", "the URDF's link that is the tool centre point; empty: that of its file"),
+    "gripper": ("", f"driver: {', '.join([*GRIPPERS, NONE])}, or a class; empty: that of the arm's file"),
     "preset": ("", f"gains to start from: {', '.join(NAMES)}; empty: those of the arm's file"),
     "base_frame": (graph.BASE, "frame of all commands and states"),
     "tf_prefix": ("", "prefix of the TF frames, as in left/"),

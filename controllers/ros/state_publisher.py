@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph, to_ros
@@ -14,7 +16,7 @@ TF = graph.Topic("/tf", "tf2_msgs/msg/TFMessage", graph.Quality(reliable=True, d
 
 
 class States:
-    """Publishers of the control process's state.
+    """Publishers of the control process's state; messages with numbers that are not finite are left out.
 
     Args:
         state: any, for the list of topics.
@@ -40,10 +42,12 @@ class States:
 
     def publish(self, state: HostState, stamp_ns: int) -> None:
         """Publish the state under one stamp [ns, ROS time]."""
-        if TF in self._publishers:
+        with np.errstate(all="ignore"):
+            sent = [outgoing for outgoing in to_ros.states_of(state, self._joints) if to_ros.finite(outgoing)]
+        if TF in self._publishers and graph.CURRENT_POSE in [outgoing.topic for outgoing in sent]:
             message = self._wire.make(TF.type, transforms=[self._transform(state, stamp_ns)])
             self._publishers[TF].publish(message)
-        for topic, put, values in to_ros.states_of(state, self._joints):
+        for topic, put, values in sent:
             if topic in self._publishers:
                 message = put(self._wire.make(topic.type), *values)
                 self._publishers[topic].publish(to_ros.stamped(message, stamp_ns, self._frame))

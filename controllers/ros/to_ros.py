@@ -114,6 +114,11 @@ class Outgoing(NamedTuple):
 ALIAS_CURRENT = graph.CURRENT_POSE._replace(name="current_pose")  # crisp_controllers' name
 
 
+def finite(outgoing: Outgoing) -> bool:
+    """Return whether all numbers of a message are; a broken state has others, which no client should get."""
+    return all(np.isfinite(value).all() for value in outgoing.values if isinstance(value, np.ndarray))
+
+
 def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
     """Return the messages of the arm's state, by topic."""
     values = state.values[0]

@@ -21,6 +21,7 @@ COMMANDS = {
     "record": "record demonstrations by the scripted expert or at the keyboard",
     "simulate": "move the simulated arm by expert, at random or by keyboard; write a video",
     "task": "write a task file to start from, or check a task",
+    "controller": "a real arm's controller on the ROS graph, over plain DDS without ROS",
     "serve": "the simulated robot on the ROS graph, in real time, for actors elsewhere",
     "learner": "the learner as a process of its own; actors connect to it",
     "actor": "an actor as a process of its own; it connects to a learner",

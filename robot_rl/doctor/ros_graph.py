@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from controllers.ros.graph import DIAGNOSTICS
+from robot_rl.hardware.graph.dds_domain import enter_domain
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def read_graph(domain: int, seconds: float) -> GraphView:
     )
     from cyclonedds.domain import DomainParticipant
 
+    enter_domain(domain)  # the network that clients of this computer use
     us = DomainParticipant(domain)
     kinds = (BuiltinTopicDcpsParticipant, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription)
     readers = [BuiltinDataReader(us, kind) for kind in kinds]

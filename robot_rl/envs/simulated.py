@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from controllers.arms.spec import SIMULATED
 from robot_rl.core.errors import unknown_name
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome, TaskSpec
@@ -14,6 +15,7 @@ from robot_rl.envs.action import action_towards
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.episodes import Workcell
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
+from robot_rl.sim.arm_file import find_arm
 from robot_rl.sim.render import SceneRenderer, scene_cameras
 from robot_rl.sim.scene import FIXED_APPEARANCE, VARIED_APPEARANCE
 from robot_rl.sim.simulation import Simulation
@@ -64,6 +66,7 @@ def make_simulated_env(
     *,
     cameras: Sequence[str] | None = None,
     appearance: str = "fixed",
+    arm: str = SIMULATED,
     privileged: bool = False,
     render_mode: str | None = None,
 ) -> ArmEnv:
@@ -74,12 +77,13 @@ def make_simulated_env(
         cameras: which of the task's images the observation holds; None: all. Without any, a step is several times
             faster.
         appearance: `fixed`, or `varied` (light, colours, camera pose, distractors drawn at each reset).
+        arm: `simulated`, or the file of an arm with a `model`.
         privileged: append the object's state to `state`: for ablations and probes only.
         render_mode: `rgb_array` or None.
 
     Raises:
         UnknownNameError: an unknown task, camera or appearance.
-        ConfigError: the task has no scene, or several arms.
+        ConfigError: the task has no scene, or several arms; an arm that does not exist or cannot be simulated.
     """
     spec = find_task(task) if isinstance(task, str) else task
     if appearance not in APPEARANCES:
@@ -87,7 +91,7 @@ def make_simulated_env(
     for camera in cameras or ():
         if camera not in spec.cameras:
             raise unknown_name("camera", camera, spec.cameras)
-    simulation = Simulation(spec, APPEARANCES[appearance])
+    simulation = Simulation(spec, APPEARANCES[appearance], find_arm(arm))
     cell = Workcell(
         spec,
         {next(iter(spec.arms)): SimulatedRobot(simulation)},

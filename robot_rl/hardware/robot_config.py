@@ -24,6 +24,8 @@ class RobotConfig:
     kind: RobotKind = "simulated"
     """`simulated`: in the actor's process, time passes with its steps. `dds`, `ros`: an arm on the ROS graph, real or
     served by `robot-rl serve`, in real time; through plain DDS, or through rclpy where ROS is sourced."""
+    arm: str = "simulated"
+    """The arm in the simulator: `simulated`, or the YAML file of an arm with a `model`."""
     namespace: str = ""
     """The arm's namespace on the graph, as in `left`."""
     episode_source: EpisodeSource = "simulated"

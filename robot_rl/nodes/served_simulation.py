@@ -14,31 +14,33 @@ from typing import Any
 
 import numpy as np
 
-from controllers.arms.spec import load_arm
+from controllers.arms.spec import SIMULATED
+from controllers.drivers.grippers.contract import GripperSpec, GripperState, checked_command
 from controllers.host.control_stack import gains_of
-from controllers.ros import from_ros, graph, settings
+from controllers.ros import graph, settings
 from controllers.ros.controller import Controller
-from controllers.ros.rejection import CommandRejected, RejectCounter
 from controllers.ros.wire import Wire
 from robot_rl.core import checks
 from robot_rl.core.action_layout import gripper_head
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import unknown_name
 from robot_rl.envs.simulated import APPEARANCES, make_cameras
-from robot_rl.hardware.graph.messages import image_message, joints_message, wrench_message
+from robot_rl.hardware.graph.messages import image_message, wrench_message
 from robot_rl.hardware.graph.task_state import NO_RESET, RESET_ID_MAX, TaskState, task_state_message
 from robot_rl.nodes.polled_wire import PolledWire
+from robot_rl.sim.arm import FINGER_MAX_M
+from robot_rl.sim.arm_file import find_arm
 from robot_rl.sim.served_loop import ServedLoop
 from robot_rl.sim.simulation import Simulation
 from robot_rl.sim.task import Expert
 from robot_rl.tasks import find_task
 
-JOINT_NAMES = tuple(f"fer_joint{i}" for i in range(1, 8))
 REPEAT_S = 5.0
 """Time within which a repeated reset id is the same request, sent again for lack of an answer."""
 SLICE_S = 0.01  # physics between two published states
 TASK_HZ = 50.0
 SCENE_SEEDS = 2**32
+FINGER_REST_M_S = 0.002  # slower fingers are at rest
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class ServeConfig:
 
     task: str = "pick-lift"
     """Task whose scene is served: a name, a file or `module:NAME`."""
+    arm: str = SIMULATED
+    """`simulated`, or the YAML file of an arm with a `model`."""
     appearance: str = "fixed"
     """`fixed`, or `varied`: a new appearance at each reset."""
     cameras: tuple[str, ...] | None = None
@@ -75,12 +79,12 @@ class SimulatedRobotServer:
     def __init__(self, wire: Wire, config: ServeConfig, clock: Clock | None = None) -> None:
         self._wire, self._config, self._clock = PolledWire(wire), config, clock or SystemClock()
         task = find_task(config.task)
-        simulation = self.simulation = Simulation(task, APPEARANCES[config.appearance])
+        simulation = self.simulation = Simulation(task, APPEARANCES[config.appearance], find_arm(config.arm))
         simulation.reset(np.random.default_rng(config.seed))
-        gains = settings.changed(gains_of(load_arm("simulated")), task.arm.controller_gains)
+        gains = settings.changed(gains_of(simulation.arm), task.arm.controller_gains)
         self.loop = ServedLoop(simulation, gains, self._clock)
         self.controller = self._start_controller()
-        self._hand = ServedHand(self._wire, simulation)
+        self._wrench = self._wire.publisher(graph.WRENCH)
         self.task_server = TaskServer(self._wire, self, task.make_expert())
         self._cameras = make_cameras(simulation, task.cameras if config.cameras is None else config.cameras)
         self._image_due, self._task_due = (_Every(hz, self._clock) for hz in (config.image_hz, TASK_HZ))
@@ -92,9 +96,11 @@ class SimulatedRobotServer:
     def _start_controller(self) -> Controller:
         namespace = self._wire.namespace.strip("/")
         name = f"{namespace}/{graph.CONTROLLER}" if namespace else graph.CONTROLLER
-        log = logging.getLogger(graph.CONTROLLER)
-        controller = Controller(self._wire, name, "fer by simulation", log, self._clock.now_ns, self.loop.sleep)
-        controller.attach(self._wire, self.loop, self.loop.gains(), JOINT_NAMES)
+        log, arm = logging.getLogger(graph.CONTROLLER), self.simulation.arm
+        controller = Controller(self._wire, name, f"{arm.name} by simulation", log, self._clock.now_ns, self.loop.sleep)
+        controller.attach(self._wire, self.loop, self.loop.gains(), arm.joints)
+        if self.simulation.has_gripper:
+            controller.attach_gripper(ServedGripper(self.simulation, self._clock), GripperSpec("simulated"))
         controller.activate()
         return controller
 
@@ -137,8 +143,9 @@ class SimulatedRobotServer:
         self._refresh()
         self.loop.advance(SLICE_S)
         self._keep_pace()
-        self._hand.publish()
         self.controller.publish_states()
+        wrench = wrench_message(self._wire, self.simulation.wrench(), self._wire.now_ns(), graph.HAND)
+        self._wrench.publish(wrench)
         if fresh or self._image_due():
             self._publish_images()
         if fresh or self._task_due():
@@ -161,7 +168,8 @@ class SimulatedRobotServer:
 
     def problems(self) -> tuple[str, ...]:
         """Warnings of the graph, and the last gripper target that was rejected; newest last."""
-        return (*self._wire.problems(), *filter(None, [self._hand.rejections.last]))
+        fingers = self.controller.fingers
+        return (*self._wire.problems(), *([fingers.rejections.last] if fingers and fingers.rejections.last else []))
 
     def close(self) -> None:
         """Leave the other arms in good order, and free the graphics context; the owner closes the wire."""
@@ -170,26 +178,38 @@ class SimulatedRobotServer:
             camera.close()
 
 
-class ServedHand:
-    """Gripper and wrist sensor of a simulated arm, as a gripper's own node serves them with a real arm."""
+class ServedGripper:
+    """The simulation's fingers as a `Gripper`; they move at the speed of their motor, whatever is commanded."""
 
-    def __init__(self, wire: Wire, simulation: Simulation) -> None:
-        self._wire, self._simulation = wire, simulation
-        self._state, self._wrench = wire.publisher(graph.GRIPPER_STATE), wire.publisher(graph.WRENCH)
-        self.rejections = RejectCounter()
-        wire.subscribe(graph.GRIPPER_TARGET, self._on_target)
+    def __init__(self, simulation: Simulation, clock: Clock) -> None:
+        self._simulation, self._clock, self._stopped = simulation, clock, False
 
-    def publish(self) -> None:
-        """Publish the fingers' travel and the wrench."""
-        stamp_ns, finger_m = self._wire.now_ns(), self._simulation.finger_m()
-        self._state.publish(joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns))
-        self._wrench.publish(wrench_message(self._wire, self._simulation.wrench(), stamp_ns, graph.HAND))
+    def command(self, width_m: float, speed_m_s: float, force_n: float) -> None:
+        """See `Gripper`."""
+        command = checked_command(width_m, speed_m_s, force_n)
+        if not self._stopped:
+            self._simulation.set_finger(command.width_m / 2)
 
-    def _on_target(self, message: Any) -> None:
-        try:
-            self._simulation.set_finger(float(from_ros.positions_of(message, [graph.FINGER_JOINT])[0]))
-        except CommandRejected as rejected:
-            self.rejections.note(graph.GRIPPER_TARGET.name, rejected)
+    def state(self) -> GripperState:
+        """See `Gripper`."""
+        stamp_s, width_m = self._clock.now_ns() / NS_PER_S, 2.0 * self._simulation.finger_m()
+        return GripperState(width_m, self._moving(), False, "", stamp_s, 2.0 * FINGER_MAX_M, self._stopped)
+
+    def stop(self) -> None:
+        """See `Gripper`."""
+        self._stopped = True
+        if self._moving():
+            self._simulation.set_finger(self._simulation.finger_m())
+
+    def clear(self) -> None:
+        """See `Gripper`."""
+        self._stopped = False
+
+    def close(self) -> None:
+        """See `Gripper`."""
+
+    def _moving(self) -> bool:
+        return abs(float(self._simulation.data.qvel[self._simulation.joints])) > FINGER_REST_M_S
 
 
 class TaskServer:

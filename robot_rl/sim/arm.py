@@ -9,6 +9,7 @@ with Pinocchio.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mujoco
@@ -151,11 +152,25 @@ def add_arm(spec: mujoco.MjSpec) -> mujoco.MjsBody:
     flange, where the force-torque sensor sits), sensors `force` and `torque` and a `wrist` camera.
     """
     parent = spec.worldbody.add_body(name="link0")
-    _draw_capsule(parent, ((-0.03, 0, 0.05), (0, 0, 0.1), 0.08), WHITE)
+    draw_capsule(parent, ((-0.03, 0, 0.05), (0, 0, 0.1), 0.08), WHITE)
     for link in LINKS:
         parent = _add_link(spec, parent, link)
-    hand = _add_hand(parent)
-    _add_fingers(spec, hand)
+    return add_hand(spec, parent, (0, 0, FLANGE_M), rpy_to_quat_wxyz((0, 0, HAND_YAW_RAD)))
+
+
+def add_hand(
+    spec: mujoco.MjSpec, flange: mujoco.MjsBody, pos: Sequence[float], quat_wxyz: np.ndarray, gripper: bool = True
+) -> mujoco.MjsBody:
+    """Add the hand with sites, sensors and camera, `TCP_FROM_HAND_M` behind the TCP; return it.
+
+    Without a gripper it has no mass and no shape.
+    """
+    hand = flange.add_body(name="hand", pos=pos, quat=quat_wxyz)
+    hand.add_site(name="wrist", pos=(0, 0, 0))
+    hand.add_site(name="tcp", pos=(0, 0, TCP_FROM_HAND_M))
+    if gripper:
+        _add_palm(hand)
+        _add_fingers(spec, hand)
     _add_sensors(spec, hand)
     return hand
 
@@ -177,11 +192,12 @@ def _add_link(spec: mujoco.MjSpec, parent: mujoco.MjsBody, link: Link) -> mujoco
     motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT, forcelimited=1)
     motor.forcerange = (-link.effort, link.effort)
     for number, capsule in enumerate(_SHAPES[link.name]):
-        _draw_capsule(body, capsule, WHITE if number == 0 else GREY)
+        draw_capsule(body, capsule, WHITE if number == 0 else GREY)
     return body
 
 
-def _draw_capsule(body: mujoco.MjsBody, capsule: tuple, rgba: tuple[float, float, float, float]) -> None:
+def draw_capsule(body: mujoco.MjsBody, capsule: tuple, rgba: tuple[float, float, float, float]) -> None:
+    """Draw a capsule (from, to, radius) in a body's frame; it neither weighs nor collides."""
     start, end, radius = capsule
     body.add_geom(
         type=mujoco.mjtGeom.mjGEOM_CAPSULE,
@@ -195,21 +211,10 @@ def _draw_capsule(body: mujoco.MjsBody, capsule: tuple, rgba: tuple[float, float
     )
 
 
-def _add_hand(flange: mujoco.MjsBody) -> mujoco.MjsBody:
-    hand = flange.add_body(
-        name="hand",
-        pos=(0, 0, FLANGE_M),
-        quat=rpy_to_quat_wxyz((0, 0, HAND_YAW_RAD)),
-        mass=HAND_MASS_KG,
-        ipos=HAND_COM,
-        fullinertia=HAND_INERTIA,
-        explicitinertial=True,
-    )
+def _add_palm(hand: mujoco.MjsBody) -> None:
+    hand.mass, hand.ipos, hand.fullinertia, hand.explicitinertial = HAND_MASS_KG, HAND_COM, HAND_INERTIA, True
     box = mujoco.mjtGeom.mjGEOM_BOX
     hand.add_geom(name="palm", type=box, size=(0.02, 0.1, 0.03), pos=(0, 0, 0.03), rgba=WHITE, mass=0, group=1)
-    hand.add_site(name="wrist", pos=(0, 0, 0))
-    hand.add_site(name="tcp", pos=(0, 0, TCP_FROM_HAND_M))
-    return hand
 
 
 def _add_fingers(spec: mujoco.MjSpec, hand: mujoco.MjsBody) -> None:

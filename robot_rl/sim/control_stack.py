@@ -12,4 +12,4 @@ from robot_rl.sim.simulation import plain_cell
 def pick_lift(clock: Clock | None = None) -> ControlStack:
     """Return the stack of the arm `fer`, paced by a clock; the scene is always the same one."""
     arm = load_arm("simulated")
-    return ControlStack(SimulatedDriver(plain_cell(), clock or SystemClock()), gains_of(arm), arm.limits)
+    return ControlStack(SimulatedDriver(plain_cell(arm), clock or SystemClock()), gains_of(arm), arm.limits)

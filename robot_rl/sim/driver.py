@@ -18,7 +18,7 @@ from controllers.drivers.stream import Observed, StreamDriver
 from controllers.geometry import FloatArray
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.sim.scene import TIMESTEP_S
-from robot_rl.sim.simulation import N, Simulation, plain_cell
+from robot_rl.sim.simulation import Simulation, plain_cell
 
 WATCHDOG_S = 0.02  # as long as an FR3 waits
 HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
@@ -99,7 +99,7 @@ class SimulatedDriver(StreamDriver):
         self, simulation: Simulation, clock: Clock | None = None, now_s: Callable[[], float] | None = None
     ) -> None:
         own_s = clock.now_s if clock is not None else lambda: simulation.time_s
-        super().__init__("simulation", N, simulation.loop.limits, now_s or own_s)
+        super().__init__("simulation", simulation.joints, simulation.loop.limits, now_s or own_s)
         self.fault = SimulatedFault.NONE
         self.recoveries = 0
         self._simulation, self._clock = simulation, clock
@@ -110,9 +110,12 @@ class SimulatedDriver(StreamDriver):
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> SimulatedDriver:
-        """See `DriverClass`: PickLift's arm, paced by the clock; the scene is always the same one."""
-        arm.check_settings()
-        return cls(plain_cell(), SystemClock())
+        """See `DriverClass`: the arm of a model, or PickLift's, paced by the clock; the scene is always the same one.
+
+        Settings are those of the arm's real driver, and ignored.
+        """
+        arm.needed("model")
+        return cls(plain_cell(arm), SystemClock())
 
     def inject(self, fault: SimulatedFault) -> None:
         """Inject a fault."""
@@ -134,11 +137,6 @@ class SimulatedDriver(StreamDriver):
         """The sender's active torque; None while the arm holds itself."""
         return self._firmware.tau
 
-    def pass_time(self, seconds: float) -> None:
-        """Advance the arm without its host."""
-        for _ in range(round(seconds / TIMESTEP_S)):
-            self._firmware.step()
-
     def _open(self) -> Capabilities:
         if self.fault is SimulatedFault.UNPLUGGED:
             raise Unplugged(self.fault.value)
@@ -147,9 +145,9 @@ class SimulatedDriver(StreamDriver):
         self._simulation.refresh_model()
         self._fresh = True
         return Capabilities(
-            name="simulated FER, " + ("lockstep" if self._clock is None else "paced"),
+            name=f"simulated {self._simulation.arm.name}, " + ("lockstep" if self._clock is None else "paced"),
             firmware="MuJoCo",
-            joints=N,
+            joints=self._simulation.joints,
             rate_hz=1.0 / TIMESTEP_S,
             paced=True,
             gravity_in_command=True,
@@ -189,7 +187,7 @@ class SimulatedDriver(StreamDriver):
             for array, value in zip(mine, theirs, strict=True):
                 array[:] = value
         self._feedback.tau_measured[:] = state.tau
-        self._feedback.state.tau_external[:] = self._simulation.data.qfrc_constraint[:N]
+        self._feedback.state.tau_external[:] = self._simulation.data.qfrc_constraint[: self._simulation.joints]
 
     def _send(self, tau: FloatArray) -> None:
         if self._firmware.stopped or self.fault is SimulatedFault.USER_STOP:

@@ -12,23 +12,27 @@ from robot_rl.sim.arm import HOME_Q
 TOLERANCE = 1e-5  # [m] and [rad] together
 
 
-def solve(model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, iterations: int = 60) -> np.ndarray:
-    """Return joint angles (7,) [rad] with site `tcp` at `T_base_tcp`, searched from `HOME_Q`; `data` is scratch memory.
+def solve(
+    model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, home: np.ndarray = HOME_Q, iterations: int = 60
+) -> np.ndarray:
+    """Return joint angles (N,) [rad] with site `tcp` at `T_base_tcp`, searched from `home`; `data` is scratch memory.
 
     Raises:
         ConfigError: no solution within `TOLERANCE`, as for a pose out of reach.
     """
     jacobian = np.zeros((6, model.nv))
-    data.qpos[:7] = HOME_Q
+    n = home.size
+    data.qpos[:n] = home
     for _ in range(iterations):
         error = _error(model, data, T_base_tcp, jacobian)
         if np.linalg.norm(error) < TOLERANCE:
-            return np.array(data.qpos[:7])
-        J = jacobian[:, :7]
-        data.qpos[:7] += J.T @ np.linalg.solve(J @ J.T + 1e-6 * np.eye(6), error)
-        data.qpos[:7] = np.clip(data.qpos[:7], model.jnt_range[:7, 0], model.jnt_range[:7, 1])
+            return np.array(data.qpos[:n])
+        J = jacobian[:, :n]
+        data.qpos[:n] += J.T @ np.linalg.solve(J @ J.T + 1e-6 * np.eye(6), error)
+        data.qpos[:n] = np.clip(data.qpos[:n], model.jnt_range[:n, 0], model.jnt_range[:n, 1])
     raise ConfigError(
-        f"tool pose: got {T_base_tcp.p.tolist()} m, expected one within the arm's reach; move it closer to the base."
+        f"tool pose: got {T_base_tcp.p.tolist()} m, expected one within the arm's reach from its posture; "
+        "move it closer to the base, or the arm's posture towards it."
     )
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from controllers.arms.spec import BUILT_IN, ArmSpec
 from robot_rl.sim.arm import add_arm, look_at
+from robot_rl.sim.arm_file import add_arm_of_file
 
 TIMESTEP_S = 0.002
 CAMERAS = ("wrist", "side")
@@ -44,17 +46,24 @@ VARIED_APPEARANCE = AppearanceConfig(light=0.4, colour=0.12, camera_m=0.03, dist
 MAX_DISTRACTORS = 3
 
 
-def new_workcell(side_fovy_deg: float = SIDE_FOVY_DEG) -> tuple[mujoco.MjSpec, mujoco.MjsBody]:
+def new_workcell(
+    side_fovy_deg: float = SIDE_FOVY_DEG, arm: ArmSpec | None = None, gripper: bool = True
+) -> tuple[mujoco.MjSpec, mujoco.MjsBody]:
     """Return a spec with arm, table, light, side camera and hidden distractors, and the hand's body.
 
     Args:
         side_fovy_deg: vertical angle of the side camera's crop, as labs crop to the workspace.
+        arm: one with a model; None: the built-in one.
+        gripper: a parallel gripper is mounted, its TCP at the arm's. The built-in arm always has one.
+
+    Raises:
+        ConfigError: the arm's model cannot be simulated.
     """
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
     _set_physics(spec.option)
     _set_looks(spec)
-    hand = add_arm(spec)
+    hand = add_arm(spec) if arm is None or arm.model == BUILT_IN else add_arm_of_file(spec, arm, gripper)
     world = spec.worldbody
     world.add_geom(
         name="table", type=mujoco.mjtGeom.mjGEOM_BOX, size=(0.45, 0.6, 0.02), pos=(0.5, 0.0, -0.02), rgba=TABLE_RGBA,

@@ -18,7 +18,7 @@ from controllers.law.gains import Gains
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.sim.driver import SimulatedDriver
 from robot_rl.sim.scene import TIMESTEP_S
-from robot_rl.sim.simulation import N, Simulation
+from robot_rl.sim.simulation import Simulation
 
 
 class ServedLoop:
@@ -34,8 +34,8 @@ class ServedLoop:
         self._before_s = 0.0  # simulated until the last reset
         self.driver = SimulatedDriver(simulation, now_s=self.now_s)
         name = f"served-{os.getpid()}-{os.urandom(4).hex()}"
-        mailbox = Mailbox(name, N, create=True)
-        self._client = Client(name, N)
+        mailbox = Mailbox(name, simulation.joints, create=True)
+        self._client = Client(name, simulation.joints)
         mailbox.unlink()  # nobody else opens it
         stack = ControlStack(self.driver, gains, simulation.loop.limits)
         self._process = ControlProcess(stack, mailbox, self)

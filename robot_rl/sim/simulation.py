@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from controllers.arm import ArmDynamics, ArmState, Mode, Reason, no_target
-from controllers.arms.spec import arm_limits
+from controllers.arms.spec import BUILT_IN, SIMULATED, ArmSpec, load_arm
 from controllers.geometry import matrix_from_quat, quat_from_matrix
 from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains, make_gains
@@ -16,11 +16,11 @@ from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import ArmTask, Outcome, TaskSpec
 from robot_rl.sim import inverse_kinematics
 from robot_rl.sim.arm import FINGER_MAX_M, HOME_Q
+from robot_rl.sim.free_space import FREE
 from robot_rl.sim.scene import FIXED_APPEARANCE, TIMESTEP_S, Appearance, AppearanceConfig
 from robot_rl.sim.stepping import advance, fill_dynamics, view_model
 from robot_rl.sim.task import TaskScene
 
-N = 7
 PLAIN = "robot_rl.tasks.pick_lift:TASK"  # by name: tasks stand above the simulator
 
 
@@ -28,30 +28,42 @@ class Simulation:
     """One task's scene with arm, controller and ground truth.
 
     Frames: the arm's base is the world. Units: SI. Time advances only in `advance`.
+
+    Args:
+        arm: one with a model; None: the built-in one.
+
+    Raises:
+        ConfigError: the task has no scene, or the arm's model cannot be simulated.
     """
 
-    def __init__(self, task: TaskSpec, appearance: AppearanceConfig = FIXED_APPEARANCE) -> None:
-        self.task = task
+    def __init__(
+        self, task: TaskSpec, appearance: AppearanceConfig = FIXED_APPEARANCE, arm: ArmSpec | None = None
+    ) -> None:
+        self.task, self.arm = task, arm or load_arm(SIMULATED)
+        self.joints = len(self.arm.joints)
+        self.home = HOME_Q if self.arm.model == BUILT_IN else np.array(self.arm.posture)
+        """(N,) where a reset begins to search for the start, and the nullspace's posture [rad]."""
         self.scene: TaskScene = task.make_scene()
-        self.model = self.scene.build().compile()
+        self.model = self.scene.build(self.arm).compile()
         self.data = mujoco.MjData(self.model)
         self.appearance = Appearance(self.model, appearance)
         self.reason = Reason.OK
         self._hand = self.model.body("hand").id
         self._time_s, self._sensors_mean = np.zeros(1), np.zeros(6)
-        self.views = view_model(self.model, self.data, N)
-        self.loop = self._bind(task_gains(task.arm))
+        self.has_gripper = self.model.nu > self.joints
+        self.views = view_model(self.model, self.data, self.joints)
+        self.loop = self._bind(task_gains(task.arm, self.home))
         """Arrays of the law, which `refresh_model`, `step_torque` and `advance` update."""
 
     def _bind(self, gains: Gains) -> ControlLoop:
         """Return the tick's arrays, state and bias torques being MuJoCo's own."""
-        data, site = self.data, self.model.site("tcp").id
+        data, site, n = self.data, self.model.site("tcp").id, self.joints
         p, R = data.site_xpos[site], data.site_xmat[site].reshape(3, 3)
-        state = ArmState(data.qpos[:N], data.qvel[:N], np.zeros(N), p, R)
-        bias = data.qfrc_bias[:N]  # Coriolis and gravity in one, so the second is zero
-        dynamics = ArmDynamics(np.zeros((6, N)), np.zeros((N, N)), bias, np.zeros(N))
-        memory, limits = make_controller_state(N), arm_limits("fer")
-        return ControlLoop(state, dynamics, no_target(), gains, limits, memory, np.zeros(N))
+        state = ArmState(data.qpos[:n], data.qvel[:n], np.zeros(n), p, R)
+        bias = data.qfrc_bias[:n]  # Coriolis and gravity in one, so the second is zero
+        dynamics = ArmDynamics(np.zeros((6, n)), np.zeros((n, n)), bias, np.zeros(n))
+        memory = make_controller_state(n)
+        return ControlLoop(state, dynamics, no_target(), gains, self.arm.limits, memory, np.zeros(n))
 
     @property
     def gains(self) -> Gains:
@@ -69,19 +81,21 @@ class Simulation:
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw a new scene and place the arm at its start, at rest, with gravity in its command."""
-        model, data = self.model, self.data
+        model, data, n = self.model, self.data, self.joints
         mujoco.mj_resetData(model, data)
         start = self.scene.randomise(model, data, rng)
         self.appearance.randomise(data, rng, self.scene.keep_out(data))
-        data.qpos[:N] = inverse_kinematics.solve(model, data, start.T_base_tcp)
-        data.qpos[N : N + 2] = start.finger_m
+        place = start.T_base_tcp
+        data.qpos[:n] = self.home if place is None else inverse_kinematics.solve(model, data, place, self.home)
+        if self.has_gripper:
+            data.qpos[n : n + 2] = start.finger_m
         data.qvel[:] = 0.0
         mujoco.mj_forward(model, data)
         self._time_s[0] = 0.0
-        self.loop.state.tau[:] = self.loop.tau[:] = data.qfrc_bias[:N]
+        self.loop.state.tau[:] = self.loop.tau[:] = data.qfrc_bias[:n]
         activate(self.memory)
         self.set_finger(start.finger_m)
-        self.set_target(start.T_base_tcp)
+        self.set_target(place or self.T_base_tcp)
         self.advance(TIMESTEP_S * 5)
 
     def set_target(self, T_base_target: Pose) -> None:
@@ -92,7 +106,8 @@ class Simulation:
 
     def set_finger(self, finger_m: float) -> None:
         """Command the fingers' travel [m], the same for both."""
-        self.data.ctrl[N : N + 2] = np.clip(finger_m, 0.0, FINGER_MAX_M)
+        if self.has_gripper:
+            self.data.ctrl[self.joints : self.joints + 2] = np.clip(finger_m, 0.0, FINGER_MAX_M)
 
     def advance(self, period_s: float) -> Reason:
         """Advance under the controller; return the most severe reason of its ticks."""
@@ -107,9 +122,9 @@ class Simulation:
         fill_dynamics(self.views, self.loop.state.p, self.loop.dynamics)
 
     def step_torque(self, tau: np.ndarray) -> None:
-        """Advance one time step under joint torques (7,) [N m], after `refresh_model`."""
+        """Advance one time step under joint torques (N,) [N m], after `refresh_model`."""
         self._time_s[0] += TIMESTEP_S
-        self.data.ctrl[:N] = tau
+        self.data.ctrl[: self.joints] = tau
         self.loop.state.tau[:] = self.loop.tau[:] = tau
         mujoco.mj_step2(self.model, self.data)
 
@@ -141,12 +156,12 @@ class Simulation:
         return self.loop.dynamics.J @ self.loop.state.dq
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Copies of q, dq, tau, each (7,)."""
+        """Copies of q, dq, tau, each (N,)."""
         return self.loop.state.q.copy(), self.loop.state.dq.copy(), self.loop.state.tau.copy()
 
     def finger_m(self) -> float:
-        """Measured travel of one finger [m]."""
-        return float(self.data.qpos[N])
+        """Measured travel of one finger [m]; 0 without a gripper."""
+        return float(self.data.qpos[self.joints]) if self.has_gripper else 0.0
 
     def wrench(self) -> np.ndarray:
         """External wrench on the hand, (6,) force then moment in the hand's frame [N, N m], mean of the last advance.
@@ -173,13 +188,18 @@ class Simulation:
         return self.scene.outcome(self.model, self.data)
 
 
-def task_gains(arm: ArmTask) -> Gains:
+def task_gains(arm: ArmTask, posture: np.ndarray = HOME_Q) -> Gains:
     """Return the law's gains for a task; without a ramp, for a reset puts the simulated arm where it shall be."""
-    return make_gains(HOME_Q, ramp_s=0.0, **arm.controller_gains)
+    return make_gains(posture, ramp_s=0.0, **arm.controller_gains)
 
 
-def plain_cell() -> Simulation:
-    """Return the cell of pick-lift with a scene that is always the same one: for an arm without a task of its own."""
-    simulation = Simulation(resolve("task", PLAIN, {}))
+def plain_cell(arm: ArmSpec | None = None) -> Simulation:
+    """Return a cell that is always the same one: pick-lift's, or an arm of a file over an empty table.
+
+    Raises:
+        ConfigError: the arm's model cannot be simulated.
+    """
+    built_in = arm is None or arm.model == BUILT_IN
+    simulation = Simulation(resolve("task", PLAIN, {}) if built_in else FREE, arm=arm)
     simulation.reset(np.random.default_rng(0))
     return simulation

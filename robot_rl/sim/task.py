@@ -12,11 +12,13 @@ from robot_rl.core.tasks import Outcome
 if TYPE_CHECKING:
     import mujoco
 
+    from controllers.arms.spec import ArmSpec
+
 
 class Start(NamedTuple):
     """Pose of the arm after a reset."""
 
-    T_base_tcp: Pose
+    T_base_tcp: Pose | None  # None: the arm's own posture
     finger_m: float
 
 
@@ -30,8 +32,8 @@ class Goal(NamedTuple):
 class TaskScene(Protocol):
     """One task's scene and ground truth over a MuJoCo model."""
 
-    def build(self) -> mujoco.MjSpec:
-        """Return the scene, arm included, ready to compile."""
+    def build(self, arm: ArmSpec) -> mujoco.MjSpec:
+        """Return the scene with the arm, ready to compile; `robot_rl.sim.scene.new_workcell` makes both."""
         ...
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:

@@ -16,6 +16,8 @@ from robot_rl.sim.task import Goal, Start
 if TYPE_CHECKING:
     import mujoco
 
+    from controllers.arms.spec import ArmSpec
+
 PEG_HALF_M, PEG_LENGTH_M = 0.008, 0.05
 CLEARANCE_M, CHAMFER_M = 0.0005, 0.002
 HOLE_HALF_M = PEG_HALF_M + CLEARANCE_M
@@ -41,14 +43,14 @@ class PegInsert:
     inside. Failure: the part is lost.
     """
 
-    def build(self) -> mujoco.MjSpec:
+    def build(self, arm: ArmSpec) -> mujoco.MjSpec:
         """Return the workcell with the socket on the table and the peg in the hand."""
         import mujoco
 
         from robot_rl.sim.arm import TCP_FROM_HAND_M
         from robot_rl.sim.scene import CONTACT, new_workcell
 
-        spec, hand = new_workcell(SIDE_FOVY_DEG)
+        spec, hand = new_workcell(SIDE_FOVY_DEG, arm)
         socket = spec.worldbody.add_body(name="socket", mocap=True, pos=(0.5, 0.0, 0.0))
         for quarter in range(4):
             _add_wall(socket, quarter * np.pi / 2)

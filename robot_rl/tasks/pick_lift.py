@@ -14,6 +14,8 @@ from robot_rl.sim.task import Goal, Start
 if TYPE_CHECKING:
     import mujoco
 
+    from controllers.arms.spec import ArmSpec
+
 CUBE_HALF_M = 0.031  # the hand opens 80 mm: 9 mm a side, a tight tolerance for cloning
 LIFT_M = 0.10
 HELD_M = 0.045  # from the tool to the centre: a cube held by its edge counts as held
@@ -34,13 +36,13 @@ class PickLift:
     reachable table.
     """
 
-    def build(self) -> mujoco.MjSpec:
+    def build(self, arm: ArmSpec) -> mujoco.MjSpec:
         """Return the workcell with a cube of 62 mm, 80 g, friction 1.0."""
         import mujoco
 
         from robot_rl.sim.scene import CONTACT, new_workcell
 
-        spec, _ = new_workcell()
+        spec, _ = new_workcell(arm=arm)
         cube = spec.worldbody.add_body(name="cube", pos=(0.5, 0.0, CUBE_HALF_M))
         cube.add_freejoint(name="cube")
         cube.add_geom(

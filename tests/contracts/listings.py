@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "extending.md"
-LISTING = re.compile(r"^```(?:python|yaml|toml)\n# (?P<name>\S+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+LISTING = re.compile(
+    r"^```(?:python|yaml|toml|xml)\n(?:#|<!--) (?P<name>\S+)(?: -->)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def listing(name: str) -> str:

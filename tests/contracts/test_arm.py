@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from controllers.arm import Mode, no_target
 from controllers.host.mailbox import FOLDER, Client, Request
@@ -19,7 +20,10 @@ from controllers.ros.arms import ArmChoice
 from controllers.ros.loop_process import HostProcess
 from controllers.ros.settings import changed, first_gains, values_of
 from robot_rl.cli import main
+from robot_rl.envs.simulated import make_simulated_env
+from robot_rl.sim.free_space import FREE
 from tests.contracts.listings import listing
+from tests.controllers.drivers.ur_kinematics import urdf_file
 from tests.waiting import eventually
 
 DRIVER = listing("gantry.py")
@@ -41,7 +45,8 @@ FIELDS = ("stiffness", "planes", "cone_rad", "friction_coulomb", "integral_rate"
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Path:
-    for name, text in (("gantry.py", DRIVER), ("gantry.yaml", ARM), ("plane.yaml", PLANE)):
+    files = {"gantry.py": DRIVER, "gantry.yaml": ARM, "plane.yaml": PLANE}
+    for name, text in (files | {name: listing(name) for name in ("small.yaml", "small.xml")}).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
@@ -117,6 +122,40 @@ def test_the_doctor_examines_an_arm_from_a_file(lab: Path, capsys: pytest.Captur
     main(["doctor", "robot", "--arm", str(lab / "gantry.yaml"), "--seconds", "0.2"])
     out = capsys.readouterr().out
     assert "gantry 2.0 at 10.0.0.9" in out and "cycles missed at 200 Hz" in out and "pylibfranka" not in out
+
+
+def test_an_arm_from_a_model_file_is_simulated_by_the_public_command(
+    lab: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--robot.arm", str(lab / "small.yaml"), "--by", "random", "--episodes", "1", "--out", "None"]
+    assert main(["simulate", "robot_rl.sim.free_space:FREE", *words]) == 0
+    assert "out of time after" in capsys.readouterr().out
+    assert main(["simulate", "pick-lift", "--robot.arm", "fr3"]) == 2
+    assert "model: got nothing, expected it" in capsys.readouterr().err
+
+
+def test_an_action_moves_the_tool_of_an_arm_from_a_model_file(lab: Path) -> None:
+    with closing(make_simulated_env(FREE, cameras=(), arm=str(lab / "small.yaml"))) as env:
+        env.reset(seed=0)
+        simulation = env.cell.episodes.simulation
+        start = simulation.T_base_tcp
+        for number in range(30):
+            forward = 0.2 if number < 20 else 0.0  # along the tool's x, then rest
+            env.step(np.array([forward, 0.0, 0.0, 0.0, 0.0, 0.0], dtype=np.float32))
+        moved = start.R.T @ (simulation.T_base_tcp.p - start.p)
+        expected = 20 * 0.2 * FREE.arm.action.step_m
+        np.testing.assert_allclose(moved, [expected, 0.0, 0.0], atol=0.005)
+
+
+def test_a_ur_from_a_urdf_picks_the_cube_under_the_law(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arm = {
+        "extends": "ur5e",
+        "model": urdf_file("ur5e"),
+        "posture": [3.1416, -1.5708, 1.5708, -1.5708, -1.5708, 1.5708],
+    }
+    (lab / "ur.yaml").write_text(yaml.safe_dump(arm | {"tcp": {"xyz_m": [0.0, 0.0, 0.12]}}), encoding="utf-8")
+    words = ["--robot.arm", str(lab / "ur.yaml"), "--episodes", "1", "--out", "None"]
+    assert main(["simulate", "pick-lift", *words]) == 0 and "success 1/1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

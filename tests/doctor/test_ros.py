@@ -12,7 +12,7 @@ from controllers.ros import graph
 from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.ros import CONTROLLER_SENDS, Probes, examine_ros
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, read_graph
-from robot_rl.hardware.graph.dds_domain import LOOPBACK, domain_id_of
+from robot_rl.hardware.graph.dds_domain import domain_id_of, enter_domain
 
 ROBOT = Participant("robot-pc", "python3", "10", "udp/10.0.0.2:7410@2", True)
 ENVIRONMENT = {"ROS_DISTRO": "jazzy", "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", "ROS_DOMAIN_ID": "7"}
@@ -124,7 +124,7 @@ def test_the_domain_is_ros_own_zero_without_the_variable() -> None:
 @pytest.mark.dds
 def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypatch) -> None:
     pytest.importorskip("cyclonedds", reason="NOT CHECKED: cyclonedds is not installed")
-    monkeypatch.setenv("CYCLONEDDS_URI", LOOPBACK)
+    monkeypatch.delenv("CYCLONEDDS_URI", raising=False)  # as on a computer that nobody has set up
     from cyclonedds.core import Policy, Qos
     from cyclonedds.domain import DomainParticipant
     from cyclonedds.pub import DataWriter
@@ -136,6 +136,7 @@ def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypat
         message_type(f"diagnostic_msgs/msg/{name}") for name in ("DiagnosticArray", "DiagnosticStatus", "KeyValue")
     )
     domain = 100 + os.getpid() % 100
+    enter_domain(domain)
     robot = DomainParticipant(domain)
     latched = Qos(Policy.Reliability.Reliable(1_000_000), Policy.Durability.TransientLocal, Policy.History.KeepLast(1))
     writer = DataWriter(robot, Topic(robot, "rt/diagnostics", array.envelope, qos=latched), qos=latched)

@@ -40,6 +40,9 @@ def test_observation_is_refused_exactly_beyond_its_bounds(state_age_ms: int, ima
         check_stamps(now_ns - state_age_ms * MS, stamps, now_ns, BOUNDS)
 
 
+FINGER_M = 0.013
+
+
 class Arm:
     """Reaches its target at once; its states are `late_ms` old."""
 
@@ -47,9 +50,11 @@ class Arm:
         self.clock, self.late_ms, self.fault = clock, 10, ""
         self.T = gripper_down(np.array([0.5, 0.0, 0.15]))
         self.commands: list[Pose] = []
+        self.fingers_m: list[float] = []
 
     def command(self, T_base_target: Pose, finger_m: float) -> None:
         self.commands.append(T_base_target)
+        self.fingers_m.append(finger_m)
         self.T = T_base_target
 
     def wait(self, period_s: float) -> RobotState:
@@ -58,7 +63,7 @@ class Arm:
 
     def state(self) -> RobotState:
         stamp_ns = self.clock.now_ns() - self.late_ms * MS
-        return RobotState(self.T, np.zeros(6), np.zeros(6), 0.04, self.fault, stamp_ns)
+        return RobotState(self.T, np.zeros(6), np.zeros(6), FINGER_M, self.fault, stamp_ns)
 
     def close(self) -> None: ...
 
@@ -150,8 +155,12 @@ def test_non_finite_action_moves_nothing(bench: Bench) -> None:
 
 def test_operator_is_prompted_when_the_arm_is_at_a_start(bench: Bench) -> None:
     bench.arm.T = gripper_down(np.array([0.6, 0.1, 0.05]), 0.5)
-    bench.env.reset(seed=3)
+    _, info = bench.env.reset(seed=3)
     assert bench.said == ["pick-lift: set the scene for the next episode."]
+    assert info["late_labels"] == ("failure",)
+    opened = bench.arm.fingers_m.index(PICK_LIFT.arm.gripper.start_m)
+    assert set(bench.arm.fingers_m[:opened]) == {FINGER_M}, "the fingers open at the start only"
+    assert distance(bench.arm.commands[opened], bench.arm.T) == (0.0, 0.0)
     off_m = np.abs(bench.arm.T.p - PICK_LIFT.arm.start.position_m)
     assert np.all(off_m <= np.array(PICK_LIFT.arm.start.range_m) + 1e-9)
     lowest = min(T.p[2] for T in bench.arm.commands if np.abs(T.p[:2] - [0.6, 0.1]).max() > 1e-6)

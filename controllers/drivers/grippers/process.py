@@ -142,16 +142,15 @@ class GripperProcess:
         """Return the fault; empty while the gripper does what it is commanded."""
         now_s, reading = self._now_s(), self._reading
         if math.isnan(self._width_max_m):
-            return self._fault or f"no connection for {now_s - self._since_s:.0f} s"
+            return self._fault or "connecting"
         if reading is not None and self._arrived(reading):
             self._due_s, self._failure = math.inf, ""
         elif now_s > self._due_s and self._newest is not None and not self._failure:
             self._failure = self._stuck(reading)
         if reading is not None and reading.fault:
             return reading.fault
-        age_s = now_s - max(self._stamp_s, self._since_s)
-        silent = f"no reading for {age_s:.1f} s" if age_s > SILENT_S and not self._busy else ""
-        return self._failure or silent
+        silent = now_s - max(self._stamp_s, self._since_s) > SILENT_S and not self._busy
+        return self._failure or (f"no reading for more than {SILENT_S:g} s" if silent else "")
 
     def _arrived(self, reading: GripperReading) -> bool:
         if self._newest is None or self._busy or self._pending or reading.moving or self._stamp_s < self._since_s:

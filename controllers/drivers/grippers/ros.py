@@ -58,8 +58,8 @@ class RosGripper:
 
     def read(self) -> GripperReading:
         """See `GripperDriver`."""
-        width_m, age_s = self._widths[-1][1], time.monotonic() - self._stamp_s
-        fault = "" if age_s < SILENT_S else f"no joint state for {age_s:.1f} s"
+        width_m, silent = self._widths[-1][1], time.monotonic() - self._stamp_s > SILENT_S
+        fault = f"no joint state for more than {SILENT_S:g} s" if silent else ""
         moving = self.moving()
         return GripperReading(width_m, moving, not moving and self.holds(width_m), fault)
 

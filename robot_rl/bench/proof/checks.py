@@ -191,14 +191,9 @@ def _check_reference(
 
 @inner
 def _check_energy(
-    state: ArmState,
-    bound: Bounds,
-    own: ControllerState,
-    previous: Previous,
-    step_s: float,
-    started: bool,
+    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, started: bool,
     counts: Counts,
-) -> None:
+) -> None:  # fmt: skip
     """Check the energy that targets, gains and feed-forward added at the arm's pose, at once and continuously."""
     if bound.energy_max_j == math.inf:
         return
@@ -222,14 +217,9 @@ def _check_energy(
 
 @inner
 def check(
-    state: ArmState,
-    bound: Bounds,
-    own: ControllerState,
-    previous: Previous,
-    step_s: float,
-    tau: FloatArray,
+    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, tau: FloatArray,
     counts: Counts,
-) -> None:
+) -> None:  # fmt: skip
     """Check the state after the tick."""
     _check_command(state, bound, own, step_s, tau, counts)
     if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:

@@ -135,7 +135,8 @@ class _Actor:
         while self._stopped and not self._should_stop():
             self._stopped = self._stepper.read_between_episodes()
             self._outbox.label(*self._stepper.take_late_labels())
-            self._nap()
+            if self._stopped:
+                self._nap()
 
     def await_updates(self) -> None:
         """Hold between two episodes until the learner has made its updates, where the settings require it.

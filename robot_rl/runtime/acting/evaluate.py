@@ -12,7 +12,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.runtime.acting.observation import camera_images
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper
+from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
 
 FrameSink = Callable[[np.ndarray], None]
@@ -159,7 +159,7 @@ def evaluate(
 
 
 def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> EpisodeResult:
-    stepper.begin(seed)
+    stepper.begin(seed, RESETS_MAX)
     _send_frame(stepper, sink)
     steps, reward = 0, 0.0
     step: Step | None = None

@@ -19,7 +19,7 @@ from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_for
 from robot_rl.runtime.acting.observation import encode_steps
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper
+from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 from robot_rl.vision.encoder import Encoder
 
@@ -178,7 +178,7 @@ def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
 
 def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[Step]:
     """Return the steps of one episode from where the human first acted."""
-    stepper.begin(seed)
+    stepper.begin(seed, RESETS_MAX)
     steps: list[Step] = []
     while not (steps and steps[-1].last) and not should_stop():
         step = stepper.step()

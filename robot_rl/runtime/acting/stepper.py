@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
 from robot_rl.data.image_codec import compress
@@ -22,6 +23,8 @@ FAULTS = (NonFiniteActionError, DeviceLostError)
 """Errors that end an episode as truncated with a fault, instead of ending the program."""
 
 NO_VERSION = -1
+RESETS_MAX = 5
+"""Resets of an episode without a learner, until one meets no fault."""
 PAYING = ("success", "stage")
 """Labels that, given by mistake before the first step, would turn the episode before into a success."""
 
@@ -88,8 +91,22 @@ class Stepper:
         """Steps later than the pace allows."""
         return 0 if self._pace is None else self._pace.missed
 
-    def begin(self, seed: int) -> None:
-        """Reset to the first observation of an episode."""
+    def begin(self, seed: int, tries: int = 1) -> None:
+        """Reset to the first observation of an episode, again where a device was lost on the way.
+
+        Raises:
+            DeviceLostError: in the last of `tries` resets.
+        """
+        for left in reversed(range(tries)):
+            try:
+                return self._reset(seed)
+            except DeviceLostError:
+                if not left:
+                    raise
+            clock, period_s = self.rollout.clock, self.rollout.period_s
+            clock.sleep_until(clock.now_ns() + round(period_s * NS_PER_S))
+
+    def _reset(self, seed: int) -> None:
         self._warm_up()
         rollout = self.rollout
         raw, info = rollout.env.reset(seed=seed)
@@ -194,14 +211,14 @@ class Stepper:
 
     def read_between_episodes(self) -> bool:
         """Read the device outside of any step; return whether the arm must stand. Labels wait as late labels."""
-        state = DeviceState() if self.rollout.human is None else self.rollout.human.read()
+        state = self._read_human(None) or DeviceState()
         self._add_late_labels(state.labels)
         return state.stopped or self._stopped()
 
     def read_last_labels(self) -> None:
         """Take the labels that a person gave since the decision of the episode's last step; those that pay count."""
-        if self.rollout.human is not None and self.rollout.person_acts:
-            self._late_labels += self.rollout.human.read().labels
+        if self.rollout.person_acts:
+            self._late_labels += (self._read_human(None) or DeviceState()).labels
 
     def _add_late_labels(self, labels: tuple[str, ...]) -> None:
         self._late_labels += tuple(label for label in labels if label not in PAYING)

@@ -172,7 +172,13 @@ def test_contact_thresholds_of_the_file_reach_the_driver(tmp_path):
 
 
 def test_the_simulated_arms_gains_are_those_of_its_task_with_the_checks_of_a_real_arm():
-    checks = {"start_checks": True, "state_age_max_s": 0.010, "recoveries_per_minute": 3.0, "ramp_s": 0.1}
+    checks = {
+        "clip_targets": True,
+        "start_checks": True,
+        "state_age_max_s": 0.010,
+        "recoveries_per_minute": 3.0,
+        "ramp_s": 0.1,
+    }
     task = Simulation(PICK_LIFT).gains.changed(**checks)
     own = gains_of(load_arm("simulated"))
     for name in own.fields:

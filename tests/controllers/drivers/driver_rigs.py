@@ -19,6 +19,7 @@ from controllers.drivers.model import PinocchioModel
 from controllers.drivers.stream import Platform
 from controllers.drivers.ur import UrDriver
 from robot_rl.sim.driver import SimulatedDriver, SimulatedFault
+from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import Simulation
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.testing import FakeClock
@@ -35,7 +36,7 @@ UR_LIMITS = ArmLimits(
 
 
 class Rig:
-    """A driver, and the hands on its arm."""
+    """A driver, and what people and cables do to its arm."""
 
     tau: np.ndarray
     driver: Driver
@@ -77,14 +78,10 @@ class Rig:
         raise NotImplementedError
 
 
-class FrankaRig(Rig):
-    def __init__(self) -> None:
-        self.arm, self.tau = FrankaArm(), np.linspace(-3.0, 3.0, 7)
-        self.driver = self.make()
+class ArmRig(Rig):
+    """A driver over a vendor's fake library, whose arm has the operator's hands, the cable and the clock."""
 
-    def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
-        library = fake_pylibfranka.library(self.arm)
-        return FrankaDriver("10.0.0.2", platform=Platform(library, lambda: machine, self.now_s), **options)
+    arm: FrankaArm | UrArm
 
     def acting(self) -> np.ndarray | None:
         return None if self.arm.acting is None else np.array(self.arm.acting)
@@ -108,10 +105,22 @@ class FrankaRig(Rig):
         self.arm.plugged = False
 
     def plug(self) -> None:
-        self.arm.plugged, self.arm.acting, self.arm.mode = True, None, "Idle"
+        self.arm.plug()
 
     def now_s(self) -> float:
         return self.arm.clock.now_s()
+
+
+class FrankaRig(ArmRig):
+    arm: FrankaArm
+
+    def __init__(self) -> None:
+        self.arm, self.tau = FrankaArm(), np.linspace(-0.4, 0.4, 7)  # both signs within a cycle of each other
+        self.driver = self.make()
+
+    def make(self, machine: Machine = GOOD_MACHINE, **options: Any) -> Driver:
+        library = fake_pylibfranka.library(self.arm)
+        return FrankaDriver("10.0.0.2", platform=Platform(library, lambda: machine, self.now_s), **options)
 
 
 class FrankyRig(FrankaRig):
@@ -128,7 +137,9 @@ def ur5e_model() -> PinocchioModel:
     return PinocchioModel(load_arm("ur5e", model=urdf_file("ur5e")))
 
 
-class UrRig(Rig):
+class UrRig(ArmRig):
+    arm: UrArm
+
     def __init__(self) -> None:
         self.arm, self.tau = UrArm(), np.linspace(-3.0, 3.0, 6)
         self.driver = self.make()
@@ -141,34 +152,6 @@ class UrRig(Rig):
             platform=Platform(fake_ur_rtde.library(self.arm), lambda: machine, self.now_s, self.arm.pass_time),
             **options,
         )
-
-    def acting(self) -> np.ndarray | None:
-        return None if self.arm.acting is None else np.array(self.arm.acting)
-
-    def silence(self, seconds: float) -> None:
-        self.arm.pass_time(seconds)
-
-    def recoveries(self) -> int:
-        return self.arm.recoveries
-
-    def reflex(self) -> None:
-        self.arm.protective_stop()
-
-    def press_stop(self) -> None:
-        self.arm.end_script()
-        self.arm.safety_mode = 7
-
-    def freeze(self) -> None:
-        self.arm.frozen = True
-
-    def unplug(self) -> None:
-        self.arm.plugged = False
-
-    def plug(self) -> None:
-        self.arm.plugged = True
-
-    def now_s(self) -> float:
-        return self.arm.clock.now_s()
 
 
 class EffortRig(Rig):
@@ -227,7 +210,8 @@ class SimulatedRig(Rig):
         return self.driver.acting
 
     def silence(self, seconds: float) -> None:
-        self.driver.pass_time(seconds)
+        for _ in range(round(seconds / TIMESTEP_S)):
+            self.driver.read()
 
     def recoveries(self) -> int:
         return self.driver.recoveries

@@ -106,7 +106,7 @@ class SimpleTorqueMotion:
         friction: None = None,
     ) -> None:
         assert initial_torque is not None and signal_timeout is not None
-        self._torque, self._timeout_s = np.array(initial_torque), signal_timeout
+        self._torque, self._timeout_s, self._delta = np.array(initial_torque), signal_timeout, max_delta_tau
         self._robot: Robot | None = None
 
     def set_torque(self, torque: np.ndarray) -> None:
@@ -124,7 +124,8 @@ class TorqueStopMotion:
         max_duration: float = 2.0,
         compensate_coriolis: bool = True,
         max_delta_tau: float = 1.0,
-    ) -> None: ...
+    ) -> None:
+        self._torque, self._timeout_s, self._delta = np.zeros(7), np.inf, max_delta_tau
 
 
 class Robot:
@@ -142,11 +143,16 @@ class Robot:
         if self.arm.refuses is not None:
             raise self.arm.refuses
         if not self.arm.plugged:
+            self.arm.block("silence")
             raise NetworkException("libfranka: Connection timeout. Please check your network connection or settings.")
-        self._motion: SimpleTorqueMotion | None = None
+        self.arm.block("connect")
+        self._motion: SimpleTorqueMotion | TorqueStopMotion | None = None
         self._fed_s = 0.0
         self._error: Exception | None = None
         self.arm.on_reflex = self._reflex
+
+    def set_collision_behavior(self, torque_thresholds: list[float], force_thresholds: list[float]) -> None:
+        self.thresholds = (torque_thresholds, force_thresholds)
 
     def set_load(self, load_mass: float, F_x_Cload: list[float], load_inertia: list[float]) -> None:
         self.load = (load_mass, F_x_Cload, load_inertia)
@@ -164,7 +170,7 @@ class Robot:
                 self._error = TorqueSignalTimeoutException("No torque signal received in time.")
                 self.arm.rest()
             if self._motion is not None:
-                self.arm.feed(self._motion._torque.tolist())
+                self._feed(self._motion)
             self.arm.pass_time(0.001)
 
     def move(
@@ -176,14 +182,19 @@ class Robot:
     ) -> None:
         assert asynchronous
         if isinstance(motion, TorqueStopMotion):
+            self._motion = motion if self.arm.restless else None
             if not self.arm.restless:
-                self._motion = None
                 self.arm.rest()
             return
         if self.arm.mode != "Idle":
             raise ControlException("libfranka: Move command rejected: command not possible in the current mode!")
         self._motion, self._fed_s, motion._robot = motion, self.arm.clock.now_s(), self
-        self.arm.feed(motion._torque.tolist())
+        self._feed(motion)
+
+    def _feed(self, motion: SimpleTorqueMotion | TorqueStopMotion) -> None:
+        """The C++ thread limits the step of each cycle."""
+        before = np.array(self.arm.acting or [0.0] * 7)
+        self.arm.feed((before + np.clip(motion._torque - before, -motion._delta, motion._delta)).tolist())
 
     def poll_motion(self) -> bool:
         self._check()
@@ -194,6 +205,8 @@ class Robot:
 
     def join_motion(self, timeout: float | None = None) -> bool:
         self.poll_motion()
+        self.arm.meanwhile()
+        self._cycle(self.arm.takes["stop"])
         return self._motion is None
 
     def _check(self) -> None:

@@ -106,6 +106,7 @@ class ActiveControlBase:
 
     def _check(self) -> None:
         if not self.arm.plugged:
+            self.arm.block("silence")
             raise NetworkException("libfranka: UDP receive: Timeout")
         if self._cause:
             raise ControlException(f'libfranka: Move command aborted: motion aborted by reflex! ["{self._cause}"]')
@@ -132,7 +133,9 @@ class Robot:
         if self.arm.refuses is not None:
             raise self.arm.refuses
         if not self.arm.plugged:
+            self.arm.block("silence")
             raise NetworkException("libfranka: Connection timeout. Please check your network connection or settings.")
+        self.arm.block("connect")
         self.thresholds: tuple[Any, ...] | None = None
 
     def load_model(self) -> Model:
@@ -140,12 +143,14 @@ class Robot:
 
     def read_once(self) -> RobotState:
         if not self.arm.plugged:
+            self.arm.block("silence")
             raise NetworkException("libfranka: UDP receive: Timeout")
         return observe(self.arm)
 
     def start_torque_control(self) -> ActiveControlBase:
         if self.arm.mode != "Idle":
             raise CommandException("libfranka: Move command rejected: command not possible in the current mode!")
+        self.arm.block("start")
         return ActiveControlBase()._begin(self.arm)
 
     def set_collision_behavior(

@@ -22,6 +22,7 @@ class DashboardClient:
     def connect(self, timeout_ms: int = 2000) -> None:
         if not self.arm.plugged:
             raise RuntimeError("Timeout connecting to UR dashboard server.")
+        self.arm.block("connect")
 
     def disconnect(self) -> None: ...
 
@@ -91,6 +92,7 @@ class RTDEControlInterface:
         ur_cap_port: int = 50002,
         rt_priority: int = 0,
     ) -> None:
+        self.arm.block("upload")
         if not self.arm.start_script():
             raise RuntimeError("ur_rtde: Failed to start control script, before timeout of 5 seconds")
 
@@ -113,6 +115,7 @@ class RTDEControlInterface:
         self.arm.end_script()
 
     def setWatchdog(self, min_frequency: float = 10.0) -> bool:
+        self.arm.block("watchdog")
         self.arm.feed()
         if self.arm.running:
             self.arm.watchdog_s = 1.0 / min_frequency

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from controllers.drivers.effort import SILENCE_LIMIT_S, JointSample
@@ -32,6 +34,7 @@ class MemoryLink:
         self.frozen = self.plugged = True
         self.frozen = False
         self.watchdog_alive, self.stubborn, self.resets = True, False, 0
+        self.meanwhile: Callable[[], None] = lambda: None
         self._joints, self._stamp_s, self._heard_s = joints, 1000.0, 0.0
         self._status: WatchdogStatus | None = None
 
@@ -68,6 +71,7 @@ class MemoryLink:
         decoded = decode_command(encode_command(command), self._joints)
         if decoded is not None and decoded.kind.name == "RESET":
             self.resets += 1
+            self.meanwhile()
             if self.stubborn:
                 return
         self.watchdog.take(decoded, self.clock.now_s())

@@ -112,7 +112,7 @@ def test_model_of_another_arm_and_another_tcp_than_the_pendants_are_refused() ->
 
 def test_ur_in_a_protective_stop_gets_its_script_after_the_recovery() -> None:
     rig = UrRig()
-    rig.arm.protective_stop()
+    rig.reflex()
     rig.driver.connect()
     assert rig.driver.read().mode is DriverMode.STOPPED and not rig.arm.running
     rig.driver.recover()
@@ -163,9 +163,10 @@ def test_franky_arm_that_does_not_come_to_rest_is_stopped_hard_and_starts_again(
     assert rig.driver.read().mode is DriverMode.RUNNING
 
 
-def test_contact_thresholds_are_set_only_when_they_are_given() -> None:
-    for contact, expected in ((None, None), (Contact(30.0, 40.0), ([30.0] * 7, [40.0] * 3 + [20.0] * 3))):
-        rig = FrankaRig()
+@pytest.mark.parametrize(("kind", "without"), [(FrankaRig, None), (FrankyRig, ([40.0] * 7, [60.0] * 3 + [30.0] * 3))])
+def test_contact_thresholds_have_half_the_force_as_moment(kind: type[FrankaRig], without: object) -> None:
+    for contact, expected in ((None, without), (Contact(30.0, 40.0), ([30.0] * 7, [40.0] * 3 + [20.0] * 3))):
+        rig = kind()
         rig.driver = rig.make(contact=contact)
         rig.driver.connect()
         assert rig.driver._robot.thresholds == expected  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from controllers.arm import Mode, Reason, Target
+from controllers.arm import REASON_TEXT, Mode, Reason, Target
 from controllers.drivers.contract import DriverMode
 from controllers.geometry import quat_from_matrix
 from controllers.host.control_process import ENDED, ControlProcess, run_host
@@ -118,6 +118,18 @@ def test_a_reflex_is_recovered_from_without_a_restart_and_the_arm_holds():
     assert cell.client.state().mode == Mode.ACTIVE
 
 
+def test_every_reflex_rests_before_the_arm_backs_off():
+    cell = Cell().active()
+    rests = []
+    for way in (0.05, 0.0):
+        cell.run(0.6, np.array([0.0, way, 0.0]))
+        cell.driver.inject(SimulatedFault.REFLEX)
+        cell.driver.fault = SimulatedFault.NONE
+        modes = [state.mode for state in cell.run(3.0)]
+        rests.append(modes.count(Mode.FAULT))
+    assert rests[1] == pytest.approx(rests[0], abs=2) and rests[0] > 100
+
+
 def test_without_a_budget_a_reflex_waits_for_a_person_and_one_call_leads_back():
     cell = Cell(start_checks=True, recoveries_per_minute=0.0).active()
     cell.driver.inject(SimulatedFault.REFLEX)
@@ -179,7 +191,7 @@ BAD_TARGETS = {
 
 @pytest.mark.parametrize("kind", BAD_TARGETS)
 def test_a_client_that_sends_only_bad_targets_ends_held_with_the_reason_named(kind):
-    cell = Cell().active()
+    cell = Cell(clip_targets=False).active()
     arguments, reason = BAD_TARGETS[kind]
     p = cell.driver.feedback.state.p.copy()
     cell.send(**arguments)
@@ -189,6 +201,7 @@ def test_a_client_that_sends_only_bad_targets_ends_held_with_the_reason_named(ki
         cell.send(**arguments)
         cell.run(PERIOD_S)
     assert cell.client.state().mode == Mode.HOLDING
+    assert REASON_TEXT[reason] in cell.client.state().text, "a live client's silence is no silence"
     assert np.linalg.norm(cell.driver.feedback.state.p - p) < 1e-3
 
 
@@ -207,7 +220,8 @@ def test_bad_gains_are_refused_by_name_and_the_old_ones_stay():
 def test_a_host_that_dies_leaves_an_arm_whose_own_watchdog_holds_it():
     cell = Cell().active()
     cell.run(0.2, np.array([0.0, 0.03, 0.0]))
-    cell.driver.pass_time(0.5)  # without cycles
+    cell.clock.advance(0.5)  # without cycles
+    cell.driver.read()
     assert cell.driver.acting is None
     assert cell.driver.read().mode == DriverMode.STOPPED
     assert np.abs(cell.driver.feedback.state.dq).max() < 0.05
@@ -247,6 +261,14 @@ def test_an_unpaced_loop_keeps_its_deadlines_and_publishes_its_counters():
 def test_who_attaches_learns_the_gains_that_are_in_force():
     cell = Cell()
     assert cell.client.gains().tobytes() == cell.host.gains.tobytes()
+
+
+def test_the_external_wrench_is_reported_in_the_base_whatever_the_task_frame():
+    cell, turned = Cell(), np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    cell.host.memory["gains"]["task_R"] = turned
+    cell.host.memory["work"]["external_wrench"] = [1.0, 0.0, 0.0, 0.0, 2.0, 3.0]
+    cell.host.publish(None)
+    np.testing.assert_array_equal(cell.client.state().values.external_wrench, [0.0, 1.0, 0.0, -2.0, 0.0, 3.0])
 
 
 def test_the_end_lets_the_arm_hold_itself_and_is_the_last_word():

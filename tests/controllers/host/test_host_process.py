@@ -87,7 +87,7 @@ def test_a_client_killed_while_pushing_leaves_an_arm_that_lets_go_and_one_call_b
     assert process.wait(20.0) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_lets_the_arm_hold_and_leaves_that_as_the_last_word(host, number):
     name, process = host
     client = Client(name)

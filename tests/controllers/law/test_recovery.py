@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controllers.arm import Mode, Reason
 from controllers.arms.spec import arm_limits
@@ -105,12 +107,32 @@ def test_an_arm_at_rest_may_report_the_same_state_for_ever():
         assert rig.tick() == Reason.OK
 
 
-def test_a_doubled_dt_is_no_fault_and_the_rate_limit_follows_it():
+def test_rate_limit_follows_the_time_that_passed_where_the_arm_checks_no_cycles():
     rig = rig_with(ramp_s=0.0, filter_time_s=0.0, speed_max=np.inf)
     rig.tick()
     rig.target = pose_target(rig.plant.state, (0.05, 0.05, 0.05))
     assert rig.tick(2 * DT_S) == Reason.OK
     assert np.abs(rig.tau - rig.plant.state.tau).max() == pytest.approx(1000.0 * 2 * DT_S)
+
+
+@given(st.lists(st.tuples(st.floats(0.0002, 0.05), st.integers(0, 4)), min_size=5, max_size=40))
+def test_an_arm_that_checks_each_of_its_cycles_gets_nine_tenths_of_its_step_however_late_the_host_is(cycles):
+    """The host's dt, and the cycles of 1 ms that the arm counted meanwhile: none, one, or some that were lost."""
+    gains = make_gains(HOME, ramp_s=0.0, filter_time_s=0.0, speed_max=np.inf)
+    rig = Rig(gains, limits=arm_limits("fr3")._replace(cycle_s=0.001))
+    rig.plant.state = rig.plant.state._replace(robot_s=np.zeros(1))
+    rig.tick()
+    acting, largest = rig.tau.copy(), 0.0
+    rig.target = pose_target(rig.plant.state, (0.05, 0.05, 0.05))
+    for dt_s, passed in cycles:
+        rig.plant.state.robot_s[0] += passed * 0.001
+        if passed:
+            rig.plant.state.tau[:] = acting  # the arm repeats the last command in the cycles that it got none
+        rig.tick(dt_s)
+        step = np.abs(rig.tau - acting).max()
+        assert step <= 0.9 + 1e-9 if passed else step == 0.0
+        acting, largest = rig.tau.copy(), max(largest, step)
+    assert largest == pytest.approx(0.9) or all(passed == 0 for _, passed in cycles)
 
 
 def test_a_jump_of_half_a_metre_is_followed_at_the_permitted_speed():

@@ -16,14 +16,14 @@ GAINS = make_gains(HOME, ramp_s=0.0, wrench_max=10.0, compensate_gravity=True)
 
 anything = st.floats(width=64) | st.floats(-3.0, 3.0)
 seeds = st.integers(0, 2**32 - 1)
-poisons = st.lists(st.tuples(st.integers(0, 16), st.integers(0, 48), anything), max_size=6)
+poisons = st.lists(st.tuples(st.integers(0, 17), st.integers(0, 48), anything), max_size=6)
 
 
 def random_inputs(seed, poison=()):
     """A random arm state, model and target; `poison` overwrites single numbers: (which array, which entry, value)."""
     rng = np.random.default_rng(seed)
     scale = 10.0 ** rng.uniform(-2, 2)
-    state = ArmState(*(scale * rng.normal(size=s) for s in (7, 7, 7, 3, (3, 3), 7)), np.zeros(1))
+    state = ArmState(*(scale * rng.normal(size=s) for s in (7, 7, 7, 3, (3, 3), 7)), np.zeros(1), np.zeros(1))
     B = rng.normal(size=(7, 7))
     dynamics = ArmDynamics(rng.normal(size=(6, 7)), B @ B.T + 0.1 * np.eye(7), *(scale * rng.normal(size=(2, 7))))
     target = Target(*(rng.normal(size=s) for s in (3, 4, 6, 6, 1)), np.zeros(1))

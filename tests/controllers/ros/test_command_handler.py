@@ -170,11 +170,11 @@ def test_two_sources_make_the_arm_hold_where_it_is(cockpit):
     message = cockpit.now(ros.twist())
     assert cockpit.refused(cockpit.pilot.take_twist, message, TWIST) is RejectReason.CONFLICT
     cockpit.pilot.watch()
-    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, COMMANDED)
     cockpit.clock.advance(0.05)
     cockpit.loop.values["p"] = HERE + 0.01  # pushed away: it goes back, it does not follow
     cockpit.pilot.watch()
-    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, COMMANDED)
     assert cockpit.loop.sent[-1].stamp_s[0] == cockpit.clock.now_s()
 
 
@@ -229,6 +229,87 @@ def test_an_arm_that_nobody_commands_is_held_where_it_is_and_does_not_go_limp(co
         np.testing.assert_array_equal(cockpit.loop.sent[-1].p, [0.45, 0.0, 0.3])
         assert cockpit.loop.sent[-1].stamp_s == pytest.approx(cockpit.clock.now_s())
         cockpit.clock.advance(0.05)
+
+
+def test_a_load_that_is_carried_does_not_sink_at_each_pause():
+    """The reference, not the measured pose, is held while it is on the leash: ten pauses once were ten sags."""
+    cockpit = Cockpit()
+    for _ in range(10):
+        cockpit.pilot.watch()
+        cockpit.pilot.take_twist(TWIST, CommandPriority.POLICY, cockpit.now(ros.twist()))
+        cockpit.loop.values["reference_p"] = cockpit.loop.sent[-1].p
+        cockpit.loop.values["p"] = cockpit.loop.sent[-1].p - np.array([0.0, 0.0, 0.005])  # its sag
+        cockpit.clock.advance(WINDOW_S + 0.05)
+    np.testing.assert_allclose(cockpit.loop.sent[-1].p, COMMANDED)
+
+
+def test_an_arm_that_went_limp_and_was_pushed_aside_is_led_from_where_it_is(cockpit):
+    """The first target once was the old reference, 20 cm away, at full speed."""
+    cockpit.loop.mode, cockpit.loop.values["p"] = Mode.DAMPING, HERE + np.array([0.0, 0.2, 0.0])
+    cockpit.pilot.take_twist("human/target_twist", CommandPriority.HUMAN, cockpit.now(ros.twist()))
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE + np.array([0.0, 0.2, 0.0]))
+
+
+def test_a_goal_below_the_table_does_not_outlive_a_reflex(cockpit):
+    human = "human/target_twist", CommandPriority.HUMAN
+    for _ in range(60):
+        cockpit.clock.advance(0.02)
+        cockpit.pilot.take_twist(*human, cockpit.now(ros.twist((0.0, 0.0, -0.25))))
+    cockpit.loop.mode = Mode.FAULT
+    cockpit.clock.advance(0.02)
+    cockpit.pilot.take_twist(*human, cockpit.now(ros.twist((0.0, 0.0, 0.25))))
+    backed_off = np.array([0.4, 0.0, 0.35])
+    cockpit.loop.mode = Mode.HOLDING
+    cockpit.loop.values["p"] = cockpit.loop.values["reference_p"] = backed_off
+    for _ in range(2):
+        cockpit.clock.advance(0.02)
+        cockpit.pilot.take_twist(*human, cockpit.now(ros.twist((0.0, 0.0, 0.25))))
+    np.testing.assert_allclose(cockpit.loop.sent[-1].p, backed_off + np.array([0.0, 0.0, 0.005]), atol=1e-9)
+
+
+@pytest.mark.parametrize("rate_hz", [4, 5, 20, 100])
+def test_twists_move_the_arm_by_what_the_messages_say_at_any_rate(rate_hz):
+    """15 messages at 5 Hz, each valid for 0.1 s; with gaps of 0.2 s they once made 6.5 mm instead of 30."""
+    cockpit, messages, step_s = Cockpit(), 15, 0.05
+    for _ in range(messages):
+        cockpit.pilot.take_twist(TWIST, CommandPriority.POLICY, cockpit.now(ros.twist((0.02, 0.0, 0.0))))
+        for part in (step_s,) * int(1 / rate_hz / step_s) or (1 / rate_hz,):
+            cockpit.loop.values["p"] = cockpit.loop.values["reference_p"] = cockpit.loop.sent[-1].p
+            cockpit.clock.advance(part)
+            cockpit.pilot.watch()
+    for _ in range(10):
+        cockpit.clock.advance(step_s)
+        cockpit.pilot.watch()
+    moved_m = cockpit.loop.sent[-1].p[0] - COMMANDED[0]
+    assert moved_m == pytest.approx(0.02 * ((messages - 1) * min(0.1, 1 / rate_hz) + 0.1), rel=0.1)
+
+
+def outside_cockpit(clip_targets):
+    cockpit = Cockpit()
+    box = {"workspace_lower": (0.3, -0.2, 0.0), "workspace_upper": (0.7, 0.2, 0.5)}
+    cockpit.pilot.set_gains(cockpit.pilot.gains.changed(clip_targets=clip_targets, **box))
+    cockpit.pose((0.5, 0.0, 0.3))
+    return cockpit
+
+
+def test_a_target_outside_the_workspace_is_followed_to_its_edge_and_reported_with_the_bound():
+    cockpit = outside_cockpit(clip_targets=True)
+    kind = cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose((0.75, 0.0, 0.3))))
+    assert kind is RejectReason.CLIPPED and "x: got 0.750 m, expected 0.300 to 0.700" in cockpit.pilot.warning()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, [0.75, 0.0, 0.3])  # the loop moves it to the edge
+    cockpit.clock.advance(1.5)
+    assert cockpit.pilot.warning() == ""
+
+
+def test_a_refused_target_outside_the_workspace_leaves_the_arm_stiff_at_the_last_one_inside():
+    cockpit = outside_cockpit(clip_targets=False)
+    for _ in range(20):
+        cockpit.clock.advance(0.05)
+        kind = cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose((0.75, 0.0, 0.3))))
+        assert kind is RejectReason.OUTSIDE
+        np.testing.assert_array_equal(cockpit.loop.sent[-1].p, [0.5, 0.0, 0.3])
+        assert cockpit.loop.sent[-1].stamp_s == pytest.approx(cockpit.clock.now_s())
+    assert "stays at the last target" in cockpit.pilot.warning()
 
 
 def test_an_arm_that_backed_off_is_held_where_it_came_to_rest(cockpit):

@@ -8,9 +8,9 @@ import pytest
 
 from controllers.arm import Mode
 from controllers.host.control_process import ENDED
-from controllers.host.mailbox import FOLDER
+from controllers.host.mailbox import FOLDER, Busy
 from controllers.ros.arms import ArmChoice
-from controllers.ros.loop_process import STATE_AGE_MAX_S, HostFailed, HostProcess
+from controllers.ros.loop_process import BUSY_LIMIT_S, STATE_AGE_MAX_S, HostFailed, HostProcess, last_words
 
 pytestmark = pytest.mark.slow
 
@@ -57,3 +57,37 @@ def test_a_start_that_is_no_longer_wanted_ends_its_process():
     name = f"unwanted-{os.getpid()}"
     with pytest.raises(HostFailed, match="stopped before"):
         HostProcess(ArmChoice().host_arguments(name), name, 7, wanted=lambda: False)
+
+
+TRACEBACK = "warning\nTraceback (most recent call last):\n  File ...\nZeroDivisionError: nothing\n"
+ABORT = "x\nterminate called after throwing an instance of 'E'\n  what():  libfranka: aborted\n\n"
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ("", ""),
+        (TRACEBACK, ", ZeroDivisionError: nothing"),
+        (ABORT, ", terminate called after throwing an instance of 'E', what():  libfranka: aborted"),
+    ],
+)
+def test_the_last_words_of_a_process_name_the_cause(errors, words):
+    assert last_words(errors) == words
+
+
+def test_a_driver_that_works_for_long_is_no_dead_loop_until_its_limit(host):
+    state = host.client.state()
+    state.values["busy"], state.values["busy_since_s"] = Busy.RECOVERING, state.stamp_s
+    assert host.trouble(state, state.stamp_s + 16.0) == ""
+    late = host.trouble(state, state.stamp_s + BUSY_LIMIT_S + 1.0)
+    assert "clearing its stop: for 31 s, expected at most 30 s" in late
+
+
+def test_the_cause_of_a_loops_death_is_in_the_trouble():
+    name = f"dying-{os.getpid()}"
+    host = HostProcess(["tests.controllers.host.scripted_stack:aborting", name], name, 7)
+    host.client.activate()
+    eventually(lambda: "exit code" in host.trouble(host.client.state(), time.monotonic()))
+    assert "the torque that ends it" in host.trouble(host.client.state(), time.monotonic())
+    assert "Traceback" in host.errors()
+    host.kill()

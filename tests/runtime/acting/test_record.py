@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.core.errors import RobotRLError, RunFolderError
+from robot_rl.core.errors import DeviceLostError, RobotRLError, RunFolderError
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode
 from robot_rl.data.replay import Replay
@@ -21,6 +21,7 @@ from robot_rl.runtime.acting.record import (
     load_demonstrations,
 )
 from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.runtime.acting.stepper import RESETS_MAX
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
@@ -150,6 +151,31 @@ def test_person_meets_an_arm_in_real_time(tmp_path: Path) -> None:
     states = [right] * 7 + [DeviceState(right.action, engaged=True, labels=("success",))]
     record(tmp_path, 1, Person(states), clock=clock)
     assert clock.now_s() == pytest.approx(0.8)
+
+
+class LostAtTheStart(PointWorld):
+    """A world whose first resets meet a fault."""
+
+    faults = 0
+
+    def reset(self, **more):
+        self.faults -= 1
+        if self.faults >= 0:
+            raise DeviceLostError("state: got one 324 ms old, expected at most 100 ms; the arm holds.")
+        return super().reset(**more)
+
+
+def test_arm_that_was_lost_during_a_reset_is_tried_again(tmp_path: Path) -> None:
+    env = LostAtTheStart()
+    env.faults = RESETS_MAX - 1
+    assert record(tmp_path, 2, env=env).recorded == 2
+
+
+def test_arm_that_stays_lost_ends_the_session_with_its_fault(tmp_path: Path) -> None:
+    env = LostAtTheStart()
+    env.faults = RESETS_MAX
+    with pytest.raises(DeviceLostError, match="324 ms old"):
+        record(tmp_path, 2, env=env)
 
 
 def test_interrupted_episode_is_dropped(tmp_path: Path) -> None:

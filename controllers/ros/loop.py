@@ -1,0 +1,29 @@
+"""Interface of the loop as the node sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from controllers.arm import Target
+from controllers.host.mailbox import HostState, Request
+from controllers.law.gains import Gains
+
+
+class Loop(Protocol):
+    """Interface of the loop's client (`controllers.host.mailbox.Client`)."""
+
+    def send(self, target: Target) -> None:
+        """Set the latest target."""
+        ...
+
+    def set_gains(self, gains: Gains) -> None:
+        """Request other gains."""
+        ...
+
+    def ask(self, request: Request) -> None:
+        """Send another request."""
+        ...
+
+    def state(self) -> HostState:
+        """Return the latest state."""
+        ...
