@@ -90,6 +90,8 @@ class Mode(IntEnum):
     DAMPING = 4  # targets have stopped: stiffness ramps down, damping stays
     FAULT = 5  # joint damping only, until activated again
     RECOVERING = 6  # backs off along the last path
+    JOINT_MOTION = 7  # moves to a posture in joint space; targets are ignored
+    GUIDING = 8  # guided by hand: no stiffness; targets are ignored
 
 
 class Reason(IntEnum):
@@ -103,6 +105,8 @@ class Reason(IntEnum):
     SINGULAR = 5
     FORCE_LIMITED = 6
     RECOVERING = 7
+    MOVING_JOINTS = 8
+    GUIDED = 9
     TARGET_OUT_OF_ORDER = 10
     TARGET_FROM_THE_FUTURE = 11
     TARGET_OUTSIDE_WORKSPACE = 12
@@ -111,9 +115,13 @@ class Reason(IntEnum):
     TARGET_FRAME_UNKNOWN = 15
     TARGET_LATE = 20
     TARGET_GONE = 21
+    MOTION_LOST = 22
+    MOTION_BLOCKED = 23
     START_MOVING = 24
     START_OUTSIDE_LIMITS = 25
     START_PAYLOAD_WRONG = 26
+    MOTION_TOO_FAST = 27
+    MOTION_REFUSED = 28
     STATE_NOT_FINITE = 30
     DYNAMICS_NOT_FINITE = 31
     TIME_NOT_VALID = 32
@@ -137,6 +145,8 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.SINGULAR: "close to a singularity: slowed down and damped; choose another pose or posture",
     Reason.FORCE_LIMITED: "the contact force exceeds contact_force_max: the stiffness is reduced",
     Reason.RECOVERING: "backing off along the last path; targets are ignored until that is done",
+    Reason.MOVING_JOINTS: "a joint motion is under way; targets are ignored until it ends",
+    Reason.GUIDED: "guided by hand; targets are ignored until it ends",
     Reason.TARGET_OUT_OF_ORDER: "target dropped: its stamp is older than the last one, or than the activation",
     Reason.TARGET_FROM_THE_FUTURE: "target dropped: its stamp lies ahead of the loop's clock; use one monotonic clock",
     Reason.TARGET_OUTSIDE_WORKSPACE: "target dropped: its pose is outside the workspace of the gains",
@@ -145,9 +155,13 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.TARGET_FRAME_UNKNOWN: "target dropped: its frame is unknown; use the base",
     Reason.TARGET_LATE: "no fresh target for hold_after_s: holding the pose",
     Reason.TARGET_GONE: "no fresh target for damp_after_s: stiffness ramps down, damping only",
+    Reason.MOTION_LOST: "the client of the joint motion or guiding is silent: holding; start it again",
+    Reason.MOTION_BLOCKED: "the joint motion met contact or left its path: holding; free the arm's way",
     Reason.START_MOVING: "activation refused: a joint moves; wait until the arm rests, then activate() again",
     Reason.START_OUTSIDE_LIMITS: "activation refused: a joint is outside its limits; guide it back, then activate()",
     Reason.START_PAYLOAD_WRONG: "activation refused: torque at rest; set the payload, or free the arm, then activate()",
+    Reason.MOTION_TOO_FAST: "guided too fast: holding; check the payload, then guide more slowly",
+    Reason.MOTION_REFUSED: "joint motion or guiding refused; activate the arm first",
     Reason.STATE_NOT_FINITE: "fault: the robot's state holds nan or inf; find the cause, then activate() again",
     Reason.DYNAMICS_NOT_FINITE: "fault: the dynamics hold nan or inf; check the model, then activate() again",
     Reason.TIME_NOT_VALID: "fault: dt_s is not positive or a time not finite; check the clock, then activate() again",

@@ -17,8 +17,9 @@ HERE = Path(__file__).parent
 ROOMS = ("", "law", "host")  # where compiled functions live
 # Files there without anything that compiled code reads.
 NEVER_COMPILED = (
-    "clock.py", "command_line.py", "control_process.py", "control_stack.py", "extensions.py", "pacing.py", "presets.py",
-    "realtime.py", "shield.py",
+    "clock.py", "command_line.py", "control_process.py", "control_stack.py", "driver_threads.py", "extensions.py",
+    "pacing.py", "presets.py", "realtime.py", "recorder.py", "run_loop.py",
+    "shield.py",
 )  # fmt: skip
 
 
@@ -40,6 +41,13 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "robot-rl"
     return base / f"numba-{source_digest()}"
+
+
+def announcement(who: str) -> str:
+    """Return the line to print before the law is compiled on this computer; empty where its code is cached."""
+    if any(cache_folder().rglob("tick.tick-*.nbi")):
+        return ""
+    return f"{who}: compiling the control law, once for these sources on this computer: about a minute ..."
 
 
 # Numba checks the file of the outermost function only: after an edit in impedance.py it would run the old law from

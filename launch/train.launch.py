@@ -29,7 +29,8 @@ def start(context: LaunchContext) -> list[Any]:
     fake = arguments["use_fake_hardware"] == "true"
     episode_source = "simulated" if fake else "operator"
     actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": episode_source}
-    then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [actor])]
+    files = [arguments["config"]] if arguments["config"] else []  # its section `actor`: robot.wrench, robot.cameras ...
+    then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [*files, actor])]
     if arguments["cameras"] and not fake:
         then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
     if arguments["teleop"] != "none":

@@ -80,8 +80,9 @@ def make_graph_robot(settings: RobotConfig, arm: ArmTask, wire: Wire, clock: Clo
         wire,
         clock,
         GraphRobotConfig(
-            settings.wrench,
+            settings.wrench_source,
             age_max_s=settings.state_age_ms / 1000.0,
+            gripper_age_max_s=settings.gripper_age_ms / 1000.0,
             start_timeout_s=settings.reset_timeout_s,
             pause_s=PAUSE_S,
             gripper=arm.gripper is not None,

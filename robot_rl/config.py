@@ -1,7 +1,5 @@
 """Settings of a run: the dataclass of each room, composed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,14 +1,12 @@
 """Presets: the settings with which each task is trained, and ablations of them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import unknown_name
-from robot_rl.core.settings import changed
+from robot_rl.core.settings import changed, to_json
 from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.tasks import absolute, find_task, is_reference, task_names
 from robot_rl.teleop.devices.scripted_config import CLUMSY
@@ -17,11 +15,11 @@ from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 @dataclass(frozen=True)
 class Preset:
-    """Settings with a name, changed from the defaults."""
+    """Settings that differ from a task's."""
 
     text: str
     """One line for the list of presets."""
-    change: Callable[[TrainConfig], TrainConfig]
+    changes: Mapping[str, Any]
 
 
 # Convolutions in each update cost a hundred times what features cost; half the resolution makes them bearable.
@@ -89,47 +87,31 @@ TRAINING: dict[str, Mapping[str, Any]] = {
 """Settings that a task's `training` may start from, by its `preset`."""
 
 
-def _no_human(config: TrainConfig) -> TrainConfig:
-    return replace(config, human=replace(config.human, kind="none"))
-
-
-def _no_demos(config: TrainConfig) -> TrainConfig:
-    return replace(config, demonstrations=0)
-
-
-def _trainable(config: TrainConfig) -> TrainConfig:
-    # Images take 98 kB a transition: a hundred thousand would fill a small machine.
-    # Its updates are slow, and an actor that waited for them would hardly move.
-    config = replace(config, replay_capacity=40_000, demonstration_capacity=5_000, updates_per_step=None, speed=3.0)
-    return replace(
-        config,
-        vision=replace(config.vision, mode="trainable"),
-        agent=replace(config.agent, trunk=SMALL_TRUNK),
-        learner=replace(config.learner, batch=128, updates_per_call=2, publish_every_updates=8),
-    )
-
-
-def _state_only(config: TrainConfig) -> TrainConfig:
-    return replace(config, vision=replace(config.vision, mode="state"))
-
-
-def _clumsy(config: TrainConfig) -> TrainConfig:
-    scripted = replace(config.human.scripted, action_noise=CLUMSY)
-    return replace(config, human=replace(config.human, scripted=scripted))
-
-
-def _varied(config: TrainConfig) -> TrainConfig:
-    return replace(config, appearance="varied")
-
-
-VARIANTS = {
-    "no-human": Preset("nobody takes over", _no_human),
-    "no-demos": Preset("no demonstrations", _no_demos),
-    "neither": Preset("no human, no demonstrations", lambda config: _no_demos(_no_human(config))),
-    "clumsy": Preset("a human with noise, delay and lapses", _clumsy),
-    "trainable-encoder": Preset("convolutions learn with the critic", _trainable),
-    "state-only": Preset("no cameras; the object's pose is given: an upper bound", _state_only),
-    "varied": Preset("light, colours, camera pose and distractors change at each reset", _varied),
+_NO_HUMAN: Mapping[str, Any] = {"human": {"kind": "none"}}
+_NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0}
+ABLATIONS = {
+    "no-human": Preset("without interventions", _NO_HUMAN),
+    "no-demos": Preset("no demonstrations", _NO_DEMOS),
+    "neither": Preset("no human, no demonstrations", {**_NO_HUMAN, **_NO_DEMOS}),
+    "imperfect": Preset(
+        "a human with noise, delay and lapses", {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
+    ),
+    # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and an actor
+    # that waited for them would hardly move.
+    "trainable-encoder": Preset(
+        "convolutions learn with the critic",
+        {
+            "replay_capacity": 40_000,
+            "demonstration_capacity": 5_000,
+            "updates_per_step": None,
+            "speed": 3.0,
+            "vision": {"mode": "trainable"},
+            "agent": {"trunk": to_json(SMALL_TRUNK)},
+            "learner": {"batch": 128, "updates_per_call": 2, "publish_every_updates": 8},
+        },
+    ),
+    "state-only": Preset("no cameras; the object's pose is given: an upper bound", {"vision": {"mode": "state"}}),
+    "varied": Preset("light, colours, camera pose and distractors change at each reset", {"appearance": "varied"}),
 }
 
 
@@ -152,7 +134,7 @@ def task_config(task: str) -> TrainConfig:
 def presets() -> dict[str, str]:
     """Return name -> one line for each task and each task with an ablation."""
     texts = {task: find_task(task).text for task in task_names()}
-    ablations = {f"{task}-{name}": f"{task}: {variant.text}" for task in texts for name, variant in VARIANTS.items()}
+    ablations = {f"{task}-{name}": f"{task}: {entry.text}" for task in texts for name, entry in ABLATIONS.items()}
     return texts | ablations
 
 
@@ -163,10 +145,10 @@ def split_preset(name: str) -> tuple[str, str]:
         >>> split_preset("pick-lift-no-human"), split_preset("pick-lift"), split_preset("usb.toml")
         (('pick-lift', 'no-human'), ('pick-lift', ''), ('usb.toml', ''))
     """
-    for variant in VARIANTS:
-        task = name.removesuffix(f"-{variant}")
+    for ablation in ABLATIONS:
+        task = name.removesuffix(f"-{ablation}")
         if task != name and task in task_names():
-            return task, variant
+            return task, ablation
     return name, ""
 
 
@@ -176,11 +158,11 @@ def preset(name: str) -> TrainConfig:
     Raises:
         UnknownNameError: no task or preset of that name.
     """
-    task, variant = split_preset(name)
-    if not variant and not is_reference(name) and name not in task_names():
+    task, ablation = split_preset(name)
+    if not ablation and not is_reference(name) and name not in task_names():
         raise unknown_name("task or preset", name, presets())
     config = task_config(absolute(task))
-    return VARIANTS[variant].change(config) if variant else config
+    return changed(config, ABLATIONS[ablation].changes) if ablation else config
 
 
 def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:

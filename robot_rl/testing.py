@@ -1,7 +1,5 @@
 """Test doubles, also for extensions of this package: a clock without time, a device with recorded states."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -76,7 +76,7 @@ class ArmSpec:
     rate_hz: float = 0.0
     """Of the arm's own cycle [Hz]; 0: that of the driver."""
     gains: Settings = field(default_factory=dict)
-    """`preset`, and fields of `Gains` that differ from it."""
+    """`preset`, fields of `Gains` that differ from it; `unguarded: true` allows a real arm a preset without guards."""
     settings: Settings = field(default_factory=dict)
     """Of the driver; each says which it takes."""
     gripper: Settings = field(default_factory=dict)

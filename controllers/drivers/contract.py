@@ -101,6 +101,17 @@ class Feedback(NamedTuple):
         return self.state.tau_external
 
 
+class ArmReport(NamedTuple):
+    """What a connected arm reports of itself, in its controller's own frames; nan where it does not."""
+
+    q: FloatArray  # (N,) [rad]
+    tau_measured: FloatArray  # (N,) [N m]
+    p: FloatArray = np.full(3, np.nan)  # of the TCP that is set on the arm [m]
+    R: FloatArray = np.eye(3)
+    payload_kg: FloatArray | float = np.nan  # set on the arm
+    payload_com_m: FloatArray = np.full(3, np.nan)  # in the flange's frame
+
+
 class Reading(NamedTuple):
     """State of the arm at one instant."""
 

@@ -57,6 +57,9 @@ class FrankaDriver(libfranka.LibfrankaDriver):
             cycle_s=1.0 / libfranka.RATE_HZ,
         )
 
+    def _resting(self) -> Any:
+        return self._robot.read_once()
+
     def _observe(self) -> Observed:
         state = self._robot.read_once() if self._control is None else self._control.readOnce()[0]
         self._copy(state)

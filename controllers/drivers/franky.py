@@ -68,6 +68,9 @@ class FrankyDriver(libfranka.LibfrankaDriver):
             watchdog_s=SIGNAL_TIMEOUT_S,
         )
 
+    def _resting(self) -> Any:
+        return self._robot.state
+
     def _observe(self) -> Observed:
         if self._motion is not None:
             self._robot.poll_motion()  # raises the motion's error; its result is the opposite of its documentation

@@ -16,6 +16,7 @@ from controllers.arms.spec import ArmSpec, arm_limits
 from controllers.arms.values import Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
+    ArmReport,
     DriverError,
     DriverMode,
     Feedback,
@@ -101,6 +102,17 @@ class LibfrankaDriver(StreamDriver):
             return driver.connect().firmware
         finally:
             driver.close()
+
+    def report(self) -> ArmReport:
+        """See `StreamDriver`."""
+        own, state = self._feedback.state, self._resting()
+        com = np.array(state.F_x_Cload, dtype=np.float64)
+        own_pose = {"p": own.p.copy(), "R": own.R.copy()}
+        return super().report()._replace(**own_pose, payload_kg=float(state.m_load), payload_com_m=com)
+
+    def _resting(self) -> Any:
+        """Return the library's state of an arm without a stream."""
+        raise NotImplementedError
 
     def _set_payload(self) -> None:
         """Set the arm's payload; inertia (3, 3) as 9 numbers, symmetric."""

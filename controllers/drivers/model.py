@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from controllers.arm import ArmDynamics, ArmState
+from controllers.arm import ArmDynamics, ArmLimits, ArmState
 from controllers.arms.model_file import check_joints, find_model, reduced_urdf
 from controllers.arms.spec import ArmSpec
 from controllers.arms.values import ArmFileError, Payload
@@ -62,6 +62,14 @@ class PinocchioModel:
         tcp = pin.Frame("robot-rl tcp", tool.parentJoint, T_joint_tcp, pin.FrameType.OP_FRAME)
         self._tcp = self._model.addFrame(tcp, False)
         self._data = self._model.createData()
+
+    @property
+    def limits(self) -> ArmLimits:
+        """Limits of the joints in the model file; inf where it has none."""
+        model = self._model
+        lower, upper = model.lowerPositionLimit.copy(), model.upperPositionLimit.copy()
+        no_rate = np.full(self.joints, np.inf)
+        return ArmLimits(lower, upper, model.velocityLimit.copy(), model.effortLimit.copy(), no_rate)
 
     def _frame(self, arm: ArmSpec, key: str, name: str) -> Any:
         if not self._model.existFrame(name):

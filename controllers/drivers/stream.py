@@ -14,6 +14,7 @@ import numpy as np
 
 from controllers.arm import ArmLimits
 from controllers.drivers.contract import (
+    ArmReport,
     Capabilities,
     DriverError,
     DriverMode,
@@ -85,6 +86,10 @@ class StreamDriver(ABC):
             self._release()
             raise self._refusal(error) from error
         return capabilities
+
+    def report(self) -> ArmReport:
+        """Return what the connected arm reports of itself, for the doctor; a driver adds its arm's TCP and payload."""
+        return ArmReport(self._feedback.state.q.copy(), self._feedback.tau_measured.copy())
 
     def read(self) -> Reading:
         """See `Driver`."""

@@ -21,6 +21,7 @@ from controllers.arms.spec import ArmSpec
 from controllers.arms.values import Payload
 from controllers.drivers.contract import (
     ArmNotReadyError,
+    ArmReport,
     Capabilities,
     DriverError,
     DriverMode,
@@ -30,7 +31,7 @@ from controllers.drivers.machine import require_realtime
 from controllers.drivers.model import ArmModel, PinocchioModel
 from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
 from controllers.drivers.ur_dashboard import PACKAGE, check_version, identify, import_ur, unreachable
-from controllers.geometry import FloatArray, quat_exp, quat_from_matrix, rotation_error
+from controllers.geometry import FloatArray, matrix_from_quat, quat_exp, quat_from_matrix, rotation_error
 
 JOINTS = 6
 RATE_HZ = 500.0
@@ -137,6 +138,13 @@ class UrDriver(StreamDriver):
             reports_command=False,
             watchdog_s=1.0 / WATCHDOG_HZ,
         )
+
+    def report(self) -> ArmReport:
+        """See `StreamDriver`."""
+        receive, pose, R = self._receive, self._receive.getActualTCPPose(), np.empty((3, 3))
+        matrix_from_quat(quat_exp(np.array(pose[3:])), R)
+        load = receive.getPayload(), np.array(receive.getPayloadCog())
+        return super().report()._replace(p=np.array(pose[:3]), R=R, payload_kg=load[0], payload_com_m=load[1])
 
     def _upload(self) -> None:
         self._control = self._library.rtde_control.RTDEControlInterface(self.address, RATE_HZ)

@@ -34,6 +34,16 @@ class Counter(IntEnum):
 Counters = Annotated[NDArray[np.int64], len(Counter)]
 
 
+class Motion(Record):
+    """The joint motion or guiding under way; see `controllers.law.joint_motion`."""
+
+    q_start: Joints  # [rad]
+    q_goal: Joints
+    duration_s: float
+    elapsed_s: float
+    stamp_s: float  # newest sign of life of its client; -inf: ended
+
+
 class ControllerState(Record):
     """Read its fields at any time; change it through the functions of `controllers.law.tick` only."""
 
@@ -59,6 +69,9 @@ class ControllerState(Record):
     unchanged_s: float  # time that a moving arm has reported the same joint positions [s]
     gains: Gains  # the active ones
     path: Path
+    motion: Motion
+    motion_number: int  # of the last request
+    motion_result: int  # its Reason: MOVING_JOINTS or GUIDED while it lasts, OK or what ended it
     work: Scratch
 
 

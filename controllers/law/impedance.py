@@ -67,6 +67,7 @@ class Scratch(Record):
     tau_posture: Joints  # of the nullspace
     tau_walls: Joints  # of joint limits and workspace
     tau_singular: Joints  # damping near a singularity
+    tau_motion: Joints  # of a joint motion or of guiding
     tau_own: Joints  # C dq (+ g)
 
 

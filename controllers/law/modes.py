@@ -2,6 +2,7 @@
 
     IDLE <-- refused -- ACTIVATING -- started --> ACTIVE -- late --> HOLDING -- gone --> DAMPING
                                                     ^ <------------- target --------------/
+    ACTIVE, HOLDING, DAMPING -- move joints --> JOINT_MOTION, -- guide --> GUIDING, -- motion ended --> HOLDING
     any -- fail --> FAULT -- recover --> RECOVERING -- recovered --> HOLDING
     any -- activate --> ACTIVATING          any -- deactivate --> IDLE
 
@@ -31,6 +32,9 @@ class Event(IntEnum):
     FAIL = 7  # a fault that only a person or `recover` may clear
     RECOVER = 8  # request to back off after a reflex
     RECOVERED = 9  # backed off far enough, or to the end of the recorded path
+    MOVE_JOINTS = 10  # request of a joint motion
+    GUIDE = 11  # request of hand guiding
+    MOTION_ENDED = 12  # either has ended
 
 
 TRANSITIONS: dict[tuple[Mode, Event], Mode] = {
@@ -44,6 +48,10 @@ TRANSITIONS: dict[tuple[Mode, Event], Mode] = {
     (Mode.FAULT, Event.RECOVER): Mode.RECOVERING,
     (Mode.RECOVERING, Event.REFUSED): Mode.FAULT,
     (Mode.RECOVERING, Event.RECOVERED): Mode.HOLDING,
+    **{(mode, Event.MOVE_JOINTS): Mode.JOINT_MOTION for mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)},
+    **{(mode, Event.GUIDE): Mode.GUIDING for mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)},
+    (Mode.JOINT_MOTION, Event.MOTION_ENDED): Mode.HOLDING,
+    (Mode.GUIDING, Event.MOTION_ENDED): Mode.HOLDING,
     **{(mode, Event.ACTIVATE): Mode.ACTIVATING for mode in Mode},
     **{(mode, Event.DEACTIVATE): Mode.IDLE for mode in Mode},
     **{(mode, Event.FAIL): Mode.FAULT for mode in Mode},

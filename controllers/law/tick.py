@@ -17,6 +17,7 @@ from controllers.law.energy_tank import record_energy
 from controllers.law.gains import Gains
 from controllers.law.impedance import own_torque
 from controllers.law.inputs import check_freshness, check_inputs, check_rest, check_start
+from controllers.law.joint_motion import in_motion, lead_joints
 from controllers.law.modes import Event, next_mode
 from controllers.law.reference import all_finite, check_target, take_target
 from controllers.law.safety import fault_torque, limit_power, limit_torque, limit_velocity
@@ -185,10 +186,12 @@ def _run_mode(loop: ControlLoop, memory: ControllerState, step_s: float, now_s: 
         reason = _back_off(state, requested, loop.limits, memory, now_s)
         if memory.mode == Mode.FAULT.value:
             return reason
+    elif in_motion(memory.mode):
+        reason = lead_joints(state, loop.dynamics, memory, step_s, now_s)
     else:
         reason = _consider(state, loop.target, memory, now_s)
         reason = max(reason, _watch_age(memory, now_s))
-    if memory.mode == Mode.ACTIVE.value and memory.gains.recoveries_per_minute > 0.0:
+    if (memory.mode == Mode.ACTIVE.value or in_motion(memory.mode)) and memory.gains.recoveries_per_minute > 0.0:
         remember_pose(state, memory.path)
     return max(track(loop, memory, step_s), reason)
 

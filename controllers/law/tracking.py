@@ -23,6 +23,7 @@ from controllers.law.impedance import (
     posture_torque,
     task_torque,
 )
+from controllers.law.joint_motion import motion_torque
 from controllers.law.matrices import multiply
 from controllers.law.reference import advance_reference, all_finite, confine_goal
 from controllers.law.task_frame import express_error, express_feed_forward
@@ -145,6 +146,8 @@ def track(loop: ControlLoop, memory: ControllerState, dt_s: float) -> int:
     posture_torque(state.q, state.dq, dynamics.M, gains, work)
     wall_torque(state, dynamics, loop.limits, gains, work)
     _singular_torque(state.dq, dynamics.M, far, work.tau_singular)
+    motion_torque(state, dynamics.M, memory)
     for k in range(tau.shape[0]):
-        tau[k] = work.tau_own[k] + work.tau_posture[k] + work.tau_task[k] + work.tau_walls[k] + work.tau_singular[k]
+        law = work.tau_posture[k] + work.tau_task[k] + work.tau_singular[k]  # zero in a joint motion and in guiding
+        tau[k] = work.tau_own[k] + law + work.tau_motion[k] + work.tau_walls[k]
     return reason if all_finite(tau) else Reason.COMMAND_NOT_FINITE.value

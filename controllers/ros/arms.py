@@ -37,9 +37,9 @@ class ArmChoice:
 
     @cached_property
     def gripper_spec(self) -> GripperSpec | None:
-        """The gripper; that of a simulated arm is simulated, too, unless it is named."""
+        """The gripper; that of an arm that is simulated instead of its own driver is simulated, too, unless named."""
         spec, simulated = self.spec, "simulated"
-        own = simulated if spec.driver == simulated and spec.gripper.get("driver", NONE) != NONE else ""
+        own = simulated if self.driver == simulated and spec.gripper.get("driver", NONE) != NONE else ""
         return gripper_spec(spec.gripper, self.gripper or own, spec.address, self.namespace)
 
     def _changes(self) -> dict[str, str]:

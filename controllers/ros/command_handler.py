@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from controllers.arm import Mode, Reason, Target
+from controllers.geometry import FloatArray
 from controllers.host.mailbox import HostState, Request
 from controllers.law.gains import Gains
 from controllers.ros import from_ros, settings
 from controllers.ros.arbitration import Arbiter, CommandPriority
 from controllers.ros.loop import Loop
+from controllers.ros.motions import Motions
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
 from controllers.ros.target_generator import Pose, TargetGenerator
@@ -43,19 +45,19 @@ class CommandHandler:
     def __init__(self, stamps: Stamps, now_s: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self.stamps, self.arbiter, self.course = stamps, Arbiter(), TargetGenerator()
         self.gains: Gains | None = None
-        self.enabled = False
+        self.enabled = self._held = self._idle = False
         self._now_s, self._sleep = now_s, sleep
         self._loop: Loop | None = None
-        self._joints: Sequence[str] = ()
+        self.motions = Motions(self.arbiter, now_s, sleep)
+        self.joints: Sequence[str] = ()
         self._frame = ""
         self._home: Pose | None = None
-        self._held = self._idle = False
         self._outside, self._outside_s = "", -np.inf
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
-        """Attach a loop, which starts with these gains; `home` None: the pose at the first enabling."""
-        self._loop, self._joints, self._frame, self._home = loop, joints, frame, home
+        """Attach a loop, which starts with these gains; `home` None: the posture, by a joint motion."""
+        self._loop, self.joints, self._frame, self._home = loop, joints, frame, home
         self.set_gains(gains)
 
     def detach(self) -> None:
@@ -73,15 +75,23 @@ class CommandHandler:
     def take_pose(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a PoseStamped."""
         p, quat = from_ros.pose_of(message, self._frame)
-        stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        loop, gains = self._admit(topic, rank)
-        self._send_goal(loop, self.course.take_pose(p, quat, stamp_s, gains), gains.clip_targets)
+        self.send_pose(topic, rank, p, quat, from_ros.stamp_ns(message))
+
+    def send_pose(self, topic: str, rank: CommandPriority, p: FloatArray, quat_xyzw: FloatArray, stamp_ns: int) -> None:
+        """Make a pose in the base the target, stamped in ROS time [ns].
+
+        Raises:
+            CommandRejected: the stamp is old, or no command of this priority may pass now.
+        """
+        stamp_s = self.stamps.monotonic_s(stamp_ns)
+        loop, gains = self.admit(topic, rank)
+        self._send_goal(loop, self.course.take_pose(p, quat_xyzw, stamp_s, gains), gains.clip_targets)
 
     def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a TwistStamped."""
         twist = from_ros.twist_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        loop, gains = self._admit(topic, rank)
+        loop, gains = self.admit(topic, rank)
         self._send_goal(loop, self.course.take_twist(twist, stamp_s, loop.state(), gains), clipped=True)
 
     def _send_goal(self, loop: Loop, target: Target, clipped: float) -> None:
@@ -107,7 +117,7 @@ class CommandHandler:
 
     def take_gains(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Named gains, all or none; also accepted while the arm holds itself."""
-        changes, gains = from_ros.numbers_of(message), self._gains_for(rank)
+        changes, gains = from_ros.numbers_of(message, "stiffness", 6), self._gains_for(rank)
         if unknown := sorted(changes.keys() - settings.SETTINGS.keys()):
             raise CommandRejected(RejectReason.LAYOUT, f"layout: got {unknown}, expected names of gains; see ~/gains.")
         try:
@@ -117,25 +127,22 @@ class CommandHandler:
 
     def take_joint(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a JointState: the posture of the nullspace, since the law is Cartesian."""
-        posture = from_ros.posture_of(message, self._joints)
+        posture = from_ros.posture_of(message, self.joints)
         self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        self.set_gains(self._gains_for(rank).changed(posture=posture))
+        gains = self._gains_for(rank)
+        if not np.array_equal(posture, gains.posture):  # crisp_py repeats it with each pose
+            self.set_gains(gains.changed(posture=posture))
 
-    def take_stop(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """Take a Bool: true stops the arm, latched, whatever its state; false changes nothing."""
-        if message.data:
-            self.estop(topic)
+    def admit(self, topic: str, rank: CommandPriority) -> tuple[Loop, Gains]:
+        """Return loop and gains for a motion command, which ends a joint motion.
 
-    def take_report(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """Take a source's report of its stop."""
-        self.arbiter.stops.take(from_ros.stop_report_of(message))
-        if self.arbiter.estopped:
-            self._stop_latched()
-
-    def _admit(self, topic: str, rank: CommandPriority) -> tuple[Loop, Gains]:
+        Raises:
+            CommandRejected: it must not pass.
+        """
         loop, now_s = self._enabled_loop(), self._now_s()
         assert self.gains is not None
-        handed_over = self.arbiter.offer(topic, rank, now_s)
+        handed_over = self.arbiter.offer(topic, rank, now_s) or self.motions.moves
+        self.motions.end(loop)
         self._idle = False
         self.course.follow(loop.state(), self.gains, anew=handed_over or self._homing_until_s > now_s)
         self._homing_until_s = -np.inf
@@ -174,7 +181,6 @@ class CommandHandler:
             if state.busy:  # the answer stays true when the driver is done
                 self._loop.ask(Request.DEACTIVATE)
             return False, state.text
-        self._home = self._home or (self.course.p.copy(), self.course.quat_xyzw.copy())
         return True, f"{state.mode.name.lower()}: tracks targets from the measured pose"
 
     def _activated(self, loop: Loop, patience_s: float) -> HostState:
@@ -209,12 +215,13 @@ class CommandHandler:
     def estop(self, source: str = "~/estop") -> Answer:
         """Stop the arm; the stop is latched."""
         self.arbiter.stops.press(source, "pressed")
-        self._stop_latched()
+        self.stop_if_latched()
         return True, "stopped, the arm holds itself; call ~/recover, then ~/enable"
 
-    def _stop_latched(self) -> None:
-        """Let the arm hold itself at once, unless it does already."""
-        if self.enabled or (self._loop is not None and self._loop.state().mode != Mode.IDLE):
+    def stop_if_latched(self) -> None:
+        """Let the arm hold itself at once where a stop is latched, unless it does already."""
+        acts = self.enabled or (self._loop is not None and self._loop.state().mode != Mode.IDLE)
+        if self.arbiter.estopped and acts:
             self.stop_now()
 
     def recover(self, may_move: bool) -> Answer:
@@ -247,19 +254,17 @@ class CommandHandler:
         return True, "the target is the measured pose"
 
     def go_home(self) -> Answer:
-        """Move to the home pose at the reference's speed limit; any command ends it."""
-        if self._loop is None or self.gains is None or not self.enabled or self._home is None:
-            return False, "not enabled; call ~/enable"
-        held = self.arbiter.held(self._now_s())
-        if held or self.arbiter.charge > CommandPriority.IDLE:
-            return False, held or f"{self.arbiter.source} commands the arm; end it first"
+        """Move to the posture by a joint motion, or to the home pose, if there is one; any command ends it."""
+        why = self.motions.not_free() if self.enabled else "not enabled; call ~/enable"
+        if why or self._loop is None or self.gains is None:
+            return False, why
+        if self._home is None:
+            return self.motions.go_home(self._loop, self.gains.posture)
         self.course.follow(self._loop.state(), self.gains, anew=True)
         self.course.seed(*self._home)
         self._idle = True
         self._homing_until_s = self._now_s() + HOMING_LIMIT_S
         return True, "moving home; any command ends it"
-
-    # Periodic
 
     def watch(self) -> str:
         """Detect silent sources and clock jumps, and hold where required; return the jump's text, else empty."""
@@ -271,8 +276,7 @@ class CommandHandler:
         elif now_s > self._clock_held_until_s:
             self.arbiter.block("clock", "")
         self.arbiter.look(now_s)
-        if self.arbiter.estopped:
-            self._stop_latched()
+        self.stop_if_latched()
         self._keep_still(now_s)
         return jump
 
@@ -283,7 +287,8 @@ class CommandHandler:
         """
         if not self.enabled or self._loop is None or self.gains is None:
             return
-        state, held = self._loop.state(), bool(self.arbiter.held(now_s))
+        state = self._loop.state()
+        held = self.motions.keep(self._loop, state)
         idle = state.mode in _FOLLOWING and self.arbiter.charge == CommandPriority.IDLE
         homing = now_s < self._homing_until_s
         ends = (held and not self._held) or (idle and not self._idle)

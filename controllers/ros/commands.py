@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from controllers.ros import graph
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.rejection import CommandRejected, RejectCounter, RejectReason
+from controllers.ros.topics import COMMANDS
 from controllers.ros.wire import Wire
-
-ALIAS_TARGET = graph.TARGET_POSE._replace(name="target_pose")  # crisp_controllers' name
-Take = Callable[[str, CommandPriority, Any], None]
 
 
 class Commands:
@@ -21,23 +18,13 @@ class Commands:
 
     Args:
         log: logs new rejections by `warning`.
+        more: command topics beside the controller's own; see `controllers.ros.topics`.
     """
 
-    def __init__(self, handler: CommandHandler, log: Any) -> None:
+    def __init__(self, handler: CommandHandler, log: Any, more: Iterable[Any] = ()) -> None:
         self._handler, self._log = handler, log
         self._wire: Wire | None = None
-        self._taken: tuple[tuple[graph.Topic, CommandPriority, Take], ...] = (
-            (graph.TARGET_POSE, CommandPriority.POLICY, handler.take_pose),
-            (ALIAS_TARGET, CommandPriority.POLICY, handler.take_pose),
-            (graph.TARGET_TWIST, CommandPriority.POLICY, handler.take_twist),
-            (graph.HUMAN_POSE, CommandPriority.HUMAN, handler.take_pose),
-            (graph.HUMAN_TWIST, CommandPriority.HUMAN, handler.take_twist),
-            (graph.HUMAN_STOP, CommandPriority.ESTOP, handler.take_stop),
-            (graph.STOP, CommandPriority.ESTOP, handler.take_report),
-            (graph.TARGET_WRENCH, CommandPriority.POLICY, handler.take_wrench),
-            (graph.TARGET_STIFFNESS, CommandPriority.POLICY, handler.take_gains),
-            (graph.TARGET_JOINT, CommandPriority.POLICY, handler.take_joint),
-        )
+        self._taken = (*COMMANDS, *more)
         self.rejections = RejectCounter()
         self.unheard: tuple[str, ...] = ()
         """Publishers with insufficient QoS at the last check."""
@@ -45,8 +32,8 @@ class Commands:
     def open(self, wire: Wire) -> None:
         """Subscribe to all command topics."""
         self._wire = wire
-        for topic, rank, take in self._taken:
-            wire.subscribe(topic, partial(self._on_command, take, topic.name, rank))
+        for command in self._taken:
+            wire.subscribe(command.topic, partial(self._on_command, command))
 
     def close(self) -> None:
         """Release the wire, which closes the subscriptions."""
@@ -55,7 +42,7 @@ class Commands:
     def watch_publishers(self, now_s: float) -> None:
         """Report the publishers of each topic to the arbiter, so that two on one topic are a conflict."""
         publishers, unheard = {}, []
-        for topic, rank, _ in self._taken:
+        for topic, rank in ((command.topic, command.priority) for command in self._taken):
             if rank == CommandPriority.ESTOP or self._wire is None:  # any source may stop
                 continue
             senders = self._wire.publishers_of(topic)
@@ -70,10 +57,11 @@ class Commands:
         self.unheard = tuple(unheard)
         self._handler.arbiter.see_publishers(publishers, now_s)
 
-    def _on_command(self, take: Take, topic: str, rank: CommandPriority, message: Any) -> None:
+    def _on_command(self, command: Any, message: Any) -> None:
+        name = command.topic.name
         try:
-            take(topic, rank, message)
+            command.take(self._handler, name, command.priority, message)
         except CommandRejected as rejected:
-            if self.rejections.note(topic, rejected):
+            if self.rejections.note(name, rejected):
                 verdict = "limited" if rejected.kind is RejectReason.CLIPPED else "refused"
-                self._log.warning(f"{topic} {verdict}: {rejected}")
+                self._log.warning(f"{name} {verdict}: {rejected}")

@@ -26,6 +26,7 @@ from controllers.ros.stops import REPORT_PERIOD_S
 from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
 from controllers.ros.workspace import box_text
+from controllers.ros.wrench_bias import WrenchBias
 
 WATCH_PERIOD_S = REPORT_PERIOD_S
 GRAPH_PERIOD_S = 0.2
@@ -76,6 +77,7 @@ class Controller:
         hardware: description of the arm.
         monotonic_ns: the clock of `now_s` and of the control process's stamps.
         sleep: waits on that clock, where an answer waits for the arm.
+        topics: those beside its own; see `controllers.ros.topics`.
     """
 
     def __init__(
@@ -86,11 +88,13 @@ class Controller:
         log: Log,
         monotonic_ns: Callable[[], int],
         sleep: Callable[[float], None],
+        topics: Sequence[Any] = (),
     ) -> None:
         self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
         self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, sleep)
-        self.commands = Commands(self.handler, log)
-        self.lifecycle, self.trouble = "unconfigured", ""
+        self.commands = Commands(self.handler, log, [each for each in topics if hasattr(each, "take")])
+        self._more = [each for each in topics if hasattr(each, "fill")]
+        self.lifecycle, self.trouble, self._still = "unconfigured", "", ""
         self._loop: Loop | None = None
         self._open: Wire | None = None  # lifetime of the control process
         self._states: States | None = None
@@ -98,6 +102,7 @@ class Controller:
         self._shown: Gains | None = None
         self.handler.arbiter.stops.own_name = name.strip("/")
         self._reports = Reports(wire, name, hardware)
+        self._bias, self._sleep = WrenchBias(), sleep
         self._schedule = Schedule()
         self._schedule.every(WATCH_PERIOD_S, self._watch)
         self._schedule.every(GRAPH_PERIOD_S, self._watch_graph)
@@ -125,7 +130,7 @@ class Controller:
         self._loop, self._open, self.lifecycle, self.trouble = loop, wire, "inactive", ""
         self.handler.attach(loop, gains, joints, frame, home)
         self.commands.open(wire)
-        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out)
+        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out, self._more)
 
     def attach_gripper(self, gripper: Gripper, spec: GripperSpec) -> None:
         """Attach the arm's gripper, and open its topics; `detach` closes both."""
@@ -175,12 +180,15 @@ class Controller:
             state = self._loop.state()
             if not math.isfinite(state.stamp_s):  # the driver was just cleared: the next state has its stamp
                 return
-            self._states.publish(state, self.handler.stamps.ros_ns(state.stamp_s))
+            self._states.publish(self._bias.removed(state), self.handler.stamps.ros_ns(state.stamp_s))
 
     def _watch(self) -> None:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
         self._report_stop()
+        still, self._still = self._still, self.handler.stamps.still()
+        if self._still and not still:
+            self._log.warning(self._still)
         if self.fingers is not None:
             self.fingers.watch()
         self.publish_status()
@@ -211,7 +219,17 @@ class Controller:
         self._offer(graph.RESET_TARGET, lambda request: handler.reset_target())
         self._offer(graph.RECOVER, self._recover)
         self._offer(graph.HOME_POSE, lambda request: handler.go_home())
+        self._offer(graph.GUIDE, self._guide)
+        self._offer(graph.ZERO_WRENCH, lambda request: self._zero_wrench())
         self._offer(graph.ESTOP, lambda request: handler.estop())
+        self._offer(graph.DUMP, lambda request: self._dump())
+
+    def _dump(self) -> Answer:
+        dump = getattr(self._loop, "dump", None)
+        if dump is None:
+            return False, "no black box: no control process of its own runs"
+        dump()
+        return True, "the last minute is being written; the log names the file"
 
     def _offer(self, service: graph.Service, answer: Callable[[Any], Answer]) -> None:
         def answered(request: Any) -> Answer:
@@ -228,9 +246,22 @@ class Controller:
             return False, self.trouble or f"the node is {self.lifecycle}; activate it first"
         return self.handler.start()
 
+    def _guide(self, request: Any) -> Answer:
+        motions = self.handler.motions
+        if self._loop is None or (request.data and not self.handler.enabled):
+            return False, "not enabled; call ~/enable"
+        return motions.guide(self._loop, len(self.handler.joints)) if request.data else motions.release(self._loop)
+
+    def _zero_wrench(self) -> Answer:
+        if self._loop is None:
+            return False, "no loop runs; configure the node"
+        return self._bias.zero(self._loop.state, self._sleep)
+
     def _recover(self, request: Any) -> Answer:
         if self.trouble:
-            return False, f"{self.trouble}; clean up and configure the node again"
+            return False, f"{self.trouble}; configure the node again"
+        if self.fingers is not None and not self.handler.arbiter.estopped:
+            self.fingers.gripper.clear()  # of a fault that it latches
         return self.handler.recover(may_move=self.lifecycle == "active")
 
     # Reports
@@ -257,7 +288,7 @@ class Controller:
             handovers=arbiter.handovers,
             held=arbiter.held(self.now_s()),
             trouble=self.trouble,
-            graph=(*self.commands.unheard, *filter(None, [self.handler.warning()])),
+            graph=(*self.commands.unheard, *filter(None, [self.handler.warning(), self._still])),
             clock_jumps=self.handler.stamps.jumps,
             gripper=None if self.fingers is None else self.fingers.gripper.state(),
         )

@@ -70,13 +70,18 @@ def wrench_of(message: Any, frame: str) -> FloatArray:
     return _finite("wrench", [*_xyz(message.wrench.force), *_xyz(message.wrench.torque)])
 
 
-def numbers_of(message: Any) -> dict[str, FloatArray]:
+def numbers_of(message: Any, usual: str = "", usual_size: int = 0) -> dict[str, FloatArray]:
     """Return the arrays of a Float64MultiArray, one for each dimension, by its label.
+
+    Args:
+        usual: label of an array without dimensions that has `usual_size` numbers.
 
     Raises:
         CommandRejected: a dimension without a label, or a length that differs from the dimensions.
     """
     dimensions, start = message.layout.dim, int(message.layout.data_offset)
+    if usual and not dimensions and len(message.data) == usual_size:
+        return {usual: np.array(message.data, np.float64)}
     if not dimensions or not all(dimension.label for dimension in dimensions):
         raise CommandRejected(
             RejectReason.LAYOUT,

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from controllers.drivers.grippers.contract import Gripper, GripperSpec
+from controllers.drivers.grippers.contract import CONNECTING, Gripper, GripperSpec
 from controllers.ros import from_ros, graph, to_ros
 from controllers.ros.rejection import CommandRejected, RejectCounter, RejectReason
 from controllers.ros.ros_time import Stamps
@@ -52,7 +52,7 @@ class GripperTopics:
         state, stopped = self.gripper.state(), self._stopped()
         if stopped != state.stopped:
             (self.gripper.stop if stopped else self.gripper.clear)()
-        if state.fault and state.fault.split(":")[0] != self._fault.split(":")[0]:
+        if state.fault not in ("", CONNECTING) and state.fault.split(":")[0] != self._fault.split(":")[0]:
             self._log.warning(f"gripper: {state.fault}")
         self._fault = state.fault
 

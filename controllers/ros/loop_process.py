@@ -8,11 +8,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from controllers.host.mailbox import FOLDER, Client, HostState, Request
 
 START_LIMIT_S = 600.0  # the first start on a computer compiles the law: 20 s of an idle core
 HOLD_LIMIT_S = 2.0  # time for the loop to let the arm hold itself; normally one cycle
+NOTE_PERIOD_S = 5.0  # between two notes while the loop starts
 STOP_LIMIT_S = 6.0  # the same while the driver is busy ending the stream
 END_LIMIT_S = 10.0  # time for its process to end after that
 BUSY_LIMIT_S = 30.0  # for one call of the driver; Franka's recovery was seen to take 16 s (franka_ros#317)
@@ -28,14 +30,19 @@ class HostProcess:
 
     Args:
         wanted: false ends the wait for the arm.
-
+        waiting: called every few seconds of it, with a text.
 
     Raises:
         HostFailed: it ends before its arm is connected, or takes longer than START_LIMIT_S.
     """
 
     def __init__(
-        self, arguments: Sequence[str], mailbox: str, joints: int, wanted: Callable[[], bool] = lambda: True
+        self,
+        arguments: Sequence[str],
+        mailbox: str,
+        joints: int,
+        wanted: Callable[[], bool] = lambda: True,
+        waiting: Callable[[str], Any] = lambda text: None,
     ) -> None:
         command = [sys.executable, "-m", "controllers.host", *arguments]
         (FOLDER / f"robot-rl-{mailbox}").unlink(missing_ok=True)  # of a killed control process
@@ -43,13 +50,17 @@ class HostProcess:
         self._process = subprocess.Popen(command, stderr=self._errors)
         self._mailbox = mailbox
         self.pid = self._process.pid
-        self.client = self._attach(mailbox, joints, wanted)
+        self.client = self._attach(mailbox, joints, wanted, waiting)
 
-    def _attach(self, mailbox: str, joints: int, wanted: Callable[[], bool]) -> Client:
+    def _attach(self, mailbox: str, joints: int, wanted: Callable[[], bool], waiting: Callable[[str], Any]) -> Client:
         """Wait until the arm is connected: the loop then publishes its first state."""
-        end_s = time.monotonic() + START_LIMIT_S
+        start_s = time.monotonic()
+        end_s, noted_s = start_s + START_LIMIT_S, start_s
         client: Client | None = None
-        while wanted() and time.monotonic() < end_s:
+        while wanted() and (now_s := time.monotonic()) < end_s:
+            if now_s - noted_s > NOTE_PERIOD_S:
+                noted_s = now_s
+                waiting(f"waiting for the arm since {now_s - start_s:.0f} s: the loop compiles or connects")
             if self._process.poll() is not None:
                 words = self._last_words()
                 self._forget()
@@ -88,6 +99,11 @@ class HostProcess:
             return f"the loop has published nothing for {age_s:.2f} s: its process hangs, or its arm is silent"
         return ""
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
     def end(self) -> bool:
         """Let the arm hold itself, then end the process; return whether the loop confirmed that the arm holds."""
         self.client.ask(Request.QUIT)
@@ -123,7 +139,7 @@ def last_words(errors: str) -> str:
 
     A traceback ends with its exception; a C++ library's last lines are `terminate called ...` and `what(): ...`.
     """
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    lines = [line.strip() for line in errors.splitlines() if line.strip() and not line.startswith("black box:")]
     start = next((i for i, line in enumerate(lines) if line.startswith("terminate called")), len(lines) - 1)
     return "".join(f", {line}" for line in lines[start : start + 2] if lines)
 

@@ -24,6 +24,7 @@ from typing import Any
 try:
     import rclpy
     from rclpy.clock import Clock, ClockType
+    from rclpy.exceptions import ParameterException
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
     from rclpy.impl.implementation_singleton import rclpy_implementation
     from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -47,6 +48,7 @@ from controllers.ros.namesake import wait_until_alone
 from controllers.ros.parameters import Parameters
 from controllers.ros.ros_wire import RosWire
 from controllers.ros.state_publisher import TF
+from controllers.ros.topics import find_topics
 
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 RCLError = rclpy_implementation.RCLError
@@ -61,10 +63,11 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         change.callback = partial(self._change_state, change.callback)
         space, name, log = self.get_namespace().strip("/"), self.get_fully_qualified_name(), self.get_logger()
         self._declared = Parameters(self, Parameter, settings.NODE_PARAMETERS)
-        self._declared.declare_gains(_gains(self._declared["arm"]))
+        self._declared.declare_gains(_gains(self._declared["arm"]), self._declared["crisp"])
         hardware = f"{self._declared['arm']} by {self._declared['driver']} {self._declared['robot_ip']}".strip()
         self._wire = RosWire(self, space)
-        self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)
+        topics = find_topics(self._declared["topics"])
+        self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep, topics)
         self._declared.show(self._controller.handler)
         self._host: HostProcess | None = None
         self.ended: list[int] = []  # signals that request the node's end
@@ -94,9 +97,10 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             choice = self._choice()
             core = self._declared["loop_cpu"], self._declared["loop_shield"]
             words = choice.host_arguments(mailbox := self._mailbox(), *core)
-            host = self._host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not self.ended)
+            wanted, note = (lambda: not self.ended), self.get_logger().info
+            host = self._host = HostProcess(words, mailbox, len(choice.joint_names), wanted, note)
             given = self._declared.given_gains()
-            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given)
+            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given, choice.spec)
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))
             self.finish()
@@ -155,8 +159,11 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         """Let the arm hold itself and end its loop before returning. Does nothing without a loop."""
         host, self._host = self._host, None
         self._controller.handler.detach()
+        died = host is not None and host.ended
         if host is not None and not host.end() and not self._controller.trouble:
             self.get_logger().error("the loop did not end by itself; the arm's own watchdog holds the arm")
+        if not died:
+            self._controller.trouble = ""
         self._controller.detach(lifecycle)
 
     def wait_until_alone(self) -> str:
@@ -178,7 +185,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._declared.refresh()
 
     def _watch_host(self) -> None:
-        """Leave `active` after the end of the control process, until the node is configured again, and report it."""
+        """Leave `active` when the control process hangs; clean up when it has ended, and keep the reason."""
         if self._host is None:
             return
         controller, before = self._controller, self._controller.trouble
@@ -188,6 +195,8 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             controller.handler.stop_now()
             if controller.lifecycle == "active":
                 self.trigger_deactivate()
+        if self._host.ended and controller.lifecycle == "inactive":
+            self.trigger_cleanup()
 
 
 def _gains(arm: str) -> Gains:
@@ -214,7 +223,12 @@ def _end_with(node: ImpedanceController) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is stopped; the arm stops first."""
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    node, executor = ImpedanceController(), SingleThreadedExecutor()
+    try:
+        node, executor = ImpedanceController(), SingleThreadedExecutor()
+    except (ParameterException, ValueError) as error:
+        print(f"{graph.CONTROLLER}: {error}; see docs/ros2.md.", file=sys.stderr)
+        rclpy.try_shutdown()
+        return 2
     _end_with(node)
     executor.add_node(node)
     try:

@@ -15,6 +15,9 @@ AGE_MAX_S = 0.2  # the commands' lifespan: an older one is useless
 AHEAD_MAX_S = 0.05  # two computers whose clocks are synchronised by NTP
 JUMP_S = 0.1  # between two readings, of one clock against the other
 READINGS = 5
+STILL_S = 2.0  # without a change of ROS time, which only simulated time does
+NO_CLOCK_TEXT = "nothing, expected time from a simulator; start it, or set use_sim_time to false."
+STILL_TEXT = "the same time for seconds, expected it to run; is the simulator paused, or gone?"
 
 
 class ClockBridge:
@@ -51,6 +54,7 @@ class Stamps(ClockBridge):
     """Stamps of commands on the control process's clock, refused where they are missing, too old or from the future."""
 
     jumps = 0
+    _seen_ns, _moved_ns = -1, 0
 
     def monotonic_s(self, stamp_ns: int) -> float:
         """Return a stamp on the loop's clock [s], never ahead of it.
@@ -78,8 +82,16 @@ class Stamps(ClockBridge):
         return now_ns / NS_PER_S - max(age_s, 0.0)
 
     def ros_ns(self, monotonic_s: float) -> int:
-        """Return a time of the loop as a ROS stamp [ns]."""
-        return self._ros_ns() - (self._monotonic_ns() - round(monotonic_s * NS_PER_S))
+        """Return a time of the loop as a ROS stamp [ns]; 0 where there is no ROS time yet."""
+        return max(0, self._ros_ns() - (self._monotonic_ns() - round(monotonic_s * NS_PER_S)))
+
+    def still(self) -> str:
+        """Return the text of a ROS clock that has not moved since an earlier call; empty while it moves."""
+        ros_ns, now_ns = self._ros_ns(), self._monotonic_ns()
+        if ros_ns != self._seen_ns:
+            self._seen_ns, self._moved_ns = ros_ns, now_ns
+        still_s = (now_ns - self._moved_ns) / NS_PER_S
+        return "" if still_s < STILL_S else f"/clock: got {STILL_TEXT if ros_ns else NO_CLOCK_TEXT}"
 
     def jumped(self) -> str:
         """Return the text of a clock jump since the last call; empty without one."""

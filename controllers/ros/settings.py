@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controllers.arms.spec import DRIVERS, arm_names
+from controllers.arms.spec import DRIVERS, ArmSpec, arm_names
 from controllers.drivers.grippers import GRIPPERS, NONE
+from controllers.host.control_stack import check_guards
 from controllers.law.gain import Gain
 from controllers.law.gains import Gains
 from controllers.law.presets import NAMES, preset
@@ -49,7 +50,8 @@ def _own() -> list[Setting]:
 
 
 def _alias(name: str, entry: int, upper: float, text: str, field: str) -> Setting:
-    return Setting(name, 0.0, upper, f"{text} (crisp_controllers' name)", field, True, entry=entry)
+    lower = -1.0 if field == "constant_damping" else 0.0  # crisp_controllers' -1: by the damping ratio
+    return Setting(name, lower, upper, f"{text} (crisp_controllers' name)", field, True, entry=entry)
 
 
 def _aliases() -> list[Setting]:
@@ -69,7 +71,7 @@ def _aliases() -> list[Setting]:
     return [*found, _alias("nullspace.max_tau", -1, 20.0, "as posture_torque_max", "posture_torque_max")]
 
 
-_DAMPING = "used instead of damping_ratio when all six are above zero"
+_DAMPING = "used instead of damping_ratio when all six are above zero; -1 or 0: the ratio"
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in (*_own(), *_aliases())}
 
 
@@ -91,7 +93,9 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "loop_shield": (False, "move all other threads off the loop's core, and spin on it"),
     "autostart": (False, "configure and activate at once, without a launch file"),
     "end_with_parent": (True, "stop the arm when the parent process ends"),
-    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
+    "topics": ([""], "topics beside the controller's own, each module:Class or file.py:Class"),
+    "crisp": (False, "offer what crisp_py expects of crisp_controllers: switches, and a controller_manager"),
+    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: the posture, by a joint motion"),
 }
 
 
@@ -109,28 +113,54 @@ def _value(gains: Gains, setting: Setting) -> Any:
     return bool(value) if setting.flag else float(value) if setting.scalar else np.ravel(value).tolist()
 
 
+def as_declared(value: Any, default: Any) -> Any:
+    """Return a parameter's value in the type of its default: numbers as doubles, also whole ones and texts like `.inf`.
+
+    Example:
+        >>> as_declared([600, ".inf"], [1.0]), as_declared("[1, -.inf]", [1.0]), as_declared(3, 1.0)
+        ([600.0, inf], [1.0, -inf], 3.0)
+    """
+    if isinstance(default, float):
+        return _as_double(value)
+    if np.iterable(default) and not isinstance(default, str) and isinstance(next(iter(default)), float):
+        listed = value.strip("[] ").split(",") if isinstance(value, str) else value  # ROS's text of a list with .inf
+        return [_as_double(entry) for entry in listed] if np.iterable(listed) else value
+    return value
+
+
+def _as_double(value: Any) -> Any:
+    try:
+        return value if isinstance(value, bool) else float(str(value).replace(".inf", "inf").replace(".nan", "nan"))
+    except ValueError:
+        return value
+
+
 def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
-    """Return gains with parameters changed, all of them.
+    """Return gains with parameters changed, all of them; an array outranks the names of its entries.
 
     Raises:
         ValueError: with the parameter, its value and the rule; nothing has changed then.
     """
     values: dict[str, Any] = {}
+    arrays = {SETTINGS[name].field.removesuffix("_lower").removesuffix("_upper") for name in changes if "." not in name}
     for name, value in changes.items():
         setting = SETTINGS[name]
-        _put(setting, _checked(setting, value, gains), values, gains)
+        array = _checked(setting, value, gains)
+        if setting.entry < 0 or setting.field not in arrays:
+            _put(setting, array, values, gains)
     if "constant_damping" in values:
         values["constant_damping"] = _constant(values["constant_damping"])
     return gains.changed(**values)
 
 
-def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
+def first_gains(own: Gains, name: str, given: Mapping[str, Any], arm: ArmSpec) -> Gains:
     """Return the arm's gains, or those of the preset `name`, with the changes of the start.
 
     Raises:
-        ValueError: as in `changed` and `preset`.
+        ValueError: as in `changed`, `preset` and `check_guards`.
     """
     if name:
+        check_guards(name, arm)
         own = preset(name, own.posture, workspace_lower=own.workspace_lower, workspace_upper=own.workspace_upper)
     return changed(own, given) if given else own
 

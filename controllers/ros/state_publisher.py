@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class States:
         frame: the arm's base.
         tf_prefix: before the frames of TF, as in `left/`.
         left_out: topics of other publishers.
+        more: topics beside the controller's own; see `controllers.ros.topics`.
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class States:
         frame: str,
         tf_prefix: str = "",
         left_out: Collection[graph.Topic] = (),
+        more: Iterable[Any] = (),
     ) -> None:
+        self._more = [(each, wire.publisher(each.topic)) for each in more]
         self._wire, self._joints, self._frame, self._tf_prefix = wire, joints, frame, tf_prefix
         topics = [topic for topic, _, _ in to_ros.states_of(state, joints)]
         self._publishers = {topic: wire.publisher(topic) for topic in (*topics, TF) if topic not in left_out}
@@ -51,6 +54,9 @@ class States:
             if topic in self._publishers:
                 message = put(self._wire.make(topic.type), *values)
                 self._publishers[topic].publish(to_ros.stamped(message, stamp_ns, self._frame))
+        for each, publisher in self._more:
+            message = each.fill(self._wire.make(each.topic.type), state)
+            publisher.publish(to_ros.stamped(message, stamp_ns, self._frame) if hasattr(message, "header") else message)
 
     def publish_gains(self, gains: Gains) -> None:
         """Publish the active gains; latched."""

@@ -111,9 +111,6 @@ class Outgoing(NamedTuple):
     values: tuple[Any, ...]
 
 
-ALIAS_CURRENT = graph.CURRENT_POSE._replace(name="current_pose")  # crisp_controllers' name
-
-
 def finite(outgoing: Outgoing) -> bool:
     """Return whether all numbers of a message are; a broken state has others, which no client should get."""
     return all(np.isfinite(value).all() for value in outgoing.values if isinstance(value, np.ndarray))
@@ -126,10 +123,12 @@ def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
     quat, reference = quat_of(R), (values["reference_p"], values["reference_quat_xyzw"])
     if not np.any(reference[1]):  # before the first activation
         reference = p, quat
-    for topic in (graph.CURRENT_POSE, ALIAS_CURRENT):
+    for topic in (graph.CURRENT_POSE, graph.at_root(graph.CURRENT_POSE)):
         yield Outgoing(topic, put_pose, (p, quat))
     yield Outgoing(graph.COMMANDED_POSE, put_pose, reference)
-    yield Outgoing(graph.CURRENT_TWIST, put_twist, (values["J"] @ values["dq"],))
+    twist = values["J"] @ values["dq"]
+    for topic in (graph.CURRENT_TWIST, graph.at_root(graph.CURRENT_TWIST)):
+        yield Outgoing(topic, put_twist, (twist,))
     yield Outgoing(graph.TRACKING_ERROR, put_twist, (displacement(p, R, *reference),))
     yield Outgoing(graph.ESTIMATED_WRENCH, put_wrench, (values["external_wrench"],))
     yield Outgoing(graph.TAU_COMMAND, put_joints, (joints, (), (), values["tau"]))

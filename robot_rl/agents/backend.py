@@ -1,7 +1,5 @@
 """Protocol of backends: one framework's translation of an agent's definition."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -20,7 +18,6 @@ class Learner(Protocol):
     @property
     def horizon(self) -> Horizon:
         """Steps and discount of its samples."""
-        ...
 
     def update(self, batch: Batch) -> Mapping[str, float]:
         """Make one update for each entry of the leading axis and return the metrics' means (`agents.metrics`).
@@ -28,15 +25,12 @@ class Learner(Protocol):
         Raises:
             SchemaMismatchError: entries or shapes that are not the definition's.
         """
-        ...
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
         """Return the averaged policy's parameters by name, as copies."""
-        ...
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the exact state, named as in `agents.learner_state`."""
-        ...
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue bit for bit from a state of `state_dict`.
@@ -44,7 +38,6 @@ class Learner(Protocol):
         Raises:
             CheckpointError: a missing, unknown or misshapen array.
         """
-        ...
 
 
 class Policy(Protocol):
@@ -54,11 +47,9 @@ class Policy(Protocol):
 
     def act(self, obs: Observation, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
         """Return an action (A,) float32 in [-1, 1] for one encoded observation."""
-        ...
 
     def load(self, params: dict[str, np.ndarray], version: int) -> None:
         """Load weights; the next `act` uses them."""
-        ...
 
 
 class Cloner(Protocol):
@@ -68,11 +59,9 @@ class Cloner(Protocol):
 
     def update(self, batch: Batch) -> Mapping[str, float]:
         """Learn from batches of demonstrations."""
-        ...
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
         """Return the policy's parameters by name."""
-        ...
 
 
 class AgentBackend(Protocol):
@@ -81,19 +70,15 @@ class AgentBackend(Protocol):
     @property
     def device(self) -> str:
         """Device of the backend, for reports."""
-        ...
 
     def learner(self) -> Learner:
         """Return a learner with its first parameters."""
-        ...
 
     def policy(self) -> Policy:
         """Return a policy without weights."""
-        ...
 
     def cloner(self) -> Cloner:
         """Return a cloner with its first parameters."""
-        ...
 
 
 def make_backend(definition: AgentDefinition, seed: int) -> AgentBackend:

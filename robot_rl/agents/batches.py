@@ -1,7 +1,5 @@
 """Checks of the batches that a backend learns from."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

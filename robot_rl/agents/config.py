@@ -1,7 +1,5 @@
 """Settings of the agent, each with its meaning and source."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args

@@ -21,7 +21,6 @@ class Critic(Protocol):
     @staticmethod
     def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
         """Return names, shapes and first values of the parameters, in order; `action_dim` counts continuous parts."""
-        ...
 
 
 class Ensemble:

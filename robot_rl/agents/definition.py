@@ -11,8 +11,6 @@ Hidden layers are Dense, LayerNorm, activation; the norm's bias replaces Dense's
 pass convolutions `trunk/<camera>`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

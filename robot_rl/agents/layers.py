@@ -1,7 +1,5 @@
 """Parameters of layers, by name: shapes and first values, whatever computes with them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

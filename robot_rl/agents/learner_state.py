@@ -7,8 +7,6 @@ adam_count/<group>                         Adam's steps, int32
 seed, step                                 int64; the random numbers of an update follow from them
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Names of the metrics of an update, the same for all backends."""
 
-from __future__ import annotations
-
 from robot_rl.agents.definition import AgentDefinition
 
 CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")

@@ -1,7 +1,5 @@
 """Inputs of a policy, the same for all backends: entries of an observation, and noise."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ Made in numpy from (seed, step) alone: a resumed learner continues exactly, howe
 and all backends use the same numbers.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

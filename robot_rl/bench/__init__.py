@@ -1,7 +1,5 @@
 """Benchmarks of the parts on this machine, by name."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Arm of the control benchmarks: MuJoCo and the tick in one compiled loop, each cycle timed separately."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 

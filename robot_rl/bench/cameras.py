@@ -3,8 +3,6 @@
 Two videos of 640 x 480 at 30 Hz replace devices: decoding, threads and reads are real, the USB is not.
 """
 
-from __future__ import annotations
-
 import contextlib
 import tempfile
 import time

@@ -7,8 +7,6 @@ model terms. `python_tick_us` is the time of calls from Python, `python_call_us`
 call may compile and takes `first_call_s`. The metrics of `robot_rl.bench.loop` follow.
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -5,8 +5,6 @@ a disturbed expert; half of the episodes fit it, the others evaluate it. A small
 perspective, which is not linear, is part of the error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

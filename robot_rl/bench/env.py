@@ -3,8 +3,6 @@
 gym-hil's cube, where it is installed, is measured in the same run for comparison. Resets do not count.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 from typing import Any

@@ -4,8 +4,6 @@ A round trip begins before the message is built and ends in the callback with th
 before it is built and ends when its pixels are usable.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import threading

@@ -1,7 +1,5 @@
 """Benchmark of the learner: updates a second on cached features, and with trained convolutions."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

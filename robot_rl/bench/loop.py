@@ -7,8 +7,6 @@ drifts from minute to minute. A line of standard input begins a turn, one of
 standard output ends it; at the end of the input the metrics follow.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select
@@ -17,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from rich.console import Console
@@ -49,7 +47,7 @@ class Turns:
         self.greeting = self._line()
         self._client = Client(self._name) if kind in LOOPS else None
 
-    def __enter__(self) -> Turns:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

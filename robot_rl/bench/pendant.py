@@ -4,8 +4,6 @@ The round trip is by the host's clock and ends with the STATE that names the hea
 the firmware and the decoding. Opening times are by the device's clock, from when its bench took the contacts.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ The bench is a second line (firmware/ports/bench/bench.h): it sets contacts, wel
 reports outputs with the device's own time.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """Timing of repeated calls, and their percentiles."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 

@@ -3,8 +3,6 @@
 Exit codes: 0 fine; 1 something went wrong; 2 a wrong argument or setting; 130 interrupted.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 import sys

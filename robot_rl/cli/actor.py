@@ -1,7 +1,5 @@
 """`robot-rl actor`: an actor as a process of its own; it connects to a learner."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from robot_rl.cli.arguments import ProcessArguments

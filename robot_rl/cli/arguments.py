@@ -3,8 +3,6 @@
 A command is a module with a dataclass `Arguments`, whose docstring is the command's help, and `run(arguments) -> int`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 import json

@@ -1,7 +1,5 @@
 """`robot-rl bench NAME`: how fast the parts run on this machine."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`robot-rl clone`: behaviour cloning on the same demonstrations, the baseline that a run has to beat."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import dataclass
 

@@ -1,15 +1,15 @@
 """`robot-rl compare`: runs side by side."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.runtime.runs.compare import comparison_table
-from robot_rl.runtime.runs.run_folder import existing_run
+from robot_rl.runtime.runs.report import read_run
+from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
+from robot_rl.runtime.runs.run_metrics import columns
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,10 @@ def run(arguments: Arguments) -> int:
 
         print(f"\ncurves in {draw_comparison(folders, arguments.png)}")
     return 0
+
+
+def comparison_table(folders: Sequence[RunFolder]) -> str:
+    """Return a Markdown table with a line for each run; `cycle` is the median of the successes, in steps."""
+    runs = [{"run": folder.name} | columns(read_run(folder)) for folder in folders]
+    rows = [tuple(runs[0]), ("---",) * len(runs[0]), *(tuple(run.values()) for run in runs)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,7 +1,5 @@
 """`robot-rl doctor`: what is installed, what works, what to do about the rest; `doctor TOPIC`: about one thing."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

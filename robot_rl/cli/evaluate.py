@@ -1,7 +1,5 @@
 """`robot-rl evaluate`: evaluation of the trained policy alone."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from contextlib import closing
@@ -9,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from robot_rl import build
 from robot_rl.agents.backend import Policy
@@ -18,13 +16,11 @@ from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
-from robot_rl.envs.protocol import robot_environment
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, start_result
 from robot_rl.runtime.runs.stop import StopSignal
-from robot_rl.runtime.runs.video import VideoWriter
 from robot_rl.vision.encoder import Encoder
 
 
@@ -77,23 +73,20 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
     """Run the episodes; write a video of the first."""
     plan = config.evaluation
     video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
-    with closing(build.make_env(config, video=video_episodes > 0)) as env, _bar() as bar:
-        video = (
-            VideoWriter(out / VIDEO_FILE, 1.0 / robot_environment(env).period_s, scale=1) if video_episodes else None
+    with (
+        closing(build.make_env(config, video=video_episodes > 0)) as env,
+        episode_video(out / VIDEO_FILE, env, video_episodes) as video,
+        Progress(transient=True) as bar,
+    ):
+        return evaluate(
+            make_rollout(folder, env, config, flags.who),
+            plan.episodes,
+            plan.seed if flags.seed is None else flags.seed,
+            deterministic=not flags.stochastic,
+            video=video,
+            on_episode=_counter(bar, plan.episodes),
+            should_stop=StopSignal().install(),
         )
-        try:
-            return evaluate(
-                make_rollout(folder, env, config, flags.who),
-                plan.episodes,
-                plan.seed if flags.seed is None else flags.seed,
-                deterministic=not flags.stochastic,
-                video=None if video is None else EpisodeVideo(video.add, video_episodes),
-                on_episode=_counter(bar, plan.episodes),
-                should_stop=StopSignal().install(),
-            )
-        finally:
-            if video is not None:
-                video.close()
 
 
 def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: Literal["policy", "expert"]) -> Rollout:
@@ -132,18 +125,13 @@ def save_result(out: Path, result: EvaluationResult) -> None:
     (out / EPISODES_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _bar() -> Progress:
-    count, left, note = MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
-    return Progress(TextColumn("evaluation"), BarColumn(), count, left, note, transient=True)
-
-
 def _counter(bar: Progress, episodes: int) -> Callable[[EpisodeResult], None]:
-    row = bar.add_task("", total=episodes)
-    successes = 0
+    row = bar.add_task("evaluation", total=episodes)
+    results: list[EpisodeResult] = []
 
     def count(episode: EpisodeResult) -> None:
-        nonlocal successes
-        successes += episode.success
-        bar.update(row, advance=1, description=f"{successes} succeeded")
+        results.append(episode)
+        successes = sum(result.success for result in results)
+        bar.update(row, advance=1, description=f"evaluation ({successes} of {len(results)} succeeded)")
 
     return count

@@ -1,7 +1,5 @@
 """`robot-rl keys`: keys for a learner and actors on several machines."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

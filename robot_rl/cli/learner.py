@@ -1,7 +1,5 @@
 """`robot-rl learner`: the learner by itself; actors connect to it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,9 +9,10 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.acting.record import load_demonstrations
-from robot_rl.runtime.learning.learner import run_learner
+from robot_rl.runtime.learning.learner import LearnerLoop
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.security import read_keys
@@ -31,24 +30,17 @@ class Arguments(ProcessArguments):
 
 def run(arguments: Arguments) -> int:
     """Learn until a signal comes."""
-    print(f"learner: {learn(arguments)} updates")
-    return 0
-
-
-def learn(flags: Arguments) -> int:
-    """Build the learner from its settings, run it, and return the number of updates."""
-    config, stop = flags.config, StopSignal().install()
+    config, stop = arguments.config, StopSignal().install()
     schema, demonstrations = _schema_and_demonstrations(config)
     definition = build.make_definition(schema, config)
     with (
-        MetricsWriter(flags.folder) as metrics,
-        Journal(flags.folder / "journal") as journal,
+        MetricsWriter(arguments.folder) as metrics,
+        Journal(arguments.folder / "journal") as journal,
         LearnerServer(
-            flags.address,
-            schema,
-            definition.schema_hash(),
+            arguments.address,
+            Introduction(schema, definition.schema_hash()),
             journal,
-            keys=read_keys(flags.keys) if flags.keys else None,
+            keys=read_keys(arguments.keys) if arguments.keys else None,
         ) as server,
     ):
         for line in journal.report():
@@ -56,16 +48,11 @@ def learn(flags: Arguments) -> int:
         if config.demonstrations and config.demonstrations_from is None:
             print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
         print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
-        return run_learner(
-            server,
-            build.make_replay(schema, config),
-            build.make_agent(definition, config).learner(),
-            config.learner,
-            metrics,
-            build.make_checkpoints(flags.folder, definition, schema),
-            stop,
-            demonstrations,
-        )
+        agent, replay = build.make_agent(definition, config).learner(), build.make_replay(schema, config)
+        checkpoints = build.make_checkpoints(arguments.folder, definition, schema)
+        loop = LearnerLoop(server, replay, agent, config.learner, metrics, checkpoints)
+        print(f"learner: {loop.run(stop, demonstrations)} updates")
+    return 0
 
 
 def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterator[StepRecord]]:

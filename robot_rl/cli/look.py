@@ -1,7 +1,5 @@
 """`robot-rl look`: one image of what each camera sees, before and after its crop."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

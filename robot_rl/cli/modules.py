@@ -1,7 +1,5 @@
 """`robot-rl modules`: the packages and modules with what each is for, from their docstrings."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`robot-rl record`: demonstrations by the scripted expert or by a person at an input device."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path

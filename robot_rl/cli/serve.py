@@ -1,7 +1,5 @@
 """`robot-rl serve`: the simulated robot on the real robot's topics, over plain DDS or ROS."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from robot_rl.cli.arguments import leading_word

@@ -1,8 +1,6 @@
 """`robot-rl simulate`: the simulated arm, moved by expert, at random or by keyboard, as a video."""
 
-from __future__ import annotations
-
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +12,8 @@ from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.records import Observation
 from robot_rl.core.seeds import Purpose, generator
-from robot_rl.envs.protocol import action_layout, robot_environment
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
-from robot_rl.runtime.acting.rollout import Environment
-from robot_rl.runtime.runs.video import VideoWriter
-from robot_rl.teleop.device import Device
+from robot_rl.envs.protocol import action_layout
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 NO_DEVICE = ("random", "nobody")
@@ -69,31 +64,19 @@ def run(arguments: Arguments) -> int:
 
 def simulate(flags: Arguments) -> EvaluationResult:
     """Run episodes without a trained policy and return their result."""
-    with_video = flags.out is not None
-    with closing(build.make_env(flags.config, cameras=(), video=with_video)) as env:
-        human = _human(env, flags)
-        scale = 1.0 if flags.by == "random" else 0.0
-        policy = None if human is not None else RandomPolicy(action_layout(env).size, scale)
-        video = None if flags.out is None else VideoWriter(flags.out, 1.0 / robot_environment(env).period_s, scale=1)
-        rollout = build.make_rollout(env, flags.config, policy, human=human)
-        try:
-            return evaluate(
-                rollout,
-                flags.episodes,
-                flags.config.seed,
-                video=None if video is None else EpisodeVideo(video.add, flags.episodes),
-                on_episode=_print,
-            )
-        finally:
-            for part in (video, human):
-                if part is not None:
-                    part.close()
-
-
-def _human(env: Environment, flags: Arguments) -> Device | None:
-    if flags.by in NO_DEVICE:
-        return None
-    return build.make_device(env, flags.config, flags.by, generator(Purpose.EVALUATION, flags.config.seed, 2))
+    config, human, policy = flags.config, None, None
+    with (
+        closing(build.make_env(config, cameras=(), video=flags.out is not None)) as env,
+        episode_video(flags.out, env, flags.episodes) as video,
+        ExitStack() as devices,
+    ):
+        if flags.by in NO_DEVICE:
+            policy = RandomPolicy(action_layout(env).size, 1.0 if flags.by == "random" else 0.0)
+        else:
+            device = build.make_device(env, config, flags.by, generator(Purpose.EVALUATION, config.seed, 2))
+            human = devices.enter_context(closing(device))
+        rollout = build.make_rollout(env, config, policy, human=human)
+        return evaluate(rollout, flags.episodes, config.seed, video=video, on_episode=_print)
 
 
 def _print(episode: EpisodeResult) -> None:

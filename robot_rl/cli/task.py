@@ -1,7 +1,5 @@
 """`robot-rl task`: write a task file to start from, or check a task."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

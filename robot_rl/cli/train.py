@@ -1,7 +1,5 @@
 """`robot-rl train`: learner, actors and human on this machine, then evaluation and report."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Sequence
 from contextlib import suppress

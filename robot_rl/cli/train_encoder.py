@@ -1,7 +1,5 @@
 """`robot-rl train-encoder`: train the simulator's image encoder again, from random scenes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated

@@ -7,8 +7,6 @@ head takes one axis, on which each of its values has a level. Names of several r
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -151,11 +149,6 @@ class ActionLayout:
             raise SchemaMismatchError(
                 f"action layout: got {value!r}, expected a list of parts; update the side that sent it."
             ) from error
-
-    def hash(self) -> str:
-        """Return a stable hexadecimal digest: equal layouts, equal digests, on every machine."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
 
     def __str__(self) -> str:
         return ", ".join(_described(part) for part in self.parts)

@@ -1,7 +1,5 @@
 """Parts of an action: axes that move in proportion, and heads that select a value."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise

@@ -3,8 +3,6 @@
 A field that is None has no limit and passes; a tuple is checked entry by entry and must have one.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Time as an argument: a monotonic clock and a rate keeper with absolute deadlines."""
 
-from __future__ import annotations
-
 import math
 import time
 

@@ -16,8 +16,6 @@ RobotRLError
     └── StaleObservationError              an image or state that is too old to act on
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """The loader of extensions (see `controllers.extensions`) with this package's errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """The operator's labels: one rule each, for running episodes and for labels that arrive later."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """Records from actor to learner: one step, and one human label of past steps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -73,11 +71,6 @@ class StepRecord:
         """Whether this step closes its episode."""
         return self.terminated or self.truncated
 
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Identity of the record: (actor, run, sequence)."""
-        return self.actor, self.run, self.sequence
-
 
 @dataclass(frozen=True, slots=True)
 class LabelRecord:
@@ -100,11 +93,6 @@ class LabelRecord:
     def __post_init__(self) -> None:
         checks.one_of(self, LABELS, "label")
         checks.at_least(self, 1, "window_steps")
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Identity of the record: (actor, run, sequence)."""
-        return self.actor, self.run, self.sequence
 
 
 Record = StepRecord | LabelRecord

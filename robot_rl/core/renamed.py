@@ -1,7 +1,5 @@
 """Settings that had another name: files of old runs are read with the new one, old flags are refused with it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from typing import Any

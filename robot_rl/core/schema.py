@@ -1,13 +1,11 @@
 """Schema of a step, agreed by actor and learner: names, shapes and dtypes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -58,7 +56,7 @@ class ArraySpec:
         return {"shape": list(self.shape), "dtype": self.dtype, "variants": self.variants}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> ArraySpec:
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the spec that `to_json` described."""
         return cls(tuple(value["shape"]), str(value["dtype"]), int(value.get("variants", 0)))
 
@@ -94,7 +92,7 @@ class StepSchema:
         return {"observation": observation, "action": self.action.to_json(), "task": self.task, **encoder}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> StepSchema:
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Return the schema that `to_json` described.
 
         Raises:
@@ -117,7 +115,7 @@ class StepSchema:
     def __hash__(self) -> int:
         return int(self.hash()[:15], 16)
 
-    def difference(self, other: StepSchema) -> list[str]:
+    def difference(self, other: Self) -> list[str]:
         """Return the differences, one readable line each; empty when the schemas are equal."""
         lines = [] if self.task == other.task else [f"task: {self.task!r} against {other.task!r}"]
         if self.encoder != other.encoder:

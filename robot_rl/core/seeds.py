@@ -1,7 +1,5 @@
 """Random numbers by purpose: what is drawn for one purpose never coincides with what is drawn for another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from enum import IntEnum
 

@@ -1,7 +1,5 @@
 """Frozen dataclasses to JSON and back, with errors that name the field and the nearest key."""
 
-from __future__ import annotations
-
 import dataclasses
 import enum
 import json

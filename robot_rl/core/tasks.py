@@ -1,11 +1,9 @@
 """A task as data: arms with their bounds and gains, cameras, time limit, rewards and training settings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -110,10 +108,14 @@ class GripperRange:
     """When open [m]."""
     start_m: float = 0.04
     """At the start of an episode [m]."""
+    reset: Literal["rise_first", "open_first"] = "rise_first"
+    """When a real arm's fingers go to `start_m`: after it has risen to the height of the start with what it holds, or
+    before it moves, as where it must let go of a part that is stuck or stays."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "closed_m", "start_m")
         checks.within(self, self.closed_m + 1e-6, np.inf, "open_m")
+        checks.one_of(self, ("rise_first", "open_first"), "reset")
 
 
 @dataclass(frozen=True)

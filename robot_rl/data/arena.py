@@ -4,8 +4,6 @@ A batch of a few megabytes made of many arrays costs a page fault for each 4 kB,
 not, because the allocator reuses it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Batches that the replay samples and a backend learns from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple

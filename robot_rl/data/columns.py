@@ -1,8 +1,7 @@
 """Memory of the replay: one row per slot."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class Columns:
     excluded: np.ndarray  # never sampled: not observed, or removed by a label
 
     @classmethod
-    def empty(cls, schema: StepSchema, slots: int) -> Columns:
+    def empty(cls, schema: StepSchema, slots: int) -> Self:
         """Return zeroed rows; the system allocates memory when it is first written.
 
         Raises:

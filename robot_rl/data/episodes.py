@@ -11,8 +11,6 @@
 Files are written atomically and never replace another one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Dataset formats of demonstrations: one class each, and one line each in `FORMATS`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -32,7 +30,6 @@ class DatasetFormat(Protocol):
 
     def count(self, folder: Path) -> int:
         """Return the number of episodes; 0 when there is no such folder."""
-        ...
 
     def read(self, folder: Path) -> Iterator[Episode]:
         """Yield the episodes, oldest first.
@@ -40,11 +37,9 @@ class DatasetFormat(Protocol):
         Raises:
             CorruptRecordError: one that is not whole.
         """
-        ...
 
     def write(self, folder: Path, episode: Episode) -> None:
         """Append an episode, wholly or not at all."""
-        ...
 
 
 def check_format(name: str) -> None:

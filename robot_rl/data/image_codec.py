@@ -1,7 +1,5 @@
 """Images as compressed bytes: without loss in recorded episodes, small in a stream of steps."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -6,8 +6,6 @@ transition is in an index exactly while both of its frames are in memory. The fr
 of its own which is never sampled as `obs`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Batches out of the replay's columns, each a copy of the rows that its samples span."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from robot_rl.core.records import Source

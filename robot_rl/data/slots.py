@@ -1,7 +1,5 @@
 """Slots of the replay: rings that allocate them in turn, and index sets sampled in constant time."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """Checks of cameras: devices of this machine, and delivery of those in a file; each line is ok, or holds what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

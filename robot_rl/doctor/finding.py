@@ -1,7 +1,5 @@
 """Findings: lines of the doctor's list, and functions that make them."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import subprocess

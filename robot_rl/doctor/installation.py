@@ -3,8 +3,6 @@
 Each check runs in its own process, since rendering chooses its backend at the first import and may abort.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """Network to an arm: its interface, link quality, and whether the arm answers."""
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 import struct

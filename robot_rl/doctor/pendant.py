@@ -1,7 +1,5 @@
 """`robot-rl doctor pendant`: the pendant's live state, line by line."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import replace
 from enum import IntEnum, IntFlag

@@ -1,13 +1,14 @@
 """Checks of this computer, its network and its libraries for a real arm."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from controllers.arms.spec import ArmSpec, driver_class, load_arm
-from controllers.drivers.contract import Requirements
+from controllers.arms.spec import BUILT_IN, ArmSpec, driver_class, load_arm
+from controllers.drivers.contract import ArmReport, Requirements
+from controllers.drivers.grippers import gripper_spec
+from controllers.drivers.grippers.contract import GripperSpec
 from controllers.drivers.machine import (
     KERNEL_ADVICE,
     LIMITS_ADVICE,
@@ -18,7 +19,9 @@ from controllers.drivers.machine import (
 from controllers.host.realtime import realtime
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
+from robot_rl.doctor.arm import NoReportError, check_model, compare, read_report
 from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
+from robot_rl.doctor.gripper import check_gripper
 from robot_rl.doctor.loop import LoopMetrics, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
 
@@ -49,27 +52,40 @@ class Probes:
     interface: Callable[[str], Interface | None] = read_interface
     answer_s: Callable[[str, int], float] = answer_time_s
     program: Callable[[str, str, dict[str, str], State, str], Finding] = probe
+    report: Callable[[], ArmReport] | None = None
+    """Of the connected arm; None: not connected."""
+    gripper: Callable[[ArmSpec], Iterator[Finding]] | None = None
+    """Of the arm's file; None: not checked."""
     loop: Callable[[float, float], LoopMetrics] = lambda rate_hz, seconds: try_loop(
         rate_hz, seconds, SystemClock(), realtime()
     )
 
 
 def check(
-    arm: str = "fr3", address: str = "", driver: str = "", interface: str | None = None, seconds: float = 5.0
+    arm: str = "fr3",
+    address: str = "",
+    driver: str = "",
+    interface: str | None = None,
+    seconds: float = 5.0,
+    move_gripper: bool = False,
 ) -> Iterator[Finding]:
     """Check whether this machine can run a real arm.
 
-    Kernel, permissions, CPU governor, network, libraries, firmware, loop; for each `ok`, or what to do. Moves nothing.
+    Kernel, permissions, CPU governor, network, libraries, firmware, the arm's file against its model and the connected
+    arm (joints, TCP, gravity, payload), gripper, loop; for each `ok`, or what to do. Moves nothing but a gripper that
+    was not activated or homed since its power came on.
     Exit code 1 when a needed part is missing.
 
     example: robot-rl doctor robot --arm fr3 --address 172.16.0.2
 
     Args:
-        arm: Name of the arm (`fr3`, `ur5e`, `ur10e`, `fer`), or path of its YAML file.
-        address: The arm's IPv4 address. By default that of its file; without one, network and firmware are skipped.
+        arm: Name of the arm, as in `fr3`, or path of its YAML file.
+        address: The arm's IPv4 address. By default that of its file; without one, network, firmware and the connected
+            arm are skipped.
         driver: `franka`, `franky`, `ur`, `effort`, or `module:Class`. By default that of the arm's file.
         interface: The network interface to the arm, as in `eth1`; by default the one that the routes name.
         seconds: Duration of the loop's test [s].
+        move_gripper: Open and close the gripper, at the speed and force of the arm's file.
     """
     check_seconds(seconds)
     try:
@@ -77,7 +93,18 @@ def check(
         driver_class(spec.driver)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return examine_robot(spec, interface, seconds)
+    report = (
+        partial(read_report, arm, {"address": address, "driver": driver}) if spec.address or spec.namespace else None
+    )
+    probes = Probes(report=report, gripper=lambda arm: check_gripper(_gripper(arm), move_gripper))
+    return examine_robot(spec, interface, seconds, probes)
+
+
+def _gripper(arm: ArmSpec) -> GripperSpec | None:
+    try:
+        return gripper_spec(arm.gripper, address=arm.address, namespace=arm.namespace)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def examine_robot(
@@ -109,7 +136,20 @@ def examine_robot(
             yield probes.program("firmware", program, {}, "missing", "this again, when the lines above are ok")
     else:
         yield Finding("optional", "network, firmware", "not checked; add --address and the arm's address")
+    if arm.model not in ("", BUILT_IN):
+        yield check_model(arm)
+    if probes.report is not None:
+        yield from _arm(arm, probes.report)
+    if probes.gripper is not None:
+        yield from probes.gripper(arm)
     yield _loop(probes.loop(requirements.rate_hz, seconds), requirements)
+
+
+def _arm(arm: ArmSpec, report: Callable[[], ArmReport]) -> Iterator[Finding]:
+    try:
+        yield from compare(arm, report())
+    except NoReportError as error:
+        yield Finding("missing", "arm", str(error))
 
 
 def _kernel(machine: Machine, requirements: Requirements) -> Finding:

@@ -3,8 +3,6 @@
 Needs the cyclonedds package, not ROS: it also runs where ROS is not installed, or does not work.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass

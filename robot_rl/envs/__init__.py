@@ -2,8 +2,6 @@
 `robot_rl/PickLiftVaried-v0`; `gymnasium.make("robot_rl.envs:robot_rl/PickLift-v0")` does both in one call.
 """
 
-from __future__ import annotations
-
 import gymnasium as gym
 
 from robot_rl.tasks import environment_id, task_names

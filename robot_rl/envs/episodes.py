@@ -1,7 +1,5 @@
 """Protocol of episode sources, which set up and judge episodes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,11 +17,9 @@ class EpisodeSource(Protocol):
 
     def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
         """Bring arms and objects to the start of an episode; return additions to the environment's `info`."""
-        ...
 
     def outcome(self) -> Outcome:
         """Return whether the episode is won or lost now."""
-        ...
 
     def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
         """Return the action (A,) float32 of a scripted expert; simulator only.
@@ -31,11 +27,9 @@ class EpisodeSource(Protocol):
         Args:
             targets: `T_base_target` of each arm, by its name.
         """
-        ...
 
     def object_state(self) -> np.ndarray:
         """Return the state of the task's object, for ablations and probes; empty on a real arm."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ Action: (A,) float32 in [-1, 1], scaled to the bounds of the environment.
 info: `success` and `failure` beside what the environment reports.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Settings of a foreign Gymnasium environment, and the names by which a task is one."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any, Literal, get_args

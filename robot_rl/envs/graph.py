@@ -1,7 +1,5 @@
 """Environment over the ROS graph: the same arm, cameras and task, with checks of the age of observations."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

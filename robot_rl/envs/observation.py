@@ -13,8 +13,6 @@ Layout of an arm's `state` (24,) or, with a gripper, (25,); frames as given:
 Force and moment are clipped to +-3 of these units: an impact must not outweigh the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

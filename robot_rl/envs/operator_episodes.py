@@ -1,7 +1,5 @@
 """Episodes on a real arm: the arm moves to a start, an operator sets the scene and judges; there is no ground truth."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,6 +15,8 @@ SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
 REACHED_M, REACHED_RAD = 0.01, 0.05
 SETTLE_STEPS = 30
 Prompt = Callable[[str], tuple[str, ...]]
+FINGER_STEPS = 10
+"""Time for the fingers, before the arm moves."""
 
 
 class OperatorEpisodes:
@@ -63,10 +63,15 @@ class OperatorEpisodes:
 
 
 def _go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
-    start = robot.state()
-    for T_base_target in way_to(start.T_base_tcp, T_base_start):
-        _step(robot, T_base_target, start.finger_m)  # fingers that open on the way would drop or push things
-    finger_m = arm.gripper.start_m if arm.gripper else start.finger_m
+    here, finger_m = robot.state().T_base_tcp, arm.gripper.start_m if arm.gripper else None
+    above = Pose(np.array([*here.p[:2], max(here.p[2], T_base_start.p[2])]), here.R)  # nothing is dragged
+    if arm.gripper and arm.gripper.reset == "open_first":
+        for _ in range(FINGER_STEPS):
+            _step(robot, here, finger_m)
+    for T_base_target in straight(here, above):
+        _step(robot, T_base_target, None)  # the fingers keep what they hold
+    for T_base_target in straight(above, T_base_start):
+        _step(robot, T_base_target, finger_m)
     for _ in range(SETTLE_STEPS):
         _step(robot, T_base_start, finger_m)
         off_m, off_rad = distance(robot.state().T_base_tcp, T_base_start)
@@ -78,23 +83,15 @@ def _go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
     )
 
 
-def _step(robot: Robot, T_base_target: Pose, finger_m: float) -> None:
+def _step(robot: Robot, T_base_target: Pose, finger_m: float | None) -> None:
     robot.command(T_base_target, finger_m)
     state = robot.wait(PERIOD_S)
     if state.fault:
         raise DeviceLostError(f"reset: got '{state.fault}' on the way, expected a free way to the start; clear it.")
 
 
-def way_to(start: Pose, goal: Pose) -> Iterator[Pose]:
-    """Yield targets from pose to pose, one a period: first vertically to the goal's height, so that nothing is
-    dragged.
-    """
-    above = Pose(np.array([*start.p[:2], max(start.p[2], goal.p[2])]), start.R)
-    for leg_from, leg_to in ((start, above), (above, goal)):
-        yield from _straight(leg_from, leg_to)
-
-
-def _straight(start: Pose, goal: Pose) -> Iterator[Pose]:
+def straight(start: Pose, goal: Pose) -> Iterator[Pose]:
+    """Yield targets from pose to pose, one a period."""
     far_m, far_rad = distance(goal, start)
     count = math.ceil(max(far_m / SPEED_M_PER_S, far_rad / SPEED_RAD_PER_S) / PERIOD_S)
     for number in range(1, count + 1):

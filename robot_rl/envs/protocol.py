@@ -1,7 +1,5 @@
 """Protocols of environments beyond `gymnasium.Env`, and their lookup among wrappers."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
@@ -26,7 +24,6 @@ class RobotEnvironment(Protocol):
 
     def metrics(self) -> dict[str, float]:
         """Measurements of the session so far, for the run's metrics; empty where there are none."""
-        ...
 
 
 @runtime_checkable
@@ -35,7 +32,6 @@ class ExpertEnvironment(Protocol):
 
     def expert_action(self) -> np.ndarray:
         """Return the expert's action (A,) float32 in [-1, 1]."""
-        ...
 
 
 def robot_environment(env: gymnasium.Env[Any, Any]) -> RobotEnvironment:

@@ -1,7 +1,5 @@
 """Episodes of a simulated robot that another process or computer serves on the ROS graph."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Environments over the simulator, by task; registered with Gymnasium as `robot_rl/<Task>-v0`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Protocol of a robot, simulated or real."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -26,18 +24,14 @@ class RobotState(NamedTuple):
 class Robot(Protocol):
     """An arm under Cartesian impedance control with a parallel gripper."""
 
-    def command(self, T_base_target: Pose, finger_m: float) -> None:
-        """Set the target pose and the fingers' travel without waiting."""
-        ...
+    def command(self, T_base_target: Pose, finger_m: float | None) -> None:
+        """Set the target pose and the fingers' travel without waiting; None leaves the fingers to their last target."""
 
     def wait(self, period_s: float) -> RobotState:
         """Return the state one control period after the last `wait`: the simulator advances, on a real arm it waits."""
-        ...
 
     def state(self) -> RobotState:
         """Return the newest sample."""
-        ...
 
     def close(self) -> None:
         """Stop the arm and disconnect."""
-        ...

@@ -1,7 +1,5 @@
 """Settings of the robot: in this process, or on the ROS graph."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,13 +31,17 @@ class RobotConfig:
     goes to the start, the scene is set by hand until the person's device says ready, and success comes from labels."""
     cameras: Path | None = None
     """File of the robot's cameras, as `robot-rl look` takes it; None: topics named by the task's cameras."""
-    wrench: Literal["sensor", "estimate"] = "sensor"
-    """Source of the wrench: the wrist's sensor, or the controller's estimate."""
+    wrench: Literal["auto", "sensor", "estimate"] = "auto"
+    """Source of the wrench: the wrist's sensor on the topic `wrench`, or the controller's estimate. `auto`: the sensor
+    of a served simulation, the estimate of a real arm."""
     gains: Literal["task", "controller"] = "task"
     """`task`: the task's stiffness, clips and workspace, as in simulation; `controller`: the controller's own, for a
     controller of another project."""
     state_age_ms: float = 100.0
     """Older states of the arm are refused: the episode ends, the arm holds [ms]. Source: one step at 10 Hz."""
+    gripper_age_ms: float = 2000.0
+    """Older states of the gripper are refused likewise [ms]. Source: a driver that blocks reads nothing during a
+    motion, which takes a second or more."""
     image_age_ms: float = 200.0
     """Older images are refused likewise [ms]: one bound for all cameras when they are observed. A camera of the file
     `cameras` also has its own, `max_age_s`; the smaller one counts. Source: two steps at 10 Hz."""
@@ -51,12 +53,20 @@ class RobotConfig:
     """Longest time of a reset, including a server's restart [s]: DDS drops a killed process after ten."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "state_age_ms", "image_age_ms", "skew_ms", "reaction_ms", "reset_timeout_s")
+        names = ("state_age_ms", "gripper_age_ms", "image_age_ms", "skew_ms", "reaction_ms")
+        checks.positive(self, *names, "reset_timeout_s")
         if self.kind == "simulated" and self.episode_source == "operator":
             raise ConfigError(
                 "robot.episode_source: got 'operator' with the simulated arm, expected an arm on the graph; "
                 "set robot.kind to dds or ros."
             )
+
+    @property
+    def wrench_source(self) -> Literal["sensor", "estimate"]:
+        """Source of the wrench."""
+        if self.wrench != "auto":
+            return self.wrench
+        return "estimate" if self.episode_source == "operator" else "sensor"
 
     @property
     def on_graph(self) -> bool:

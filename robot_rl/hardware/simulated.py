@@ -1,7 +1,5 @@
 """Simulated arm and cameras behind the hardware protocols, in lockstep: time passes only in `wait`."""
 
-from __future__ import annotations
-
 from controllers.arm import NOT_FOLLOWING
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.cameras.camera import Frame
@@ -16,10 +14,11 @@ class SimulatedRobot:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
-    def command(self, T_base_target: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float | None) -> None:
         """Set the target pose and the fingers' travel [m]."""
         self._simulation.set_target(T_base_target)
-        self._simulation.set_finger(finger_m)
+        if finger_m is not None:
+            self._simulation.set_finger(finger_m)
 
     def wait(self, period_s: float) -> RobotState:
         """Advance the simulation by one control period."""

@@ -12,12 +12,12 @@ from robot_rl import build
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopAskedError
 from robot_rl.core.seeds import Purpose, generator
-from robot_rl.runtime.acting.actor import run_actor
+from robot_rl.runtime.acting.actor import ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
-from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.security import read_keys
 from robot_rl.transport.sender import ActorLink
@@ -68,9 +68,8 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
         human = build.make_human(env, config, rng, settings.first_env_step)
         if human is not None:
             held.callback(human.close)
-        with ActorLink(
-            launch.address, schema, launch.name, launch.run_name, spool, agent_hash=definition.schema_hash(), keys=keys
-        ) as link:
+        introduction = Introduction(schema, definition.schema_hash(), launch.name, launch.run_name)
+        with ActorLink(launch.address, introduction, spool, keys=keys) as link:
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
             policy = build.make_agent(definition, config).policy()
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import tyro
@@ -16,8 +17,8 @@ import tyro
 from robot_rl.config import load_config
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.acting import ActorLaunch, act
-from robot_rl.nodes.arguments import run_node
-from robot_rl.runtime.runs.run_folder import existing_run
+from robot_rl.nodes.arguments import run_node, split_ros_words
+from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,26 @@ class ActorNodeConfig:
     weights_timeout_s: float = 900.0
     """Longest wait for the learner's first weights before acting [s]."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
-    """Robot settings that replace those of the run."""
+    """Robot settings; what is not given here is that of the run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Act until a signal comes."""
-    return run_node("actor", arguments, ActorNodeConfig(run=tyro.MISSING), __doc__ or "", _run)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    return run_node("actor", words, default_settings(words), __doc__ or "", _run)
+
+
+def default_settings(words: Sequence[str]) -> ActorNodeConfig:
+    """Return the settings to start from: the robot is that of the run which the words name, on the graph."""
+    parsed = split_ros_words(words, "actor")
+    split = [part for word in parsed.plain for part in word.split("=", 1)]
+    flags = dict(pairwise(split))
+    run = (parsed.from_files | parsed.parameters).get("run", flags.get("--run", ""))
+    file = RunFolder(Path(run)).config_file
+    if not run or not file.is_file():
+        return ActorNodeConfig(run=tyro.MISSING)  # the parser explains
+    robot = load_config(file).robot
+    return ActorNodeConfig(Path(run), robot=robot if robot.on_graph else replace(robot, kind="dds"))
 
 
 def _run(node: ActorNodeConfig) -> None:

@@ -87,7 +87,7 @@ class ArmController:
             mailbox = "-".join(["dds", *filter(None, config.namespace.split("/")), str(os.getpid())])
             words = choice.host_arguments(mailbox, config.cpu, config.shield)
             host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not stop())
-            gains = settings.first_gains(host.client.gains(), config.preset, {})
+            gains = settings.first_gains(host.client.gains(), config.preset, {}, choice.spec)
         except HostFailed as error:
             raise DeviceLostError(str(error)) from error
         except ValueError as error:

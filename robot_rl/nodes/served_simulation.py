@@ -19,6 +19,7 @@ from controllers.drivers.grippers.contract import GripperSpec, GripperState, che
 from controllers.host.control_stack import gains_of
 from controllers.ros import graph, settings
 from controllers.ros.controller import Controller
+from controllers.ros.topics import find_topics
 from controllers.ros.wire import Wire
 from robot_rl.core import checks
 from robot_rl.core.action_layout import gripper_head
@@ -63,6 +64,8 @@ class ServeConfig:
     """Images of each camera a second; 10 on a computer that cannot keep up."""
     seed: int = 0
     """Seed of the scene before the first reset."""
+    topics: tuple[str, ...] = ()
+    """Topics beside the controller's own, each `module:Class` or `file.py:Class`."""
 
     def __post_init__(self) -> None:
         known = find_task(self.task).cameras
@@ -71,6 +74,7 @@ class ServeConfig:
                 raise unknown_name("cameras", camera, known)
         checks.one_of(self, APPEARANCES, "appearance")
         checks.positive(self, "image_hz")
+        find_topics(self.topics)
 
 
 class SimulatedRobotServer:
@@ -97,7 +101,8 @@ class SimulatedRobotServer:
         namespace = self._wire.namespace.strip("/")
         name = f"{namespace}/{graph.CONTROLLER}" if namespace else graph.CONTROLLER
         log, arm = logging.getLogger(graph.CONTROLLER), self.simulation.arm
-        controller = Controller(self._wire, name, f"{arm.name} by simulation", log, self._clock.now_ns, self.loop.sleep)
+        clock, topics = self._clock.now_ns, find_topics(self._config.topics)
+        controller = Controller(self._wire, name, f"{arm.name} by simulation", log, clock, self.loop.sleep, topics)
         controller.attach(self._wire, self.loop, self.loop.gains(), arm.joints)
         if self.simulation.has_gripper:
             controller.attach_gripper(ServedGripper(self.simulation, self._clock), GripperSpec("simulated"))

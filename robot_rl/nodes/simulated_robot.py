@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from controllers.compilation import announcement
 from controllers.ros import graph
 from controllers.ros.namesake import wait_until_alone
 from robot_rl import build_graph
@@ -52,6 +53,8 @@ def serve(config: SimulatedRobotConfig) -> None:
         controller = graph.resolve(graph.STATUS, wire.namespace).rsplit("/", 1)[0]
         if refused := wait_until_alone(lambda: len(wire.publishers_of(graph.STATUS)), controller):
             raise ConfigError(refused)
+        if line := announcement("simulated_robot"):
+            print(line, flush=True)
         server = SimulatedRobotServer(wire, config)
         held.callback(server.close)
         if config.robot.kind == "ros":

@@ -22,7 +22,7 @@ from controllers.ros.stops import REPORT_PERIOD_S
 from controllers.ros.wire import Wire
 from robot_rl import build_graph
 from robot_rl.core import checks
-from robot_rl.core.action_layout import GRIPPER, HOLD, ROTATION, TRANSLATION, arm_layout
+from robot_rl.core.action_layout import GRIPPER, ROTATION, TRANSLATION, arm_layout
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import PERIOD_S, ArmTask
@@ -92,8 +92,7 @@ class TwistSender:
         twist = np.concatenate([velocity, turn])
         self._twists.publish(twist_message(self._wire, twist, stamp_ns, graph.BASE))
         gripper = self._arm.gripper
-        if gripper is not None and parts[GRIPPER] != HOLD:
-            finger_m = finger_target(gripper, parts[GRIPPER], gripper.open_m)
+        if gripper is not None and (finger_m := finger_target(gripper, parts[GRIPPER], None)) is not None:
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
 

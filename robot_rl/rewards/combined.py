@@ -1,7 +1,5 @@
 """Combination of reward sources, and the table of their names."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Protocol of reward sources: the step that they receive, and the verdict that they return."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -60,7 +58,6 @@ class RewardSource(Protocol):
 
     def judge(self, outcome: StepOutcome) -> Verdict:
         """Return the judgement of a step."""
-        ...
 
     def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return a step's final reward, given whether the human took over right after it."""

@@ -1,7 +1,5 @@
 """Reward sources without weights: ground truth, the operator's labels, interventions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from robot_rl.core.errors import ConfigError

@@ -1,7 +1,5 @@
 """The simulated arm for the control process, on a clock of the caller's."""
 
-from __future__ import annotations
-
 from controllers.arms.spec import load_arm
 from controllers.host.control_stack import ControlStack, gains_of
 from robot_rl.core.clock import Clock, SystemClock

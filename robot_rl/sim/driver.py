@@ -5,10 +5,9 @@ on while a host is late. `_Firmware` replaces an arm's firmware: it holds the ar
 sender is silent, and stops when a joint moves too fast.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import Enum
+from typing import Self
 
 import numpy as np
 
@@ -109,7 +108,7 @@ class SimulatedDriver(StreamDriver):
         self._fresh = False  # read since the last step
 
     @classmethod
-    def from_arm(cls, arm: ArmSpec) -> SimulatedDriver:
+    def from_arm(cls, arm: ArmSpec) -> Self:
         """See `DriverClass`: the arm of a model, or PickLift's, paced by the clock; the scene is always the same one.
 
         Settings are those of the arm's real driver, and ignored.

@@ -1,7 +1,5 @@
 """Inverse kinematics by damped least squares on the MuJoCo model, to place the arm at a reset."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 

@@ -4,8 +4,6 @@ They contain boxes, blocks with a square hole, a rod in the hand and clutter, of
 arm in a random pose. No task's scene, success or object is used; the encoder learns places in images, not tasks.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import mujoco

@@ -1,7 +1,5 @@
 """Rendering of the simulated cameras."""
 
-from __future__ import annotations
-
 import atexit
 
 import mujoco

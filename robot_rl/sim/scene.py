@@ -4,8 +4,6 @@ Geometry is primitives only, without shadows or reflections: on a machine withou
 instead of 50.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import mujoco

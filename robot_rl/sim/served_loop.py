@@ -4,8 +4,6 @@ Simulated time passes only in `advance`, and may fall behind the clock. Outside,
 targets and states are carried over by their age.
 """
 
-from __future__ import annotations
-
 import os
 
 import numpy as np
@@ -14,6 +12,7 @@ from controllers.arm import Target
 from controllers.host.control_process import ControlProcess
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Client, HostState, Mailbox, Request
+from controllers.host.motions import MotionCommand
 from controllers.law.gains import Gains
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.sim.driver import SimulatedDriver
@@ -86,6 +85,10 @@ class ServedLoop:
     def send(self, target: Target) -> None:
         """Set the latest target."""
         self._client.send(target._replace(stamp_s=target.stamp_s - self._ahead_s()))
+
+    def move(self, command: MotionCommand) -> None:
+        """Start a joint motion or guiding, keep it alive, or end it."""
+        self._client.move(command._replace(stamp_s=command.stamp_s - self._ahead_s()))
 
     def set_gains(self, gains: Gains) -> None:
         """Request other gains."""

@@ -1,16 +1,16 @@
 """Simulated workcell: MuJoCo under the same compiled tick as the real arm."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 
-from controllers.arm import ArmDynamics, ArmState, Mode, Reason, no_target
+from controllers.arm import REASON_TEXT, ArmDynamics, ArmState, Mode, Reason, no_target
 from controllers.arms.spec import BUILT_IN, SIMULATED, ArmSpec, load_arm
 from controllers.geometry import matrix_from_quat, quat_from_matrix
+from controllers.host.motions import MotionCommand, MotionKind, MotionRecord, serve_motion
 from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains, make_gains
 from controllers.law.tick import ControlLoop, activate, make_controller_state
+from controllers.records import make_record
 from robot_rl.core.extensions import resolve
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import ArmTask, Outcome, TaskSpec
@@ -108,6 +108,27 @@ class Simulation:
         """Command the fingers' travel [m], the same for both."""
         if self.has_gripper:
             self.data.ctrl[self.joints : self.joints + 2] = np.clip(finger_m, 0.0, FINGER_MAX_M)
+
+    def move_joints(self, q: np.ndarray, speed: float = 1.0, period_s: float = 0.1) -> str:
+        """Move to joint positions (N,) [rad] at a fraction of the full speed; return why it did not arrive, else empty.
+
+        Afterwards the target is the measured pose.
+        """
+        number = self.memory.motion_number + 1
+        if text := self.command_motion(MotionCommand(MotionKind.JOINTS, number, self.time_s, q, speed)):
+            return text
+        while self.memory.motion_result == Reason.MOVING_JOINTS:
+            self.command_motion(MotionCommand(MotionKind.JOINTS, number, self.time_s, q, speed))
+            self.advance(period_s)
+        self.set_target(self.T_base_tcp)
+        result = Reason(self.memory.motion_result)
+        return "" if result == Reason.OK else REASON_TEXT[result]
+
+    def command_motion(self, command: MotionCommand) -> str:
+        """Start a joint motion or guiding, keep it alive, or end it; return why it is refused, else empty."""
+        if command.number != self.memory.motion_number:
+            self.refresh_model()  # pose and Jacobian of these joint positions
+        return serve_motion(self.loop, make_record(MotionRecord, self.joints, **command._asdict()))
 
     def advance(self, period_s: float) -> Reason:
         """Advance under the controller; return the most severe reason of its ticks."""

@@ -3,8 +3,6 @@
 Per control step of 100 ms this is 50 times (kinematics, model terms, tick, integration) without returning to Python.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -34,25 +34,20 @@ class TaskScene(Protocol):
 
     def build(self, arm: ArmSpec) -> mujoco.MjSpec:
         """Return the scene with the arm, ready to compile; `robot_rl.sim.scene.new_workcell` makes both."""
-        ...
 
     def randomise(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> Start:
         """Draw object poses into `model` and `data` (which is freshly reset); return where the arm starts."""
-        ...
 
     def outcome(self, model: mujoco.MjModel, data: mujoco.MjData) -> Outcome:
         """Return ground truth now."""
-        ...
 
     def keep_out(self, data: mujoco.MjData) -> np.ndarray:
         """Return points (K, 2) of the table [m] that distractors stay clear of."""
-        ...
 
     def object_state(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
         """Return the object's place and turn as numbers of order one (`object_size` of the task): for probes and the
         ablation without cameras.
         """
-        ...
 
 
 class Expert(Protocol):
@@ -62,4 +57,3 @@ class Expert(Protocol):
 
     def goal(self, model: mujoco.MjModel, data: mujoco.MjData) -> Goal:
         """Return where the tool should go from the current state, from ground truth."""
-        ...

@@ -4,8 +4,6 @@ A task is given by its name, as a TOML file (`path/task.toml`), as a Python file
 (`path/task.py`), as `module:NAME`, or registered by another package under the entry points `robot_rl.tasks`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from robot_rl.core import extensions

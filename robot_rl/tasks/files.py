@@ -7,8 +7,6 @@ lower_m = [0.4, -0.1, 0.02]
 [cameras.wrist]          any number; without this table: wrist and side, 128 x 128
 """
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Iterator, Mapping

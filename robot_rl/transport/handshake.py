@@ -1,7 +1,5 @@
 """Handshake of actor and learner: the learner refuses an incompatible actor, naming both sides."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from robot_rl import __version__
@@ -9,27 +7,29 @@ from robot_rl.core.errors import CorruptRecordError, RobotRLError
 from robot_rl.core.schema import StepSchema
 from robot_rl.transport.messages import PROTOCOL, pack, unpack
 
+_TEXTS = ("actor", "run", "agent_hash", "package")  # fields of an introduction that cross the wire as they are
+
 
 @dataclass(frozen=True)
 class Introduction:
     """Identity and protocol version of one side."""
 
-    name: str  # "actor 'a0' of run 'x'" or "learner"
     schema: StepSchema
     agent_hash: str  # of the agent's definition: names and shapes of the policy's parameters
+    actor: str = ""  # empty for the learner
+    run: str = ""
     protocol: int = PROTOCOL
     package: str = __version__
 
     def __str__(self) -> str:
-        return f"{self.name} (robot-rl {self.package}, task {self.schema.task!r}, agent {self.agent_hash[:8]})"
+        name = f"actor {self.actor!r} of run {self.run!r}" if self.actor else "learner"
+        return f"{name} (robot-rl {self.package}, task {self.schema.task!r}, agent {self.agent_hash[:8]})"
 
 
 @dataclass(frozen=True)
 class Hello:
     """First message of an actor."""
 
-    actor: str
-    run: str
     introduction: Introduction
     first_sequence: int  # oldest record of its spool
     next_sequence: int  # of the record that it will write next
@@ -37,18 +37,9 @@ class Hello:
 
 def encode_hello(hello: Hello) -> bytes:
     """Return a hello as bytes."""
-    mine = hello.introduction
-    values = {
-        "actor": hello.actor,
-        "run": hello.run,
-        "first_sequence": hello.first_sequence,
-        "next_sequence": hello.next_sequence,
-        "protocol": mine.protocol,
-        "package": mine.package,
-        "schema": mine.schema.to_json(),
-        "agent_hash": mine.agent_hash,
-    }
-    return pack(values)
+    values = {name: getattr(hello.introduction, name) for name in _TEXTS} | {"protocol": hello.introduction.protocol}
+    sequences = {"first_sequence": hello.first_sequence, "next_sequence": hello.next_sequence}
+    return pack(values | sequences | {"schema": hello.introduction.schema.to_json()})
 
 
 def decode_hello(data: bytes) -> Hello:
@@ -59,15 +50,9 @@ def decode_hello(data: bytes) -> Hello:
     """
     value = unpack(data)
     try:
-        actor, run = str(value["actor"]), str(value["run"])
-        mine = Introduction(
-            f"actor {actor!r} of run {run!r}",
-            StepSchema.from_json(value["schema"]),
-            str(value["agent_hash"]),
-            int(value["protocol"]),
-            str(value["package"]),
-        )
-        return Hello(actor, run, mine, int(value["first_sequence"]), int(value["next_sequence"]))
+        texts, schema = {name: str(value[name]) for name in _TEXTS}, StepSchema.from_json(value["schema"])
+        introduction = Introduction(schema, protocol=int(value["protocol"]), **texts)
+        return Hello(introduction, int(value["first_sequence"]), int(value["next_sequence"]))
     except (KeyError, TypeError, ValueError, RobotRLError) as error:
         raise CorruptRecordError(f"hello: got {sorted(value)}, expected an actor's hello: {error}") from error
 

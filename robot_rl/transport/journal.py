@@ -8,14 +8,13 @@ record at the very end, left by a crash, is cut off on opening and kept beside t
 the first format (`RRLJ0001`, without the index) are read, and never written.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.transport.segment import (
@@ -155,7 +154,7 @@ class Journal:
         for descriptor in (*self._retired, self._tail, self._claim):
             os.close(descriptor)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,11 +7,9 @@
 No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgpack
 import numpy as np
@@ -28,34 +26,17 @@ ARRAYS_MAX = 256
 
 _GROUPS = {"obs": "obs/", "next_obs": "next_obs/", "frames": "frames/", "next_frames": "next_frames/"}
 """Field of a step -> prefix of its arrays' names."""
-_STEP_SCALARS: dict[str, type] = {
-    "actor": str,
-    "run": str,
-    "sequence": int,
-    "episode": int,
-    "step": int,
-    "source": int,
-    "reward": float,
-    "terminated": bool,
-    "truncated": bool,
-    "success": bool,
-    "policy_version": int,
-    "stamp_ns": int,
-    "observed": bool,
-}
+
+
+def _scalar_fields(record: type) -> dict[str, type]:
+    """Return name -> type of a record's fields that are no arrays; a source crosses as its number."""
+    kinds = {str: str, int: int, float: float, bool: bool, Source: int}
+    return {name: kinds[hint] for name, hint in get_type_hints(record).items() if hint in kinds}
+
+
+_STEP_SCALARS, _LABEL_SCALARS = _scalar_fields(StepRecord), _scalar_fields(LabelRecord)
 _STEP_DEFAULTS = {"observed": True}  # defaults of fields that older journals lack
 _STEP_ARRAYS = ("action", "policy_action", "human_action")
-_LABEL_SCALARS: dict[str, type] = {
-    "actor": str,
-    "run": str,
-    "sequence": int,
-    "episode": int,
-    "step": int,
-    "label": str,
-    "value": float,
-    "window_steps": int,
-    "stamp_ns": int,
-}
 
 
 def encode(record: Record) -> list[bytes]:

@@ -1,10 +1,9 @@
 """Learner's end of the wire: stores each record once, acknowledges it when it is durable, publishes weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import zmq
@@ -12,7 +11,6 @@ import zmq
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, CorruptRecordError, SchemaMismatchError
 from robot_rl.core.records import Record, StepRecord, check_step
-from robot_rl.core.schema import StepSchema
 from robot_rl.transport.handshake import Hello, Introduction, decode_hello, refusal
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import BODY_BYTES_MAX, HEADER_BYTES_MAX, decode, pack
@@ -57,7 +55,6 @@ class LearnerServer:
         journal: stores every accepted record; read it back with `recover` before the first `poll`.
         keys: CURVE keys, required beyond loopback.
         sync_every_s: longest time between receiving a record and syncing and acknowledging it.
-        weights_port: port of the publications, announced in the handshake; 0: any free one.
 
     Raises:
         ConfigError: an address beyond this machine without keys, or one that is taken.
@@ -66,18 +63,15 @@ class LearnerServer:
     def __init__(
         self,
         address: str,
-        schema: StepSchema,
-        agent_hash: str,
+        introduction: Introduction,
         journal: Journal,
         *,
         keys: CurveKeys | None = None,
         sync_every_s: float = 0.25,
-        weights_port: int = 0,
         clock: Clock | None = None,
     ) -> None:
         check_address(address, keys)
-        self.counters, self._journal = ServerCounters(), journal
-        self._me = Introduction("learner", schema, agent_hash)
+        self.counters, self._journal, self._introduction = ServerCounters(), journal, introduction
         self._clock, self._sync_every_s, self._synced_s = clock or SystemClock(), sync_every_s, 0.0
         self._streams: dict[Stream, _Stream] = {}
         self._routes: dict[bytes, Stream] = {}
@@ -87,8 +81,7 @@ class LearnerServer:
         self._admission = Admission(self._context, keys)
         try:
             self._router = self._listen(zmq.ROUTER, address, keys, HEADER_BYTES_MAX + BODY_BYTES_MAX)
-            weights = f"tcp://{host_of(address)}:{weights_port or '*'}"
-            self._weights = self._listen(zmq.XPUB, weights, keys, 1024)
+            self._weights = self._listen(zmq.XPUB, f"tcp://{host_of(address)}:*", keys, 1024)
         except BaseException:
             self._admission.close()
             self._context.destroy(linger=0)
@@ -156,7 +149,7 @@ class LearnerServer:
         self._admission.close()
         self._context.destroy(linger=300)
 
-    def __enter__(self) -> LearnerServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,7 +159,7 @@ class LearnerServer:
 
     def publish_weights(self, version: int, parameters: Mapping[str, np.ndarray]) -> None:
         """Send the policy's parameters to every actor; those that join later get the latest at once."""
-        self._latest = pack_weights(version, self._me.agent_hash, parameters)
+        self._latest = pack_weights(version, self._introduction.agent_hash, parameters)
         self.counters.publications += 1
         self._weights.send(self._latest)
 
@@ -225,9 +218,9 @@ class LearnerServer:
         return None
 
     def _welcome(self, route: bytes, hello: Hello) -> None:
-        name = (hello.actor, hello.run)
+        name = (hello.introduction.actor, hello.introduction.run)
         known = self._streams.get(name)
-        reason = refusal(self._me, hello, None if known is None else known.expected)
+        reason = refusal(self._introduction, hello, None if known is None else known.expected)
         if reason is not None:
             self._refuse(route, reason)
             return
@@ -257,7 +250,7 @@ class LearnerServer:
 
     def _check(self, record: Record) -> None:
         if isinstance(record, StepRecord):
-            check_step(record, self._me.schema)
+            check_step(record, self._introduction.schema)
 
     def _stream(self, name: Stream, first: int) -> _Stream:
         return self._streams.setdefault(name, _Stream(first))

@@ -1,7 +1,5 @@
 """Access control: loopback without keys, CURVE keys for every other address."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import os

@@ -1,50 +1,25 @@
 """Actor's end of the wire: `put` writes to the spool and returns; a thread delivers."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import os
 import threading
-from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import zmq
 
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CorruptRecordError, HandshakeRefusedError, RobotRLError
 from robot_rl.core.records import Record, StepRecord, check_step
-from robot_rl.core.schema import StepSchema
 from robot_rl.transport.handshake import Hello, Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import encode
-from robot_rl.transport.security import CurveKeys, Socket, check_address
-from robot_rl.transport.session import Refused, Session, SessionLost
+from robot_rl.transport.security import CurveKeys, check_address
+from robot_rl.transport.session import LinkCounters, Refused, Session, SessionLost
 from robot_rl.transport.weights import Publication, unpack_weights
 
 SPOOL_BYTES_MAX = 16 << 30
 RECONNECT_S = 0.1
-
-
-@dataclass
-class LinkCounters:
-    """Counts of a link since its creation."""
-
-    put: int = 0  # accepted into the spool
-    dropped: int = 0  # not accepted: the spool was full or the disk failed
-    sent: int = 0  # including repeats
-    acknowledged: int = 0
-    sessions: int = 0  # connections that the learner welcomed
-    publications: int = 0  # sets of weights received
-    corrupt: int = 0  # publications that are unreadable or of another agent
-
-
-@dataclass(frozen=True)
-class _Received:
-    """The newest weights and their time of arrival."""
-
-    publication: Publication
-    stamp_s: float
 
 
 class ActorLink:
@@ -55,7 +30,7 @@ class ActorLink:
     Args:
         address: the learner's, tcp://HOST:PORT.
         spool: journal of this link, kept between processes; records leave it once they are durable at the learner.
-        agent_hash: of the agent's definition; weights of another agent are refused.
+        introduction: of this actor; weights of another agent are refused.
         keys: CURVE keys, required beyond loopback.
 
     Raises:
@@ -65,28 +40,24 @@ class ActorLink:
     def __init__(
         self,
         address: str,
-        schema: StepSchema,
-        actor_name: str,
-        run: str,
+        introduction: Introduction,
         spool: Journal,
         *,
-        agent_hash: str,
         keys: CurveKeys | None = None,
         spool_bytes_max: int = SPOOL_BYTES_MAX,
         clock: Clock | None = None,
     ) -> None:
         check_address(address, keys)
-        self.counters, self._schema, self._spool = LinkCounters(), schema, spool
-        self._actor, self._run, self._spool_bytes_max = actor_name, run, spool_bytes_max
-        self._me = Introduction(f"actor {actor_name!r} of run {run!r}", schema, agent_hash)
-        self._address, self._keys, self._clock = address, keys, clock or SystemClock()
-        self._received: _Received | None = None
+        self.counters, self._introduction, self._spool = LinkCounters(), introduction, spool
+        self._address, self._keys, self._spool_bytes_max = address, keys, spool_bytes_max
+        self._clock = clock or SystemClock()
+        self._received: tuple[Publication, float] | None = None  # the newest weights, and when they came [s]
         self._refusal: str | None = None
-        self._welcomed, self._changed = threading.Event(), threading.Condition()
+        self._changed = threading.Condition()
         self._failure: Exception | None = None
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._thread = threading.Thread(target=self._deliver, name=f"link-{actor_name}", daemon=True)
+        self._thread = threading.Thread(target=self._deliver, name=f"link-{introduction.actor}", daemon=True)
         self._thread.start()
 
     # -- the actor's side: non-blocking, except where a timeout is given -----------------------------------------------
@@ -110,9 +81,10 @@ class ActorLink:
         """
         self.check()
         if isinstance(record, StepRecord):
-            check_step(record, self._schema)
+            check_step(record, self._introduction.schema)
         sequence = self._spool.next_index
-        numbered = dataclasses.replace(record, sequence=sequence, actor=self._actor, run=self._run)
+        actor, run = self._introduction.actor, self._introduction.run
+        numbered = dataclasses.replace(record, sequence=sequence, actor=actor, run=run)
         try:
             if self._spool.size_bytes > self._spool_bytes_max:
                 raise OSError("the spool is full")
@@ -133,11 +105,10 @@ class ActorLink:
             HandshakeRefusedError: the learner has refused this actor, so that no weights will ever come.
         """
         self.check()
-        received = self._received
-        if received is None:
+        if self._received is None:
             return None
-        publication = received.publication
-        return publication.version, publication.parameters, self._clock.now_s() - received.stamp_s
+        publication, stamp_s = self._received
+        return publication.version, publication.parameters, self._clock.now_s() - stamp_s
 
     def check(self) -> None:
         """Raise when the learner has refused this actor, or delivery has failed permanently.
@@ -151,16 +122,6 @@ class ActorLink:
         if self._failure is not None:
             text = f"link: got {self._failure!r}, expected to deliver; restart the actor."
             raise RobotRLError(text) from self._failure
-
-    def wait_welcome(self, timeout_s: float) -> bool:
-        """Wait until the learner has welcomed this actor; return whether it has.
-
-        Raises:
-            HandshakeRefusedError: it refused.
-        """
-        self._welcomed.wait(timeout_s)
-        self.check()
-        return self._welcomed.is_set()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything put so far is acknowledged; return whether it is."""
@@ -176,7 +137,7 @@ class ActorLink:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def __enter__(self) -> ActorLink:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -194,59 +155,45 @@ class ActorLink:
     # -- the thread's side ---------------------------------------------------------------------------------------------
 
     def _deliver(self) -> None:
-        context: zmq.Context[Socket] = zmq.Context()
         try:
             while not self._stopping.is_set():
                 with contextlib.suppress(SessionLost):
-                    self._converse(context)
+                    self._run_session()
                 self._stopping.wait(RECONNECT_S)
         except Refused as refused:
             self._refusal = str(refused)
         except Exception as failure:  # `check` raises a thread's error in the actor
             self._failure = failure
         finally:
-            self._welcomed.set()  # release those who wait for a thread that has ended
-            with self._changed:
-                self._changed.notify_all()
-            context.destroy(linger=200)
+            self._notify()
 
-    def _converse(self, context: zmq.Context[Socket]) -> None:
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _run_session(self) -> None:
         """Run one session: send hello and records, receive acknowledgements and weights, until it breaks or we stop.
 
         Raises:
             SessionLost: the connection broke; a new session repeats what is lost.
             Refused: the learner refuses this actor.
         """
-        hello = Hello(self._actor, self._run, self._me, self._spool.first_index, self._spool.next_index)
-        with Session(context, self._address, self._keys, hello, self._spool, self._clock, self._wake_read) as session:
+        hello = Hello(self._introduction, self._spool.first_index, self._spool.next_index)
+        connection = (self._address, self._keys, hello, self._spool, self.counters, self._clock, self._wake_read)
+        with Session(*connection) as session:
             while not self._stopping.is_set():
                 weights = session.turn()
-                self._note(session)
                 if weights is not None:
                     self._take(weights)
-
-    def _note(self, session: Session) -> None:
-        """Make the session's progress visible to the actor."""
-        self.counters.sent += session.take_sent()
-        if session.welcomed and not self._welcomed.is_set():
-            self._welcomed.set()
-        self.counters.sessions += session.take_welcomes()
-        acknowledged = session.take_acknowledged()
-        if acknowledged:
-            self.counters.acknowledged += acknowledged
-            with self._changed:
-                self._changed.notify_all()
+                self._notify()
 
     def _take(self, data: bytes) -> None:
         try:
-            publication = unpack_weights(data)
+            publication: Publication | None = unpack_weights(data)
         except CorruptRecordError:
-            self.counters.corrupt += 1
-            return
-        if publication.agent_hash != self._me.agent_hash:
+            publication = None
+        if publication is None or publication.agent_hash != self._introduction.agent_hash:
             self.counters.corrupt += 1
             return
         self.counters.publications += 1
-        self._received = _Received(publication, self._clock.now_s())
-        with self._changed:
-            self._changed.notify_all()
+        self._received = publication, self._clock.now_s()

@@ -1,8 +1,8 @@
 """Session: one connection of an actor to its learner."""
 
-from __future__ import annotations
-
 import os
+from dataclasses import dataclass
+from typing import Self
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -19,6 +19,19 @@ WINDOW_RECORDS = 512  # sent and not yet acknowledged: a learner syncs four time
 CHUNK_RECORDS = 64  # read from the spool at a time
 TURN_MS = 200  # longest wait of one poll
 SILENCE_S = 60.0  # a learner may compile for so long; a broken connection is detected at once
+
+
+@dataclass
+class LinkCounters:
+    """Counts of a link since its creation."""
+
+    put: int = 0  # accepted into the spool
+    dropped: int = 0  # not accepted: the spool was full or the disk failed
+    sent: int = 0  # including repeats
+    acknowledged: int = 0
+    sessions: int = 0  # connections that the learner welcomed
+    publications: int = 0  # sets of weights received
+    corrupt: int = 0  # publications that are unreadable or of another agent
 
 
 class SessionLost(Exception):
@@ -40,20 +53,20 @@ class Session:
 
     def __init__(
         self,
-        context: zmq.Context[Socket],
         address: str,
         keys: CurveKeys | None,
         hello: Hello,
         spool: Journal,
+        counters: LinkCounters,
         clock: Clock,
         wake: int,
     ) -> None:
-        self._context, self._address, self._keys, self._hello = context, address, keys, hello
-        self._spool, self._clock, self._wake = spool, clock, wake
-        self.welcomed = False
+        self._address, self._keys, self._spool = address, keys, spool
+        self._counters, self._clock, self._wake = counters, clock, wake
+        self._context: zmq.Context[Socket] = zmq.Context()
+        self._welcomed = False
         self._next = hello.first_sequence  # to send
-        self._sent = self._welcomes = self._acknowledged = 0
-        self._heard_s = clock.now_s()
+        self._received_s = clock.now_s()
         self._weights: Socket | None = None
         self._dealer = self._socket(zmq.DEALER, HEADER_BYTES_MAX)
         self._dealer.sndhwm = WINDOW_RECORDS
@@ -64,14 +77,12 @@ class Session:
         self._dealer.connect(address)
         self._dealer.send_multipart([b"hello", encode_hello(hello)])
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._dealer.disable_monitor()
-        for socket in (self._dealer, self._monitor, self._weights):
-            if socket is not None:
-                socket.close(linger=0)
+        self._context.destroy(linger=0)
 
     def turn(self) -> bytes | None:
         """Send what the window allows, wait for messages, handle them; return new weights.
@@ -89,31 +100,16 @@ class Session:
         if self._monitor in events:
             recv_monitor_message(self._monitor, zmq.NOBLOCK)
             raise SessionLost("disconnected")
-        if self._clock.now_s() - self._heard_s > SILENCE_S and self._waiting():
+        if self._clock.now_s() - self._received_s > SILENCE_S and self._waiting():
             raise SessionLost("silent")
         return self._weights.recv() if self._weights is not None and self._weights in events else None
 
-    def take_sent(self) -> int:
-        """Return how many records were sent since the last call."""
-        self._sent, sent = 0, self._sent
-        return sent
-
-    def take_welcomes(self) -> int:
-        """Return how many welcomes came since the last call."""
-        self._welcomes, welcomes = 0, self._welcomes
-        return welcomes
-
-    def take_acknowledged(self) -> int:
-        """Return how many records were acknowledged since the last call."""
-        self._acknowledged, acknowledged = 0, self._acknowledged
-        return acknowledged
-
     def _waiting(self) -> bool:
-        return not self.welcomed or self._next > self._spool.first_index
+        return not self._welcomed or self._next > self._spool.first_index
 
     def _send(self) -> None:
         """Send from the spool as far as the window and the socket allow."""
-        while self.welcomed:
+        while self._welcomed:
             if self._spool.present(self._next) != self._next:
                 self._skip_lost()
                 return
@@ -122,7 +118,7 @@ class Session:
             if room <= 0:
                 return
             if not self._waiting():
-                self._heard_s = self._clock.now_s()  # start of the time-out
+                self._received_s = self._clock.now_s()  # start of the time-out
             for index, parts in self._spool.read(self._next, room):
                 if index != self._next:
                     break
@@ -130,7 +126,7 @@ class Session:
                     self._dealer.send_multipart([b"record", *parts], zmq.NOBLOCK)
                 except zmq.Again:
                     return
-                self._next, self._sent = index + 1, self._sent + 1
+                self._next, self._counters.sent = index + 1, self._counters.sent + 1
 
     def _skip_lost(self) -> None:
         """Skip records that the spool has lost, once those before them are acknowledged.
@@ -145,7 +141,7 @@ class Session:
     def _listen(self) -> None:
         while self._dealer.poll(0):
             kind, *rest = self._dealer.recv_multipart()
-            self._heard_s = self._clock.now_s()
+            self._received_s = self._clock.now_s()
             try:
                 self._obey(kind, unpack(rest[0]) if rest else {})
             except (CorruptRecordError, KeyError, TypeError, ValueError) as error:
@@ -164,7 +160,8 @@ class Session:
     def _begin(self, next_sequence: int, weights_port: int) -> None:
         self._forget(next_sequence)
         self._next = max(next_sequence, self._spool.first_index)
-        self.welcomed, self._welcomes = True, self._welcomes + 1
+        self._welcomed = True
+        self._counters.sessions += 1
         if self._weights is None:
             self._weights = self._socket(zmq.SUB, WEIGHTS_BYTES_MAX)
             self._weights.conflate = True  # only the newest matters
@@ -175,7 +172,7 @@ class Session:
     def _forget(self, next_sequence: int) -> None:
         before = len(self._spool)
         self._spool.truncate_before(min(next_sequence, self._spool.next_index))
-        self._acknowledged += before - len(self._spool)
+        self._counters.acknowledged += before - len(self._spool)
 
     def _socket(self, kind: int, message_bytes_max: int) -> Socket:
         socket = self._context.socket(kind)

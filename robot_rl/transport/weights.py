@@ -1,7 +1,5 @@
 """The policy's parameters as one safetensors message with their version."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -11,13 +11,11 @@ File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `sh
 header's metadata under `encoder` a JSON object {architecture, cameras, dataset_card}.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from safetensors.numpy import load_file, save_file
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.settings import from_json, to_json
 
 SHARED = "shared"
 READOUTS = ("soft_argmax_max",)
@@ -92,23 +91,6 @@ class EncoderArchitecture:
         channels = [3, *(layer.channels for layer in self.layers)]
         return [(layer.kernel, layer.kernel, channels[i], layer.channels) for i, layer in enumerate(self.layers)]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the architecture as JSON-ready values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> EncoderArchitecture:
-        """Return the architecture that `to_json` described.
-
-        Raises:
-            ConfigError: an unknown or malformed field.
-        """
-        try:
-            layers = tuple(ConvLayer(**layer) for layer in value["layers"])
-            return cls(**{**value, "layers": layers})
-        except (KeyError, TypeError) as error:
-            raise ConfigError(f"encoder architecture: got {value!r}, expected EncoderArchitecture's fields.") from error
-
 
 @dataclass(frozen=True)
 class EncoderFile:
@@ -125,7 +107,7 @@ class EncoderFile:
     @cached_property
     def identity(self) -> str:
         """Digest of all that determines the features: weights, architecture, and the random shifts."""
-        digest = hashlib.sha256(json.dumps([self.architecture.to_json(), MAX_SHIFT], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps([to_json(self.architecture), MAX_SHIFT], sort_keys=True).encode())
         for name, array in sorted(self.params.items()):
             digest.update(f"{name}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array, np.float32).data)
@@ -162,7 +144,7 @@ def save_encoder(path: Path | str, encoder: EncoderFile) -> None:
     check_encoder(encoder)
     path = Path(path)
     header = {
-        "architecture": encoder.architecture.to_json(),
+        "architecture": to_json(encoder.architecture),
         "cameras": list(encoder.cameras),
         "dataset_card": encoder.dataset_card,
     }
@@ -190,7 +172,7 @@ def load_encoder(path: Path | str) -> EncoderFile:
             f"encoder: got {str(path)!r}, expected safetensors with the metadata `encoder`; "
             f"train it with `{TRAINING_COMMAND}`."
         ) from error
-    architecture = EncoderArchitecture.from_json(header["architecture"])
+    architecture = from_json(EncoderArchitecture, header["architecture"], "encoder architecture")
     encoder = EncoderFile(architecture, params, tuple(header.get("cameras", ())), dict(header.get("dataset_card", {})))
     check_encoder(encoder)
     return encoder

@@ -5,8 +5,6 @@ An encoder is a class with a class method `open(context)`, which returns an `Enc
     Settings    frozen dataclass of its settings, given as `--vision.settings NAME VALUE ...`
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,16 +32,13 @@ class Encoder(Protocol):
     @property
     def identity(self) -> str:
         """Digest of weights and preprocessing: equal identities, equal features of equal images."""
-        ...
 
     @property
     def feature_count(self) -> int:
         """Numbers F a camera and variant."""
-        ...
 
     def encode(self, images: Observation, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Return (V, F) float16 by camera, variant 0 without random shift; other entries of `images` are ignored."""
-        ...
 
 
 @dataclass(frozen=True)

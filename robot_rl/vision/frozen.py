@@ -1,22 +1,17 @@
 """The frozen encoder of convolutions and soft-argmax: each camera frame passes it once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.vision.architecture import (
     MAX_SHIFT,
-    TRAINING_COMMAND,
-    EncoderArchitecture,
     EncoderFile,
     load_encoder,
-    random_encoder,
 )
 from robot_rl.vision.encoder import EncoderContext
 
@@ -41,11 +36,10 @@ class FrozenEncoder:
         self._file = encoder if isinstance(encoder, EncoderFile) else load_encoder(encoder)
         self.cameras = tuple(sorted(cameras))
         self.variants = variants
-        owners = tuple(self._file.owner(camera) for camera in self.cameras)
-        self._owners = owners
+        self._owners = tuple(self._file.owner(camera) for camera in self.cameras)
 
     @classmethod
-    def open(cls, context: EncoderContext) -> FrozenEncoder:
+    def open(cls, context: EncoderContext) -> Self:
         """Return the encoder in a file of weights, or the one shipped for the simulator."""
         return cls(context.weights or SHIPPED_ENCODER, context.cameras, context.variants)
 
@@ -59,32 +53,6 @@ class FrozenEncoder:
         params = {name: jax.numpy.asarray(array) for name, array in self._file.params.items()}
         compiled = jax.jit(partial(encode_cameras, architecture=self._file.architecture, owners=self._owners))
         return partial(compiled, params)
-
-    @classmethod
-    def random(
-        cls,
-        architecture: EncoderArchitecture,
-        cameras: tuple[str, ...],
-        seed: int = 0,
-        variants: int = 4,
-        allow_random_weights: bool = False,
-    ) -> FrozenEncoder:
-        """Return an encoder with random weights, for tests and benchmarks only.
-
-        Raises:
-            ConfigError: unless `allow_random_weights`.
-        """
-        if not allow_random_weights:
-            raise ConfigError(
-                "frozen encoder: got random weights, expected trained ones; "
-                f"train it with `{TRAINING_COMMAND}`, or pass allow_random_weights=True for a test."
-            )
-        return cls(EncoderFile(architecture, random_encoder(architecture, seed)), cameras, variants)
-
-    @property
-    def architecture(self) -> EncoderArchitecture:
-        """The encoder's shape."""
-        return self._file.architecture
 
     @property
     def identity(self) -> str:
@@ -111,7 +79,7 @@ class FrozenEncoder:
         return {camera: features[i] for i, camera in enumerate(self.cameras)}
 
     def _frame(self, images: Mapping[str, np.ndarray], camera: str) -> np.ndarray:
-        expected = (self.architecture.height, self.architecture.width, 3)
+        expected = (self._file.architecture.height, self._file.architecture.width, 3)
         frame = images.get(camera)
         if frame is None or frame.shape != expected or frame.dtype != np.uint8:
             got = None if frame is None else f"{frame.dtype}{list(frame.shape)}"

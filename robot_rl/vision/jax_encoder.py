@@ -1,28 +1,19 @@
 """Image encoder in JAX: the pure function, random shifts, and the actor's frozen encoder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import reduce
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from robot_rl.vision.architecture import (
     MAX_SHIFT,
     SHARED,
     EncoderArchitecture,
-    random_encoder,
 )
 
 Params = Mapping[str, jax.Array]
-
-
-def init_encoder_params(architecture: EncoderArchitecture, seed: int, prefix: str = SHARED) -> dict[str, np.ndarray]:
-    """Return random initial weights `<prefix>/conv<i>/...`."""
-    return random_encoder(architecture, seed, prefix)
 
 
 def apply_encoder(

@@ -11,8 +11,6 @@ Coordinates count by their distance, not its square: an image in which the objec
 that decides an insertion.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,12 +23,11 @@ import optax
 
 from robot_rl.sim.random_scenes import LABELS, RandomScenes
 from robot_rl.sim.scene import CAMERAS
-from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, EncoderFile
+from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, EncoderFile, random_encoder
 from robot_rl.vision.jax_encoder import (
     Params,
     apply_encoder,
     encoder_maps,
-    init_encoder_params,
     shift_images,
     soft_argmax_max,
 )
@@ -41,6 +38,7 @@ SHIFT = 4  # pixels of random shift; labels move along
 # Receptive field of 48 pixels: enough to distinguish a hole from a corner when the hand is close.
 LAYERS = (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32), ConvLayer(3, 1, 32, relu=False))
 KEY_POINTS = tuple(name.removesuffix("_u") for name in LABELS if name.endswith("_u"))
+KEY_POINT_WEIGHT, REBUILD_WEIGHT = 0.3, 0.2  # [1/nat] of the key points' cross entropy; of the thumbnail
 PART = 8  # images per part of a batch
 THUMBNAIL = 16  # pixels of the reconstruction
 
@@ -57,10 +55,6 @@ class PretrainConfig:
     """Images a step; a multiple of 8."""
     learning_rate: float = 1.5e-2
     """Peak of Adam's one-cycle cosine schedule."""
-    key_point_weight: float = 0.3
-    """Weight of the key points' cross entropy [1/nat]."""
-    rebuild_weight: float = 0.2
-    """Weight of the thumbnail's reconstruction."""
     seed: int = 0
     """Seeds scenes, weights and batches."""
     architecture: EncoderArchitecture = field(default_factory=lambda: EncoderArchitecture(layers=LAYERS))
@@ -138,7 +132,7 @@ def _init(config: PretrainConfig, camera: str) -> dict[str, jax.Array]:
         "rebuild/kernel": rng.normal(0, 0.02, (features, THUMBNAIL * THUMBNAIL * 3)),
         "rebuild/bias": np.zeros(THUMBNAIL * THUMBNAIL * 3),
     }
-    params = init_encoder_params(config.architecture, config.seed, camera) | head
+    params = random_encoder(config.architecture, config.seed, camera) | head
     return {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
 
 
@@ -160,13 +154,13 @@ def _loss(
     images = shift_images(images.astype(jnp.float32), offsets, SHIFT)
     maps = encoder_maps(params, images, config.architecture, camera)
     features = soft_argmax_max(maps, config.architecture.softmax_temperature)
-    wanted = _shift_labels(labels, offsets, config.architecture.width)
-    known = ~jnp.isnan(wanted)
-    miss = features @ params["head/kernel"] + params["head/bias"] - jnp.where(known, wanted, 0.0)
+    labels = _shift_labels(labels, offsets, config.architecture.width)
+    known = ~jnp.isnan(labels)
+    miss = features @ params["head/kernel"] + params["head/bias"] - jnp.where(known, labels, 0.0)
     label_loss = jnp.where(known, _cost(jnp.where(known, miss, 0.0)), 0.0).sum() / known.sum()
     rebuilt = features @ params["rebuild/kernel"] + params["rebuild/bias"]
     rebuild_loss = jnp.mean((rebuilt - _thumbnails(images)) ** 2)
-    return config.key_point_weight * _key_point_loss(maps, wanted) + label_loss + config.rebuild_weight * rebuild_loss
+    return KEY_POINT_WEIGHT * _key_point_loss(maps, labels) + label_loss + REBUILD_WEIGHT * rebuild_loss
 
 
 def _cost(miss: jax.Array) -> jax.Array:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from robot_rl.agents import AgentDefinition
 from robot_rl.agents.backend import AgentBackend, make_backend
 from robot_rl.agents.config import BACKENDS
+from robot_rl.agents.definition import AgentDefinition
 
 MakeBackend = Callable[..., AgentBackend]
 

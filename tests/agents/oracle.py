@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from robot_rl.agents import AgentDefinition
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.data.batch import Batch
 
 Arrays = Mapping[str, np.ndarray]

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.agents import AgentConfig, AgentDefinition, ConvLayer, EncoderArchitecture
+from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.action_layout import ActionLayout, Continuous, Discrete, StateEntry
 from robot_rl.core.schema import ArraySpec
 from robot_rl.data.batch import Batch
+from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 TINY_TRUNK = EncoderArchitecture(height=12, width=12, layers=(ConvLayer(3, 2, 4), ConvLayer(3, 1, 4, relu=False)))
 DEFAULTS: dict[str, Any] = {

@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robot_rl.agents import AgentConfig, AgentDefinition
+from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.action_layout import ActionLayout, StateEntry, continuous_layout
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.schema import ArraySpec

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_rl.agents import AgentDefinition
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.learner_state import state_layout
 from robot_rl.agents.update_inputs import plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from robot_rl.agents import AgentConfig, AgentDefinition, EncoderArchitecture
+from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.bench.learner import random_batch, rate
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.schema import ArraySpec
+from robot_rl.vision.architecture import EncoderArchitecture
 
 
 @pytest.mark.parametrize("camera", [ArraySpec((4, 6), "float16", 4), ArraySpec((16, 16, 3), "uint8")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 
 from robot_rl.core.errors import ConfigError, NonFiniteActionError, StaleObservationError
 from robot_rl.core.pose import Pose, gripper_down
-from robot_rl.core.tasks import TaskCamera
+from robot_rl.core.tasks import ArmTask, GripperRange, TaskCamera
 from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.graph import Bounds, GraphEnv, check_stamps
-from robot_rl.envs.operator_episodes import OperatorEpisodes, distance, way_to
+from robot_rl.envs.operator_episodes import OperatorEpisodes, distance, straight
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
@@ -40,9 +41,6 @@ def test_observation_is_refused_exactly_beyond_its_bounds(state_age_ms: int, ima
         check_stamps(now_ns - state_age_ms * MS, stamps, now_ns, BOUNDS)
 
 
-FINGER_M = 0.013
-
-
 class Arm:
     """Reaches its target at once; its states are `late_ms` old."""
 
@@ -50,9 +48,9 @@ class Arm:
         self.clock, self.late_ms, self.fault = clock, 10, ""
         self.T = gripper_down(np.array([0.5, 0.0, 0.15]))
         self.commands: list[Pose] = []
-        self.fingers_m: list[float] = []
+        self.fingers_m: list[float | None] = []
 
-    def command(self, T_base_target: Pose, finger_m: float) -> None:
+    def command(self, T_base_target: Pose, finger_m: float | None) -> None:
         self.commands.append(T_base_target)
         self.fingers_m.append(finger_m)
         self.T = T_base_target
@@ -63,7 +61,7 @@ class Arm:
 
     def state(self) -> RobotState:
         stamp_ns = self.clock.now_ns() - self.late_ms * MS
-        return RobotState(self.T, np.zeros(6), np.zeros(6), FINGER_M, self.fault, stamp_ns)
+        return RobotState(self.T, np.zeros(6), np.zeros(6), 0.04, self.fault, stamp_ns)
 
     def close(self) -> None: ...
 
@@ -85,10 +83,10 @@ class Eye:
 class Bench:
     """An environment over parts whose lateness the test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, arm: ArmTask = PICK_LIFT.arm) -> None:
         self.clock = FakeClock(5.0)
         self.arm, self.eye, self.said = Arm(self.clock), Eye("wrist", self.clock), list[str]()
-        task, robots = replace(PICK_LIFT, cameras={"wrist": TaskCamera(4, 4)}), {"": self.arm}
+        task, robots = replace(PICK_LIFT, arms={"": arm}, cameras={"wrist": TaskCamera(4, 4)}), {"": self.arm}
         self.episodes = OperatorEpisodes(task, robots, self.ask)
         cell = Workcell(task, robots, {"wrist": self.eye}, self.episodes)
         self.env = GraphEnv(cell, MemoryWire(Graph(self.clock)), self.clock, BOUNDS)
@@ -158,18 +156,35 @@ def test_operator_is_prompted_when_the_arm_is_at_a_start(bench: Bench) -> None:
     _, info = bench.env.reset(seed=3)
     assert bench.said == ["pick-lift: set the scene for the next episode."]
     assert info["late_labels"] == ("failure",)
-    opened = bench.arm.fingers_m.index(PICK_LIFT.arm.gripper.start_m)
-    assert set(bench.arm.fingers_m[:opened]) == {FINGER_M}, "the fingers open at the start only"
-    assert distance(bench.arm.commands[opened], bench.arm.T) == (0.0, 0.0)
     off_m = np.abs(bench.arm.T.p - PICK_LIFT.arm.start.position_m)
     assert np.all(off_m <= np.array(PICK_LIFT.arm.start.range_m) + 1e-9)
     lowest = min(T.p[2] for T in bench.arm.commands if np.abs(T.p[:2] - [0.6, 0.1]).max() > 1e-6)
     assert lowest >= bench.arm.T.p[2] - 1e-9, "it rises before it moves aside"
 
 
+@pytest.mark.parametrize("reset", ["rise_first", "open_first"])
+def test_fingers_open_after_the_arm_has_risen_unless_the_task_lets_go_first(reset: Any) -> None:
+    gripper = replace(PICK_LIFT.arm.gripper or GripperRange(), reset=reset)
+    bench = Bench(replace(PICK_LIFT.arm, gripper=gripper))
+    bench.arm.T = gripper_down(np.array([0.5, 0.0, 0.03]))
+    bench.env.reset(seed=3)
+    first = next(i for i, finger_m in enumerate(bench.arm.fingers_m) if finger_m is not None)
+    if reset == "open_first":
+        assert first == 0 and bench.arm.commands[0].p[2] == 0.03
+    else:
+        assert min(T.p[2] for T in bench.arm.commands[first:]) >= bench.arm.T.p[2] - 1e-9
+    assert bench.arm.fingers_m[-1] == gripper.start_m
+
+
+def test_reset_of_an_arm_without_a_gripper_commands_no_fingers() -> None:
+    bench = Bench(replace(PICK_LIFT.arm, gripper=None))
+    bench.env.reset(seed=3)
+    assert set(bench.arm.fingers_m) == {None}
+
+
 def test_way_is_slow_enough_and_ends_at_the_goal() -> None:
     start, goal = gripper_down(np.array([0.4, 0.1, 0.05]), 1.0), gripper_down(np.array([0.5, 0.0, 0.2]))
-    poses = [start, *way_to(start, goal)]
+    poses = [start, *straight(start, goal)]
     for one, other in pairwise(poses):
         step_m, step_rad = distance(one, other)
         assert step_m <= 0.01 + 1e-9 and step_rad <= 0.05 + 1e-9

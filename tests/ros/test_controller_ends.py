@@ -76,10 +76,10 @@ def test_a_killed_loop_is_named_and_configuring_again_brings_the_arm_back(sessio
     said = eventually(status, lambda status: status["level"] == "\2")
     assert "process has ended" in said["message"] and "watchdog" in said["message"]
     lifecycle = eventually(
-        lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "inactive" in text, 60.0
+        lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text, 60.0
     )
-    assert "inactive" in lifecycle
-    for transition in ("cleanup", "configure", "activate"):
+    assert "unconfigured" in lifecycle and "process has ended" in status()["message"]
+    for transition in ("configure", "activate"):
         answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_TIMEOUT_S)
         assert "successful" in answer.stdout.lower(), answer
     eventually(status, lambda status: status["level"] == "\0")
@@ -132,3 +132,25 @@ def test_a_second_controller_of_the_name_ends_itself_and_the_first_continues(ses
     launch = session.run("ros2", "launch", "launch/robot.launch.py", "use_fake_hardware:=true")
     assert launch.returncode == 1 and "got 1 already running" in launch.stdout + launch.stderr
     assert node.poll() is None and client.state().mode in (Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
+
+
+def test_simulated_time_without_a_clock_is_reported_and_the_states_go_on(session):
+    words = ("-p", "autostart:=true", "-p", "end_with_parent:=false", "-p", "use_sim_time:=true")
+    node = session.controller(*words)
+    loop_of(node.pid)
+    probe = session.probe()
+    for topic, qos in ((graph.STATUS, "latched"), (graph.CURRENT_POSE, "reliable")):
+        probe.hear(graph.resolve(topic), topic.type, qos=qos)
+    status = eventually(
+        lambda: probe.latest(graph.resolve(graph.STATUS)) or {"message": ""},
+        lambda status: "/clock" in status["message"],
+    )
+    assert "expected time from a simulator" in status["message"]
+    assert eventually(lambda: probe.latest(graph.resolve(graph.CURRENT_POSE)), bool)
+    node.send_signal(signal.SIGINT)
+    assert node.wait(30.0) == 0
+
+
+def test_a_parameter_of_another_type_is_refused_in_a_line(session):
+    answer = session.run(sys.executable, "-m", "controllers.ros.node", "--ros-args", "-p", "filter_time_s:=soon")
+    assert answer.returncode == 2 and "filter_time_s" in answer.stderr and "Traceback" not in answer.stderr

@@ -28,7 +28,10 @@ class Arm:
 
     def __init__(self, session: GraphSession) -> None:
         self.session = session
-        self.process = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
+        whole = ("-p", "posture_torque_max:=4", "-p", "home_pose:=[0, 0, 0, 0, 0, 0, 0]")
+        self.process = session.controller(
+            "-p", "autostart:=true", "-p", "end_with_parent:=false", "-p", "crisp:=true", *whole
+        )
         self.probe = session.probe()
         for topic in SENT:
             name = graph.resolve(topic)
@@ -112,13 +115,26 @@ def test_the_arm_follows_a_target_pose(arm):
     assert arm.status()["charge"] == "policy"
 
 
-def test_the_arm_follows_a_twist_and_stops_when_it_ends(arm):
+@pytest.mark.parametrize("rate_hz", [5.0, 50.0])
+def test_the_arm_follows_a_twist_and_stops_when_it_ends(arm, rate_hz):
     start = arm.p()
     fields = {"header": {"frame_id": "base"}, "twist": {"linear": {"y": -0.03}}}
-    arm.probe.stream(graph.resolve(graph.TARGET_TWIST), TWIST, fields)
+    arm.probe.stream(graph.resolve(graph.TARGET_TWIST), TWIST, fields, rate_hz)
     eventually(arm.p, lambda p: p[1] < start[1] - 0.02)
     arm.probe.silence(graph.resolve(graph.TARGET_TWIST))
     arm.wait(lambda status: status["charge"] == "idle")
+
+
+def test_a_target_outside_the_workspace_is_a_warning_with_the_bound_and_the_arm_stays_stiff(arm):
+    topic, start, back = graph.resolve(graph.TARGET_POSE), arm.p(), arm.pose()
+    arm.probe.stream(topic, POSE, arm.pose((0.0, 0.0, 2.0)))
+    status = arm.wait(lambda status: "outside the workspace" in status["message"])
+    assert status["mode"] == "ACTIVE" and status["level"] == 1 and "expected -0.032 to 0.310" in status["message"]
+    eventually(arm.metrics, lambda metrics: "z -0.032 to 0.310" in metrics.get("workspace [m]", ""))
+    eventually(lambda: arm.p()[2], lambda z: abs(z - 0.31) < 0.01)
+    eventually(arm.metrics, lambda metrics: int(metrics.get("refused: moved to the edge of the workspace", "0")) > 5)
+    arm.probe.stream(topic, POSE, back)
+    eventually(arm.p, lambda p: np.linalg.norm(p - start) < 0.01)
 
 
 def test_crisps_topic_moves_the_arm_too(arm):
@@ -184,7 +200,7 @@ def test_gains_change_while_the_arm_is_active_and_bad_ones_are_refused_with_the_
         ("cone_rad", "1.5", "1.5"),
         ("integral_rate", "[5.0, 5.0, 5.0, 0.0, 0.0, 0.0]", "5.0, 5.0, 5.0, 0.0"),
         ("friction_coulomb", "[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]", "0.1, 0.1"),
-        ("clip_targets", "true", "True"),
+        ("clip_targets", "false", "False"),
     ],
 )
 def test_options_of_the_law_are_parameters_that_come_into_force(arm, name, value, shown):
@@ -206,6 +222,53 @@ def test_a_request_with_one_bad_parameter_changes_none(arm):
     answer = arm.probe.call(f"{OWN}set_parameters_atomically", "rcl_interfaces/srv/SetParametersAtomically", changes)
     assert not answer["result"]["successful"] and "task.k_pos_z" in answer["result"]["reason"]
     assert "0.07" not in arm.session.run("ros2", "param", "get", NODE, "filter_time_s").stdout
+
+
+def test_whole_numbers_and_infinities_from_the_shell_are_taken(arm):
+    for name, value, shown in (
+        ("stiffness", "[400, 410, 420, 20, 21, 22]", "[400.0, 410.0, 420.0, 20.0, 21.0, 22.0]"),
+        ("task.k_pos_x", "500", "500.0"),
+        ("energy_max_j", ".inf", "inf"),
+        ("contact_force_max", "[.inf, .inf]", "[inf, inf]"),
+    ):
+        answer = arm.session.run("ros2", "param", "set", NODE, name, value)
+        assert "successful" in answer.stdout, (name, answer)
+        read = lambda name=name: arm.session.run("ros2", "param", "get", NODE, name).stdout.replace("array('d', ", "")  # noqa: E731
+        eventually(read, lambda out, shown=shown: shown in out)
+
+
+def test_dumped_parameters_can_be_loaded_and_fixed_ones_are_skipped(arm, tmp_path):
+    dump = arm.session.run("ros2", "param", "dump", NODE).stdout
+    file = tmp_path / "dump.yaml"
+    file.write_text(dump.replace("filter_time_s: 0.05", "filter_time_s: 0.06").replace("arm: simulated", "arm: fr3"))
+    loaded = arm.session.run("ros2", "param", "load", NODE, str(file))
+    failed = [line for line in (loaded.stdout + loaded.stderr).splitlines() if "successful" not in line]
+    assert len(failed) == 1 and "arm is read-only: got 'fr3', expected 'simulated'" in failed[0], loaded
+    assert "Set parameter filter_time_s successful" in loaded.stdout
+    assert "0.06" in arm.session.run("ros2", "param", "get", NODE, "filter_time_s").stdout
+
+
+CRISPS = {f"task.{kind}_{what}_{axis}": value for kind, what, value in (("k", "pos", 300.0), ("k", "rot", 20.0),
+          ("d", "pos", -1.0), ("d", "rot", -1.0)) for axis in "xyz"} | {
+    "limit_error": True, "max_delta_tau": 0.5, "nullspace.stiffness": 7.0, "use_local_jacobian": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "taken"), [({}, True), ({"task.k_rot_z": 9999.0}, False), ({"stop_commands": True}, False)]
+)
+def test_a_file_of_crisp_is_taken_whole_or_not_at_all(arm, change, taken):
+    def value(number):
+        return {"type": 1, "bool_value": number} if isinstance(number, bool) else {"type": 3, "double_value": number}
+
+    arm.session.run("ros2", "param", "set", NODE, "task.k_pos_x", "550.0")
+    changes = [{"name": name, "value": value(number)} for name, number in (CRISPS | change).items()]
+    answer = arm.probe.call(f"{OWN}set_parameters", SET, {"parameters": changes})
+    assert {result["successful"] for result in answer["results"]} == {taken}, answer
+    if change:
+        assert all(name in answer["results"][0]["reason"] for name in change)
+    shown = "300.0" if taken else "550.0"
+    assert shown in arm.session.run("ros2", "param", "get", NODE, "task.k_pos_x").stdout
 
 
 def test_two_publishers_of_one_topic_make_the_arm_hold_and_are_named(arm):

@@ -82,8 +82,19 @@ def test_a_launch_survives_a_dead_loop_and_a_person_brings_the_arm_back(session,
     (loop,) = children(node)
     os.kill(loop, signal.SIGKILL)
     name = "/left/impedance_controller"
-    eventually(lambda: session.run("ros2", "lifecycle", "get", name).stdout, lambda text: "inactive" in text)
-    for transition in ("cleanup", "configure", "activate", "deactivate", "activate"):
+    eventually(lambda: session.run("ros2", "lifecycle", "get", name).stdout, lambda text: "unconfigured" in text)
+    for transition in (
+        "configure",
+        "activate",
+        "deactivate",
+        "activate",
+        "deactivate",
+        "cleanup",
+        "configure",
+        "activate",
+    ):
         answer = session.run("ros2", "lifecycle", "set", name, transition, seconds=START_TIMEOUT_S)
         assert "successful" in answer.stdout.lower(), (transition, answer)
     assert launch.poll() is None
+    launch.send_signal(signal.SIGINT)
+    assert launch.wait(60.0) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode
 from robot_rl.transport.receiver import LearnerServer
@@ -21,11 +22,12 @@ RECORDS = 3000
 LEARNER = """
 import sys
 from pathlib import Path
+from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.receiver import LearnerServer
 from tests.data.builders import SCHEMA
 journal = Journal(Path(sys.argv[1]))
-with LearnerServer(sys.argv[2], SCHEMA, "agent", journal, sync_every_s=0.02) as server:
+with LearnerServer(sys.argv[2], Introduction(SCHEMA, "agent"), journal, sync_every_s=0.02) as server:
     for _ in server.recover(): pass
     while True: server.poll(0.1)
 """
@@ -33,11 +35,12 @@ with LearnerServer(sys.argv[2], SCHEMA, "agent", journal, sync_every_s=0.02) as 
 ACTOR = """
 import sys
 from pathlib import Path
+from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.sender import ActorLink
 from tests.data.builders import SCHEMA, step_record
 spool = Journal(Path(sys.argv[1]), segment_bytes=20_000)
-link = ActorLink(sys.argv[2], SCHEMA, "a0", "r", spool, agent_hash="agent")
+link = ActorLink(sys.argv[2], Introduction(SCHEMA, "agent", "a0", "r"), spool)
 while link.next_sequence < int(sys.argv[3]): print(link.put(step_record(link.next_sequence)), flush=True)
 while not link.flush(60.0): pass
 print("delivered", flush=True)
@@ -65,7 +68,10 @@ def wait_for_growth(folder: Path, size: int) -> int:
 
 @pytest.mark.slow
 def test_nothing_is_lost_or_doubled_when_both_ends_are_killed(tmp_path: Path) -> None:
-    with Journal(tmp_path / "none") as journal, LearnerServer("tcp://127.0.0.1:*", SCHEMA, "agent", journal) as server:
+    with (
+        Journal(tmp_path / "none") as journal,
+        LearnerServer("tcp://127.0.0.1:*", Introduction(SCHEMA, "agent"), journal) as server,
+    ):
         address = server.address
     journal_folder, spool_folder = tmp_path / "journal", tmp_path / "spool"
     learner, actor = start(LEARNER, journal_folder, address), start(ACTOR, spool_folder, address, RECORDS)

@@ -9,11 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from robot_rl.agents import ConvLayer, EncoderArchitecture, EncoderFile, load_encoder, save_encoder
 from robot_rl.core.errors import ConfigError, SchemaMismatchError, UnknownNameError
-from robot_rl.vision.architecture import random_encoder
+from robot_rl.core.settings import from_json, to_json
+from robot_rl.vision.architecture import (
+    ConvLayer,
+    EncoderArchitecture,
+    EncoderFile,
+    load_encoder,
+    random_encoder,
+    save_encoder,
+)
 from robot_rl.vision.frozen import FrozenEncoder
-from robot_rl.vision.jax_encoder import apply_encoder, init_encoder_params, shift_images
+from robot_rl.vision.jax_encoder import apply_encoder, shift_images
 from tests.agents import oracle
 
 SMALL = EncoderArchitecture(
@@ -40,7 +47,7 @@ def trained(architecture: EncoderArchitecture = SMALL) -> EncoderFile:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_features_are_those_of_the_float64_oracle(name: str) -> None:
     architecture = ARCHITECTURES[name]
-    params, images = init_encoder_params(architecture, 3), random_images(architecture)
+    params, images = random_encoder(architecture, 3), random_images(architecture)
     exact = {key: np.float64(value) for key, value in params.items()}
     expected = np.stack([oracle.encode(exact, image, architecture, "shared") for image in images])
     features = np.asarray(apply_encoder(params, images, architecture))
@@ -101,14 +108,6 @@ def test_identity_is_that_of_the_features_and_of_nothing_else(tmp_path: Path) ->
     assert len({encoder.identity for encoder in (trained(), *others)}) == 3
 
 
-def test_random_weights_are_refused_by_default() -> None:
-    with pytest.raises(
-        ConfigError, match="got random weights, expected trained ones; train it with `robot-rl train-encoder`"
-    ):
-        FrozenEncoder.random(SMALL, ("wrist",))
-    FrozenEncoder.random(SMALL, ("wrist",), allow_random_weights=True)
-
-
 def test_a_missing_or_foreign_file_names_the_script_that_trains_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a file; train it with `robot-rl train-encoder`"):
         load_encoder(tmp_path / "none.safetensors")
@@ -156,14 +155,14 @@ def test_a_image_of_another_size_is_refused(frame: np.ndarray | None) -> None:
     [{"layers": ()}, {"pool": 3}, {"readout": "mean"}, {"softmax_temperature": 0.0}, {"layers": [{"kernel": 3}]}],
 )
 def test_an_architecture_that_cannot_work_is_refused(wrong: dict) -> None:
-    value = {**EncoderArchitecture().to_json(), **wrong}
+    value = {**to_json(EncoderArchitecture()), **wrong}
     if wrong.get("layers"):
         value["layers"] = [{"kernel": 0}]
     with pytest.raises(ConfigError, match=r"encoder|softmax|readout|kernel"):
-        EncoderArchitecture.from_json(value)
+        from_json(EncoderArchitecture, value)
 
 
 def test_an_architecture_survives_json() -> None:
-    assert EncoderArchitecture.from_json(SMALL.to_json()) == SMALL
-    with pytest.raises(ConfigError, match="EncoderArchitecture's fields"):
-        EncoderArchitecture.from_json({**SMALL.to_json(), "depth": 3})
+    assert from_json(EncoderArchitecture, to_json(SMALL)) == SMALL
+    with pytest.raises(ConfigError, match="got 'depth'"):
+        from_json(EncoderArchitecture, {**to_json(SMALL), "depth": 3})

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robot_rl.agents import ConvLayer, EncoderArchitecture, load_encoder
 from robot_rl.cli import main
 from robot_rl.sim.random_scenes import LABELS
 from robot_rl.sim.scene import CAMERAS
+from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, load_encoder
 from robot_rl.vision.jax_encoder import shift_images
 from robot_rl.vision.pretrain import (
     KEY_POINTS,

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+CONNECTING = "connecting"
+"""Fault of a gripper whose driver has just started."""
+
 
 class GripperError(Exception):
     """A gripper that cannot be connected, or a command that it refuses; the text names the next step."""
@@ -91,7 +94,8 @@ class GripperSpec:
 class GripperDriver(Protocol):
     """Driver of one gripper, in a process of its own; its calls may block.
 
-    `move` is called by one thread, `read` and `stop` by another, also while `move` blocks.
+    `move` is called by one thread, `read` and `stop` by others, also while `move` blocks. A class may have
+    `NEEDS_ADDRESS = True`, and `recover()`, which clears a fault that the vendor latches.
     """
 
     width_max_m: float

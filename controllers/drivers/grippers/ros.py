@@ -6,6 +6,7 @@ and `open`, the joint's position in either state, which may be an angle and may 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 import time
@@ -53,7 +54,7 @@ class RosGripper:
         """
         executor = self.rclpy.executors.SingleThreadedExecutor()
         executor.add_node(self.node)
-        threading.Thread(target=executor.spin, daemon=True).start()
+        threading.Thread(target=_spin, args=(executor,), daemon=True).start()
         _wait(lambda: bool(self._widths), FIRST_S, f"{self._settings['joint']} on {self._settings['joint_states']}")
 
     def read(self) -> GripperReading:
@@ -128,6 +129,7 @@ class TopicGripper(RosGripper):
         """See `GripperDriver`: the target becomes the present width."""
         if self.moving() and self._target is not None:
             self.move(self._target._replace(width_m=self._widths[-1][1]))
+            self._closes = False
 
 
 class ActionGripper(RosGripper):
@@ -181,6 +183,7 @@ class ActionGripper(RosGripper):
         goal = self._goal
         if goal is not None:
             goal.cancel_goal_async()
+            self._closes = False
             self._ended.set()
 
     def moving(self) -> bool:
@@ -218,6 +221,11 @@ def interface(package: str, name: str) -> Any:
     except (ImportError, AttributeError) as error:
         missing = package.split(".")[0].replace("_", "-")
         raise GripperError(f"{package}: {error}; run: apt install ros-$ROS_DISTRO-{missing}.") from error
+
+
+def _spin(executor: Any) -> None:
+    with contextlib.suppress(Exception):  # the process is ending
+        executor.spin()
 
 
 def _wait(done: Callable[[], bool], limit_s: float, what: str) -> None:

@@ -1,7 +1,5 @@
 """JAX backend: factory of learner, policy and cloner."""
 
-from __future__ import annotations
-
 import platform
 
 import jax

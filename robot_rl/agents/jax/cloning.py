@@ -6,8 +6,6 @@ Embedding, actor and discrete heads learn together from demonstrations alone; th
 any other.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -3,8 +3,6 @@
 A critic is evaluated in two parts: `entry` of the embedding, equal for all actions that are judged at it, and the rest.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Protocol
 
@@ -28,26 +26,22 @@ class JaxCritic(Protocol):
     @staticmethod
     def entry(params: Params, z: jax.Array) -> jax.Array:
         """Return what the embedding (B, Z) contributes, whatever the action."""
-        ...
 
     @staticmethod
     def loss(
         params: Params, entry: jax.Array, action: jax.Array, target: jax.Array, config: AgentConfig
     ) -> tuple[jax.Array, Metrics]:
         """Return the loss against the target (B,), and the metrics `critic_loss`, `q` and `q_spread`."""
-        ...
 
     @staticmethod
     def target_value(
         targets: Params, z: jax.Array, action: jax.Array, inputs: UpdateInputs, config: AgentConfig
     ) -> jax.Array:
         """Return the pessimistic value (B,) of the target's parameters."""
-        ...
 
     @staticmethod
     def actor_value(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
         """Return the value (B,) that the actor maximises."""
-        ...
 
 
 class JaxEnsemble(JaxCritic):

@@ -3,8 +3,6 @@
 Batches come from the replay; weights are returned by name, as copies.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import jax

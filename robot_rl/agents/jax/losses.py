@@ -10,8 +10,6 @@ z carries gradients in the critic's loss only. A truncated step is not terminate
 the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

@@ -4,8 +4,6 @@ Axis letters: B batch, E ensemble, Z embedding, A continuous action. A layer who
 E layers in one batched product.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import jax

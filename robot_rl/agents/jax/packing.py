@@ -4,8 +4,6 @@ The learner keeps each group of parameters as one vector: Adam and the targets' 
 instead of several for each of fifty arrays, which halves the time to compile.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The policy in JAX: one compiled call from an encoded observation to an action."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import jax

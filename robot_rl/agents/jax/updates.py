@@ -5,8 +5,6 @@ All losses use the parameters before the update. The targets of embedding, heads
 policy: averages over the last 1 / rate updates, steadier than any one of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple

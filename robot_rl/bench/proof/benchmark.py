@@ -4,8 +4,6 @@ It is compared with the same law with constant damping 2 sqrt(K), and with the f
 (`robot_rl.bench.proof.reference_laws`). The arm has no joint friction here: all damping is the law's.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -4,8 +4,6 @@ The reference may start outside its workspace, where the arm is; then it must mo
 than it was.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -14,6 +12,7 @@ from controllers.arm import ArmState, Mode
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, norm3, quat_from_matrix, quat_multiply, rotation_error
 from controllers.law.controller_state import ControllerState, Counter
+from controllers.law.joint_motion import in_motion, quintic
 from robot_rl.bench.proof.counts import Counts, Previous
 from robot_rl.bench.proof.settings import Bounds
 
@@ -216,8 +215,24 @@ def _check_energy(
 
 
 @inner
+def _check_motion(state: ArmState, M: FloatArray, bound: Bounds, own: ControllerState, counts: Counts) -> None:
+    """Check that the spring of a joint motion is bounded, that guiding only takes energy, and that the tool is free."""
+    motion, work, power_w, bad = own.motion, own.work, 0.0, False
+    dds = quintic(motion.elapsed_s / motion.duration_s)[2] / (motion.duration_s * motion.duration_s)
+    for k in range(state.q.shape[0]):
+        tau, power_w = work.tau_motion[k], power_w + work.tau_motion[k] * state.dq[k]
+        for j in range(state.q.shape[0]):
+            tau -= M[k, j] * dds * (motion.q_goal[j] - motion.q_start[j])
+        bad = bad or (own.mode == Mode.JOINT_MOTION.value and not abs(tau) <= bound.motion_torque_max + EPS_SUM)
+        bad = bad or work.tau_task[k] != 0.0 or work.tau_posture[k] != 0.0
+    counts.motion += bad or (own.mode == Mode.GUIDING.value and not power_w <= EPS_SUM)
+    counts.moving_joints += 1
+
+
+@inner
 def check(
-    state: ArmState, bound: Bounds, own: ControllerState, previous: Previous, step_s: float, tau: FloatArray,
+    state: ArmState, M: FloatArray, bound: Bounds, own: ControllerState, previous: Previous, step_s: float,
+    tau: FloatArray,
     counts: Counts,
 ) -> None:  # fmt: skip
     """Check the state after the tick."""
@@ -225,7 +240,7 @@ def check(
     if own.mode == Mode.FAULT.value or own.mode == Mode.IDLE.value:
         return
     counts.following += 1
-    started = previous.mode == Mode.ACTIVATING.value or previous.starts > 0
+    started = previous.mode == Mode.ACTIVATING.value or previous.starts > 0 or in_motion(previous.mode)
     woken = previous.mode == Mode.DAMPING.value and own.counters[Counter.TARGETS_TAKEN.value] > previous.taken
     if started or woken:  # from the arm's pose
         quat = quat_from_matrix(state.R)
@@ -236,6 +251,9 @@ def check(
     if previous.starts > 0:
         previous.backed_m, previous.backed_rad = 0.0, 0.0
     _check_forces(bound, own, counts)
+    if in_motion(own.mode):
+        _check_motion(state, M, bound, own, counts)
+        return
     _check_wrench(bound, own, previous, step_s, started, counts)
     _check_reference(state, bound, own, previous, step_s, counts)
     _check_energy(state, bound, own, previous, step_s, started, counts)

@@ -1,13 +1,21 @@
 """Records of the checks: counted violations of the law's bounds, and the state before a tick."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from controllers.geometry import FloatArray
 from controllers.records import Axes3, Axes4, Axes6, Record
 
-SEEN = ("following", "at_box", "at_plane", "at_cone", "wrench_seen", "energy_spent", "guards_seen", "backing_off")
+SEEN = (
+    "following",
+    "at_box",
+    "at_plane",
+    "at_cone",
+    "wrench_seen",
+    "energy_spent",
+    "guards_seen",
+    "backing_off",
+    "moving_joints",
+)
 
 
 class Counts(Record):
@@ -29,6 +37,7 @@ class Counts(Record):
     recovery_speed: int
     recovery_turn: int
     recovery_distance: int
+    motion: int
     following: int
     at_box: int
     at_plane: int
@@ -37,6 +46,7 @@ class Counts(Record):
     energy_spent: int
     guards_seen: int
     backing_off: int
+    moving_joints: int
 
 
 BOUNDS = tuple(Counts.fields)[: -len(SEEN)]

@@ -1,7 +1,5 @@
 """Verification page: the table between two markers of docs/control.md, and its plots as PNG."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

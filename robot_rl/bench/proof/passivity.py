@@ -1,7 +1,5 @@
 """Passivity over a million random states with a resting target: no damping of the law may add energy."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from controllers.compilation import compiled

@@ -1,7 +1,5 @@
 """The law's bounds over a million random states, targets and gains in random workspaces."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -10,6 +8,7 @@ from controllers.arm import ArmLimits, ArmState, Mode, Reason, Target
 from controllers.compilation import compiled, inner
 from controllers.geometry import FloatArray, quat_exp, quat_multiply, quat_normalised
 from controllers.law.controller_state import ControllerState
+from controllers.law.joint_motion import end_motion, keep_motion, quintic, start_guiding, start_motion
 from controllers.law.tick import ControlLoop, activate, fail, recover, tick
 from controllers.records import make_record
 from robot_rl.bench.arm import N
@@ -157,6 +156,31 @@ def _restart(loop: ControlLoop, now_s: float) -> None:
         activate(loop.memory)
 
 
+@inner
+def _move_joints(loop: ControlLoop, now_s: float) -> None:
+    """Now and then a joint motion or guiding, near its path and slow in most ticks; its client falls silent."""
+    own, state = loop.memory[0], loop.state
+    if own.mode == Mode.ACTIVE.value and np.random.random() < 0.01:
+        kind, number = np.random.randint(0, 2), own.motion_number + 1
+        if kind == 0:
+            start_motion(loop, number, state.q + np.random.uniform(-1.0, 1.0), np.random.uniform(0.1, 3.0), now_s)
+        else:
+            start_guiding(loop, number, now_s)
+    if own.mode != Mode.JOINT_MOTION.value and own.mode != Mode.GUIDING.value:
+        return
+    if np.random.random() < 0.95:
+        keep_motion(loop, now_s)
+    if np.random.random() < 0.01:
+        end_motion(loop, own.motion_number + 1, Reason.OK.value)
+    slow, motion = 10.0 ** np.random.uniform(-3.0, 0.0), own.motion
+    s = quintic(motion.elapsed_s / motion.duration_s)[0] if own.mode == Mode.JOINT_MOTION.value else 0.0
+    for k in range(state.q.shape[0]):
+        state.dq[k] *= slow
+        if own.mode == Mode.JOINT_MOTION.value:
+            way = motion.q_goal[k] - motion.q_start[k]
+            state.q[k] = motion.q_start[k] + s * way + 0.1 * np.random.normal() * slow
+
+
 @compiled
 def try_random(
     views: ModelViews, loop: ControlLoop, held_to: Bounds, home: np.ndarray, notes: Previous, inputs: int, seed: int,
@@ -174,9 +198,10 @@ def try_random(
                 loop.gains[0].stiffness[i] = bound.stiffness[i] * np.random.random()
                 loop.gains[0].damping_ratio[i] = bound.damping_ratio[i] * np.random.random()
         _draw(state, loop.limits, np.random.uniform(0.0, 1.5))
+        _move_joints(loop, now_s)
         _take_aim(own, previous, home, bound.cone_tool_axis, dt_s)
         _make_target(previous.aim, loop.target, now_s)
         refresh_model(views, state.p, loop.dynamics)
         note(state, own, previous)
         tick(loop, dt_s, now_s)
-        check(state, bound, own, previous, min(dt_s, DT_MAX_S), loop.tau, counts)
+        check(state, loop.dynamics.M, bound, own, previous, min(dt_s, DT_MAX_S), loop.tau, counts)

@@ -3,8 +3,6 @@
 Plain NumPy, written for reading. Symbols as in ARCHITECTURE.md; `error` is (6,), reference minus arm, base frame.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

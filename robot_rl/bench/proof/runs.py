@@ -1,7 +1,5 @@
 """Closed loops of the simulated arm at 1 kHz: under the tick, in compiled code, or under a baseline's law."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

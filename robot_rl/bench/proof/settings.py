@@ -1,7 +1,5 @@
 """Settings of the verification in random workspaces, and their bounds."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -11,6 +9,7 @@ from controllers.arms.spec import arm_limits
 from controllers.geometry import FloatArray, matrix_from_quat, quat_exp, quat_multiply
 from controllers.law.backoff import RECOVER_SPEED
 from controllers.law.gains import Gains, force_cap
+from controllers.law.joint_motion import TORQUE_MAX
 from controllers.law.options import PLANES
 from controllers.law.presets import PARITY, preset
 from controllers.records import Axes2, Axes3, Axes6, Joints, Record, make_record
@@ -60,12 +59,14 @@ class Bounds(Record):
     operational_space: float
     recover_distance_m: float
     recover_speed: Axes2
+    motion_torque_max: float  # of the spring of a joint motion [N m]
     changing: float  # whether stiffness and damping ratio change all the time
 
 
 def bounds_of(trial: Trial) -> Bounds:
     """The bounds of these settings."""
-    given = {"cap": force_cap(trial.gains), "recover_speed": RECOVER_SPEED, "changing": float(trial.changing)}
+    given = {"cap": force_cap(trial.gains), "recover_speed": RECOVER_SPEED, "motion_torque_max": TORQUE_MAX}
+    given["changing"] = float(trial.changing)
     bounds = make_record(Bounds, N, **given)
     for name in Bounds.fields:
         for source in (trial.gains, trial.limits):

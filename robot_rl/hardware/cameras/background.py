@@ -4,8 +4,6 @@ One image is kept. A device that goes away is opened again, with pauses that gro
 image as long as it is young enough, then an error that says why. No reader ever waits.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Protocol of a camera, simulated or real."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -55,11 +53,9 @@ class Camera(Protocol):
             DeviceLostError: there is none, as long as the device is away.
             StaleObservationError: the newest is older than the camera's bound (also a DeviceLostError).
         """
-        ...
 
     def close(self) -> None:
         """Release the device."""
-        ...
 
 
 @runtime_checkable
@@ -68,8 +64,6 @@ class DepthCamera(Camera, Protocol):
 
     def read_depth(self) -> DepthFrame:
         """Return the newest image with its depth, taken together; as `read` otherwise."""
-        ...
 
     def intrinsics(self) -> Intrinsics | None:
         """Return the intrinsics of the images as they are read; None before the device reported them."""
-        ...

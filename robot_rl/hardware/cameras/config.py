@@ -6,8 +6,6 @@
 graph, and bounds what an observation is made of, whichever camera took it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections import Counter

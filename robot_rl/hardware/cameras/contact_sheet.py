@@ -1,7 +1,5 @@
 """Contact sheet of all cameras in one labelled image, for choosing crops."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Stamps of a camera's clock as monotonic time of this machine."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Open the cameras of some settings, all or none. A kind's libraries are imported when one of that kind is opened."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from controllers.ros.wire import Wire

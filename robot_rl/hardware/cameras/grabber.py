@@ -1,7 +1,5 @@
 """Capture loop of a camera, one turn at a time: open, fetch, crop, count, reopen when the device is lost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
@@ -36,27 +34,21 @@ class Source(Protocol):
         Raises:
             DeviceLostError: the device is gone.
         """
-        ...
 
     def intrinsics(self) -> Intrinsics | None:
         """Return the intrinsics of the device's images; None when it does not know them."""
-        ...
 
     def temperature_c(self) -> float | None:
         """Return the device's temperature [degrees Celsius]; None when it does not report it."""
-        ...
 
     def clock_changes(self) -> int:
         """Return how often the clock of its stamps changed."""
-        ...
 
     def remarks(self) -> tuple[str, ...]:
         """Return remarks for people: settings that the device did not take, a slow connection."""
-        ...
 
     def close(self) -> None:
         """Release the device; never raises."""
-        ...
 
 
 class CameraSetup(NamedTuple):

@@ -3,8 +3,6 @@
 librealsense's own pipeline does the work. It keeps the newest set of images only, and pairs colour with depth.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import time

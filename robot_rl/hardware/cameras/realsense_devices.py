@@ -3,8 +3,6 @@
 A `context` is librealsense's own (`rs.context()`); another one may be handed in, with software devices in it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path

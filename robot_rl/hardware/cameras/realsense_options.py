@@ -1,7 +1,5 @@
 """Exposure, gain and white balance of a RealSense: fixed unless set to auto, and read back."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from robot_rl.core.errors import ConfigError

@@ -1,7 +1,5 @@
 """A `Camera` over a ROS image topic."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Literal
 

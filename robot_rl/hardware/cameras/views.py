@@ -3,8 +3,6 @@
 The same for every kind of camera, so that a policy does not notice which library delivered its images.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

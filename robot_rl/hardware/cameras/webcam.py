@@ -1,7 +1,5 @@
 """A webcam as a camera, through OpenCV; a video file or a numbered series of images can stand in for it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator

@@ -43,6 +43,8 @@ class GraphRobotConfig:
     """Source of the wrench: the wrist's sensor (topic `wrench`), or the controller's estimate."""
     age_max_s: float = 0.1
     """Older samples are a fault [s]. Source: one step of a 10 Hz policy."""
+    gripper_age_max_s: float = 2.0
+    """Older samples of the gripper are a fault [s]: a driver that blocks reads nothing during a motion."""
     start_timeout_s: float = 15.0
     """Longest wait for the first state [s]: discovery takes seconds, and dropping a killed process ten."""
     pause_s: float = 1.0
@@ -51,7 +53,7 @@ class GraphRobotConfig:
     """Whether the arm has a gripper on the graph; without one its finger travel is 0."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "age_max_s", "start_timeout_s", "pause_s")
+        checks.positive(self, "age_max_s", "gripper_age_max_s", "start_timeout_s", "pause_s")
 
 
 class GraphRobot:
@@ -101,8 +103,8 @@ class GraphRobot:
             *((finger,) if finger else ()),
         )
 
-    def command(self, T_base_target: Pose, finger_m: float) -> None:
-        """Publish the target and that of the gripper, unless the state has a fault."""
+    def command(self, T_base_target: Pose, finger_m: float | None) -> None:
+        """Publish the target and that of the gripper, if any, unless the state has a fault."""
         self._start()
         fault = self._graph_fault() or self._seen
         if fault:
@@ -111,7 +113,7 @@ class GraphRobot:
             return
         stamp_ns, finger = self._wire.now_ns(), [graph.FINGER_JOINT]
         self._sent = (stamp_ns, self._clock.now_ns())
-        if self._config.gripper:
+        if self._config.gripper and finger_m is not None:
             gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
             self._targets[graph.GRIPPER_TARGET].publish(gripper)
         self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, graph.BASE))
@@ -202,7 +204,8 @@ class GraphRobot:
     def _graph_fault(self) -> str:
         """Return all faults of the connection; empty without any."""
         faults = [self._clock_fault(), self._gains.fault()]
-        faults += [inbox.fault(self._config.age_max_s) for inbox in self._inboxes]
+        ages_s = {graph.GRIPPER_STATE: self._config.gripper_age_max_s}
+        faults += [inbox.fault(ages_s.get(inbox.topic, self._config.age_max_s)) for inbox in self._inboxes]
         faults += [self._company(topic) for topic in self._exclusive]
         faults += [
             f"{topic.name}: got no listener, expected the controller."

@@ -1,24 +1,25 @@
 """Actor: runs episodes and streams each step to the learner, without ever waiting for the network."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.runtime.acting.actor_config import ActorConfig
-from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.episode_log import EpisodeLog
 from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Step, Stepper
-from robot_rl.teleop.arbiter import ControlAuthority
+from robot_rl.runtime.runs.metrics import Metrics
+from robot_rl.teleop.arbiter import ControlAuthority, InterventionStats
 
+LABEL_WINDOW_S = 1.0
+"""Reach of a human's label into the past [s]."""
+CONSECUTIVE_FAULTS_MAX = 10
+"""Consecutive episodes with a fault that end the actor with an error."""
 UPDATES_ON_THE_WAY = 200
 """Updates that a learner may have made, or be about to make, without having published their weights."""
 UPDATES_TIMEOUT_S = 120.0
@@ -26,12 +27,29 @@ UPDATES_TIMEOUT_S = 120.0
 minute."""
 
 
-class Metrics(Protocol):
-    """Receiver of metrics."""
+@dataclass
+class ActorSummary:
+    """Counts of one session of an actor."""
 
-    def write(self, kind: str, step: int, **scalars: Any) -> None:
-        """Write one event."""
-        ...
+    episodes: int = 0
+    env_steps: int = 0
+    successes: int = 0
+    faults: int = 0
+    effort: InterventionStats = field(default_factory=InterventionStats)
+    weights_loaded: int = 0
+    next_episode: int = 0  # number of the next session's first
+    interrupted: str = ""  # the signal that ended the session, and the wait that it interrupted
+
+    def count_episode(self, last: Step) -> None:
+        """Count an episode by its last step."""
+        self.episodes += 1
+        self.successes += last.success
+        self.faults += bool(last.fault)
+
+    def line(self) -> str:
+        """Return the counts in one line."""
+        done = f"{self.env_steps} steps, {self.successes}/{self.episodes} episodes succeeded"
+        return f"{self.interrupted}; {done}" if self.interrupted else done
 
 
 def run_actor(
@@ -94,7 +112,7 @@ class _Actor:
         self._stepper, self._link, self._config, self._metrics = stepper, link, config, metrics
         self._clock, self._should_stop, self._ends_wait = stepper.rollout.clock, should_stop, ends_wait
         self._summary = ActorSummary(effort=stepper.arbiter.effort)
-        window_steps = max(1, round(config.label_window_s / stepper.rollout.period_s))
+        window_steps = max(1, round(LABEL_WINDOW_S / stepper.rollout.period_s))
         self._outbox = Outbox(
             config.name, config.run, link, self._clock, window_steps=window_steps, finalise=stepper.finalise
         )
@@ -174,7 +192,9 @@ class _Actor:
         self._outbox.release()
         self._stepper.read_last_labels()
         self._outbox.label(*self._stepper.take_late_labels())
-        self._finish(step, log)
+        self._write(log)
+        self._summary.count_episode(step)
+        self._count_fault("" if self._stopped else step.fault)
 
     def _begin(self, seed: int) -> bool:
         """Return whether the environment could be reset; one that could not may be back for the next try.
@@ -224,19 +244,9 @@ class _Actor:
             policy.load(params, version)
             self._summary.weights_loaded += 1
 
-    def _finish(self, last: Step, log: EpisodeLog) -> None:
-        """Write and count an episode.
-
-        Raises:
-            RobotRLError: too many episodes in a row ended in a fault.
-        """
-        self._write(log)
-        self._summary.count_episode(last)
-        self._count_fault(last.fault)
-
     def _count_fault(self, fault: str) -> None:
         self._faults_in_a_row = self._faults_in_a_row + 1 if fault else 0
-        if self._faults_in_a_row >= self._config.max_consecutive_faults:
+        if self._faults_in_a_row >= CONSECUTIVE_FAULTS_MAX:
             raise RobotRLError(
                 f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last: {fault}"
             )

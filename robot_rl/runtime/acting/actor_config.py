@@ -1,7 +1,5 @@
 """Settings of one actor, and of a restarted one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,14 +33,10 @@ class ActorConfig:
     """Stop after this many steps, including earlier sessions; None: no limit."""
     max_episodes: int | None = None
     """Stop after this many episodes of this session; None: no limit."""
-    label_window_s: float = 1.0
-    """How far back a human's label reaches [s]."""
     deterministic_fraction: float = 0.0
     """Fraction of the episodes in which the policy does not explore, evenly spread."""
     await_weights_s: float = 0.0
     """Longest wait for the learner's first weights before the first episode [s]; 0 starts at once."""
-    max_consecutive_faults: int = 10
-    """Stop with an error after this many consecutive episodes with a fault."""
     first_episode: int = 0
     """Number of the first episode, past those of earlier sessions."""
     first_env_step: int = 0
@@ -50,7 +44,6 @@ class ActorConfig:
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "seed", "index")
-        checks.positive(self, "label_window_s", "max_consecutive_faults")
         checks.fraction(self, "deterministic_fraction")
 
 

@@ -1,10 +1,8 @@
 """Statistics of one episode and their metrics line."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,7 +26,7 @@ class EpisodeLog:
     timings: list[Mapping[str, float]] = field(default_factory=list)  # of each step, where the environment measures
 
     @classmethod
-    def begin(cls, stepper: Stepper, now_ns: int) -> EpisodeLog:
+    def begin(cls, stepper: Stepper, now_ns: int) -> Self:
         """Begin; the reset counts as the episode's time."""
         stepper.spent = StepTimes()
         return cls(stepper, now_ns, replace(stepper.arbiter.effort))

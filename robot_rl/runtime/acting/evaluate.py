@@ -1,19 +1,21 @@
 """Evaluation of the policy alone, by the same step code as in training."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
+from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.observation import camera_images
-from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
+from robot_rl.runtime.runs.video import VideoWriter
 
 FrameSink = Callable[[np.ndarray], None]
 
@@ -25,6 +27,20 @@ class EpisodeVideo:
     sink: FrameSink
     """Takes one frame (H, W, 3) uint8."""
     episodes: int = 10
+
+
+@contextmanager
+def episode_video(path: Path | None, env: Environment, episodes: int) -> Iterator[EpisodeVideo | None]:
+    """Write the video of an evaluation's first episodes to a file; None, and nothing written, without file or episodes.
+
+    Args:
+        env: sets the frames a second.
+    """
+    if path is None or episodes == 0:
+        yield None
+        return
+    with VideoWriter(path, 1.0 / robot_environment(env).period_s, scale=1) as writer:
+        yield EpisodeVideo(writer.add, episodes)
 
 
 @dataclass(frozen=True)

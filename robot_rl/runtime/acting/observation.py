@@ -1,7 +1,5 @@
 """Encoding of observations: images become features once, for policy and records."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any

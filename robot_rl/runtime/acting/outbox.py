@@ -1,7 +1,5 @@
 """Queue of records from actor to learner; holds the last step until its reward is final."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, Protocol
@@ -20,15 +18,12 @@ class Link(Protocol):
     @property
     def backlog(self) -> int:
         """Records that the learner has not acknowledged yet."""
-        ...
 
     def put(self, record: Record) -> object:
         """Number a record and send it in the background, in the order of the calls."""
-        ...
 
     def latest_weights(self) -> tuple[int, dict[str, np.ndarray], float] | None:
         """Return version, parameters and age [s] of the newest weights received, None before the first."""
-        ...
 
 
 class StepId(NamedTuple):

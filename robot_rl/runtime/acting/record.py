@@ -1,7 +1,5 @@
 """Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from robot_rl.core import checks
 from robot_rl.core.errors import RobotRLError, RunFolderError
@@ -92,11 +90,12 @@ def collect_demonstrations(
     summary = RecordingSummary(earlier=config.dataset.count(config.folder))
     seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.earlier)
     stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.earlier))
-    with _progress_bar(progress) as bar:
-        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.earlier, note="")
+    with Progress(disable=not progress, transient=True) as bar:
+        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.earlier)
         while summary.total < config.episodes and not should_stop():
             _record_episode(stepper, config, summary, next(seeds), should_stop)
-            bar.update(row, completed=summary.total, note=f"{summary.discarded} discarded")
+            text = f"demonstrations ({summary.total} of {config.episodes}, {summary.discarded} discarded)"
+            bar.update(row, completed=summary.total, description=text)
     return summary
 
 
@@ -207,14 +206,3 @@ def _check_attempts(summary: RecordingSummary, episodes: int) -> None:
             f"demonstrations: got {summary.recorded} successes and {summary.discarded} failures, "
             "expected mostly successes; watch an episode, or keep failures explicitly."
         )
-
-
-def _progress_bar(shown: bool) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    return Progress(*columns, disable=not shown, transient=True)

@@ -1,7 +1,5 @@
 """Rollout: an environment with policy, human, arbiter and rewards. Actor, evaluation and recording each run one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Stepper: encode, act, arbitrate, execute. Training, evaluation and recording all run this code."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

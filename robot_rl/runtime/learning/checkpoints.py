@@ -6,8 +6,6 @@
 A checkpoint is written under another name, put on the disk, and renamed; a crash leaves the previous one untouched.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -21,6 +19,7 @@ import numpy as np
 import safetensors.numpy
 
 from robot_rl.core.errors import CheckpointError
+from robot_rl.transport.journal import sync_folder
 
 LATER_NAMES = ("encoder",)
 """Names of an identity that older checkpoints lack."""
@@ -65,11 +64,11 @@ class Checkpoints:
         _write(unfinished / ARRAYS_FILE, safetensors.numpy.save(plain))
         text = json.dumps({"updates": updates, "identity": self._identity, **meta}, indent=1)
         _write(unfinished / META_FILE, text.encode())
-        _sync(unfinished)
+        sync_folder(unfinished)
         if final.exists():
             os.rename(final, self.folder / f"{_UNFINISHED}old-{final.name}")
         os.rename(unfinished, final)
-        _sync(self.folder)
+        sync_folder(self.folder)
         self._sweep()
         for path in self.paths()[: -self._keep]:
             shutil.rmtree(path)
@@ -124,11 +123,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

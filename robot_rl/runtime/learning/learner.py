@@ -1,7 +1,5 @@
 """Learner loop: receives records, makes the updates that the data allows, publishes weights, saves checkpoints."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -15,8 +13,9 @@ from robot_rl.core.errors import CheckpointError, DivergedError
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
-from robot_rl.runtime.learning.learner_metrics import LearnerMetrics, Metrics
+from robot_rl.runtime.learning.learner_metrics import LearnerMetrics
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
+from robot_rl.runtime.runs.metrics import Metrics
 
 
 class Server(Protocol):
@@ -24,15 +23,12 @@ class Server(Protocol):
 
     def recover(self) -> Iterator[Record]:
         """Yield the records that earlier processes of this run received."""
-        ...
 
     def poll(self, timeout_s: float = 0.0) -> list[Record]:
         """Return new records, waiting at most `timeout_s` for the first."""
-        ...
 
     def publish_weights(self, version: int, parameters: Mapping[str, np.ndarray]) -> None:
         """Send the policy to the actors."""
-        ...
 
 
 METRICS_EVERY_S = 1.0  # between two lines of metrics
@@ -65,42 +61,8 @@ class LearnerConfig:
         checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 
-def run_learner(
-    server: Server,
-    replay: Replay,
-    agent: Learner,
-    config: LearnerConfig,
-    metrics: Metrics,
-    checkpoints: Checkpoints,
-    should_stop: Callable[[], bool],
-    demo_records: Iterable[Record] = (),
-    clock: Clock | None = None,
-) -> int:
-    """Learn until a stop is requested; return the number of updates since the run began.
-
-    Memory comes first: demonstrations, then the server's journal, then the newest checkpoint, so that a resumed run
-    continues as if it had not stopped. A checkpoint is kept at the end, after Ctrl-C as well.
-
-    Raises:
-        DivergedError: the policy has become non-finite; it was neither published nor saved.
-        CheckpointError: the checkpoint is of another origin.
-    """
-    learner = _Learner(server, replay, agent, config, metrics, checkpoints, clock or SystemClock())
-    learner.remember(demo_records)
-    learner.remember(server.recover())
-    learner.resume()
-    learner.publish()
-    try:
-        while not should_stop():
-            learner.turn()
-    except KeyboardInterrupt:
-        pass  # a second interrupt: save all the same
-    learner.finish()
-    return learner.updates
-
-
-class _Learner:
-    """State of the loop."""
+class LearnerLoop:
+    """Receives records, learns from them, publishes weights and saves checkpoints."""
 
     def __init__(
         self,
@@ -110,15 +72,40 @@ class _Learner:
         config: LearnerConfig,
         metrics: Metrics,
         checkpoints: Checkpoints,
-        clock: Clock,
+        clock: Clock | None = None,
     ) -> None:
         self._server, self._replay, self._agent, self._config = server, replay, agent, config
-        self._checkpoints, self._clock = checkpoints, clock
-        self._meter = LearnerMetrics(metrics, clock, METRICS_EVERY_S)
+        self._checkpoints, self._clock = checkpoints, clock or SystemClock()
+        self._meter = LearnerMetrics(metrics, self._clock, METRICS_EVERY_S)
         self.updates = self._published = 0
-        self._checkpoint_s = clock.now_s()
+        self._checkpoint_s = self._clock.now_s()
 
-    def remember(self, records: Iterable[Record]) -> None:
+    def run(self, should_stop: Callable[[], bool], demonstrations: Iterable[Record] = ()) -> int:
+        """Learn until a stop is requested; return the number of updates since the run began.
+
+        Memory comes first: demonstrations, then the server's journal, then the newest checkpoint, so that a resumed run
+        continues as if it had not stopped. A checkpoint is kept at the end, after Ctrl-C as well.
+
+        Raises:
+            DivergedError: the policy has become non-finite; it was neither published nor saved.
+            CheckpointError: the checkpoint is of another origin.
+        """
+        self._remember(demonstrations)
+        self._remember(self._server.recover())
+        self._resume()
+        self._publish()
+        try:
+            while not should_stop():
+                self._turn()
+        except KeyboardInterrupt:
+            pass  # a second interrupt: save all the same
+        self._remember(self._server.poll(0.0))
+        self._publish()
+        self._meter.write(self.updates, self._status())
+        self._save()
+        return self.updates
+
+    def _remember(self, records: Iterable[Record]) -> None:
         """Put records into the replay."""
         for record in records:
             if isinstance(record, StepRecord):
@@ -126,7 +113,7 @@ class _Learner:
             else:
                 self._replay.relabel(record)
 
-    def resume(self) -> None:
+    def _resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
         checkpoint = self._checkpoints.latest()
         if checkpoint is None:
@@ -142,19 +129,19 @@ class _Learner:
         self.updates = checkpoint.updates
         self._meter.begin(self.updates)
 
-    def turn(self) -> None:
+    def _turn(self) -> None:
         """Receive records, make one call's updates if the data allows, then publish and save when due."""
         allowed = self._allowed()
-        self.remember(self._server.poll(0.0 if allowed else POLL_TIMEOUT_S))
+        self._remember(self._server.poll(0.0 if allowed else POLL_TIMEOUT_S))
         if allowed:
             self._update()
         if self.updates - self._published >= self._config.publish_every_updates:
-            self.publish()
+            self._publish()
         self._meter.write_if_due(self.updates, self._status)
         if self._clock.now_s() - self._checkpoint_s >= self._config.checkpoint_every_s:
-            self.checkpoint()
+            self._save()
 
-    def publish(self) -> None:
+    def _publish(self) -> None:
         """Send the policy, its version being the number of updates that made it."""
         parameters = self._agent.policy_parameters()
         for name, array in parameters.items():
@@ -166,18 +153,11 @@ class _Learner:
         self._server.publish_weights(self.updates, parameters)
         self._published = self.updates
 
-    def checkpoint(self) -> None:
+    def _save(self) -> None:
         """Save all that a resumed run needs beside the journal."""
         meta = {"replay_rng": self._replay.rng_state(), "counts": self._replay.counts()}
         self._checkpoints.save(self.updates, self._agent.state_dict(), meta)
         self._checkpoint_s = self._clock.now_s()
-
-    def finish(self) -> None:
-        """Receive the last records, publish and save."""
-        self.remember(self._server.poll(0.0))
-        self.publish()
-        self._meter.write(self.updates, self._status())
-        self.checkpoint()
 
     def _allowed(self) -> bool:
         """Whether the data allows one call's updates."""

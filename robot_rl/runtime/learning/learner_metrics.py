@@ -1,20 +1,11 @@
 """Rates and times of the learner's loop, written at a fixed interval."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from robot_rl.core.clock import Clock
-
-
-class Metrics(Protocol):
-    """Destination of metrics."""
-
-    def write(self, kind: str, step: int, **scalars: Any) -> None:
-        """Write one event."""
-        ...
+from robot_rl.runtime.runs.metrics import Metrics
 
 
 class LearnerMetrics:

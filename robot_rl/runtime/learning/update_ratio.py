@@ -1,7 +1,5 @@
 """Update ratio: updates that the data allows, so that an idle robot does not cause endless updates on old data."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,10 +1,9 @@
 """Curves of a run as PNG files."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,60 +19,54 @@ LEARNING_CURVES = ("critic_loss", "q", "temperature", "entropy", "policy_std")
 """Of the learner's metrics, those that are drawn where they exist."""
 
 
-def draw_curves(folder: Path, history: History) -> list[Path]:
-    """Write success.png, human.png and learning.png into `folder`; a curve without data is left out."""
-    drawn = []
-    if history.steps.size:
-        drawn.append(_figure(folder / "success.png", [(_success, history)]))
-        drawn.append(_figure(folder / "human.png", [(_human, history)]))
-    names = [name for name in LEARNING_CURVES if _series(history, name)[1].size]
-    if names:
-        drawn.append(_figure(folder / "learning.png", [(_learning(name), history) for name in names]))
-    return drawn
-
-
-def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
-    """Draw success and human share of all runs over their environment steps into one PNG."""
-    figure, (success, human) = plt.subplots(2, 1, figsize=(8, 6.5), sharex=True)
-    for folder in folders:
-        history = read_history(folder)
-        if history.steps.size:
-            success.plot(history.env_steps, rolling_mean(history.success), label=folder.name)
-            human.plot(history.env_steps, human_share(history))
-    success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes", ylim=(-0.03, 1.03))
-    human.set(ylabel="share of human steps", xlabel="environment steps", ylim=(-0.03, 1.03))
-    for axis in (success, human):
+@contextmanager
+def _image(path: Path, rows: int, height: float) -> Iterator[Sequence[Axes]]:
+    """Yield axes one above the other, `height` inches each, and write them as PNG."""
+    figure, axes = plt.subplots(rows, 1, figsize=(7.0, height * rows + 0.5), squeeze=False)
+    yield list(axes[:, 0])
+    for axis in axes[:, 0]:
         axis.grid(alpha=0.3)
-    if success.lines:
-        success.legend(loc="lower right", fontsize=8)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def draw_curves(folder: Path, history: History) -> list[Path]:
+    """Write success.png, human.png and learning.png into `folder`; a curve without data is left out."""
+    parts: dict[str, list[Callable[[Axes, History], None]]] = {}
+    if history.steps.size:
+        parts = {"success": [_success], "human": [_human]}
+    if names := [name for name in LEARNING_CURVES if _series(history, name)[1].size]:
+        parts["learning"] = [partial(_learning, name) for name in names]
+    for image, curves in parts.items():
+        with _image(folder / f"{image}.png", len(curves), 2.4) as axes:
+            for axis, curve in zip(axes, curves, strict=True):
+                curve(axis, history)
+    return [folder / f"{image}.png" for image in parts]
+
+
+def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
+    """Draw success and human share of all runs over their environment steps into one PNG."""
+    with _image(path, 2, 3.0) as (success, human):
+        for folder in folders:
+            history = read_history(folder)
+            if history.steps.size:
+                success.plot(history.env_steps, rolling_mean(history.success), label=folder.name)
+                human.plot(history.env_steps, human_share(history))
+        success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes", ylim=(-0.03, 1.03))
+        human.set(ylabel="share of human steps", xlabel="environment steps", ylim=(-0.03, 1.03))
+        if success.lines:
+            success.legend(loc="lower right", fontsize=8)
     return path
 
 
 def draw_histograms(path: Path, series: Mapping[str, np.ndarray]) -> Path:
     """Write one image with a histogram of each series, (N,) each, cut at twice its 99th percentile."""
-    figure, axes = plt.subplots(len(series), 1, figsize=(7, 1.7 * len(series) + 0.4), squeeze=False)
-    for axis, (name, values) in zip(axes[:, 0], series.items(), strict=True):
-        axis.hist(values, bins=60, range=(0.0, max(2.0 * float(np.percentile(values, 99)), 1.0)))
-        axis.set(xlabel=name, ylabel="steps", yscale="log")
-        axis.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-    return path
-
-
-def _figure(path: Path, parts: list[tuple[Any, History]]) -> Path:
-    figure, axes = plt.subplots(len(parts), 1, figsize=(7, 2.4 * len(parts) + 0.6), squeeze=False)
-    for axis, (part, history) in zip(axes[:, 0], parts, strict=True):
-        part(axis, history)
-        axis.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    with _image(path, len(series), 1.7) as axes:
+        for axis, (name, values) in zip(axes, series.items(), strict=True):
+            axis.hist(values, bins=60, range=(0.0, max(2.0 * float(np.percentile(values, 99)), 1.0)))
+            axis.set(xlabel=name, ylabel="steps", yscale="log")
     return path
 
 
@@ -95,12 +88,9 @@ def _human(axis: Axes, history: History) -> None:
     axis.set_title(f"steps made by the human, last {SUCCESS_WINDOW} episodes")
 
 
-def _learning(name: str) -> Any:
-    def draw(axis: Axes, history: History) -> None:
-        axis.plot(*_series(history, name), linewidth=1)
-        axis.set(xlabel="updates", ylabel=name)
-
-    return draw
+def _learning(name: str, axis: Axes, history: History) -> None:
+    axis.plot(*_series(history, name), linewidth=1)
+    axis.set(xlabel="updates", ylabel=name)
 
 
 def _series(history: History, name: str) -> tuple[np.ndarray, np.ndarray]:

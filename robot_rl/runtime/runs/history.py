@@ -1,7 +1,5 @@
 """History of a run from its metrics files: episodes of all actors in the order of time, and the learner's updates."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The live view of a training: metrics files, drawn with rich."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

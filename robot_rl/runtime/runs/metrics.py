@@ -1,18 +1,23 @@
 """Metrics file: one JSON line per event, mirrored to TensorBoard."""
 
-from __future__ import annotations
-
 import json
 import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, Self
 
 from tensorboardX import SummaryWriter
 
 METRICS_FILE = "metrics.jsonl"
+
+
+class Metrics(Protocol):
+    """Destination of metrics."""
+
+    def write(self, kind: str, step: int, **scalars: Any) -> None:
+        """Write one event."""
 
 
 class MetricsWriter:
@@ -49,7 +54,7 @@ class MetricsWriter:
         if self._events is not None:
             self._events.close()
 
-    def __enter__(self) -> MetricsWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -1,7 +1,5 @@
 """Processes of one run, each with its own log, its own cores and an orderly end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

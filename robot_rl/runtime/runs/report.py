@@ -1,7 +1,5 @@
 """Report of a run: results on one page, with curves and video beside it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

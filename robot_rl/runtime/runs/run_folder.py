@@ -10,8 +10,6 @@ runs/NAME/
   report.md  *.png
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

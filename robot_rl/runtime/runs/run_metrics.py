@@ -1,7 +1,5 @@
 """Metrics of a run, each declared once: row of the report, column of a comparison, line of the live view."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Statistics of a policy: success rate with its interval, and a robust mean across episodes."""
 
-from __future__ import annotations
-
 import math
 from statistics import NormalDist
 

@@ -1,7 +1,5 @@
 """Orderly stop of a process: Ctrl-C and SIGTERM set a flag that loops read between two steps, and end a wait."""
 
-from __future__ import annotations
-
 import math
 import os
 import signal
@@ -10,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Self
 
 from robot_rl.core.errors import StopAskedError
 
@@ -34,7 +33,7 @@ class StopSignal:
         self._installed = False
         self._parent_pid = int(os.environ.get(PARENT_VARIABLE, 0))
 
-    def install(self) -> StopSignal:
+    def install(self) -> Self:
         """Install the signal handlers; only the main thread can."""
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)

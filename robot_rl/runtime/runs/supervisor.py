@@ -1,10 +1,9 @@
 """Supervisor of a training's processes: starts and watches them, shows progress, stops them in order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -109,7 +108,7 @@ class _View:
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
         self._next_line_ns = clock.now_ns()
 
-    def __enter__(self) -> _View:
+    def __enter__(self) -> Self:
         if self._live is not None:
             self._live.start()
         return self

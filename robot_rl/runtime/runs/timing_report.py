@@ -1,7 +1,5 @@
 """Loop timing of a run over the graph: a table for the report, and histograms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -72,6 +72,7 @@ TOO_MUCH = [
     ("recovery_speed", "clipping", LIMITS, "recover_speed", lambda bound: bound * [0.9, 1.0]),
     ("recovery_turn", "clipping", LIMITS, "recover_speed", lambda bound: bound * [1.0, 0.9]),
     ("recovery_distance", "clipping", LIMITS, "recover_distance_m", lambda bound: 0.9 * bound),
+    ("motion", "clipping", LIMITS, "motion_torque_max", lambda bound: 0.9 * bound),
     ("power", "clipping", UNHURRIED, "power_max", lambda bound: 0.9 * bound),
     ("velocity", "clipping", UNHURRIED, "dq_max", lambda bound: 0.95 * bound),
 ]
@@ -122,7 +123,7 @@ def test_a_guard_that_is_switched_off_is_counted_as_broken(counter, kind, limits
 
 
 def test_each_bound_has_a_test_that_sees_it_broken():
-    constant = {"recovery_speed", "recovery_turn"}  # no setting switches these off
+    constant = {"recovery_speed", "recovery_turn", "motion"}  # no setting switches these off
     assert {case[0] for case in TOO_MUCH} == {case[0] for case in SWITCHED_OFF} | constant == set(BOUNDS)
 
 

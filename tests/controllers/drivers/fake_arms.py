@@ -77,6 +77,7 @@ class FrankaArm(FakeArm):
     time_ms: int = 5000
     fed_s: float = 0.0
     restless: bool = False
+    load: tuple[float, list[float]] = (0.0, [0.0, 0.0, 0.0])  # set on the arm: mass and centre
     refuses: Exception | None = None
     on_reflex: Callable[[str], None] = lambda cause: None
 
@@ -141,6 +142,7 @@ class UrArm(FakeArm):
     fed_s: float = 0.0
     time_s: float = 1000.0
     kind: str = "ur5e"
+    payload_kg: float = 0.7  # set on the pendant, 5 cm before the flange
     tool_m: float = 0.0  # of the TCP that is set on the pendant, before the flange
 
     @property

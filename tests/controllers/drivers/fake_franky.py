@@ -73,6 +73,8 @@ class RobotState:
     tau_J_d: np.ndarray
     tau_ext_hat_filtered: np.ndarray
     O_T_EE: Affine
+    m_load: float
+    F_x_Cload: np.ndarray
     robot_mode: RobotMode
     current_errors: Errors
     last_motion_errors: Errors
@@ -156,6 +158,7 @@ class Robot:
 
     def set_load(self, load_mass: float, F_x_Cload: list[float], load_inertia: list[float]) -> None:
         self.load = (load_mass, F_x_Cload, load_inertia)
+        self.arm.load = self.load[:2]
 
     def _reflex(self, cause: str) -> None:
         if self._motion is not None:
@@ -230,6 +233,7 @@ class Robot:
         state.tau_J, state.tau_ext_hat_filtered, state.O_T_EE = np.full(7, 0.5), np.full(7, 0.25), Affine()
         state.tau_J_d = np.array(arm.acting or [0.0] * 7)
         state.robot_mode, state.time = RobotMode[arm.mode], Duration(arm.time_ms)
+        state.m_load, state.F_x_Cload = arm.load[0], np.array(arm.load[1])
         state.current_errors, state.last_motion_errors = Errors(), Errors()
         state.current_errors._names, state.last_motion_errors._names = list(arm.errors), list(arm.last_errors)
         return state

@@ -73,6 +73,8 @@ class RobotState:
     tau_J_d: list[float]
     tau_ext_hat_filtered: list[float]
     O_T_EE: list[float]
+    m_load: float
+    F_x_Cload: list[float]
     robot_mode: RobotMode
     current_errors: Errors
     last_motion_errors: Errors
@@ -164,6 +166,7 @@ class Robot:
 
     def set_load(self, arg0: float, arg1: list[float], arg2: list[float]) -> None:
         self.load = (arg0, arg1, arg2)
+        self.arm.load = self.load[:2]
 
     def stop(self) -> None:
         if not self.arm.plugged:
@@ -181,6 +184,7 @@ def observe(arm: FrankaArm) -> RobotState:
     state.q, state.dq = [0.0, -0.3, 0.0, -2.2, 0.0, 1.9, 0.8], [0.0] * 7
     state.tau_J, state.tau_ext_hat_filtered, state.O_T_EE = [0.5] * 7, [0.25] * 7, list(IDENTITY)
     state.robot_mode = RobotMode[arm.mode]
+    state.m_load, state.F_x_Cload = arm.load
     state.current_errors, state.last_motion_errors = Errors(), Errors()
     state.current_errors._names, state.last_motion_errors._names = list(arm.errors), list(arm.last_errors)
     state.tau_J_d = list(arm.acting or [0.0] * 7)

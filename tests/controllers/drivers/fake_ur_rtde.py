@@ -74,6 +74,12 @@ class RTDEReceiveInterface:
     def getActualTCPPose(self) -> list[float]:
         return tcp_pose(self.arm.kind, np.array(self.arm.q), self.arm.tool_m)
 
+    def getPayload(self) -> float:
+        return self.arm.payload_kg
+
+    def getPayloadCog(self) -> list[float]:
+        return [0.0, 0.0, 0.05]
+
     def getRobotMode(self) -> int:
         return self.arm.robot_mode
 

@@ -1,6 +1,9 @@
 """The mailbox: latest in, latest out, never torn, and untrusted."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +115,22 @@ def test_a_name_that_is_a_path_is_refused():
 
 def test_the_memory_belongs_to_its_user(box):
     assert box.path.stat().st_mode & 0o077 == 0
+
+
+KILLED = """
+import os, signal
+from controllers.host.mailbox import Mailbox
+box = Mailbox(f"killed-{os.getpid()}", 7, create=True)
+print(box.path, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_memory_of_a_killed_process_is_removed_by_the_next_one_and_that_of_a_living_one_stays(box):
+    killed = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, check=False)
+    left = Path(killed.stdout.strip())
+    assert left.exists()
+    other = Mailbox(f"other-{os.getpid()}", 7, create=True)
+    assert not left.exists() and box.path.exists() and other.path.exists()
+    other.unlink()

@@ -6,7 +6,7 @@ import pytest
 
 from controllers.ros import graph
 from controllers.ros.command_handler import CommandHandler
-from controllers.ros.commands import ALIAS_TARGET, Commands
+from controllers.ros.commands import Commands
 from controllers.ros.rejection import RejectReason
 from controllers.ros.ros_time import Stamps
 from controllers.ros.wire import Sender
@@ -55,7 +55,12 @@ def commands(handler, log, wire):
 
 def test_every_command_of_the_table_and_crisps_name_are_subscribed(commands, wire):
     table = {topic.name for topic in vars(graph).values() if isinstance(topic, graph.Topic) and "target_" in topic.name}
-    assert set(wire.listeners) == table | {ALIAS_TARGET.name, graph.HUMAN_STOP.name, graph.STOP.name}
+    crisps = {"target_pose", "target_wrench", "target_stiffness", "target_joint"}
+    assert set(wire.listeners) == table | crisps | {
+        graph.HUMAN_STOP.name,
+        graph.STOP.name,
+        graph.JOINT_MOTION.name,
+    }
 
 
 def test_a_persons_stop_is_latched_and_its_end_lifts_nothing(commands, wire, handler):

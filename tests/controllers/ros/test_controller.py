@@ -35,7 +35,7 @@ class LoopClock:
 class Node:
     """A controller and a client in memory, on one clock."""
 
-    def __init__(self):
+    def __init__(self, topics=()):
         self.clock = FakeClock(5.0)
         shared = Graph(self.clock)
         self.wire, self.client = MemoryWire(shared), MemoryWire(shared)
@@ -43,7 +43,7 @@ class Node:
         for topic in (graph.STATUS, graph.DIAGNOSTICS, graph.GAINS, graph.CURRENT_POSE, graph.TAU_COMMAND, TF):
             self.client.subscribe(topic, self.heard.setdefault(topic, []).append)
         log = logging.getLogger("test")
-        self.controller = Controller(self.wire, "/left/arm", "fr3", log, self.clock.now_ns, self.clock.advance)
+        self.controller = Controller(self.wire, "/left/arm", "fr3", log, self.clock.now_ns, self.clock.advance, topics)
         self.loop = ScriptedLoop(LoopClock(self.clock))
         self.loop.values["tau_max"] = 87.0
 
@@ -133,6 +133,30 @@ def test_a_detached_controller_leaves_no_topics_open_and_says_so(node):
     assert node.controller.lifecycle == "inactive"
 
 
+def test_ros_time_that_stands_still_is_reported_within_seconds_while_states_go_on(node):
+    node.wire.now_ns = lambda: 0  # use_sim_time, and nobody publishes /clock
+    node.controller.handler.stamps._ros_ns = node.wire.now_ns
+    node.attach().controller.activate()
+    node.poll(3.0)
+    node.controller.publish_states()
+    assert "/clock: got nothing" in node.heard[graph.STATUS][-1].message
+    assert from_ros.stamp_ns(node.heard[graph.CURRENT_POSE][-1]) == 0
+    assert node.heard[graph.DIAGNOSTICS]
+    now_ns = iter(range(1, 10**9))
+    node.controller.handler.stamps._ros_ns = lambda: next(now_ns)
+    node.poll(2.0)
+    assert "/clock" not in node.heard[graph.STATUS][-1].message
+
+
+def test_the_end_of_a_loop_keeps_its_reason_until_the_next_one(node):
+    node.attach().controller.activate()
+    node.controller.trouble = "the loop's process has ended"
+    node.controller.detach()
+    assert node.heard[graph.STATUS][-1].message == "the loop's process has ended"
+    assert "has ended" in node.client.call(graph.ENABLE, 1.0, data=True)[1]
+    assert node.attach().controller.trouble == ""
+
+
 def test_a_schedule_calls_each_job_at_its_period_and_once_after_a_gap():
     schedule, calls = Schedule(), []
     schedule.every(0.1, lambda: calls.append(now_s))
@@ -161,7 +185,7 @@ def test_no_number_of_a_report_ends_the_node_or_reaches_a_client(node, name, val
     for service in (graph.RESET_TARGET, graph.HOLD, graph.ENABLE, graph.RECOVER, graph.HOME_POSE):
         node.client.call(service, 1.0, **({"data": True} if service in (graph.HOLD, graph.ENABLE) else {}))
         node.poll(0.2)
-    assert "the robot's state holds nan" in node.heard[graph.STATUS][0].message or node.heard[graph.STATUS]
+    assert node.heard[graph.STATUS][-1].message
     for pose in node.heard[graph.CURRENT_POSE]:
         assert np.isfinite(from_ros.pose_of(pose, graph.BASE)[0]).all()
 
@@ -314,6 +338,34 @@ def test_a_grippers_fault_is_a_warning_in_status_and_diagnostics_while_the_arm_g
     assert node.loop.mode is Mode.ACTIVE and node.loop.sent
 
 
+def test_a_request_to_recover_resets_a_gripper_that_latched_a_fault(with_gripper):
+    node, cleared = with_gripper, []
+    node.gripper.clear = lambda: cleared.append(True)
+    node.client.call(graph.RECOVER, 1.0)
+    assert cleared == [True]
+
+
 def test_the_gripper_is_closed_with_the_control_process(with_gripper):
     with_gripper.controller.detach()
     assert with_gripper.gripper.closed
+
+
+def test_the_wrench_is_zeroed_at_rest_and_refused_while_the_arm_moves_or_the_contact_changes(node):
+    node.attach().controller.activate()
+    heard = []
+    node.client.subscribe(graph.ESTIMATED_WRENCH, heard.append)
+    node.loop.values["external_wrench"] = [1.0, -2.0, 3.0, 0.1, 0.2, 0.3]
+    assert node.client.call(graph.ZERO_WRENCH, 1.0)[0]
+    node.controller.publish_states()
+    assert np.abs(from_ros.wrench_of(heard[-1], graph.BASE)).max() < 1e-9
+    node.loop.values["dq"] = 0.1
+    assert "at rest" in node.client.call(graph.ZERO_WRENCH, 1.0)[1]
+    node.loop.values["dq"] = 0.0
+    state, force = node.loop.state, iter(np.linspace(0.0, 20.0, 200))
+
+    def pressing():
+        node.loop.values["external_wrench"][0, 2] = next(force)
+        return state()
+
+    node.loop.state = pressing
+    assert "varies" in node.client.call(graph.ZERO_WRENCH, 1.0)[1]

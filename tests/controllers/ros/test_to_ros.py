@@ -74,7 +74,8 @@ def a_state():
 def test_the_state_goes_out_on_each_topic_of_the_table():
     sent = {topic: (put, values) for topic, put, values in to_ros.states_of(a_state(), [f"j{i}" for i in range(7)])}
     own = (graph.COMMANDED_POSE, graph.CURRENT_TWIST, graph.TRACKING_ERROR, graph.ESTIMATED_WRENCH, graph.TAU_COMMAND)
-    assert set(sent) == {*own, graph.CURRENT_POSE, to_ros.ALIAS_CURRENT, graph.JOINT_STATES}
+    crisps = (graph.at_root(graph.CURRENT_POSE), graph.at_root(graph.CURRENT_TWIST))
+    assert set(sent) == {*own, *crisps, graph.CURRENT_POSE, graph.JOINT_STATES}
     np.testing.assert_allclose(sent[graph.CURRENT_TWIST][1][0], [0.1, 0.2, 0, 0, 0, 0])
     assert sent[graph.JOINT_STATES][0](Message(), *sent[graph.JOINT_STATES][1]).position == list(range(7))
 

@@ -46,7 +46,8 @@ class Bench:
         self.wire = MemoryWire(self.graph)
         self.server = GraphServer(self.wire, self.arm, JOINTS)
         self.clock.serve = self.server.publish_state
-        self.robot = GraphRobot(MemoryWire(self.graph), self.clock, GraphRobotConfig(**settings))
+        config = GraphRobotConfig(**({"gripper_age_max_s": 0.1} | settings))
+        self.robot = GraphRobot(MemoryWire(self.graph), self.clock, config)
 
     def send(self, topic: graph.Topic, message: Any) -> None:
         self.wire.publisher(topic).publish(message)

@@ -15,9 +15,8 @@ from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.image_codec import decompress
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
-from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, run_actor
+from robot_rl.runtime.acting.actor import CONSECUTIVE_FAULTS_MAX, UPDATES_TIMEOUT_S, ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
-from robot_rl.runtime.acting.actor_summary import ActorSummary
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
@@ -192,8 +191,8 @@ def test_lost_device_of_the_arm_is_a_fault_too_and_endless_faults_give_up() -> N
         def step(self, action):
             raise DeviceLostError("arm: got no answer for 1 s, expected one; check the cable.")
 
-    with pytest.raises(RobotRLError, match=r"faults: got 3 episodes in a row.*check the cable"):
-        act(ActorConfig(max_consecutive_faults=3), env=Unplugged())
+    with pytest.raises(RobotRLError, match=r"faults: got 10 episodes in a row.*check the cable"):
+        act(ActorConfig(), env=Unplugged())
 
 
 def test_absent_arm_at_a_reset_is_retried_until_the_time_limit() -> None:
@@ -210,9 +209,9 @@ def test_absent_arm_at_a_reset_is_retried_until_the_time_limit() -> None:
     assert (summary.episodes, summary.faults, len(link.episodes())) == (1, 2, 1)
     assert [line["fault_text"][:10] for line in ledger.lines if line["kind"] == "reset_fault"] == ["task/state"] * 2
     gone = Away()
-    gone.absences = 9
-    with pytest.raises(RobotRLError, match=r"faults: got 3 episodes in a row"):
-        act(ActorConfig(max_consecutive_faults=3), env=gone)
+    gone.absences = 99
+    with pytest.raises(RobotRLError, match=r"faults: got 10 episodes in a row"):
+        act(ActorConfig(), env=gone)
 
 
 def test_stop_ends_the_wait_for_a_new_episode_which_is_no_fault_and_keeps_what_was_done() -> None:
@@ -343,12 +342,12 @@ def test_rlif_blames_the_last_policy_step_before_each_intervention() -> None:
 
 def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> None:
     states = [QUIET] * 3 + [DeviceState(labels=("stage",))] + [QUIET] * 2 + [DeviceState(labels=("undo", "success"))]
-    config = ActorConfig(max_episodes=1, label_window_s=0.5)
+    config = ActorConfig(max_episodes=1)
     summary, link, _, ledger = act(config, still(), Playback(states))
     assert [(x.label, x.episode, x.step, x.window_steps, x.value) for x in link.labels] == [
-        ("stage", 0, 3, 5, 0.25),
-        ("undo", 0, 6, 5, 0.0),
-        ("success", 0, 6, 5, 1.0),
+        ("stage", 0, 3, 10, 0.25),
+        ("undo", 0, 6, 10, 0.0),
+        ("success", 0, 6, 10, 1.0),
     ]
     last = link.steps[-1]
     assert (last.step, last.terminated, last.success, last.reward) == (6, True, True, 1.0)
@@ -392,7 +391,7 @@ def test_resets_that_a_stop_prevents_end_no_session() -> None:
 
         def reset(self, *, seed=None, options=None):
             self.tries += 1
-            if self.tries < 8:
+            if self.tries < CONSECUTIVE_FAULTS_MAX + 3:
                 raise DeviceLostError("reset: got 'emergency stop' on the way")
             return super().reset(seed=seed, options=options)
 
@@ -406,8 +405,8 @@ def test_resets_that_a_stop_prevents_end_no_session() -> None:
             return DeviceState(estop=self.pressed)
 
     env = Stopped()
-    summary, _, _, _ = act(ActorConfig(max_episodes=1, max_consecutive_faults=3), human=Presser(), env=env)
-    assert env.tries >= 8 and summary.episodes == 1
+    summary, _, _, _ = act(ActorConfig(max_episodes=1), human=Presser(), env=env)
+    assert env.tries == CONSECUTIVE_FAULTS_MAX + 3 and summary.episodes == 1
 
 
 def test_label_given_between_episodes_takes_away_but_never_gives() -> None:
@@ -590,8 +589,7 @@ def test_stamps_are_of_the_observation() -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    for wrong in ({"label_window_s": np.nan}, {"max_consecutive_faults": 0}):
-        with pytest.raises(ConfigError, match=f"{next(iter(wrong))}: got"):
-            ActorConfig(**wrong)
+    with pytest.raises(ConfigError, match="deterministic_fraction: got"):
+        ActorConfig(deterministic_fraction=1.5)
     with pytest.raises(ConfigError, match="speed: got"):
         Rollout(PointWorld(), speed=-1.0)

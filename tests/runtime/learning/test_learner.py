@@ -15,7 +15,7 @@ from robot_rl.core.records import LabelRecord, Record
 from robot_rl.data.batch import Batch
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
-from robot_rl.runtime.learning.learner import LearnerConfig, run_learner
+from robot_rl.runtime.learning.learner import LearnerConfig, LearnerLoop
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from robot_rl.testing import FakeClock
 from tests.data.builders import SCHEMA
@@ -49,17 +49,9 @@ class Run:
         self.updates = 0
 
     def go(self, turns: int, demos: list[Any] | None = None, stop: Callable[[], bool] | None = None) -> Run:
-        self.updates = run_learner(
-            self.server,
-            self.replay,
-            self.backend,
-            self.config,
-            self.metrics,
-            self.checkpoints,
-            stop or Turns(turns, self.clock),
-            demos or [],
-            self.clock,
-        )
+        server, replay, agent = self.server, self.replay, self.backend
+        loop = LearnerLoop(server, replay, agent, self.config, self.metrics, self.checkpoints, self.clock)
+        self.updates = loop.run(stop or Turns(turns, self.clock), demos or [])
         return self
 
 

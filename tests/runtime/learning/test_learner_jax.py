@@ -10,7 +10,7 @@ import pytest
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
-from robot_rl.runtime.learning.learner import LearnerConfig, run_learner
+from robot_rl.runtime.learning.learner import LearnerConfig, LearnerLoop
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig
 from tests.data.builders import SCHEMA
 from tests.runtime.learning.learner_builders import ListMetrics, ScriptedServer, demonstrations, episodes
@@ -42,7 +42,8 @@ def test_the_agent_resumes_bit_for_bit(tmp_path: Path) -> None:
         remaining = iter(range(turns))
         replay, checkpoints = Replay(SCHEMA, 500, seed=2), Checkpoints(folder, {})
         server, metrics = ScriptedServer([live] if live else [], recovered), ListMetrics()
-        run_learner(server, replay, learner, config, metrics, checkpoints, lambda: next(remaining, None) is None, demos)
+        loop = LearnerLoop(server, replay, learner, config, metrics, checkpoints)
+        loop.run(lambda: next(remaining, None) is None, demos)
 
     first, second = (make_backend(definition, seed).learner() for seed in (1, 3))
     start = first.state_dict()

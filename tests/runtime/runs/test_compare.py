@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl.cli import main
-from robot_rl.runtime.runs.compare import comparison_table
+from robot_rl.cli.compare import comparison_table
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.run_folder import RunFolder
 from tests.runtime.runs.test_report import EVALUATION

@@ -1,0 +1,56 @@
+"""Topics of a controller beside its own: each a class in a file of its own, named by the parameter `topics`.
+
+A command has `topic`, `priority` and `take(handler, topic, priority, message)`: it sends a target through the handler's
+methods, or raises CommandRejected. A state has `topic` and `fill(message, state)`: it fills a message from the loop's
+last report. Both are named by `module:Class`, `file.py:Class`, or an entry point of the group `robot_rl.topics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from controllers.extensions import resolve
+from controllers.ros import graph
+from controllers.ros.arbitration import CommandPriority
+from controllers.ros.command_handler import CommandHandler
+from controllers.ros.motions import take_joint_motion
+from controllers.ros.stop_commands import take_report, take_stop
+
+GROUP = "robot_rl.topics"
+
+
+class Command(NamedTuple):
+    """One command topic: its priority, and the function that takes its messages."""
+
+    topic: graph.Topic
+    priority: CommandPriority
+    take: Callable[[CommandHandler, str, CommandPriority, Any], None]
+
+
+POLICY, HUMAN, ESTOP = CommandPriority.POLICY, CommandPriority.HUMAN, CommandPriority.ESTOP
+COMMANDS = (
+    Command(graph.TARGET_POSE, POLICY, CommandHandler.take_pose),
+    Command(graph.TARGET_TWIST, POLICY, CommandHandler.take_twist),
+    Command(graph.HUMAN_POSE, HUMAN, CommandHandler.take_pose),
+    Command(graph.HUMAN_TWIST, HUMAN, CommandHandler.take_twist),
+    Command(graph.HUMAN_STOP, ESTOP, take_stop),
+    Command(graph.STOP, ESTOP, take_report),
+    Command(graph.TARGET_WRENCH, POLICY, CommandHandler.take_wrench),
+    Command(graph.TARGET_STIFFNESS, POLICY, CommandHandler.take_gains),
+    Command(graph.TARGET_JOINT, POLICY, CommandHandler.take_joint),
+    Command(graph.JOINT_MOTION, POLICY, take_joint_motion),
+    Command(graph.at_root(graph.TARGET_POSE), POLICY, CommandHandler.take_pose),
+    Command(graph.at_root(graph.TARGET_WRENCH), POLICY, CommandHandler.take_wrench),
+    Command(graph.at_root(graph.TARGET_STIFFNESS), POLICY, CommandHandler.take_gains),
+    Command(graph.at_root(graph.TARGET_JOINT), POLICY, CommandHandler.take_joint),
+)
+
+
+def find_topics(names: Iterable[str]) -> list[Any]:
+    """Return the topics of these names; empty ones are left out.
+
+    Raises:
+        ExtensionError: no such topic.
+    """
+    return [resolve("topic", name, {}, GROUP) for name in names if name]
