@@ -87,7 +87,7 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "base_frame": (graph.BASE, "frame of all commands and states"),
     "tf_prefix": ("", "prefix of the TF frames, as in left/"),
     "publish_tf": (True, "base to tcp"),
-    "publish_joint_states": (True, "where nobody else does"),
+    "publish_joint_states": (True, "where no other node does"),
     "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
     "loop_cpu": (-1, "core of the loop; -1: any"),
     "loop_shield": (False, "move all other threads off the loop's core, and spin on it"),

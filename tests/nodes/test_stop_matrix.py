@@ -16,13 +16,12 @@ import pytest
 
 from controllers.arm import Mode
 from controllers.ros import from_ros, graph, to_ros
-from controllers.ros.arbitration import WINDOW_S
 from controllers.ros.stops import REPORT_PERIOD_S, STOP_AFTER_S, StopReport
 from robot_rl.cli.simulate import RandomPolicy
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.pose import Pose
 from robot_rl.envs.action import task_layout
-from robot_rl.hardware.graph.messages import pose_message, read_pose
+from robot_rl.hardware.graph.messages import joints_message, pose_message, read_pose
 from robot_rl.nodes.teleop import TwistSender
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Stepper
@@ -175,11 +174,13 @@ def idle(scene: Scene) -> None:
 
 
 def resets(scene: Scene) -> None:
-    policy_acts(scene)
-    scene.moves = lambda: None
-    scene.run(WINDOW_S + 0.05)
-    assert scene.call(graph.HOME_POSE)[0]
-    scene.run(0.1)
+    handler, wire = scene.server.controller.handler, scene.wire
+    q = scene.server.loop.state().values["q"][0].copy()
+    q[0] -= 0.3 * np.copysign(1.0, scene.T_base_tcp.p[1])  # about the vertical, to the middle of the workspace
+    message = joints_message(wire, handler.joints, q, wire.now_ns())
+    wire.publisher(graph.JOINT_MOTION).publish(message)
+    scene.run(0.4)
+    assert scene.server.loop.state().mode is Mode.JOINT_MOTION
 
 
 def recovers(scene: Scene) -> None:
