@@ -25,12 +25,12 @@ class Arguments(RunArguments):
 
     examples:
       robot-rl replay pick-lift --episode demos/episode-000000.safetensors
-      robot-rl replay usb.toml --episode demos/episode-000003.safetensors --speed 0.25 --robot.kind ros
+      robot-rl replay usb.toml --episode demos/episode-000003.safetensors --replay-speed 0.25 --robot.kind ros
     """
 
     episode: Path
     """File of the episode, as `robot-rl record` writes it."""
-    speed: float = 0.5
+    replay_speed: float = 0.5
     """Fraction of the recorded speed, at most 1; the time of each step is a multiple of the recorded one."""
 
 
@@ -44,14 +44,14 @@ def run(arguments: Arguments) -> int:
             raise ConfigError(f"replay: got {config.task}, expected a task of one arm; foreign environments have none.")
         task = arm_env.task
         motion = recorded_motion(task, steps)
-        check_motion(task.arm, motion, arguments.speed)
+        check_motion(task.arm, motion, arguments.replay_speed)
         if not config.robot.on_graph:
             env.reset(seed=int(generator(Purpose.DEMONSTRATION, config.seed, 0).integers(2**31)))
         (robot,) = arm_env.cell.robots.values()
         go_to(robot, task.arm, motion[0].T_base_tcp)
-        done = replay_motion(robot, motion, arguments.speed, stop)
+        done = replay_motion(robot, motion, arguments.replay_speed, stop)
     print(
-        f"{done.steps} of {len(motion)} steps at {arguments.speed:g} of the speed: deviation at most "
+        f"{done.steps} of {len(motion)} steps at {arguments.replay_speed:g} of the speed: deviation at most "
         f"{1e3 * done.largest_m:.1f} mm and {done.largest_rad:.3f} rad, on average {1e3 * done.mean_m:.1f} mm"
     )
     if done.stopped:
