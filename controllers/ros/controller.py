@@ -18,6 +18,7 @@ from controllers.ros.command_handler import CommandHandler
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
+from controllers.ros.frames import Frames
 from controllers.ros.gripper import GripperTopics
 from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
@@ -119,16 +120,16 @@ class Controller:
         loop: Loop,
         gains: Gains,
         joints: Sequence[str],
-        frame: str = graph.BASE,
+        frames: Frames | None = None,
         home: Pose | None = None,
-        tf_prefix: str = "",
         left_out: Collection[graph.Topic] = (),
     ) -> None:
         """Attach a control process, and open its topics on `wire`, which `detach` closes."""
         self._loop, self._open, self.lifecycle, self.trouble = loop, wire, "inactive", ""
-        self.handler.attach(loop, gains, joints, frame, home)
+        frames = frames or Frames()
+        self.handler.attach(loop, gains, joints, frames.base, home)
         self.commands.open(wire)
-        self._states = States(wire, loop.state(), joints, frame, tf_prefix, left_out, self._more)
+        self._states = States(wire, loop.state(), joints, frames, left_out, self._more)
 
     def attach_gripper(self, gripper: Gripper, spec: GripperSpec) -> None:
         """Attach the arm's gripper, and open its topics; `detach` closes both."""
@@ -248,6 +249,8 @@ class Controller:
     def _recover(self, request: Any) -> Answer:
         if self.trouble:
             return False, f"{self.trouble}; configure the node again"
+        if self.fingers is not None and not self.handler.arbiter.estopped:
+            self.fingers.gripper.clear()  # of a fault that it latches
         return self.handler.recover(may_move=self.lifecycle == "active")
 
     # Reports

@@ -129,7 +129,7 @@ def positions_of(message: Any, joints: Sequence[str]) -> FloatArray:
 
 def _check_frame(message: Any, frame: str) -> None:
     got = message.header.frame_id
-    if got != frame:
+    if got not in (frame, frame.rsplit("/", 1)[-1]):  # without its prefix it is that of the topic's arm, too
         raise CommandRejected(
             RejectReason.FRAME, f"frame_id: got '{got}', expected '{frame}'; transform the command before it is sent."
         )

@@ -102,6 +102,11 @@ ZERO_WRENCH = Service(f"{CONTROLLER}/zero_wrench", _TRIGGER)  # of `estimated_wr
 ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
 DUMP = Service(f"{CONTROLLER}/dump", _TRIGGER)  # write the black box
 
+# Frames, and the arm's model.
+TF = Topic("/tf", "tf2_msgs/msg/TFMessage", Quality(reliable=True, depth=100))
+TF_STATIC = Topic("/tf_static", "tf2_msgs/msg/TFMessage", _STATUS)
+ROBOT_DESCRIPTION = Topic("robot_description", "std_msgs/msg/String", _STATUS)  # the URDF, where the arm has one
+
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)
 WRENCH = Topic(
@@ -151,6 +156,12 @@ def depth_topic(camera: str) -> Topic:
 def camera_info_topic(camera: str) -> Topic:
     """Intrinsics."""
     return Topic(f"{camera}/color/camera_info", "sensor_msgs/msg/CameraInfo", _SENSOR)
+
+
+def in_namespace(frame: str, namespace: str) -> str:
+    """Return a frame of an arm's, as in `left/base`."""
+    space = namespace.strip("/")
+    return f"{space}/{frame}" if space else frame
 
 
 def resolve(topic: Topic | Service, namespace: str = "") -> str:

@@ -101,7 +101,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _begin(self, states: States) -> None:
         self.targets: dict[str, Pose] = {name: state.T_base_tcp for name, state in states.items()}
-        self._fingers_m = {name: state.finger_m for name, state in states.items()}
+        self._fingers_m: dict[str, float | None] = dict.fromkeys(states)  # None: as the reset left them
         self._steps, self._return = 0, 0.0
 
     def _states(self) -> States:

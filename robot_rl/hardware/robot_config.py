@@ -30,7 +30,7 @@ class RobotConfig:
     """Episode source on the graph: `simulated`, a served simulation; `operator`, a person: the arm
     goes to the start, the scene is set by hand, and success comes from the human's labels."""
     cameras: Path | None = None
-    """File of the robot's cameras, as `robot-rl look` takes it; None: topics named by the task's cameras."""
+    """File of the robot's cameras, as `robot-rl snapshot` takes it; None: topics named by the task's cameras."""
     wrench: Literal["auto", "sensor", "estimate"] = "auto"
     """Source of the wrench: the wrist's sensor on the topic `wrench`, or the controller's estimate. `auto`: the sensor
     of a served simulation, the estimate of a real arm."""

@@ -20,7 +20,7 @@ from controllers.ros import graph
 from controllers.ros.wire import Wire
 from robot_rl import build_graph
 from robot_rl.core import checks
-from robot_rl.core.action_layout import GRIPPER, HOLD, ROTATION, TRANSLATION, arm_layout
+from robot_rl.core.action_layout import GRIPPER, ROTATION, TRANSLATION, arm_layout
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import PERIOD_S, ArmTask
@@ -79,6 +79,7 @@ class TwistSender:
         self._gripper = wire.publisher(graph.GRIPPER_TARGET)
         self._stop = wire.publisher(graph.HUMAN_STOP)
         self._R_base_tcp: np.ndarray | None = None
+        self._base = graph.BASE  # the frame of the arm's poses
         wire.subscribe(graph.CURRENT_POSE, self._on_pose)
 
     def send(self, state: DeviceState) -> None:
@@ -94,10 +95,9 @@ class TwistSender:
         velocity = self._R_base_tcp @ (scale.step_m * parts[TRANSLATION]) / self._period_s
         turn = self._R_base_tcp @ (scale.step_rad * parts[ROTATION]) / self._period_s
         twist = np.concatenate([velocity, turn])
-        self._twists.publish(twist_message(self._wire, twist, stamp_ns, graph.BASE))
+        self._twists.publish(twist_message(self._wire, twist, stamp_ns, self._base))
         gripper = self._arm.gripper
-        if gripper is not None and parts[GRIPPER] != HOLD:
-            finger_m = finger_target(gripper, parts[GRIPPER], gripper.open_m)
+        if gripper is not None and (finger_m := finger_target(gripper, parts[GRIPPER], None)) is not None:
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
 
@@ -109,8 +109,9 @@ class TwistSender:
             if not done:
                 return
 
-    def _on_pose(self, message: object) -> None:
-        self._R_base_tcp = read_pose(message, graph.BASE).R
+    def _on_pose(self, message: Any) -> None:
+        self._base = message.header.frame_id
+        self._R_base_tcp = read_pose(message, self._base).R
 
 
 def teleoperate(

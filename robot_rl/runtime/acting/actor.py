@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from robot_rl.core.clock import NS_PER_S
-from robot_rl.core.errors import DeviceLostError, RobotRLError, StopAskedError
+from robot_rl.core.errors import DeviceLostError, RobotRLError, StopRequestedError
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.episode_log import EpisodeLog
@@ -68,7 +68,7 @@ def run_actor(
 
     Args:
         ends_wait: entered, with what is waited for in words, around what may take long between two episodes; it ends
-            that by `StopAskedError` when the session is to end.
+            that by `StopRequestedError` when the session is to end.
 
     Raises:
         RobotRLError: too many episodes in a row ended in a fault.
@@ -202,7 +202,7 @@ class _Actor:
         try:
             with self._ends_wait("a new episode"):
                 self._stepper.begin(seed)
-        except StopAskedError as request:
+        except StopRequestedError as request:
             self._summary.interrupted = str(request)
             return False
         except DeviceLostError as error:

@@ -97,3 +97,13 @@ def test_two_publishers_of_one_topic_make_the_arbiter_hold(commands, wire, handl
     commands.watch_publishers(1.0)
     held = handler.arbiter.held(1.0)
     assert "/policy" in held and "/stranger" in held
+
+
+def test_while_joint_motions_have_the_arm_targets_of_a_policy_are_refused_and_a_person_may_stop(
+    commands, wire, handler
+):
+    commands.paused = "joint_trajectory_controller is active"
+    wire.listeners[graph.at_root(graph.TARGET_POSE).name](ros_messages.pose())
+    assert commands.rejections.counts == {RejectReason.BLOCKED: 1} and "joint_trajectory" in commands.rejections.last
+    wire.listeners[graph.HUMAN_STOP.name](Thing(data=True))
+    assert handler.arbiter.estopped

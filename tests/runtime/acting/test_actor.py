@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.core.clock import NS_PER_S
-from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError, StopAskedError
+from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError, StopRequestedError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.image_codec import decompress
 from robot_rl.data.replay import Replay
@@ -221,7 +221,7 @@ def test_stop_ends_the_wait_for_a_new_episode_which_is_no_fault_and_keeps_what_w
     def ends_wait(what: str) -> Iterator[None]:
         awaited.append(what)
         if len(awaited) == 3:
-            raise StopAskedError(f"got SIGTERM while waiting for {what}")
+            raise StopRequestedError(f"got SIGTERM while waiting for {what}")
         yield
 
     summary, link, _, ledger = act(ActorConfig(), ends_wait=ends_wait)
