@@ -53,7 +53,7 @@ def test_a_refused_joint_motion_says_why(served: Served, arm: ArmMotions) -> Non
 
 def test_a_stop_ends_a_joint_motion_at_once(served: Served, arm: ArmMotions) -> None:
     names, q = arm.joints()
-    message = joints_message(served.wire, names, q + [-0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], served.wire.now_ns())
+    message = joints_message(served.wire, names, q - 0.2 * np.eye(7)[0], served.wire.now_ns())
     served.wire.publisher(graph.JOINT_MOTION).publish(message)
     steps(served, 0.3)
     assert served.server.loop.state().mode == Mode.JOINT_MOTION
