@@ -174,10 +174,10 @@ def await_ready(device: Device, clock: Clock, text: str) -> tuple[str, ...]:
 
 
 def prompt_at_terminal(text: str) -> tuple[str, ...]:
-    """Wait for Enter at this program's terminal, where nobody has a device.
+    """Wait for Enter at this program's terminal, where no person has a device.
 
     Raises:
-        ConfigError: there is no terminal: an arm must not start while nobody said that the scene is set.
+        ConfigError: there is no terminal: an arm must not start before a person reports that the scene is set.
     """
     from robot_rl.teleop.terminal import prompt
 

@@ -15,7 +15,7 @@ import numpy as np
 from controllers.arm import ArmState, Mode, Reason, no_target
 from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
-from controllers.host.black_box import BlackBox
+from controllers.host.black_box import BlackBox, append
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Busy, Mailbox, Request, unpack_gains
 from controllers.host.motions import compile_motions, serve_motion
@@ -107,6 +107,8 @@ class ControlProcess:
         compile_motions(self.loop)
         self.mailbox.gains.copy[:] = self.gains  # clients that attach read the active gains
         self.mailbox.gains.publish()
+        append(np.zeros(1, np.int64), np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
+        self.publish(None)  # compiles, and has no stamp: clients wait for one
         self._last_s = self.clock.now_s()
         self.publish(None)
         return capabilities

@@ -49,6 +49,10 @@ class Arbiter:
         """Whose commands move the arm."""
         return CommandPriority.ESTOP if self.estopped else self._charge
 
+    def forget(self, rank: CommandPriority) -> None:
+        """Leave the sources of a priority out of account, as if they had been silent."""
+        self._heard_s = {topic: heard for topic, heard in self._heard_s.items() if heard[0] != rank}
+
     def block(self, name: str, text: str) -> None:
         """Hold for a named reason; an empty text removes it."""
         self._blocks.pop(name, None)

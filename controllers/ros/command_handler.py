@@ -225,7 +225,7 @@ class CommandHandler:
             self.stop_now()
 
     def recover(self, may_move: bool) -> Answer:
-        """Lift the stops that nobody presses; after a fault, where the arm may move, back off along the last path."""
+        """Lift the stops that are not pressed; after a fault, where the arm may move, back off along the last path."""
         was_stopped = self.arbiter.estopped
         if pressed := self.arbiter.stops.clear():
             return False, f"still stopped by {pressed}; release it there"

@@ -78,7 +78,7 @@ def test_a_supervised_device_keeps_labels_for_the_next_read() -> None:
     assert (device.read().labels, len(reports.heard)) == ((), 4)
 
 
-def test_a_supervised_device_reports_while_nobody_reads_it_and_leaves_at_the_end() -> None:
+def test_a_supervised_device_reports_while_it_is_not_read_and_leaves_at_the_end() -> None:
     reports = Reports()
     device = SupervisedDevice(Playback([]), reports.sender, SystemClock()).start()
     eventually(lambda: len(reports.heard) > 3, 10.0)

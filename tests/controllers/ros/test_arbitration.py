@@ -89,3 +89,11 @@ def test_a_silent_source_is_noticed():
     assert arbiter.charge is CommandPriority.POLICY
     arbiter.look(WINDOW_S * 2)
     assert (arbiter.charge, arbiter.source) == (CommandPriority.IDLE, "")
+
+
+def test_a_source_that_was_forgotten_is_no_conflict_for_the_next():
+    arbiter = Arbiter()
+    arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
+    arbiter.forget(CommandPriority.POLICY)
+    assert arbiter.offer("joint_trajectory_controller", CommandPriority.POLICY, 0.02)
+    assert arbiter.conflict(0.02) == ""
