@@ -35,7 +35,7 @@ class OperatorEpisodes:
         """
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
-            _go_to(robot, arm, arm.start.draw(rng))
+            go_to(robot, arm, arm.start.draw(rng))
         self._prompt(f"{self._task.name}: set the scene for the next episode.")
         for robot in self._robots.values():
             robot.wait(PERIOD_S)  # the first step is as long as the others
@@ -59,7 +59,7 @@ class OperatorEpisodes:
         return np.zeros(0)
 
 
-def _go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
+def go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
     here, finger_m = robot.state().T_base_tcp, arm.gripper.start_m if arm.gripper else None
     above = Pose(np.array([*here.p[:2], max(here.p[2], T_base_start.p[2])]), here.R)  # nothing is dragged
     if arm.gripper and arm.gripper.reset == "open_first":
@@ -67,6 +67,9 @@ def _go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
             _step(robot, here, finger_m)
     for T_base_target in straight(here, above):
         _step(robot, T_base_target, None)  # the fingers keep what they hold
+    if arm.posture:
+        robot.move_joints(np.array(arm.posture))
+        above = robot.state().T_base_tcp
     for T_base_target in straight(above, T_base_start):
         _step(robot, T_base_target, finger_m)
     for _ in range(SETTLE_STEPS):
