@@ -55,7 +55,7 @@ def test_the_pose_named_start_is_the_start_and_the_posture():
 
 
 class Hand:
-    """An arm that a hand moves on between two samples, and that fails at the third where it is told to."""
+    """An arm that a hand moves on between two samples, and that fails at the third sample if `fails`."""
 
     def __init__(self, fails=False):
         self.fails, self.samples, self.guided = fails, 0, []
