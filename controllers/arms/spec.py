@@ -68,6 +68,8 @@ class ArmSpec:
     """The model's link that carries the tool centre point."""
     tcp: Offset | None = None
     """The tool centre point in `tcp_frame`; None: its origin."""
+    hand: Offset | None = None
+    """The frame `hand` of the wrist's sensor and cameras, in that of the tool centre point; None: the same."""
     flange_frame: str = ""
     """The model's link that carries the payload; empty: `tcp_frame`."""
     namespace: str = ""

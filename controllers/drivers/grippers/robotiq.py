@@ -211,14 +211,21 @@ class RobotiqSocket(Robotiq):
 
     def _ask(self, line: str) -> str:
         with self._lock:
-            self._socket.sendall(f"{line}\n".encode())
-            # the server ends an acknowledgement without a line feed
-            answer = b""
-            while not answer.endswith((b"\n", b"ack")):
-                if not (byte := self._lines.read(1)):
-                    raise GripperError("Robotiq: the server closed the connection; is the robot on?")
-                answer += byte
+            try:
+                self._socket.sendall(f"{line}\n".encode())
+                answer = self._answer()
+            except OSError as error:
+                raise GripperError(f"Robotiq: got '{error}' to {line}, expected an answer; is the robot on?") from error
         return answer.decode().strip()
+
+    def _answer(self) -> bytes:
+        """Read a line, or an acknowledgement, which the server ends without a line feed."""
+        answer = b""
+        while not answer.endswith((b"\n", b"ack")):
+            if not (byte := self._lines.read(1)):
+                raise ConnectionError("end of the connection")
+            answer += byte
+        return answer
 
 
 def read_profile(model: str, open_count: int | None, closed_count: int | None) -> Profile:

@@ -133,6 +133,7 @@ def test_jammed_fingers_are_a_fault_that_names_the_width_and_ends_when_they_are_
     eventually(lambda: (state := rig.gripper.state()).fault == "" and not state.moving, 10.0)
 
 
+@pytest.mark.slow
 def test_no_call_waits_for_a_driver_that_answers_nothing(rig: Rig) -> None:
     rig.mute(True)
     start_s = time.monotonic()

@@ -15,7 +15,6 @@ from controllers.law.presets import preset
 from controllers.records import make_record
 from controllers.ros import from_ros, graph, to_ros
 from controllers.ros.controller import Controller, Schedule
-from controllers.ros.state_publisher import TF
 from robot_rl.testing import FakeClock
 from tests.controllers.ros.test_command_handler import HERE, JOINTS, ScriptedLoop
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
@@ -40,7 +39,7 @@ class Node:
         shared = Graph(self.clock)
         self.wire, self.client = MemoryWire(shared), MemoryWire(shared)
         self.heard = {}
-        for topic in (graph.STATUS, graph.DIAGNOSTICS, graph.GAINS, graph.CURRENT_POSE, graph.TAU_COMMAND, TF):
+        for topic in (graph.STATUS, graph.DIAGNOSTICS, graph.GAINS, graph.CURRENT_POSE, graph.TAU_COMMAND, graph.TF):
             self.client.subscribe(topic, self.heard.setdefault(topic, []).append)
         log = logging.getLogger("test")
         self.controller = Controller(self.wire, "/left/arm", "fr3", log, self.clock.now_ns, self.clock.advance, topics)
@@ -79,7 +78,7 @@ def test_states_go_out_under_one_stamp_in_ros_time(node):
     pose, tau = node.heard[graph.CURRENT_POSE][-1], node.heard[graph.TAU_COMMAND][-1]
     np.testing.assert_allclose(from_ros.pose_of(pose, graph.BASE)[0], HERE)
     assert from_ros.stamp_ns(pose) == from_ros.stamp_ns(tau) == pytest.approx(node.wire.now_ns(), abs=1000)
-    assert node.heard[TF][-1].transforms[0].child_frame_id == graph.TCP
+    assert node.heard[graph.TF][-1].transforms[0].child_frame_id == graph.TCP
 
 
 def test_a_state_without_a_stamp_is_left_out_and_ends_nothing(node):
