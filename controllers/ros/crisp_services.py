@@ -73,6 +73,7 @@ class CrispServices:
             (self._active,) = wanted
             paused = f"{TRAJECTORY} is active; switch to {CARTESIAN}" if self._active == TRAJECTORY else ""
             self._controller.commands.paused = paused
+            self._controller.handler.arbiter.forget(CommandPriority.POLICY)
         return response
 
 

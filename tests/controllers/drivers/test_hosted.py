@@ -149,6 +149,16 @@ def test_protective_stop_of_a_ur_is_unlocked_only_on_request() -> None:
     assert cell.rig.recoveries() == 1 and cell.client.state().mode is Mode.ACTIVE
 
 
+def test_ur_that_carries_more_than_its_payload_is_not_activated() -> None:
+    cell = Cell(UrRig())
+    assert isinstance(cell.rig, UrRig)
+    cell.client.set_gains(cell.host.gains.changed(start_checks=True))
+    cell.rig.arm.tcp_force = [0.0, 0.0, -30.0, 0.0, 0.0, 0.0]
+    cell.client.activate()
+    cell.run(0.1)
+    assert cell.client.state().reason == Reason.START_PAYLOAD_WRONG and cell.rig.acting() is None
+
+
 def test_protective_stop_is_unlocked_unattended_where_the_arms_file_permits_it() -> None:
     rig = UrRig()
     rig.driver = rig.make(unlock_unattended=True)
