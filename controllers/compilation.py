@@ -17,8 +17,9 @@ HERE = Path(__file__).parent
 ROOMS = ("", "law", "host")  # where compiled functions live
 # Files there without anything that compiled code reads.
 NEVER_COMPILED = (
-    "clock.py", "command_line.py", "control_process.py", "control_stack.py", "extensions.py", "pacing.py", "presets.py",
-    "realtime.py", "shield.py",
+    "clock.py", "command_line.py", "control_process.py", "control_stack.py", "driver_threads.py", "extensions.py",
+    "pacing.py", "presets.py", "realtime.py", "recorder.py", "run_loop.py",
+    "shield.py",
 )  # fmt: skip
 
 

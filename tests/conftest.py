@@ -1,6 +1,9 @@
 """Settings that must stand before the first import of mujoco, numba or jax, and those of the property tests."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -13,6 +16,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="robot-rl-state-")  # black boxes of killed loops
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 # Compiling the agent takes longer than running its tests: what was compiled before is taken from here.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "robot-rl" / "jax"))
 

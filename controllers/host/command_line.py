@@ -11,17 +11,20 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
 from typing import Any
 
 from controllers.compilation import announcement
 from controllers.drivers.contract import DriverError, Requirements
-from controllers.host.control_process import ControlProcess, run_host
+from controllers.host.control_process import ControlProcess
 from controllers.host.control_stack import ControlStack, find_stack
 from controllers.host.driver_threads import DriverThreads
 from controllers.host.mailbox import Mailbox
 from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
+from controllers.host.recorder import HOME, recording
+from controllers.host.run_loop import run_host
 from controllers.host.shield import NOT_SHIELDED, shielded
 
 
@@ -37,9 +40,13 @@ def end_on_signals(host: ControlProcess, with_parent: bool) -> None:
         host.quit = host.quit or not end_with_parent() or os.getppid() == 1  # an orphan's parent is 1
 
 
-def _control(host: ControlProcess, cpu: int | None, shield: bool) -> None:
-    """Connect the arm and cycle until the end."""
+def _control(host: ControlProcess, given: argparse.Namespace, afterwards: ExitStack) -> None:
+    """Connect the arm and cycle until the end; what may take its time then is left to `afterwards`."""
+    cpu, shield = given.cpu, given.shield
     capabilities = host.connect()
+    if given.black_box is not None:
+        size = capabilities.joints, capabilities.rate_hz
+        host.black_box = afterwards.enter_context(recording(given.name, *size, given.black_box, cpu))
     period_s = 1.0 / capabilities.rate_hz
     pacer = Pacer(period_s, pacing_clock(period_s, own_core=shield))
     if cpu is not None:
@@ -58,6 +65,10 @@ def _check_core(parser: argparse.ArgumentParser, cpu: int | None, shield: bool) 
         parser.error("--shield: got no core to keep free, expected --cpu N and at least one other core; leave it out.")
 
 
+def _folder(text: str) -> Path | None:
+    return None if text == "none" else Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m controllers.host", description=__doc__)
     parser.add_argument("arm", help="name of an arm, path of its YAML file, or MODULE:FUNCTION -> ControlStack")
@@ -66,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shield", action="store_true", help="move all other threads off that core, and spin on it")
     text = "a field of the arm, as in address=172.16.0.2; or an argument of FUNCTION"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help=text)
+    text = "folder in which the last minute is written on a fault; none: nowhere"
+    parser.add_argument("--black-box", type=_folder, default=HOME, metavar="FOLDER", help=text)
     parser.add_argument("--with-parent", action="store_true", help="end with the parent process")
     return parser
 
@@ -94,9 +107,14 @@ def _run(stack: ControlStack, given: argparse.Namespace) -> None:
     threads = DriverThreads(needs.thread_priority, given.cpu)
     host = ControlProcess(stack, mailbox, PreciseClock(), threads.around)
     end_on_signals(host, given.with_parent)
-    try:
-        _control(host, given.cpu, given.shield)
-    finally:
-        host.end()
-        host.driver.close()
-        mailbox.unlink()
+    with ExitStack() as afterwards:
+        try:
+            _control(host, given, afterwards)
+        except BaseException:
+            mailbox.dump.copy["count"] += 1
+            mailbox.dump.publish()
+            raise
+        finally:
+            host.end()
+            host.driver.close()
+            mailbox.unlink()

@@ -15,6 +15,7 @@ import numpy as np
 from controllers.arm import ArmState, Mode, Reason, no_target
 from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
+from controllers.host.black_box import BlackBox
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Busy, Mailbox, Request, unpack_gains
 from controllers.host.motions import compile_motions, serve_motion
@@ -66,6 +67,7 @@ class ControlProcess:
         self.reason = Reason.IDLE
         self.quit = False
         self.paused = False  # time spent in the driver, outside any deadline
+        self.black_box: BlackBox | None = None  # records each published state
         self.fresh = False  # the last cycle had a new state of the arm
         self._last_s = 0.0  # of the last tick
         self._resumed = True  # the time since the last tick is no period
@@ -115,6 +117,7 @@ class ControlProcess:
         reading = self.driver.read()
         self.fresh = reading.mode not in _GONE and reading.stamp_s > self._stamp_s[0]
         self._stamp_s[0], self._robot_s[0] = reading.stamp_s, reading.robot_s
+        self.mailbox.state.copy["driver_mode"] = reading.mode
         now_s = self.clock.now_s()
         self._watch_driver(reading, now_s)
         if self.quit:
@@ -259,7 +262,7 @@ class ControlProcess:
     def publish(self, pacer: Pacer | None) -> None:
         """Publish the present state."""
         copy, periods = self.mailbox.state.copy, self.periods
-        report(self.loop, int(self.reason), self._last_s, copy)
+        report(self.loop, int(self.reason), self._last_s, self.driver.feedback.tau_measured, copy)
         copy["period_us_p50"], copy["period_us_p99"], copy["period_us_max"] = (
             periods.p50_us,
             periods.p99_us,
@@ -268,6 +271,8 @@ class ControlProcess:
         if pacer is not None:
             copy["cycles"], copy["misses"], copy["late_max_us"] = pacer.cycles, pacer.misses, pacer.late_max_us
         self.mailbox.state.publish()
+        if self.black_box is not None:
+            self.black_box.append(self.mailbox.state.words)
 
     def end(self) -> None:
         """Let the arm hold itself, and publish that as the final state."""
@@ -276,23 +281,3 @@ class ControlProcess:
         self.message, self.reason = ENDED, Reason.IDLE
         self.mailbox.state.copy["ended"] = 1.0
         self.publish(None)
-
-
-def run_host(host: ControlProcess, pacer: Pacer, paced: bool, cycles: int | None = None) -> None:
-    """Cycle until a client requests QUIT, or a number of times; the pacer counts the deadlines.
-
-    `paced`: the driver waits for the arm's next state, so that its lateness is counted, too. Without a new state, as
-    of a lost arm, it does not wait, and the clock sets the pace.
-    """
-    pacer.restart()
-    done = 0
-    while not host.quit and (cycles is None or done < cycles):
-        if not paced:
-            pacer.wait()
-        host.cycle(pacer)
-        if host.paused:
-            pacer.restart()
-            host.paused = False
-        elif paced and not host.fresh:
-            pacer.rest()
-        done += 1

@@ -17,19 +17,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from controllers.arm import REASON_TEXT, Mode, Reason, Target
-from controllers.compilation import compiled
 from controllers.host.motions import MotionCommand, MotionRecord
 from controllers.host.report import LoopReport
+from controllers.host.sequence_lock import fetch, publish
 from controllers.law.gains import Gains
 from controllers.records import Record, record_dtype
 
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
 MAGIC = 0x726F626F74726C31  # "robotrl1"
-TRIES = 100  # a write takes less than a microsecond
 FRAMES = {"base": 0.0}
 
 
@@ -62,53 +59,21 @@ BUSY_TEXT = {
 }
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _fence(typing_context: Any) -> Any:
-    """Memory fence: neither compiler nor processor moves a load or store across."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-@compiled
-def publish(sequence: np.ndarray, slot: np.ndarray, values: np.ndarray) -> None:
-    """Write `values` (int64) into a slot. The number is odd already after a writer that died during a write."""
-    sequence[0] = sequence[0] | 1
-    _fence()
-    for i in range(values.shape[0]):
-        slot[i] = values[i]
-    _fence()
-    sequence[0] = sequence[0] + 1
-
-
-@compiled
-def fetch(sequence: np.ndarray, slot: np.ndarray, seen: int, values: np.ndarray) -> int:
-    """Copy a slot into `values` when it is newer than `seen`; return the sequence number of `values`."""
-    for _ in range(TRIES):
-        before = sequence[0]
-        if before == seen:
-            return seen
-        if before % 2 == 0:
-            _fence()
-            for i in range(values.shape[0]):
-                values[i] = slot[i]
-            _fence()
-            if sequence[0] == before:
-                return before
-    return seen
-
-
 class RequestRecord(Record):
     """A client's request."""
 
     request: int  # a Request
 
 
+class DumpRecord(Record):
+    """Requests to write the black box, apart from the loop's own requests."""
+
+    count: int
+
+
 _SLOTS: dict[str, type] = {
-    "target": Target, "gains": Gains, "request": RequestRecord, "motion": MotionRecord, "state": LoopReport
+    "target": Target, "gains": Gains, "request": RequestRecord, "motion": MotionRecord, "dump": DumpRecord,
+    "state": LoopReport,
 }  # fmt: skip
 
 
@@ -119,15 +84,15 @@ class _Slot:
         self._sequence, self._shared = memory[:1], memory[1:]
         words = np.zeros(1, record_dtype(declaration, joints))
         self.copy: Any = words.view(declaration) if issubclass(declaration, Record) else words
-        self._words = words.view(np.int64)
+        self.words = words.view(np.int64)
         self.seen = 0
 
     def publish(self) -> None:
-        publish(self._sequence, self._shared, self._words)
+        publish(self._sequence, self._shared, self.words)
 
     def fetch(self) -> bool:
         """True when `copy` is new."""
-        before, self.seen = self.seen, fetch(self._sequence, self._shared, self.seen, self._words)
+        before, self.seen = self.seen, fetch(self._sequence, self._shared, self.seen, self.words)
         return self.seen != before
 
 
@@ -151,7 +116,7 @@ class Mailbox:
         memory = np.frombuffer(self._map, np.int64)
         _check_head(memory, joints, create, self.path)
         starts = 2 + np.cumsum([0, *words])
-        self.target, self.gains, self.request, self.motion, self.state = (
+        self.target, self.gains, self.request, self.motion, self.dump, self.state = (
             _Slot(memory[start : start + size], declaration, joints)
             for start, size, declaration in zip(starts, words, _SLOTS.values(), strict=False)
         )
@@ -263,6 +228,17 @@ class Client:
         """Send a request; the state shows its result."""
         self._box.request.copy["request"] = request
         self._box.request.publish()
+
+    def dump(self) -> None:
+        """Request that the black box is written."""
+        count = self.dumps()
+        self._box.dump.copy["count"] = count + 1
+        self._box.dump.publish()
+
+    def dumps(self) -> int:
+        """Return the number of requests to write the black box."""
+        self._box.dump.fetch()
+        return int(self._box.dump.copy["count"][0])
 
     def move(self, command: MotionCommand) -> None:
         """Start a joint motion or guiding, keep it alive, or end it; see `controllers.host.motions`."""

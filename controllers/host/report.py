@@ -18,7 +18,10 @@ MESSAGE_BYTES = 256
 
 
 class LoopReport(Record):
-    """The mailbox's state. Fields that `ControllerState` or its scratch memory also have are copied from them."""
+    """The mailbox's state. Fields that `ControllerState` or its scratch memory also have are copied from them.
+
+    The black box records the fields before `tau_max`.
+    """
 
     stamp_s: float  # of the tick, on the monotonic clock
     state_stamp_s: float  # of the robot's state
@@ -38,21 +41,24 @@ class LoopReport(Record):
     ended: float  # 1.0 in the last report: the arm holds itself
     busy: int  # a Busy: the driver blocks the loop
     busy_since_s: float
+    robot_s: float  # the arm's own time
+    driver_mode: int  # a DriverMode
     tank_j: float
     yield_scale: float
     q: Joints
     dq: Joints
     tau: Joints
     tau_external: Joints
-    tau_max: Joints
+    tau_measured: Joints  # sensed; nan where the arm has no sensor
     p: Axes3
     R: Matrix3
-    J: Jacobian
     reference_p: Axes3
     reference_quat_xyzw: Axes4
     wrench: Axes6  # in the task frame, as the gains
     external_wrench: Axes6  # in the base
+    tau_max: Joints
     force_cap: Axes6
+    J: Jacobian
     counters: Counters
     reasons: Annotated[FloatArray, max(Reason) + 1]
     message: Annotated[bytes, MESSAGE_BYTES]
@@ -69,7 +75,7 @@ SCRATCH_ARRAYS = _shared(Scratch, False)
 
 
 @compiled
-def report(loop: ControlLoop, reason: int, now_s: float, out: LoopReport) -> None:
+def report(loop: ControlLoop, reason: int, now_s: float, tau_measured: FloatArray, out: LoopReport) -> None:
     """Write the changes of arm, law and guards since the last tick.
 
     `reason` is the tick's, `now_s` the control process' time [s].
@@ -88,6 +94,7 @@ def report(loop: ControlLoop, reason: int, now_s: float, out: LoopReport) -> Non
         for k in range(3):
             values.external_wrench[i] += R[row, k] * wrench[offset + k]
     values.stamp_s, values.state_stamp_s, values.target_stamp_s = now_s, state.stamp_s[0], own.goal.stamp_s
-    values.reason = reason
+    values.reason, values.robot_s = reason, state.robot_s[0]
+    values.tau_measured[:] = tau_measured
     values.q[:], values.dq[:], values.tau[:] = state.q, state.dq, loop.tau
     values.p[:], values.R[:], values.J[:] = state.p, state.R, loop.dynamics.J

@@ -18,6 +18,7 @@ from controllers.law.gains import Gains
 from controllers.ros import from_ros, settings
 from controllers.ros.arbitration import Arbiter, CommandPriority
 from controllers.ros.loop import Loop
+from controllers.ros.motions import Motions
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
 from controllers.ros.target_generator import Pose, TargetGenerator
@@ -47,7 +48,8 @@ class CommandHandler:
         self.enabled = False
         self._now_s, self._sleep = now_s, sleep
         self._loop: Loop | None = None
-        self._joints: Sequence[str] = ()
+        self.motions = Motions(self.arbiter, now_s, sleep)
+        self.joints: Sequence[str] = ()
         self._frame = ""
         self._home: Pose | None = None
         self._held = self._idle = False
@@ -55,8 +57,8 @@ class CommandHandler:
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
-        """Attach a loop, which starts with these gains; `home` None: the pose at the first enabling."""
-        self._loop, self._joints, self._frame, self._home = loop, joints, frame, home
+        """Attach a loop, which starts with these gains; `home` None: the posture, by a joint motion."""
+        self._loop, self.joints, self._frame, self._home = loop, joints, frame, home
         self.set_gains(gains)
 
     def detach(self) -> None:
@@ -83,14 +85,14 @@ class CommandHandler:
             CommandRejected: the stamp is old, or no command of this priority may pass now.
         """
         stamp_s = self.stamps.monotonic_s(stamp_ns)
-        loop, gains = self._admit(topic, rank)
+        loop, gains = self.admit(topic, rank)
         self._send_goal(loop, self.course.take_pose(p, quat_xyzw, stamp_s, gains), gains.clip_targets)
 
     def take_twist(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a TwistStamped."""
         twist = from_ros.twist_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
-        loop, gains = self._admit(topic, rank)
+        loop, gains = self.admit(topic, rank)
         self._send_goal(loop, self.course.take_twist(twist, stamp_s, loop.state(), gains), clipped=True)
 
     def _send_goal(self, loop: Loop, target: Target, clipped: float) -> None:
@@ -126,7 +128,7 @@ class CommandHandler:
 
     def take_joint(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a JointState: the posture of the nullspace, since the law is Cartesian."""
-        posture = from_ros.posture_of(message, self._joints)
+        posture = from_ros.posture_of(message, self.joints)
         self.stamps.monotonic_s(from_ros.stamp_ns(message))
         gains = self._gains_for(rank)
         if not np.array_equal(posture, gains.posture):  # crisp_py repeats it with each pose
@@ -137,10 +139,16 @@ class CommandHandler:
         if message.data:
             self.estop()
 
-    def _admit(self, topic: str, rank: CommandPriority) -> tuple[Loop, Gains]:
+    def admit(self, topic: str, rank: CommandPriority) -> tuple[Loop, Gains]:
+        """Return loop and gains for a motion command, which ends a joint motion.
+
+        Raises:
+            CommandRejected: it must not pass.
+        """
         loop, now_s = self._enabled_loop(), self._now_s()
         assert self.gains is not None
-        handed_over = self.arbiter.offer(topic, rank, now_s)
+        handed_over = self.arbiter.offer(topic, rank, now_s) or self.motions.moves
+        self.motions.end(loop)
         self._idle = False
         self.course.follow(loop.state(), self.gains, anew=handed_over or self._homing_until_s > now_s)
         self._homing_until_s = -np.inf
@@ -179,7 +187,6 @@ class CommandHandler:
             if state.busy:  # the answer stays true when the driver is done
                 self._loop.ask(Request.DEACTIVATE)
             return False, state.text
-        self._home = self._home or (self.course.p.copy(), self.course.quat_xyzw.copy())
         return True, f"{state.mode.name.lower()}: tracks targets from the measured pose"
 
     def _activated(self, loop: Loop, patience_s: float) -> HostState:
@@ -246,12 +253,12 @@ class CommandHandler:
         return True, "the target is the measured pose"
 
     def go_home(self) -> Answer:
-        """Move to the home pose at the reference's speed limit; any command ends it."""
-        if self._loop is None or self.gains is None or not self.enabled or self._home is None:
-            return False, "not enabled; call ~/enable"
-        held = self.arbiter.held(self._now_s())
-        if held or self.arbiter.charge > CommandPriority.IDLE:
-            return False, held or f"{self.arbiter.source} commands the arm; end it first"
+        """Move to the posture by a joint motion, or to the home pose, if there is one; any command ends it."""
+        why = self.motions.not_free() if self.enabled else "not enabled; call ~/enable"
+        if why or self._loop is None or self.gains is None:
+            return False, why
+        if self._home is None:
+            return self.motions.go_home(self._loop, self.gains.posture)
         self.course.follow(self._loop.state(), self.gains, anew=True)
         self.course.seed(*self._home)
         self._idle = True
@@ -280,7 +287,8 @@ class CommandHandler:
         """
         if not self.enabled or self._loop is None or self.gains is None:
             return
-        state, held = self._loop.state(), bool(self.arbiter.held(now_s))
+        state = self._loop.state()
+        held = self.motions.keep(self._loop, state)
         idle = state.mode in _FOLLOWING and self.arbiter.charge == CommandPriority.IDLE
         homing = now_s < self._homing_until_s
         ends = (held and not self._held) or (idle and not self._idle)

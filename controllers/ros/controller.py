@@ -25,6 +25,7 @@ from controllers.ros.state_publisher import States
 from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
 from controllers.ros.workspace import box_text
+from controllers.ros.wrench_bias import WrenchBias
 
 WATCH_PERIOD_S = 0.05
 GRAPH_PERIOD_S = 0.2
@@ -99,6 +100,7 @@ class Controller:
         self.fingers: GripperTopics | None = None
         self._shown: Gains | None = None
         self._reports = Reports(wire, name, hardware)
+        self._bias, self._sleep = WrenchBias(), sleep
         self._schedule = Schedule()
         self._schedule.every(WATCH_PERIOD_S, self._watch)
         self._schedule.every(GRAPH_PERIOD_S, self._watch_graph)
@@ -175,7 +177,7 @@ class Controller:
             state = self._loop.state()
             if not math.isfinite(state.stamp_s):  # the driver was just cleared: the next state has its stamp
                 return
-            self._states.publish(state, self.handler.stamps.ros_ns(state.stamp_s))
+            self._states.publish(self._bias.removed(state), self.handler.stamps.ros_ns(state.stamp_s))
 
     def _watch(self) -> None:
         if jump := self.handler.watch():
@@ -205,7 +207,17 @@ class Controller:
         self._offer(graph.RESET_TARGET, lambda request: handler.reset_target())
         self._offer(graph.RECOVER, self._recover)
         self._offer(graph.HOME_POSE, lambda request: handler.go_home())
+        self._offer(graph.GUIDE, self._guide)
+        self._offer(graph.ZERO_WRENCH, lambda request: self._zero_wrench())
         self._offer(graph.ESTOP, lambda request: handler.estop())
+        self._offer(graph.DUMP, lambda request: self._dump())
+
+    def _dump(self) -> Answer:
+        dump = getattr(self._loop, "dump", None)
+        if dump is None:
+            return False, "no black box: no control process of its own runs"
+        dump()
+        return True, "the last minute is being written; the log names the file"
 
     def _offer(self, service: graph.Service, answer: Callable[[Any], Answer]) -> None:
         def answered(request: Any) -> Answer:
@@ -221,6 +233,17 @@ class Controller:
         if self.lifecycle != "active" or self.trouble:
             return False, self.trouble or f"the node is {self.lifecycle}; activate it first"
         return self.handler.start()
+
+    def _guide(self, request: Any) -> Answer:
+        motions = self.handler.motions
+        if self._loop is None or (request.data and not self.handler.enabled):
+            return False, "not enabled; call ~/enable"
+        return motions.guide(self._loop, len(self.handler.joints)) if request.data else motions.release(self._loop)
+
+    def _zero_wrench(self) -> Answer:
+        if self._loop is None:
+            return False, "no loop runs; configure the node"
+        return self._bias.zero(self._loop.state, self._sleep)
 
     def _recover(self, request: Any) -> Answer:
         if self.trouble:

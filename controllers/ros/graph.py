@@ -71,6 +71,8 @@ def at_root(topic: Topic) -> Topic:
 TARGET_POSE = _own("target_pose", _POSE, _COMMAND)
 TARGET_TWIST = _own("target_twist", _TWIST, _COMMAND)
 TARGET_JOINT = _own("target_joint", _JOINTS, _COMMAND)
+# a joint motion to all positions, once; `velocity`: fraction of the full speed, the same for each; empty: 1
+JOINT_MOTION = _own("joint_motion", _JOINTS, _COMMAND)
 TARGET_WRENCH = _own("target_wrench", _WRENCH, _COMMAND)
 TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)  # gains by name: see `from_ros.gains_of`
 HUMAN_POSE = _own("human/target_pose", _POSE, _COMMAND)
@@ -95,7 +97,10 @@ HOLD = Service(f"{CONTROLLER}/hold", _SWITCH)
 RESET_TARGET = Service(f"{CONTROLLER}/reset_target", _TRIGGER)
 RECOVER = Service(f"{CONTROLLER}/recover", _TRIGGER)  # release the emergency stop, or back off after a fault
 HOME_POSE = Service(f"{CONTROLLER}/home", _TRIGGER)
+GUIDE = Service(f"{CONTROLLER}/guide", _SWITCH)  # by hand, gravity only; false: hold where it is
+ZERO_WRENCH = Service(f"{CONTROLLER}/zero_wrench", _TRIGGER)  # of `estimated_wrench`
 ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
+DUMP = Service(f"{CONTROLLER}/dump", _TRIGGER)  # write the black box
 
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)

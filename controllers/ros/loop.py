@@ -6,6 +6,7 @@ from typing import Protocol
 
 from controllers.arm import Target
 from controllers.host.mailbox import HostState, Request
+from controllers.host.motions import MotionCommand
 from controllers.law.gains import Gains
 
 
@@ -18,6 +19,10 @@ class Loop(Protocol):
 
     def set_gains(self, gains: Gains) -> None:
         """Request other gains."""
+        ...
+
+    def move(self, command: MotionCommand) -> None:
+        """Start a joint motion or guiding, keep it alive, or end it."""
         ...
 
     def ask(self, request: Request) -> None:

@@ -94,7 +94,7 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "end_with_parent": (True, "stop the arm when the parent process ends"),
     "topics": ([""], "topics beside the controller's own, each module:Class or file.py:Class"),
     "crisp": (False, "offer what crisp_py expects of crisp_controllers: switches, and a controller_manager"),
-    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: where it was first enabled"),
+    "home_pose": ([0.0] * 7, "x y z and quaternion x y z w of ~/home; zeros: the posture, by a joint motion"),
 }
 
 

@@ -14,6 +14,7 @@ from controllers.extensions import resolve
 from controllers.ros import graph
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
+from controllers.ros.motions import take_joint_motion
 
 GROUP = "robot_rl.topics"
 
@@ -36,6 +37,7 @@ COMMANDS = (
     Command(graph.TARGET_WRENCH, POLICY, CommandHandler.take_wrench),
     Command(graph.TARGET_STIFFNESS, POLICY, CommandHandler.take_gains),
     Command(graph.TARGET_JOINT, POLICY, CommandHandler.take_joint),
+    Command(graph.JOINT_MOTION, POLICY, take_joint_motion),
     Command(graph.at_root(graph.TARGET_POSE), POLICY, CommandHandler.take_pose),
     Command(graph.at_root(graph.TARGET_WRENCH), POLICY, CommandHandler.take_wrench),
     Command(graph.at_root(graph.TARGET_STIFFNESS), POLICY, CommandHandler.take_gains),

@@ -18,12 +18,13 @@ from controllers.arms.spec import arm_limits
 from controllers.compilation import compiled
 from controllers.drivers.contract import Capabilities, DriverMode, Feedback, Reading
 from controllers.geometry import FloatArray
-from controllers.host.control_process import ControlProcess, run_host
+from controllers.host.control_process import ControlProcess
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Mailbox, Request
 from controllers.host.monotonic import make_timespec, monotonic_ns
 from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import RealtimeStatus, realtime
+from controllers.host.run_loop import run_host
 from controllers.host.shield import NOT_SHIELDED, shielded
 from controllers.law.presets import preset
 from robot_rl.bench.arm import ArmInLoop, N

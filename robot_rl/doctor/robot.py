@@ -7,6 +7,8 @@ from functools import partial
 
 from controllers.arms.spec import BUILT_IN, ArmSpec, driver_class, load_arm
 from controllers.drivers.contract import ArmReport, Requirements
+from controllers.drivers.grippers import gripper_spec
+from controllers.drivers.grippers.contract import GripperSpec
 from controllers.drivers.machine import (
     KERNEL_ADVICE,
     LIMITS_ADVICE,
@@ -19,6 +21,7 @@ from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.doctor.arm import NoReportError, check_model, compare, read_report
 from robot_rl.doctor.finding import Finding, State, check_seconds, package_finding, probe
+from robot_rl.doctor.gripper import check_gripper
 from robot_rl.doctor.loop import LoopMetrics, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
 
@@ -51,18 +54,26 @@ class Probes:
     program: Callable[[str, str, dict[str, str], State, str], Finding] = probe
     report: Callable[[], ArmReport] | None = None
     """Of the connected arm; None: not connected."""
+    gripper: Callable[[ArmSpec], Iterator[Finding]] | None = None
+    """Of the arm's file; None: not checked."""
     loop: Callable[[float, float], LoopMetrics] = lambda rate_hz, seconds: try_loop(
         rate_hz, seconds, SystemClock(), realtime()
     )
 
 
 def check(
-    arm: str = "fr3", address: str = "", driver: str = "", interface: str | None = None, seconds: float = 5.0
+    arm: str = "fr3",
+    address: str = "",
+    driver: str = "",
+    interface: str | None = None,
+    seconds: float = 5.0,
+    move_gripper: bool = False,
 ) -> Iterator[Finding]:
     """Check whether this machine can run a real arm.
 
     Kernel, permissions, CPU governor, network, libraries, firmware, the arm's file against its model and the connected
-    arm (joints, TCP, gravity, payload), loop; for each `ok`, or what to do. Moves nothing.
+    arm (joints, TCP, gravity, payload), gripper, loop; for each `ok`, or what to do. Moves nothing but a gripper that
+    was not activated or homed since its power came on.
     Exit code 1 when a needed part is missing.
 
     example: robot-rl doctor robot --arm fr3 --address 172.16.0.2
@@ -74,6 +85,7 @@ def check(
         driver: `franka`, `franky`, `ur`, `effort`, or `module:Class`. By default that of the arm's file.
         interface: The network interface to the arm, as in `eth1`; by default the one that the routes name.
         seconds: Duration of the loop's test [s].
+        move_gripper: Open and close the gripper, at the speed and force of the arm's file.
     """
     check_seconds(seconds)
     try:
@@ -84,7 +96,15 @@ def check(
     report = (
         partial(read_report, arm, {"address": address, "driver": driver}) if spec.address or spec.namespace else None
     )
-    return examine_robot(spec, interface, seconds, Probes(report=report))
+    probes = Probes(report=report, gripper=lambda arm: check_gripper(_gripper(arm), move_gripper))
+    return examine_robot(spec, interface, seconds, probes)
+
+
+def _gripper(arm: ArmSpec) -> GripperSpec | None:
+    try:
+        return gripper_spec(arm.gripper, address=arm.address, namespace=arm.namespace)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def examine_robot(
@@ -120,6 +140,8 @@ def examine_robot(
         yield check_model(arm)
     if probes.report is not None:
         yield from _arm(arm, probes.report)
+    if probes.gripper is not None:
+        yield from probes.gripper(arm)
     yield _loop(probes.loop(requirements.rate_hz, seconds), requirements)
 
 

@@ -137,6 +137,7 @@ def _graph(probes: Probes, domain: int, namespace: str, seconds: float) -> Itera
         return
     yield _peers(view, seconds)
     yield from _topics(view, namespace)
+    yield _gripper(view, namespace)
     yield from _qualities(view)
     yield from _commands(view, namespace)
     yield from _clocks(view)
@@ -165,6 +166,20 @@ def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
         advice = "no metrics, and clocks are not compared; the controller node sends them"
         yield Finding("optional", "diagnostics", f"no publisher of {graph.DIAGNOSTICS.name}: {advice}")
     yield from _types(sent, namespace)
+
+
+def _gripper(view: GraphView, namespace: str) -> Finding:
+    """Topics that a task with a gripper needs; its faults are in the controller's status."""
+    state, target = (graph.resolve(topic, namespace) for topic in (graph.GRIPPER_STATE, graph.GRIPPER_TARGET))
+    sent = any(endpoint.topic == state and endpoint.writes for endpoint in view.endpoints)
+    read = any(endpoint.topic == target and not endpoint.writes for endpoint in view.endpoints)
+    if sent and read:
+        return Finding("ok", "gripper", f"{state} is published, {target} is read")
+    lacks = " and ".join(
+        [*([] if sent else [f"no publisher of {state}"]), *([] if read else [f"no reader of {target}"])]
+    )
+    advice = "tasks with a gripper cannot run; set `gripper:` in the arm's file, or the parameter"
+    return Finding("optional", "gripper", f"{lacks}: {advice}")
 
 
 def _where_else(sent: Mapping[str, str], namespace: str) -> str:

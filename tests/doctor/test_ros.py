@@ -25,8 +25,11 @@ def endpoint(topic: graph.Topic, writes: bool = True, namespace: str = "", **cha
 
 
 def a_view(*more: Endpoint, namespace: str = "") -> GraphView:
-    sent = [endpoint(topic, namespace=namespace) for topic in (*CONTROLLER_SENDS, graph.DIAGNOSTICS)]
-    return GraphView((ROBOT,), (*sent, *more), {"arm": 0.003}, {"arm": (0, "all is well")})
+    sent = [
+        endpoint(topic, namespace=namespace) for topic in (*CONTROLLER_SENDS, graph.GRIPPER_STATE, graph.DIAGNOSTICS)
+    ]
+    read = endpoint(graph.GRIPPER_TARGET, False, namespace)
+    return GraphView((ROBOT,), (read, *sent, *more), {"arm": 0.003}, {"arm": (0, "all is well")})
 
 
 def findings(view: GraphView, namespace: str = "", **environment: str) -> dict[str, Finding]:
@@ -42,7 +45,7 @@ def findings(view: GraphView, namespace: str = "", **environment: str) -> dict[s
 
 def test_a_healthy_graph_gets_ok_on_each_line() -> None:
     found = findings(a_view())
-    assert {finding.state for finding in found.values()} == {"ok"} and len(found) == 10
+    assert {finding.state for finding in found.values()} == {"ok"} and len(found) == 11
     assert "robot-pc" in found["peers"].value and "all is well" in found["status"].value
 
 
@@ -161,3 +164,12 @@ def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypat
     (sent,) = [e for e in view.endpoints if e.topic == "/diagnostics" and e.writes]
     assert (sent.type, sent.reliable, sent.latched) == ("diagnostic_msgs/msg/DiagnosticArray", True, True)
     assert view.reports == {"arm": (1, "holds")} and view.age_s["arm"] < -0.5
+
+
+def test_a_controller_without_a_gripper_is_named_and_the_graph_is_healthy_all_the_same() -> None:
+    view = a_view()
+    hand = ("/gripper/joint_states", "/gripper/target")
+    without = view._replace(endpoints=tuple(e for e in view.endpoints if e.topic not in hand))
+    found = findings(without)["gripper"]
+    assert found.state == "optional"
+    assert "no publisher of /gripper/joint_states and no reader of /gripper/target" in found.value

@@ -18,7 +18,7 @@ GRIPPERS = {
     "franka_hand": "controllers.drivers.grippers.franka_hand:FrankyHand",
     "franka_hand_pylibfranka": "controllers.drivers.grippers.franka_hand:PylibfrankaHand",
     "robotiq_socket": "controllers.drivers.grippers.robotiq:RobotiqSocket",
-    "robotiq_rtu": "controllers.drivers.grippers.robotiq:RobotiqRtu",
+    "robotiq_rtu": "controllers.drivers.grippers.robotiq_rtu:RobotiqRtu",
     "ros_action": "controllers.drivers.grippers.ros:ActionGripper",
     "ros_topic": "controllers.drivers.grippers.ros:TopicGripper",
 }

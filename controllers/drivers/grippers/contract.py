@@ -94,7 +94,8 @@ class GripperSpec:
 class GripperDriver(Protocol):
     """Driver of one gripper, in a process of its own; its calls may block.
 
-    `move` is called by one thread, `read` and `stop` by another, also while `move` blocks.
+    `move` is called by one thread, `read` and `stop` by others, also while `move` blocks. A class may have
+    `NEEDS_ADDRESS = True`, and `recover()`, which clears a fault that the vendor latches.
     """
 
     width_max_m: float

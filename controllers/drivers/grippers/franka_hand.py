@@ -31,6 +31,7 @@ class FrankaHand:
     hand does not know it.
     """
 
+    NEEDS_ADDRESS: ClassVar[bool] = True
     PACKAGE: ClassVar[str]
     EXTRA: ClassVar[str] = "franka"
 

@@ -56,6 +56,7 @@ class GripperProcess:
         self._since_s = self._now_s()  # of the connection, then of the motion
         self._newest: GripperCommand | None = None
         self._pending = self._busy = self._stop_sent = False
+        self._ended_s = -math.inf  # of the driver's last call: only later readings belong to it
         self._failure, self._due_s = "", math.inf
 
     def command(self, width_m: float, speed_m_s: float, force_n: float) -> None:
@@ -74,7 +75,7 @@ class GripperProcess:
         with self._lock:
             reading, fault = self._reading, self._judge()
             width_m, moving, held = (math.nan, False, False) if reading is None else reading[:3]
-            moving = moving or self._busy
+            moving = moving or self._busy or self._stamp_s < self._ended_s
             return GripperState(width_m, moving, held, fault, self._stamp_s, self._width_max_m, self._stopped)
 
     def stop(self) -> None:
@@ -154,7 +155,7 @@ class GripperProcess:
         return self._failure or (f"no reading for more than {SILENT_S:g} s" if silent else "")
 
     def _arrived(self, reading: GripperReading) -> bool:
-        if self._newest is None or self._busy or self._pending or reading.moving or self._stamp_s < self._since_s:
+        if self._newest is None or self._busy or self._pending or reading.moving or self._stamp_s < self._ended_s:
             return False
         return reading.object_detected or abs(reading.width_m - self._newest.width_m) <= REACHED_M
 
@@ -189,6 +190,7 @@ class GripperProcess:
             self._width_max_m, self._fault, self._since_s = message["width_max_m"], "", self._now_s()
         elif "done" in message:
             self._failure, self._busy = "" if self._stop_sent else message["done"], False
+            self._ended_s = message["stamp_s"]
             self._advance()
         else:
             self._fault = message["fault"]

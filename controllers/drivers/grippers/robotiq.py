@@ -1,4 +1,4 @@
-"""Robotiq's 2F-85, 2F-140 and Hand-E: over the socket of the URCap on a UR's controller, or over Modbus RTU.
+"""Robotiq's 2F-85, 2F-140 and Hand-E, and their connection over the URCap's socket on a UR's controller.
 
 Sources: instruction manuals of the grippers (registers, codes, ranges); robotiq/grippers (profile of the 2F-85 with the
 measured positions at both ends; speed and force are linear in their registers, the force of a grip only roughly).
@@ -9,16 +9,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controllers.drivers.grippers.contract import GripperCommand, GripperError, GripperReading, GripperSpec
 
 PORT = 63352  # of the URCap
 ACTIVATION_LIMIT_S = 15.0  # it opens and closes once
 ANSWER_LIMIT_S = 2.0
-BAUD_RATE, SLAVE, TRIES = 115200, 9, 3
-COMMAND_REGISTER, STATUS_REGISTER = 1000, 2000
 ACTIVATED = 3  # of gSTA
 MOVING, OBJECT_OPENING, OBJECT_CLOSING = 0, 1, 2  # of gOBJ; 3: at the requested position
 FAULTS = {
@@ -71,6 +68,8 @@ class Robotiq:
     Settings: `model`, one of `PROFILES`; `open_count`, `closed_count`: position registers of the open and the closed
     fingers, where fingers or tips differ from the vendor's.
     """
+
+    NEEDS_ADDRESS = True
 
     def __init__(self, profile: Profile) -> None:
         self._profile, self.width_max_m = profile, profile.stroke_m
@@ -167,7 +166,7 @@ class RobotiqSocket(Robotiq):
     def connect(cls, spec: GripperSpec) -> RobotiqSocket:
         """See `GripperDriver`."""
         settings = spec.read_settings(model="2f-85", port=PORT, open_count=None, closed_count=None)
-        gripper = cls(spec.address, settings.pop("port"), _profile(**settings))
+        gripper = cls(spec.address, settings.pop("port"), read_profile(**settings))
         gripper.activate()
         return gripper
 
@@ -217,72 +216,12 @@ class RobotiqSocket(Robotiq):
         return answer.decode().strip()
 
 
-class RobotiqRtu(Robotiq):
-    """Over Modbus RTU: a USB adapter of RS-485, or the tool's port as a device file."""
+def read_profile(model: str, open_count: int | None, closed_count: int | None) -> Profile:
+    """Return the ranges of a model, with the measured positions of its ends.
 
-    def __init__(self, port: str, slave: int, profile: Profile) -> None:
-        super().__init__(profile)
-        try:
-            import minimalmodbus
-        except ImportError as error:
-            raise GripperError(f"{error.name}: not installed; run: pip install -e '.[robotiq]'.") from error
-        try:
-            instrument: Any = minimalmodbus.Instrument(port, slave)
-        except OSError as error:
-            raise GripperError(
-                f"Robotiq: got '{error}', expected a serial port, as in /dev/ttyUSB0; set `address` of the gripper."
-            ) from error
-        instrument.serial.baudrate, instrument.serial.timeout = BAUD_RATE, 0.2
-        self._instrument = instrument
-
-    @classmethod
-    def connect(cls, spec: GripperSpec) -> RobotiqRtu:
-        """See `GripperDriver`."""
-        settings = spec.read_settings(model="2f-85", slave=SLAVE, open_count=None, closed_count=None)
-        gripper = cls(spec.address, settings.pop("slave"), _profile(**settings))
-        gripper.activate()
-        return gripper
-
-    def status(self) -> Status:
-        """See `Robotiq`."""
-        flags, request, position = self._exchange(self._instrument.read_registers, STATUS_REGISTER, 3)
-        flags >>= 8
-        return Status(flags >> 4 & 3, flags >> 6 & 3, request >> 8 & 15, request & 255, position >> 8, flags >> 3 & 1)
-
-    def request(self, position: int, speed: int, force: int) -> None:
-        """See `Robotiq`."""
-        self._write(0x0900, position, speed << 8 | force)  # rACT and rGTO
-
-    def halt(self) -> None:
-        """See `Robotiq`."""
-        self._write(0x0100, 0, 0)
-
-    def reset(self) -> None:
-        """See `Robotiq`."""
-        self._write(0, 0, 0)
-        self._write(0x0100, 0, 0)
-
-    def close(self) -> None:
-        """See `GripperDriver`."""
-        self._instrument.serial.close()
-
-    def _write(self, *registers: int) -> None:
-        self._exchange(self._instrument.write_registers, COMMAND_REGISTER, list(registers))
-
-    def _exchange(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Repeat a request that was not answered, or not whole: noise on the cable."""
-        with self._lock:
-            for tries_left in reversed(range(TRIES)):
-                try:
-                    return call(*arguments)
-                except (OSError, ValueError) as error:  # minimalmodbus' own, and pyserial's
-                    if not tries_left:
-                        raise GripperError(
-                            f"Robotiq: got '{error}', expected an answer; check cable, power and slave."
-                        ) from error
-
-
-def _profile(model: str, open_count: int | None, closed_count: int | None) -> Profile:
+    Raises:
+        GripperError: an unknown model.
+    """
     if model not in PROFILES:
         raise GripperError(f"gripper.model: got '{model}', expected one of {sorted(PROFILES)}.")
     profile = PROFILES[model]

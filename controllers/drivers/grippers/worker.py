@@ -79,7 +79,7 @@ class _Motions:
             except Exception as error:  # whatever the vendor's library raises
                 failure = _text(error)
             self._free.set()
-            self._lines.send(done=failure)
+            self._lines.send(done=failure, stamp_s=time.monotonic())
 
 
 def _text(error: Exception) -> str:

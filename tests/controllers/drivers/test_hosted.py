@@ -11,10 +11,11 @@ import pytest
 from controllers.arm import Mode, Reason, Target
 from controllers.arms.spec import arm_limits
 from controllers.geometry import quat_from_matrix
-from controllers.host.control_process import ControlProcess, run_host
+from controllers.host.control_process import ControlProcess
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Client, Mailbox, Request
 from controllers.host.pacing import Pacer
+from controllers.host.run_loop import run_host
 from controllers.law.gains import make_gains
 from robot_rl.testing import FakeClock
 from tests.controllers.drivers.driver_rigs import UR_LIMITS, ArmRig, EffortRig, FrankaRig, FrankyRig, UrRig

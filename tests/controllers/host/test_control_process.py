@@ -8,9 +8,10 @@ import pytest
 from controllers.arm import REASON_TEXT, Mode, Reason, Target
 from controllers.drivers.contract import DriverMode
 from controllers.geometry import quat_from_matrix
-from controllers.host.control_process import ENDED, ControlProcess, run_host
+from controllers.host.control_process import ENDED, ControlProcess
 from controllers.host.mailbox import Client, Mailbox, Request
 from controllers.host.pacing import Pacer
+from controllers.host.run_loop import run_host
 from robot_rl.sim.control_stack import pick_lift
 from robot_rl.sim.driver import SimulatedFault
 from robot_rl.testing import FakeClock

@@ -1,15 +1,19 @@
 """What the node does with the arm, over a loop that is scripted: no ROS, no process, no time that passes by itself."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from controllers.arm import Mode, Reason
+from controllers.arm import REASON_TEXT, Mode, Reason
 from controllers.host.mailbox import HostState, Request
+from controllers.host.motions import MotionKind
 from controllers.host.report import LoopReport
 from controllers.law.presets import preset
 from controllers.records import make_record
 from controllers.ros.arbitration import WINDOW_S, CommandPriority
 from controllers.ros.command_handler import CLOCK_HOLD_S, CommandHandler
+from controllers.ros.motions import take_joint_motion
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
 from tests.controllers.ros import ros_messages as ros
@@ -26,7 +30,7 @@ class ScriptedLoop:
     def __init__(self, clock):
         self.clock, self.mode, self.reason = clock, Mode.IDLE, Reason.IDLE
         self.refuses = Reason.OK
-        self.sent, self.asked, self.gains = [], [], None
+        self.sent, self.asked, self.moves, self.gains = [], [], [], None
         self.values = make_record(LoopReport, 7)
         self.values["p"], self.values["R"] = HERE, np.eye(3)
         self.values["reference_p"], self.values["reference_quat_xyzw"] = COMMANDED, [0.0, 0.0, 0.0, 1.0]
@@ -45,6 +49,18 @@ class ScriptedLoop:
             self.mode = Mode.IDLE
         elif request == Request.RECOVER:
             self.mode = Mode.RECOVERING
+
+    def move(self, command):
+        self.moves.append(command)
+        if command.number != self.values.motion_number:
+            self.values["motion_number"] = command.number
+            self.values["motion_result"] = Reason.MOTION_REFUSED if self.refuses else Reason.MOVING_JOINTS
+            modes = {
+                MotionKind.NONE: Mode.HOLDING,
+                MotionKind.JOINTS: Mode.JOINT_MOTION,
+                MotionKind.GUIDING: Mode.GUIDING,
+            }
+            self.mode = self.mode if self.refuses else modes[command.kind]
 
     def state(self):
         return HostState(self.clock.monotonic_ns * 1e-9, self.mode, self.reason, "", self.values)
@@ -206,6 +222,7 @@ def test_a_clock_that_jumps_holds_the_arm_for_a_while(cockpit):
 
 
 def test_home_is_sent_until_it_is_reached_and_any_command_ends_it(cockpit):
+    cockpit.pilot.attach(cockpit.loop, cockpit.pilot.gains, JOINTS, ros.BASE, (HERE, np.array([0.0, 0.0, 0.0, 1.0])))
     cockpit.loop.values["p"] = HERE + np.array([0.1, 0.0, 0.0])
     assert cockpit.pilot.go_home()[0]
     cockpit.pilot.watch()
@@ -375,3 +392,72 @@ def test_reset_target_sends_the_measured_pose(cockpit):
     cockpit.pose()
     assert cockpit.pilot.reset_target()[0]
     np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
+
+
+def stamps_of(loop):
+    return [move.stamp_s for move in loop.moves]
+
+
+def test_home_is_a_joint_motion_to_the_posture_kept_alive_while_it_lasts(cockpit):
+    assert cockpit.pilot.go_home()[0]
+    first = cockpit.loop.moves[-1]
+    np.testing.assert_array_equal(first.q, cockpit.pilot.gains.posture)
+    for _ in range(5):
+        cockpit.clock.advance(0.05)
+        cockpit.pilot.watch()
+    assert {move.number for move in cockpit.loop.moves} == {first.number}
+    assert np.allclose(np.diff(stamps_of(cockpit.loop)), 0.05)
+    sent = len(cockpit.loop.sent)
+    cockpit.loop.mode = Mode.HOLDING  # arrived
+    cockpit.pilot.watch()
+    assert len(cockpit.loop.moves) == 6 and len(cockpit.loop.sent) == sent + 1
+
+
+def test_a_refused_home_says_why(cockpit):
+    cockpit.loop.refuses = Reason.MOTION_REFUSED
+    assert cockpit.pilot.go_home() == (False, REASON_TEXT[Reason.MOTION_REFUSED])
+
+
+@pytest.mark.parametrize("ends", ["pose", "hold"])
+def test_a_command_and_a_hold_end_a_joint_motion(cockpit, ends):
+    cockpit.pilot.go_home()
+    if ends == "pose":
+        cockpit.pose()
+    else:
+        cockpit.pilot.hold(True)
+        cockpit.pilot.watch()
+    assert cockpit.loop.moves[-1].kind == MotionKind.NONE and not cockpit.pilot.motions.moves
+
+
+def test_a_joint_motion_by_topic_takes_its_speed_and_is_refused_like_any_command(cockpit):
+    message = cockpit.now(ros.joints(JOINTS, [0.1] * 7))
+    message.velocity = [0.3] * 7
+    take_joint_motion(cockpit.pilot, "joint_motion", CommandPriority.POLICY, message)
+    assert cockpit.loop.moves[-1].speed == 0.3 and cockpit.loop.moves[-1].kind == MotionKind.JOINTS
+    cockpit.pilot.hold(True)
+    assert cockpit.refused(partial(take_joint_motion, cockpit.pilot), message, "joint_motion") is RejectReason.BLOCKED
+
+
+def test_a_guided_arm_refuses_commands_until_it_is_released(cockpit):
+    assert cockpit.pilot.motions.guide(cockpit.loop, 7)[0] and cockpit.loop.moves[-1].kind == MotionKind.GUIDING
+    cockpit.pilot.watch()
+    assert cockpit.refused(cockpit.pilot.take_pose, cockpit.now(ros.pose())) is RejectReason.BLOCKED
+    assert not cockpit.pilot.motions.guide(cockpit.loop, 7)[0]
+    assert cockpit.pilot.motions.release(cockpit.loop)[0] and cockpit.loop.moves[-1].kind == MotionKind.NONE
+    cockpit.pose()
+
+
+def test_guiding_that_the_loop_ended_leaves_commands_free(cockpit):
+    cockpit.pilot.motions.guide(cockpit.loop, 7)
+    cockpit.loop.mode = Mode.HOLDING
+    cockpit.pilot.watch()
+    cockpit.pose()
+
+
+def test_a_stopped_arm_is_neither_guided_nor_sent_home(cockpit):
+    cockpit.pilot.estop()
+    assert (
+        not cockpit.pilot.motions.guide(cockpit.loop, 7)[0]
+        and not cockpit.pilot.go_home()[0]
+        and cockpit.loop.moves == []
+    )

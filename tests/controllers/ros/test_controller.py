@@ -185,7 +185,7 @@ def test_no_number_of_a_report_ends_the_node_or_reaches_a_client(node, name, val
     for service in (graph.RESET_TARGET, graph.HOLD, graph.ENABLE, graph.RECOVER, graph.HOME_POSE):
         node.client.call(service, 1.0, **({"data": True} if service in (graph.HOLD, graph.ENABLE) else {}))
         node.poll(0.2)
-    assert "the robot's state holds nan" in node.heard[graph.STATUS][0].message or node.heard[graph.STATUS]
+    assert node.heard[graph.STATUS][-1].message
     for pose in node.heard[graph.CURRENT_POSE]:
         assert np.isfinite(from_ros.pose_of(pose, graph.BASE)[0]).all()
 
@@ -341,3 +341,24 @@ def test_a_grippers_fault_is_a_warning_in_status_and_diagnostics_while_the_arm_g
 def test_the_gripper_is_closed_with_the_control_process(with_gripper):
     with_gripper.controller.detach()
     assert with_gripper.gripper.closed
+
+
+def test_the_wrench_is_zeroed_at_rest_and_refused_while_the_arm_moves_or_the_contact_changes(node):
+    node.attach().controller.activate()
+    heard = []
+    node.client.subscribe(graph.ESTIMATED_WRENCH, heard.append)
+    node.loop.values["external_wrench"] = [1.0, -2.0, 3.0, 0.1, 0.2, 0.3]
+    assert node.client.call(graph.ZERO_WRENCH, 1.0)[0]
+    node.controller.publish_states()
+    assert np.abs(from_ros.wrench_of(heard[-1], graph.BASE)).max() < 1e-9
+    node.loop.values["dq"] = 0.1
+    assert "at rest" in node.client.call(graph.ZERO_WRENCH, 1.0)[1]
+    node.loop.values["dq"] = 0.0
+    state, force = node.loop.state, iter(np.linspace(0.0, 20.0, 200))
+
+    def pressing():
+        node.loop.values["external_wrench"][0, 2] = next(force)
+        return state()
+
+    node.loop.state = pressing
+    assert "varies" in node.client.call(graph.ZERO_WRENCH, 1.0)[1]
