@@ -185,8 +185,10 @@ class Operator:
     def _on_status(self, message: object) -> None:
         self.status = str(read_status(message))
 
-    def call(self, service: graph.Service, **fields: object) -> tuple[bool, str]:
-        return self.wire.call(service, 20.0, **fields)
+    def call(self, service: graph.Service, **fields: object) -> None:
+        """Call a service, which must succeed."""
+        done, text = self.wire.call(service, 60.0, **fields)
+        assert done, text
 
     def close(self) -> None:
         self.wire.close()
@@ -225,7 +227,7 @@ def morning(day: Day) -> None:
     assert "topics" in (text := day.command("doctor", "ros")) and "missing" not in text.replace("ROS", "")
     with operator() as person, day.robot() as robot:
         assert follows(robot, -0.04)
-        assert person.call(graph.HOME_POSE)[0]
+        person.call(graph.HOME_POSE)
 
 
 def training(day: Day) -> None:
@@ -247,11 +249,11 @@ def stop_is_latched(day: Day) -> None:
     """An emergency stop holds the arm, also against a client that goes on, until a person clears it."""
     with operator() as person, day.robot() as robot:
         assert follows(robot, 0.02)
-        assert person.call(graph.ESTOP)[0]
+        person.call(graph.ESTOP)
         assert stays(robot, 0.05)
-        assert person.call(graph.RECOVER)[0]
+        person.call(graph.RECOVER)
         assert stays(robot, 0.05)
-        assert person.call(graph.ENABLE, data=True)[0]
+        person.call(graph.ENABLE, data=True)
         assert follows(robot, 0.03)
 
 
