@@ -227,6 +227,7 @@ def morning(day: Day) -> None:
     assert "topics" in (text := day.command("doctor", "ros")) and "missing" not in text.replace("ROS", "")
     with operator() as person, day.robot() as robot:
         assert follows(robot, -0.04)
+        robot.wait(1.0)  # the client's targets expire
         person.call(graph.HOME_POSE)
 
 
