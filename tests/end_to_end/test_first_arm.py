@@ -50,6 +50,9 @@ SIMULATED = """
 extends: simulated
 driver: "reflexive.py:Reflexive"
 gripper: {driver: "sticky.py:Sticky"}
+gains:
+  workspace_lower: [0.25, -0.25, 0.0]
+  workspace_upper: [0.75, 0.25, 0.65]
 """
 REFLEXIVE = '''
 """A simulated arm with a reflex whenever the file `reflex` appears."""
