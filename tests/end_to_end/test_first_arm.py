@@ -138,7 +138,7 @@ class Person:
 '''
 ON_THE_GRAPH = (
     "--robot.kind", "dds", "--robot.episode-source", "operator", "--robot.wrench", "estimate",
-    "--robot.reset-pause-s", "0.2", "--robot.state-age-ms", "2000", "--robot.reaction-ms", "2000",
+    "--robot.reset-pause-s", "0.2", "--robot.reset-timeout-s", "120", "--robot.state-age-ms", "2000", "--robot.reaction-ms", "2000",
 )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ class Day:
             [sys.executable, "-m", "robot_rl", *words], cwd=self.folder, capture_output=True, text=True,
             timeout=TIMEOUT_S, check=False, env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
         )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr + (self.folder / "controller.txt").read_text()
         return done.stdout + done.stderr
 
     @contextlib.contextmanager
