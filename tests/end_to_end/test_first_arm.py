@@ -138,7 +138,8 @@ class Person:
 '''
 ON_THE_GRAPH = (
     "--robot.kind", "dds", "--robot.episode-source", "operator", "--robot.wrench", "estimate",
-    "--robot.reset-pause-s", "0.2", "--robot.reset-timeout-s", "120", "--robot.state-age-ms", "2000", "--robot.reaction-ms", "2000",
+    "--robot.reset-pause-s", "0.2", "--robot.reset-timeout-s", "120",
+    "--robot.state-age-ms", "2000", "--robot.reaction-ms", "2000",
 )  # fmt: skip
 
 
