@@ -122,6 +122,7 @@ class Reason(IntEnum):
     START_PAYLOAD_WRONG = 26
     MOTION_TOO_FAST = 27
     MOTION_REFUSED = 28
+    MOTION_OUTSIDE = 29
     STATE_NOT_FINITE = 30
     DYNAMICS_NOT_FINITE = 31
     TIME_NOT_VALID = 32
@@ -161,6 +162,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.START_OUTSIDE_LIMITS: "activation refused: a joint is outside its limits; guide it back, then activate()",
     Reason.START_PAYLOAD_WRONG: "activation refused: torque at rest; set the payload, or free the arm, then activate()",
     Reason.MOTION_TOO_FAST: "guided too fast: holding; check the payload, then guide more slowly",
+    Reason.MOTION_OUTSIDE: "guided out of the workspace: holding at its edge; guide it inside, or widen it",
     Reason.MOTION_REFUSED: "joint motion or guiding refused; activate the arm first",
     Reason.STATE_NOT_FINITE: "fault: the robot's state holds nan or inf; find the cause, then activate() again",
     Reason.DYNAMICS_NOT_FINITE: "fault: the dynamics hold nan or inf; check the model, then activate() again",

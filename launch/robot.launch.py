@@ -12,7 +12,7 @@ from controllers.ros import launch_parts
 
 ARGUMENTS = (
     "robot_type", "driver", "robot_ip", "gripper", "use_fake_hardware", "namespace", "use_sim_time", "config",
-    "cameras", "teleop", "record", "bag", "log_level", "python",
+    "cameras", "teleop", "record", "bag", "rviz", "crisp", "log_level", "python",
 )  # fmt: skip
 
 
@@ -20,9 +20,7 @@ def start(context: LaunchContext) -> list[Any]:
     """Return the controller, and the processes that start once it is active."""
     arguments = launch_parts.given(context)
     launch_parts.refuse_second(context, arguments["namespace"])
-    then = []
-    if arguments["cameras"]:
-        then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
+    then = [*launch_parts.cameras(arguments), *launch_parts.view(arguments)]
     if arguments["teleop"] != "none":
         then.append(launch_parts.teleoperation(arguments))
     if arguments["record"] == "true":

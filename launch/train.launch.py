@@ -31,8 +31,8 @@ def start(context: LaunchContext) -> list[Any]:
     actor = {"run": arguments["run"], "address": arguments["address"], "robot.episode_source": episode_source}
     files = [arguments["config"]] if arguments["config"] else []  # its section `actor`: robot.wrench, robot.cameras ...
     then = [launch_parts.node("robot_rl.nodes.actor", "actor", arguments, [*files, actor])]
-    if arguments["cameras"] and not fake:
-        then.append(launch_parts.node("robot_rl.nodes.camera", "camera", arguments, [arguments["cameras"]]))
+    if not fake:
+        then += launch_parts.cameras(arguments)
     if arguments["teleop"] != "none":
         then.append(launch_parts.teleoperation(arguments, to="actor"))
     if arguments["record"] == "true":

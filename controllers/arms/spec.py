@@ -68,6 +68,8 @@ class ArmSpec:
     """The model's link that carries the tool centre point."""
     tcp: Offset | None = None
     """The tool centre point in `tcp_frame`; None: its origin."""
+    hand: Offset | None = None
+    """The frame `hand` of the wrist's sensor and cameras, in that of the tool centre point; None: the same."""
     flange_frame: str = ""
     """The model's link that carries the payload; empty: `tcp_frame`."""
     namespace: str = ""
@@ -76,7 +78,7 @@ class ArmSpec:
     rate_hz: float = 0.0
     """Of the arm's own cycle [Hz]; 0: that of the driver."""
     gains: Settings = field(default_factory=dict)
-    """`preset`, and fields of `Gains` that differ from it."""
+    """`preset`, fields of `Gains` that differ from it; `unguarded: true` allows a real arm a preset without guards."""
     settings: Settings = field(default_factory=dict)
     """Of the driver; each says which it takes."""
     gripper: Settings = field(default_factory=dict)

@@ -33,7 +33,7 @@ class Payload:
 
 @dataclass(frozen=True)
 class Offset:
-    """Pose of the tool centre point in `tcp_frame`."""
+    """Pose of a frame in another."""
 
     xyz_m: FloatArray
     """(3,) [m]."""
@@ -69,11 +69,15 @@ def _payload(value: Any, joints: int) -> Payload:
     return Payload(mass, com, np.diag(diagonal))
 
 
-def _offset(value: Any, joints: int) -> Offset:
-    content = mapping("tcp", value, ["xyz_m", "rpy_rad"])
-    roll, pitch, yaw = _numbers("tcp.rpy_rad", content.get("rpy_rad", 0.0), 3)
-    R = _turn(2, yaw) @ _turn(1, pitch) @ _turn(0, roll)
-    return Offset(_numbers("tcp.xyz_m", content.get("xyz_m", 0.0), 3), R)
+def _offset(key: str, value: Any) -> Offset:
+    content = mapping(key, value, ["xyz_m", "rpy_rad"])
+    R = rotation_of_rpy(*_numbers(f"{key}.rpy_rad", content.get("rpy_rad", 0.0), 3))
+    return Offset(_numbers(f"{key}.xyz_m", content.get("xyz_m", 0.0), 3), R)
+
+
+def rotation_of_rpy(roll: float, pitch: float, yaw: float) -> FloatArray:
+    """Return the rotation (3, 3) of roll, pitch, yaw about fixed axes [rad], as in a URDF."""
+    return _turn(2, yaw) @ _turn(1, pitch) @ _turn(0, roll)
 
 
 def _turn(axis: int, angle: float) -> FloatArray:
@@ -96,7 +100,8 @@ PARTS: dict[str, Callable[[Any, int], Any]] = {
     "posture": lambda value, joints: tuple(_numbers("posture", value, joints).tolist()),
     "limits": _limits,
     "payload": _payload,
-    "tcp": _offset,
+    "tcp": lambda value, joints: _offset("tcp", value),
+    "hand": lambda value, joints: _offset("hand", value),
     "rate_hz": lambda value, joints: float(_numbers("rate_hz", value, 1, non_negative)[0]),
 }
 

@@ -28,6 +28,7 @@ from controllers.drivers.contract import (
 from controllers.drivers.machine import Machine, read_machine
 from controllers.geometry import FloatArray
 
+SETTLE_S = 0.2  # time in which the state follows the answer to a recovery
 _OPEN_TO_TORQUE = (DriverMode.READY, DriverMode.RUNNING)
 
 
@@ -139,7 +140,9 @@ class StreamDriver(ABC):
             found = self._observe()
             if found.mode is DriverMode.STOPPED:
                 self._clear()
-                found = self._observe()
+                end_s = self._now_s() + SETTLE_S
+                while (found := self._observe()).mode is DriverMode.STOPPED and self._now_s() < end_s:
+                    continue  # a state from before the answer may be on its way still
             if found.mode is DriverMode.READY:
                 self._prepare()
         except DriverError:

@@ -6,6 +6,7 @@ watchdog is set. This driver sets it before the first torque: when the sender di
 Three properties of the wheel (1.6.5): its script calls direct_torque from PolyScope 5.26 on and does
 nothing below, though PolyScope has the function from 5.23; it ignores the friction scales, so
 friction is not compensated; the arm does not report the commanded torque, so `feedback.state.tau` is the last command.
+The external torque is that of the force-torque sensor in the flange (an estimate from torques would hold the friction).
 """
 
 from __future__ import annotations
@@ -195,6 +196,7 @@ class UrDriver(StreamDriver):
         receive, arm = self._receive, self._feedback.state
         arm.q[:], arm.dq[:], arm.tau[:] = receive.getActualQ(), receive.getActualQd(), self.tau
         self._model.fill(arm, self._feedback.dynamics)
+        arm.tau_external[:] = self._feedback.dynamics.J.T @ np.asarray(receive.getActualTCPForce())
 
     def _mode(self) -> Observed:
         robot_s, safety = self._receive.getTimestamp(), self._receive.getSafetyMode()

@@ -15,7 +15,7 @@ import numpy as np
 from controllers.arm import ArmState, Mode, Reason, no_target
 from controllers.clock import Clock
 from controllers.drivers.contract import Capabilities, DriverError, DriverMode, Reading
-from controllers.host.black_box import BlackBox
+from controllers.host.black_box import BlackBox, append
 from controllers.host.control_stack import ControlStack
 from controllers.host.mailbox import Busy, Mailbox, Request, unpack_gains
 from controllers.host.motions import compile_motions, serve_motion
@@ -107,6 +107,8 @@ class ControlProcess:
         compile_motions(self.loop)
         self.mailbox.gains.copy[:] = self.gains  # clients that attach read the active gains
         self.mailbox.gains.publish()
+        append(np.zeros(1, np.int64), np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
+        self.publish(None)  # compiles, and has no stamp: clients wait for one
         self._last_s = self.clock.now_s()
         self.publish(None)
         return capabilities
@@ -222,7 +224,7 @@ class ControlProcess:
         self.message = reading.reason
         if self.memory.mode in _FOLLOWING:
             fail(self.memory, Reason.ROBOT_STOPPED)
-        waited = now_s - self._fault_since_s > RECOVER_AFTER_S
+        waited = self._mode == Mode.FAULT and now_s - self._fault_since_s > RECOVER_AFTER_S
         mine = self.memory.mode == Mode.FAULT and self.memory.fault == Reason.ROBOT_STOPPED
         budget = self.gains.recoveries_per_minute > 0.0
         if reading.mode == DriverMode.STOPPED and mine and waited and budget and not reading.attended:

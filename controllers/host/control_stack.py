@@ -10,7 +10,7 @@ from controllers.arms.values import ArmFileError
 from controllers.drivers.contract import Driver
 from controllers.extensions import resolve
 from controllers.law.gains import Gains, make_gains
-from controllers.law.presets import preset
+from controllers.law.presets import OWN, PARITY, preset
 
 
 class ControlStack(NamedTuple):
@@ -21,6 +21,19 @@ class ControlStack(NamedTuple):
     limits: ArmLimits
 
 
+def check_guards(name: str, arm: ArmSpec) -> None:
+    """Check that a preset leaves a real arm its guards: contact, energy, start checks, age of the state.
+
+    Raises:
+        ValueError: it does not, and the arm's file does not allow it.
+    """
+    if name in PARITY and arm.driver != "simulated" and arm.gains.get("unguarded") is not True:
+        raise ValueError(
+            f"preset: got '{name}', which has no guards, for the driver '{arm.driver}', expected one of {sorted(OWN)}; "
+            "or set `unguarded: true` below `gains` in the arm's file."
+        )
+
+
 def gains_of(arm: ArmSpec) -> Gains:
     """Return the gains of an arm's file: its preset, if any, and the fields that differ.
 
@@ -28,8 +41,10 @@ def gains_of(arm: ArmSpec) -> Gains:
         ArmFileError: gains that do not exist or do not fit, with the field, its value and the rule.
     """
     given: dict[str, Any] = dict(arm.gains)
-    name = given.pop("preset", None)
+    name = given.pop("preset", "")
+    given.pop("unguarded", None)
     try:
+        check_guards(name, arm)
         return preset(name, arm.posture, **given) if name else make_gains(arm.posture, **given)
     except (ValueError, TypeError) as error:
         raise ArmFileError(f"{arm.name}: gains: {error}") from error

@@ -4,7 +4,7 @@
     gains = preset("serl", posture, speed_max=(0.2, 0.5))
 
 Our own presets include GUARDED, the options that a real arm should have. The parity presets hold their source's
-numbers only; add `**GUARDED` to keep the guards.
+numbers only; add `**GUARDED` to keep the guards. A real arm refuses them unless `unguarded` is set.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ class Commands:
         self._handler, self._log = handler, log
         self._wire: Wire | None = None
         self._taken = (*COMMANDS, *more)
+        self.paused = ""
+        """Why the commands of a policy are refused; empty: they are not."""
         self.rejections = RejectCounter()
         self.unheard: tuple[str, ...] = ()
         """Publishers with insufficient QoS at the last check."""
@@ -60,6 +62,8 @@ class Commands:
     def _on_command(self, command: Any, message: Any) -> None:
         name = command.topic.name
         try:
+            if self.paused and command.priority == CommandPriority.POLICY:
+                raise CommandRejected(RejectReason.BLOCKED, self.paused)
             command.take(self._handler, name, command.priority, message)
         except CommandRejected as rejected:
             if self.rejections.note(name, rejected):

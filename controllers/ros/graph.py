@@ -77,7 +77,9 @@ TARGET_WRENCH = _own("target_wrench", _WRENCH, _COMMAND)
 TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)  # gains by name: see `from_ros.gains_of`
 HUMAN_POSE = _own("human/target_pose", _POSE, _COMMAND)
 HUMAN_TWIST = _own("human/target_twist", _TWIST, _COMMAND)
-HUMAN_STOP = _own("human/stop", "std_msgs/msg/Bool", _COMMAND)  # true: latched as by ~/estop; false changes nothing
+HUMAN_STOP = _own("human/stop", "std_msgs/msg/Bool", Quality(reliable=True, depth=10))  # true: latched as by ~/estop
+# Reports of all who may stop, and of controllers: to every arm of the graph. See `stops.py`.
+STOP = Topic("/emergency_stop", "diagnostic_msgs/msg/DiagnosticStatus", Quality(reliable=True, depth=10))
 
 # From the controller.
 CURRENT_POSE = _own("current_pose", _POSE, _STATE)
@@ -101,6 +103,11 @@ GUIDE = Service(f"{CONTROLLER}/guide", _SWITCH)  # by hand, gravity only; false:
 ZERO_WRENCH = Service(f"{CONTROLLER}/zero_wrench", _TRIGGER)  # of `estimated_wrench`
 ESTOP = Service(f"{CONTROLLER}/estop", _TRIGGER)
 DUMP = Service(f"{CONTROLLER}/dump", _TRIGGER)  # write the black box
+
+# Frames, and the arm's model.
+TF = Topic("/tf", "tf2_msgs/msg/TFMessage", Quality(reliable=True, depth=100))
+TF_STATIC = Topic("/tf_static", "tf2_msgs/msg/TFMessage", _STATUS)
+ROBOT_DESCRIPTION = Topic("robot_description", "std_msgs/msg/String", _STATUS)  # the URDF, where the arm has one
 
 # The arm and its hand.
 JOINT_STATES = Topic("joint_states", _JOINTS, _STATE)
@@ -128,9 +135,9 @@ TASK_STATE_SECTIONS = (
 
 # The human's input for the actor's arbiter: axes as an action in [-1, 1], the gripper last.
 HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
-# Its buttons. The first two are 0 or 1; labels and requests to clear a stop are counts since the sender's start, whose
-# name is the frame_id: a lost message loses none, and a restarted sender clears nothing.
-HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear")
+# Its buttons. The first two are 0 or 1; labels, requests to clear a stop and "the scene is set" are counts since the
+# sender's start, whose name is the frame_id: a lost message loses none, and a restarted sender clears nothing.
+HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear", "ready")
 
 
 def image_topic(camera: str) -> Topic:
@@ -151,6 +158,12 @@ def depth_topic(camera: str) -> Topic:
 def camera_info_topic(camera: str) -> Topic:
     """Intrinsics."""
     return Topic(f"{camera}/color/camera_info", "sensor_msgs/msg/CameraInfo", _SENSOR)
+
+
+def in_namespace(frame: str, namespace: str) -> str:
+    """Return a frame of an arm's, as in `left/base`."""
+    space = namespace.strip("/")
+    return f"{space}/{frame}" if space else frame
 
 
 def resolve(topic: Topic | Service, namespace: str = "") -> str:

@@ -6,6 +6,7 @@ Launch files therefore work from an installed overlay and from a source checkout
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -15,24 +16,25 @@ from typing import Any, NamedTuple
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, EmitEvent, ExecuteProcess, RegisterEventHandler
-from launch.event_handlers import OnProcessExit, OnProcessStart
+from launch.event_handlers import OnProcessExit, OnProcessIO, OnProcessStart
 from launch.events import Shutdown, matches_action
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
+from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.ros_adapters import get_ros_node
 from lifecycle_msgs.msg import Transition
 
 from controllers.arms.spec import SIMULATED, arm_names, load_arm
 from controllers.ros import graph
+from controllers.ros.frames import urdf_of
 from controllers.ros.graph import CONTROLLER
 from controllers.ros.namesake import wait_until_alone
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RECORDED = (
-    "joint_states", "tau_cmd", "current_pose", "commanded_pose", "target_pose", "target_twist", "human/target_pose",
-    "human/target_twist", "estimated_wrench", "tracking_error", "status",
-)  # fmt: skip
+TOPICS = [topic for topic in vars(graph).values() if isinstance(topic, graph.Topic)]
+CRISPS = [graph.at_root(topic) for topic in TOPICS if topic.name.startswith(f"{CONTROLLER}/target_")]
+JPEG_QUALITY = 90  # of recorded images, where the camera's file has no other
 
 
 class Argument(NamedTuple):
@@ -54,7 +56,9 @@ ARGUMENTS: dict[str, Argument] = {
     "namespace": Argument("", "of all topics and nodes of this arm, as in left"),
     "use_sim_time": Argument("false", "stamps from /clock instead of this computer's time", ["true", "false"]),
     "config": Argument("", "YAML file of parameters; empty: only the other arguments"),
-    "cameras": Argument("", "YAML file of the cameras' parameters; empty: no cameras"),
+    "cameras": Argument("", "cameras.json, or YAML files of parameters with commas between; empty: no cameras"),
+    "rviz": Argument("false", "RViz, and a robot_state_publisher of the arm's URDF", ["true", "false"]),
+    "crisp": Argument("false", "what crisp_py expects beside the topics of crisp_controllers", ["true", "false"]),
     "teleop": Argument("none", "input device of the human: none, keyboard, pendant, or module:Class"),
     "record": Argument("false", "write a rosbag2 in MCAP beside the run", ["true", "false"]),
     "bag": Argument("", "folder of the recording; empty: rosbag2 names it by the time"),
@@ -99,17 +103,14 @@ def _builder() -> str:
         return sys.executable
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment with this package first on the node's Python path."""
-    return {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH", "")])])}
-
-
 def _words(arguments: dict[str, str], module: str) -> dict[str, Any]:
     return {
         "executable": interpreter(arguments["python"]),
         "arguments": ["-m", module],
         "namespace": arguments["namespace"],
-        "additional_env": _environment(),
+        "additional_env": {
+            "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
+        },
         "output": "screen",
         "ros_arguments": ["--log-level", arguments["log_level"]],
     }
@@ -133,10 +134,11 @@ def controller(arguments: dict[str, str]) -> Any:
         "robot_ip": address,
         "gripper": "" if fake or arguments["gripper"] == "auto" else arguments["gripper"],
         "use_sim_time": arguments["use_sim_time"] == "true",
-        "tf_prefix": f"{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "",
+        "tf_prefix": tf_prefix(arguments),
+        "crisp": arguments.get("crisp") == "true",
     }
     if arguments["config"]:  # the file's value holds unless an argument differs from its default
-        named = {key: named[key] for key in ("use_sim_time", "tf_prefix")} | _said(arguments, named)
+        named = {key: named[key] for key in ("use_sim_time", "tf_prefix", "crisp")} | _said(arguments, named)
     files = [arguments["config"]] if arguments["config"] else []
     words = _words(arguments, "controllers.ros.node")
     return LifecycleNode(**words, name=CONTROLLER, parameters=[*files, named])
@@ -194,9 +196,15 @@ def _end(reason: str) -> Callable[[Any, LaunchContext], list[Any]]:
 
 
 def beside(robot: Any, others: list[Any]) -> list[Any]:
-    """Return the simulated robot and the processes that end with it."""
+    """Return the simulated robot, and the processes that start once it serves, after compiling, and end with it."""
+    waiting = list(others)
+
+    def served(event: Any) -> list[Any]:
+        started, waiting[:] = (waiting[:], []) if b"serving " in event.text else ([], waiting)
+        return started
+
     over = OnProcessExit(target_action=robot, on_exit=_end("the robot ended"))
-    return [RegisterEventHandler(over), robot, *others]
+    return [RegisterEventHandler(over), RegisterEventHandler(OnProcessIO(target_action=robot, on_stdout=served)), robot]
 
 
 def in_order(arm: Any, then: list[Any]) -> list[Any]:
@@ -225,12 +233,67 @@ def in_order(arm: Any, then: list[Any]) -> list[Any]:
     return [*(RegisterEventHandler(handler) for handler in handlers), arm]
 
 
+def cameras(arguments: dict[str, str]) -> list[Any]:
+    """Return a node for each camera of the argument `cameras`: of a cameras.json, or of each YAML file."""
+    usual = {"jpeg_quality": JPEG_QUALITY} if arguments["record"] == "true" else {}
+    found: dict[str, Any] = {}
+    for file in filter(None, (part.strip() for part in arguments["cameras"].split(","))):
+        if file.endswith(".json"):
+            entries = json.loads(Path(file).read_text(encoding="utf-8"))["cameras"]
+            found |= {f"camera_{entry['name']}": _camera_parameters(entry) for entry in entries}
+        else:
+            found[f"camera_{Path(file).stem}" if "," in arguments["cameras"] else "camera"] = file
+    return [node("robot_rl.nodes.camera", name, arguments, [usual, given]) for name, given in found.items()]
+
+
+def _camera_parameters(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a camera's node from its entry in a cameras.json."""
+    own = {key: value for key, value in entry.items() if key not in ("name", "view", "max_age_s") and value is not None}
+    return {"camera": entry["name"], **own}
+
+
+def view(arguments: dict[str, str]) -> list[Any]:
+    """Return RViz and, for an arm with a URDF, the publisher of its links; nothing unless it is wanted.
+
+    Raises:
+        RuntimeError: a package is not installed.
+    """
+    if arguments["rviz"] != "true":
+        return []
+    prefix, model = tf_prefix(arguments), urdf_of(load_arm(arguments["robot_type"]))
+    links = {"robot_description": ParameterValue(model, value_type=str), "frame_prefix": prefix}
+    namespace, own = arguments["namespace"], {"rviz2": [], "robot_state_publisher": [links] if model else None}
+    for package in (package for package, parameters in own.items() if parameters is not None):
+        try:
+            get_package_prefix(package)
+        except PackageNotFoundError as error:
+            text = f"rviz: got no package {package}, expected it installed; run: apt install ros-jazzy-{package}."
+            raise RuntimeError(text.replace("_", "-")) from error
+    config = ["-d", str(_rviz_file()), "-f", f"{prefix}{graph.BASE}"]
+    shown = Node(package="rviz2", executable="rviz2", namespace=namespace, arguments=config)
+    renamed = [("robot_description", "robot_state_publisher/robot_description")]  # the controller publishes it, too
+    publisher = Node(
+        package="robot_state_publisher", executable="robot_state_publisher", namespace=namespace, parameters=[links],
+        remappings=renamed,
+    )  # fmt: skip
+    return [shown, publisher] if model else [shown]
+
+
+def _rviz_file() -> Path:
+    """Return RViz's configuration beside the launch files, in a checkout or installed."""
+    own = CHECKOUT / "launch" / "robot.rviz"
+    return own if own.exists() else Path(get_package_prefix("robot_rl"), "share", "robot_rl", "launch", own.name)
+
+
+def tf_prefix(arguments: dict[str, str]) -> str:
+    """Return the prefix of the arm's frames, as in `left/`."""
+    return graph.in_namespace("", arguments["namespace"])
+
+
 def recording(arguments: dict[str, str]) -> Any:
-    """Return a recorder, rosbag2 in MCAP: joint states, poses, torques, status, images and the human's input."""
-    lead = f"/{arguments['namespace'].strip('/')}/" if arguments["namespace"].strip("/") else "/"
-    own = [f"{lead}{CONTROLLER}/{name}" for name in RECORDED if name != "joint_states"]
-    hand = [f"{lead}{topic.name}" for topic in (graph.GRIPPER_STATE, graph.GRIPPER_TARGET, graph.WRENCH)]
-    topics = [f"{lead}joint_states", *own, *hand, f"{lead}human/input", "/diagnostics", "/tf", "/tf_static"]
-    images = ["--regex", rf"^({'|'.join(topics)}|{lead}.*/(compressed|camera_info))$"]
+    """Return a recorder, rosbag2 in MCAP: all topics of the arm, of its hand and of the human, images as JPEG."""
+    names = [graph.resolve(topic, arguments["namespace"]) for topic in (*TOPICS, *CRISPS)]
+    lead = graph.resolve(graph.Service("", ""), arguments["namespace"])
+    images = ["--regex", rf"^({'|'.join(names)}|{lead}.*/(compressed|camera_info))$"]
     folder = ["--output", arguments["bag"]] if arguments["bag"] else []
     return ExecuteProcess(cmd=["ros2", "bag", "record", "--storage", "mcap", *folder, *images], output="screen")

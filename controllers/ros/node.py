@@ -43,11 +43,12 @@ from controllers.law.gains import Gains
 from controllers.ros import graph, settings
 from controllers.ros.arms import ArmChoice
 from controllers.ros.controller import WATCH_PERIOD_S, Controller
+from controllers.ros.crisp_services import CrispServices
+from controllers.ros.frames import frames_of
 from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
 from controllers.ros.parameters import Parameters
 from controllers.ros.ros_wire import RosWire
-from controllers.ros.state_publisher import TF
 from controllers.ros.topics import find_topics
 
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -69,12 +70,21 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         topics = find_topics(self._declared["topics"])
         self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep, topics)
         self._declared.show(self._controller.handler)
+        if self._declared["crisp"]:
+            self._serve_crisp()
         self._host: HostProcess | None = None
         self.ended: list[int] = []  # signals that request the node's end
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # independent of /clock and of changes of the system's time
         self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
         rate_hz = min(max(self._declared["publish_rate_hz"], 1.0), 500.0)
         self.create_timer(1.0 / rate_hz, self._controller.publish_states, clock=steady)
+
+    def _serve_crisp(self) -> None:
+        try:
+            self._crisp = CrispServices(self, self._controller)
+        except ValueError as error:
+            advice = "apt install ros-$ROS_DISTRO-controller-manager-msgs ros-$ROS_DISTRO-control-msgs"
+            self.get_logger().warning(f"crisp: {error} Without it no switch_controller and home; {advice}.")
 
     # Lifecycle
 
@@ -100,20 +110,20 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             wanted, note = (lambda: not self.ended), self.get_logger().info
             host = self._host = HostProcess(words, mailbox, len(choice.joint_names), wanted, note)
             given = self._declared.given_gains()
-            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given)
+            gains = settings.first_gains(host.client.gains(), self._declared["preset"], given, choice.spec)
+            frames = frames_of(choice.spec, self._declared["base_frame"], self._declared["tf_prefix"])
         except (ValueError, HostFailed) as error:
             self.get_logger().error(str(error))
             self.finish()
             return _NO
-        choices = {graph.JOINT_STATES: "publish_joint_states", TF: "publish_tf"}
+        choices = {graph.JOINT_STATES: "publish_joint_states", graph.TF: "publish_tf"}
         self._controller.attach(
             RosWire(self, self._wire.namespace),
             host.client,
             gains,
             choice.joint_names,
-            self._declared["base_frame"],
+            frames,
             settings.home_of(self._declared["home_pose"]),
-            self._declared["tf_prefix"],
             left_out=[topic for topic, name in choices.items() if not self._declared[name]],
         )
         if choice.gripper_spec is not None:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controllers.arms.spec import DRIVERS, arm_names
+from controllers.arms.spec import DRIVERS, ArmSpec, arm_names
 from controllers.drivers.grippers import GRIPPERS, NONE
+from controllers.host.control_stack import check_guards
 from controllers.law.gain import Gain
 from controllers.law.gains import Gains
 from controllers.law.presets import NAMES, preset
@@ -86,7 +87,7 @@ NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "base_frame": (graph.BASE, "frame of all commands and states"),
     "tf_prefix": ("", "prefix of the TF frames, as in left/"),
     "publish_tf": (True, "base to tcp"),
-    "publish_joint_states": (True, "where nobody else does"),
+    "publish_joint_states": (True, "where no other node does"),
     "publish_rate_hz": (100.0, "of the states, 1 to 500 [Hz]"),
     "loop_cpu": (-1, "core of the loop; -1: any"),
     "loop_shield": (False, "move all other threads off the loop's core, and spin on it"),
@@ -152,13 +153,14 @@ def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
     return gains.changed(**values)
 
 
-def first_gains(own: Gains, name: str, given: Mapping[str, Any]) -> Gains:
+def first_gains(own: Gains, name: str, given: Mapping[str, Any], arm: ArmSpec) -> Gains:
     """Return the arm's gains, or those of the preset `name`, with the changes of the start.
 
     Raises:
-        ValueError: as in `changed` and `preset`.
+        ValueError: as in `changed`, `preset` and `check_guards`.
     """
     if name:
+        check_guards(name, arm)
         own = preset(name, own.posture, workspace_lower=own.workspace_lower, workspace_upper=own.workspace_upper)
     return changed(own, given) if given else own
 

@@ -1,7 +1,7 @@
 """Target generation: pose targets, integrated twists, time-limited wrenches.
 
 A twist is valid for `FRESH_S` or until the next one, and displaces the present goal meanwhile. The goal stays in the
-workspace and on a leash to the arm, so that it cannot wind up against an obstacle. A new source, and an arm that nobody
+workspace and on a leash to the arm, so that it cannot wind up against an obstacle. A new source, and an arm without
 commands, start from the reference, with the force that it exerts; where the loop has not tracked it, or the arm is
 beyond the leash, from the measured pose.
 """

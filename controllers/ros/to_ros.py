@@ -12,7 +12,8 @@ from controllers.geometry import FloatArray, quat_from_matrix, rotation_error
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph, settings
-from controllers.ros.diagnostics import StatusReport
+from controllers.ros.diagnostics import Level, StatusReport
+from controllers.ros.stops import StopReport
 from controllers.ros.wire import Wire
 
 
@@ -79,6 +80,12 @@ def status_message(wire: Wire, report: StatusReport, name: str, hardware: str = 
     )
 
 
+def stop_report_message(wire: Wire, report: StopReport) -> Any:
+    """Fill the DiagnosticStatus of a source of stops."""
+    level = Level.STALE if report.leaves else Level.ERROR if report.why else Level.OK
+    return status_message(wire, StatusReport(level, report.why, (("clears", str(report.clears)),)), report.source)
+
+
 def gains_message(wire: Wire, gains: Gains) -> Any:
     """Return the active gains, each parameter by its name, as a Float64MultiArray."""
     named = {name: np.ravel(value) for name, value in settings.values_of(gains).items() if "." not in name}
@@ -125,7 +132,8 @@ def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
     yield Outgoing(graph.TRACKING_ERROR, put_twist, (displacement(p, R, *reference),))
     yield Outgoing(graph.ESTIMATED_WRENCH, put_wrench, (values["external_wrench"],))
     yield Outgoing(graph.TAU_COMMAND, put_joints, (joints, (), (), values["tau"]))
-    yield Outgoing(graph.JOINT_STATES, put_joints, (joints, values["q"], values["dq"]))
+    measured = values["tau_measured"] if np.isfinite(values["tau_measured"]).all() else ()
+    yield Outgoing(graph.JOINT_STATES, put_joints, (joints, values["q"], values["dq"], measured))
 
 
 def displacement(p: FloatArray, R: FloatArray, to_p: FloatArray, to_quat_xyzw: FloatArray) -> FloatArray:

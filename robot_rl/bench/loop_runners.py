@@ -126,8 +126,9 @@ class LoopRunner:
         """See `Runner`."""
         self._mailbox.unlink()
         pacer, granted = self._pacer, self._granted
-        late = {f"late_us_{word}": pacer.late_us(point) for word, point in (("p50", 50), ("p99", 99), ("p999", 99.9))}
-        metrics = {"cycles": pacer.cycles, "misses": pacer.misses, **late, "late_us_max": round(pacer.late_max_us, 1)}
+        late_us = {"p50": pacer.late_us(50), "p99": pacer.late_us(99), "p999": pacer.late_us(99.9)}
+        late = {f"late_us_{name}": round(us, 1) for name, us in (late_us | {"max": pacer.late_max_us}).items()}
+        metrics = {"cycles": pacer.cycles, "misses": pacer.misses, **late}
         if not self._privileged:
             return metrics
         granted_by_name = {"fifo": granted.fifo, "locked": granted.memory_locked, "awake": granted.awake}

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from robot_rl import __version__
-from robot_rl.core.errors import ConfigError, RobotRLError, StopAskedError, unknown_name
+from robot_rl.core.errors import ConfigError, RobotRLError, StopRequestedError, unknown_name
+from robot_rl.core.renamed import refuse_old_name
 
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
@@ -17,7 +18,10 @@ COMMANDS = {
     "compare": "table of the metrics of several runs, their curves in one image",
     "clone": "behaviour cloning on a run's demonstrations, as a baseline",
     "record": "record demonstrations by the scripted expert or at the keyboard",
+    "payload": "whether a real arm carries what it is set to: mass and centre of mass from a few poses",
+    "replay": "a recorded episode's motion again, at reduced speed, checked first",
     "simulate": "move the simulated arm by expert, at random or by keyboard; write a video",
+    "guide": "guide a real arm by hand, record poses, make them a task's workspace",
     "task": "write a task file to start from, or check a task",
     "controller": "a real arm's controller on the ROS graph, over plain DDS without ROS",
     "serve": "the simulated robot on the ROS graph, in real time, for actors elsewhere",
@@ -26,7 +30,7 @@ COMMANDS = {
     "keys": "keys for a learner and actors on several machines",
     "train-encoder": "train the simulator's image encoder again",
     "bench": "how fast the parts run on this machine",
-    "look": "one image of what each camera sees, before and after its crop",
+    "snapshot": "one image of what each camera sees, before and after its crop",
     "doctor": "what is installed, what works, what to do about the rest",
     "modules": "list of the packages and modules with what each is for",
 }
@@ -66,13 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("ROBOT_RL_DEBUG") or (isinstance(error, OSError) and error.errno is None):
             raise
         print(f"robot-rl: {_line(error)}", file=sys.stderr)
-        return 130 if isinstance(error, StopAskedError) else 2 if isinstance(error, ConfigError) else 1
+        return 130 if isinstance(error, StopRequestedError) else 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         print("robot-rl: interrupted.", file=sys.stderr)
         return 130
 
 
 def _run(name: str, words: Sequence[str]) -> int:
+    refuse_old_name("command", name)
     if name not in COMMANDS:
         raise unknown_name("command", name, COMMANDS)
     # Imported on demand: `robot-rl --help` need not wait for jax and MuJoCo.

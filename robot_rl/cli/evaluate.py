@@ -44,7 +44,7 @@ class Arguments(ResultArguments):
     stochastic: bool = False
     """Explore as in training, instead of the deterministic policy."""
     who: Literal["policy", "expert"] = "policy"
-    """What to evaluate."""
+    """Source of the actions: the policy, or the task's scripted expert."""
     quiet: bool = False
     """Print nothing but the progress bar."""
     out: Path | None = None

@@ -11,12 +11,13 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.records import Observation
+from robot_rl.core.renamed import refuse_old_name
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.envs.protocol import action_layout
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
-NO_DEVICE = ("random", "nobody")
+NO_DEVICE = ("random", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,14 @@ class Arguments(RunArguments):
       robot-rl simulate peg-insert-varied --by random --out x.mp4
     """
 
-    by: Annotated[str, tyro.conf.arg(help=f"Moves the arm: random, nobody, {DEVICE_HELP}")] = "expert"
+    by: Annotated[str, tyro.conf.arg(help=f"Moves the arm: random, none, {DEVICE_HELP}")] = "expert"
     episodes: int = 3
-    """How many episodes."""
+    """Number of episodes."""
     out: Path | None = Path("simulate.mp4")
     """The video; None: none."""
 
     def __post_init__(self) -> None:
+        refuse_old_name("--by", self.by)
         check_device("--by", self.by, *NO_DEVICE)
 
 

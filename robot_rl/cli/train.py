@@ -1,5 +1,6 @@
 """`robot-rl train`: learner, actors and human on this machine, then evaluation and report."""
 
+import shutil
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,6 +30,7 @@ from robot_rl.runtime.runs.report import closing_lines, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, TrainingPlan, supervise
+from robot_rl.tasks import is_file_reference
 from robot_rl.teleop.devices import needs_terminal
 
 
@@ -83,6 +85,7 @@ def run(flags: Arguments) -> int:
     with lock_run(folder):
         flags = replace(flags, config=_pinned(folder, flags))
         _save_config(folder, flags.config)
+        _copy_task(folder, flags.config.task)
         try:
             _go_through(folder, flags, stop)
         except BaseException:
@@ -131,6 +134,16 @@ def _save_config(folder: RunFolder, config: TrainConfig) -> None:
         earlier = len(list(folder.root.glob("config-*.json")))
         folder.config_file.rename(folder.root / f"config-{earlier}.json")
     save_settings(folder.config_file, config)
+
+
+def _copy_task(folder: RunFolder, task: str) -> None:
+    """Copy a task's file to the run's folder; one that changed since is kept beside the earlier one."""
+    source = Path(task.partition(":")[0])
+    if not is_file_reference(task):
+        return
+    copies = sorted(folder.root.glob(f"task-*{source.suffix}"))
+    if not copies or copies[-1].read_bytes() != source.read_bytes():
+        shutil.copyfile(source, folder.root / f"task-{len(copies):02d}-{source.name}")
 
 
 def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:

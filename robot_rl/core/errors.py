@@ -11,7 +11,7 @@ RobotRLError
 ├── CheckpointError                        a checkpoint that cannot be restored
 ├── DivergedError                          learning that went to NaN or infinity
 ├── BadMessageError                        a message of the ROS graph that must not be used
-├── StopAskedError                         a stop request ended a wait
+├── StopRequestedError                     a stop request ended a wait
 └── DeviceLostError                        a robot, camera or input device that stopped answering
     └── StaleObservationError              an image or state that is too old to act on
 """
@@ -64,7 +64,7 @@ class BadMessageError(RobotRLError):
     """A message of the ROS graph that must not be used: not finite, in another frame, of other joints."""
 
 
-class StopAskedError(RobotRLError):
+class StopRequestedError(RobotRLError):
     """A stop request ended a wait; the text names both."""
 
 

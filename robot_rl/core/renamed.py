@@ -33,8 +33,25 @@ RETIRED: dict[str, Any] = {
     "learner.metrics_every_s": 1.0,
     "learner.poll_timeout_s": 0.05,
     "learner.update_ratio.lead_updates": 0,
+    "robot.reset_pause_s": ...,
 }
 """Dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
+
+
+RENAMED_WORDS = {"look": "snapshot", "nobody": "none", "clumsy": "imperfect"}
+"""Old command, value of `--by` or ablation -> the new one."""
+
+
+def refuse_old_name(what: str, name: str) -> None:
+    """Check that a command, a value of `--by` or a preset has no name of an earlier version.
+
+    Raises:
+        ConfigError: it has; the text holds the new name.
+    """
+    head, dash, last = name.rpartition("-")
+    if last in RENAMED_WORDS:
+        present = head + dash + RENAMED_WORDS[last]
+        raise ConfigError(f"{what}: got {name!r}, a name of an earlier version, expected {present!r}; write that.")
 
 
 def new_name(name: str) -> str:

@@ -58,7 +58,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class StartRegion:
-    """Where the tool starts an episode, gripper down: drawn uniformly around a position and about zero yaw."""
+    """Start poses of the tool, gripper down: drawn uniformly around a position and about zero yaw."""
 
     position_m: TRIPLE
     """Middle of the start positions in the base frame [m]."""
@@ -78,7 +78,7 @@ class StartRegion:
 
 @dataclass(frozen=True)
 class ActionScale:
-    """How far an action of 1 moves the target, and how far the target may lead the arm."""
+    """Displacement of the target by an action of 1, and largest lead of the target over the arm."""
 
     step_m: float = 0.025
     """Displacement of the target along an axis of the tool at action 1 [m]."""
@@ -141,6 +141,9 @@ class ArmTask:
     gripper: GripperRange | None = None
     """Range of the gripper; None: the action has no gripper, and the observation no opening."""
     gains: ArmGains = field(default_factory=ArmGains)
+    posture: tuple[float, ...] = ()
+    """Joint positions to which a real arm returns before each episode, once it has risen, so that an elbow that
+    wandered is brought back [rad]; empty: only the tool is moved."""
 
     @property
     def controller_gains(self) -> dict[str, list[float]]:

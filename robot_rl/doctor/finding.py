@@ -57,5 +57,5 @@ def package_finding(package: str, extra: str, otherwise: State) -> Finding:
     try:
         return Finding("ok", package, importlib.metadata.version(package))
     except importlib.metadata.PackageNotFoundError:
-        wanted = f"'.[{extra}]'" if extra else "."
-        return Finding(otherwise, package, f"not installed; try: pip install -c constraints.txt -e {wanted}")
+        target = f"'.[{extra}]'" if extra else "."
+        return Finding(otherwise, package, f"not installed; try: pip install -c constraints.txt -e {target}")

@@ -199,8 +199,8 @@ def _glibc(version: str, requirements: Requirements) -> Finding:
     return Finding("missing", "C library", f"glibc {version or '?'}, needs {oldest} or newer; {advice}")
 
 
-def _network(probes: Probes, address: str, wanted: str | None) -> Finding:
-    name = wanted or probes.route(address)
+def _network(probes: Probes, address: str, interface: str | None) -> Finding:
+    name = interface or probes.route(address)
     if name is None:
         advice = f"give this computer an address beside {address}: sudo ip address add ADDRESS/24 dev INTERFACE"
         return Finding("missing", "network", f"no route to {address}; {advice}")

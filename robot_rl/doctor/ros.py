@@ -156,12 +156,12 @@ def _peers(view: GraphView, seconds: float) -> Finding:
 def _topics(view: GraphView, namespace: str) -> Iterator[Finding]:
     """Topics that a client of the controller needs."""
     sent = {endpoint.topic: endpoint.type for endpoint in view.endpoints if endpoint.writes}
-    wanted = [graph.resolve(topic, namespace) for topic in CONTROLLER_SENDS]
-    missing = [name for name in wanted if name not in sent]
+    needed = [graph.resolve(topic, namespace) for topic in CONTROLLER_SENDS]
+    missing = [name for name in needed if name not in sent]
     if missing:
         yield Finding("missing", "topics", f"no publisher of {', '.join(missing)}; {_where_else(sent, namespace)}")
     else:
-        yield Finding("ok", "topics", f"the controller sends {', '.join(wanted)}")
+        yield Finding("ok", "topics", f"the controller sends {', '.join(needed)}")
     if graph.DIAGNOSTICS.name not in sent:
         advice = "no metrics, and clocks are not compared; the controller node sends them"
         yield Finding("optional", "diagnostics", f"no publisher of {graph.DIAGNOSTICS.name}: {advice}")

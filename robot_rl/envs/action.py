@@ -57,8 +57,8 @@ def bound_orientation(workspace: Workspace, R: np.ndarray) -> np.ndarray:
     return rotation_exp(tilt) @ gripper_down(np.zeros(3), bounded_yaw).R
 
 
-def finger_target(gripper: GripperRange, value: str, finger_m: float) -> float:
-    """Return the finger travel [m] of a gripper's value; `finger_m` is the present one, which `hold` keeps."""
+def finger_target(gripper: GripperRange, value: str, finger_m: float | None) -> float | None:
+    """Return the finger travel [m] of a gripper's value; `finger_m` is the last target, which `hold` keeps."""
     return {OPEN: gripper.open_m, CLOSE: gripper.closed_m}.get(value, finger_m)
 
 

@@ -60,10 +60,10 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Start an episode; the same seed gives the same episode, bit for bit."""
         super().reset(seed=seed)
-        self.cell.episodes.reset(self.np_random)
+        additions = self.cell.episodes.reset(self.np_random)
         states = self._states()
         self._begin(states)
-        return self._observe(states), {"success": False, "failure": False, "fault": ""}
+        return self._observe(states), {"success": False, "failure": False, "fault": "", **additions}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Move the targets by one action and let one control period pass."""
@@ -101,7 +101,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _begin(self, states: States) -> None:
         self.targets: dict[str, Pose] = {name: state.T_base_tcp for name, state in states.items()}
-        self._fingers_m = {name: state.finger_m for name, state in states.items()}
+        self._fingers_m: dict[str, float | None] = dict.fromkeys(states)  # None: as the reset left them
         self._steps, self._return = 0, 0.0
 
     def _states(self) -> States:

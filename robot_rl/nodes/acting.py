@@ -10,7 +10,7 @@ from typing import Any
 
 from robot_rl import build
 from robot_rl.config import TrainConfig
-from robot_rl.core.errors import StopAskedError
+from robot_rl.core.errors import StopRequestedError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.actor import ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
@@ -50,7 +50,7 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
     settings = actor_config(config, launch, read_metrics(launch.folder))
     try:
         env = _await_env(config, launch.name, stop)
-    except StopAskedError as stop_asked:
+    except StopRequestedError as stop_asked:
         return ActorSummary(interrupted=str(stop_asked))
     with (
         closing(env),
@@ -83,7 +83,7 @@ def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> Environment:
     """Return the environment once all its parts answer.
 
     Raises:
-        StopAskedError: a signal came first.
+        StopRequestedError: a signal came first.
     """
     if config.robot.on_graph:
         limit_s = config.robot.reset_timeout_s

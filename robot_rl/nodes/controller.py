@@ -17,6 +17,7 @@ from controllers.drivers.grippers.process import GripperProcess
 from controllers.ros import graph, settings
 from controllers.ros.arms import ArmChoice
 from controllers.ros.controller import Controller
+from controllers.ros.frames import frames_of
 from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
 from controllers.ros.wire import Wire
@@ -87,12 +88,13 @@ class ArmController:
             mailbox = "-".join(["dds", *filter(None, config.namespace.split("/")), str(os.getpid())])
             words = choice.host_arguments(mailbox, config.cpu, config.shield)
             host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not stop())
-            gains = settings.first_gains(host.client.gains(), config.preset, {})
+            gains = settings.first_gains(host.client.gains(), config.preset, {}, choice.spec)
+            frames = frames_of(choice.spec, prefix=graph.in_namespace("", config.namespace))
         except HostFailed as error:
             raise DeviceLostError(str(error)) from error
         except ValueError as error:
             raise ConfigError(str(error)) from error
-        self._controller.attach(self._wire, host.client, gains, choice.joint_names)
+        self._controller.attach(self._wire, host.client, gains, choice.joint_names, frames)
         if choice.gripper_spec is not None:
             self._controller.attach_gripper(GripperProcess(choice.gripper_spec), choice.gripper_spec)
         return host

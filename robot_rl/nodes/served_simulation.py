@@ -19,6 +19,7 @@ from controllers.drivers.grippers.contract import GripperSpec, GripperState, che
 from controllers.host.control_stack import gains_of
 from controllers.ros import graph, settings
 from controllers.ros.controller import Controller
+from controllers.ros.frames import frames_of
 from controllers.ros.topics import find_topics
 from controllers.ros.wire import Wire
 from robot_rl.core import checks
@@ -103,7 +104,8 @@ class SimulatedRobotServer:
         log, arm = logging.getLogger(graph.CONTROLLER), self.simulation.arm
         clock, topics = self._clock.now_ns, find_topics(self._config.topics)
         controller = Controller(self._wire, name, f"{arm.name} by simulation", log, clock, self.loop.sleep, topics)
-        controller.attach(self._wire, self.loop, self.loop.gains(), arm.joints)
+        frames = frames_of(arm, prefix=graph.in_namespace("", namespace))
+        controller.attach(self._wire, self.loop, self.loop.gains(), arm.joints, frames)
         if self.simulation.has_gripper:
             controller.attach_gripper(ServedGripper(self.simulation, self._clock), GripperSpec("simulated"))
         controller.activate()
@@ -149,7 +151,12 @@ class SimulatedRobotServer:
         self.loop.advance(SLICE_S)
         self._keep_pace()
         self.controller.publish_states()
-        wrench = wrench_message(self._wire, self.simulation.wrench(), self._wire.now_ns(), graph.HAND)
+        wrench = wrench_message(
+            self._wire,
+            self.simulation.wrench(),
+            self._wire.now_ns(),
+            graph.in_namespace(graph.HAND, self._wire.namespace),
+        )
         self._wrench.publish(wrench)
         if fresh or self._image_due():
             self._publish_images()
@@ -177,7 +184,8 @@ class SimulatedRobotServer:
         return (*self._wire.problems(), *([fingers.rejections.last] if fingers and fingers.rejections.last else []))
 
     def close(self) -> None:
-        """Free the graphics context; the owner closes the wire."""
+        """Leave the other arms in good order, and free the graphics context; the owner closes the wire."""
+        self.controller.detach()
         for camera in self._cameras.values():
             camera.close()
 

@@ -35,7 +35,7 @@ class ServedLoop:
         name = f"served-{os.getpid()}-{os.urandom(4).hex()}"
         mailbox = Mailbox(name, simulation.joints, create=True)
         self._client = Client(name, simulation.joints)
-        mailbox.unlink()  # nobody else opens it
+        mailbox.unlink()  # no other process opens it
         stack = ControlStack(self.driver, gains, simulation.loop.limits)
         self._process = ControlProcess(stack, mailbox, self)
         self._process.connect()

@@ -32,6 +32,11 @@ def is_reference(task: str) -> bool:
     return ":" in task or task.endswith((PYTHON, TOML))
 
 
+def is_file_reference(task: str) -> bool:
+    """Return whether a task is given by a file, `path/task.toml`, `path/task.py` or `path/task.py:NAME`."""
+    return task.partition(":")[0].endswith((PYTHON, TOML))
+
+
 def absolute(task: str) -> str:
     """Return a task's reference with a file's path made absolute."""
     path, separator, name = task.partition(":")

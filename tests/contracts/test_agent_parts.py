@@ -8,61 +8,12 @@ import pytest
 from robot_rl.agents.backend import make_backend
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from tests.agents.samples import random_batch, small_agent
-
-FILE = """
-from robot_rl.agents.jax.backend import JaxBackend
-from robot_rl.agents.layers import dense, mlp
-
-
-class Pair:
-    \"\"\"Two critics of embedding and action together; the mean of both is the target's value.\"\"\"
-
-    translations = {"jax": f"{__file__}:JaxPair"}
-
-    @staticmethod
-    def parameters(config, embedding_dim, action_dim):
-        hidden = config.hidden
-        return [*mlp("critic", embedding_dim + action_dim, hidden, (2,)), *dense("critic/out", hidden[-1], 1, (2,))]
-
-
-class JaxPair:
-    @staticmethod
-    def entry(params, z):
-        return z
-
-    @staticmethod
-    def loss(params, entry, action, target, config):
-        import jax.numpy as jnp
-
-        q = _values(params, entry, action, config)
-        loss = jnp.abs(q - target).mean(1).sum()
-        return loss, {"critic_loss": loss, "q": q.mean(), "q_spread": q.std(0).mean()}
-
-    @staticmethod
-    def target_value(targets, z, action, inputs, config):
-        return _values(targets, z, action, config).mean(0)
-
-    @staticmethod
-    def actor_value(params, entry, action, config):
-        return _values(params, entry, action, config).mean(0)
-
-
-def _values(params, z, action, config):
-    import jax.numpy as jnp
-    from robot_rl.agents.jax import networks
-
-    x = networks.mlp(params, "critic", jnp.concatenate([z, action], -1), config)
-    return networks.dense(params, "critic/out", x)[..., 0]
-
-
-class LabBackend(JaxBackend):
-    device = "the lab's own"
-"""
+from tests.contracts.listings import listing
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
-    (tmp_path / "lab_agent.py").write_text(FILE)
+    (tmp_path / "lab_agent.py").write_text(listing("lab_agent.py"))
     return str(tmp_path / "lab_agent.py")
 
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from controllers.arm import Mode, no_target
+from controllers.arms.spec import load_arm
 from controllers.host.mailbox import FOLDER, Client, Request
 from controllers.ros.arms import ArmChoice
 from controllers.ros.loop_process import HostProcess
@@ -109,7 +110,7 @@ def test_the_nodes_parameters_name_the_file_and_what_they_set_is_in_force(lab: P
     try:
         own = process.client.gains()
         given = {"cone_rad": 0.5, "friction_viscous": [0.2] * 6, "recover_distance_m": 0.01, "start_checks": True}
-        process.client.set_gains(first_gains(own, "", given))
+        process.client.set_gains(first_gains(own, "", given, load_arm(str(lab / "plane.yaml"))))
         eventually(lambda: process.client.gains().cone_rad == 0.5)
         shown = values_of(process.client.gains())
         assert {key: shown[key] for key in given} == given

@@ -59,11 +59,11 @@ def write_set(folder: Path, *cameras: dict[str, Any]) -> Path:
 def test_look_and_doctor_take_a_kind_from_a_file(file: Path, tmp_path: Path, capsys) -> None:
     path = write_set(
         tmp_path,
-        {"kind": f"{file}:Pattern", "name": "top", "grey": 120, "max_age_s": 2.0},
+        {"kind": f"{file}:Pattern", "name": "top", "grey": 120, "max_age_s": 2.0, "rate_hz": 20.0},
         {"kind": f"{file}:Still", "name": "bottom", "width": 64, "height": 48},
     )
     png = tmp_path / "look.png"
-    assert main(["look", str(path), "--png", str(png)]) == 0 and png.stat().st_size > 1000
+    assert main(["snapshot", str(path), "--png", str(png)]) == 0 and png.stat().st_size > 1000
     main(["doctor", "cameras", str(path), "--seconds", "0.5"])
     output = " ".join(capsys.readouterr().out.split())
     assert "ok top" in output and "images/s, 0 dropped" in output and "a pattern" in output

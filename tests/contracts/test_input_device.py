@@ -85,6 +85,6 @@ def test_mistakes_are_refused_with_what_there_is(file: Path, tmp_path: Path, cap
         assert code == 2
         assert text in " ".join(capsys.readouterr().err.split())
     with pytest.raises(UnknownNameError, match="'none'"):
-        HumanConfig(kind="nobody")
+        HumanConfig(kind="no-device")
     with pytest.raises(ConfigError, match="expected the device of a person"):
         make_device(TeleopConfig(device="expert"), None)  # type: ignore[arg-type]

@@ -41,6 +41,7 @@ def test_task_of_a_python_file_is_recorded_by_its_expert_and_trained(reach: Path
     words = ["train", *task, "--demonstrations-from", str(demos), "--env-steps", "60", "--evaluation.episodes", "1"]
     assert main([*words, "--runs", str(tmp_path), "--run-name", "reach", "--seed", "100", "--human.kind", "none"]) == 0
     assert json.loads((tmp_path / "reach" / "evaluation" / "summary.json").read_text())["episodes"] == 1
+    assert (tmp_path / "reach" / "task-00-reach.py").read_bytes() == reach.read_bytes()
 
 
 def test_wrong_key_of_a_task_is_refused_with_the_nearest(tmp_path: Path, capsys) -> None:

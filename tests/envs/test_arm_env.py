@@ -200,7 +200,8 @@ class Obedient:
 class Unjudged:
     """An `EpisodeSource` that neither moves nor judges anything."""
 
-    def reset(self, rng: np.random.Generator) -> None: ...
+    def reset(self, rng: np.random.Generator) -> dict[str, object]:
+        return {}
 
     def outcome(self) -> Outcome:
         return Outcome(False, False)
@@ -222,7 +223,7 @@ def test_each_of_two_arms_moves_by_its_own_part_of_the_action() -> None:
     moved, turned = robots["left"].T.minus(start), robots["right"].T.minus(start)
     np.testing.assert_allclose(moved, [0.5 * left.action.step_m, 0, 0, 0, 0, 0], atol=1e-9)
     np.testing.assert_allclose(turned, [0, 0, 0, 0, 0, -0.1], atol=1e-9)  # its z axis points at the table
-    assert (robots["left"].finger_m, robots["right"].finger_m) == (0.0, right.gripper.open_m)
+    assert (robots["left"].finger_m, robots["right"].finger_m) == (None, right.gripper.open_m)
 
 
 def test_camera_of_another_size_than_the_tasks_is_refused() -> None:

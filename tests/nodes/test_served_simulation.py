@@ -10,7 +10,7 @@ import pytest
 from controllers.ros import graph
 from robot_rl.core.errors import ConfigError, DeviceLostError, UnknownNameError
 from robot_rl.envs.graph import GraphEnv
-from robot_rl.hardware.graph.messages import pose_message, twist_message
+from robot_rl.hardware.graph.messages import joints_message, pose_message, twist_message
 from robot_rl.hardware.graph.task_state import read_task_state
 from robot_rl.nodes.served_simulation import ServeConfig
 from tests.nodes.served import Served
@@ -213,3 +213,30 @@ def test_late_server_skips_slices_and_counts_them(served: Served) -> None:
 def test_wrong_settings_are_refused(setting: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error):
         ServeConfig(**setting)  # type: ignore[arg-type]
+
+
+def test_an_emergency_stop_stops_the_fingers_in_their_motion_until_it_is_cleared(served: Served) -> None:
+    gripper = served.server.controller.fingers
+    assert gripper is not None
+
+    def send(finger_m: float) -> None:
+        message = joints_message(served.wire, [graph.FINGER_JOINT], np.array([finger_m]), served.wire.now_ns())
+        served.wire.publisher(graph.GRIPPER_TARGET).publish(message)
+
+    send(0.04)
+    slices(served, 100)
+    send(0.0)
+    slices(served, 5)
+    assert gripper.gripper.state().moving
+    served.call(graph.ESTOP)
+    slices(served, 20)
+    stopped_m = gripper.gripper.state().width_m
+    assert 0.005 < stopped_m < 0.075
+    send(0.0)
+    slices(served, 50)
+    assert gripper.gripper.state().width_m == pytest.approx(stopped_m, abs=2e-3)
+    served.call(graph.RECOVER)
+    slices(served, 20)
+    send(0.04)
+    slices(served, 100)
+    assert gripper.gripper.state().width_m > 0.075

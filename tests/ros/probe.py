@@ -46,7 +46,7 @@ class Probe:
         self.heard: dict[str, list[Any]] = {}
         self.streams: dict[str, tuple[Any, Any]] = {}
 
-    def _while_nobody_waits(self, change: Callable[[], Any]) -> Any:
+    def _without_waiters(self, change: Callable[[], Any]) -> Any:
         """Run in the executor's thread: what is destroyed while the executor waits for it breaks the executor."""
         task, end_s = self.executor.create_task(change), time.monotonic() + TIMEOUT_S
         while not task.done() and time.monotonic() < end_s:
@@ -85,8 +85,8 @@ class Probe:
         """End a stream."""
         publisher, timer = self.streams.pop(topic, (None, None))
         if publisher is not None:
-            self._while_nobody_waits(lambda: self.node.destroy_timer(timer))
-            self._while_nobody_waits(lambda: self.node.destroy_publisher(publisher))
+            self._without_waiters(lambda: self.node.destroy_timer(timer))
+            self._without_waiters(lambda: self.node.destroy_publisher(publisher))
         return True
 
     def call(self, service: str, type: str, fields: dict[str, Any] | None = None) -> Any:
@@ -102,7 +102,7 @@ class Probe:
             time.sleep(0.005)
         if not future.done():
             raise TimeoutError(f"no answer of {service}")
-        self._while_nobody_waits(lambda: self.node.destroy_client(client))
+        self._without_waiters(lambda: self.node.destroy_client(client))
         return message_to_ordereddict(future.result())
 
     def topics(self) -> dict[str, list[str]]:

@@ -115,13 +115,26 @@ def test_the_arm_follows_a_target_pose(arm):
     assert arm.status()["charge"] == "policy"
 
 
-def test_the_arm_follows_a_twist_and_stops_when_it_ends(arm):
+@pytest.mark.parametrize("rate_hz", [5.0, 50.0])
+def test_the_arm_follows_a_twist_and_stops_when_it_ends(arm, rate_hz):
     start = arm.p()
     fields = {"header": {"frame_id": "base"}, "twist": {"linear": {"y": -0.03}}}
-    arm.probe.stream(graph.resolve(graph.TARGET_TWIST), TWIST, fields)
+    arm.probe.stream(graph.resolve(graph.TARGET_TWIST), TWIST, fields, rate_hz)
     eventually(arm.p, lambda p: p[1] < start[1] - 0.02)
     arm.probe.silence(graph.resolve(graph.TARGET_TWIST))
     arm.wait(lambda status: status["charge"] == "idle")
+
+
+def test_a_target_outside_the_workspace_is_a_warning_with_the_bound_and_the_arm_stays_stiff(arm):
+    topic, start, back = graph.resolve(graph.TARGET_POSE), arm.p(), arm.pose()
+    arm.probe.stream(topic, POSE, arm.pose((0.0, 0.0, 2.0)))
+    status = arm.wait(lambda status: "outside the workspace" in status["message"])
+    assert status["mode"] == "ACTIVE" and status["level"] == 1 and "expected -0.032 to 0.310" in status["message"]
+    eventually(arm.metrics, lambda metrics: "z -0.032 to 0.310" in metrics.get("workspace [m]", ""))
+    eventually(lambda: arm.p()[2], lambda z: abs(z - 0.31) < 0.01)
+    eventually(arm.metrics, lambda metrics: int(metrics.get("refused: moved to the edge of the workspace", "0")) > 5)
+    arm.probe.stream(topic, POSE, back)
+    eventually(arm.p, lambda p: np.linalg.norm(p - start) < 0.01)
 
 
 def test_crisps_topic_moves_the_arm_too(arm):
@@ -187,7 +200,7 @@ def test_gains_change_while_the_arm_is_active_and_bad_ones_are_refused_with_the_
         ("cone_rad", "1.5", "1.5"),
         ("integral_rate", "[5.0, 5.0, 5.0, 0.0, 0.0, 0.0]", "5.0, 5.0, 5.0, 0.0"),
         ("friction_coulomb", "[0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]", "0.1, 0.1"),
-        ("clip_targets", "true", "True"),
+        ("clip_targets", "false", "False"),
     ],
 )
 def test_options_of_the_law_are_parameters_that_come_into_force(arm, name, value, shown):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from controllers.ros import graph
+from controllers.ros.topics import COMMANDS
 
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
@@ -16,10 +17,11 @@ def test_the_table_of_the_documents_is_the_table_of_the_code():
     topics = [topic for topic in vars(graph).values() if isinstance(topic, graph.Topic) and topic not in ELSEWHERE]
     own = {topic.name: topic for topic in topics if topic.name.startswith(("impedance", "/diag", "joint"))}
     assert {row[0].strip("`") for row in ROWS} == set(own)
+    taken = {command.topic for command in COMMANDS}
     for name, kind, direction, delivery in ROWS:
         topic = own[name.strip("`")]
         words = ("reliable" if topic.quality.reliable else "best-effort") + (
             ", latched" if topic.quality.latched else ""
         )
         assert (kind, delivery) == (topic.type, words)
-        assert direction == ("in" if "target_" in name or "human/" in name else "out")
+        assert direction == ("in" if topic in taken else "out")

@@ -82,16 +82,21 @@ class Robotiq:
         Raises:
             GripperError: it does not succeed.
         """
-        if self.status().activation == ACTIVATED:
-            return
+        if self.status().activation != ACTIVATED:
+            self.recover()
+
+    def recover(self) -> None:
+        """See `GripperDriver`. Clears a latched fault by activating again: it opens and closes once.
+
+        Raises:
+            GripperError: it does not succeed.
+        """
         self.reset()
         end_s = time.monotonic() + ACTIVATION_LIMIT_S
         while self.status().activation != ACTIVATED:
             if time.monotonic() > end_s:
                 raise GripperError(f"Robotiq: got no activation in {ACTIVATION_LIMIT_S:g} s; {self._fault()}")
             time.sleep(0.05)
-
-    recover = activate
 
     def _fault(self) -> str:
         code = self.status().fault
@@ -206,14 +211,21 @@ class RobotiqSocket(Robotiq):
 
     def _ask(self, line: str) -> str:
         with self._lock:
-            self._socket.sendall(f"{line}\n".encode())
-            # the server ends an acknowledgement without a line feed
-            answer = b""
-            while not answer.endswith((b"\n", b"ack")):
-                if not (byte := self._lines.read(1)):
-                    raise GripperError("Robotiq: the server closed the connection; is the robot on?")
-                answer += byte
+            try:
+                self._socket.sendall(f"{line}\n".encode())
+                answer = self._answer()
+            except OSError as error:
+                raise GripperError(f"Robotiq: got '{error}' to {line}, expected an answer; is the robot on?") from error
         return answer.decode().strip()
+
+    def _answer(self) -> bytes:
+        """Read a line, or an acknowledgement, which the server ends without a line feed."""
+        answer = b""
+        while not answer.endswith((b"\n", b"ack")):
+            if not (byte := self._lines.read(1)):
+                raise ConnectionError("end of the connection")
+            answer += byte
+        return answer
 
 
 def read_profile(model: str, open_count: int | None, closed_count: int | None) -> Profile:

@@ -52,8 +52,8 @@ def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinit
     """Return the loss of one batch, all of whose actions count as the expert's."""
     z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
     mean, _ = networks.actor(params, z, definition.config)
-    wanted = losses.continuous_action(batch.action, definition)
-    loss = jnp.square(jnp.tanh(mean) - wanted).sum(-1).mean()
+    expert = losses.continuous_action(batch.action, definition)
+    loss = jnp.square(jnp.tanh(mean) - expert).sum(-1).mean()
     for head, axis in definition.heads:
         logits, index = (
             networks.discrete(params, head, z, definition.config),

@@ -65,9 +65,14 @@ class Bounds(Record):
 
 def bounds_of(trial: Trial) -> Bounds:
     """The bounds of these settings."""
-    given = {"cap": force_cap(trial.gains), "recover_speed": RECOVER_SPEED, "motion_torque_max": TORQUE_MAX}
-    given["changing"] = float(trial.changing)
-    bounds = make_record(Bounds, N, **given)
+    bounds = make_record(
+        Bounds,
+        N,
+        cap=force_cap(trial.gains),
+        recover_speed=RECOVER_SPEED,
+        motion_torque_max=TORQUE_MAX,
+        changing=float(trial.changing),
+    )
     for name in Bounds.fields:
         for source in (trial.gains, trial.limits):
             if hasattr(source, name):

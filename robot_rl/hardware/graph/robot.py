@@ -20,13 +20,14 @@ from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
+from robot_rl.hardware.graph.arm_motions import ArmMotions
 from robot_rl.hardware.graph.inbox import Inbox
 from robot_rl.hardware.graph.messages import ERROR, joints_message, pose_message, read_pose, read_status
 from robot_rl.hardware.graph.task_gains import TaskGains
 from robot_rl.hardware.graph.timings import GraphTimings, StepMeter
 from robot_rl.hardware.robot import RobotState
 
-WRENCHES = {"sensor": (graph.WRENCH, graph.HAND), "estimate": (graph.ESTIMATED_WRENCH, graph.BASE)}
+WRENCHES = {"sensor": graph.WRENCH, "estimate": graph.ESTIMATED_WRENCH}
 _POLL_S = 0.005
 CLOCK_JUMP_MAX_S = 0.05  # largest drift between the stamps' clock and the monotonic one between two steps
 
@@ -76,6 +77,7 @@ class GraphRobot:
         self._wire, self._clock, self._config = wire, clock, config or GraphRobotConfig()
         self._problems = WarningLog()
         self._source = ClockBridge(wire.now_ns, clock.now_ns, CLOCK_JUMP_MAX_S)
+        self._base = ""
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
@@ -87,6 +89,7 @@ class GraphRobot:
         self._sent: tuple[int, int] | None = None  # stamp and time of a target whose effect has not been observed
         self._keeper: RateKeeper | None = None
         self._waited_ns = clock.now_ns()
+        self._motions: ArmMotions | None = None  # from its first use on
         self._started = False
         self._seen = ""  # the fault of the last `state`
         self._held_back = ""  # why a target was not sent, until a `wait` reports it
@@ -94,12 +97,17 @@ class GraphRobot:
     def _listen(self) -> tuple[Inbox[Any], ...]:
         """Inboxes of pose, twist, wrench and, with a gripper, finger."""
         arguments = (self._clock, self._problems, self._source)
-        topic, self._wrench_frame = WRENCHES[self._config.wrench]
+        topic = WRENCHES[self._config.wrench]
         finger = Inbox(self._wire, graph.GRIPPER_STATE, self._read_finger, *arguments) if self._config.gripper else None
         return (
             Inbox(self._wire, graph.CURRENT_POSE, self._read_pose, *arguments),
-            Inbox(self._wire, graph.CURRENT_TWIST, lambda message: from_ros.twist_of(message, graph.BASE), *arguments),
-            Inbox(self._wire, topic, lambda message: from_ros.wrench_of(message, self._wrench_frame), *arguments),
+            Inbox(
+                self._wire,
+                graph.CURRENT_TWIST,
+                lambda message: from_ros.twist_of(message, self._base_of(message)),
+                *arguments,
+            ),
+            Inbox(self._wire, topic, self._read_wrench, *arguments),
             *((finger,) if finger else ()),
         )
 
@@ -116,7 +124,7 @@ class GraphRobot:
         if self._config.gripper and finger_m is not None:
             gripper = joints_message(self._wire, finger, np.array([finger_m]), stamp_ns)
             self._targets[graph.GRIPPER_TARGET].publish(gripper)
-        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, graph.BASE))
+        self._targets[graph.TARGET_POSE].publish(pose_message(self._wire, T_base_target, stamp_ns, self._base))
 
     def wait(self, period_s: float) -> RobotState:
         """Sleep to the next point of the grid and return the state."""
@@ -130,6 +138,12 @@ class GraphRobot:
         fault = self._graph_fault() or self._held_back
         self._seen = self._held_back = ""  # reported
         return self._newest(fault)
+
+    def move_joints(self, q: np.ndarray, speed: float = 0.5) -> None:
+        """Move to joint positions (N,) [rad]; see `Robot`."""
+        self._start()
+        self._motions = self._motions or ArmMotions(self._wire, self._clock)
+        self._motions.move_joints(q, speed)
 
     def state(self) -> RobotState:
         """Return the newest samples, with their faults in `fault`."""
@@ -162,7 +176,16 @@ class GraphRobot:
 
     def _read_pose(self, message: Any) -> Pose:
         self._observe(message)
-        return read_pose(message, graph.BASE)
+        self._base = self._base or message.header.frame_id
+        return read_pose(message, self._base)
+
+    def _base_of(self, message: Any) -> str:
+        """Return the frame that a message must have: that of the arm's first pose, whatever the arm calls its base."""
+        return self._base or str(message.header.frame_id)
+
+    def _read_wrench(self, message: Any) -> np.ndarray:
+        hand = graph.in_namespace(graph.HAND, self._wire.namespace)
+        return from_ros.wrench_of(message, hand if self._config.wrench == "sensor" else self._base_of(message))
 
     def _read_finger(self, message: Any) -> float:
         return float(from_ros.positions_of(message, [graph.FINGER_JOINT])[0])
@@ -228,7 +251,7 @@ class GraphRobot:
 
     def _in_hand(self, wrench: np.ndarray, T_base_tcp: Pose) -> np.ndarray:
         """Return the wrench in the hand's frame."""
-        if self._wrench_frame == graph.HAND:
+        if self._config.wrench == "sensor":
             return wrench
         return np.concatenate([T_base_tcp.R.T @ wrench[:3], T_base_tcp.R.T @ wrench[3:]])
 

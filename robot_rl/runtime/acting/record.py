@@ -159,14 +159,14 @@ def _missing_encoder(where: str, step: StepRecord, stored: str | None, encoder: 
     Raises:
         RunFolderError: it holds the features of another encoder and no frames.
     """
-    wanted = "" if encoder is None else encoder.identity
-    if stored is None or (stored != wanted and encoder is not None and step.frames.keys() >= set(encoder.cameras)):
+    own = "" if encoder is None else encoder.identity
+    if stored is None or (stored != own and encoder is not None and step.frames.keys() >= set(encoder.cameras)):
         return encoder
-    if stored == wanted:
+    if stored == own:
         return None
     raise RunFolderError(
         f"demonstrations: got {where} with features of encoder {stored[:12]} and no frames, expected images, frames or "
-        f"features of {wanted[:12] or 'none'}; record with images, or train with that encoder."
+        f"features of {own[:12] or 'none'}; record with images, or train with that encoder."
     )
 
 

@@ -23,6 +23,12 @@ from robot_rl.transport.journal import sync_folder
 
 LATER_NAMES = ("encoder",)
 """Names of an identity that older checkpoints lack."""
+CHANGES = {
+    "schema": "the observation or action of the task, or the way this version describes them,",
+    "agent": "the networks or settings that give their parameters a meaning",
+    "encoder": "the weights or preprocessing of the frozen encoder",
+}
+"""Name of an identity -> what makes it another one."""
 ARRAYS_FILE, META_FILE = "arrays.safetensors", "meta.json"
 
 _PREFIX, _UNFINISHED = "update-", ".unfinished-"
@@ -108,8 +114,9 @@ class Checkpoints:
                 )
             elif theirs != mine:
                 raise CheckpointError(
-                    f"checkpoint: got {path} made for {name} {theirs!r}, expected {mine!r}; resume with the run's own "
-                    "configuration or start a new run."
+                    f"checkpoint: got {path} made for {name} {theirs!r}, expected {mine!r}: {CHANGES.get(name, name)} "
+                    "changed. Resume with the run's own config.json and version of this package, or start a new run; "
+                    "its demonstrations stay readable (--demonstrations-from)."
                 )
 
     def _sweep(self) -> None:

@@ -2,6 +2,7 @@
 
 runs/NAME/
   config.json                               the resolved config
+  task-00-NAME.toml                         copy of the task's file, where the task is one
   encoder.safetensors                       the run's frozen encoder
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor

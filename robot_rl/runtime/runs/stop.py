@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Self
 
-from robot_rl.core.errors import StopAskedError
+from robot_rl.core.errors import StopRequestedError
 
 PARENT_VARIABLE = "ROBOT_RL_PARENT_PID"
 REMIND_S = 2.0
@@ -56,7 +56,7 @@ class StopSignal:
             awaited: description of the wait.
 
         Raises:
-            StopAskedError: a signal arrived.
+            StopRequestedError: a signal arrived.
         """
         self._awaited, self._ended_s, over = awaited, -math.inf, threading.Event()
         if self._installed:
@@ -81,7 +81,7 @@ class StopSignal:
 
     def _end_wait(self) -> None:
         self._ended_s = time.monotonic()
-        raise StopAskedError(f"got {self._asked} while waiting for {self._awaited}")
+        raise StopRequestedError(f"got {self._asked} while waiting for {self._awaited}")
 
     def _remind(self, over: threading.Event) -> None:
         while not over.wait(self._remind_s):

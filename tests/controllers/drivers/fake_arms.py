@@ -143,6 +143,7 @@ class UrArm(FakeArm):
     time_s: float = 1000.0
     kind: str = "ur5e"
     payload_kg: float = 0.7  # set on the pendant, 5 cm before the flange
+    tcp_force: list[float] = field(default_factory=lambda: [0.0] * 6)
     tool_m: float = 0.0  # of the TCP that is set on the pendant, before the flange
 
     @property

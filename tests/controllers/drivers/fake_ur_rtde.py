@@ -71,6 +71,9 @@ class RTDEReceiveInterface:
     def getActualQd(self) -> list[float]:
         return [0.0] * 6
 
+    def getActualTCPForce(self) -> list[float]:
+        return list(self.arm.tcp_force)
+
     def getActualTCPPose(self) -> list[float]:
         return tcp_pose(self.arm.kind, np.array(self.arm.q), self.arm.tool_m)
 

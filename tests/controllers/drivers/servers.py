@@ -24,11 +24,43 @@ with MujocoSimulator(enable_visualization=False) as simulator:
         server.run_forever()
 """
 
+# A reflex after 200 torques, and an arm that refuses StopMove (status 1: command not possible) until it has recovered.
+REFLEXES = """
+from franky_sim import franka_robot_protocol as protocol
+from franky_sim.franka_robot_server import FrankaRobotServer
+take, state, recover = (
+    FrankaRobotServer._handle_udp_command, FrankaRobotServer.robot_state, protocol.AutomaticErrorRecoveryCommand.handle
+)
+def reflex(server, data):
+    take(server, data)
+    server.torques = getattr(server, "torques", 0) + 1
+    if server.torques % 200 == 0 and server.current_motion_id:
+        server.reflex = True
+        server.stop_motion(send_preemption_signal=False)
+        answer = protocol.RobotCommand.kMove, server.current_motion_id, protocol.MoveStatus.kReflexAborted
+        protocol.BaseCommand.send_response(server._tcp_socket, *answer)
+        server.reset_current_motion_id()
+def in_reflex(server):
+    found = state.fget(server)
+    if not getattr(server, "reflex", False):
+        return found
+    errors = (True,) + (False,) * 40
+    return found.replace(robot_mode=protocol.RobotMode.kReflex, current_errors=errors, last_motion_errors=errors)
+def cleared(command, server):
+    server.reflex = False
+    recover(command, server)
+FrankaRobotServer._handle_udp_command = reflex
+FrankaRobotServer.robot_state = property(in_reflex)
+protocol.AutomaticErrorRecoveryCommand.handle = cleared
+protocol.StopMoveCommand.handle = lambda command, server: command.reply(1)
+"""
+
 
 @contextlib.contextmanager
-def simulated_fr3(address: str) -> Iterator[None]:
-    """franky-sim's FR3 at a loopback address."""
-    with subprocess.Popen([sys.executable, "-c", SIMULATED_FR3, address], stdout=subprocess.PIPE, text=True) as process:
+def simulated_fr3(address: str, before: str = "") -> Iterator[None]:
+    """franky-sim's FR3 at a loopback address; `before` is run first in its process."""
+    command = [sys.executable, "-c", before + SIMULATED_FR3, address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"

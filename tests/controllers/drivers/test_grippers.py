@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -15,6 +17,8 @@ from controllers.drivers.grippers.contract import GripperCommand, GripperError, 
 from controllers.drivers.grippers.process import LATE_S, GripperProcess
 from controllers.drivers.grippers.simulated import SimulatedGripper
 from controllers.extensions import ExtensionError
+from tests.controllers.drivers.fake_franka_hand import HOMING, FrankaHandModel, hand_server
+from tests.controllers.drivers.fake_robotiq import Robotiq2F, urcap
 from tests.controllers.drivers.gripper_rigs import RIGS, SLOW, Rig, connected
 from tests.waiting import eventually
 
@@ -97,8 +101,8 @@ def test_a_repeated_command_is_one_command(rig: Rig) -> None:
 
 
 def test_a_stop_ends_the_motion_and_is_latched(rig: Rig) -> None:
-    rig.gripper.command(0.0, SPEED, FORCE)
-    eventually(lambda: rig.gripper.state().width_m < 0.06 or not rig.stops, 10.0)
+    rig.gripper.command(0.0, 0.4 * SPEED, FORCE)
+    eventually(lambda: rig.gripper.state().width_m < 0.065 or not rig.stops, 10.0)
     rig.gripper.stop()
     eventually(lambda: not rig.gripper.state().moving, 10.0)
     state, before = rig.gripper.state(), rig.commands()
@@ -129,6 +133,7 @@ def test_jammed_fingers_are_a_fault_that_names_the_width_and_ends_when_they_are_
     eventually(lambda: (state := rig.gripper.state()).fault == "" and not state.moving, 10.0)
 
 
+@pytest.mark.slow
 def test_no_call_waits_for_a_driver_that_answers_nothing(rig: Rig) -> None:
     rig.mute(True)
     start_s = time.monotonic()
@@ -153,6 +158,60 @@ def test_a_killed_driver_is_started_again_and_moves_nothing_by_itself(rig: Rig) 
     rig.gripper.command(0.02, SPEED, FORCE)  # not connected: ignored
     eventually(lambda: rig.gripper.state().fault == "", 20.0)
     assert rig.commands() == before and not rig.gripper.state().moving
+
+
+PARENT = """
+import sys, time
+from controllers.drivers.grippers.contract import GripperSpec
+from controllers.drivers.grippers.process import GripperProcess
+gripper = GripperProcess(GripperSpec("simulated"))
+while not gripper.state().width_m > 0.0:
+    time.sleep(0.01)
+print(gripper._process.pid, flush=True)
+time.sleep(60.0)
+"""
+
+
+def test_a_drivers_process_ends_with_its_parent_however_that_ends() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    eventually(lambda: not os.path.exists(f"/proc/{pid}/exe"), 10.0)
+
+
+def test_a_latched_fault_is_named_and_reset_on_request_only() -> None:
+    model = Robotiq2F()
+    with urcap(model) as port:
+        gripper = GripperProcess(GripperSpec("robotiq_socket", "127.0.0.1", settings={"port": port}))
+        try:
+            eventually(lambda: gripper.state().width_m > 0.0 and gripper.state().fault == "", 20.0)
+            model.fault = 14
+            assert "overcurrent" in eventually(lambda: gripper.state().fault, 10.0)
+            assert model.activations == 1
+            gripper.clear()
+            eventually(lambda: gripper.state().fault == "", 10.0)
+            assert model.activations == 2
+        finally:
+            gripper.close()
+
+
+@pytest.mark.slow
+def test_a_franka_hand_that_does_not_know_its_stroke_is_homed_and_a_stop_that_fails_delays_the_next_command() -> None:
+    pytest.importorskip("franky")
+    hand = FrankaHandModel(homed=False)
+    with hand_server(hand, "127.0.7.77"):
+        gripper = GripperProcess(GripperSpec("franka_hand", "127.0.7.77"))
+        try:
+            eventually(lambda: gripper.state().width_m > 0.0 and gripper.state().fault == "", 20.0)
+            assert hand.commands[0][0] == HOMING and gripper.state().width_max_m == 0.08
+            hand.stop_works = False
+            gripper.command(0.0, SPEED, FORCE)
+            gripper.command(0.07, SPEED, FORCE)
+            eventually(lambda: gripper.state().width_m > 0.066 and not gripper.state().moving, 20.0)
+            assert gripper.state().fault == ""
+        finally:
+            gripper.close()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_control_process_moves_nothing_before_activation_and_then_tracks(cell: C
 
 
 def test_reflex_ends_the_torque_and_the_host_leads_back_by_itself(cell: Cell) -> None:
-    needs_nobody(cell)
+    holds_without_client(cell)
     cell.active().rig.reflex()
     assert cell.rig.acting() is None
     modes = cell.run(0.3)
@@ -130,7 +130,7 @@ def test_whatever_a_driver_does_for_long_is_named_before_it_blocks(cell: Cell) -
 
 
 def test_recovery_that_the_arm_refuses_spends_the_budget(cell: Cell) -> None:
-    needs_nobody(cell)
+    holds_without_client(cell)
     cell.arm.stubborn = True
     cell.active().rig.reflex()
     end_s = cell.clock.now_s() + 30.0
@@ -149,6 +149,16 @@ def test_protective_stop_of_a_ur_is_unlocked_only_on_request() -> None:
     assert cell.rig.recoveries() == 1 and cell.client.state().mode is Mode.ACTIVE
 
 
+def test_ur_that_carries_more_than_its_payload_is_not_activated() -> None:
+    cell = Cell(UrRig())
+    assert isinstance(cell.rig, UrRig)
+    cell.client.set_gains(cell.host.gains.changed(start_checks=True))
+    cell.rig.arm.tcp_force = [0.0, 0.0, -30.0, 0.0, 0.0, 0.0]
+    cell.client.activate()
+    cell.run(0.1)
+    assert cell.client.state().reason == Reason.START_PAYLOAD_WRONG and cell.rig.acting() is None
+
+
 def test_protective_stop_is_unlocked_unattended_where_the_arms_file_permits_it() -> None:
     rig = UrRig()
     rig.driver = rig.make(unlock_unattended=True)
@@ -159,7 +169,7 @@ def test_protective_stop_is_unlocked_unattended_where_the_arms_file_permits_it()
 
 @pytest.mark.parametrize("request_", [Request.DEACTIVATE, Request.QUIT])
 def test_stop_that_is_requested_while_the_arm_recovers_comes_before_any_torque(cell: Cell, request_: Request) -> None:
-    needs_nobody(cell)
+    holds_without_client(cell)
     cell.active().rig.reflex()
     cell.arm.meanwhile = lambda: cell.client.ask(request_)
     sent: list[bool] = []
@@ -186,7 +196,7 @@ def test_arm_whose_state_freezes_is_let_go(cell: Cell) -> None:
     assert cell.client.state().reason == Reason.STATE_OLD and cell.rig.acting() is None
 
 
-def needs_nobody(cell: Cell) -> None:
+def holds_without_client(cell: Cell) -> None:
     """Skip for an arm whose stop a person has to inspect."""
     if isinstance(cell.rig, UrRig):
         pytest.skip("a UR's protective stop waits for a person")

@@ -15,6 +15,7 @@ import pytest
 from tests.controllers.drivers.servers import (
     DASHBOARD_PORT,
     FR3_PORT,
+    REFLEXES,
     old_dashboard,
     refuse_version,
     server,
@@ -26,6 +27,27 @@ from tests.controllers.drivers.ur_server import UrServer
 ROOT = Path(__file__).parents[3]
 FRANKA = {"pylibfranka": "pylibfranka", "franky": "franky-control"}  # driver -> package
 SECONDS = 30.0  # at most: an idle machine needs 3
+
+REFLEX_VISIT = """
+import gc, sys, time
+import numpy as np
+from controllers.drivers.contract import DriverMode
+from controllers.drivers.franka import FrankaDriver
+from controllers.drivers.franky import FrankyDriver
+driver = {"pylibfranka": FrankaDriver, "franky": FrankyDriver}[sys.argv[1]](sys.argv[2], realtime=False)
+driver.connect()
+for _ in range(2):
+    end_s = time.monotonic() + 30.0
+    while (reading := driver.read()).mode is not DriverMode.STOPPED and time.monotonic() < end_s:
+        driver.write(np.zeros(7))
+        time.sleep(0.0 if sys.argv[1] == "pylibfranka" else 0.001)
+    gc.collect()
+    print(reading.reason, flush=True)
+    driver.recover()
+    print(driver.read().mode.name, flush=True)
+driver.close()
+print("closed", flush=True)
+"""
 
 UR_VISIT = """
 import sys
@@ -66,6 +88,19 @@ def test_law_moves_a_simulated_fr3_through_the_real_libfranka(driver: str, fr3: 
     if driver == "franky":  # franky-sim waits for ever; franky's own watchdog does not
         assert found["after_silence"] == "STOPPED" and "got no torque for 0.05 s" in found["reason"]
     assert found["left_m"] < 0.015  # of 41 mm
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("driver", FRANKA)
+def test_reflex_of_an_arm_that_refuses_to_stop_again_does_not_end_the_process(driver: str) -> None:
+    installed("franky-sim")
+    installed(FRANKA[driver])
+    with simulated_fr3("127.0.1.4", REFLEXES):
+        program = [sys.executable, "-c", REFLEX_VISIT, driver, "127.0.1.4"]
+        result = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines.count("READY") == 2 and lines[-1] == "closed" and result.stdout.count("aborted by reflex") == 2
 
 
 @pytest.mark.parametrize("driver", FRANKA)

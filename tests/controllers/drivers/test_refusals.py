@@ -191,6 +191,14 @@ def test_the_payload_of_a_ur_is_set_when_its_script_starts() -> None:
     assert rig.driver._control.payload == (0.73, [0.0, 0.01, 0.06])  # type: ignore[attr-defined]
 
 
+def test_external_torque_of_a_ur_is_that_of_its_sensor() -> None:
+    rig = UrRig()
+    rig.arm.tcp_force = [1.0, -2.0, -30.0, 0.1, 0.2, 0.3]
+    rig.driver.connect()
+    state, dynamics, _ = rig.driver.feedback
+    np.testing.assert_allclose(state.tau_external, dynamics.J.T @ rig.arm.tcp_force)
+
+
 def test_matrices_of_libfranka_run_down_their_columns() -> None:
     for rig in (FrankaRig(), FrankyRig()):
         rig.driver.connect()

@@ -34,6 +34,12 @@ while True:
 """
 
 
+def wait_until_ready(process: "subprocess.Popen[str]") -> None:
+    """Read until the arm is connected; before that, a first start says that it compiles."""
+    assert process.stdout is not None
+    assert any("simulated" in line for line in process.stdout)
+
+
 def eventually(client: Client, right: Callable[[HostState], bool], seconds: float = 20.0) -> HostState:
     """Wait until the state is right; a process needs time, and how much is up to the machine."""
     end = time.monotonic() + seconds
@@ -50,7 +56,7 @@ def host():
     name = f"process-{os.getpid()}"
     command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.control_stack:pick_lift", name]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and "simulated" in process.stdout.readline()
+    wait_until_ready(process)
     yield name, process
     process.kill()
     process.wait()
@@ -103,7 +109,7 @@ def test_a_host_started_with_its_parent_ends_when_the_parent_is_killed():
     name = f"orphan-{os.getpid()}"
     host = f"{sys.executable} -m controllers.host robot_rl.sim.control_stack:pick_lift {name} --with-parent; true"
     parent = subprocess.Popen(["sh", "-c", host], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None and "simulated" in parent.stdout.readline()
+    wait_until_ready(parent)
     client = Client(name)
     parent.kill()
     parent.wait()
@@ -126,7 +132,7 @@ def test_a_shielded_host_leads_its_arm_alone_on_its_core():
     name, cpu = f"shielded-{os.getpid()}", max(cores)
     command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.control_stack:pick_lift", name]
     with subprocess.Popen([*command, "--cpu", str(cpu), "--shield"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and "simulated" in process.stdout.readline()
+        wait_until_ready(process)
         assert os.sched_getaffinity(process.pid) == {cpu} and cpu not in os.sched_getaffinity(0)
         client = Client(name)
         client.activate()

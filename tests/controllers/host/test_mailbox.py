@@ -55,14 +55,14 @@ def test_gains_travel_whole(box, client):
 
 @pytest.mark.parametrize(("field", "value"), [("stiffness", -600.0), ("stiffness", 1e9), ("stiffness", np.nan),
     ("damping_ratio", -1.0), ("clip_upper", np.inf), ("wrench_max", -5.0), ("ramp_s", np.nan)])  # fmt: skip
-def test_gains_that_nobody_checked_are_refused(box, field, value):
+def test_unchecked_gains_are_refused(box, field, value):
     box.gains.copy[:] = make_gains(HOME)
     box.gains.copy[field] = value
     with pytest.raises(ValueError, match="got"):
         unpack_gains(box.gains.copy)
 
 
-def test_extras_that_nobody_checked_are_refused(box):
+def test_unchecked_extras_are_refused(box):
     box.gains.copy[:] = make_gains(HOME)
     box.gains.copy["extra_damping"] = -10.0
     with pytest.raises(ValueError, match="extra_damping"):

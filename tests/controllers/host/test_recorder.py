@@ -20,6 +20,7 @@ from controllers.host.black_box import SPAN_S, BlackBox, row_dtype
 from controllers.host.mailbox import Client, Mailbox
 from controllers.host.recorder import AFTER_S, PAUSE_S, Recorder, black_box_path, read_mcap, write_mcap
 from controllers.law.controller_state import Counter
+from tests.controllers.host.test_host_process import wait_until_ready
 
 RATE_HZ = 10.0  # 600 rows
 
@@ -136,7 +137,7 @@ def test_a_killed_control_process_leaves_its_last_minute(tmp_path: Path) -> None
     name = f"killed-{os.getpid()}"
     command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.control_stack:pick_lift", name]
     with subprocess.Popen([*command, "--black-box", str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and "simulated" in process.stdout.readline()
+        wait_until_ready(process)
         Client(name).activate()
         time.sleep(0.5)
         process.send_signal(signal.SIGKILL)

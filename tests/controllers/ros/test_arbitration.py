@@ -60,12 +60,12 @@ def test_two_publishers_of_one_topic_hold_the_arm_even_while_they_are_silent():
 def test_the_emergency_stop_is_latched_and_outranks_all_commands():
     arbiter = Arbiter()
     arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.0)
-    arbiter.press_estop()
+    arbiter.stops.press("~/estop", "pressed")
     for now_s in (0.1, 100.0):
         assert refused(arbiter, HUMAN, CommandPriority.HUMAN, now_s).kind is RejectReason.BLOCKED
         arbiter.look(now_s)
         assert arbiter.charge is CommandPriority.ESTOP and "recover" in arbiter.held(now_s)
-    arbiter.release_estop()
+    assert arbiter.stops.clear() == ""
     assert arbiter.offer(HUMAN, CommandPriority.HUMAN, 200.0)
 
 
@@ -89,3 +89,11 @@ def test_a_silent_source_is_noticed():
     assert arbiter.charge is CommandPriority.POLICY
     arbiter.look(WINDOW_S * 2)
     assert (arbiter.charge, arbiter.source) == (CommandPriority.IDLE, "")
+
+
+def test_a_source_that_was_forgotten_is_no_conflict_for_the_next():
+    arbiter = Arbiter()
+    arbiter.offer(POSE, CommandPriority.POLICY, 0.0)
+    arbiter.forget(CommandPriority.POLICY)
+    assert arbiter.offer("joint_trajectory_controller", CommandPriority.POLICY, 0.02)
+    assert arbiter.conflict(0.02) == ""

@@ -236,7 +236,7 @@ def test_home_is_sent_until_it_is_reached_and_any_command_ends_it(cockpit):
     np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
 
 
-def test_an_arm_that_nobody_commands_is_held_where_it_is_and_does_not_go_limp(cockpit):
+def test_an_enabled_arm_without_commands_is_held_where_it_is_and_does_not_go_limp(cockpit):
     cockpit.pilot.watch()
     cockpit.pose((0.5, 0.0, 0.3))
     cockpit.loop.values["p"] = [0.45, 0.0, 0.3]
@@ -334,7 +334,7 @@ def test_an_arm_that_backed_off_is_held_where_it_came_to_rest(cockpit):
     cockpit.loop.mode, cockpit.loop.values["p"] = Mode.RECOVERING, [0.4, 0.0, 0.35]
     before = len(cockpit.loop.sent)
     cockpit.pilot.watch()
-    assert len(cockpit.loop.sent) == before, "nobody leads an arm that backs off"
+    assert len(cockpit.loop.sent) == before, "an arm that backs off takes no target"
     cockpit.loop.mode = Mode.HOLDING
     cockpit.pilot.watch()
     np.testing.assert_array_equal(cockpit.loop.sent[-1].p, [0.4, 0.0, 0.35])

@@ -56,7 +56,11 @@ def commands(handler, log, wire):
 def test_every_command_of_the_table_and_crisps_name_are_subscribed(commands, wire):
     table = {topic.name for topic in vars(graph).values() if isinstance(topic, graph.Topic) and "target_" in topic.name}
     crisps = {"target_pose", "target_wrench", "target_stiffness", "target_joint"}
-    assert set(wire.listeners) == table | crisps | {graph.HUMAN_STOP.name, graph.JOINT_MOTION.name}
+    assert set(wire.listeners) == table | crisps | {
+        graph.HUMAN_STOP.name,
+        graph.STOP.name,
+        graph.JOINT_MOTION.name,
+    }
 
 
 def test_a_persons_stop_is_latched_and_its_end_lifts_nothing(commands, wire, handler):
@@ -97,3 +101,13 @@ def test_two_publishers_of_one_topic_make_the_arbiter_hold(commands, wire, handl
     commands.watch_publishers(1.0)
     held = handler.arbiter.held(1.0)
     assert "/policy" in held and "/stranger" in held
+
+
+def test_while_joint_motions_have_the_arm_targets_of_a_policy_are_refused_and_a_person_may_stop(
+    commands, wire, handler
+):
+    commands.paused = "joint_trajectory_controller is active"
+    wire.listeners[graph.at_root(graph.TARGET_POSE).name](ros_messages.pose())
+    assert commands.rejections.counts == {RejectReason.BLOCKED: 1} and "joint_trajectory" in commands.rejections.last
+    wire.listeners[graph.HUMAN_STOP.name](Thing(data=True))
+    assert handler.arbiter.estopped

@@ -15,7 +15,6 @@ from controllers.law.presets import preset
 from controllers.records import make_record
 from controllers.ros import from_ros, graph, to_ros
 from controllers.ros.controller import Controller, Schedule
-from controllers.ros.state_publisher import TF
 from robot_rl.testing import FakeClock
 from tests.controllers.ros.test_command_handler import HERE, JOINTS, ScriptedLoop
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
@@ -40,7 +39,7 @@ class Node:
         shared = Graph(self.clock)
         self.wire, self.client = MemoryWire(shared), MemoryWire(shared)
         self.heard = {}
-        for topic in (graph.STATUS, graph.DIAGNOSTICS, graph.GAINS, graph.CURRENT_POSE, graph.TAU_COMMAND, TF):
+        for topic in (graph.STATUS, graph.DIAGNOSTICS, graph.GAINS, graph.CURRENT_POSE, graph.TAU_COMMAND, graph.TF):
             self.client.subscribe(topic, self.heard.setdefault(topic, []).append)
         log = logging.getLogger("test")
         self.controller = Controller(self.wire, "/left/arm", "fr3", log, self.clock.now_ns, self.clock.advance, topics)
@@ -79,7 +78,7 @@ def test_states_go_out_under_one_stamp_in_ros_time(node):
     pose, tau = node.heard[graph.CURRENT_POSE][-1], node.heard[graph.TAU_COMMAND][-1]
     np.testing.assert_allclose(from_ros.pose_of(pose, graph.BASE)[0], HERE)
     assert from_ros.stamp_ns(pose) == from_ros.stamp_ns(tau) == pytest.approx(node.wire.now_ns(), abs=1000)
-    assert node.heard[TF][-1].transforms[0].child_frame_id == graph.TCP
+    assert node.heard[graph.TF][-1].transforms[0].child_frame_id == graph.TCP
 
 
 def test_a_state_without_a_stamp_is_left_out_and_ends_nothing(node):
@@ -134,7 +133,7 @@ def test_a_detached_controller_leaves_no_topics_open_and_says_so(node):
 
 
 def test_ros_time_that_stands_still_is_reported_within_seconds_while_states_go_on(node):
-    node.wire.now_ns = lambda: 0  # use_sim_time, and nobody publishes /clock
+    node.wire.now_ns = lambda: 0  # use_sim_time, and there is no publisher of /clock
     node.controller.handler.stamps._ros_ns = node.wire.now_ns
     node.attach().controller.activate()
     node.poll(3.0)
@@ -336,6 +335,13 @@ def test_a_grippers_fault_is_a_warning_in_status_and_diagnostics_while_the_arm_g
     assert {pair.key: pair.value for pair in diagnostics.values}["gripper"] == "stuck: got 0.012 m"
     node.send_pose([0.5, 0.0, 0.3])
     assert node.loop.mode is Mode.ACTIVE and node.loop.sent
+
+
+def test_a_request_to_recover_resets_a_gripper_that_latched_a_fault(with_gripper):
+    node, cleared = with_gripper, []
+    node.gripper.clear = lambda: cleared.append(True)
+    node.client.call(graph.RECOVER, 1.0)
+    assert cleared == [True]
 
 
 def test_the_gripper_is_closed_with_the_control_process(with_gripper):

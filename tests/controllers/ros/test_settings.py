@@ -1,14 +1,17 @@
 """Gains as parameters: what is shown is in force, and a change counts whole or not at all."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controllers.arms.spec import load_arm
+from controllers.host.control_stack import gains_of
 from controllers.law.gains import force_cap
-from controllers.law.presets import NAMES, preset
+from controllers.law.presets import NAMES, PARITY, preset
 from controllers.ros.settings import SETTINGS, changed, first_gains, home_of, stale, values_of, with_damping
 
 HOME = [0.0, -0.3, 0.0, -2.2, 0.0, 1.9, 0.8]
@@ -78,11 +81,24 @@ def test_whatever_is_accepted_keeps_the_force_cap(stiffness, clip):
 
 def test_a_preset_replaces_the_arms_gains_but_not_its_workspace_and_what_was_given_changes_it():
     own = preset("guarded", HOME, workspace_lower=[0.1, -0.2, 0.0], workspace_upper=[0.6, 0.2, 0.5])
-    assert first_gains(own, "", {}) is own
-    gains = first_gains(own, "compliant", {"filter_time_s": 0.07})
+    assert first_gains(own, "", {}, load_arm("fr3")) is own
+    gains = first_gains(own, "compliant", {"filter_time_s": 0.07}, load_arm("fr3"))
     np.testing.assert_array_equal(gains.workspace_upper, [0.6, 0.2, 0.5])
     np.testing.assert_array_equal(gains.stiffness, preset("compliant", HOME).stiffness)
     assert gains.filter_time_s == 0.07
+
+
+@pytest.mark.parametrize("name", sorted(PARITY))
+def test_a_preset_without_guards_is_for_simulated_arms_and_for_files_that_allow_it(name):
+    own, fr3 = preset("guarded", HOME), load_arm("fr3")
+    with pytest.raises(ValueError, match="has no guards, for the driver 'franka'"):
+        first_gains(own, name, {}, fr3)
+    allowed = replace(fr3, gains={"preset": name, "unguarded": True})
+    for arm in (load_arm("simulated"), allowed):
+        assert first_gains(own, name, {}, arm).start_checks == 0.0
+    assert gains_of(allowed).start_checks == 0.0
+    with pytest.raises(ValueError, match="unguarded: true"):
+        gains_of(replace(fr3, gains={"preset": name}))
 
 
 def test_constant_damping_that_comes_one_by_one_is_completed_by_what_is_shown():

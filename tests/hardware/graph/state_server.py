@@ -86,7 +86,7 @@ class GraphServer:
         return np.concatenate([R @ state.wrench[:3], R @ state.wrench[3:]])
 
     def _on_pose(self, message: Any) -> None:
-        self._T_base_target = read_pose(message, graph.BASE)
+        self._T_base_target = read_pose(message, message.header.frame_id)
 
     def _on_finger(self, message: Any) -> None:
         self._finger_m = float(from_ros.positions_of(message, [graph.FINGER_JOINT])[0])

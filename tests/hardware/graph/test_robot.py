@@ -92,6 +92,20 @@ def test_command_reaches_the_arm(bench: Bench) -> None:
     assert state.finger_m == 0.01
 
 
+def test_targets_are_in_the_frame_of_the_arms_first_pose(bench: Bench) -> None:
+    wire, targets = bench.wire, list[Any]()
+    MemoryWire(bench.graph).subscribe(graph.TARGET_POSE, targets.append)
+
+    def serve() -> None:
+        bench.send(graph.CURRENT_POSE, pose_message(wire, bench.arm.goal, wire.now_ns(), "left/world"))
+        bench.send(graph.CURRENT_TWIST, twist_message(wire, np.zeros(6), wire.now_ns(), "left/world"))
+        bench.server.publish_state()  # its poses in `base` are refused from then on
+
+    bench.clock.serve = serve
+    bench.robot.command(GOAL, 0.01)
+    assert targets[-1].header.frame_id == "left/world"
+
+
 def test_steps_keep_an_absolute_grid(bench: Bench) -> None:
     bench.robot.wait(PERIOD_S)
     start_s = bench.clock.now_s()

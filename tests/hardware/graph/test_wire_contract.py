@@ -177,7 +177,7 @@ def test_services_answer_whoever_calls(open_one: OpenWire, service: graph.Servic
     assert all(getattr(request, name) == value for request in requests for name, value in fields.items())
 
 
-def test_service_that_nobody_serves_is_answered_with_the_next_step(open_one: OpenWire) -> None:
+def test_service_without_a_server_is_answered_with_the_next_step(open_one: OpenWire) -> None:
     done, text = open_one("client").call(graph.ESTOP, 0.2)
     assert not done and "/left/impedance_controller/estop: got no answer in 0.2 s" in text
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_rl.core.clock import SystemClock
-from robot_rl.core.errors import StopAskedError
+from robot_rl.core.errors import StopRequestedError
 from robot_rl.runtime.runs.processes import Process, ProcessFailedError, ProcessPlan, share_cores, stop_in_order
 from robot_rl.runtime.runs.stop import PARENT_VARIABLE, StopSignal
 
@@ -101,7 +101,10 @@ def test_first_signal_sets_the_flag_and_a_second_ctrl_c_interrupts(stop: StopSig
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_a_wait_at_once_and_names_it(stop: StopSignal, number: signal.Signals) -> None:
-    with pytest.raises(StopAskedError, match=f"got {number.name} while waiting for the arm"), stop.ends_wait("the arm"):
+    with (
+        pytest.raises(StopRequestedError, match=f"got {number.name} while waiting for the arm"),
+        stop.ends_wait("the arm"),
+    ):
         signal.raise_signal(number)
         pytest.fail("the wait went on")
     assert stop()
@@ -109,13 +112,13 @@ def test_signal_ends_a_wait_at_once_and_names_it(stop: StopSignal, number: signa
 
 def test_signal_before_a_wait_ends_it_before_it_begins(stop: StopSignal) -> None:
     signal.raise_signal(signal.SIGTERM)
-    with pytest.raises(StopAskedError), stop.ends_wait("the arm"):
+    with pytest.raises(StopRequestedError), stop.ends_wait("the arm"):
         pytest.fail("the wait began")
 
 
 def test_another_sigterm_leaves_the_clean_up_after_a_wait_in_peace(stop: StopSignal) -> None:
     cleaned = []
-    with pytest.raises(StopAskedError), stop.ends_wait("the arm"):
+    with pytest.raises(StopRequestedError), stop.ends_wait("the arm"):
         try:
             signal.raise_signal(signal.SIGTERM)
         finally:
@@ -126,8 +129,8 @@ def test_another_sigterm_leaves_the_clean_up_after_a_wait_in_peace(stop: StopSig
 
 def test_wait_that_swallows_its_end_is_ended_again(stop: StopSignal) -> None:
     """As code does that is called from C, or catches every exception to try again."""
-    with pytest.raises(StopAskedError, match="got SIGINT while waiting for the arm"), stop.ends_wait("the arm"):
-        with contextlib.suppress(StopAskedError):
+    with pytest.raises(StopRequestedError, match="got SIGINT while waiting for the arm"), stop.ends_wait("the arm"):
+        with contextlib.suppress(StopRequestedError):
             signal.raise_signal(signal.SIGINT)
             pytest.fail("nothing was raised")
         threading.Event().wait(20.0)

@@ -1,4 +1,4 @@
-"""`robot-rl look`: one image of what each camera sees, before and after its crop."""
+"""`robot-rl snapshot`: one image of what each camera sees, before and after its crop."""
 
 import sys
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Arguments:
 
     Without a file: every camera of this machine with its defaults.
 
-    example: robot-rl look cameras.json --png look.png
+    example: robot-rl snapshot cameras.json --png look.png
     """
 
     cameras: Positional[Path | None] = None
