@@ -24,6 +24,7 @@ from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph.dds_wire import DdsWire
 from robot_rl.hardware.graph.messages import read_status
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
+from robot_rl.hardware.robot import RobotState
 from tests.controllers.drivers.servers import simulated_fr3
 from tests.controllers.drivers.test_fakes import installed
 from tests.nodes.controller_program import controller
@@ -265,13 +266,19 @@ def stop_is_latched(day: Day) -> None:
 def gripper_is_stuck(day: Day) -> None:
     """Fingers that do not move are named, and the arm goes on; when they are free again, they move."""
     (day.folder / "stuck").touch()
-    with day.robot() as robot:
+    with operator() as person, day.robot() as robot:
+
+        def grips(done: Callable[[RobotState], bool]) -> None:
+            def tried() -> bool:
+                robot.command(robot.wait(PERIOD_S).T_base_tcp, 0.0)
+                return done(robot.wait(PERIOD_S))
+
+            eventually(tried)
+
+        grips(lambda state: "no motion" in person.status)
         assert follows(robot, 0.02)
-        eventually(
-            lambda: (robot.command(robot.wait(PERIOD_S).T_base_tcp, 0.0), "no motion" in robot.wait(0.5).fault)[1]
-        )
         (day.folder / "stuck").unlink()
-        eventually(lambda: (robot.command(robot.wait(PERIOD_S).T_base_tcp, 0.0), robot.wait(0.5).finger_m < 0.005)[1])
+        grips(lambda state: state.finger_m < 0.005)
 
 
 def test_first_day_with_an_fr3_on_the_vendors_wire(tmp_path: Path) -> None:
