@@ -7,7 +7,7 @@ they are and a host can write new values in place. Axis letter N: joints. Frames
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from controllers.checks import FloatArray
 from controllers.records import Axes1, Axes3, Axes4, Axes6, Jacobian, Joints, JointsMatrix, Matrix3
 
 NOT_REPORTED: FloatArray = np.zeros(0)  # placeholder of an array that a robot or a client leaves out
+
+
+Braking = Annotated[FloatArray, 4, "N"]
+NO_BRAKING: FloatArray = np.zeros((0, 0))  # of an arm whose velocity limits do not depend on the position
 
 
 class ArmState(NamedTuple):
@@ -77,6 +81,7 @@ class ArmLimits(NamedTuple):
     tau_max: Joints  # [N m]
     tau_rate_max: Joints  # [N m/s]
     power_max: float = np.inf  # greatest mechanical power of the command [W]
+    braking: Braking = NO_BRAKING  # velocity_offset, deceleration, q_lower, q_upper: see safety.velocity_limit
     cycle_s: float = 0.0  # the arm checks the torque's rate in each of its own cycles [s]; 0: by the time that passes
 
 
@@ -122,6 +127,7 @@ class Reason(IntEnum):
     START_PAYLOAD_WRONG = 26
     MOTION_TOO_FAST = 27
     MOTION_REFUSED = 28
+    MOTION_OUTSIDE = 29
     STATE_NOT_FINITE = 30
     DYNAMICS_NOT_FINITE = 31
     TIME_NOT_VALID = 32
@@ -161,6 +167,7 @@ REASON_TEXT: dict[Reason, str] = {
     Reason.START_OUTSIDE_LIMITS: "activation refused: a joint is outside its limits; guide it back, then activate()",
     Reason.START_PAYLOAD_WRONG: "activation refused: torque at rest; set the payload, or free the arm, then activate()",
     Reason.MOTION_TOO_FAST: "guided too fast: holding; check the payload, then guide more slowly",
+    Reason.MOTION_OUTSIDE: "guided out of the workspace: holding at its edge; guide it inside, or widen it",
     Reason.MOTION_REFUSED: "joint motion or guiding refused; activate the arm first",
     Reason.STATE_NOT_FINITE: "fault: the robot's state holds nan or inf; find the cause, then activate() again",
     Reason.DYNAMICS_NOT_FINITE: "fault: the dynamics hold nan or inf; check the model, then activate() again",

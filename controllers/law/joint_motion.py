@@ -16,7 +16,7 @@ from controllers.compilation import compiled, inner
 from controllers.geometry import FloatArray
 from controllers.law.control_loop import ControlLoop
 from controllers.law.controller_state import ControllerState, hold_here
-from controllers.law.guiding import guiding_torque, too_fast
+from controllers.law.guiding import guided, guiding_torque
 from controllers.law.impedance import shorten
 from controllers.law.matrices import multiply
 from controllers.law.modes import Event, next_mode
@@ -109,8 +109,7 @@ def _progress(state: ArmState, dynamics: ArmDynamics, own: ControllerState, now_
     if now_s - motion.stamp_s > own.gains.hold_after_s:
         return Reason.MOTION_LOST.value
     if own.mode == Mode.GUIDING.value:
-        fast = too_fast(state.dq, dynamics, own.work)
-        return Reason.MOTION_TOO_FAST.value if fast else Reason.GUIDED.value
+        return guided(state, dynamics, own.gains, own.work)
     off_rad, over_s = _off_path(state, own), motion.elapsed_s - motion.duration_s
     if off_rad > OFF_PATH_RAD or own.yield_scale < 1.0 or (over_s > SETTLE_S and off_rad > 2.0 * ARRIVED_RAD):
         return Reason.MOTION_BLOCKED.value

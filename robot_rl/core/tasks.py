@@ -141,6 +141,9 @@ class ArmTask:
     gripper: GripperRange | None = None
     """Range of the gripper; None: the action has no gripper, and the observation no opening."""
     gains: ArmGains = field(default_factory=ArmGains)
+    posture: tuple[float, ...] = ()
+    """Joint positions to which a real arm returns before each episode, once it has risen, so that an elbow that
+    wandered is brought back [rad]; empty: only the tool is moved."""
 
     @property
     def controller_gains(self) -> dict[str, list[float]]:

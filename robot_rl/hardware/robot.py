@@ -30,6 +30,14 @@ class Robot(Protocol):
     def wait(self, period_s: float) -> RobotState:
         """Return the state one control period after the last `wait`: the simulator advances, on a real arm it waits."""
 
+    def move_joints(self, q: np.ndarray, speed: float = 0.5) -> None:
+        """Move to joint positions (N,) [rad] at a fraction of the full speed, and wait until the arm is there.
+
+        Raises:
+            DeviceLostError: refused, or it does not arrive; the text says why.
+        """
+        ...
+
     def state(self) -> RobotState:
         """Return the newest sample."""
 

@@ -1,6 +1,9 @@
 """Simulated arm and cameras behind the hardware protocols, in lockstep: time passes only in `wait`."""
 
+import numpy as np
+
 from controllers.arm import NOT_FOLLOWING
+from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.robot import RobotState
@@ -24,6 +27,15 @@ class SimulatedRobot:
         """Advance the simulation by one control period."""
         self._simulation.advance(period_s)
         return self.state()
+
+    def move_joints(self, q: np.ndarray, speed: float = 0.5) -> None:
+        """Move to joint positions (N,) [rad].
+
+        Raises:
+            DeviceLostError: refused, or it does not arrive.
+        """
+        if text := self._simulation.move_joints(q, speed):
+            raise DeviceLostError(text)
 
     def state(self) -> RobotState:
         """Return the present state."""

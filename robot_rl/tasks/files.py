@@ -67,6 +67,11 @@ def task_toml(task: TaskSpec) -> str:
     data = to_json(task)
     if set(data["arms"]) == {""}:
         data["arm"] = data.pop("arms")[""]
+    return toml_of(data)
+
+
+def toml_of(data: Mapping[str, Any]) -> str:
+    """Return nested mappings as TOML, without None and empty values."""
     return "\n".join(_table(data)).strip() + "\n"
 
 

@@ -224,3 +224,17 @@ def test_an_idle_arm_is_not_moved(cell):
     deactivate(cell.memory)
     cell.advance(TIMESTEP_S)
     assert "IDLE" in cell.move_joints(ELBOW) and "IDLE" in cell.command_motion(guiding(cell, 9))
+
+
+def test_a_hand_that_leads_the_tool_out_of_its_workspace_ends_the_guiding_at_the_edge(cell):
+    p = cell.T_base_tcp.p
+    cell.gains = cell.gains.changed(workspace_lower=p - 0.05, workspace_upper=p + 0.05)
+    cell.advance(TIMESTEP_S)
+    command = guiding(cell)
+    for _ in range(1500):
+        cell.data.qfrc_applied[:N] = cell.loop.dynamics.J[:3].T @ np.array([0.0, 4.0, 0.0])
+        cell.command_motion(command._replace(stamp_s=cell.time_s))
+        cell.advance(TIMESTEP_S)
+        if cell.memory.motion_result != Reason.GUIDED:
+            break
+    assert cell.memory.motion_result == Reason.MOTION_OUTSIDE and cell.T_base_tcp.p[1] < p[1] + 0.075

@@ -20,6 +20,7 @@ from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, RateKeeper
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
+from robot_rl.hardware.graph.arm_motions import ArmMotions
 from robot_rl.hardware.graph.inbox import Inbox
 from robot_rl.hardware.graph.messages import ERROR, joints_message, pose_message, read_pose, read_status
 from robot_rl.hardware.graph.task_gains import TaskGains
@@ -88,6 +89,7 @@ class GraphRobot:
         self._sent: tuple[int, int] | None = None  # stamp and time of a target whose effect has not been observed
         self._keeper: RateKeeper | None = None
         self._waited_ns = clock.now_ns()
+        self._motions: ArmMotions | None = None  # from its first use on
         self._started = False
         self._seen = ""  # the fault of the last `state`
         self._held_back = ""  # why a target was not sent, until a `wait` reports it
@@ -136,6 +138,12 @@ class GraphRobot:
         fault = self._graph_fault() or self._held_back
         self._seen = self._held_back = ""  # reported
         return self._newest(fault)
+
+    def move_joints(self, q: np.ndarray, speed: float = 0.5) -> None:
+        """Move to joint positions (N,) [rad]; see `Robot`."""
+        self._start()
+        self._motions = self._motions or ArmMotions(self._wire, self._clock)
+        self._motions.move_joints(q, speed)
 
     def state(self) -> RobotState:
         """Return the newest samples, with their faults in `fault`."""

@@ -1,0 +1,131 @@
+"""Joint motions and hand guiding of an arm on the graph, as a client of its controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from controllers.ros import from_ros, graph
+from controllers.ros.warning_log import WarningLog
+from controllers.ros.wire import Wire
+from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.core.errors import DeviceLostError
+from robot_rl.core.pose import Pose
+from robot_rl.hardware.graph.inbox import Inbox
+from robot_rl.hardware.graph.messages import joints_message, read_pose, read_status
+
+ANSWER_S, MOTION_S, POLL_S = 2.0, 60.0, 0.01
+ARRIVED_RAD = 0.05
+MOVES = "JOINT_MOTION"
+
+
+class JointSample(NamedTuple):
+    """Joint positions with their names."""
+
+    names: tuple[str, ...]
+    q: np.ndarray  # (N,) [rad]
+
+
+class ArmMotions:
+    """Client of `~/joint_motion`, `~/guide` and the states beside them."""
+
+    def __init__(self, wire: Wire, clock: Clock) -> None:
+        self._wire, self._clock, problems = wire, clock, WarningLog()
+        self._joints = Inbox(wire, graph.JOINT_STATES, _read_joints, clock, problems)
+        self._pose = Inbox(wire, graph.CURRENT_POSE, lambda message: read_pose(message, graph.BASE), clock, problems)
+        self._status = Inbox(wire, graph.STATUS, _read_mode, clock, problems)
+        self._wrench = Inbox(
+            wire, graph.ESTIMATED_WRENCH, lambda message: from_ros.wrench_of(message, graph.BASE), clock, problems
+        )
+        self._publisher = wire.publisher(graph.JOINT_MOTION)
+
+    def joints(self) -> JointSample:
+        """Return the newest joint positions.
+
+        Raises:
+            DeviceLostError: the arm does not answer.
+        """
+        self._wait(lambda: self._joints.newest is not None and bool(self._publisher.matched()), ANSWER_S * 5, "answer")
+        assert self._joints.newest is not None
+        return self._joints.newest.value
+
+    def sample(self) -> tuple[np.ndarray, Pose]:
+        """Return joint positions (N,) [rad] and the tool's pose.
+
+        Raises:
+            DeviceLostError: the arm does not answer.
+        """
+        return self.joints().q, self.pose()
+
+    def pose(self) -> Pose:
+        """Return the newest pose of the tool.
+
+        Raises:
+            DeviceLostError: the arm does not answer.
+        """
+        self._wait(lambda: self._pose.newest is not None, ANSWER_S, "publish its pose")
+        assert self._pose.newest is not None
+        return self._pose.newest.value
+
+    def wrench(self) -> np.ndarray:
+        """Return the newest estimate of the external wrench (6,) at the tool, in the base frame [N, N m].
+
+        Raises:
+            DeviceLostError: the arm does not answer.
+        """
+        self._wait(lambda: self._wrench.newest is not None, ANSWER_S, "publish its wrench")
+        assert self._wrench.newest is not None
+        return self._wrench.newest.value
+
+    def move_joints(self, q: np.ndarray, speed: float = 0.5) -> None:
+        """Move to joint positions (N,) [rad] at a fraction of the full speed, and wait until the arm is there.
+
+        Raises:
+            DeviceLostError: refused, or it does not arrive; the text says why.
+        """
+        names = self.joints().names
+        if len(names) != len(q):
+            raise DeviceLostError(f"joint motion: got {len(q)} positions, expected {len(names)}; one for each joint.")
+        message = joints_message(self._wire, names, q, self._wire.now_ns())
+        message.velocity = [speed] * len(names)
+        self._publisher.publish(message)
+        self._wait(lambda: self._mode() == MOVES or self._off(q) < ARRIVED_RAD, ANSWER_S, "start the joint motion")
+        self._wait(lambda: self._mode() != MOVES, MOTION_S, "end the joint motion")
+        self._wait(lambda: self._off(q) < ARRIVED_RAD, ANSWER_S, f"arrive (it is {self._off(q):.2f} rad off)")
+
+    def guide(self, wanted: bool) -> None:
+        """Let a person guide the arm by hand, or hold it where it is.
+
+        Raises:
+            DeviceLostError: refused; the text says why.
+        """
+        done, text = self._wire.call(graph.GUIDE, ANSWER_S, data=wanted)
+        if not done:
+            raise DeviceLostError(f"guiding: got a refusal ({text}), expected an enabled arm at rest; clear the cause.")
+
+    def _off(self, q: np.ndarray) -> float:
+        newest = self._joints.newest
+        return float("inf") if newest is None else float(np.abs(newest.value.q - q).max())
+
+    def _mode(self) -> str:
+        return "" if self._status.newest is None else self._status.newest.value[0]
+
+    def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
+        deadline_ns = self._clock.now_ns() + round(limit_s * NS_PER_S)
+        while not condition():
+            if self._clock.now_ns() >= deadline_ns:
+                status = "no status" if self._status.newest is None else self._status.newest.value[1]
+                raise DeviceLostError(f"arm: got '{status}' after {limit_s:g} s, expected it to {what}; see ~/status.")
+            self._clock.sleep_until(self._clock.now_ns() + round(POLL_S * NS_PER_S))
+
+
+def _read_joints(message: Any) -> JointSample:
+    names = tuple(message.name)
+    return JointSample(names, np.array(from_ros.positions_of(message, names)))
+
+
+def _read_mode(message: Any) -> tuple[str, str]:
+    values = {entry.key: entry.value for entry in message.values}
+    return values.get("mode", ""), read_status(message)[1]

@@ -1,0 +1,82 @@
+"""Joint motions and guiding over the graph: client, controller, control process and law of the served simulation."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from controllers.arm import Mode
+from controllers.ros import graph
+from robot_rl.core.errors import DeviceLostError
+from robot_rl.hardware.graph.arm_motions import ArmMotions
+from robot_rl.hardware.graph.messages import joints_message
+from tests.nodes.served import Served
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    served = Served(cameras=())
+    yield served
+    served.server.close()
+
+
+@pytest.fixture
+def arm(served: Served) -> ArmMotions:
+    served.call(graph.RECOVER)
+    served.call(graph.ENABLE, data=True)
+    for _ in range(30):
+        served.server.step()
+    return ArmMotions(served.wire, served.client_clock)
+
+
+def steps(served: Served, seconds: float) -> None:
+    for _ in range(round(seconds / 0.01)):
+        served.server.step()
+
+
+def test_a_joint_motion_over_the_graph_arrives_and_the_arm_holds_there(served: Served, arm: ArmMotions) -> None:
+    q = arm.joints().q
+    there = q + np.array([0.1, 0.0, 0.3, 0.0, -0.2, 0.0, 0.2])
+    arm.move_joints(there, 1.0)
+    np.testing.assert_allclose(arm.joints().q, there, atol=0.05)
+    p = arm.pose().p
+    steps(served, 1.0)
+    np.testing.assert_allclose(arm.pose().p, p, atol=0.005)
+
+
+def test_a_refused_joint_motion_says_why(served: Served, arm: ArmMotions) -> None:
+    beyond = arm.joints().q.copy()
+    beyond[3] = 0.2
+    with pytest.raises(DeviceLostError, match="beyond"):
+        arm.move_joints(beyond)
+
+
+def test_a_stop_ends_a_joint_motion_at_once(served: Served, arm: ArmMotions) -> None:
+    names, q = arm.joints()
+    message = joints_message(served.wire, names, q - 0.2 * np.eye(7)[0], served.wire.now_ns())
+    served.wire.publisher(graph.JOINT_MOTION).publish(message)
+    steps(served, 0.3)
+    assert served.server.loop.state().mode == Mode.JOINT_MOTION
+    served.call(graph.ESTOP)
+    steps(served, 0.1)
+    before = arm.joints().q
+    steps(served, 0.5)
+    assert np.abs(arm.joints().q - before).max() < 0.01
+
+
+def test_a_guided_arm_follows_the_hand_and_holds_when_it_is_released(served: Served, arm: ArmMotions) -> None:
+    simulation = served.server.simulation
+    assert served.call(graph.GUIDE, data=True)[0]
+    start = arm.pose().p
+    for _ in range(40):
+        force = simulation.loop.dynamics.J[:3].T @ np.array([0.0, 4.0, 0.0])
+        simulation.data.qfrc_applied[:7] = force
+        served.server.step()
+    simulation.data.qfrc_applied[:] = 0.0
+    assert np.linalg.norm(arm.pose().p - start) > 0.005
+    steps(served, 0.5)
+    assert served.call(graph.GUIDE, data=False)[0]
+    p = arm.pose().p
+    steps(served, 0.5)
+    np.testing.assert_allclose(arm.pose().p, p, atol=0.01)
+    assert served.server.loop.state().mode in (Mode.ACTIVE, Mode.HOLDING)
