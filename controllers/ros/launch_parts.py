@@ -240,16 +240,12 @@ def cameras(arguments: dict[str, str]) -> list[Any]:
     for file in filter(None, (part.strip() for part in arguments["cameras"].split(","))):
         if file.endswith(".json"):
             entries = json.loads(Path(file).read_text(encoding="utf-8"))["cameras"]
-            found |= {f"camera_{entry['name']}": _camera_parameters(entry) for entry in entries}
+            names = [entry["name"] for entry in entries if entry.get("kind") != "topic"]
+            path = str(Path(file).expanduser().absolute())  # the node reads it: launch would make numbers of serials
+            found |= {f"camera_{name}": {"camera": name, "file": path} for name in names}
         else:
             found[f"camera_{Path(file).stem}" if "," in arguments["cameras"] else "camera"] = file
     return [node("robot_rl.nodes.camera", name, arguments, [usual, given]) for name, given in found.items()]
-
-
-def _camera_parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a camera's node from its entry in a cameras.json."""
-    own = {key: value for key, value in entry.items() if key not in ("name", "view", "max_age_s") and value is not None}
-    return {"camera": entry["name"], **own}
 
 
 def view(arguments: dict[str, str]) -> list[Any]:
