@@ -7,7 +7,7 @@ they are and a host can write new values in place. Axis letter N: joints. Frames
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from controllers.checks import FloatArray
 from controllers.records import Axes1, Axes3, Axes4, Axes6, Jacobian, Joints, JointsMatrix, Matrix3
 
 NOT_REPORTED: FloatArray = np.zeros(0)  # placeholder of an array that a robot or a client leaves out
+
+
+Braking = Annotated[FloatArray, 4, "N"]
+NO_BRAKING: FloatArray = np.zeros((0, 0))  # of an arm whose velocity limits do not depend on the position
 
 
 class ArmState(NamedTuple):
@@ -77,6 +81,7 @@ class ArmLimits(NamedTuple):
     tau_max: Joints  # [N m]
     tau_rate_max: Joints  # [N m/s]
     power_max: float = np.inf  # greatest mechanical power of the command [W]
+    braking: Braking = NO_BRAKING  # velocity_offset, deceleration, q_lower, q_upper: see safety.velocity_limit
     cycle_s: float = 0.0  # the arm checks the torque's rate in each of its own cycles [s]; 0: by the time that passes
 
 

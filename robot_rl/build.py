@@ -224,7 +224,8 @@ def make_device(
         env_steps=env_steps,
     )
     human = config.human
-    return open_enabled(name, human.settings_of(name), human.motion_device, human.motion_settings, context)
+    device = open_enabled(name, human.settings_of(name), human.motion_device, human.motion_settings, context)
+    return build_graph.attended(device, env.unwrapped) if isinstance(env.unwrapped, GraphEnv) else device
 
 
 def make_expert(env: Environment) -> Expert:

@@ -14,6 +14,8 @@ from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.runtime.acting.stepper import PAYING
+from robot_rl.teleop.device import Device, ScriptedDevice
 
 if TYPE_CHECKING:
     from controllers.ros.wire import Wire
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 PAUSE_S = PERIOD_S
 """Lateness from which a step starts a new grid [s], so that an observation follows its action by one period."""
+
+READY_POLL_S = 0.05
 
 
 def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) -> GraphEnv:
@@ -127,7 +131,7 @@ def make_graph_episodes(
     from robot_rl.envs.served_episodes import ServedEpisodes
 
     if settings.episode_source == "operator":
-        return OperatorEpisodes(task, {next(iter(task.arms)): robot}, make_prompt(settings.reset_pause_s, clock))
+        return OperatorEpisodes(task, {next(iter(task.arms)): robot}, prompt_at_terminal)
     sources = [lambda: robot.state().stamp_ns, *(_stamp_of(camera) for camera in cameras.values())]
     age_max_s = settings.state_age_ms / 1000.0
     episodes = ServedEpisodes(task, wire, robot, sources, clock, age_max_s, settings.reset_timeout_s)
@@ -139,15 +143,48 @@ def _stamp_of(camera: Camera) -> Callable[[], int]:
     return lambda: camera.read().stamp_ns
 
 
-def make_prompt(pause_s: float, clock: Clock) -> Callable[[str], None]:
-    """Return the operator's prompt: Enter at a terminal, else a line and a pause."""
+def attended(device: Device, env: GraphEnv) -> Device:
+    """Return a device whose stop reaches the graph's controllers; a person's also starts an operator's episodes."""
+    from robot_rl.envs.operator_episodes import OperatorEpisodes
+    from robot_rl.teleop.devices.ros import GraphDevice
+    from robot_rl.teleop.supervision import StopSender, SupervisedDevice
+
+    if isinstance(device, ScriptedDevice):
+        return device
+    if not isinstance(device, GraphDevice):  # the teleoperation node reports its own
+        device = SupervisedDevice(device, StopSender(env.wire, "actor"), SystemClock()).start()
+    if isinstance(env.cell.episodes, OperatorEpisodes):
+        env.cell.episodes.prompt = partial(await_ready, device, SystemClock())
+    return device
+
+
+def await_ready(device: Device, clock: Clock, text: str) -> tuple[str, ...]:
+    """Prompt a person and wait until they say, by their device, that the scene is set.
+
+    Returns: the labels of the episode before: those given before the prompt, and later ones that do not pay.
+    """
+    labels = device.read().labels  # a "ready" before the prompt was for something else
+    print(f"{text} Then: n at the keyboard, success on the pendant.", flush=True)
+    while True:
+        state = device.read()
+        labels += tuple(label for label in state.labels if label not in PAYING)
+        if state.ready and not state.stopped:
+            return labels
+        clock.sleep_until(clock.now_ns() + round(READY_POLL_S * NS_PER_S))
+
+
+def prompt_at_terminal(text: str) -> tuple[str, ...]:
+    """Wait for Enter at this program's terminal, where no person has a device.
+
+    Raises:
+        ConfigError: there is no terminal: an arm must not start before a person reports that the scene is set.
+    """
     from robot_rl.teleop.terminal import prompt
 
-    def ask(text: str) -> None:
-        if sys.stdin is not None and sys.stdin.isatty():
-            prompt(text, sys.stdin.fileno(), partial(print, flush=True), clock.now_ns)
-            return
-        print(f"{text} Continuing in {pause_s:g} s.", flush=True)
-        clock.sleep_until(clock.now_ns() + round(pause_s * NS_PER_S))
-
-    return ask
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ConfigError(
+            "operator: got no terminal and no person's device, expected one that says when the scene is set; set "
+            "human.kind to graph and run the teleop node, or to pendant."
+        )
+    prompt(text, sys.stdin.fileno(), partial(print, flush=True), SystemClock().now_ns)
+    return ()

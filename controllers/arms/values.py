@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from controllers.arm import ArmLimits
+from controllers.arm import NO_BRAKING, ArmLimits
 from controllers.checks import FloatArray, finite, no_nan, non_negative, not_negative
 
 ARRAYS = ("q_lower", "q_upper", "dq_max", "tau_max", "tau_rate_max")  # the first fields of ArmLimits
+BRAKING = ("velocity_offset", "deceleration", "q_lower", "q_upper")  # the rows of ArmLimits.braking
 LIMITS = (*ARRAYS, "power_max")
 
 
@@ -50,14 +51,22 @@ def joint_names(value: Any) -> tuple[str, ...]:
 
 
 def _limits(value: Any, joints: int) -> ArmLimits:
-    content = mapping("limits", value, LIMITS, LIMITS)
+    content = mapping("limits", value, (*LIMITS, "braking"), LIMITS)
     arrays = {name: _numbers(f"limits.{name}", content[name], joints) for name in ARRAYS}
     for name in ARRAYS[2:]:
         not_negative(f"limits.{name}", arrays[name])
     if (arrays["q_lower"] >= arrays["q_upper"]).any():
         raise ValueError(f"limits.q_lower: got {arrays['q_lower'].tolist()}, expected values below q_upper; swap them.")
     power_max = float(_numbers("limits.power_max", content["power_max"], 1, no_nan)[0])
-    return ArmLimits(**cast(Any, arrays), power_max=power_max)
+    return ArmLimits(**cast(Any, arrays), power_max=power_max, braking=_braking(content.get("braking"), joints))
+
+
+def _braking(value: Any, joints: int) -> FloatArray:
+    """Return the constants of velocity limits that depend on the position; empty without them."""
+    if value is None:
+        return NO_BRAKING
+    content = mapping("limits.braking", value, BRAKING, BRAKING)
+    return np.array([_numbers(f"limits.braking.{name}", content[name], joints) for name in BRAKING])
 
 
 def _payload(value: Any, joints: int) -> Payload:

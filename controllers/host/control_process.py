@@ -224,7 +224,7 @@ class ControlProcess:
         self.message = reading.reason
         if self.memory.mode in _FOLLOWING:
             fail(self.memory, Reason.ROBOT_STOPPED)
-        waited = now_s - self._fault_since_s > RECOVER_AFTER_S
+        waited = self._mode == Mode.FAULT and now_s - self._fault_since_s > RECOVER_AFTER_S
         mine = self.memory.mode == Mode.FAULT and self.memory.fault == Reason.ROBOT_STOPPED
         budget = self.gains.recoveries_per_minute > 0.0
         if reading.mode == DriverMode.STOPPED and mine and waited and budget and not reading.attended:

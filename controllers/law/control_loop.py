@@ -12,7 +12,7 @@ from controllers.law.controller_state import ControllerState
 from controllers.law.gains import Gains
 from controllers.records import fields_of, record_dtype
 
-_MAY_BE_LEFT_OUT = ("tau_external", "stamp_s", "robot_s", "frame")
+_MAY_BE_LEFT_OUT = ("tau_external", "stamp_s", "robot_s", "frame", "braking")
 
 
 class ControlLoop(NamedTuple):

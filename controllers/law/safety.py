@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from controllers.arm import ArmLimits, ArmState
 from controllers.compilation import inner
 from controllers.geometry import FloatArray
 
@@ -17,14 +18,29 @@ FAULT_DAMPING_PER_S = 10.0  # joint damping in a fault, per unit of inertia
 
 
 @inner
-def limit_velocity(dq: FloatArray, M: FloatArray, dq_max: FloatArray, tau_own: FloatArray, tau: FloatArray) -> bool:
-    """Fade out accelerating torque near dq_max, and brake beyond; return whether it changed anything."""
-    reduced = False
+def velocity_limit(q: float, direction: float, limits: ArmLimits, joint: int) -> float:
+    """Return the greatest speed of a joint in this direction: near a stop, what the arm can still brake.
+
+    min(dq_max, -velocity_offset + sqrt(2 deceleration (distance to the stop))), and 0 at least.
+    Source: libfranka, include/franka/rate_limiting.h and joint_velocity_limits.h.
+    """
+    if limits.braking.shape[0] == 0:
+        return limits.dq_max[joint]
+    left = limits.braking[3, joint] - q if direction > 0.0 else q - limits.braking[2, joint]
+    slowing = math.sqrt(max(2.0 * limits.braking[1, joint] * left, 0.0)) - limits.braking[0, joint]
+    return min(limits.dq_max[joint], max(slowing, 0.0))
+
+
+@inner
+def limit_velocity(state: ArmState, M: FloatArray, limits: ArmLimits, tau_own: FloatArray, tau: FloatArray) -> bool:
+    """Fade out accelerating torque near a joint's limit, and brake beyond; return whether it changed anything."""
+    reduced, dq = False, state.dq
     for k in range(tau.shape[0]):
         drive = tau[k] - tau_own[k]
-        margin = dq_max[k] - abs(dq[k])
-        onset = (1.0 - VELOCITY_ONSET) * dq_max[k]
-        near = margin < onset or dq_max[k] <= 0.0
+        dq_max = velocity_limit(state.q[k], dq[k] if dq[k] != 0.0 else drive, limits, k)
+        margin = dq_max - abs(dq[k])
+        onset = (1.0 - VELOCITY_ONSET) * dq_max
+        near = margin < onset or dq_max <= 0.0
         if near and drive * dq[k] >= 0.0 and drive != 0.0:
             tau[k] = tau_own[k] + drive * (max(margin / onset, 0.0) if onset > 0.0 else 0.0)
             reduced = True

@@ -209,7 +209,7 @@ def _guard_motion(
     state: ArmState, M: FloatArray, limits: ArmLimits, memory: ControllerState, tau_out: FloatArray
 ) -> int:
     reduced = Reason.OK.value
-    if limit_velocity(state.dq, M, limits.dq_max, memory.work.tau_own, tau_out):
+    if limit_velocity(state, M, limits, memory.work.tau_own, tau_out):
         reduced = Reason.VELOCITY_LIMITED.value
     if limit_power(state.dq, limits.power_max, memory.work.tau_own, tau_out):
         reduced = max(reduced, Reason.POWER_LIMITED.value)

@@ -1,7 +1,7 @@
 """Arbitration of command sources: emergency stop > human > policy, and never two at once.
 
-Two sources of equal priority are neither averaged nor interleaved: the arm holds, and the diagnostics name both. The
-emergency stop is latched: `recover` clears it, and the arm still has to be enabled again.
+Two sources of equal priority are neither averaged nor interleaved: the arm holds, and the diagnostics name both. Stops
+are latched (`stops.py`); after they are cleared the arm still has to be enabled again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from controllers.ros.rejection import CommandRejected, RejectReason
+from controllers.ros.stops import HOLD_AFTER_S, Stops
 
 WINDOW_S = 0.2  # time-out of a source after its last message: two periods of a slow policy
 CONFLICT_S = 1.0  # time for which the arm holds after a conflict of sources
@@ -28,8 +29,8 @@ class Arbiter:
     """Arbiter of commands. Times are on one monotonic clock [s]."""
 
     def __init__(self) -> None:
-        self.estopped = False
-        self.charge = CommandPriority.IDLE
+        self.stops = Stops()
+        self._charge = CommandPriority.IDLE
         self.source = ""
         """The commanding topic, if any."""
         self.handovers = 0
@@ -38,15 +39,15 @@ class Arbiter:
         self._crowded: dict[str, tuple[str, ...]] = {}
         self._conflict, self._conflict_s = "", float("-inf")
 
-    def press_estop(self) -> None:
-        """Stop, until `release_estop`."""
-        self.estopped = True
-        self.charge, self.source = CommandPriority.ESTOP, ""
+    @property
+    def estopped(self) -> bool:
+        """Whether a stop is latched."""
+        return bool(self.stops.latched)
 
-    def release_estop(self) -> None:
-        """Release the emergency stop."""
-        self.estopped = False
-        self.charge = CommandPriority.IDLE
+    @property
+    def charge(self) -> CommandPriority:
+        """Whose commands move the arm."""
+        return CommandPriority.ESTOP if self.estopped else self._charge
 
     def forget(self, rank: CommandPriority) -> None:
         """Leave the sources of a priority out of account, as if they had been silent."""
@@ -77,7 +78,7 @@ class Arbiter:
         self.check(rank, now_s)
         handed_over = topic != self.source
         self.handovers += handed_over and self.source != ""
-        self.charge, self.source = rank, topic
+        self._charge, self.source = rank, topic
         return handed_over
 
     def check(self, rank: CommandPriority, now_s: float) -> None:
@@ -96,9 +97,10 @@ class Arbiter:
             )
 
     def look(self, now_s: float) -> None:
-        """Detect that the source is silent."""
-        if not self.estopped and self._highest(now_s) == CommandPriority.IDLE:
-            self.charge, self.source = CommandPriority.IDLE, ""
+        """Detect that the commanding source, or one that may stop the arm, is silent."""
+        self.stops.watch(now_s)
+        if self.estopped or self._highest(now_s) == CommandPriority.IDLE:
+            self._charge, self.source = CommandPriority.IDLE, ""
 
     def conflict(self, now_s: float) -> str:
         """The conflicting sources; empty without a conflict."""
@@ -107,7 +109,9 @@ class Arbiter:
     def held(self, now_s: float) -> str:
         """Why no command passes; else empty."""
         if self.estopped:
-            return "emergency stop: call ~/recover, then ~/enable"
+            return f"emergency stop ({self.stops.text()}): release it there, call ~/recover, then ~/enable"
+        if silent := self.stops.silent():
+            return f"{silent}: no report for more than {HOLD_AFTER_S} s"
         conflict = self.conflict(now_s)
         return (
             f"two command sources: {conflict}; end one of them" if conflict else next(iter(self._blocks.values()), "")

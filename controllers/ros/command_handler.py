@@ -45,14 +45,13 @@ class CommandHandler:
     def __init__(self, stamps: Stamps, now_s: Callable[[], float], sleep: Callable[[float], None]) -> None:
         self.stamps, self.arbiter, self.course = stamps, Arbiter(), TargetGenerator()
         self.gains: Gains | None = None
-        self.enabled = False
+        self.enabled = self._held = self._idle = False
         self._now_s, self._sleep = now_s, sleep
         self._loop: Loop | None = None
         self.motions = Motions(self.arbiter, now_s, sleep)
         self.joints: Sequence[str] = ()
         self._frame = ""
         self._home: Pose | None = None
-        self._held = self._idle = False
         self._outside, self._outside_s = "", -np.inf
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
@@ -134,11 +133,6 @@ class CommandHandler:
         if not np.array_equal(posture, gains.posture):  # crisp_py repeats it with each pose
             self.set_gains(gains.changed(posture=posture))
 
-    def take_stop(self, topic: str, rank: CommandPriority, message: Any) -> None:
-        """Take a Bool: true stops the arm, latched, whatever its state; false changes nothing."""
-        if message.data:
-            self.estop()
-
     def admit(self, topic: str, rank: CommandPriority) -> tuple[Loop, Gains]:
         """Return loop and gains for a motion command, which ends a joint motion.
 
@@ -218,16 +212,23 @@ class CommandHandler:
         if self._loop is not None:
             self._loop.ask(Request.DEACTIVATE)
 
-    def estop(self) -> Answer:
+    def estop(self, source: str = "~/estop") -> Answer:
         """Stop the arm; the stop is latched."""
-        self.arbiter.press_estop()
-        self.stop_now()
+        self.arbiter.stops.press(source, "pressed")
+        self.stop_if_latched()
         return True, "stopped, the arm holds itself; call ~/recover, then ~/enable"
 
+    def stop_if_latched(self) -> None:
+        """Let the arm hold itself at once where a stop is latched, unless it does already."""
+        acts = self.enabled or (self._loop is not None and self._loop.state().mode != Mode.IDLE)
+        if self.arbiter.estopped and acts:
+            self.stop_now()
+
     def recover(self, may_move: bool) -> Answer:
-        """Clear the emergency stop; after a fault, and where the arm may move, back off along the last path."""
+        """Lift the stops that are not pressed; after a fault, where the arm may move, back off along the last path."""
         was_stopped = self.arbiter.estopped
-        self.arbiter.release_estop()
+        if pressed := self.arbiter.stops.clear():
+            return False, f"still stopped by {pressed}; release it there"
         if was_stopped:
             return True, "the emergency stop is released; call ~/enable"
         if self._loop is None or (state := self._loop.state()).mode != Mode.FAULT:
@@ -265,8 +266,6 @@ class CommandHandler:
         self._homing_until_s = self._now_s() + HOMING_LIMIT_S
         return True, "moving home; any command ends it"
 
-    # Periodic
-
     def watch(self) -> str:
         """Detect silent sources and clock jumps, and hold where required; return the jump's text, else empty."""
         now_s = self._now_s()
@@ -277,6 +276,7 @@ class CommandHandler:
         elif now_s > self._clock_held_until_s:
             self.arbiter.block("clock", "")
         self.arbiter.look(now_s)
+        self.stop_if_latched()
         self._keep_still(now_s)
         return jump
 

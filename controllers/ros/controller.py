@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
-from controllers.ros import graph
+from controllers.ros import graph, to_ros
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
@@ -23,12 +23,13 @@ from controllers.ros.gripper import GripperTopics
 from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
+from controllers.ros.stops import REPORT_PERIOD_S
 from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
 from controllers.ros.workspace import box_text
 from controllers.ros.wrench_bias import WrenchBias
 
-WATCH_PERIOD_S = 0.05
+WATCH_PERIOD_S = REPORT_PERIOD_S
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
 BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
@@ -100,6 +101,7 @@ class Controller:
         self._states: States | None = None
         self.fingers: GripperTopics | None = None
         self._shown: Gains | None = None
+        self.handler.arbiter.stops.own_name = name.strip("/")
         self._reports = Reports(wire, name, hardware)
         self._bias, self._sleep = WrenchBias(), sleep
         self._schedule = Schedule()
@@ -141,6 +143,7 @@ class Controller:
 
     def detach(self, lifecycle: str = "unconfigured") -> None:
         """Detach a control process that has ended or is about to, and the gripper."""
+        self._report_stop(leaves=True)
         opened, self._open = self._open, None
         fingers, self.fingers = self.fingers, None
         self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
@@ -183,12 +186,21 @@ class Controller:
     def _watch(self) -> None:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
+        self._report_stop()
         still, self._still = self._still, self.handler.stamps.still()
         if self._still and not still:
             self._log.warning(self._still)
         if self.fingers is not None:
             self.fingers.watch()
         self.publish_status()
+
+    def _report_stop(self, leaves: bool = False) -> None:
+        """Report to the other controllers of the graph that this one lives, and whether a stop was pressed here."""
+        if self._open is None:
+            return
+        report = self.handler.arbiter.stops.report()._replace(leaves=leaves)
+        report = report._replace(why=report.why or self.trouble)
+        self._open.publisher(graph.STOP).publish(to_ros.stop_report_message(self._open, report))
 
     def _watch_graph(self) -> None:
         if self._open is None:

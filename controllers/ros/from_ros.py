@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from controllers.geometry import FloatArray
+from controllers.ros.diagnostics import Level
 from controllers.ros.rejection import CommandRejected, RejectReason
+from controllers.ros.stops import StopReport
 
 QUAT_NORM_TOLERANCE = 0.01  # as in the loop
 
@@ -20,6 +22,14 @@ def stamp_ns(message: Any) -> int:
     """Return the header's stamp [ns]."""
     stamp = message.header.stamp
     return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def stop_report_of(message: Any) -> StopReport:
+    """Return the report in a DiagnosticStatus: any level but OK stops, STALE is a source that ends in good order."""
+    level = message.level[0] if isinstance(message.level, bytes) else int(message.level)
+    clears = next((pair.value for pair in message.values if pair.key == "clears"), "")
+    why = "" if level in (Level.OK, Level.STALE) else message.message or "pressed"
+    return StopReport(message.name, why, int(clears) if clears.isdecimal() else 0, level == Level.STALE)
 
 
 def pose_of(message: Any, frame: str) -> tuple[FloatArray, FloatArray]:

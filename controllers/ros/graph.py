@@ -77,7 +77,9 @@ TARGET_WRENCH = _own("target_wrench", _WRENCH, _COMMAND)
 TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)  # gains by name: see `from_ros.gains_of`
 HUMAN_POSE = _own("human/target_pose", _POSE, _COMMAND)
 HUMAN_TWIST = _own("human/target_twist", _TWIST, _COMMAND)
-HUMAN_STOP = _own("human/stop", "std_msgs/msg/Bool", _COMMAND)  # true: latched as by ~/estop; false changes nothing
+HUMAN_STOP = _own("human/stop", "std_msgs/msg/Bool", Quality(reliable=True, depth=10))  # true: latched as by ~/estop
+# Reports of all who may stop, and of controllers: to every arm of the graph. See `stops.py`.
+STOP = Topic("/emergency_stop", "diagnostic_msgs/msg/DiagnosticStatus", Quality(reliable=True, depth=10))
 
 # From the controller.
 CURRENT_POSE = _own("current_pose", _POSE, _STATE)
@@ -133,9 +135,9 @@ TASK_STATE_SECTIONS = (
 
 # The human's input for the actor's arbiter: axes as an action in [-1, 1], the gripper last.
 HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
-# Its buttons. The first two are 0 or 1; labels and requests to clear a stop are counts since the sender's start, whose
-# name is the frame_id: a lost message loses none, and a restarted sender clears nothing.
-HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear")
+# Its buttons. The first two are 0 or 1; labels, requests to clear a stop and "the scene is set" are counts since the
+# sender's start, whose name is the frame_id: a lost message loses none, and a restarted sender clears nothing.
+HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear", "ready")
 
 
 def image_topic(camera: str) -> Topic:

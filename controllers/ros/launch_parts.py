@@ -34,6 +34,7 @@ from controllers.ros.namesake import wait_until_alone
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOPICS = [topic for topic in vars(graph).values() if isinstance(topic, graph.Topic)]
 CRISPS = [graph.at_root(topic) for topic in TOPICS if topic.name.startswith(f"{CONTROLLER}/target_")]
+END_LIMIT_S = "20"  # the arm holds at once; its black box and the processes of loop and gripper end after that
 JPEG_QUALITY = 90  # of recorded images, where the camera's file has no other
 
 
@@ -112,6 +113,7 @@ def _words(arguments: dict[str, str], module: str) -> dict[str, Any]:
             "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
         },
         "output": "screen",
+        "sigterm_timeout": END_LIMIT_S,
         "ros_arguments": ["--log-level", arguments["log_level"]],
     }
 
@@ -150,10 +152,8 @@ def refuse_second(context: LaunchContext, namespace: str) -> None:
     Raises:
         RuntimeError: one runs.
     """
-    status = graph.resolve(graph.STATUS, namespace)
-    node: Any = get_ros_node(context)
-    refused = wait_until_alone(lambda: node.count_publishers(status), status.rsplit("/", 1)[0])
-    if refused:
+    status, node = graph.resolve(graph.STATUS, namespace), get_ros_node(context)
+    if refused := wait_until_alone(lambda: node.count_publishers(status), status.rsplit("/", 1)[0]):
         raise RuntimeError(refused)
 
 
@@ -240,16 +240,12 @@ def cameras(arguments: dict[str, str]) -> list[Any]:
     for file in filter(None, (part.strip() for part in arguments["cameras"].split(","))):
         if file.endswith(".json"):
             entries = json.loads(Path(file).read_text(encoding="utf-8"))["cameras"]
-            found |= {f"camera_{entry['name']}": _camera_parameters(entry) for entry in entries}
+            names = [entry["name"] for entry in entries if entry.get("kind") != "topic"]
+            path = str(Path(file).expanduser().absolute())  # the node reads it: launch would make numbers of serials
+            found |= {f"camera_{name}": {"camera": name, "file": path} for name in names}
         else:
             found[f"camera_{Path(file).stem}" if "," in arguments["cameras"] else "camera"] = file
     return [node("robot_rl.nodes.camera", name, arguments, [usual, given]) for name, given in found.items()]
-
-
-def _camera_parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters of a camera's node from its entry in a cameras.json."""
-    own = {key: value for key, value in entry.items() if key not in ("name", "view", "max_age_s") and value is not None}
-    return {"camera": entry["name"], **own}
 
 
 def view(arguments: dict[str, str]) -> list[Any]:
@@ -269,7 +265,7 @@ def view(arguments: dict[str, str]) -> list[Any]:
         except PackageNotFoundError as error:
             text = f"rviz: got no package {package}, expected it installed; run: apt install ros-jazzy-{package}."
             raise RuntimeError(text.replace("_", "-")) from error
-    config = ["-d", str(_rviz_file()), "-f", f"{prefix}{graph.BASE}"]
+    config = ["-d", str(_rviz_file()), "-f", prefix + graph.BASE]
     shown = Node(package="rviz2", executable="rviz2", namespace=namespace, arguments=config)
     renamed = [("robot_description", "robot_state_publisher/robot_description")]  # the controller publishes it, too
     publisher = Node(

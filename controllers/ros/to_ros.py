@@ -12,7 +12,8 @@ from controllers.geometry import FloatArray, quat_from_matrix, rotation_error
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
 from controllers.ros import graph, settings
-from controllers.ros.diagnostics import StatusReport
+from controllers.ros.diagnostics import Level, StatusReport
+from controllers.ros.stops import StopReport
 from controllers.ros.wire import Wire
 
 
@@ -77,6 +78,12 @@ def status_message(wire: Wire, report: StatusReport, name: str, hardware: str = 
         hardware_id=hardware,
         values=pairs,
     )
+
+
+def stop_report_message(wire: Wire, report: StopReport) -> Any:
+    """Fill the DiagnosticStatus of a source of stops."""
+    level = Level.STALE if report.leaves else Level.ERROR if report.why else Level.OK
+    return status_message(wire, StatusReport(level, report.why, (("clears", str(report.clears)),)), report.source)
 
 
 def gains_message(wire: Wire, gains: Gains) -> Any:

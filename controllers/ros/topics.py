@@ -15,6 +15,7 @@ from controllers.ros import graph
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.motions import take_joint_motion
+from controllers.ros.stop_commands import take_report, take_stop
 
 GROUP = "robot_rl.topics"
 
@@ -33,7 +34,8 @@ COMMANDS = (
     Command(graph.TARGET_TWIST, POLICY, CommandHandler.take_twist),
     Command(graph.HUMAN_POSE, HUMAN, CommandHandler.take_pose),
     Command(graph.HUMAN_TWIST, HUMAN, CommandHandler.take_twist),
-    Command(graph.HUMAN_STOP, ESTOP, CommandHandler.take_stop),
+    Command(graph.HUMAN_STOP, ESTOP, take_stop),
+    Command(graph.STOP, ESTOP, take_report),
     Command(graph.TARGET_WRENCH, POLICY, CommandHandler.take_wrench),
     Command(graph.TARGET_STIFFNESS, POLICY, CommandHandler.take_gains),
     Command(graph.TARGET_JOINT, POLICY, CommandHandler.take_joint),

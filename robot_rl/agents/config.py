@@ -91,17 +91,8 @@ class AgentConfig:
         extensions.check("critic", self.critic, CRITICS, CRITIC_GROUP)
         extensions.check("agent backend", self.backend, BACKENDS, BACKEND_GROUP)
         checks.one_of(self, get_args(Activation), "activation")
-        checks.at_least(
-            self,
-            1,
-            "horizon",
-            "num_critics",
-            "num_target_critics",
-            "projection",
-            "critic_updates_per_actor_update",
-            "bc_decay_updates",
-        )
-        checks.at_least(self, 1, "hidden", "discrete_hidden")
+        checks.at_least(self, 1, "horizon", "num_critics", "num_target_critics", "projection", "hidden")
+        checks.at_least(self, 1, "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
         checks.fraction(self, "discount", "target_update_rate", "discrete_exploration", "position_threshold")
         checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "toggle_penalty", "discrete_margin")
         checks.at_least(self, 0, "bc_weight", "bc_weight_final")

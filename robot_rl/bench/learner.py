@@ -24,11 +24,6 @@ TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 
 
 def run() -> dict[str, Any]:
-    """Return the metrics of `bench_learner`."""
-    return bench_learner()
-
-
-def bench_learner() -> dict[str, Any]:
     """Return updates a second at batch 256, state of 25, two cameras, targets from 2 critics.
 
     `updates_per_s_cached`: 96 stored features a camera, 10 critics; `_2_critics`: the same with 2;

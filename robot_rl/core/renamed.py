@@ -33,6 +33,7 @@ RETIRED: dict[str, Any] = {
     "learner.metrics_every_s": 1.0,
     "learner.poll_timeout_s": 0.05,
     "learner.update_ratio.lead_updates": 0,
+    "robot.reset_pause_s": ...,
 }
 """Dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
 

@@ -199,7 +199,8 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and (value in NOT_FINITE or (isinstance(value, int) and not isinstance(value, bool))):
         return float(value)
     if isinstance(kind, type) and (not isinstance(value, kind) or (kind in (int, float) and isinstance(value, bool))):
-        raise _wrong(where, value, f"a value of type {kind.__name__}")
+        quotes = ", in quotes" if kind is str and isinstance(value, int | float) else ""
+        raise _wrong(where, value, f"a value of type {kind.__name__}{quotes}")
     return value
 
 

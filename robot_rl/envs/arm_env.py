@@ -60,10 +60,10 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Start an episode; the same seed gives the same episode, bit for bit."""
         super().reset(seed=seed)
-        self.cell.episodes.reset(self.np_random)
+        additions = self.cell.episodes.reset(self.np_random)
         states = self._states()
         self._begin(states)
-        return self._observe(states), {"success": False, "failure": False, "fault": ""}
+        return self._observe(states), {"success": False, "failure": False, "fault": "", **additions}
 
     def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Move the targets by one action and let one control period pass."""

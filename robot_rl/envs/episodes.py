@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from robot_rl.hardware.robot import Robot
 class EpisodeSource(Protocol):
     """Sets up and judges episodes: ground truth in the simulator, a person on a real arm."""
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """Bring arms and objects to the start of an episode."""
+    def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """Bring arms and objects to the start of an episode; return additions to the environment's `info`."""
 
     def outcome(self) -> Outcome:
         """Return whether the episode is won or lost now."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from robot_rl.hardware.robot import Robot
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
 REACHED_M, REACHED_RAD = 0.01, 0.05
 SETTLE_STEPS = 30
+Prompt = Callable[[str], tuple[str, ...]]
 FINGER_STEPS = 10
 """Time for the fingers, before the arm moves."""
 
@@ -21,14 +23,14 @@ class OperatorEpisodes:
     """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
 
     Args:
-        prompt: prompts the operator and returns when the scene is set.
+        prompt: prompts the operator, returns when the scene is set, and returns the labels of the episode before.
     """
 
-    def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Callable[[str], None]) -> None:
-        self._task, self._robots, self._prompt = task, robots, prompt
+    def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Prompt) -> None:
+        self._task, self._robots, self.prompt = task, robots, prompt
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """Raise each arm, move to a start, and prompt the operator to set the scene.
+    def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """Raise each arm, move to a start, open the fingers, and prompt the operator to set the scene.
 
         Raises:
             DeviceLostError: an arm does not reach it.
@@ -36,9 +38,10 @@ class OperatorEpisodes:
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
             go_to(robot, arm, arm.start.draw(rng))
-        self._prompt(f"{self._task.name}: set the scene for the next episode.")
+        labels = self.prompt(f"{self._task.name}: set the scene for the next episode.")
         for robot in self._robots.values():
             robot.wait(PERIOD_S)  # the first step is as long as the others
+        return {"late_labels": labels}
 
     def outcome(self) -> Outcome:
         """Return neither success nor failure, which come from labels."""

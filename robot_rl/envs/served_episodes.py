@@ -51,7 +51,7 @@ class ServedEpisodes:
         self._publisher = wire.publisher(graph.TASK_RESET)
         wire.subscribe(graph.TASK_STATE, self._on_state)
 
-    def reset(self, rng: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
         """Request a new scene, and wait until arm and cameras show it.
 
         Raises:
@@ -64,6 +64,7 @@ class ServedEpisodes:
         stands_ns = self._clock.now_ns() - self._wire.now_ns() + round(self._state().reset_stamp_s * NS_PER_S)
         self._await_sources(stands_ns, deadline_ns)
         self._robot.wait(PERIOD_S)  # the first step is as long as the others
+        return {}
 
     def outcome(self) -> Outcome:
         """Return ground truth.

@@ -1,6 +1,7 @@
 """Environments over the simulator, by task; registered with Gymnasium as `robot_rl/<Task>-v0`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +33,10 @@ class SimulatedEpisodes:
         self.simulation = simulation
         self._expert: Expert | None = None
 
-    def reset(self, rng: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
         """Draw a new scene."""
         self.simulation.reset(rng)
+        return {}
 
     def outcome(self) -> Outcome:
         """Return ground truth."""

@@ -28,7 +28,7 @@ class RobotConfig:
     """The arm's namespace on the graph, as in `left`."""
     episode_source: EpisodeSource = "simulated"
     """Episode source on the graph: `simulated`, a served simulation; `operator`, a person: the arm
-    goes to the start, the scene is set by hand, and success comes from the human's labels."""
+    goes to the start, the scene is set by hand until the person's device says ready, and success comes from labels."""
     cameras: Path | None = None
     """File of the robot's cameras, as `robot-rl snapshot` takes it; None: topics named by the task's cameras."""
     wrench: Literal["auto", "sensor", "estimate"] = "auto"
@@ -51,12 +51,10 @@ class RobotConfig:
     """An action computed from an older observation is not sent: the episode ends likewise [ms]. Source: three steps."""
     reset_timeout_s: float = 30.0
     """Longest time of a reset, including a server's restart [s]: DDS drops a killed process after ten."""
-    reset_pause_s: float = 5.0
-    """Time for the operator to set the scene without a terminal for Enter [s]."""
 
     def __post_init__(self) -> None:
         names = ("state_age_ms", "gripper_age_ms", "image_age_ms", "skew_ms", "reaction_ms")
-        checks.positive(self, *names, "reset_timeout_s", "reset_pause_s")
+        checks.positive(self, *names, "reset_timeout_s")
         if self.kind == "simulated" and self.episode_source == "operator":
             raise ConfigError(
                 "robot.episode_source: got 'operator' with the simulated arm, expected an arm on the graph; "

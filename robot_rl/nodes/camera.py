@@ -2,6 +2,7 @@
 
 usage: ros2 run robot_rl camera --ros-args -p camera:=wrist -p serial:=128422270679 -p parent_frame:=hand
        ros2 run robot_rl camera --ros-args -p camera:=side -p kind:=webcam -p device:=/dev/video0
+       ros2 run robot_rl camera --ros-args -p camera:=wrist -p file:=cameras.json
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class CameraNode:
     def __init__(self, node: Any) -> None:
         self._node, self._wire = node, RosWire(node, node.get_namespace().strip("/"))
         values = {name: self._declare(name, parameter) for name, parameter in PARAMETERS.items()}
-        own = kind_parameters(values["kind"])
+        own = {} if values["file"] else kind_parameters(values["kind"])
         self.settings = node_settings(
             values | {name: self._declare(name, parameter) for name, parameter in own.items()}
         )

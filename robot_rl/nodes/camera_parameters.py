@@ -8,16 +8,19 @@ import inspect
 import itertools
 import math
 import textwrap
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from robot_rl.core.errors import ConfigError
-from robot_rl.core.settings import from_text
+from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.settings import from_text, load_settings
 from robot_rl.hardware.cameras import KINDS, camera_kind
-from robot_rl.hardware.cameras.config import CameraConfig
+from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
 from robot_rl.hardware.cameras.views import View
 
+SERIAL_DIGITS = 12  # of a RealSense; with a leading zero YAML makes a smaller number of it
 COMMON = ("name", "kind", "view", "max_age_s")
 """Settings of every camera that are no parameters: the node publishes whole images, however old."""
 
@@ -35,6 +38,7 @@ class Parameter(NamedTuple):
 
 PARAMETERS = {
     "camera": Parameter("camera", "The camera's name: prefix of its topics and frames."),
+    "file": Parameter("", "A cameras.json with the settings of the camera of that name; empty: these parameters."),
     "kind": Parameter("realsense", f"{', '.join(KINDS)}, module:Class or path/to/file.py:Class."),
     "jpeg_quality": Parameter(0, "Publish JPEG for recordings at this quality; 0: not.", 0, 100),
     "parent_frame": Parameter("", "Parent frame of the camera's pose, as in `hand`; empty: no transform."),
@@ -83,6 +87,25 @@ def field_texts(config: type) -> dict[str, str]:
     }
 
 
+def _text(config: type, name: str, value: Any) -> str:
+    """Return a parameter's value as text.
+
+    Raises:
+        ConfigError: a number where text belongs, and digits may be lost: YAML reads 017322071690 as 17322071690.0 and
+            001622072047 as 239629351.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    number = isinstance(value, int | float) and typing.get_type_hints(config)[name] is str
+    whole = isinstance(value, int) and (len(str(value)) >= SERIAL_DIGITS or name == "device")
+    if number and not whole:
+        raise ConfigError(
+            f"{name}: got the number {value}, expected text: a leading zero is lost; write _ before the digits, as in "
+            f"-p {name}:=_017322071690."
+        )
+    return str(value)
+
+
 @dataclass(frozen=True)
 class Extrinsics:
     """Pose of a camera's optical frame (x right, y down, z forward) in its parent's.
@@ -121,20 +144,33 @@ def node_settings(values: Mapping[str, Any]) -> NodeSettings:
     """Return what the parameters mean.
 
     Args:
-        values: those of `PARAMETERS` and of the kind's own.
+        values: those of `PARAMETERS` and, without a `file`, of the kind's own.
 
     Raises:
         UnknownNameError: an unknown kind.
         ConfigError: values that cannot work.
     """
-    kind = str(values["kind"])
-    own = {name: values[name] for name in kind_parameters(kind) if name in values}
-    texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in own.items()}
-    config = from_text(
-        camera_kind(kind, "kind").Config,
-        {"name": str(values["camera"]), "kind": kind, **{name: text for name, text in texts.items() if text}},
-        str(values["camera"]),
-    )
+    file = values.get("file")
+    config = _of_file(Path(file), values["camera"]) if file else _of_parameters(values)
     parent = str(values["parent_frame"])
     extrinsics = Extrinsics(parent, tuple(values["xyz"]), tuple(values["quat_xyzw"])) if parent else None
     return NodeSettings(replace(config, view=View(size=None)), extrinsics, int(values["jpeg_quality"]))
+
+
+def _of_file(path: Path, name: str) -> Any:
+    cameras = {config.name: config for config in load_settings(CameraSet, path).cameras}
+    if name not in cameras:
+        raise unknown_name("camera", name, cameras)
+    return cameras[name]
+
+
+def _of_parameters(values: Mapping[str, Any]) -> Any:
+    kind = str(values["kind"])
+    own = {name: values[name] for name in kind_parameters(kind) if name in values}
+    config_type = camera_kind(kind, "kind").Config
+    texts = {name: _text(config_type, name, value) for name, value in own.items()}
+    return from_text(
+        config_type,
+        {"name": str(values["camera"]), "kind": kind, **{name: text for name, text in texts.items() if text}},
+        str(values["camera"]),
+    )

@@ -184,7 +184,8 @@ class SimulatedRobotServer:
         return (*self._wire.problems(), *([fingers.rejections.last] if fingers and fingers.rejections.last else []))
 
     def close(self) -> None:
-        """Free the graphics context; the owner closes the wire."""
+        """Leave the other arms in good order, and free the graphics context; the owner closes the wire."""
+        self.controller.detach()
         for camera in self._cameras.values():
             camera.close()
 

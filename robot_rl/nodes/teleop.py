@@ -2,7 +2,8 @@
 
 `--to actor` (default) sends `human/input` to the actor, whose arbiter decides who acts, and which records it.
 `--to controller` sends `human/target_twist` and the gripper's target while the human is engaged, to move the arm
-without an actor; those outrank the others. Never run both ways at once for one arm.
+without an actor; those outrank the others. Never run both ways at once for one arm. Either way its stop, a lost
+device and the end of this node stop every arm of the graph; after the clear key this arm follows again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import tyro
 
 from controllers.ros import graph
+from controllers.ros.stops import REPORT_PERIOD_S
 from controllers.ros.wire import Wire
 from robot_rl import build_graph
 from robot_rl.core import checks
@@ -34,8 +36,7 @@ from robot_rl.tasks import check_task, find_task
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DEVICE_HELP, DeviceContext, check_device, open_enabled
 from robot_rl.teleop.devices.ros import HumanSender
-
-CLEAR_TIMEOUT_S = 2.0
+from robot_rl.teleop.supervision import StopSender
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class TeleopConfig:
     """Receiver of the input."""
     task: str = "pick-lift"
     """Task whose steps an action at full deflection makes: a name, a file or `module:NAME`."""
-    rate_hz: float = 50.0
-    """Messages a second. Source: ten messages within the arbiter's time-out of a silent device."""
+    rate_hz: float = 1.0 / REPORT_PERIOD_S
+    """Messages a second; the arms hold after three missing ones of 50 a second."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
     """Namespace and wire: `dds`, or `ros` where rclpy can be imported."""
 
@@ -64,7 +65,7 @@ class TeleopConfig:
         check_task(self.task)
         check_device("device", self.device)
         check_device("motion_device", self.motion_device)
-        checks.positive(self, "rate_hz")
+        checks.at_least(self, 1.0 / REPORT_PERIOD_S, "rate_hz")
         if not self.robot.on_graph:
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node communicates over the graph.")
 
@@ -77,18 +78,13 @@ class TwistSender:
         self._layout = arm_layout(gripper_entry(arm))
         self._twists = wire.publisher(graph.HUMAN_TWIST)
         self._gripper = wire.publisher(graph.GRIPPER_TARGET)
-        self._stop = wire.publisher(graph.HUMAN_STOP)
         self._R_base_tcp: np.ndarray | None = None
         self._base = graph.BASE  # the frame of the arm's poses
         wire.subscribe(graph.CURRENT_POSE, self._on_pose)
 
     def send(self, state: DeviceState) -> None:
-        """Send one state's stop; else its motion, if the human is engaged and the arm's orientation is known."""
-        if state.estop:
-            self._stop.publish(self._wire.make(graph.HUMAN_STOP.type, data=True))
-        elif state.cleared:
-            self._clear()
-        if not (state.engaged and state.alive) or state.estop or state.action is None or self._R_base_tcp is None:
+        """Send one state's motion, if the human is engaged and the arm's orientation is known."""
+        if not state.engaged or state.stopped or state.action is None or self._R_base_tcp is None:
             return
         stamp_ns, scale = self._wire.now_ns(), self._arm.action
         parts = self._layout.decode(state.action)
@@ -100,14 +96,6 @@ class TwistSender:
         if gripper is not None and (finger_m := finger_target(gripper, parts[GRIPPER], None)) is not None:
             message = joints_message(self._wire, [graph.FINGER_JOINT], np.array([finger_m]), stamp_ns)
             self._gripper.publish(message)
-
-    def _clear(self) -> None:
-        """Release the controller's stop and track targets again; print its answers."""
-        for service, fields in ((graph.RECOVER, {}), (graph.ENABLE, {"data": True})):
-            done, text = self._wire.call(service, CLEAR_TIMEOUT_S, **fields)
-            print(text, flush=True)
-            if not done:
-                return
 
     def _on_pose(self, message: Any) -> None:
         self._base = message.header.frame_id
@@ -140,10 +128,16 @@ def _no_expert() -> Any:
 
 
 def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], None]:
-    """Return the sender to the actor or the controller."""
-    if config.to == "controller":
-        return TwistSender(wire, find_task(config.task).arm).send
-    return HumanSender(wire, task_layout(find_task(config.task))).send
+    """Return the sender of stops to all controllers, and of the input to the actor or this arm's controller."""
+    stop, task = StopSender(wire, "teleop"), find_task(config.task)
+    to_actor = config.to == "actor"
+    motion = HumanSender(wire, task_layout(task)) if to_actor else TwistSender(wire, task.arm)
+
+    def send(state: DeviceState) -> None:
+        stop.send(state)
+        motion.send(state)
+
+    return send
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

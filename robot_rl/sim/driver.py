@@ -21,6 +21,7 @@ from robot_rl.sim.simulation import Simulation, plain_cell
 
 WATCHDOG_S = 0.02  # as long as an FR3 waits
 HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
+BRAKE_S, AT_REST_RAD_PER_S = 0.015, 0.02  # time constant of the arm's own braking; slower joints are held
 
 
 class SimulatedFault(Enum):
@@ -50,6 +51,7 @@ class _Firmware:
         self.tau: FloatArray | None = None  # the sender's torque while its stream is active
         self.silence_s = 0.0
         self._hold_q = simulation.loop.state.q.copy()
+        self._braking = False
 
     def step(self) -> None:
         """Advance one time step."""
@@ -66,14 +68,19 @@ class _Firmware:
         """End the stream for a cause that must be cleared; an empty cause ends it normally."""
         self.tau = None
         self.stopped = cause or self.stopped
-        self._hold_q[:] = self.simulation.loop.state.q
+        self._hold_q[:], self._braking = self.simulation.loop.state.q, True
 
     def _holding(self) -> FloatArray:
-        """Return the torque of the arm's own position control, with gravity."""
+        """Return the torque of the arm's own position control, with gravity: it brakes to rest, then holds."""
         state, dynamics = self.simulation.loop[:2]
-        spring = HOLD_STIFFNESS * (self._hold_q - state.q) - HOLD_DAMPING * state.dq
         tau_max = self.simulation.loop.limits.tau_max
-        return np.clip(dynamics.coriolis + dynamics.gravity + spring, -tau_max, tau_max)
+        self._braking = self._braking and bool(np.abs(state.dq).max() > AT_REST_RAD_PER_S)
+        if self._braking:
+            self._hold_q[:] = state.q
+            own = -dynamics.M @ state.dq / BRAKE_S
+        else:
+            own = HOLD_STIFFNESS * (self._hold_q - state.q) - HOLD_DAMPING * state.dq
+        return np.clip(dynamics.coriolis + dynamics.gravity + own, -tau_max, tau_max)
 
 
 class SimulatedDriver(StreamDriver):

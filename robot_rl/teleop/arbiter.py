@@ -80,8 +80,9 @@ class InterventionStats:
 class Arbiter:
     """Decides each step who acts; the only place where policy and human meet.
 
-    Losing the device releases the dead-man, and so does the emergency stop; afterwards the human has to release
-    it before taking over again, so that a device that comes back cannot move the arm by itself.
+    A lost device is an emergency stop: a policy never acts unwatched where a person was declared. Both release the
+    dead-man; afterwards the human has to release it before taking over again, so that a device that comes back cannot
+    move the arm by itself.
 
     Args:
         layout: parts of the action; discrete heads are never blended.
@@ -143,18 +144,17 @@ class Arbiter:
     def _charge(
         self, policy_action: np.ndarray | None, state: DeviceState, estop: bool, now_ns: int | None
     ) -> ControlAuthority:
-        stopped = estop or state.estop
-        # Only a release that was seen unlocks: after a loss or a stop a held dead-man means nothing.
-        self._locked = self._lost(state, now_ns) or stopped or (self._locked and state.engaged)
+        stopped = estop or state.stopped or self._silent(state, now_ns)
+        # Only a release that was seen unlocks: after a stop a held dead-man means nothing.
+        self._locked = stopped or (self._locked and state.engaged)
         if stopped:
             return ControlAuthority.ESTOP
         if state.engaged and not self._locked:
             return ControlAuthority.HUMAN
         return ControlAuthority.IDLE if policy_action is None else ControlAuthority.POLICY
 
-    def _lost(self, state: DeviceState, now_ns: int | None) -> bool:
-        silent = now_ns is not None and state.stamp_ns is not None and now_ns - state.stamp_ns > self._stale_ns
-        return silent or not state.alive
+    def _silent(self, state: DeviceState, now_ns: int | None) -> bool:
+        return now_ns is not None and state.stamp_ns is not None and now_ns - state.stamp_ns > self._stale_ns
 
     def _count(self, state: DeviceState, human: bool, intervention_start: bool) -> None:
         self.effort.steps += human

@@ -24,7 +24,13 @@ class DeviceState:
     estop: bool = False
     alive: bool = True  # False once the device stopped answering
     stamp_ns: int | None = None  # monotonic, of the device's last sign of life; None: it cannot go silent
-    cleared: bool = False  # the clear key was pressed since the last read
+    cleared: bool = False  # the person cleared the stop since the last read
+    ready: bool = False  # the person said since the last read that the scene is set
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the arm must stand still: a stop is pressed, or the device is lost."""
+        return self.estop or not self.alive
 
 
 @runtime_checkable

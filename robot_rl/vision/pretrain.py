@@ -98,7 +98,7 @@ def train_camera(
     for number in range(config.steps):
         rows = rng.integers(held_out, len(data.images), config.batch)
         offsets = rng.integers(-SHIFT, SHIFT + 1, (config.batch, 2))
-        params, moments, loss = step(params, moments, data.images[rows], data.labels[rows], offsets)
+        params, moments, loss = step(params, moments, (data.images[rows], data.labels[rows], offsets))
         if number % 50 == 0:
             progress(min(50, config.steps - number), float(loss))
     errors = _evaluate(config, camera, params, Dataset(data.images[:held_out], data.labels[:held_out]))
@@ -110,12 +110,8 @@ def train_encoder(
 ) -> EncoderFile:
     """Train all cameras; returns the encoder with its card (training data and errors)."""
     params: dict[str, np.ndarray] = {}
-    card: dict[str, object] = {
-        "scenes": config.scenes,
-        "steps": config.steps,
-        "seed": config.seed,
-        "data": "random scenes",
-    }
+    card: dict[str, object] = {name: getattr(config, name) for name in ("scenes", "steps", "seed")}
+    card["data"] = "random scenes"
     for camera, data in datasets.items():
         weights, errors = train_camera(config, camera, data, progress)
         params |= weights
@@ -190,19 +186,17 @@ def _key_point_loss(maps: jax.Array, labels: jax.Array) -> jax.Array:
 def _train_step(
     params: dict[str, jax.Array],
     moments: Any,
-    images: jax.Array,
-    labels: jax.Array,
-    offsets: jax.Array,
+    batch: tuple[jax.Array, jax.Array, jax.Array],
     optimiser: optax.GradientTransformation,
     config: PretrainConfig,
     camera: str,
 ) -> tuple[dict[str, jax.Array], Any, jax.Array]:
-    """One optimiser step; the batch is split into parts that fit the processor's cache."""
+    """One optimiser step on images, labels and offsets, in parts that fit the processor's cache."""
 
     def part(part_of_batch: tuple[jax.Array, ...]) -> tuple[jax.Array, dict[str, jax.Array]]:
         return jax.value_and_grad(_loss)(params, *part_of_batch, config, camera)
 
-    parts = [x.reshape(-1, PART, *x.shape[1:]) for x in (images, labels, offsets)]
+    parts = [x.reshape(-1, PART, *x.shape[1:]) for x in batch]
     loss, gradient = jax.tree.map(lambda x: x.mean(0), jax.lax.map(part, tuple(parts)))
     updates, moments = optimiser.update(gradient, moments, params)
     return optax.apply_updates(params, updates), moments, loss

@@ -200,7 +200,8 @@ class Obedient:
 class Unjudged:
     """An `EpisodeSource` that neither moves nor judges anything."""
 
-    def reset(self, rng: np.random.Generator) -> None: ...
+    def reset(self, rng: np.random.Generator) -> dict[str, object]:
+        return {}
 
     def outcome(self) -> Outcome:
         return Outcome(False, False)

@@ -87,9 +87,13 @@ class Bench:
         self.clock = FakeClock(5.0)
         self.arm, self.eye, self.said = Arm(self.clock), Eye("wrist", self.clock), list[str]()
         task, robots = replace(PICK_LIFT, arms={"": arm}, cameras={"wrist": TaskCamera(4, 4)}), {"": self.arm}
-        self.episodes = OperatorEpisodes(task, robots, self.said.append)
+        self.episodes = OperatorEpisodes(task, robots, self.ask)
         cell = Workcell(task, robots, {"wrist": self.eye}, self.episodes)
         self.env = GraphEnv(cell, MemoryWire(Graph(self.clock)), self.clock, BOUNDS)
+
+    def ask(self, text: str) -> tuple[str, ...]:
+        self.said.append(text)
+        return ("failure",)
 
 
 @pytest.fixture
@@ -149,8 +153,9 @@ def test_non_finite_action_moves_nothing(bench: Bench) -> None:
 
 def test_operator_is_prompted_when_the_arm_is_at_a_start(bench: Bench) -> None:
     bench.arm.T = gripper_down(np.array([0.6, 0.1, 0.05]), 0.5)
-    bench.env.reset(seed=3)
+    _, info = bench.env.reset(seed=3)
     assert bench.said == ["pick-lift: set the scene for the next episode."]
+    assert info["late_labels"] == ("failure",)
     off_m = np.abs(bench.arm.T.p - PICK_LIFT.arm.start.position_m)
     assert np.all(off_m <= np.array(PICK_LIFT.arm.start.range_m) + 1e-9)
     lowest = min(T.p[2] for T in bench.arm.commands if np.abs(T.p[:2] - [0.6, 0.1]).max() > 1e-6)

@@ -57,3 +57,21 @@ def test_values_of_another_type_are_converted_or_refused_by_the_settings() -> No
 def test_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'realsense'"):
         node_settings(DEFAULTS | {"kind": "real_sense"})
+
+
+def test_a_serial_number_that_yaml_read_as_a_number_is_refused_with_the_way_to_write_it() -> None:
+    for value in (17322071690.0, 239629351):  # 017322071690 as a double, 001622072047 as octal
+        with pytest.raises(ConfigError, match=rf"serial: got the number {value}, expected text.*-p serial:=_0173"):
+            node_settings(DEFAULTS | {"serial": value})
+    assert node_settings(DEFAULTS | {"serial": "_017322071690"}).config.serial == "_017322071690"  # type: ignore[attr-defined]
+
+
+def test_a_camera_of_a_file_has_the_files_settings_and_publishes_whole_images(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.json"
+    path.write_text(
+        '{"cameras": [{"kind": "webcam", "name": "side", "device": "video.avi", "view": {"size": [64, 64]}}]}'
+    )
+    settings = node_settings(DEFAULTS | {"camera": "side", "file": str(path)})
+    assert settings.config == WebcamConfig("side", "video.avi", view=View(size=None))
+    with pytest.raises(UnknownNameError, match="camera: got 'sied', expected one of 'side'; did you mean 'side'"):
+        node_settings(DEFAULTS | {"camera": "sied", "file": str(path)})

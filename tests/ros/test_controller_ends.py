@@ -85,6 +85,21 @@ def test_a_killed_loop_is_named_and_configuring_again_brings_the_arm_back(sessio
     eventually(status, lambda status: status["level"] == "\0")
 
 
+def test_a_reflex_of_an_arm_that_takes_its_time_ends_nothing(session):
+    driver = "driver:=tests.controllers.host.scripted_stack:SlowDriver"
+    node = session.controller(
+        "-p", "autostart:=true", "-p", "end_with_parent:=false", "-p", "arm:=simulated", "-p", driver
+    )
+    client = loop_of(node.pid)
+    eventually(client.state, lambda state: "clearing its stop" in state.busy)
+    eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING) and not state.busy)
+    assert node.poll() is None
+    eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: text.startswith("active"))
+    node.send_signal(signal.SIGTERM)  # the stream takes a second to end
+    holds(client)
+    assert node.wait(30.0) == 0
+
+
 def test_lifecycle_leads_to_torque_and_back(session):
     node = session.controller("-p", "end_with_parent:=false")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from controllers.arm import Mode
@@ -33,6 +36,26 @@ def test_a_value_that_is_no_choice_is_refused_with_the_choices(session):
     for argument, choice in (("robot_type:=kuka", "'fr3'"), ("driver:=frankk", "did you mean 'frank")):
         answer = session.run("ros2", "launch", ROBOT, argument)
         assert answer.returncode != 0 and choice in answer.stdout + answer.stderr
+
+
+def test_each_camera_of_a_file_gets_a_node_of_its_own(session, tmp_path):
+    for name in ("wrist", "side"):
+        video = cv2.VideoWriter(str(tmp_path / f"{name}.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (64, 48))
+        for grey in range(20):
+            video.write(np.full((48, 64, 3), 10 * grey, np.uint8))
+        video.release()
+    sizes = {"kind": "webcam", "width": 64, "height": 48}
+    cameras = [{"name": name, "device": str(tmp_path / f"{name}.avi"), **sizes} for name in ("wrist", "side")]
+    (tmp_path / "cameras.json").write_text(json.dumps({"cameras": cameras}))
+    words = ["use_fake_hardware:=true", f"cameras:={tmp_path / 'cameras.json'}", f"python:={sys.executable}"]
+    session.start("ros2", "launch", ROBOT, *words)
+    for name in ("wrist", "side"):
+        words = ("ros2", "topic", "info", f"/{graph.image_topic(name).name}")
+        eventually(lambda words=words: session.run(*words).stdout, has_publisher, START_TIMEOUT_S)
+
+
+def has_publisher(info):
+    return "Publisher count: 1" in info
 
 
 @pytest.fixture

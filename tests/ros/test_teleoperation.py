@@ -13,6 +13,7 @@ import pytest
 from controllers.arm import Mode
 from controllers.host.mailbox import Client
 from robot_rl.teleop.devices.keyboard import ENGAGE_KEY
+from robot_rl.teleop.terminal import CLEAR_KEY
 from tests.ros.graph_session import START_TIMEOUT_S, children, eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
@@ -43,7 +44,7 @@ def test_keys_at_the_launchs_terminal_move_the_arm(session):
     start = client.state().values["p"][0].copy()
 
     def moved_m():
-        os.write(master, (ENGAGE_KEY + FORWARD_KEY).encode())
+        os.write(master, (CLEAR_KEY + ENGAGE_KEY + FORWARD_KEY).encode())  # the node may be late, which is a stop
         return np.linalg.norm(client.state().values["p"][0] - start)
 
     eventually(moved_m, lambda distance: distance > 0.01)

@@ -41,8 +41,8 @@ def test_priority_is_stop_then_human_then_policy_then_idle(sequence, period_s) -
     for policy_action, state, estop in sequence:
         decision = arbiter.decide(policy_action, state, estop)
         now = state or DeviceState()
-        released = now.alive and not (estop or now.estop) and (released or not now.engaged)
-        if estop or now.estop:
+        released = not (estop or now.stopped) and (released or not now.engaged)
+        if estop or now.stopped:
             assert decision.charge is ControlAuthority.ESTOP and not decision.action.any()
         elif now.engaged and released:
             assert decision.charge is ControlAuthority.HUMAN and decision.source is Source.HUMAN
@@ -81,11 +81,18 @@ def test_trouble_releases_the_dead_man_until_a_release_was_seen(trouble) -> None
     assert arbiter.decide(POLICY, ENGAGED).charge is ControlAuthority.HUMAN
 
 
-def test_silent_device_counts_as_lost() -> None:
+def test_a_policy_never_acts_while_the_declared_human_is_lost() -> None:
+    arbiter = Arbiter(ARM)
+    decision = arbiter.decide(POLICY, DeviceState(alive=False))
+    assert decision.charge is ControlAuthority.ESTOP and not decision.action.any()
+    assert arbiter.decide(POLICY, RELEASED).charge is ControlAuthority.POLICY
+
+
+def test_silent_device_is_a_stop() -> None:
     arbiter = Arbiter(ARM, config=ArbiterConfig(stale_after_s=0.25))
     state = replace(ENGAGED, stamp_ns=NS_PER_S)
     assert arbiter.decide(POLICY, state, now_ns=round(1.2 * NS_PER_S)).charge is ControlAuthority.HUMAN
-    assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is ControlAuthority.POLICY
+    assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is ControlAuthority.ESTOP
 
 
 def test_transfer_of_control_blends_motion_within_100_ms_and_never_the_gripper() -> None:

@@ -24,17 +24,24 @@ class BackgroundCamera:
 
     Args:
         open_source: opens the device; called in the camera's thread.
+        reset: restarts a device that is there and delivers nothing; None: it cannot be.
 
     Raises:
         ConfigError: a crop that does not lie within the image, or a bound that is not positive.
     """
 
-    def __init__(self, setup: CameraSetup, open_source: Callable[[], Source], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        setup: CameraSetup,
+        open_source: Callable[[], Source],
+        clock: Clock | None = None,
+        reset: Callable[[], None] | None = None,
+    ) -> None:
         checks.positive(setup, "max_age_s")
         self.name = setup.name
         self.height, self.width = setup.view.shape(setup.height, setup.width)
         self._clock = clock or SystemClock()
-        self._grabber = Grabber(setup, open_source, self._clock)
+        self._grabber = Grabber(setup, open_source, self._clock, reset)
         self._closing, self._news = threading.Event(), threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"camera {setup.name}", daemon=True)
         self._thread.start()
@@ -106,7 +113,7 @@ class BackgroundCamera:
         return DeviceLostError(f"{self.name}: got no image yet, expected one; {self._why()}")
 
     def _why(self) -> object:
-        return self._grabber.error or "see `robot-rl doctor cameras`."
+        return self._grabber.error or self._grabber.health().trouble or "see `robot-rl doctor cameras`."
 
     def _run(self) -> None:
         try:

@@ -1,5 +1,11 @@
-"""Capture loop of a camera, one turn at a time: open, fetch, crop, count, reopen when the device is lost."""
+"""Capture loop of a camera, one turn at a time: open, fetch, crop, count, reopen when the device is lost.
 
+A lost device is closed in a thread of its own, which a hanging driver may keep. A device that is there and delivers
+nothing, twice, or whose close hangs, is reset before it is opened again, where its kind has a reset.
+"""
+
+import threading
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
@@ -14,6 +20,12 @@ from robot_rl.hardware.cameras.views import MAX_AGE_S, View, apply, apply_depth,
 SILENCE_S = 1.0
 """A device that delivers nothing for so long is closed and opened again."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+CLOSE_S = 1.0
+"""Longest wait for a device's close; some 0.1 s is usual for a RealSense."""
+SILENCES_MAX = 2
+"""Silences since the last image after which the device is reset."""
+FROZEN_S = 2.0
+"""A sensor whose images are the same bit for bit for so long repeats one: noise alone would change it."""
 
 
 class RawFrame(NamedTuple):
@@ -59,6 +71,8 @@ class CameraSetup(NamedTuple):
     width: int
     view: View = View()
     max_age_s: float = MAX_AGE_S
+    sensor: bool = False
+    """Its images come from a sensor on this machine, and so have noise: an unchanged image is a lost device."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +95,20 @@ class Grabber:
 
     Args:
         open_source: opens the device, or raises DeviceLostError with what to do.
+        reset: restarts the device as unplugging would, or raises DeviceLostError; None: it cannot be.
     """
 
-    def __init__(self, setup: CameraSetup, open_source: Callable[[], Source], clock: Clock) -> None:
-        self.setup, self._open_source, self._clock = setup, open_source, clock
+    def __init__(
+        self,
+        setup: CameraSetup,
+        open_source: Callable[[], Source],
+        clock: Clock,
+        reset: Callable[[], None] | None = None,
+    ) -> None:
+        self.setup, self._open_source, self._clock, self._reset = setup, open_source, clock, reset
+        self._silences = 0
+        self._closing: threading.Thread | None = None
+        self._checksum, self._changed_ns = 0, clock.now_ns()
         self.latest: RawFrame | None = None  # after crop and resize; replaced whole, so readers need no lock
         self.intrinsics: Intrinsics | None = None
         self.error: RobotRLError | None = None
@@ -107,22 +131,38 @@ class Grabber:
         return 0.0
 
     def health(self) -> CameraHealth:
-        """Return the health now."""
-        latest = self.latest
-        age_s = None if latest is None else (self._clock.now_ns() - latest.stamp_ns) / NS_PER_S
-        return replace(self._counts, age_s=age_s)
+        """Return the health now, also while the driver does not return."""
+        latest, now_ns = self.latest, self._clock.now_ns()
+        counts = self._counts
+        age_s = None if latest is None else (now_ns - latest.stamp_ns) / NS_PER_S
+        silent_s, still_s = ((now_ns - since_ns) / NS_PER_S for since_ns in (self._heard_ns, self._changed_ns))
+        if counts.connected and silent_s > 2 * SILENCE_S:
+            counts = replace(counts, connected=False, trouble=f"its driver has not returned for {silent_s:.0f} s")
+        if counts.connected and still_s > FROZEN_S:
+            remark = f"its image has not changed for {still_s:.0f} s: a frozen stream, or nothing moves"
+            counts = replace(counts, remarks=(*counts.remarks, remark))
+        return replace(counts, age_s=age_s)
 
     def close(self) -> None:
-        """Release the device."""
-        if self._source is not None:
-            self._source.close()
-        self._source = None
+        """Release the device; a driver that hangs keeps its thread."""
+        source, self._source = self._source, None
         self._counts = replace(self._counts, connected=False)
+        if source is None:
+            return
+        self._closing = threading.Thread(target=source.close, name=f"close {self.setup.name}", daemon=True)
+        self._closing.start()
+        self._closing.join(CLOSE_S)
+        if self._closing.is_alive():
+            self._counts = replace(self._counts, trouble=f"{self._counts.trouble} (and its close hangs)".strip())
 
     def _open(self) -> float:
         wait_ns = self._retry_ns - self._clock.now_ns()
         if wait_ns > 0:
             return wait_ns / NS_PER_S
+        hangs = self._closing is not None and self._closing.is_alive()
+        if self._reset is not None and (hangs or self._silences >= SILENCES_MAX):
+            self._silences, self._closing = 0, None
+            self._reset()
         self._source = self._open_source()
         self._number, self._heard_ns = None, self._clock.now_ns()
         self._counts = replace(self._counts, opened=self._counts.opened + 1)
@@ -132,14 +172,28 @@ class Grabber:
         frame = source.next()
         if frame is None or (frame.number is not None and frame.number == self._number):  # a syncer may repeat an image
             if self._clock.now_ns() - self._heard_ns > SILENCE_S * NS_PER_S:
+                self._silences += 1
                 raise DeviceLostError(
                     f"{self.setup.name}: got no image for {SILENCE_S:.0f} s, expected a stream; "
                     "opening it again; see its cable and `robot-rl doctor cameras`."
                 )
             return
+        self._check_changes(frame)
         self.latest = self._seen(frame)
         self._count(frame, source)
-        self.error, self._pause_s = None, FIRST_PAUSE_S
+        self.error, self._pause_s, self._silences = None, FIRST_PAUSE_S, 0
+
+    def _check_changes(self, frame: RawFrame) -> None:
+        """Compare the image with the last one, bit for bit: a driver or publisher may repeat one with fresh stamps."""
+        checksum, now_ns = zlib.adler32(np.ascontiguousarray(frame.image).data), self._clock.now_ns()
+        if checksum != self._checksum:
+            self._checksum, self._changed_ns = checksum, now_ns
+        elif self.setup.sensor and now_ns - self._changed_ns > FROZEN_S * NS_PER_S:
+            self._silences += 1
+            raise DeviceLostError(
+                f"{self.setup.name}: got the same image for {FROZEN_S:.0f} s, expected a sensor's noise; "
+                "opening it again; see its cable, and whether its lens is covered."
+            )
 
     def _seen(self, frame: RawFrame) -> RawFrame:
         setup = self.setup
@@ -168,8 +222,8 @@ class Grabber:
         )
 
     def _lose(self, error: RobotRLError) -> None:
-        self.close()
         self.error = error.with_traceback(None)  # which would keep the old device in memory, and thereby open
-        self._counts = replace(self._counts, trouble=str(error))
+        self._counts = replace(self._counts, connected=False, trouble=str(error))
+        self.close()  # after the reason: a close may hang
         self._retry_ns = self._clock.now_ns() + round(self._pause_s * NS_PER_S)
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

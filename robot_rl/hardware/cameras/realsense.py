@@ -30,6 +30,7 @@ from robot_rl.hardware.cameras.realsense_devices import (
     machine_context,
     refusal,
     report_devices,
+    reset_device,
 )
 from robot_rl.hardware.cameras.realsense_options import apply_options
 
@@ -102,8 +103,10 @@ def open_realsense_camera(
     if config.playback is not None and not config.playback.is_file():
         raise ConfigError(f"{config.name}: got playback {config.playback}, expected a file; correct the path.")
     clock = clock or SystemClock()
-    setup = CameraSetup(config.name, config.height, config.width, config.view, config.max_age_s)
-    return BackgroundCamera(setup, lambda: RealSenseSource(config, context(), clock), clock)
+    view, live = config.view, config.playback is None
+    setup = CameraSetup(config.name, config.height, config.width, view, config.max_age_s, sensor=live)
+    reset = (lambda: reset_device(context(), config.name, config.serial)) if live else None
+    return BackgroundCamera(setup, lambda: RealSenseSource(config, context(), clock), clock, reset)
 
 
 class RealSenseSource:

@@ -21,7 +21,8 @@ class RealSenseConfig(SensorConfig):
     name: str
     """Name of its image in the observation, as in `wrist`."""
     serial: str = ""
-    """As printed on the device and by `robot-rl doctor cameras`; empty: the only one there is."""
+    """As printed on the device and by `robot-rl doctor cameras`; a `_` before the digits keeps YAML from reading a
+    number; empty: the only one there is."""
     kind: Literal["realsense"] = "realsense"
     rate_hz: int = 30
     """Images a second. At 10 Hz policy steps 30 Hz make an image at most 33 ms old when it arrives."""
@@ -36,6 +37,12 @@ class RealSenseConfig(SensorConfig):
     depth_filters: tuple[DepthFilter, ...] = ()
     """Depth filters of librealsense before alignment, in this order: `spatial` smooths along edges, `temporal`
     averages over time (and so shows what is gone), `hole-filling` invents what was not measured."""
+    emitter: bool = True
+    """Project the infrared pattern, which depth needs on plain surfaces; two cameras see each other's."""
+    laser_power_mw: float | None = None
+    """Power of the pattern [mW]; None: not touched."""
+    power_line_hz: Literal[0, 50, 60] = 50
+    """Frequency of the mains, against flicker of lamps while the exposure is automatic [Hz]; 0: off."""
     global_time: bool = True
     """Let the library translate the device's stamps to this machine's clock; otherwise arrival times are used."""
     record: Path | None = None

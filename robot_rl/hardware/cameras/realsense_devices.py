@@ -116,6 +116,7 @@ def find_device(context: Any, name: str, serial: str) -> Any:
         ConfigError: an empty serial number, and several devices.
         DeviceLostError: it is not there; the text lists those that are.
     """
+    serial = serial.removeprefix("_")  # as realsense-ros writes a number that shall stay text
     devices = list(context.query_devices())
     present = [describe(device) for device in devices]
     if not serial and len(devices) > 1:
@@ -125,6 +126,18 @@ def find_device(context: Any, name: str, serial: str) -> Any:
             return device
     wanted = f"serial {serial!r}" if serial else "any RealSense"
     raise DeviceLostError(f"{name}: got {_listed(present)}, expected {wanted}; plug it in, or correct the serial.")
+
+
+def reset_device(context: Any, name: str, serial: str) -> None:
+    """Restart a device's firmware, as unplugging it would; it is gone for some seconds.
+
+    Raises:
+        DeviceLostError: it is not there, or does not take the request.
+    """
+    try:
+        find_device(context, name, serial).hardware_reset()
+    except RuntimeError as error:
+        raise DeviceLostError(f"{name}: got {error}, expected a reset; unplug it and plug it in again.") from error
 
 
 def refusal(name: str, described: RealSenseDevice, mode: str, error: Exception) -> DeviceLostError:

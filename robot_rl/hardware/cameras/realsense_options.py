@@ -9,6 +9,9 @@ from robot_rl.hardware.cameras.realsense_devices import import_realsense
 COLOUR_UNIT_S, STEREO_UNIT_S = 100e-6, 1e-6
 """Unit of a sensor's exposure [s]. Source: librealsense, issues 8243 and 6384."""
 
+POWER_LINE = {0: 0, 50: 1, 60: 2}
+"""Frequency of the mains -> librealsense's `power_line_frequency`."""
+
 
 def apply_options(config: RealSenseConfig, device: Any) -> None:
     """Set everything that the settings name, on each sensor that has it.
@@ -28,7 +31,12 @@ def apply_options(config: RealSenseConfig, device: Any) -> None:
                 _set(config.name, sensor, option.white_balance, config.white_balance_k)
             unit_s = STEREO_UNIT_S if sensor.is_depth_sensor() else COLOUR_UNIT_S
             _expose(config, rs, sensor, config.exposure_s / unit_s, config.gain)
-        elif config.depth and sensor.is_depth_sensor():
+            _set(config.name, sensor, option.power_line_frequency, float(POWER_LINE[config.power_line_hz]))
+        if config.depth and sensor.is_depth_sensor():
+            _set(config.name, sensor, option.emitter_enabled, float(config.emitter))
+            if config.emitter and config.laser_power_mw is not None:
+                _set(config.name, sensor, option.laser_power, config.laser_power_mw)
+        if config.depth and sensor.is_depth_sensor() and not _has_colour(rs, sensor):
             _expose(config, rs, sensor, config.depth_exposure_s / STEREO_UNIT_S, config.depth_gain)
 
 

@@ -37,7 +37,8 @@ class WebcamConfig(SensorConfig):
     name: str
     """Name of its image in the observation."""
     device: str = "0"
-    """Its number, its path (better: `/dev/v4l/by-id/...` stays the same), or a video file, played in a loop."""
+    """Its number, its path, or a video file, played in a loop. Numbers change with each start; `/dev/v4l/by-id/...`
+    stays with the device, but two of one model may share it; `/dev/v4l/by-path/...` stays with the USB port."""
     kind: Literal["webcam"] = "webcam"
     rate_hz: float = 30.0
     """Images a second."""
@@ -79,6 +80,7 @@ class Webcam:
         for path in paths:
             label = root / "sys/class/video4linux" / path.name / "name"
             text = label.read_text().strip() if label.is_file() else "unnamed"
+            text += "".join(f", {link}" for link in stable_names(path, root))
             if os.access(path, os.R_OK | os.W_OK):
                 yield DeviceReport(f"/dev/{path.name}", text)
             else:
@@ -100,7 +102,8 @@ def open_webcam(config: WebcamConfig, clock: Clock | None = None) -> BackgroundC
     """
     import_opencv()
     clock = clock or SystemClock()
-    setup = CameraSetup(config.name, config.height, config.width, config.view, config.max_age_s)
+    sensor = not is_video(config.device)
+    setup = CameraSetup(config.name, config.height, config.width, config.view, config.max_age_s, sensor)
     return BackgroundCamera(setup, lambda: WebcamSource(config, clock), clock)
 
 
@@ -137,6 +140,7 @@ class WebcamSource:
         self._cv2, self._config, self._clock = import_opencv(), config, clock
         self._video = is_video(config.device)
         self._capture = self._open()
+        self._identity = () if self._video else tuple(unstable_name(config.device))
         self.ignored: tuple[str, ...] = () if self._video else tuple(self._apply())
         self._due_ns = clock.now_ns()
 
@@ -166,7 +170,7 @@ class WebcamSource:
 
     def remarks(self) -> tuple[str, ...]:
         """See `Source`."""
-        return tuple(f"the driver ignores {name}" for name in self.ignored)
+        return (*self._identity, *(f"the driver ignores {name}" for name in self.ignored))
 
     def close(self) -> None:
         """See `Source`."""
@@ -221,7 +225,7 @@ class WebcamSource:
         return bool(self._capture.grab())
 
     def _absent(self, what: str) -> DeviceLostError:
-        others = ", ".join(str(path) for path in list_webcams()) or "none"
+        others = ", ".join(" = ".join([str(path), *stable_names(path)]) for path in list_webcams()) or "none"
         return DeviceLostError(
             f"{self._config.name}: got {what}, expected a webcam or a video file (there are: {others}); plug it in, "
             "close the program that uses it, or join the group `video`."
@@ -233,6 +237,31 @@ def list_webcams(folder: Path = Path("/dev")) -> list[Path]:
     with contextlib.suppress(OSError):
         return sorted(folder.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
     return []
+
+
+def stable_names(device: Path, root: Path = Path("/")) -> list[str]:
+    """Return the links that udev made for a device: by its id, which two of one model may share, and by its port."""
+    links = [link for by in ("by-id", "by-path") for link in sorted((root / "dev/v4l" / by).glob("*"))]
+    return [f"/{link.relative_to(root)}" for link in links if link.resolve() == device.resolve()]
+
+
+def unstable_name(device: str, root: Path = Path("/")) -> Iterator[str]:
+    """Yield a warning about a name that may be another device's after a restart."""
+    if device.startswith("/dev/v4l/by-path"):
+        return
+    path = (root / (f"dev/video{device}" if device.isdecimal() else device.removeprefix("/"))).resolve()
+    ports = [name for name in stable_names(path, root) if "/by-path/" in name]
+    others = (other for other in list_webcams(root / "dev") if other != path)
+    twins = [other for other in others if _model(other, root) == _model(path, root)]
+    if ports and (twins or not device.startswith("/dev/v4l")):
+        why = f"{len(twins)} more of its model" if twins else "numbers change"
+        yield f"its name may be another device's after a restart ({why}); {ports[0]} is its port"
+
+
+def _model(path: Path, root: Path) -> list[str]:
+    """Return a device's name and number within its webcam: 0 delivers images, 1 describes them."""
+    folder = root / "sys/class/video4linux" / path.name
+    return [part.read_text().strip() for part in (folder / "name", folder / "index") if part.is_file()] or [path.name]
 
 
 def _exposure_mode(config: WebcamConfig) -> float:

@@ -79,6 +79,7 @@ def run_actor(
         Stepper(rollout, generator(Purpose.EXPLORATION, *place)), link, config, metrics, should_stop, ends_wait
     )
     actor.await_weights()
+    actor.await_release()
     while not actor.finished():
         actor.run_episode(next(seeds), on_step)
         actor.await_release()
@@ -115,7 +116,7 @@ class _Actor:
         self._outbox = Outbox(
             config.name, config.run, link, self._clock, window_steps=window_steps, finalise=stepper.finalise
         )
-        self._stopped = False  # the last step was an emergency stop
+        self._stopped = stepper.rollout.person_acts  # the arm must stand: the first time until the person is there
         self._weights_age_s: float | None = None
         self._faults_in_a_row = 0
 
@@ -148,11 +149,12 @@ class _Actor:
             self._nap()
 
     def await_release(self) -> None:
-        """Hold after an emergency stop: no new episode before it is released."""
+        """Hold after an emergency stop, and before the person's device answers: no new episode meanwhile."""
         while self._stopped and not self._should_stop():
             self._stopped = self._stepper.read_between_episodes()
             self._outbox.label(*self._stepper.take_late_labels())
-            self._nap()
+            if self._stopped:
+                self._nap()
 
     def await_updates(self) -> None:
         """Hold between two episodes until the learner has made its updates, where the settings require it.
@@ -188,9 +190,11 @@ class _Actor:
         if not step.last:
             self._outbox.cut()
         self._outbox.release()
+        self._stepper.read_last_labels()
+        self._outbox.label(*self._stepper.take_late_labels())
         self._write(log)
         self._summary.count_episode(step)
-        self._count_fault(step.fault)
+        self._count_fault("" if self._stopped else step.fault)
 
     def _begin(self, seed: int) -> bool:
         """Return whether the environment could be reset; one that could not may be back for the next try.
@@ -202,6 +206,7 @@ class _Actor:
         try:
             with self._ends_wait("a new episode"):
                 self._stepper.begin(seed)
+            self._outbox.label(*self._stepper.take_late_labels())
         except StopRequestedError as request:
             self._summary.interrupted = str(request)
             return False
@@ -209,7 +214,8 @@ class _Actor:
             self._summary.faults += 1
             if self._metrics is not None:
                 self._metrics.write("reset_fault", self._env_steps, fault_text=str(error))
-            self._count_fault(str(error))
+            self._stopped = self._stepper.rollout.person_acts and self._stepper.read_between_episodes()
+            self._count_fault("" if self._stopped else str(error))
             self._nap()
             return False
         return True

@@ -107,7 +107,8 @@ class Stepper:
     def _reset(self, seed: int) -> None:
         self._warm_up()
         rollout = self.rollout
-        raw, _ = rollout.env.reset(seed=seed)
+        raw, info = rollout.env.reset(seed=seed)
+        self._late_labels += info.get("late_labels", ())
         rollout.reward.reset()
         self.arbiter.reset()
         if rollout.human is not None:
@@ -207,10 +208,15 @@ class Stepper:
         return self.rollout.reward.finalise(reward, intervention_next)
 
     def read_between_episodes(self) -> bool:
-        """Read the device outside of any step; return whether an emergency stop holds. Labels wait as late labels."""
-        state = DeviceState() if self.rollout.human is None else self.rollout.human.read()
+        """Read the device outside of any step; return whether the arm must stand. Labels wait as late labels."""
+        state = self._read_human(None) or DeviceState()
         self._add_late_labels(state.labels)
-        return state.estop or self._stopped()
+        return state.stopped or self._stopped()
+
+    def read_last_labels(self) -> None:
+        """Take the labels that a person gave since the decision of the episode's last step; those that pay count."""
+        if self.rollout.person_acts:
+            self._late_labels += (self._read_human(None) or DeviceState()).labels
 
     def _add_late_labels(self, labels: tuple[str, ...]) -> None:
         self._late_labels += tuple(label for label in labels if label not in PAYING)

@@ -38,6 +38,7 @@ class EnabledDevice:
             alive=enabling.alive and moving.alive,
             stamp_ns=min(stamps, default=None),
             cleared=enabling.cleared or moving.cleared,
+            ready=enabling.ready or moving.ready,
         )
 
     def close(self) -> None:

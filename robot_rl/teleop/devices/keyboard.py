@@ -32,15 +32,16 @@ AXES: dict[str, tuple[str, int, float]] = {
 """Key -> (part of the action, component, sign) in the operator's frame: x forward, y left, z up."""
 
 LABEL_KEYS = {"\n": "success", "\r": "success", "\x7f": "failure", "\x08": "failure", "u": "undo", "t": "stage"}
-ENGAGE_KEY = " "
+ENGAGE_KEY, READY_KEY, FINE_KEY = " ", "n", "z"
+SPEED_MIN, FINE = 0.02, 0.1
 BUTTON_HOLD_S = 0.7
 """How long one press of space counts as pressed [s]; longer than a terminal's delay before it repeats keys."""
 HELP = """\
   w/s  forward/back      a/d  left/right      r/f  up/down (arrows: w s a d)
   q/e  turn left/right   i/k  pitch           l/j  roll
-  o/g  open/close gripper             +/-  faster/slower
+  o/g  open/close gripper             +/-  faster/slower        z  fine: a tenth of the speed, and back
   space  engage (hold or toggle)      Enter  success   Backspace  failure   u  undo   t  stage
-  x  EMERGENCY STOP                   c  clear the stop
+  x  EMERGENCY STOP                   c  clear the stop         n  next episode: the scene is set
   Forward and left turn with the gripper; as it starts, forward points away from the robot's base."""
 
 _ARROWS = {"up": "w", "down": "s", "left": "a", "right": "d"}
@@ -55,7 +56,7 @@ class KeyboardConfig:
     """
 
     speed: float = 0.5
-    """Fraction of the largest action that a key commands, in (0, 1]; + and - change it."""
+    """Fraction of the largest action that a key commands, in (0, 1]; + and - change it, z makes it a tenth."""
     hold_s: float = 0.2
     """How long one press moves [s]; longer than a control period, so that a tap between two reads is not lost."""
     engage: EngageConfig = field(default_factory=lambda: EngageConfig("deflection", release_s=0.7))
@@ -108,9 +109,9 @@ class Keyboard:
         self._layout, self._axes = layout, _axes(layout)
         self._until_ns = np.zeros((layout.size, 2), np.int64)  # (A, 2): when the press of minus and plus ends
         self._button_until_ns = 0
-        self._speed = self._config.speed
+        self._speed, self._fine = self._config.speed, False
         self._labels: list[str] = []
-        self._estop = self._cleared = False
+        self._estop = self._cleared = self._ready = False
         self._alive = True
         self._decoder = KeyDecoder()
         self._saved = self._enter_cbreak()
@@ -135,7 +136,8 @@ class Keyboard:
         engaged = self._alive and self._engagement.update(now_ns < self._button_until_ns, deflection, now_ns)
         labels, self._labels = tuple(self._labels), []
         cleared, self._cleared = self._cleared, False
-        return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns, cleared)
+        ready, self._ready = self._ready, False
+        return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns, cleared, ready)
 
     def close(self) -> None:
         """Give the terminal back as it was; reads from now on find the device not alive."""
@@ -196,12 +198,16 @@ class Keyboard:
         elif key in (STOP_KEY, CLEAR_KEY):
             self._estop = key == STOP_KEY
             self._cleared = key == CLEAR_KEY
+        elif key == READY_KEY:
+            self._ready = True
+        elif key == FINE_KEY:
+            self._fine = not self._fine
         elif key in "+-":
-            self._speed = float(np.clip(self._speed * (1.25 if key == "+" else 0.8), 0.1, 1.0))
+            self._speed = float(np.clip(self._speed * (1.25 if key == "+" else 0.8), SPEED_MIN, 1.0))
 
     def _action(self, now_ns: int) -> np.ndarray:
         held = (self._until_ns > now_ns).astype(np.float32)
-        action = np.float32(self._speed) * (held[:, 1] - held[:, 0])
+        action = np.float32(self._speed * (FINE if self._fine else 1.0)) * (held[:, 1] - held[:, 0])
         heads = self._layout.discrete_indices
         action[heads] = np.sign(action[heads])  # a command, not a speed
         return tool_action(action, self._layout)

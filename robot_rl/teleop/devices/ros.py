@@ -3,6 +3,7 @@
 A Joy's axes are the action, its buttons `controllers.ros.graph.HUMAN_BUTTONS`. Labels cross as counts since the sender
 began: a message that is lost or overtaken loses no label, and one that comes twice gives none twice. A stop is latched
 by the reader: only a request to clear it, which is counted like a label, lifts it, and not the end of its sender.
+Silence is a stop as well.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from robot_rl.teleop.devices import DeviceContext
 
 _FLAGS = 2  # buttons before the counts
 PRESSED_S = 0.5  # so long after its last message a stop counts as pressed still
-_LABELS, _CLEAR = slice(_FLAGS, -1), -1
+SILENT_S = 0.25  # so long after the last message the human counts as lost
+_LABELS, _CLEAR, _READY = slice(_FLAGS, -2), -2, -1
 
 
 class GraphDevice:
@@ -51,7 +53,7 @@ class GraphDevice:
         self._state = DeviceState(alive=False)
         self._counts: dict[str, tuple[int, ...]] = {}  # of each sender
         self._pressed_ns: dict[str, int] = {}  # when each sender said last that its stop is pressed
-        self._stopped = self._cleared = False
+        self._stopped = self._cleared = self._ready = False
         self._labels: list[str] = []
         wire.subscribe(graph.HUMAN_INPUT, self._on_input)
 
@@ -63,8 +65,12 @@ class GraphDevice:
         with self._lock:
             labels, self._labels = tuple(self._labels), []
             cleared, self._cleared = self._cleared, False
+            ready, self._ready = self._ready, False
             state = self._state
-        return replace(state, labels=labels, estop=self._stopped, cleared=cleared)
+            heard_ns = state.stamp_ns
+            if heard_ns is not None and self._clock.now_ns() - heard_ns > SILENT_S * NS_PER_S:
+                self._stopped = True
+            return replace(state, labels=labels, estop=self._stopped, cleared=cleared, ready=ready)
 
     def close(self) -> None:
         """Close the wire if this device owns it."""
@@ -96,6 +102,7 @@ class GraphDevice:
         pressed = any(now_ns - at_ns < PRESSED_S * NS_PER_S for at_ns in self._pressed_ns.values())
         if buttons[_CLEAR] > before[_CLEAR] and not pressed:
             self._stopped, self._cleared = False, True
+        self._ready = self._ready or buttons[_READY] > before[_READY]
 
 
 class HumanSender:
@@ -106,17 +113,14 @@ class HumanSender:
         self._publisher = wire.publisher(graph.HUMAN_INPUT)
         self._name = os.urandom(8).hex()  # distinguishes this sender from others, and from itself before a restart
         self._given: Counter[str] = Counter()
-        self._stopped = False
 
     def send(self, state: DeviceState) -> None:
-        """Send one state; a device that is lost is not sent, so that the other side notices the silence."""
+        """Send one state; a device that is lost is sent as a stop."""
         self._given.update(state.labels)
-        self._given["clear"] += state.cleared or (self._stopped and not state.estop)
-        self._stopped = state.estop
-        if not state.alive:
-            return
+        self._given["clear"] += state.cleared and not state.stopped
+        self._given["ready"] += state.ready
         action = np.zeros(self._layout.size, np.float32) if state.action is None else state.action
-        flags = [int(state.engaged), int(state.estop)]
+        flags = [int(state.engaged and state.alive), int(state.stopped)]
         counts = [self._given[label] for label in graph.HUMAN_BUTTONS[_FLAGS:]]
         buttons = np.array(flags + counts, np.int32)
         stamp_ns, kind = self._wire.now_ns(), graph.HUMAN_INPUT.type

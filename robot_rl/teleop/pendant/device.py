@@ -49,8 +49,8 @@ class Pendant:
 
     The pendant has no axes: its state has no action, and engaged means that the human is in charge. Put a device that
     moves beside it with `robot_rl.teleop.devices.combined`. A relay that is not closed is an emergency stop,
-    whatever opened it, and so is a pendant that does not answer: the robot stands then. Heartbeats go out
-    only while `read` is called.
+    whatever opened it, and so is a pendant that does not answer; the stop lasts until the pendant was armed after it.
+    The success button also says that the scene is set. Heartbeats go out only while `read` is called.
 
     Args:
         open_port: opens the line by the name in the settings.
@@ -83,6 +83,7 @@ class Pendant:
         self._open_port = open_port
         self._session = PendantSession(self._config, lambda: random.SystemRandom().getrandbits(32))
         self._trouble = "not yet connected"
+        self._stopped, self._arming = True, False
         self._read_ns = self._clock.now_ns()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -98,14 +99,25 @@ class Pendant:
             now_ns = self._clock.now_ns()
             self._read_ns = now_ns
             alive, state = self._session.alive(now_ns), self._session.state
-            labels = tuple(LABEL_OF[event] for event in self._session.take_events() if event in LABEL_OF)
-            closed = alive and state is not None and state.relay_closed
+            events = self._session.take_events()
+            labels = tuple(LABEL_OF[event] for event in events if event in LABEL_OF)
+            self._arming = self._arming or Event.REARM in events
+            cleared = self._update_stop(alive and state is not None and state.relay_closed)
             engaged = alive and state is not None and state.engaged
-            return DeviceState(None, engaged, labels, not closed, alive, self._session.stamp_ns)
+            stamp_ns = self._session.stamp_ns
+            return DeviceState(None, engaged, labels, self._stopped, alive, stamp_ns, cleared, Event.SUCCESS in events)
+
+    def _update_stop(self, closed: bool) -> bool:
+        """Latch a stop while the relay is open; return whether it was armed after one."""
+        cleared = closed and self._stopped and self._arming
+        self._stopped = not closed or (self._stopped and not cleared)
+        self._arming = self._arming and not cleared
+        return cleared
 
     def arm(self) -> None:
         """Ask the pendant to close its relay; it refuses unless all is well and the grip released."""
         with self._lock:
+            self._arming = True
             self._session.arm()
 
     def clear(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from controllers.geometry import FloatArray
 from controllers.host.control_stack import ControlStack
@@ -16,9 +15,8 @@ from robot_rl.sim.simulation import plain_cell
 class SlowDriver(SimulatedDriver):
     """Stops by itself after a second of torque, and takes its time."""
 
-    def __init__(self, recover_s: float = 0.8, stop_s: float = 1.0, **options: Any) -> None:
-        super().__init__(plain_cell(), SystemClock(), **options)
-        self._recover_s, self._stop_s, self._torques = recover_s, stop_s, 0
+    RECOVER_S, STOP_S = 0.8, 1.0
+    _torques = 0
 
     def _send(self, tau: FloatArray) -> None:
         super()._send(tau)
@@ -28,12 +26,12 @@ class SlowDriver(SimulatedDriver):
             self.fault = SimulatedFault.NONE
 
     def _clear(self) -> None:
-        time.sleep(self._recover_s)
+        time.sleep(self.RECOVER_S)
         super()._clear()
 
     def _end(self) -> None:
         super()._end()
-        time.sleep(self._stop_s)
+        time.sleep(self.STOP_S)
 
 
 class AbortingDriver(SimulatedDriver):
@@ -41,11 +39,6 @@ class AbortingDriver(SimulatedDriver):
 
     def write(self, tau: FloatArray) -> bool:
         raise RuntimeError("the torque that ends it")
-
-
-def slow(recover_s: str = "0.8", stop_s: str = "1.0") -> ControlStack:
-    """The stack of a slow arm."""
-    return pick_lift()._replace(driver=SlowDriver(float(recover_s), float(stop_s)))
 
 
 def aborting() -> ControlStack:

@@ -119,6 +119,18 @@ def test_a_reflex_is_recovered_from_without_a_restart_and_the_arm_holds():
     assert cell.client.state().mode == Mode.ACTIVE
 
 
+def test_every_reflex_rests_before_the_arm_backs_off():
+    cell = Cell().active()
+    rests = []
+    for way in (0.05, 0.0):
+        cell.run(0.6, np.array([0.0, way, 0.0]))
+        cell.driver.inject(SimulatedFault.REFLEX)
+        cell.driver.fault = SimulatedFault.NONE
+        modes = [state.mode for state in cell.run(3.0)]
+        rests.append(modes.count(Mode.FAULT))
+    assert rests[1] == pytest.approx(rests[0], abs=2) and rests[0] > 100
+
+
 def test_without_a_budget_a_reflex_waits_for_a_person_and_one_call_leads_back():
     cell = Cell(start_checks=True, recoveries_per_minute=0.0).active()
     cell.driver.inject(SimulatedFault.REFLEX)

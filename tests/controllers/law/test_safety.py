@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from controllers.arm import ArmDynamics, ArmState, Mode, Reason, Target
 from controllers.arms.spec import arm_limits
 from controllers.law.gains import make_gains
+from controllers.law.safety import velocity_limit
 from controllers.law.tick import ControlLoop, make_controller_state, tick
 from tests.controllers.plant import HOME, Rig, pose_target
 
@@ -121,6 +122,39 @@ def test_joints_slow_down_at_their_velocity_limit(dq_max, fastest_min, fastest_m
         fastest = max(fastest, np.abs(rig.plant.state.dq).max())
     assert fastest_min < fastest < fastest_max
     assert (Reason.VELOCITY_LIMITED in reasons) == (dq_max < 1.0)
+
+
+FRANKAS = (
+    (0.30, 12.0, 2.7501, 2.62, 2.7501), (0.20, 5.17, 1.7918, 2.62, 1.7918), (0.20, 7.0, 2.9065, 2.62, 2.9065),
+    (0.30, 8.0, -0.1458, 2.62, 3.0481), (0.35, 34.0, 2.8101, 5.26, 2.8101), (0.35, 11.0, 4.5205, 4.18, -0.54092),
+    (0.35, 34.0, 3.0196, 5.26, 3.0196),
+)  # fmt: skip
+"""As in computeUpper- and computeLowerLimitsJointVelocity of libfranka's rate_limiting.h, by joint."""
+
+
+@given(st.integers(0, 6), st.floats(-3.1, 4.7))
+def test_velocity_limits_of_an_fr3_are_those_that_libfranka_computes_for_the_position(joint, q):
+    offset, twice, upper, most, lower = FRANKAS[joint]
+    fastest = [min(most, max(0.0, np.sqrt(max(0.0, twice * left)) - offset)) for left in (upper - q, lower + q)]
+    limit = velocity_limit.py_func
+    got = [limit(q, direction, arm_limits("fr3"), joint) for direction in (1.0, -1.0)]
+    np.testing.assert_allclose(got, fastest, atol=1e-12)
+    assert limit(q, 1.0, LIMITS, joint) == LIMITS.dq_max[joint], "an FER has one limit"
+
+
+def near_a_stop(dq, pull):
+    """An FR3 with joint 1 close to its stop, moving at dq, with a target that pulls it further or back."""
+    rig = Rig(make_gains(HOME, ramp_s=0.0, filter_time_s=0.0, speed_max=np.inf), limits=arm_limits("fr3"))
+    rig.tick()
+    rig.plant.state.q[0], rig.plant.state.dq[0] = 2.72, dq
+    turned = rig.plant.dynamics.J[:3, 0] * np.sign(pull)
+    rig.target = pose_target(rig.plant.state, 0.05 * turned / np.linalg.norm(turned))
+    return Reason(rig.tick())
+
+
+def test_a_joint_close_to_its_stop_is_braked_on_its_way_there_and_free_on_its_way_back():
+    assert near_a_stop(0.4, 1.0) == Reason.VELOCITY_LIMITED
+    assert near_a_stop(-0.4, -1.0) == near_a_stop(-0.4, 1.0) == Reason.OK
 
 
 def test_braking_is_not_reduced_by_the_velocity_guard():

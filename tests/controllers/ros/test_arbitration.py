@@ -60,12 +60,12 @@ def test_two_publishers_of_one_topic_hold_the_arm_even_while_they_are_silent():
 def test_the_emergency_stop_is_latched_and_outranks_all_commands():
     arbiter = Arbiter()
     arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.0)
-    arbiter.press_estop()
+    arbiter.stops.press("~/estop", "pressed")
     for now_s in (0.1, 100.0):
         assert refused(arbiter, HUMAN, CommandPriority.HUMAN, now_s).kind is RejectReason.BLOCKED
         arbiter.look(now_s)
         assert arbiter.charge is CommandPriority.ESTOP and "recover" in arbiter.held(now_s)
-    arbiter.release_estop()
+    assert arbiter.stops.clear() == ""
     assert arbiter.offer(HUMAN, CommandPriority.HUMAN, 200.0)
 
 

@@ -56,7 +56,11 @@ def commands(handler, log, wire):
 def test_every_command_of_the_table_and_crisps_name_are_subscribed(commands, wire):
     table = {topic.name for topic in vars(graph).values() if isinstance(topic, graph.Topic) and "target_" in topic.name}
     crisps = {"target_pose", "target_wrench", "target_stiffness", "target_joint"}
-    assert set(wire.listeners) == table | crisps | {graph.HUMAN_STOP.name, graph.JOINT_MOTION.name}
+    assert set(wire.listeners) == table | crisps | {
+        graph.HUMAN_STOP.name,
+        graph.STOP.name,
+        graph.JOINT_MOTION.name,
+    }
 
 
 def test_a_persons_stop_is_latched_and_its_end_lifts_nothing(commands, wire, handler):

@@ -14,6 +14,7 @@ from robot_rl.hardware.cameras.camera import DepthCamera, Intrinsics
 from robot_rl.hardware.cameras.grabber import CameraSetup, Grabber, RawFrame
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.testing import FakeClock
+from tests.waiting import eventually
 
 SETUP = CameraSetup("wrist", 48, 64, View(size=(16, 16)))
 PINHOLE = Intrinsics(48, 64, 60.0, 60.0, 31.5, 23.5)
@@ -205,3 +206,84 @@ def test_settings_are_checked_before_a_thread_starts() -> None:
     with pytest.raises(ConfigError, match="max_age_s"):
         BackgroundCamera(SETUP._replace(max_age_s=0.0), Port(clock).open, clock)
     assert threading.active_count() == threads
+
+
+class StuckSource(ScriptedSource):
+    """A device that is gone, and whose close does not return before it is let go, as librealsense 7252 tells."""
+
+    def __init__(self, clock: FakeClock, release: threading.Event) -> None:
+        super().__init__(["gone"], clock)
+        self._release = release
+
+    def close(self) -> None:
+        self._release.wait(30.0)
+
+
+def test_a_close_that_hangs_hides_no_reason_and_the_device_is_reset_and_comes_back() -> None:
+    clock, release, resets = FakeClock(), threading.Event(), list[str]()
+    sources = iter([StuckSource(clock, release), ScriptedSource([10] * 1000, clock)])
+    camera = BackgroundCamera(SETUP, lambda: next(sources), clock, lambda: resets.append("reset"))
+    try:
+        eventually(lambda: "expected it; plug it in" in camera.health().trouble, limit_s=0.5)  # while it hangs
+        assert not camera.health().connected
+        with pytest.raises(DeviceLostError, match="got no device"):
+            camera.read()
+        eventually(lambda: bool(clock.advance(0.05)) or camera.health().frames > 0)
+        assert resets == ["reset"] and camera.health().opened == 2
+    finally:
+        camera.close()
+        release.set()
+
+
+def test_a_device_that_is_there_and_silent_is_reset_at_the_second_silence_and_an_absent_one_never() -> None:
+    clock, resets = FakeClock(), list[float]()
+    port = Port(clock, [10])
+    turns(Grabber(SETUP, port.open, clock, lambda: resets.append(clock.now_s())), clock, 20.0)
+    assert len(port.opened) >= 4 and len(resets) == (len(port.opened) - 1) // 2
+    absent = list[float]()
+    turns(Grabber(SETUP, Port(clock).open, clock, lambda: absent.append(0.0)), clock, 20.0)
+    assert absent == []
+
+
+def test_a_refused_reset_is_a_reason_and_the_device_is_opened_again() -> None:
+    def refuse() -> None:
+        raise DeviceLostError("wrist: got an error, expected a reset; unplug it.")
+
+    clock = FakeClock()
+    port = Port(clock, [10])
+    grabber = Grabber(SETUP, port.open, clock, refuse)
+    turns(grabber, clock, 3.0)
+    assert "expected a reset" in grabber.health().trouble
+    turns(grabber, clock, 10.0)
+    assert len(port.opened) >= 4
+
+
+def test_a_driver_that_does_not_return_is_in_the_health_at_once() -> None:
+    clock = FakeClock()
+    source = HangingSource([10], clock)
+    camera = after_one_image(source, clock)
+    try:
+        clock.advance(5.0)
+        health = camera.health()
+        assert not health.connected and health.trouble == "its driver has not returned for 5 s"
+        with pytest.raises(StaleObservationError, match="its driver has not returned"):
+            camera.read()
+    finally:
+        source.release.set()
+        camera.close()
+
+
+def test_an_image_that_is_sent_again_with_fresh_stamps_is_noticed() -> None:
+    """A sensor's is a lost device; of a topic it is a remark, since a simulated scene may stand still."""
+    clock = FakeClock()
+    port = Port(clock, [10] * 300)
+    sensor = Grabber(SETUP._replace(sensor=True), port.open, clock)
+    turns(sensor, clock, 2.5)
+    assert "got the same image for 2 s" in sensor.health().trouble and sensor.health().opened >= 1
+    topic = Grabber(SETUP, Port(clock, [10] * 300).open, clock)
+    turns(topic, clock, 2.5)
+    health = topic.health()
+    assert health.connected and health.trouble == "" and "has not changed for 2 s" in health.remarks[-1]
+    changing = Grabber(SETUP._replace(sensor=True), Port(clock, [*range(200)]).open, clock)
+    turns(changing, clock, 5.0)
+    assert changing.health().trouble == "" and changing.health().remarks == ("slow cable",)

@@ -64,7 +64,7 @@ def test_unknown_kinds_and_keys_name_the_nearest(camera: dict[str, Any], advice:
         ({"kind": "realsense", "name": "the wrist"}, "expected a word"),
         ({"kind": "realsense", "name": "wrist", "exposure_s": 0.0}, r"wrist\.exposure_s: got 0"),
         ({"kind": "realsense", "name": "wrist", "gain": float("nan")}, r"wrist\.gain: got nan"),
-        ({"kind": "realsense", "name": "wrist", "serial": 128422270679}, "type str"),
+        ({"kind": "realsense", "name": "wrist", "serial": 128422270679}, "type str, in quotes"),
         ({"kind": "webcam", "name": "side", "fourcc": "MJPEG"}, "four letters"),
         ({"kind": "topic", "name": "front", "max_age_s": -1.0}, "max_age_s"),
         (

@@ -133,6 +133,10 @@ def test_missing_serial_lists_the_devices_that_are_there(bus: Bus, device: SoftR
         RealSenseSource(WRIST, bus.context, FakeClock())
 
 
+def test_a_serial_written_with_an_underscore_is_the_same_device(bus: Bus, device: SoftRealSense) -> None:
+    RealSenseSource(replace(WRIST, serial="_111"), bus.context, FakeClock()).close()
+
+
 def test_serial_may_be_left_out_for_the_only_device_and_not_for_two(bus: Bus, device: SoftRealSense) -> None:
     RealSenseSource(replace(WRIST, serial=""), bus.context, FakeClock()).close()
     other = SoftRealSense("222")

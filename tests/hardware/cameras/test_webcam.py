@@ -15,7 +15,14 @@ from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
 from robot_rl.hardware.cameras.views import Crop, View
-from robot_rl.hardware.cameras.webcam import WebcamConfig, WebcamSource, list_webcams, open_webcam
+from robot_rl.hardware.cameras.webcam import (
+    Webcam,
+    WebcamConfig,
+    WebcamSource,
+    list_webcams,
+    open_webcam,
+    unstable_name,
+)
 from robot_rl.testing import FakeClock
 from tests.waiting import eventually
 
@@ -120,3 +127,46 @@ def test_file_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.avi").write_text("no video")
     with pytest.raises(DeviceLostError, match="which does not open"):
         WebcamSource(config(tmp_path / "notes.avi"), FakeClock())
+
+
+def plug(root: Path, number: int, port: str, model: str = "HD Cam") -> None:
+    """A webcam as the kernel and udev show it: two devices, links by id and by port."""
+    for index in (0, 1):
+        name = f"video{2 * number + index}"
+        (root / "dev").mkdir(exist_ok=True)
+        (root / "dev" / name).touch()
+        label = root / "sys/class/video4linux" / name
+        label.mkdir(parents=True)
+        (label / "name").write_text(f"{model}\n")
+        (label / "index").write_text(f"{index}\n")
+        for by, link in (("by-id", f"usb-{model.replace(' ', '_')}"), ("by-path", f"pci-usb-{port}")):
+            folder = root / "dev/v4l" / by
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{link}-video-index{index}").unlink(missing_ok=True)  # the later one of a model gets the link
+            (folder / f"{link}-video-index{index}").symlink_to(f"../../{name}")
+
+
+def test_two_webcams_of_one_model_are_listed_with_their_ports(tmp_path: Path) -> None:
+    plug(tmp_path, 0, "0:1.2")
+    plug(tmp_path, 1, "0:1.4")
+    reports = {report.name: report.text for report in Webcam.devices(tmp_path)}
+    assert reports["/dev/video0"] == "HD Cam, /dev/v4l/by-path/pci-usb-0:1.2-video-index0"
+    assert reports["/dev/video2"].endswith("by-id/usb-HD_Cam-video-index0, /dev/v4l/by-path/pci-usb-0:1.4-video-index0")
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("0", "(1 more of its model); /dev/v4l/by-path/pci-usb-0:1.2-video-index0 is its port"),
+        ("/dev/video2", "(1 more of its model); /dev/v4l/by-path/pci-usb-0:1.4-video-index0 is its port"),
+        ("/dev/v4l/by-id/usb-HD_Cam-video-index0", "(1 more of its model)"),
+        ("/dev/v4l/by-path/pci-usb-0:1.2-video-index0", None),
+        ("4", "(numbers change); /dev/v4l/by-path/pci-usb-0:1.6-video-index0 is its port"),
+        ("/dev/v4l/by-id/usb-Other-video-index0", None),
+    ],
+)
+def test_a_name_that_another_webcam_may_have_is_remarked(tmp_path: Path, device: str, said: str | None) -> None:
+    for number, (port, model) in enumerate((("0:1.2", "HD Cam"), ("0:1.4", "HD Cam"), ("0:1.6", "Other"))):
+        plug(tmp_path, number, port, model)
+    remarks = list(unstable_name(device, tmp_path))
+    assert (remarks == []) if said is None else (len(remarks) == 1 and said in remarks[0])

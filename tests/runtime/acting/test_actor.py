@@ -15,12 +15,12 @@ from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.image_codec import decompress
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
-from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, ActorSummary, run_actor
+from robot_rl.runtime.acting.actor import CONSECUTIVE_FAULTS_MAX, UPDATES_TIMEOUT_S, ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
-from robot_rl.teleop.device import Device, DeviceState
+from robot_rl.teleop.device import Device, DeviceState, ScriptedDevice
 from robot_rl.teleop.devices.combined import EnabledDevice
 from robot_rl.teleop.devices.scripted import FunctionExpert, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
@@ -245,7 +245,7 @@ def test_step_that_was_not_seen_is_recorded_as_a_fault_in_which_nothing_was_done
 
 
 def test_expert_who_cannot_see_the_arm_lets_go_for_a_step_and_takes_over_again() -> None:
-    class Blinking:
+    class Blinking(ScriptedDevice):
         """Engaged always, and blind in every third step."""
 
         reads = 0
@@ -355,6 +355,60 @@ def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> Non
     assert summary.effort.labels == ledger.lines[0]["labels"] == 3
 
 
+@pytest.mark.parametrize("label", ["success", "failure"])
+def test_label_after_the_last_decision_of_an_episode_counts(label: str) -> None:
+    states = [QUIET] * (1 + TIME_LIMIT) + [DeviceState(labels=(label,))]  # one read before the first episode
+    _, link, _, _ = act(ActorConfig(max_episodes=1), still(), Person(states))
+    assert [(x.label, x.episode, x.step) for x in link.labels] == [(label, 0, TIME_LIMIT - 1)]
+
+
+def test_labels_that_the_reset_returns_belong_to_the_episode_before() -> None:
+    class Operated(PointWorld):
+        def reset(self, *, seed=None, options=None):
+            obs, info = super().reset(seed=seed, options=options)
+            return obs, info | {"late_labels": ("success",)}
+
+    _, link, _, _ = act(ActorConfig(max_episodes=2), still(), env=Operated())
+    assert [(x.label, x.episode, x.step) for x in link.labels] == [("success", 0, TIME_LIMIT - 1)]
+
+
+def test_nothing_moves_before_the_person_is_there() -> None:
+    class Watched(PointWorld):
+        resets: list[float] = []  # noqa: RUF012
+
+        def reset(self, *, seed=None, options=None):
+            self.resets.append(clock.now_s())
+            return super().reset(seed=seed, options=options)
+
+    clock, absent = FakeClock(), DeviceState(alive=False)
+    act(ActorConfig(max_env_steps=1), human=Person([absent] * 3), clock=clock, env=Watched())
+    assert Watched.resets == [pytest.approx(0.3)]
+
+
+def test_resets_that_a_stop_prevents_end_no_session() -> None:
+    class Stopped(PointWorld):
+        tries = 0
+
+        def reset(self, *, seed=None, options=None):
+            self.tries += 1
+            if self.tries < CONSECUTIVE_FAULTS_MAX + 3:
+                raise DeviceLostError("reset: got 'emergency stop' on the way")
+            return super().reset(seed=seed, options=options)
+
+    class Presser(Person):
+        """Presses a stop at every other read."""
+
+        pressed = True
+
+        def read(self, proposed=None) -> DeviceState:
+            self.pressed = not self.pressed
+            return DeviceState(estop=self.pressed)
+
+    env = Stopped()
+    summary, _, _, _ = act(ActorConfig(max_episodes=1), human=Presser(), env=env)
+    assert env.tries == CONSECUTIVE_FAULTS_MAX + 3 and summary.episodes == 1
+
+
 def test_label_given_between_episodes_takes_away_but_never_gives() -> None:
     both = DeviceState(labels=("success", "failure", "stage"))  # an Enter for the prompt is no success of the last one
     states = [both] + [QUIET] * (TIME_LIMIT - 1) + [both]
@@ -372,7 +426,7 @@ def test_emergency_stop_truncates_and_nothing_moves_until_it_is_cleared() -> Non
     first, second = link.episodes()
     assert len(first) == 2 and first[-1].truncated and not first[-1].terminated and not env.executed[1].any()
     assert ledger.lines[0]["estop"] and len(second) == 1
-    assert clock.now_s() == pytest.approx(0.4)  # looked at four times, one period apart
+    assert clock.now_s() == pytest.approx(0.3)  # looked at four times, one period apart
     assert [(label.episode, label.step) for label in link.labels] == [(0, 1)]
 
 

@@ -17,7 +17,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import gripper_down, rot_z, rotation_log
 from robot_rl.core.tasks import ArmTask, StartRegion, Workspace
 from robot_rl.envs.action import move_target
-from robot_rl.teleop.devices.keyboard import AXES, Keyboard, KeyboardConfig
+from robot_rl.teleop.devices.keyboard import AXES, SPEED_MIN, Keyboard, KeyboardConfig
 from robot_rl.teleop.engagement import EngageConfig
 from robot_rl.teleop.terminal import SEQUENCE_S, KeyDecoder
 from robot_rl.testing import FakeClock
@@ -187,7 +187,20 @@ def test_speed_keys_scale_motion_within_bounds(terminal, keyboard) -> None:
     terminal.type("+" * 20 + "w")
     assert keyboard.read().action[0] == 1.0
     terminal.type("-" * 40 + "w")
-    assert keyboard.read().action[0] == pytest.approx(0.1)
+    assert keyboard.read().action[0] == pytest.approx(SPEED_MIN)
+
+
+def test_fine_key_moves_a_tenth_as_fast_and_leaves_the_gripper(terminal, keyboard) -> None:
+    terminal.type("zwo")
+    action = keyboard.read().action
+    assert (action[0], action[6]) == (pytest.approx(0.05), 1.0)
+    terminal.type("zw")
+    assert keyboard.read().action[0] == pytest.approx(0.5)
+
+
+def test_ready_comes_once(terminal, keyboard) -> None:
+    terminal.type("n")
+    assert [keyboard.read().ready for _ in range(2)] == [True, False]
 
 
 def test_space_toggles_once_per_press_although_the_key_repeats(terminal, clock) -> None:
@@ -251,7 +264,7 @@ LAUNCHED = """
 import os, sys, time
 os.open(sys.argv[1], os.O_RDWR)  # the first terminal that a new session opens becomes its own
 from robot_rl.core.action_layout import StateEntry, arm_layout
-from robot_rl.teleop.devices.keyboard import Keyboard
+from robot_rl.teleop.devices.keyboard import SPEED_MIN, Keyboard
 before = len(os.listdir("/proc/self/fd"))
 keyboard = Keyboard(arm_layout(None))
 print(len(os.listdir("/proc/self/fd")) - before, flush=True)

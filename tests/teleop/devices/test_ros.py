@@ -55,7 +55,7 @@ def test_device_is_not_alive_before_the_first_message() -> None:
 
 
 def test_every_label_has_its_button() -> None:
-    assert graph.HUMAN_BUTTONS[2:-1] == LABELS
+    assert graph.HUMAN_BUTTONS[2:-2] == LABELS
 
 
 @given(st.lists(st.tuples(st.sampled_from(LABELS), st.booleans()), max_size=20))
@@ -96,9 +96,9 @@ def test_a_stop_outlives_its_sender_until_a_person_clears_it() -> None:
     assert (state.estop, state.cleared) == (True, False)
 
 
-def test_a_released_stop_is_cleared_once() -> None:
+def test_a_stop_that_is_cleared_is_cleared_once() -> None:
     line = Line()
-    for state in (DeviceState(), DeviceState(estop=True), DeviceState()):
+    for state in (DeviceState(), DeviceState(estop=True), DeviceState(cleared=True)):
         line.sender.send(state)
     states = [line.device.read() for _ in range(2)]
     assert [(state.estop, state.cleared) for state in states] == [(False, True), (False, False)]
@@ -128,19 +128,40 @@ def test_two_senders_in_turn_clear_nothing_and_give_no_label_twice(turns: list[t
     assert state.estop and len(state.labels) == sum(labelled for _, labelled in turns)
 
 
-def test_silent_human_loses_charge() -> None:
+def test_a_stop_that_ends_by_itself_is_not_cleared() -> None:
+    line = Line()
+    for state in (DeviceState(), DeviceState(alive=False), DeviceState()):
+        line.sender.send(state)
+    assert line.device.read().estop
+
+
+def test_ready_crosses_once_and_not_by_a_restart() -> None:
+    line = Line()
+    for state in (DeviceState(ready=True), DeviceState()):
+        line.sender.send(state)
+    assert not line.device.read().ready, "what was said before is unknown"
+    line.sender.send(DeviceState(ready=True))
+    assert [line.device.read().ready for _ in range(2)] == [True, False]
+
+
+def test_silent_human_stops_the_actor_until_the_clear() -> None:
     line, arbiter = Line(), Arbiter(ARM)
     policy = np.zeros(7, np.float32)
     line.sender.send(DeviceState(ACTION, engaged=True))
     assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.HUMAN
     line.clock.advance(0.5)
+    assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.ESTOP
+    line.sender.send(DeviceState())
+    assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.ESTOP
+    line.sender.send(DeviceState(cleared=True))
     assert arbiter.decide(policy, line.device.read(), now_ns=line.clock.now_ns()).charge is ControlAuthority.POLICY
 
 
-def test_lost_device_is_not_sent() -> None:
+def test_lost_device_is_sent_as_a_stop() -> None:
     line = Line()
     line.sender.send(DeviceState(ACTION, engaged=True, alive=False))
-    assert line.device.read().alive is False
+    state = line.device.read()
+    assert state.estop and not state.engaged
 
 
 @pytest.mark.parametrize("axes", [np.zeros(6), np.full(7, np.nan)])
@@ -170,29 +191,6 @@ def test_full_deflection_moves_as_fast_as_a_policy_may() -> None:
     sender.send(DeviceState(forward.action, engaged=False))
     sender.send(DeviceState(forward.action, engaged=True, estop=True))
     assert len(twists) == 1
-
-
-def test_stop_key_stops_a_controller() -> None:
-    wire = MemoryWire(Graph(FakeClock(1.0)))
-    sender, stops = TwistSender(wire, PICK_LIFT.arm), list[bool]()
-    wire.subscribe(graph.HUMAN_STOP, lambda message: stops.append(message.data))
-    sender.send(DeviceState())
-    assert stops == []
-    sender.send(DeviceState(estop=True, alive=False))
-    assert stops == [True]
-
-
-def test_clear_key_releases_a_controllers_stop_and_enables_it_unless_it_refuses(capsys: pytest.CaptureFixture) -> None:
-    wire = MemoryWire(Graph(FakeClock(1.0)))
-    sender, enabled = TwistSender(wire, PICK_LIFT.arm), list[bool]()
-    answers = {"recover": (True, "released")}
-    wire.serve(graph.RECOVER, lambda request: answers["recover"])
-    wire.serve(graph.ENABLE, lambda request: (enabled.append(request.data) is None, "follows"))
-    sender.send(DeviceState(cleared=True))
-    assert enabled == [True] and capsys.readouterr().out == "released\nfollows\n"
-    answers["recover"] = (False, "the arm is in a fault")
-    sender.send(DeviceState(cleared=True))
-    assert enabled == [True]
 
 
 def test_teleoperation_keeps_its_rate_until_stopped() -> None:

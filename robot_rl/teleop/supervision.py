@@ -1,0 +1,129 @@
+"""Supervision: the stop of a person's device reaches every controller of the graph, whatever else its program does."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from controllers.ros import graph, to_ros
+from controllers.ros.stops import REPORT_PERIOD_S, StopReport
+from controllers.ros.wire import Wire
+from robot_rl.core.clock import Clock, RateKeeper
+from robot_rl.teleop.device import Device, DeviceState
+
+CLEAR_TIMEOUT_S = 2.0
+TRIES, PAUSE_S = 5, 0.1  # a service's request may overtake the report that lifts the stop
+JOIN_S = 2.0
+
+
+def in_background(job: Callable[[], None]) -> None:
+    """Run a function in a thread of its own."""
+    threading.Thread(target=job, daemon=True).start()
+
+
+class StopSender:
+    """Reports a device's stop to the controllers, and releases this arm's controller when the person clears it.
+
+    A lost device is a stop. `send` is to be called every `REPORT_PERIOD_S`: the arms stop when it is not.
+
+    Args:
+        node: name of the program, which the controllers' status shows.
+        run: runs the release, which waits for answers.
+    """
+
+    def __init__(self, wire: Wire, node: str, run: Callable[[Callable[[], None]], None] = in_background) -> None:
+        self._wire, self._run = wire, run
+        self._publisher = wire.publisher(graph.STOP)
+        self._source = "/".join(filter(None, [wire.namespace.strip("/"), f"{node}-{os.urandom(3).hex()}"]))
+        self._clears = 0
+
+    def send(self, state: DeviceState) -> None:
+        """Report one state."""
+        cleared = state.cleared and not state.stopped
+        self._clears += cleared
+        why = "" if not state.stopped else "stop pressed" if state.alive else "device lost"
+        self._publish(StopReport(self._source, why, self._clears))
+        if cleared:
+            self._run(self._release)
+
+    def leave(self) -> None:
+        """End in good order, where nothing commands the arm any more."""
+        self._publish(StopReport(self._source, "", self._clears, leaves=True))
+
+    def _publish(self, report: StopReport) -> None:
+        self._publisher.publish(to_ros.stop_report_message(self._wire, report))
+
+    def _release(self) -> None:
+        """Lift the controller's stops and track targets again; print its answers."""
+        for _ in range(TRIES):
+            done, text = self._wire.call(graph.RECOVER, CLEAR_TIMEOUT_S)
+            if done:
+                break
+            time.sleep(PAUSE_S)
+        print(text, flush=True)
+        if done:
+            print(self._wire.call(graph.ENABLE, CLEAR_TIMEOUT_S, data=True)[1], flush=True)
+
+
+class SupervisedDevice:
+    """A device that a thread reads and reports all the time: also while its program waits, resets or compiles.
+
+    Labels and clears wait for the next `read`.
+    """
+
+    def __init__(self, device: Device, sender: StopSender, clock: Clock) -> None:
+        self._device, self._sender, self._clock = device, sender, clock
+        self._lock = threading.Lock()
+        self._labels: tuple[str, ...] = ()
+        self._cleared = self._ready = False
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> SupervisedDevice:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._poll_all_the_time, name="supervision", daemon=True)
+        self._thread.start()
+        return self
+
+    def reset(self) -> None:
+        """Begin an episode."""
+        with self._lock:
+            self._device.reset()
+
+    def poll(self) -> DeviceState:
+        """Read the device and report its stop."""
+        with self._lock:
+            state = self._device.read()
+            self._sender.send(state)
+            self._labels += state.labels
+            self._cleared, self._ready = self._cleared or state.cleared, self._ready or state.ready
+        return state
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Return the present state, with the labels since the last call."""
+        state = self.poll()
+        with self._lock:
+            gathered = replace(state, labels=self._labels, cleared=self._cleared, ready=self._ready)
+            self._labels, self._cleared, self._ready = (), False, False
+        return gathered
+
+    def close(self) -> None:
+        """Stop reporting, and release the device."""
+        if self._closing:
+            return
+        self._closing = True
+        if self._thread is not None:
+            self._thread.join(JOIN_S)
+        self._sender.leave()
+        self._device.close()
+
+    def _poll_all_the_time(self) -> None:
+        pace = RateKeeper(1.0 / REPORT_PERIOD_S, self._clock)
+        while not self._closing:
+            self.poll()
+            pace.wait()
