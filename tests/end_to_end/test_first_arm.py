@@ -304,7 +304,7 @@ def test_first_day_with_an_arm_that_has_reflexes(tmp_path: Path) -> None:
             assert follows(robot, -0.03)
             (tmp_path / "reflex").touch()
             eventually(lambda: (robot.wait(PERIOD_S), not (tmp_path / "reflex").exists())[1])
-            assert follows(robot, 0.03), person.status  # recovered by itself, and nobody declared it dead
+            assert follows(robot, 0.03), person.status  # recovered by itself
         stop_is_latched(day)
         gripper_is_stuck(day)
         assert program.end(signal.SIGINT) == 0, program.text()

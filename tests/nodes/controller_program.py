@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.waiting import eventually
 
-START_S = 300.0  # the first start compiles the law
+START_S = 600.0  # the first start compiles the law
 
 
 class Program:
