@@ -29,7 +29,7 @@ distribution = setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/robot_rl"]),
         (SHARE, ["package.xml"]),
-        (f"{SHARE}/launch", found("launch/*.launch.py")),
+        (f"{SHARE}/launch", found("launch/*.launch.py") + found("launch/*.rviz")),
         (f"{SHARE}/arms", found("controllers/arms/*.yaml")),
     ],
     entry_points={"console_scripts": [f"{name} = {place}" for name, place in PROJECT["scripts"].items()]},

@@ -34,6 +34,7 @@ from controllers.ros.namesake import wait_until_alone
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOPICS = [topic for topic in vars(graph).values() if isinstance(topic, graph.Topic)]
 CRISPS = [graph.at_root(topic) for topic in TOPICS if topic.name.startswith(f"{CONTROLLER}/target_")]
+END_LIMIT_S = "20"  # the arm holds at once; its black box and the processes of loop and gripper end after that
 JPEG_QUALITY = 90  # of recorded images, where the camera's file has no other
 
 
@@ -112,6 +113,7 @@ def _words(arguments: dict[str, str], module: str) -> dict[str, Any]:
             "PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
         },
         "output": "screen",
+        "sigterm_timeout": END_LIMIT_S,
         "ros_arguments": ["--log-level", arguments["log_level"]],
     }
 
@@ -150,10 +152,8 @@ def refuse_second(context: LaunchContext, namespace: str) -> None:
     Raises:
         RuntimeError: one runs.
     """
-    status = graph.resolve(graph.STATUS, namespace)
-    node: Any = get_ros_node(context)
-    refused = wait_until_alone(lambda: node.count_publishers(status), status.rsplit("/", 1)[0])
-    if refused:
+    status, node = graph.resolve(graph.STATUS, namespace), get_ros_node(context)
+    if refused := wait_until_alone(lambda: node.count_publishers(status), status.rsplit("/", 1)[0]):
         raise RuntimeError(refused)
 
 
@@ -265,7 +265,7 @@ def view(arguments: dict[str, str]) -> list[Any]:
         except PackageNotFoundError as error:
             text = f"rviz: got no package {package}, expected it installed; run: apt install ros-jazzy-{package}."
             raise RuntimeError(text.replace("_", "-")) from error
-    config = ["-d", str(_rviz_file()), "-f", f"{prefix}{graph.BASE}"]
+    config = ["-d", str(_rviz_file()), "-f", prefix + graph.BASE]
     shown = Node(package="rviz2", executable="rviz2", namespace=namespace, arguments=config)
     renamed = [("robot_description", "robot_state_publisher/robot_description")]  # the controller publishes it, too
     publisher = Node(

@@ -17,10 +17,7 @@ def run(arguments: ControllerConfig) -> int:
     with ExitStack() as held:
         wire = DdsWire("impedance_controller", arguments.namespace)
         held.callback(wire.close)
-        print(
-            f"connecting {arguments.arm}; the first start on a computer compiles the law, about half a minute",
-            flush=True,
-        )
+        print(f"connecting {arguments.arm}", flush=True)
         controller = ArmController(wire, arguments, stop)
         held.callback(controller.close)
         controller.activate()

@@ -17,6 +17,7 @@ HOMES = {
     "rclpy": (
         "robot_rl/nodes/",
         "robot_rl/hardware/",
+        "controllers/ros/crisp_services.py",
         "controllers/ros/node.py",
         "controllers/ros/qos.py",
         "controllers/drivers/",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,49 +15,12 @@ from robot_rl.core.clock import SystemClock
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph.dds_wire import DdsWire
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
+from tests.nodes.controller_program import Program, controller
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
 DOMAIN_ID = 110 + os.getpid() % 50
-START_S = 240.0  # the first start compiles the law
 PERIOD_S = 0.1
-
-
-class Program:
-    """The command, and what it printed."""
-
-    def __init__(self, output: Path, *words: str) -> None:
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)}
-        self._output = output
-        with output.open("wb") as out:
-            command = [sys.executable, "-m", "robot_rl", "controller", *words]
-            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
-
-    def text(self) -> str:
-        return self._output.read_text(encoding="utf-8")
-
-    def wait_until_enabled(self) -> None:
-        eventually(lambda: "is enabled" in self.text() or self.process.poll() is not None, START_S)
-        assert "is enabled" in self.text(), self.text()
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60.0)
-
-    def control_processes(self) -> list[int]:
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"controllers.host" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-@contextmanager
-def controller(tmp_path: Path, *words: str) -> Iterator[Program]:
-    program = Program(tmp_path / "output.txt", *words)
-    try:
-        program.wait_until_enabled()
-        yield program
-    finally:
-        program.process.kill()
-        program.process.wait()
 
 
 @pytest.fixture
@@ -78,7 +38,7 @@ def shifted(T_base_tcp: Pose, dz_m: float) -> Pose:
 
 
 def test_arm_follows_a_client_stops_latched_and_ends_in_order(tmp_path: Path, robot: GraphRobot) -> None:
-    with controller(tmp_path, "simulated") as program:
+    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
         start = eventually(lambda: (state := robot.wait(PERIOD_S)).fault == "" and state).T_base_tcp
 
         def follows() -> bool:
@@ -96,15 +56,15 @@ def test_arm_follows_a_client_stops_latched_and_ends_in_order(tmp_path: Path, ro
 
 
 def test_second_controller_of_the_name_is_refused_and_the_first_stays(tmp_path: Path, robot: GraphRobot) -> None:
-    with controller(tmp_path, "simulated") as program:
-        second = Program(tmp_path / "second.txt", "simulated")
+    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
+        second = Program(tmp_path / "second.txt", DOMAIN_ID, "controller", "simulated")
         assert second.process.wait(60.0) == 1
         assert "impedance_controller: got 1 already running, expected none" in second.text()
         assert program.process.poll() is None and eventually(lambda: robot.wait(PERIOD_S).fault == "")
 
 
 def test_killed_control_process_ends_the_program_with_the_reason(tmp_path: Path) -> None:
-    with controller(tmp_path, "simulated") as program:
+    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
         (pid,) = program.control_processes()
         os.kill(pid, signal.SIGKILL)
         assert program.process.wait(60.0) == 1
@@ -112,6 +72,6 @@ def test_killed_control_process_ends_the_program_with_the_reason(tmp_path: Path)
 
 
 def test_unknown_arm_is_named_with_the_nearest(tmp_path: Path) -> None:
-    program = Program(tmp_path / "output.txt", "fr33")
+    program = Program(tmp_path / "output.txt", DOMAIN_ID, "controller", "fr33")
     assert program.process.wait(60.0) == 2
     assert "fr33" in program.text() and "did you mean 'fr3'" in program.text()

@@ -61,7 +61,10 @@ def test_a_stop_ends_a_joint_motion_at_once(served: Served, arm: ArmMotions) -> 
     steps(served, 0.1)
     before = arm.joints().q
     steps(served, 0.5)
-    assert np.abs(arm.joints().q - before).max() < 0.01
+    assert np.abs(arm.joints().q - before).max() < 0.03  # the arm's own hold swings back
+    before = arm.joints().q
+    steps(served, 0.5)
+    assert np.abs(arm.joints().q - before).max() < 0.002
 
 
 def test_a_guided_arm_follows_the_hand_and_holds_when_it_is_released(served: Served, arm: ArmMotions) -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SCRIPTS = sorted(PYPROJECT["project"]["scripts"])
 LEFT_OUT = (".git", ".venv", "runs", "build", "install", "log", "__pycache__", "*.egg-info", ".*_cache", "firmware")
-LAUNCH_FILES = sorted(path.name for path in (ROOT / "launch").glob("*.launch.py"))
+LAUNCH_FILES = sorted(path.name for path in (ROOT / "launch").glob("*.*"))
 ARMS = sorted(path.name for path in (ROOT / "controllers" / "arms").glob("*.yaml"))
 LIMIT_S = 600
 

@@ -34,8 +34,11 @@ class _Lines:
         self._lock = threading.Lock()
 
     def send(self, **message: Any) -> None:
-        with self._lock:
-            self._out.write(json.dumps(message) + "\n")
+        try:
+            with self._lock:
+                self._out.write(json.dumps(message) + "\n")
+        except BrokenPipeError:  # the parent was killed
+            os._exit(1)
 
 
 def _read(driver: GripperDriver, lines: _Lines) -> None:

@@ -23,10 +23,10 @@ ROUNDS = 25
 JUMPING, WANDERING, STEADY = 0, 1, 2
 
 
-def count_violations(inputs: int, seed: int = 0, rounds: int = ROUNDS) -> dict[str, int]:
-    """Return over `rounds` times all kinds of settings `inputs`, ticks beyond each of `BOUNDS`, and ticks of `SEEN`."""
+def count_violations(inputs: int, seed: int = 0) -> dict[str, int]:
+    """Return over `ROUNDS` times all kinds of settings `inputs`, ticks beyond each of `BOUNDS`, and ticks of `SEEN`."""
     rng, total, tried = np.random.default_rng(seed), dict.fromkeys((*BOUNDS, *SEEN), 0), 0
-    trials = [trial for _ in range(rounds) for trial in random_trials(rng)]
+    trials = [trial for _ in range(ROUNDS) for trial in random_trials(rng)]
     each = -(-inputs // len(trials))
     for index, trial in enumerate(trials):
         counts = try_trial(trial, bounds_of(trial), each, seed + index)
