@@ -232,7 +232,7 @@ def keep_to_cone(before: Quat, angle_max_rad: float, gains: Gains, quat: FloatAr
     """
     outside_rad = outside_cone(before, gains)
     clip_cone(quat, gains, outside_rad)
-    for _ in range(3):
+    for _ in range(10):  # three but for far outside, where the edge is a small circle
         turn = rotation_error(before, quat)
         if norm3(turn[0], turn[1], turn[2]) <= angle_max_rad:
             return
