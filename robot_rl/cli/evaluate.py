@@ -1,8 +1,8 @@
 """`robot-rl evaluate`: evaluation of the trained policy alone."""
 
 import json
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,6 +75,7 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
     video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with (
         closing(build.make_env(config, video=video_episodes > 0)) as env,
+        attendant(env, config),
         episode_video(out / VIDEO_FILE, env, video_episodes) as video,
         Progress(transient=True) as bar,
     ):
@@ -87,6 +88,19 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
             on_episode=_counter(bar, plan.episodes),
             should_stop=StopSignal().install(),
         )
+
+
+@contextmanager
+def attendant(env: Environment, config: TrainConfig) -> Iterator[None]:
+    """Let the run's person say when the scene of a real arm is set, and stop it; their actions do not count."""
+    robot = config.robot
+    person = robot.on_graph and robot.episode_source == "operator"
+    device = build.make_human(env, config, generator(Purpose.EVALUATION, config.seed, 3)) if person else None
+    try:
+        yield
+    finally:
+        if device is not None:
+            device.close()
 
 
 def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: Literal["policy", "expert"]) -> Rollout:

@@ -111,35 +111,42 @@ position_m = [0.45, 0.0, 0.30]
 range_m = [0.02, 0.02, 0.02]
 """
 PERSON = '''
-"""A person who moves the tool down for a second, then labels success."""
+"""A person who moves the tool down for a second, labels success, and has the next scene ready a moment later."""
+import time
+
 import numpy as np
 
 from robot_rl.teleop.device import DeviceState
 
+PUSH_S, READY_S = 1.2, 1.6
+
 
 class Person:
     def __init__(self, size):
-        self.size, self.steps = size, 0
+        self.size = size
+        self.reset()
 
     @classmethod
     def open(cls, context):
         return cls(context.layout.size)
 
     def reset(self):
-        self.steps = 0
+        self.since_s, self.labelled = time.monotonic(), False
 
     def read(self, proposed=None):
-        self.steps += 1
+        age_s = time.monotonic() - self.since_s
+        labels = () if self.labelled or age_s < PUSH_S else ("success",)
+        self.labelled = self.labelled or bool(labels)
         action = np.zeros(self.size, np.float32)
         action[2] = 0.5
-        return DeviceState(action, self.steps <= 12, ("success",) if self.steps == 12 else ())
+        return DeviceState(action, age_s < PUSH_S, labels, ready=age_s > READY_S)
 
     def close(self):
         pass
 '''
 ON_THE_GRAPH = (
     "--robot.kind", "dds", "--robot.episode-source", "operator", "--robot.wrench", "estimate",
-    "--robot.reset-pause-s", "0.2", "--robot.reset-timeout-s", "120",
+    "--robot.reset-timeout-s", "120",
     "--robot.state-age-ms", "2000", "--robot.reaction-ms", "2000",
 )  # fmt: skip
 
