@@ -106,12 +106,17 @@ class LoopRunner:
 
     def turn(self, seconds: float) -> None:
         """See `Runner`."""
-        self._mailbox.request.copy["request"] = Request.ACTIVATE
-        self._mailbox.request.publish()
+        self._request(Request.ACTIVATE)
         with self._privileges():
             run_host(self._host, self._pacer, paced=False, cycles=round(seconds * RATE_HZ))
         if self._host.memory.mode in (Mode.IDLE, Mode.FAULT):
             raise RuntimeError(f"loop benchmark: got an arm that is not led: {REASON_TEXT[self._host.reason]}.")
+        self._request(Request.DEACTIVATE)  # the arm rests at the next activation
+        self._host.cycle()
+
+    def _request(self, request: Request) -> None:
+        self._mailbox.request.copy["request"] = request
+        self._mailbox.request.publish()
 
     @contextmanager
     def _privileges(self) -> Iterator[None]:

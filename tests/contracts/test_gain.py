@@ -17,7 +17,7 @@ from controllers.ros.settings import SETTINGS, changed, values_of
 
 DECLARED = ("controllers/law/options.py", "    gain_time_s: float = gain(",
             '    lab_torque: Joints = gain(0.0, "added to each joint [N m]", (-5.0, 5.0))\n')  # fmt: skip
-USED = ("controllers/law/tracking.py", "+ work.tau_singular[k]\n", "+ work.tau_singular[k] + gains.lab_torque[k]\n")
+USED = ("controllers/law/tracking.py", "+ work.tau_walls[k]\n", "+ work.tau_walls[k] + gains.lab_torque[k]\n")
 
 PROGRAM = """
 import os
