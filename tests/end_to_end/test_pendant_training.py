@@ -122,8 +122,7 @@ def command(runs: Path, port: str) -> list[str]:
 
 def play(thumb: Thumb) -> list[Episode]:
     """Return the episodes after the last stop."""
-    thumb.until(lambda episodes: len(episodes) >= 1)  # one without motion: not armed yet
-    thumb.arm()
+    thumb.arm()  # before that the lost relay is a stop, and no episode begins
     thumb.correct()
     before = thumb.stop()
     stopped = len(thumb.until(lambda episodes: any(e["estop"] for e in episodes[before:])))
@@ -134,9 +133,7 @@ def play(thumb: Thumb) -> list[Episode]:
     return thumb.until(lambda episodes: any(e["estop"] for e in episodes[before:]))
 
 
-def check(runs: Path, code: int, episodes: list[Episode]) -> None:
-    first, *later = episodes
-    assert first["estop"] and first["human_steps"] == 0
+def check(runs: Path, code: int, later: list[Episode]) -> None:
     assert sum(e["interventions"] for e in later) >= 1
     assert sum(e["human_steps"] for e in later) >= 3
     assert sum(e["labels"] for e in later) >= 1
@@ -145,4 +142,4 @@ def check(runs: Path, code: int, episodes: list[Episode]) -> None:
     assert code == 130, "Ctrl-C ends the run in good order"
     learned = read_metrics(runs / "thumb" / "learner" / "metrics.jsonl")
     assert learned[-1]["replay_human"] > 0, "corrections reach the learner as the human's"
-    assert read_metrics(runs / "thumb" / "actor-0" / "metrics.jsonl", kind="episode") == episodes, "it stood still"
+    assert read_metrics(runs / "thumb" / "actor-0" / "metrics.jsonl", kind="episode") == later, "it stood still"

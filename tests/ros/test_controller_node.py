@@ -129,9 +129,9 @@ def test_a_target_outside_the_workspace_is_a_warning_with_the_bound_and_the_arm_
     topic, start, back = graph.resolve(graph.TARGET_POSE), arm.p(), arm.pose()
     arm.probe.stream(topic, POSE, arm.pose((0.0, 0.0, 2.0)))
     status = arm.wait(lambda status: "outside the workspace" in status["message"])
-    assert status["mode"] == "ACTIVE" and status["level"] == 1 and "expected -0.032 to 0.310" in status["message"]
-    eventually(arm.metrics, lambda metrics: "z -0.032 to 0.310" in metrics.get("workspace [m]", ""))
-    eventually(lambda: arm.p()[2], lambda z: abs(z - 0.31) < 0.01)
+    assert status["mode"] == "ACTIVE" and status["level"] == 1 and "expected -0.032 to 0.650" in status["message"]
+    eventually(arm.metrics, lambda metrics: "z -0.032 to 0.650" in metrics.get("workspace [m]", ""))
+    eventually(lambda: arm.p()[2], lambda z: abs(z - 0.65) < 0.01)
     eventually(arm.metrics, lambda metrics: int(metrics.get("refused: moved to the edge of the workspace", "0")) > 5)
     arm.probe.stream(topic, POSE, back)
     eventually(arm.p, lambda p: np.linalg.norm(p - start) < 0.01)
@@ -165,7 +165,7 @@ def test_a_bad_target_is_refused_counted_and_named(arm, change, offset_s, kind):
     assert arm.status()["source"] == ""
 
 
-def test_a_stiffness_with_a_label_is_taken_and_one_without_is_refused(arm):
+def test_a_stiffness_is_taken_with_a_label_and_six_numbers_without_one_five_are_refused(arm):
     label = {"dim": [{"label": "stiffness", "size": 6, "stride": 6}]}
     topic, kind = graph.resolve(graph.TARGET_STIFFNESS), graph.TARGET_STIFFNESS.type
     data = [410.0, 420.0, 430.0, 21.0, 22.0, 23.0]
@@ -173,7 +173,10 @@ def test_a_stiffness_with_a_label_is_taken_and_one_without_is_refused(arm):
     service = f"{OWN}get_parameters"
     read = lambda: arm.probe.call(service, "rcl_interfaces/srv/GetParameters", {"names": ["task.k_pos_y"]})  # noqa: E731
     eventually(read, lambda answer: answer["values"][0]["double_value"] == 420.0)
-    arm.probe.stream(topic, kind, {"data": data}, stamped=False)
+    arm.probe.stream(topic, kind, {"data": [400.0, *data[1:]]}, stamped=False)
+    x = lambda: arm.probe.call(service, "rcl_interfaces/srv/GetParameters", {"names": ["task.k_pos_x"]})  # noqa: E731
+    eventually(x, lambda answer: answer["values"][0]["double_value"] == 400.0)
+    arm.probe.stream(topic, kind, {"data": data[:5]}, stamped=False)
     eventually(arm.metrics, lambda metrics: int(metrics.get("refused: layout without the label", "0")) > 0)
 
 
