@@ -182,8 +182,10 @@ def test_the_simulated_arms_gains_are_those_of_its_task_with_the_checks_of_a_rea
     task = Simulation(PICK_LIFT).gains.changed(**checks)
     own = gains_of(load_arm("simulated"))
     for name in own.fields:
-        if name != "posture":
+        if name not in ("posture", "workspace_lower", "workspace_upper"):
             np.testing.assert_allclose(own[name], task[name], atol=1e-12, err_msg=name)
+    # a wider box, which holds the posture, too: `~/home` leads there
+    assert (own.workspace_lower <= task.workspace_lower).all() and (own.workspace_upper >= task.workspace_upper).all()
 
 
 def test_rate_timeout_and_gravity_of_an_effort_arm_come_from_its_file(tmp_path):
