@@ -44,6 +44,10 @@ class Thumb:
             self._hand.pause(0.1)
         raise AssertionError(f"not reached: {self.episodes()}")
 
+    def connected(self) -> bool:
+        """Whether the actor reads the pendant: it has begun, and waits for the relay."""
+        return self._metrics.exists() and bool(read_metrics(self._metrics, kind="start"))
+
     def arm(self) -> None:
         """Hold undo until the relay closes."""
         self._hand.forget()
@@ -122,7 +126,8 @@ def command(runs: Path, port: str) -> list[str]:
 
 def play(thumb: Thumb) -> list[Episode]:
     """Return the episodes after the last stop."""
-    thumb.arm()  # before that the lost relay is a stop, and no episode begins
+    thumb.until(lambda _: thumb.connected())
+    thumb.arm()  # before that the open relay is a stop, and no episode begins
     thumb.correct()
     before = thumb.stop()
     stopped = len(thumb.until(lambda episodes: any(e["estop"] for e in episodes[before:])))
