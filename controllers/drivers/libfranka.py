@@ -6,6 +6,7 @@ pylibfranka and franky name modes and errors alike, because both wrap libfranka;
 from __future__ import annotations
 
 import sys
+from abc import abstractmethod
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar, Self
@@ -110,9 +111,9 @@ class LibfrankaDriver(StreamDriver):
         own_pose = {"p": own.p.copy(), "R": own.R.copy()}
         return super().report()._replace(**own_pose, payload_kg=float(state.m_load), payload_com_m=com)
 
+    @abstractmethod
     def _resting(self) -> Any:
         """Return the library's state of an arm without a stream."""
-        raise NotImplementedError
 
     def _set_payload(self) -> None:
         """Set the arm's payload; inertia (3, 3) as 9 numbers, symmetric."""

@@ -23,7 +23,7 @@ from controllers.host.driver_threads import DriverThreads
 from controllers.host.mailbox import Mailbox
 from controllers.host.pacing import Pacer, PreciseClock, pacing_clock
 from controllers.host.realtime import end_with_parent, realtime
-from controllers.host.recorder import HOME, recording
+from controllers.host.recorder import DEFAULT_FOLDER, recording
 from controllers.host.run_loop import run_host
 from controllers.host.shield import NOT_SHIELDED, shielded
 
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "a field of the arm, as in address=172.16.0.2; or an argument of FUNCTION"
     parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT", help=text)
     text = "folder in which the last minute is written on a fault; none: nowhere"
-    parser.add_argument("--black-box", type=_folder, default=HOME, metavar="FOLDER", help=text)
+    parser.add_argument("--black-box", type=_folder, default=DEFAULT_FOLDER, metavar="FOLDER", help=text)
     parser.add_argument("--with-parent", action="store_true", help="end with the parent process")
     return parser
 

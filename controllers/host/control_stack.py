@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from controllers.arm import ArmLimits
-from controllers.arms.spec import ArmSpec, driver_class
+from controllers.arms.spec import SIMULATED, ArmSpec, driver_class
 from controllers.arms.values import ArmFileError
 from controllers.drivers.contract import Driver
 from controllers.extensions import resolve
@@ -27,7 +27,7 @@ def check_guards(name: str, arm: ArmSpec) -> None:
     Raises:
         ValueError: it does not, and the arm's file does not allow it.
     """
-    if name in PARITY and arm.driver != "simulated" and arm.gains.get("unguarded") is not True:
+    if name in PARITY and arm.driver != SIMULATED and arm.gains.get("unguarded") is not True:
         raise ValueError(
             f"preset: got '{name}', which has no guards, for the driver '{arm.driver}', expected one of {sorted(OWN)}; "
             "or set `unguarded: true` below `gains` in the arm's file."

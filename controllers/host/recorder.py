@@ -35,7 +35,7 @@ PAUSE_S = 10.0  # between two files: the later one holds the faults in between
 FREE_MIN_BYTES = 1e9  # of the disk, below which nothing is written
 DIGITS = 6
 TOPIC = "/loop"
-HOME = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "robot-rl" / "black_box"
+DEFAULT_FOLDER = Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local" / "state")) / "robot-rl" / "black_box"
 
 
 def black_box_path(mailbox: str) -> Path:

@@ -169,7 +169,7 @@ def refusal(plan: MotionPlan) -> str:
     elif plan.bound == Bound.CONE:
         what = f"the tool's axis {plan.beyond:.3f} rad outside its cone"
     else:
-        side = f"{('lower ', 'upper ')[plan.index // 3]}{'xyz'[plan.index % 3]}" if plan.index < 6 else "plane"
-        side = side if plan.index < 6 else f"plane {plan.index - 5}"
+        side = f"{('lower', 'upper')[plan.index // 3]} {'xyz'[plan.index % 3]}" if plan.index < 6 else ""
+        side = side or f"plane {plan.index - 5}"
         what = f"the tool {plan.beyond:.3f} m beyond {side} of the workspace"
     return f"joint motion: got {what} {where}, expected no bound exceeded; rise first, or choose another posture."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from controllers.arms.spec import ArmSpec, load_arm
+from controllers.arms.spec import SIMULATED, ArmSpec, load_arm
 from controllers.drivers.grippers import NONE, gripper_spec
 from controllers.drivers.grippers.contract import GripperSpec
 
@@ -20,7 +20,7 @@ class ArmChoice:
     """
 
     driver: str = ""
-    arm: str = "simulated"
+    arm: str = SIMULATED
     robot_ip: str = ""
     urdf: str = ""
     tcp_frame: str = ""
@@ -38,8 +38,8 @@ class ArmChoice:
     @cached_property
     def gripper_spec(self) -> GripperSpec | None:
         """The gripper; that of an arm that is simulated instead of its own driver is simulated, too, unless named."""
-        spec, simulated = self.spec, "simulated"
-        own = simulated if self.driver == simulated and spec.gripper.get("driver", NONE) != NONE else ""
+        spec = self.spec
+        own = SIMULATED if self.driver == SIMULATED and spec.gripper.get("driver", NONE) != NONE else ""
         return gripper_spec(spec.gripper, self.gripper or own, spec.address, self.namespace)
 
     def _changes(self) -> dict[str, str]:

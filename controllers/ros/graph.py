@@ -78,7 +78,7 @@ TARGET_STIFFNESS = _own("target_stiffness", _NUMBERS, _COMMAND)  # gains by name
 HUMAN_POSE = _own("human/target_pose", _POSE, _COMMAND)
 HUMAN_TWIST = _own("human/target_twist", _TWIST, _COMMAND)
 HUMAN_STOP = _own("human/stop", "std_msgs/msg/Bool", Quality(reliable=True, depth=10))  # true: latched as by ~/estop
-# Reports of all who may stop, and of controllers: to every arm of the graph. See `stops.py`.
+# Stop reports of supervisors and controllers, sent to every arm of the graph: see `stops.py`.
 STOP = Topic("/emergency_stop", "diagnostic_msgs/msg/DiagnosticStatus", Quality(reliable=True, depth=10))
 
 # From the controller.
@@ -160,10 +160,10 @@ def camera_info_topic(camera: str) -> Topic:
     return Topic(f"{camera}/color/camera_info", "sensor_msgs/msg/CameraInfo", _SENSOR)
 
 
-def in_namespace(frame: str, namespace: str) -> str:
-    """Return a frame of an arm's, as in `left/base`."""
+def in_namespace(name: str, namespace: str) -> str:
+    """Return the name of an arm's frame or node in its namespace, as in `left/base`."""
     space = namespace.strip("/")
-    return f"{space}/{frame}" if space else frame
+    return f"{space}/{name}" if space else name
 
 
 def resolve(topic: Topic | Service, namespace: str = "") -> str:

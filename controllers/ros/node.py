@@ -35,7 +35,7 @@ except ImportError as error:
         f"rclpy: got '{error}', expected a ROS 2 installation for this Python; "
         "run: source /opt/ros/jazzy/setup.bash, and see docs/ros2.md for the environment."
     ) from error
-from controllers.arms.spec import load_arm
+from controllers.arms.spec import SIMULATED, load_arm
 from controllers.drivers.grippers.process import GripperProcess
 from controllers.host.control_stack import gains_of
 from controllers.host.realtime import end_with_parent
@@ -214,7 +214,7 @@ def _gains(arm: str) -> Gains:
     try:
         return gains_of(load_arm(arm))
     except ValueError:
-        return gains_of(load_arm("simulated"))
+        return gains_of(load_arm(SIMULATED))
 
 
 def _end_with(node: ImpedanceController) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controllers.arms.spec import DRIVERS, ArmSpec, arm_names
+from controllers.arms.spec import DRIVERS, SIMULATED, ArmSpec, arm_names
 from controllers.drivers.grippers import GRIPPERS, NONE
 from controllers.host.control_stack import check_guards
 from controllers.law.gain import Gain
@@ -78,7 +78,7 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in (*_own(), *
 # Parameters besides the gains: fixed when the node starts.
 NODE_PARAMETERS: dict[str, tuple[Any, str]] = {
     "driver": ("", f"{', '.join(DRIVERS)}, module:Class or file.py:Class; empty: the arm's own"),
-    "arm": ("simulated", f"{', '.join(arm_names())}, or the path of an arm's YAML file"),
+    "arm": (SIMULATED, f"{', '.join(arm_names())}, or the path of an arm's YAML file"),
     "robot_ip": ("", "the arm's address; empty: that of its file"),
     "urdf": ("", "path of the arm's URDF, for the drivers ur and effort; empty: that of its file"),
     "urdf_tcp_link": ("", "the URDF's link that is the tool centre point; empty: that of its file"),

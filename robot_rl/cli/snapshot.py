@@ -23,7 +23,7 @@ class Arguments:
 
     Without a file: every camera of this machine with its defaults.
 
-    example: robot-rl snapshot cameras.json --png look.png
+    example: robot-rl snapshot cameras.json --png snapshot.png
     """
 
     cameras: Positional[Path | None] = None

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from robot_rl.core.action_layout import SEPARATOR, StateEntry
-from robot_rl.core.pose import GRIPPER_DOWN, Pose, clipped, rotation_log
+from robot_rl.core.pose import GRIPPER_DOWN, Pose, clipped, rotation_exp, rotation_log
 from robot_rl.core.schema import ArraySpec
 from robot_rl.core.tasks import ArmTask, TaskSpec
 from robot_rl.hardware.robot import RobotState
@@ -26,6 +26,7 @@ from robot_rl.hardware.robot import RobotState
 STATE = "state"
 MOTION_SIZE = 24
 STATE_BOUND = 10.0
+_PLACE_SCALE_M, _TURN_SCALE_RAD = 0.1, 0.5
 _WRENCH_SCALE = np.array([10.0, 10.0, 10.0, 1.0, 1.0, 1.0])
 _TWIST_SCALE = np.array([0.2, 0.2, 0.2, 1.0, 1.0, 1.0])
 
@@ -64,8 +65,8 @@ def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.nda
     """Return `state` (24,) or (25,) float32, finite and within +-`STATE_BOUND`."""
     p, R = state.T_base_tcp
     parts = [
-        (p - arm.workspace.centre_m) / 0.1,
-        rotation_log(R @ GRIPPER_DOWN.T) / 0.5,
+        (p - arm.workspace.centre_m) / _PLACE_SCALE_M,
+        rotation_log(R @ GRIPPER_DOWN.T) / _TURN_SCALE_RAD,
         np.concatenate([R.T @ state.twist[:3], R.T @ state.twist[3:]]) / _TWIST_SCALE,
         clipped(state.wrench / _WRENCH_SCALE, -3.0, 3.0),
         R.T @ (T_base_target.p - p) / arm.action.leash_m,
@@ -74,3 +75,11 @@ def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.nda
     if arm.gripper is not None:
         parts.append(np.array([state.finger_m / arm.gripper.open_m]))
     return clipped(np.concatenate(parts), -STATE_BOUND, STATE_BOUND).astype(np.float32)
+
+
+def poses_of(arm: ArmTask, state: np.ndarray) -> tuple[Pose, Pose]:
+    """Return T_base_tcp and T_base_target of a `state` (24,) or (25,): `state_vector` the other way round."""
+    p = arm.workspace.centre_m + _PLACE_SCALE_M * state[:3]
+    R = rotation_exp(_TURN_SCALE_RAD * state[3:6]) @ GRIPPER_DOWN
+    ahead_m, ahead_rad = arm.action.leash_m * state[18:21], arm.action.leash_rad * state[21:MOTION_SIZE]
+    return Pose(p, R), Pose(p + R @ ahead_m, R @ rotation_exp(ahead_rad))

@@ -40,7 +40,8 @@ def identify_load(rotations: Sequence[np.ndarray], wrenches: Sequence[np.ndarray
         raise ConfigError(f"payload: got {len(rotations)} poses, expected {POSES_MIN} or more; turn the tool between.")
     rows = np.concatenate([_regressor(R) for R in rotations])
     scale = np.tile(np.repeat([1.0, 1.0 / LENGTH_M], 3), len(rotations))
-    turned = np.linalg.svd(np.array([R.T @ GRAVITY / 9.81 for R in rotations]) - _mean(rotations))[1][1]
+    down = np.array([R.T @ GRAVITY for R in rotations]) / np.linalg.norm(GRAVITY)  # of unit length, in the tool frame
+    turned = np.linalg.svd(down - down.mean(axis=0))[1][1]
     if turned < TURN_MIN:
         raise ConfigError("payload: got poses of one tilt, expected the tool turned about two axes; add tilted poses.")
     measured = np.concatenate(wrenches)
@@ -48,10 +49,6 @@ def identify_load(rotations: Sequence[np.ndarray], wrenches: Sequence[np.ndarray
     off = (measured - rows @ solved).reshape(-1, 6)[:, :3]
     com = solved[1:] / solved[0] if abs(solved[0]) > 0.02 else np.zeros(3)
     return Load(float(solved[0]), com, float(np.sqrt(np.mean(off**2) * 3)))
-
-
-def _mean(rotations: Sequence[np.ndarray]) -> np.ndarray:
-    return np.mean([R.T @ GRAVITY / 9.81 for R in rotations], axis=0)  # type: ignore[no-any-return]
 
 
 def _regressor(R: np.ndarray) -> np.ndarray:

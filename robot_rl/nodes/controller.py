@@ -38,7 +38,7 @@ class ControllerConfig:
     examples:
       robot-rl controller fr3 --robot-ip 172.16.0.2
       robot-rl controller lab/arm.yaml --preset guarded
-      robot-rl controller fer --driver simulated              a rehearsal without an arm
+      robot-rl controller simulated                           a rehearsal without an arm
     """
 
     arm: Positional[str]
@@ -71,28 +71,30 @@ class ArmController:
 
     def __init__(self, wire: Wire, config: ControllerConfig, stop: StopSignal) -> None:
         self._wire, self._config = PolledWire(wire), config
-        space = "/".join(filter(None, [config.namespace.strip("/"), graph.CONTROLLER]))
-        if refused := wait_until_alone(lambda: len(wire.publishers_of(graph.STATUS)), space):
+        name = graph.in_namespace(graph.CONTROLLER, config.namespace)
+        if refused := wait_until_alone(lambda: len(wire.publishers_of(graph.STATUS)), name):
             raise DeviceLostError(refused)
         log = logging.getLogger(graph.CONTROLLER)
         hardware = f"{config.arm} by {config.driver or 'its driver'} {config.robot_ip}".strip()
-        self._controller = Controller(self._wire, space, hardware, log, time.monotonic_ns, time.sleep)
+        self._controller = Controller(self._wire, name, hardware, log, time.monotonic_ns, time.sleep)
         self._host = self._connect(stop)
 
     def _connect(self, stop: StopSignal) -> HostProcess:
-        config = self._config
+        config, namespace = self._config, self._config.namespace
         try:
-            choice = ArmChoice(
-                config.driver, config.arm, config.robot_ip, config.urdf, "", config.namespace, config.gripper
-            )
-            mailbox = "-".join(["dds", *filter(None, config.namespace.split("/")), str(os.getpid())])
+            choice = ArmChoice(config.driver, config.arm, config.robot_ip, config.urdf, "", namespace, config.gripper)
+            frames = frames_of(choice.spec, prefix=graph.in_namespace("", namespace))
+            mailbox = "-".join(["dds", *filter(None, namespace.split("/")), str(os.getpid())])
             words = choice.host_arguments(mailbox, config.cpu, config.shield)
             host = HostProcess(words, mailbox, len(choice.joint_names), lambda: not stop())
-            gains = settings.first_gains(host.client.gains(), config.preset, {}, choice.spec)
-            frames = frames_of(choice.spec, prefix=graph.in_namespace("", config.namespace))
         except HostFailed as error:
             raise DeviceLostError(str(error)) from error
         except ValueError as error:
+            raise ConfigError(str(error)) from error
+        try:
+            gains = settings.first_gains(host.client.gains(), config.preset, {}, choice.spec)
+        except ValueError as error:
+            host.end()
             raise ConfigError(str(error)) from error
         self._controller.attach(self._wire, host.client, gains, choice.joint_names, frames)
         if choice.gripper_spec is not None:

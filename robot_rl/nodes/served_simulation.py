@@ -100,7 +100,7 @@ class SimulatedRobotServer:
 
     def _start_controller(self) -> Controller:
         namespace = self._wire.namespace.strip("/")
-        name = f"{namespace}/{graph.CONTROLLER}" if namespace else graph.CONTROLLER
+        name = graph.in_namespace(graph.CONTROLLER, namespace)
         log, arm = logging.getLogger(graph.CONTROLLER), self.simulation.arm
         clock, topics = self._clock.now_ns, find_topics(self._config.topics)
         controller = Controller(self._wire, name, f"{arm.name} by simulation", log, clock, self.loop.sleep, topics)

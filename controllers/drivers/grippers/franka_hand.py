@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from controllers.drivers.grippers.contract import GripperCommand, GripperError, GripperReading, GripperSpec
@@ -24,8 +25,8 @@ ANY_WIDTH_M = 1.0  # tolerance of a grasp: larger than the stroke
 CLOSED_M = 0.002  # an object is wider than the fingers' last gap by this
 
 
-class FrankaHand:
-    """What both libraries have in common.
+class FrankaHand(ABC):
+    """A Franka Hand over either library.
 
     Settings: `home`: always find the stroke when connecting, as after a change of fingers; by default only when the
     hand does not know it.
@@ -98,11 +99,12 @@ class FrankaHand:
         if self._running.is_set():
             self._hand.stop()
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # the library disconnects with the process
         """See `GripperDriver`."""
 
+    @abstractmethod
     def _state(self) -> Any:
-        raise NotImplementedError
+        """Return the library's state of the hand."""
 
 
 class FrankyHand(FrankaHand):

@@ -9,7 +9,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple, Self
 
 from controllers.drivers.grippers.contract import GripperCommand, GripperError, GripperReading, GripperSpec
 
@@ -62,19 +63,36 @@ class Status(NamedTuple):
     """gGTO: it follows requests; without it the object register means nothing."""
 
 
-class Robotiq:
-    """What both connections have in common.
+class Robotiq(ABC):
+    """A gripper over either connection.
 
     Settings: `model`, one of `PROFILES`; `open_count`, `closed_count`: position registers of the open and the closed
     fingers, where fingers or tips differ from the vendor's.
+
+    Args:
+        place: the connection's own setting, as in `PLACE`.
+
+    Raises:
+        GripperError: no connection.
     """
 
     NEEDS_ADDRESS = True
+    PLACE: ClassVar[tuple[str, int]]
+    """Name of the connection's own setting, and its default."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, address: str, place: int, profile: Profile) -> None:
         self._profile, self.width_max_m = profile, profile.stroke_m
         self._lock = threading.Lock()
         self._requested: int | None = None
+
+    @classmethod
+    def connect(cls, spec: GripperSpec) -> Self:
+        """See `GripperDriver`."""
+        name, default = cls.PLACE
+        settings = spec.read_settings(**{name: default}, model="2f-85", open_count=None, closed_count=None)
+        gripper = cls(spec.address, settings.pop(name), read_profile(**settings))
+        gripper.activate()
+        return gripper
 
     def activate(self) -> None:
         """Activate a gripper that is not: it opens and closes once, and drops what it holds.
@@ -93,14 +111,11 @@ class Robotiq:
         """
         self.reset()
         end_s = time.monotonic() + ACTIVATION_LIMIT_S
-        while self.status().activation != ACTIVATED:
+        while (status := self.status()).activation != ACTIVATED:
             if time.monotonic() > end_s:
-                raise GripperError(f"Robotiq: got no activation in {ACTIVATION_LIMIT_S:g} s; {self._fault()}")
+                text = f"Robotiq: got no activation in {ACTIVATION_LIMIT_S:g} s; {_fault_text(status)}"
+                raise GripperError(text)
             time.sleep(0.05)
-
-    def _fault(self) -> str:
-        code = self.status().fault
-        return "" if code == 0 else f"fault {code}: {FAULTS.get(code, 'see its manual')}"
 
     def read(self) -> GripperReading:
         """See `GripperDriver`."""
@@ -109,7 +124,7 @@ class Robotiq:
         taken = self._requested in (None, status.requested)
         share = (status.position - profile.open_count) / (profile.closed_count - profile.open_count)
         width_m = profile.stroke_m * min(max(1.0 - share, 0.0), 1.0)
-        fault = self._fault() if status.fault else "" if status.activation == ACTIVATED else "not activated"
+        fault = _fault_text(status) or ("" if status.activation == ACTIVATED else "not activated")
         moving = not taken or (status.object == MOVING and bool(status.going))
         return GripperReading(width_m, moving, taken and status.object in (OBJECT_OPENING, OBJECT_CLOSING), fault)
 
@@ -133,21 +148,21 @@ class Robotiq:
 
     # The connection
 
+    @abstractmethod
     def status(self) -> Status:
         """Read the status registers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request(self, position: int, speed: int, force: int) -> None:
-        """Go to a position."""
-        raise NotImplementedError
+        """Go to a position; speed and force are register values, 0 to 255."""
 
+    @abstractmethod
     def halt(self) -> None:
         """Stop where the fingers are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reset(self) -> None:
         """Clear and set the activation bit."""
-        raise NotImplementedError
 
 
 class RobotiqSocket(Robotiq):
@@ -156,24 +171,18 @@ class RobotiqSocket(Robotiq):
     Source: Robotiq's forum, "Control Robotiq gripper mounted on UR via socket communication"; ur_rtde's documentation.
     """
 
-    def __init__(self, address: str, port: int, profile: Profile) -> None:
-        super().__init__(profile)
+    PLACE = ("port", PORT)
+
+    def __init__(self, address: str, place: int, profile: Profile) -> None:
+        super().__init__(address, place, profile)
         try:
-            self._socket = socket.create_connection((address, port), ANSWER_LIMIT_S)
+            self._socket = socket.create_connection((address, place), ANSWER_LIMIT_S)
         except OSError as error:
             raise GripperError(
-                f"Robotiq: got '{error}' from {address}:{port}, expected the URCap's server; install the URCap, and "
+                f"Robotiq: got '{error}' from {address}:{place}, expected the URCap's server; install the URCap, and "
                 "select the gripper in the pendant's installation."
             ) from error
         self._lines = self._socket.makefile("rb")
-
-    @classmethod
-    def connect(cls, spec: GripperSpec) -> RobotiqSocket:
-        """See `GripperDriver`."""
-        settings = spec.read_settings(model="2f-85", port=PORT, open_count=None, closed_count=None)
-        gripper = cls(spec.address, settings.pop("port"), read_profile(**settings))
-        gripper.activate()
-        return gripper
 
     def status(self) -> Status:
         """See `Robotiq`."""
@@ -241,6 +250,11 @@ def read_profile(model: str, open_count: int | None, closed_count: int | None) -
         open_count=profile.open_count if open_count is None else open_count,
         closed_count=profile.closed_count if closed_count is None else closed_count,
     )
+
+
+def _fault_text(status: Status) -> str:
+    code = status.fault
+    return "" if code == 0 else f"fault {code}: {FAULTS.get(code, 'see its manual')}"
 
 
 def _share(value: float, bounds: tuple[float, float]) -> float:

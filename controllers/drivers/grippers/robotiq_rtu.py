@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from controllers.drivers.grippers.contract import GripperError, GripperSpec
-from controllers.drivers.grippers.robotiq import Profile, Robotiq, Status, read_profile
+from controllers.drivers.grippers.contract import GripperError
+from controllers.drivers.grippers.robotiq import Profile, Robotiq, Status
 
 BAUD_RATE, SLAVE, TRIES = 115200, 9, 3
 COMMAND_REGISTER, STATUS_REGISTER = 1000, 2000
@@ -15,28 +15,22 @@ COMMAND_REGISTER, STATUS_REGISTER = 1000, 2000
 class RobotiqRtu(Robotiq):
     """Over Modbus RTU: a USB adapter of RS-485, or the tool's port as a device file."""
 
-    def __init__(self, port: str, slave: int, profile: Profile) -> None:
-        super().__init__(profile)
+    PLACE = ("slave", SLAVE)
+
+    def __init__(self, address: str, place: int, profile: Profile) -> None:
+        super().__init__(address, place, profile)
         try:
             import minimalmodbus
         except ImportError as error:
             raise GripperError(f"{error.name}: not installed; run: pip install -e '.[robotiq]'.") from error
         try:
-            instrument: Any = minimalmodbus.Instrument(port, slave)
+            instrument: Any = minimalmodbus.Instrument(address, place)
         except OSError as error:
             raise GripperError(
                 f"Robotiq: got '{error}', expected a serial port, as in /dev/ttyUSB0; set `address` of the gripper."
             ) from error
         instrument.serial.baudrate, instrument.serial.timeout = BAUD_RATE, 0.2
         self._instrument = instrument
-
-    @classmethod
-    def connect(cls, spec: GripperSpec) -> RobotiqRtu:
-        """See `GripperDriver`."""
-        settings = spec.read_settings(model="2f-85", slave=SLAVE, open_count=None, closed_count=None)
-        gripper = cls(spec.address, settings.pop("slave"), read_profile(**settings))
-        gripper.activate()
-        return gripper
 
     def status(self) -> Status:
         """See `Robotiq`."""

@@ -25,7 +25,7 @@ JOINT_SETTINGS = {"joint": "", "joint_states": "joint_states", "closed": 0.0, "o
 
 
 class RosGripper:
-    """What both have in common: a node, and the width from joint states."""
+    """A gripper over ROS: a node, and the width from joint states."""
 
     def __init__(self, spec: GripperSpec, settings: dict[str, Any]) -> None:
         try:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from robot_rl.core.action_layout import GRIPPER
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.core.pose import GRIPPER_DOWN, Pose, rotation_exp
+from robot_rl.core.pose import Pose
 from robot_rl.core.records import StepRecord
 from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskSpec
 from robot_rl.envs.action import finger_target, task_layout
-from robot_rl.envs.observation import STATE
+from robot_rl.envs.observation import MOTION_SIZE, STATE, poses_of
 from robot_rl.envs.operator_episodes import distance
 from robot_rl.hardware.robot import Robot
 
@@ -53,20 +53,14 @@ def recorded_motion(task: TaskSpec, steps: Sequence[StepRecord]) -> list[Waypoin
             following = [other for other in steps if other.step == step.step + 1]
             after = following[0].obs if following else step.obs
         state = np.asarray(after.get(STATE, np.zeros(0)), float)
-        if state.size < 24:
+        if state.size < MOTION_SIZE:
             raise ConfigError(f"episode: got {sorted(after)}, expected the state of one arm; name the task it is of.")
         if arm.gripper is not None:
             kept = arm.gripper.start_m if finger_m is None else finger_m
             finger_m = finger_target(arm.gripper, layout.decode(step.action)[GRIPPER], kept)
-        motion.append(Waypoint(*_poses(arm, state), finger_m))
+        T_base_tcp, T_base_target = poses_of(arm, state)
+        motion.append(Waypoint(T_base_target, T_base_tcp, finger_m))
     return motion
-
-
-def _poses(arm: ArmTask, state: np.ndarray) -> tuple[Pose, Pose]:
-    """Return target and measured pose of a state vector; the inverse of `envs.observation.state_vector`."""
-    p, R = arm.workspace.centre_m + 0.1 * state[:3], rotation_exp(0.5 * state[3:6]) @ GRIPPER_DOWN
-    target = Pose(p + R @ (arm.action.leash_m * state[18:21]), R @ rotation_exp(arm.action.leash_rad * state[21:24]))
-    return target, Pose(p, R)
 
 
 def check_motion(arm: ArmTask, motion: Sequence[Waypoint], speed: float) -> None:
@@ -99,24 +93,30 @@ def replay_motion(
 ) -> Deviation:  # fmt: skip
     """Send the motion's targets, interpolated to the reduced speed, from its first pose on; report the deviation."""
     off: list[tuple[float, float]] = []
-    stopped, last = "", motion[0].T_base_target
-    for waypoint in motion:
-        count = max(1, round(1.0 / speed))
-        for part in range(1, count + 1):
-            if should_stop():
-                stopped = "stopped on request"
-                break
-            target = last.plus(part / count * waypoint.T_base_target.minus(last))
-            try:
-                robot.command(target, waypoint.finger_m)
-                stopped = robot.wait(PERIOD_S).fault
-            except DeviceLostError as error:
-                stopped = str(error)
-            if stopped:
-                break
+    stopped, parts = "", max(1, round(1.0 / speed))
+    for number, (T_base_target, waypoint) in enumerate(_slowed(motion, parts), 1):
+        stopped = "stopped on request" if should_stop() else _follow(robot, T_base_target, waypoint.finger_m)
         if stopped:
             break
-        last = waypoint.T_base_target
-        off.append(distance(robot.state().T_base_tcp, waypoint.T_base_tcp))
+        if number % parts == 0:
+            off.append(distance(robot.state().T_base_tcp, waypoint.T_base_tcp))
     far = np.array(off or [(0.0, 0.0)])
     return Deviation(len(off), float(far[:, 0].max()), float(far[:, 0].mean()), float(far[:, 1].max()), stopped)
+
+
+def _slowed(motion: Sequence[Waypoint], parts: int) -> Iterator[tuple[Pose, Waypoint]]:
+    """Yield the targets of a motion, `parts` on the way to each waypoint, with that waypoint."""
+    last = motion[0].T_base_target
+    for waypoint in motion:
+        for part in range(1, parts + 1):
+            yield last.plus(part / parts * waypoint.T_base_target.minus(last)), waypoint
+        last = waypoint.T_base_target
+
+
+def _follow(robot: Robot, T_base_target: Pose, finger_m: float | None) -> str:
+    """Command a target for one period; return the fault, else empty."""
+    try:
+        robot.command(T_base_target, finger_m)
+        return robot.wait(PERIOD_S).fault
+    except DeviceLostError as error:
+        return str(error)
