@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from controllers.arm import NO_BRAKING, ArmLimits
 from controllers.checks import FloatArray, finite, no_nan, non_negative, not_negative
@@ -91,7 +90,15 @@ def _offset(key: str, value: Any) -> Offset:
 
 def rotation_of_rpy(roll: float, pitch: float, yaw: float) -> FloatArray:
     """Return the rotation (3, 3) of roll, pitch, yaw about fixed axes [rad], as in a URDF."""
-    return np.asarray(Rotation.from_euler("xyz", [roll, pitch, yaw]).as_matrix())
+    return _turn(2, yaw) @ _turn(1, pitch) @ _turn(0, roll)
+
+
+def _turn(axis: int, angle: float) -> FloatArray:
+    """Return the rotation (3, 3) about a coordinate axis; without scipy, which the Python of `ros2 launch` may lack."""
+    R, (i, j) = np.eye(3), ((axis + 1) % 3, (axis + 2) % 3)
+    R[i, i] = R[j, j] = np.cos(angle)
+    R[j, i], R[i, j] = np.sin(angle), -np.sin(angle)
+    return R
 
 
 def _numbers(name: str, value: Any, size: int, rule: Callable[..., FloatArray] = finite) -> FloatArray:
