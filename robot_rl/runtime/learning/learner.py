@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CheckpointError, DivergedError
 from robot_rl.core.records import Record, StepRecord
+from robot_rl.data.batch import Imitated
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner_metrics import LearnerMetrics
@@ -46,7 +47,10 @@ class LearnerConfig:
     batch: int = 256
     """Transitions in one update. Source: RLPD, HIL-SERL."""
     demo_fraction: float = 0.5
-    """Share of a batch drawn from demonstrations and interventions. Source: RLPD's symmetric sampling."""
+    """Share of a batch drawn from demonstrations and imitated interventions. Source: RLPD's symmetric sampling."""
+    imitate: Imitated = "successes"
+    """Interventions that count as demonstrations, too, and are imitated: those in episodes that succeeded, or all.
+    Source: HIL-SERL all, which a human who often fails makes worse than none (docs/results.md)."""
     updates_per_call: int = 8
     """Updates in one compiled call."""
     publish_every_updates: int = 48
@@ -58,6 +62,7 @@ class LearnerConfig:
 
     def __post_init__(self) -> None:
         checks.fraction(self, "demo_fraction")
+        checks.one_of(self, get_args(Imitated), "imitate")
         checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 

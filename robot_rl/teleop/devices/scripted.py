@@ -184,7 +184,7 @@ class ScriptedHuman(ScriptedDevice):
 
 
 class _NoisyExecution:
-    """Executes actions with delay, noise and dropouts."""
+    """Executes actions with delay, gain, noise and dropouts."""
 
     def __init__(self, config: ActionNoise, layout: ActionLayout, rng: np.random.Generator) -> None:
         self._config, self._rng, self._moves = config, rng, layout.continuous_indices
@@ -201,6 +201,7 @@ class _NoisyExecution:
         config = self._config
         self._delayed.append(expert_action)
         action = np.array(self._delayed[0], dtype=np.float32)
+        action[self._moves] *= config.gain
         if config.noise_std > 0.0:
             action[self._moves] += self._rng.normal(0.0, config.noise_std, len(self._moves))
         if config.lapse_probability > 0.0 and self._drops_out():
