@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -49,8 +49,7 @@ class LearnerConfig:
     demo_fraction: float = 0.5
     """Share of a batch drawn from demonstrations and imitated interventions. Source: RLPD's symmetric sampling."""
     imitate: Imitated = "successes"
-    """Interventions that count as demonstrations, too, and are imitated: those in episodes that succeeded, or all.
-    Source: HIL-SERL all, which a human who often fails makes worse than none (docs/results.md)."""
+    """Interventions that count as demonstrations and are imitated. Source: HIL-SERL all; see docs/results.md."""
     updates_per_call: int = 8
     """Updates in one compiled call."""
     publish_every_updates: int = 48
@@ -62,7 +61,6 @@ class LearnerConfig:
 
     def __post_init__(self) -> None:
         checks.fraction(self, "demo_fraction")
-        checks.one_of(self, get_args(Imitated), "imitate")
         checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 

@@ -32,11 +32,9 @@ class Expert(Protocol):
 
     def reset(self) -> None:
         """Begin an episode; the environment has just been reset."""
-        ...
 
     def action(self) -> np.ndarray:
         """Return the action (A,) in [-1, 1] for the present state; called once a step."""
-        ...
 
 
 class FunctionExpert:
@@ -79,9 +77,6 @@ class ExpertDevice(ScriptedDevice):
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the expert's action, engaged."""
         return DeviceState(self._execution.follow(self._expert.action()), engaged=True)
-
-    def close(self) -> None:
-        """Do nothing: nothing is held."""
 
 
 class ScriptedHuman(ScriptedDevice):
@@ -135,9 +130,6 @@ class ScriptedHuman(ScriptedDevice):
         action = self._execution.follow(expert_action)
         self._in_charge = self._decide()
         return DeviceState(action, self._in_charge)
-
-    def close(self) -> None:
-        """Do nothing: nothing is held."""
 
     @property
     def distance(self) -> float:
