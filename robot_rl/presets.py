@@ -89,7 +89,7 @@ TRAINING: dict[str, Mapping[str, Any]] = {
 
 
 _NO_HUMAN: Mapping[str, Any] = {"human": {"kind": "none"}}
-_NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0}
+_NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0, "learner": {"imitate": "successes"}}
 _IMPERFECT = {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
 _LATE = {"human": {"scripted": {"action_noise": to_json(LATE)}}}
 _LABELS = {"labels": {"probability": 0.97, "wrong_probability": 0.02}, "reaction_steps": 3}
