@@ -84,6 +84,10 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         """Return the action (A,) float32 of the task's scripted expert; simulator only."""
         return self.cell.episodes.expert_action(self.targets)
 
+    def object_state(self) -> np.ndarray:
+        """Return the state of the task's object, for probes only; empty on a real arm."""
+        return self.cell.episodes.object_state()
+
     def metrics(self) -> dict[str, float]:
         """Return no measurements: a simulated arm answers at once."""
         return {}
