@@ -20,11 +20,10 @@ from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 from robot_rl.vision.encoder import Encoder
+from robot_rl.vision.recordings import OBJECT_STATES
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
-OBJECT_STATES = "object_states"
-"""Entry of an episode's meta: the object's state before each step and after the last, from a simulator only."""
 
 
 @dataclass
