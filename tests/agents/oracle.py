@@ -133,8 +133,12 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
     mean, std = actor(params, z, definition)
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
-    error = ((np.tanh(mean) - first_action(batch)[:, definition.layout.continuous_indices]) ** 2).sum(-1)
-    cloning = (batch.human * error).sum() / max(batch.human.sum(), 1.0)
+    given = first_action(batch)[:, definition.layout.continuous_indices]
+    error = ((np.tanh(mean) - given) ** 2).sum(-1)
+    if definition.config.bc_filter:
+        better, own = (critics(params, z, a, definition).mean(0) for a in (given, np.tanh(mean)))
+        error = np.where(better > own, error, 0.0)
+    cloning = (batch.imitated * error).sum() / max(batch.imitated.sum(), 1.0)
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 
 
@@ -170,7 +174,7 @@ def head_loss(params: Arrays, z, batch: Batch, head, axis, target, margin_weight
     margins[rows, index] = 0.0
     lead = (q + margins).max(-1) - q[rows, index]
     if definition.config.discrete_margin > 0:
-        loss += margin_weight * (batch.human * lead).sum() / max(batch.human.sum(), 1.0)
+        loss += margin_weight * (batch.imitated * lead).sum() / max(batch.imitated.sum(), 1.0)
     return float(loss)
 
 
