@@ -5,7 +5,7 @@ One loss is summed over the chosen targets; f are the features of a frame shifte
     reconstruction  w |D(f, offset, s) - thumbnail|^2           w: deviation from the median image and from the next one
     contrast        -log softmax(-|Z(f, offset, s) - c|^2)      which episode, among learned centres c
 The decoder D and the embedding Z see the pose, so that what is left for the features is what the pose does not
-explain: the object. An episode is told from others by what stays in it and differs elsewhere, the scene; Z has few
+explain: the object. What stays in an episode and differs elsewhere, the scene, identifies it; Z has few
 dimensions and can hold little but places. All heads are discarded.
 """
 
