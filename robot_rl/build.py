@@ -5,6 +5,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,10 +25,11 @@ from robot_rl.core.schema import StepSchema
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
-from robot_rl.envs.observation import observation_schema
+from robot_rl.envs.observation import observation_schema, proprioception
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
+from robot_rl.rewards.success_model import Views
 from robot_rl.runtime.acting.observation import encoded_schema, step_schema
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
@@ -135,6 +137,26 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     return replace(config, vision=replace(vision, identity=encoder.identity))
 
 
+def pin_rewards(config: TrainConfig, folder: RunFolder) -> TrainConfig:
+    """Return settings whose reward sources read copies of their files in the run's folder.
+
+    Raises:
+        ConfigError: a classifier of another encoder, other cameras or crops.
+    """
+    settings = dict(config.reward_settings)
+    for name, text in config.reward_settings.items():
+        source, _, field = name.partition(".")
+        copy = folder.root.absolute() / f"{source}{Path(text).suffix}"
+        if field == "file" and Path(text).is_file():
+            settings[name] = str(copy)
+            if not copy.exists():
+                shutil.copyfile(text, copy)
+    config = replace(config, reward_settings=settings)
+    if (reward := make_rewards(config)).needs_features:
+        reward.check(make_views(config, make_encoder(config)))
+    return config
+
+
 def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
     """Return what the records of a run look like: of our own tasks, without an environment.
 
@@ -190,7 +212,25 @@ def make_rollout(
     speed: float | None = None,
 ) -> Rollout:
     """Return the rollout of an environment, for training, evaluation or recording."""
-    return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
+    reward = make_rewards(config)
+    keep_frames = reward.needs_features and encoder is None  # a recording with a classifier: images beside features
+    encoder = make_encoder(config) if keep_frames else encoder
+    if reward.needs_features:
+        reward.check(make_views(config, encoder))
+    return Rollout(env, policy, encoder, human, make_arbiter(env, config), reward, speed, keep_frames=keep_frames)
+
+
+def make_views(config: TrainConfig, encoder: Encoder | None) -> Views:
+    """Return what a reward classifier sees of a run: features of its cameras, pose and gripper of its arms."""
+    task = find_task(config.task)
+    own = json.loads(config.robot.cameras.read_text("utf-8"))["cameras"] if config.robot.cameras else ()
+    crops = {str(entry.get("name")): entry.get("view", {}) for entry in own}
+    cameras = {
+        name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
+        for name, camera in task.cameras.items()
+        if encoder is not None and name in encoder.cameras
+    }
+    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task))
 
 
 def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.build import pin_encoder
+from robot_rl.build import pin_encoder, pin_rewards
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
@@ -125,7 +125,7 @@ def _pinned(folder: RunFolder, flags: Arguments) -> TrainConfig:
     config = flags.config
     if not flags.resume:
         config = replace(config, vision=replace(config.vision, identity=None))
-    return pin_encoder(config, folder)
+    return pin_rewards(pin_encoder(config, folder), folder)
 
 
 def _save_config(folder: RunFolder, config: TrainConfig) -> None:
