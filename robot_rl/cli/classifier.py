@@ -40,8 +40,9 @@ class Arguments(RunArguments):
     """File to write; one that exists is refused."""
     png: Path | None = None
     """Image with the curves of precision over recall and recall over false positives; None: none."""
-    margin: int = 2
-    """Frames before the last one of a success that count as nothing, since a label comes late."""
+    margin: int | None = None
+    """Frames before the last one of a success that count as nothing; None: none where success was ground truth, those
+    of a reaction time where it was a label."""
     proprioception: bool = True
     """Judge pose and gripper opening, too, not the images alone."""
     training: TrainingConfig = field(default_factory=TrainingConfig)

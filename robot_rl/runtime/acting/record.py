@@ -111,10 +111,10 @@ def _record_episode(
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    steps = _moved_back(_act(stepper, seed, should_stop), stepper)
+    steps, unsure = _moved_back(_act(stepper, seed, should_stop), stepper.rollout)
     if _worth_keeping(steps, config.keep_failures):
         encoder = stepper.rollout.encoder
-        meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
+        meta = _meta(steps, config.task, seed) | unsure | ({"encoder": encoder.identity} if encoder else {})
         config.dataset.write(config.folder, Episode(_records(steps, summary.total, config.task), meta))
         if steps[-1].success and (held := _hold(stepper, config.hold_success)):
             meta = meta | {"demonstration": summary.total, "steps": len(held)}
@@ -215,14 +215,17 @@ def _hold(stepper: Stepper, count: int) -> list[Step]:
     return [*steps[:-1], replace(steps[-1], truncated=True)] if steps else []
 
 
-def _moved_back(steps: list[Step], stepper: Stepper) -> list[Step]:
-    """Return the steps up to the one that a success label at the end is about: it came a reaction time later."""
+def _moved_back(steps: list[Step], rollout: Rollout) -> tuple[list[Step], dict[str, int]]:
+    """Return the steps up to the one that a success label at the end is about, and the number of unsure frames.
+
+    The label came a reaction time later.
+    """
     if not (steps and steps[-1].success and "success" in steps[-1].decision.labels):
-        return steps
-    rollout = stepper.rollout
-    about = max(0, len(steps) - 1 - rollout.reward.reaction_steps(rollout.period_s))
-    last = steps[-1]
-    return [*steps[:about], replace(steps[about], reward=last.reward, terminated=True, truncated=False, success=True)]
+        return steps, {}
+    delay, last = rollout.reward.reaction_steps(rollout.period_s), steps[-1]
+    about = max(0, len(steps) - 1 - delay)
+    ending = replace(steps[about], reward=last.reward, terminated=True, truncated=False, success=True)
+    return [*steps[:about], ending], {"unsure": delay}
 
 
 def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:

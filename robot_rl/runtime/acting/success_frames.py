@@ -17,7 +17,7 @@ def read_frames(
     folders: Sequence[Path],
     encoder: Encoder | None,
     views: Views,
-    margin: int,
+    margin: int | None = None,
     dataset: str = "episodes",
     progress: Callable[[int, int], None] = lambda done, count: None,
 ) -> Frames:
@@ -26,7 +26,8 @@ def read_frames(
     Successes are the closing frame of an episode with success and the frames held after it (`record --hold-success`).
 
     Args:
-        margin: frames before the closing one of a success that are left out, since a label comes late.
+        margin: frames before the closing one of a success that are left out; None: as recorded, none where success was
+            ground truth, a reaction time where it was a label.
         progress: episodes read so far, and in all.
 
     Raises:
@@ -46,7 +47,8 @@ def read_frames(
             last = steps[-1]
             assert last.next_obs is not None
             won = bool(meta.get("success", last.success))
-            before = steps[: max(0, len(steps) - margin)] if won else steps
+            unsure = int(meta.get("unsure", 0)) if margin is None else margin
+            before = steps[: max(0, len(steps) - unsure)] if won else steps
             inputs += [views.read(obs) for obs in (*(step.obs for step in before), last.next_obs)]
             success += [False] * len(before) + [won]
             episodes += [base + number] * (len(before) + 1)
