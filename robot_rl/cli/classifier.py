@@ -13,7 +13,7 @@ from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.errors import ConfigError
 from robot_rl.rewards.classifier_training import TrainingConfig, held_out_scores, train_model
-from robot_rl.rewards.success_model import SuccessModel, save_model
+from robot_rl.rewards.success_model import SuccessModel, save_model, sigmoid
 from robot_rl.runtime.acting.success_frames import read_frames
 
 VARIANTS = 4
@@ -66,7 +66,7 @@ def run(arguments: Arguments) -> int:
     model = _train(arguments)
     save_model(arguments.out, model)
     print(f"wrote {arguments.out}")
-    for line in describe(model):
+    for line in describe(model, arguments.training.false_positive_rate):
         print(f"  {line}")
     if arguments.png is not None:
         draw_scores(model, arguments.png)
@@ -95,17 +95,33 @@ def _train(arguments: Arguments) -> SuccessModel:
         return train_model(frames, views, arguments.training, rng, card, lambda n: bar.update(training, advance=n))
 
 
-def describe(model: SuccessModel) -> list[str]:
-    """Return the card in lines."""
+def describe(model: SuccessModel, rate: float) -> list[str]:
+    """Return the card in lines.
+
+    Args:
+        rate: wanted of false positives.
+    """
     card: dict[str, Any] = dict(model.card)
     return [
         f"{card['task']}, {card['date']}: {card['positives']} frames of success, {card['negatives']} without, of "
         f"{card['episodes']} episodes",
         f"on held-out episodes at the threshold {model.threshold:.3f}: precision {card['precision']:.1%}, recall "
         f"{card['recall']:.1%}, false positives {card['false_positive_rate']:.2%} of the frames",
+        *_warnings(model, rate),
         f"views: {', '.join(f'{name} ({view})' for name, view in model.views.cameras.items())}; "
         f"{', '.join(model.views.state) or 'no proprioception'}; encoder {model.views.encoder[:12]}",
     ]
+
+
+def _warnings(model: SuccessModel, rate: float) -> list[str]:
+    """Return a line where more frames than wanted are false positives: the episodes to record more of."""
+    frames, card = model.frames, model.card
+    if card["false_positive_rate"] <= rate:
+        return []
+    wrong = ~frames.success & (sigmoid(card["held_out"]) > model.threshold)
+    counts = np.bincount(frames.episode[wrong])
+    worst = ", ".join(f"{episode} ({counts[episode]} frames)" for episode in np.argsort(-counts)[:3] if counts[episode])
+    return [f"more false positives than {rate:.1%}: record more like episodes {worst}, counted from 0 over the folders"]
 
 
 def draw_scores(model: SuccessModel, path: Path) -> None:

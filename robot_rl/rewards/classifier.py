@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ class ClassifierSettings:
     """Length of that window."""
     retrain: bool = True
     """Train it further, between episodes, on the frames that the operator's labels concern."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
         if self.file is None:
@@ -103,7 +104,8 @@ class Classifier(RewardSource):
         self._recent.append(probability > (self.model.threshold if threshold is None else threshold))
         self._inputs.append(inputs.astype(np.float16))
         self._probabilities.append(probability)
-        success = sum(self._recent) >= self._settings.k
+        ended = outcome.terminated and self._recent[-1]  # by the environment: no more frames come
+        success = ended or sum(self._recent) >= self._settings.k
         self._claimed |= success
         self.late_labels(outcome.labels)
         return Verdict(float(success), success, success)
@@ -163,6 +165,6 @@ class Classifier(RewardSource):
         while self._new:
             frames = frames.joined(self._new.pop(0))
         rng = np.random.default_rng(len(frames.success))
-        model = train_model(frames, model.views, TrainingConfig(), rng, model.card)
+        model = train_model(frames, model.views, self._settings.training, rng, model.card)
         save_model(folder / FILE, model)
         self.model = model

@@ -31,6 +31,8 @@ class TrainingConfig:
 
     false_positive_rate: float = 0.01
     """Share of the held-out frames without success above the threshold."""
+    recall: float = 0.95
+    """Share of the held-out successes that the threshold leaves above it, even at more false positives."""
     folds: int = 5
     """Members of the ensemble, each of which leaves out as large a part of the episodes."""
     hidden: int = 128
@@ -46,7 +48,7 @@ class TrainingConfig:
     """Standard deviation of the noise on standardised inputs."""
 
     def __post_init__(self) -> None:
-        checks.fraction(self, "false_positive_rate", "dropout")
+        checks.fraction(self, "false_positive_rate", "recall", "dropout")
         checks.at_least(self, 2, "folds", "batch")
         checks.positive(self, "hidden", "steps", "learning_rate")
         checks.at_least(self, 0, "noise")
@@ -71,7 +73,7 @@ def train_model(
     x = (frames.inputs.astype(np.float32) - mean) / scale
     weights = _fit(x, frames.success, fold, config, rng, progress)
     held_out = logits(weights, x[None, :, 0])[fold, np.arange(len(fold))]
-    threshold = choose_threshold(held_out, frames.success, config.false_positive_rate)
+    threshold = choose_threshold(held_out, frames.success, config.false_positive_rate, config.recall)
     scores = held_out_scores(sigmoid(held_out), frames.success, float(sigmoid(threshold)))
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     episodes = int(np.unique(frames.episode).size)
@@ -84,12 +86,13 @@ def train_model(
     )
 
 
-def choose_threshold(scores: np.ndarray, success: np.ndarray, false_positive_rate: float) -> float:
-    """Return the lowest threshold that keeps the rate of false positives, or, where there is a gap between those and
-    95 % of the successes, its middle.
+def choose_threshold(scores: np.ndarray, success: np.ndarray, false_positive_rate: float, recall: float) -> float:
+    """Return a threshold between the lowest that keeps the rate of false positives and the highest that keeps the
+    recall: their middle, or the latter where they exclude each other.
     """
     low = float(np.quantile(scores[~success], 1.0 - false_positive_rate, method="higher"))
-    return max(low, (low + float(np.quantile(scores[success], 0.05))) / 2)
+    high = float(np.quantile(scores[success], 1.0 - recall, method="lower"))
+    return float(np.nextafter(high, -np.inf)) if high <= low else (low + high) / 2
 
 
 def held_out_scores(probability: np.ndarray, success: np.ndarray, threshold: float) -> dict[str, Any]:

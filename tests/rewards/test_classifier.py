@@ -1,5 +1,7 @@
 """The reward classifier: trained on held-out episodes, strict about its views, k of n online, corrected by labels."""
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +33,14 @@ def frames(episodes: int = 12, seed: int = 0) -> Frames:
     return Frames(inputs.astype(np.float16), success, np.repeat(np.arange(episodes), 5))
 
 
-def trained(path: Path | None = None, **card: str) -> SuccessModel:
-    model = train_model(frames(), VIEWS, CONFIG, np.random.default_rng(0), card)
-    if path is not None:
-        save_model(path, model)
-    return model
+@cache
+def model() -> SuccessModel:
+    return train_model(frames(), VIEWS, CONFIG, np.random.default_rng(0), {"task": "unit"})
+
+
+def saved(folder: Path) -> Path:
+    save_model(folder / "c.safetensors", model())
+    return folder / "c.safetensors"
 
 
 def outcome(value: float, *labels: str) -> StepOutcome:
@@ -44,8 +49,7 @@ def outcome(value: float, *labels: str) -> StepOutcome:
 
 
 def classifier(tmp_path: Path, **more: float) -> Classifier:
-    trained(tmp_path / "c.safetensors")
-    return Classifier(ClassifierSettings(tmp_path / "c.safetensors", **more))
+    return Classifier(ClassifierSettings(saved(tmp_path), training=CONFIG, **more))
 
 
 def test_gradient_is_that_of_the_cross_entropy() -> None:
@@ -68,17 +72,22 @@ def test_gradient_is_that_of_the_cross_entropy() -> None:
             assert gradient[name][index] == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-6)
 
 
-@given(st.integers(0, 10**6), st.floats(0.0, 0.5), st.floats(0.0, 4.0))
+@given(st.integers(0, 10**6), st.floats(0.0, 0.5), st.floats(0.0, 4.0), st.floats(0.05, 1.0))
 @settings(max_examples=50, deadline=None)
-def test_threshold_keeps_the_rate_of_false_positives(seed: int, rate: float, distance: float) -> None:
+def test_threshold_keeps_the_recall_and_if_it_can_the_rate_of_false_positives(
+    seed: int, rate: float, distance: float, recall: float
+) -> None:
     rng = np.random.default_rng(seed)
     success = rng.random(200) < 0.3
     scores = rng.normal(distance * success)
-    assert (scores[~success] > choose_threshold(scores, success, rate)).mean() <= rate
+    threshold = choose_threshold(scores, success, rate, recall)
+    assert (scores[success] > threshold).mean() >= recall - 1e-9
+    if (scores[~success] > threshold).mean() > rate:  # lowered no further than the recall demands
+        assert (scores[success] > threshold).mean() <= recall + 2 / success.sum()
 
 
 def test_held_out_episodes_are_separated_and_the_card_says_how_well() -> None:
-    card = trained(task="unit").card
+    card = model().card
     assert card["recall"] > 0.9 and card["false_positive_rate"] <= 0.05 and card["precision"] > 0.9
     assert (card["task"], card["positives"], card["negatives"], card["episodes"]) == ("unit", 24, 36, 12)
 
@@ -91,12 +100,11 @@ def test_episodes_of_one_kind_only_are_refused() -> None:
 
 
 def test_file_keeps_everything(tmp_path: Path) -> None:
-    model = trained(tmp_path / "c.safetensors", task="unit")
-    again = load_model(tmp_path / "c.safetensors")
+    again = load_model(saved(tmp_path))
     x = np.random.default_rng(1).normal(size=(7, 4))
-    assert np.array_equal(model.probability(x), again.probability(x))
-    assert (again.views, again.threshold, again.card) == (VIEWS, model.threshold, model.card)
-    assert all(np.array_equal(one, two) for one, two in zip(model.frames, again.frames, strict=True))
+    assert np.array_equal(model().probability(x), again.probability(x))
+    assert (again.views, again.threshold, again.card) == (VIEWS, model().threshold, model().card)
+    assert all(np.array_equal(one, two) for one, two in zip(model().frames, again.frames, strict=True))
 
 
 def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
@@ -118,8 +126,7 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_other_views_are_refused_with_both_sides(tmp_path: Path, run: Views, both_sides: str) -> None:
-    trained(tmp_path / "c.safetensors")
-    reward = make_reward(["classifier", "human-label"], {"classifier.file": str(tmp_path / "c.safetensors")})
+    reward = make_reward(["classifier", "human-label"], {"classifier.file": str(saved(tmp_path))})
     reward.check(Views("weights-1", {**VIEWS.cameras, "more": "9 x 9"}, VIEWS.state))
     with pytest.raises(ConfigError, match=both_sides):
         reward.check(run)
@@ -133,6 +140,12 @@ def test_k_of_the_last_n_frames_make_a_success(tmp_path_factory, looks: list[boo
         verdict = source.judge(outcome(3.0 * looks[i]))
         assert verdict.success == verdict.terminated == (sum(looks[: i + 1][-(k + more) :]) >= k)
         assert verdict.reward == float(verdict.success or 0)
+
+
+def test_last_frame_decides_where_the_environment_ends_the_episode(tmp_path: Path) -> None:
+    for value in (0.0, 3.0):
+        source = classifier(tmp_path, k=2, n=3)
+        assert source.judge(replace(outcome(value), terminated=True)).success == (value > 0.0)
 
 
 def episode(source: Classifier, values: list[float], *labels: str) -> None:
