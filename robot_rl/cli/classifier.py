@@ -34,7 +34,7 @@ class Arguments(RunArguments):
       robot-rl train pick-lift --rewards classifier human-label --reward-settings classifier.file lifted.safetensors
     """
 
-    recordings: Annotated[tuple[Path, ...], tyro.conf.arg(name="from")]
+    recordings: Annotated[tuple[Path, ...], tyro.conf.arg(name="from")] = ()
     """Folders of `robot-rl record`."""
     out: Path
     """File to write; one that exists is refused."""
