@@ -138,11 +138,7 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
 
 
 def pin_rewards(config: TrainConfig, folder: RunFolder) -> TrainConfig:
-    """Return settings whose reward sources read copies of their files in the run's folder.
-
-    Raises:
-        ConfigError: a classifier of another encoder, other cameras or crops.
-    """
+    """Return settings whose reward sources read copies of their files in the run's folder."""
     settings = dict(config.reward_settings)
     for name, text in config.reward_settings.items():
         source, _, field = name.partition(".")
@@ -151,10 +147,17 @@ def pin_rewards(config: TrainConfig, folder: RunFolder) -> TrainConfig:
             settings[name] = str(copy)
             if not copy.exists():
                 shutil.copyfile(text, copy)
-    config = replace(config, reward_settings=settings)
+    return replace(config, reward_settings=settings)
+
+
+def check_rewards(config: TrainConfig) -> None:
+    """Check that the reward sources can judge what a run sees.
+
+    Raises:
+        ConfigError: a classifier without its file, or of another encoder, other cameras or crops.
+    """
     if (reward := make_rewards(config)).needs_features:
         reward.check(make_views(config, make_encoder(config)))
-    return config
 
 
 def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:

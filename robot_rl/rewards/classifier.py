@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 from robot_rl.rewards.classifier_training import TrainingConfig, train_model
 from robot_rl.rewards.source import RewardSource, StepOutcome, Verdict
-from robot_rl.rewards.success_model import TRAINING_COMMAND, Frames, Views, load_model, save_model
+from robot_rl.rewards.success_model import TRAINING_COMMAND, Frames, SuccessModel, Views, load_model, save_model
 
 FILE = "classifier.safetensors"
 """Name of the classifier's file in a run's folder, and of the one trained further in an actor's folder."""
@@ -68,13 +69,22 @@ class Classifier(RewardSource):
     needs_features = True
 
     def __init__(self, settings: ClassifierSettings) -> None:
-        assert settings.file is not None
-        self._settings, self.model = settings, load_model(settings.file)
+        self._settings = settings
         self._folder: Path | None = None
         self._thread: threading.Thread | None = None
         self._new: list[Frames] = []  # labelled since the last training began
         self._counts = {"classifier_judged": 0, "classifier_disagreed": 0}
         self._clear()
+
+    @cached_property
+    def model(self) -> SuccessModel:
+        """The classifier in use, read with the first frame: a learner needs no file.
+
+        Raises:
+            ConfigError: no such file, or not a classifier.
+        """
+        assert self._settings.file is not None
+        return load_model(self._settings.file)
 
     def check(self, views: Views) -> None:
         """Refuse views that differ from those of the classifier.
@@ -111,8 +121,9 @@ class Classifier(RewardSource):
         return Verdict(float(success), success, success)
 
     def late_labels(self, labels: tuple[str, ...]) -> None:
-        """Take labels about the last step."""
-        self._verdicts += [label for label in labels if label in ("success", "failure", "undo")]
+        """Take labels about the last step; those given before an episode's first one are of no use here."""
+        if self._inputs:
+            self._verdicts += [label for label in labels if label in ("success", "failure", "undo")]
 
     def metrics(self) -> dict[str, float]:
         """Return since the last call: episodes that either judged, and those in which the operator disagreed."""

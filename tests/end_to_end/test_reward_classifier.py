@@ -55,7 +55,8 @@ def test_run_keeps_a_copy_and_refuses_another_encoder(folder: Path, tmp_path: Pa
     (tmp_path / "lab_encoders.py").write_text(listing("lab_encoders.py"))
     other = replace(config.vision, kind=f"{tmp_path / 'lab_encoders.py'}:Grid")
     with pytest.raises(ConfigError, match=r"got one of encoder \w+, expected the run's, grid-4"):
-        build.pin_rewards(replace(config, vision=other), RunFolder(tmp_path))
+        build.check_rewards(replace(config, vision=other))
+    build.check_rewards(pinned)
 
 
 def test_existing_file_is_never_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

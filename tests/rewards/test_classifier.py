@@ -111,7 +111,7 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no weights")
     for name, message in (("text", "expected a classifier's safetensors"), ("none", "expected a file; train it with")):
         with pytest.raises(ConfigError, match=message):
-            make_reward(["classifier"], {"classifier.file": str(tmp_path / name)})
+            make_reward(["classifier"], {"classifier.file": str(tmp_path / name)}).check(VIEWS)
     with pytest.raises(ConfigError, match=r"classifier\.file: got none"):
         make_reward(["classifier"])
 
@@ -140,6 +140,13 @@ def test_k_of_the_last_n_frames_make_a_success(tmp_path_factory, looks: list[boo
         verdict = source.judge(outcome(3.0 * looks[i]))
         assert verdict.success == verdict.terminated == (sum(looks[: i + 1][-(k + more) :]) >= k)
         assert verdict.reward == float(verdict.success or 0)
+
+
+def test_labels_before_the_first_frame_of_an_episode_say_nothing_of_it(tmp_path: Path) -> None:
+    source = classifier(tmp_path)
+    source.late_labels(("success",))
+    episode(source, [0.0] * 3)
+    assert source.metrics() == {"classifier_judged": 0, "classifier_disagreed": 0}
 
 
 def test_last_frame_decides_where_the_environment_ends_the_episode(tmp_path: Path) -> None:
