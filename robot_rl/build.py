@@ -5,9 +5,8 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +21,16 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
+from robot_rl.core.tasks import Outcome
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
-from robot_rl.envs.observation import observation_schema, proprioception
+from robot_rl.envs.observation import observation_schema
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.rewards.success_model import Views
-from robot_rl.runtime.acting.observation import encoded_schema, step_schema
+from robot_rl.runtime.acting.observation import classifier_views, encoded_schema, step_schema
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
@@ -73,6 +73,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
         appearance=config.appearance,
         arm=config.robot.arm,
         privileged=state_only,
+        judged=config.robot.episode_source == "simulated",
         render_mode="rgb_array" if video else None,
     )
 
@@ -225,16 +226,8 @@ def make_rollout(
 
 
 def make_views(config: TrainConfig, encoder: Encoder | None) -> Views:
-    """Return what a reward classifier sees of a run: features of its cameras, pose and gripper of its arms."""
-    task = find_task(config.task)
-    own = json.loads(config.robot.cameras.read_text("utf-8"))["cameras"] if config.robot.cameras else ()
-    crops = {str(entry.get("name")): entry.get("view", {}) for entry in own}
-    cameras = {
-        name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
-        for name, camera in task.cameras.items()
-        if encoder is not None and name in encoder.cameras
-    }
-    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task))
+    """Return what a reward classifier sees of a run."""
+    return classifier_views(find_task(config.task), encoder, config.robot.cameras)
 
 
 def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
@@ -264,6 +257,7 @@ def make_device(
         rng,
         SystemClock(),
         expert=lambda: make_expert(env),
+        outcome=lambda: make_outcome(env),
         wire=lambda: (wire or build_graph.make_wire(config.robot, "actor_human"), wire is None),
         env_steps=env_steps,
     )
@@ -272,13 +266,34 @@ def make_device(
     return build_graph.attended(device, env.unwrapped) if isinstance(env.unwrapped, GraphEnv) else device
 
 
+def make_outcome(env: Environment) -> Callable[[], Outcome]:
+    """Return what tells whether a simulated environment's episode is won or lost now.
+
+    Raises:
+        ConfigError: nothing knows.
+    """
+    return _simulated(env).true_outcome
+
+
 def make_expert(env: Environment) -> Expert:
     """Return the scripted expert of a simulated environment.
 
     Raises:
         ConfigError: the environment has none.
     """
+    return FunctionExpert(_simulated(env).expert_action, action_layout(env))
+
+
+def _simulated(env: Environment) -> ExpertEnvironment:
     unwrapped = env.unwrapped
     if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return FunctionExpert(unwrapped.expert_action, action_layout(env))
+    return unwrapped
+
+
+def judged_by_truth(config: TrainConfig) -> TrainConfig:
+    """Return a run's settings for its evaluation: ground truth judges a simulation whose training never had it."""
+    if config.robot.episode_source != "unjudged":
+        return config
+    robot = replace(config.robot, episode_source="simulated")
+    return replace(config, robot=robot, rewards=("ground-truth",), reward_settings={})

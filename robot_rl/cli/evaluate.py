@@ -57,6 +57,7 @@ class Arguments(ResultArguments):
 def run(arguments: Arguments) -> int:
     """Evaluate and print the result."""
     folder, config = arguments.open()
+    config = build.judged_by_truth(config)
     own = not config.robot.on_graph and not is_foreign(config.task)
     judges = arguments.rewards or (("ground-truth",) if own else config.rewards)
     if judges != config.rewards:
