@@ -231,7 +231,6 @@ def morning(day: Day) -> None:
         assert follows(robot, -0.04), person.status
         robot.wait(1.0)  # the client's targets expire
         person.call(graph.HOME_POSE)
-        eventually(lambda: "JOINT_MOTION" in person.modes[:-1] and person.modes[-1] != "JOINT_MOTION")
 
 
 def recording(day: Day, episodes: int) -> None:
@@ -288,6 +287,8 @@ def gripper_is_stuck(day: Day) -> None:
 
 def guiding(day: Day, moved: Callable[[], None]) -> None:
     """Guide the arm by hand between two poses, and make them the workspace of the task."""
+    with operator() as person:  # at rest, at home
+        eventually(lambda: person.modes[-1] in ("ACTIVE", "HOLDING"))
     words = [sys.executable, "-m", "robot_rl", "guide", "poses.toml", "--robot.kind", day.kind]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(words, cwd=day.folder, env=day.environment, **pipes) as guide:  # type: ignore[call-overload]
