@@ -226,11 +226,11 @@ class CommandHandler:
 
     def recover(self, may_move: bool) -> Answer:
         """Lift the stops that are not pressed; after a fault, where the arm may move, back off along the last path."""
-        was_stopped = self.arbiter.estopped
-        if pressed := self.arbiter.stops.clear():
-            return False, f"still stopped by {pressed}; release it there"
-        if was_stopped:
-            return True, "the emergency stop is released; call ~/enable"
+        lifted, pressed = self.arbiter.stops.clear()
+        if pressed:
+            return False, f"still stopped by {pressed}; release it there" + (f" (lifted: {lifted})" if lifted else "")
+        if lifted:
+            return True, f"the emergency stop is released ({lifted}); call ~/enable"
         if self._loop is None or (state := self._loop.state()).mode != Mode.FAULT:
             return True, "nothing to recover from"
         if state.busy:

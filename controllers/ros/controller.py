@@ -20,6 +20,7 @@ from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.frames import Frames
 from controllers.ros.gripper import GripperTopics
+from controllers.ros.liveness import process_identity
 from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
@@ -92,7 +93,7 @@ class Controller:
         topics: Sequence[Any] = (),
     ) -> None:
         self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
-        self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, sleep)
+        self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, self._wait)
         self.commands = Commands(self.handler, log, [each for each in topics if hasattr(each, "take")])
         self._more = [each for each in topics if hasattr(each, "fill")]
         self.lifecycle, self.trouble, self._still = "unconfigured", "", ""
@@ -101,6 +102,7 @@ class Controller:
         self._states: States | None = None
         self.fingers: GripperTopics | None = None
         self._shown: Gains | None = None
+        self._process, self._reported_s = process_identity(), -math.inf
         self.handler.arbiter.stops.own_name = name.strip("/")
         self._reports = Reports(wire, name, hardware)
         self._bias, self._sleep = WrenchBias(), sleep
@@ -143,7 +145,7 @@ class Controller:
 
     def detach(self, lifecycle: str = "unconfigured") -> None:
         """Detach a control process that has ended or is about to, and the gripper."""
-        self._report_stop(leaves=True)
+        self.leave()
         opened, self._open = self._open, None
         fingers, self.fingers = self.fingers, None
         self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
@@ -154,6 +156,10 @@ class Controller:
         if fingers is not None:
             fingers.gripper.close()
         self.publish_status()
+
+    def leave(self) -> None:
+        """Report to the other controllers that this one ends in good order."""
+        self._report_stop(leaves=True)
 
     def activate(self) -> Answer:
         """Track targets from the measured pose, unless the arm refuses."""
@@ -199,8 +205,17 @@ class Controller:
         if self._open is None:
             return
         report = self.handler.arbiter.stops.report()._replace(leaves=leaves)
-        report = report._replace(why=report.why or self.trouble)
+        report = report._replace(why=report.why or self.trouble, process=self._process)
+        self._reported_s = self.now_s()
         self._open.publisher(graph.STOP).publish(to_ros.stop_report_message(self._open, report))
+
+    def _wait(self, duration_s: float) -> None:
+        """Wait for the arm; the other controllers must not miss the reports meanwhile."""
+        slices = math.ceil(duration_s / REPORT_PERIOD_S)
+        for _ in range(slices):
+            self._sleep(duration_s / slices)
+            if self.now_s() - self._reported_s >= REPORT_PERIOD_S:
+                self._report_stop()
 
     def _watch_graph(self) -> None:
         if self._open is None:
@@ -256,7 +271,7 @@ class Controller:
     def _zero_wrench(self) -> Answer:
         if self._loop is None:
             return False, "no loop runs; configure the node"
-        return self._bias.zero(self._loop.state, self._sleep)
+        return self._bias.zero(self._loop.state, self._wait)
 
     def _recover(self, request: Any) -> Answer:
         if self.trouble:
@@ -292,4 +307,5 @@ class Controller:
             graph=(*self.commands.unheard, *filter(None, [self.handler.warning(), self._still])),
             clock_jumps=self.handler.stamps.jumps,
             gripper=None if self.fingers is None else self.fingers.gripper.state(),
+            stopped_by=tuple(arbiter.stops.latched),
         )

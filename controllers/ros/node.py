@@ -168,6 +168,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     def finish(self, lifecycle: str = "unconfigured") -> None:
         """Let the arm hold itself and end its loop before returning. Does nothing without a loop."""
         host, self._host = self._host, None
+        self._controller.leave()
         self._controller.handler.detach()
         died = host is not None and host.ended
         if host is not None and not host.end() and not self._controller.trouble:
