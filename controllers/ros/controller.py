@@ -13,24 +13,23 @@ from typing import Any, Protocol
 from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
-from controllers.ros import graph, to_ros
+from controllers.ros import graph
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
 from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.frames import Frames
 from controllers.ros.gripper import GripperTopics
-from controllers.ros.liveness import process_identity
 from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
+from controllers.ros.stop_reports import StopReports
 from controllers.ros.stops import REPORT_PERIOD_S
 from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
 from controllers.ros.workspace import box_text
 from controllers.ros.wrench_bias import WrenchBias
 
-WATCH_PERIOD_S = REPORT_PERIOD_S
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
 BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
@@ -94,6 +93,7 @@ class Controller:
     ) -> None:
         self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
         self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, self._wait)
+        self._stop_reports = StopReports(self.handler.arbiter.stops, self.now_s)
         self.commands = Commands(self.handler, log, [each for each in topics if hasattr(each, "take")])
         self._more = [each for each in topics if hasattr(each, "fill")]
         self.lifecycle, self.trouble, self._still = "unconfigured", "", ""
@@ -102,12 +102,11 @@ class Controller:
         self._states: States | None = None
         self.fingers: GripperTopics | None = None
         self._shown: Gains | None = None
-        self._process, self._reported_s = process_identity(), -math.inf
         self.handler.arbiter.stops.own_name = name.strip("/")
         self._reports = Reports(wire, name, hardware)
         self._bias, self._sleep = WrenchBias(), sleep
         self._schedule = Schedule()
-        self._schedule.every(WATCH_PERIOD_S, self._watch)
+        self._schedule.every(REPORT_PERIOD_S, self._watch)
         self._schedule.every(GRAPH_PERIOD_S, self._watch_graph)
         self._schedule.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self._serve()
@@ -159,7 +158,7 @@ class Controller:
 
     def leave(self) -> None:
         """Report to the other controllers that this one ends in good order."""
-        self._report_stop(leaves=True)
+        self._stop_reports.publish(self._open, self.trouble, leaves=True)
 
     def activate(self) -> Answer:
         """Track targets from the measured pose, unless the arm refuses."""
@@ -200,22 +199,11 @@ class Controller:
             self.fingers.watch()
         self.publish_status()
 
-    def _report_stop(self, leaves: bool = False) -> None:
-        """Report to the other controllers of the graph that this one lives, and whether a stop was pressed here."""
-        if self._open is None:
-            return
-        report = self.handler.arbiter.stops.report()._replace(leaves=leaves)
-        report = report._replace(why=report.why or self.trouble, process=self._process)
-        self._reported_s = self.now_s()
-        self._open.publisher(graph.STOP).publish(to_ros.stop_report_message(self._open, report))
+    def _report_stop(self) -> None:
+        self._stop_reports.publish(self._open, self.trouble)
 
     def _wait(self, duration_s: float) -> None:
-        """Wait for the arm; the other controllers must not miss the reports meanwhile."""
-        slices = math.ceil(duration_s / REPORT_PERIOD_S)
-        for _ in range(slices):
-            self._sleep(duration_s / slices)
-            if self.now_s() - self._reported_s >= REPORT_PERIOD_S:
-                self._report_stop()
+        self._stop_reports.wait(duration_s, self._sleep, self._report_stop)
 
     def _watch_graph(self) -> None:
         if self._open is None:

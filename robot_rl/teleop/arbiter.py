@@ -41,7 +41,7 @@ class ArbiterConfig:
     """
 
     stale_after_s: float = 0.25
-    """Age of a device's last sign of life beyond which nobody acts, and its dead-man counts as released [s]."""
+    """Age of a device's last sign of life beyond which no source acts, and its dead-man counts as released [s]."""
     lost_after_s: float = 1.0
     """Age beyond which it counts as lost, which is a stop [s]."""
 
@@ -82,9 +82,9 @@ class InterventionStats:
 class Arbiter:
     """Decides each step who acts; the only place where policy and human meet.
 
-    A policy never acts unwatched where a person was declared: while the device is late nobody acts, and a lost one is
-    an emergency stop. Each releases the dead-man; afterwards the human has to release it before taking over again, so
-    that a device that comes back cannot move the arm by itself.
+    A policy never acts unwatched where a person was declared: while the device is late no source acts, and a lost one
+    is an emergency stop. Each releases the dead-man; afterwards the human has to release it before taking over again,
+    so that a device that comes back cannot move the arm by itself.
 
     Args:
         layout: parts of the action; discrete heads are never blended.

@@ -88,7 +88,7 @@ def test_a_policy_never_acts_while_the_declared_human_is_lost() -> None:
     assert arbiter.decide(POLICY, RELEASED).charge is ControlAuthority.POLICY
 
 
-def test_nobody_acts_while_a_device_is_late_and_a_long_silence_is_a_stop() -> None:
+def test_no_source_acts_while_a_device_is_late_and_a_long_silence_is_a_stop() -> None:
     arbiter = Arbiter(ARM, config=ArbiterConfig(stale_after_s=0.25, lost_after_s=1.0))
     state = replace(ENGAGED, stamp_ns=NS_PER_S)
     charges = [arbiter.decide(POLICY, state, now_ns=round(at_s * NS_PER_S)).charge for at_s in (1.2, 1.3, 2.1)]
