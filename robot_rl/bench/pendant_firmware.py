@@ -1,4 +1,4 @@
-"""The pendant's firmware as a process, under QEMU or as a Linux program, and the bench that drives its contacts.
+"""The pendant's firmware as a process under QEMU, and the bench that drives its contacts.
 
 The bench is a second line (firmware/ports/bench/bench.h): it sets contacts, welds the relay, hangs the program, and
 reports outputs with the device's own time.
@@ -21,7 +21,6 @@ from robot_rl.teleop.pendant.messages import Input, Output
 from robot_rl.teleop.pendant.serial_line import Line, open_line
 
 IMAGE = Path("firmware/build/pendant-qemu.elf")
-PROGRAM = Path("firmware/build/pendant-host")
 QEMU = "qemu-system-arm"
 START_LIMIT_S = 20.0
 AT_REST = Input.ESTOP_A | Input.ESTOP_B
@@ -172,7 +171,7 @@ def qemu_pendant(image: Path = IMAGE, link: int | None = None) -> Iterator[Runni
     command = [QEMU, "-M", "lm3s6965evb", "-display", "none", "-monitor", "none", "-kernel", str(image)]
     command += ["-serial", serial.format(link), "-serial", serial.format(bench)]
     command += ["-qmp", f"tcp:127.0.0.1:{monitor},server=on,wait=off"]
-    with _process(command) as process:
+    with running_program(command) as process:
         hand = ContactBench(_connect(f"socket://127.0.0.1:{bench}", process))
         qmp = _Monitor(_connect(f"socket://127.0.0.1:{monitor}", process))
         try:
@@ -180,29 +179,6 @@ def qemu_pendant(image: Path = IMAGE, link: int | None = None) -> Iterator[Runni
         finally:
             hand.close()
             qmp.close()
-
-
-@contextmanager
-def host_pendant(program: Path = PROGRAM, *arguments: str) -> Iterator[RunningPendant]:
-    """Run the Linux program; its lines are pseudo-terminals.
-
-    Raises:
-        ConfigError: it was not built.
-    """
-    if not program.exists():
-        raise ConfigError(f"pendant program: got no {program}, expected it built; run: make firmware")
-
-    def no_monitor(command: str, arguments: dict[str, Any]) -> None:
-        raise ConfigError(f"monitor: got {command}, expected QEMU for it; use qemu_pendant.")
-
-    with _process([str(program), *arguments]) as process:
-        assert process.stdout is not None
-        names = dict(process.stdout.readline().split() for _ in range(2))
-        hand = ContactBench(open_line(names["bench"]))
-        try:
-            yield RunningPendant(names["link"], hand, process, no_monitor)
-        finally:
-            hand.close()
 
 
 def free_ports(count: int) -> list[int]:
@@ -218,7 +194,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+def running_program(command: list[str]) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -1,5 +1,6 @@
 """Combination of reward sources, and the table of their names."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,10 @@ class CombinedReward:
             raise ConfigError("reward sources: got none, expected at least one; add 'ground-truth' in the simulator.")
         if len({source.priority for source in self._sources}) < len(names):
             raise ConfigError(f"reward sources: got {names}, expected a priority of its own for each; drop one.")
+
+    def reaction_steps(self, period_s: float) -> int:
+        """Return how many whole steps an operator's label comes after the step that it is about."""
+        return math.floor(max(source.reaction_s for source in self._sources) / period_s + 1e-6)
 
     def reset(self) -> None:
         """Begin an episode."""

@@ -52,6 +52,8 @@ class RewardSource(Protocol):
 
     name: str
     priority: int
+    reaction_s: float = 0.0
+    """How long after the event a label of this source comes [s]."""
 
     def reset(self) -> None:
         """Begin an episode."""

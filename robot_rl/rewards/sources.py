@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABEL_RULES, STAGE_REWARD, SUCCESS_REWARD, LabelRule
 from robot_rl.rewards.source import LabelRules, RewardSource, StepOutcome, Verdict
@@ -23,13 +24,17 @@ class LabelSettings:
     """Settings of the operator's labels.
 
     Raises:
-        ConfigError: a stage that pays nothing, or as much as the task.
+        ConfigError: a stage that pays nothing, or as much as the task, or a negative time.
     """
 
     stage_reward: float = STAGE_REWARD
     """Reward of a stage; less than success pays."""
+    reaction_s: float = 0.3
+    """Time from an event to its label [s]: success and stage are moved back by as many whole steps. Rather too short:
+    a success one step late costs nothing, one before the event teaches something false."""
 
     def __post_init__(self) -> None:
+        checks.at_least(self, 0, "reaction_s")
         if not 0.0 < self.stage_reward < SUCCESS_REWARD:
             raise ConfigError(
                 f"stage_reward: got {self.stage_reward}, expected more than 0 and less than {SUCCESS_REWARD:g}, "
@@ -43,7 +48,7 @@ class HumanLabels(RewardSource):
     The rules that judge a running step are also those of labels that arrive later.
 
     Args:
-        settings: reward of a stage.
+        settings: reward of a stage, reaction time.
     """
 
     name = "human-label"
@@ -52,6 +57,7 @@ class HumanLabels(RewardSource):
 
     def __init__(self, settings: LabelSettings = LabelSettings()) -> None:
         self._rules = LABEL_RULES | {"stage": LabelRule(settings.stage_reward)}
+        self.reaction_s = settings.reaction_s
 
     def judge(self, outcome: StepOutcome) -> Verdict:
         """Return the verdict of the last label of this step; `undo` concerns the past, not this step."""

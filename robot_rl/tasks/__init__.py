@@ -18,7 +18,6 @@ TASKS = {
 """Name -> `module:NAME`."""
 GROUP = "robot_rl.tasks"
 """Entry points under which other packages register theirs."""
-TASK_HELP = f"{', '.join(TASKS)}, path/task.toml, path/task.py, module:NAME, or another package's name"
 PYTHON, TOML = ".py", ".toml"
 
 

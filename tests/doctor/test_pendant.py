@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from robot_rl.bench import run_benchmark
-from robot_rl.bench.pendant_firmware import host_pendant
 from robot_rl.cli import main
 from robot_rl.doctor.pendant import rows
 from robot_rl.teleop.pendant.device import PendantView
 from robot_rl.teleop.pendant.frames import FrameErrors
 from robot_rl.teleop.pendant.messages import Cause, Counters, Fault, Reply, State, Welcome
 from robot_rl.teleop.pendant.session import LinkCounters
+from tests.teleop.pendant.host_program import host_pendant
 
 PROGRAM = Path(__file__).parents[2] / "firmware" / "build" / "pendant-host"
 NOTHING = PendantView(False, None, None, None, None, LinkCounters(), FrameErrors(), None, None, "no such port")

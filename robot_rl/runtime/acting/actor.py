@@ -112,9 +112,15 @@ class _Actor:
         self._stepper, self._link, self._config, self._metrics = stepper, link, config, metrics
         self._clock, self._should_stop, self._ends_wait = stepper.rollout.clock, should_stop, ends_wait
         self._summary = ActorSummary(effort=stepper.arbiter.effort)
-        window_steps = max(1, round(LABEL_WINDOW_S / stepper.rollout.period_s))
+        period_s = stepper.rollout.period_s
         self._outbox = Outbox(
-            config.name, config.run, link, self._clock, window_steps=window_steps, finalise=stepper.finalise
+            config.name,
+            config.run,
+            link,
+            self._clock,
+            window_steps=max(1, round(LABEL_WINDOW_S / period_s)),
+            reaction_steps=stepper.rollout.reward.reaction_steps(period_s),
+            finalise=stepper.finalise,
         )
         self._stopped = stepper.rollout.person_acts  # the arm must stand: the first time until the person is there
         self._weights_age_s: float | None = None
@@ -206,7 +212,7 @@ class _Actor:
         try:
             with self._ends_wait("a new episode"):
                 self._stepper.begin(seed)
-            self._outbox.label(*self._stepper.take_late_labels())
+            self._outbox.label(*self._stepper.take_late_labels(), at_rest=True)
         except StopRequestedError as request:
             self._summary.interrupted = str(request)
             return False

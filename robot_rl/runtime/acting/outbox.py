@@ -68,7 +68,8 @@ class Outbox:
 
     Args:
         link: receives the records; None drops them.
-        window_steps: how far back a label reaches.
+        window_steps: how far back a retroactive label reaches.
+        reaction_steps: how many steps after its event another label comes.
         finalise: (reward, whether the human took over right after the step) -> final reward.
     """
 
@@ -80,10 +81,11 @@ class Outbox:
         clock: Clock,
         *,
         window_steps: int = 1,
+        reaction_steps: int = 0,
         finalise: Callable[[float, bool], float] = lambda reward, intervention_next: reward,
     ) -> None:
         self._actor, self._run, self._link, self._clock = actor, run, link, clock
-        self._window_steps, self._finalise = window_steps, finalise
+        self._window_steps, self._reaction_steps, self._finalise = window_steps, reaction_steps, finalise
         self._held: Step | None = None
         self._newest: StepId | None = None  # of the last step kept
 
@@ -105,15 +107,28 @@ class Outbox:
         self._put(to_record(final, self._newest, self._actor, self._run))
         self.label(*step.decision.labels)
 
-    def label(self, *labels: str) -> None:
-        """Send a human's labels about the last step, or about the window that ends there."""
+    def label(self, *labels: str, at_rest: bool = False) -> None:
+        """Send a human's labels about the step a reaction time ago, or about the window up to the last step.
+
+        Args:
+            at_rest: whether they came long after the episode's end, hence are about its last step.
+        """
         if self._newest is None:
             return
         episode, step = self._newest
         for label in labels:
-            value, now_ns = LABEL_RULES[label].reward or 0.0, self._clock.now_ns()
+            rule, now_ns = LABEL_RULES[label], self._clock.now_ns()
+            about = step if rule.retroactive or at_rest else max(0, step - self._reaction_steps)
             record = LabelRecord(
-                self._actor, self._run, UNNUMBERED, episode, step, label, value, self._window_steps, now_ns
+                self._actor,
+                self._run,
+                UNNUMBERED,
+                episode,
+                about,
+                label,
+                rule.reward or 0.0,
+                self._window_steps,
+                now_ns,
             )
             self._put(record)
 

@@ -23,7 +23,6 @@ from robot_rl.vision.encoder import Encoder
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
-_SOURCES = {Source.HUMAN: Source.DEMONSTRATION}
 
 
 @dataclass
@@ -107,7 +106,7 @@ def _record_episode(
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    steps = _act(stepper, seed, should_stop)
+    steps = _moved_back(_act(stepper, seed, should_stop), stepper)
     if _worth_keeping(steps, config.keep_failures):
         encoder = stepper.rollout.encoder
         meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
@@ -122,7 +121,7 @@ def _record_episode(
 def load_demonstrations(
     folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR, dataset: str = "episodes"
 ) -> Iterator[StepRecord]:
-    """Return the demonstrations of a folder as one actor's records, encoded and numbered through.
+    """Return the successful episodes of a folder as one actor's records, encoded and numbered through.
 
     Args:
         dataset: name of the dataset format.
@@ -143,9 +142,11 @@ def _load(
 ) -> Iterator[StepRecord]:
     sequence = 0
     for number, (steps, meta) in enumerate(episodes):
+        if not meta.get("success", True):
+            continue  # a failure or play, for a reward classifier
         missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
         for step in steps if missing is None else encode_steps(steps, missing, rng):
-            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number)
+            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number, source=Source.DEMONSTRATION)
             sequence += 1
 
 
@@ -188,10 +189,20 @@ def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[S
     return steps
 
 
+def _moved_back(steps: list[Step], stepper: Stepper) -> list[Step]:
+    """Return the steps up to the one that a success label at the end is about: it came a reaction time later."""
+    if not (steps and steps[-1].success and "success" in steps[-1].decision.labels):
+        return steps
+    rollout = stepper.rollout
+    about = max(0, len(steps) - 1 - rollout.reward.reaction_steps(rollout.period_s))
+    last = steps[-1]
+    return [*steps[:about], replace(steps[about], reward=last.reward, terminated=True, truncated=False, success=True)]
+
+
 def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:
-    """Return the steps as records; the human's steps are demonstrations."""
+    """Return the steps as records. Each is a demonstration, also those in which the human's hand rested."""
     records = [to_record(step, StepId(episode, number), ACTOR, task or ACTOR) for number, step in enumerate(steps)]
-    return [replace(record, source=_SOURCES.get(record.source, record.source)) for record in records]
+    return [replace(record, source=Source.DEMONSTRATION) for record in records]
 
 
 def _meta(steps: list[Step], task: str, seed: int) -> dict[str, Any]:

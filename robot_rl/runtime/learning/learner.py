@@ -77,14 +77,15 @@ class LearnerLoop:
         self._server, self._replay, self._agent, self._config = server, replay, agent, config
         self._checkpoints, self._clock = checkpoints, clock or SystemClock()
         self._meter = LearnerMetrics(metrics, self._clock, METRICS_EVERY_S)
-        self.updates = self._published = 0
+        self.updates, self._published = 0, -1
         self._checkpoint_s = self._clock.now_s()
 
     def run(self, should_stop: Callable[[], bool], demonstrations: Iterable[Record] = ()) -> int:
         """Learn until a stop is requested; return the number of updates since the run began.
 
         Memory comes first: demonstrations, then the server's journal, then the newest checkpoint, so that a resumed run
-        continues as if it had not stopped. A checkpoint is kept at the end, after Ctrl-C as well.
+        continues as if it had not stopped. Weights are first published after the pretraining: no arm acts before it.
+        A checkpoint is kept at the end, after Ctrl-C as well.
 
         Raises:
             DivergedError: the policy has become non-finite; it was neither published nor saved.
@@ -93,7 +94,7 @@ class LearnerLoop:
         self._remember(demonstrations)
         self._remember(self._server.recover())
         self._resume()
-        self._publish()
+        self._publish_if_due()
         try:
             while not should_stop():
                 self._turn()
@@ -135,11 +136,23 @@ class LearnerLoop:
         self._remember(self._server.poll(0.0 if allowed else POLL_TIMEOUT_S))
         if allowed:
             self._update()
-        if self.updates - self._published >= self._config.publish_every_updates:
-            self._publish()
+        self._publish_if_due()
         self._meter.write_if_due(self.updates, self._status)
         if self._clock.now_s() - self._checkpoint_s >= self._config.checkpoint_every_s:
             self._save()
+
+    @property
+    def _pretraining(self) -> bool:
+        """Whether the next call's updates are on demonstrations alone."""
+        config, demonstrations = self._config, self._replay.counters.demonstration
+        planned = config.update_ratio.pretrain_updates if demonstrations else 0
+        return self.updates + config.updates_per_call <= planned
+
+    def _publish_if_due(self) -> None:
+        if self._pretraining:
+            return
+        if self._published < 0 or self.updates - self._published >= self._config.publish_every_updates:
+            self._publish()
 
     def _publish(self) -> None:
         """Send the policy, its version being the number of updates that made it."""
@@ -167,11 +180,9 @@ class LearnerLoop:
         return allowed >= self._config.updates_per_call
 
     def _update(self) -> None:
-        config = self._config
+        config, demo_fraction = self._config, 1.0 if self._pretraining else self._config.demo_fraction
         with self._meter.timed("sample"):
-            batch = self._replay.sample(
-                config.batch, config.updates_per_call, config.demo_fraction, self._agent.horizon
-            )
+            batch = self._replay.sample(config.batch, config.updates_per_call, demo_fraction, self._agent.horizon)
         with self._meter.timed("update"):
             self._meter.latest = self._agent.update(batch)
         self.updates += config.updates_per_call

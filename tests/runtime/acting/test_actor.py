@@ -345,9 +345,9 @@ def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> Non
     config = ActorConfig(max_episodes=1)
     summary, link, _, ledger = act(config, still(), Playback(states))
     assert [(x.label, x.episode, x.step, x.window_steps, x.value) for x in link.labels] == [
-        ("stage", 0, 3, 10, 0.25),
+        ("stage", 0, 0, 10, 0.25),
         ("undo", 0, 6, 10, 0.0),
-        ("success", 0, 6, 10, 1.0),
+        ("success", 0, 3, 10, 1.0),  # about the step 0.3 s ago, the usual reaction time
     ]
     last = link.steps[-1]
     assert (last.step, last.terminated, last.success, last.reward) == (6, True, True, 1.0)
@@ -359,7 +359,24 @@ def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> Non
 def test_label_after_the_last_decision_of_an_episode_counts(label: str) -> None:
     states = [QUIET] * (1 + TIME_LIMIT) + [DeviceState(labels=(label,))]  # one read before the first episode
     _, link, _, _ = act(ActorConfig(max_episodes=1), still(), Person(states))
-    assert [(x.label, x.episode, x.step) for x in link.labels] == [(label, 0, TIME_LIMIT - 1)]
+    about = TIME_LIMIT - 1 - 3 * (label == "success")
+    assert [(x.label, x.episode, x.step) for x in link.labels] == [(label, 0, about)]
+
+
+@given(st.integers(1, TIME_LIMIT - 2), st.integers(0, 6))
+@settings(max_examples=20, deadline=None)
+def test_success_pays_on_the_one_step_a_reaction_time_before_its_label(given_at: int, delay: int) -> None:
+    world, human = PointWorld(), Playback([QUIET] * given_at + [DeviceState(labels=("success",))])
+    link, reward = RecordingLink(), make_reward(["human-label"], {"human-label.reaction_s": str(0.1 * delay)})
+    rollout = Rollout(world, still(), TinyEncoder(), human, reward=reward, clock=FakeClock())
+    run_actor(rollout, ActorConfig(max_episodes=1), link)
+    replay = Replay(step_schema(world, TinyEncoder(), "point"), 100, seed=0)
+    for record in link.records:
+        replay.append(record) if isinstance(record, StepRecord) else replay.relabel(record)
+    about, batch = max(0, given_at - delay), replay.sample(500, 1, demo_fraction=0.0)
+    assert replay.counts()["samplable"] == about + 1  # later steps of the episode are left out
+    assert ((batch.reward == 1.0) == (batch.terminated == 1.0)).all() and (about > 0 or batch.reward.all())
+    assert np.unique(batch.obs["state"][batch.reward == 1.0], axis=0).shape[0] == 1
 
 
 def test_labels_that_the_reset_returns_belong_to_the_episode_before() -> None:

@@ -3,6 +3,7 @@
 import os
 import select
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from robot_rl.core.errors import DeviceLostError, RobotRLError, RunFolderError
 from robot_rl.core.records import Source, check_step
-from robot_rl.data.episodes import list_episodes, read_episode
+from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.observation import step_schema
@@ -32,7 +33,8 @@ from tests.runtime.acting.point_world import LAYOUT, Person, PointWorld, TinyEnc
 def record(folder: Path, episodes: int, human: Device | None = None, **more) -> RecordingSummary:
     env = more.pop("env", None) or PointWorld()
     should_stop, clock = more.pop("should_stop", lambda: False), more.pop("clock", FakeClock())
-    rollout = Rollout(env, human=human or expert(env.expert_action), reward=make_reward(), clock=clock)
+    reward = make_reward(settings={"human-label.reaction_s": str(more.pop("reaction_s", 0.0))})
+    rollout = Rollout(env, human=human or expert(env.expert_action), reward=reward, clock=clock)
     config = RecordingConfig(folder, episodes, task="point", **more)
     return collect_demonstrations(rollout, config, progress=False, should_stop=should_stop)
 
@@ -122,6 +124,24 @@ def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
     steps, _ = read_episode(list_episodes(tmp_path)[0])
     assert summary.recorded == 1 and [step.step for step in steps] == [0, 1]
     assert steps[-1].success and steps[-1].terminated  # the person's label ended it
+
+
+def test_demonstration_ends_with_the_step_that_its_success_label_is_about(tmp_path: Path) -> None:
+    moves = [DeviceState(np.array([0.01 * i, 0.0, 0.0], np.float32), engaged=i % 2 == 0) for i in range(8)]
+    summary = record(tmp_path, 1, Person([*moves, DeviceState(labels=("success",))]), reaction_s=0.35)
+    steps, meta = read_episode(list_episodes(tmp_path)[0])
+    assert summary.steps == len(steps) == meta["steps"] == 6  # nine, without three of reaction
+    assert [step.reward for step in steps] == [0.0] * 5 + [1.0] and steps[-1].terminated and steps[-1].success
+    assert {step.source for step in steps} == {Source.DEMONSTRATION}  # while the hand rested, too
+
+
+def test_steps_of_older_recordings_are_all_demonstrations_and_failures_are_none(tmp_path: Path) -> None:
+    record(tmp_path, 1)
+    steps, meta = read_episode(list_episodes(tmp_path)[0])
+    write_episode(tmp_path, [replace(step, source=Source.POLICY, episode=1) for step in steps], meta)
+    write_episode(tmp_path, [replace(step, episode=2) for step in steps], meta | {"success": False})
+    loaded = list(load_demonstrations(tmp_path, TinyEncoder()))
+    assert len(loaded) == 2 * len(steps) and {step.source for step in loaded} == {Source.DEMONSTRATION}
 
 
 def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path: Path) -> None:

@@ -80,6 +80,29 @@ def test_demonstrations_alone_are_pretrained_on(tmp_path: Path) -> None:
     assert Run(tmp_path, ScriptedServer([])).go(100, demonstrations(2, 10)).updates == 40
 
 
+class Watched(TinyBackend):
+    """Remembers the rewards of each batch, by which demonstrations are known here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rewards: list[np.ndarray] = []
+
+    def update(self, batch: Batch) -> Any:
+        self.rewards.append(np.unique(batch.reward))
+        return super().update(batch)
+
+
+def test_pretraining_is_on_demonstrations_alone_and_comes_before_the_first_weights(tmp_path: Path) -> None:
+    demos = [replace(step, reward=7.0) for step in demonstrations(2, 10)]
+    online = [[replace(step, reward=3.0)] for step in episodes(4, 10)]
+    run = Run(tmp_path, ScriptedServer(online), update_ratio=replace(GOVERNOR, pretrain_updates=42))
+    run.backend = watched = Watched()
+    run.go(200, demos)
+    assert [float(reward[0]) for reward in watched.rewards[:10]] == [7.0] * 10
+    assert all(len(reward) == 1 for reward in watched.rewards[:10]) and len(watched.rewards[11]) == 2
+    assert run.server.published[0][0] == 40
+
+
 def test_data_is_taken_in_while_updates_go_on(tmp_path: Path) -> None:
     stream = [[record] for record in episodes(6, 10)]
     run = Run(tmp_path, ScriptedServer(stream)).go(400, demonstrations(2, 10))

@@ -19,7 +19,6 @@ from robot_rl.bench.pendant_firmware import (
     Report,
     RunningPendant,
     free_ports,
-    host_pendant,
     qemu_pendant,
 )
 from robot_rl.core.clock import SystemClock
@@ -39,6 +38,7 @@ from robot_rl.teleop.pendant.messages import (
     State,
     Status,
 )
+from tests.teleop.pendant.host_program import host_pendant
 
 BUILD = Path(__file__).parents[3] / "firmware" / "build"
 LIMIT_S = 100.0
