@@ -105,7 +105,8 @@ class Arbiter:
     def look(self, now_s: float) -> None:
         """Detect that the commanding source, or one that may stop the arm, is silent."""
         self.stops.watch(now_s)
-        if self.stops.silent() and (self._charge == CommandPriority.HUMAN or now_s < self._grip_until_s):
+        gripped = self._charge == CommandPriority.HUMAN or now_s < self._grip_until_s
+        if gripped and self.stops.silent() and not self.estopped:
             self._grip_until_s = now_s + WINDOW_S
         if self.estopped or self._highest(now_s) == CommandPriority.IDLE:
             self._charge, self.source = CommandPriority.IDLE, ""

@@ -24,7 +24,7 @@ from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
 from controllers.ros.stop_reports import StopReports
-from controllers.ros.stops import REPORT_PERIOD_S
+from controllers.ros.stops import REPORT_PERIOD_S, WATCH_PERIOD_S
 from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
 from controllers.ros.workspace import box_text
@@ -106,7 +106,8 @@ class Controller:
         self._reports = Reports(wire, name, hardware)
         self._bias, self._sleep = WrenchBias(), sleep
         self._schedule = Schedule()
-        self._schedule.every(REPORT_PERIOD_S, self._watch)
+        self._schedule.every(WATCH_PERIOD_S, self._watch)
+        self._schedule.every(REPORT_PERIOD_S, self._report_stop)
         self._schedule.every(GRAPH_PERIOD_S, self._watch_graph)
         self._schedule.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self._serve()
@@ -191,7 +192,6 @@ class Controller:
     def _watch(self) -> None:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
-        self._report_stop()
         still, self._still = self._still, self.handler.stamps.still()
         if self._still and not still:
             self._log.warning(self._still)

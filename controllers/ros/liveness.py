@@ -1,9 +1,7 @@
 """Liveness of processes: the end of one on this computer is known at once, however busy the computer is.
 
-A process that is only late, or suspended, lives. Of a process on another computer, or in another container, nothing is
-known here.
-
-Source: pidfd_open(2), proc_pid_stat(5), pid_namespaces(7).
+A process that is only late, or suspended, lives. Of a process on another computer or in another container nothing is
+known here. Source: pidfd_open(2), pid_namespaces(7).
 """
 
 from __future__ import annotations
@@ -15,34 +13,26 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-_START_FIELD = 19  # of /proc/PID/stat, after the name: start time of the process
-
 
 def process_identity(pid: int = 0) -> str:
-    """Return a name of a process (0: this one) that no other ever has; empty where the system offers none."""
-    with suppress(OSError):
-        return f"{_place()}/{pid or os.getpid()}/{_start(pid or os.getpid())}"
-    return ""
+    """Return a name of a process (0: this one) by boot, pid namespace and pid; empty where the system offers none."""
+    return f"{_place()}/{pid or os.getpid()}" if _place() else ""
 
 
 class ProcessWatch:
-    """Watch of the process of an identity."""
+    """Watch of the process of an identity, which may be empty."""
 
     def __init__(self, identity: str) -> None:
         self._ended, self._poll = False, select.poll()
-        with suppress(OSError, ValueError):
-            place, pid, start = identity.split("/")
-            if place == _place() and hasattr(os, "pidfd_open"):
-                self._open(int(pid), start)
-
-    def _open(self, pid: int, start: str) -> None:
+        place, _, pid = identity.partition("/")
+        if not place or place != _place():
+            return
         try:
-            fd = os.pidfd_open(pid)
-            weakref.finalize(self, os.close, fd)
-            self._ended = _start(pid) != start  # the number belongs to a later process
-        except (ProcessLookupError, FileNotFoundError):
+            fd = os.pidfd_open(int(pid))
+        except ProcessLookupError:
             self._ended = True
         else:
+            weakref.finalize(self, os.close, fd)
             self._poll.register(fd, select.POLLIN)
 
     def ended(self) -> bool:
@@ -54,11 +44,8 @@ class ProcessWatch:
 @cache
 def _place() -> str:
     """Return boot and pid namespace, within which a pid names one process at a time."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
-
-
-def _start(pid: int) -> str:
-    return (
-        Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[_START_FIELD]
-    )
+    with suppress(OSError):
+        os.close(os.pidfd_open(os.getpid()))
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"
+    return ""

@@ -49,7 +49,7 @@ from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
 from controllers.ros.parameters import Parameters
 from controllers.ros.ros_wire import RosWire
-from controllers.ros.stops import REPORT_PERIOD_S
+from controllers.ros.stops import WATCH_PERIOD_S
 from controllers.ros.topics import find_topics
 
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -76,7 +76,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         self._host: HostProcess | None = None
         self.ended: list[int] = []  # signals that request the node's end
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # independent of /clock and of changes of the system's time
-        self.create_timer(REPORT_PERIOD_S, self._watch, clock=steady)
+        self.create_timer(WATCH_PERIOD_S, self._watch, clock=steady)
         rate_hz = min(max(self._declared["publish_rate_hz"], 1.0), 500.0)
         self.create_timer(1.0 / rate_hz, self._controller.publish_states, clock=steady)
 

@@ -16,9 +16,10 @@ from typing import NamedTuple
 from controllers.ros.liveness import ProcessWatch
 
 REPORT_PERIOD_S = 0.02
+WATCH_PERIOD_S = 0.01
 HOLD_AFTER_S = 0.07  # silence of a source after which the arm holds: three reports are missing
 STOP_AFTER_S = 1.0  # silence of a source after which the arm is stopped: its process hangs, or its computer is cut off
-END_GRACE_S = 0.03  # for the last report of an ended process, which may be on its way
+END_GRACE_S = 0.015  # for the last report of an ended process, which may be on its way
 _STALL_S = 0.04  # more time between two watches is this program's own pause, in which nothing could arrive
 
 
@@ -45,18 +46,9 @@ class _Source:
     silent_s: float = 0.0
     ended_s: float = 0.0
 
-    def wait(self, elapsed_s: float) -> None:
-        self.silent_s += elapsed_s
-        self.ended_s += elapsed_s * self.process.ended()
-
-    def late(self) -> bool:
-        return self.silent_s > HOLD_AFTER_S or self.ended_s > 0
-
-    def gone(self) -> str:
-        """Return why the source counts as gone; empty while it lives."""
-        if self.ended_s > END_GRACE_S:
-            return "its process has ended"
-        return f"silent for {STOP_AFTER_S:g} s" if self.silent_s > STOP_AFTER_S else ""
+    @property
+    def gone(self) -> bool:
+        return self.silent_s > STOP_AFTER_S or self.ended_s > END_GRACE_S
 
 
 class Stops:
@@ -94,13 +86,16 @@ class Stops:
         elapsed_s = min(max(now_s - self._watched_s, 0.0), _STALL_S)
         self._watched_s = now_s
         for name, source in self._sources.items():
-            source.wait(elapsed_s)
-            if why := source.gone():
+            source.silent_s += elapsed_s
+            source.ended_s += elapsed_s * source.process.ended()
+            if source.gone:
+                why = "its process has ended" if source.ended_s else f"silent for {STOP_AFTER_S:g} s"
                 self.latched.setdefault(name, why)
 
     def silent(self) -> str:
         """Return the sources that are late now; empty when all report."""
-        return ", ".join(name for name, source in self._sources.items() if source.late())
+        late = (name for name, each in self._sources.items() if each.silent_s > HOLD_AFTER_S or each.ended_s > 0)
+        return ", ".join(late)
 
     def clear(self) -> tuple[str, str]:
         """Lift what no source presses any more, and return what was lifted and what still stops the arm."""
@@ -111,13 +106,13 @@ class Stops:
         """Lift the stops of sources, expect those that are gone no longer, and return their names and causes."""
         lifted = {name: self.latched.pop(name) for name in list(self.latched) if name in names}
         self._sources = {
-            name: source for name, source in self._sources.items() if name not in lifted or not source.gone()
+            name: source for name, source in self._sources.items() if name not in lifted or not source.gone
         }
         return as_text(lifted)
 
     def _pressed(self) -> dict[str, str]:
         return {
-            name: source.report.why for name, source in self._sources.items() if source.report.why and not source.gone()
+            name: source.report.why for name, source in self._sources.items() if source.report.why and not source.gone
         }
 
     def report(self) -> StopReport:

@@ -46,8 +46,8 @@ class StopSender:
     ) -> None:
         self._wire, self._run = wire, run
         self._publisher = wire.publisher(graph.STOP)
-        source = "/".join(filter(None, [wire.namespace.strip("/"), f"{node}-{os.urandom(3).hex()}"]))
-        self._report = StopReport(source, "", process=process or process_identity())
+        self.source = "/".join(filter(None, [wire.namespace.strip("/"), f"{node}-{os.urandom(3).hex()}"]))
+        self._report = StopReport(self.source, "", process=process or process_identity())
         self._status: dict[str, str] = {}
         self._named: set[str] = set()  # stops of other sources that the person was shown
         wire.subscribe(graph.STATUS, self._on_status)
@@ -79,7 +79,7 @@ class StopSender:
 
     def _release(self) -> None:
         """Track targets again, unless other sources stop the arm, which are printed."""
-        lifted = {self._report.source, *self._report.lifts}
+        lifted = {self.source, *self._report.lifts}
         for _ in range(TRIES):
             if not lifted & self._stopped_by():
                 break
