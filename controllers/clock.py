@@ -12,12 +12,9 @@ class Clock(Protocol):
 
     def now_ns(self) -> int:
         """Return the present moment [ns]."""
-        ...
 
     def now_s(self) -> float:
         """Return the present moment [s]."""
-        ...
 
     def sleep_until(self, deadline_ns: int) -> None:
         """Return at `deadline_ns` [ns], at once when it has passed."""
-        ...

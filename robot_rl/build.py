@@ -168,7 +168,8 @@ def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSche
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
     """Return the learner's replay, with the label rules of the reward sources in use."""
     rules = make_rewards(config).label_rules()
-    return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules)
+    imitate = config.learner.imitate
+    return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules, imitate)
 
 
 def make_rewards(config: TrainConfig) -> CombinedReward:

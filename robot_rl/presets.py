@@ -10,7 +10,7 @@ from robot_rl.core.renamed import refuse_old_name
 from robot_rl.core.settings import changed, to_json
 from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.tasks import absolute, find_task, is_reference, task_names
-from robot_rl.teleop.devices.scripted_config import CLUMSY
+from robot_rl.teleop.devices.scripted_config import CLUMSY, LATE
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture
 
 
@@ -90,13 +90,14 @@ TRAINING: dict[str, Mapping[str, Any]] = {
 
 _NO_HUMAN: Mapping[str, Any] = {"human": {"kind": "none"}}
 _NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0}
+_IMPERFECT = {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
+_LATE = {"human": {"scripted": {"action_noise": to_json(LATE)}}}
 ABLATIONS = {
     "no-human": Preset("without interventions", _NO_HUMAN),
     "no-demos": Preset("no demonstrations", _NO_DEMOS),
     "neither": Preset("no human, no demonstrations", {**_NO_HUMAN, **_NO_DEMOS}),
-    "imperfect": Preset(
-        "a human with noise, delay and lapses", {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
-    ),
+    "imperfect": Preset("a human whose noise, delay and lapses hardly let it succeed alone", _IMPERFECT),
+    "late": Preset("a human who reacts late, with noise and lapses, and moves slower for it", _LATE),
     # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and an actor
     # that waited for them would hardly move.
     "trainable-encoder": Preset(

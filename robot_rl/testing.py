@@ -57,6 +57,3 @@ class Playback(ScriptedDevice):
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the next recorded state."""
         return next(self._states, DeviceState())
-
-    def close(self) -> None:
-        """Do nothing."""

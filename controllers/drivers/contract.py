@@ -128,7 +128,6 @@ class Driver(Protocol):
     @property
     def feedback(self) -> Feedback:
         """The arrays that `read` refreshes; bind them once."""
-        ...
 
     def connect(self) -> Capabilities:
         """Connect to the arm and check everything that can be checked. Moves nothing, clears nothing.
@@ -136,14 +135,12 @@ class Driver(Protocol):
         Raises:
             DriverError: the text names the next step.
         """
-        ...
 
     def read(self) -> Reading:
         """Refresh `feedback` and return the arm's mode.
 
         The stamp of a state that is not new stays, so its age grows.
         """
-        ...
 
     def write(self, tau: FloatArray) -> bool:
         """Command joint torques (N,) [N m]; return False when they were not sent, with the reason in the next reading.
@@ -151,11 +148,9 @@ class Driver(Protocol):
         The first one after `connect`, `stop` or `recover` starts the stream, which may take a tenth of a second.
         A torque that is not finite or beyond the arm's limits is not sent and ends the stream.
         """
-        ...
 
     def stop(self) -> None:
         """End the torque stream now: the arm holds itself. Never raises; does nothing without a stream."""
-        ...
 
     def recover(self) -> None:
         """Clear the stop once, on request. Does nothing to a healthy arm.
@@ -163,11 +158,9 @@ class Driver(Protocol):
         Raises:
             RecoveryError: a person has to act; the text says how.
         """
-        ...
 
     def close(self) -> None:
         """Stop and disconnect. Never raises."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -204,7 +197,6 @@ class DriverClass(Protocol):
         Raises:
             ValueError: the arm's file lacks what the driver needs, or has settings that it does not know.
         """
-        ...
 
     @classmethod
     def read_firmware(cls, address: str) -> str:
@@ -213,7 +205,6 @@ class DriverClass(Protocol):
         Raises:
             DriverError: no answer, or software that the driver does not support.
         """
-        ...
 
 
 def make_feedback(joints: int) -> Feedback:

@@ -18,7 +18,7 @@ def check_batch(batch: Batch, definition: AgentDefinition) -> None:
     lead, steps = tuple(np.shape(batch.reward)), definition.config.horizon
     if len(lead) != 2:
         raise SchemaMismatchError(f"batch 'reward': got {lead}, expected (updates, batch); add the leading axis.")
-    expected = dict.fromkeys(("discount", "terminated", "human"), lead)
+    expected = dict.fromkeys(("discount", "terminated", "imitated"), lead)
     expected["action"] = (*lead, *((steps,) if steps > 1 else ()), definition.layout.size)
     for name, shape in expected.items():
         _check_shape(name, getattr(batch, name), shape)

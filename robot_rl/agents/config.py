@@ -75,9 +75,9 @@ class AgentConfig:
     discrete_exploration: float = 0.0
     """Chance of a random value of a discrete head while exploring. Source: HIL-SERL greedy."""
     discrete_margin: float = 0.0
-    """Margin by which the human's value should lead, weighted like the cloning term. Source: DQfD 0.8."""
+    """Margin by which the imitated value should lead, weighted like the cloning term. Source: DQfD 0.8."""
     bc_weight: float = 0.0
-    """Weight of the cloning term |tanh(mean) - action|^2 on human samples in the actor's loss, at the start."""
+    """Weight of the cloning term |tanh(mean) - action|^2 on imitated samples in the actor's loss, at the start."""
     bc_weight_final: float = 0.0
     """Weight of the cloning term after the decay."""
     bc_decay_updates: int = 10_000

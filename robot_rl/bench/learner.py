@@ -18,7 +18,7 @@ BATCH = 256
 STATE = 25
 LAYOUT = arm_layout(StateEntry("state", STATE - 1))
 CAMERAS = ("wrist", "side")
-SHARES = {"reward": 0.1, "terminated": 0.1, "human": 0.5}  # of ones in a batch
+SHARES = {"reward": 0.1, "terminated": 0.1, "imitated": 0.5}  # of ones in a batch
 CACHED_CALLS, CACHED_UPDATES = 5, 10
 TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 

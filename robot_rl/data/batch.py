@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from robot_rl.core import checks
+
+Imitated = Literal["successes", "all"]
+"""Interventions that are imitated: those in episodes that succeeded, or all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +34,4 @@ class Batch(NamedTuple):
     reward: Any  # (B,) sum of discount^i r_i over the h steps
     discount: Any  # (B,) discount^h, the weight of the value of next_obs
     terminated: Any  # (B,) 1 when the task ended, 0 when the episode continued or was truncated
-    human: Any  # (B,) 1 when a human or a demonstration acted
+    imitated: Any  # (B,) 1 for demonstrations and for interventions that are imitated, see `Replay`

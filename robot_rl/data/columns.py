@@ -21,6 +21,7 @@ class Columns:
     reward: np.ndarray
     terminated: np.ndarray
     source: np.ndarray
+    imitated: np.ndarray  # demonstrations, and interventions in episodes that succeeded
     step: np.ndarray
     next_slot: np.ndarray
     previous_slot: np.ndarray
@@ -47,6 +48,7 @@ class Columns:
             reward=np.zeros(slots, np.float32),
             terminated=np.zeros(slots, bool),
             source=np.zeros(slots, np.uint8),
+            imitated=np.zeros(slots, bool),
             step=np.zeros(slots, np.int64),
             next_slot=np.full(slots, NONE, np.int64),
             previous_slot=np.full(slots, NONE, np.int64),

@@ -16,7 +16,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABEL_RULES, LabelRule
 from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
-from robot_rl.data.batch import Batch, Horizon
+from robot_rl.data.batch import Batch, Horizon, Imitated
 from robot_rl.data.columns import NONE, Columns
 from robot_rl.data.sampling import gather_batch
 from robot_rl.data.slots import SlotRing, SlotSet
@@ -52,8 +52,9 @@ class ReplayCounters:
 class Replay:
     """Ring memory of transitions with an online and a demonstration index; owned by one thread.
 
-    Demonstrations have a ring of their own, so that a long run does not push them out; steps of a human's
-    intervention live in the online ring and belong to both indexes.
+    Demonstrations have a ring of their own, so that a long run does not push them out. Steps of a human's intervention
+    live in the online ring, and belong to both indexes once their episode succeeded: a human who fails is not imitated,
+    and does not crowd the demonstrations' rewards out of the batches.
 
     Args:
         capacity: frames kept of the online data; at least 2.
@@ -61,6 +62,7 @@ class Replay:
         demonstration_capacity: frames kept of demonstrations; at most 20,000 when not given. Memory is taken from the
             system as it fills.
         label_rules: what each label does, from the reward sources in use; a label without a rule is ignored.
+        imitate: interventions that count as demonstrations, too.
 
     Raises:
         ConfigError: a capacity below 2, or more than the machine can hold.
@@ -73,6 +75,7 @@ class Replay:
         seed: int,
         demonstration_capacity: int | None = None,
         label_rules: Mapping[str, LabelRule] = LABEL_RULES,
+        imitate: Imitated = "successes",
     ) -> None:
         if demonstration_capacity is None:
             demonstration_capacity = min(capacity, DEMONSTRATION_CAPACITY)
@@ -81,6 +84,7 @@ class Replay:
                 raise ConfigError(f"{name}: got {value}, expected 2 or more frames; a transition needs two.")
         slots = capacity + demonstration_capacity
         self._columns = Columns.empty(schema, slots)
+        self._imitated = {Source.DEMONSTRATION, Source.HUMAN} if imitate == "all" else {Source.DEMONSTRATION}
         self.schema, self.counters, self._label_rules = schema, ReplayCounters(), label_rules
         self._rng = np.random.default_rng(seed)
         self._rings = {False: SlotRing(0, capacity), True: SlotRing(capacity, demonstration_capacity)}
@@ -108,6 +112,7 @@ class Replay:
         check_step(record, self.schema)
         slot = self._take(record)
         self._columns.write(slot, record)
+        self._columns.imitated[slot] = record.source in self._imitated
         completed = self._complete_previous(record, slot)
         actor = (record.actor, record.run)
         if not record.last:
@@ -115,7 +120,10 @@ class Replay:
             return completed
         self._open.pop(actor, None)
         assert record.next_obs is not None
-        return completed + self._close(slot, record.next_obs, record.source)
+        completed += self._close(slot, record.next_obs, record.source)
+        if record.success:
+            self._credit(*actor, record.episode, succeeded=True)
+        return completed
 
     def relabel(self, label: LabelRecord) -> int:
         """Apply the rule of a label and return how many steps in memory it changed.
@@ -132,6 +140,8 @@ class Replay:
         self.counters.labels_missed += not slots
         for slot in slots:
             self._apply(rule, slot)
+        if slots and (rule.success is not None or rule.excluded):  # an undone label was perhaps one of success
+            self._credit(label.actor, label.run, label.episode, succeeded=bool(rule.success))
         if rule.terminated:
             for slot in self._slots(label, label.step + 1):
                 self._exclude(slot)
@@ -201,15 +211,24 @@ class Replay:
         self.counters.demonstration += int(source == Source.DEMONSTRATION)
         self.counters.online += int(source != Source.DEMONSTRATION)
         self.counters.human += int(source == Source.HUMAN)
-        self._insert(slot, source)
+        self._insert(slot)
         return 1
 
-    def _insert(self, slot: int, source: int) -> None:
-        if source != Source.DEMONSTRATION:
+    def _insert(self, slot: int) -> None:
+        human, imitated = self._columns.source[slot] == Source.HUMAN, self._columns.imitated[slot]
+        if self._columns.source[slot] != Source.DEMONSTRATION:
             self._online.add(slot)
-        if source != Source.POLICY:
+        if imitated:
             self._demonstrations.add(slot)
-        self._both += int(source == Source.HUMAN)
+        self._both += int(human and imitated)
+
+    def _credit(self, actor: str, run: str, episode: int, succeeded: bool) -> None:
+        """Add the human's steps of an episode to the demonstrations, or take them out."""
+        for slot in self._steps.get((actor, run, episode), {}).values():
+            if self._columns.source[slot] not in self._imitated | {Source.POLICY}:
+                self._columns.imitated[slot] = succeeded
+                if self._remove(slot):
+                    self._insert(slot)
 
     def _remove(self, slot: int) -> bool:
         """Take a slot out of the indexes and say whether it was in one."""
@@ -246,7 +265,7 @@ class Replay:
         independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the
         episode ends, where the human takes over or lets go, and where the next step cannot be sampled.
 
-        Shapes: every leaf (updates, batch, ...), see `Batch`; reward, discount, terminated and human are float32.
+        Shapes: every leaf (updates, batch, ...), see `Batch`; reward, discount, terminated and imitated are float32.
 
         Raises:
             ConfigError: nothing to sample, or a share outside [0, 1].

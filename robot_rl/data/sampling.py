@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from robot_rl.core.records import Source
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.arena import empty_together
 from robot_rl.data.batch import Batch, Horizon
 from robot_rl.data.columns import NONE, Columns
 
 _FRAMES = ("obs", "next_obs")
-_SCALARS = ("reward", "discount", "terminated", "human")
+_SCALARS = ("reward", "discount", "terminated", "imitated")
 
 Leaves = dict[str, np.ndarray]
 
@@ -23,7 +22,7 @@ def gather_batch(
     _gather_frames(columns, schema, slots, "obs", leaves, rng)
     _gather_frames(columns, schema, np.take(columns.next_slot, last), "next_obs", leaves, rng)
     leaves["terminated"][:] = np.take(columns.terminated, last)
-    leaves["human"][:] = np.take(columns.source, slots) != Source.POLICY
+    leaves["imitated"][:] = np.take(columns.imitated, slots)
     obs, next_obs = ({name: leaves.pop(f"{part}/{name}") for name in schema.observation} for part in _FRAMES)
     return Batch(obs, next_obs, **leaves)
 

@@ -36,7 +36,6 @@ class Robot(Protocol):
         Raises:
             DeviceLostError: refused, or it does not arrive; the text says why.
         """
-        ...
 
     def state(self) -> RobotState:
         """Return the newest sample."""

@@ -176,10 +176,6 @@ class Simulation:
         """Tool twist (6,) in the base frame, linear first [m/s, rad/s]."""
         return self.loop.dynamics.J @ self.loop.state.dq
 
-    def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Copies of q, dq, tau, each (N,)."""
-        return self.loop.state.q.copy(), self.loop.state.dq.copy(), self.loop.state.tau.copy()
-
     def finger_m(self) -> float:
         """Measured travel of one finger [m]; 0 without a gripper."""
         return float(self.data.qpos[self.joints]) if self.has_gripper else 0.0

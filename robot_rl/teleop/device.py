@@ -39,7 +39,6 @@ class Device(Protocol):
 
     def reset(self) -> None:
         """Begin an episode; the environment has just been reset."""
-        ...
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the present state without waiting; called once a step.
@@ -47,11 +46,9 @@ class Device(Protocol):
         Args:
             proposed: the policy's action (A,) for this step, which some humans judge; None when there is none.
         """
-        ...
 
     def close(self) -> None:
         """Release the device; a second call does nothing."""
-        ...
 
 
 def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
@@ -71,3 +68,6 @@ def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
 
 class ScriptedDevice(Device):
     """A device without a person behind it: the arm need not move in real time for it."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""

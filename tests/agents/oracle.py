@@ -139,7 +139,7 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
     error = ((np.tanh(mean) - first_action(batch)[:, definition.layout.continuous_indices]) ** 2).sum(-1)
-    cloning = (batch.human * error).sum() / max(batch.human.sum(), 1.0)
+    cloning = (batch.imitated * error).sum() / max(batch.imitated.sum(), 1.0)
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 
 
@@ -175,7 +175,7 @@ def head_loss(params: Arrays, z, batch: Batch, head, axis, target, margin_weight
     margins[rows, index] = 0.0
     lead = (q + margins).max(-1) - q[rows, index]
     if definition.config.discrete_margin > 0:
-        loss += margin_weight * (batch.human * lead).sum() / max(batch.human.sum(), 1.0)
+        loss += margin_weight * (batch.imitated * lead).sum() / max(batch.imitated.sum(), 1.0)
     return float(loss)
 
 

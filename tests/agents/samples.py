@@ -62,7 +62,7 @@ def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, 
     """Return a batch as the replay samples it."""
     rng = np.random.default_rng(seed)
     lead, steps = (updates, batch), definition.config.horizon
-    flags = {name: (rng.random(lead) < 0.4).astype(np.float32) for name in ("terminated", "human")}
+    flags = {name: (rng.random(lead) < 0.4).astype(np.float32) for name in ("terminated", "imitated")}
     shape = (*lead, *((steps,) if steps > 1 else ()), definition.layout.size)
     return Batch(
         obs=random_observation(definition, lead, rng),

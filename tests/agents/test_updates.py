@@ -233,7 +233,7 @@ def test_saved_arrays_and_published_weights_do_not_change_with_later_updates(bac
 def test_one_batch_can_be_learnt_by_heart(backend: MakeBackend) -> None:
     learner, batch = backend(AGENT, 0).learner(), random_batch(AGENT)
     batch.terminated[:] = 1.0
-    batch.human[:] = 1.0
+    batch.imitated[:] = 1.0
     first = [learner.update(batch) for _ in range(2)]
     for _ in range(300):
         learner.update(batch)
@@ -266,7 +266,7 @@ def test_a_trunk_learns_from_images_end_to_end(backend: MakeBackend) -> None:
     assert last < 0.5 * first
 
 
-@pytest.mark.parametrize("field", ["action", "reward", "human", "obs"])
+@pytest.mark.parametrize("field", ["action", "reward", "imitated", "obs"])
 def test_a_batch_of_another_shape_is_refused_by_name(backend: MakeBackend, field: str) -> None:
     batch = random_batch(AGENT)
     if field == "obs":

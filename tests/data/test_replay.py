@@ -48,19 +48,59 @@ def test_half_of_each_batch_is_demonstration() -> None:
     replay = filled(episode(50, actor="demo", source=Source.DEMONSTRATION), episode(5, first_uid=100))
     batch = replay.sample(64, updates=3)
     assert batch.obs["state"].shape == (3, 64, 2)
-    assert (batch.human.sum(axis=1) == 32).all()
+    assert (batch.imitated.sum(axis=1) == 32).all()
 
 
 def test_an_empty_index_leaves_its_share_to_the_other() -> None:
-    assert filled(episode(5)).sample(8, 1).human.sum() == 0
-    assert filled(episode(5, source=Source.DEMONSTRATION)).sample(8, 1).human.sum() == 8
+    assert filled(episode(5)).sample(8, 1).imitated.sum() == 0
+    assert filled(episode(5, source=Source.DEMONSTRATION)).sample(8, 1).imitated.sum() == 8
 
 
-def test_steps_of_an_intervention_are_in_both_indexes() -> None:
-    replay = filled(episode(5, source=Source.HUMAN), episode(5, first_uid=10, actor="a1"))
-    assert len(replay) == 10
-    assert replay.counts()["online_now"] == 10
-    assert replay.counts()["demonstration_now"] == 5
+def imitated(replay: Replay) -> set[int]:
+    """Frames that sampling finds among the demonstrations, after checking that those and no others are imitated."""
+    batch = replay.sample(500, 1, demo_fraction=0.5)
+    uids, flags = batch.obs["state"][0, :, 0].astype(int), batch.imitated[0] > 0
+    found = set(uids[:250].tolist())
+    assert flags[:250].all()
+    assert set(uids[flags].tolist()) == found
+    return found
+
+
+def intervention(success: bool) -> list[StepRecord]:
+    """Six steps, of which the human makes 2, 3 and 5; then twenty of the policy in another episode."""
+    sources = {uid: Source.HUMAN if uid in (2, 3, 5) else Source.POLICY for uid in range(6)}
+    steps = [replace(step, source=sources[step.step], success=success and step.last) for step in episode(6)]
+    return [*steps, *episode(20, first_uid=10, actor="a1")]
+
+
+def test_interventions_are_imitated_where_their_episode_succeeded() -> None:
+    replay = filled(intervention(success=True))
+    assert len(replay) == replay.counts()["online_now"] == 26
+    assert replay.counts()["demonstration_now"] == 3
+    assert imitated(replay) == {2, 3, 5}
+
+
+def test_interventions_in_an_episode_that_failed_are_experience_and_nothing_to_imitate() -> None:
+    replay = filled(intervention(success=False), episode(4, actor="demo", source=Source.DEMONSTRATION, first_uid=50))
+    assert len(replay) == 30
+    assert replay.counts()["online_now"] == 26
+    assert imitated(replay) == {50, 51, 52, 53}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_label_that_comes_later_decides_whether_interventions_are_imitated(before: bool) -> None:
+    replay = filled(
+        intervention(success=not before), episode(4, actor="demo", source=Source.DEMONSTRATION, first_uid=50)
+    )
+    replay.relabel(label("success" if before else "failure", step=5))
+    assert imitated(replay) == {50, 51, 52, 53} | ({2, 3, 5} if before else set())
+    replay.relabel(label("undo", step=5))
+    assert imitated(replay) == {50, 51, 52, 53}
+    assert len(replay) == 29
+
+
+def test_all_interventions_are_imitated_on_request() -> None:
+    assert imitated(filled(intervention(success=False), imitate="all")) == {2, 3, 5}
 
 
 def test_online_data_does_not_push_demonstrations_out() -> None:

@@ -24,6 +24,14 @@ class Script:
     following: dict[int, int] = field(default_factory=dict)  # uid -> uid of the next frame
     terminal: set[int] = field(default_factory=set)
     source: dict[int, Source] = field(default_factory=dict)
+    successes: set[tuple[str, int]] = field(default_factory=set)  # actor, episode
+
+    @property
+    def imitated(self) -> set[int]:
+        """Frames of demonstrations, and of interventions in episodes that succeeded."""
+        human = {r.sequence for r in self.records if r.source == Source.HUMAN}
+        won = {r.sequence for r in self.records if (r.actor, r.episode) in self.successes}
+        return {uid for uid, source in self.source.items() if source == Source.DEMONSTRATION} | (human & won)
 
 
 @st.composite
@@ -52,7 +60,10 @@ def scripts(draw: st.DrawFn) -> Script:
             closing_uid=uid + 1 if ends else None,
             terminated=event == "terminate",
             truncated=event == "truncate",
+            success=event == "terminate" and draw(st.booleans()),
         )
+        if record.success:
+            script.successes.add((actor, episode))
         script.records.append(record)
         script.source[uid] = source
         if previous >= 0:
@@ -107,9 +118,9 @@ def test_terminal_and_human_flags_belong_to_the_step(script: Script) -> None:
     if not len(replay):
         return
     batch = replay.sample(300, 1)
-    for uid, terminated, human in zip(batch.obs["state"][0, :, 0], batch.terminated[0], batch.human[0], strict=True):
+    for uid, terminated, human in zip(batch.obs["state"][0, :, 0], batch.terminated[0], batch.imitated[0], strict=True):
         assert bool(terminated) == (int(uid) in script.terminal)
-        assert bool(human) == (script.source[int(uid)] != Source.POLICY)
+        assert bool(human) == (int(uid) in script.imitated)
 
 
 @settings(max_examples=30, deadline=None)
@@ -158,7 +169,7 @@ def test_a_horizon_sums_what_a_walk_along_the_episode_sums(script: Script, steps
         assert batch.reward[0, row] == pytest.approx(reward, rel=1e-5)
         assert batch.next_obs["state"][0, row, 0] == script.following[walked[-1]]
         assert bool(batch.terminated[0, row]) == (walked[-1] in script.terminal)
-        assert bool(batch.human[0, row]) == (script.source[walked[0]] != Source.POLICY)
+        assert bool(batch.imitated[0, row]) == (walked[0] in script.imitated)
 
 
 @settings(max_examples=40, deadline=None)

@@ -107,7 +107,6 @@ class GripperDriver(Protocol):
         Raises:
             GripperError: it does not answer, or its settings do not fit.
         """
-        ...
 
     def read(self) -> GripperReading:
         """Return a new sample.
@@ -115,7 +114,6 @@ class GripperDriver(Protocol):
         Raises:
             Exception: the connection is lost; the process ends and is started again.
         """
-        ...
 
     def move(self, command: GripperCommand) -> None:
         """Move the fingers until they are at the width or hold something with the force. May return before that.
@@ -123,15 +121,12 @@ class GripperDriver(Protocol):
         Raises:
             GripperError: refused or failed.
         """
-        ...
 
     def stop(self) -> None:
         """End a motion where the fingers are; what they hold stays held."""
-        ...
 
     def close(self) -> None:
         """Disconnect."""
-        ...
 
 
 class Gripper(Protocol):
@@ -146,23 +141,18 @@ class Gripper(Protocol):
         Raises:
             ValueError: numbers that are not finite, or a speed or force that is not positive.
         """
-        ...
 
     def state(self) -> GripperState:
         """Return the newest state."""
-        ...
 
     def stop(self) -> None:
         """End a motion where the fingers are, and ignore commands until `clear`; what they hold stays held."""
-        ...
 
     def clear(self) -> None:
         """Follow commands again, from the next one on."""
-        ...
 
     def close(self) -> None:
         """End a motion and disconnect."""
-        ...
 
 
 def checked_command(width_m: float, speed_m_s: float, force_n: float) -> GripperCommand:

@@ -2,7 +2,7 @@
 
     y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
     critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
-    actor    = mean_B [temperature log pi(a~|z) - mean_e Q_e(z, a~)] + w mean_human |tanh(mean) - a|^2
+    actor    = mean_B [temperature log pi(a~|z) - mean_e Q_e(z, a~)] + w mean_imitated |tanh(mean) - a|^2
     temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
     discrete = mean_B (D(z)[d] - y_d)^2,  y_d = r + penalty + discount (1 - terminated) D'(z')[argmax D(z')]
 
@@ -91,7 +91,7 @@ def actor_loss(
     critic = jax_critic(definition.config.critic)
     q = critic.actor_value(params, embedding.critic_entry, action, definition.config)
     error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
-    cloning = _mean_human(error, batch)
+    cloning = _mean_imitated(error, batch)
     loss = (networks.temperature(params) * log_prob - q).mean() + plan.bc_weight * cloning
     return loss, {"actor_loss": loss, "entropy": -log_prob.mean(), "cloning_error": cloning, "policy_std": std.mean()}
 
@@ -161,7 +161,7 @@ def discrete_loss(
 def _head_loss(
     q: jax.Array, index: jax.Array, batch: Batch, target: jax.Array, margin_weight: jax.Array, margin: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return TD error plus the margin by which the human's value should lead (DQfD), mean Q, and agreement.
+    """Return TD error plus the margin by which the imitated value should lead (DQfD), mean Q, and agreement.
 
     Shapes: q (B, values), index and target (B,).
     """
@@ -169,10 +169,10 @@ def _head_loss(
     loss = jnp.square(chosen - target).mean()
     if margin > 0:
         competitor = (q + margin * (jnp.arange(q.shape[1]) != index[:, None])).max(-1)
-        loss = loss + margin_weight * _mean_human(competitor - chosen, batch)
-    return loss, chosen.mean(), _mean_human(q.argmax(-1) == index, batch)
+        loss = loss + margin_weight * _mean_imitated(competitor - chosen, batch)
+    return loss, chosen.mean(), _mean_imitated(q.argmax(-1) == index, batch)
 
 
-def _mean_human(values: jax.Array, batch: Batch) -> jax.Array:
-    """Return the mean over the human's samples, 0 without any. Shapes: values (B,)."""
-    return (batch.human * values).sum() / jnp.maximum(batch.human.sum(), 1.0)
+def _mean_imitated(values: jax.Array, batch: Batch) -> jax.Array:
+    """Return the mean over the imitated samples, 0 without any. Shapes: values (B,)."""
+    return (batch.imitated * values).sum() / jnp.maximum(batch.imitated.sum(), 1.0)

@@ -11,6 +11,7 @@ from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CheckpointError, DivergedError
 from robot_rl.core.records import Record, StepRecord
+from robot_rl.data.batch import Imitated
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner_metrics import LearnerMetrics
@@ -46,7 +47,9 @@ class LearnerConfig:
     batch: int = 256
     """Transitions in one update. Source: RLPD, HIL-SERL."""
     demo_fraction: float = 0.5
-    """Share of a batch drawn from demonstrations and interventions. Source: RLPD's symmetric sampling."""
+    """Share of a batch drawn from demonstrations and imitated interventions. Source: RLPD's symmetric sampling."""
+    imitate: Imitated = "successes"
+    """Interventions that count as demonstrations and are imitated. Source: HIL-SERL all; see docs/results.md."""
     updates_per_call: int = 8
     """Updates in one compiled call."""
     publish_every_updates: int = 48

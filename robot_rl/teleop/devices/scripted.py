@@ -32,11 +32,9 @@ class Expert(Protocol):
 
     def reset(self) -> None:
         """Begin an episode; the environment has just been reset."""
-        ...
 
     def action(self) -> np.ndarray:
         """Return the action (A,) in [-1, 1] for the present state; called once a step."""
-        ...
 
 
 class FunctionExpert:
@@ -79,9 +77,6 @@ class ExpertDevice(ScriptedDevice):
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the expert's action, engaged."""
         return DeviceState(self._execution.follow(self._expert.action()), engaged=True)
-
-    def close(self) -> None:
-        """Do nothing: nothing is held."""
 
 
 class ScriptedHuman(ScriptedDevice):
@@ -136,9 +131,6 @@ class ScriptedHuman(ScriptedDevice):
         self._in_charge = self._decide()
         return DeviceState(action, self._in_charge)
 
-    def close(self) -> None:
-        """Do nothing: nothing is held."""
-
     @property
     def distance(self) -> float:
         """Running distance between the policy's and the expert's action, in [0, 2]."""
@@ -184,7 +176,7 @@ class ScriptedHuman(ScriptedDevice):
 
 
 class _NoisyExecution:
-    """Executes actions with delay, noise and dropouts."""
+    """Executes actions with delay, gain, noise and dropouts."""
 
     def __init__(self, config: ActionNoise, layout: ActionLayout, rng: np.random.Generator) -> None:
         self._config, self._rng, self._moves = config, rng, layout.continuous_indices
@@ -201,6 +193,7 @@ class _NoisyExecution:
         config = self._config
         self._delayed.append(expert_action)
         action = np.array(self._delayed[0], dtype=np.float32)
+        action[self._moves] *= config.gain
         if config.noise_std > 0.0:
             action[self._moves] += self._rng.normal(0.0, config.noise_std, len(self._moves))
         if config.lapse_probability > 0.0 and self._drops_out():

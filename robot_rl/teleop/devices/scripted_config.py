@@ -11,12 +11,15 @@ from robot_rl.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class ActionNoise:
-    """Noise, delay and dropouts of a scripted operator's actions; all zero executes the expert exactly.
+    """Gain, noise, delay and dropouts of a scripted operator's actions; the defaults execute the expert exactly.
 
     Raises:
         ConfigError: a number out of its range.
     """
 
+    gain: float = 1.0
+    """Share of the expert's motion that is executed. An expert covers the whole remaining way in each step, which
+    oscillates where it is delayed; who reacts late moves slower. Source: McRuer and Krendel 1974, crossover model."""
     noise_std: float = 0.0
     """Standard deviation of the noise on each moving axis, in units of the action."""
     delay_steps: int = 0
@@ -27,7 +30,7 @@ class ActionNoise:
     """Length of a dropout [steps]."""
 
     def __post_init__(self) -> None:
-        checks.fraction(self, "lapse_probability")
+        checks.fraction(self, "gain", "lapse_probability")
         checks.at_least(self, 0, "noise_std", "delay_steps", "lapse_steps")
 
 
@@ -81,4 +84,6 @@ class ScriptedHumanConfig:
 
 
 CLUMSY = ActionNoise(noise_std=0.2, delay_steps=2, lapse_probability=0.05)
-"""An operator whose motion is noisy, late and sometimes pauses."""
+"""An operator whose motion is noisy, late and sometimes pauses; hardly ever succeeds alone."""
+LATE = ActionNoise(gain=0.4, noise_std=0.08, delay_steps=2, lapse_probability=0.05)
+"""An operator as late and absent as that, but slow enough to succeed alone about every second time."""

@@ -26,7 +26,6 @@ class Line(Protocol):
         Raises:
             DeviceLostError: the other end is gone.
         """
-        ...
 
     def write(self, data: bytes) -> None:
         """Send all of it.
@@ -34,11 +33,9 @@ class Line(Protocol):
         Raises:
             DeviceLostError: the other end is gone, or takes nothing.
         """
-        ...
 
     def close(self) -> None:
         """Close the line."""
-        ...
 
 
 def open_line(name: str) -> Line:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.errors import ConfigError
-from robot_rl.teleop.devices.scripted import ExpertDevice, ScriptedHuman
+from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import (
     CLUMSY,
     ActionNoise,
@@ -145,6 +145,19 @@ def test_action_noise_delays_disturbs_and_drops_motion_but_not_the_gripper() -> 
     rests = [not lapsing.read().action.any() for _ in range(2000)]
     assert min(runs_of_charge(rests)[:-1]) >= 4
     assert 0.2 < np.mean(rests) < 0.4
+
+
+@pytest.mark.parametrize(("gain", "settles"), [(1.0, False), (0.4, True)])
+def test_late_operator_settles_only_at_a_low_gain(gain: float, settles: bool) -> None:
+    way = np.full(7, 3.0)
+    expert = FunctionExpert(lambda: np.clip(way, -1.0, 1.0), Counting.layout)
+    operator = ExpertDevice(expert, np.random.default_rng(0), ActionNoise(gain=gain, delay_steps=2))
+    operator.reset()
+    ways = []
+    for _ in range(60):
+        way = way - operator.read().action
+        ways.append(abs(way[0]))
+    assert (max(ways[-10:]) < 0.1) == settles
 
 
 def test_same_seed_same_human() -> None:
