@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from controllers.ros import graph
 from controllers.ros.liveness import ProcessWatch
 
 REPORT_PERIOD_S = 0.02
 WATCH_PERIOD_S = 0.01
 HOLD_AFTER_S = 0.07  # silence of a source after which the arm holds: three reports are missing
 STOP_AFTER_S = 1.0  # silence of a source after which the arm is stopped: its process hangs, or its computer is cut off
-END_GRACE_S = 0.015  # for the last report of an ended process, which may be on its way
+END_WATCHES = 2  # of an ended process, between which its last report may arrive
 _STALL_S = 0.04  # more time between two watches is this program's own pause, in which nothing could arrive
 
 
@@ -44,11 +45,11 @@ class _Source:
     report: StopReport
     process: ProcessWatch
     silent_s: float = 0.0
-    ended_s: float = 0.0
+    ended: int = 0  # watches since the end of its process
 
     @property
     def gone(self) -> bool:
-        return self.silent_s > STOP_AFTER_S or self.ended_s > END_GRACE_S
+        return self.silent_s > STOP_AFTER_S or self.ended >= END_WATCHES
 
 
 class Stops:
@@ -64,9 +65,10 @@ class Stops:
         self._watched_s = float("inf")
 
     def press(self, source: str, why: str) -> None:
-        """Latch a stop of a source that does not repeat itself, as a service's call."""
-        self.latched[source] = why
-        self._own.add(source)
+        """Latch a stop of a source of this arm that does not repeat itself, as a service's call."""
+        name = graph.in_namespace(source, self.own_name.rpartition("/")[0])  # lifted on this arm only
+        self.latched[name] = why
+        self._own.add(name)
 
     def take(self, report: StopReport) -> None:
         """Take a source's report."""
@@ -87,14 +89,14 @@ class Stops:
         self._watched_s = now_s
         for name, source in self._sources.items():
             source.silent_s += elapsed_s
-            source.ended_s += elapsed_s * source.process.ended()
+            source.ended += source.process.ended()
             if source.gone:
-                why = "its process has ended" if source.ended_s else f"silent for {STOP_AFTER_S:g} s"
+                why = "its process has ended" if source.ended else f"silent for {STOP_AFTER_S:g} s"
                 self.latched.setdefault(name, why)
 
     def silent(self) -> str:
         """Return the sources that are late now; empty when all report."""
-        late = (name for name, each in self._sources.items() if each.silent_s > HOLD_AFTER_S or each.ended_s > 0)
+        late = (name for name, each in self._sources.items() if each.silent_s > HOLD_AFTER_S or each.ended)
         return ", ".join(late)
 
     def clear(self) -> tuple[str, str]:

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controllers.ros.liveness import ProcessWatch, process_identity
-from controllers.ros.stops import END_GRACE_S, HOLD_AFTER_S, REPORT_PERIOD_S, STOP_AFTER_S, StopReport, Stops
+from controllers.ros.stops import (
+    END_WATCHES,
+    HOLD_AFTER_S,
+    REPORT_PERIOD_S,
+    STOP_AFTER_S,
+    WATCH_PERIOD_S,
+    StopReport,
+    Stops,
+)
 
 WELL, PRESSED, CLEARED = (StopReport("teleop", why, clears) for why, clears in (("", 0), ("pressed", 0), ("", 1)))
 sources = st.sampled_from(["teleop", "page", "right"])
@@ -130,7 +138,7 @@ def test_the_stop_of_a_process_is_latched_when_it_ends_and_not_while_it_is_suspe
     assert stops.silent() == "" and not stops.latched, "what commands the arm goes on"
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    pass_time(stops, END_GRACE_S + REPORT_PERIOD_S)
+    pass_time(stops, END_WATCHES * WATCH_PERIOD_S)
     assert stops.latched == {"teleop": "its process has ended"}
 
 
@@ -139,8 +147,7 @@ def test_a_process_that_leaves_may_end(process: subprocess.Popen[bytes]) -> None
     stops = after(report)
     process.kill()
     process.wait()
-    stops.watch(0.0)
-    stops.watch(REPORT_PERIOD_S)
+    stops.watch(0.0)  # after a pause, the report that it leaves is still on its way
     stops.take(report._replace(leaves=True))
     pass_time(stops, 1.0)
     assert not stops.latched
@@ -169,3 +176,13 @@ def test_a_clear_lifts_the_stops_of_others_that_it_names_and_that_are_not_presse
     stops.press("~/estop", "pressed")
     stops.take(CLEARED._replace(lifts=("page", "left")))
     assert stops.latched == {"page": "pressed", "~/estop": "pressed"}
+
+
+def test_a_clear_lifts_the_service_stop_of_the_arm_that_was_named_and_of_no_other() -> None:
+    left, right = Stops(), Stops()
+    left.own_name, right.own_name = "left/impedance_controller", "right/impedance_controller"
+    for stops in (left, right):
+        stops.press("~/estop", "pressed")
+        stops.take(WELL)
+        stops.take(CLEARED._replace(lifts=("left/~/estop",)))
+    assert left.latched == {} and right.latched == {"right/~/estop": "pressed"}
