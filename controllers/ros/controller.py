@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
@@ -34,18 +34,6 @@ GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
 BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
 NS_PER_S = 1_000_000_000
-
-
-class Log(Protocol):
-    """A logger: rclpy's or the standard library's."""
-
-    def warning(self, text: str) -> Any:
-        """Log a warning."""
-        ...
-
-    def error(self, text: str) -> Any:
-        """Log an error."""
-        ...
 
 
 class Schedule:
@@ -76,6 +64,7 @@ class Controller:
         wire: for status, diagnostics and services, which live as long.
         name: full name of the node, for the reports.
         hardware: description of the arm.
+        log: a logger of rclpy or of the standard library.
         monotonic_ns: the clock of `now_s` and of the control process's stamps.
         sleep: waits on that clock, where an answer waits for the arm.
         topics: those beside its own; see `controllers.ros.topics`.
@@ -86,7 +75,7 @@ class Controller:
         wire: Wire,
         name: str,
         hardware: str,
-        log: Log,
+        log: Any,
         monotonic_ns: Callable[[], int],
         sleep: Callable[[float], None],
         topics: Sequence[Any] = (),
