@@ -80,6 +80,8 @@ class AgentConfig:
     """Weight of the cloning term |tanh(mean) - action|^2 on imitated samples in the actor's loss, at the start."""
     bc_weight_final: float = 0.0
     """Weight of the cloning term after the decay."""
+    bc_filter: bool = False
+    """Clone a sample only while the critics value its action above the policy's. Source: Nair et al. 2018, Q-filter."""
     bc_decay_updates: int = 10_000
     """Updates over which the weight falls in a line."""
     trunk: EncoderArchitecture = field(default_factory=EncoderArchitecture)

@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 
 from robot_rl.core import checks
 
-Imitated = Literal["successes", "all"]
-"""Interventions that are imitated: those in episodes that succeeded, or all."""
+Imitated = Literal["none", "successes", "all"]
+"""Interventions that are imitated: none, those in episodes that succeeded, or all."""
 
 
 @dataclass(frozen=True, slots=True)

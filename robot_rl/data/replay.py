@@ -83,7 +83,7 @@ class Replay:
             if value < 2:
                 raise ConfigError(f"{name}: got {value}, expected 2 or more frames; a transition needs two.")
         slots = capacity + demonstration_capacity
-        self._columns = Columns.empty(schema, slots)
+        self._columns, self._credits = Columns.empty(schema, slots), imitate == "successes"
         self._imitated = {Source.DEMONSTRATION, Source.HUMAN} if imitate == "all" else {Source.DEMONSTRATION}
         self.schema, self.counters, self._label_rules = schema, ReplayCounters(), label_rules
         self._rng = np.random.default_rng(seed)
@@ -225,7 +225,7 @@ class Replay:
     def _credit(self, actor: str, run: str, episode: int, succeeded: bool) -> None:
         """Add the human's steps of an episode to the demonstrations, or take them out."""
         for slot in self._steps.get((actor, run, episode), {}).values():
-            if self._columns.source[slot] not in self._imitated | {Source.POLICY}:
+            if self._credits and self._columns.source[slot] == Source.HUMAN:
                 self._columns.imitated[slot] = succeeded
                 if self._remove(slot):
                     self._insert(slot)

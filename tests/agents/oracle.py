@@ -138,7 +138,11 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
     mean, std = actor(params, z, definition)
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
-    error = ((np.tanh(mean) - first_action(batch)[:, definition.layout.continuous_indices]) ** 2).sum(-1)
+    given = first_action(batch)[:, definition.layout.continuous_indices]
+    error = ((np.tanh(mean) - given) ** 2).sum(-1)
+    if definition.config.bc_filter:
+        better, own = (critics(params, z, a, definition).mean(0) for a in (given, np.tanh(mean)))
+        error = np.where(better > own, error, 0.0)
     cloning = (batch.imitated * error).sum() / max(batch.imitated.sum(), 1.0)
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 

@@ -27,6 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two-arms": {"layout": LAYOUTS["two-arms"]},
     "images": {"images": True},
     "three-steps": {"horizon": 3},
+    "filtered-cloning": {"bc_filter": True, "bc_weight": 2.0},
 }
 
 

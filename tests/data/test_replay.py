@@ -99,8 +99,10 @@ def test_a_label_that_comes_later_decides_whether_interventions_are_imitated(bef
     assert len(replay) == 29
 
 
-def test_all_interventions_are_imitated_on_request() -> None:
-    assert imitated(filled(intervention(success=False), imitate="all")) == {2, 3, 5}
+@pytest.mark.parametrize(("imitate", "success", "found"), [("all", False, {2, 3, 5}), ("none", True, set())])
+def test_all_or_no_interventions_are_imitated_on_request(imitate: str, success: bool, found: set[int]) -> None:
+    demonstration = episode(4, actor="demo", source=Source.DEMONSTRATION, first_uid=50)
+    assert imitated(filled(intervention(success), demonstration, imitate=imitate)) == {50, 51, 52, 53} | found
 
 
 def test_online_data_does_not_push_demonstrations_out() -> None:

@@ -6,10 +6,12 @@
     temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
     discrete = mean_B (D(z)[d] - y_d)^2,  y_d = r + penalty + discount (1 - terminated) D'(z')[argmax D(z')]
 
+With `bc_filter` the cloning term leaves out samples whose action the critics value less than the policy's, tanh(mean).
 z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps. With a horizon, r is
 the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -89,8 +91,11 @@ def actor_loss(
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
     critic = jax_critic(definition.config.critic)
-    q = critic.actor_value(params, embedding.critic_entry, action, definition.config)
-    error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
+    value = partial(critic.actor_value, params, embedding.critic_entry, config=definition.config)
+    q, given = value(action), continuous_action(batch.action, definition)
+    error = jnp.square(jnp.tanh(mean) - given).sum(-1)
+    if definition.config.bc_filter:
+        error = error * jax.lax.stop_gradient(value(given) > value(jnp.tanh(mean)))
     cloning = _mean_imitated(error, batch)
     loss = (networks.temperature(params) * log_prob - q).mean() + plan.bc_weight * cloning
     return loss, {"actor_loss": loss, "entropy": -log_prob.mean(), "cloning_error": cloning, "policy_std": std.mean()}
