@@ -27,11 +27,12 @@ class ProcessWatch:
         place, _, pid = identity.partition("/")
         if not place or place != _place():
             return
-        try:
-            fd = os.pidfd_open(int(pid))
-        except ProcessLookupError:
-            self._ended = True
-        else:
+        with suppress(OSError, ValueError):  # then its end is known by its silence only
+            try:
+                fd = os.pidfd_open(int(pid))
+            except ProcessLookupError:
+                self._ended = True
+                return
             weakref.finalize(self, os.close, fd)
             self._poll.register(fd, select.POLLIN)
 

@@ -153,9 +153,13 @@ def test_a_process_that_leaves_may_end(process: subprocess.Popen[bytes]) -> None
     assert not stops.latched
 
 
-@pytest.mark.parametrize("identity", ["", "another-computer:1/1", "nonsense"])
-def test_nothing_is_known_of_a_process_elsewhere(identity: str) -> None:
+HERE = process_identity().partition("/")[0]
+
+
+@pytest.mark.parametrize("identity", ["", "another-computer:1/1", "nonsense", f"{HERE}/", f"{HERE}/pid", f"{HERE}/-1"])
+def test_nothing_is_known_of_a_process_elsewhere_and_its_stop_counts(identity: str) -> None:
     assert not ProcessWatch(identity).ended()
+    assert after(PRESSED._replace(process=identity)).latched == {"teleop": "pressed"}
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 0.2), st.booleans()), max_size=60))
