@@ -27,7 +27,7 @@ class ProcessWatch:
         place, _, pid = identity.partition("/")
         if not place or place != _place():
             return
-        with suppress(OSError, ValueError):  # then its end is known by its silence only
+        with suppress(OSError, ValueError, OverflowError):  # then its end is known by its silence only
             try:
                 fd = os.pidfd_open(int(pid))
             except ProcessLookupError:

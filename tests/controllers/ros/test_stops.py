@@ -156,7 +156,9 @@ def test_a_process_that_leaves_may_end(process: subprocess.Popen[bytes]) -> None
 HERE = process_identity().partition("/")[0]
 
 
-@pytest.mark.parametrize("identity", ["", "another-computer:1/1", "nonsense", f"{HERE}/", f"{HERE}/pid", f"{HERE}/-1"])
+@pytest.mark.parametrize(
+    "identity", ["", "another-computer:1/1", "nonsense", f"{HERE}/", f"{HERE}/pid", f"{HERE}/-1", f"{HERE}/{10**30}"]
+)
 def test_nothing_is_known_of_a_process_elsewhere_and_its_stop_counts(identity: str) -> None:
     assert not ProcessWatch(identity).ended()
     assert after(PRESSED._replace(process=identity)).latched == {"teleop": "pressed"}
