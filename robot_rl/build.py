@@ -6,7 +6,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
+from robot_rl.core.tasks import Outcome
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
@@ -71,6 +72,7 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
         appearance=config.appearance,
         arm=config.robot.arm,
         privileged=state_only,
+        judged=config.robot.episode_source == "simulated",
         render_mode="rgb_array" if video else None,
     )
 
@@ -221,6 +223,7 @@ def make_device(
         rng,
         SystemClock(),
         expert=lambda: make_expert(env),
+        outcome=lambda: make_outcome(env),
         wire=lambda: (wire or build_graph.make_wire(config.robot, "actor_human"), wire is None),
         env_steps=env_steps,
     )
@@ -229,13 +232,34 @@ def make_device(
     return build_graph.attended(device, env.unwrapped) if isinstance(env.unwrapped, GraphEnv) else device
 
 
+def make_outcome(env: Environment) -> Callable[[], Outcome]:
+    """Return what tells whether a simulated environment's episode is won or lost now.
+
+    Raises:
+        ConfigError: nothing knows.
+    """
+    return _simulated(env).true_outcome
+
+
 def make_expert(env: Environment) -> Expert:
     """Return the scripted expert of a simulated environment.
 
     Raises:
         ConfigError: the environment has none.
     """
+    return FunctionExpert(_simulated(env).expert_action, action_layout(env))
+
+
+def _simulated(env: Environment) -> ExpertEnvironment:
     unwrapped = env.unwrapped
     if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return FunctionExpert(unwrapped.expert_action, action_layout(env))
+    return unwrapped
+
+
+def judged_by_truth(config: TrainConfig) -> TrainConfig:
+    """Return a run's settings for its evaluation: ground truth judges a simulation whose training never had it."""
+    if config.robot.episode_source != "unjudged":
+        return config
+    robot = replace(config.robot, episode_source="simulated")
+    return replace(config, robot=robot, rewards=("ground-truth",), reward_settings={})

@@ -127,6 +127,7 @@ def make_graph_episodes(
     settings: RobotConfig, task: TaskSpec, wire: Wire, robot: Robot, cameras: Mapping[str, Camera], clock: Clock
 ) -> EpisodeSource:
     """Return the episode source: the served simulation, or the operator."""
+    from robot_rl.envs.episodes import UnjudgedEpisodes
     from robot_rl.envs.operator_episodes import OperatorEpisodes
     from robot_rl.envs.served_episodes import ServedEpisodes
 
@@ -136,7 +137,7 @@ def make_graph_episodes(
     age_max_s = settings.state_age_ms / 1000.0
     episodes = ServedEpisodes(task, wire, robot, sources, clock, age_max_s, settings.reset_timeout_s)
     episodes.connect()
-    return episodes
+    return episodes if settings.episode_source == "simulated" else UnjudgedEpisodes(episodes)
 
 
 def _stamp_of(camera: Camera) -> Callable[[], int]:

@@ -145,6 +145,11 @@ class TrainConfig:
             raise ConfigError(
                 f"robot.kind: got {self.robot.kind!r} with {self.task!r}, expected 'simulated'; leave it out."
             )
+        if self.robot.episode_source == "unjudged" and "ground-truth" in self.rewards:
+            raise ConfigError(
+                f"rewards: got {', '.join(self.rewards)} with unjudged episodes, expected none of ground-truth; name "
+                "human-label or classifier."
+            )
         check_format(self.demonstrations_format)
         checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "seed")

@@ -89,15 +89,24 @@ TRAINING: dict[str, Mapping[str, Any]] = {
 
 
 _NO_HUMAN: Mapping[str, Any] = {"human": {"kind": "none"}}
-_NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0}
+_NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0, "learner": {"imitate": "successes"}}
 _IMPERFECT = {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
 _LATE = {"human": {"scripted": {"action_noise": to_json(LATE)}}}
+_LABELS = {"labels": {"probability": 0.97, "wrong_probability": 0.02}, "reaction_steps": 3}
 ABLATIONS = {
     "no-human": Preset("without interventions", _NO_HUMAN),
     "no-demos": Preset("no demonstrations", _NO_DEMOS),
     "neither": Preset("no human, no demonstrations", {**_NO_HUMAN, **_NO_DEMOS}),
     "imperfect": Preset("a human whose noise, delay and lapses hardly let it succeed alone", _IMPERFECT),
     "late": Preset("a human who reacts late, with noise and lapses, and moves slower for it", _LATE),
+    "labels": Preset(
+        "no ground truth: demonstrations, corrections and labels of a human who reacts late",
+        {
+            "robot": {"episode_source": "unjudged"},
+            "rewards": ("human-label",),
+            "human": {"scripted": {**_LATE["human"]["scripted"], **_LABELS}},
+        },
+    ),
     # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and an actor
     # that waited for them would hardly move.
     "trainable-encoder": Preset(

@@ -25,10 +25,11 @@ from controllers.ros.target_generator import Pose, TargetGenerator
 from controllers.ros.workspace import Place
 
 LET_GO_S = 0.15  # three time constants of the reference: the force of a leading goal has decayed
-START_ANSWER_LIMIT_S = 0.5
+START_ANSWER_LIMIT_S = 2.0  # a cycle, on a computer that has no time for it
 HOMING_LIMIT_S = 20.0
 CLOCK_HOLD_S = 1.0
 _AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes without tracking
+_REFUSALS = (Reason.START_MOVING, Reason.START_OUTSIDE_LIMITS, Reason.START_PAYLOAD_WRONG)
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
 Answer = tuple[bool, str]
 
@@ -177,7 +178,7 @@ class CommandHandler:
         state = self._activated(self._loop, patience_s)
         self.enabled = state.mode not in _AT_REST
         if not self.enabled:
-            if state.busy:  # the answer stays true when the driver is done
+            if state.reason not in _REFUSALS:  # the answer stays true when the driver is done, or the loop gets time
                 self._loop.ask(Request.DEACTIVATE)
             return False, state.text
         return True, f"{state.mode.name.lower()}: tracks targets from the measured pose"
@@ -189,9 +190,8 @@ class CommandHandler:
         while True:
             state = loop.state()
             stamp_s, news = state.stamp_s, news + (state.stamp_s != stamp_s)
-            refused = Reason.START_MOVING <= state.reason <= Reason.START_PAYLOAD_WRONG
             over = self._now_s() - start_s >= (patience_s if state.busy else START_ANSWER_LIMIT_S)
-            if over or (news >= 2 and (refused or state.mode not in _AT_REST)):
+            if over or (news >= 2 and (state.reason in _REFUSALS or state.mode not in _AT_REST)):
                 return state
             self._sleep(0.002)
 

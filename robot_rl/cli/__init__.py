@@ -19,6 +19,7 @@ COMMANDS = {
     "clone": "behaviour cloning on a run's demonstrations, as a baseline",
     "record": "record demonstrations by the scripted expert or at the keyboard",
     "payload": "whether a real arm carries what it is set to: mass and centre of mass from a few poses",
+    "blackbox": "plot of the last minute before a fault",
     "replay": "a recorded episode's motion again, at reduced speed, checked first",
     "simulate": "move the simulated arm by expert, at random or by keyboard; write a video",
     "guide": "guide a real arm by hand, record poses, make them a task's workspace",

@@ -54,6 +54,7 @@ class Arguments(ResultArguments):
 def run(arguments: Arguments) -> int:
     """Evaluate and print the result."""
     folder, config = arguments.open()
+    config = build.judged_by_truth(config)
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
     part = start_result(out, arguments.again)
     result = run_episodes(folder, config, arguments, part)

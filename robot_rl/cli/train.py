@@ -151,7 +151,9 @@ def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
     if config.demonstrations == 0 or config.demonstrations_from is not None:
         return
     print(f"recording {config.demonstrations} demonstrations", flush=True)
-    command = robot_rl_command("record", "--config", str(folder.config_file), "--out", str(folder.demonstrations))
+    by = config.human.kind if config.robot.episode_source == "unjudged" else "expert"
+    files = ("--config", str(folder.config_file), "--out", str(folder.demonstrations))
+    command = robot_rl_command("record", *files, "--by", by)
     _run_to_end(ProcessPlan("record", command), stop)
 
 

@@ -10,9 +10,9 @@ from robot_rl.core.action_layout import GRIPPER, ROTATION, TRANSLATION
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose
 from robot_rl.core.schema import ArraySpec
-from robot_rl.core.tasks import PERIOD_S
+from robot_rl.core.tasks import PERIOD_S, Outcome
 from robot_rl.envs.action import finger_target, move_target, task_layout
-from robot_rl.envs.episodes import Workcell
+from robot_rl.envs.episodes import UnjudgedEpisodes, Workcell
 from robot_rl.envs.observation import STATE_BOUND, observation_schema, state_name, state_vector
 from robot_rl.hardware.cameras.camera import Camera
 from robot_rl.hardware.robot import RobotState
@@ -83,6 +83,11 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
     def expert_action(self) -> np.ndarray:
         """Return the action (A,) float32 of the task's scripted expert; simulator only."""
         return self.cell.episodes.expert_action(self.targets)
+
+    def true_outcome(self) -> Outcome:
+        """Return whether the episode is won or lost now by ground truth, which `step` may hide; simulator only."""
+        episodes = self.cell.episodes
+        return (episodes.judged if isinstance(episodes, UnjudgedEpisodes) else episodes).outcome()
 
     def metrics(self) -> dict[str, float]:
         """Return no measurements: a simulated arm answers at once."""

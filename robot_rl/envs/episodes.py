@@ -32,6 +32,33 @@ class EpisodeSource(Protocol):
         """Return the state of the task's object, for ablations and probes; empty on a real arm."""
 
 
+class UnjudgedEpisodes(EpisodeSource):
+    """Episodes that a simulation sets up and does not judge: success comes from labels or a classifier.
+
+    Args:
+        judged: the simulation's own episodes, whose ground truth only a scripted human and an evaluation see.
+    """
+
+    def __init__(self, judged: EpisodeSource) -> None:
+        self.judged = judged
+
+    def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """Draw a new scene."""
+        return self.judged.reset(rng)
+
+    def outcome(self) -> Outcome:
+        """Return neither success nor failure."""
+        return Outcome(False, False)
+
+    def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
+        """Return the scripted expert's action (A,) float32."""
+        return self.judged.expert_action(targets)
+
+    def object_state(self) -> np.ndarray:
+        """Return the object's state, for the ablation without cameras."""
+        return self.judged.object_state()
+
+
 @dataclass(frozen=True)
 class Workcell:
     """Arms and cameras of an environment, by name, for a task."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.tasks import Outcome
 
 
 @runtime_checkable
@@ -32,6 +33,9 @@ class ExpertEnvironment(Protocol):
 
     def expert_action(self) -> np.ndarray:
         """Return the expert's action (A,) float32 in [-1, 1]."""
+
+    def true_outcome(self) -> Outcome:
+        """Return whether the episode is won or lost now, whatever the environment's own steps say."""
 
 
 def robot_environment(env: gymnasium.Env[Any, Any]) -> RobotEnvironment:

@@ -11,7 +11,7 @@ from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.envs.arm_env import ArmEnv
-from robot_rl.envs.episodes import Workcell
+from robot_rl.envs.episodes import UnjudgedEpisodes, Workcell
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
 from robot_rl.sim.arm_file import find_arm
 from robot_rl.sim.render import SceneRenderer, scene_cameras
@@ -66,6 +66,7 @@ def make_simulated_env(
     appearance: str = "fixed",
     arm: str = SIMULATED,
     privileged: bool = False,
+    judged: bool = True,
     render_mode: str | None = None,
 ) -> ArmEnv:
     """Return the environment of a task in the simulator.
@@ -77,6 +78,7 @@ def make_simulated_env(
         appearance: `fixed`, or `varied` (light, colours, camera pose, distractors drawn at each reset).
         arm: `simulated`, or the file of an arm with a `model`.
         privileged: append the object's state to `state`: for ablations and probes only.
+        judged: whether ground truth judges the episodes.
         render_mode: `rgb_array` or None.
 
     Raises:
@@ -90,11 +92,12 @@ def make_simulated_env(
         if camera not in spec.cameras:
             raise unknown_name("camera", camera, spec.cameras)
     simulation = Simulation(spec, APPEARANCES[appearance], find_arm(arm))
+    episodes = SimulatedEpisodes(simulation)
     cell = Workcell(
         spec,
         {next(iter(spec.arms)): SimulatedRobot(simulation)},
         make_cameras(simulation, spec.cameras if cameras is None else cameras),
-        SimulatedEpisodes(simulation),
+        episodes if judged else UnjudgedEpisodes(episodes),
     )
     return ArmEnv(cell, make_viewer(simulation) if render_mode else None, privileged)
 

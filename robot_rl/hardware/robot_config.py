@@ -8,7 +8,7 @@ from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
 
 RobotKind = Literal["simulated", "dds", "ros"]
-EpisodeSource = Literal["simulated", "operator"]
+EpisodeSource = Literal["simulated", "unjudged", "operator"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,9 @@ class RobotConfig:
     namespace: str = ""
     """The arm's namespace on the graph, as in `left`."""
     episode_source: EpisodeSource = "simulated"
-    """Episode source on the graph: `simulated`, a served simulation; `operator`, a person: the arm
-    goes to the start, the scene is set by hand until the person's device says ready, and success comes from labels."""
+    """Episode source: `simulated`, the simulator, in process or served on the graph; `unjudged`, the same without its
+    ground truth, as if an operator judged: success comes from labels or a classifier; `operator`, a person on the
+    graph: the arm goes to the start, the scene is set by hand until the person's device says ready."""
     cameras: Path | None = None
     """File of the robot's cameras, as `robot-rl snapshot` takes it; None: topics named by the task's cameras."""
     wrench: Literal["auto", "sensor", "estimate"] = "auto"

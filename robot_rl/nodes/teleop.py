@@ -119,7 +119,9 @@ def make_device(config: TeleopConfig, wire: Wire) -> Device:
         ConfigError: settings that cannot work, or a keyboard without a terminal.
     """
     layout = task_layout(find_task(config.task))
-    context = DeviceContext(layout, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False))
+    context = DeviceContext(
+        layout, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False), _no_expert
+    )
     return open_enabled(config.device, config.settings, config.motion_device, {}, context)
 
 

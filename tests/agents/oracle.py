@@ -115,16 +115,11 @@ def temperature(params: Arrays) -> float:
 
 def critic_target(params: Arrays, targets: Arrays, batch: dict, next_noise, subset, definition) -> np.ndarray:
     action, log_prob = sample(*actor(params, embed(params, batch.next_obs, definition), definition), next_noise)
-    z = embed(target_view(params, targets), batch.next_obs, definition)
+    z = embed(targets, batch.next_obs, definition)
     value = critics(targets, z, action, definition)[subset].min(0)
     if definition.config.backup_entropy:
         value = value - temperature(params) * log_prob
     return batch.reward + batch.discount * (1.0 - batch.terminated) * value
-
-
-def target_view(params: Arrays, targets: Arrays) -> dict[str, np.ndarray]:
-    """Return the targets with the online trunk: convolutions have no target copy in use."""
-    return {**targets, **{name: value for name, value in params.items() if name.startswith("trunk/")}}
 
 
 def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: AgentDefinition) -> float:
@@ -154,7 +149,7 @@ def chosen(batch: Batch, head, axis: int) -> np.ndarray:
 def discrete_target(params: Arrays, targets: Arrays, batch: Batch, head, axis: int, definition) -> np.ndarray:
     config, index, last = definition.config, chosen(batch, head, axis), len(head.values) - 1
     best = discrete(params, head.name, embed(params, batch.next_obs, definition), definition).argmax(-1)
-    z = embed(target_view(params, targets), batch.next_obs, definition)
+    z = embed(targets, batch.next_obs, definition)
     value = discrete(targets, head.name, z, definition)[np.arange(len(best)), best]
     toggles = (index == 0) | (index == last)
     if head.position is not None:

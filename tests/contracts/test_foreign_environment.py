@@ -34,6 +34,7 @@ class Guide(ScriptedDevice):
 )
 
 
+@pytest.mark.slow
 def test_environment_of_a_file_is_trained_evaluated_and_reported(tmp_path: Path, capsys) -> None:
     file = tmp_path / "lab.py"
     file.write_text(FILE)
@@ -52,6 +53,7 @@ def test_environment_of_a_file_is_trained_evaluated_and_reported(tmp_path: Path,
     assert "success" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_demonstrations_of_a_foreign_environment_are_recorded_and_learned_from(tmp_path: Path, capsys) -> None:
     file, demos = tmp_path / "lab.py", tmp_path / "demos"
     file.write_text(FILE)

@@ -31,6 +31,7 @@ def test_task_of_a_toml_file_is_recorded_with_its_own_camera_and_limits(tmp_path
     assert config["agent"]["num_critics"] == 2 and config["rewards"] == ["ground-truth", "human-label"]
 
 
+@pytest.mark.slow
 def test_task_of_a_python_file_is_recorded_by_its_expert_and_trained(reach: Path, tmp_path: Path, capsys) -> None:
     demos = tmp_path / "demos"
     task = [str(reach), "--vision.mode", "state"]

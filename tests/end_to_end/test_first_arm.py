@@ -1,41 +1,44 @@
 """The first day with an arm, command by command as docs/first-arm.md has it, on arms that need no laboratory.
 
 The FR3 speaks the arm's own wire (franky-sim) to the real libfranka; it has no reflexes. The simulated arm has them,
-and takes an FR3's time to recover.
+and takes an FR3's time to recover. The UR5e speaks its own wire to the real ur-rtde, with MuJoCo's physics in its true
+frames; its cable is pulled, and it stops itself.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from controllers.ros import graph
-from robot_rl.core.clock import SystemClock
-from robot_rl.core.pose import Pose
-from robot_rl.hardware.graph.dds_wire import DdsWire
-from robot_rl.hardware.graph.messages import read_status
-from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
-from robot_rl.hardware.robot import RobotState
 from tests.controllers.drivers.servers import simulated_fr3
 from tests.controllers.drivers.test_fakes import installed
+from tests.controllers.drivers.ur_kinematics import urdf_file
+from tests.controllers.drivers.ur_plant import START_Q, RealTimeArm
+from tests.controllers.drivers.ur_server import UrServer
+from tests.end_to_end.first_day import (
+    DOMAIN_ID,
+    PERIOD_S,
+    Day,
+    follows,
+    gripper_is_stuck,
+    guiding,
+    morning,
+    operator,
+    recording,
+    resumed,
+    stays,
+    stop_is_latched,
+    training,
+)
 from tests.nodes.controller_program import controller
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
-DOMAIN_ID = 160 + os.getpid() % 50
-FR3_ADDRESS = "127.0.1.7"
-PERIOD_S = 0.1
-STILL_M = 2e-3
-TIMEOUT_S = 400.0
+FR3_ADDRESS, UR_ADDRESS = "127.0.1.7", "127.0.1.9"
+PROTECTIVE_STOP = 3  # UR's safety mode
 
 FR3 = f"""
 extends: fr3
@@ -55,237 +58,20 @@ gains:
   workspace_lower: [0.25, -0.25, 0.0]
   workspace_upper: [0.75, 0.25, 0.65]
 """
-REFLEXIVE = '''
-"""A simulated arm with a reflex whenever the file `reflex` appears."""
-import time
-from pathlib import Path
-
-from robot_rl.sim.driver import SimulatedDriver, SimulatedFault
-
-REFLEX = Path(__file__).with_name("reflex")
-RECOVERY_S = 0.8  # franka_ros, issue 317: 0.4 to 3.1 s
-
-
-class Reflexive(SimulatedDriver):
-    def read(self):
-        if REFLEX.exists():
-            REFLEX.unlink()
-            self.inject(SimulatedFault.REFLEX)
-        return super().read()
-
-    def recover(self):
-        time.sleep(RECOVERY_S)
-        super().recover()
-'''
-STICKY = '''
-"""A gripper that refuses to move while the file `stuck` is there."""
-from pathlib import Path
-
-from controllers.drivers.grippers.contract import GripperError
-from controllers.drivers.grippers.simulated import SimulatedGripper
-
-STUCK = Path(__file__).with_name("stuck")
-
-
-class Sticky(SimulatedGripper):
-    def move(self, command):
-        if STUCK.exists():
-            raise GripperError("gripper: got no motion, expected one; free the fingers.")
-        super().move(command)
-'''
-TASK = """
-name = "press"
-text = "move down for a second, as onto a button"
-time_limit_s = 4.0
-rewards = ["human-label"]
-cameras = {}
-
-[arm.gripper]
-
-[arm.workspace]
-lower_m = [0.35, -0.15, 0.05]
-upper_m = [0.65, 0.15, 0.60]
-
-[arm.start]
-position_m = [0.45, 0.0, 0.30]
-range_m = [0.02, 0.02, 0.02]
+UR = f"""
+extends: ur5e
+address: {UR_ADDRESS}
+model: {{urdf}}
+posture: {list(START_Q)}
+gripper: {{{{driver: "sticky.py:Sticky"}}}}
+settings: {{{{realtime: false}}}}
+gains:
+  preset: guarded
+  state_age_max_s: 5.0  # the arm's double shares a busy machine
+  state_frozen_s: 5.0
+  workspace_lower: [0.25, -0.3, 0.05]
+  workspace_upper: [0.75, 0.3, 0.65]
 """
-PERSON = '''
-"""A person who moves the tool down for a second, labels success, and has the next scene ready a moment later."""
-import time
-
-import numpy as np
-
-from robot_rl.teleop.device import DeviceState
-
-PUSH_S, READY_S = 1.2, 1.6
-
-
-class Person:
-    def __init__(self, size):
-        self.size = size
-        self.reset()
-
-    @classmethod
-    def open(cls, context):
-        return cls(context.layout.size)
-
-    def reset(self):
-        self.since_s, self.labelled = time.monotonic(), False
-
-    def read(self, proposed=None):
-        age_s = time.monotonic() - self.since_s
-        labels = () if self.labelled or age_s < PUSH_S else ("success",)
-        self.labelled = self.labelled or bool(labels)
-        action = np.zeros(self.size, np.float32)
-        action[2] = 0.5
-        return DeviceState(action, age_s < PUSH_S, labels, ready=age_s > READY_S)
-
-    def close(self):
-        pass
-'''
-ON_THE_GRAPH = (
-    "--robot.kind", "dds", "--robot.episode-source", "operator", "--robot.wrench", "estimate",
-    "--robot.reset-timeout-s", "120",
-    "--robot.state-age-ms", "2000", "--robot.reaction-ms", "2000",
-)  # fmt: skip
-
-
-class Day:
-    """One arm's first day, in a folder with its files."""
-
-    def __init__(self, folder: Path, arm: str) -> None:
-        self.folder = folder
-        files = {
-            "arm.yaml": arm,
-            "reflexive.py": REFLEXIVE,
-            "sticky.py": STICKY,
-            "press.toml": TASK,
-            "person.py": PERSON,
-        }
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-
-    def command(self, *words: str, code: int = 0) -> str:
-        """Run a command of the package to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "robot_rl", *words], cwd=self.folder, capture_output=True, text=True,
-            timeout=TIMEOUT_S, check=False, env={**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)},
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr + (self.folder / "controller.txt").read_text()
-        return done.stdout + done.stderr
-
-    @contextlib.contextmanager
-    def robot(self) -> Iterator[GraphRobot]:
-        """A client of the arm."""
-        config = GraphRobotConfig("estimate", age_max_s=2.0, start_timeout_s=60.0)
-        robot = GraphRobot(DdsWire("client", "", DOMAIN_ID), SystemClock(), config)
-        try:
-            yield robot
-        finally:
-            robot.close()
-
-
-class Operator:
-    """Services and status of the controller."""
-
-    def __init__(self) -> None:
-        self.wire = DdsWire("operator", "", DOMAIN_ID)
-        self.status = self.gripper = ""
-        self.wire.subscribe(graph.STATUS, self._on_status)
-
-    def _on_status(self, message: object) -> None:
-        self.status = str(read_status(message))
-
-    def call(self, service: graph.Service, **fields: object) -> None:
-        """Call a service, which must succeed."""
-        done, text = self.wire.call(service, 60.0, **fields)
-        assert done, text
-
-    def close(self) -> None:
-        self.wire.close()
-
-
-@contextlib.contextmanager
-def operator() -> Iterator[Operator]:
-    person = Operator()
-    try:
-        yield person
-    finally:
-        person.close()
-
-
-def follows(robot: GraphRobot, dz_m: float) -> bool:
-    """Whether the arm moves by a height when it is commanded, within some seconds."""
-    start = eventually(lambda: (state := robot.wait(PERIOD_S)).fault == "" and state).T_base_tcp
-    for _ in range(60):
-        robot.command(Pose(start.p + np.array([0.0, 0.0, dz_m]), start.R), 0.04)
-        if abs(robot.wait(PERIOD_S).T_base_tcp.p[2] - start.p[2] - dz_m) < 0.3 * abs(dz_m):
-            return True
-    return False
-
-
-def stays(robot: GraphRobot, dz_m: float, steps: int = 10) -> bool:
-    """Whether the arm stays where it is although it is commanded."""
-    start = robot.wait(PERIOD_S).T_base_tcp
-    for _ in range(steps):
-        robot.command(Pose(start.p + np.array([0.0, 0.0, dz_m]), start.R), 0.04)
-        robot.wait(PERIOD_S)
-    return bool(np.linalg.norm(robot.wait(PERIOD_S).T_base_tcp.p - start.p) < STILL_M)
-
-
-def morning(day: Day) -> None:
-    """Look at the graph, go home, move by hand of a client."""
-    assert "topics" in (text := day.command("doctor", "ros")) and "missing" not in text.replace("ROS", "")
-    with operator() as person, day.robot() as robot:
-        assert follows(robot, -0.04)
-        robot.wait(1.0)  # the client's targets expire
-        person.call(graph.HOME_POSE)
-
-
-def training(day: Day) -> None:
-    """Record demonstrations, and train on them for some episodes."""
-    recorded = day.command(
-        "record", "press.toml", "--out", "demos", "--episodes", "3", "--by", "person.py:Person", *ON_THE_GRAPH
-    )
-    assert "3 demonstrations in demos" in recorded
-    trained = day.command(
-        "train", "press.toml", "--demonstrations-from", "demos", "--human.kind", "person.py:Person", "--minutes", "5",
-        "--env-steps", "120", "--evaluation.episodes", "1", "--run-name", "first", *ON_THE_GRAPH,
-    )  # fmt: skip
-    assert "training ended (budget)" in trained
-    result = json.loads((day.folder / "runs/first/evaluation/summary.json").read_text(encoding="utf-8"))
-    assert (result["episodes"], result["faults"]) == (1, 0)
-
-
-def stop_is_latched(day: Day) -> None:
-    """An emergency stop holds the arm, also against a client that goes on, until a person clears it."""
-    with operator() as person, day.robot() as robot:
-        assert follows(robot, 0.02)
-        person.call(graph.ESTOP)
-        assert stays(robot, 0.05)
-        person.call(graph.RECOVER)
-        assert stays(robot, 0.05)
-        person.call(graph.ENABLE, data=True)
-        assert follows(robot, 0.03)
-
-
-def gripper_is_stuck(day: Day) -> None:
-    """Fingers that do not move are named, and the arm goes on; when they are free again, they move."""
-    (day.folder / "stuck").touch()
-    with operator() as person, day.robot() as robot:
-
-        def grips(done: Callable[[RobotState], bool]) -> None:
-            def tried() -> bool:
-                robot.command(robot.wait(PERIOD_S).T_base_tcp, 0.0)
-                return done(robot.wait(PERIOD_S))
-
-            eventually(tried)
-
-        grips(lambda state: "no motion" in person.status)
-        assert follows(robot, -0.04), person.status
-        (day.folder / "stuck").unlink()
-        grips(lambda state: state.finger_m < 0.005)
 
 
 def test_first_day_with_an_fr3_on_the_vendors_wire(tmp_path: Path) -> None:
@@ -315,3 +101,52 @@ def test_first_day_with_an_arm_that_has_reflexes(tmp_path: Path) -> None:
         stop_is_latched(day)
         gripper_is_stuck(day)
         assert program.end(signal.SIGINT) == 0, program.text()
+
+
+def cable_is_pulled(day: Day, arm: RealTimeArm) -> None:
+    """Without its cable the arm holds itself; when it is back, a person recovers it."""
+    with operator() as person, day.robot() as robot:
+        assert follows(robot, 0.02)
+        arm.cable = False
+        eventually(lambda: person.modes[-1] == "FAULT")
+        eventually(lambda: arm.torque is None and np.abs(arm.dq).max() < 0.01)
+        arm.cable = True
+        resumed(person)
+        assert follows(robot, -0.03), person.status
+
+
+def stops_itself(day: Day, arm: RealTimeArm) -> None:
+    """A protective stop stays until a person requests its recovery."""
+    with operator() as person, day.robot() as robot:
+        assert follows(robot, 0.02)
+        arm.safety_mode = PROTECTIVE_STOP
+        eventually(lambda: "protective stop" in person.status)
+        assert stays(robot, 0.05, 30) and arm.safety_mode == PROTECTIVE_STOP
+        resumed(person)
+        assert follows(robot, 0.03), person.status
+
+
+def pushed_aside(arm: RealTimeArm) -> None:
+    """A hand moves the tool by 4 cm, gently: a fast arm holds."""
+    start = arm.plant.data.xipos[-1].copy()
+    arm.plant.hand_n = np.array([0.0, 3.0, 0.0])
+    eventually(lambda: np.linalg.norm(arm.plant.data.xipos[-1] - start) > 0.04)
+    arm.plant.hand_n = np.zeros(3)
+    eventually(lambda: np.abs(arm.dq).max() < 0.02)
+
+
+def test_first_day_with_a_ur_on_the_vendors_wire(tmp_path: Path) -> None:
+    installed("ur_rtde")
+    installed("pin")
+    day, arm = Day(tmp_path, UR.format(urdf=urdf_file("ur5e"))), RealTimeArm()
+    with UrServer(UR_ADDRESS, arm=arm):
+        assert "ok        firmware" in day.command("doctor", "robot", "--arm", "arm.yaml", code=1)
+        with controller(tmp_path, DOMAIN_ID, "arm.yaml") as program:
+            morning(day)
+            guiding(day, lambda: pushed_aside(arm))
+            recording(day, 1)
+            cable_is_pulled(day, arm)
+            stops_itself(day, arm)
+            stop_is_latched(day)
+            gripper_is_stuck(day)
+            assert program.end(signal.SIGINT) == 0, program.text()

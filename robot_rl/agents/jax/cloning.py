@@ -50,7 +50,7 @@ class JaxCloner:
 
 def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinition) -> jax.Array:
     """Return the loss of one batch, all of whose actions count as the expert's."""
-    z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
+    z = networks.embed(params, batch.obs, definition)
     mean, _ = networks.actor(params, z, definition.config)
     expert = losses.continuous_action(batch.action, definition)
     loss = jnp.square(jnp.tanh(mean) - expert).sum(-1).mean()

@@ -73,7 +73,7 @@ def critic_loss(
     params: Params, batch: Batch, target: jax.Array, definition: AgentDefinition
 ) -> tuple[jax.Array, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding, and metrics."""
-    z = networks.project(params, networks.trunk(params, batch.obs, definition), definition)
+    z = networks.embed(params, batch.obs, definition)
     critic, action = jax_critic(definition.config.critic), continuous_action(batch.action, definition)
     entry = critic.entry(params, z)
     loss, metrics = critic.loss(params, entry, action, target, definition.config)

@@ -58,6 +58,11 @@ def trunk(params: Params, obs: Observation, definition: AgentDefinition) -> dict
     return encoded
 
 
+def embed(params: Params, obs: Observation, definition: AgentDefinition) -> jax.Array:
+    """Return the embedding z (B, Z) of an observation."""
+    return project(params, trunk(params, obs, definition), definition)
+
+
 def project(params: Params, features: Observation, definition: AgentDefinition) -> jax.Array:
     """Return the embedding z (B, Z) of all entries."""
     names = [f"projection/{name}" for name in definition.observation]

@@ -20,7 +20,7 @@ def policy_action(params: Params, obs: Observation, noise: jax.Array, definition
     """
     config, dim = definition.config, definition.continuous_dim
     single = {name: value[None] for name, value in obs.items()}
-    z = networks.project(params, networks.trunk(params, single, definition), definition)
+    z = networks.embed(params, single, definition)
     mean, std = networks.actor(params, z, config)
     action = jnp.zeros(definition.layout.size, jnp.float32)
     action = action.at[definition.layout.continuous_indices].set(jnp.tanh(mean[0] + std[0] * noise[:dim]))

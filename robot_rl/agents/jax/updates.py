@@ -108,9 +108,8 @@ def update_values(
 ) -> tuple[dict[str, Group], Embedding, Metrics]:
     """Return critics (with embedding) and discrete heads after one step, the observation's embedding, and metrics."""
     config = definition.config
-    next_features = networks.trunk(params, batch.next_obs, definition)
-    z_next = networks.project(params, next_features, definition)
-    z_next_target = networks.project(targets, next_features, definition)
+    z_next = networks.embed(params, batch.next_obs, definition)
+    z_next_target = networks.embed(targets, batch.next_obs, definition)  # its own trunk, too: SERL, DrQ
     target = losses.critic_target(params, targets, z_next, z_next_target, batch, plan, config)
     critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
     critic, (embedding, metrics) = learn("critic", critic_loss, state, params, definition)

@@ -101,7 +101,7 @@ class ArmMotions:
         Raises:
             DeviceLostError: refused; the text says why.
         """
-        done, text = self._wire.call(graph.GUIDE, ANSWER_S, data=wanted)
+        done, text = self._wire.call(graph.GUIDE, ANSWER_S * 5, data=wanted)  # discovery included
         if not done:
             raise DeviceLostError(f"guiding: got a refusal ({text}), expected an enabled arm at rest; clear the cause.")
 

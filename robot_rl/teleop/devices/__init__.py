@@ -21,6 +21,7 @@ from robot_rl.core.clock import Clock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import check, resolve
 from robot_rl.core.settings import from_text
+from robot_rl.core.tasks import Outcome
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices.combined import EnabledDevice
 
@@ -53,6 +54,8 @@ class DeviceContext:
     """Returns the simulator's expert; raises ConfigError on a real arm."""
     wire: Callable[[], tuple[Wire, bool]]
     """Returns a connection to the ROS graph, and whether the device closes it."""
+    outcome: Callable[[], Callable[[], Outcome]]
+    """Returns what tells whether the episode is won or lost now; simulator only, for a scripted human's labels."""
     env_steps: int = 0
     """Steps trained before, by which a scripted human tapers."""
     settings: Any = None

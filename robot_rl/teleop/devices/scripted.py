@@ -22,6 +22,7 @@ from robot_rl.core.action_layout import ActionLayout
 from robot_rl.teleop.device import DeviceState, ScriptedDevice
 from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanConfig
+from robot_rl.teleop.devices.scripted_labels import ScriptedLabels
 
 
 @runtime_checkable
@@ -89,6 +90,7 @@ class ScriptedHuman(ScriptedDevice):
         expert: the simulator's, with ground truth.
         rng: draws interventions, bursts and action noise.
         env_steps: steps trained before, so that a resumed run goes on tapering.
+        labels: its label buttons, also in episodes in which it does not take over; None: it gives none.
     """
 
     Settings = ScriptedHumanConfig
@@ -100,12 +102,19 @@ class ScriptedHuman(ScriptedDevice):
         Raises:
             ConfigError: the environment has none.
         """
-        return cls(context.expert(), context.settings, context.rng, context.env_steps)
+        habits = context.settings.labels
+        labels = ScriptedLabels(context.outcome(), habits, context.rng.spawn(1)[0]) if habits.probability else None
+        return cls(context.expert(), context.settings, context.rng, context.env_steps, labels)
 
     def __init__(
-        self, expert: Expert, config: ScriptedHumanConfig, rng: np.random.Generator, env_steps: int = 0
+        self,
+        expert: Expert,
+        config: ScriptedHumanConfig,
+        rng: np.random.Generator,
+        env_steps: int = 0,
+        labels: ScriptedLabels | None = None,
     ) -> None:
-        self.env_steps = env_steps
+        self.env_steps, self._labels = env_steps, labels
         self._expert, self._config, self._rng = expert, config, rng
         self._execution = _NoisyExecution(config.action_noise, expert.layout, rng)
         self._watches = False
@@ -114,22 +123,30 @@ class ScriptedHuman(ScriptedDevice):
     def reset(self) -> None:
         """Begin an episode, watched or not."""
         self._begin_episode()
-        self._watches = bool(self._rng.random() < self._config.watched_share(self.env_steps))
-        if self._watches:
-            self._expert.reset()
-            self._execution.reset()
+        if self._labels is not None:
+            self._labels.reset()
+        self._watches = False
+        if self._rng.random() < self._config.watched_share(self.env_steps):
+            self._watch()
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Judge the proposed action and return whether the human intervenes; one call a step."""
+        """Judge the proposed action and return whether the human intervenes; one call a step.
+
+        Without a policy the human always acts, as in a demonstration.
+        """
         self.env_steps += 1
         self._steps += 1
+        labels = () if self._labels is None else self._labels.read()
         if not self._watches:
-            return DeviceState()
+            if proposed is not None:
+                return DeviceState(labels=labels)
+            self._watch()
         expert_action = self._expert.action()
-        self._judge(proposed, expert_action)
+        self._seen.append((proposed, expert_action))
+        if len(self._seen) > self._config.reaction_steps:
+            self._judge(*self._seen.popleft())
         action = self._execution.follow(expert_action)
-        self._in_charge = self._decide()
-        return DeviceState(action, self._in_charge)
+        return DeviceState(action, proposed is None or self._decide(), labels)
 
     @property
     def distance(self) -> float:
@@ -138,10 +155,15 @@ class ScriptedHuman(ScriptedDevice):
 
     def _begin_episode(self) -> None:
         self._distance = math.nan  # nothing judged yet
+        self._seen: deque[tuple[np.ndarray | None, np.ndarray]] = deque()  # proposed, expert's; not judged yet
         self._remaining = 0  # steps of the burst
         self._alone = self._config.free_steps  # steps the policy is still left alone
         self._steps = 0
-        self._in_charge = False
+
+    def _watch(self) -> None:
+        self._watches = True
+        self._expert.reset()
+        self._execution.reset()
 
     def _judge(self, proposed: np.ndarray | None, expert_action: np.ndarray) -> None:
         if proposed is None:  # no policy acts: nothing could be worse
@@ -171,7 +193,7 @@ class ScriptedHuman(ScriptedDevice):
         config = self._config
         # A distance that is not a number (a broken policy) is worse, too.
         impatient = config.intervene_after_steps is not None and self._steps > config.intervene_after_steps
-        worse = impatient or not self._distance <= config.threshold
+        worse = impatient or (self._steps > config.reaction_steps and not self._distance <= config.threshold)
         return bool(self._rng.random() < (config.probability_worse if worse else config.probability_otherwise))
 
 

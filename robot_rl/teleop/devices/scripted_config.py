@@ -35,6 +35,30 @@ class ActionNoise:
 
 
 @dataclass(frozen=True)
+class LabelHabits:
+    """How a scripted operator labels success and failure; by default never.
+
+    Raises:
+        ConfigError: a number out of its range.
+    """
+
+    probability: float = 0.0
+    """Share of the events that it labels at all."""
+    wrong_probability: float = 0.0
+    """Share of the labels that name the opposite."""
+    delay_steps: tuple[int, int] = (3, 6)
+    """Shortest and longest time from event to label [steps], drawn uniformly."""
+
+    def __post_init__(self) -> None:
+        checks.fraction(self, "probability", "wrong_probability")
+        shortest, longest = self.delay_steps
+        if not 1 <= shortest <= longest:
+            raise ConfigError(
+                f"delay_steps: got {self.delay_steps}, expected 1 <= shortest <= longest; (3, 6) is usual."
+            )
+
+
+@dataclass(frozen=True)
 class ScriptedHumanConfig:
     """When the scripted operator intervenes, for how long, how noisily.
 
@@ -64,12 +88,16 @@ class ScriptedHumanConfig:
     """Share of the episodes that the human still watches in the end."""
     attention_half_life_steps: float = math.inf
     """Environment steps after which the watched share has fallen half way to its floor; infinity never tapers."""
+    reaction_steps: int = 0
+    """Age of what the operator judges [steps]; 0 judges the policy's action before it is executed, as no person can."""
     action_noise: ActionNoise = field(default_factory=ActionNoise)
     """Noise of the executed actions."""
+    labels: LabelHabits = field(default_factory=LabelHabits)
+    """Labels of success and failure."""
 
     def __post_init__(self) -> None:
         checks.fraction(self, "probability_worse", "probability_otherwise", "memory", "attention", "attention_floor")
-        checks.at_least(self, 0, "threshold", "free_steps", "rest_steps", "intervene_after_steps")
+        checks.at_least(self, 0, "threshold", "free_steps", "rest_steps", "intervene_after_steps", "reaction_steps")
         checks.positive(self, "attention_half_life_steps", infinite=True)  # infinity never tapers
         shortest, longest = self.burst_steps
         if not 1 <= shortest <= longest:

@@ -14,7 +14,7 @@ import numpy as np
 
 from controllers.arm import no_target
 from controllers.arms.spec import arm_limits
-from controllers.drivers.contract import Driver, DriverError, DriverMode
+from controllers.drivers.contract import Driver, DriverError, DriverMode, Reading
 from controllers.drivers.franka import FrankaDriver
 from controllers.drivers.franky import FrankyDriver
 from controllers.geometry import quat_from_matrix
@@ -47,12 +47,9 @@ def visit(driver: Driver, seconds: float) -> dict[str, Any]:
     goal[6] += TURN_RAD
     found |= follow(driver, goal, seconds, 0.0 if capabilities.paced else 1.0 / capabilities.rate_hz)
     found["error_rad"] = float(np.abs(goal - state.q).max())
-    see(driver)
-    driver.stop()
-    found["after_stop"] = driver.read().mode.name
+    found["after_stop"] = next((mode for mode in map(stop, [driver] * TRIES) if mode == "READY"), "STOPPED")
     found["again"] = any(begin(driver) for _ in range(TRIES))
-    time.sleep(0.3)
-    silent = driver.read()
+    silent = await_stop(driver, seconds if found["name"].endswith("franky-control") else 0.3)
     found["after_silence"], found["reason"] = silent.mode.name, silent.reason
     driver.recover()
     found["recovered"] = driver.read().mode.name
@@ -80,6 +77,21 @@ def begin(driver: Driver) -> bool:
     """Start a stream of zeros; whether it ran."""
     see(driver)
     return driver.write(np.zeros(7)) and driver.read().mode is DriverMode.RUNNING
+
+
+def stop(driver: Driver) -> str:
+    """Start a stream, stop it; the mode that follows. A stream that the watchdog ended before stays STOPPED."""
+    begin(driver)
+    driver.stop()
+    return driver.read().mode.name
+
+
+def await_stop(driver: Driver, seconds: float) -> Reading:
+    """Command nothing until the arm stops, at most so long; what it reports then."""
+    end_s = time.monotonic() + seconds
+    while (reading := driver.read()).mode is not DriverMode.STOPPED and time.monotonic() < end_s:
+        time.sleep(0.1)
+    return reading
 
 
 def see(driver: Driver) -> bool:

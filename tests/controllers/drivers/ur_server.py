@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -64,6 +65,13 @@ def layout(kinds: list[str]) -> struct.Struct:
     return struct.Struct(">" + "".join(_FORMATS[kind] for kind in kinds))
 
 
+@cache
+def nothing(name: str) -> tuple[float, ...]:
+    """Return the zeros of a variable."""
+    kind = layout([type_of(name)])
+    return tuple(kind.unpack(bytes(kind.size)))
+
+
 @dataclass
 class Arm:
     """What the server knows; one lock for all of it."""
@@ -80,6 +88,8 @@ class Arm:
     inputs: dict[str, float] = field(default_factory=dict)
     fed_s: float = 0.0
     watchdog_s: float = float("inf")
+    period_s: float = SLOW * CYCLE_S
+    cable: bool = True
 
     def upload(self) -> None:
         """The script arrives and starts."""
@@ -90,6 +100,8 @@ class Arm:
 
     def take(self, values: dict[str, float]) -> None:
         """Inputs arrive; the script looks at its command."""
+        if not self.cable:
+            return
         with self.lock:
             self.inputs |= values
             self.fed_s = self.time_s
@@ -120,13 +132,13 @@ class Arm:
                 self.dq[joint] = self.dq[joint] + pull / INERTIA * CYCLE_S if self.torque else 0.0
                 self.q[joint] += self.dq[joint] * CYCLE_S
 
-    def value(self, name: str) -> tuple[float, ...]:
-        """One output variable."""
+    def values(self, names: list[str]) -> list[float]:
+        """The numbers of output variables; zero where the double has none."""
         known: dict[str, tuple[float, ...]] = {
             "timestamp": (self.time_s,),
             "actual_q": tuple(self.q),
             "actual_qd": tuple(self.dq),
-            "actual_TCP_pose": tcp_pose("ur5e", np.array(self.q)),
+            "actual_TCP_pose": tuple(tcp_pose("ur5e", np.array(self.q))),
             "robot_mode": (7,),
             "safety_mode": (self.safety_mode,),
             "runtime_state": (PLAYING if self.script else STOPPED,),
@@ -134,16 +146,14 @@ class Arm:
             "safety_status_bits": (1 if self.safety_mode == 1 else 4,),
             "output_int_register_0": (self.answer,),
         }
-        if name in known:
-            return known[name]
-        return (0,) * len(layout([type_of(name)]).unpack(bytes(layout([type_of(name)]).size)))
+        return [number for name in names for number in known.get(name, nothing(name))]
 
 
 class UrServer:
     """The three services of an arm, each client in a thread of its own."""
 
-    def __init__(self, address: str, version: tuple[int, int] = (5, 26)) -> None:
-        self.arm, self.version = Arm(), version
+    def __init__(self, address: str, version: tuple[int, int] = (5, 26), arm: Arm | None = None) -> None:
+        self.arm, self.version = arm or Arm(), version
         self.script = b""  # as it was uploaded
         self.asked: list[str] = []  # of the dashboard
         self._address, self._over = address, threading.Event()
@@ -182,7 +192,7 @@ class UrServer:
 
     def _cycle(self) -> None:
         while not self._over.is_set():
-            time.sleep(SLOW * CYCLE_S)
+            time.sleep(self.arm.period_s)
             self.arm.cycle()
 
     def _dashboard(self, client: socket.socket) -> None:
@@ -259,6 +269,7 @@ class UrServer:
         with contextlib.suppress(OSError):
             while not self._over.is_set():
                 with self.arm.lock:
-                    values = [number for name in outputs for number in self.arm.value(name)]
-                client.sendall(struct.pack(">HBB", 4 + package.size, ord("U"), 1) + package.pack(*values))
-                time.sleep(SLOW * CYCLE_S)
+                    values = self.arm.values(outputs)
+                if self.arm.cable:
+                    client.sendall(struct.pack(">HBB", 4 + package.size, ord("U"), 1) + package.pack(*values))
+                time.sleep(self.arm.period_s)

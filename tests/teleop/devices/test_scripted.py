@@ -175,3 +175,14 @@ def test_numbers_out_of_range_are_refused() -> None:
             ScriptedHumanConfig(**wrong)
     with pytest.raises(ConfigError, match="delay_steps: got -1"):
         ActionNoise(delay_steps=-1)
+
+
+def test_operator_judges_what_it_saw_a_reaction_time_ago() -> None:
+    watcher = human(replace(SURE, reaction_steps=3, memory=0.0))
+    engaged = [watcher.read(action).engaged for action in [GOOD] * 4 + [BAD] * 4]
+    assert engaged == [False] * 7 + [True]
+
+
+def test_operator_acts_throughout_where_no_policy_does() -> None:
+    watcher = human(replace(SURE, attention=0.0, free_steps=4, rest_steps=3, reaction_steps=3))
+    assert all(watcher.read(None).engaged for _ in range(20))
