@@ -29,7 +29,8 @@ from robot_rl.envs.observation import observation_schema
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
-from robot_rl.runtime.acting.observation import encoded_schema, step_schema
+from robot_rl.rewards.success_model import Views
+from robot_rl.runtime.acting.observation import classifier_views, encoded_schema, step_schema
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
@@ -137,6 +138,29 @@ def pin_encoder(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     return replace(config, vision=replace(vision, identity=encoder.identity))
 
 
+def pin_rewards(config: TrainConfig, folder: RunFolder) -> TrainConfig:
+    """Return settings whose reward sources read copies of their files in the run's folder."""
+    settings = dict(config.reward_settings)
+    for name, text in config.reward_settings.items():
+        source, _, field = name.partition(".")
+        copy = folder.root.absolute() / f"{source}{Path(text).suffix}"
+        if field == "file" and Path(text).is_file():
+            settings[name] = str(copy)
+            if not copy.exists():
+                shutil.copyfile(text, copy)
+    return replace(config, reward_settings=settings)
+
+
+def check_rewards(config: TrainConfig) -> None:
+    """Check that the reward sources can judge what a run sees.
+
+    Raises:
+        ConfigError: a classifier without its file, or of another encoder, other cameras or crops.
+    """
+    if (reward := make_rewards(config)).needs_features:
+        reward.check(make_views(config, make_encoder(config)))
+
+
 def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
     """Return what the records of a run look like: of our own tasks, without an environment.
 
@@ -193,7 +217,17 @@ def make_rollout(
     speed: float | None = None,
 ) -> Rollout:
     """Return the rollout of an environment, for training, evaluation or recording."""
-    return Rollout(env, policy, encoder, human, make_arbiter(env, config), make_rewards(config), speed)
+    reward = make_rewards(config)
+    keep_frames = reward.needs_features and encoder is None  # a recording with a classifier: images beside features
+    encoder = make_encoder(config) if keep_frames else encoder
+    if reward.needs_features:
+        reward.check(make_views(config, encoder))
+    return Rollout(env, policy, encoder, human, make_arbiter(env, config), reward, speed, keep_frames=keep_frames)
+
+
+def make_views(config: TrainConfig, encoder: Encoder | None) -> Views:
+    """Return what a reward classifier sees of a run."""
+    return classifier_views(find_task(config.task), encoder, config.robot.cameras)
 
 
 def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
+from robot_rl.envs.foreign_config import is_foreign
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
@@ -45,6 +46,8 @@ class Arguments(ResultArguments):
     """Explore as in training, instead of the deterministic policy."""
     who: Literal["policy", "expert"] = "policy"
     """Source of the actions: the policy, or the task's scripted expert."""
+    rewards: tuple[str, ...] | None = None
+    """Reward sources that judge; None: the ground truth in the simulator, else those of the run."""
     quiet: bool = False
     """Print nothing but the progress bar."""
     out: Path | None = None
@@ -55,6 +58,10 @@ def run(arguments: Arguments) -> int:
     """Evaluate and print the result."""
     folder, config = arguments.open()
     config = build.judged_by_truth(config)
+    own = not config.robot.on_graph and not is_foreign(config.task)
+    judges = arguments.rewards or (("ground-truth",) if own else config.rewards)
+    if judges != config.rewards:
+        config = replace(config, rewards=judges, reward_settings={})
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
     part = start_result(out, arguments.again)
     result = run_episodes(folder, config, arguments, part)

@@ -34,7 +34,9 @@ class Arguments(RunArguments):
     """Number of episodes in the folder at the end; None: `--demonstrations`."""
     by: Annotated[str, tyro.conf.arg(help=f"Input device: {DEVICE_HELP}")] = "expert"
     keep_failures: bool = False
-    """Keep episodes without success, too."""
+    """Keep episodes without success, too: training skips them, a reward classifier needs them."""
+    hold_success: int = 0
+    """Steps that go on after success, with the arm holding or moved by you: more successes for a reward classifier."""
 
     def __post_init__(self) -> None:
         check_device("--by", self.by)
@@ -46,7 +48,13 @@ def run(arguments: Arguments) -> int:
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
     arguments.out.mkdir(parents=True, exist_ok=True)
     recording = RecordingConfig(
-        arguments.out, episodes, config.seed, config.task, arguments.keep_failures, config.demonstrations_format
+        arguments.out,
+        episodes,
+        config.seed,
+        config.task,
+        arguments.keep_failures,
+        arguments.hold_success,
+        config.demonstrations_format,
     )
     with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:
         rollout = build.make_rollout(env, config, human=human)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.build import pin_encoder
+from robot_rl.build import check_rewards, pin_encoder, pin_rewards
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
@@ -81,6 +81,7 @@ def run(flags: Arguments) -> int:
             f"human: got {human.kind!r}, which needs the terminal, expected 'scripted' or 'none' here; "
             "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
         )
+    check_rewards(flags.config)
     folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
         flags = replace(flags, config=_pinned(folder, flags))
@@ -125,7 +126,7 @@ def _pinned(folder: RunFolder, flags: Arguments) -> TrainConfig:
     config = flags.config
     if not flags.resume:
         config = replace(config, vision=replace(config.vision, identity=None))
-    return pin_encoder(config, folder)
+    return pin_rewards(pin_encoder(config, folder), folder)
 
 
 def _save_config(folder: RunFolder, config: TrainConfig) -> None:

@@ -41,6 +41,12 @@ def state_name(robot: str) -> str:
     return robot + SEPARATOR + STATE if robot else STATE
 
 
+def proprioception(task: TaskSpec) -> dict[str, tuple[int, ...]]:
+    """Return pose and gripper opening in the states of a task's arms: name -> indices."""
+    gripper = {name: () if arm.gripper is None else (MOTION_SIZE,) for name, arm in task.arms.items()}
+    return {state_name(name): (*range(6), *index) for name, index in gripper.items()}
+
+
 def observation_schema(
     task: TaskSpec, cameras: Iterable[str] | None = None, privileged: bool = False
 ) -> dict[str, ArraySpec]:

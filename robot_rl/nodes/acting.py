@@ -74,6 +74,7 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
             policy = build.make_agent(definition, config).policy()
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed)
             rollout = replace(rollout, keep_frames=config.keeps_frames)
+            rollout.reward.open(launch.folder)
             summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
             link.flush(FLUSH_S)
     return summary

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from robot_rl.core.errors import ConfigError, UnknownNameError, unknown_name
 from robot_rl.core.extensions import resolve
 from robot_rl.core.settings import from_text
 from robot_rl.rewards.source import LabelRules, RewardSource, StepOutcome, Verdict
+from robot_rl.rewards.success_model import Views
 
 REWARD_SOURCES = {
     "ground-truth": "robot_rl.rewards.sources:GroundTruth",
+    "classifier": "robot_rl.rewards.classifier:Classifier",
     "human-label": "robot_rl.rewards.sources:HumanLabels",
     "rlif": "robot_rl.rewards.sources:Interventions",
 }
@@ -41,6 +44,34 @@ class CombinedReward:
     def reaction_steps(self, period_s: float) -> int:
         """Return how many whole steps an operator's label comes after the step that it is about."""
         return math.floor(max(source.reaction_s for source in self._sources) / period_s + 1e-6)
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether a source judges an encoder's features."""
+        return any(source.needs_features for source in self._sources)
+
+    def check(self, views: Views) -> None:
+        """Refuse a run whose views a source cannot judge.
+
+        Raises:
+            ConfigError: a view that differs, with both sides.
+        """
+        for source in self._sources:
+            source.check(views)
+
+    def open(self, folder: Path) -> None:
+        """Keep what sources learn from labels in a folder."""
+        for source in self._sources:
+            source.open(folder)
+
+    def late_labels(self, labels: tuple[str, ...]) -> None:
+        """Pass labels on that were given after the judgement of the episode's last step."""
+        for source in self._sources:
+            source.late_labels(labels)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the sources' measurements since the last call."""
+        return {name: value for source in self._sources for name, value in source.metrics().items()}
 
     def reset(self) -> None:
         """Begin an episode."""

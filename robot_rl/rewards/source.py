@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from robot_rl.core.labels import LabelRule
 from robot_rl.core.records import Observation
+from robot_rl.rewards.success_model import Views
 
 LabelRules = Mapping[str, LabelRule]
 
@@ -47,13 +49,29 @@ class RewardSource(Protocol):
     """A reward source. Of two verdicts on the same quantity that of the higher priority counts.
 
     A source is made as `Source(settings)` where it has a dataclass `Settings`, else as `Source()`. Ground truth has
-    priority 10, human labels 30, interventions 40.
+    priority 10, a classifier 20, human labels 30, interventions 40.
     """
 
     name: str
     priority: int
     reaction_s: float = 0.0
     """How long after the event a label of this source comes [s]."""
+
+    needs_features: bool = False
+    """Whether it judges an encoder's features."""
+
+    def check(self, views: Views) -> None:
+        """Refuse a run whose views it cannot judge."""
+
+    def open(self, folder: Path) -> None:
+        """Keep what it learns from labels in a folder from now on; without it, it does not learn."""
+
+    def late_labels(self, labels: tuple[str, ...]) -> None:
+        """Take labels given after the judgement of the episode's last step."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return measurements since the last call, for the line of an episode."""
+        return {}
 
     def reset(self) -> None:
         """Begin an episode."""

@@ -45,7 +45,9 @@ class EpisodeLog:
         An episode that a stop cut off counts as truncated.
         """
         time = self._time((now_ns - self.start_ns) / NS_PER_S)
-        return self._ending() | self._effort() | time | self._spreads() | self.stepper.rollout.robot_env.metrics()
+        rollout = self.stepper.rollout
+        measured = rollout.reward.metrics() | dict(rollout.robot_env.metrics())
+        return self._ending() | self._effort() | time | self._spreads() | measured
 
     def series(self) -> dict[str, list[float]]:
         """Return the measured times of each step by name, for histograms; empty without measurements."""

@@ -1,7 +1,9 @@
 """Encoding of observations: images become features once, for policy and records."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -10,8 +12,11 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
+from robot_rl.core.tasks import TaskSpec
 from robot_rl.data.image_codec import decompress
+from robot_rl.envs.observation import proprioception
 from robot_rl.envs.protocol import action_layout
+from robot_rl.rewards.success_model import Views
 from robot_rl.vision.encoder import Encoder
 
 IMAGE_DTYPE = np.uint8
@@ -50,6 +55,22 @@ def encoded_schema(raw: StepSchema, encoder: Encoder | None) -> StepSchema:
     features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
     observation = {**raw.observation, **dict.fromkeys(encoder.cameras, features)}
     return replace(raw, observation=observation, encoder=encoder.identity)
+
+
+def classifier_views(task: TaskSpec, encoder: Encoder | None, cameras_file: Path | None) -> Views:
+    """Return what a reward classifier sees: features of the cameras, pose and gripper of the arms.
+
+    Args:
+        cameras_file: the robot's cameras, whose crops count where the task has none.
+    """
+    own = json.loads(cameras_file.read_text("utf-8"))["cameras"] if cameras_file else ()
+    crops = {str(entry.get("name")): entry.get("view", {}) for entry in own}
+    cameras = {
+        name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
+        for name, camera in task.cameras.items()
+        if encoder is not None and name in encoder.cameras
+    }
+    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task))
 
 
 def encode_steps(

@@ -1,6 +1,6 @@
 """Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,8 @@ from robot_rl.vision.encoder import Encoder
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
+HELD = "success"
+"""Folder, within that of the episodes, of the steps after success."""
 
 
 @dataclass
@@ -58,11 +60,14 @@ class RecordingConfig:
     keep_failures: bool = False
     """Keep episodes without success as well."""
 
+    hold_success: int = 0
+    """Steps that go on after success; they are kept apart, for a reward classifier, and belong to no demonstration."""
+
     format: str = "episodes"
     """Name of the dataset format."""
 
     def __post_init__(self) -> None:
-        checks.at_least(self, 0, "episodes")
+        checks.at_least(self, 0, "episodes", "hold_success")
         check_format(self.format)
 
     @cached_property
@@ -106,11 +111,14 @@ def _record_episode(
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    steps = _moved_back(_act(stepper, seed, should_stop), stepper)
+    steps, unsure = _moved_back(_act(stepper, seed, should_stop), stepper.rollout)
     if _worth_keeping(steps, config.keep_failures):
         encoder = stepper.rollout.encoder
-        meta = _meta(steps, config.task, seed) | ({"encoder": encoder.identity} if encoder else {})
+        meta = _meta(steps, config.task, seed) | unsure | ({"encoder": encoder.identity} if encoder else {})
         config.dataset.write(config.folder, Episode(_records(steps, summary.total, config.task), meta))
+        if steps[-1].success and (held := _hold(stepper, config.hold_success)):
+            meta = meta | {"demonstration": summary.total, "steps": len(held)}
+            config.dataset.write(config.folder / HELD, Episode(_records(held, summary.total, config.task), meta))
         summary.recorded += 1
         summary.steps += len(steps)
         return
@@ -134,20 +142,30 @@ def load_demonstrations(
         raise RunFolderError(
             f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
         )
-    return _load(folder, episodes.read(folder), encoder, generator(Purpose.ENCODING, seed), run)
+    return _load(folder, encoder, generator(Purpose.ENCODING, seed), run, dataset)
 
 
 def _load(
-    folder: Path, episodes: Iterator[Episode], encoder: Encoder | None, rng: np.random.Generator, run: str
+    folder: Path, encoder: Encoder | None, rng: np.random.Generator, run: str, dataset: str
 ) -> Iterator[StepRecord]:
     sequence = 0
-    for number, (steps, meta) in enumerate(episodes):
-        if not meta.get("success", True):
-            continue  # a failure or play, for a reward classifier
-        missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
-        for step in steps if missing is None else encode_steps(steps, missing, rng):
+    for number, meta, steps in read_encoded(folder, encoder, rng, dataset):
+        for step in steps if meta.get("success", True) else ():  # failures and play are for a reward classifier
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number, source=Source.DEMONSTRATION)
             sequence += 1
+
+
+def read_encoded(
+    folder: Path, encoder: Encoder | None, rng: np.random.Generator, dataset: str
+) -> Iterator[tuple[int, Mapping[str, Any], Sequence[StepRecord]]]:
+    """Yield number, meta and encoded steps of a folder's episodes.
+
+    Raises:
+        RunFolderError: an episode holds the features of another encoder and no frames.
+    """
+    for number, (steps, meta) in enumerate(make_format(dataset).read(folder)):
+        missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
+        yield number, meta, list(steps if missing is None else encode_steps(steps, missing, rng))
 
 
 def _missing_encoder(where: str, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
@@ -189,14 +207,25 @@ def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[S
     return steps
 
 
-def _moved_back(steps: list[Step], stepper: Stepper) -> list[Step]:
-    """Return the steps up to the one that a success label at the end is about: it came a reaction time later."""
+def _hold(stepper: Stepper, count: int) -> list[Step]:
+    """Return steps after success, up to a fault: the human may go on moving as long as it remains one."""
+    steps: list[Step] = []
+    while len(steps) < count and (step := stepper.step()).observed and not step.fault:
+        steps.append(replace(step, terminated=False, truncated=len(steps) + 1 == count))
+    return [*steps[:-1], replace(steps[-1], truncated=True)] if steps else []
+
+
+def _moved_back(steps: list[Step], rollout: Rollout) -> tuple[list[Step], dict[str, int]]:
+    """Return the steps up to the one that a success label at the end is about, and the number of unsure frames.
+
+    The label came a reaction time later.
+    """
     if not (steps and steps[-1].success and "success" in steps[-1].decision.labels):
-        return steps
-    rollout = stepper.rollout
-    about = max(0, len(steps) - 1 - rollout.reward.reaction_steps(rollout.period_s))
-    last = steps[-1]
-    return [*steps[:about], replace(steps[about], reward=last.reward, terminated=True, truncated=False, success=True)]
+        return steps, {}
+    delay, last = rollout.reward.reaction_steps(rollout.period_s), steps[-1]
+    about = max(0, len(steps) - 1 - delay)
+    ending = replace(steps[about], reward=last.reward, terminated=True, truncated=False, success=True)
+    return [*steps[:about], ending], {"unsure": delay}
 
 
 def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:

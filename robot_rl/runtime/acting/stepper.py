@@ -108,7 +108,9 @@ class Stepper:
         self._warm_up()
         rollout = self.rollout
         raw, info = rollout.env.reset(seed=seed)
-        self._late_labels += info.get("late_labels", ())
+        labels = info.get("late_labels", ())
+        self._late_labels += labels
+        rollout.reward.late_labels(labels)
         rollout.reward.reset()
         self.arbiter.reset()
         if rollout.human is not None:
@@ -224,6 +226,7 @@ class Stepper:
     def take_late_labels(self) -> tuple[str, ...]:
         """Return and clear the labels given after an episode ended, which concern its last step."""
         labels, self._late_labels = self._late_labels, ()
+        self.rollout.reward.late_labels(labels)
         return labels
 
     @property

@@ -46,6 +46,14 @@ def draw_curves(folder: Path, history: History) -> list[Path]:
     return [folder / f"{image}.png" for image in parts]
 
 
+def draw_lines(path: Path, lines: Sequence[tuple[str, str, Sequence[float], Sequence[float]]]) -> None:
+    """Draw lines one above the other into a PNG: names of x and y, and their values."""
+    with _image(path, len(lines), 3.0) as axes:
+        for axis, (x_name, y_name, x, y) in zip(axes, lines, strict=True):
+            axis.plot(x, y)
+            axis.set(xlabel=x_name, ylabel=y_name)
+
+
 def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
     """Draw success and human share of all runs over their environment steps into one PNG."""
     with _image(path, 2, 3.0) as (success, human):

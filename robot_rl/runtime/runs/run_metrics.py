@@ -173,6 +173,11 @@ TRAINING = (
     ),
     RunMetric(_human_now, lambda value: f"{value[0]:.1%} of the last steps, {value[1]} interventions", live="human"),
     RunMetric(
+        lambda data: (_sum("classifier_disagreed")(data), _sum("classifier_judged")(data)),
+        lambda value: "{} of {} episodes".format(*value) if value[1] else "-",
+        row="classifier and operator disagreed",
+    ),
+    RunMetric(
         lambda data: share_by_tenth(data.history),
         lambda shares: " ".join(f"{share:.0%}" for share in shares),
         row="human share of the steps, by tenth of the run",
