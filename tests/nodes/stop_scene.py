@@ -326,6 +326,7 @@ def policy_acts(scene: Scene) -> Callable[[], None]:
 def human_acts(scene: Scene) -> Callable[[], None]:
     scene.direct_to(scene.task.arm)
     scene.human_moves = True
+    scene.until(lambda: scene.status["charge"] == "human")  # the arm may still move from before
     scene.await_motion()
     return lambda: scene.run(AFTER_S)
 
