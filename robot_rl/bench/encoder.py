@@ -17,13 +17,13 @@ from robot_rl.presets import preset
 from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.vision.encoder import Encoder
+from robot_rl.vision.probe import probe
 
 STEPS = 2500
 SCALES_MM = {"pick-lift": 100.0, "peg-insert": 50.0}
 """Tasks, and millimetres of one unit of their `object_state`."""
 NOISE = 0.7
 """Standard deviation of the disturbance, in units of the action, in every second episode."""
-RIDGE = 1e-3
 
 
 def run() -> dict[str, Any]:
@@ -62,18 +62,6 @@ def _steps(env: Environment, encoder: Encoder | None) -> Iterator[tuple[np.ndarr
             raw, _, terminated, truncated, _ = env.step(np.clip(action, -1.0, 1.0).astype(np.float32))
             ended = terminated or truncated
         episode += 1
-
-
-def probe(features: np.ndarray, places: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Return the root mean square error of a linear map, per axis, on the held_out rows, fitted to the others.
-
-    Shapes: features (N, F), places (N, 3), held_out (N,) bool; returns (3,).
-    """
-    mean, std = features[~held_out].mean(0), features[~held_out].std(0) + 1e-6
-    x = np.column_stack([(features - mean) / std, np.ones(len(features))])
-    fit = x[~held_out]
-    weights = np.linalg.solve(fit.T @ fit + RIDGE * len(fit) * np.eye(x.shape[1]), fit.T @ places[~held_out])
-    return np.sqrt(np.square(x[held_out] @ weights - places[held_out]).mean(0))
 
 
 def encode_times(env: Environment, encoder: Encoder) -> dict[str, float]:

@@ -30,6 +30,7 @@ COMMANDS = {
     "learner": "the learner as a process of its own; actors connect to it",
     "actor": "an actor as a process of its own; it connects to a learner",
     "keys": "keys for a learner and actors on several machines",
+    "eyes": "learn an image encoder from a lab's own recordings, without labels; probe it",
     "train-encoder": "train the simulator's image encoder again",
     "bench": "how fast the parts run on this machine",
     "snapshot": "one image of what each camera sees, before and after its crop",

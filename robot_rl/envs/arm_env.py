@@ -89,6 +89,10 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         episodes = self.cell.episodes
         return (episodes.judged if isinstance(episodes, UnjudgedEpisodes) else episodes).outcome()
 
+    def object_state(self) -> np.ndarray:
+        """Return the state of the task's object, for probes only; empty on a real arm."""
+        return self.cell.episodes.object_state()
+
     def metrics(self) -> dict[str, float]:
         """Return no measurements: a simulated arm answers at once."""
         return {}

@@ -19,6 +19,7 @@ import numpy as np
 
 from robot_rl.core.action_layout import SEPARATOR, StateEntry
 from robot_rl.core.pose import GRIPPER_DOWN, Pose, clipped, rotation_exp, rotation_log
+from robot_rl.core.records import Observation
 from robot_rl.core.schema import ArraySpec
 from robot_rl.core.tasks import ArmTask, TaskSpec
 from robot_rl.hardware.robot import RobotState
@@ -65,6 +66,25 @@ def observation_schema(
         camera = task.cameras[name]
         specs[name] = ArraySpec((camera.height, camera.width, 3), "uint8")
     return specs
+
+
+def own_poses(task: TaskSpec, obs: Observation) -> np.ndarray:
+    """Return tool position [m], rotation vector [rad] and, with a gripper, its opening in 0..1, of all arms joined."""
+    parts: list[np.ndarray] = []
+    for name, arm in task.arms.items():
+        state = obs[state_name(name)]
+        parts += [_PLACE_SCALE_M * state[:3], _TURN_SCALE_RAD * state[3:6]]
+        parts += [] if arm.gripper is None else [state[MOTION_SIZE : MOTION_SIZE + 1]]
+    return np.concatenate(parts)
+
+
+def own_pose_names(task: TaskSpec) -> tuple[str, ...]:
+    """Return the names of the numbers of `own_poses`: kind of quantity of each."""
+    per_arm = {
+        name: ("position",) * 3 + ("rotation",) * 3 + ("gripper",) * (arm.gripper is not None)
+        for name, arm in task.arms.items()
+    }
+    return tuple(kind for kinds in per_arm.values() for kind in kinds)
 
 
 def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.ndarray:

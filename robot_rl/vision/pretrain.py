@@ -14,16 +14,15 @@ that decides an insertion.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from robot_rl.sim.random_scenes import LABELS, RandomScenes
 from robot_rl.sim.scene import CAMERAS
 from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, EncoderFile, random_encoder
+from robot_rl.vision.fit import fit
 from robot_rl.vision.jax_encoder import (
     Params,
     apply_encoder,
@@ -39,7 +38,6 @@ SHIFT = 4  # pixels of random shift; labels move along
 LAYERS = (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32), ConvLayer(3, 1, 32, relu=False))
 KEY_POINTS = tuple(name.removesuffix("_u") for name in LABELS if name.endswith("_u"))
 KEY_POINT_WEIGHT, REBUILD_WEIGHT = 0.3, 0.2  # [1/nat] of the key points' cross entropy; of the thumbnail
-PART = 8  # images per part of a batch
 THUMBNAIL = 16  # pixels of the reconstruction
 
 
@@ -90,19 +88,16 @@ def train_camera(
     """Train one camera's weights; returns them and each label's root mean square error on held-out scenes."""
     held_out = max(1, len(data.images) // 10)
     rng = np.random.default_rng(config.seed)
-    params = _init(config, camera)
-    schedule = optax.cosine_onecycle_schedule(config.steps, config.learning_rate)
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
-    moments = optimiser.init(params)
-    step = jax.jit(partial(_train_step, optimiser=optimiser, config=config, camera=camera), donate_argnums=(0, 1))
-    for number in range(config.steps):
+
+    def draw() -> dict[str, np.ndarray]:
         rows = rng.integers(held_out, len(data.images), config.batch)
         offsets = rng.integers(-SHIFT, SHIFT + 1, (config.batch, 2))
-        params, moments, loss = step(params, moments, (data.images[rows], data.labels[rows], offsets))
-        if number % 50 == 0:
-            progress(min(50, config.steps - number), float(loss))
+        return {"images": data.images[rows], "labels": data.labels[rows], "offsets": offsets}
+
+    loss = partial(_loss, config=config, camera=camera)
+    params = fit(_init(config, camera), loss, draw, config.steps, config.learning_rate, progress)
     errors = _evaluate(config, camera, params, Dataset(data.images[:held_out], data.labels[:held_out]))
-    return {name: np.asarray(v) for name, v in params.items() if name.startswith(camera)}, errors
+    return {name: value for name, value in params.items() if name.startswith(camera)}, errors
 
 
 def train_encoder(
@@ -144,13 +139,12 @@ def _thumbnails(images: jax.Array) -> jax.Array:
     return small.reshape(b, -1) / 255.0
 
 
-def _loss(
-    params: Params, images: jax.Array, labels: jax.Array, offsets: jax.Array, config: PretrainConfig, camera: str
-) -> jax.Array:
-    images = shift_images(images.astype(jnp.float32), offsets, SHIFT)
+def _loss(params: Params, batch: Params, config: PretrainConfig, camera: str) -> jax.Array:
+    offsets = batch["offsets"]
+    images = shift_images(batch["images"].astype(jnp.float32), offsets, SHIFT)
     maps = encoder_maps(params, images, config.architecture, camera)
     features = soft_argmax_max(maps, config.architecture.softmax_temperature)
-    labels = _shift_labels(labels, offsets, config.architecture.width)
+    labels = _shift_labels(batch["labels"], offsets, config.architecture.width)
     known = ~jnp.isnan(labels)
     miss = features @ params["head/kernel"] + params["head/bias"] - jnp.where(known, labels, 0.0)
     label_loss = jnp.where(known, _cost(jnp.where(known, miss, 0.0)), 0.0).sum() / known.sum()
@@ -183,26 +177,7 @@ def _key_point_loss(maps: jax.Array, labels: jax.Array) -> jax.Array:
     return -jnp.where(known, inside, 0.0).sum() / known.sum()
 
 
-def _train_step(
-    params: dict[str, jax.Array],
-    moments: Any,
-    batch: tuple[jax.Array, jax.Array, jax.Array],
-    optimiser: optax.GradientTransformation,
-    config: PretrainConfig,
-    camera: str,
-) -> tuple[dict[str, jax.Array], Any, jax.Array]:
-    """One optimiser step on images, labels and offsets, in parts that fit the processor's cache."""
-
-    def part(part_of_batch: tuple[jax.Array, ...]) -> tuple[jax.Array, dict[str, jax.Array]]:
-        return jax.value_and_grad(_loss)(params, *part_of_batch, config, camera)
-
-    parts = [x.reshape(-1, PART, *x.shape[1:]) for x in batch]
-    loss, gradient = jax.tree.map(lambda x: x.mean(0), jax.lax.map(part, tuple(parts)))
-    updates, moments = optimiser.update(gradient, moments, params)
-    return optax.apply_updates(params, updates), moments, loss
-
-
-def _evaluate(config: PretrainConfig, camera: str, params: dict[str, jax.Array], data: Dataset) -> dict[str, float]:
+def _evaluate(config: PretrainConfig, camera: str, params: dict[str, np.ndarray], data: Dataset) -> dict[str, float]:
     """Return the root mean square error of each label that the images show."""
     encode = jax.jit(partial(apply_encoder, architecture=config.architecture, prefix=camera))
     parts = [np.asarray(encode(params, part)) for part in np.array_split(data.images, max(1, len(data.images) // 200))]

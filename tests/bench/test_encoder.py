@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from robot_rl import build
-from robot_rl.bench.encoder import collect, probe
+from robot_rl.bench.encoder import collect
 from robot_rl.presets import preset
+from robot_rl.vision.probe import probe
 
 
 def test_the_probe_finds_only_places_that_the_features_hold() -> None:

@@ -44,11 +44,16 @@ def test_command_of_a_document_parses(
     if kind is None or "--config" in words or "--resume" in words or "--help" in words:
         return
     if issubclass(kind, RunArguments):
-        missing = [entry.name for entry in fields(kind) if entry.default is entry.default_factory is MISSING]
+        required = [entry for entry in fields(kind) if entry.default is entry.default_factory is MISSING]
+        missing = [RENAMED.get(entry.name, entry.name) for entry in required]
         words += [word for name in missing if name not in given(words) for word in (f"--{name}", "x")]
         kind.parse(words, kind.__module__)
     else:
         parse(kind, words, name)
+
+
+RENAMED = {"recordings": "from"}
+"""Flags whose names are no names of fields."""
 
 
 def given(words: list[str]) -> set[str]:

@@ -28,7 +28,7 @@ WORDS = {
     "born": "created, spawned",
     "clumsiness": "action_noise",
     "doors?": "implementation, entry, boundary",
-    "eyes": "vision, cameras",
+    r"(?<!robot-rl )(?<!cli/)(?<!docs/)(?<!\]\()(?<![`\"])eyes": "vision, cameras; `eyes` is a command",
     "figures": "metrics, numbers",
     "films?|filmed|filming": "video",
     "greedy_share": "deterministic_fraction",

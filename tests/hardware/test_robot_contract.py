@@ -76,6 +76,16 @@ def travel(rig: Rig, goal: Pose, finger_m: float, steps: int = 15) -> None:
         rig.robot.wait(PERIOD_S)
 
 
+def arrive(rig: Rig, goal: Pose, finger_m: float) -> None:
+    """Command a pose until the arm is there: on a busy machine a command arrives late."""
+    for _ in range(300):
+        rig.robot.command(goal, finger_m)
+        state = rig.robot.wait(PERIOD_S)
+        if np.abs(state.T_base_tcp.p - goal.p).max() < 4e-3 and abs(state.finger_m - finger_m) < 2e-3:
+            return
+    raise AssertionError(f"the arm rests at {state.T_base_tcp.p}, {state.finger_m}")
+
+
 def test_state_has_its_documented_shapes(rig: Rig) -> None:
     state = rig.robot.wait(PERIOD_S)
     assert state.T_base_tcp.p.shape == (3,) and state.T_base_tcp.R.shape == (3, 3)
@@ -97,14 +107,8 @@ def test_state_is_the_simulations(rig: Rig) -> None:
 def test_arm_reaches_the_commanded_pose(rig: Rig) -> None:
     start = rig.robot.wait(PERIOD_S)
     goal = Pose(start.T_base_tcp.p + np.array([0.0, 0.015, 0.01]), start.T_base_tcp.R)
-    travel(rig, goal, 0.03)
-    state = rig.robot.state()
-    np.testing.assert_allclose(state.T_base_tcp.p, goal.p, atol=4e-3)
-    assert state.finger_m == pytest.approx(0.03, abs=2e-3)
-    travel(rig, start.T_base_tcp, 0.01)
-    state = rig.robot.state()
-    np.testing.assert_allclose(state.T_base_tcp.p, start.T_base_tcp.p, atol=4e-3)
-    assert state.finger_m == pytest.approx(0.01, abs=2e-3)
+    arrive(rig, goal, 0.03)
+    arrive(rig, start.T_base_tcp, 0.01)
 
 
 def test_moving_arm_reports_its_twist(rig: Rig) -> None:

@@ -20,6 +20,7 @@ from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 from robot_rl.vision.encoder import Encoder
+from robot_rl.vision.recordings import OBJECT_STATES
 
 ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
@@ -111,13 +112,15 @@ def _record_episode(
     Raises:
         RobotRLError: hardly any attempt succeeds.
     """
-    steps, unsure = _moved_back(_act(stepper, seed, should_stop), stepper.rollout)
+    steps, objects = _act(stepper, seed, should_stop)
+    steps, unsure = _moved_back(steps, stepper.rollout)
     if _worth_keeping(steps, config.keep_failures):
         encoder = stepper.rollout.encoder
         meta = _meta(steps, config.task, seed) | unsure | ({"encoder": encoder.identity} if encoder else {})
+        meta |= {OBJECT_STATES: objects[: len(steps) + 1]} if any(objects) else {}
         config.dataset.write(config.folder, Episode(_records(steps, summary.total, config.task), meta))
         if steps[-1].success and (held := _hold(stepper, config.hold_success)):
-            meta = meta | {"demonstration": summary.total, "steps": len(held)}
+            meta = meta | {"demonstration": summary.total, "steps": len(held), OBJECT_STATES: []}
             config.dataset.write(config.folder / HELD, Episode(_records(held, summary.total, config.task), meta))
         summary.recorded += 1
         summary.steps += len(steps)
@@ -194,17 +197,25 @@ def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
     return bool(steps) and steps[-1].last and (steps[-1].success or keep_failures)
 
 
-def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> list[Step]:
-    """Return the steps of one episode from where the human first acted."""
+def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> tuple[list[Step], list[list[float]]]:
+    """Return the steps of one episode from where the human first acted, and the object's state before each."""
     stepper.begin(seed, RESETS_MAX)
     steps: list[Step] = []
+    objects = [_object_state(stepper.rollout)]
     while not (steps and steps[-1].last) and not should_stop():
         step = stepper.step()
+        objects = [*(objects if steps else objects[-1:]), _object_state(stepper.rollout)]
         if steps or step.decision.charge is ControlAuthority.HUMAN:
             steps.append(step)
         elif step.last:  # ended before the human acted
             break
-    return steps
+    return steps, objects
+
+
+def _object_state(rollout: Rollout) -> list[float]:
+    """Return the object's state as the simulator knows it, which only a check of an encoder reads; else nothing."""
+    read = getattr(rollout.env.unwrapped, "object_state", None)
+    return [] if read is None else [round(float(x), 6) for x in read()]
 
 
 def _hold(stepper: Stepper, count: int) -> list[Step]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 DEVICES = {
     "scripted": "robot_rl.teleop.devices.scripted:ScriptedHuman",
     "expert": "robot_rl.teleop.devices.scripted:ExpertDevice",
+    "play": "robot_rl.teleop.devices.play:PlayDevice",
     "keyboard": "robot_rl.teleop.devices.keyboard:Keyboard",
     "pendant": "robot_rl.teleop.pendant.device:Pendant",
     "graph": "robot_rl.teleop.devices.ros:GraphDevice",

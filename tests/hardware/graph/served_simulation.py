@@ -27,7 +27,8 @@ class ServedSimulation(SimulatedRobot):
         self._goal = T_base_target
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.simulation.joint_state()
+        state = self.simulation.loop.state
+        return state.q.copy(), state.dq.copy(), state.tau.copy()
 
     def commanded(self) -> Pose:
         return self._goal

@@ -1,0 +1,112 @@
+"""Recorded episodes as arrays: images, what the arms measured of themselves, and which frames belong together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.records import Observation, StepRecord
+from robot_rl.data.formats import Episode, make_format
+from robot_rl.data.image_codec import decompress
+
+OBJECT_STATES = "object_states"
+"""Entry of an episode's meta: the object's state before each step and after the last, from a simulator only."""
+EPISODES_MIN = 4
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Frames of whole episodes.
+
+    Shapes: images (N, H, W, 3) uint8 by camera; poses (N, P), tool pose and finger of each arm; episodes (N,), the
+    episode of each frame; objects (N, K) from a simulator, else (N, 0).
+    """
+
+    images: dict[str, np.ndarray]
+    poses: np.ndarray
+    episodes: np.ndarray
+    objects: np.ndarray
+
+    def part(self, rows: np.ndarray) -> "Recording":
+        """Return the frames of a mask (N,)."""
+        images = {camera: frames[rows] for camera, frames in self.images.items()}
+        return Recording(images, self.poses[rows], self.episodes[rows], self.objects[rows])
+
+    def following(self) -> np.ndarray:
+        """Return the row (N,) of each frame's successor in its episode; the last frame is its own."""
+        rows = np.arange(len(self.episodes))
+        after = np.minimum(rows + 1, len(rows) - 1)
+        return np.where(self.episodes[after] == self.episodes, after, rows)
+
+
+def read_recording(
+    folders: Sequence[Path],
+    cameras: Sequence[str],
+    pose_of: Callable[[Observation], np.ndarray],
+    dataset: str = "episodes",
+) -> Recording:
+    """Return all episodes of some folders.
+
+    Args:
+        pose_of: returns tool pose and finger of each arm (P,) from an observation.
+        dataset: name of the dataset format.
+
+    Raises:
+        ConfigError: hardly any episodes, or a camera whose images they lack.
+    """
+    frames: dict[str, list[np.ndarray]] = {camera: [] for camera in cameras}
+    poses: list[np.ndarray] = []
+    numbers: list[int] = []
+    objects: list[Sequence[float]] = []
+    episodes = [episode for folder in folders for episode in make_format(dataset).read(folder)]
+    if len(episodes) < EPISODES_MIN:
+        where = ", ".join(map(str, folders))
+        raise ConfigError(
+            f"recordings: got {len(episodes)} episodes in {where}, expected {EPISODES_MIN} or more; record some with "
+            "`robot-rl record`."
+        )
+    for number, episode in enumerate(episodes):
+        views = _views(episode)
+        for view in views:
+            for camera in cameras:
+                frames[camera].append(_image(view, camera, folders))
+            poses.append(pose_of(view))
+        numbers += [number] * len(views)
+        objects += _objects(episode.meta, len(views))
+    return Recording(
+        {camera: np.stack(images) for camera, images in frames.items()},
+        np.stack(poses).astype(np.float32),
+        np.array(numbers),
+        np.array(objects) if all(objects) else np.zeros((len(numbers), 0)),
+    )
+
+
+def _views(episode: Episode) -> list[dict[str, np.ndarray]]:
+    """Return the observation before each step and the one after the last."""
+    steps: Sequence[StepRecord] = episode.steps
+    views = [{**step.obs, **_decompressed(step.frames)} for step in steps]
+    last = steps[-1]
+    return views if last.next_obs is None else [*views, {**last.next_obs, **_decompressed(last.next_frames)}]
+
+
+def _decompressed(frames: Observation) -> dict[str, np.ndarray]:
+    return {camera: decompress(data) for camera, data in frames.items()}
+
+
+def _image(view: Observation, camera: str, folders: Sequence[Path]) -> np.ndarray:
+    image = view.get(camera)
+    if image is None or image.ndim != 3 or image.dtype != np.uint8:
+        got = "none" if image is None else f"{image.dtype}{list(image.shape)}"
+        raise ConfigError(
+            f"recordings: got {got} for camera {camera!r} in {', '.join(map(str, folders))}, expected images; "
+            "record with images (`robot-rl record`) or keep them (--vision.keep-frames True)."
+        )
+    return image
+
+
+def _objects(meta: Any, count: int) -> list[Sequence[float]]:
+    objects = list(meta.get(OBJECT_STATES, ()))
+    return objects if len(objects) == count else [()] * count
