@@ -38,6 +38,7 @@ class Arbiter:
         self._heard_s: dict[str, tuple[CommandPriority, float]] = {}
         self._crowded: dict[str, tuple[str, ...]] = {}
         self._conflict, self._conflict_s = "", float("-inf")
+        self._grip_until_s = float("-inf")  # a human's commands are refused until they pause: the dead-man is released
 
     @property
     def estopped(self) -> bool:
@@ -90,6 +91,11 @@ class Arbiter:
         if self.held(now_s):
             kind = RejectReason.CONFLICT if self.conflict(now_s) and not self.estopped else RejectReason.BLOCKED
             raise CommandRejected(kind, self.held(now_s))
+        if rank == CommandPriority.HUMAN and now_s < self._grip_until_s:
+            self._grip_until_s = now_s + WINDOW_S
+            raise CommandRejected(
+                RejectReason.BLOCKED, "a report was late while the dead-man was held; release it first."
+            )
         highest = self._highest(now_s)
         if rank < highest:
             raise CommandRejected(
@@ -99,6 +105,9 @@ class Arbiter:
     def look(self, now_s: float) -> None:
         """Detect that the commanding source, or one that may stop the arm, is silent."""
         self.stops.watch(now_s)
+        gripped = self._charge == CommandPriority.HUMAN or now_s < self._grip_until_s
+        if gripped and self.stops.silent() and not self.estopped:
+            self._grip_until_s = now_s + WINDOW_S
         if self.estopped or self._highest(now_s) == CommandPriority.IDLE:
             self._charge, self.source = CommandPriority.IDLE, ""
 

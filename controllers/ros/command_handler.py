@@ -22,12 +22,12 @@ from controllers.ros.motions import Motions
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
 from controllers.ros.target_generator import Pose, TargetGenerator
+from controllers.ros.workspace import Place
 
 LET_GO_S = 0.15  # three time constants of the reference: the force of a leading goal has decayed
 START_ANSWER_LIMIT_S = 2.0  # a cycle, on a computer that has no time for it
 HOMING_LIMIT_S = 20.0
 CLOCK_HOLD_S = 1.0
-OUTSIDE_S = 1.0  # for which a target outside the workspace is a warning
 _AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes without tracking
 _REFUSALS = (Reason.START_MOVING, Reason.START_OUTSIDE_LIMITS, Reason.START_PAYLOAD_WRONG)
 _FOLLOWING = (Mode.ACTIVATING, Mode.ACTIVE, Mode.HOLDING, Mode.DAMPING)
@@ -53,7 +53,7 @@ class CommandHandler:
         self.joints: Sequence[str] = ()
         self._frame = ""
         self._home: Pose | None = None
-        self._outside, self._outside_s = "", -np.inf
+        self._place = Place()
         self._homing_until_s = self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
@@ -66,10 +66,10 @@ class CommandHandler:
         self._loop, self.gains, self.enabled = None, None, False
 
     def set_gains(self, gains: Gains) -> None:
-        """Activate gains."""
+        """Activate gains, within `Place`."""
         assert self._loop is not None
         self.gains = gains
-        self._loop.set_gains(gains)
+        self._place.enter(self._loop, gains, self.enabled)
 
     # Commands: each becomes a target, or raises CommandRejected.
 
@@ -85,6 +85,7 @@ class CommandHandler:
             CommandRejected: the stamp is old, or no command of this priority may pass now.
         """
         stamp_s = self.stamps.monotonic_s(stamp_ns)
+        self._place.check(rank)
         loop, gains = self.admit(topic, rank)
         self._send_goal(loop, self.course.take_pose(p, quat_xyzw, stamp_s, gains), gains.clip_targets)
 
@@ -92,6 +93,7 @@ class CommandHandler:
         """Take a TwistStamped."""
         twist = from_ros.twist_of(message, self._frame)
         stamp_s = self.stamps.monotonic_s(from_ros.stamp_ns(message))
+        self._place.check(rank)
         loop, gains = self.admit(topic, rank)
         self._send_goal(loop, self.course.take_twist(twist, stamp_s, loop.state(), gains), clipped=True)
 
@@ -99,11 +101,7 @@ class CommandHandler:
         """Send a target; report one that the workspace bounds, which is moved to its edge or leaves the arm there."""
         loop.send(target)
         if self.course.beyond:
-            kind = RejectReason.CLIPPED if clipped else RejectReason.OUTSIDE
-            done = "it is moved to the edge" if clipped else "the arm stays at the last target inside"
-            self._outside = f"target outside the workspace: {self.course.beyond}; {done}"
-            self._outside_s = self._now_s()
-            raise CommandRejected(kind, f"{self._outside}, change the target or workspace_lower and workspace_upper.")
+            raise self._place.rejection(self.course.beyond, clipped, self._now_s())
 
     def take_wrench(self, topic: str, rank: CommandPriority, message: Any) -> None:
         """Take a WrenchStamped, for the next targets."""
@@ -145,9 +143,9 @@ class CommandHandler:
         handed_over = self.arbiter.offer(topic, rank, now_s) or self.motions.moves
         self.motions.end(loop)
         self._idle = False
-        self.course.follow(loop.state(), self.gains, anew=handed_over or self._homing_until_s > now_s)
+        self.course.follow(loop.state(), self._place.gains, anew=handed_over or self._homing_until_s > now_s)
         self._homing_until_s = -np.inf
-        return loop, self.gains
+        return loop, self._place.gains
 
     def _gains_for(self, rank: CommandPriority) -> Gains:
         if self.gains is None:
@@ -162,20 +160,21 @@ class CommandHandler:
         return self._loop
 
     def warning(self) -> str:
-        """Return how a target of the last second lay outside the workspace; empty without one."""
-        return self._outside if self._now_s() - self._outside_s <= OUTSIDE_S else ""
+        """Return how the arm, or a target of the last second, lies outside the workspace."""
+        return self._place.warning(self._now_s())
 
     # Services: success and message.
 
     def start(self, patience_s: float = START_ANSWER_LIMIT_S) -> Answer:
         """Track targets from the measured pose, unless the loop refuses; wait `patience_s` for a busy driver."""
-        if self._loop is None or self.arbiter.estopped:
+        if self._loop is None or self.gains is None or self.arbiter.estopped:
             return False, self.arbiter.held(self._now_s()) or "no loop runs; configure the node"
         if (state := self._loop.state()).busy:
             return False, f"{state.text}; ask again when that is done"
         if self.enabled and state.mode not in _AT_REST:
             return True, "follows targets already"
         self.course.take_here(state, self._now_s())
+        self._place.enter(self._loop, self.gains)
         state = self._activated(self._loop, patience_s)
         self.enabled = state.mode not in _AT_REST
         if not self.enabled:
@@ -226,11 +225,11 @@ class CommandHandler:
 
     def recover(self, may_move: bool) -> Answer:
         """Lift the stops that are not pressed; after a fault, where the arm may move, back off along the last path."""
-        was_stopped = self.arbiter.estopped
-        if pressed := self.arbiter.stops.clear():
-            return False, f"still stopped by {pressed}; release it there"
-        if was_stopped:
-            return True, "the emergency stop is released; call ~/enable"
+        lifted, pressed = self.arbiter.stops.clear()
+        if pressed:
+            return False, f"still stopped by {pressed}; release it there" + (f" (lifted: {lifted})" if lifted else "")
+        if lifted:
+            return True, f"the emergency stop is released ({lifted}); call ~/enable"
         if self._loop is None or (state := self._loop.state()).mode != Mode.FAULT:
             return True, "nothing to recover from"
         if state.busy:
@@ -288,13 +287,14 @@ class CommandHandler:
         if not self.enabled or self._loop is None or self.gains is None:
             return
         state = self._loop.state()
+        self._place.watch(self._loop, state, self.gains)
         held = self.motions.keep(self._loop, state)
         idle = state.mode in _FOLLOWING and self.arbiter.charge == CommandPriority.IDLE
         homing = now_s < self._homing_until_s
         ends = (held and not self._held) or (idle and not self._idle)
-        self.course.follow(state, self.gains, anew=ends)
+        self.course.follow(state, self._place.gains, anew=ends)
         if ends or (homing and self.course.is_reached(state)):
             self._homing_until_s = -np.inf
         self._held, self._idle = held, idle
         if held or idle or homing or self.course.integrates:
-            self._loop.send(self.course.stay(now_s, state, self.gains))
+            self._loop.send(self.course.stay(now_s, state, self._place.gains))

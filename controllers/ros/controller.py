@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from controllers.drivers.grippers.contract import Gripper, GripperSpec
 from controllers.host.mailbox import HostState
 from controllers.law.gains import Gains
-from controllers.ros import graph, to_ros
+from controllers.ros import graph
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.commands import Commands
 from controllers.ros.diagnostics import NodeStatus, diagnostics, status
@@ -23,29 +23,17 @@ from controllers.ros.gripper import GripperTopics
 from controllers.ros.loop import Loop
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
-from controllers.ros.stops import REPORT_PERIOD_S
+from controllers.ros.stop_reports import StopReports
+from controllers.ros.stops import REPORT_PERIOD_S, WATCH_PERIOD_S
 from controllers.ros.target_generator import Pose
 from controllers.ros.wire import Answer, Wire
 from controllers.ros.workspace import box_text
 from controllers.ros.wrench_bias import WrenchBias
 
-WATCH_PERIOD_S = REPORT_PERIOD_S
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
 BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
 NS_PER_S = 1_000_000_000
-
-
-class Log(Protocol):
-    """A logger: rclpy's or the standard library's."""
-
-    def warning(self, text: str) -> Any:
-        """Log a warning."""
-        ...
-
-    def error(self, text: str) -> Any:
-        """Log an error."""
-        ...
 
 
 class Schedule:
@@ -76,6 +64,7 @@ class Controller:
         wire: for status, diagnostics and services, which live as long.
         name: full name of the node, for the reports.
         hardware: description of the arm.
+        log: a logger of rclpy or of the standard library.
         monotonic_ns: the clock of `now_s` and of the control process's stamps.
         sleep: waits on that clock, where an answer waits for the arm.
         topics: those beside its own; see `controllers.ros.topics`.
@@ -86,13 +75,14 @@ class Controller:
         wire: Wire,
         name: str,
         hardware: str,
-        log: Log,
+        log: Any,
         monotonic_ns: Callable[[], int],
         sleep: Callable[[float], None],
         topics: Sequence[Any] = (),
     ) -> None:
         self._wire, self._log, self._monotonic_ns = wire, log, monotonic_ns
-        self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, sleep)
+        self.handler = CommandHandler(Stamps(wire.now_ns, monotonic_ns), self.now_s, self._wait)
+        self._stop_reports = StopReports(self.handler.arbiter.stops, self.now_s)
         self.commands = Commands(self.handler, log, [each for each in topics if hasattr(each, "take")])
         self._more = [each for each in topics if hasattr(each, "fill")]
         self.lifecycle, self.trouble, self._still = "unconfigured", "", ""
@@ -106,6 +96,7 @@ class Controller:
         self._bias, self._sleep = WrenchBias(), sleep
         self._schedule = Schedule()
         self._schedule.every(WATCH_PERIOD_S, self._watch)
+        self._schedule.every(REPORT_PERIOD_S, self._report_stop)
         self._schedule.every(GRAPH_PERIOD_S, self._watch_graph)
         self._schedule.every(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
         self._serve()
@@ -143,7 +134,7 @@ class Controller:
 
     def detach(self, lifecycle: str = "unconfigured") -> None:
         """Detach a control process that has ended or is about to, and the gripper."""
-        self._report_stop(leaves=True)
+        self.leave()
         opened, self._open = self._open, None
         fingers, self.fingers = self.fingers, None
         self._loop, self._states, self._shown, self.lifecycle = None, None, None, lifecycle
@@ -154,6 +145,10 @@ class Controller:
         if fingers is not None:
             fingers.gripper.close()
         self.publish_status()
+
+    def leave(self) -> None:
+        """Report to the other controllers that this one ends in good order."""
+        self._stop_reports.publish(self._open, self.trouble, leaves=True)
 
     def activate(self) -> Answer:
         """Track targets from the measured pose, unless the arm refuses."""
@@ -186,7 +181,6 @@ class Controller:
     def _watch(self) -> None:
         if jump := self.handler.watch():
             self._log.error(f"{jump}; the arm holds")
-        self._report_stop()
         still, self._still = self._still, self.handler.stamps.still()
         if self._still and not still:
             self._log.warning(self._still)
@@ -194,13 +188,11 @@ class Controller:
             self.fingers.watch()
         self.publish_status()
 
-    def _report_stop(self, leaves: bool = False) -> None:
-        """Report to the other controllers of the graph that this one lives, and whether a stop was pressed here."""
-        if self._open is None:
-            return
-        report = self.handler.arbiter.stops.report()._replace(leaves=leaves)
-        report = report._replace(why=report.why or self.trouble)
-        self._open.publisher(graph.STOP).publish(to_ros.stop_report_message(self._open, report))
+    def _report_stop(self) -> None:
+        self._stop_reports.publish(self._open, self.trouble)
+
+    def _wait(self, duration_s: float) -> None:
+        self._stop_reports.wait(duration_s, self._sleep, self._report_stop)
 
     def _watch_graph(self) -> None:
         if self._open is None:
@@ -256,7 +248,7 @@ class Controller:
     def _zero_wrench(self) -> Answer:
         if self._loop is None:
             return False, "no loop runs; configure the node"
-        return self._bias.zero(self._loop.state, self._sleep)
+        return self._bias.zero(self._loop.state, self._wait)
 
     def _recover(self, request: Any) -> Answer:
         if self.trouble:
@@ -292,4 +284,5 @@ class Controller:
             graph=(*self.commands.unheard, *filter(None, [self.handler.warning(), self._still])),
             clock_jumps=self.handler.stamps.jumps,
             gripper=None if self.fingers is None else self.fingers.gripper.state(),
+            stopped_by=tuple(arbiter.stops.latched),
         )

@@ -51,6 +51,8 @@ class NodeStatus(NamedTuple):
     clock_jumps: int
     gripper: GripperState | None = None
     """None without one."""
+    stopped_by: tuple[str, ...] = ()
+    """Sources of the latched stops."""
 
 
 def status(state: HostState | None, situation: NodeStatus) -> StatusReport:
@@ -63,6 +65,7 @@ def status(state: HostState | None, situation: NodeStatus) -> StatusReport:
         "charge": situation.charge,
         "source": situation.source,
         "held": situation.held,
+        "stopped by": ", ".join(situation.stopped_by),
     }
     if situation.gripper is not None:
         values["gripper"] = _gripper_text(situation.gripper)

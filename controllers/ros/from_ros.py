@@ -27,9 +27,13 @@ def stamp_ns(message: Any) -> int:
 def stop_report_of(message: Any) -> StopReport:
     """Return the report in a DiagnosticStatus: any level but OK stops, STALE is a source that ends in good order."""
     level = message.level[0] if isinstance(message.level, bytes) else int(message.level)
-    clears = next((pair.value for pair in message.values if pair.key == "clears"), "")
+    values = {pair.key: pair.value for pair in message.values}
+    clears, lifts = values.get("clears", ""), values.get("lifts", "").split(", ")
     why = "" if level in (Level.OK, Level.STALE) else message.message or "pressed"
-    return StopReport(message.name, why, int(clears) if clears.isdecimal() else 0, level == Level.STALE)
+    count = int(clears) if clears.isdecimal() else 0
+    return StopReport(
+        message.name, why, count, level == Level.STALE, values.get("process", ""), tuple(filter(None, lifts))
+    )
 
 
 def pose_of(message: Any, frame: str) -> tuple[FloatArray, FloatArray]:

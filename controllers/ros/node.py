@@ -42,13 +42,14 @@ from controllers.host.realtime import end_with_parent
 from controllers.law.gains import Gains
 from controllers.ros import graph, settings
 from controllers.ros.arms import ArmChoice
-from controllers.ros.controller import WATCH_PERIOD_S, Controller
+from controllers.ros.controller import Controller
 from controllers.ros.crisp_services import CrispServices
 from controllers.ros.frames import frames_of
 from controllers.ros.loop_process import HostFailed, HostProcess
 from controllers.ros.namesake import wait_until_alone
 from controllers.ros.parameters import Parameters
 from controllers.ros.ros_wire import RosWire
+from controllers.ros.stops import WATCH_PERIOD_S
 from controllers.ros.topics import find_topics
 
 _DONE, _NO = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -168,6 +169,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
     def finish(self, lifecycle: str = "unconfigured") -> None:
         """Let the arm hold itself and end its loop before returning. Does nothing without a loop."""
         host, self._host = self._host, None
+        self._controller.leave()
         self._controller.handler.detach()
         died = host is not None and host.ended
         if host is not None and not host.end() and not self._controller.trouble:

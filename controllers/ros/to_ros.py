@@ -83,7 +83,8 @@ def status_message(wire: Wire, report: StatusReport, name: str, hardware: str = 
 def stop_report_message(wire: Wire, report: StopReport) -> Any:
     """Fill the DiagnosticStatus of a source of stops."""
     level = Level.STALE if report.leaves else Level.ERROR if report.why else Level.OK
-    return status_message(wire, StatusReport(level, report.why, (("clears", str(report.clears)),)), report.source)
+    values = {"clears": str(report.clears), "process": report.process, "lifts": ", ".join(report.lifts)}
+    return status_message(wire, StatusReport(level, report.why, tuple(values.items())), report.source)
 
 
 def gains_message(wire: Wire, gains: Gains) -> Any:

@@ -15,7 +15,7 @@ from controllers.ros import graph
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.motions import take_joint_motion
-from controllers.ros.stop_commands import take_report, take_stop
+from controllers.ros.stop_reports import take_report, take_stop
 
 GROUP = "robot_rl.topics"
 

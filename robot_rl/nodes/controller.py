@@ -142,6 +142,7 @@ class ArmController:
 
     def close(self) -> None:
         """Let the arm hold itself and end its control process."""
+        self._controller.leave()
         self._controller.handler.detach()
         self._host.end()
         self._controller.detach("finalized")

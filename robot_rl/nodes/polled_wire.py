@@ -10,7 +10,7 @@ from typing import Any
 
 from controllers.ros.graph import Service, Topic
 from controllers.ros.warning_log import WarningLog
-from controllers.ros.wire import Answer, Publisher, Sender, Wire
+from controllers.ros.wire import Answer, Wire
 
 ANSWER_LIMIT_S = 5.0
 WAITING_MAX = 1000  # messages that wait for `poll`; the oldest is dropped
@@ -21,6 +21,8 @@ class PolledWire:
 
     def __init__(self, wire: Wire) -> None:
         self._wire, self.namespace = wire, wire.namespace
+        self.make, self.publisher, self.call = wire.make, wire.publisher, wire.call
+        self.publishers_of, self.now_ns = wire.publishers_of, wire.now_ns
         self._waiting: deque[Callable[[], Any]] = deque(maxlen=WAITING_MAX)
         self._warnings = WarningLog()
 
@@ -31,14 +33,6 @@ class PolledWire:
                 self._waiting.popleft()()
             except Exception as error:  # one callback's error must not stop the others
                 self._warnings.note(f"a callback raised {error!r}; report this.")
-
-    def make(self, type_name: str, **fields: Any) -> Any:
-        """See `Wire`."""
-        return self._wire.make(type_name, **fields)
-
-    def publisher(self, topic: Topic) -> Publisher:
-        """See `Wire`."""
-        return self._wire.publisher(topic)
 
     def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
         """See `Wire`."""
@@ -57,21 +51,9 @@ class PolledWire:
 
         self._wire.serve(service, wait_for_answer)
 
-    def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
-        """See `Wire`."""
-        return self._wire.call(service, timeout_s, **fields)
-
-    def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
-        """See `Wire`."""
-        return self._wire.publishers_of(topic)
-
     def problems(self) -> tuple[str, ...]:
         """See `Wire`."""
         return self._wire.problems() + self._warnings.texts()
-
-    def now_ns(self) -> int:
-        """See `Wire`."""
-        return self._wire.now_ns()
 
     def close(self) -> None:
         """Drop waiting messages; the owner closes the wrapped wire."""

@@ -41,10 +41,12 @@ class ArbiterConfig:
     """
 
     stale_after_s: float = 0.25
-    """Age of a device's last sign of life beyond which it counts as lost [s]."""
+    """Age of a device's last sign of life beyond which no source acts, and its dead-man counts as released [s]."""
+    lost_after_s: float = 1.0
+    """Age beyond which it counts as lost, which is a stop [s]."""
 
     def __post_init__(self) -> None:
-        checks.at_least(self, 0, "stale_after_s")
+        checks.at_least(self, 0, "stale_after_s", "lost_after_s")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,9 +82,9 @@ class InterventionStats:
 class Arbiter:
     """Decides each step who acts; the only place where policy and human meet.
 
-    A lost device is an emergency stop: a policy never acts unwatched where a person was declared. Both release the
-    dead-man; afterwards the human has to release it before taking over again, so that a device that comes back cannot
-    move the arm by itself.
+    A policy never acts unwatched where a person was declared: while the device is late no source acts, and a lost one
+    is an emergency stop. Each releases the dead-man; afterwards the human has to release it before taking over again,
+    so that a device that comes back cannot move the arm by itself.
 
     Args:
         layout: parts of the action; discrete heads are never blended.
@@ -92,7 +94,7 @@ class Arbiter:
     def __init__(self, layout: ActionLayout, period_s: float = PERIOD_S, config: ArbiterConfig | None = None) -> None:
         config = config or ArbiterConfig()
         self.effort = InterventionStats()
-        self._stale_ns = round(config.stale_after_s * NS_PER_S)
+        self._stale_ns, self._lost_ns = (round(age * NS_PER_S) for age in (config.stale_after_s, config.lost_after_s))
         self._blend_rate = period_s / BLEND_S
         self._idle = np.zeros(layout.size, np.float32)
         self._none = no_action(layout.size)
@@ -144,17 +146,15 @@ class Arbiter:
     def _charge(
         self, policy_action: np.ndarray | None, state: DeviceState, estop: bool, now_ns: int | None
     ) -> ControlAuthority:
-        stopped = estop or state.stopped or self._silent(state, now_ns)
-        # Only a release that was seen unlocks: after a stop a held dead-man means nothing.
-        self._locked = stopped or (self._locked and state.engaged)
-        if stopped:
-            return ControlAuthority.ESTOP
+        age_ns = 0 if now_ns is None or state.stamp_ns is None else now_ns - state.stamp_ns
+        stopped, late = estop or state.stopped or age_ns > self._lost_ns, age_ns > self._stale_ns
+        # Only a release that was seen unlocks: after a stop or a silence a held dead-man means nothing.
+        self._locked = stopped or late or (self._locked and state.engaged)
+        if stopped or late:
+            return ControlAuthority.ESTOP if stopped else ControlAuthority.IDLE
         if state.engaged and not self._locked:
             return ControlAuthority.HUMAN
         return ControlAuthority.IDLE if policy_action is None else ControlAuthority.POLICY
-
-    def _silent(self, state: DeviceState, now_ns: int | None) -> bool:
-        return now_ns is not None and state.stamp_ns is not None and now_ns - state.stamp_ns > self._stale_ns
 
     def _count(self, state: DeviceState, human: bool, intervention_start: bool) -> None:
         self.effort.steps += human

@@ -7,17 +7,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from controllers.arm import Mode
 from controllers.ros import graph, to_ros
+from controllers.ros.liveness import process_identity
 from controllers.ros.stops import REPORT_PERIOD_S, StopReport
 from controllers.ros.wire import Wire
 from robot_rl.core.clock import Clock, RateKeeper
 from robot_rl.teleop.device import Device, DeviceState
 
 CLEAR_TIMEOUT_S = 2.0
-TRIES, PAUSE_S = 5, 0.1  # a service's request may overtake the report that lifts the stop
+TRIES, PAUSE_S = 10, 0.05  # until the controller's status shows that the clear has arrived
 JOIN_S = 2.0
 
 
@@ -29,45 +32,65 @@ def in_background(job: Callable[[], None]) -> None:
 class StopSender:
     """Reports a device's stop to the controllers, and releases this arm's controller when the person clears it.
 
-    A lost device is a stop. `send` is to be called every `REPORT_PERIOD_S`: the arms stop when it is not.
+    A lost device is a stop. `send` is to be called every `REPORT_PERIOD_S`: the arms hold when it is not. A clear lifts
+    the device's own stop. Where stops of other sources remain, it names them, and the next clear lifts those by name.
 
     Args:
         node: name of the program, which the controllers' status shows.
         run: runs the release, which waits for answers.
+        process: identity of the program's process, whose end is a stop.
     """
 
-    def __init__(self, wire: Wire, node: str, run: Callable[[Callable[[], None]], None] = in_background) -> None:
+    def __init__(
+        self, wire: Wire, node: str, run: Callable[[Callable[[], None]], None] = in_background, process: str = ""
+    ) -> None:
         self._wire, self._run = wire, run
         self._publisher = wire.publisher(graph.STOP)
-        self._source = "/".join(filter(None, [wire.namespace.strip("/"), f"{node}-{os.urandom(3).hex()}"]))
-        self._clears = 0
+        self.source = "/".join(filter(None, [wire.namespace.strip("/"), f"{node}-{os.urandom(3).hex()}"]))
+        self._report = StopReport(self.source, "", process=process or process_identity())
+        self._status: dict[str, str] = {}
+        self._named: set[str] = set()  # stops of other sources that the person was shown
+        wire.subscribe(graph.STATUS, self._on_status)
 
     def send(self, state: DeviceState) -> None:
         """Report one state."""
         cleared = state.cleared and not state.stopped
-        self._clears += cleared
+        if cleared:
+            lifts, self._named = tuple(sorted(self._named)), set()
+            self._report = self._report._replace(clears=self._report.clears + 1, lifts=lifts)
         why = "" if not state.stopped else "stop pressed" if state.alive else "device lost"
-        self._publish(StopReport(self._source, why, self._clears))
+        self._publish(self._report._replace(why=why))
         if cleared:
             self._run(self._release)
 
     def leave(self) -> None:
         """End in good order, where nothing commands the arm any more."""
-        self._publish(StopReport(self._source, "", self._clears, leaves=True))
+        self._publish(self._report._replace(leaves=True))
 
     def _publish(self, report: StopReport) -> None:
         self._publisher.publish(to_ros.stop_report_message(self._wire, report))
 
+    def _on_status(self, message: Any) -> None:
+        self._status = {pair.key: pair.value for pair in message.values}
+        self._named &= self._stopped_by()
+
+    def _stopped_by(self) -> set[str]:
+        return set(filter(None, self._status.get("stopped by", "").split(", ")))
+
     def _release(self) -> None:
-        """Lift the controller's stops and track targets again; print its answers."""
+        """Track targets again, unless other sources stop the arm, which are printed."""
+        lifted = {self.source, *self._report.lifts}
         for _ in range(TRIES):
-            done, text = self._wire.call(graph.RECOVER, CLEAR_TIMEOUT_S)
-            if done:
+            if not lifted & self._stopped_by():
                 break
             time.sleep(PAUSE_S)
-        print(text, flush=True)
-        if done:
-            print(self._wire.call(graph.ENABLE, CLEAR_TIMEOUT_S, data=True)[1], flush=True)
+        if others := self._stopped_by():
+            self._named = others
+            print(f"{self._status['held']}; or clear again to lift it here: {', '.join(sorted(others))}", flush=True)
+            return
+        if self._status.get("mode") == Mode.FAULT.name:
+            print(self._wire.call(graph.RECOVER, CLEAR_TIMEOUT_S)[1], flush=True)
+        print(self._wire.call(graph.ENABLE, CLEAR_TIMEOUT_S, data=True)[1], flush=True)
 
 
 class SupervisedDevice:

@@ -9,7 +9,7 @@ from controllers.arm import Mode
 from controllers.ros import graph
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.hardware.graph.arm_motions import ArmMotions
-from robot_rl.hardware.graph.messages import joints_message
+from robot_rl.hardware.graph.messages import joints_message, twist_message
 from tests.nodes.served import Served
 
 
@@ -83,3 +83,31 @@ def test_a_guided_arm_follows_the_hand_and_holds_when_it_is_released(served: Ser
     steps(served, 0.5)
     np.testing.assert_allclose(arm.pose().p, p, atol=0.01)
     assert served.server.loop.state().mode in (Mode.ACTIVE, Mode.HOLDING)
+
+
+def test_an_arm_that_is_enabled_outside_its_workspace_stays_and_a_person_moves_it_inside(
+    served: Served, arm: ArmMotions
+) -> None:
+    handler, p = served.server.controller.handler, arm.pose().p
+    gains = handler.gains
+    assert gains is not None
+    served.call(graph.ENABLE, data=False)
+    upper = p + np.array([1.0, -0.05, 1.0])
+    handler.set_gains(gains.changed(workspace_upper=upper, clip_targets=True, fence_margin_m=0.01))
+    served.call(graph.ENABLE, data=True)
+    steps(served, 1.0)
+    np.testing.assert_allclose(arm.pose().p, p, atol=0.002)
+    twist = np.array([0.0, -0.1, 0.0, 0.0, 0.0, 0.0])
+
+    def command(topic: graph.Topic, seconds: float) -> None:
+        for _ in range(round(seconds / 0.05)):
+            served.wire.publisher(topic).publish(twist_message(served.wire, twist, served.wire.now_ns(), graph.BASE))
+            steps(served, 0.05)
+
+    command(graph.TARGET_TWIST, 0.5)
+    np.testing.assert_allclose(arm.pose().p, p, atol=0.002)
+    command(graph.HUMAN_TWIST, 0.5)
+    assert 0.005 < p[1] - arm.pose().p[1] < 0.04, "slowly"
+    command(graph.HUMAN_TWIST, 1.5)
+    assert p[1] - arm.pose().p[1] > 0.06 and handler.warning() == ""
+    handler.set_gains(gains)

@@ -88,11 +88,19 @@ def test_a_policy_never_acts_while_the_declared_human_is_lost() -> None:
     assert arbiter.decide(POLICY, RELEASED).charge is ControlAuthority.POLICY
 
 
-def test_silent_device_is_a_stop() -> None:
-    arbiter = Arbiter(ARM, config=ArbiterConfig(stale_after_s=0.25))
+def test_no_source_acts_while_a_device_is_late_and_a_long_silence_is_a_stop() -> None:
+    arbiter = Arbiter(ARM, config=ArbiterConfig(stale_after_s=0.25, lost_after_s=1.0))
     state = replace(ENGAGED, stamp_ns=NS_PER_S)
-    assert arbiter.decide(POLICY, state, now_ns=round(1.2 * NS_PER_S)).charge is ControlAuthority.HUMAN
-    assert arbiter.decide(POLICY, state, now_ns=round(1.3 * NS_PER_S)).charge is ControlAuthority.ESTOP
+    charges = [arbiter.decide(POLICY, state, now_ns=round(at_s * NS_PER_S)).charge for at_s in (1.2, 1.3, 2.1)]
+    assert charges == [ControlAuthority.HUMAN, ControlAuthority.IDLE, ControlAuthority.ESTOP]
+
+
+def test_a_held_dead_man_that_was_late_counts_as_released_and_the_policy_goes_on() -> None:
+    arbiter, late_ns = Arbiter(ARM), round(1.5 * NS_PER_S)
+    arbiter.decide(POLICY, replace(ENGAGED, stamp_ns=NS_PER_S), now_ns=late_ns)
+    now = [replace(state, stamp_ns=late_ns) for state in (ENGAGED, RELEASED, ENGAGED)]
+    charges = [arbiter.decide(POLICY, state, now_ns=late_ns).charge for state in now]
+    assert charges == [ControlAuthority.POLICY, ControlAuthority.POLICY, ControlAuthority.HUMAN]
 
 
 def test_transfer_of_control_blends_motion_within_100_ms_and_never_the_gripper() -> None:

@@ -3,7 +3,7 @@
 A Joy's axes are the action, its buttons `controllers.ros.graph.HUMAN_BUTTONS`. Labels cross as counts since the sender
 began: a message that is lost or overtaken loses no label, and one that comes twice gives none twice. A stop is latched
 by the reader: only a request to clear it, which is counted like a label, lifts it, and not the end of its sender.
-Silence is a stop as well.
+Late messages make the arbiter wait; a long silence is a stop as well.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from controllers.ros import graph
+from controllers.ros.stops import STOP_AFTER_S
 from controllers.ros.wire import Wire
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock
@@ -26,7 +27,6 @@ from robot_rl.teleop.devices import DeviceContext
 
 _FLAGS = 2  # buttons before the counts
 PRESSED_S = 0.5  # so long after its last message a stop counts as pressed still
-SILENT_S = 0.25  # so long after the last message the human counts as lost
 _LABELS, _CLEAR, _READY = slice(_FLAGS, -2), -2, -1
 
 
@@ -68,7 +68,7 @@ class GraphDevice:
             ready, self._ready = self._ready, False
             state = self._state
             heard_ns = state.stamp_ns
-            if heard_ns is not None and self._clock.now_ns() - heard_ns > SILENT_S * NS_PER_S:
+            if heard_ns is not None and self._clock.now_ns() - heard_ns > STOP_AFTER_S * NS_PER_S:
                 self._stopped = True
             return replace(state, labels=labels, estop=self._stopped, cleared=cleared, ready=ready)
 

@@ -21,6 +21,7 @@ from robot_rl.teleop.pendant.serial_line import Line, check_name, open_line
 from robot_rl.teleop.pendant.session import LinkCounters, PendantSession
 
 LABEL_OF = {Event.SUCCESS: "success", Event.FAILURE: "failure", Event.UNDO: "undo"}
+REARM_HELP = "release the grip, then hold undo for 0.8 s to arm it."
 WAIT_S = 0.005
 """Longest wait for bytes in one turn of the thread [s]."""
 JOIN_S = 2.0
@@ -83,7 +84,7 @@ class Pendant:
         self._open_port = open_port
         self._session = PendantSession(self._config, lambda: random.SystemRandom().getrandbits(32))
         self._trouble = "not yet connected"
-        self._stopped, self._arming = True, False
+        self._stopped, self._arming, self._prompted = True, False, False
         self._read_ns = self._clock.now_ns()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -103,6 +104,7 @@ class Pendant:
             labels = tuple(LABEL_OF[event] for event in events if event in LABEL_OF)
             self._arming = self._arming or Event.REARM in events
             cleared = self._update_stop(alive and state is not None and state.relay_closed)
+            self._prompt(alive and state is not None and not state.relay_closed and state.causes == 0)
             engaged = alive and state is not None and state.engaged
             stamp_ns = self._session.stamp_ns
             return DeviceState(None, engaged, labels, self._stopped, alive, stamp_ns, cleared, Event.SUCCESS in events)
@@ -113,6 +115,12 @@ class Pendant:
         self._stopped = not closed or (self._stopped and not cleared)
         self._arming = self._arming and not cleared
         return cleared
+
+    def _prompt(self, open_without_cause: bool) -> None:
+        """Print how to arm, once per opening: also where an earlier program had armed, since a new session opens."""
+        if open_without_cause and not self._prompted:
+            print(f"pendant: the relay is open, which is a stop; {REARM_HELP}", flush=True)
+        self._prompted = open_without_cause
 
     def arm(self) -> None:
         """Ask the pendant to close its relay; it refuses unless all is well and the grip released."""

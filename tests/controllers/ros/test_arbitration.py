@@ -1,9 +1,11 @@
 """Emergency stop > human > policy, and never two at once."""
 
+import numpy as np
 import pytest
 
 from controllers.ros.arbitration import CONFLICT_S, WINDOW_S, Arbiter, CommandPriority
 from controllers.ros.rejection import CommandRejected, RejectReason
+from controllers.ros.stops import StopReport
 
 POSE, TWIST, HUMAN = "target_pose", "target_twist", "human/target_pose"
 
@@ -65,8 +67,35 @@ def test_the_emergency_stop_is_latched_and_outranks_all_commands():
         assert refused(arbiter, HUMAN, CommandPriority.HUMAN, now_s).kind is RejectReason.BLOCKED
         arbiter.look(now_s)
         assert arbiter.charge is CommandPriority.ESTOP and "recover" in arbiter.held(now_s)
-    assert arbiter.stops.clear() == ""
+    assert arbiter.stops.clear() == ("~/estop: pressed", "")
     assert arbiter.offer(HUMAN, CommandPriority.HUMAN, 200.0)
+
+
+def test_a_dead_man_that_is_held_through_a_silence_moves_nothing_before_it_is_released():
+    arbiter = Arbiter()
+    report = StopReport("teleop", "")
+    arbiter.stops.take(report)
+    arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.0)
+    times_s = np.arange(0.0, 0.3, 0.02)
+    for now_s in times_s:
+        arbiter.look(now_s)
+    assert "teleop" in arbiter.held(0.3) and not arbiter.estopped
+    arbiter.stops.take(report)
+    for now_s in 0.3 + times_s:
+        arbiter.stops.take(report)
+        arbiter.look(now_s)
+        assert "release" in str(refused(arbiter, HUMAN, CommandPriority.HUMAN, now_s))
+    assert arbiter.offer(HUMAN, CommandPriority.HUMAN, 0.6 + WINDOW_S)
+
+
+def test_a_policy_goes_on_after_a_silence():
+    arbiter = Arbiter()
+    arbiter.stops.take(StopReport("teleop", ""))
+    for now_s in np.arange(0.0, 0.3, 0.02):
+        arbiter.look(now_s)
+    assert refused(arbiter, POSE, CommandPriority.POLICY, 0.3).kind is RejectReason.BLOCKED
+    arbiter.stops.take(StopReport("teleop", ""))
+    assert arbiter.offer(POSE, CommandPriority.POLICY, 0.3)
 
 
 def test_a_block_holds_by_name_until_it_is_taken_away():

@@ -39,7 +39,7 @@ def a_state(mode=Mode.ACTIVE, reason=Reason.OK, message=""):
 def test_the_most_severe_condition_comes_first(state, situation, level, words):
     report = status(state, situation)
     assert report.level == level and words in report.message
-    assert {"mode", "lifecycle", "charge", "source", "held"} == dict(report.values).keys()
+    assert {"mode", "lifecycle", "charge", "source", "held", "stopped by"} == dict(report.values).keys()
 
 
 def test_the_diagnostics_name_ages_limits_and_refusals():

@@ -23,14 +23,17 @@ class Graph:
         self.readers: dict[str, list[tuple[object, Callable[[Any], None]]]] = {}
         self.writers: list[tuple[object, str]] = []
         self.services: dict[str, Callable[[Any], Answer]] = {}
+        self.latched: dict[str, Any] = {}  # the last message of each topic that late readers get
         self.muted: set[str] = set()  # topics on which nothing arrives
 
 
 class MemoryPublisher:
-    def __init__(self, graph: Graph, name: str) -> None:
-        self._graph, self._name = graph, name
+    def __init__(self, graph: Graph, name: str, latched: bool) -> None:
+        self._graph, self._name, self._latched = graph, name, latched
 
     def publish(self, message: Any) -> None:
+        if self._latched:
+            self._graph.latched[self._name] = message
         if self._name not in self._graph.muted:
             for _, callback in self._graph.readers.get(self._name, []):
                 callback(message)
@@ -53,10 +56,13 @@ class MemoryWire:
         name = resolve(topic, self.namespace)
         if (self, name) not in self._graph.writers:
             self._graph.writers.append((self, name))
-        return MemoryPublisher(self._graph, name)
+        return MemoryPublisher(self._graph, name, topic.quality.latched)
 
     def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
-        self._graph.readers.setdefault(resolve(topic, self.namespace), []).append((self, callback))
+        name = resolve(topic, self.namespace)
+        self._graph.readers.setdefault(name, []).append((self, callback))
+        if topic.quality.latched and name in self._graph.latched:
+            callback(self._graph.latched[name])
 
     def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
         self._graph.services[resolve(service, self.namespace)] = answer

@@ -24,7 +24,7 @@ from robot_rl.bench.pendant_firmware import (
 from robot_rl.core.clock import SystemClock
 from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.pendant.config import PendantConfig
-from robot_rl.teleop.pendant.device import Pendant
+from robot_rl.teleop.pendant.device import REARM_HELP, Pendant
 from robot_rl.teleop.pendant.messages import (
     Cause,
     Clear,
@@ -290,6 +290,24 @@ def test_script_plays_buttons(tmp_path: Path) -> None:
     ):
         desk = Desk(running, driver)
         desk.until(lambda _: desk.labels == ["success", "undo"])
+
+
+def test_a_program_that_connects_after_another_had_armed_the_pendant_says_how_to_arm_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with host_pendant(BUILD / "pendant-host") as running:
+        with Pendant(PendantConfig(running.port)) as driver:
+            Desk(running, driver).ready()
+        capsys.readouterr()
+        with Pendant(PendantConfig(running.port)) as driver:
+            desk, shown = Desk(running, driver), ""
+            while REARM_HELP not in shown:
+                assert desk.until(lambda state: state.alive).estop
+                shown += capsys.readouterr().out
+            desk.hand.close_contact(Input.UNDO)
+            assert desk.until(lambda state: state.cleared) and not driver.read().estop
+            desk.hand.open_contact(Input.UNDO)
+        assert shown.count(REARM_HELP) == 1
 
 
 def test_latch_of_the_linux_program_is_a_file(tmp_path: Path) -> None:
