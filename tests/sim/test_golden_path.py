@@ -32,7 +32,7 @@ def joint_path() -> np.ndarray:
         simulation.set_finger(0.0 if step >= 12 else 0.04)
         for _ in range(SAMPLES_PER_STEP):
             simulation.advance(0.02)
-            path.append(simulation.joint_state()[0])
+            path.append(simulation.loop.state.q.copy())
     assert simulation.data.body("cube").xpos[2] > 0.06, "the path shall include a lift"
     return np.array(path)
 
