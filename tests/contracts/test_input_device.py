@@ -35,7 +35,8 @@ def record(out: Path, device: str, *flags: str) -> np.ndarray:
 
 
 def test_person_records_with_a_device_from_a_file_and_its_settings(file: Path, tmp_path: Path, capsys) -> None:
-    flags = ("--human.settings", "gain", "0.25", "port", "3")
+    at_once = ("--reward-settings", "human-label.reaction_s", "0")
+    flags = ("--human.settings", "gain", "0.25", "port", "3", *at_once)
     actions = record(tmp_path / "out", f"{file}:Stick", *flags)
     np.testing.assert_allclose(actions[:, 2], 0.25)
     assert len(actions) == 3 and "push the stick" in capsys.readouterr().out
