@@ -115,7 +115,8 @@ class Recorder:
         state, asked = self._client.state(), self._client.dumps()
         faults = int(state.values[0]["counters"][Counter.FAULTS])
         if (faults, asked) != (self._faults, self._asked):
-            self._cause = Reason(state.values.fault).name if faults != self._faults else "REQUEST"
+            fault = Reason(state.values.fault).name if state.values.fault else "FAULT"  # cleared already
+            self._cause = fault if faults != self._faults else "REQUEST"
             self._due_s = min(self._due_s, max(now_s + AFTER_S, self._last_s + PAUSE_S))
             self._faults, self._asked = faults, asked
 

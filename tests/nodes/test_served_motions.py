@@ -1,12 +1,14 @@
 """Joint motions and guiding over the graph: client, controller, control process and law of the served simulation."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import pytest
 
 from controllers.arm import Mode
 from controllers.ros import graph
+from controllers.ros.wire import Answer, Wire
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.hardware.graph.arm_motions import ArmMotions
 from robot_rl.hardware.graph.messages import joints_message, twist_message
@@ -26,7 +28,20 @@ def arm(served: Served) -> ArmMotions:
     served.call(graph.ENABLE, data=True)
     for _ in range(30):
         served.server.step()
-    return ArmMotions(served.wire, served.client_clock)
+    return ArmMotions(cast("Wire", CallingWire(served)), served.client_clock)
+
+
+class CallingWire:
+    """The client's wire; the server works while a service is called."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    def call(self, service: graph.Service, timeout_s: float, **fields: object) -> Answer:
+        return self._served.call(service, **fields)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._served.wire, name)
 
 
 def steps(served: Served, seconds: float) -> None:
@@ -83,6 +98,23 @@ def test_a_guided_arm_follows_the_hand_and_holds_when_it_is_released(served: Ser
     steps(served, 0.5)
     np.testing.assert_allclose(arm.pose().p, p, atol=0.01)
     assert served.server.loop.state().mode in (Mode.ACTIVE, Mode.HOLDING)
+
+
+def test_a_pose_is_refused_once_a_fast_push_has_ended_the_guiding(served: Served, arm: ArmMotions) -> None:
+    simulation = served.server.simulation
+    arm.guide(True)
+    arm.sample()
+    for _ in range(100):
+        simulation.data.qfrc_applied[:7] = simulation.loop.dynamics.J[:3].T @ np.array([0.0, 25.0, 0.0])
+        served.server.step()
+        if served.server.loop.state().mode != Mode.GUIDING:
+            break
+    simulation.data.qfrc_applied[:] = 0.0
+    steps(served, 0.5)
+    with pytest.raises(DeviceLostError, match="guiding: got an arm that holds"):
+        arm.sample()
+    arm.guide(False)
+    arm.sample()
 
 
 def test_an_arm_that_is_enabled_outside_its_workspace_stays_and_a_person_moves_it_inside(

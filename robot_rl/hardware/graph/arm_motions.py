@@ -18,7 +18,7 @@ from robot_rl.hardware.graph.messages import joints_message, read_pose, read_sta
 
 ANSWER_S, MOTION_S, POLL_S = 2.0, 60.0, 0.01
 ARRIVED_RAD = 0.05
-MOVES = "JOINT_MOTION"
+MOVES, GUIDED = "JOINT_MOTION", "GUIDING"
 
 
 class JointSample(NamedTuple):
@@ -40,6 +40,7 @@ class ArmMotions:
             wire, graph.ESTIMATED_WRENCH, lambda message: from_ros.wrench_of(message, graph.BASE), clock, problems
         )
         self._publisher = wire.publisher(graph.JOINT_MOTION)
+        self._guided = False
 
     def joints(self) -> JointSample:
         """Return the newest joint positions.
@@ -55,8 +56,13 @@ class ArmMotions:
         """Return joint positions (N,) [rad] and the tool's pose.
 
         Raises:
-            DeviceLostError: the arm does not answer.
+            DeviceLostError: the arm does not answer, or the guiding has ended meanwhile.
         """
+        if self._guided and self._mode() != GUIDED:
+            raise DeviceLostError(
+                f"guiding: got an arm that holds ('{self._report()}'), expected one that is guided; a fast push or a "
+                "stop ends it. Start again: recorded poses are kept."
+            )
         return self.joints().q, self.pose()
 
     def pose(self) -> Pose:
@@ -104,6 +110,9 @@ class ArmMotions:
         done, text = self._wire.call(graph.GUIDE, ANSWER_S * 5, data=wanted)  # discovery included
         if not done:
             raise DeviceLostError(f"guiding: got a refusal ({text}), expected an enabled arm at rest; clear the cause.")
+        if wanted:
+            self._wait(lambda: self._mode() == GUIDED, ANSWER_S, "be guided")
+        self._guided = wanted
 
     def _off(self, q: np.ndarray) -> float:
         newest = self._joints.newest
@@ -112,12 +121,15 @@ class ArmMotions:
     def _mode(self) -> str:
         return "" if self._status.newest is None else self._status.newest.value[0]
 
+    def _report(self) -> str:
+        return "no status" if self._status.newest is None else self._status.newest.value[1]
+
     def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
         deadline_ns = self._clock.now_ns() + round(limit_s * NS_PER_S)
         while not condition():
             if self._clock.now_ns() >= deadline_ns:
-                status = "no status" if self._status.newest is None else self._status.newest.value[1]
-                raise DeviceLostError(f"arm: got '{status}' after {limit_s:g} s, expected it to {what}; see ~/status.")
+                text = f"arm: got '{self._report()}' after {limit_s:g} s, expected it to {what}; see ~/status."
+                raise DeviceLostError(text)
             self._clock.sleep_until(self._clock.now_ns() + round(POLL_S * NS_PER_S))
 
 
