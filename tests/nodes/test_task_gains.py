@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from controllers.law.presets import preset
 from controllers.ros import settings
 from controllers.ros.controller import Controller
 from robot_rl.build_graph import make_graph_robot
+from robot_rl.core.pose import GRIPPER_DOWN
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.sim.arm import HOME_Q
@@ -57,8 +59,11 @@ def test_gains_in_force_are_the_same_wherever_the_task_runs(task: str) -> None:
 class RealArm:
     """The controller over a control process with the driver of an FR3, whose fake library lives in simulated time."""
 
-    def __init__(self) -> None:
+    def __init__(self, p: Sequence[float]) -> None:
         rig, arm = FrankaRig(), load_arm("fr3")
+        T_base_tcp = np.eye(4)
+        T_base_tcp[:3, :3], T_base_tcp[:3, 3] = GRIPPER_DOWN, p
+        rig.arm.T_base_tcp = T_base_tcp.T.ravel().tolist()  # column by column
         self.clock, name = rig.arm.clock, f"gains-{os.getpid()}"
         self.host = ControlProcess(
             ControlStack(rig.driver, gains_of(arm), arm.limits), Mailbox(name, 7, create=True), self.clock
@@ -81,7 +86,7 @@ class RealArm:
 def test_gains_in_force_on_a_real_arms_driver_are_the_simulations_but_for_its_speed_limit(
     task: str,
 ) -> None:
-    in_process, arm = felt(Simulation(find_task(task)).gains), RealArm()
+    in_process, arm = felt(Simulation(find_task(task)).gains), RealArm(find_task(task).arm.start.position_m)
     assert arm.controller.activate()[0]
     robot = make_graph_robot(
         RobotConfig(kind="dds", episode_source="operator"),

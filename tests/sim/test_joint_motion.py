@@ -43,7 +43,7 @@ def advance(simulation, command, seconds):
     for _ in range(round(seconds / TIMESTEP_S)):
         simulation.command_motion(command._replace(stamp_s=simulation.time_s))
         simulation.advance(TIMESTEP_S)
-        path.append(simulation.joint_state()[0])
+        path.append(simulation.loop.state.q.copy())
     return np.array(path)
 
 
@@ -61,7 +61,7 @@ def test_one_jacobian_gives_the_tools_pose_at_any_joint_positions(cell):
 
 def test_a_joint_motion_arrives_together_and_holds_there(cell):
     assert cell.move_joints(ELBOW) == ""
-    np.testing.assert_allclose(cell.joint_state()[0], ELBOW, atol=0.02)
+    np.testing.assert_allclose(cell.loop.state.q.copy(), ELBOW, atol=0.02)
     there = cell.T_base_tcp.p
     cell.advance(0.5)  # the posture turns the elbow, but the tool stays
     np.testing.assert_allclose(cell.T_base_tcp.p, there, atol=0.005)
@@ -69,7 +69,7 @@ def test_a_joint_motion_arrives_together_and_holds_there(cell):
 
 
 def test_joints_stay_on_one_line_within_the_speed(cell):
-    start, command = cell.joint_state()[0], joints(cell, ELBOW, speed=0.5)
+    start, command = cell.loop.state.q.copy(), joints(cell, ELBOW, speed=0.5)
     cell.command_motion(command)
     path = advance(cell, command, cell.memory.motion.duration_s)
     speeds = np.abs(np.diff(path, axis=0)) / TIMESTEP_S
@@ -85,7 +85,7 @@ def test_the_tool_keeps_to_its_speed(cell, speed):
     plan, _ = plan_joints(cell.loop, ELBOW, speed)
     times = np.linspace(0.0, 1.0, 2000)
     s = 10 * times**3 - 15 * times**4 + 6 * times**5
-    start = cell.joint_state()[0]
+    start = cell.loop.state.q.copy()
     p = np.array([pose_at(cell.loop.state, cell.loop.dynamics.J, start + x * (ELBOW - start))[0] for x in s])
     fastest = np.linalg.norm(np.diff(p, axis=0), axis=1).max() * 2000 / plan.duration_s
     assert fastest <= 0.1 * speed * 1.02
@@ -101,20 +101,20 @@ def test_the_tool_keeps_to_its_speed(cell, speed):
 def test_a_path_beyond_a_bound_is_refused_by_its_name(cell, change, names):
     p = cell.T_base_tcp.p
     cell.gains = cell.gains.changed(workspace_lower=p - 0.2, workspace_upper=p + 0.2)
-    q = cell.joint_state()[0]
+    q = cell.loop.state.q.copy()
     q[change[0]] += change[1]
     text = cell.move_joints(q)
     assert names in text and cell.mode == Mode.ACTIVE and cell.memory.motion_result == Reason.MOTION_REFUSED
 
 
 def test_a_joint_beyond_its_stop_is_refused(cell):
-    q = cell.joint_state()[0]
+    q = cell.loop.state.q.copy()
     q[3] = 0.1
     assert "joint 4" in cell.move_joints(q)
 
 
 def test_a_path_that_leaves_the_workspace_in_between_is_refused(cell):
-    left, right = cell.joint_state()[0], cell.joint_state()[0]
+    left, right = cell.loop.state.q.copy(), cell.loop.state.q.copy()
     left[0], right[0] = -0.6, 0.6
     assert cell.move_joints(left) == ""
     ends_x = cell.T_base_tcp.p[0]  # of both: the path bulges out in between
@@ -127,7 +127,7 @@ def test_a_path_that_leaves_the_workspace_in_between_is_refused(cell):
 def test_an_arm_beyond_a_bound_may_come_back_but_not_go_further(cell):
     p = cell.T_base_tcp.p
     cell.gains = cell.gains.changed(workspace_lower=[-2, -2, p[2] + 0.03], workspace_upper=2.0)
-    q = cell.joint_state()[0]
+    q = cell.loop.state.q.copy()
     down, up = q.copy(), q.copy()
     down[1], up[1] = q[1] + 0.1, q[1] - 0.1
     assert "lower z" in plan_joints(cell.loop, down, 1.0)[1] and plan_joints(cell.loop, up, 1.0)[1] == ""
@@ -141,7 +141,7 @@ def test_every_stop_ends_a_joint_motion(cell, stop):
     advance(cell, command, 1.0)
     assert cell.mode in (Mode.IDLE, Mode.FAULT)
     if cell.mode == Mode.FAULT:
-        assert np.abs(cell.joint_state()[1]).max() < 0.02
+        assert np.abs(cell.loop.state.dq).max() < 0.02
 
 
 def test_a_silent_client_ends_the_motion_and_the_arm_holds(cell):
@@ -163,10 +163,10 @@ def test_the_command_of_an_ended_motion_restarts_nothing(cell):
 def test_contact_stops_a_joint_motion_gently(cell):
     command = joints(cell, ELBOW)
     advance(cell, command, 0.4)
-    at = cell.joint_state()[0][0]
+    at = cell.loop.state.q.copy()[0]
     blocked = []
     for _ in range(1500):  # something stiff holds joint 1
-        cell.data.qfrc_applied[0] = -2000.0 * (cell.joint_state()[0][0] - at) - 50.0 * cell.joint_state()[1][0]
+        cell.data.qfrc_applied[0] = -2000.0 * (cell.loop.state.q.copy()[0] - at) - 50.0 * cell.loop.state.dq[0]
         blocked.append(cell.data.qfrc_applied[0])
         cell.command_motion(command._replace(stamp_s=cell.time_s))
         cell.advance(TIMESTEP_S)
@@ -185,7 +185,7 @@ def test_targets_during_a_joint_motion_change_nothing(cell):
         cell.advance(TIMESTEP_S)
         if cell.memory.motion_result == Reason.OK:
             break
-    np.testing.assert_allclose(cell.joint_state()[0], ELBOW, atol=0.02)
+    np.testing.assert_allclose(cell.loop.state.q.copy(), ELBOW, atol=0.02)
 
 
 def test_a_guided_arm_gives_way_stays_where_it_is_put_and_holds_there(cell):

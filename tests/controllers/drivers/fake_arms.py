@@ -65,6 +65,9 @@ class FakeArm:
         self.pass_time(self.takes[call])
 
 
+POSE = [1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0, 0.3, 0.1, 0.5, 1.0]  # column by column
+
+
 @dataclass
 class FrankaArm(FakeArm):
     """An FR3 as its library sees it. `acting` is the torque that a sender's stream exerts now."""
@@ -77,6 +80,7 @@ class FrankaArm(FakeArm):
     time_ms: int = 5000
     fed_s: float = 0.0
     restless: bool = False
+    T_base_tcp: list[float] = field(default_factory=lambda: list(POSE))
     load: tuple[float, list[float]] = (0.0, [0.0, 0.0, 0.0])  # set on the arm: mass and centre
     refuses: Exception | None = None
     on_reflex: Callable[[str], None] = lambda cause: None

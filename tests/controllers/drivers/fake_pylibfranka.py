@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 
 from tests.controllers.drivers.fake_arms import FrankaArm
 
-IDENTITY = [1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0, 0.3, 0.1, 0.5, 1.0]  # column by column
-
 
 class ControlException(RuntimeError): ...
 
@@ -182,7 +180,7 @@ def observe(arm: FrankaArm) -> RobotState:
     arm.pass_time(0.001)
     state = RobotState()
     state.q, state.dq = [0.0, -0.3, 0.0, -2.2, 0.0, 1.9, 0.8], [0.0] * 7
-    state.tau_J, state.tau_ext_hat_filtered, state.O_T_EE = [0.5] * 7, [0.25] * 7, list(IDENTITY)
+    state.tau_J, state.tau_ext_hat_filtered, state.O_T_EE = [0.5] * 7, [0.25] * 7, list(arm.T_base_tcp)
     state.robot_mode = RobotMode[arm.mode]
     state.m_load, state.F_x_Cload = arm.load
     state.current_errors, state.last_motion_errors = Errors(), Errors()
