@@ -82,7 +82,7 @@ def go_to(robot: Robot, arm: ArmTask, T_base_start: Pose) -> None:
             return
     raise DeviceLostError(
         f"reset: got {off_m:.3f} m and {off_rad:.2f} rad off the start, expected {REACHED_M} and {REACHED_RAD}; "
-        "free the arm's way."
+        "free the arm's way, or move an arm that is outside its workspace inside, by ~/home or teleop."
     )
 
 
