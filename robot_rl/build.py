@@ -155,7 +155,7 @@ def check_rewards(config: TrainConfig) -> None:
     """Check that the reward sources can judge what a run sees.
 
     Raises:
-        ConfigError: a classifier without its file, or of another encoder, other cameras or crops.
+        ConfigError: a classifier without its file, or of another task or encoder, other cameras or crops.
     """
     if (reward := make_rewards(config)).needs_features:
         reward.check(make_views(config, make_encoder(config)))

@@ -121,7 +121,7 @@ class TrainConfig:
         "episodes"
     )
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
-    """Reward sources: ground-truth, human-label, rlif, module:Class or path/to/file.py:Class."""
+    """Reward sources: ground-truth, classifier, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
     """Settings of reward sources, each as SOURCE.FIELD VALUE."""
     replay_capacity: int = 100_000

@@ -89,7 +89,7 @@ TRAINING: dict[str, Mapping[str, Any]] = {
 
 
 _NO_HUMAN: Mapping[str, Any] = {"human": {"kind": "none"}}
-_NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0, "learner": {"imitate": "successes"}}
+_NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0}
 _IMPERFECT = {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
 _LATE = {"human": {"scripted": {"action_noise": to_json(LATE)}}}
 _LABELS = {"labels": {"probability": 0.97, "wrong_probability": 0.02}, "reaction_steps": 3}
@@ -104,6 +104,7 @@ ABLATIONS = {
         {
             "robot": {"episode_source": "unjudged"},
             "rewards": ("human-label",),
+            "learner": {"imitate": "none"},
             "human": {"scripted": {**_LATE["human"]["scripted"], **_LABELS}},
         },
     ),

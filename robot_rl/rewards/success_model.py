@@ -35,6 +35,8 @@ class Views:
     """By name: size and crop in words."""
     state: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Observed states by name, and which of their entries are used."""
+    task: str = ""
+    """Name of the task whose success is judged."""
 
     def read(self, obs: Observation) -> np.ndarray:
         """Return the inputs (V, I) float32 of an encoded observation: features of each camera, then states."""
@@ -49,6 +51,11 @@ class Views:
         Raises:
             ConfigError: the first difference, with both sides.
         """
+        if run.task != self.task:
+            raise ConfigError(
+                f"classifier: got one of task {self.task!r}, expected the run's, {run.task!r}; train one for it with "
+                f"`{TRAINING_COMMAND}`."
+            )
         if run.encoder != self.encoder:
             raise ConfigError(
                 f"classifier: got one of encoder {self.encoder[:12] or 'none'}, expected the run's, "
@@ -154,5 +161,9 @@ def load_model(path: Path) -> SuccessModel:
             f"`{TRAINING_COMMAND}`."
         ) from error
     return SuccessModel(
-        Views(views["encoder"], views["cameras"], state), arrays, header["threshold"], frames, header["card"]
+        Views(views["encoder"], views["cameras"], state, views["task"]),
+        arrays,
+        header["threshold"],
+        frames,
+        header["card"],
     )

@@ -125,14 +125,12 @@ TASK = TaskSpec(
     time_limit_s=6.0,
     arms={"": ArmTask(WORKSPACE, START, ActionScale(step_m=0.03, step_rad=0.2, leash_m=0.03), gripper=GRIPPER)},
     rewards=("ground-truth", "human-label"),
-    # Many steps with few updates each: late failures are states that were visited too rarely, not too few updates. Only
-    # demonstrations are cloned, so that a human who cannot do the task does no harm; docs/results.md.
+    # Many steps with few updates each: late failures are states that were visited too rarely, not too few updates.
     training={
         "preset": "small",
         "speed": 8.0,
         "updates_per_step": 1.5,
         "budget": {"minutes": 7.5, "env_steps": 16_000},
-        "learner": {"imitate": "none"},
     },
     scene=PickLift,
     expert=PickLiftExpert,

@@ -120,6 +120,7 @@ def test_what_is_no_classifier_is_refused(tmp_path: Path) -> None:
     ("run", "both_sides"),
     [
         (Views("weights-2", VIEWS.cameras, VIEWS.state), "got one of encoder weights-1, expected the run's, weights-2"),
+        (Views("weights-1", VIEWS.cameras, VIEWS.state, "usb"), "got one of task '', expected the run's, 'usb'"),
         (Views("weights-1", {"side": "8 x 8"}, VIEWS.state), r"wrist \(8 x 8, crop none\), expected .*no such view"),
         (Views("weights-1", {"wrist": "8 x 8, crop 1"}, VIEWS.state), r"crop none\), expected the run's \(8 x 8, crop"),
         (Views("weights-1", VIEWS.cameras, {"state": (0, 1)}), r"state \(\(0, 2\)\), expected the run's \(\(0, 1\)\)"),

@@ -19,7 +19,7 @@ LAYERS = (ConvLayer(4, 2, 8), ConvLayer(3, 1, 8, relu=False))
 
 
 def spots(frames: int = 240, episode: int = 12, seed: int = 0) -> Recording:
-    """Return images of a white tool that moves and a red object that stays for an episode, over a grey table."""
+    """Return images of a white tool that moves over a grey table."""
     rng = np.random.default_rng(seed)
     places = rng.uniform(4, SIZE - 5, (frames, 2))
     images = np.full((frames, SIZE, SIZE, 3), 90, np.uint8)
@@ -27,6 +27,15 @@ def spots(frames: int = 240, episode: int = 12, seed: int = 0) -> Recording:
         image[row - 2 : row + 3, column - 2 : column + 3] = 255
     poses = np.column_stack([places.astype(int) / SIZE * 0.2, rng.uniform(size=frames)]).astype(np.float32)
     return Recording({"side": images}, poses, np.arange(frames) // episode, np.zeros((frames, 0)))
+
+
+def distracted(recording: Recording) -> Recording:
+    """Return the recording with something blue of the tool's size that lies elsewhere in each image."""
+    rng = np.random.default_rng(1)
+    for image in recording.images["side"]:
+        column, row = rng.integers(3, SIZE - 4, 2)
+        image[row - 2 : row + 3, column - 2 : column + 3] = (60, 200, 255)
+    return recording
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -41,14 +50,14 @@ def test_each_target_is_learned_and_leaves_an_encoder_of_the_recordings_cameras(
 
 @pytest.mark.slow
 def test_a_trained_encoder_shows_where_the_tool_is_and_an_untrained_one_less_well() -> None:
-    recording = spots(960)
+    recording = distracted(spots(960))
     training = recording.part(~held_out_rows(recording))
     short, long = (
         probe_encoder(train_own(OwnConfig(("pose",), steps, 16, layers=LAYERS), training), recording, KINDS)
         for steps in (1, 300)
     )
     assert long.position_mm < 0.5 * short.position_mm
-    assert long.position_mm < 0.3 * long.position_spread_mm
+    assert long.position_mm < 0.1 * long.position_spread_mm
 
 
 def test_training_never_sees_a_held_out_episode() -> None:

@@ -70,7 +70,7 @@ def classifier_views(task: TaskSpec, encoder: Encoder | None, cameras_file: Path
         for name, camera in task.cameras.items()
         if encoder is not None and name in encoder.cameras
     }
-    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task))
+    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task), task.name)
 
 
 def encode_steps(
