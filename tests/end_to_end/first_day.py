@@ -197,11 +197,11 @@ def resumed(person: Operator) -> None:
 
     def tried() -> bool:
         time.sleep(0.5)
-        recovered, _ = person.wire.call(graph.RECOVER, 30.0)
+        recovered, _ = person.wire.call(graph.RECOVER, 15.0)
         enabled, _ = person.wire.call(graph.ENABLE, 30.0, data=True)
         return recovered and enabled
 
-    eventually(tried)
+    eventually(tried, 150.0)
 
 
 def follows(robot: GraphRobot, dz_m: float) -> bool:
