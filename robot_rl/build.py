@@ -270,7 +270,7 @@ def make_outcome(env: Environment) -> Callable[[], Outcome]:
     """Return what tells whether a simulated environment's episode is won or lost now.
 
     Raises:
-        ConfigError: nothing knows.
+        ConfigError: it is not simulated.
     """
     return _simulated(env).true_outcome
 
@@ -291,9 +291,18 @@ def _simulated(env: Environment) -> ExpertEnvironment:
     return unwrapped
 
 
-def judged_by_truth(config: TrainConfig) -> TrainConfig:
-    """Return a run's settings for its evaluation: ground truth judges a simulation whose training never had it."""
-    if config.robot.episode_source != "unjudged":
-        return config
-    robot = replace(config.robot, episode_source="simulated")
-    return replace(config, robot=robot, rewards=("ground-truth",), reward_settings={})
+def evaluation_config(config: TrainConfig, rewards: tuple[str, ...] | None = None) -> TrainConfig:
+    """Return a run's settings for its evaluation.
+
+    Args:
+        rewards: sources that judge; None: ground truth in the simulator, also where training never had it, else those
+            of the run.
+    """
+    unjudged, robot = config.robot.episode_source == "unjudged", config.robot
+    truth = unjudged or not (robot.on_graph or is_foreign(config.task))
+    judges = rewards or (("ground-truth",) if truth else config.rewards)
+    settings = config.reward_settings
+    if judges != config.rewards:
+        settings = {name: text for name, text in settings.items() if name.partition(".")[0] in judges}
+    robot = replace(robot, episode_source="simulated") if unjudged else robot
+    return replace(config, robot=robot, rewards=judges, reward_settings=settings)

@@ -37,8 +37,9 @@ def run(arguments: Arguments) -> int:
         raise ConfigError(f"black box: got none in {DEFAULT_FOLDER}, expected a file; call ~/dump, or name one.")
     png = arguments.png or path.with_suffix(".png")
     rows = last_rows(path, arguments.last_s)
-    plot(png, path.stem, rows)
-    for since_s, name in faults(rows):
+    found = faults(rows)
+    plot(png, path.stem, rows, found)
+    for since_s, name in found:
         print(f"{since_s:8.3f} s  {name}")
     print(png)
     return 0
@@ -69,8 +70,12 @@ def faults(rows: dict[str, np.ndarray]) -> list[tuple[float, str]]:
     return [(float(rows["since_s"][i]), Reason(int(rows["fault"][i])).name) for i in begins]
 
 
-def plot(png: Path, title: str, rows: dict[str, np.ndarray]) -> None:
-    """Plot the rows as PNG."""
+def plot(png: Path, title: str, rows: dict[str, np.ndarray], marks: list[tuple[float, str]]) -> None:
+    """Plot the rows as PNG.
+
+    Args:
+        marks: time before the end [s] and name of each fault.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -88,12 +93,12 @@ def plot(png: Path, title: str, rows: dict[str, np.ndarray]) -> None:
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
         _name_lines(axis, lines)
-        for since_s, _ in faults(rows):
+        for since_s, _ in marks:
             axis.axvline(since_s, color="red", linewidth=0.8)
     seen = sorted({int(mode) for mode in rows["mode"]})
     axes[-1].set_yticks(seen, [Mode(mode).name for mode in seen])
     axes[-1].set_xlabel("time before the end [s]")
-    for since_s, name in faults(rows):
+    for since_s, name in marks:
         axes[0].annotate(name, (since_s, 1.02), xycoords=("data", "axes fraction"), color="red", ha="right")
     figure.suptitle(title)
     figure.savefig(png, dpi=100)

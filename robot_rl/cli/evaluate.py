@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,6 @@ from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
-from robot_rl.envs.foreign_config import is_foreign
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
@@ -57,11 +56,7 @@ class Arguments(ResultArguments):
 def run(arguments: Arguments) -> int:
     """Evaluate and print the result."""
     folder, config = arguments.open()
-    config = build.judged_by_truth(config)
-    own = not config.robot.on_graph and not is_foreign(config.task)
-    judges = arguments.rewards or (("ground-truth",) if own else config.rewards)
-    if judges != config.rewards:
-        config = replace(config, rewards=judges, reward_settings={})
+    config = build.evaluation_config(config, arguments.rewards)
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
     part = start_result(out, arguments.again)
     result = run_episodes(folder, config, arguments, part)

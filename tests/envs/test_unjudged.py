@@ -42,7 +42,7 @@ def test_ground_truth_as_a_reward_is_refused() -> None:
 
 
 def test_evaluation_is_judged_by_ground_truth() -> None:
-    config = build.judged_by_truth(BLIND)
+    config = build.evaluation_config(BLIND)
     assert (config.robot.episode_source, config.rewards) == ("simulated", ("ground-truth",))
     with closing(build.make_env(config)) as env:
         env.reset(seed=100)

@@ -1,6 +1,6 @@
 """Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -160,15 +160,15 @@ def _load(
 
 def read_encoded(
     folder: Path, encoder: Encoder | None, rng: np.random.Generator, dataset: str
-) -> Iterator[tuple[int, Mapping[str, Any], Sequence[StepRecord]]]:
-    """Yield number, meta and encoded steps of a folder's episodes.
+) -> Iterator[tuple[int, Mapping[str, Any], Iterable[StepRecord]]]:
+    """Yield number, meta and steps of a folder's episodes; the steps are encoded as they are read.
 
     Raises:
         RunFolderError: an episode holds the features of another encoder and no frames.
     """
     for number, (steps, meta) in enumerate(make_format(dataset).read(folder)):
         missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
-        yield number, meta, list(steps if missing is None else encode_steps(steps, missing, rng))
+        yield number, meta, steps if missing is None else encode_steps(steps, missing, rng)
 
 
 def _missing_encoder(where: str, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
@@ -204,7 +204,9 @@ def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> tuple[
     objects = [_object_state(stepper.rollout)]
     while not (steps and steps[-1].last) and not should_stop():
         step = stepper.step()
-        objects = [*(objects if steps else objects[-1:]), _object_state(stepper.rollout)]
+        if not steps:
+            objects = objects[-1:]  # those before the human acted are left out, too
+        objects.append(_object_state(stepper.rollout))
         if steps or step.decision.charge is ControlAuthority.HUMAN:
             steps.append(step)
         elif step.last:  # ended before the human acted

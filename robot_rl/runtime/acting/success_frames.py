@@ -43,7 +43,8 @@ def read_frames(
     episodes: list[int] = []
     for index, folder in enumerate(folders):
         base = sum(counts[:index])
-        for number, meta, steps in read_encoded(folder, encoder, rng, dataset):
+        for number, meta, encoded in read_encoded(folder, encoder, rng, dataset):
+            steps = list(encoded)
             last = steps[-1]
             assert last.next_obs is not None
             won = bool(meta.get("success", last.success))
@@ -53,7 +54,8 @@ def read_frames(
             success += [False] * len(before) + [won]
             episodes += [base + number] * (len(before) + 1)
             progress(base + number + 1, sum(counts))
-        for _, meta, steps in read_encoded(folder / HELD, encoder, rng, dataset):
+        for _, meta, encoded in read_encoded(folder / HELD, encoder, rng, dataset):
+            steps = list(encoded)
             held = [step.obs for step in steps[1:]] + [obs for step in steps if (obs := step.next_obs) is not None]
             inputs += [views.read(obs) for obs in held]
             success += [True] * len(held)
