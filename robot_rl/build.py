@@ -289,20 +289,3 @@ def _simulated(env: Environment) -> ExpertEnvironment:
     if not isinstance(unwrapped, ExpertEnvironment):
         raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
     return unwrapped
-
-
-def evaluation_config(config: TrainConfig, rewards: tuple[str, ...] | None = None) -> TrainConfig:
-    """Return a run's settings for its evaluation.
-
-    Args:
-        rewards: sources that judge; None: ground truth in the simulator, also where training never had it, else those
-            of the run.
-    """
-    unjudged, robot = config.robot.episode_source == "unjudged", config.robot
-    truth = unjudged or not (robot.on_graph or is_foreign(config.task))
-    judges = rewards or (("ground-truth",) if truth else config.rewards)
-    settings = config.reward_settings
-    if judges != config.rewards:
-        settings = {name: text for name, text in settings.items() if name.partition(".")[0] in judges}
-    robot = replace(robot, episode_source="simulated") if unjudged else robot
-    return replace(config, robot=robot, rewards=judges, reward_settings=settings)

@@ -1,6 +1,6 @@
 """Settings of a run: the dataclass of each room, composed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -201,3 +201,19 @@ def load_config(path: Path) -> TrainConfig:
         ConfigError: no such file, not JSON, or content that does not fit.
     """
     return load_settings(TrainConfig, path, upgrade)
+
+
+def evaluation_config(config: TrainConfig, rewards: tuple[str, ...] | None = None) -> TrainConfig:
+    """Return a run's settings for its evaluation.
+
+    Args:
+        rewards: judging sources; None: ground truth in the simulator, also where training had none, else the run's.
+    """
+    unjudged, robot = config.robot.episode_source == "unjudged", config.robot
+    truth = unjudged or not (robot.on_graph or is_foreign(config.task))
+    judges = rewards or (("ground-truth",) if truth else config.rewards)
+    settings = config.reward_settings
+    if judges != config.rewards:
+        settings = {name: text for name, text in settings.items() if name.partition(".")[0] in judges}
+    source = "simulated" if unjudged else robot.episode_source
+    return replace(config, robot=replace(robot, episode_source=source), rewards=judges, reward_settings=settings)

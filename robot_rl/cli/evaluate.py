@@ -12,7 +12,7 @@ from rich.progress import Progress
 from robot_rl import build
 from robot_rl.agents.backend import Policy
 from robot_rl.cli.arguments import ResultArguments
-from robot_rl.config import TrainConfig, load_config
+from robot_rl.config import TrainConfig, evaluation_config, load_config
 from robot_rl.core.errors import CheckpointError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
@@ -56,7 +56,7 @@ class Arguments(ResultArguments):
 def run(arguments: Arguments) -> int:
     """Evaluate and print the result."""
     folder, config = arguments.open()
-    config = build.evaluation_config(config, arguments.rewards)
+    config = evaluation_config(config, arguments.rewards)
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
     part = start_result(out, arguments.again)
     result = run_episodes(folder, config, arguments, part)

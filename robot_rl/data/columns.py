@@ -21,7 +21,7 @@ class Columns:
     reward: np.ndarray
     terminated: np.ndarray
     source: np.ndarray
-    imitated: np.ndarray  # demonstrations, and interventions in episodes that succeeded
+    imitated: np.ndarray  # demonstrations, and interventions that are imitated, see `Replay`
     step: np.ndarray
     next_slot: np.ndarray
     previous_slot: np.ndarray

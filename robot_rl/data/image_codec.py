@@ -1,6 +1,7 @@
 """Images as compressed bytes: without loss in recorded episodes, small in a stream of steps."""
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -34,3 +35,8 @@ def decompress(data: np.ndarray) -> np.ndarray:
             return np.array(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise CorruptRecordError(f"image: got {len(data)} bytes, expected a PNG or JPEG image ({error}).") from error
+
+
+def decompressed(frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return compressed frames as images (H, W, 3) uint8, by camera."""
+    return {camera: decompress(data) for camera, data in frames.items()}

@@ -10,7 +10,7 @@ import numpy as np
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.data.formats import Episode, make_format
-from robot_rl.data.image_codec import decompress
+from robot_rl.data.image_codec import decompressed
 
 OBJECT_STATES = "object_states"
 """Entry of an episode's meta: the object's state before each step and after the last, from a simulator only."""
@@ -87,13 +87,9 @@ def read_recording(
 def _views(episode: Episode) -> list[dict[str, np.ndarray]]:
     """Return the observation before each step and the one after the last."""
     steps: Sequence[StepRecord] = episode.steps
-    views = [{**step.obs, **_decompressed(step.frames)} for step in steps]
+    views = [{**step.obs, **decompressed(step.frames)} for step in steps]
     last = steps[-1]
-    return views if last.next_obs is None else [*views, {**last.next_obs, **_decompressed(last.next_frames)}]
-
-
-def _decompressed(frames: Observation) -> dict[str, np.ndarray]:
-    return {camera: decompress(data) for camera, data in frames.items()}
+    return views if last.next_obs is None else [*views, {**last.next_obs, **decompressed(last.next_frames)}]
 
 
 def _image(view: Observation, camera: str, folders: Sequence[Path]) -> np.ndarray:

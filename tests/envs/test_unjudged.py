@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from robot_rl import build
+from robot_rl.config import evaluation_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import changed
 from robot_rl.presets import preset
@@ -42,7 +43,7 @@ def test_ground_truth_as_a_reward_is_refused() -> None:
 
 
 def test_evaluation_is_judged_by_ground_truth() -> None:
-    config = build.evaluation_config(BLIND)
+    config = evaluation_config(BLIND)
     assert (config.robot.episode_source, config.rewards) == ("simulated", ("ground-truth",))
     with closing(build.make_env(config)) as env:
         env.reset(seed=100)

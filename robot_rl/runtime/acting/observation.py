@@ -1,7 +1,7 @@
 """Encoding of observations: images become features once, for policy and records."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
 from robot_rl.core.tasks import TaskSpec
-from robot_rl.data.image_codec import decompress
+from robot_rl.data.image_codec import decompressed
 from robot_rl.envs.observation import proprioception
 from robot_rl.envs.protocol import action_layout
 from robot_rl.rewards.success_model import Views
@@ -84,11 +84,6 @@ def encode_steps(
         yield replace(
             step, obs=encode_observation({**step.obs, **decompressed(step.frames)}, encoder, rng), next_obs=following
         )
-
-
-def decompressed(frames: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return compressed frames as images (H, W, 3) uint8, by camera."""
-    return {camera: decompress(data) for camera, data in frames.items()}
 
 
 def camera_images(raw: Observation) -> dict[str, np.ndarray]:
