@@ -12,7 +12,7 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
-from robot_rl.core.tasks import TaskSpec
+from robot_rl.core.tasks import Crop, TaskSpec
 from robot_rl.data.image_codec import decompressed
 from robot_rl.envs.observation import proprioception
 from robot_rl.envs.protocol import action_layout
@@ -63,14 +63,23 @@ def classifier_views(task: TaskSpec, encoder: Encoder | None, cameras_file: Path
     Args:
         cameras_file: the robot's cameras, whose crops count where the task has none.
     """
-    own = json.loads(cameras_file.read_text("utf-8"))["cameras"] if cameras_file else ()
-    crops = {str(entry.get("name")): entry.get("view", {}) for entry in own}
-    cameras = {
-        name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
-        for name, camera in task.cameras.items()
-        if encoder is not None and name in encoder.cameras
-    }
+    views = camera_views(task, cameras_file)
+    cameras = {name: view for name, view in views.items() if encoder is not None and name in encoder.cameras}
     return Views("" if encoder is None else encoder.identity, cameras, proprioception(task), task.name)
+
+
+def camera_views(task: TaskSpec, cameras_file: Path | None) -> dict[str, str]:
+    """Return size and crop of what each camera of a task sees, in words; see `classifier_views`."""
+    own = json.loads(cameras_file.read_text("utf-8"))["cameras"] if cameras_file else ()
+    crops = {str(entry.get("name")): entry.get("view", {}).get("crop") for entry in own}
+    return {
+        name: f"{camera.height} x {camera.width}, crop {camera.crop or _crop(crops.get(name)) or 'none'}"
+        for name, camera in task.cameras.items()
+    }
+
+
+def _crop(values: dict[str, int] | None) -> Crop | None:
+    return None if values is None else Crop(**values)
 
 
 def encode_steps(
