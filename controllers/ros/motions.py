@@ -1,7 +1,5 @@
 """Joint motions and hand guiding on the graph: started in the loop, kept alive while they last, ended by a command."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

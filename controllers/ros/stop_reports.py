@@ -1,7 +1,5 @@
 """Stops on the graph: a Bool of any program, reports of the sources of `stops.py`, and the controller's own."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

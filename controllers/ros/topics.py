@@ -5,8 +5,6 @@ methods, or raises CommandRejected. A state has `topic` and `fill(message, state
 last report. Both are named by `module:Class`, `file.py:Class`, or an entry point of the group `robot_rl.topics`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [*sorted((ROOT / "robot_rl").rglob("*.py")), *sorted((ROOT / "controllers").rglob("*.py"))]
+FOLDERS = ("robot_rl", "controllers", "launch", "tests")
 
 # Library -> the only folders (or files) whose code may import it, wherever in the file the import stands.
 HOMES = {
@@ -49,3 +50,12 @@ def test_libraries_stay_in_their_rooms(library: str) -> None:
         if not path.startswith(HOMES[library])
     ]
     assert strangers == []
+
+
+def test_annotations_are_deferred_only_where_their_types_are_imported_for_the_type_checker() -> None:
+    """One rule: such files, and no others, begin with `from __future__ import annotations`; elsewhere a type that is
+    not defined yet stands in quotes."""
+    deferred, type_checking = "from __future__ import annotations\n", "if TYPE_CHECKING:\n"
+    texts = {path: path.read_text() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    others = [path for path, text in texts.items() if f"\n{deferred}" in text and f"\n{type_checking}" not in text]
+    assert others == []

@@ -1,7 +1,5 @@
 """Training the encoder from random scenes: labels move with the images, key points are found, the file is whole."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import jax.numpy as jnp
