@@ -87,17 +87,18 @@ def _table(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str
     if path and (values or not table):
         yield f"\n[{'.'.join(map(_key, path))}]"
     for key, value in values.items():
-        yield f"{_key(key)} = {_value(value)}"
+        yield f"{_key(key)} = {toml_value(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _table(value, (*path, key))
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return a value as TOML on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {toml_value(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML forbids DEL, JSON does not
 
 

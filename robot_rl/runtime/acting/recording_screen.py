@@ -77,10 +77,16 @@ class RecordingScreen:
         print(f"undo: {text}", flush=True)
 
 
+def force_n(env: Environment) -> float:
+    """Return the largest contact force at an environment's arms [N]; 0 in other environments."""
+    robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
+    return max((float(np.linalg.norm(robot.state().wrench[:3])) for robot in robots.values()), default=0.0)
+
+
 def arm_text(env: Environment) -> str:
     """Return force and height of an environment's first arm; nothing of other environments."""
     robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
     if not robots:
         return ""
     state = next(iter(robots.values())).state()
-    return f"force {np.linalg.norm(state.wrench[:3]):4.1f} N  height {1e3 * state.T_base_tcp.p[2]:4.0f} mm"
+    return f"force {force_n(env):4.1f} N  height {1e3 * state.T_base_tcp.p[2]:4.0f} mm"
