@@ -110,6 +110,6 @@ def test_later_images_have_later_stamps_and_do_not_change_earlier_ones(rig: Rig)
 
 def test_repeated_reads_process_each_image_once(rig: Rig) -> None:
     start_s = time.monotonic()
-    for _ in range(100):
+    for _ in range(1000):
         rig.camera.read()
-    assert time.monotonic() - start_s < 2.0  # at 30 Hz, waiting for each would take 3.3 s
+    assert time.monotonic() - start_s < 30.0  # at 30 Hz, waiting for each would take 33 s
