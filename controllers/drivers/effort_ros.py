@@ -8,8 +8,6 @@ rclpy comes with ROS, not with pip: it is imported when a connection opens. Usag
 `python -m controllers.drivers.effort_ros --arm ur5e --damping 20,20,20,5,5,5`.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import threading
@@ -136,7 +134,7 @@ class RosEffortDriver(EffortDriver):
     REQUIREMENTS = Requirements(RATE_HZ, extra="ros", thread_priority=70, joint_states=True)
 
     @classmethod
-    def from_arm(cls, arm: ArmSpec) -> RosEffortDriver:
+    def from_arm(cls, arm: ArmSpec) -> "RosEffortDriver":
         """See `DriverClass`. Settings: `timeout_s`, `gravity_in_command`, `silence_s`, as in `EffortDriver`."""
         arm.check_settings("timeout_s", "gravity_in_command", "silence_s")
         silence_s = arm.setting("silence_s", SILENCE_LIMIT_S)
