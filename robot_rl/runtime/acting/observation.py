@@ -1,6 +1,5 @@
 """Encoding of observations: images become features once, for policy and records."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,12 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
-from robot_rl.core.tasks import Crop, TaskSpec
+from robot_rl.core.settings import load_settings
+from robot_rl.core.tasks import TaskSpec
 from robot_rl.data.image_codec import decompressed
 from robot_rl.envs.observation import proprioception
 from robot_rl.envs.protocol import action_layout
+from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.rewards.success_model import Views
 from robot_rl.vision.encoder import Encoder
 
@@ -70,16 +71,12 @@ def classifier_views(task: TaskSpec, encoder: Encoder | None, cameras_file: Path
 
 def camera_views(task: TaskSpec, cameras_file: Path | None) -> dict[str, str]:
     """Return size and crop of what each camera of a task sees, in words; see `classifier_views`."""
-    own = json.loads(cameras_file.read_text("utf-8"))["cameras"] if cameras_file else ()
-    crops = {str(entry.get("name")): entry.get("view", {}).get("crop") for entry in own}
+    own = load_settings(CameraSet, cameras_file).cameras if cameras_file else ()
+    crops = {camera.name: camera.view.crop for camera in own}
     return {
-        name: f"{camera.height} x {camera.width}, crop {camera.crop or _crop(crops.get(name)) or 'none'}"
+        name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
         for name, camera in task.cameras.items()
     }
-
-
-def _crop(values: dict[str, int] | None) -> Crop | None:
-    return None if values is None else Crop(**values)
 
 
 def encode_steps(
