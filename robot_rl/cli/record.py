@@ -10,7 +10,8 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.seeds import Purpose, generator
-from robot_rl.runtime.acting.record import RecordingConfig, RecordingSummary, collect_demonstrations, remove_newest
+from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations, remove_newest
+from robot_rl.runtime.acting.recording_screen import RecordingSummary
 from robot_rl.runtime.acting.recordings import check_recordings
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal

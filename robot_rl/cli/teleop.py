@@ -63,10 +63,6 @@ class Session:
         self.force_max_n, self.last_s = max(self.force_max_n, force), time_s
         self.steps += 1
 
-    def rate(self) -> str:
-        """Return the present rate as text."""
-        return f"{1.0 / max(self.last_s, 1e-6):4.1f} Hz"
-
     def __str__(self) -> str:
         return (
             f"{self.steps} steps of {self.period_s:g} s, {self.by_hand} by hand, {self.faults} refused; longest "
@@ -119,6 +115,11 @@ def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool
             now_s = clock.now_s()
             session.add(decision.charge, str(info.get("fault") or ""), now_s - last_s, force_n(env))
             last_s = now_s
-            parts = (AUTHORITY[decision.charge], session.rate(), arm_text(env), info.get("fault"))
+            parts = (
+                AUTHORITY[decision.charge],
+                f"{1.0 / max(session.last_s, 1e-6):4.1f} Hz",
+                arm_text(env),
+                info.get("fault"),
+            )
             bar.update(row, description="  |  ".join(filter(None, parts)))
     return session

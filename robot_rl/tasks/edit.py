@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +45,12 @@ def edited(text: str, changes: Changes, where: str = "task") -> str:
             inner = inner.setdefault(name, {})
         inner.update(tomllib.loads("\n".join(f"{key} = {toml_value(value)}" for key, value in values.items())))
     result = "\n".join(lines) + "\n"
-    if not _means(result, expected):
-        wanted = "; ".join(
-            f"[{'.'.join(table)}] {key} = {toml_value(value)}"
-            for table, values in changes.items()
-            for key, value in values.items()
-        )
-        raise ConfigError(
-            f"{where}: got a form that cannot be edited, expected tables as of `task new`; write {wanted}."
-        )
-    return result
-
-
-def _means(text: str, expected: Mapping[str, Any]) -> bool:
-    try:
-        return tomllib.loads(text) == expected
-    except tomllib.TOMLDecodeError:
-        return False
+    with suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(result) == expected:
+            return result
+    entries = [(table, key, value) for table, values in changes.items() for key, value in values.items()]
+    wanted = "; ".join(f"[{'.'.join(table)}] {key} = {toml_value(value)}" for table, key, value in entries)
+    raise ConfigError(f"{where}: got a form that cannot be edited, expected tables as of `task new`; write {wanted}.")
 
 
 def _with_value(lines: Sequence[str], table: tuple[str, ...], key: str, value: Any) -> list[str]:

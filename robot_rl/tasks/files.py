@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.settings import from_json, to_json
+from robot_rl.core.settings import from_json
 from robot_rl.core.tasks import TaskSpec
 
 
@@ -53,21 +53,6 @@ def parse_task(text: str, where: str = "task") -> TaskSpec:
 def task_template(name: str) -> str:
     """Return a commented task file to start from."""
     return Path(__file__).with_name("template.toml").read_text(encoding="utf-8").replace("NAME", name)
-
-
-def task_toml(task: TaskSpec) -> str:
-    """Return a task as TOML, without None and empty values.
-
-    Raises:
-        ConfigError: a scene or expert that is not `module:Class`.
-    """
-    for part in ("scene", "expert"):
-        if getattr(task, part) is not None and not isinstance(getattr(task, part), str):
-            raise ConfigError(f"{part}: got {getattr(task, part)!r}, expected `module:Class` for a file; name it so.")
-    data = to_json(task)
-    if set(data["arms"]) == {""}:
-        data["arm"] = data.pop("arms")[""]
-    return toml_of(data)
 
 
 def toml_of(data: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_for
 from robot_rl.runtime.acting.demonstrations import ACTOR, HELD
 from robot_rl.runtime.acting.go import await_ready
 from robot_rl.runtime.acting.outbox import StepId, to_record
-from robot_rl.runtime.acting.recording_screen import RecordingScreen
+from robot_rl.runtime.acting.recording_screen import RecordingScreen, RecordingSummary
 from robot_rl.runtime.acting.recordings import Origin, check_recordings
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
@@ -23,22 +23,6 @@ from robot_rl.teleop.arbiter import ControlAuthority
 from robot_rl.vision.recordings import OBJECT_STATES
 
 ATTEMPTS_PER_EPISODE = 10
-
-
-@dataclass
-class RecordingSummary:
-    """Counts of a recording session."""
-
-    recorded: int = 0  # episodes written now
-    earlier: int = 0  # episodes of earlier sessions
-    discarded: int = 0  # attempts without success
-    removed: int = 0  # episodes that the person took back
-    steps: int = 0  # written now
-
-    @property
-    def total(self) -> int:
-        """Episodes that the folder holds."""
-        return self.earlier + self.recorded
 
 
 @dataclass(frozen=True)

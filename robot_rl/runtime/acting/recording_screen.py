@@ -1,8 +1,9 @@
 """State of a recording on the terminal: one line that follows it, and one line for each episode that ends."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from rich.progress import Progress, TextColumn
@@ -20,14 +21,20 @@ AUTHORITY = {
 }
 
 
-class Counts(Protocol):
+@dataclass
+class RecordingSummary:
     """Counts of a recording session."""
 
-    discarded: int
+    recorded: int = 0  # episodes written now
+    earlier: int = 0  # episodes of earlier sessions
+    discarded: int = 0  # attempts without success
+    removed: int = 0  # episodes that the person took back
+    steps: int = 0  # written now
 
     @property
     def total(self) -> int:
-        """Episodes in the folder."""
+        """Episodes that the folder holds."""
+        return self.earlier + self.recorded
 
 
 class RecordingScreen:
@@ -45,11 +52,11 @@ class RecordingScreen:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def next_text(self, counts: Counts) -> str:
+    def next_text(self, counts: RecordingSummary) -> str:
         """Return the prompt before an episode."""
         return f"Episode {counts.total + 1} of {self._episodes}: set the scene."
 
-    def step(self, counts: Counts, step: Step, number: int) -> None:
+    def step(self, counts: RecordingSummary, step: Step, number: int) -> None:
         """Show a step of an episode."""
         parts = [
             f"demonstration {counts.total + 1} of {self._episodes} ({counts.discarded} discarded)",
@@ -61,7 +68,7 @@ class RecordingScreen:
         ]
         self._bar.update(self._row, description="  |  ".join(filter(None, parts)))
 
-    def ended(self, counts: Counts, steps: Sequence[Step], kept: bool) -> None:
+    def ended(self, counts: RecordingSummary, steps: Sequence[Step], kept: bool) -> None:
         """Report the end of an episode to a person."""
         if not self._rollout.person_acts:
             return

@@ -18,10 +18,10 @@ from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.record import (
     RecordingConfig,
-    RecordingSummary,
     collect_demonstrations,
     remove_newest,
 )
+from robot_rl.runtime.acting.recording_screen import RecordingSummary
 from robot_rl.runtime.acting.recordings import Origin, check_demonstrations, check_recordings
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX
