@@ -11,8 +11,6 @@ stiffness up; deactivate ramps the force down, then lets the arm hold itself; cl
 with the arm holding. SIGINT, SIGTERM, an exception and a dead parent do so before ROS shuts down.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
@@ -125,7 +123,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             choice.joint_names,
             frames,
             settings.home_of(self._declared["home_pose"]),
-            left_out=[topic for topic, name in choices.items() if not self._declared[name]],
+            left_out=[*choice.left_out, *(topic for topic, name in choices.items() if not self._declared[name])],
         )
         if choice.gripper_spec is not None:
             self._controller.attach_gripper(GripperProcess(choice.gripper_spec), choice.gripper_spec)

@@ -9,6 +9,7 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import PERIOD_S, ArmTask, Outcome, TaskSpec
+from robot_rl.envs.episodes import EpisodeSource
 from robot_rl.hardware.robot import Robot
 
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
@@ -19,7 +20,7 @@ FINGER_STEPS = 10
 """Time for the fingers, before the arm moves."""
 
 
-class OperatorEpisodes:
+class OperatorEpisodes(EpisodeSource):
     """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
 
     Args:
@@ -28,17 +29,20 @@ class OperatorEpisodes:
 
     def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Prompt) -> None:
         self._task, self._robots, self.prompt = task, robots, prompt
+        self.await_release: Callable[[], tuple[str, ...]] = tuple
 
     def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
-        """Raise each arm, move to a start, open the fingers, and prompt the operator to set the scene.
+        """Raise each arm, move to a start, open the fingers, and prompt the operator to set the scene; nothing moves
+        while the operator's stop is latched.
 
         Raises:
             DeviceLostError: an arm does not reach it.
         """
+        labels = self.await_release()
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
             go_to(robot, arm, arm.start.draw(rng))
-        labels = self.prompt(f"{self._task.name}: set the scene for the next episode.")
+        labels += self.prompt(f"{self._task.name}: set the scene for the next episode.")
         for robot in self._robots.values():
             robot.wait(PERIOD_S)  # the first step is as long as the others
         return {"late_labels": labels}

@@ -6,8 +6,6 @@ without an actor; those outrank the others. Never run both ways at once for one 
 device and the end of this node stop every arm of the graph; after the clear key this arm follows again.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -144,10 +142,11 @@ def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], Non
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C."""
-    return run_node("teleop", arguments, TeleopConfig(), __doc__ or "", _run)
+    return run_node("teleop", arguments, TeleopConfig(), __doc__ or "", run_teleop)
 
 
-def _run(config: TeleopConfig) -> None:
+def run_teleop(config: TeleopConfig) -> None:
+    """Send the device's states until Ctrl-C."""
     with ExitStack() as held:
         wire = build_graph.make_wire(config.robot, "teleop")
         held.callback(wire.close)

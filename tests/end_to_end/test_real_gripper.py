@@ -1,7 +1,5 @@
 """A real arm's controller and the training's client over plain DDS, with a Robotiq at its wire that grips and jams."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -38,7 +36,7 @@ def controller(arm: Path, log: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        assert process.wait(30.0) == 0
+        assert process.wait(60.0) == 0
 
 
 @pytest.mark.slow

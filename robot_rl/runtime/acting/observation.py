@@ -1,6 +1,5 @@
 """Encoding of observations: images become features once, for policy and records."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,12 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
+from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import TaskSpec
 from robot_rl.data.image_codec import decompressed
 from robot_rl.envs.observation import proprioception
 from robot_rl.envs.protocol import action_layout
+from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.rewards.success_model import Views
 from robot_rl.vision.encoder import Encoder
 
@@ -63,14 +64,19 @@ def classifier_views(task: TaskSpec, encoder: Encoder | None, cameras_file: Path
     Args:
         cameras_file: the robot's cameras, whose crops count where the task has none.
     """
-    own = json.loads(cameras_file.read_text("utf-8"))["cameras"] if cameras_file else ()
-    crops = {str(entry.get("name")): entry.get("view", {}) for entry in own}
-    cameras = {
+    views = camera_views(task, cameras_file)
+    cameras = {name: view for name, view in views.items() if encoder is not None and name in encoder.cameras}
+    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task), task.name)
+
+
+def camera_views(task: TaskSpec, cameras_file: Path | None) -> dict[str, str]:
+    """Return size and crop of what each camera of a task sees, in words; see `classifier_views`."""
+    own = load_settings(CameraSet, cameras_file).cameras if cameras_file else ()
+    crops = {camera.name: camera.view.crop for camera in own}
+    return {
         name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
         for name, camera in task.cameras.items()
-        if encoder is not None and name in encoder.cameras
     }
-    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task), task.name)
 
 
 def encode_steps(

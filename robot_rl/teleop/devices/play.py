@@ -1,7 +1,5 @@
 """Scripted play for the simulator: a person who moves the arm about near the object, then does the task."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,7 +47,7 @@ class PlayDevice(ScriptedDevice):
     Settings = PlaySettings
 
     @classmethod
-    def open(cls, context: DeviceContext) -> PlayDevice:
+    def open(cls, context: DeviceContext) -> "PlayDevice":
         """Return play over the simulator's expert.
 
         Raises:
