@@ -161,8 +161,7 @@ class UrServer:
 
     def __enter__(self) -> UrServer:
         for port, serve in ((DASHBOARD_PORT, self._dashboard), (SCRIPT_PORT, self._script), (RTDE_PORT, self._rtde)):
-            listening = socket.create_server((self._address, port))
-            self._start(self._accept, listening, serve)
+            self._start(self._serve, socket.create_server((self._address, port)), port, serve)
         self._start(self._cycle)
         return self
 
@@ -176,10 +175,17 @@ class UrServer:
         self._threads.append(thread)
         thread.start()
 
+    def _serve(self, listening: socket.socket, port: int, serve: object) -> None:
+        """Accept clients while the cable is plugged; without it nobody listens, where a real arm would be silent."""
+        self._accept(listening, serve)
+        while not self._over.wait(0.02):
+            if self.arm.cable:
+                self._accept(socket.create_server((self._address, port)), serve)
+
     def _accept(self, listening: socket.socket, serve: object) -> None:
         listening.settimeout(0.1)
         with listening:
-            while not self._over.is_set():
+            while self.arm.cable and not self._over.is_set():
                 with contextlib.suppress(TimeoutError):
                     client, _ = listening.accept()
                     client.settimeout(0.1)
@@ -219,6 +225,9 @@ class UrServer:
 
     def _parts(self, client: socket.socket) -> Iterator[bytes]:
         while not self._over.is_set():
+            if not self.arm.cable:
+                time.sleep(0.02)
+                continue
             with contextlib.suppress(TimeoutError):
                 part = client.recv(65536)
                 if not part:
