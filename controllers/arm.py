@@ -4,8 +4,6 @@ Every field is a C-contiguous float64 array (or a float, in limits and gains), s
 they are and a host can write new values in place. Axis letter N: joints. Frames: everything in the arm's base.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 from typing import Annotated, NamedTuple
 

@@ -1,7 +1,5 @@
 """Checks of settings, made once where they are built: each names the field, its value and the rule."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

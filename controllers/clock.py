@@ -1,7 +1,5 @@
 """Time as an argument: the clock's protocol, for control process and learner alike."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000

@@ -1,7 +1,5 @@
 """Compilation of this package's functions, and invalidation of their cached machine code."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable

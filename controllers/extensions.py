@@ -7,8 +7,6 @@ packages register theirs in their `pyproject.toml`:
     pedal = "lab.pedal:Pedal"
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import importlib

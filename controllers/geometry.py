@@ -4,8 +4,6 @@ Conventions: `quat_xyzw`, unit norm; rotation vectors in rad; everything express
 anything that can be indexed and return tuples, which the compiler keeps in registers.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

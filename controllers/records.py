@@ -8,8 +8,6 @@
 `goals.p`. A shape is a size or "N", the number of joints. Every scalar is eight bytes.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Self, TypeVar, get_args, get_type_hints
 
 import numpy as np
@@ -57,7 +55,7 @@ class Field:
         integer = self._kind is int or "int64" in str(self._kind)
         return (self.name, "i8" if integer else "f8", self.shape(joints))
 
-    def __get__(self, record: Record | None, owner: type[Record]) -> Any:
+    def __get__(self, record: "Record | None", owner: "type[Record]") -> Any:
         if record is None:
             return self
         values = record[self.name]
@@ -66,7 +64,7 @@ class Field:
         value = values.view(np.ndarray)[0]
         return value if isinstance(value, np.ndarray) else value.item() if hasattr(value, "item") else value
 
-    def __set__(self, record: Record, value: Any) -> None:
+    def __set__(self, record: "Record", value: Any) -> None:
         record[self.name] = value
 
 

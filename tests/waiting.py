@@ -1,7 +1,5 @@
 """Waiting for real threads and processes; tests of times use a fake clock instead."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The model file of an arm, URDF or MJCF: where it is, and a URDF reduced to what dynamics need."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import xml.etree.ElementTree as ET

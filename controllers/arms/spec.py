@@ -10,8 +10,6 @@ The driver is one of `DRIVERS`, an entry point of the group `robot_rl.drivers`, 
 beside the arm's file: a class as in `controllers.drivers.contract.DriverClass`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache

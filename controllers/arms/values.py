@@ -1,7 +1,5 @@
 """Values of an arm's file: each check names the key, the value and the rule."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields

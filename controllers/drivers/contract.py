@@ -8,8 +8,6 @@ A torque never outlives its sender. `stop` ends it at once; where the sender die
 ends it within `Capabilities.watchdog_s`.
 """
 
-from __future__ import annotations
-
 import importlib
 from dataclasses import dataclass
 from enum import IntEnum

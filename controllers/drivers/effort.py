@@ -3,8 +3,6 @@
 The transport is an argument (`EffortLink`): rclpy in `effort_ros.py`, memory in tests.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 

@@ -8,8 +8,6 @@ rclpy comes with ROS, not with pip: it is imported when a connection opens. Usag
 `python -m controllers.drivers.effort_ros --arm ur5e --damping 20,20,20,5,5,5`.
 """
 
-from __future__ import annotations
-
 import argparse
 import threading
 import time
@@ -125,7 +123,7 @@ class RosEffortDriver(EffortDriver):
     REQUIREMENTS = Requirements(RATE_HZ, extra="ros", thread_priority=70)
 
     @classmethod
-    def from_arm(cls, arm: ArmSpec) -> RosEffortDriver:
+    def from_arm(cls, arm: ArmSpec) -> "RosEffortDriver":
         """See `DriverClass`. Settings: `timeout_s`, `gravity_in_command`, as in `EffortDriver`."""
         arm.check_settings("timeout_s", "gravity_in_command")
         link, rate_hz = RosLink(arm.joints, arm.namespace), arm.rate_hz or RATE_HZ

@@ -5,8 +5,6 @@ watchdog, on the arm's computer, publishes to it: it relays commands while they 
 damping plus the gravity torque. A trip is latched until the sender requests a reset.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ the loop needs its own process. When a sender dies, the arm's firmware misses it
 communication_constraints_violation and brakes.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

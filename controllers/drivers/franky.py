@@ -5,8 +5,6 @@ arrives for `SIGNAL_TIMEOUT_S`; where the whole process dies, the arm's firmware
 returns at once: the loop keeps time.
 """
 
-from __future__ import annotations
-
 import contextlib
 from typing import Any
 

@@ -3,8 +3,6 @@
 pylibfranka and franky name modes and errors alike, because both wrap libfranka; array shapes differ.
 """
 
-from __future__ import annotations
-
 import sys
 from abc import abstractmethod
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Real-time abilities of this computer, read from the kernel's files (a test passes others)."""
 
-from __future__ import annotations
-
 import os
 import platform
 import resource

@@ -1,7 +1,5 @@
 """Kinematics and dynamics from an arm's model file through Pinocchio, for arms that do not report them."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 import numpy as np

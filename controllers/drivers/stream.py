@@ -3,8 +3,6 @@
 A driver implements six short methods over its library, which may raise any of the library's errors.
 """
 
-from __future__ import annotations
-
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -9,8 +9,6 @@ friction is not compensated; the arm does not report the commanded torque, so `f
 The external torque is that of the force-torque sensor in the flange (an estimate from torques would hold the friction).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -103,7 +101,7 @@ class UrDriver(StreamDriver):
         self._watched = False  # the script's watchdog runs, and must be fed between streams, too
 
     @classmethod
-    def from_arm(cls, arm: ArmSpec) -> UrDriver:
+    def from_arm(cls, arm: ArmSpec) -> "UrDriver":
         """See `DriverClass`. Settings: `realtime`, `unlock_unattended`."""
         arm.check_settings("realtime", "unlock_unattended")
         options: dict[str, Any] = {name: bool(value) for name, value in arm.settings.items()}

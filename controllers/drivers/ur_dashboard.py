@@ -1,7 +1,5 @@
 """The dashboard of a UR arm: which software it runs, and whether this driver can command it."""
 
-from __future__ import annotations
-
 import re
 from types import SimpleNamespace
 from typing import Any

@@ -4,8 +4,6 @@ One row a cycle: the fields of `LoopReport` before `RECORDED_UNTIL`, 0.7 kB with
 loop copies one row without allocating; `controllers.host.recorder`, a process of its own, reads them.
 """
 
-from __future__ import annotations
-
 import mmap
 import os
 from pathlib import Path

@@ -4,8 +4,6 @@ ARM is an arm's name, the path of its YAML file, or MODULE:FUNCTION that returns
 kernel for real-time scheduling (`controllers.host.realtime`) and, with `--shield`, for a core of its own.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

@@ -5,8 +5,6 @@ arm moves, and the garbage collector is off while it runs. SIGINT, SIGTERM, SIGH
 the process that started it let the arm hold itself before anything else ends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 

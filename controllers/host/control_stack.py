@@ -1,7 +1,5 @@
 """Driver, gains and limits of an arm for the control process, made from the arm's file."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from controllers.arm import ArmLimits

@@ -5,8 +5,6 @@ thread's priority (libfranka: SCHED_FIFO 99). New threads inherit the loop's cor
 SCHED_RESET_ON_FORK: a 1 kHz exchange would then wait behind the loop itself.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

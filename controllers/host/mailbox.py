@@ -6,8 +6,6 @@ The file lies in memory (/dev/shm) and belongs to the user; it is trusted no mor
 target, and gains are checked again before they are used.
 """
 
-from __future__ import annotations
-
 import fcntl
 import mmap
 import os

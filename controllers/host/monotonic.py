@@ -1,7 +1,5 @@
 """Monotonic clock for compiled code; the same clock as Python's `time.monotonic_ns`."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

@@ -3,8 +3,6 @@
 The client repeats its command with fresh stamps; when it falls silent the motion ends and the arm holds.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Absolute-deadline clock and loop timing statistics (lateness, missed cycles)."""
 
-from __future__ import annotations
-
 import ctypes
 import time
 

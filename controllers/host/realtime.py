@@ -3,8 +3,6 @@
 Each setting is requested separately; a loop without privileges runs with the others and reports the missing ones.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import os

@@ -6,8 +6,6 @@ JSON with its schema, one field each of `LoopReport`. Foxglove, PlotJuggler or a
 `read_mcap` does.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

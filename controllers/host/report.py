@@ -1,7 +1,5 @@
 """Published state of the loop, written into the mailbox in one compiled call after each tick."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from numba import literal_unroll

@@ -1,7 +1,5 @@
 """The loop: cycles of a control process at the pace of the clock or of the arm."""
 
-from __future__ import annotations
-
 from controllers.host.control_process import ControlProcess
 from controllers.host.pacing import Pacer
 

@@ -1,7 +1,5 @@
 """Sequence lock: one writer and any readers share words of memory without waiting for each other."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -6,8 +6,6 @@ input ends: at the end of the `with` block, or when its parent is killed. The ke
 and so do those of other users where moving them is not permitted.
 """
 
-from __future__ import annotations
-
 import os
 import select
 import signal

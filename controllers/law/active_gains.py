@@ -1,7 +1,5 @@
 """Active gains: they follow the requested ones so that a change causes no torque step."""
 
-from __future__ import annotations
-
 import math
 
 from numba import literal_unroll

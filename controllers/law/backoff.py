@@ -4,8 +4,6 @@ The reference moves at most at `RECOVER_SPEED`, over at most `recover_distance_m
 long: 0.18 rad for 3 cm.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated
 

@@ -4,8 +4,6 @@ The residual M ddq + C dq + g - tau is the external torque; low-passed it is the
 Source: De Luca and Mattone, "Sensorless robot collision detection and hybrid force/motion control", ICRA 2005.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import ArmState

@@ -1,7 +1,5 @@
 """Arrays of one control loop, and their check: compiled code would read beyond the end of a wrong one."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Controller state: all that a loop keeps from tick to tick, in one record."""
 
-from __future__ import annotations
-
 import math
 from enum import IntEnum
 from typing import Annotated

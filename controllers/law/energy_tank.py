@@ -5,8 +5,6 @@ present pose is taken from the tank; when the tank is empty the reference is hel
 stiffness is reduced. So within t seconds at most energy_max + refill t is added, whatever the client sends.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import ArmState, Reason

@@ -4,8 +4,6 @@ A gain is a line in `Gains` (or `LawOptions`) and a line in the law that uses it
 and ROS parameter follow from the declaration.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple

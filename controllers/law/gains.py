@@ -1,7 +1,5 @@
 """Gains of the law, checked once on construction, so that the tick need not check them."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from typing import Any
@@ -68,7 +66,7 @@ class Gains(LawOptions):
     damping_refresh_ticks: float = gain(10.0, "ticks between two computations of the damping matrix", parameter=False)
     compensate_gravity: float = gain(False, "add g; otherwise the robot compensates gravity itself", parameter=False)
 
-    def changed(self, **changes: Any) -> Gains:
+    def changed(self, **changes: Any) -> "Gains":
         """Return these gains with changes, checked as by `make_gains`.
 
         Raises:

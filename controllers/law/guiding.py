@@ -4,8 +4,6 @@ tau = -d M dq. Beyond the workspace, or faster than `SPEED_MAX`, the arm holds, 
 not the one that is set.
 """
 
-from __future__ import annotations
-
 from controllers.arm import ArmDynamics, ArmState, Reason
 from controllers.compilation import inner
 from controllers.geometry import FloatArray, norm3

@@ -10,8 +10,6 @@ Lambda = (J M^-1 J^T)^-1 is never formed: with J M^-1 J^T = C C^T, products with
 In operational space K clip(e) stands behind Lambda, and D = 2 zeta K^(1/4) Lambda K^(1/4).
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated
 

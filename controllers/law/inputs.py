@@ -1,7 +1,5 @@
 """Checks of the robot's state before it is used."""
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState, Reason

@@ -7,8 +7,6 @@ It ends at its goal, on contact, off its path, when its client is silent, and by
 measured pose, to which the reference is set. `controllers.law.motion_check` checks it beforehand.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import ArmDynamics, ArmState, Mode, Reason

@@ -4,8 +4,6 @@ NumPy's own routines would allocate and take seconds to compile. B is written ro
 along contiguous memory.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.compilation import inner

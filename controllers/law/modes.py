@@ -9,8 +9,6 @@
 A pair that is not in the table changes nothing: a late target in a fault, or a fresh one while idle.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 import numpy as np

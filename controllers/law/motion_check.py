@@ -5,8 +5,6 @@ them T(q) = exp(S_1 (q_1 - q_01)) ... exp(S_N (q_N - q_0N)) T(q_0) for a chain o
 Source: Lynch and Park, "Modern Robotics", 2017, chapter 4.1.
 """
 
-from __future__ import annotations
-
 import math
 from enum import IntEnum
 from typing import Annotated

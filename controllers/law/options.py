@@ -4,8 +4,6 @@ A new option therefore does not change the simulator's experiments; `controllers
 arm should have.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any
 

@@ -3,8 +3,6 @@
 The nearest point of a convex polytope lies on one face, on the edge of two or in the corner of three; all are tried.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.compilation import inner

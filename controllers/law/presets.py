@@ -7,8 +7,6 @@ Our own presets include GUARDED, the options that a real arm should have. The pa
 numbers only; add `**GUARDED` to keep the guards. A real arm refuses them unless `unguarded` is set.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

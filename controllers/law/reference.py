@@ -4,8 +4,6 @@ The filter walks from the reference towards the target by a fraction 1 - exp(-dt
 an absolute pose, which wraps at pi, where the gripper points down.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import Frame, Reason, Target

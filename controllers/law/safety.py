@@ -4,8 +4,6 @@ Order: finite, joint velocity, power, torque, torque rate. The rate comes last b
 reflex: the reductions of earlier guards must respect it as well.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import ArmLimits, ArmState

@@ -1,7 +1,5 @@
 """Tracking error and feed-forward, expressed in the task frame."""
 
-from __future__ import annotations
-
 from controllers.arm import ArmState
 from controllers.compilation import inner
 from controllers.geometry import quat_from_matrix, rotation_error

@@ -1,7 +1,5 @@
 """One tick: target -> reference -> law -> guards, and the events of the modes (`controllers.law.modes`)."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tracking: reference and torque of one tick in the modes that track a goal, and their limits."""
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import ArmState, Mode, Reason

@@ -4,8 +4,6 @@ Each is a one-sided spring-damper with a smooth onset, outside the nullspace and
 The spring is soft; the hard limit is on the reference, which never leaves the workspace.
 """
 
-from __future__ import annotations
-
 import math
 
 from controllers.arm import ArmDynamics, ArmLimits, ArmState

@@ -4,8 +4,6 @@ Two sources of equal priority are neither averaged nor interleaved: the arm hold
 are latched (`stops.py`); after they are cleared the arm still has to be enabled again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 

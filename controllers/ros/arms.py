@@ -1,7 +1,5 @@
 """Arm and driver: from the node's parameters to the command line of the control process."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,8 +4,6 @@ The handler lives as long as the node: an emergency stop stays latched over a ne
 attached to a loop, or not enabled, no command passes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

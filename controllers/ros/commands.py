@@ -1,7 +1,5 @@
 """Command topics: subscriptions, rejections, and publishers of insufficient QoS."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 from typing import Any

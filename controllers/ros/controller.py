@@ -4,8 +4,6 @@ A real arm's lifecycle node and the served simulation run this same code with di
 the due work and is called at least as often as the states are published.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any

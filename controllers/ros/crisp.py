@@ -6,8 +6,6 @@ one that would change that is refused; numbers of other units are taken without 
 Source: crisp_controllers' parameters as in the files of crisp_py 3.5, config/control.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 

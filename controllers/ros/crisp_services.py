@@ -5,8 +5,6 @@ motions: while that one is active, targets of a policy are refused. Other contro
 point, its time is that of the joint motion.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any

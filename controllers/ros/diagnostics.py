@@ -1,7 +1,5 @@
 """Diagnostics of the node: level, message and metrics of the loop."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Publishers of the controller's status (on change) and diagnostics (periodic)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from controllers.ros import graph, to_ros

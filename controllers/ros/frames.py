@@ -4,8 +4,6 @@ The base and the tool centre point carry the prefix of TF, as in `left/base`, in
 its text is published, and its root hangs below the base, so that the links of a robot_state_publisher are connected.
 """
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ET
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Independent of ROS libraries: works on any object with the fields of the ROS interface.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ of every library use names and QoS of this table only.
 Frames: `base` and `tcp` of one arm, `hand` for the wrist's sensor. Units: SI.
 """
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 

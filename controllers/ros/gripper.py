@@ -4,8 +4,6 @@ Both are JointStates of one joint, `finger`: its position is the travel of one f
 velocity and effort are the finger's speed and the force; without them those of the arm's file hold.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ Nodes run as `PYTHON -m MODULE` with the Python that has this package's librarie
 Launch files therefore work from an installed overlay and from a source checkout.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

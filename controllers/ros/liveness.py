@@ -4,8 +4,6 @@ A process that is only late, or suspended, lives. Of a process on another comput
 known here. Source: pidfd_open(2), pid_namespaces(7).
 """
 
-from __future__ import annotations
-
 import os
 import select
 import weakref

@@ -1,7 +1,5 @@
 """Interface of the loop as the node sees it."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from controllers.arm import Target

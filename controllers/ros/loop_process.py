@@ -1,7 +1,5 @@
 """Control process of a node: start, supervision, end."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,9 +1,6 @@
 """Joint motions and hand guiding on the graph: started in the loop, kept alive while they last, ended by a command."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -11,10 +8,8 @@ from controllers.arm import REASON_TEXT, Mode, Reason
 from controllers.geometry import FloatArray
 from controllers.host.mailbox import HostState
 from controllers.host.motions import MotionCommand, MotionKind
-from controllers.ros import from_ros
 from controllers.ros.arbitration import Arbiter, CommandPriority
 from controllers.ros.loop import Loop
-from controllers.ros.rejection import CommandRejected, RejectReason
 
 ANSWER_LIMIT_S = 0.5
 HOME_SPEED = 0.5  # of the full speed
@@ -100,17 +95,3 @@ class Motions:
         command, self._command = self._command, None
         if command is not None:
             loop.move(command._replace(kind=MotionKind.NONE, number=command.number + 1, stamp_s=self._now_s()))
-
-
-def take_joint_motion(handler: Any, topic: str, rank: CommandPriority, message: Any) -> None:
-    """Take a JointState: a joint motion, checked by the loop before it starts; any command ends it.
-
-    Raises:
-        CommandRejected: other joints, an old stamp, no command may pass now, or the loop refuses the motion.
-    """
-    q = from_ros.posture_of(message, handler.joints)
-    handler.stamps.monotonic_s(from_ros.stamp_ns(message))
-    loop, _ = handler.admit(topic, rank)
-    speed = float(message.velocity[0]) if len(message.velocity) else 1.0
-    if text := handler.motions.start(loop, MotionKind.JOINTS, q, speed):
-        raise CommandRejected(RejectReason.LIMIT, text)

@@ -1,7 +1,5 @@
 """A second controller of the same name refuses to start: requests would reach both."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

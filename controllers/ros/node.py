@@ -11,8 +11,6 @@ stiffness up; deactivate ramps the force down, then lets the arm hold itself; cl
 with the arm holding. SIGINT, SIGTERM, an exception and a dead parent do so before ROS shuts down.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -4,8 +4,6 @@ A request to set parameters takes effect completely or not at all. Numbers may b
 `ros2 param load` sends them. Fixed parameters in a request are skipped: a file of `ros2 param dump` can be loaded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

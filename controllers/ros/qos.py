@@ -3,8 +3,6 @@
 rclpy comes with ROS, not with pip: it is imported on use.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from controllers.ros.graph import Quality

@@ -1,7 +1,5 @@
 """Rejection of commands: one exception, counted and reported by kind."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from enum import Enum
 

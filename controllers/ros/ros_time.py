@@ -4,8 +4,6 @@ A target's age decides whether the arm tracks it. The loop uses the monotonic cl
 stamp is converted by its age at arrival: stamp_s = monotonic_now - (ros_now - stamp).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from controllers.clock import NS_PER_S

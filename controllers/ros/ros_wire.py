@@ -1,7 +1,5 @@
 """A `Wire` over rclpy. Message packages and rclpy come with ROS, not with pip: they are imported when a wire opens."""
 
-from __future__ import annotations
-
 import array
 import contextlib
 import importlib

@@ -4,8 +4,6 @@ A change is applied completely or not at all: it is checked against the active g
 with `task.` are those of crisp_controllers, for parameters of equal meaning.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 

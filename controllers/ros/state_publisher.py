@@ -1,7 +1,5 @@
 """State publisher: one message a topic, all of one instant, TF, and the active gains."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 

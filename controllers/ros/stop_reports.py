@@ -1,27 +1,12 @@
-"""Stops on the graph: a Bool of any program, reports of the sources of `stops.py`, and the controller's own."""
-
-from __future__ import annotations
+"""Reports of a controller's own stops on the graph."""
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from controllers.ros import from_ros, graph, to_ros
+from controllers.ros import graph, to_ros
 from controllers.ros.liveness import process_identity
 from controllers.ros.stops import REPORT_PERIOD_S, Stops
 from controllers.ros.wire import Wire
-
-
-def take_stop(handler: Any, topic: str, priority: Any, message: Any) -> None:
-    """Take a Bool: true stops the arm, latched, whatever its state; false changes nothing."""
-    if message.data:
-        handler.estop(topic)
-
-
-def take_report(handler: Any, topic: str, priority: Any, message: Any) -> None:
-    """Take a source's report of its stop."""
-    handler.arbiter.stops.take(from_ros.stop_report_of(message))
-    handler.stop_if_latched()
 
 
 class StopReports:

@@ -7,8 +7,6 @@ When its process has ended on this computer, or it is silent for long, the stop 
 its own source, and those of others by their names; `~/recover` lifts those that no source presses any more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -6,8 +6,6 @@ commands, start from the reference, with the force that it exerts; where the loo
 beyond the leash, from the measured pose.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.spatial.transform import Rotation
 

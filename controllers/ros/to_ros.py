@@ -1,7 +1,5 @@
 """Conversion of arrays to ROS messages, of any library with the fields of the ROS interface."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -5,17 +5,15 @@ methods, or raises CommandRejected. A state has `topic` and `fill(message, state
 last report. Both are named by `module:Class`, `file.py:Class`, or an entry point of the group `robot_rl.topics`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from controllers.extensions import resolve
-from controllers.ros import graph
+from controllers.host.motions import MotionKind
+from controllers.ros import from_ros, graph
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
-from controllers.ros.motions import take_joint_motion
-from controllers.ros.stop_reports import take_report, take_stop
+from controllers.ros.rejection import CommandRejected, RejectReason
 
 GROUP = "robot_rl.topics"
 
@@ -26,6 +24,32 @@ class Command(NamedTuple):
     topic: graph.Topic
     priority: CommandPriority
     take: Callable[[CommandHandler, str, CommandPriority, Any], None]
+
+
+def take_stop(handler: CommandHandler, topic: str, rank: CommandPriority, message: Any) -> None:
+    """Take a Bool: true stops the arm, latched, whatever its state; false changes nothing."""
+    if message.data:
+        handler.estop(topic)
+
+
+def take_report(handler: CommandHandler, topic: str, rank: CommandPriority, message: Any) -> None:
+    """Take a source's report of its stop."""
+    handler.arbiter.stops.take(from_ros.stop_report_of(message))
+    handler.stop_if_latched()
+
+
+def take_joint_motion(handler: CommandHandler, topic: str, rank: CommandPriority, message: Any) -> None:
+    """Take a JointState: a joint motion, checked by the loop before it starts; any command ends it.
+
+    Raises:
+        CommandRejected: other joints, an old stamp, no command may pass now, or the loop refuses the motion.
+    """
+    q = from_ros.posture_of(message, handler.joints)
+    handler.stamps.monotonic_s(from_ros.stamp_ns(message))
+    loop, _ = handler.admit(topic, rank)
+    speed = float(message.velocity[0]) if len(message.velocity) else 1.0
+    if text := handler.motions.start(loop, MotionKind.JOINTS, q, speed):
+        raise CommandRejected(RejectReason.LIMIT, text)
 
 
 POLICY, HUMAN, ESTOP = CommandPriority.POLICY, CommandPriority.HUMAN, CommandPriority.ESTOP

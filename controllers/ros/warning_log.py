@@ -1,7 +1,5 @@
 """Log of warnings: each text once, counted, newest last."""
 
-from __future__ import annotations
-
 import threading
 
 KEPT = 64

@@ -4,8 +4,6 @@ Messages are the library's own classes; all of them have the fields of the ROS i
 `pose.position.x`), so that controller and clients are written once. `make` builds a message by its type's name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 

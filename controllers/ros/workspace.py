@@ -1,7 +1,5 @@
 """Workspace of the gains: how a pose lies outside it, and what moves an arm there."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Zero of the estimated wrench: its mean over a moment at rest is subtracted from then on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`robot-rl controller`: a real arm's controller over plain DDS, without ROS."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 from robot_rl.hardware.graph.dds_wire import DdsWire

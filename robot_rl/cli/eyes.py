@@ -14,9 +14,9 @@ from robot_rl.envs.observation import own_pose_names, own_poses
 from robot_rl.tasks import find_task
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
-from robot_rl.vision.own import OwnConfig, train_own
 from robot_rl.vision.probe import ProbeReport, held_out_rows, probe_encoder
 from robot_rl.vision.recordings import Recording, read_recording
+from robot_rl.vision.training_config import OwnConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,8 @@ def run(arguments: Arguments) -> int:
 
 
 def _train(config: OwnConfig, recording: Recording) -> EncoderFile:
+    from robot_rl.vision.own import train_own
+
     with Progress(transient=True) as bar:
         row = bar.add_task("training", total=config.steps * len(recording.images))
         return train_own(config, recording, lambda n, loss: bar.update(row, advance=n, description=_text(loss)))

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from robot_rl.cli.arguments import leading_word
-from robot_rl.nodes.simulated_robot import main as run_node
 
 
 def main(words: Sequence[str]) -> int:
     """Serve until a signal comes."""
+    from robot_rl.nodes.simulated_robot import main as run_node
+
     task = leading_word(words)
     return run_node(list(words) if task is None else ["--task", task, *words[1:]])

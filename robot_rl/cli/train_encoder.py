@@ -8,9 +8,8 @@ import tyro
 from rich.progress import Progress
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.sim.scene import CAMERAS
 from robot_rl.vision.architecture import save_encoder
-from robot_rl.vision.pretrain import PretrainConfig, draw_datasets, train_encoder
+from robot_rl.vision.training_config import PretrainConfig
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,9 @@ def run(flags: Arguments) -> int:
         raise ConfigError(
             f"out: got {flags.out}, expected a file that does not exist; choose another name or move it away."
         )
+    from robot_rl.sim.scene import CAMERAS
+    from robot_rl.vision.pretrain import draw_datasets, train_encoder
+
     config = flags.config
     with Progress() as bar:
         scenes = bar.add_task("rendering random scenes", total=config.scenes)

@@ -5,8 +5,6 @@ head takes one axis, on which each of its values has a level. Names of several r
 `left/translation`, `right/gripper`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +83,7 @@ class ActionLayout:
         """Names of the robots, in order; the empty name for a single one without a name."""
         return tuple(dict.fromkeys(_robot_of(part.name) for part in self.parts))
 
-    def of_robot(self, robot: str) -> tuple[slice, ActionLayout]:
+    def of_robot(self, robot: str) -> "tuple[slice, ActionLayout]":
         """Return a robot's axes and the layout of its action, names without the robot's.
 
         Raises:
@@ -137,7 +135,7 @@ class ActionLayout:
         return [_part_to_json(part) for part in self.parts]
 
     @classmethod
-    def from_json(cls, value: Sequence[Mapping[str, Any]]) -> ActionLayout:
+    def from_json(cls, value: Sequence[Mapping[str, Any]]) -> "ActionLayout":
         """Return the layout that `to_json` described.
 
         Raises:

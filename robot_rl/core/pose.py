@@ -1,7 +1,5 @@
 """Rigid-body poses and rotations: composition, inverse, difference, exponential and logarithm."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -16,22 +14,22 @@ class Pose(NamedTuple):
     p: np.ndarray
     R: np.ndarray
 
-    def __matmul__(self, other: Pose) -> Pose:
+    def __matmul__(self, other: "Pose") -> "Pose":
         """Return the composition: `T_a_c = T_a_b @ T_b_c`."""
         return Pose(self.p + self.R @ other.p, self.R @ other.R)
 
-    def inverse(self) -> Pose:
+    def inverse(self) -> "Pose":
         """Return the inverse `T_child_parent`."""
         return Pose(-self.R.T @ self.p, self.R.T)
 
-    def minus(self, other: Pose) -> np.ndarray:
+    def minus(self, other: "Pose") -> np.ndarray:
         """Return the displacement (6,) from `other` to this pose, both seen from one parent, in the parent's axes.
 
         d = [p - p_other, log(R R_other^T)]    [m], [rad]
         """
         return np.concatenate([self.p - other.p, rotation_log(self.R @ other.R.T)])
 
-    def plus(self, displacement: np.ndarray) -> Pose:
+    def plus(self, displacement: np.ndarray) -> "Pose":
         """Return this pose moved by a displacement (6,) in the parent's axes: the inverse of `minus`."""
         return Pose(self.p + displacement[:3], rotation_exp(displacement[3:]) @ self.R)
 

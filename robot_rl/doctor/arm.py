@@ -1,7 +1,5 @@
 """Checks of an arm's file against its model and against the connected arm."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Check of an arm's gripper: it connects, and on request it moves."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 

@@ -12,7 +12,7 @@ from robot_rl.core.pose import Pose
 from robot_rl.core.schema import ArraySpec
 from robot_rl.core.tasks import PERIOD_S, Outcome
 from robot_rl.envs.action import finger_target, move_target, task_layout
-from robot_rl.envs.episodes import UnjudgedEpisodes, Workcell
+from robot_rl.envs.episodes import Workcell
 from robot_rl.envs.observation import STATE_BOUND, observation_schema, state_name, state_vector
 from robot_rl.hardware.cameras.camera import Camera
 from robot_rl.hardware.robot import RobotState
@@ -86,8 +86,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def true_outcome(self) -> Outcome:
         """Return whether the episode is won or lost now by ground truth, which `step` may hide; simulator only."""
-        episodes = self.cell.episodes
-        return (episodes.judged if isinstance(episodes, UnjudgedEpisodes) else episodes).outcome()
+        return self.cell.episodes.true_outcome()
 
     def object_state(self) -> np.ndarray:
         """Return the state of the task's object, for probes only; empty on a real arm."""

@@ -21,6 +21,10 @@ class EpisodeSource(Protocol):
     def outcome(self) -> Outcome:
         """Return whether the episode is won or lost now."""
 
+    def true_outcome(self) -> Outcome:
+        """Return whether it is by ground truth, where `outcome` hides that; simulator only."""
+        return self.outcome()
+
     def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
         """Return the action (A,) float32 of a scripted expert; simulator only.
 
@@ -49,6 +53,10 @@ class UnjudgedEpisodes(EpisodeSource):
     def outcome(self) -> Outcome:
         """Return neither success nor failure."""
         return Outcome(False, False)
+
+    def true_outcome(self) -> Outcome:
+        """Return the simulation's own judgement."""
+        return self.judged.outcome()
 
     def expert_action(self, targets: Mapping[str, Pose]) -> np.ndarray:
         """Return the scripted expert's action (A,) float32."""

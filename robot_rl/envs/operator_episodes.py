@@ -9,6 +9,7 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import PERIOD_S, ArmTask, Outcome, TaskSpec
+from robot_rl.envs.episodes import EpisodeSource
 from robot_rl.hardware.robot import Robot
 
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
@@ -19,7 +20,7 @@ FINGER_STEPS = 10
 """Time for the fingers, before the arm moves."""
 
 
-class OperatorEpisodes:
+class OperatorEpisodes(EpisodeSource):
     """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
 
     Args:

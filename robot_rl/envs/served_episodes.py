@@ -13,6 +13,7 @@ from robot_rl.core.errors import DeviceLostError, StaleObservationError
 from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import PERIOD_S, Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
+from robot_rl.envs.episodes import EpisodeSource
 from robot_rl.hardware.graph.task_state import TaskState, read_task_state
 from robot_rl.hardware.robot import Robot
 
@@ -22,7 +23,7 @@ POLL_S = 0.005
 SCENE_BITS, COUNT_BITS = 32, 20
 
 
-class ServedEpisodes:
+class ServedEpisodes(EpisodeSource):
     """An `EpisodeSource` by topics: `task/reset` and `task/state`.
 
     Args:

@@ -11,7 +11,7 @@ from robot_rl.core.pose import Pose
 from robot_rl.core.tasks import Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.envs.arm_env import ArmEnv
-from robot_rl.envs.episodes import UnjudgedEpisodes, Workcell
+from robot_rl.envs.episodes import EpisodeSource, UnjudgedEpisodes, Workcell
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
 from robot_rl.sim.arm_file import find_arm
 from robot_rl.sim.render import SceneRenderer, scene_cameras
@@ -26,7 +26,7 @@ VIEWS = ("side", "wrist")
 VIEW_SIZE = 480  # pixels of the image for videos
 
 
-class SimulatedEpisodes:
+class SimulatedEpisodes(EpisodeSource):
     """An `EpisodeSource` over a simulation: a reset places the objects, ground truth judges."""
 
     def __init__(self, simulation: Simulation) -> None:

@@ -4,8 +4,6 @@ Beside the load that is set, a payload m at c (tool frame) exerts f = m g and, a
 R c x m g: linear in (m, m c), so that least squares over the poses gives both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Actor process: builds its parts from a run's settings and runs them, for the command and for the node."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace

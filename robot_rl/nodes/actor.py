@@ -4,8 +4,6 @@ Policy, cameras and human on the robot's side; the learner may run here (`robot-
 `keys`). The run's folder holds the settings: `robot-rl learner ... --print-config > runs/first/config.json` makes one.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

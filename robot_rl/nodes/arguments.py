@@ -4,8 +4,6 @@ A parameter is the flag of the same name, so that a node has one set of settings
 ROS arguments are parsed here, without ROS, so that nodes over plain DDS accept them too.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.util
 import sys

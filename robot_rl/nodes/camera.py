@@ -5,8 +5,6 @@ usage: ros2 run robot_rl camera --ros-args -p camera:=wrist -p serial:=128422270
        ros2 run robot_rl camera --ros-args -p camera:=wrist -p file:=cameras.json
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 from typing import Any

@@ -1,7 +1,5 @@
 """Images, depth, intrinsics and health of a camera as messages of the ROS graph, over any wire."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The camera node's ROS parameters: its own in one table, the camera's derived from the settings of its kind."""
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import inspect

@@ -4,8 +4,6 @@ The control process, the command handling and the graph are those of `controller
 parameters are missing: gains are set by `target_stiffness`, and the arm is connected and enabled at the start.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import time

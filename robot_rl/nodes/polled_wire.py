@@ -1,7 +1,5 @@
 """A wire whose callbacks run in the thread that calls `poll`."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future

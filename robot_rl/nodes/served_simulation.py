@@ -5,8 +5,6 @@ thread runs the physics, slice by slice, and the wire's callbacks. The same prog
 wire: as a ROS node, or as a plain process over DDS.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass

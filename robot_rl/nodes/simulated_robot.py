@@ -8,8 +8,6 @@ examples:
   robot-rl serve peg-insert --image-hz 10        on a computer that cannot render 30 images a second
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack

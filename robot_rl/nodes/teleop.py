@@ -6,8 +6,6 @@ without an actor; those outrank the others. Never run both ways at once for one 
 device and the end of this node stop every arm of the graph; after the clear key this arm follows again.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack

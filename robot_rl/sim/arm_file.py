@@ -1,7 +1,5 @@
 """An arm of a lab's own in the simulator: the URDF or MJCF of its file, with torque motors from its limits."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 

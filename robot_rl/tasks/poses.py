@@ -1,7 +1,5 @@
 """Poses recorded by hand guiding, as TOML, and the workspace that they span."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +30,7 @@ class RecordedPose:
     """R_base_tcp, three rows."""
 
     @classmethod
-    def of(cls, q: np.ndarray, T_base_tcp: Pose) -> RecordedPose:
+    def of(cls, q: np.ndarray, T_base_tcp: Pose) -> "RecordedPose":
         """Return the record of joint positions and a tool pose."""
         x, y, z = T_base_tcp.p.tolist()
         return cls(tuple(q.tolist()), (x, y, z), tuple(tuple(row) for row in T_base_tcp.R.tolist()))

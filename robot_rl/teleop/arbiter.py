@@ -1,7 +1,5 @@
 """Arbiter of each step: emergency stop > human > policy > idle."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from enum import IntEnum

@@ -1,7 +1,5 @@
 """Settings of the human in the loop: the input device, and the scripted operator."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Protocol of input devices: keyboard, pendant, recording, scripted operator."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 

@@ -1,7 +1,5 @@
 """Engagement rule of input devices: hold, toggle or deflection with dead-band and hysteresis."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

@@ -1,7 +1,5 @@
 """Supervision: the stop of a person's device reaches every controller of the graph, whatever else its program does."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -111,7 +109,7 @@ class SupervisedDevice:
         self._closing = False
         self._thread: threading.Thread | None = None
 
-    def start(self) -> SupervisedDevice:
+    def start(self) -> "SupervisedDevice":
         """Start the thread."""
         self._thread = threading.Thread(target=self._poll_all_the_time, name="supervision", daemon=True)
         self._thread.start()

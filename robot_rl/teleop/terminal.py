@@ -3,8 +3,6 @@
 Source: ECMA-48 (control sequences); xterm's control sequences (SS3, mouse reports); console_codes(4) (`ESC [ [`).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import select

@@ -8,8 +8,6 @@
 A payload is one message of several parts: u32 count, u32 length of each, the parts.
 """
 
-from __future__ import annotations
-
 import os
 import struct
 import zlib
@@ -51,8 +49,8 @@ class Segment:
     first: int
     current: bool = True  # written in the present format
     assumed_lost: int = 0  # lost records of the first format, which state no index
-    offsets: array[int] = field(default_factory=lambda: array("Q"))
-    indexes: array[int] = field(default_factory=lambda: array("Q"))
+    offsets: "array[int]" = field(default_factory=lambda: array("Q"))
+    indexes: "array[int]" = field(default_factory=lambda: array("Q"))
     end: int = len(MAGIC)
 
     @property

@@ -17,47 +17,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robot_rl.core import checks
-from robot_rl.core.errors import unknown_name
-from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, EncoderFile, random_encoder
+from robot_rl.vision.architecture import EncoderArchitecture, EncoderFile, random_encoder
 from robot_rl.vision.fit import fit
 from robot_rl.vision.jax_encoder import Params, apply_encoder, shift_images
 from robot_rl.vision.recordings import Recording
+from robot_rl.vision.training_config import OwnConfig
 
 SHIFT = 4  # pixels of random shift
 ROUNDING = 0.02  # of the pose's loss, in standard deviations
 THUMBNAIL, HIDDEN, EMBEDDING = 32, 128, 8  # pixels; units of the decoder; dimensions of the episode's embedding
 FLAT_WEIGHT = 0.02  # of pixels that look like the median image
-LAYERS = (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32), ConvLayer(3, 1, 32, relu=False))
-
-
-@dataclass(frozen=True)
-class OwnConfig:
-    """Settings of an encoder's training on recordings.
-
-    Raises:
-        ConfigError: an unknown target, or a number out of its range.
-    """
-
-    targets: tuple[str, ...] = ("pose", "reconstruction")
-    """What is learned: pose, reconstruction, contrast."""
-    steps: int = 1500
-    """Optimiser steps for each camera."""
-    batch: int = 32
-    """Images a step; a multiple of 8."""
-    learning_rate: float = 1.5e-2
-    """Peak of Adam's one-cycle cosine schedule."""
-    seed: int = 0
-    """Seeds weights and batches."""
-    layers: tuple[ConvLayer, ...] = LAYERS
-    """The convolutions."""
-
-    def __post_init__(self) -> None:
-        checks.at_least(self, 1, "steps")
-        checks.at_least(self, 8, "batch")
-        for name in self.targets:
-            if name not in TARGETS:
-                raise unknown_name("targets", name, TARGETS)
 
 
 @dataclass(frozen=True)
@@ -129,7 +98,7 @@ def _loss(params: Params, batch: Params, fixed: _Fixed) -> jax.Array:
     images = shift_images(batch["images"].astype(jnp.float32), batch["offsets"], SHIFT)
     features = apply_encoder(params, images, fixed.architecture, fixed.camera)
     seen = jnp.concatenate([features, batch["offsets"] / SHIFT], axis=1)
-    losses = [TARGETS[name](params, seen, images, batch, fixed) for name in fixed.config.targets]
+    losses = [_LOSSES[name](params, seen, images, batch, fixed) for name in fixed.config.targets]
     return jnp.stack(losses).sum()
 
 
@@ -156,7 +125,7 @@ def _contrast(params: Params, seen: jax.Array, images: jax.Array, batch: Params,
 
 
 RECONSTRUCTION_WEIGHT, CONTRAST_WEIGHT = 3.0, 0.3
-TARGETS: Mapping[str, Callable[[Params, jax.Array, jax.Array, Params, _Fixed], jax.Array]] = {
+_LOSSES: Mapping[str, Callable[[Params, jax.Array, jax.Array, Params, _Fixed], jax.Array]] = {
     "pose": _pose,
     "reconstruction": _reconstruction,
     "contrast": _contrast,

@@ -12,7 +12,7 @@ that decides an insertion.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -21,42 +21,17 @@ import numpy as np
 
 from robot_rl.sim.random_scenes import LABELS, RandomScenes
 from robot_rl.sim.scene import CAMERAS
-from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, EncoderFile, random_encoder
+from robot_rl.vision.architecture import EncoderFile, random_encoder
 from robot_rl.vision.fit import fit
-from robot_rl.vision.jax_encoder import (
-    Params,
-    apply_encoder,
-    encoder_maps,
-    shift_images,
-    soft_argmax_max,
-)
+from robot_rl.vision.jax_encoder import Params, apply_encoder, encoder_maps, shift_images, soft_argmax_max
+from robot_rl.vision.training_config import PretrainConfig
 
 COORDINATES = np.array([name.endswith(("_u", "_v")) for name in LABELS])
 ROUNDING = 0.02  # d of the loss: errors below 1.3 of 128 pixels count by their square
 SHIFT = 4  # pixels of random shift; labels move along
-# Receptive field of 48 pixels: enough to distinguish a hole from a corner when the hand is close.
-LAYERS = (ConvLayer(8, 4, 16), ConvLayer(4, 2, 32), ConvLayer(3, 1, 32), ConvLayer(3, 1, 32, relu=False))
 KEY_POINTS = tuple(name.removesuffix("_u") for name in LABELS if name.endswith("_u"))
 KEY_POINT_WEIGHT, REBUILD_WEIGHT = 0.3, 0.2  # [1/nat] of the key points' cross entropy; of the thumbnail
 THUMBNAIL = 16  # pixels of the reconstruction
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """Settings of the encoder's training."""
-
-    scenes: int = 24000
-    """Random scenes rendered; a tenth of them is held out for evaluation."""
-    steps: int = 9000
-    """Optimiser steps for each camera."""
-    batch: int = 32
-    """Images a step; a multiple of 8."""
-    learning_rate: float = 1.5e-2
-    """Peak of Adam's one-cycle cosine schedule."""
-    seed: int = 0
-    """Seeds scenes, weights and batches."""
-    architecture: EncoderArchitecture = field(default_factory=lambda: EncoderArchitecture(layers=LAYERS))
-    """The encoder's layers."""
 
 
 @dataclass(frozen=True)

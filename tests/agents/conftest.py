@@ -1,7 +1,5 @@
 """Every test of a backend runs on each backend of the table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The agent's losses once more, in plain numpy and float64, written from the equations: the judge of the backends."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

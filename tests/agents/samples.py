@@ -1,7 +1,5 @@
 """Small agents and batches for the tests of this room."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

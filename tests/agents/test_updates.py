@@ -1,7 +1,5 @@
 """Each backend's update against the float64 oracle, and the properties that the references lacked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The learner's benchmark feeds the agent what a replay would."""
 
-from __future__ import annotations
-
 import pytest
 
 from robot_rl.agents.config import AgentConfig

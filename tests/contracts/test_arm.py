@@ -1,7 +1,5 @@
 """An arm and its driver from files outside the package work wherever an arm is named."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A new gain is two lines: its declaration and its use in the law. Record, mailbox and ROS parameter follow."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A gripper from a file outside the package works wherever an arm's gripper is named."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

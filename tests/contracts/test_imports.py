@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [*sorted((ROOT / "robot_rl").rglob("*.py")), *sorted((ROOT / "controllers").rglob("*.py"))]
+FOLDERS = ("robot_rl", "controllers", "launch", "tests")
 
 # Library -> the only folders (or files) whose code may import it, wherever in the file the import stands.
 HOMES = {
@@ -49,3 +50,22 @@ def test_libraries_stay_in_their_rooms(library: str) -> None:
         if not path.startswith(HOMES[library])
     ]
     assert strangers == []
+
+
+def test_annotations_are_deferred_only_where_their_types_are_imported_for_the_type_checker() -> None:
+    """One rule: such files, and no others, begin with `from __future__ import annotations`; elsewhere a type that is
+    not defined yet stands in quotes."""
+    deferred, type_checking = "from __future__ import annotations\n", "if TYPE_CHECKING:\n"
+    texts = {path: path.read_text() for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    others = [path for path, text in texts.items() if f"\n{deferred}" in text and f"\n{type_checking}" not in text]
+    assert others == []
+
+
+def test_settings_and_command_lines_load_neither_learning_nor_simulation() -> None:
+    """`--help` answers at once, and settings are read without the extras."""
+    commands = [path.stem for path in (ROOT / "robot_rl" / "cli").glob("*.py") if not path.stem.startswith("__")]
+    modules = ["robot_rl.config", "robot_rl.presets", *(f"robot_rl.cli.{name}" for name in commands)]
+    heavy = "[name for name in ('jax', 'torch', 'optax', 'mujoco', 'cv2') if name in sys.modules]"
+    program = f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\nprint({heavy})"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("[]\n", "")

@@ -1,7 +1,5 @@
 """A command and a state on topics of a file outside the package, over the controller and by the served simulation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -3,8 +3,6 @@
 Source of the numbers: the URDF of example-robot-data. Armature 0.1 kg m^2 in each joint.
 """
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 

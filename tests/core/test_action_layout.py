@@ -1,7 +1,5 @@
 """Action layouts: axes by name, one decode per robot, the same on both sides of the wire."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -12,8 +12,6 @@ TABLE = {"pi": "math:pi", "path": "pathlib:Path"}
 GROUP = "robot_rl.test_extensions"
 
 DEVICE = """
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """Records that contradict themselves cannot be made; unknown names are answered with the nearest."""
 
-from __future__ import annotations
-
 import pytest
 
 from robot_rl.core.errors import ConfigError, RobotRLError, UnknownNameError, unknown_name

@@ -1,7 +1,5 @@
 """Schemas agree across machines, and say where they differ."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Records whose every array names the frame it came from."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from robot_rl.core.action_layout import continuous_layout

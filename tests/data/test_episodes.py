@@ -1,7 +1,5 @@
 """Episodes come back as they were recorded, whole or with an error that names the file."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Shares of the two indexes, variants, labels, and what the replay refuses."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

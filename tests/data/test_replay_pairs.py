@@ -1,7 +1,5 @@
 """Every sampled (obs, next_obs) is a real pair, whatever the order in which steps arrive."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The doctor compares an arm's file with its model and with the connected arm, whose truth is the vendor's numbers."""
 
-from __future__ import annotations
-
 import importlib.metadata
 from dataclasses import replace
 from pathlib import Path

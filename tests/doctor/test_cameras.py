@@ -1,7 +1,5 @@
 """The doctor's questions about cameras: each answer is ok, or says what to do."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The doctor's lines about a gripper."""
 
-from __future__ import annotations
-
 import pytest
 
 from controllers.drivers.grippers.contract import GripperSpec

@@ -1,7 +1,5 @@
 """`robot-rl doctor pendant`: its output, with and without an answer."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

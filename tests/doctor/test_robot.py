@@ -1,7 +1,5 @@
 """The doctor's questions about a real arm: each answer is ok, or says what to do."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace

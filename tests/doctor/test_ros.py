@@ -1,7 +1,5 @@
 """The doctor's questions about the ROS graph: each answer is ok, or says what to do."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -1,7 +1,5 @@
 """The first day with an arm, command by command as docs/first-arm.md has it: its files, people and steps."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

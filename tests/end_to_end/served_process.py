@@ -1,7 +1,5 @@
 """A simulated robot in a process of its own, on this machine's loopback, for tests that meet it over a real wire."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import signal
@@ -62,7 +60,7 @@ class ServedProcess:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def __enter__(self) -> ServedProcess:
+    def __enter__(self) -> "ServedProcess":
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -5,8 +5,6 @@ and takes an FR3's time to recover. The UR5e speaks its own wire to the real ur-
 frames; its cable is pulled, and it stops itself.
 """
 
-from __future__ import annotations
-
 import signal
 from pathlib import Path
 

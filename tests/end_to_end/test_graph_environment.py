@@ -1,7 +1,5 @@
 """The environment over a real wire, with the simulated robot in a process of its own."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

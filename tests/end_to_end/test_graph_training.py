@@ -1,7 +1,5 @@
 """A training over a real wire, with the simulated robot in a process of its own: the machinery works, or this fails."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

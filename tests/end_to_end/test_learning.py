@@ -1,7 +1,5 @@
 """A whole training with real processes and a real wire: it learns, or this fails."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

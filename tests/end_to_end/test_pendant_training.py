@@ -4,8 +4,6 @@ The thumb arms, holds the grip while the simulator's expert moves, labels, press
 again, and stops the run for good. Real processes, real wire, real firmware; the thumb goes by what it sees.
 """
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A real arm's controller and the training's client over plain DDS, with a Robotiq at its wire that grips and jams."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

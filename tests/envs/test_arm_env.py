@@ -1,7 +1,5 @@
 """The Gymnasium environments over the simulator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

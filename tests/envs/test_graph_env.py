@@ -1,7 +1,5 @@
 """What the environment refuses to use, and what it says about it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """A real arm's episode starts when a person says so by their device, and never by itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pytest

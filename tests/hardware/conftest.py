@@ -1,7 +1,5 @@
 """Cameras that the tests of this folder open."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 

@@ -1,7 +1,5 @@
 """An arm without physics for the tests of the graph: it reaches each target at once."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from robot_rl.core.pose import Pose, gripper_down

@@ -1,7 +1,5 @@
 """What every robot and camera keeps: the simulated ones in this process, and the same over DDS and over rclpy."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """`robot-rl controller` as a program of its own, and what it printed."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A command topic for tests: a reflex of the simulated arm, or its end."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from controllers.ros.arbitration import CommandPriority

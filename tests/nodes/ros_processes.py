@@ -1,7 +1,5 @@
 """Programs under a real ROS 2, found at /opt/ros or sourced, on loopback and on a domain of this process's own."""
 
-from __future__ import annotations
-
 import functools
 import json
 import os
@@ -76,7 +74,7 @@ class Program:
         """As Ctrl-C would."""
         self._process.send_signal(number)
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> "Program":
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:

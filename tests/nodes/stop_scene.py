@@ -3,8 +3,6 @@
 Speeds, modes and stamps are those that the controller publishes.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Callable
@@ -70,7 +68,7 @@ class Enabler:
 class SceneClock:
     """The clock of clients in the scene: while they wait, the scene goes on."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: "Scene") -> None:
         self._scene = scene
 
     def now_ns(self) -> int:

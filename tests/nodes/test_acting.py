@@ -1,7 +1,5 @@
 """The actor's program, as a process, before anybody has answered it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """ROS's words and plain flags are one set of settings."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

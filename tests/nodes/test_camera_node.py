@@ -1,7 +1,5 @@
 """The camera's node under a real ROS 2, heard by a stranger's node in a process of its own."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Sequence

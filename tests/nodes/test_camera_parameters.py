@@ -1,7 +1,5 @@
 """The camera node's parameters become the camera's settings, or an error that names the rule."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`robot-rl controller`: an arm's control process on the graph over plain DDS, as a program of its own."""
 
-from __future__ import annotations
-
 import os
 import signal
 from collections.abc import Iterator

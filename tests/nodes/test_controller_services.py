@@ -1,7 +1,5 @@
 """The simulated robot as a ROS node answers the controller's services, and takes gains whole or not at all."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Iterator
 from typing import Any

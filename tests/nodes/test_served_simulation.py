@@ -1,7 +1,5 @@
 """The simulated robot on the graph: what it serves, whom it obeys, and that an episode over the graph is an episode."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

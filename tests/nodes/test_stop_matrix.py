@@ -3,8 +3,6 @@
 The whole matrix in one process, on one clock that the test moves; `test_stop_matrix_served.py` runs it over real wires.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 

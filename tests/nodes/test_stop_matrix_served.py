@@ -4,8 +4,6 @@ Times are those of the arm: its published states from the event's arrival at the
 What they are is printed (`-s`).
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A task's gains are in force in the simulation, on the served one, and on a real arm's driver with its own gains."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """A robot's computer needs neither the simulator nor ROS to act over plain DDS."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

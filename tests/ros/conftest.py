@@ -4,8 +4,6 @@ pytest itself needs no ROS: the processes that it starts get ROS's environment, 
 listens on the graph for the tests.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 

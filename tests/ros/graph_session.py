@@ -1,7 +1,5 @@
 """Processes of one test on the graph: the controller, launch files, and the probe that speaks for the test."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

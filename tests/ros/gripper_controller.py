@@ -3,8 +3,6 @@
 Fingers travel at 0.02 m/s, and stop at an object: `python gripper_controller.py KIND OBJECT_M` (travel of a finger).
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 import time

@@ -1,7 +1,5 @@
 """A ROS installation's environment, for processes that the tests start."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 Reads one request a line, answers one line. Streams go on between requests, in the background.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import sys

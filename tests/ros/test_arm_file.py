@@ -1,7 +1,5 @@
 """An arm and its driver from files outside the package, launched under ROS."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

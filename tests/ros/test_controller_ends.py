@@ -1,7 +1,5 @@
 """However the controller ends, the arm holds itself, and what happened is named."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

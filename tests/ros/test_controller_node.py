@@ -1,7 +1,5 @@
 """The controller node on a real graph, over the simulated arm: what it offers, whom it obeys, what it refuses."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Grippers on a real graph: the node serves them, whatever is behind, and a gripper that hangs stops nothing else."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from pathlib import Path

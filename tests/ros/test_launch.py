@@ -1,7 +1,5 @@
 """The launch files: what they explain, and the order in which things start and end."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

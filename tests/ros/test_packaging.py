@@ -1,7 +1,5 @@
 """The repository's root as a package: colcon in both modes and pip install the nodes, launch files and parameters."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

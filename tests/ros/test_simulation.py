@@ -1,7 +1,5 @@
 """The simulated robot by its launch files: recorded in MCAP, and trained on."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import sys

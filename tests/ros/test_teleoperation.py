@@ -1,7 +1,5 @@
 """A person at the terminal of teleop.launch.py moves the arm."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import sys

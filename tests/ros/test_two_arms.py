@@ -1,7 +1,5 @@
 """Two arms on one graph, each in its namespace, do not hear each other."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

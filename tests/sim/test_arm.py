@@ -1,7 +1,5 @@
 """The simulated arm against Pinocchio's Panda."""
 
-from __future__ import annotations
-
 import importlib.metadata
 
 import mujoco

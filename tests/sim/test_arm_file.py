@@ -1,7 +1,5 @@
 """Arms from files outside the package in the simulator: their frames, their dynamics, and a reach under the law."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

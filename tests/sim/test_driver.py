@@ -1,7 +1,5 @@
 """The simulated arm as a driver: the same physics as the simulation, and the firmware's part."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

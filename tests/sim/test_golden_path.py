@@ -4,8 +4,6 @@ A change of the law that moves this path changes what every policy was trained o
 `workspace_gains` until a decision switches it on; then `pick_lift_path.txt` is written anew by running this file.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The scenes that teach the encoder: what their labels say is what their images show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import mujoco

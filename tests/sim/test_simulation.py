@@ -1,7 +1,5 @@
 """The simulated workcell under the controller."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 import pytest

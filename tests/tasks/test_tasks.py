@@ -1,7 +1,5 @@
 """Tasks as data: names, files, and shapes that need no environment."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A device's stop reaches the controllers while its program waits, and only a person's clear releases them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

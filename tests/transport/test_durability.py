@@ -1,7 +1,5 @@
 """Both ends killed with SIGKILL, again and again: nothing that `put` accepted is lost, nothing is stored twice."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

@@ -1,7 +1,5 @@
 """The journal keeps what it accepted: across restarts, kills, torn ends and truncation."""
 
-from __future__ import annotations
-
 import struct
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Actor and learner over real sockets: delivery, refusal, restarts, weights."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Records survive the trip as bytes; anything else is refused with one error."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -9,9 +9,10 @@ from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.data.episodes import write_episode
 from robot_rl.data.image_codec import compress
 from robot_rl.vision.architecture import ConvLayer
-from robot_rl.vision.own import TARGETS, OwnConfig, train_own
+from robot_rl.vision.own import train_own
 from robot_rl.vision.probe import ProbeReport, held_out_rows, probe_encoder
 from robot_rl.vision.recordings import OBJECT_STATES, Recording, read_recording
+from robot_rl.vision.training_config import TARGETS, OwnConfig
 from tests.data.builders import step_record
 
 SIZE, KINDS = 32, ("position", "position", "gripper")

@@ -1,7 +1,5 @@
 """Training the encoder from random scenes: labels move with the images, key points are found, the file is whole."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -15,12 +13,12 @@ from robot_rl.vision.architecture import ConvLayer, EncoderArchitecture, load_en
 from robot_rl.vision.jax_encoder import shift_images
 from robot_rl.vision.pretrain import (
     KEY_POINTS,
-    PretrainConfig,
     _key_point_loss,
     _shift_labels,
     draw_datasets,
     train_camera,
 )
+from robot_rl.vision.training_config import PretrainConfig
 
 SMALL = EncoderArchitecture(32, 32, (ConvLayer(8, 4, 8), ConvLayer(3, 1, 12, relu=False)))
 

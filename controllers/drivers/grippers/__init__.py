@@ -4,8 +4,6 @@ A driver (`contract.GripperDriver`) may block; it runs in a process of its own (
 loop nor the node ever waits for fingers. The node uses `process.GripperProcess`, which never waits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any

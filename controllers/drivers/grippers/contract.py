@@ -3,8 +3,6 @@
 Width is the opening between the fingers [m], 0 when closed. Speed is that of the opening, force that of the grip.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,7 +99,7 @@ class GripperDriver(Protocol):
     width_max_m: float
 
     @classmethod
-    def connect(cls, spec: GripperSpec) -> GripperDriver:
+    def connect(cls, spec: GripperSpec) -> "GripperDriver":
         """Return the connected and activated gripper.
 
         Raises:

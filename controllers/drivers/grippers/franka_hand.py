@@ -10,8 +10,6 @@ franky's calls release Python's lock, pylibfranka's do not: through pylibfranka 
 and no motion can be stopped. Both libraries may not be loaded in one process.
 """
 
-from __future__ import annotations
-
 import importlib
 import threading
 from abc import ABC, abstractmethod
@@ -48,7 +46,7 @@ class FrankaHand(ABC):
         self._target_m = 0.0
 
     @classmethod
-    def connect(cls, spec: GripperSpec) -> FrankaHand:
+    def connect(cls, spec: GripperSpec) -> "FrankaHand":
         """See `GripperDriver`."""
         settings = spec.read_settings(home=False)
         try:

@@ -1,7 +1,5 @@
 """A gripper whose driver runs in a process of its own: no call waits, however slow, stuck or dead the driver is."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math

@@ -4,8 +4,6 @@ Sources: instruction manuals of the grippers (registers, codes, ranges); robotiq
 measured positions at both ends; speed and force are linear in their registers, the force of a grip only roughly).
 """
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

@@ -1,7 +1,5 @@
 """Robotiq's grippers over Modbus RTU. Source: their instruction manuals; registers 1000 to 1002 and 2000 to 2002."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ Their width comes from a joint of `joint_states`. Settings of both: `joint`; `jo
 and `open`, the joint's position in either state, which may be an angle and may fall as the fingers open; `width_max_m`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import threading
@@ -110,7 +108,7 @@ class TopicGripper(RosGripper):
         self.start()
 
     @classmethod
-    def connect(cls, spec: GripperSpec) -> TopicGripper:
+    def connect(cls, spec: GripperSpec) -> "TopicGripper":
         """See `GripperDriver`."""
         own = {"topic": "gripper_controller/commands", "type": "Float64MultiArray"}
         return cls(spec, spec.read_settings(**JOINT_SETTINGS, **own))
@@ -151,7 +149,7 @@ class ActionGripper(RosGripper):
         self.start()
 
     @classmethod
-    def connect(cls, spec: GripperSpec) -> ActionGripper:
+    def connect(cls, spec: GripperSpec) -> "ActionGripper":
         """See `GripperDriver`."""
         own = {"action": "gripper_controller/gripper_cmd", "type": "GripperCommand"}
         return cls(spec, spec.read_settings(**JOINT_SETTINGS, **own))

@@ -1,7 +1,5 @@
 """Simulated gripper: fingers that move at the commanded speed, and stop at an object."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 
@@ -24,7 +22,7 @@ class SimulatedGripper:
         self._speed_m_s, self._since_s = SPEED_MAX_M_S, now_s()
 
     @classmethod
-    def connect(cls, spec: GripperSpec) -> SimulatedGripper:
+    def connect(cls, spec: GripperSpec) -> "SimulatedGripper":
         """See `GripperDriver`."""
         return cls(**spec.read_settings(width_max_m=0.08, object_m=0.0))
 

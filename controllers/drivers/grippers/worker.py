@@ -5,8 +5,6 @@
 It ends, with the fingers at rest, when its standard input closes: also when its parent is killed.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Joint motions and hand guiding of an arm on the graph, as a client of its controller."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """ROS discovery over plain DDS: `ros_discovery_info`, and a view of all writers."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -7,8 +7,6 @@ computer, set `CYCLONEDDS_URI` on both. cyclonedds is imported when a domain is 
 it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from functools import cache

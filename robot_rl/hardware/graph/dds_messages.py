@@ -4,8 +4,6 @@ Definitions, CDR and type hashes come from rosbags; cyclonedds only needs a type
 serialises as XCDR1, which is what ROS sends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple

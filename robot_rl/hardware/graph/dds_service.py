@@ -3,8 +3,6 @@
 Each message begins with the client's number and the request's, by which a client knows its reply.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable

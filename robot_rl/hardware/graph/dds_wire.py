@@ -4,8 +4,6 @@ Topic `/a/b` is `rt/a/b`, its type `pkg::msg::dds_::Type_`, serialised as CDR ve
 data; `ros2 node list` and `ros2 topic list` see the participant. Network: `dds_domain.py`.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

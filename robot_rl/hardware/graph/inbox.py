@@ -1,7 +1,5 @@
 """Inbox: the newest message of one topic, read and checked, with its times."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 

@@ -4,8 +4,6 @@ All else is the controllers' codec (`controllers.ros.to_ros`, `from_ros`). Stamp
 the wire's clock.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Stale samples, clock jumps and other faults are never used silently: the state n
 while the fault lasts, so that the controller's watchdog holds the arm.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """A task's gains on a controller of the graph, so that the arm is as stiff as in simulation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 `data` holds the sections of `controllers.ros.graph.TASK_STATE_SECTIONS` one after the other, read by name.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

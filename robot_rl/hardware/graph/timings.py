@@ -1,7 +1,5 @@
 """Measurements of a client of the graph: ages of samples at their use, and lateness."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,5 @@
 """Encoding of observations: images become features once, for policy and records."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,12 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.records import Observation, StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
+from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import TaskSpec
 from robot_rl.data.image_codec import decompressed
 from robot_rl.envs.observation import proprioception
 from robot_rl.envs.protocol import action_layout
+from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.rewards.success_model import Views
 from robot_rl.vision.encoder import Encoder
 
@@ -63,8 +64,8 @@ def classifier_views(task: TaskSpec, encoder: Encoder | None, cameras_file: Path
     Args:
         cameras_file: the robot's cameras, whose crops count where the task has none.
     """
-    own = json.loads(cameras_file.read_text("utf-8"))["cameras"] if cameras_file else ()
-    crops = {str(entry.get("name")): entry.get("view", {}) for entry in own}
+    own = load_settings(CameraSet, cameras_file).cameras if cameras_file else ()
+    crops = {camera.name: camera.view.crop for camera in own}
     cameras = {
         name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
         for name, camera in task.cameras.items()

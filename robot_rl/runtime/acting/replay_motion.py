@@ -1,7 +1,5 @@
 """Replay of a recorded motion: the targets of an episode again, at reduced speed, checked before anything moves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Combination of two devices: one that moves the arm, and one that enables, labels and stops."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from robot_rl.teleop.device import Device, DeviceState

@@ -1,7 +1,5 @@
 """The terminal's keyboard as a teleoperation device: termios only, so it works over ssh and needs no window."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import os
@@ -87,7 +85,7 @@ class Keyboard:
     reads_terminal = True
 
     @classmethod
-    def open(cls, context: DeviceContext) -> Keyboard:
+    def open(cls, context: DeviceContext) -> "Keyboard":
         """Return the keyboard of this process's terminal.
 
         Raises:
@@ -156,7 +154,7 @@ class Keyboard:
         if owned:
             os.close(self._fd)
 
-    def __enter__(self) -> Keyboard:
+    def __enter__(self) -> "Keyboard":
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -1,7 +1,5 @@
 """Scripted play for the simulator: a person who moves the arm about, visits the object and leaves it again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +39,7 @@ class PlayDevice(ScriptedDevice):
     Settings = PlaySettings
 
     @classmethod
-    def open(cls, context: DeviceContext) -> PlayDevice:
+    def open(cls, context: DeviceContext) -> "PlayDevice":
         """Return play over the simulator's expert.
 
         Raises:

@@ -6,8 +6,6 @@ by the reader: only a request to clear it, which is counted like a label, lifts 
 Late messages make the arbiter wait; a long silence is a stop as well.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections import Counter
@@ -42,7 +40,7 @@ class GraphDevice:
     """
 
     @classmethod
-    def open(cls, context: DeviceContext) -> GraphDevice:
+    def open(cls, context: DeviceContext) -> "GraphDevice":
         """Return the human at the `teleop` node, over the environment's own connection where there is one."""
         wire, owned = context.wire()
         return cls(wire, context.layout, context.clock, owned)

@@ -9,8 +9,6 @@ and an episode longer than `intervene_after_steps` counts as worse, too: a stuck
 what an expert would.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Callable
@@ -58,7 +56,7 @@ class ExpertDevice(ScriptedDevice):
     Settings = ActionNoise
 
     @classmethod
-    def open(cls, context: DeviceContext) -> ExpertDevice:
+    def open(cls, context: DeviceContext) -> "ExpertDevice":
         """Return the simulator's expert.
 
         Raises:
@@ -96,7 +94,7 @@ class ScriptedHuman(ScriptedDevice):
     Settings = ScriptedHumanConfig
 
     @classmethod
-    def open(cls, context: DeviceContext) -> ScriptedHuman:
+    def open(cls, context: DeviceContext) -> "ScriptedHuman":
         """Return the scripted human over the simulator's expert.
 
         Raises:

@@ -1,7 +1,5 @@
 """Configuration of the scripted operator: when it intervenes, for how long, how noisily."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

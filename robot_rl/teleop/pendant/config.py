@@ -1,7 +1,5 @@
 """Settings of the pendant: port, heartbeats, time-outs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from robot_rl.core import checks

@@ -1,7 +1,5 @@
 """The pendant as a teleoperation device: dead-man, labels, emergency stop, and the relay in the robot's user-stop."""
 
-from __future__ import annotations
-
 import random
 import threading
 from collections.abc import Callable
@@ -64,7 +62,7 @@ class Pendant:
     moves = False
 
     @classmethod
-    def open(cls, context: DeviceContext) -> Pendant:
+    def open(cls, context: DeviceContext) -> "Pendant":
         """Return the pendant at the port of the settings.
 
         Raises:
@@ -167,7 +165,7 @@ class Pendant:
         self._closing.set()
         self._thread.join(JOIN_S)
 
-    def __enter__(self) -> Pendant:
+    def __enter__(self) -> "Pendant":
         return self
 
     def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -1,7 +1,5 @@
 """Frames on the pendant's serial line: payload and CRC-16, COBS-coded, closed by a zero byte (firmware/PROTOCOL.md)."""
 
-from __future__ import annotations
-
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The pendant's messages, version 1 (firmware/PROTOCOL.md): frozen dataclasses to payloads and back."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import astuple, dataclass, fields
 from enum import IntEnum, IntFlag

@@ -1,7 +1,5 @@
 """Lines of bytes to a device: a serial port through pyserial, or a TCP socket on this machine."""
 
-from __future__ import annotations
-
 import select
 import socket
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The host's side of the pendant's protocol, without threads, ports or clocks: bytes and times in, bytes out."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass

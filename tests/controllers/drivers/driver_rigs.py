@@ -1,7 +1,5 @@
 """Each driver on a fake arm with scripted operator, cable and reflexes: the table of the contract suite."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any

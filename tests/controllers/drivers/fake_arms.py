@@ -3,8 +3,6 @@
 A call that blocks in the vendor's library passes as much time here; `meanwhile` sees the world in the middle of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

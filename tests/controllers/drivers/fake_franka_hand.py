@@ -5,8 +5,6 @@ meets something blocks for about 100 s), libfranka#93 (a grasp of what is held w
 does not always stop a move), franka_ros#276 (without homing the largest width is 0, and commands fail).
 """
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import struct

@@ -1,7 +1,5 @@
 """franky's surface over a `FrankaArm`. `test_fakes.py` compares it with the installed wheel."""
 
-from __future__ import annotations
-
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any, ClassVar

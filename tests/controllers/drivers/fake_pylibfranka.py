@@ -1,7 +1,5 @@
 """pylibfranka's surface over a `FrankaArm`. `test_fakes.py` compares it with the installed wheel."""
 
-from __future__ import annotations
-
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -96,7 +94,7 @@ class ActiveControlBase:
     arm: FrankaArm
     _cause, _over = "", False
 
-    def _begin(self, arm: FrankaArm) -> ActiveControlBase:
+    def _begin(self, arm: FrankaArm) -> "ActiveControlBase":
         self.arm, arm.on_reflex = arm, self._reflex
         arm.feed([0.0] * 7)
         return self

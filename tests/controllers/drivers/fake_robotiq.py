@@ -5,8 +5,6 @@ robotiq/grippers (20 to 150 mm/s, stroke 85 mm, the open fingers at 3 and the cl
 documentation and Robotiq's forum (lines of the socket, `ack` without a line feed).
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pty

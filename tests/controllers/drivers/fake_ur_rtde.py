@@ -3,8 +3,6 @@
 The script's way with a torque is the wheel's: the last one acts until the script ends, and only its watchdog ends it.
 """
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any, ClassVar
 

@@ -3,8 +3,6 @@
 A program of its own: the two Franka libraries cannot live in one process. Usage: DRIVER ADDRESS SECONDS
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import time

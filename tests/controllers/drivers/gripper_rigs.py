@@ -1,7 +1,5 @@
 """Each gripper of `GRIPPERS` that needs no ROS, before a double at its vendor's wire."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import time

@@ -1,7 +1,5 @@
 """Link in memory to the real watchdog and a ros2_control controller without time-out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Arms on the loopback wire for the vendors' real libraries: each a process or a thread that speaks their protocol."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import struct

@@ -3,8 +3,6 @@
 The wheel is inspected in a separate process: pylibfranka and franky exclude each other in one.
 """
 
-from __future__ import annotations
-
 import ast
 import inspect
 import json

@@ -1,7 +1,5 @@
 """Contract of all drivers (`controllers/drivers/contract.py`): one suite over each of them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

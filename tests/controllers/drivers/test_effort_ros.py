@@ -4,8 +4,6 @@ rclpy is not on PyPI: this shows that the two ends understand each other, not th
 ROS 2 the last test does that.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from types import SimpleNamespace

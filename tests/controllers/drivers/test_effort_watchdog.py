@@ -1,7 +1,5 @@
 """The arm's side of the effort interface never lets a torque outlive its sender."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The vendors' fakes match the installed wheels: each name, argument, default and enum member exists there."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Contract suite of the grippers, each before a double at its vendor's wire, with real motion times."""
 
-from __future__ import annotations
-
 import math
 import os
 import signal

@@ -1,7 +1,5 @@
 """The loop's host over each vendor's driver: a reflex and a silence end in a recovery without restarting anything."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 
@@ -64,7 +62,7 @@ class Cell:
         quat = np.array(quat_from_matrix(state.R))
         self.client.send(Target(state.p + offset, quat, np.zeros(6), np.zeros(6), stamp))
 
-    def active(self) -> Cell:
+    def active(self) -> "Cell":
         self.client.activate()
         assert self.run(0.3)[-1] is Mode.ACTIVE
         return self

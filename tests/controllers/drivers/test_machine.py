@@ -1,7 +1,5 @@
 """Facts about the computer, read from a tree of files, and what a real-time loop asks of them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The model of an arm that does not compute its own: derivatives and energies as the oracle."""
 
-from __future__ import annotations
-
 import importlib.metadata
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The drivers over the vendors' real libraries: an FR3 that speaks the arm's own wire, and arms that refuse."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What each arm refuses when it connects, and the advice that comes with it."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -5,8 +5,6 @@ masses [kg]. Poses are in the controller's frame Base. The URDFs have the links 
 `base_link` is turned by pi about z against `base`.
 """
 
-from __future__ import annotations
-
 import tempfile
 from functools import cache
 from pathlib import Path

@@ -3,8 +3,6 @@
 It knows nothing of our models: gravity, masses and frames come from MuJoCo.
 """
 
-from __future__ import annotations
-
 import re
 
 import mujoco

@@ -5,8 +5,6 @@ next one, for ever; the watchdog ends the script when no input arrives; every ot
 `ready` once the sender has taken its command back. Physics: each joint is a mass on a damper.
 """
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import struct
@@ -159,7 +157,7 @@ class UrServer:
         self._address, self._over = address, threading.Event()
         self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> UrServer:
+    def __enter__(self) -> "UrServer":
         for port, serve in ((DASHBOARD_PORT, self._dashboard), (SCRIPT_PORT, self._script), (RTDE_PORT, self._rtde)):
             self._start(self._serve, socket.create_server((self._address, port)), port, serve)
         self._start(self._cycle)

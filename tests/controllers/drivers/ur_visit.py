@@ -3,8 +3,6 @@
 Usage: ADDRESS [push], where `push` never ends by itself.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import time

@@ -1,7 +1,5 @@
 """Stacks over the simulated arm whose driver takes the vendors' times in real time, or dies."""
 
-from __future__ import annotations
-
 import time
 
 from controllers.geometry import FloatArray

@@ -1,7 +1,5 @@
 """A driver's library starts threads and takes priorities; the loop and those threads end up as they should."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The black box: the last minute of the loop, written when something goes wrong, never over another file."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -13,9 +13,9 @@ from controllers.law.presets import preset
 from controllers.records import make_record
 from controllers.ros.arbitration import WINDOW_S, CommandPriority
 from controllers.ros.command_handler import CLOCK_HOLD_S, CommandHandler
-from controllers.ros.motions import take_joint_motion
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_time import Stamps
+from controllers.ros.topics import take_joint_motion
 from controllers.ros.workspace import outside
 from tests.controllers.ros import ros_messages as ros
 

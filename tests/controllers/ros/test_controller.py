@@ -1,7 +1,5 @@
 """The controller on the graph without ROS: topics, services, status and diagnostics over a loop that is scripted."""
 
-from __future__ import annotations
-
 import logging
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Frames of an arm: the same in messages and TF, connected with the links of its model."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

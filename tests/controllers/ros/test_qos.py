@@ -1,7 +1,5 @@
 """A topic's quality in rclpy's words, by the real rclpy."""
 
-from __future__ import annotations
-
 import importlib.util
 from typing import Any
 

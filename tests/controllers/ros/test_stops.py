@@ -1,7 +1,5 @@
 """Stops are latched by source: no restart, silence or foreign clear lifts one."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -4,8 +4,6 @@ The library drops a software device as soon as its description is not referenced
 `devices changed` event holds it. Keeping and dropping that list is plugging in and pulling out.
 """
 
-from __future__ import annotations
-
 import threading
 from types import TracebackType
 from typing import Any
@@ -32,11 +30,11 @@ class Bus:
         self._plugged: dict[str, Any] = {}
         self.context.set_devices_changed_callback(self._changed)
 
-    def plug(self, device: SoftRealSense) -> None:
+    def plug(self, device: "SoftRealSense") -> None:
         self._arriving = device.serial
         device.device.add_to(self.context)
 
-    def pull(self, device: SoftRealSense) -> None:
+    def pull(self, device: "SoftRealSense") -> None:
         del self._plugged[device.serial]
 
     def _changed(self, event: Any) -> None:
@@ -96,7 +94,7 @@ class Shooting:
         self._device, self._grey, self._depth, self._over = device, grey, depth, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Shooting:
+    def __enter__(self) -> "Shooting":
         self._thread.start()
         return self
 

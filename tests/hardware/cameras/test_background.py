@@ -1,7 +1,5 @@
 """A camera's reader never waits, never gets an old image unnoticed, and the device comes back by itself."""
 
-from __future__ import annotations
-
 import threading
 import time
 

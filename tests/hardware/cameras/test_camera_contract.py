@@ -1,7 +1,5 @@
 """What every real camera keeps, whatever it is made of."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Cameras are named in the settings by kind; what cannot work is refused with the nearest name or the rule."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The sheet shows each camera's image with its crop, and beside it exactly what the policy gets."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

@@ -1,7 +1,5 @@
 """Stamps of any clock become monotonic time that never runs backwards, whatever the device's clock does."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

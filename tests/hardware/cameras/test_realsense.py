@@ -1,7 +1,5 @@
 """A RealSense through the real librealsense: its pipeline, syncer and alignment, with devices made of software."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Images over the graph: their bytes, their age, and what is counted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

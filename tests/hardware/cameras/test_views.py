@@ -1,7 +1,5 @@
 """Images are cropped and resized without being distorted, shifted or mixed; old ones are refused."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

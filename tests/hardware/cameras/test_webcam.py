@@ -1,7 +1,5 @@
 """A webcam's code path through OpenCV itself; videos stand in for the device."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Serves the scripted arm and an image until its standard input closes.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

@@ -1,7 +1,5 @@
 """A `Wire` in this process's memory, on a clock that the test moves: for logic that needs no real wire."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any

@@ -1,7 +1,5 @@
 """The simulated arm on the far side of a wire, moved by the client's own clock: one thread, real time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A scripted arm on the graph, for tests of the graph's clients: its state goes out, targets are followed at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Protocol
 

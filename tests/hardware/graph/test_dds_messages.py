@@ -1,7 +1,5 @@
 """ROS's messages without ROS: bytes as ROS has them, nothing accepted that is torn."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Faults of the graph, tried over each real wire: named by the state, and no target is sent meanwhile."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

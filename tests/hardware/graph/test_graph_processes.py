@@ -2,8 +2,6 @@
 killed process is noticed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """A real arm's controller and the training's client meet: with a gripper, without one, and without a wrist sensor."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from dataclasses import replace

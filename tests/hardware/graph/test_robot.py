@@ -1,7 +1,5 @@
 """A robot at the other end of the graph: what it reports, and when it stops sending targets."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Codec of `task/state`: round trip over the wire, and refusal of foreign messages."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """What every wire keeps: delivery, qualities, discovery, clean ends. Over DDS and over rclpy."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Both real wires for the tests, on loopback and on a domain of this process's own."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from typing import Any

@@ -1,7 +1,5 @@
 """A backend small enough to check by equality, and a server whose records are a script."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

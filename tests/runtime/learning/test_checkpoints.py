@@ -1,7 +1,5 @@
 """A checkpoint is whole or absent, and belongs to the run that made it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

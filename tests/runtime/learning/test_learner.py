@@ -1,7 +1,5 @@
 """The learner's loop: exact resume, rest without data, weights with versions, checkpoints that can be trusted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +46,7 @@ class Run:
         self.config = replace(CONFIG, **changes)
         self.updates = 0
 
-    def go(self, turns: int, demos: list[Any] | None = None, stop: Callable[[], bool] | None = None) -> Run:
+    def go(self, turns: int, demos: list[Any] | None = None, stop: Callable[[], bool] | None = None) -> "Run":
         server, replay, agent = self.server, self.replay, self.backend
         loop = LearnerLoop(server, replay, agent, self.config, self.metrics, self.checkpoints, self.clock)
         self.updates = loop.run(stop or Turns(turns, self.clock), demos or [])

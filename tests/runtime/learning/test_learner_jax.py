@@ -1,7 +1,5 @@
 """Exact resume with the real agent: bit for bit."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

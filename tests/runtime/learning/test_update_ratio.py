@@ -1,7 +1,5 @@
 """Updates follow the data: never ahead of the ratio, never on while no data comes."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """A human's hands over the graph: nothing is lost, nothing is given twice, silence is noticed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The pendant's frames and messages, against the golden vectors that the firmware's tests read, and by property."""
 
-from __future__ import annotations
-
 from dataclasses import astuple, fields
 from pathlib import Path
 

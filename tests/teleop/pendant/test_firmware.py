@@ -4,8 +4,6 @@ Times are those of the device's clock, so that machine load does not matter; the
 firmware's unit tests hold the exact bounds.
 """
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager

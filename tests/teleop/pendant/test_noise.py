@@ -3,8 +3,6 @@
 The Python decoder says which of the corrupted frames are still whole; the firmware under QEMU must agree exactly.
 """
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Lines of bytes: real pseudo-terminals and real sockets."""
 
-from __future__ import annotations
-
 import os
 import socket
 from pathlib import Path

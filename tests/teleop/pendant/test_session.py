@@ -1,7 +1,5 @@
 """The host's side of the pendant's protocol, in simulated time; the device's frames are written by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest
