@@ -207,11 +207,14 @@ class UrServer:
             "is in remote control": "true",
             "close safety popup": "closing safety popup",
             "unlock protective stop": "Protective stop releasing",
+            "stop": "Stopped",
         }
         client.sendall(b"Connected: Universal Robots Dashboard Server\n")
         for line in self._lines(client):
             if line == "unlock protective stop":
                 self.arm.safety_mode = 1
+            elif line == "stop":
+                self.arm.script, self.arm.torque = False, None
             self.asked.append(line)
             client.sendall((answers.get(line, f"could not understand: '{line}'") + "\n").encode())
 
