@@ -133,9 +133,6 @@ def pushed_aside(arm: RealTimeArm) -> None:
     eventually(lambda: np.abs(arm.dq).max() < 0.02)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="known fault: after its cable is back, a UR now and then does not resume; cause not found"
-)
 def test_first_day_with_a_ur_on_the_vendors_wire(tmp_path: Path) -> None:
     installed("ur_rtde")
     installed("pin")
