@@ -181,6 +181,8 @@ class Requirements:
     """The oldest C library that the package runs with."""
     thread_priority: int = 0
     """SCHED_FIFO priority of the threads that the package starts; 0: ordinary scheduling."""
+    joint_states: bool = False
+    """The arm's own nodes publish `joint_states` in its namespace; the controller must not, lest the driver read it."""
 
 
 class DriverClass(Protocol):

@@ -73,6 +73,7 @@ class EffortDriver(StreamDriver):
         rate_hz: of the arm's controller manager.
         timeout_s: of the watchdog, as started on the arm's side.
         gravity_in_command: whether the effort must include gravity (not for a Franka or UR).
+        silence_s: time without joint state after which the arm is lost.
     """
 
     def __init__(
@@ -84,12 +85,13 @@ class EffortDriver(StreamDriver):
         rate_hz: float = 500.0,
         timeout_s: float = 0.02,
         gravity_in_command: bool = False,
+        silence_s: float = SILENCE_LIMIT_S,
         platform: Platform = THIS_COMPUTER,
     ) -> None:
         super().__init__("ros2_control", model.joints, limits, platform.now_s)
         self._link, self._model, self._sleep = link, model, platform.sleep
         self._rate_hz, self._timeout_s, self._gravity_in_command = rate_hz, timeout_s, gravity_in_command
-        self._sequence = 0
+        self._sequence, self._silence_s = 0, silence_s
         self._opened = False
 
     def _open(self) -> Capabilities:
@@ -125,10 +127,10 @@ class EffortDriver(StreamDriver):
         if sample is None:
             raise LinkSilent("no joint state")
         if status is None:
-            raise LinkSilent(f"no status of its watchdog for {SILENCE_LIMIT_S} s, so nothing would end a torque")
+            raise LinkSilent(f"no status of its watchdog for {self._silence_s} s, so nothing would end a torque")
         fresh = sample.robot_s != self._reading.robot_s
-        if not fresh and self._now_s() - self._reading.stamp_s > SILENCE_LIMIT_S:
-            raise LinkSilent(f"no joint state for {SILENCE_LIMIT_S} s")
+        if not fresh and self._now_s() - self._reading.stamp_s > self._silence_s:
+            raise LinkSilent(f"no joint state for {self._silence_s} s")
         arm = self._feedback.state
         arm.q[:], arm.dq[:] = sample.q, sample.dq
         self._model.fill(arm, self._feedback.dynamics)
@@ -149,7 +151,7 @@ class EffortDriver(StreamDriver):
 
     def _say(self, kind: Kind, tau: FloatArray) -> None:
         self._sequence += 1
-        self._link.send(EffortCommand(kind, self._sequence, tau.copy(), self._own_torque()))
+        self._link.send(EffortCommand(kind, self._sequence, tau.copy()))
 
     def _end(self) -> None:
         self._say(Kind.RELEASE, self._own_torque())

@@ -9,6 +9,7 @@ rclpy comes with ROS, not with pip: it is imported when a connection opens. Usag
 """
 
 import argparse
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from controllers.arms.spec import ArmSpec, load_arm
-from controllers.drivers.contract import Requirements, import_library
+from controllers.drivers.contract import Requirements, import_library, make_feedback
 from controllers.drivers.effort import SILENCE_LIMIT_S, EffortDriver, JointSample, in_order
 from controllers.drivers.effort_watchdog import (
     EffortCommand,
@@ -29,6 +30,7 @@ from controllers.drivers.effort_watchdog import (
     encode_status,
 )
 from controllers.drivers.model import PinocchioModel
+from controllers.geometry import FloatArray
 
 COMMAND, STATUS, JOINT_STATES = "effort_watchdog/command", "effort_watchdog/status", "joint_states"
 CONTROLLER = "effort_controller"  # the usual name of a forward_command_controller on the effort interface
@@ -54,11 +56,12 @@ def import_ros() -> Any:
 
 
 class RosLink:
-    """An `EffortLink` over rclpy. Spins its own node in a thread; never shuts rclpy down.
+    """An `EffortLink` over rclpy: a node in a context of its own, without signal handlers, spun by a thread.
 
     Args:
         joints: the arm's joint names, in the model's order.
         namespace: the arm's, as in `/left`.
+        silence_s: age of the watchdog's status from which it counts as silent.
     """
 
     def __init__(
@@ -68,11 +71,11 @@ class RosLink:
         *,
         ros: Any = None,
         now_s: Callable[[], float] = time.monotonic,
+        silence_s: float = SILENCE_LIMIT_S,
     ) -> None:
         self._joints, self._namespace, self._given, self._now_s = tuple(joints), namespace, ros, now_s
+        self._silence_s = silence_s
         self._ros: Any = None
-        self._node: Any = None
-        self._executor: Any = None
         self._publisher: Any = None
         self._sample: JointSample | None = None
         self._status: WatchdogStatus | None = None
@@ -81,15 +84,17 @@ class RosLink:
     def open(self) -> None:
         """See `EffortLink`."""
         ros = self._ros = self._given or import_ros()
-        if not ros.rclpy.ok():
-            ros.rclpy.init()
-        node = self._node = ros.rclpy.create_node("effort_driver", namespace=self._namespace or None)
+        context = self._context = ros.rclpy.Context()
+        ros.rclpy.init(context=context)
+        words = {"namespace": self._namespace or None, "context": context}
+        node = self._node = ros.rclpy.create_node("effort_driver", **words)
         self._publisher = node.create_publisher(ros.std.Float64MultiArray, COMMAND, newest_only(ros))
         node.create_subscription(ros.sensor.JointState, JOINT_STATES, self._on_state, ros.qos.qos_profile_sensor_data)
         node.create_subscription(ros.std.Float64MultiArray, STATUS, self._on_status, newest_only(ros))
-        self._executor = ros.executors.SingleThreadedExecutor()
+        self._executor = ros.executors.SingleThreadedExecutor(context=context)
         self._executor.add_node(node)
-        threading.Thread(target=self._executor.spin, name="effort link", daemon=True).start()
+        self._thread = threading.Thread(target=self._spin, name="effort link", daemon=True)
+        self._thread.start()
 
     def newest(self) -> JointSample | None:
         """See `EffortLink`."""
@@ -97,7 +102,7 @@ class RosLink:
 
     def status(self) -> WatchdogStatus | None:
         """See `EffortLink`."""
-        return self._status if self._now_s() - self._heard_s <= SILENCE_LIMIT_S else None
+        return self._status if self._now_s() - self._heard_s <= self._silence_s else None
 
     def send(self, command: EffortCommand) -> None:
         """See `EffortLink`."""
@@ -106,7 +111,13 @@ class RosLink:
     def close(self) -> None:
         """See `EffortLink`."""
         self._executor.shutdown()
+        self._thread.join()
         self._node.destroy_node()
+        self._context.try_shutdown()
+
+    def _spin(self) -> None:
+        with contextlib.suppress(self._ros.executors.ExternalShutdownException):
+            self._executor.spin()
 
     def _on_state(self, message: Any) -> None:
         self._sample = sample_of(message, self._joints)
@@ -120,18 +131,39 @@ class RosLink:
 class RosEffortDriver(EffortDriver):
     """An `EffortDriver` over rclpy, of an arm's file."""
 
-    REQUIREMENTS = Requirements(RATE_HZ, extra="ros", thread_priority=70)
+    REQUIREMENTS = Requirements(RATE_HZ, extra="ros", thread_priority=70, joint_states=True)
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> "RosEffortDriver":
-        """See `DriverClass`. Settings: `timeout_s`, `gravity_in_command`, as in `EffortDriver`."""
-        arm.check_settings("timeout_s", "gravity_in_command")
-        link, rate_hz = RosLink(arm.joints, arm.namespace), arm.rate_hz or RATE_HZ
+        """See `DriverClass`. Settings: `timeout_s`, `gravity_in_command`, `silence_s`, as in `EffortDriver`."""
+        arm.check_settings("timeout_s", "gravity_in_command", "silence_s")
+        silence_s = arm.setting("silence_s", SILENCE_LIMIT_S)
+        link, rate_hz = RosLink(arm.joints, arm.namespace, silence_s=silence_s), arm.rate_hz or RATE_HZ
         return cls(link, PinocchioModel(arm), arm.limits, rate_hz=rate_hz, **arm.settings)
 
 
+def gravity_of(arm: ArmSpec) -> Callable[[FloatArray], FloatArray]:
+    """Return the gravity torque (N,) [N m] of an arm's model, as a function of the joint positions.
+
+    Raises:
+        ArmFileError: it has no model.
+    """
+    model, feedback = PinocchioModel(arm), make_feedback(len(arm.joints))
+
+    def gravity(q: FloatArray) -> FloatArray:
+        feedback.state.q[:] = q
+        model.fill(feedback.state, feedback.dynamics)
+        return feedback.dynamics.gravity
+
+    return gravity
+
+
 class WatchdogNode:
-    """The watchdog's node on the arm's computer: relays each command at once, checks its age at `RATE_HZ`."""
+    """The watchdog's node on the arm's computer: relays each command at once, checks its age at `RATE_HZ`.
+
+    Args:
+        gravity: torque (N,) at joint positions; zero for an arm that carries itself.
+    """
 
     def __init__(
         self,
@@ -140,11 +172,13 @@ class WatchdogNode:
         joints: Sequence[str],
         *,
         ros: Any,
+        gravity: Callable[[FloatArray], FloatArray] = np.zeros_like,
         controller: str = CONTROLLER,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._watchdog, self._joints, self._ros, self._now_s = watchdog, tuple(joints), ros, now_s
-        self._dq: np.ndarray | None = None  # publish nothing before the first joint state
+        self._dq: FloatArray | None = None  # publish nothing before the first joint state
+        self._gravity_at, self._gravity = gravity, np.zeros(len(joints))
         self._seen_s = -np.inf
         self._efforts = node.create_publisher(ros.std.Float64MultiArray, f"{controller}/commands", newest_only(ros))
         self._status = node.create_publisher(ros.std.Float64MultiArray, STATUS, newest_only(ros))
@@ -165,13 +199,14 @@ class WatchdogNode:
         sample = sample_of(message, self._joints)
         if sample is not None:
             self._dq, self._seen_s = sample.dq, self._now_s()
+            self._gravity = self._gravity_at(sample.q)
 
     def _relay(self) -> None:
         if self._dq is None:
             return
         if self._now_s() - self._seen_s > STATE_LIMIT_S:
             self._dq = np.zeros_like(self._dq)  # damping by an old velocity would push
-        efforts = self._watchdog.output(self._dq, self._now_s())
+        efforts = self._watchdog.output(self._dq, self._gravity, self._now_s())
         self._efforts.publish(self._ros.std.Float64MultiArray(data=efforts.tolist()))
 
 
@@ -207,7 +242,8 @@ def main() -> None:
     arm = load_arm(arguments.arm)
     watchdog = EffortWatchdog(arguments.timeout, damping, arm.limits.tau_max)
     joints = arguments.joints.split(",") if arguments.joints else arm.joints
-    WatchdogNode(node, watchdog, joints, ros=ros, controller=arguments.controller)
+    gravity = gravity_of(arm) if arm.setting("gravity_in_command", False) else np.zeros_like
+    WatchdogNode(node, watchdog, joints, ros=ros, gravity=gravity, controller=arguments.controller)
     ros.rclpy.spin(node)
 
 

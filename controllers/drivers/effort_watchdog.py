@@ -1,8 +1,8 @@
 """Effort watchdog: the arm's side of the effort interface, for a controller without time-out.
 
 ros2_control's effort forwarding (`forward_command_controller`) applies the last command for ever. So only this
-watchdog, on the arm's computer, publishes to it: it relays commands while they are fresh; otherwise it commands joint
-damping plus the gravity torque. A trip is latched until the sender requests a reset.
+watchdog, on the arm's computer, publishes to it: it relays commands while they are fresh; before, between and after
+them it commands joint damping plus the gravity torque. A trip is latched until the sender requests a reset.
 """
 
 from enum import IntEnum
@@ -30,7 +30,6 @@ class EffortCommand(NamedTuple):
     kind: Kind
     sequence: int  # increments with each message; repeated and reordered ones are dropped
     effort: FloatArray  # (N,) [N m]
-    floating: FloatArray  # (N,) gravity torque, or zero where the arm adds it itself [N m]
 
 
 class WatchdogState(IntEnum):
@@ -50,17 +49,16 @@ class WatchdogStatus(NamedTuple):
 
 
 def encode_command(command: EffortCommand) -> list[float]:
-    """Return the data of a std_msgs/Float64MultiArray: kind, sequence, N efforts, N floating."""
-    return [float(command.kind), float(command.sequence), *command.effort.tolist(), *command.floating.tolist()]
+    """Return the data of a std_msgs/Float64MultiArray: kind, sequence, N efforts."""
+    return [float(command.kind), float(command.sequence), *command.effort.tolist()]
 
 
 def decode_command(data: ArrayLike, joints: int) -> EffortCommand | None:
     """Return the command, or None for a message of another length or kind, or with non-finite numbers."""
     numbers = np.asarray(data, dtype=np.float64)
-    if numbers.shape != (HEADER + 2 * joints,) or not np.isfinite(numbers).all() or numbers[0] not in list(Kind):
+    if numbers.shape != (HEADER + joints,) or not np.isfinite(numbers).all() or numbers[0] not in list(Kind):
         return None
-    body = numbers[HEADER:]
-    return EffortCommand(Kind(int(numbers[0])), int(numbers[1]), body[:joints].copy(), body[joints:].copy())
+    return EffortCommand(Kind(int(numbers[0])), int(numbers[1]), numbers[HEADER:].copy())
 
 
 def encode_status(status: WatchdogStatus) -> list[float]:
@@ -94,7 +92,7 @@ class EffortWatchdog:
             raise ValueError(f"damping: got {self._damping.tolist()}, expected one number >= 0 for each joint.")
         self._timeout_s = timeout_s
         self._state, self._sequence, self._trips, self._taken_s = WatchdogState.RESTING, -1, 0, -np.inf
-        self._effort, self._floating = np.zeros_like(self._damping), np.zeros_like(self._damping)
+        self._effort = np.zeros_like(self._damping)
 
     @property
     def status(self) -> WatchdogStatus:
@@ -114,16 +112,16 @@ class EffortWatchdog:
         relaying = command.kind is Kind.EFFORT
         self._state = WatchdogState.RELAYING if relaying else WatchdogState.RESTING
         self._sequence, self._taken_s = command.sequence, now_s
-        self._effort[:], self._floating[:] = command.effort, command.floating
+        self._effort[:] = command.effort
         return True
 
-    def output(self, dq: FloatArray, now_s: float) -> FloatArray:
-        """Return the efforts (N,) for the arm's controller now."""
+    def output(self, dq: FloatArray, gravity: FloatArray, now_s: float) -> FloatArray:
+        """Return the efforts (N,) for the arm's controller now; `gravity` is zero where the arm adds it itself."""
         self._watch(now_s)
         if self._state is WatchdogState.RELAYING:
             return np.clip(self._effort, -self._tau_max, self._tau_max)
         drag = self._damping * np.where(np.isfinite(dq), dq, 0.0)
-        return np.clip(self._floating - drag, -self._tau_max, self._tau_max)
+        return np.clip(gravity - drag, -self._tau_max, self._tau_max)
 
     def _watch(self, now_s: float) -> None:
         if self._state is WatchdogState.RELAYING and now_s - self._taken_s > self._timeout_s:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from controllers.arms.spec import SIMULATED, ArmSpec, load_arm
+from controllers.arms.spec import SIMULATED, ArmSpec, driver_class, load_arm
+from controllers.drivers.contract import Requirements
 from controllers.drivers.grippers import NONE, gripper_spec
 from controllers.drivers.grippers.contract import GripperSpec
+from controllers.ros.graph import JOINT_STATES, Topic
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class ArmChoice:
     def joint_names(self) -> tuple[str, ...]:
         """In the model's order."""
         return self.spec.joints
+
+    @property
+    def left_out(self) -> tuple[Topic, ...]:
+        """Topics of the arm's own nodes, which the controller must not publish."""
+        own = self.spec.driver != SIMULATED and driver_class(self.spec.driver)
+        return (JOINT_STATES,) if getattr(own, "REQUIREMENTS", Requirements()).joint_states else ()
 
     def host_arguments(self, mailbox: str, cpu: int = -1, shield: bool = False) -> Sequence[str]:
         """Return the arguments of `python -m controllers.host`.

@@ -85,7 +85,7 @@ COMMANDED_POSE = _own("commanded_pose", _POSE, _STATE)
 CURRENT_TWIST = _own("current_twist", _TWIST, _STATE)
 TRACKING_ERROR = _own("tracking_error", _TWIST, _STATE)  # a displacement: metres and a rotation vector
 ESTIMATED_WRENCH = _own("estimated_wrench", _WRENCH, _STATE)  # in `base`, without a sensor
-TAU_COMMAND = _own("tau_cmd", _JOINTS, _STATE)
+TAU_COMMAND = _own("tau_cmd", _JOINTS, _STATE)  # commanded torques, in the model's order of joints, and their state
 GAINS = _own("gains", _NUMBERS, _STATUS)  # active, as in `target_stiffness`
 STATUS = _own("status", "diagnostic_msgs/msg/DiagnosticStatus", _STATUS)
 DIAGNOSTICS = Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", Quality(reliable=True, depth=10))

@@ -123,7 +123,7 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
             choice.joint_names,
             frames,
             settings.home_of(self._declared["home_pose"]),
-            left_out=[topic for topic, name in choices.items() if not self._declared[name]],
+            left_out=[*choice.left_out, *(topic for topic, name in choices.items() if not self._declared[name])],
         )
         if choice.gripper_spec is not None:
             self._controller.attach_gripper(GripperProcess(choice.gripper_spec), choice.gripper_spec)

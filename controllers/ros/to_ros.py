@@ -130,7 +130,7 @@ def states_of(state: HostState, joints: Sequence[str]) -> Iterator[Outgoing]:
         yield Outgoing(topic, put_twist, (twist,))
     yield Outgoing(graph.TRACKING_ERROR, put_twist, (displacement(p, R, *reference),))
     yield Outgoing(graph.ESTIMATED_WRENCH, put_wrench, (values["external_wrench"],))
-    yield Outgoing(graph.TAU_COMMAND, put_joints, (joints, (), (), values["tau"]))
+    yield Outgoing(graph.TAU_COMMAND, put_joints, (joints, values["q"], values["dq"], values["tau"]))
     measured = values["tau_measured"] if np.isfinite(values["tau_measured"]).all() else ()
     yield Outgoing(graph.JOINT_STATES, put_joints, (joints, values["q"], values["dq"], measured))
 

@@ -41,6 +41,7 @@ def run(arguments: Arguments) -> int:
     poses, clock = read_poses(arguments.poses), SystemClock()
     if not arguments.robot.on_graph:
         raise ConfigError("robot.kind: got simulated, expected an arm on the graph; use dds or ros.")
+    identify_load([pose.R for pose in poses.values()], [np.zeros(6)] * len(poses))  # refuses poses before any motion
     rotations, wrenches = [], []
     with closing(make_wire(arguments.robot, "payload")) as wire:
         arm = ArmMotions(wire, clock)
@@ -54,6 +55,8 @@ def run(arguments: Arguments) -> int:
             rotations.append(arm.pose().R)
             wrenches.append(np.mean(samples, axis=0))
             print(f"{name}: {wrenches[-1].round(2).tolist()} N, N m", flush=True)
+    if not np.any(wrenches):
+        raise ConfigError("estimated_wrench: got zeros, expected an estimate; set contact_force_max in the gains.")
     load = identify_load(rotations, wrenches)
     right = abs(load.mass_kg) <= TOLERANCE_KG
     print(

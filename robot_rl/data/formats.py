@@ -8,7 +8,10 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import available, check, resolve
 from robot_rl.core.records import StepRecord
 
-FORMATS = {"episodes": "robot_rl.data.episodes:EpisodeFiles"}
+FORMATS = {
+    "episodes": "robot_rl.data.episodes:EpisodeFiles",
+    "run": "robot_rl.runtime.runs.recorded_run:RunEpisodes",
+}
 """Name -> `module:Class`."""
 GROUP = "robot_rl.datasets"
 """Entry points under which other packages register theirs."""
@@ -40,6 +43,23 @@ class DatasetFormat(Protocol):
 
     def write(self, folder: Path, episode: Episode) -> None:
         """Append an episode, wholly or not at all."""
+
+
+def read_metas(dataset: DatasetFormat, folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the meta of each episode, oldest first, without its images where the format has `metas(folder)`."""
+    metas = getattr(dataset, "metas", None)
+    return metas(folder) if metas else (episode.meta for episode in dataset.read(folder))
+
+
+def remove_last(dataset: DatasetFormat, folder: Path) -> None:
+    """Take the newest episode out of a folder, where the format has `remove_last(folder)`.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    if not hasattr(dataset, "remove_last"):
+        raise ConfigError(f"undo: got {type(dataset).__name__}, expected a format with `remove_last`; use 'episodes'.")
+    dataset.remove_last(folder)
 
 
 def check_format(name: str) -> None:

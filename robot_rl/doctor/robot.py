@@ -93,9 +93,9 @@ def check(
         driver_class(spec.driver)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    report = (
-        partial(read_report, arm, {"address": address, "driver": driver}) if spec.address or spec.namespace else None
-    )
+    own = getattr(driver_class(spec.driver), "REQUIREMENTS", Requirements())
+    reachable = spec.address or spec.namespace or own.joint_states  # an arm on the graph has no address
+    report = partial(read_report, arm, {"address": address, "driver": driver}) if reachable else None
     probes = Probes(report=report, gripper=lambda arm: check_gripper(_gripper(arm), move_gripper))
     return examine_robot(spec, interface, seconds, probes)
 

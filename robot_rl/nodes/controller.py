@@ -94,7 +94,7 @@ class ArmController:
         except ValueError as error:
             host.end()
             raise ConfigError(str(error)) from error
-        self._controller.attach(self._wire, host.client, gains, choice.joint_names, frames)
+        self._controller.attach(self._wire, host.client, gains, choice.joint_names, frames, left_out=choice.left_out)
         if choice.gripper_spec is not None:
             self._controller.attach_gripper(GripperProcess(choice.gripper_spec), choice.gripper_spec)
         return host

@@ -20,7 +20,7 @@ MOVES, GUIDED = "JOINT_MOTION", "GUIDING"
 
 
 class JointSample(NamedTuple):
-    """Joint positions with their names."""
+    """Joint positions with their names, in the model's order."""
 
     names: tuple[str, ...]
     q: np.ndarray  # (N,) [rad]
@@ -31,7 +31,7 @@ class ArmMotions:
 
     def __init__(self, wire: Wire, clock: Clock) -> None:
         self._wire, self._clock, problems = wire, clock, WarningLog()
-        self._joints = Inbox(wire, graph.JOINT_STATES, _read_joints, clock, problems)
+        self._joints = Inbox(wire, graph.TAU_COMMAND, _read_joints, clock, problems)  # joint_states may be others'
         self._pose = Inbox(wire, graph.CURRENT_POSE, lambda message: read_pose(message, graph.BASE), clock, problems)
         self._status = Inbox(wire, graph.STATUS, _read_mode, clock, problems)
         self._wrench = Inbox(

@@ -43,7 +43,7 @@ class MemoryLink:
             if not self.frozen and self.plugged:
                 self._stamp_s += CYCLE_S
             if self.watchdog_alive:
-                self.held = self.watchdog.output(self.dq, self.clock.now_s())
+                self.held = self.watchdog.output(self.dq, np.zeros(self._joints), self.clock.now_s())
             if self.watchdog_alive and self.plugged:
                 self._status = decode_status(encode_status(self.watchdog.status))
                 self._heard_s = self.clock.now_s()
@@ -73,7 +73,7 @@ class MemoryLink:
             if self.stubborn:
                 return
         self.watchdog.take(decoded, self.clock.now_s())
-        self.held = self.watchdog.output(self.dq, self.clock.now_s())
+        self.held = self.watchdog.output(self.dq, np.zeros(self._joints), self.clock.now_s())
 
     def close(self) -> None:
         """Nothing to let go of."""

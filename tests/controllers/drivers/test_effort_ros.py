@@ -6,19 +6,23 @@ ROS 2 the last test does that.
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from controllers.drivers.contract import DriverMode
+from controllers.arms.spec import load_arm
+from controllers.drivers.contract import DriverMode, make_feedback
 from controllers.drivers.effort import EffortDriver
-from controllers.drivers.effort_ros import RosLink, WatchdogNode, import_ros
+from controllers.drivers.effort_ros import RosLink, WatchdogNode, gravity_of, import_ros
 from controllers.drivers.effort_watchdog import EffortWatchdog
 from controllers.drivers.stream import Platform
+from controllers.geometry import FloatArray
 from robot_rl.testing import FakeClock
 from tests.controllers.drivers.driver_rigs import UR_LIMITS, ur5e_model
+from tests.controllers.drivers.ur_kinematics import urdf_file
 
 JOINTS = [f"joint{number}" for number in range(6)]
 
@@ -46,9 +50,15 @@ class Bus:
 
     def ros(self) -> SimpleNamespace:
         executor = SimpleNamespace(add_node=lambda node: None, spin=lambda: None, shutdown=lambda: None)
+        context = SimpleNamespace(try_shutdown=lambda: None)
+        rclpy = SimpleNamespace(
+            Context=lambda: context, init=lambda context: None, create_node=lambda name, **words: self.node()
+        )
         return SimpleNamespace(
-            rclpy=SimpleNamespace(ok=lambda: True, create_node=lambda name, namespace=None: self.node()),
-            executors=SimpleNamespace(SingleThreadedExecutor=lambda: executor),
+            rclpy=rclpy,
+            executors=SimpleNamespace(
+                SingleThreadedExecutor=lambda context: executor, ExternalShutdownException=KeyboardInterrupt
+            ),
             std=SimpleNamespace(Float64MultiArray=SimpleNamespace),
             sensor=SimpleNamespace(JointState=None),
             qos=SimpleNamespace(
@@ -60,11 +70,11 @@ class Bus:
 class Workcell:
     """A bus with an arm's joint states, the watchdog's node, and our driver."""
 
-    def __init__(self) -> None:
+    def __init__(self, gravity: Callable[[FloatArray], FloatArray] = np.zeros_like) -> None:
         self.bus, self.clock, self.stamp_ns = Bus(), FakeClock(10.0), 0
         ros = self.bus.ros()
         watchdog = EffortWatchdog(0.02, np.full(6, 2.0), UR_LIMITS.tau_max)
-        WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, now_s=self.clock.now_s)
+        WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, gravity=gravity, now_s=self.clock.now_s)
         link = RosLink(JOINTS, ros=ros, now_s=self.clock.now_s)
         self.driver = EffortDriver(
             link, ur5e_model(), UR_LIMITS, platform=Platform(now_s=self.clock.now_s, sleep=self.cycle)
@@ -123,6 +133,15 @@ def test_damping_does_not_push_by_an_old_velocity() -> None:
     for timer in cell.bus.timers:
         timer()
     np.testing.assert_allclose(cell.effort(), np.zeros(6))
+
+
+def test_an_arm_that_does_not_carry_itself_is_carried_before_its_driver_connects() -> None:
+    cell = Workcell(gravity_of(replace(load_arm("ur5e"), model=urdf_file("ur5e"))))
+    cell.cycle()
+    feedback = make_feedback(6)
+    feedback.state.q[:] = np.linspace(0.0, 1.0, 6)
+    ur5e_model().fill(feedback.state, feedback.dynamics)
+    np.testing.assert_allclose(cell.effort(), feedback.dynamics.gravity - 0.2)
 
 
 @pytest.mark.ros
