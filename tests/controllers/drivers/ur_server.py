@@ -174,7 +174,7 @@ class UrServer:
         thread.start()
 
     def _serve(self, listening: socket.socket, port: int, serve: object) -> None:
-        """Accept clients while the cable is plugged; without it nobody listens, where a real arm would be silent."""
+        """Accept clients while the cable is plugged; without it the ports are closed, where a real arm is silent."""
         self._accept(listening, serve)
         while not self._over.wait(0.02):
             if self.arm.cable:
