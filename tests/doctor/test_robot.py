@@ -155,7 +155,7 @@ def test_interface_is_read_from_the_kernels_files(tmp_path: Path) -> None:
 def test_answer_is_timed_and_silence_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert 0.0 < answer_time_s("127.0.0.1", port) < 1.0
+        assert 0.0 < answer_time_s("127.0.0.1", port) < 60.0
     with pytest.raises(OSError):
         answer_time_s("127.0.0.1", port)
 

@@ -36,7 +36,7 @@ def controller(arm: Path, log: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        assert process.wait(30.0) == 0
+        assert process.wait(60.0) == 0
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def test_a_signal_lets_the_arm_hold_before_the_node_is_gone(session, number):
     client = loop_of(node.pid)
     node.send_signal(number)
     holds(client)
-    assert node.wait(30.0) == 0
+    assert node.wait(60.0) == 0
 
 
 def test_a_node_killed_outright_lets_the_arm_hold(session):
@@ -95,7 +95,7 @@ def test_a_reflex_of_an_arm_that_takes_its_time_ends_nothing(session):
     eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: text.startswith("active"))
     node.send_signal(signal.SIGTERM)  # the stream takes a second to end
     holds(client)
-    assert node.wait(30.0) == 0
+    assert node.wait(60.0) == 0
 
 
 def test_lifecycle_leads_to_torque_and_back(session):
@@ -161,7 +161,7 @@ def test_simulated_time_without_a_clock_is_reported_and_the_states_go_on(session
     assert "expected time from a simulator" in status["message"]
     assert eventually(lambda: probe.latest(graph.resolve(graph.CURRENT_POSE)), bool)
     node.send_signal(signal.SIGINT)
-    assert node.wait(30.0) == 0
+    assert node.wait(60.0) == 0
 
 
 def test_a_parameter_of_another_type_is_refused_in_a_line(session):

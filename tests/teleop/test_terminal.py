@@ -25,7 +25,7 @@ class Prompted:
         self._near = near
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
-        assert self.shown.wait(5.0)
+        assert self.shown.wait(60.0)
 
     def _run(self) -> None:
         try:

@@ -35,7 +35,7 @@ class Rig:
     def settled(self, width_m: float) -> None:
         """Command a width and wait until the fingers are there."""
         self.gripper.command(width_m, 0.1, 40.0)
-        eventually(lambda: abs((state := self.gripper.state()).width_m - width_m) < 5e-3 and not state.moving, 10.0)
+        eventually(lambda: abs((state := self.gripper.state()).width_m - width_m) < 5e-3 and not state.moving)
 
 
 Open = Callable[[GripperSpec, list[float]], GripperProcess]

@@ -127,7 +127,7 @@ def test_only_the_thread_keeps_the_core_and_later_threads_are_moved():
     with shielded(CPU):
         other = threading.Thread(target=live)
         other.start()
-        limit_s = time.monotonic() + 10.0
+        limit_s = time.monotonic() + 60.0
         while (not started or CPU in os.sched_getaffinity(started[0])) and time.monotonic() < limit_s:
             time.sleep(0.01)
         assert os.sched_getaffinity(started[0]) == CORES - {CPU} and os.sched_getaffinity(0) == CORES
@@ -152,7 +152,7 @@ def test_a_holder_that_is_killed_gives_the_core_back(sleeper):
         assert os.sched_getaffinity(sleeper.pid) == CORES - {CPU}
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    end_s = time.monotonic() + 10.0
+    end_s = time.monotonic() + 60.0
     while os.sched_getaffinity(sleeper.pid) != CORES and time.monotonic() < end_s:
         time.sleep(0.01)
     assert os.sched_getaffinity(sleeper.pid) == CORES

@@ -23,7 +23,7 @@ def host():
     host.kill()
 
 
-def eventually(right, seconds=20.0):
+def eventually(right, seconds=60.0):
     end_s = time.monotonic() + seconds
     while not right():
         assert time.monotonic() < end_s

@@ -214,7 +214,7 @@ class StuckSource(ScriptedSource):
         self._release = release
 
     def close(self) -> None:
-        self._release.wait(30.0)
+        self._release.wait(60.0)
 
 
 def test_a_close_that_hangs_hides_no_reason_and_the_device_is_reset_and_comes_back() -> None:
@@ -222,7 +222,7 @@ def test_a_close_that_hangs_hides_no_reason_and_the_device_is_reset_and_comes_ba
     sources = iter([StuckSource(clock, release), ScriptedSource([10] * 1000, clock)])
     camera = BackgroundCamera(SETUP, lambda: next(sources), clock, lambda: resets.append("reset"))
     try:
-        eventually(lambda: "expected it; plug it in" in camera.health().trouble, limit_s=0.5)  # while it hangs
+        eventually(lambda: "expected it; plug it in" in camera.health().trouble, limit_s=25.0)  # while it hangs
         assert not camera.health().connected
         with pytest.raises(DeviceLostError, match="got no device"):
             camera.read()

@@ -1,0 +1,56 @@
+"""Episodes of a run, from its learner's journal, as a dataset: other encoders can encode the frames that it holds."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from robot_rl.core.errors import ConfigError, RunFolderError
+from robot_rl.core.records import StepRecord
+from robot_rl.data.formats import Episode
+from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.transport.journal import Journal
+from robot_rl.transport.messages import decode
+
+
+class RunEpisodes:
+    """Dataset format `run`: a folder is a run's folder, and its episodes are those that the actors sent whole."""
+
+    def count(self, folder: Path) -> int:
+        """Return the number of whole episodes."""
+        return sum(1 for _ in self.read(folder))
+
+    def read(self, folder: Path) -> Iterator[Episode]:
+        """Yield the whole episodes in the order of their ends; labels that came later change none.
+
+        Raises:
+            RunFolderError: no run's folder, or one whose learner is running.
+        """
+        run = RunFolder(folder)
+        if not (run.config_file.is_file() and (run.learner / "journal").is_dir()):
+            raise RunFolderError(
+                f"run: got {folder}, expected a run's folder with config.json and learner/journal; demonstrations of "
+                "`robot-rl record` have the format `episodes`."
+            )
+        encoder = json.loads(run.config_file.read_text("utf-8"))["vision"]["identity"]
+        with Journal(run.learner / "journal") as journal:
+            for steps in _whole_episodes(journal):
+                meta = {"success": steps[-1].success, "steps": len(steps)}
+                yield Episode(steps, meta if encoder is None else {**meta, "encoder": encoder})
+
+    def write(self, folder: Path, episode: Episode) -> None:
+        """Refuse: only a learner writes a journal."""
+        raise ConfigError("demonstrations_format: got run, which is only read, expected episodes; omit the flag.")
+
+
+def _whole_episodes(journal: Journal) -> Iterator[list[StepRecord]]:
+    """Yield the steps of each episode of which none is missing."""
+    open_episodes: dict[tuple[str, str, int], list[StepRecord]] = {}
+    for _, parts in journal.read():
+        if isinstance(record := decode(parts), StepRecord):
+            key = (record.actor, record.run, record.episode)
+            steps = open_episodes.setdefault(key, [])
+            steps.append(record)
+            if record.last:
+                del open_episodes[key]
+                if [step.step for step in steps] == list(range(len(steps))):
+                    yield steps
