@@ -8,15 +8,21 @@ from typing import Annotated
 import tyro
 from rich.progress import Progress
 
+from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.errors import ConfigError
 from robot_rl.envs.observation import own_pose_names, own_poses
+from robot_rl.runtime.acting.recordings import check_recordings
 from robot_rl.tasks import find_task
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 from robot_rl.vision.probe import ProbeReport, held_out_rows, probe_encoder
 from robot_rl.vision.recordings import Recording, read_recording
 from robot_rl.vision.training_config import OwnConfig
+
+ADVICE = """\
+record more play, in which the arm moves everywhere, with cameras that show the tool wherever it goes; --own.steps
+trains longer, --limit-mm accepts a larger error, --write-refused writes the file anyway (docs/eyes.md)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,14 @@ def run(arguments: Arguments) -> int:
     """
     if arguments.out.exists():
         raise ConfigError(f"out: got {arguments.out}, expected a file that does not exist; choose another name.")
-    config, task = arguments.config, find_task(arguments.config.task)
+    config = arguments.config
+    task, origin = find_task(config.task), build.make_origin(config)
+    if not origin.cameras:
+        why = f"--vision.mode {config.vision.mode}" if config.vision.mode == "state" else "no cameras"
+        raise ConfigError(
+            f"eyes: got task {task.name!r} with {why}, expected images; name a task or preset with cameras."
+        )
+    check_recordings(arguments.recordings, config.demonstrations_format, origin, origin.cameras)
     recording = read_recording(
         arguments.recordings, tuple(task.cameras), partial(own_poses, task), config.demonstrations_format
     )
@@ -71,7 +84,9 @@ def run(arguments: Arguments) -> int:
         print(f"key points {arguments.png}")
     faults = report.faults(arguments.limit_mm)
     for fault in faults:
-        print(f"refused: {fault}; record more play, in which the arm moves everywhere, or raise --own.steps")
+        print(f"refused: {fault}")
+    if faults:
+        print(ADVICE)
     if faults and not arguments.write_refused:
         return 1
     card = trained.dataset_card | {"probe": report.lines()}

@@ -16,6 +16,8 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -90,8 +92,10 @@ def archive(folder: Path) -> Path:
     return folder.rename(kept)
 
 
-def start_result(folder: Path, again: bool) -> Path:
-    """Return an empty folder, `NAME.part`, for a result that `finish_result` then puts into `folder`.
+@contextmanager
+def new_result(folder: Path, again: bool) -> Iterator[Path]:
+    """Yield an empty folder, `NAME.part`, for a result that `finish_result` then puts into `folder`; an error in the
+    block removes it.
 
     Args:
         again: whether a result that `folder` holds may be archived when the new one is complete.
@@ -107,7 +111,11 @@ def start_result(folder: Path, again: bool) -> Path:
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of an evaluation that was interrupted
     part.mkdir(parents=True)
-    return part
+    try:
+        yield part
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def finish_result(part: Path, folder: Path) -> None:
