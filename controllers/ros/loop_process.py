@@ -16,7 +16,7 @@ NOTE_PERIOD_S = 10.0  # between two notes while the loop starts
 STOP_LIMIT_S = 6.0  # the same while the driver is busy ending the stream
 END_LIMIT_S = 10.0  # time for its process to end after that
 BUSY_LIMIT_S = 30.0  # for one call of the driver; Franka's recovery was seen to take 16 s (franka_ros#317)
-STATE_AGE_MAX_S = 0.25  # age of the loop's state from which it hangs or has ended
+STATE_AGE_MAX_S = 2.0  # of the state of a loop that hangs; libfranka waits 1 s for an arm whose cable is out
 
 
 class HostFailed(Exception):

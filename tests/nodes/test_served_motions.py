@@ -77,6 +77,25 @@ def test_home_lies_in_the_tasks_workspace_and_a_lower_tool_rises_before_it_goes_
     assert np.linalg.norm(path[-1] - home[0]) < 0.006 and aside[~risen].max() < 0.02
 
 
+def test_a_joint_motion_whose_first_message_is_lost_is_sent_again(served: Served, arm: ArmMotions) -> None:
+    publisher, sent = arm._publisher, []
+
+    class Lossy:
+        def publish(self, message: object) -> None:
+            sent.append(message)
+            if len(sent) > 1:
+                publisher.publish(message)
+
+        def matched(self) -> int:
+            return publisher.matched()
+
+    arm._publisher = Lossy()
+    there = arm.joints().q - np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    arm.move_joints(there)
+    assert len(sent) == 2
+    np.testing.assert_allclose(arm.joints().q, there, atol=0.05)
+
+
 def test_a_refused_joint_motion_says_why(served: Served, arm: ArmMotions) -> None:
     beyond = arm.joints().q.copy()
     beyond[3] = 0.2

@@ -51,8 +51,8 @@ gains:
   preset: guarded
   state_age_max_s: 5.0
   state_frozen_s: 5.0
-  hold_after_s: 5.0
-  damp_after_s: 10.0
+  hold_after_s: 2.0
+  damp_after_s: 5.0
   workspace_lower: [0.25, -0.25, 0.02]
   workspace_upper: [0.7, 0.25, 0.65]
 """
@@ -149,7 +149,8 @@ def test_first_day_with_an_effort_arm_over_ros(
         words = (f"robot_type:={tmp_path / 'arm.yaml'}", f"python:={sys.executable}")
         with (tmp_path / "controller.txt").open("wb") as out, operator() as person:
             launch = session.start("ros2", "launch", "launch/robot.launch.py", *words, stdout=out, stderr=out)
-            eventually(lambda: enabled(session, person), START_S)
+            eventually(lambda: launch.poll() is not None or enabled(session, person), START_S)
+            assert launch.poll() is None, (tmp_path / "controller.txt").read_text()
             joints = Joints(person)
             assert len(joints.publishers()) == 1  # the driver must not read back what the node publishes
             morning(day)
