@@ -73,14 +73,14 @@ gains:
 """
 
 
-def network_is_silent(day: Day, arm: subprocess.Popen[str]) -> None:
+def network_is_silent(day: Day, arm: subprocess.Popen[str], program: Program) -> None:
     """A stopped server is as a cable that is out: libfranka gives up after a second; a person recovers."""
     with operator() as person, day.robot() as robot:
         assert follows(robot, 0.02)
         arm.send_signal(signal.SIGSTOP)
         eventually(lambda: person.modes[-1] == "FAULT" and "UDP receive: Timeout" in person.status)
         arm.send_signal(signal.SIGCONT)
-        resumed(person)
+        resumed(person, program)
         assert follows(robot, -0.03), person.status
 
 
@@ -93,7 +93,7 @@ def test_first_day_with_an_fr3_on_the_vendors_wire(tmp_path: Path) -> None:
         with controller(tmp_path, DOMAIN_ID, "arm.yaml") as program:
             morning(day)
             training(day)
-            network_is_silent(day, arm)
+            network_is_silent(day, arm, program)
             stop_is_latched(day)
             gripper_is_stuck(day)
             assert program.end(signal.SIGINT) == 0, program.text()

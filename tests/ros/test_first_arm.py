@@ -31,7 +31,6 @@ from tests.end_to_end.first_day import (
     guiding,
     morning,
     operator,
-    resumed,
     stop_is_latched,
     training,
 )
@@ -91,8 +90,13 @@ def cable_is_pulled(day: Day) -> None:
         (day.folder / "cut").touch()
         eventually(lambda: person.modes[-1] == "FAULT" and "no joint state" in person.status)
         (day.folder / "cut").unlink()
-        resumed(person)
+        eventually(lambda: recovered(person), 150.0)
         assert follows(robot, -0.03), person.status
+
+
+def recovered(person: Operator) -> bool:
+    """A person recovers the arm, if it is ready."""
+    return person.wire.call(graph.RECOVER, 15.0)[0] and person.wire.call(graph.ENABLE, 30.0, data=True)[0]
 
 
 def loop_is_killed(day: Day, session: GraphSession, node: int, rests: Callable[[], bool]) -> None:
