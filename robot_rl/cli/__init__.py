@@ -34,7 +34,7 @@ COMMANDS = {
     "eyes": "learn an image encoder from a lab's own recordings, without labels; probe it",
     "train-encoder": "train the simulator's image encoder again",
     "bench": "how fast the parts run on this machine",
-    "snapshot": "one image of what each camera sees, before and after its crop",
+    "look": "a task's cameras live, before and after their crops, which it writes into the task's file",
     "doctor": "what is installed, what works, what to do about the rest",
     "modules": "list of the packages and modules with what each is for",
 }

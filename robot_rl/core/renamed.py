@@ -38,7 +38,7 @@ RETIRED: dict[str, Any] = {
 """Dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
 
 
-RENAMED_WORDS = {"look": "snapshot", "nobody": "none", "clumsy": "imperfect"}
+RENAMED_WORDS = {"snapshot": "look", "nobody": "none", "clumsy": "imperfect"}
 """Old command, value of `--by` or ablation -> the new one."""
 
 

@@ -70,7 +70,7 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
             ["train", "pick-lift", "--eyes.mode", "state"],
             "got a flag of an earlier version, expected --vision.mode",
         ),
-        (["look", "cameras.json"], "command: got 'look', a name of an earlier version, expected 'snapshot'"),
+        (["snapshot", "cameras.json"], "command: got 'snapshot', a name of an earlier version, expected 'look'"),
         (
             ["simulate", "pick-lift", "--by", "nobody"],
             "--by: got 'nobody', a name of an earlier version, expected 'none'",
