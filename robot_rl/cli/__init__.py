@@ -36,7 +36,6 @@ COMMANDS = {
     "bench": "how fast the parts run on this machine",
     "look": "a task's cameras live, before and after their crops, which it writes into the task's file",
     "doctor": "what is installed, what works, what to do about the rest",
-    "modules": "list of the packages and modules with what each is for",
 }
 """Name -> one line of help; `train-encoder` is the module `robot_rl.cli.train_encoder`."""
 EXAMPLES = """examples:
