@@ -108,7 +108,7 @@ def open_judge(env: Environment, config: TrainConfig) -> Device | None:
     device = build.make_human(env, config, generator(Purpose.EVALUATION, config.seed, 3)) if operated else None
     if device is None and config.rewards == ("human-label",):
         raise ConfigError(
-            "evaluation: got the judge human-label, no person, expected one; give --rewards classifier, or a human.kind."
+            "evaluation: got human-label alone and no person, expected one; name --rewards classifier or a human.kind."
         )
     return None if device is None else JudgingDevice(device)
 

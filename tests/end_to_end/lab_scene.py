@@ -3,8 +3,10 @@
 import mujoco
 import numpy as np
 
-from robot_rl.tasks.pick_lift import PickLift
+from robot_rl.tasks.pick_lift import PickLift, PickLiftExpert
 from robot_rl.teleop.device import Device, DeviceState
+
+__all__ = ["Person", "PickLiftExpert", "Scene", "Wanderer"]
 
 
 class Scene(PickLift):
