@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from robot_rl import __version__
 from robot_rl.core.errors import ConfigError, RobotRLError, StopRequestedError, unknown_name
-from robot_rl.core.renamed import refuse_old_name
 
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
@@ -80,7 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: Sequence[str]) -> int:
-    refuse_old_name("command", name)
     if name not in COMMANDS:
         raise unknown_name("command", name, COMMANDS)
     # Imported on demand: `robot-rl --help` need not wait for jax and MuJoCo.

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from tyro.conf import Positional
 
-from robot_rl.core.clock import RateKeeper, SystemClock
 from robot_rl.core.errors import ConfigError, RobotRLError, unknown_name
 from robot_rl.core.settings import load_settings, to_json
 from robot_rl.core.tasks import Crop, TaskSpec
@@ -19,10 +18,11 @@ from robot_rl.hardware.cameras import all_kinds, camera_kind
 from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.hardware.cameras.views import View
-from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.tasks import find_task
 from robot_rl.tasks.edit import edit_task
 
+TITLE = "robot-rl look: NUMBER chooses a camera's crop, q ends"
+LIVE_MS = 100
 Views = dict[str, View]
 Source = tuple[dict[str, str], Callable[[], dict[str, np.ndarray]]]
 """Label of each camera by name, and a reader of their whole images."""
@@ -31,8 +31,8 @@ Source = tuple[dict[str, str], Callable[[], dict[str, np.ndarray]]]
 @dataclass(frozen=True)
 class Arguments:
     """Show cameras: each image as it is delivered, with the crop drawn in and pixels ticked; beside it what the policy
-    sees. On a screen a window shows them live: drag a crop over a camera's image, `s` writes the crops into the task's
-    file, whose comments stay, `q` ends. Elsewhere the PNG is the image, and --crop names the crops.
+    sees. On a screen a window shows them live: press a camera's number, drag its crop, and Enter writes it into the
+    task's file, whose comments stay; `q` ends. Elsewhere the PNG is the image, and --crop names the crops.
 
     examples:
       robot-rl look                                    every camera of this machine with its defaults
@@ -53,25 +53,47 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Write crops, show the cameras, save the last image."""
-    task, views = _task(arguments), Views()
+    source, views = arguments.source, Views()
+    task = None if source is None or source.endswith(".json") else find_task(source)
+    if task is None and arguments.crop:
+        raise ConfigError(f"crop: got {source or 'no task'}, expected a task's TOML file; name it first.")
     if task is not None:
         crops = dict(_crop(text, task) for text in arguments.crop)
         write_crops(arguments.source, crops)
         views = {name: View(crops.get(name, see.crop), (see.height, see.width)) for name, see in task.cameras.items()}
     with _open(arguments, task, views) as (labels, read):
         if task is not None and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            from robot_rl.hardware.cameras.contact_sheet import Window
-
-            stop, pace = StopSignal().install(), RateKeeper(10.0, SystemClock())
-            with closing(Window(labels, views)) as window:
-                while not stop() and (key := window.show(read())) != "q":
-                    if key == "s":
-                        write_crops(arguments.source, window.crops)
-                    pace.wait()
-                views = window.views
+            _live(labels, read, views, arguments.source)
         save_sheet(labels, read(), views, arguments.png)
     print(f"{arguments.png}: {', '.join(labels)}")
     return 0
+
+
+def _live(labels: dict[str, str], read: Callable[[], dict[str, np.ndarray]], views: Views, task: str | None) -> None:
+    """Show the cameras in a window until `q`; after a camera's number its crop is dragged, and written."""
+    import cv2
+
+    from robot_rl.hardware.cameras.contact_sheet import Sheet, contact_sheet
+
+    names, key = list(labels), ""
+    while key != "q":
+        images = read()
+        sheet = contact_sheet([Sheet(labels[name], images[name], views[name]) for name in names])
+        cv2.imshow(TITLE, sheet[..., ::-1])
+        key = chr(cv2.waitKey(LIVE_MS) & 0xFF)
+        if key.isdigit() and 0 < int(key) <= len(names):
+            name = names[int(key) - 1]
+            crop = proportioned(Crop(*cv2.selectROI(TITLE, images[name][..., ::-1])), views[name])
+            write_crops(task, {name: crop})
+            views[name] = replace(views[name], crop=crop)
+    cv2.destroyAllWindows()
+
+
+def proportioned(crop: Crop, view: View) -> Crop:
+    """Return the largest part of a crop, from its upper left corner, with the proportions of what the policy sees."""
+    height, width = view.size or (crop.height, crop.width)
+    scale = min(crop.height / height, crop.width / width)
+    return Crop(crop.left, crop.top, round(width * scale), round(height * scale))
 
 
 def write_crops(task: str | None, crops: dict[str, Crop]) -> None:
@@ -108,15 +130,6 @@ def present_cameras() -> tuple[CameraConfig, ...]:
         except RobotRLError as error:
             print(f"{name}: {error}", file=sys.stderr)
     return tuple(found)
-
-
-def _task(arguments: Arguments) -> TaskSpec | None:
-    source = arguments.source
-    if source is not None and not source.endswith(".json"):
-        return find_task(source)
-    if arguments.crop:
-        raise ConfigError(f"crop: got {source or 'no task'}, expected a task's TOML file; name it first.")
-    return None
 
 
 def _crop(text: str, task: TaskSpec) -> tuple[str, Crop]:

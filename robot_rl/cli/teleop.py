@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import tyro
 from rich.progress import Progress, TextColumn
@@ -41,19 +41,6 @@ class Arguments(RunArguments):
         check_device("--device", self.device)
 
 
-class Session(NamedTuple):
-    """Numbers of a session."""
-
-    steps: int = 0
-    by_hand: int = 0
-    refused: int = 0
-    force_max_n: float = 0.0
-
-    def __str__(self) -> str:
-        counts = f"{self.steps} steps, {self.by_hand} by hand, {self.refused} refused"
-        return f"{counts}; largest force {self.force_max_n:.1f} N"
-
-
 def run(arguments: Arguments) -> int:
     """Move the arm until Ctrl-C."""
     config = arguments.config
@@ -80,26 +67,27 @@ def _send(arguments: Arguments) -> int:
     return 0
 
 
-def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool]) -> Session:
-    """Let the device move the arm and show its state; return the numbers of the session."""
+def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool]) -> str:
+    """Let the device move the arm and show its state; return a summary."""
     assert rollout.human is not None
     env, human, clock, pace = rollout.env, rollout.human, rollout.clock, rollout.make_pace()
     arbiter = rollout.arbiter or Arbiter(rollout.robot_env.action_layout, rollout.period_s)
-    session, last_s = Session(), clock.now_s()
+    steps = by_hand = refused = 0
+    force_max_n, last_s = 0.0, clock.now_s()
     if not rollout.robot_env.real_time:
         env.reset(seed=0)  # places the scene
     human.reset()
     with Progress(TextColumn("{task.description}"), transient=True) as bar:
         row = bar.add_task("")
-        while not should_stop() and (seconds is None or session.steps * rollout.period_s < seconds):
+        while not should_stop() and (seconds is None or steps * rollout.period_s < seconds):
             decision = arbiter.decide(None, human.read(), False, clock.now_ns())
             fault = str(env.step(decision.action)[-1].get("fault") or "")
             if pace is not None:
                 pace.wait()
-            by_hand = session.by_hand + (decision.charge is ControlAuthority.HUMAN)
-            force_max_n = max(session.force_max_n, force_n(env))
-            session = Session(session.steps + 1, by_hand, session.refused + bool(fault), force_max_n)
+            steps, refused = steps + 1, refused + bool(fault)
+            by_hand += decision.charge is ControlAuthority.HUMAN
+            force_max_n = max(force_max_n, force_n(env))
             rate, last_s = 1.0 / max(clock.now_s() - last_s, 1e-6), clock.now_s()
             parts = (AUTHORITY[decision.charge], f"{rate:4.1f} Hz", arm_text(env), fault)
             bar.update(row, description="  |  ".join(filter(None, parts)))
-    return session
+    return f"{steps} steps, {by_hand} by hand, {refused} refused; largest force {force_max_n:.1f} N"

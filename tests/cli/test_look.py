@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from robot_rl.cli import main
+from robot_rl.cli.look import proportioned
 from robot_rl.core.settings import save_settings
 from robot_rl.hardware.cameras.config import CameraSet
-from robot_rl.hardware.cameras.contact_sheet import LABEL_HEIGHT, ROW_HEIGHT, dragged_crop
+from robot_rl.hardware.cameras.contact_sheet import LABEL_HEIGHT, ROW_HEIGHT
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.cameras.webcam import WebcamConfig
 from robot_rl.tasks import find_task
@@ -66,11 +67,6 @@ def test_simulated_task_is_shown_as_it_is_rendered(tmp_path: Path, capsys) -> No
     assert "expected a TOML file" in capsys.readouterr().err
 
 
-def test_dragged_rectangle_becomes_a_crop_of_the_policys_proportions_within_the_image() -> None:
-    row = LABEL_HEIGHT + ROW_HEIGHT
-    view = View(size=(128, 128))
-    assert dragged_crop((480, 640), view, (100, LABEL_HEIGHT + 50), (300, LABEL_HEIGHT + 200)) == Crop(
-        100, 50, 150, 150
-    )
-    assert dragged_crop((960, 1280), view, (300, row + LABEL_HEIGHT + 100), (100, row - 9)) == Crop(200, 0, 200, 200)
-    assert dragged_crop((480, 640), view, (100, 100), (100, 100)) is None
+def test_dragged_crop_gets_the_policys_proportions() -> None:
+    assert proportioned(Crop(100, 50, 200, 150), View(size=(128, 128))) == Crop(100, 50, 150, 150)
+    assert proportioned(Crop(0, 0, 200, 150), View(size=None)) == Crop(0, 0, 200, 150)

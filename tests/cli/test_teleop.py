@@ -54,8 +54,8 @@ def test_hand_that_pushes_on_stays_within_the_tasks_workspace() -> None:
 
         def close(self) -> None: ...
 
-    session = move(Rollout(env, human=Pushes(), clock=clock), 6.0, lambda: False)
+    summary = move(Rollout(env, human=Pushes(), clock=clock), 6.0, lambda: False)
     workspace, p = env.unwrapped.task.arm.workspace, next(iter(env.unwrapped.targets.values())).p
-    assert session.by_hand == 60 and clock.now_s() == pytest.approx(6.0)
+    assert summary.startswith("60 steps, 60 by hand") and clock.now_s() == pytest.approx(6.0)
     assert (p >= np.array(workspace.lower_m) - 1e-9).all() and (p <= np.array(workspace.upper_m) + 1e-9).all()
     env.close()

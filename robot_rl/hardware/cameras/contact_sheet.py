@@ -1,7 +1,6 @@
 """Contact sheet of all cameras in one labelled image, for choosing crops."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,11 +8,10 @@ import cv2
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.hardware.cameras.views import Crop, View, apply
+from robot_rl.hardware.cameras.views import View, apply
 
 ROW_HEIGHT, LABEL_HEIGHT, GAP = 480, 28, 12
 TICK_EVERY, TICK_LENGTH = 50, 8
-TITLE = "robot-rl look: drag a crop, s writes it, q ends"
 BURNT = 250
 """Level from which a pixel is saturated: shorten the exposure."""
 WHITE, GREY, FRAME = (255, 255, 255), (90, 90, 90), (255, 60, 60)
@@ -91,55 +89,3 @@ def _label(text: str, width: int) -> np.ndarray:
     strip = np.full((LABEL_HEIGHT, width, 3), GREY, np.uint8)
     cv2.putText(strip, text, (8, 19), cv2.FONT_HERSHEY_SIMPLEX, 0.5, WHITE, 1, cv2.LINE_AA)
     return strip
-
-
-class Window:
-    """The sheet on a screen; crops are dragged over the whole images."""
-
-    def __init__(self, labels: dict[str, str], views: dict[str, View]) -> None:
-        self._labels, self.views = labels, dict(views)
-        self.crops: dict[str, Crop] = {}
-        self._images: dict[str, np.ndarray] = {}
-        self._start: tuple[int, int] | None = None
-        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE)
-        cv2.setMouseCallback(TITLE, self.drag)
-
-    def show(self, images: dict[str, np.ndarray]) -> str:
-        """Show images and return the key pressed meanwhile, or an empty text."""
-        self._images = images
-        rows = [Sheet(self._labels[name], image, self.views[name]) for name, image in images.items()]
-        cv2.imshow(TITLE, contact_sheet(rows)[..., ::-1])
-        key = cv2.waitKey(1)
-        return chr(key & 0xFF) if key >= 0 else ""
-
-    def drag(self, event: int, x: int, y: int, flags: int = 0, context: object = None) -> None:
-        """Take a mouse event; the end of a drag sets the crop of the camera where it began."""
-        if event == cv2.EVENT_LBUTTONDOWN:
-            self._start = x, y
-        if event != cv2.EVENT_LBUTTONUP or self._start is None:
-            return
-        start, self._start = self._start, None
-        name = list(self._images)[min(start[1] // (LABEL_HEIGHT + ROW_HEIGHT), len(self._images) - 1)]
-        crop = dragged_crop(self._images[name].shape[:2], self.views[name], start, (x, y))
-        if crop is not None:
-            self.crops[name], self.views[name] = crop, replace(self.views[name], crop=crop)
-
-    def close(self) -> None:
-        """Close the window."""
-        cv2.destroyWindow(TITLE)
-
-
-def dragged_crop(size: tuple[int, int], view: View, start: tuple[int, int], end: tuple[int, int]) -> Crop | None:
-    """Return the crop from one point of a sheet's row to another, with the proportions of what the policy sees.
-
-    Args:
-        size: height and width of the camera's image.
-    """
-    (height, width), row = size, LABEL_HEIGHT + ROW_HEIGHT
-    top_px = start[1] // row * row + LABEL_HEIGHT
-    x, y = (sorted((a, b)) for a, b in zip(start, end, strict=True))
-    left, right = (min(max(round(at * height / ROW_HEIGHT), 0), width) for at in x)
-    top, bottom = (min(max(round((at - top_px) * height / ROW_HEIGHT), 0), height) for at in y)
-    high, wide = view.size or (bottom - top, right - left)
-    scale = min((bottom - top) / max(high, 1), (right - left) / max(wide, 1))
-    return Crop(left, top, round(wide * scale), round(high * scale)) if scale * min(high, wide) >= 1.0 else None
