@@ -171,6 +171,6 @@ def refuse_without_a_person(text: str) -> tuple[str, ...]:
         ConfigError: always.
     """
     raise ConfigError(
-        f"operator: got no person's device, expected one for '{text}'; set human.kind (or --by) to keyboard or pendant, "
-        "or to graph with `robot-rl teleop TASK --to actor` in another terminal."
+        f"operator: got no person's device, expected one for '{text}'; set human.kind or --by to keyboard or pendant, "
+        "or to graph, with `robot-rl teleop TASK --to actor` in another terminal."
     )

@@ -201,10 +201,8 @@ def check_png(path: Path | None) -> None:
     Raises:
         ConfigError: it does not end in `.png`, or its folder is missing.
     """
-    if path is not None and path.suffix != ".png":
-        raise ConfigError(f"--png: got {path}, expected a path that ends in .png; rename it.")
-    if path is not None and not path.absolute().parent.is_dir():
-        raise ConfigError(f"--png: got {path}, expected a path in a folder that exists; make {path.parent} first.")
+    if path is not None and (path.suffix != ".png" or not path.absolute().parent.is_dir()):
+        raise ConfigError(f"--png: got {path}, expected a path that ends in .png in a folder that exists; correct it.")
 
 
 def _is_required(entry: dataclasses.Field[Any]) -> bool:

@@ -21,7 +21,7 @@ SMALL = {
     "--out demos --by keyboard": f"--out demos --by {SCENE}:Person",
     "--out play --by keyboard": f"--out play --by {SCENE}:Wanderer",
     "--device keyboard": f"--device {SCENE}:Person --seconds 1",
-    "--png usb-eyes.png": "--png usb-eyes.png --own.steps 20 --write-refused",
+    "--png usb-encoder.png": "--png usb-encoder.png --own.steps 20 --write-refused",
     "--png usb-reward.png": "--png usb-reward.png --training.steps 60 --write-refused",
     "runs/usb --again --episodes 20": "runs/usb --again --episodes 1 --video-episodes 0",
     "--resume --run-name usb --minutes 30": "--resume --run-name usb --minutes 5 --env-steps 40",
@@ -74,8 +74,8 @@ def test_documented_day_runs_command_by_command(cameras: str, tmp_path: Path, mo
     assert [meta["success"] for meta in metas] == [True] * 4 + [False] * 2
     assert all(meta["task"] == "usb" and set(meta["cameras"]) == set(names) for meta in metas)
     assert len(list_episodes(tmp_path / "demos" / "success")) == 4 and "10 steps" in outputs["teleop usb.toml"]
-    assert load_encoder(tmp_path / "usb-eyes.safetensors").architecture.height == 96
-    for png in ("usb-cameras.png", "usb-eyes.png", "usb-reward.png"):
+    assert load_encoder(tmp_path / "usb-encoder.safetensors").architecture.height == 96
+    for png in ("usb-cameras.png", "usb-encoder.png", "usb-reward.png"):
         assert (tmp_path / png).stat().st_size > 1000
     if cameras == "three":
         assert json.loads((tmp_path / "runs/usb/evaluation/summary.json").read_text())["judges"] == ["ground-truth"]
