@@ -30,7 +30,8 @@ from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_envir
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.rewards.success_model import Views
-from robot_rl.runtime.acting.observation import classifier_views, encoded_schema, step_schema
+from robot_rl.runtime.acting.observation import camera_views, classifier_views, encoded_schema, step_schema
+from robot_rl.runtime.acting.recordings import Origin
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
@@ -159,6 +160,14 @@ def check_rewards(config: TrainConfig) -> None:
     """
     if (reward := make_rewards(config)).needs_features:
         reward.check(make_views(config, make_encoder(config)))
+
+
+def make_origin(config: TrainConfig) -> Origin:
+    """Return the task and the views of the cameras with which a run records."""
+    if is_foreign(config.task):
+        return Origin(config.task)
+    task, state_only = find_task(config.task), config.vision.mode == "state"
+    return Origin(task.name, {} if state_only else camera_views(task, config.robot.cameras))
 
 
 def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:

@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from robot_rl.config import TrainConfig
-from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.hardware.robot_config import RobotConfig
-from robot_rl.runtime.acting.stepper import PAYING
+from robot_rl.runtime.acting.go import await_ready, await_release
 from robot_rl.teleop.device import Device, ScriptedDevice
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 PAUSE_S = PERIOD_S
 """Lateness from which a step starts a new grid [s], so that an observation follows its action by one period."""
-
-READY_POLL_S = 0.05
 
 
 def make_graph_env(config: TrainConfig, task: TaskSpec, cameras: Sequence[str]) -> GraphEnv:
@@ -156,22 +154,8 @@ def attended(device: Device, env: GraphEnv) -> Device:
         device = SupervisedDevice(device, StopSender(env.wire, "actor"), SystemClock()).start()
     if isinstance(env.cell.episodes, OperatorEpisodes):
         env.cell.episodes.prompt = partial(await_ready, device, SystemClock())
+        env.cell.episodes.await_release = partial(await_release, device, SystemClock())
     return device
-
-
-def await_ready(device: Device, clock: Clock, text: str) -> tuple[str, ...]:
-    """Prompt a person and wait until they say, by their device, that the scene is set.
-
-    Returns: the labels of the episode before: those given before the prompt, and later ones that do not pay.
-    """
-    labels = device.read().labels  # a "ready" before the prompt was for something else
-    print(f"{text} Then: n at the keyboard, success on the pendant.", flush=True)
-    while True:
-        state = device.read()
-        labels += tuple(label for label in state.labels if label not in PAYING)
-        if state.ready and not state.stopped:
-            return labels
-        clock.sleep_until(clock.now_ns() + round(READY_POLL_S * NS_PER_S))
 
 
 def prompt_at_terminal(text: str) -> tuple[str, ...]:

@@ -120,6 +120,9 @@ class TrainConfig:
     demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
         "episodes"
     )
+    play: int = 0
+    """Episodes of play recorded before training. From these and the demonstrations the run learns its image encoder and
+    a reward classifier, which is added to `rewards`; 0: none."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
     """Reward sources: ground-truth, classifier, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
@@ -152,7 +155,7 @@ class TrainConfig:
             )
         check_format(self.demonstrations_format)
         checks.fraction(self, "deterministic_fraction")
-        checks.at_least(self, 0, "demonstrations", "seed")
+        checks.at_least(self, 0, "demonstrations", "play", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")
         self._check_updates()

@@ -93,6 +93,12 @@ _NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0}
 _IMPERFECT = {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
 _LATE = {"human": {"scripted": {"action_noise": to_json(LATE)}}}
 _LABELS = {"labels": {"probability": 0.97, "wrong_probability": 0.02}, "reaction_steps": 3}
+_UNJUDGED: Mapping[str, Any] = {
+    "robot": {"episode_source": "unjudged"},
+    "rewards": ("human-label",),
+    "learner": {"imitate": "none"},
+    "human": {"scripted": {**_LATE["human"]["scripted"], **_LABELS}},
+}
 ABLATIONS = {
     "no-human": Preset("without interventions", _NO_HUMAN),
     "no-demos": Preset("no demonstrations", _NO_DEMOS),
@@ -101,12 +107,11 @@ ABLATIONS = {
     "late": Preset("a human who reacts late, with noise and lapses, and moves slower for it", _LATE),
     "labels": Preset(
         "no ground truth: demonstrations, corrections and labels of a human who reacts late",
-        {
-            "robot": {"episode_source": "unjudged"},
-            "rewards": ("human-label",),
-            "learner": {"imitate": "none"},
-            "human": {"scripted": {**_LATE["human"]["scripted"], **_LABELS}},
-        },
+        _UNJUDGED,
+    ),
+    "blind": Preset(
+        "as labels, and with the encoder and the reward classifier that the run learns from its own recordings",
+        {**_UNJUDGED, "play": 60},
     ),
     # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and an actor
     # that waited for them would hardly move.

@@ -41,6 +41,7 @@ STOP_RAD_S2 = 2.0  # ur-rtde's default deceleration
 WAIT_LIMIT_S = 3.0  # for a protective stop to unlock, and for the script to start
 UNLOCK_AFTER_S = 5.0  # the arm refuses to unlock a younger protective stop
 POLL_S = 0.02
+SILENCE_S = 1.5  # without a state the arm is lost: at 2.5 s ur-rtde frees its socket, and a write meanwhile crashes it
 
 ROBOT_MODE_RUNNING = 7
 SAFETY_NORMAL, SAFETY_REDUCED, SAFETY_PROTECTIVE_STOP = 1, 2, 3
@@ -99,6 +100,7 @@ class UrDriver(StreamDriver):
         self._receive: Any = None
         self._control: Any = None
         self._watched = False  # the script's watchdog runs, and must be fed between streams, too
+        self._state_s = (0.0, 0.0)  # the arm's and this computer's time of the newest state
 
     @classmethod
     def from_arm(cls, arm: ArmSpec) -> "UrDriver":
@@ -182,6 +184,10 @@ class UrDriver(StreamDriver):
             raise ConnectionEnded("the data stream ended")
         self._copy()
         found = self._mode()
+        if found.robot_s != self._state_s[0]:
+            self._state_s = found.robot_s, self._now_s()
+        if self._now_s() - self._state_s[1] > SILENCE_S:
+            raise ConnectionEnded(f"no state for {SILENCE_S} s")
         running = control is not None and control.isProgramRunning()
         if self.streaming and not running and found.mode is DriverMode.READY:
             raise ScriptEnded(f"its script ended; no torque for {1e3 / WATCHDOG_HZ:.0f} ms, or see the pendant's log")
@@ -256,11 +262,13 @@ class UrDriver(StreamDriver):
         )
 
     def _release(self) -> None:
+        """Close the connection. A command on a lost one makes ur-rtde reconnect in two threads at once, and crash."""
         control, receive, dashboard = self._control, self._receive, self._dashboard
+        lost = self._reading.mode is DriverMode.LOST
         self._control = self._receive = self._dashboard = None
         self._watched = False
         for ending in (
-            control and control.stopScript,
+            control.stopScript if control and not lost else None,
             control and control.disconnect,
             receive and receive.disconnect,
             dashboard and dashboard.disconnect,

@@ -19,6 +19,7 @@ from controllers.ros.diagnostics_publisher import Reports
 from controllers.ros.frames import Frames
 from controllers.ros.gripper import GripperTopics
 from controllers.ros.loop import Loop
+from controllers.ros.loop_process import HostProcess
 from controllers.ros.ros_time import Stamps
 from controllers.ros.state_publisher import States
 from controllers.ros.stop_reports import StopReports
@@ -28,6 +29,7 @@ from controllers.ros.wire import Answer, Wire
 from controllers.ros.workspace import box_text
 from controllers.ros.wrench_bias import WrenchBias
 
+LOOP = "~/loop"  # source of the stop of a loop that hangs
 GRAPH_PERIOD_S = 0.2
 DIAGNOSTICS_PERIOD_S = 1.0
 BUSY_PATIENCE_S = 10.0  # of an activation, in which the arm may clear its stop
@@ -159,6 +161,18 @@ class Controller:
         """Ramp the force down, then let the arm hold itself."""
         self.handler.let_go()
         self.lifecycle = "inactive"
+
+    def watch_loop(self, host: HostProcess) -> bool:
+        """Report the trouble of the loop's process, and latch the stop of one that hangs; return whether it is new."""
+        known, self.trouble = self.trouble, host.trouble(host.client.state(), self.now_s())
+        if not self.trouble or known:
+            return False
+        self._log.error(f"{self.trouble}\n{host.errors()}".strip())
+        if not host.ended:  # an ended one has to be configured again anyway
+            self.handler.arbiter.stops.press(LOOP, self.trouble)
+        self.handler.stop_now()
+        self.publish_status()
+        return True
 
     # Periodic
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from controllers.host.mailbox import FOLDER, Client, HostState, Request
+from controllers.ros.stops import STOP_AFTER_S, WatchedTime
 
 START_LIMIT_S = 600.0  # the first start on a computer compiles the law: 20 s of an idle core
 HOLD_LIMIT_S = 2.0  # time for the loop to let the arm hold itself; normally one cycle
@@ -16,7 +17,7 @@ NOTE_PERIOD_S = 10.0  # between two notes while the loop starts
 STOP_LIMIT_S = 6.0  # the same while the driver is busy ending the stream
 END_LIMIT_S = 10.0  # time for its process to end after that
 BUSY_LIMIT_S = 30.0  # for one call of the driver; Franka's recovery was seen to take 16 s (franka_ros#317)
-STATE_AGE_MAX_S = 0.25  # age of the loop's state from which it hangs or has ended
+STATE_AGE_MAX_S = STOP_AFTER_S  # age of the loop's state from which it hangs; a loop that is only late goes on
 
 
 class HostFailed(Exception):
@@ -47,6 +48,7 @@ class HostProcess:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # not a pipe, which would fill without a reader
         self._process = subprocess.Popen(command, stderr=self._errors)
         self._mailbox = mailbox
+        self._watched, self._silent_s, self._stamp_s = WatchedTime(), 0.0, 0.0
         self.pid = self._process.pid
         self.client = self._attach(mailbox, joints, wanted, waiting)
 
@@ -84,7 +86,10 @@ class HostProcess:
         return self._errors.read().decode(errors="replace").strip()
 
     def trouble(self, state: HostState, now_s: float) -> str:
-        """Return the loop's fault; empty while it runs, or waits for its driver."""
+        """Return the loop's fault; empty while it runs, or waits for its driver. Call it all the time."""
+        elapsed_s = self._watched.elapsed_s(now_s)
+        self._silent_s = self._silent_s + elapsed_s if state.stamp_s == self._stamp_s else 0.0
+        self._stamp_s = state.stamp_s
         if (code := self._process.poll()) is not None:
             cause = last_words(self.errors())
             return f"the loop's process has ended (exit code {code}{cause}): the arm's own watchdog holds it"
@@ -92,9 +97,8 @@ class HostProcess:
             busy_s = now_s - state.values.busy_since_s
             late = f"{state.busy}: for {busy_s:.0f} s, expected at most {BUSY_LIMIT_S:.0f} s; check the arm"
             return late if busy_s > BUSY_LIMIT_S else ""
-        age_s = now_s - state.stamp_s
-        if age_s > STATE_AGE_MAX_S:
-            return f"the loop has published nothing for {age_s:.2f} s: its process hangs, or its arm is silent"
+        if self._silent_s > STATE_AGE_MAX_S:
+            return f"the loop has published nothing for {STATE_AGE_MAX_S:g} s: its process hangs, or its arm is silent"
         return ""
 
     @property

@@ -198,14 +198,9 @@ class ImpedanceController(LifecycleNode):  # type: ignore[misc]
         """Leave `active` when the control process hangs; clean up when it has ended, and keep the reason."""
         if self._host is None:
             return
-        controller, before = self._controller, self._controller.trouble
-        controller.trouble = self._host.trouble(self._host.client.state(), time.monotonic())
-        if controller.trouble and not before:
-            self.get_logger().fatal(f"{controller.trouble}\n{self._host.errors()}".strip())
-            controller.handler.stop_now()
-            if controller.lifecycle == "active":
-                self.trigger_deactivate()
-        if self._host.ended and controller.lifecycle == "inactive":
+        if self._controller.watch_loop(self._host) and self._controller.lifecycle == "active":
+            self.trigger_deactivate()
+        if self._host.ended and self._controller.lifecycle == "inactive":
             self.trigger_cleanup()
 
 

@@ -18,7 +18,7 @@ REPORT_PERIOD_S = 0.02
 WATCH_PERIOD_S = 0.01
 HOLD_AFTER_S = 0.07  # silence of a source after which the arm holds: three reports are missing
 STOP_AFTER_S = 1.0  # silence of a source after which the arm is stopped: its process hangs, or its computer is cut off
-END_WATCHES = 2  # of an ended process, between which its last report may arrive
+END_WATCHES = 10  # of an ended process, in which its last report may arrive; the arm holds from the first on
 _STALL_S = 0.04  # more time between two watches is this program's own pause, in which nothing could arrive
 
 
@@ -50,6 +50,19 @@ class _Source:
         return self.silent_s > STOP_AFTER_S or self.ended >= END_WATCHES
 
 
+class WatchedTime:
+    """Time between two watches, without the pauses of this program itself."""
+
+    def __init__(self) -> None:
+        self._watched_s = float("inf")
+
+    def elapsed_s(self, now_s: float) -> float:
+        """Return the time since the last call [s]."""
+        elapsed_s = min(max(now_s - self._watched_s, 0.0), _STALL_S)
+        self._watched_s = now_s
+        return elapsed_s
+
+
 class Stops:
     """Latched stops of one arm, by their source."""
 
@@ -60,7 +73,7 @@ class Stops:
         """Name of the controller, whose own reports come back to it."""
         self._own: set[str] = set()  # sources without reports
         self._sources: dict[str, _Source] = {}
-        self._watched_s = float("inf")
+        self._watched = WatchedTime()
 
     def press(self, source: str, why: str) -> None:
         """Latch a stop of a source of this arm that does not repeat itself, as a service's call."""
@@ -83,8 +96,7 @@ class Stops:
 
     def watch(self, now_s: float) -> None:
         """Latch the stop of sources that are gone."""
-        elapsed_s = min(max(now_s - self._watched_s, 0.0), _STALL_S)
-        self._watched_s = now_s
+        elapsed_s = self._watched.elapsed_s(now_s)
         for name, source in self._sources.items():
             source.silent_s += elapsed_s
             source.ended += source.process.ended()

@@ -32,7 +32,7 @@ def run() -> dict[str, Any]:
     for task, scale_mm in SCALES_MM.items():
         env, encoder = build.make_env(preset(task)), build.make_encoder(preset(task))
         features, places, episodes = collect(env, encoder, STEPS)
-        errors_mm = scale_mm * probe(features, places, held_out=episodes % 4 >= 2)
+        errors_mm = scale_mm * np.sqrt(np.square(probe(features, places, episodes % 4 >= 2, episodes)).mean(0))
         metrics[f"probe_mm_{task.replace('-', '_')}"] = [round(float(error), 2) for error in errors_mm]
         if encoder is not None and "encode_ms_p50" not in metrics:
             metrics |= encode_times(env, encoder)

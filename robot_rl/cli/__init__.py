@@ -21,6 +21,7 @@ COMMANDS = {
     "classifier": "train a reward classifier from recordings",
     "payload": "whether a real arm carries what it is set to: mass and centre of mass from a few poses",
     "blackbox": "plot of the last minute before a fault",
+    "teleop": "move the arm by an input device under a task's limits",
     "replay": "a recorded episode's motion again, at reduced speed, checked first",
     "simulate": "move the simulated arm by expert, at random or by keyboard; write a video",
     "guide": "guide a real arm by hand, record poses, make them a task's workspace",

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self, TypeVar
 import tyro
 from tyro.conf import Positional
 
-from robot_rl.build import foreign_config
+from robot_rl.build import foreign_config, make_origin
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.renamed import refuse_old_flags
@@ -23,6 +23,7 @@ from robot_rl.core.settings import to_json
 from robot_rl.envs.foreign_config import is_foreign
 from robot_rl.presets import preset, presets
 from robot_rl.rewards.combined import make_reward
+from robot_rl.runtime.acting.recordings import check_demonstrations
 from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
 
 T = TypeVar("T")
@@ -120,9 +121,10 @@ def run_command(command: ModuleType, name: str, words: Sequence[str]) -> int:
         ConfigError: flags or settings that cannot work.
     """
     kind, run = command.Arguments, command.run
+    arguments = kind.parse(words, name) if issubclass(kind, RunArguments) else parse(kind, words, name)
+    check_png(getattr(arguments, "png", None))
     if not issubclass(kind, RunArguments):
-        return int(run(parse(kind, words, name)))
-    arguments = kind.parse(words, name)
+        return int(run(arguments))
     if arguments.print_config:
         print(json.dumps(to_json(arguments.config), indent=2))
         return 0
@@ -190,6 +192,21 @@ def check_settings(config: TrainConfig) -> None:
         raise ConfigError(
             f"demonstrations_from: got {folder}, expected a folder of episodes; record some with `robot-rl record`."
         )
+    if folder is not None:
+        origin = make_origin(config)
+        check_demonstrations(folder, config.demonstrations_format, origin, origin.cameras)
+
+
+def check_png(path: Path | None) -> None:
+    """Check the path of an image before the work that it shows.
+
+    Raises:
+        ConfigError: it does not end in `.png`, or its folder is missing.
+    """
+    if path is not None and path.suffix != ".png":
+        raise ConfigError(f"--png: got {path}, expected a path that ends in .png; rename it.")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise ConfigError(f"--png: got {path}, expected a path in a folder that exists; make {path.parent} first.")
 
 
 def _is_required(entry: dataclasses.Field[Any]) -> bool:

@@ -14,8 +14,11 @@ from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.errors import ConfigError
 from robot_rl.rewards.classifier_training import TrainingConfig, held_out_scores, train_model
 from robot_rl.rewards.success_model import SuccessModel, save_model, sigmoid
+from robot_rl.runtime.acting.recordings import check_recordings
 from robot_rl.runtime.acting.success_frames import read_frames
 
+RECALL_MIN = 0.5
+"""Share of the held-out successes that a useful classifier recognises at the wanted rate of false positives."""
 VARIANTS = 4
 """Encodings of each frame, the first one clean: a random shift is the images' augmentation."""
 
@@ -45,6 +48,8 @@ class Arguments(RunArguments):
     of a reaction time where it was a label."""
     proprioception: bool = True
     """Judge pose and gripper opening, too, not the images alone."""
+    write_refused: bool = False
+    """Write the file of a useless classifier, too."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     @classmethod
@@ -63,15 +68,39 @@ def run(arguments: Arguments) -> int:
     """Read, encode, train, save; print the scores on held-out episodes."""
     if arguments.out.exists():
         raise ConfigError(f"out: got {arguments.out}, which exists, expected a new file; choose another name.")
+    config, origin = arguments.config, build.make_origin(arguments.config)
+    check_recordings(arguments.recordings, config.demonstrations_format, origin, origin.cameras)
     model = _train(arguments)
-    save_model(arguments.out, model)
-    print(f"wrote {arguments.out}")
-    for line in describe(model, arguments.training.false_positive_rate):
-        print(f"  {line}")
+    print("\n".join(describe(model, arguments.training.false_positive_rate)))
     if arguments.png is not None:
         draw_scores(model, arguments.png)
         print(f"curves in {arguments.png}")
-    return 0
+    fault = find_fault(model, arguments.training.false_positive_rate)
+    if fault:
+        print(f"refused: {fault}")
+    if fault and not arguments.write_refused:
+        return 1
+    save_model(arguments.out, model)
+    print(f"wrote {arguments.out}")
+    return 1 if fault else 0
+
+
+def find_fault(model: SuccessModel, rate: float) -> str:
+    """Return why a classifier is useless: it misses most successes where false positives are as rare as wanted.
+
+    Args:
+        rate: wanted of false positives.
+    """
+    logit, success = np.array(model.card["held_out"]), model.frames.success
+    strict = float(np.quantile(logit[~success], 1.0 - rate, method="higher"))
+    recall = held_out_scores(logit, success, strict)["recall"]
+    if recall >= RECALL_MIN:
+        return ""
+    return (
+        f"at {rate:.1%} false positives it recognises {recall:.0%} of the held-out successes, expected "
+        f"{RECALL_MIN:.0%} or more; record more successes (--hold-success) and near misses, or take an encoder that "
+        "shows the difference; --write-refused writes it anyway"
+    )
 
 
 def _train(arguments: Arguments) -> SuccessModel:

@@ -10,10 +10,10 @@ from robot_rl.cli.arguments import ResultArguments
 from robot_rl.cli.evaluate import save_result
 from robot_rl.core.settings import to_json
 from robot_rl.data.replay import Replay
+from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.evaluate import evaluate
-from robot_rl.runtime.acting.record import load_demonstrations
 from robot_rl.runtime.runs.report import write_report
-from robot_rl.runtime.runs.run_folder import finish_result, start_result
+from robot_rl.runtime.runs.run_folder import finish_result, new_result
 
 UPDATES_PER_CALL = 50
 
@@ -35,8 +35,7 @@ def run(arguments: Arguments) -> int:
     """Clone, evaluate and print."""
     folder, config = arguments.open()
     out = folder.root / "evaluation-clone"
-    part = start_result(out, arguments.again)
-    with closing(build.make_env(config)) as env:
+    with new_result(out, arguments.again) as part, closing(build.make_env(config)) as env:
         encoder = build.make_encoder(config)
         schema = build.make_schema(config, encoder)
         definition = build.make_definition(schema, config)
@@ -52,7 +51,7 @@ def run(arguments: Arguments) -> int:
         policy.load(cloner.policy_parameters(), cloner.updates)
         plan = config.evaluation
         result = evaluate(build.make_rollout(env, config, policy, encoder), plan.episodes, plan.seed)
-    save_result(part, result)
+        save_result(part, result)
     finish_result(part, out)
     write_report(folder, to_json(config))
     print(f"cloned: {result}")

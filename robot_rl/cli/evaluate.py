@@ -19,7 +19,7 @@ from robot_rl.core.settings import to_json
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
-from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, start_result
+from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, new_result
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.vision.encoder import Encoder
 
@@ -58,9 +58,9 @@ def run(arguments: Arguments) -> int:
     folder, config = arguments.open()
     config = evaluation_config(config, arguments.rewards)
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
-    part = start_result(out, arguments.again)
-    result = run_episodes(folder, config, arguments, part)
-    save_result(part, result)
+    with new_result(out, arguments.again) as part:
+        result = run_episodes(folder, config, arguments, part)
+        save_result(part, result)
     done, planned = len(result.episodes), config.evaluation.episodes
     if done < planned:
         print(f"stopped after {done} of {planned} episodes; they are in {part}")
@@ -68,7 +68,8 @@ def run(arguments: Arguments) -> int:
     finish_result(part, out)
     write_report(folder, to_json(load_config(folder.config_file)))
     if not arguments.quiet:
-        print(f"{result}\ndetails and video in {out}, report {folder.report}")
+        parts = "details and video" if (out / VIDEO_FILE).exists() else "details"
+        print(f"{result}\n{parts} in {out}, report {folder.report}")
     return 0
 
 

@@ -8,25 +8,31 @@ from typing import Annotated
 import tyro
 from rich.progress import Progress
 
+from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.errors import ConfigError
 from robot_rl.envs.observation import own_pose_names, own_poses
+from robot_rl.runtime.acting.recordings import check_recordings
 from robot_rl.tasks import find_task
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
-from robot_rl.vision.probe import ProbeReport, held_out_rows, probe_encoder
+from robot_rl.vision.own import OwnConfig, train_own
+from robot_rl.vision.probe import held_out_rows, probe_encoder
 from robot_rl.vision.recordings import Recording, read_recording
-from robot_rl.vision.training_config import OwnConfig
+
+ADVICE = """\
+record more play that ends in success, with cameras that show the goal; --own.candidates chooses among more detectors,
+--limit accepts a larger error, --write-refused writes the file anyway (docs/eyes.md)"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(RunArguments):
     """Learn the encoder that turns a lab's camera images into numbers from its own recordings: demonstrations and
-    play, with images. No label, no reward and no simulator is used: what is learned is what the arms measure of
-    themselves and what the images show beside it.
+    play, with images. What is learned is where successful episodes ended, seen from the tool, and what the images show
+    beside the arms; no object is labelled, no simulator is used.
 
-    A linear probe on episodes that the training never saw ends it. An encoder in which the tool's place cannot be read
-    is refused: nothing is written.
+    A linear probe on episodes that the training never saw judges it; then all episodes train the encoder that is
+    written. One in which the goal is read hardly better than from the tool's pose alone is refused.
 
     example:
       robot-rl record usb.toml --out demos --by keyboard
@@ -41,8 +47,8 @@ class Arguments(RunArguments):
     """File to write; one that exists is refused."""
     png: Path | None = None
     """Image of held-out frames with the key points; None: none."""
-    limit_mm: float = 5.0
-    """Largest error of the tool's position on held-out images with which the encoder is written [mm]."""
+    limit: float = 0.7
+    """Largest error of the goal's place on held-out episodes, as a share of the error from the tool's pose alone."""
     write_refused: bool = False
     """Write the file of an encoder that the probe refuses, too."""
     own: OwnConfig = field(default_factory=OwnConfig)
@@ -56,51 +62,56 @@ def run(arguments: Arguments) -> int:
     """
     if arguments.out.exists():
         raise ConfigError(f"out: got {arguments.out}, expected a file that does not exist; choose another name.")
-    config, task = arguments.config, find_task(arguments.config.task)
+    config = arguments.config
+    task, origin = find_task(config.task), build.make_origin(config)
+    if not origin.cameras:
+        why = f"--vision.mode {config.vision.mode}" if config.vision.mode == "state" else "no cameras"
+        raise ConfigError(
+            f"eyes: got task {task.name!r} with {why}, expected images; name a task or preset with cameras."
+        )
+    check_recordings(arguments.recordings, config.demonstrations_format, origin, origin.cameras)
     recording = read_recording(
-        arguments.recordings, tuple(task.cameras), partial(own_poses, task), config.demonstrations_format
+        arguments.recordings,
+        tuple(task.cameras),
+        partial(own_poses, task),
+        own_pose_names(task),
+        config.demonstrations_format,
     )
     trained = _train(arguments.own, recording.part(~held_out_rows(recording)))
-    report = probe_encoder(trained, recording, own_pose_names(task))
+    report = probe_encoder(trained, recording)
     print("\n".join(report.lines()))
-    _print_simulators(recording, own_pose_names(task), report)
+    _print_simulators(recording)
     if arguments.png is not None:
         from robot_rl.vision.key_point_image import draw_key_points
 
         draw_key_points(arguments.png, trained, recording.part(held_out_rows(recording)))
         print(f"key points {arguments.png}")
-    faults = report.faults(arguments.limit_mm)
+    faults = report.faults(arguments.limit)
     for fault in faults:
-        print(f"refused: {fault}; record more play, in which the arm moves everywhere, or raise --own.steps")
+        print(f"refused: {fault}")
+    if faults:
+        print(ADVICE)
     if faults and not arguments.write_refused:
         return 1
-    card = trained.dataset_card | {"probe": report.lines()}
-    save_encoder(arguments.out, replace(trained, dataset_card=card))
+    trained = _train(arguments.own, recording)
+    save_encoder(arguments.out, replace(trained, dataset_card=trained.dataset_card | {"probe": report.lines()}))
     print(f"wrote {arguments.out}")
     return 1 if faults else 0
 
 
 def _train(config: OwnConfig, recording: Recording) -> EncoderFile:
-    from robot_rl.vision.own import train_own
-
     with Progress(transient=True) as bar:
-        row = bar.add_task("training", total=config.steps * len(recording.images))
-        return train_own(config, recording, lambda n, loss: bar.update(row, advance=n, description=_text(loss)))
+        row = bar.add_task("training", total=len(recording.images))
+        return train_own(config, recording, lambda: bar.update(row, advance=1))
 
 
-def _text(loss: float) -> str:
-    return f"training, loss {loss:.3f}"
-
-
-def _print_simulators(recording: Recording, kinds: tuple[str, ...], report: ProbeReport) -> None:
-    """Print the object's error with the simulator's encoder, where the recording holds the simulator's truth."""
+def _print_simulators(recording: Recording) -> None:
+    """Print what is read from the simulator's encoder, where the recording comes from the simulator."""
     shipped = load_encoder(SHIPPED_ENCODER)
-    owners = {name.split("/", 1)[0] for name in shipped.params}
-    height, width = next(iter(recording.images.values())).shape[1:3]
-    fits = owners >= recording.images.keys() and (height, width) == (
-        shipped.architecture.height,
-        shipped.architecture.width,
+    size = (shipped.architecture.height, shipped.architecture.width)
+    fits = set(shipped.cameras) >= recording.images.keys() and all(
+        frames.shape[1:3] == size for frames in recording.images.values()
     )
-    if report.object_error and fits:
+    if recording.objects.shape[1] and fits:
         print("the simulator's encoder, taught with labels:")
-        print("\n".join(f"  {line}" for line in probe_encoder(shipped, recording, kinds).lines()))
+        print("\n".join(f"  {line}" for line in probe_encoder(shipped, recording).lines()))

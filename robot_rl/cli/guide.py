@@ -15,14 +15,14 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.tasks import find_task
-from robot_rl.tasks.files import task_toml
+from robot_rl.tasks.edit import edit_task
 from robot_rl.tasks.poses import (
     MARGIN_M,
     RecordedPose,
     plot_workspace,
     read_poses,
     start_of,
-    with_workspace,
+    workspace_changes,
     workspace_of,
     write_poses,
 )
@@ -45,7 +45,7 @@ class Arguments:
     poses: Positional[Path]
     """File of the poses, TOML; poses that it holds already stay unless they are recorded again."""
     task: Path | None = None
-    """Task file whose workspace and start are replaced; its comments are lost."""
+    """Task file whose workspace and start are replaced; its comments stay."""
     margin_m: float = MARGIN_M
     """Distance of the box's faces from the outermost poses [m]."""
     record: bool = True
@@ -114,7 +114,7 @@ def record_poses(arm: Guided, names: Iterable[str], path: Path) -> Iterator[str]
 def write_workspace(path: Path, poses: dict[str, RecordedPose], margin_m: float) -> Iterator[str]:
     """Write workspace and start of the poses into a task's file, and draw them; yields a line each."""
     task, box = find_task(str(path)), workspace_of(poses, margin_m)
-    path.write_text(task_toml(with_workspace(task, poses, margin_m)), encoding="utf-8")
+    edit_task(path, workspace_changes(task, poses, margin_m))
     plot_workspace(path.with_suffix(".png"), poses, box)
     yield f"workspace: {list(box.lower_m)} to {list(box.upper_m)} m, tilt {box.tilt_rad}, yaw {box.yaw_rad} rad"
     yield f"start: {list(start_of(poses, box).position_m)} m"

@@ -8,7 +8,7 @@ from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
-from robot_rl.runtime.acting.record import load_demonstrations
+from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.learning.learner import LearnerLoop
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.stop import StopSignal

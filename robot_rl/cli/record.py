@@ -10,7 +10,9 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.seeds import Purpose, generator
-from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
+from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations, remove_newest
+from robot_rl.runtime.acting.recording_screen import RecordingSummary
+from robot_rl.runtime.acting.recordings import check_recordings
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device
@@ -24,7 +26,9 @@ class Arguments(RunArguments):
     examples:
       robot-rl record pick-lift --out demos                   20 episodes by the scripted expert
       robot-rl record peg-insert --out demos --by keyboard    by you; the terminal shows the keys
+      robot-rl record peg-insert --out demos --remove-last    take the newest episode away
 
+    A person starts each episode (n at the keyboard), labels its end, and takes the newest episode back by `undo` (u).
     An interrupted session goes on where it was: episodes in the folder count.
     """
 
@@ -38,32 +42,52 @@ class Arguments(RunArguments):
     hold_success: int = 0
     """Steps that go on after success, with the arm holding or moved by you: more successes for a reward classifier."""
 
+    remove_last: bool = False
+    """Only move the newest episode of the folder to its folder `removed`."""
+
     def __post_init__(self) -> None:
         check_device("--by", self.by)
 
 
 def run(arguments: Arguments) -> int:
     """Record demonstrations and print their number."""
-    config = arguments.config
+    config, out = arguments.config, arguments.out
+    if arguments.remove_last:
+        number = remove_newest(out, config.demonstrations_format)
+        print(f"{out}: {'no episodes' if number is None else f'episode {number} is in {out}/removed now'}")
+        return 0
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     recording = RecordingConfig(
-        arguments.out,
+        out,
         episodes,
         config.seed,
-        config.task,
+        build.make_origin(config),
         arguments.keep_failures,
         arguments.hold_success,
         config.demonstrations_format,
     )
+    present = recording.dataset.count(out)
+    if present >= episodes > 0:
+        check_recordings([out], recording.format, recording.origin)
+        print(
+            f"{out} holds {present} of {episodes} demonstrations already: nothing recorded; raise --episodes for more"
+        )
+        return 0
+    stop = StopSignal().install()
     with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:
         rollout = build.make_rollout(env, config, human=human)
-        summary = collect_demonstrations(rollout, recording, should_stop=StopSignal().install())
-    print(f"{summary.total} demonstrations in {arguments.out} ({summary.discarded} attempts discarded)")
+        summary = collect_demonstrations(rollout, recording, should_stop=stop, ends_wait=stop.ends_wait)
+    print(_line(summary, out, rollout.reward.names))
     if summary.total < episodes:
         print(f"stopped before {episodes}; start the same command again to go on")
         return 130
     return 0
+
+
+def _line(summary: RecordingSummary, out: Path, judges: tuple[str, ...]) -> str:
+    counts = f"{summary.recorded} recorded now, {summary.discarded} attempts discarded, {summary.removed} taken back"
+    return f"{summary.total} demonstrations in {out} ({counts}; judged by {' and '.join(judges)})"
 
 
 def _device(env: Environment, arguments: Arguments) -> Device:

@@ -33,6 +33,9 @@ from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, T
 from robot_rl.tasks import is_file_reference
 from robot_rl.teleop.devices import needs_terminal
 
+HELD_STEPS = 9  # after each demonstrated success, for a classifier
+PLAY_SEED = 5000  # apart from the demonstrations' scenes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(RunArguments):
@@ -43,6 +46,7 @@ class Arguments(RunArguments):
       robot-rl train pick-lift                                      5 to 7.5 minutes, then 100 episodes of evaluation
       robot-rl train pick-lift --minutes 2 --evaluation.episodes 20 --run-name first
       robot-rl train peg-insert-no-human --seed 1                   an ablation
+      robot-rl train pick-lift-blind                                without ground truth: its own encoder and classifier
       robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
       robot-rl train --resume --run-name first --minutes 4          go on with a run for 4 more minutes
       robot-rl train pick-lift --print-config > my.json             settings to edit
@@ -84,10 +88,9 @@ def run(flags: Arguments) -> int:
     check_rewards(flags.config)
     folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
-        flags = replace(flags, config=_pinned(folder, flags))
-        _save_config(folder, flags.config)
         _copy_task(folder, flags.config.task)
         try:
+            flags = replace(flags, config=_prepared(folder, flags, stop))
             _go_through(folder, flags, stop)
         except BaseException:
             with suppress(OSError):  # a full disk must not hide what went wrong first
@@ -121,12 +124,19 @@ def _open(flags: Arguments) -> RunFolder:
     return existing_run(root) if flags.resume else new_run(root)
 
 
-def _pinned(folder: RunFolder, flags: Arguments) -> TrainConfig:
-    """Return the run's settings with its encoder named; a new run takes whatever encoder its settings give."""
+def _prepared(folder: RunFolder, flags: Arguments, stop: StopSignal) -> TrainConfig:
+    """Return the run's settings with its encoder named, and save them; a new run takes what its settings give."""
     config = flags.config
     if not flags.resume:
         config = replace(config, vision=replace(config.vision, identity=None))
-    return pin_rewards(pin_encoder(config, folder), folder)
+    if config.play and "classifier" not in config.rewards:
+        _save_config(folder, config)
+        config = _learned_from_play(folder, config, stop)
+    if stop():
+        return config
+    config = pin_rewards(pin_encoder(config, folder), folder)
+    _save_config(folder, config)
+    return config
 
 
 def _save_config(folder: RunFolder, config: TrainConfig) -> None:
@@ -153,9 +163,38 @@ def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
         return
     print(f"recording {config.demonstrations} demonstrations", flush=True)
     by = config.human.kind if config.robot.episode_source == "unjudged" else "expert"
-    files = ("--config", str(folder.config_file), "--out", str(folder.demonstrations))
-    command = robot_rl_command("record", *files, "--by", by)
-    _run_to_end(ProcessPlan("record", command), stop)
+    held = ("--hold-success", str(HELD_STEPS)) if config.play else ()
+    _run(folder, stop, "record", "--out", str(folder.demonstrations), "--by", by, *held)
+
+
+def _learned_from_play(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> TrainConfig:
+    """Record demonstrations and play, learn encoder and classifier from them; return settings that use both.
+
+    What the folder holds already stays as it is; an encoder of the settings is used.
+    """
+    _record(folder, config, stop)
+    print(f"recording {config.play} episodes of play", flush=True)
+    episodes = ("--episodes", str(config.play), "--keep-failures", "--seed", str(config.seed + PLAY_SEED))
+    _run(folder, stop, "record", "--out", str(folder.play), "--by", "play", *episodes)
+    recordings = ("--from", str(config.demonstrations_from or folder.demonstrations), str(folder.play))
+    encoder = (config.vision.encoder or folder.encoder).absolute()
+    if not encoder.exists():
+        print("learning an image encoder", flush=True)
+        _run(folder, stop, "eyes", *recordings, "--out", str(encoder))
+    if not folder.classifier.exists():
+        print("learning a reward classifier", flush=True)
+        files = ("--vision.encoder", str(encoder), "--out", str(folder.classifier))
+        _run(folder, stop, "classifier", "train", *recordings, *files)
+    settings = config.reward_settings | {"classifier.file": str(folder.classifier.absolute())}
+    rewards = ("classifier", *config.rewards)
+    return replace(config, vision=replace(config.vision, encoder=encoder), rewards=rewards, reward_settings=settings)
+
+
+def _run(folder: RunFolder, stop: StopSignal, command: str, *arguments: str) -> None:
+    """Run a command with the run's settings in a process of its own, to its end; nothing once a stop was requested."""
+    if not stop():
+        words = robot_rl_command(command, *arguments, "--config", str(folder.config_file))
+        _run_to_end(ProcessPlan(command, words), stop)
 
 
 def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopSignal) -> Outcome:

@@ -27,9 +27,11 @@ from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.formats import Episode
 from robot_rl.data.image_codec import compress, decompress
 
+REMOVED = "removed"
 FORMAT = 2
 """Format 1, whose images are arrays of obs/, is read, too."""
 
+_BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, safetensors.SafetensorError)
 _PREFIX, _SUFFIX = "episode-", ".safetensors"
 _OBS, _IMAGE, _FRAME, _ENDS = "obs/", "image", "frame", "_ends/"
 _ACTIONS = ("action", "policy_action", "human_action")
@@ -54,6 +56,19 @@ class EpisodeFiles:
     def write(self, folder: Path, episode: Episode) -> None:
         """Write an episode under the next free number."""
         write_episode(folder, episode.steps, episode.meta)
+
+    def metas(self, folder: Path) -> Iterator[Mapping[str, Any]]:
+        """Yield the meta of each episode, oldest first."""
+        for path in list_episodes(folder):
+            yield read_meta(path)
+
+    def remove_last(self, folder: Path) -> None:
+        """Move the newest episode to the folder `removed`."""
+        if paths := list_episodes(folder):
+            removed = folder / REMOVED
+            removed.mkdir(exist_ok=True)
+            os.link(paths[-1], removed / f"{len(list(removed.iterdir())):03d}-{paths[-1].name}")
+            paths[-1].unlink()
 
 
 def write_episode(folder: Path, steps: Sequence[StepRecord], meta: Mapping[str, Any]) -> Path:
@@ -97,10 +112,27 @@ def read_episode(path: Path) -> tuple[list[StepRecord], dict[str, Any]]:
         entries: tuple[Rows, Rows] = ({**_images(arrays), **_prefixed(arrays, _OBS)}, _unpacked(arrays, _FRAME))
         steps = [_step(header, arrays, entries, row, count) for row in range(count)]
         return steps, dict(header["meta"])
-    except (OSError, ValueError, KeyError, TypeError, IndexError, safetensors.SafetensorError) as error:
-        raise CorruptRecordError(
-            f"episode: got {path}, expected a whole episode of format {FORMAT} ({error!r}); remove the file."
-        ) from error
+    except _BROKEN as error:
+        raise _corrupt(path, error) from error
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """Return the caller's meta of an episode.
+
+    Raises:
+        CorruptRecordError: not an episode.
+    """
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return dict(json.loads((file.metadata() or {})["robot_rl"])["meta"])
+    except _BROKEN as error:
+        raise _corrupt(path, error) from error
+
+
+def _corrupt(path: Path, error: Exception) -> CorruptRecordError:
+    return CorruptRecordError(
+        f"episode: got {path}, expected a whole episode of format {FORMAT} ({error!r}); remove the file."
+    )
 
 
 def list_episodes(folder: Path) -> list[Path]:

@@ -45,6 +45,23 @@ class DatasetFormat(Protocol):
         """Append an episode, wholly or not at all."""
 
 
+def read_metas(dataset: DatasetFormat, folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the meta of each episode, oldest first, without its images where the format has `metas(folder)`."""
+    metas = getattr(dataset, "metas", None)
+    return metas(folder) if metas else (episode.meta for episode in dataset.read(folder))
+
+
+def remove_last(dataset: DatasetFormat, folder: Path) -> None:
+    """Take the newest episode out of a folder, where the format has `remove_last(folder)`.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    if not hasattr(dataset, "remove_last"):
+        raise ConfigError(f"undo: got {type(dataset).__name__}, expected a format with `remove_last`; use 'episodes'.")
+    dataset.remove_last(folder)
+
+
 def check_format(name: str) -> None:
     """Check the name of a format in settings, without importing it.
 

@@ -29,17 +29,20 @@ class OperatorEpisodes(EpisodeSource):
 
     def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Prompt) -> None:
         self._task, self._robots, self.prompt = task, robots, prompt
+        self.await_release: Callable[[], tuple[str, ...]] = tuple
 
     def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
-        """Raise each arm, move to a start, open the fingers, and prompt the operator to set the scene.
+        """Raise each arm, move to a start, open the fingers, and prompt the operator to set the scene; nothing moves
+        while the operator's stop is latched.
 
         Raises:
             DeviceLostError: an arm does not reach it.
         """
+        labels = self.await_release()
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
             go_to(robot, arm, arm.start.draw(rng))
-        labels = self.prompt(f"{self._task.name}: set the scene for the next episode.")
+        labels += self.prompt(f"{self._task.name}: set the scene for the next episode.")
         for robot in self._robots.values():
             robot.wait(PERIOD_S)  # the first step is as long as the others
         return {"late_labels": labels}

@@ -125,17 +125,17 @@ class ArmController:
             self._controller.handler.stop_now()
 
     def step(self) -> None:
-        """Serve requests and publish the arm's state once.
+        """Serve requests and publish the arm's state once; a control process that hangs is a latched stop.
 
         Raises:
-            DeviceLostError: the control process has ended or hangs; the arm's own watchdog holds it.
+            DeviceLostError: the control process has ended; the arm's own watchdog holds it.
         """
         self._wire.poll()
         self._controller.poll()
         self._controller.publish_states()
-        self._controller.trouble = self._host.trouble(self._host.client.state(), time.monotonic())
-        if self._controller.trouble:
-            self._controller.publish_status()
+        ended = self._host.ended
+        self._controller.watch_loop(self._host)
+        if ended:
             raise DeviceLostError(f"{self._config.arm}: {self._controller.trouble}.")
 
     def close(self) -> None:

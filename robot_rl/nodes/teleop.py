@@ -142,10 +142,11 @@ def make_sender(config: TeleopConfig, wire: Wire) -> Callable[[DeviceState], Non
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until Ctrl-C."""
-    return run_node("teleop", arguments, TeleopConfig(), __doc__ or "", _run)
+    return run_node("teleop", arguments, TeleopConfig(), __doc__ or "", run_teleop)
 
 
-def _run(config: TeleopConfig) -> None:
+def run_teleop(config: TeleopConfig) -> None:
+    """Send the device's states until Ctrl-C."""
     with ExitStack() as held:
         wire = build_graph.make_wire(config.robot, "teleop")
         held.callback(wire.close)

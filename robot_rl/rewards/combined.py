@@ -41,6 +41,11 @@ class CombinedReward:
         if len({source.priority for source in self._sources}) < len(names):
             raise ConfigError(f"reward sources: got {names}, expected a priority of its own for each; drop one.")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the sources, highest priority first."""
+        return tuple(source.name for source in self._sources)
+
     def reaction_steps(self, period_s: float) -> int:
         """Return how many whole steps an operator's label comes after the step that it is about."""
         return math.floor(max(source.reaction_s for source in self._sources) / period_s + 1e-6)

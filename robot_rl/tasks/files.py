@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.settings import from_json, to_json
+from robot_rl.core.settings import from_json
 from robot_rl.core.tasks import TaskSpec
 
 
@@ -55,21 +55,6 @@ def task_template(name: str) -> str:
     return Path(__file__).with_name("template.toml").read_text(encoding="utf-8").replace("NAME", name)
 
 
-def task_toml(task: TaskSpec) -> str:
-    """Return a task as TOML, without None and empty values.
-
-    Raises:
-        ConfigError: a scene or expert that is not `module:Class`.
-    """
-    for part in ("scene", "expert"):
-        if getattr(task, part) is not None and not isinstance(getattr(task, part), str):
-            raise ConfigError(f"{part}: got {getattr(task, part)!r}, expected `module:Class` for a file; name it so.")
-    data = to_json(task)
-    if set(data["arms"]) == {""}:
-        data["arm"] = data.pop("arms")[""]
-    return toml_of(data)
-
-
 def toml_of(data: Mapping[str, Any]) -> str:
     """Return nested mappings as TOML, without None and empty values."""
     return "\n".join(_table(data)).strip() + "\n"
@@ -87,17 +72,18 @@ def _table(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str
     if path and (values or not table):
         yield f"\n[{'.'.join(map(_key, path))}]"
     for key, value in values.items():
-        yield f"{_key(key)} = {_value(value)}"
+        yield f"{_key(key)} = {toml_value(value)}"
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _table(value, (*path, key))
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return a value as TOML on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {toml_value(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # TOML forbids DEL, JSON does not
 
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose, yaw_of
 from robot_rl.core.settings import from_json, to_json
-from robot_rl.core.tasks import ArmTask, StartRegion, TaskSpec, Workspace
+from robot_rl.core.tasks import StartRegion, TaskSpec, Workspace
+from robot_rl.tasks.edit import Changes
 from robot_rl.tasks.files import toml_of
 
 MARGIN_M, MARGIN_RAD = 0.01, 0.05
@@ -93,12 +94,12 @@ def start_of(poses: Mapping[str, RecordedPose], box: Workspace) -> StartRegion:
     return StartRegion((round(float(x), 4), round(float(y), 4), box.upper_m[2]))
 
 
-def with_workspace(task: TaskSpec, poses: Mapping[str, RecordedPose], margin_m: float = MARGIN_M) -> TaskSpec:
-    """Return a task of one arm with workspace and start from poses; the pose `start` is the posture of its reset."""
-    box = workspace_of(poses, margin_m)
-    posture = poses[START].joints_rad if START in poses else task.arm.posture
-    arm: ArmTask = replace(task.arm, workspace=box, start=start_of(poses, box), posture=posture)
-    return replace(task, arms={next(iter(task.arms)): arm})
+def workspace_changes(task: TaskSpec, poses: Mapping[str, RecordedPose], margin_m: float = MARGIN_M) -> Changes:
+    """Return what poses change in the file of a task of one arm: workspace, start, and the posture of its reset."""
+    box, (name,) = workspace_of(poses, margin_m), task.arms
+    arm = ("arms", name) if name else ("arm",)
+    changes = {(*arm, "workspace"): to_json(box), (*arm, "start"): {"position_m": start_of(poses, box).position_m}}
+    return changes | ({arm: {"posture": poses[START].joints_rad}} if START in poses else {})
 
 
 def plot_workspace(path: Path, poses: Mapping[str, RecordedPose], box: Workspace) -> None:

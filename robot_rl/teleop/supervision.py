@@ -46,6 +46,7 @@ class StopSender:
         self._publisher = wire.publisher(graph.STOP)
         self.source = "/".join(filter(None, [wire.namespace.strip("/"), f"{node}-{os.urandom(3).hex()}"]))
         self._report = StopReport(self.source, "", process=process or process_identity())
+        self._left = False
         self._status: dict[str, str] = {}
         self._named: set[str] = set()  # stops of other sources that the person was shown
         wire.subscribe(graph.STATUS, self._on_status)
@@ -62,10 +63,13 @@ class StopSender:
             self._run(self._release)
 
     def leave(self) -> None:
-        """End in good order, where nothing commands the arm any more."""
+        """End in good order, where nothing commands the arm any more; later reports are not sent."""
         self._publish(self._report._replace(leaves=True))
+        self._left = True
 
     def _publish(self, report: StopReport) -> None:
+        if self._left:
+            return
         self._publisher.publish(to_ros.stop_report_message(self._wire, report))
 
     def _on_status(self, message: Any) -> None:

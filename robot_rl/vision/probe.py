@@ -1,6 +1,7 @@
-"""Linear probe of an encoder: what ridge regression reads from its features on held-out episodes.
+"""Linear probe of an encoder: what ridge regression reads from its features and the tool's pose on held-out episodes.
 
-A small policy can use what a linear map finds; perspective, which is not linear, is part of the error.
+The goal's place seen from the tool is what a policy needs of the images; the tool's pose it knows. What the pose alone
+says of the goal is read beside it. The regression's weight is chosen on a part of the training episodes.
 """
 
 from collections.abc import Mapping
@@ -12,52 +13,55 @@ import numpy as np
 from robot_rl.vision.architecture import EncoderFile
 from robot_rl.vision.recordings import Recording
 
-RIDGE = 1e-3
-HELD_OUT_EVERY = 4  # episodes
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+HELD_OUT_EVERY, CHOSEN_ON_EVERY = 4, 5  # episodes; the latter of those that are not held out
 MM = 1e3
 CHUNK = 100  # images
+KNOWN_MIN = 50  # frames
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Errors of one quantity on held-out episodes, root mean square: of its length, and of each axis."""
+
+    name: str
+    unit: str
+    error: float
+    """With the images."""
+    axes: tuple[float, ...]
+    from_pose: float
+    """With the tool's pose alone."""
+
+    def line(self) -> str:
+        """Return the errors as text."""
+        axes = " ".join(f"{axis:.3g}" for axis in self.axes)
+        return f"{self.name:<16}{self.error:7.3g} {self.unit} (axes {axes}; from the pose alone {self.from_pose:.3g})"
 
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """Errors of a linear read-out on held-out episodes, root mean square, beside what knowing nothing gives."""
+    """What is read from an encoder."""
 
-    position_mm: float
-    position_spread_mm: float
-    motion_mm: float
-    """Of the tool's displacement from a frame to the next."""
-    motion_spread_mm: float
-    gripper: float
-    """Of the opening in 0..1; 0 without a gripper."""
-    gripper_spread: float
-    object_error: tuple[float, ...] = ()
-    """Of the object's state in the simulator, in its units; a check only."""
-    object_spread: tuple[float, ...] = ()
+    goal: Reading | None
+    """Place of the goal seen from the tool; None where hardly any held-out episode succeeded."""
+    others: tuple[Reading, ...] = ()
 
-    def faults(self, limit_mm: float) -> list[str]:
-        """Return what makes the encoder useless, one line each; empty for a good one."""
-        lines = []
-        if self.position_mm > limit_mm:
-            lines.append(f"tool position {self.position_mm:.1f} mm, expected {limit_mm:g} mm or less")
-        if self.motion_mm > 0.9 * self.motion_spread_mm:
-            lines.append(
-                f"motion {self.motion_mm:.1f} mm, expected less than its spread {self.motion_spread_mm:.1f} mm"
-            )
-        if self.gripper > max(0.9 * self.gripper_spread, 0.05):
-            lines.append(f"gripper {self.gripper:.2f}, expected less than its spread {self.gripper_spread:.2f}")
-        return lines
+    def faults(self, limit: float) -> list[str]:
+        """Return what makes the encoder useless, one line each; empty for a good one.
+
+        Args:
+            limit: largest error of the goal's place, as a share of the error from the pose alone.
+        """
+        if self.goal is None:
+            return ["no goal is known, expected episodes with success among the recordings"]
+        if self.goal.error > limit * self.goal.from_pose:
+            bound = limit * self.goal.from_pose
+            return [f"goal's place {self.goal.error:.1f} mm, expected {bound:.1f} mm or less"]
+        return []
 
     def lines(self) -> list[str]:
         """Return the errors as text, one line each."""
-        lines = [
-            f"tool position  {self.position_mm:6.1f} mm  (spread {self.position_spread_mm:.0f} mm)",
-            f"motion         {self.motion_mm:6.1f} mm  (spread {self.motion_spread_mm:.1f} mm)",
-            f"gripper        {self.gripper:6.3f}     (spread {self.gripper_spread:.2f}, of its stroke)",
-        ]
-        if self.object_error:
-            errors, spread = np.round(self.object_error, 2).tolist(), np.round(self.object_spread, 2).tolist()
-            lines.append(f"object         {errors}  (spread {spread}); simulator's truth, a check only")
-        return lines
+        return [reading.line() for reading in (self.goal, *self.others) if reading is not None]
 
 
 def held_out_rows(recording: Recording) -> np.ndarray:
@@ -65,34 +69,38 @@ def held_out_rows(recording: Recording) -> np.ndarray:
     return np.unique(recording.episodes, return_inverse=True)[1] % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
 
 
-def probe_encoder(encoder: EncoderFile, recording: Recording, kinds: tuple[str, ...]) -> ProbeReport:
-    """Return what a linear map reads from an encoder, fitted to the training episodes, judged on the held-out ones.
+def probe_encoder(encoder: EncoderFile, recording: Recording) -> ProbeReport:
+    """Return what a linear map reads from an encoder, fitted to the training episodes, judged on the held-out ones."""
+    features, known = encode_recording(encoder, recording), ~np.isnan(recording.goals).any(1)
+    read = partial(_read, np.column_stack([features, recording.poses]), recording)
+    places = np.arange(recording.goals.shape[1]) % 6 < 3
+    goals = MM * recording.goals[:, places], recording.goals[:, ~places]
+    if min((known & held).sum() for held in (held_out_rows(recording), ~held_out_rows(recording))) < KNOWN_MIN:
+        return ProbeReport(None)
+    others = [read("goal's rotation", "rad", goals[1], known)]
+    if recording.objects.shape[1]:
+        others.append(read("object (check)", "of its state in the simulator", recording.objects, known))
+    return ProbeReport(read("goal's place", "mm", goals[0], known), tuple(others))
 
-    Args:
-        kinds: kind of each number of the poses: position, rotation or gripper.
-    """
-    held_out, features = held_out_rows(recording), encode_recording(encoder, recording)
-    position, gripper = (recording.poses[:, [k == kind for k in kinds]] for kind in ("position", "gripper"))
-    after = recording.following()
-    changes = np.column_stack([features, features[after] - features])
-    motion = position[after] - position
-    objects = recording.objects
-    with_pose = np.column_stack([features, recording.poses])
-    return ProbeReport(
-        MM * _rms(probe(features, position, held_out)),
-        MM * _rms(position[held_out].std(0)),
-        MM * _rms(probe(changes, motion, held_out)),
-        MM * _rms(motion[held_out].std(0)),
-        _rms(probe(features, gripper, held_out)),
-        _rms(gripper[held_out].std(0)),
-        tuple(probe(with_pose, objects, held_out).tolist()),
-        tuple(objects[held_out].std(0).tolist()),
-    )
+
+def _read(x: np.ndarray, recording: Recording, name: str, unit: str, targets: np.ndarray, known: np.ndarray) -> Reading:
+    held_out, poses = held_out_rows(recording)[known], recording.poses[known]
+    episodes = recording.episodes[known]
+    errors = probe(x[known], targets[known], held_out, episodes)
+    blind = probe(poses, targets[known], held_out, episodes)
+    axes = tuple(np.sqrt(np.square(errors).mean(0)).tolist())
+    return Reading(name, unit, _rms(errors), axes, _rms(blind))
+
+
+def _rms(errors: np.ndarray) -> float:
+    return float(np.sqrt(np.square(errors).sum(1).mean()))
 
 
 def encode_recording(encoder: EncoderFile, recording: Recording) -> np.ndarray:
     """Return the features of all cameras (N, cameras x F) float64, as a policy gets them: in half precision."""
-    return np.column_stack([_encode(encoder, camera, images) for camera, images in sorted(recording.images.items())])
+    return np.column_stack(
+        [encode_images(encoder, camera, images) for camera, images in sorted(recording.images.items())]
+    )
 
 
 def key_points(encoder: EncoderFile, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -100,25 +108,32 @@ def key_points(encoder: EncoderFile, images: Mapping[str, np.ndarray]) -> dict[s
     channels = encoder.architecture.layers[-1].channels
     points = {}
     for camera, frames in images.items():
-        features = _encode(encoder, camera, frames)
+        features = encode_images(encoder, camera, frames)
         places = np.stack([features[:, :channels], features[:, channels : 2 * channels]], axis=-1)
         points[camera] = (places + 1.0) / 2.0 * (np.array(frames.shape[2:0:-1]) - 1)
     return points
 
 
-def probe(features: np.ndarray, targets: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Return the root mean square error of a linear map, per target, on the held-out rows, fitted to the others.
+def probe(features: np.ndarray, targets: np.ndarray, held_out: np.ndarray, episodes: np.ndarray) -> np.ndarray:
+    """Return the errors of a linear map on the held-out rows, fitted to the others.
 
-    Shapes: features (N, F), targets (N, K), held_out (N,) bool; returns (K,).
+    Shapes: features (N, F), targets (N, K), held_out (N,) bool, episodes (N,); returns (held out, K).
     """
-    mean, std = features[~held_out].mean(0), features[~held_out].std(0) + 1e-6
-    x = np.column_stack([(features - mean) / std, np.ones(len(features))])
-    fit = x[~held_out]
-    weights = np.linalg.solve(fit.T @ fit + RIDGE * len(fit) * np.eye(x.shape[1]), fit.T @ targets[~held_out])
-    return np.sqrt(np.square(x[held_out] @ weights - targets[held_out]).mean(0))
+    chosen_on = ~held_out & (np.unique(episodes, return_inverse=True)[1] % CHOSEN_ON_EVERY == 0)
+    fit = ~held_out & ~chosen_on
+    scores = [np.square(_errors(features, targets, fit, chosen_on, ridge)).mean() for ridge in RIDGES]
+    return _errors(features, targets, ~held_out, held_out, RIDGES[int(np.argmin(scores))])
 
 
-def _encode(encoder: EncoderFile, camera: str, images: np.ndarray) -> np.ndarray:
+def _errors(x: np.ndarray, targets: np.ndarray, fit: np.ndarray, judge: np.ndarray, ridge: float) -> np.ndarray:
+    x = np.column_stack([(x - x[fit].mean(0)) / (x[fit].std(0) + 1e-6), np.ones(len(x))])
+    weights = np.linalg.solve(x[fit].T @ x[fit] + ridge * fit.sum() * np.eye(x.shape[1]), x[fit].T @ targets[fit])
+    errors: np.ndarray = x[judge] @ weights - targets[judge]
+    return errors
+
+
+def encode_images(encoder: EncoderFile, camera: str, images: np.ndarray) -> np.ndarray:
+    """Return the features of one camera's images (N, H, W, 3): (N, F) float64, rounded to half precision."""
     import jax
 
     from robot_rl.vision.jax_encoder import apply_encoder
@@ -126,7 +141,3 @@ def _encode(encoder: EncoderFile, camera: str, images: np.ndarray) -> np.ndarray
     encode = jax.jit(partial(apply_encoder, architecture=encoder.architecture, prefix=encoder.owner(camera)))
     parts = [np.asarray(encode(encoder.params, images[i : i + CHUNK])) for i in range(0, len(images), CHUNK)]
     return np.concatenate(parts).astype(np.float16).astype(np.float64)
-
-
-def _rms(errors: np.ndarray) -> float:
-    return float(np.sqrt(np.square(errors).mean())) if errors.size else 0.0

@@ -9,7 +9,8 @@ from robot_rl.cli import main
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.records import StepRecord
 from robot_rl.data.formats import FORMATS, DatasetFormat, Episode, make_format
-from robot_rl.runtime.acting.record import RecordingConfig, load_demonstrations
+from robot_rl.runtime.acting.demonstrations import load_demonstrations
+from robot_rl.runtime.acting.record import RecordingConfig
 from tests.contracts.listings import listing
 from tests.data.builders import step_record
 

@@ -20,6 +20,7 @@ from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.robot import RobotState
 from robot_rl.tasks import find_task
 from robot_rl.tasks.poses import read_poses
+from tests.nodes.controller_program import Program
 from tests.waiting import eventually
 
 DOMAIN_ID = 160 + os.getpid() % 50
@@ -91,12 +92,12 @@ import numpy as np
 
 from robot_rl.teleop.device import DeviceState
 
-PUSH_S, READY_S = 1.2, 1.6
+PUSH_S, READY_S, CLEAR_S = 1.2, 1.6, 5.0
 
 
 class Person:
     def __init__(self, size):
-        self.size = size
+        self.size, self.cleared_s = size, time.monotonic()
         self.reset()
 
     @classmethod
@@ -110,9 +111,11 @@ class Person:
         age_s = time.monotonic() - self.since_s
         labels = () if self.labelled or age_s < PUSH_S else ("success",)
         self.labelled = self.labelled or bool(labels)
+        if cleared := time.monotonic() - self.cleared_s > CLEAR_S:  # the stop of a computer that was too busy
+            self.cleared_s = time.monotonic()
         action = np.zeros(self.size, np.float32)
         action[2] = 0.5
-        return DeviceState(action, age_s < PUSH_S, labels, ready=age_s > READY_S)
+        return DeviceState(action, age_s < PUSH_S, labels, cleared=cleared, ready=age_s > READY_S)
 
     def close(self):
         pass
@@ -166,11 +169,13 @@ class Operator:
     def __init__(self) -> None:
         self.wire = DdsWire("operator", "", DOMAIN_ID)
         self.status, self.modes = "", [""]
+        self.history: list[tuple[float, str, str]] = []
         self.wire.subscribe(graph.STATUS, self._on_status)
 
     def _on_status(self, message: object) -> None:
         self.status = str(read_status(message))
         self.modes += [pair.value for pair in message.values if pair.key == "mode"]  # type: ignore[attr-defined]
+        self.history.append((time.monotonic(), self.modes[-1], self.status))
 
     def call(self, service: graph.Service, **fields: object) -> None:
         """Call a service, which must succeed."""
@@ -186,15 +191,23 @@ def operator() -> Iterator[Operator]:
     person = Operator()
     try:
         yield person
+    except BaseException:
+        print(*person.history, sep="\n")
+        raise
     finally:
         person.close()
 
 
-def resumed(person: Operator) -> None:
-    """A person recovers the arm, again until it is ready."""
+def resumed(person: Operator, program: Program) -> None:
+    """A person recovers the arm, again until it is ready; or starts its controller again, where that has ended."""
 
     def tried() -> bool:
         time.sleep(0.5)
+        if program.process.poll() is not None:
+            assert "the loop's process has ended" in program.text(), program.text()
+            program.start()
+            program.wait_for("is enabled")
+            return True
         recovered, _ = person.wire.call(graph.RECOVER, 15.0)
         enabled, _ = person.wire.call(graph.ENABLE, 30.0, data=True)
         return recovered and enabled
@@ -203,14 +216,20 @@ def resumed(person: Operator) -> None:
 
 
 def follows(robot: GraphRobot, dz_m: float) -> bool:
-    """Whether the arm moves by a height when it is commanded, within some seconds."""
+    """Whether the arm moves by a height when it is commanded, within some seconds.
+
+    Raises:
+        AssertionError: it does not; with all that the client saw meanwhile.
+    """
     start = eventually(lambda: (state := robot.wait(PERIOD_S)).fault == "" and state).T_base_tcp
-    end_s = time.monotonic() + FOLLOW_S
+    end_s, seen = time.monotonic() + FOLLOW_S, []
     while time.monotonic() < end_s:
         robot.command(Pose(start.p + np.array([0.0, 0.0, dz_m]), start.R), 0.04)
-        if abs(robot.wait(PERIOD_S).T_base_tcp.p[2] - start.p[2] - dz_m) < 0.3 * abs(dz_m):
+        state = robot.wait(PERIOD_S)
+        if abs(state.T_base_tcp.p[2] - start.p[2] - dz_m) < 0.3 * abs(dz_m):
             return True
-    return False
+        seen.append((round(float(state.T_base_tcp.p[2] - start.p[2]), 4), state.fault))
+    raise AssertionError(f"from {start.p}: {seen[:3]} ... {seen[-3:]}; {robot.problems()}; {robot.timings()}")
 
 
 def stays(robot: GraphRobot, dz_m: float, steps: int = 10) -> bool:

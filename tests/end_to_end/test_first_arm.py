@@ -31,7 +31,7 @@ from tests.end_to_end.first_day import (
     stop_is_latched,
     training,
 )
-from tests.nodes.controller_program import controller
+from tests.nodes.controller_program import Program, controller
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
@@ -92,35 +92,35 @@ def test_first_day_with_an_arm_that_has_reflexes(tmp_path: Path) -> None:
         morning(day)
         training(day)
         with operator() as person, day.robot() as robot:
-            assert follows(robot, -0.03)
+            assert follows(robot, 0.03)  # up: the policy may have ended at the bottom of the workspace
             (tmp_path / "reflex").touch()
             eventually(lambda: (robot.wait(PERIOD_S), not (tmp_path / "reflex").exists())[1])
-            assert follows(robot, 0.03), person.status  # recovered by itself
+            assert follows(robot, -0.02), person.status  # recovered by itself
         stop_is_latched(day)
         gripper_is_stuck(day)
         assert program.end(signal.SIGINT) == 0, program.text()
 
 
-def cable_is_pulled(day: Day, arm: RealTimeArm) -> None:
+def cable_is_pulled(day: Day, arm: RealTimeArm, program: Program) -> None:
     """Without its cable the arm holds itself; when it is back, a person recovers it."""
     with operator() as person, day.robot() as robot:
         assert follows(robot, 0.02)
         arm.cable = False
-        eventually(lambda: person.modes[-1] == "FAULT")
+        eventually(lambda: person.modes[-1] in ("FAULT", "NONE"))
         eventually(lambda: arm.torque is None and np.abs(arm.dq).max() < 0.01)
         arm.cable = True
-        resumed(person)
+        resumed(person, program)
         assert follows(robot, -0.03), person.status
 
 
-def stops_itself(day: Day, arm: RealTimeArm) -> None:
+def stops_itself(day: Day, arm: RealTimeArm, program: Program) -> None:
     """A protective stop stays until a person requests its recovery."""
     with operator() as person, day.robot() as robot:
         assert follows(robot, 0.02)
         arm.safety_mode = PROTECTIVE_STOP
         eventually(lambda: "protective stop" in person.status)
         assert stays(robot, 0.05, 30) and arm.safety_mode == PROTECTIVE_STOP
-        resumed(person)
+        resumed(person, program)
         assert follows(robot, 0.03), person.status
 
 
@@ -133,9 +133,6 @@ def pushed_aside(arm: RealTimeArm) -> None:
     eventually(lambda: np.abs(arm.dq).max() < 0.02)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="known fault: after its cable is back, a UR now and then does not resume; cause not found"
-)
 def test_first_day_with_a_ur_on_the_vendors_wire(tmp_path: Path) -> None:
     installed("ur_rtde")
     installed("pin")
@@ -146,8 +143,8 @@ def test_first_day_with_a_ur_on_the_vendors_wire(tmp_path: Path) -> None:
             morning(day)
             guiding(day, lambda: pushed_aside(arm))
             recording(day, 1)
-            cable_is_pulled(day, arm)
-            stops_itself(day, arm)
+            cable_is_pulled(day, arm, program)
+            stops_itself(day, arm, program)
             stop_is_latched(day)
             gripper_is_stuck(day)
             assert program.end(signal.SIGINT) == 0, program.text()

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from robot_rl.build_graph import await_ready, prompt_at_terminal
+from robot_rl.build_graph import prompt_at_terminal
 from robot_rl.core.errors import ConfigError
+from robot_rl.runtime.acting.go import await_ready, await_release
 from robot_rl.teleop.device import DeviceState
 from robot_rl.testing import FakeClock, Playback
 
@@ -28,6 +29,15 @@ def test_what_was_said_before_the_prompt_does_not_start_it() -> None:
 
 def test_nothing_starts_while_a_stop_is_pressed() -> None:
     assert waited_s([QUIET, STOPPED, DeviceState(alive=False, ready=True), READY])[0] == pytest.approx(0.1)
+
+
+def test_arm_stays_while_a_stop_is_latched_and_the_person_is_asked_to_clear_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = FakeClock()
+    undo = DeviceState(estop=True, labels=("undo",))
+    assert await_release(Playback([undo, *[STOPPED] * 100, QUIET, READY]), clock) == ("undo",)
+    assert clock.now_s() == pytest.approx(101 * 0.05) and "clear the stop" in capsys.readouterr().out
 
 
 def test_labels_before_the_prompt_count_and_later_ones_take_away_only() -> None:

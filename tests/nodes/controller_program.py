@@ -17,11 +17,14 @@ class Program:
     """A command of this package that runs until it is ended."""
 
     def __init__(self, output: Path, domain_id: int, *words: str, cwd: Path | None = None) -> None:
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(domain_id)}
-        self._output = output
-        with output.open("wb") as out:
-            command = [sys.executable, "-m", "robot_rl", *words]
-            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=cwd)
+        self._output, self._command = output, [sys.executable, "-m", "robot_rl", *words]
+        self._place = {"env": {**os.environ, "ROS_DOMAIN_ID": str(domain_id)}, "cwd": cwd}
+        self.start()
+
+    def start(self) -> None:
+        """Start it, also again."""
+        with self._output.open("wb") as out:
+            self.process = subprocess.Popen(self._command, stdout=out, stderr=subprocess.STDOUT, **self._place)
 
     def text(self) -> str:
         return self._output.read_text(encoding="utf-8")
@@ -46,6 +49,9 @@ def controller(folder: Path, domain_id: int, *words: str) -> Iterator[Program]:
     try:
         program.wait_for("is enabled")
         yield program
+    except BaseException:
+        print(program.text())
+        raise
     finally:
         program.process.kill()
         program.process.wait()

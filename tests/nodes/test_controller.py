@@ -61,6 +61,29 @@ def test_second_controller_of_the_name_is_refused_and_the_first_stays(tmp_path: 
         assert program.process.poll() is None and eventually(lambda: robot.wait(PERIOD_S).fault == "")
 
 
+def test_control_process_that_hangs_is_a_latched_stop_until_it_runs_and_a_person_clears(
+    tmp_path: Path, robot: GraphRobot
+) -> None:
+    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
+        start = eventually(lambda: (state := robot.wait(PERIOD_S)).fault == "" and state).T_base_tcp
+        (pid,) = program.control_processes()
+        wire = DdsWire("operator", "", DOMAIN_ID)
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: "the loop has published nothing" in robot.wait(PERIOD_S).fault)
+        os.kill(pid, signal.SIGCONT)
+        eventually(lambda: "emergency stop (~/loop: the loop has published nothing" in robot.wait(PERIOD_S).fault)
+        stopped = robot.wait(PERIOD_S).T_base_tcp
+        eventually(lambda: wire.call(graph.RECOVER, 10.0)[0])
+        assert wire.call(graph.ENABLE, 10.0, data=True)[0]
+
+        def follows() -> bool:
+            robot.command(shifted(start, 0.03), 0.0)
+            return bool(robot.wait(PERIOD_S).T_base_tcp.p[2] - stopped.p[2] > 0.02)
+
+        eventually(follows)
+        wire.close()
+
+
 def test_killed_control_process_ends_the_program_with_the_reason(tmp_path: Path) -> None:
     with controller(tmp_path, DOMAIN_ID, "simulated") as program:
         (pid,) = program.control_processes()

@@ -1,7 +1,5 @@
 """Poses recorded by guiding become a task's workspace and start."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,9 +9,9 @@ from robot_rl.cli.guide import record_poses, write_workspace
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import gripper_down
 from robot_rl.tasks import find_task
-from robot_rl.tasks.files import read_task, task_toml
+from robot_rl.tasks.files import read_task, task_template
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
-from robot_rl.tasks.poses import RecordedPose, read_poses, with_workspace, workspace_of, write_poses
+from robot_rl.tasks.poses import RecordedPose, read_poses, workspace_changes, workspace_of, write_poses
 
 COORDINATE = st.tuples(st.floats(0.2, 0.8), st.floats(-0.4, 0.4), st.floats(0.0, 0.6))
 
@@ -49,9 +47,9 @@ def test_poses_return_from_their_file_unchanged(tmp_path):
 
 def test_the_pose_named_start_is_the_start_and_the_posture():
     poses = {"a": recorded([0.4, 0.0, 0.2]), "start": recorded([0.5, 0.1, 0.3], q=range(7))}
-    arm = with_workspace(PICK_LIFT, poses).arm
-    assert arm.start.position_m == (0.5, 0.1, 0.3) and arm.posture == tuple(range(7))
-    assert arm.gains == PICK_LIFT.arm.gains
+    changes = workspace_changes(PICK_LIFT, poses)
+    assert changes["arm", "start"] == {"position_m": (0.5, 0.1, 0.3)}
+    assert changes[("arm",)] == {"posture": tuple(range(7))}
 
 
 class Hand:
@@ -72,7 +70,7 @@ class Hand:
 
 def test_recorded_poses_become_a_tasks_workspace_by_the_command(tmp_path):
     task = tmp_path / "usb.toml"
-    task.write_text(task_toml(replace(PICK_LIFT, name="usb", scene=None, expert=None)))
+    task.write_text(task_template("usb"))
     lines = list(record_poses(hand := Hand(), ["a\n", "start\n", "c\n", "\n", "never\n"], tmp_path / "poses.toml"))
     assert hand.guided == [True, False] and len(lines) == 4
     list(write_workspace(task, read_poses(tmp_path / "poses.toml"), 0.02))
@@ -81,6 +79,7 @@ def test_recorded_poses_become_a_tasks_workspace_by_the_command(tmp_path):
     np.testing.assert_allclose(arm.workspace.upper_m, [0.42, 0.32, 0.22], atol=1e-4)
     assert arm.start.position_m[1] == pytest.approx(0.2) and find_task(str(task)).arm.posture[0] == pytest.approx(0.2)
     assert (tmp_path / "usb.png").stat().st_size > 1000
+    assert "# largest tilt from gripper-down" in task.read_text() and read_task(task).arm.gripper is not None
 
 
 def test_an_arm_is_held_and_its_poses_are_kept_whatever_ends_the_guiding(tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from robot_rl.core.action_layout import arm_layout
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.schema import ArraySpec
+from robot_rl.core.settings import to_json
 from robot_rl.core.tasks import (
     ActionScale,
     ArmGains,
@@ -28,9 +29,16 @@ from robot_rl.envs.observation import observation_schema
 from robot_rl.envs.simulated import make_simulated_env
 from robot_rl.presets import task_config
 from robot_rl.tasks import TASKS, environment_id, find_task
-from robot_rl.tasks.files import parse_task, read_task, task_template, task_toml
+from robot_rl.tasks.files import parse_task, read_task, task_template, toml_of
 
 ARM = ArmTask(Workspace((0.4, -0.1, 0.0), (0.6, 0.1, 0.2)), StartRegion((0.5, 0.0, 0.1)))
+
+
+def task_toml(task: TaskSpec) -> str:
+    """The task's file; a single arm has no name."""
+    data = to_json(task)
+    return toml_of(data if set(data["arms"]) != {""} else {**data, "arms": {}, "arm": data["arms"][""]})
+
 
 lengths = st.floats(0.001, 1.0)
 arms = st.builds(

@@ -76,6 +76,7 @@ class GraphRobot:
         self._problems = WarningLog()
         self._source = ClockBridge(wire.now_ns, clock.now_ns, CLOCK_JUMP_MAX_S)
         self._base = ""
+        self._sent: tuple[int, int] | None = None  # stamp and time of a target whose effect has not been observed
         self._inboxes = self._listen()
         self._status = Inbox(wire, graph.STATUS, read_status, clock, self._problems)
         wire.subscribe(graph.COMMANDED_POSE, self._observe)
@@ -84,7 +85,6 @@ class GraphRobot:
         self._exclusive = (*(inbox.topic for inbox in self._inboxes), *self._targets)  # topics of one sender each
         self._gains = TaskGains(wire, clock, gains or {}, self._problems)
         self._meter = StepMeter(inbox.topic.name for inbox in self._inboxes)
-        self._sent: tuple[int, int] | None = None  # stamp and time of a target whose effect has not been observed
         self._keeper: RateKeeper | None = None
         self._waited_ns = clock.now_ns()
         self._motions: ArmMotions | None = None  # from its first use on
@@ -167,8 +167,8 @@ class GraphRobot:
         assert pose and twist and wrench  # _start saw them
         finger = inboxes[3].newest if self._config.gripper else None
         status = self._status.newest
-        if not fault and status and status.value[0] >= ERROR:
-            fault = status.value[1] or "the controller reports an error without a text"
+        if status and status.value[0] >= ERROR:
+            fault = f"{status.value[1] or 'the controller reports an error without a text'} {fault}".rstrip()
         in_hand = self._in_hand(wrench.value, pose.value)
         return RobotState(pose.value, twist.value, in_hand, finger.value if finger else 0.0, fault, pose.stamp_ns)
 

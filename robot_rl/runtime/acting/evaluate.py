@@ -78,6 +78,8 @@ class EvaluationResult:
     deterministic: bool
     policy_version: int
     period_s: float
+    judges: tuple[str, ...] = ()
+    """Reward sources that judged, highest priority first."""
 
     @property
     def successes(self) -> int:
@@ -131,6 +133,7 @@ class EvaluationResult:
             "deterministic": self.deterministic,
             "policy_version": self.policy_version,
             "period_s": self.period_s,
+            "judges": list(self.judges),
         }
 
     def __str__(self) -> str:
@@ -138,7 +141,8 @@ class EvaluationResult:
         cycle = self.cycle_steps
         times = "" if cycle is None else f", cycle {cycle.median:.0f} steps ({cycle.q25:.0f}-{cycle.q75:.0f})"
         returns = f", mean return {self.mean_return:.1f}" if self.dense else ""
-        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}"
+        judged = f", judged by {' and '.join(self.judges)}" if self.judges else ""
+        return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}{judged}"
 
 
 def evaluate(
@@ -171,7 +175,8 @@ def evaluate(
         sink = None if video is None or len(results) >= video.episodes else video.sink
         results.append(_run_episode(stepper, next(seeds), sink))
         on_episode(results[-1])
-    return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s)
+    judges = rollout.reward.names
+    return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s, judges)
 
 
 def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> EpisodeResult:

@@ -64,14 +64,19 @@ def classifier_views(task: TaskSpec, encoder: Encoder | None, cameras_file: Path
     Args:
         cameras_file: the robot's cameras, whose crops count where the task has none.
     """
+    views = camera_views(task, cameras_file)
+    cameras = {name: view for name, view in views.items() if encoder is not None and name in encoder.cameras}
+    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task), task.name)
+
+
+def camera_views(task: TaskSpec, cameras_file: Path | None) -> dict[str, str]:
+    """Return size and crop of what each camera of a task sees, in words; see `classifier_views`."""
     own = load_settings(CameraSet, cameras_file).cameras if cameras_file else ()
     crops = {camera.name: camera.view.crop for camera in own}
-    cameras = {
+    return {
         name: f"{camera.height} x {camera.width}, crop {camera.crop or crops.get(name) or 'none'}"
         for name, camera in task.cameras.items()
-        if encoder is not None and name in encoder.cameras
     }
-    return Views("" if encoder is None else encoder.identity, cameras, proprioception(task), task.name)
 
 
 def encode_steps(

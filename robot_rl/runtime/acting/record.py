@@ -1,46 +1,28 @@
-"""Demonstrations: whole episodes of an expert or a person, written to disk and read back as an actor's records."""
+"""Recording of demonstrations: whole episodes of an expert or a person, written to disk."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from rich.progress import Progress
-
 from robot_rl.core import checks
-from robot_rl.core.errors import RobotRLError, RunFolderError
+from robot_rl.core.errors import RobotRLError, StopRequestedError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
-from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format
-from robot_rl.runtime.acting.observation import encode_steps
+from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format, read_metas, remove_last
+from robot_rl.runtime.acting.demonstrations import ACTOR, HELD
+from robot_rl.runtime.acting.go import await_ready
 from robot_rl.runtime.acting.outbox import StepId, to_record
+from robot_rl.runtime.acting.recording_screen import RecordingScreen, RecordingSummary
+from robot_rl.runtime.acting.recordings import Origin, check_recordings
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
-from robot_rl.vision.encoder import Encoder
 from robot_rl.vision.recordings import OBJECT_STATES
 
-ACTOR = "demonstration"
 ATTEMPTS_PER_EPISODE = 10
-HELD = "success"
-"""Folder, within that of the episodes, of the steps after success."""
-
-
-@dataclass
-class RecordingSummary:
-    """Counts of a recording session."""
-
-    recorded: int = 0  # episodes written now
-    earlier: int = 0  # episodes of earlier sessions
-    discarded: int = 0  # attempts without success
-    steps: int = 0  # written now
-
-    @property
-    def total(self) -> int:
-        """Episodes that the folder holds."""
-        return self.earlier + self.recorded
 
 
 @dataclass(frozen=True)
@@ -56,8 +38,8 @@ class RecordingConfig:
     episodes: int
     """Number of episodes that the folder is to hold."""
     seed: int = 0
-    task: str = ""
-    """Written beside each episode."""
+    origin: Origin = field(default_factory=lambda: Origin(""))
+    """Task and cameras, written beside each episode; a folder of another one is refused."""
     keep_failures: bool = False
     """Keep episodes without success as well."""
 
@@ -83,113 +65,146 @@ def collect_demonstrations(
     *,
     progress: bool = True,
     should_stop: Callable[[], bool] = lambda: False,
+    ends_wait: Callable[[str], AbstractContextManager[None]] = lambda awaited: nullcontext(),
 ) -> RecordingSummary:
     """Record until the folder holds the demonstrations; a session continues an earlier one.
 
     The rollout's human acts; without an encoder the images are kept, so that the demonstrations serve any encoder. Each
     episode is written when it ends; one that is interrupted is dropped. Steps before the human first acts are left out.
+    The label `undo` takes the newest episode back, at any time.
+
+    Args:
+        ends_wait: entered, with what is waited for in words, around each wait for a person.
 
     Raises:
         RobotRLError: hardly any attempt succeeds.
+        ConfigError: the folder holds episodes of another task, other cameras or crops.
     """
+    check_recordings([config.folder], config.format, config.origin)
     summary = RecordingSummary(earlier=config.dataset.count(config.folder))
-    seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.earlier)
-    stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.earlier))
-    with Progress(disable=not progress, transient=True) as bar:
-        row = bar.add_task("demonstrations", total=config.episodes, completed=summary.earlier)
-        while summary.total < config.episodes and not should_stop():
-            _record_episode(stepper, config, summary, next(seeds), should_stop)
-            text = f"demonstrations ({summary.total} of {config.episodes}, {summary.discarded} discarded)"
-            bar.update(row, completed=summary.total, description=text)
+    with RecordingScreen(rollout, config.folder, config.episodes, progress) as screen:
+        session = _Session(rollout, config, summary, screen, should_stop, ends_wait)
+        with suppress(StopRequestedError):
+            while summary.total < config.episodes and not should_stop():
+                session.record_episode()
     return summary
 
 
-def _record_episode(
-    stepper: Stepper, config: RecordingConfig, summary: RecordingSummary, seed: int, should_stop: Callable[[], bool]
-) -> None:
-    """Run one episode and write it unless it is discarded.
+class _Session:
+    """State of a recording between two episodes."""
 
-    Raises:
-        RobotRLError: hardly any attempt succeeds.
-    """
-    steps, objects = _act(stepper, seed, should_stop)
-    steps, unsure = _moved_back(steps, stepper.rollout)
-    if _worth_keeping(steps, config.keep_failures):
-        encoder = stepper.rollout.encoder
-        meta = _meta(steps, config.task, seed) | unsure | ({"encoder": encoder.identity} if encoder else {})
-        meta |= {OBJECT_STATES: objects[: len(steps) + 1]} if any(objects) else {}
-        config.dataset.write(config.folder, Episode(_records(steps, summary.total, config.task), meta))
-        if steps[-1].success and (held := _hold(stepper, config.hold_success)):
-            meta = meta | {"demonstration": summary.total, "steps": len(held), OBJECT_STATES: []}
-            config.dataset.write(config.folder / HELD, Episode(_records(held, summary.total, config.task), meta))
+    def __init__(
+        self,
+        rollout: Rollout,
+        config: RecordingConfig,
+        summary: RecordingSummary,
+        screen: RecordingScreen,
+        should_stop: Callable[[], bool],
+        ends_wait: Callable[[str], AbstractContextManager[None]],
+    ) -> None:
+        self._config, self._summary, self._screen = config, summary, screen
+        self._should_stop, self._ends_wait = should_stop, ends_wait
+        self._seeds = episode_seeds(Purpose.DEMONSTRATION, config.seed, session=summary.earlier)
+        self._stepper = Stepper(rollout, generator(Purpose.DEMONSTRATION, config.seed, 1, summary.earlier))
+
+    def record_episode(self) -> None:
+        """Run one episode and write it unless it is discarded.
+
+        Raises:
+            RobotRLError: hardly any attempt succeeds.
+        """
+        config, summary, seed = self._config, self._summary, next(self._seeds)
+        self._begin(seed)
+        steps, objects = self._act()
+        steps, unsure = _moved_back(steps, self._stepper.rollout)
+        if not _worth_keeping(steps, config.keep_failures):
+            summary.discarded += bool(steps) or not self._should_stop()
+            self._screen.ended(summary, steps, kept=False)
+            _check_attempts(summary, config.episodes)
+            return
+        late = self._write(steps, objects, unsure, seed)
         summary.recorded += 1
         summary.steps += len(steps)
-        return
-    summary.discarded += 1
-    _check_attempts(summary, config.episodes)
+        self._screen.ended(summary, steps, kept=True)
+        self._undo(late)
+
+    def _begin(self, seed: int) -> None:
+        """Reset, once a person has said that the scene is set; an operator's reset asks for that itself."""
+        with self._ends_wait("the scene"):
+            rollout = self._stepper.rollout
+            if rollout.person_acts and not rollout.operated and rollout.human is not None:
+                labels = await_ready(rollout.human, rollout.clock, self._screen.next_text(self._summary))
+                self._undo(labels)
+            self._stepper.begin(seed, RESETS_MAX)
+        self._undo(self._stepper.take_late_labels())
+
+    def _act(self) -> tuple[list[Step], list[list[float]]]:
+        """Return the steps of an episode from where the human first acted, and the object's state before each."""
+        rollout, steps = self._stepper.rollout, list[Step]()
+        objects = [_object_state(rollout)]
+        while not (steps and steps[-1].last) and not self._should_stop():
+            step = self._step(len(steps))
+            if not steps:
+                objects = objects[-1:]  # those before the human acted are left out, too
+            objects.append(_object_state(rollout))
+            if steps or step.decision.charge is ControlAuthority.HUMAN:
+                steps.append(step)
+            elif step.last:  # ended before the human acted
+                break
+        return steps, objects
+
+    def _step(self, number: int) -> Step:
+        step = self._stepper.step()
+        self._undo((*self._stepper.take_late_labels(), *step.decision.labels))
+        self._screen.step(self._summary, step, number)
+        return step
+
+    def _write(
+        self, steps: list[Step], objects: list[list[float]], unsure: dict[str, int], seed: int
+    ) -> tuple[str, ...]:
+        """Write an episode, and beside it the steps held after its success; return the labels given meanwhile."""
+        config, rollout, number = self._config, self._stepper.rollout, self._summary.total
+        encoder, task = rollout.encoder, config.origin.task
+        meta = config.origin.meta() | _meta(steps, seed, rollout) | unsure
+        meta |= {"encoder": encoder.identity} if encoder else {}
+        meta |= {OBJECT_STATES: objects[: len(steps) + 1]} if any(objects) else {}
+        config.dataset.write(config.folder, Episode(_records(steps, number, task), meta))
+        held = self._hold(config.hold_success) if steps[-1].success else []
+        if held:
+            meta = meta | {"demonstration": number, "steps": len(held), OBJECT_STATES: []}
+            config.dataset.write(config.folder / HELD, Episode(_records(held, number, task), meta))
+        return tuple(label for step in held for label in step.decision.labels)
+
+    def _hold(self, count: int) -> list[Step]:
+        """Return steps after success, up to a fault: the human may go on moving as long as it remains one."""
+        steps: list[Step] = []
+        while len(steps) < count and (step := self._stepper.step()).observed and not step.fault:
+            steps.append(replace(step, terminated=False, truncated=len(steps) + 1 == count))
+        return [*steps[:-1], replace(steps[-1], truncated=True)] if steps else []
+
+    def _undo(self, labels: tuple[str, ...]) -> None:
+        """Take the newest episode back for each `undo`."""
+        for _ in range(labels.count("undo")):
+            self._screen.removed(remove_newest(self._config.folder, self._config.format))
+            taken = self._summary.total > 0
+            self._summary.removed += taken
+            if self._summary.recorded:
+                self._summary.recorded -= 1
+            else:
+                self._summary.earlier -= taken
 
 
-def load_demonstrations(
-    folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR, dataset: str = "episodes"
-) -> Iterator[StepRecord]:
-    """Return the successful episodes of a folder as one actor's records, encoded and numbered through.
-
-    Args:
-        dataset: name of the dataset format.
-
-    Raises:
-        RunFolderError: the folder holds none.
-    """
-    episodes = make_format(dataset)
-    if not episodes.count(folder):
-        raise RunFolderError(
-            f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
-        )
-    return _load(folder, encoder, generator(Purpose.ENCODING, seed), run, dataset)
-
-
-def _load(
-    folder: Path, encoder: Encoder | None, rng: np.random.Generator, run: str, dataset: str
-) -> Iterator[StepRecord]:
-    sequence = 0
-    for number, meta, steps in read_encoded(folder, encoder, rng, dataset):
-        for step in steps if meta.get("success", True) else ():  # failures and play are for a reward classifier
-            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number, source=Source.DEMONSTRATION)
-            sequence += 1
-
-
-def read_encoded(
-    folder: Path, encoder: Encoder | None, rng: np.random.Generator, dataset: str
-) -> Iterator[tuple[int, Mapping[str, Any], Iterable[StepRecord]]]:
-    """Yield number, meta and steps of a folder's episodes; the steps are encoded as they are read.
-
-    Raises:
-        RunFolderError: an episode holds the features of another encoder and no frames.
-    """
-    for number, (steps, meta) in enumerate(make_format(dataset).read(folder)):
-        missing = _missing_encoder(f"episode {number} of {folder}", steps[0], meta.get("encoder"), encoder)
-        yield number, meta, steps if missing is None else encode_steps(steps, missing, rng)
-
-
-def _missing_encoder(where: str, step: StepRecord, stored: str | None, encoder: Encoder | None) -> Encoder | None:
-    """Return what has yet to encode an episode; None for one that holds this encoder's features.
-
-    Args:
-        step: one of the episode.
-        stored: identity of the encoder whose features the episode holds, None for images.
-
-    Raises:
-        RunFolderError: it holds the features of another encoder and no frames.
-    """
-    own = "" if encoder is None else encoder.identity
-    if stored is None or (stored != own and encoder is not None and step.frames.keys() >= set(encoder.cameras)):
-        return encoder
-    if stored == own:
+def remove_newest(folder: Path, form: str) -> int | None:
+    """Take the newest episode of a folder away, with the steps held after it; return its number, None without one."""
+    dataset = make_format(form)
+    number = dataset.count(folder) - 1
+    if number < 0:
         return None
-    raise RunFolderError(
-        f"demonstrations: got {where} with features of encoder {stored[:12]} and no frames, expected images, frames or "
-        f"features of {own[:12] or 'none'}; record with images, or train with that encoder."
-    )
+    remove_last(dataset, folder)
+    held = [meta.get("demonstration") for meta in read_metas(dataset, folder / HELD)]
+    if held and held[-1] == number:
+        remove_last(dataset, folder / HELD)
+    return number
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
@@ -197,35 +212,10 @@ def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
     return bool(steps) and steps[-1].last and (steps[-1].success or keep_failures)
 
 
-def _act(stepper: Stepper, seed: int, should_stop: Callable[[], bool]) -> tuple[list[Step], list[list[float]]]:
-    """Return the steps of one episode from where the human first acted, and the object's state before each."""
-    stepper.begin(seed, RESETS_MAX)
-    steps: list[Step] = []
-    objects = [_object_state(stepper.rollout)]
-    while not (steps and steps[-1].last) and not should_stop():
-        step = stepper.step()
-        if not steps:
-            objects = objects[-1:]  # those before the human acted are left out, too
-        objects.append(_object_state(stepper.rollout))
-        if steps or step.decision.charge is ControlAuthority.HUMAN:
-            steps.append(step)
-        elif step.last:  # ended before the human acted
-            break
-    return steps, objects
-
-
 def _object_state(rollout: Rollout) -> list[float]:
     """Return the object's state as the simulator knows it, which only a check of an encoder reads; else nothing."""
     read = getattr(rollout.env.unwrapped, "object_state", None)
     return [] if read is None else [round(float(x), 6) for x in read()]
-
-
-def _hold(stepper: Stepper, count: int) -> list[Step]:
-    """Return steps after success, up to a fault: the human may go on moving as long as it remains one."""
-    steps: list[Step] = []
-    while len(steps) < count and (step := stepper.step()).observed and not step.fault:
-        steps.append(replace(step, terminated=False, truncated=len(steps) + 1 == count))
-    return [*steps[:-1], replace(steps[-1], truncated=True)] if steps else []
 
 
 def _moved_back(steps: list[Step], rollout: Rollout) -> tuple[list[Step], dict[str, int]]:
@@ -247,10 +237,10 @@ def _records(steps: list[Step], episode: int, task: str) -> list[StepRecord]:
     return [replace(record, source=Source.DEMONSTRATION) for record in records]
 
 
-def _meta(steps: list[Step], task: str, seed: int) -> dict[str, Any]:
-    last = steps[-1]
-    reward = sum(step.reward for step in steps)
-    return {"task": task, "seed": seed, "steps": len(steps), "reward": reward, "success": last.success}
+def _meta(steps: list[Step], seed: int, rollout: Rollout) -> dict[str, Any]:
+    reward, success = sum(step.reward for step in steps), steps[-1].success
+    judges = list(rollout.reward.names)
+    return {"seed": seed, "steps": len(steps), "reward": reward, "success": success, "judges": judges}
 
 
 def _check_attempts(summary: RecordingSummary, episodes: int) -> None:

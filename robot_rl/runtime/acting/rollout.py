@@ -10,6 +10,7 @@ import gymnasium
 from robot_rl.agents.backend import Policy
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
+from robot_rl.envs.operator_episodes import OperatorEpisodes
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.teleop.arbiter import Arbiter
@@ -71,6 +72,12 @@ class Rollout:
     def person_acts(self) -> bool:
         """Whether a person may act through the device."""
         return self.human is not None and not isinstance(self.human, ScriptedDevice)
+
+    @property
+    def operated(self) -> bool:
+        """Whether a reset itself asks a person to set the scene."""
+        cell = getattr(self.env.unwrapped, "cell", None)
+        return isinstance(getattr(cell, "episodes", None), OperatorEpisodes)
 
     def make_pace(self) -> RateKeeper | None:
         """Return the rate at which steps follow each other; None: as fast as possible."""

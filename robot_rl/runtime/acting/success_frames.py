@@ -9,7 +9,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.data.formats import make_format
 from robot_rl.rewards.success_model import Frames, Views
-from robot_rl.runtime.acting.record import HELD, read_encoded
+from robot_rl.runtime.acting.demonstrations import HELD, read_encoded
 from robot_rl.vision.encoder import Encoder
 
 

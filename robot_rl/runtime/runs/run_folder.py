@@ -6,7 +6,7 @@ runs/NAME/
   encoder.safetensors                       the run's frozen encoder
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
-  demonstrations/                           episodes of the expert or the operator
+  demonstrations/  play/                    episodes of the expert or the operator
   evaluation/  episodes.jsonl summary.json video.mp4
   report.md  *.png
 """
@@ -16,6 +16,8 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -67,6 +69,16 @@ class RunFolder:
         return self.root / "demonstrations"
 
     @property
+    def play(self) -> Path:
+        """Play recorded before the training, for encoder and classifier."""
+        return self.root / "play"
+
+    @property
+    def classifier(self) -> Path:
+        """The reward classifier that the training starts with."""
+        return self.root / "classifier.safetensors"
+
+    @property
     def evaluation(self) -> Path:
         """Folder of the evaluation."""
         return self.root / "evaluation"
@@ -90,8 +102,10 @@ def archive(folder: Path) -> Path:
     return folder.rename(kept)
 
 
-def start_result(folder: Path, again: bool) -> Path:
-    """Return an empty folder, `NAME.part`, for a result that `finish_result` then puts into `folder`.
+@contextmanager
+def new_result(folder: Path, again: bool) -> Iterator[Path]:
+    """Yield an empty folder, `NAME.part`, for a result that `finish_result` then puts into `folder`; an error in the
+    block removes it.
 
     Args:
         again: whether a result that `folder` holds may be archived when the new one is complete.
@@ -107,7 +121,11 @@ def start_result(folder: Path, again: bool) -> Path:
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # of an evaluation that was interrupted
     part.mkdir(parents=True)
-    return part
+    try:
+        yield part
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def finish_result(part: Path, folder: Path) -> None:

@@ -159,8 +159,7 @@ class UrServer:
 
     def __enter__(self) -> "UrServer":
         for port, serve in ((DASHBOARD_PORT, self._dashboard), (SCRIPT_PORT, self._script), (RTDE_PORT, self._rtde)):
-            listening = socket.create_server((self._address, port))
-            self._start(self._accept, listening, serve)
+            self._start(self._serve, socket.create_server((self._address, port)), port, serve)
         self._start(self._cycle)
         return self
 
@@ -174,10 +173,17 @@ class UrServer:
         self._threads.append(thread)
         thread.start()
 
+    def _serve(self, listening: socket.socket, port: int, serve: object) -> None:
+        """Accept clients while the cable is plugged; without it the ports are closed, where a real arm is silent."""
+        self._accept(listening, serve)
+        while not self._over.wait(0.02):
+            if self.arm.cable:
+                self._accept(socket.create_server((self._address, port)), serve)
+
     def _accept(self, listening: socket.socket, serve: object) -> None:
         listening.settimeout(0.1)
         with listening:
-            while not self._over.is_set():
+            while self.arm.cable and not self._over.is_set():
                 with contextlib.suppress(TimeoutError):
                     client, _ = listening.accept()
                     client.settimeout(0.1)
@@ -201,11 +207,14 @@ class UrServer:
             "is in remote control": "true",
             "close safety popup": "closing safety popup",
             "unlock protective stop": "Protective stop releasing",
+            "stop": "Stopped",
         }
         client.sendall(b"Connected: Universal Robots Dashboard Server\n")
         for line in self._lines(client):
             if line == "unlock protective stop":
                 self.arm.safety_mode = 1
+            elif line == "stop":
+                self.arm.script, self.arm.torque = False, None
             self.asked.append(line)
             client.sendall((answers.get(line, f"could not understand: '{line}'") + "\n").encode())
 
@@ -217,6 +226,9 @@ class UrServer:
 
     def _parts(self, client: socket.socket) -> Iterator[bytes]:
         while not self._over.is_set():
+            if not self.arm.cable:
+                time.sleep(0.02)
+                continue
             with contextlib.suppress(TimeoutError):
                 part = client.recv(65536)
                 if not part:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import numpy as np
 import pytest
 
 from controllers.arm import Mode
@@ -39,7 +40,11 @@ def test_a_started_loop_runs_idle_and_ends_with_the_arm_holding(host):
 
 def test_a_loop_that_is_killed_or_hangs_is_named(host):
     state = host.client.state()
-    assert "hangs" in host.trouble(state, state.stamp_s + STATE_AGE_MAX_S + 0.01)
+    now_s = np.arange(state.stamp_s, state.stamp_s + STATE_AGE_MAX_S + 0.1, 0.01)
+    assert not host.trouble(state, now_s[0]) and not host.trouble(state, now_s[0] + 60.0)  # the watcher's own pause
+    assert "hangs" in [host.trouble(state, each_s) for each_s in now_s + 60.0][-1]
+    eventually(lambda: host.client.state().stamp_s > state.stamp_s)
+    assert not host.trouble(host.client.state(), now_s[-1] + 60.01)
     os.kill(host.pid, signal.SIGKILL)
     eventually(lambda: "has ended (exit code -9)" in host.trouble(state, state.stamp_s))
     assert not host.end()

@@ -15,7 +15,6 @@ from controllers.ros.stops import (
     HOLD_AFTER_S,
     REPORT_PERIOD_S,
     STOP_AFTER_S,
-    WATCH_PERIOD_S,
     StopReport,
     Stops,
 )
@@ -136,7 +135,7 @@ def test_the_stop_of_a_process_is_latched_when_it_ends_and_not_while_it_is_suspe
     assert stops.silent() == "" and not stops.latched, "what commands the arm goes on"
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    pass_time(stops, END_WATCHES * WATCH_PERIOD_S)
+    pass_time(stops, END_WATCHES * REPORT_PERIOD_S)
     assert stops.latched == {"teleop": "its process has ended"}
 
 

@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.core.errors import DeviceLostError, RobotRLError, RunFolderError
+from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, RunFolderError
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
+from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.record import (
     RecordingConfig,
-    RecordingSummary,
     collect_demonstrations,
-    load_demonstrations,
+    remove_newest,
 )
+from robot_rl.runtime.acting.recording_screen import RecordingSummary
+from robot_rl.runtime.acting.recordings import Origin, check_demonstrations, check_recordings
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX
 from robot_rl.teleop.device import Device, DeviceState
@@ -29,13 +31,16 @@ from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
 from robot_rl.testing import FakeClock
 from tests.runtime.acting.point_world import LAYOUT, Person, PointWorld, TinyEncoder
 
+GO = (DeviceState(), DeviceState(ready=True))
+"""A person who says that the scene is set, once asked."""
+
 
 def record(folder: Path, episodes: int, human: Device | None = None, **more) -> RecordingSummary:
     env = more.pop("env", None) or PointWorld()
     should_stop, clock = more.pop("should_stop", lambda: False), more.pop("clock", FakeClock())
     reward = make_reward(settings={"human-label.reaction_s": str(more.pop("reaction_s", 0.0))})
     rollout = Rollout(env, human=human or expert(env.expert_action), reward=reward, clock=clock)
-    config = RecordingConfig(folder, episodes, task="point", **more)
+    config = RecordingConfig(folder, episodes, origin=more.pop("origin", Origin("point")), **more)
     return collect_demonstrations(rollout, config, progress=False, should_stop=should_stop)
 
 
@@ -120,7 +125,7 @@ def test_failures_are_discarded_by_default(tmp_path: Path) -> None:
 def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
     idle, right = DeviceState(), DeviceState(np.array([1.0, 0.0, 0.0], np.float32), engaged=True)
     done = DeviceState(right.action, engaged=True, labels=("success",))
-    summary = record(tmp_path, 1, Person([idle] * 4 + [right, done]))
+    summary = record(tmp_path, 1, Person([*GO, *[idle] * 4, right, done]))
     steps, _ = read_episode(list_episodes(tmp_path)[0])
     assert summary.recorded == 1 and [step.step for step in steps] == [0, 1]
     assert steps[-1].success and steps[-1].terminated  # the person's label ended it
@@ -128,7 +133,7 @@ def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
 
 def test_demonstration_ends_with_the_step_that_its_success_label_is_about(tmp_path: Path) -> None:
     moves = [DeviceState(np.array([0.01 * i, 0.0, 0.0], np.float32), engaged=i % 2 == 0) for i in range(8)]
-    summary = record(tmp_path, 1, Person([*moves, DeviceState(labels=("success",))]), reaction_s=0.35)
+    summary = record(tmp_path, 1, Person([*GO, *moves, DeviceState(labels=("success",))]), reaction_s=0.35)
     steps, meta = read_episode(list_episodes(tmp_path)[0])
     assert summary.steps == len(steps) == meta["steps"] == 6  # nine, without three of reaction
     assert [step.reward for step in steps] == [0.0] * 5 + [1.0] and steps[-1].terminated and steps[-1].success
@@ -157,9 +162,15 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
                 press(b"o\n"[self.steps // 2 :][:1])  # the gripper does nothing in this world
             return super().step(action)
 
+    class Waiting(FakeClock):
+        def sleep_until(self, at_ns):
+            if self.now_ns() == 0:
+                press(b"n")
+            super().sleep_until(at_ns)
+
     with Keyboard(LAYOUT, terminal=near, clock=FakeClock()) as keyboard:
         press(b"\n")  # too early to be about this episode
-        summary = record(tmp_path, 1, keyboard, env=Desk())
+        summary = record(tmp_path, 1, keyboard, env=Desk(), clock=Waiting())
     steps, _ = read_episode(list_episodes(tmp_path)[0])
     assert summary.recorded == 1 and len(steps) == 3 and steps[-1].success and steps[0].action[2] == 1.0
     os.close(far)
@@ -168,7 +179,7 @@ def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path
 
 def test_person_meets_an_arm_in_real_time(tmp_path: Path) -> None:
     clock, right = FakeClock(), DeviceState(np.zeros(3, np.float32), engaged=True)
-    states = [right] * 7 + [DeviceState(right.action, engaged=True, labels=("success",))]
+    states = [*GO, *([right] * 7), DeviceState(right.action, engaged=True, labels=("success",))]
     record(tmp_path, 1, Person(states), clock=clock)
     assert clock.now_s() == pytest.approx(0.8)
 
@@ -208,3 +219,62 @@ def test_folder_without_demonstrations_is_refused_at_once(tmp_path: Path) -> Non
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(RunFolderError, match="record some with `robot-rl record`"):
             load_demonstrations(folder, None)
+
+
+def moving(*labels: str) -> list[DeviceState]:
+    """An episode of two steps that the last labels end, and the go before it."""
+    right = np.array([0.01, 0.0, 0.0], np.float32)
+    return [*GO, DeviceState(right, engaged=True), DeviceState(right, engaged=True, labels=labels)]
+
+
+def test_undo_takes_the_newest_episode_back_with_what_was_held_after_it(tmp_path: Path, capsys) -> None:
+    undo = [DeviceState(labels=("undo",)), DeviceState(ready=True), *moving("failure")[2:]]
+    states = [*moving("success"), *moving("success"), *undo, *moving("success"), *moving("success")]
+    summary = record(tmp_path, 3, Person(states))
+    assert (summary.total, summary.removed, summary.discarded) == (3, 1, 1)
+    assert len(list_episodes(tmp_path)) == 3 and len(list((tmp_path / "removed").iterdir())) == 1
+    output = capsys.readouterr().out
+    assert "undo: episode 1 is in" in output and "success after 0.2 s: kept, 3 of 3" in output
+
+
+def test_undo_without_an_episode_changes_nothing(tmp_path: Path, capsys) -> None:
+    summary = record(tmp_path, 1, Person([DeviceState(labels=("undo",)), *moving("success")[1:]]))
+    assert (summary.total, summary.removed) == (1, 0) and "nothing to take back" in capsys.readouterr().out
+
+
+def test_newest_episode_is_removed_with_what_was_held_after_it(tmp_path: Path) -> None:
+    record(tmp_path, 2, hold_success=3)
+    assert remove_newest(tmp_path, "episodes") == 1
+    assert len(list_episodes(tmp_path)) == len(list_episodes(tmp_path / "success")) == 1
+    assert record(tmp_path, 2, hold_success=3).recorded == 1 and len(list_episodes(tmp_path / "success")) == 2
+
+
+def test_nothing_moves_before_the_person_says_so(tmp_path: Path) -> None:
+    env, waits = PointWorld(), [DeviceState(np.ones(3, np.float32), engaged=True)] * 100
+    record(tmp_path, 1, Person([*waits, *moving("success")]), env=env)
+    assert len(env.executed) == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (Origin("line", {"wrist": "8 x 8"}), "of task 'point', expected 'line'"),
+        (Origin("point", {"wrist": "8 x 8, crop none"}), "camera wrist: 8 x 8, expected 8 x 8, crop none"),
+        (Origin("point", {"top": "8 x 8"}), "camera top: not recorded, expected 8 x 8"),
+    ],
+)
+def test_folder_of_another_task_camera_or_crop_is_refused_with_both_sides(tmp_path, other: Origin, text: str) -> None:
+    origin = Origin("point", {"wrist": "8 x 8"})
+    record(tmp_path, 1, origin=origin)
+    with pytest.raises(ConfigError, match=text):
+        record(tmp_path, 2, origin=other)
+    with pytest.raises(ConfigError, match=text):
+        check_demonstrations(tmp_path, "episodes", other, other.cameras)
+    assert len(list_episodes(tmp_path)) == 1
+    assert check_recordings([tmp_path], "episodes", Origin("point"), ()) == 1
+
+
+def test_folder_without_a_success_is_refused_as_demonstrations(tmp_path: Path) -> None:
+    record(tmp_path, 2, expert(lambda: np.array([-1.0, 0.0, 0.0], np.float32)), keep_failures=True, seed=5)
+    with pytest.raises(ConfigError, match=r"got 2 episodes in .* without a success"):
+        check_demonstrations(tmp_path, "episodes", Origin("point"), ())

@@ -8,7 +8,8 @@ import pytest
 from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.rewards.combined import make_reward
 from robot_rl.rewards.success_model import Views
-from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations, load_demonstrations
+from robot_rl.runtime.acting.demonstrations import load_demonstrations
+from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.success_frames import read_frames
 from robot_rl.teleop.device import DeviceState

@@ -11,9 +11,9 @@ from robot_rl.runtime.runs.run_folder import (
     existing_run,
     finish_result,
     lock_run,
+    new_result,
     new_run,
     run_root,
-    start_result,
 )
 
 
@@ -66,19 +66,28 @@ def test_evaluation_of_an_earlier_part_is_archived(tmp_path: Path) -> None:
 def test_result_appears_whole_and_never_over_another(tmp_path: Path) -> None:
     folder = tmp_path / "evaluation"
     for number in range(3):
-        part = start_result(folder, again=True)
-        (part / "summary.json").write_text(str(number))
-        assert (folder / "summary.json").exists() == (number > 0)
+        with new_result(folder, again=True) as part:
+            (part / "summary.json").write_text(str(number))
+            assert (folder / "summary.json").exists() == (number > 0)
         finish_result(part, folder)
-    with pytest.raises(RunFolderError, match="holds a result already"):
-        start_result(folder, again=False)
+    with pytest.raises(RunFolderError, match="holds a result already"), new_result(folder, again=False):
+        pass
     kept = {path.name: (path / "summary.json").read_text() for path in tmp_path.iterdir()}
     assert kept == {"evaluation-before-0": "0", "evaluation-before-1": "1", "evaluation": "2"}
 
 
 def test_rest_of_an_interrupted_result_does_not_leak_into_the_next(tmp_path: Path) -> None:
-    (start_result(tmp_path / "evaluation", again=False) / "video.mp4").write_bytes(b"half")
-    assert list(start_result(tmp_path / "evaluation", again=False).iterdir()) == []
+    with new_result(tmp_path / "evaluation", again=False) as part:
+        (part / "video.mp4").write_bytes(b"half")
+    with new_result(tmp_path / "evaluation", again=False) as part:
+        assert list(part.iterdir()) == []
+
+
+def test_result_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="half way"), new_result(tmp_path / "evaluation", again=True) as part:
+        (part / "video.mp4").write_bytes(b"half")
+        raise ValueError("half way")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", " ", ".", "..", "../first", "/first", "a/b", "x" * 300, "a\0"])

@@ -1,0 +1,99 @@
+"""State of a recording on the terminal: one line that follows it, and one line for each episode that ends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from rich.progress import Progress, TextColumn
+
+from robot_rl.runtime.acting.rollout import Environment, Rollout
+from robot_rl.runtime.acting.stepper import Step
+from robot_rl.teleop.arbiter import ControlAuthority
+
+KEYS = "Enter success  Backspace failure  u take the last one back  x stop"
+AUTHORITY = {
+    ControlAuthority.IDLE: "nothing moves it",
+    ControlAuthority.POLICY: "policy",
+    ControlAuthority.HUMAN: "you",
+    ControlAuthority.ESTOP: "EMERGENCY STOP: c clears it",
+}
+
+
+@dataclass
+class RecordingSummary:
+    """Counts of a recording session."""
+
+    recorded: int = 0  # episodes written now
+    earlier: int = 0  # episodes of earlier sessions
+    discarded: int = 0  # attempts without success
+    removed: int = 0  # episodes that the person took back
+    steps: int = 0  # written now
+
+    @property
+    def total(self) -> int:
+        """Episodes that the folder holds."""
+        return self.earlier + self.recorded
+
+
+class RecordingScreen:
+    """Shows episode, time, who is in charge and force; a person also sees the keys and how each episode ended."""
+
+    def __init__(self, rollout: Rollout, folder: Path, episodes: int, progress: bool) -> None:
+        self._rollout, self._folder, self._episodes = rollout, folder, episodes
+        self._bar = Progress(TextColumn("{task.description}"), disable=not progress, transient=True)
+        self._row = self._bar.add_task(f"demonstrations, in {folder}")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def next_text(self, counts: RecordingSummary) -> str:
+        """Return the prompt before an episode."""
+        return f"Episode {counts.total + 1} of {self._episodes}: set the scene."
+
+    def step(self, counts: RecordingSummary, step: Step, number: int) -> None:
+        """Show a step of an episode."""
+        parts = [
+            f"demonstration {counts.total + 1} of {self._episodes} ({counts.discarded} discarded)",
+            f"{number * self._rollout.period_s:4.1f} s",
+            AUTHORITY[step.decision.charge],
+            arm_text(self._rollout.env),
+            step.fault,
+            KEYS if self._rollout.person_acts else "",
+        ]
+        self._bar.update(self._row, description="  |  ".join(filter(None, parts)))
+
+    def ended(self, counts: RecordingSummary, steps: Sequence[Step], kept: bool) -> None:
+        """Report the end of an episode to a person."""
+        if not self._rollout.person_acts:
+            return
+        last = steps[-1] if steps else None
+        end = "no motion" if last is None else "success" if last.success else "failure" if last.failure else ""
+        end = end or (f"fault: {last.fault}" if last and last.fault else "out of time")
+        where = f"kept, {counts.total} of {self._episodes} in {self._folder}" if kept else "discarded"
+        print(f"{end} after {len(steps) * self._rollout.period_s:.1f} s: {where}", flush=True)
+
+    def removed(self, number: int | None) -> None:
+        """Report that an episode was taken back."""
+        text = "nothing to take back" if number is None else f"episode {number} is in {self._folder / 'removed'} now"
+        print(f"undo: {text}", flush=True)
+
+
+def force_n(env: Environment) -> float:
+    """Return the largest contact force at an environment's arms [N]; 0 in other environments."""
+    robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
+    return max((float(np.linalg.norm(robot.state().wrench[:3])) for robot in robots.values()), default=0.0)
+
+
+def arm_text(env: Environment) -> str:
+    """Return force and height of an environment's first arm; nothing of other environments."""
+    robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
+    if not robots:
+        return ""
+    state = next(iter(robots.values())).state()
+    return f"force {force_n(env):4.1f} N  height {1e3 * state.T_base_tcp.p[2]:4.0f} mm"
