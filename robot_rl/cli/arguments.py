@@ -196,13 +196,15 @@ def check_settings(config: TrainConfig) -> None:
 
 
 def check_png(path: Path | None) -> None:
-    """Check the path of an image before the work that it shows.
+    """Check the path of an image, and make its folder, before the work that it shows.
 
     Raises:
-        ConfigError: it does not end in `.png`, or its folder is missing.
+        ConfigError: it does not end in `.png`.
     """
-    if path is not None and (path.suffix != ".png" or not path.absolute().parent.is_dir()):
-        raise ConfigError(f"--png: got {path}, expected a path that ends in .png in a folder that exists; correct it.")
+    if path is not None and path.suffix != ".png":
+        raise ConfigError(f"--png: got {path}, expected a path that ends in .png; rename it.")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _is_required(entry: dataclasses.Field[Any]) -> bool:
