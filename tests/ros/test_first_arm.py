@@ -4,8 +4,6 @@ The arm is MuJoCo's, behind an effort controller that holds its last command for
 the launch file, the node and the commands are the shipped ones, over rclpy; the operator's client is plain DDS.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import signal
