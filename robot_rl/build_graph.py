@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from controllers.ros import graph
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.hardware.robot_config import RobotConfig
-from robot_rl.runtime.acting.go import await_ready, await_release
+from robot_rl.runtime.acting.go import await_ready, await_release, show_here
 from robot_rl.teleop.device import Device, ScriptedDevice
 
 if TYPE_CHECKING:
@@ -114,6 +115,23 @@ def make_graph_cameras(
     return dict(zip(names, make_cameras(configs, wire, settings.reset_timeout_s, clock), strict=True))
 
 
+def compare_cameras(env: object, settings: RobotConfig, folder: Path) -> None:
+    """Compare a real arm's cameras with their fingerprint in a folder, written by the first call; print what changed.
+
+    Raises:
+        ConfigError: another device or port, or cameras that have changed places.
+    """
+    from robot_rl.envs.graph import GraphEnv
+    from robot_rl.hardware.cameras.config import CameraSet
+    from robot_rl.hardware.cameras.fingerprint import check_cameras
+
+    if not isinstance(env, GraphEnv) or settings.episode_source != "operator":
+        return
+    present = CameraSet() if settings.cameras is None else load_settings(CameraSet, settings.cameras)
+    for line in check_cameras(folder, present.cameras, env.cell.cameras):
+        print(line, flush=True)
+
+
 def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:
     """Return a camera's settings with what a task sees of it: the task's crop, else the device's; the task's size."""
     from robot_rl.hardware.cameras.views import View
@@ -130,7 +148,7 @@ def make_graph_episodes(
     from robot_rl.envs.served_episodes import ServedEpisodes
 
     if settings.episode_source == "operator":
-        return OperatorEpisodes(task, {next(iter(task.arms)): robot}, prompt_at_terminal)
+        return OperatorEpisodes(task, {next(iter(task.arms)): robot}, refuse_without_a_person)
     sources = [lambda: robot.state().stamp_ns, *(_stamp_of(camera) for camera in cameras.values())]
     age_max_s = settings.state_age_ms / 1000.0
     episodes = ServedEpisodes(task, wire, robot, sources, clock, age_max_s, settings.reset_timeout_s)
@@ -153,23 +171,24 @@ def attended(device: Device, env: GraphEnv) -> Device:
     if not isinstance(device, GraphDevice):  # the teleoperation node reports its own
         device = SupervisedDevice(device, StopSender(env.wire, "actor"), SystemClock()).start()
     if isinstance(env.cell.episodes, OperatorEpisodes):
-        env.cell.episodes.prompt = partial(await_ready, device, SystemClock())
-        env.cell.episodes.await_release = partial(await_release, device, SystemClock())
+        prompts = env.wire.publisher(graph.HUMAN_PROMPT)
+
+        def show(text: str) -> None:
+            show_here(text)
+            prompts.publish(env.wire.make(graph.HUMAN_PROMPT.type, data=text))
+
+        env.cell.episodes.prompt = partial(await_ready, device, SystemClock(), show=show)
+        env.cell.episodes.await_release = partial(await_release, device, SystemClock(), show=show)
     return device
 
 
-def prompt_at_terminal(text: str) -> tuple[str, ...]:
-    """Wait for Enter at this program's terminal, where no person has a device.
+def refuse_without_a_person(text: str) -> tuple[str, ...]:
+    """Refuse an episode: an arm must not start before a person reports that the scene is set.
 
     Raises:
-        ConfigError: there is no terminal: an arm must not start before a person reports that the scene is set.
+        ConfigError: always.
     """
-    from robot_rl.teleop.terminal import prompt
-
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigError(
-            "operator: got no terminal and no person's device, expected one that says when the scene is set; set "
-            "human.kind to graph and run the teleop node, or to pendant."
-        )
-    prompt(text, sys.stdin.fileno(), partial(print, flush=True), SystemClock().now_ns)
-    return ()
+    raise ConfigError(
+        f"operator: got no person's device, expected one for '{text}'; set human.kind or --by to keyboard or pendant, "
+        "or to graph, with `robot-rl teleop TASK --to actor` in another terminal."
+    )

@@ -1,6 +1,7 @@
 """Settings that must stand before the first import of mujoco, numba or jax, and those of the property tests."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -24,3 +25,14 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / 
 # A busy machine is slow, not wrong: no deadline for a single example.
 settings.register_profile("project", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported lives to the end: a collection of garbage need not read half a million objects again."""
+    gc.freeze()
+
+
+def pytest_runtest_teardown() -> None:
+    """The same after a test of a control loop, which unfreezes all."""
+    if not gc.get_freeze_count():
+        gc.freeze()

@@ -132,6 +132,7 @@ TASK_STATE_SECTIONS = (
 )
 
 # The human's input for the actor's arbiter: axes as an action in [-1, 1], the gripper last.
+HUMAN_PROMPT = Topic("human/prompt", "std_msgs/msg/String", _STATUS)  # what the person has to do now
 HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
 # Its buttons. The first two are 0 or 1; labels, requests to clear a stop and "the scene is set" are counts since the
 # sender's start, whose name is the frame_id: a lost message loses none, and a restarted sender clears nothing.

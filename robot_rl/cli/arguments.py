@@ -18,7 +18,6 @@ from tyro.conf import Positional
 from robot_rl.build import foreign_config, make_origin
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.renamed import refuse_old_flags
 from robot_rl.core.settings import to_json
 from robot_rl.envs.foreign_config import is_foreign
 from robot_rl.presets import preset, presets
@@ -140,9 +139,8 @@ def parse(target: Callable[..., T], words: Sequence[str], command: str, more: st
         default: an instance; fields that hold `tyro.MISSING` are required.
 
     Raises:
-        ConfigError: a value that the dataclass refuses, or a flag of an earlier version.
+        ConfigError: a value that the dataclass refuses.
     """
-    refuse_old_flags(words)
     result: T = tyro.cli(
         target,
         args=list(words),
@@ -198,15 +196,15 @@ def check_settings(config: TrainConfig) -> None:
 
 
 def check_png(path: Path | None) -> None:
-    """Check the path of an image before the work that it shows.
+    """Check the path of an image, and make its folder, before the work that it shows.
 
     Raises:
-        ConfigError: it does not end in `.png`, or its folder is missing.
+        ConfigError: it does not end in `.png`.
     """
     if path is not None and path.suffix != ".png":
         raise ConfigError(f"--png: got {path}, expected a path that ends in .png; rename it.")
-    if path is not None and not path.absolute().parent.is_dir():
-        raise ConfigError(f"--png: got {path}, expected a path in a folder that exists; make {path.parent} first.")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _is_required(entry: dataclasses.Field[Any]) -> bool:

@@ -1,9 +1,9 @@
 """`robot-rl evaluate`: evaluation of the trained policy alone."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +11,10 @@ from rich.progress import Progress
 
 from robot_rl import build
 from robot_rl.agents.backend import Policy
+from robot_rl.build_graph import compare_cameras
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.config import TrainConfig, evaluation_config, load_config
-from robot_rl.core.errors import CheckpointError
+from robot_rl.core.errors import CheckpointError, ConfigError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
@@ -21,6 +22,7 @@ from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, new_result
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.teleop.device import Device, JudgingDevice
 from robot_rl.vision.encoder import Encoder
 
 
@@ -79,12 +81,17 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
     video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with (
         closing(build.make_env(config, video=video_episodes > 0)) as env,
-        attendant(env, config),
+        ExitStack() as devices,
         episode_video(out / VIDEO_FILE, env, video_episodes) as video,
         Progress(transient=True) as bar,
     ):
+        for actor in folder.actors()[:1]:
+            compare_cameras(env, config.robot, actor)
+        rollout = make_rollout(folder, env, config, flags.who)
+        if flags.who == "policy" and (judge := open_judge(env, config)) is not None:
+            rollout = replace(rollout, human=devices.enter_context(closing(judge)))
         return evaluate(
-            make_rollout(folder, env, config, flags.who),
+            rollout,
             plan.episodes,
             plan.seed if flags.seed is None else flags.seed,
             deterministic=not flags.stochastic,
@@ -94,17 +101,19 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
         )
 
 
-@contextmanager
-def attendant(env: Environment, config: TrainConfig) -> Iterator[None]:
-    """Let the run's person say when the scene of a real arm is set, and stop it; their actions do not count."""
-    robot = config.robot
-    person = robot.on_graph and robot.episode_source == "operator"
-    device = build.make_human(env, config, generator(Purpose.EVALUATION, config.seed, 3)) if person else None
-    try:
-        yield
-    finally:
-        if device is not None:
-            device.close()
+def open_judge(env: Environment, config: TrainConfig) -> Device | None:
+    """Return the run's person, who sets and judges the scene of a real arm and may stop it; None in the simulator.
+
+    Raises:
+        ConfigError: labels alone judge, and there is no person.
+    """
+    operated = config.robot.on_graph and config.robot.episode_source == "operator"
+    device = build.make_human(env, config, generator(Purpose.EVALUATION, config.seed, 3)) if operated else None
+    if device is None and config.rewards == ("human-label",):
+        raise ConfigError(
+            "evaluation: got human-label alone and no person, expected one; name --rewards classifier or a human.kind."
+        )
+    return None if device is None else JudgingDevice(device)
 
 
 def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: Literal["policy", "expert"]) -> Rollout:

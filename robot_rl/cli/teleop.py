@@ -41,35 +41,6 @@ class Arguments(RunArguments):
         check_device("--device", self.device)
 
 
-@dataclass
-class Session:
-    """Numbers of a session."""
-
-    period_s: float
-    steps: int = 0
-    by_hand: int = 0
-    faults: int = 0
-    longest_s: float = 0.0
-    """Longest time from step to step."""
-    force_max_n: float = 0.0
-    last_s: float = 0.0
-    """Time of the last step."""
-
-    def add(self, charge: ControlAuthority, fault: str, time_s: float, force: float) -> None:
-        """Count a step."""
-        self.by_hand += charge is ControlAuthority.HUMAN
-        self.faults += bool(fault)
-        self.longest_s = max(self.longest_s, time_s if self.steps else 0.0)  # the first one starts the arm
-        self.force_max_n, self.last_s = max(self.force_max_n, force), time_s
-        self.steps += 1
-
-    def __str__(self) -> str:
-        return (
-            f"{self.steps} steps of {self.period_s:g} s, {self.by_hand} by hand, {self.faults} refused; longest "
-            f"{self.longest_s:.2f} s, largest force {self.force_max_n:.1f} N"
-        )
-
-
 def run(arguments: Arguments) -> int:
     """Move the arm until Ctrl-C."""
     config = arguments.config
@@ -96,30 +67,27 @@ def _send(arguments: Arguments) -> int:
     return 0
 
 
-def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool]) -> Session:
-    """Let the device move the arm and show its state; return the numbers of the session."""
+def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool]) -> str:
+    """Let the device move the arm and show its state; return a summary."""
     assert rollout.human is not None
     env, human, clock, pace = rollout.env, rollout.human, rollout.clock, rollout.make_pace()
     arbiter = rollout.arbiter or Arbiter(rollout.robot_env.action_layout, rollout.period_s)
-    session, last_s = Session(rollout.period_s), clock.now_s()
+    steps = by_hand = refused = 0
+    force_max_n, last_s = 0.0, clock.now_s()
     if not rollout.robot_env.real_time:
         env.reset(seed=0)  # places the scene
     human.reset()
     with Progress(TextColumn("{task.description}"), transient=True) as bar:
         row = bar.add_task("")
-        while not should_stop() and (seconds is None or session.steps * rollout.period_s < seconds):
+        while not should_stop() and (seconds is None or steps * rollout.period_s < seconds):
             decision = arbiter.decide(None, human.read(), False, clock.now_ns())
-            info = env.step(decision.action)[-1]
+            fault = str(env.step(decision.action)[-1].get("fault") or "")
             if pace is not None:
                 pace.wait()
-            now_s = clock.now_s()
-            session.add(decision.charge, str(info.get("fault") or ""), now_s - last_s, force_n(env))
-            last_s = now_s
-            parts = (
-                AUTHORITY[decision.charge],
-                f"{1.0 / max(session.last_s, 1e-6):4.1f} Hz",
-                arm_text(env),
-                info.get("fault"),
-            )
+            steps, refused = steps + 1, refused + bool(fault)
+            by_hand += decision.charge is ControlAuthority.HUMAN
+            force_max_n = max(force_max_n, force_n(env))
+            rate, last_s = 1.0 / max(clock.now_s() - last_s, 1e-6), clock.now_s()
+            parts = (AUTHORITY[decision.charge], f"{rate:4.1f} Hz", arm_text(env), fault)
             bar.update(row, description="  |  ".join(filter(None, parts)))
-    return session
+    return f"{steps} steps, {by_hand} by hand, {refused} refused; largest force {force_max_n:.1f} N"

@@ -82,7 +82,7 @@ def run(flags: Arguments) -> int:
     if human.kind != "none" and needs_terminal(human.kind, human.motion_device):
         raise ConfigError(
             f"human: got {human.kind!r}, which needs the terminal, expected 'scripted' or 'none' here; "
-            "to take over yourself, start `robot-rl learner` and `robot-rl actor` in two terminals."
+            "to take over yourself, give --human.kind graph, and run `robot-rl teleop TASK --to actor` in another one."
         )
     check_rewards(flags.config)
     folder, stop = _open(flags), StopSignal().install()

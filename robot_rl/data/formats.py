@@ -51,17 +51,6 @@ def read_metas(dataset: DatasetFormat, folder: Path) -> Iterator[Mapping[str, An
     return metas(folder) if metas else (episode.meta for episode in dataset.read(folder))
 
 
-def remove_last(dataset: DatasetFormat, folder: Path) -> None:
-    """Take the newest episode out of a folder, where the format has `remove_last(folder)`.
-
-    Raises:
-        ConfigError: it has not.
-    """
-    if not hasattr(dataset, "remove_last"):
-        raise ConfigError(f"undo: got {type(dataset).__name__}, expected a format with `remove_last`; use 'episodes'.")
-    dataset.remove_last(folder)
-
-
 def check_format(name: str) -> None:
     """Check the name of a format in settings, without importing it.
 

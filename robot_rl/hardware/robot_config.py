@@ -31,7 +31,7 @@ class RobotConfig:
     ground truth, as if an operator judged: success comes from labels or a classifier; `operator`, a person on the
     graph: the arm goes to the start, the scene is set by hand until the person's device says ready."""
     cameras: Path | None = None
-    """File of the robot's cameras, as `robot-rl snapshot` takes it; None: topics named by the task's cameras."""
+    """File of the robot's cameras, as `robot-rl look` takes it; None: topics named by the task's cameras."""
     wrench: Literal["auto", "sensor", "estimate"] = "auto"
     """Source of the wrench: the wrist's sensor on the topic `wrench`, or the controller's estimate. `auto`: the sensor
     of a served simulation, the estimate of a real arm."""

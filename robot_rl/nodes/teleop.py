@@ -151,6 +151,7 @@ def run_teleop(config: TeleopConfig) -> None:
         wire = build_graph.make_wire(config.robot, "teleop")
         held.callback(wire.close)
         device = make_device(config, wire)
+        wire.subscribe(graph.HUMAN_PROMPT, lambda message: print(message.data, flush=True))
         held.callback(device.close)
         teleoperate(device, make_sender(config, wire), config.rate_hz, SystemClock(), StopSignal().install())
 

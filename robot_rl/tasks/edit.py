@@ -30,11 +30,6 @@ def edited(text: str, changes: Changes, where: str = "task") -> str:
 
     Raises:
         ConfigError: a form that is not supported, such as an inline table around a value.
-
-    Example:
-        >>> print(edited("[cameras.top]  # above\\n# width = 128\\n", {("cameras", "top"): {"width": 96}}), end="")
-        [cameras.top]  # above
-        width = 96
     """
     lines, expected = text.splitlines(), tomllib.loads(text)
     for table, values in changes.items():

@@ -1,6 +1,6 @@
 """Protocol of input devices: keyboard, pendant, recording, scripted operator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -62,6 +62,25 @@ def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
         if name.endswith((TRANSLATION, ROTATION)):
             signs[axes] = np.diag(GRIPPER_DOWN)[: axes.stop - axes.start]
     return signs * action + np.float32(0.0)  # no negative zeros
+
+
+class JudgingDevice(Device):
+    """A device of a person who labels and stops, and whose motion does not count."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+
+    def reset(self) -> None:
+        """Begin an episode."""
+        self._device.reset()
+
+    def close(self) -> None:
+        """Release the device."""
+        self._device.close()
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Return the present state without a motion."""
+        return replace(self._device.read(), action=None, engaged=False)
 
 
 class ScriptedDevice(Device):

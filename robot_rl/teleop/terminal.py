@@ -1,4 +1,4 @@
-"""Keys of a terminal without its escape sequences, and a prompt that no key typed ahead answers.
+"""Keys of a terminal without its escape sequences.
 
 Source: ECMA-48 (control sequences); xterm's control sequences (SS3, mouse reports); console_codes(4) (`ESC [ [`).
 """
@@ -6,10 +6,6 @@ Source: ECMA-48 (control sequences); xterm's control sequences (SS3, mouse repor
 import os
 import re
 import select
-import termios
-import tty
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError
@@ -96,36 +92,3 @@ def read_pending(fd: int) -> bytes:
     except (OSError, ValueError) as error:
         raise DeviceLostError(f"terminal: got {error}, expected an open one; start again in a terminal.") from error
     return received
-
-
-def prompt(text: str, fd: int, show: Callable[[str], None], now_ns: Callable[[], int]) -> None:
-    """Show a line and wait for Enter; what was typed before it is discarded, as are other keys.
-
-    After the stop key Enter counts again once the stop is cleared.
-
-    Raises:
-        DeviceLostError: the terminal is gone.
-    """
-    decoder, stopped = KeyDecoder(), False
-    with cbreak(fd):  # discards what was typed before
-        show(f"{text} Press Enter.")
-        while True:
-            select.select([fd], [], [])
-            for key in decoder.decode(read_pending(fd), now_ns()):
-                if key in "\r\n" and not stopped:
-                    return
-                if key in (STOP_KEY, CLEAR_KEY):
-                    stopped = key == STOP_KEY
-                    show(f"Stopped: press {CLEAR_KEY}, then Enter." if stopped else f"{text} Press Enter.")
-
-
-@contextmanager
-def cbreak(fd: int) -> Iterator[None]:
-    """Read key by key, without echo, and discard what was typed before; Ctrl-C keeps its meaning."""
-    saved = termios.tcgetattr(fd)
-    tty.setcbreak(fd, termios.TCSAFLUSH)
-    try:
-        yield
-    finally:
-        with suppress(termios.error, OSError):  # the terminal is gone
-            termios.tcsetattr(fd, termios.TCSAFLUSH, saved)

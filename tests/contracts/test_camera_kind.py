@@ -63,7 +63,7 @@ def test_look_and_doctor_take_a_kind_from_a_file(file: Path, tmp_path: Path, cap
         {"kind": f"{file}:Still", "name": "bottom", "width": 64, "height": 48},
     )
     png = tmp_path / "look.png"
-    assert main(["snapshot", str(path), "--png", str(png)]) == 0 and png.stat().st_size > 1000
+    assert main(["look", str(path), "--png", str(png)]) == 0 and png.stat().st_size > 1000
     main(["doctor", "cameras", str(path), "--seconds", "0.5"])
     output = " ".join(capsys.readouterr().out.split())
     assert "ok top" in output and "images/s, 0 dropped" in output and "a pattern" in output

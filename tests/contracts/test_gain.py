@@ -19,7 +19,10 @@ USED = ("controllers/law/tracking.py", "+ work.tau_walls[k]\n", "+ work.tau_wall
 
 PROGRAM = """
 import os
+import numba
 import numpy as np
+import controllers.host.sequence_lock  # compiled; the law itself runs as Python, which needs no minute of compilation
+numba.config.DISABLE_JIT = True
 from controllers.arm import ArmDynamics, ArmState, no_target
 from controllers.arms.spec import arm_limits
 from controllers.host.mailbox import Client, Mailbox, unpack_gains
@@ -39,7 +42,12 @@ finally:
     box.unlink()
 state = ArmState(np.zeros(7), np.zeros(7), np.zeros(7), np.zeros(3), np.eye(3))
 dynamics = ArmDynamics(np.eye(6, 7), np.eye(7), np.zeros(7), np.zeros(7))
-loop = ControlLoop(state, dynamics, no_target(), arrived, arm_limits("fer"), make_controller_state(7), np.zeros(7))
+
+def record(void):  # reads fields as attributes, as compiled code does
+    return void.view(np.dtype((np.record, void.dtype)))
+
+memory, limits = record(make_controller_state(7)), arm_limits("fer")
+loop = ControlLoop(state, dynamics, no_target(), record(arrived), limits, memory, np.zeros(7))
 tick(loop, 0.001, 0.0)
 print(loop.tau.tolist())
 """

@@ -3,6 +3,9 @@
 Source of the numbers: the URDF of example-robot-data. Armature 0.1 kg m^2 in each joint.
 """
 
+import copy
+import functools
+
 import mujoco
 import numpy as np
 
@@ -48,11 +51,16 @@ def _mjcf(armature: float) -> str:
     <worldbody>{opened}{HAND}{"</body>" * (len(LINKS) + 1)}</worldbody></mujoco>"""
 
 
+@functools.cache
+def _model(armature: float) -> mujoco.MjModel:
+    return mujoco.MjModel.from_xml_string(_mjcf(armature))
+
+
 class Plant:
     """The simulated arm; state and dynamics are preallocated and refreshed by `look_up`."""
 
     def __init__(self, q: np.ndarray = HOME, armature: float = 0.1, gravity: bool = False) -> None:
-        self.model = mujoco.MjModel.from_xml_string(_mjcf(armature))
+        self.model = copy.copy(_model(armature))
         self.model.opt.gravity[2] = -9.81 if gravity else 0.0
         self.data = mujoco.MjData(self.model)
         self.data.qpos[:] = q

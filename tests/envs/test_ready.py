@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from robot_rl.build_graph import prompt_at_terminal
+from robot_rl.build_graph import refuse_without_a_person
 from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.acting.go import await_ready, await_release
 from robot_rl.teleop.device import DeviceState
@@ -45,6 +45,6 @@ def test_labels_before_the_prompt_count_and_later_ones_take_away_only() -> None:
     assert waited_s([both, both, READY])[1] == ("success", "failure", "failure")
 
 
-def test_without_a_terminal_and_a_device_it_is_refused() -> None:
-    with pytest.raises(ConfigError, match="got no terminal and no person's device"):
-        prompt_at_terminal("set the scene.")
+def test_without_a_persons_device_it_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"got no person's device, expected one for 'set the scene.'"):
+        refuse_without_a_person("set the scene.")

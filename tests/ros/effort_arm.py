@@ -8,8 +8,6 @@ Time passes only while commands arrive, at most `PATIENCE_S` a command, so that 
 Source: ros2_controllers, forward_command_controller and joint_state_broadcaster.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 import time

@@ -91,6 +91,7 @@ def small(tmp_path: Path) -> ArmSpec:
     return load_arm(str(tmp_path / "small.yaml"))
 
 
+@pytest.mark.slow  # compiles the law for three joints
 def test_a_small_arm_of_an_mjcf_reaches_a_point_from_its_posture(small: ArmSpec) -> None:
     simulation = plain_cell(small)
     np.testing.assert_allclose(simulation.loop.state.q, small.posture, atol=0.02)

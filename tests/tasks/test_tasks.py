@@ -37,7 +37,9 @@ ARM = ArmTask(Workspace((0.4, -0.1, 0.0), (0.6, 0.1, 0.2)), StartRegion((0.5, 0.
 def task_toml(task: TaskSpec) -> str:
     """The task's file; a single arm has no name."""
     data = to_json(task)
-    return toml_of(data if set(data["arms"]) != {""} else {**data, "arms": {}, "arm": data["arms"][""]})
+    if set(data["arms"]) == {""}:
+        data["arm"] = data.pop("arms")[""]
+    return toml_of(data)
 
 
 lengths = st.floats(0.001, 1.0)

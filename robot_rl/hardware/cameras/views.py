@@ -30,7 +30,7 @@ class View:
 
     crop: Crop | None = None
     """Rectangle of the camera's image; None: the largest one in its middle with the shape of `size`, so that nothing
-    is distorted. Source: `robot-rl snapshot` draws the images to choose from."""
+    is distorted. Source: `robot-rl look` draws the images to choose from."""
     size: tuple[int, int] | None = (128, 128)
     """Return height and width of what is seen [pixels]; None: as large as the crop. Source: HIL-SERL, 128 x 128."""
 
@@ -53,7 +53,7 @@ class View:
         if crop.left + crop.width > width or crop.top + crop.height > height:
             raise ConfigError(
                 f"crop: got {crop}, expected a rectangle within the {width} x {height} image; "
-                "choose it with `robot-rl snapshot`."
+                "choose it with `robot-rl look`."
             )
         return crop
 

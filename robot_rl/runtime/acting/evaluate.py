@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class EpisodeResult:
     failure: bool  # ended by the task without success
     truncated: bool  # timed out or ended by a fault, without success
     fault: bool
+    judged: bool = True  # False: it ended without a label, and labels alone judge
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,14 @@ class EvaluationResult:
         return sum(episode.success for episode in self.episodes)
 
     @property
+    def unjudged(self) -> int:
+        """Episodes without a verdict: they count as no success."""
+        return sum(not episode.judged for episode in self.episodes)
+
+    @property
     def success_rate(self) -> float:
-        """Share of the episodes that succeeded; NaN without episodes."""
-        return self.successes / len(self.episodes) if self.episodes else float("nan")
+        """Share of the episodes that succeeded; NaN where none was judged."""
+        return self.successes / len(self.episodes) if self.unjudged < len(self.episodes) else float("nan")
 
     @property
     def mean_return(self) -> float:
@@ -121,7 +127,8 @@ class EvaluationResult:
         return {
             "episodes": len(self.episodes),
             "successes": self.successes,
-            "success_rate": self.success_rate if self.episodes else None,
+            "success_rate": self.success_rate if self.unjudged < len(self.episodes) else None,
+            "unjudged": self.unjudged,
             "interval_95": [low, high],
             "mean_return": self.mean_return if self.episodes else None,
             "failures": sum(episode.failure for episode in self.episodes),
@@ -137,11 +144,14 @@ class EvaluationResult:
         }
 
     def __str__(self) -> str:
+        if self.episodes and self.unjudged == len(self.episodes):
+            return f"success unknown: {self.unjudged} episodes without a label; label each at its end"
         low, high = self.interval
         cycle = self.cycle_steps
         times = "" if cycle is None else f", cycle {cycle.median:.0f} steps ({cycle.q25:.0f}-{cycle.q75:.0f})"
         returns = f", mean return {self.mean_return:.1f}" if self.dense else ""
-        judged = f", judged by {' and '.join(self.judges)}" if self.judges else ""
+        unjudged = f", {self.unjudged} without a label" if self.unjudged else ""
+        judged = f"{unjudged}, judged by {' and '.join(self.judges)}" if self.judges else ""
         return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}{judged}"
 
 
@@ -162,34 +172,52 @@ def evaluate(
         should_stop: read between episodes.
 
     Raises:
-        ConfigError: fewer than one episode, or not exactly one of policy and human.
+        ConfigError: fewer than one episode, or neither policy nor human.
     """
     if episodes < 1:
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
-    if (rollout.policy is None) == (rollout.human is None):
-        raise ConfigError("evaluation: got both or neither of policy and human, expected exactly one of them.")
+    if rollout.policy is None and rollout.human is None:
+        raise ConfigError("evaluation: got neither policy nor human, expected one of them.")
     seeds = episode_seeds(Purpose.EVALUATION, seed)
     stepper = Stepper(rollout, generator(Purpose.EVALUATION, seed, 1), deterministic=deterministic)
     results: list[EpisodeResult] = []
     while len(results) < episodes and not should_stop():
         sink = None if video is None or len(results) >= video.episodes else video.sink
-        results.append(_run_episode(stepper, next(seeds), sink))
+        results.append(_run_episode(stepper, next(seeds), sink, results))
         on_episode(results[-1])
     judges = rollout.reward.names
     return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s, judges)
 
 
-def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None) -> EpisodeResult:
+def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None, results: list[EpisodeResult]) -> EpisodeResult:
+    """Return the result of one episode; labels that concern the one before correct the last of `results`."""
     stepper.begin(seed, RESETS_MAX)
     _send_frame(stepper, sink)
     steps, reward = 0, 0.0
     step: Step | None = None
     while step is None or not step.last:
         step = stepper.step()
+        late = (*stepper.take_late_labels(), *(label for label in step.decision.labels if label == "undo"))
+        results[-1:] = [_corrected(result, late) for result in results[-1:]]
         steps, reward = steps + 1, reward + step.reward
         _send_frame(stepper, sink)
     truncated = not (step.terminated or step.success)
-    return EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, bool(step.fault))
+    judged = not truncated or stepper.rollout.reward.names != ("human-label",)
+    result = EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, bool(step.fault), judged)
+    stepper.read_last_labels()
+    return _corrected(result, stepper.take_late_labels())
+
+
+def _corrected(result: EpisodeResult, labels: tuple[str, ...]) -> EpisodeResult:
+    """Return a result with a person's labels of after its episode."""
+    for label in labels:
+        if label in ("success", "failure", "undo"):
+            success, failure = label == "success", label == "failure"
+            judged, truncated = label != "undo", label == "undo"
+            result = replace(
+                result, success=success, failure=failure, truncated=truncated, judged=judged, reward=float(success)
+            )
+    return result
 
 
 def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:

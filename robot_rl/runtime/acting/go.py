@@ -1,35 +1,59 @@
 """The go of a person: an arm moves to a start, and an episode begins, only as the person at the device allows."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.runtime.acting.stepper import PAYING
 from robot_rl.teleop.device import Device, DeviceState
 
+Show = Callable[[str], None]
 POLL_S = 0.05
+TAIL_BYTES = 4096
+MARK = ">> "
+"""Begins a line that says what the person has to do."""
+RUNS = "the episode runs: Enter success, Backspace failure, u undo, x stop"
 GO = "Then: n at the keyboard, success on the pendant."
 MISSING = "Waiting for the person's device: is it plugged in, and its program started?"
 CLEAR = "Stopped: clear the stop first, with c at the keyboard."
 
 
-def await_ready(device: Device, clock: Clock, text: str) -> tuple[str, ...]:
+def show_here(text: str) -> None:
+    """Print what the person has to do on this program's terminal."""
+    print(MARK + text, flush=True)
+
+
+def last_shown(log: Path) -> str:
+    """Return the last thing that a program's log says the person has to do; empty without one."""
+    if not log.is_file():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    return next((line.removeprefix(MARK) for line in reversed(lines) if line.startswith(MARK)), "")
+
+
+def await_ready(device: Device, clock: Clock, text: str, show: Show = show_here) -> tuple[str, ...]:
     """Prompt a person and wait until they say, by their device, that the scene is set; not while a stop is latched.
 
     Returns: the labels of the episode before: those given before the prompt, and later ones that do not pay.
     """
     labels, shown = device.read().labels, f"{text} {GO}"  # a "ready" before the prompt was for something else
-    print(shown, flush=True)
+    show(shown)
     while not (state := device.read()).ready or state.stopped:
         labels += _not_paying(state)
-        shown = _show(state, f"{text} {GO}", shown)
+        shown = _show(state, f"{text} {GO}", shown, show)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
+    show(RUNS)
     return labels + _not_paying(state)
 
 
-def await_release(device: Device, clock: Clock) -> tuple[str, ...]:
+def await_release(device: Device, clock: Clock, show: Show = show_here) -> tuple[str, ...]:
     """Wait while a stop is latched, and return the labels given until then."""
     state, shown = device.read(), ""
     labels = state.labels
     while state.stopped:
-        shown = _show(state, "", shown)
+        shown = _show(state, "", shown, show)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
         state = device.read()
         labels += _not_paying(state)
@@ -40,9 +64,9 @@ def _not_paying(state: DeviceState) -> tuple[str, ...]:
     return tuple(label for label in state.labels if label not in PAYING)
 
 
-def _show(state: DeviceState, text: str, shown: str) -> str:
-    """Print what the person has to do, where that has changed, and return it."""
+def _show(state: DeviceState, text: str, shown: str, show: Show) -> str:
+    """Show what the person has to do, where that has changed, and return it."""
     wanted = text if not state.stopped else CLEAR if state.alive else MISSING
     if wanted != shown:
-        print(wanted, flush=True)
+        show(wanted)
     return wanted

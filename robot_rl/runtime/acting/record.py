@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from robot_rl.core import checks
-from robot_rl.core.errors import RobotRLError, StopRequestedError
+from robot_rl.core.errors import ConfigError, RobotRLError, StopRequestedError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
-from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format, read_metas, remove_last
+from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format, read_metas
 from robot_rl.runtime.acting.demonstrations import ACTOR, HELD
 from robot_rl.runtime.acting.go import await_ready
 from robot_rl.runtime.acting.outbox import StepId, to_record
@@ -133,7 +133,11 @@ class _Session:
         with self._ends_wait("the scene"):
             rollout = self._stepper.rollout
             if rollout.person_acts and not rollout.operated and rollout.human is not None:
-                labels = await_ready(rollout.human, rollout.clock, self._screen.next_text(self._summary))
+                labels = await_ready(
+                    rollout.human,
+                    rollout.clock,
+                    f"Episode {self._summary.total + 1} of {self._config.episodes}: set the scene.",
+                )
                 self._undo(labels)
             self._stepper.begin(seed, RESETS_MAX)
         self._undo(self._stepper.take_late_labels())
@@ -195,16 +199,20 @@ class _Session:
 
 
 def remove_newest(folder: Path, form: str) -> int | None:
-    """Take the newest episode of a folder away, with the steps held after it; return its number, None without one."""
-    dataset = make_format(form)
+    """Take the newest episode of a folder away, with the steps held after it; return its number, None without one.
+
+    Raises:
+        ConfigError: the format has no `remove_last(folder)`.
+    """
+    dataset: Any = make_format(form)
     number = dataset.count(folder) - 1
-    if number < 0:
-        return None
-    remove_last(dataset, folder)
+    if not hasattr(dataset, "remove_last"):
+        raise ConfigError(f"undo: got format {form!r}, expected one with `remove_last`; use 'episodes'.")
     held = [meta.get("demonstration") for meta in read_metas(dataset, folder / HELD)]
-    if held and held[-1] == number:
-        remove_last(dataset, folder / HELD)
-    return number
+    dataset.remove_last(folder)
+    if number >= 0 and number in held[-1:]:
+        dataset.remove_last(folder / HELD)
+    return None if number < 0 else number
 
 
 def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:

@@ -52,10 +52,6 @@ class RecordingScreen:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def next_text(self, counts: RecordingSummary) -> str:
-        """Return the prompt before an episode."""
-        return f"Episode {counts.total + 1} of {self._episodes}: set the scene."
-
     def step(self, counts: RecordingSummary, step: Step, number: int) -> None:
         """Show a step of an episode."""
         parts = [

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.runtime.acting.go import last_shown
 from robot_rl.runtime.runs.live import Budget, Progress, ProgressReader, draw, line
 from robot_rl.runtime.runs.processes import Process, ProcessPlan, stop_in_order
 
@@ -79,7 +80,7 @@ def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: C
             while True:
                 minutes = (clock.now_ns() - start_ns) / NS_PER_S / 60.0
                 progress = reader.read()
-                view.show(progress, minutes)
+                view.show(progress, minutes, " ".join(last_shown(actor.log) for actor in plan.actors if actor.log))
                 for process in processes:
                     process.check()
                 why = _why_stop(progress, minutes, plan, should_stop)
@@ -106,7 +107,7 @@ class _View:
     def __init__(self, title: str, budget: Budget, console: Console, clock: Clock) -> None:
         self._title, self._budget, self._console, self._clock = title, budget, console, clock
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
-        self._next_line_ns = clock.now_ns()
+        self._next_line_ns, self._prompt = clock.now_ns(), ""
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -117,8 +118,11 @@ class _View:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, progress: Progress, minutes: float) -> None:
-        """Bring the view up to date."""
+    def show(self, progress: Progress, minutes: float, prompt: str = "") -> None:
+        """Bring the view up to date, with what the person has to do."""
+        if prompt != self._prompt:
+            self._prompt = prompt
+            self._console.print(prompt, style="bold", soft_wrap=True)
         if self._live is not None:
             self._live.update(draw(progress, minutes, self._budget, self._title))
         elif self._clock.now_ns() >= self._next_line_ns:

@@ -189,8 +189,9 @@ def test_the_way_back_is_bounded_in_speed_and_length_with_its_turns(way_m, angle
     """A path that turned in place (a knob, a screw) once came back by 2 rad at 1 rad/s, in HOLDING."""
     rig = rig_with(ramp_s=0.05)
     rig.tick()
+    start = Plant(HOME).state
     for step in np.linspace(0.0, 1.0, 800):
-        rig.target = pose_target(Plant(HOME).state, (0.0, step * way_m, 0.0))
+        rig.target = pose_target(start, (0.0, step * way_m, 0.0))
         rig.target.quat_xyzw[:] = turned(rig.target, step * angle_rad)
         rig.run(DT_S)
     rig.run(0.5)

@@ -45,7 +45,7 @@ def cameras(tmp_path: Path) -> Path:
 
 def test_look_saves_the_sheet_of_a_files_cameras(cameras: Path, capsys: pytest.CaptureFixture[str]) -> None:
     png = cameras.with_name("look.png")
-    assert main(["snapshot", str(cameras), "--png", str(png)]) == 0
+    assert main(["look", str(cameras), "--png", str(png)]) == 0
     assert f"{png}: side" in capsys.readouterr().out
     sheet = cv2.imread(str(png))[..., ::-1]
     np.testing.assert_array_equal(
@@ -57,7 +57,7 @@ def test_look_names_the_viewer_of_topics_and_the_next_step_without_cameras(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save_settings(tmp_path / "cameras.json", CameraSet((TopicConfig("front"),)))
-    assert main(["snapshot", str(tmp_path / "cameras.json")]) == 2
+    assert main(["look", str(tmp_path / "cameras.json")]) == 2
     out, err = capsys.readouterr()
     assert "front: a topic" in out and "robot-rl doctor cameras" in err
 

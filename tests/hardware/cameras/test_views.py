@@ -81,7 +81,7 @@ def test_intrinsics_follow_the_image(tile: int, shrink: int, left: int, top: int
 
 @pytest.mark.parametrize("crop", [Crop(600, 0, 41, 10), Crop(0, 400, 10, 81)])
 def test_crop_beyond_the_image_is_refused_with_its_size(crop: Crop) -> None:
-    with pytest.raises(ConfigError, match=r"640 x 480 image; choose it with `robot-rl snapshot`"):
+    with pytest.raises(ConfigError, match=r"640 x 480 image; choose it with `robot-rl look`"):
         View(crop).window(480, 640)
 
 

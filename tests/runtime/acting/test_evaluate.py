@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
@@ -14,9 +15,10 @@ from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstratio
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.runtime.runs.statistics import wilson_interval
+from robot_rl.teleop.device import DeviceState, JudgingDevice
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
 from robot_rl.testing import FakeClock
-from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, PointWorld, TinyEncoder
+from tests.runtime.acting.point_world import TIME_LIMIT, LinearPolicy, Person, PointWorld, TinyEncoder
 
 
 def test_good_policy_succeeds_bad_one_fails_still_one_runs_out_of_time() -> None:
@@ -144,5 +146,35 @@ def test_summary_is_json_and_holds_the_interval() -> None:
 def test_nothing_to_evaluate_is_refused() -> None:
     with pytest.raises(ConfigError, match="episodes: got 0"):
         evaluate(Rollout(PointWorld(), LinearPolicy()), 0, seed=0)
-    with pytest.raises(ConfigError, match="expected exactly one of them"):
+    with pytest.raises(ConfigError, match="got neither policy nor human"):
         evaluate(Rollout(PointWorld()), 1, seed=0)
+
+
+def judged(*states: DeviceState, episodes: int = 1, rewards: tuple[str, ...] = ("human-label",)) -> EvaluationResult:
+    """An evaluation of a policy that keeps still, while a person labels; one state a read, one read a step."""
+    person = JudgingDevice(Person(states))
+    rollout = Rollout(PointWorld(), LinearPolicy(0.0), human=person, reward=make_reward(rewards), clock=FakeClock())
+    return evaluate(rollout, episodes, seed=0)
+
+
+QUIET, MOVES = DeviceState(), DeviceState(np.ones(3, np.float32), engaged=True)
+
+
+def test_operator_judges_without_moving_the_arm() -> None:
+    result = judged(MOVES, MOVES, DeviceState(labels=("success",)))
+    assert (result.successes, result.episodes[0].steps, result.judges) == (1, 3, ("human-label",))
+    assert "judged by human-label" in str(result)
+
+
+def test_label_after_the_end_counts_and_undo_takes_it_back() -> None:
+    over = [QUIET] * TIME_LIMIT
+    assert judged(*over, DeviceState(labels=("success",))).successes == 1
+    undone = judged(*over, DeviceState(labels=("success",)), DeviceState(labels=("undo",)), episodes=2)
+    assert (undone.successes, undone.unjudged) == (0, 2)
+
+
+def test_silence_is_no_failure() -> None:
+    result = judged(episodes=2)
+    assert np.isnan(result.success_rate) and result.to_json()["success_rate"] is None and result.unjudged == 2
+    assert "success unknown: 2 episodes without a label" in str(result)
+    assert judged(rewards=("ground-truth", "human-label")).unjudged == 0

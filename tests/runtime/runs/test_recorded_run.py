@@ -11,8 +11,8 @@ from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.core.records import LabelRecord, StepRecord
 from robot_rl.data.formats import make_format
 from robot_rl.rewards.combined import make_reward
+from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.outbox import StepId, to_record
-from robot_rl.runtime.acting.record import load_demonstrations
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Stepper
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert

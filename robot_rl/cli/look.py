@@ -1,0 +1,194 @@
+"""`robot-rl look`: a task's cameras live, with their crops, which it writes into the task's file."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tyro.conf import Positional
+
+from robot_rl.core.errors import ConfigError, RobotRLError, unknown_name
+from robot_rl.core.settings import load_settings, to_json
+from robot_rl.core.tasks import Crop, TaskSpec
+from robot_rl.hardware.cameras import all_kinds, camera_kind
+from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
+from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
+from robot_rl.hardware.cameras.views import View
+from robot_rl.tasks import find_task
+from robot_rl.tasks.edit import edit_task
+
+TITLE = "robot-rl look: NUMBER chooses a camera's crop, q ends"
+LIVE_MS = 100
+Views = dict[str, View]
+Source = tuple[dict[str, str], Callable[[], dict[str, np.ndarray]]]
+"""Label of each camera by name, and a reader of their whole images."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Show cameras: each image as it is delivered, with the crop drawn in and pixels ticked; beside it what the policy
+    sees. On a screen a window shows them live: press a camera's number, drag its crop, and Enter writes it into the
+    task's file, whose comments stay; `q` ends. Elsewhere the PNG is the image, and --crop names the crops.
+
+    examples:
+      robot-rl look                                    every camera of this machine with its defaults
+      robot-rl look cameras.json --png look.png        those of a file
+      robot-rl look usb.toml --cameras cameras.json    a task's cameras
+      robot-rl look usb.toml --cameras cameras.json --crop wrist=80,0,480,480
+    """
+
+    source: Positional[str | None] = None
+    """Task, or a file of cameras (.json); a task without --cameras is shown as the simulator renders it."""
+    cameras: Path | None = None
+    """File of the robot's cameras, by the names of the task's."""
+    crop: tuple[str, ...] = ()
+    """Crops to write into the task's file, each NAME=LEFT,TOP,WIDTH,HEIGHT in pixels of the camera's image."""
+    png: Path = Path("cameras.png")
+    """Path of the image; an existing file is overwritten."""
+
+
+def run(arguments: Arguments) -> int:
+    """Write crops, show the cameras, save the last image."""
+    source, views = arguments.source, Views()
+    task = None if source is None or source.endswith(".json") else find_task(source)
+    if task is None and arguments.crop:
+        raise ConfigError(f"crop: got {source or 'no task'}, expected a task's TOML file; name it first.")
+    if task is not None:
+        crops = dict(_crop(text, task) for text in arguments.crop)
+        write_crops(arguments.source, crops)
+        views = {name: View(crops.get(name, see.crop), (see.height, see.width)) for name, see in task.cameras.items()}
+    with _open(arguments, task, views) as (labels, read):
+        if task is not None and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            _live(labels, read, views, arguments.source)
+        save_sheet(labels, read(), views, arguments.png)
+    print(f"{arguments.png}: {', '.join(labels)}")
+    return 0
+
+
+def _live(labels: dict[str, str], read: Callable[[], dict[str, np.ndarray]], views: Views, task: str | None) -> None:
+    """Show the cameras in a window until `q`; after a camera's number its crop is dragged, and written."""
+    import cv2
+
+    from robot_rl.hardware.cameras.contact_sheet import Sheet, contact_sheet
+
+    names, key = list(labels), ""
+    while key != "q":
+        images = read()
+        sheet = contact_sheet([Sheet(labels[name], images[name], views[name]) for name in names])
+        cv2.imshow(TITLE, sheet[..., ::-1])
+        key = chr(cv2.waitKey(LIVE_MS) & 0xFF)
+        if key.isdigit() and 0 < int(key) <= len(names):
+            name = names[int(key) - 1]
+            crop = proportioned(Crop(*cv2.selectROI(TITLE, images[name][..., ::-1])), views[name])
+            write_crops(task, {name: crop})
+            views[name] = replace(views[name], crop=crop)
+    cv2.destroyAllWindows()
+
+
+def proportioned(crop: Crop, view: View) -> Crop:
+    """Return the largest part of a crop, from its upper left corner, with the proportions of what the policy sees."""
+    height, width = view.size or (crop.height, crop.width)
+    scale = min(crop.height / height, crop.width / width)
+    return Crop(crop.left, crop.top, round(width * scale), round(height * scale))
+
+
+def write_crops(task: str | None, crops: dict[str, Crop]) -> None:
+    """Write crops into a task's file.
+
+    Raises:
+        ConfigError: a task that is no TOML file.
+    """
+    if not crops:
+        return
+    if task is None or not task.endswith(".toml"):
+        raise ConfigError(f"crop: got task {task!r}, expected a TOML file; `robot-rl task new NAME` writes one.")
+    edit_task(Path(task), {("cameras", name): {"crop": to_json(crop)} for name, crop in crops.items()})
+    print(f"{task}: crop of {', '.join(crops)}", flush=True)
+
+
+def save_sheet(labels: dict[str, str], images: dict[str, np.ndarray], views: Views, path: Path) -> None:
+    """Save one image of all cameras.
+
+    Raises:
+        ConfigError: a crop beyond the image, or a path that cannot be written.
+    """
+    from robot_rl.hardware.cameras.contact_sheet import Sheet, contact_sheet, save_png
+
+    save_png(path, contact_sheet([Sheet(labels[name], image, views[name]) for name, image in images.items()]))
+
+
+def present_cameras() -> tuple[CameraConfig, ...]:
+    """Return the settings of each camera of this machine, of every kind that can list them."""
+    found: list[CameraConfig] = []
+    for name, kind in all_kinds().items():
+        try:
+            found += kind.present() if hasattr(kind, "present") else ()
+        except RobotRLError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+    return tuple(found)
+
+
+def _crop(text: str, task: TaskSpec) -> tuple[str, Crop]:
+    name, _, numbers = text.partition("=")
+    if name not in task.cameras:
+        raise unknown_name("crop: camera", name, task.cameras)
+    try:
+        left, top, width, height = map(int, numbers.split(","))
+    except ValueError as error:
+        raise ConfigError(f"crop: got {text!r}, expected NAME=LEFT,TOP,WIDTH,HEIGHT; see the ruler.") from error
+    return name, Crop(left, top, width, height)
+
+
+@contextmanager
+def _open(arguments: Arguments, task: TaskSpec | None, views: Views) -> Iterator[Source]:
+    """Yield the cameras; those of a file complete `views`."""
+    if task is not None and arguments.cameras is None:
+        from robot_rl.envs.simulated import make_simulated_env
+
+        print(f"{task.name}: simulated cameras, which have the task's size and no crop; --cameras opens real ones")
+        views |= {name: replace(view, crop=None) for name, view in views.items()}
+        with closing(make_simulated_env(task)) as env:
+            env.reset(seed=0)
+            devices = env.cell.cameras
+            yield dict(zip(devices, devices, strict=True)), lambda: {n: d.read().image for n, d in devices.items()}
+        return
+    configs = {config.name: config for config in _configs(arguments, task)}
+    for name, config in configs.items():
+        views[name] = replace(views.get(name, config.view), crop=views.get(name, config.view).crop or config.view.crop)
+    whole: list[Any] = list(configs.values())
+    cameras = make_cameras([replace(config, view=View(size=None)) for config in whole])
+    try:
+        labels = {name: _label(config) for name, config in configs.items()}
+        yield labels, lambda: dict(zip(configs, (camera.read().image for camera in cameras), strict=True))
+    finally:
+        close_cameras(cameras)
+
+
+def _configs(arguments: Arguments, task: TaskSpec | None) -> Sequence[CameraConfig]:
+    """Return the cameras to open, and print what is not fixed about them."""
+    file = arguments.cameras or (Path(arguments.source) if arguments.source else None)
+    configs = present_cameras() if file is None else load_settings(CameraSet, file).cameras
+    if task is not None:
+        by_name = {config.name: config for config in configs}
+        if missing := sorted(task.cameras.keys() - by_name.keys()):
+            raise unknown_name(f"camera in {file}", missing[0], by_name)
+        configs = tuple(by_name[name] for name in task.cameras)
+    shown = [config for config in configs if not getattr(camera_kind(config.kind), "on_graph", False)]
+    for config in configs:
+        if config not in shown:
+            print(f"{config.name}: a topic; view it with rqt_image_view")
+        for setting in ("auto_exposure", "auto_white_balance"):
+            if getattr(config, setting, False):
+                print(f"{config.name}: {setting} is on, so that the same scene changes; set it to false in {file}")
+    if not shown:
+        raise ConfigError("cameras: got none, expected one or more; see `robot-rl doctor cameras`.")
+    return shown
+
+
+def _label(config: CameraConfig) -> str:
+    kind = camera_kind(config.kind)
+    return f"{config.name} ({config.kind} {kind.label(config)})" if hasattr(kind, "label") else config.name
