@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from controllers.ros import graph
@@ -112,6 +113,23 @@ def make_graph_cameras(
             raise unknown_name(f"camera in {settings.cameras}", name, present)
     configs = [_seen_by(present[name], task.cameras[name]) for name in names]
     return dict(zip(names, make_cameras(configs, wire, settings.reset_timeout_s, clock), strict=True))
+
+
+def compare_cameras(env: object, settings: RobotConfig, folder: Path) -> None:
+    """Compare a real arm's cameras with their fingerprint in a folder, written by the first call; print what changed.
+
+    Raises:
+        ConfigError: another device or port, or cameras that have changed places.
+    """
+    from robot_rl.envs.graph import GraphEnv
+    from robot_rl.hardware.cameras.config import CameraSet
+    from robot_rl.hardware.cameras.fingerprint import check_cameras
+
+    if not isinstance(env, GraphEnv) or settings.episode_source != "operator":
+        return
+    present = CameraSet() if settings.cameras is None else load_settings(CameraSet, settings.cameras)
+    for line in check_cameras(folder, present.cameras, env.cell.cameras):
+        print(line, flush=True)
 
 
 def _seen_by(config: Any, camera: TaskCamera) -> CameraConfig:

@@ -106,9 +106,7 @@ class ControlProcess:
         self.mailbox.gains.copy[:] = self.gains  # clients that attach read the active gains
         self.mailbox.gains.publish()
         append(np.zeros(1, np.int64), np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
-        self.publish(None)  # compiles, and has no stamp: clients wait for one
-        self._last_s = self.clock.now_s()
-        self.publish(None)
+        self.publish(None)  # compiles, and has no stamp: clients wait for that of the first cycle
         return capabilities
 
     def cycle(self, pacer: Pacer | None = None) -> None:

@@ -15,6 +15,7 @@ from controllers.host.mailbox import HostState, Request
 from controllers.law.gains import Gains
 from controllers.ros import from_ros, settings
 from controllers.ros.arbitration import Arbiter, CommandPriority
+from controllers.ros.homing import Homing
 from controllers.ros.loop import Loop
 from controllers.ros.motions import Motions
 from controllers.ros.rejection import CommandRejected, RejectReason
@@ -24,7 +25,6 @@ from controllers.ros.workspace import Place
 
 LET_GO_S = 0.15  # three time constants of the reference: the force of a leading goal has decayed
 START_ANSWER_LIMIT_S = 2.0  # a cycle, on a computer that has no time for it
-HOMING_LIMIT_S = 20.0
 CLOCK_HOLD_S = 1.0
 _AT_REST = (Mode.IDLE, Mode.ACTIVATING, Mode.FAULT)  # modes without tracking
 _REFUSALS = (Reason.START_MOVING, Reason.START_OUTSIDE_LIMITS, Reason.START_PAYLOAD_WRONG)
@@ -50,13 +50,13 @@ class CommandHandler:
         self.motions = Motions(self.arbiter, now_s, sleep)
         self.joints: Sequence[str] = ()
         self._frame = ""
-        self._home: Pose | None = None
         self._place = Place()
-        self._homing_until_s = self._clock_held_until_s = -np.inf
+        self._homing = Homing(self.motions, self.course, now_s)
+        self._clock_held_until_s = -np.inf
 
     def attach(self, loop: Loop, gains: Gains, joints: Sequence[str], frame: str, home: Pose | None = None) -> None:
         """Attach a loop, which starts with these gains; `home` None: the posture, by a joint motion."""
-        self._loop, self.joints, self._frame, self._home = loop, joints, frame, home
+        self._loop, self.joints, self._frame, self._homing.pose = loop, joints, frame, home
         self.set_gains(gains)
 
     def detach(self) -> None:
@@ -141,8 +141,8 @@ class CommandHandler:
         handed_over = self.arbiter.offer(topic, rank, now_s) or self.motions.moves
         self.motions.end(loop)
         self._idle = False
-        self.course.follow(loop.state(), self._place.gains, anew=handed_over or self._homing_until_s > now_s)
-        self._homing_until_s = -np.inf
+        self.course.follow(loop.state(), self._place.gains, anew=handed_over or self._homing.active)
+        self._homing.end()
         return loop, self._place.gains
 
     def _gains_for(self, rank: CommandPriority) -> Gains:
@@ -158,8 +158,8 @@ class CommandHandler:
         return self._loop
 
     def warning(self) -> str:
-        """Return how the arm, or a target of the last second, lies outside the workspace."""
-        return self._place.warning(self._now_s())
+        """Return how the arm, or a target of the last second, lies outside the workspace; or why it is not home."""
+        return self._place.warning(self._now_s()) or self._homing.refusal
 
     # Services: success and message.
 
@@ -205,7 +205,7 @@ class CommandHandler:
     def stop_now(self) -> None:
         """Let the arm hold itself at once; may be called from a signal handler."""
         self.enabled = False
-        self._homing_until_s = -np.inf
+        self._homing.end()
         if self._loop is not None:
             self._loop.ask(Request.DEACTIVATE)
 
@@ -251,17 +251,13 @@ class CommandHandler:
         return True, "the target is the measured pose"
 
     def go_home(self) -> Answer:
-        """Move to the posture by a joint motion, or to the home pose, if there is one; any command ends it."""
+        """Rise, then move to the posture by a joint motion, or to the home pose, if there is one; a command ends it."""
         why = self.motions.not_free() if self.enabled else "not enabled; call ~/enable"
         if why or self._loop is None or self.gains is None:
             return False, why
-        if self._home is None:
-            return self.motions.go_home(self._loop, self.gains.posture)
-        self.course.follow(self._loop.state(), self.gains, anew=True)
-        self.course.seed(*self._home)
-        self._idle = True
-        self._homing_until_s = self._now_s() + HOMING_LIMIT_S
-        return True, "moving home; any command ends it"
+        why = self._homing.start(self._loop, self.gains)
+        self._idle = self._idle or self._homing.active
+        return not why, why or "moving home; any command ends it"
 
     def watch(self) -> str:
         """Detect silent sources and clock jumps, and hold where required; return the jump's text, else empty."""
@@ -288,11 +284,13 @@ class CommandHandler:
         self._place.watch(self._loop, state, self.gains)
         held = self.motions.keep(self._loop, state)
         idle = state.mode in _FOLLOWING and self.arbiter.charge == CommandPriority.IDLE
-        homing = now_s < self._homing_until_s
         ends = (held and not self._held) or (idle and not self._idle)
         self.course.follow(state, self._place.gains, anew=ends)
-        if ends or (homing and self.course.is_reached(state)):
-            self._homing_until_s = -np.inf
+        if ends:
+            self._homing.end()
+        self._homing.watch(self._loop, state, self.gains)
         self._held, self._idle = held, idle
-        if held or idle or homing or self.course.integrates:
+        if self.motions.moves:  # on the last leg of the way home
+            return
+        if held or idle or self._homing.active or self.course.integrates:
             self._loop.send(self.course.stay(now_s, state, self._place.gains))

@@ -17,8 +17,8 @@ from controllers.ros import from_ros
 from controllers.ros.arbitration import CommandPriority
 from controllers.ros.command_handler import CommandHandler
 from controllers.ros.controller import Controller
+from controllers.ros.homing import SPEED
 from controllers.ros.loop import Loop
-from controllers.ros.motions import HOME_SPEED
 from controllers.ros.rejection import CommandRejected, RejectReason
 from controllers.ros.ros_wire import interface
 
@@ -125,7 +125,7 @@ class JointMotionAction:
         )  # fmt: skip
         q = from_ros.posture_of(goal, handler.joints)
         loop, _ = handler.admit(TRAJECTORY, CommandPriority.POLICY)
-        if text := handler.motions.start(loop, MotionKind.JOINTS, q, HOME_SPEED):
+        if text := handler.motions.start(loop, MotionKind.JOINTS, q, SPEED):
             raise CommandRejected(RejectReason.LIMIT, text)
         return loop, q
 

@@ -17,7 +17,7 @@ NOTE_PERIOD_S = 10.0  # between two notes while the loop starts
 STOP_LIMIT_S = 6.0  # the same while the driver is busy ending the stream
 END_LIMIT_S = 10.0  # time for its process to end after that
 BUSY_LIMIT_S = 30.0  # for one call of the driver; Franka's recovery was seen to take 16 s (franka_ros#317)
-STATE_AGE_MAX_S = STOP_AFTER_S  # age of the loop's state from which it hangs; a loop that is only late goes on
+STATE_AGE_MAX_S = 1.5 * STOP_AFTER_S  # age of the state of a loop that hangs; libfranka waits 1 s, cable out or not
 
 
 class HostFailed(Exception):

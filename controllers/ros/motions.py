@@ -12,7 +12,6 @@ from controllers.ros.arbitration import Arbiter, CommandPriority
 from controllers.ros.loop import Loop
 
 ANSWER_LIMIT_S = 0.5
-HOME_SPEED = 0.5  # of the full speed
 MODES = (Mode.JOINT_MOTION, Mode.GUIDING)
 
 
@@ -57,11 +56,6 @@ class Motions:
         if held or self._arbiter.charge > CommandPriority.IDLE:
             return held or f"{self._arbiter.source} commands the arm; end it first"
         return ""
-
-    def go_home(self, loop: Loop, posture: FloatArray) -> tuple[bool, str]:
-        """Move to the posture."""
-        text = self.start(loop, MotionKind.JOINTS, posture, HOME_SPEED)
-        return not text, text or "moving home; any command ends it"
 
     def guide(self, loop: Loop, joints: int) -> tuple[bool, str]:
         """Let a person guide the arm by hand; commands are refused meanwhile."""

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from robot_rl import build
 from robot_rl.agents.backend import Policy
+from robot_rl.build_graph import compare_cameras
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.config import TrainConfig, evaluation_config, load_config
 from robot_rl.core.errors import CheckpointError, ConfigError
@@ -84,6 +85,8 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
         episode_video(out / VIDEO_FILE, env, video_episodes) as video,
         Progress(transient=True) as bar,
     ):
+        for actor in folder.actors()[:1]:
+            compare_cameras(env, config.robot, actor)
         rollout = make_rollout(folder, env, config, flags.who)
         if flags.who == "policy" and (judge := open_judge(env, config)) is not None:
             rollout = replace(rollout, human=devices.enter_context(closing(judge)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_rl import build
+from robot_rl.build_graph import compare_cameras
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopRequestedError
 from robot_rl.core.seeds import Purpose, generator
@@ -58,6 +59,7 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
     ):
         for line in spool.report():
             print(line, flush=True)
+        compare_cameras(env, config.robot, launch.folder)
         encoder = build.make_encoder(config)
         schema = build.make_schema(config, encoder)
         definition = build.make_definition(schema, config)

@@ -14,6 +14,7 @@ import numpy as np
 
 from controllers.arms.spec import SIMULATED
 from controllers.drivers.grippers.contract import GripperSpec, GripperState, checked_command
+from controllers.geometry import quat_from_matrix
 from controllers.host.control_stack import gains_of
 from controllers.ros import graph, settings
 from controllers.ros.controller import Controller
@@ -103,7 +104,9 @@ class SimulatedRobotServer:
         clock, topics = self._clock.now_ns, find_topics(self._config.topics)
         controller = Controller(self._wire, name, f"{arm.name} by simulation", log, clock, self.loop.sleep, topics)
         frames = frames_of(arm, prefix=graph.in_namespace("", namespace))
-        controller.attach(self._wire, self.loop, self.loop.gains(), arm.joints, frames)
+        start = self.simulation.T_base_tcp  # the arm's posture may lie outside the task's workspace
+        home = self.home = start.p, np.array(quat_from_matrix(start.R))
+        controller.attach(self._wire, self.loop, self.loop.gains(), arm.joints, frames, home)
         if self.simulation.has_gripper:
             controller.attach_gripper(ServedGripper(self.simulation, self._clock), GripperSpec("simulated"))
         controller.activate()

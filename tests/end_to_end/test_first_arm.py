@@ -6,6 +6,7 @@ frames; its cable is pulled, and it stops itself.
 """
 
 import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -72,15 +73,27 @@ gains:
 """
 
 
+def network_is_silent(day: Day, arm: subprocess.Popen[str], program: Program) -> None:
+    """A stopped server is as a cable that is out: libfranka gives up after a second; a person recovers."""
+    with operator() as person, day.robot() as robot:
+        assert follows(robot, 0.02)
+        arm.send_signal(signal.SIGSTOP)
+        eventually(lambda: person.modes[-1] == "FAULT" and "UDP receive: Timeout" in person.status)
+        arm.send_signal(signal.SIGCONT)
+        resumed(person, program)
+        assert follows(robot, -0.03), person.status
+
+
 def test_first_day_with_an_fr3_on_the_vendors_wire(tmp_path: Path) -> None:
     installed("franky-sim")
     installed("pylibfranka")
     day = Day(tmp_path, FR3)
-    with simulated_fr3(FR3_ADDRESS):
+    with simulated_fr3(FR3_ADDRESS) as arm:
         assert "ok        port 1337" in day.command("doctor", "robot", "--arm", "arm.yaml", code=1)  # no PREEMPT_RT
         with controller(tmp_path, DOMAIN_ID, "arm.yaml") as program:
             morning(day)
             training(day)
+            network_is_silent(day, arm, program)
             stop_is_latched(day)
             gripper_is_stuck(day)
             assert program.end(signal.SIGINT) == 0, program.text()

@@ -59,6 +59,43 @@ def test_a_joint_motion_over_the_graph_arrives_and_the_arm_holds_there(served: S
     np.testing.assert_allclose(arm.pose().p, p, atol=0.005)
 
 
+def test_home_lies_in_the_tasks_workspace_and_a_lower_tool_rises_before_it_goes_there(
+    served: Served, arm: ArmMotions
+) -> None:
+    home = served.server.home
+    arm.move_joints(arm.joints().q + np.array([-0.2, 0.12, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    start = arm.pose().p
+    assert start[2] < home[0][2] - 0.02 and np.linalg.norm(start[:2] - home[0][:2]) > 0.03
+    done, text = served.call(graph.HOME_POSE)
+    assert done, text
+    path = [arm.pose().p]
+    while np.linalg.norm(path[-1] - home[0]) > 0.006 and len(path) < 1500:
+        served.server.step()
+        path.append(arm.pose().p)
+    aside = np.linalg.norm(np.array(path)[:, :2] - start[:2], axis=1)
+    risen = np.array(path)[:, 2] > home[0][2] - 0.015
+    assert np.linalg.norm(path[-1] - home[0]) < 0.006 and aside[~risen].max() < 0.02
+
+
+def test_a_joint_motion_whose_first_message_is_lost_is_sent_again(served: Served, arm: ArmMotions) -> None:
+    publisher, sent = arm._publisher, []
+
+    class Lossy:
+        def publish(self, message: object) -> None:
+            sent.append(message)
+            if len(sent) > 1:
+                publisher.publish(message)
+
+        def matched(self) -> int:
+            return publisher.matched()
+
+    arm._publisher = Lossy()
+    there = arm.joints().q - np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    arm.move_joints(there)
+    assert len(sent) == 2
+    np.testing.assert_allclose(arm.joints().q, there, atol=0.05)
+
+
 def test_a_refused_joint_motion_says_why(served: Served, arm: ArmMotions) -> None:
     beyond = arm.joints().q.copy()
     beyond[3] = 0.2

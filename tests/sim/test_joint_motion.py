@@ -1,5 +1,7 @@
 """Joint motions and hand guiding of the simulated arm, under the same law as a real one."""
 
+from types import SimpleNamespace
+
 import mujoco
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from controllers.geometry import quat_from_matrix, rotation_error
 from controllers.host.motions import MotionCommand, MotionKind, plan_joints
 from controllers.law.guiding import SPEED_MAX
 from controllers.law.joint_motion import TORQUE_MAX
-from controllers.law.motion_check import SPEED_RAD_PER_S, pose_at
+from controllers.law.motion_check import SPEED_RAD_PER_S, link_points, pose_at
 from controllers.law.tick import deactivate, fail
+from controllers.ros.homing import tool_at
 from robot_rl.sim.arm import HOME_Q
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import plain_cell
@@ -57,6 +60,14 @@ def test_one_jacobian_gives_the_tools_pose_at_any_joint_positions(cell):
         site = data.site("tcp")
         np.testing.assert_allclose(p, site.xpos, atol=1e-9)
         assert np.linalg.norm(rotation_error(quat, quat_from_matrix(site.xmat.reshape(3, 3)))) < 1e-6
+        there = tool_at(SimpleNamespace(values=[host_values(cell)]), q)  # the node's copy, without compilation
+        np.testing.assert_allclose(there[0], p, atol=1e-9)
+        assert np.linalg.norm(rotation_error(quat, there[1])) < 1e-6
+
+
+def host_values(cell):
+    state = cell.loop.state
+    return {"p": state.p, "R": state.R, "q": state.q, "J": cell.loop.dynamics.J}
 
 
 def test_a_joint_motion_arrives_together_and_holds_there(cell):
@@ -122,6 +133,38 @@ def test_a_path_that_leaves_the_workspace_in_between_is_refused(cell):
     assert "plane 1" in cell.move_joints(right)
     cell.gains = cell.gains.changed(planes=[[-1.0, 0.0, 0.0, -(ends_x + 0.5)]])
     assert cell.move_joints(right) == ""
+
+
+def test_one_jacobian_gives_the_places_of_shoulder_elbow_and_wrist(cell):
+    rng, model, data = np.random.default_rng(2), cell.model, mujoco.MjData(cell.model)
+    for _ in range(20):
+        data.qpos[:N] = rng.uniform(model.jnt_range[:N, 0], model.jnt_range[:N, 1])
+        mujoco.mj_forward(model, data)
+        state, J = moved_state(cell, data)
+        points = np.zeros((N, 3))
+        link_points(state, J, points)
+        for joint in (1, 3, 5, 6):  # whose axis meets the one before, or is offset from it, at its body's origin
+            np.testing.assert_allclose(points[joint], data.xpos[model.jnt_bodyid[joint]], atol=1e-6)
+
+
+def moved_state(cell, data):
+    """The arm's state and Jacobian at the joint positions of `data`."""
+    J, site = np.zeros((6, cell.model.nv)), data.site("tcp")
+    mujoco.mj_jacSite(cell.model, data, J[:3], J[3:], site.id)
+    state = cell.loop.state._replace(q=data.qpos[:N].copy(), p=site.xpos.copy(), R=site.xmat.reshape(3, 3).copy())
+    return state, np.ascontiguousarray(J[:, :N])
+
+
+def test_a_motion_whose_elbow_meets_a_wall_behind_it_is_refused_although_the_tool_is_free(cell):
+    model, data = cell.model, mujoco.MjData(cell.model)
+    back = data.qpos[:N] = cell.loop.state.q + np.array([0.0, -0.6, 0.0, -0.4, 0.0, 0.0, 0.0])
+    mujoco.mj_kinematics(model, data)
+    elbow_x = data.xpos[model.jnt_bodyid[3]][0]
+    assert elbow_x < -0.15 and data.site("tcp").xpos[0] > 0.1
+    for behind_m, named in ((0.02, True), (0.10, False)):
+        cell.gains = cell.gains.changed(planes=[[1.0, 0.0, 0.0, elbow_x - behind_m]])
+        text = plan_joints(cell.loop, back, 1.0)[1]
+        assert ("link 3 (at joint 4) 0.0" in text and "plane 1" in text) if named else text == ""
 
 
 def test_an_arm_beyond_a_bound_may_come_back_but_not_go_further(cell):

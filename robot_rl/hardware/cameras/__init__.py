@@ -8,6 +8,7 @@ A kind is a class of these names; those after the second may be left out:
     present()              the settings of each device on this machine
     devices(root)          yields a `DeviceReport` for each device below the root folder, for `robot-rl doctor cameras`
     label(config)          names the device of some settings
+    identity(config)       what tells its device from others (model, port), for a run's fingerprint; else the label
     on_graph               True: its images come over the ROS graph
 """
 

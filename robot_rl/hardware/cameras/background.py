@@ -10,7 +10,7 @@ from collections.abc import Callable
 from robot_rl.core import checks
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.hardware.cameras.camera import DepthFrame, Frame, Intrinsics
+from robot_rl.hardware.cameras.camera import Frame, Intrinsics
 from robot_rl.hardware.cameras.grabber import CameraHealth, CameraSetup, Grabber, RawFrame, Source
 from robot_rl.hardware.cameras.views import check_age
 
@@ -20,7 +20,7 @@ READY_S = 10.0
 
 
 class BackgroundCamera:
-    """A `DepthCamera` over any source.
+    """A `Camera` over any source; depth is in the frames of `wait_newer`.
 
     Args:
         open_source: opens the device; called in the camera's thread.
@@ -50,17 +50,6 @@ class BackgroundCamera:
         """Return the newest image; as `Camera.read`."""
         frame = self._fresh()
         return Frame(frame.image, frame.stamp_ns)
-
-    def read_depth(self) -> DepthFrame:
-        """Return the newest image with its depth; as `DepthCamera.read_depth`.
-
-        Raises:
-            ConfigError: the camera measures no depth, or `depth` is off.
-        """
-        frame = self._fresh()
-        if frame.depth_mm is None:
-            raise ConfigError(f"{self.name}: got images without depth, expected depth; set `depth` in its settings.")
-        return DepthFrame(frame.image, frame.depth_mm, frame.stamp_ns)
 
     def intrinsics(self) -> Intrinsics | None:
         """Return the intrinsics of the images as they are read; None before the device reported them."""

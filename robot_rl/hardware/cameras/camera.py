@@ -1,6 +1,6 @@
 """Protocol of a camera, simulated or real."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -9,17 +9,6 @@ class Frame(NamedTuple):
     """One image: image (H, W, 3) uint8 RGB and the monotonic time stamp of its exposure [ns]."""
 
     image: np.ndarray
-    stamp_ns: int
-
-
-class DepthFrame(NamedTuple):
-    """One image with the distance of each of its pixels along the optical axis.
-
-    Units: depth_mm in millimetres, 0 where nothing was measured; stamp_ns monotonic, of the exposure.
-    """
-
-    image: np.ndarray  # (H, W, 3) uint8 RGB
-    depth_mm: np.ndarray  # (H, W) uint16
     stamp_ns: int
 
 
@@ -56,14 +45,3 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Release the device."""
-
-
-@runtime_checkable
-class DepthCamera(Camera, Protocol):
-    """A camera that also measures distance, in the pixels of its colour image."""
-
-    def read_depth(self) -> DepthFrame:
-        """Return the newest image with its depth, taken together; as `read` otherwise."""
-
-    def intrinsics(self) -> Intrinsics | None:
-        """Return the intrinsics of the images as they are read; None before the device reported them."""

@@ -93,6 +93,15 @@ class Webcam:
         """Return the device's number or path."""
         return config.device
 
+    @staticmethod
+    def identity(config: WebcamConfig, root: Path = Path("/")) -> dict[str, str]:
+        """Return the webcam's model and USB port, which stay when its number changes."""
+        if is_video(config.device):
+            return {"device": config.device}
+        path = _path(config.device, root)
+        port = next((name for name in stable_names(path, root) if "/by-path/" in name), config.device)
+        return {"model": _model(path, root)[0], "port": port}
+
 
 def open_webcam(config: WebcamConfig, clock: Clock | None = None) -> BackgroundCamera:
     """Start a webcam; it is opened in the background and may come later.
@@ -249,13 +258,18 @@ def unstable_name(device: str, root: Path = Path("/")) -> Iterator[str]:
     """Yield a warning about a name that may be another device's after a restart."""
     if device.startswith("/dev/v4l/by-path"):
         return
-    path = (root / (f"dev/video{device}" if device.isdecimal() else device.removeprefix("/"))).resolve()
+    path = _path(device, root)
     ports = [name for name in stable_names(path, root) if "/by-path/" in name]
     others = (other for other in list_webcams(root / "dev") if other != path)
     twins = [other for other in others if _model(other, root) == _model(path, root)]
     if ports and (twins or not device.startswith("/dev/v4l")):
         why = f"{len(twins)} more of its model" if twins else "numbers change"
         yield f"its name may be another device's after a restart ({why}); {ports[0]} is its port"
+
+
+def _path(device: str, root: Path) -> Path:
+    """Return the device file of a number or path."""
+    return (root / (f"dev/video{device}" if device.isdecimal() else device.removeprefix("/"))).resolve()
 
 
 def _model(path: Path, root: Path) -> list[str]:

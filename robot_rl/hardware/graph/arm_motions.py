@@ -16,6 +16,7 @@ from robot_rl.hardware.graph.messages import joints_message, read_pose, read_sta
 
 ANSWER_S, MOTION_S, POLL_S = 2.0, 60.0, 0.01
 ARRIVED_RAD = 0.05
+SENDINGS = 2  # of a joint motion: the reader may meet a writer after the writer met it, and miss the first message
 MOVES, GUIDED = "JOINT_MOTION", "GUIDING"
 
 
@@ -46,7 +47,10 @@ class ArmMotions:
         Raises:
             DeviceLostError: the arm does not answer.
         """
-        self._wait(lambda: self._joints.newest is not None and bool(self._publisher.matched()), ANSWER_S * 5, "answer")
+        heard = (self._joints, self._status)
+        self._wait(
+            lambda: all(inbox.newest for inbox in heard) and bool(self._publisher.matched()), ANSWER_S * 5, "answer"
+        )
         assert self._joints.newest is not None
         return self._joints.newest.value
 
@@ -92,10 +96,14 @@ class ArmMotions:
         names = self.joints().names
         if len(names) != len(q):
             raise DeviceLostError(f"joint motion: got {len(q)} positions, expected {len(names)}; one for each joint.")
-        message = joints_message(self._wire, names, q, self._wire.now_ns())
-        message.velocity = [speed] * len(names)
-        self._publisher.publish(message)
-        self._wait(lambda: self._mode() == MOVES or self._off(q) < ARRIVED_RAD, ANSWER_S, "start the joint motion")
+        for _ in range(SENDINGS):
+            message = joints_message(self._wire, names, q, self._wire.now_ns())
+            message.velocity = [speed] * len(names)
+            self._publisher.publish(message)
+            if self._happens(lambda: self._mode() == MOVES or self._off(q) < ARRIVED_RAD, ANSWER_S):
+                break
+        else:
+            raise self._failure(ANSWER_S, "start the joint motion")
         self._wait(lambda: self._mode() != MOVES, MOTION_S, "end the joint motion")
         self._wait(lambda: self._off(q) < ARRIVED_RAD, ANSWER_S, f"arrive (it is {self._off(q):.2f} rad off)")
 
@@ -123,12 +131,17 @@ class ArmMotions:
         return "no status" if self._status.newest is None else self._status.newest.value[1]
 
     def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
+        if not self._happens(condition, limit_s):
+            raise self._failure(limit_s, what)
+
+    def _failure(self, limit_s: float, what: str) -> DeviceLostError:
+        return DeviceLostError(f"arm: got '{self._report()}' after {limit_s:g} s, expected it to {what}; see ~/status.")
+
+    def _happens(self, condition: Callable[[], bool], limit_s: float) -> bool:
         deadline_ns = self._clock.now_ns() + round(limit_s * NS_PER_S)
-        while not condition():
-            if self._clock.now_ns() >= deadline_ns:
-                text = f"arm: got '{self._report()}' after {limit_s:g} s, expected it to {what}; see ~/status."
-                raise DeviceLostError(text)
+        while not (done := condition()) and self._clock.now_ns() < deadline_ns:
             self._clock.sleep_until(self._clock.now_ns() + round(POLL_S * NS_PER_S))
+        return done
 
 
 def _read_joints(message: Any) -> JointSample:

@@ -55,14 +55,14 @@ protocol.StopMoveCommand.handle = lambda command, server: command.reply(1)
 
 
 @contextlib.contextmanager
-def simulated_fr3(address: str, before: str = "") -> Iterator[None]:
+def simulated_fr3(address: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
     """franky-sim's FR3 at a loopback address; `before` is run first in its process."""
     command = [sys.executable, "-c", before + SIMULATED_FR3, address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            yield
+            yield process
         finally:
             process.kill()
 

@@ -237,6 +237,28 @@ def test_home_is_sent_until_it_is_reached_and_any_command_ends_it(cockpit):
     np.testing.assert_array_equal(cockpit.loop.sent[-1].p, HERE)
 
 
+def test_a_tool_below_its_home_rises_before_it_goes_there(cockpit):
+    home = HERE + np.array([0.1, 0.0, 0.1]), np.array([0.0, 0.0, 0.0, 1.0])
+    cockpit.pilot.attach(cockpit.loop, cockpit.pilot.gains, JOINTS, ros.BASE, home)
+    assert cockpit.pilot.go_home()[0]
+    above = HERE + np.array([0.0, 0.0, 0.1])
+    for _ in range(3):
+        cockpit.clock.advance(0.01)
+        cockpit.pilot.watch()
+        np.testing.assert_array_equal(cockpit.loop.sent[-1].p, above)
+    cockpit.loop.values["p"] = cockpit.loop.values["reference_p"] = above
+    cockpit.pilot.watch()
+    np.testing.assert_array_equal(cockpit.loop.sent[-1].p, home[0])
+
+
+def test_a_home_outside_the_workspace_is_refused_with_the_bound(cockpit):
+    gains = cockpit.pilot.gains.changed(workspace_upper=[1.0, 1.0, HERE[2] + 0.05])
+    home = HERE + np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.0, 0.0, 1.0])
+    cockpit.pilot.attach(cockpit.loop, gains, JOINTS, ros.BASE, home)
+    done, text = cockpit.pilot.go_home()
+    assert not done and "outside the workspace (z: got" in text and "set posture" in text
+
+
 def test_an_enabled_arm_without_commands_is_held_where_it_is_and_does_not_go_limp(cockpit):
     cockpit.pilot.watch()
     cockpit.pose((0.5, 0.0, 0.3))

@@ -8,7 +8,7 @@ import pytest
 
 from robot_rl.core.errors import ConfigError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.background import BackgroundCamera
-from robot_rl.hardware.cameras.camera import DepthCamera, Intrinsics
+from robot_rl.hardware.cameras.camera import Intrinsics
 from robot_rl.hardware.cameras.grabber import CameraSetup, Grabber, RawFrame
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.testing import FakeClock
@@ -160,7 +160,7 @@ def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_
     camera = after_one_image(source, clock)
     try:
         camera.wait_ready()
-        assert (camera.read().image == 10).all() and camera.read_depth().depth_mm.shape == (16, 16)
+        assert (camera.read().image == 10).all()
         clock.advance(5.0)
         with pytest.raises(StaleObservationError, match="hold the arm"):  # while the thread still hangs
             camera.read()
@@ -169,19 +169,6 @@ def test_reader_of_a_hanging_driver_gets_the_last_image_then_an_error_and_never_
         source.release.set()
         camera.close()
     assert source.closed
-
-
-def test_depth_that_is_off_is_a_settings_error() -> None:
-    clock = FakeClock()
-    source = HangingSource([10], clock, depth=False)
-    camera = after_one_image(source, clock)
-    assert isinstance(camera, DepthCamera)
-    try:
-        with pytest.raises(ConfigError, match="without depth, expected depth; set `depth`"):
-            camera.read_depth()
-    finally:
-        source.release.set()
-        camera.close()
 
 
 def test_absent_camera_gives_its_reason_when_read_or_awaited() -> None:

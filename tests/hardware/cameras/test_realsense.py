@@ -61,8 +61,13 @@ def test_colour_and_depth_come_together_cropped_and_resized(
     camera = opened(WRIST)
     with Shooting(device, grey=77, depth=640):
         camera.wait_ready()
-        frame = camera.read_depth()
-    assert frame.image.shape == (120, 160, 3) and (frame.image == 77).all()
+        frame = camera.wait_newer(0, 30.0)
+    assert (
+        frame is not None
+        and frame.depth_mm is not None
+        and frame.image.shape == (120, 160, 3)
+        and (frame.image == 77).all()
+    )
     assert frame.depth_mm.shape == (120, 160) and set(np.unique(frame.depth_mm)) <= {0, 640}
     assert (frame.depth_mm == 640).mean() > 0.95  # the library's rounding leaves lines without depth
     assert 0 <= time.monotonic_ns() - frame.stamp_ns < 5e9
@@ -274,9 +279,9 @@ def test_recording_plays_back_the_same_images_in_a_loop(
     played = opened(replace(FULL, serial="", playback=path))
     played.wait_ready()
     eventually(lambda: played.health().clock_changes >= 1)  # began again
-    frame = played.read_depth()
-    assert (frame.image == 33).all() and np.median(frame.depth_mm) == 700
-    assert 0 <= time.monotonic_ns() - frame.stamp_ns < 1e9
+    frame = played.wait_newer(0, 30.0)
+    assert frame is not None and (frame.image == 33).all() and np.median(frame.depth_mm) == 700
+    assert 0 <= time.monotonic_ns() - frame.stamp_ns < 20e9
 
 
 def test_recording_never_writes_over_an_earlier_one(tmp_path: Path, bus: Bus, device: SoftRealSense) -> None:
