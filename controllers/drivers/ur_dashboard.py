@@ -20,14 +20,14 @@ def import_ur() -> Any:
     return SimpleNamespace(**{name: import_library(name, PACKAGE, "ur") for name in names})
 
 
-def identify(address: str, library: Any = None) -> tuple[str, str]:
+def identify(address: str) -> tuple[str, str]:
     """Return PolyScope's version and the arm's model, from its dashboard.
 
     Raises:
         UnsupportedFirmwareError: a version that `UrDriver` refuses.
         UnreachableError: no answer.
     """
-    dashboard = (library or import_ur()).dashboard_client.DashboardClient(address)
+    dashboard = import_ur().dashboard_client.DashboardClient(address)
     try:
         dashboard.connect()
     except RuntimeError as error:

@@ -43,7 +43,7 @@ class RealtimeStatus(NamedTuple):
 
 
 @contextmanager
-def realtime(priority: int = PRIORITY) -> Iterator[RealtimeStatus]:
+def realtime() -> Iterator[RealtimeStatus]:
     """Apply within the block, as far as permitted: SCHED_FIFO, locked memory, no idle states, no garbage collection.
 
     Other threads of this process release Python's lock within SWITCH_S, and threads started within the block do not
@@ -56,7 +56,7 @@ def realtime(priority: int = PRIORITY) -> Iterator[RealtimeStatus]:
     gc.freeze()
     gc.disable()
     awake = _keep_awake()
-    fifo = _set_scheduler(os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+    fifo = _set_scheduler(os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
     granted = RealtimeStatus(fifo, _lock_memory(), awake is not None)
     try:
         yield granted

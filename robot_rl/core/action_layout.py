@@ -170,9 +170,9 @@ def gripper_head(position: StateEntry | None = None) -> Discrete:
     return Discrete(GRIPPER, (CLOSE, HOLD, OPEN), (-1.0, 0.0, 1.0), position)
 
 
-def continuous_layout(size: int, name: str = "action") -> ActionLayout:
+def continuous_layout(size: int) -> ActionLayout:
     """Return the layout of `size` axes without a discrete head, such as a foreign environment's."""
-    return ActionLayout((Continuous(name, size),))
+    return ActionLayout((Continuous("action", size),))
 
 
 def joined_layout(robots: Mapping[str, ActionLayout]) -> ActionLayout:

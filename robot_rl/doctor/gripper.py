@@ -12,9 +12,7 @@ CONNECT_LIMIT_S, MOVE_LIMIT_S = 30.0, 10.0  # activation and homing open and clo
 POLL_S = 0.02
 
 
-def check_gripper(
-    spec: GripperSpec | None, moves: bool, start: Callable[[GripperSpec], Gripper] = GripperProcess
-) -> Iterator[Finding]:
+def check_gripper(spec: GripperSpec | None, moves: bool) -> Iterator[Finding]:
     """Yield whether the gripper answers, its width, and on request whether it opens and closes.
 
     Args:
@@ -26,7 +24,7 @@ def check_gripper(
     if not spec.address and getattr(gripper_class(spec.driver), "NEEDS_ADDRESS", False):
         yield Finding("optional", "gripper", f"{spec.driver} not checked; add --address and the arm's address")
         return
-    gripper = start(spec)
+    gripper = GripperProcess(spec)
     try:
         yield from _examine(gripper, spec, moves)
     finally:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+TRIES = 5
 CONNECT_LIMIT_S = 2.0
 
 
@@ -52,14 +53,14 @@ def read_interface(name: str, root: Path = Path("/")) -> Interface | None:
     )
 
 
-def answer_time_s(address: str, port: int, tries: int = 5) -> float:
+def answer_time_s(address: str, port: int) -> float:
     """Return the shortest time in which a TCP connection is accepted [s].
 
     Raises:
         OSError: no answer.
     """
     shortest_s = float("inf")
-    for _ in range(tries):
+    for _ in range(TRIES):
         start_s = time.monotonic()
         with socket.create_connection((address, port), CONNECT_LIMIT_S):
             shortest_s = min(shortest_s, time.monotonic() - start_s)

@@ -7,12 +7,11 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import Pose
 from robot_rl.sim.arm import HOME_Q
 
+ITERATIONS = 60
 TOLERANCE = 1e-5  # [m] and [rad] together
 
 
-def solve(
-    model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, home: np.ndarray = HOME_Q, iterations: int = 60
-) -> np.ndarray:
+def solve(model: mujoco.MjModel, data: mujoco.MjData, T_base_tcp: Pose, home: np.ndarray = HOME_Q) -> np.ndarray:
     """Return joint angles (N,) [rad] with site `tcp` at `T_base_tcp`, searched from `home`; `data` is scratch memory.
 
     Raises:
@@ -21,7 +20,7 @@ def solve(
     jacobian = np.zeros((6, model.nv))
     n = home.size
     data.qpos[:n] = home
-    for _ in range(iterations):
+    for _ in range(ITERATIONS):
         error = _error(model, data, T_base_tcp, jacobian)
         if np.linalg.norm(error) < TOLERANCE:
             return np.array(data.qpos[:n])

@@ -138,7 +138,7 @@ class Joints:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="known fault: a joint motion's spring is scaled by the model's inertia, which lacks that of the drives, so that "
+    reason="known fault: the spring of a joint motion is scaled by the inertia of the model, without the drives, so that "
     "one of a wrist ends as blocked; steps after the guiding were not seen to pass in one run",
 )
 def test_first_day_with_an_effort_arm_over_ros(

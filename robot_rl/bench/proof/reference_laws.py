@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+POSTURE_TORQUE_MAX = 5.0  # [N m], of crisp_controllers
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -43,10 +45,10 @@ def serl_torque(now: Situation, gains: BaselineGains) -> np.ndarray:
     return task + projector @ (spring - damper) + now.coriolis
 
 
-def crisp_torque(now: Situation, gains: BaselineGains, posture_torque_max: float = 5.0) -> np.ndarray:
+def crisp_torque(now: Situation, gains: BaselineGains) -> np.ndarray:
     """crisp_controllers: the same task torque; the posture's torque is clamped, then projected kinematically."""
     spring = gains.posture_stiffness * (now.posture - now.q)
-    posture = np.clip(spring - 2.0 * np.sqrt(gains.posture_stiffness) * now.dq, -posture_torque_max, posture_torque_max)
+    posture = np.clip(spring - 2.0 * np.sqrt(gains.posture_stiffness) * now.dq, -POSTURE_TORQUE_MAX, POSTURE_TORQUE_MAX)
     projector = np.eye(now.q.size) - np.linalg.pinv(now.J) @ now.J
     return now.J.T @ _wrench(now, gains) + projector @ posture + now.coriolis
 

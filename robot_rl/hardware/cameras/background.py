@@ -48,7 +48,10 @@ class BackgroundCamera:
 
     def read(self) -> Frame:
         """Return the newest image; as `Camera.read`."""
-        frame = self._fresh()
+        frame = self._grabber.latest
+        if frame is None:
+            raise self._absent()
+        check_age(self.name, frame.stamp_ns, self._clock.now_ns(), self._grabber.setup.max_age_s, str(self._why()))
         return Frame(frame.image, frame.stamp_ns)
 
     def intrinsics(self) -> Intrinsics | None:
@@ -90,13 +93,6 @@ class BackgroundCamera:
         """End the thread and release the device."""
         self._closing.set()
         self._thread.join(JOIN_S)
-
-    def _fresh(self) -> RawFrame:
-        frame = self._grabber.latest
-        if frame is None:
-            raise self._absent()
-        check_age(self.name, frame.stamp_ns, self._clock.now_ns(), self._grabber.setup.max_age_s, str(self._why()))
-        return frame
 
     def _absent(self) -> DeviceLostError:
         return DeviceLostError(f"{self.name}: got no image yet, expected one; {self._why()}")

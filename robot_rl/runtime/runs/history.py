@@ -71,10 +71,10 @@ def rolling_mean(values: Sequence[float] | np.ndarray, window: int = SUCCESS_WIN
     return (total[end] - total[begin]) / (end - begin)
 
 
-def human_share(history: History, window: int = SUCCESS_WINDOW) -> np.ndarray:
-    """Return the human's share of the steps, over the last `window` episodes at each point, (N,)."""
-    steps = rolling_mean(history.steps, window)
-    return rolling_mean(history.human_steps, window) / np.maximum(steps, 1e-9)
+def human_share(history: History) -> np.ndarray:
+    """Return the human's share of the steps, over the last `SUCCESS_WINDOW` episodes at each point, (N,)."""
+    steps = rolling_mean(history.steps, SUCCESS_WINDOW)
+    return rolling_mean(history.human_steps, SUCCESS_WINDOW) / np.maximum(steps, 1e-9)
 
 
 def steps_to_reach(history: History, rate: float, window: int = SUCCESS_WINDOW) -> int | None:

@@ -132,10 +132,10 @@ def _open_log(path: Path | None) -> AbstractContextManager[BinaryIO | None]:
     return path.open("ab")
 
 
-def last_lines(path: Path, count: int = 8) -> str:
+def last_lines(path: Path) -> str:
     """Return the end of a log, indented."""
     lines = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines() if path.exists() else []
-    return "\n".join("  " + line for line in lines[-count:]) or "  (no output)"
+    return "\n".join("  " + line for line in lines[-8:]) or "  (no output)"
 
 
 def _pin(pid: int, cores: frozenset[int]) -> None:
