@@ -121,8 +121,8 @@ class TrainConfig:
         "episodes"
     )
     play: int = 0
-    """Episodes of play recorded before training. From these and the demonstrations the run learns its image encoder and
-    a reward classifier, which is added to `rewards`; 0: none."""
+    """Successful episodes of play recorded after the demonstrations, which they join. From both the run learns its
+    image encoder and a reward classifier, which is added to `rewards`; 0: none."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
     """Reward sources: ground-truth, classifier, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)

@@ -34,7 +34,6 @@ from robot_rl.tasks import is_file_reference
 from robot_rl.teleop.devices import needs_terminal
 
 HELD_STEPS = 9  # after each demonstrated success, for a classifier
-PLAY_SEED = 5000  # apart from the demonstrations' scenes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,20 +162,28 @@ def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
         return
     print(f"recording {config.demonstrations} demonstrations", flush=True)
     by = config.human.kind if config.robot.episode_source == "unjudged" else "expert"
-    held = ("--hold-success", str(HELD_STEPS)) if config.play else ()
-    _run(folder, stop, "record", "--out", str(folder.demonstrations), "--by", by, *held)
+    _run(folder, stop, "record", *_recorded(folder, by, config.demonstrations, config.play > 0))
+
+
+def _recorded(folder: RunFolder, by: str, episodes: int, held: bool) -> tuple[str, ...]:
+    """Return flags of `record`, after success with steps for a classifier if `held`."""
+    flags = ("--out", str(folder.demonstrations), "--by", by, "--episodes", str(episodes))
+    return (*flags, "--hold-success", str(HELD_STEPS)) if held else flags
 
 
 def _learned_from_play(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> TrainConfig:
     """Record demonstrations and play, learn encoder and classifier from them; return settings that use both.
 
-    What the folder holds already stays as it is; an encoder of the settings is used.
+    Both are in one folder: play demonstrates, too. Only what was labelled a success is recorded: an episode without a
+    label may hold a success that the operator missed. What the run's folder holds already stays as it is; recordings or
+    an encoder of the settings are used.
     """
-    _record(folder, config, stop)
-    print(f"recording {config.play} episodes of play", flush=True)
-    episodes = ("--episodes", str(config.play), "--keep-failures", "--seed", str(config.seed + PLAY_SEED))
-    _run(folder, stop, "record", "--out", str(folder.play), "--by", "play", *episodes)
-    recordings = ("--from", str(config.demonstrations_from or folder.demonstrations), str(folder.play))
+    if config.demonstrations_from is None:
+        _record(folder, config, stop)
+        print(f"recording {config.play} episodes of play", flush=True)
+        episodes = config.demonstrations + config.play
+        _run(folder, stop, "record", *_recorded(folder, "play", episodes, held=True))
+    recordings = ("--from", str(config.demonstrations_from or folder.demonstrations))
     encoder = (config.vision.encoder or folder.encoder).absolute()
     if not encoder.exists():
         print("learning an image encoder", flush=True)

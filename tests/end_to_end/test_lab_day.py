@@ -21,7 +21,7 @@ SMALL = {
     "--out demos --by keyboard": f"--out demos --by {SCENE}:Person",
     "--out play --by keyboard": f"--out play --by {SCENE}:Wanderer",
     "--device keyboard": f"--device {SCENE}:Person --seconds 1",
-    "--png usb-encoder.png": "--png usb-encoder.png --own.steps 20 --write-refused",
+    "--png usb-encoder.png": "--png usb-encoder.png --own.candidates 32 --write-refused",
     "--png usb-reward.png": "--png usb-reward.png --training.steps 60 --write-refused",
     "runs/usb --again --episodes 20": "runs/usb --again --episodes 1 --video-episodes 0",
     "--resume --run-name usb --minutes 30": "--resume --run-name usb --minutes 5 --env-steps 40",

@@ -6,7 +6,7 @@ runs/NAME/
   encoder.safetensors                       the run's frozen encoder
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
-  demonstrations/  play/                    episodes of the expert or the operator
+  demonstrations/                           episodes of the expert or the operator
   evaluation/  episodes.jsonl summary.json video.mp4
   report.md  *.png
 """
@@ -67,11 +67,6 @@ class RunFolder:
     def demonstrations(self) -> Path:
         """Episodes recorded before the training."""
         return self.root / "demonstrations"
-
-    @property
-    def play(self) -> Path:
-        """Play recorded before the training, for encoder and classifier."""
-        return self.root / "play"
 
     @property
     def classifier(self) -> Path:
