@@ -145,6 +145,13 @@ class ArmTask:
     """Joint positions to which a real arm returns before each episode, once it has risen, so that an elbow that
     wandered is brought back [rad]; empty: only the tool is moved."""
 
+    def __post_init__(self) -> None:
+        low, high, start = self.workspace.lower_m, self.workspace.upper_m, self.start.position_m
+        if not (np.less_equal(low, start).all() and np.less_equal(start, high).all()):
+            raise ConfigError(
+                f"start: got position_m {start}, expected a place in the workspace {low} to {high}; move one of them."
+            )
+
     @property
     def controller_gains(self) -> dict[str, list[float]]:
         """The controller's gains, by the names of its parameters: stiff enough to be exact in the air, clipped so that

@@ -30,6 +30,11 @@ def commands() -> list[tuple[str, str]]:
     return sorted((line.strip(), name) for line, name in found if not FORM.search(line))
 
 
+def test_flags_are_written_with_dashes() -> None:
+    flags = {flag for text in texts().values() for flag in re.findall(r"(?<![\w-])--[a-z][\w.-]*", text)}
+    assert len(flags) > 50 and [flag for flag in flags if "_" in flag] == []
+
+
 @pytest.mark.parametrize(("line", "document"), commands())
 def test_command_of_a_document_parses(
     line: str, document: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

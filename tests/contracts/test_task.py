@@ -1,6 +1,7 @@
 """A task from a file outside the package, TOML or Python, through the public commands."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,17 @@ def test_new_task_is_written_checked_and_never_overwritten(tmp_path: Path, monke
     assert "gripper(close|hold|open)" in output and "wrist uint8[128, 128, 3]" in output and "scene: none" in output
     assert main(["task", "new", "usb"]) == 2 and main(["task", "new", "Usb Plug"]) == 2
     assert main(["task", "check", "pick-lift"]) == 0 and "scene and expert: present" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("lower_m = [0.7, -0.14, 0.018]", "expected lower below upper in each axis"),
+        ("lower_m = [0.36, -0.14, 0.21]", "start: got position_m .*, expected a place in the workspace"),
+    ],
+)
+def test_impossible_workspace_is_refused_with_both_sides(line: str, text: str, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "task.toml"
+    path.write_text(listing("gentle_lift.toml").replace("lower_m = [0.36, -0.14, 0.018]", line))
+    assert main(["task", "check", str(path)]) == 2
+    assert re.search(text, capsys.readouterr().err)
