@@ -138,8 +138,8 @@ class Joints:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="known fault: the spring of a joint motion is scaled by the model's inertia, which lacks the drives'; "
-    "a wrist ends as blocked. Steps after the guiding were not seen to pass.",
+    reason="known fault: the spring of a joint motion is scaled by the inertia of the model, without the drives, so "
+    "that one of a wrist ends as blocked; steps after the guiding were not seen to pass in one run",
 )
 def test_first_day_with_an_effort_arm_over_ros(
     tmp_path: Path, ros_environment: dict[str, str], request: pytest.FixtureRequest
