@@ -108,6 +108,7 @@ class ArmReport(NamedTuple):
     R: FloatArray = np.eye(3)
     payload_kg: FloatArray | float = np.nan  # set on the arm
     payload_com_m: FloatArray = np.full(3, np.nan)  # in the flange's frame
+    tau_external: FloatArray = np.full(1, np.nan)  # (N,) its own estimate beside model and payload [N m]
 
 
 class Reading(NamedTuple):

@@ -88,7 +88,8 @@ class StreamDriver(ABC):
 
     def report(self) -> ArmReport:
         """Return what the connected arm reports of itself, for the doctor; a driver adds its arm's TCP and payload."""
-        return ArmReport(self._feedback.state.q.copy(), self._feedback.tau_measured.copy())
+        own = self._feedback
+        return ArmReport(own.state.q.copy(), own.tau_measured.copy(), tau_external=own.tau_external.copy())
 
     def read(self) -> Reading:
         """See `Driver`."""

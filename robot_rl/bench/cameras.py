@@ -24,6 +24,7 @@ from robot_rl.hardware.cameras.webcam import WebcamConfig, open_webcam
 VIEW = View()
 HEIGHT, WIDTH, RATE_HZ = 480, 640, 30.0
 READS = 2000
+AGE_MAX_S = 60.0  # an age is measured, not refused
 POINTS = (50, 99, 100)
 ABSENT = "/dev/video99"
 
@@ -37,7 +38,9 @@ def run(seconds: float = 10.0) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         save_png(Path(folder) / "shot_0.png", np.full((HEIGHT, WIDTH, 3), 90, np.uint8))
         video = str(Path(folder) / "shot_%d.png")
-        cameras = make_cameras([WebcamConfig(name, video, rate_hz=RATE_HZ) for name in ("wrist", "side")])
+        cameras = make_cameras(
+            [WebcamConfig(name, video, rate_hz=RATE_HZ, max_age_s=AGE_MAX_S) for name in ("wrist", "side")]
+        )
         try:
             metrics |= _present(cameras, seconds)
         finally:

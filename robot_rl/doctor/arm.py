@@ -17,6 +17,7 @@ TOLERANCE_M, TOLERANCE_RAD = 0.005, 0.02
 TOLERANCE_KG, TOLERANCE_COM_M = 0.05, 0.01
 GRAVITY_NOTABLE_NM = 1.0  # below, the torque at rest does not tell whether it holds gravity
 LIMIT_SLACK = 1.001
+AT_REST_NM = 3.0  # of friction and calibration; 6 N at half a metre. An activation refuses 5 N m (`start_torque_max`)
 
 
 class NoReportError(Exception):
@@ -72,6 +73,7 @@ def compare(arm: ArmSpec, report: ArmReport) -> Iterator[Finding]:
     else:
         yield Finding("optional", "TCP", "not compared: the arm's file has no model")
     yield _payload(arm, report)
+    yield _at_rest(arm, report.tau_external)
 
 
 def _joints(arm: ArmSpec, report: ArmReport) -> Finding:
@@ -131,6 +133,18 @@ def _payload(arm: ArmSpec, report: ArmReport) -> Finding:
         return Finding("ok", "payload", found)
     text = f"{found}, {mass:.2f} kg at {np.round(com, 3).tolist()} m in its file; weigh the tool, set both alike"
     return Finding("missing", "payload", text)
+
+
+def _at_rest(arm: ArmSpec, tau: np.ndarray) -> Finding:
+    """Compare the arm's own estimate of external torque at rest with none: of its joint sensors, or of a UR's wrist."""
+    if not np.isfinite(tau).all():
+        return Finding("optional", "load at rest", "not compared: the arm reports none; see `robot-rl payload`")
+    joint = int(np.argmax(np.abs(tau)))
+    text = f"{tau[joint]:.1f} N m in {arm.joints[joint]} beside model and payload"
+    if abs(tau[joint]) <= AT_REST_NM:
+        return Finding("ok", "load at rest", text)
+    advice = "free the arm of contact, weigh the tool (`robot-rl payload`), zero a force-torque sensor with it"
+    return Finding("missing", "load at rest", f"{text}, expected at most {AT_REST_NM:g}; {advice}")
 
 
 def main() -> int:

@@ -25,7 +25,7 @@ HOMES = {
     ),
     "cyclonedds": ("robot_rl/hardware/graph/dds_", "robot_rl/doctor/ros_graph.py"),
     "mujoco": ("robot_rl/sim/", "robot_rl/tasks/", "robot_rl/bench/"),
-    "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/"),
+    "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/", "robot_rl/cli/look.py"),
     "pyrealsense2": ("robot_rl/hardware/",),
     "zmq": ("robot_rl/transport/",),
     "serial": ("robot_rl/teleop/pendant/serial_line.py",),

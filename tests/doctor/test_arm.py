@@ -35,7 +35,9 @@ def found(arm: ArmSpec, report: ArmReport) -> dict[str, Finding]:
 
 def test_a_ur_that_is_as_its_file_says_gets_ok_on_each_line() -> None:
     lines = found(ur5e(), connected(UrRig()))
-    assert [(name, line.state) for name, line in lines.items()] == [("joints", "ok"), ("TCP", "ok"), ("payload", "ok")]
+    assert [(name, line.state) for name, line in lines.items()] == [
+        ("joints", "ok"), ("TCP", "ok"), ("payload", "ok"), ("load at rest", "ok"),
+    ]  # fmt: skip
     assert lines["TCP"].value == "the model's is 0.0 mm and 0.000 rad from the arm's own"
 
 
@@ -60,6 +62,15 @@ def test_each_difference_has_its_line_with_the_next_step(changes: dict[str, obje
     assert [name for name, finding in lines.items() if finding.state == "missing"] == [line]
 
 
+@pytest.mark.parametrize("cause", ["a wrist's sensor that was not zeroed", "a load that is not set"])
+def test_a_force_at_rest_is_named_with_its_joint_and_the_next_step(cause: str) -> None:
+    rig = UrRig()
+    rig.arm.tcp_force = [0.0, 0.0, -14.0, 0.0, 0.0, 0.0] if "load" in cause else [9.0, -9.0, 9.0, 0.5, 0.5, 0.5]
+    line = found(ur5e(), connected(rig))["load at rest"]
+    assert line.state == "missing" and "_joint beside model and payload, expected at most 3" in line.value
+    assert "robot-rl payload" in line.value and "zero a force-torque sensor" in line.value
+
+
 def franka_pose(q: np.ndarray) -> np.ndarray:
     """The TCP (4, 4) of an FER with its hand from Franka's table of modified Denavit-Hartenberg parameters."""
     rows = zip(
@@ -80,7 +91,7 @@ def test_a_franka_is_compared_with_its_own_report_of_tcp_and_payload() -> None:
     names["flange_frame"] = "panda_link8"
     arm = replace(load_arm("fer", model=model, address="10.0.0.2"), **names)
     T = franka_pose(np.array(arm.posture))
-    report = ArmReport(np.array(arm.posture), np.zeros(7), T[:3, 3], T[:3, :3], 0.0, np.zeros(3))
+    report = ArmReport(np.array(arm.posture), np.zeros(7), T[:3, 3], T[:3, :3], 0.0, np.zeros(3), np.zeros(7))
     assert {finding.state for finding in compare(arm, report)} == {"ok"}
     other = {finding.name: finding for finding in compare(arm, report._replace(p=T[:3, 3] - 0.1034 * T[:3, 2]))}
     assert "103.4 mm" in other["TCP"].value  # a hand that is not configured in Desk
