@@ -6,6 +6,7 @@ from typing import Any
 
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import unknown_name
+from robot_rl.core.renamed import refuse_old_name
 from robot_rl.core.settings import changed, to_json
 from robot_rl.envs.foreign_config import ForeignConfig
 from robot_rl.tasks import absolute, find_task, is_reference, task_names
@@ -175,6 +176,7 @@ def preset(name: str) -> TrainConfig:
         UnknownNameError: no task or preset of that name.
     """
     task, ablation = split_preset(name)
+    refuse_old_name("preset", name)
     if not ablation and not is_reference(name) and name not in task_names():
         raise unknown_name("task or preset", name, presets())
     config = task_config(absolute(task))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from robot_rl import __version__
 from robot_rl.core.errors import ConfigError, RobotRLError, StopRequestedError, unknown_name
+from robot_rl.core.renamed import refuse_old_name
 
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
@@ -35,6 +36,7 @@ COMMANDS = {
     "bench": "how fast the parts run on this machine",
     "look": "a task's cameras live, before and after their crops, which it writes into the task's file",
     "doctor": "what is installed, what works, what to do about the rest",
+    "modules": "list of the packages and modules with what each is for",
 }
 """Name -> one line of help; `train-encoder` is the module `robot_rl.cli.train_encoder`."""
 EXAMPLES = """examples:
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(name: str, words: Sequence[str]) -> int:
+    refuse_old_name("command", name)
     if name not in COMMANDS:
         raise unknown_name("command", name, COMMANDS)
     # Imported on demand: `robot-rl --help` need not wait for jax and MuJoCo.

@@ -18,6 +18,7 @@ from tyro.conf import Positional
 from robot_rl.build import foreign_config, make_origin
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.renamed import refuse_old_flags
 from robot_rl.core.settings import to_json
 from robot_rl.envs.foreign_config import is_foreign
 from robot_rl.presets import preset, presets
@@ -139,8 +140,9 @@ def parse(target: Callable[..., T], words: Sequence[str], command: str, more: st
         default: an instance; fields that hold `tyro.MISSING` are required.
 
     Raises:
-        ConfigError: a value that the dataclass refuses.
+        ConfigError: a value that the dataclass refuses, or a flag of an earlier version.
     """
+    refuse_old_flags(words)
     result: T = tyro.cli(
         target,
         args=list(words),

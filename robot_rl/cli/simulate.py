@@ -11,6 +11,7 @@ import tyro
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.records import Observation
+from robot_rl.core.renamed import refuse_old_name
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.envs.protocol import action_layout
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
@@ -35,6 +36,7 @@ class Arguments(RunArguments):
     """The video; None: none."""
 
     def __post_init__(self) -> None:
+        refuse_old_name("--by", self.by)
         check_device("--by", self.by, *NO_DEVICE)
 
 

@@ -1,6 +1,7 @@
-"""Settings that had another name: files of old runs are read with the new one."""
+"""Settings that had another name: files of old runs are read with the new one, old flags are refused with it."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from robot_rl.core.errors import ConfigError
@@ -37,6 +38,35 @@ RETIRED: dict[str, Any] = {
 """Dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
 
 
+RENAMED_WORDS = {"snapshot": "look", "nobody": "none", "clumsy": "imperfect"}
+"""Old command, value of `--by` or ablation -> the new one."""
+
+
+def refuse_old_name(what: str, name: str) -> None:
+    """Check that a command, a value of `--by` or a preset has no name of an earlier version.
+
+    Raises:
+        ConfigError: it has; the text holds the new name.
+    """
+    head, dash, last = name.rpartition("-")
+    if last in RENAMED_WORDS:
+        present = head + dash + RENAMED_WORDS[last]
+        raise ConfigError(f"{what}: got {name!r}, a name of an earlier version, expected {present!r}; write that.")
+
+
+def new_name(name: str) -> str:
+    """Return the present name of a setting, or of one within it.
+
+    Example:
+        >>> new_name("eyes.mode"), new_name("seed")
+        ('vision.mode', 'seed')
+    """
+    for old, new in RENAMED.items():
+        if name == old or name.startswith(f"{old}."):
+            name = new + name.removeprefix(old)
+    return name
+
+
 def upgrade(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings as an old run's file holds them with the present names, without those that are fixed now.
 
@@ -49,6 +79,23 @@ def upgrade(settings: dict[str, Any]) -> dict[str, Any]:
         settings = _without(settings, name.split("."), value)
     human = settings.get("human")
     return settings | {"human": _device_settings(human)} if isinstance(human, dict) else settings
+
+
+def refuse_old_flags(flags: Iterable[str]) -> None:
+    """Check that no flag has the name of an earlier version.
+
+    Raises:
+        ConfigError: one has; the text holds the new name.
+    """
+    for flag in flags:
+        word = flag.partition("=")[0]
+        name = word.removeprefix("--").replace("-", "_")
+        if name.startswith("human.pendant."):
+            present = f"--human.settings {name.removeprefix('human.pendant.')} VALUE"
+            raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}.")
+        if word.startswith("--") and new_name(name) != name:
+            present = "--" + new_name(name).replace("_", "-")
+            raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}; its values are the same.")
 
 
 def _device_settings(human: dict[str, Any]) -> dict[str, Any]:

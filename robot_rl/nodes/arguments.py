@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import tyro
 
 from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.core.renamed import refuse_old_flags
 
 T = TypeVar("T")
 
@@ -110,6 +111,7 @@ def parse_node(words: RosWords, node: str, default: T, description: str) -> T:
         flags += ["--robot.namespace", words.namespace]
     if words.by_ros and not any(flag.startswith("--robot.kind") for flag in flags):
         flags += ["--robot.kind", "ros" if importlib.util.find_spec("rclpy") else "dds"]
+    refuse_old_flags(flags)
     return tyro.cli(
         type(default), args=flags, prog=node, description=description, default=default,
         config=(tyro.conf.FlagCreatePairsOff,),

@@ -1,17 +1,19 @@
-"""Each module says in one sentence what it is for, and the overview names paths that exist."""
+"""The list of modules is generated; each module says in one sentence what it is for."""
 
-import ast
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(path for name in ("controllers", "robot_rl") for path in (ROOT / name).rglob("*.py"))
+from robot_rl.cli.modules import ROOT, list_modules
 
 
-def first_sentence(file: Path) -> str:
-    """The first sentence of a module's docstring; empty where there is none."""
-    text = " ".join((ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n\n")[0].split())
-    return text.partition(". ")[0].rstrip(".")
+def test_every_module_is_listed_once() -> None:
+    listed = [module.path for module in list_modules() if not module.path.endswith("/")]
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for name in ("controllers", "robot_rl")
+        for path in (ROOT / name).rglob("*.py")
+    }
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {path for path in files if not path.rsplit("/", 1)[-1].startswith("__")}
 
 
 def test_paths_of_the_overview_exist() -> None:
@@ -22,5 +24,5 @@ def test_paths_of_the_overview_exist() -> None:
 
 
 def test_module_begins_with_a_sentence() -> None:
-    sentences = {str(path.relative_to(ROOT)): first_sentence(path) for path in FILES if path.name != "__main__.py"}
-    assert {path: text for path, text in sentences.items() if not 10 <= len(text) <= 200} == {}
+    wrong = {path: text for path, text in list_modules() if not 10 <= len(text) <= 200}
+    assert wrong == {}

@@ -1,4 +1,4 @@
-"""Names of settings change; files of old runs are still read."""
+"""Names of settings change; files of old runs and fingers that remember old flags are looked after."""
 
 import dataclasses
 import typing
@@ -10,7 +10,7 @@ import pytest
 from robot_rl.cli.actor import Arguments
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.renamed import RENAMED, RETIRED, upgrade
+from robot_rl.core.renamed import RENAMED, RETIRED, new_name, refuse_old_flags, upgrade
 from robot_rl.core.settings import from_json, from_text
 from robot_rl.teleop.pendant.config import PendantConfig
 
@@ -26,7 +26,14 @@ def names_of(kind: Any, lead: str = "") -> set[str]:
 @pytest.mark.parametrize("old", RENAMED)
 def test_each_new_name_is_a_setting_and_the_old_one_is_none(old: str) -> None:
     known = names_of(TrainConfig) | names_of(Arguments)
-    assert RENAMED[old] in known and old not in known
+    assert new_name(old) in known and old not in known
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_old_flag_is_refused_with_the_new_name(old: str) -> None:
+    flag = "--" + old.replace("_", "-")
+    with pytest.raises(ConfigError, match=f"^{flag}: .* expected --{new_name(old).replace('_', '-')};"):
+        refuse_old_flags(["pick-lift", f"{flag}=1"])
 
 
 def test_settings_of_the_first_version_are_read() -> None:
@@ -66,6 +73,10 @@ def test_setting_that_is_fixed_now_is_dropped_or_refused(name: str) -> None:
         upgrade(nested("another"))
 
 
+def test_present_flags_pass() -> None:
+    refuse_old_flags(["pick-lift", "--vision.mode", "state", "eyes", "-x"])
+
+
 def test_settings_that_became_constants_and_a_pendants_own_fields_are_read_from_old_files() -> None:
     old = {
         "arbiter": {"blend_s": 0.1, "stale_after_s": 0.5},
@@ -76,3 +87,5 @@ def test_settings_that_became_constants_and_a_pendants_own_fields_are_read_from_
         "human": {"kind": "pendant", "settings": {"port": "/dev/ttyACM0", "vouch_s": "5.0"}},
     }
     assert upgrade({"human": {"kind": "scripted", "pendant": {"port": "x"}}}) == {"human": {"kind": "scripted"}}
+    with pytest.raises(ConfigError, match=r"expected --human.settings port VALUE"):
+        refuse_old_flags(["--human.pendant.port", "/dev/ttyACM0"])
