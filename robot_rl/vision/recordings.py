@@ -42,12 +42,6 @@ class Recording:
         images = {camera: frames[rows] for camera, frames in self.images.items()}
         return Recording(images, self.poses[rows], self.episodes[rows], self.goals[rows], self.objects[rows])
 
-    def following(self) -> np.ndarray:
-        """Return the row (N,) of each frame's successor in its episode; the last frame is its own."""
-        rows = np.arange(len(self.episodes))
-        after = np.minimum(rows + 1, len(rows) - 1)
-        return np.where(self.episodes[after] == self.episodes, after, rows)
-
 
 def read_recording(
     folders: Sequence[Path],

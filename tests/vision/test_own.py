@@ -125,7 +125,6 @@ def test_images_are_read_from_observations_or_compressed_frames(tmp_path: Path, 
     recording = read_recording([tmp_path], ["side"], lambda obs: obs["state"], KINDS)
     assert recording.images["side"].shape == (16, SIZE, SIZE, 3) and recording.objects.shape == (16, 2)
     assert recording.episodes.tolist() == [n for n in range(4) for _ in range(4)]
-    assert recording.following()[:5].tolist() == [1, 2, 3, 3, 5]
     assert np.isnan(recording.goals).all(1).tolist() == [True] * 4 + [False] * 12
     assert not recording.goals[[7, 11, 15]].any()
     with pytest.raises(ConfigError, match="got none for camera 'wrist'"):
