@@ -43,6 +43,7 @@ ARM = """
 extends: xarm7
 model: {model}
 gripper: {{driver: "sticky.py:Sticky"}}
+rotor_inertia: 0.1
 settings: {{gravity_in_command: true, timeout_s: 5.0, silence_s: 3.0}}  # a busy machine is no dead sender
 gains:
   preset: guarded
