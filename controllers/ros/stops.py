@@ -18,7 +18,7 @@ REPORT_PERIOD_S = 0.02
 WATCH_PERIOD_S = 0.01
 HOLD_AFTER_S = 0.07  # silence of a source after which the arm holds: three reports are missing
 STOP_AFTER_S = 1.0  # silence of a source after which the arm is stopped: its process hangs, or its computer is cut off
-END_WATCHES = 10  # of an ended process, in which its last report may arrive; the arm holds from the first on
+END_WATCHES = 2  # of an ended process, between which its last report may arrive
 _STALL_S = 0.04  # more time between two watches is this program's own pause, in which nothing could arrive
 
 

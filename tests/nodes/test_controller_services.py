@@ -76,8 +76,7 @@ def test_emergency_stop_is_latched_until_it_is_released_and_the_arm_enabled(aske
 def test_other_services_answer(asker: Asker) -> None:
     assert asker.switch("hold", True).message == "holds the present pose"
     assert asker.switch("hold", False).message == "follows targets again"
-    home = asker.press("home")  # the task's workspace ends below the posture
-    assert not home.success and "beyond upper z of the workspace" in home.message
+    assert asker.press("home").success  # the task's first start
     assert asker.press("reset_target").success
 
 

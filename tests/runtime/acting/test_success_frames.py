@@ -53,7 +53,8 @@ def test_failures_and_play_are_negatives_of_episodes_of_their_own(tmp_path: Path
 @pytest.mark.parametrize(("margin", "unsure"), [(None, 3), (0, 0), (1, 1)])
 def test_frames_before_a_label_are_unsure_by_the_reaction_time(tmp_path: Path, margin: int | None, unsure: int) -> None:
     move = DeviceState(np.zeros(3, np.float32), engaged=True)
-    record(tmp_path, 1, Person([move] * 8 + [DeviceState(labels=("success",))]))
+    go = [DeviceState(), DeviceState(ready=True)]
+    record(tmp_path, 1, Person([*go, *[move] * 8, DeviceState(labels=("success",))]))
     frames = read_frames([tmp_path], TinyEncoder(), VIEWS, margin)
     assert frames.success.sum() == 1 and (~frames.success).sum() == 6 - unsure
 
