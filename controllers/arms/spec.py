@@ -73,6 +73,8 @@ class ArmSpec:
     namespace: str = ""
     """Of the arm's topics, for drivers over ROS."""
     payload: Payload | None = None
+    rotor_inertia: tuple[float, ...] = ()
+    """(N,) of the drives about their joints, which a URDF lacks [kg m^2]; empty: none."""
     rate_hz: float = 0.0
     """Of the arm's own cycle [Hz]; 0: that of the driver."""
     gains: Settings = field(default_factory=dict)

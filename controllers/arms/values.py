@@ -109,6 +109,7 @@ def _numbers(name: str, value: Any, size: int, rule: Callable[..., FloatArray] =
 
 PARTS: dict[str, Callable[[Any, int], Any]] = {
     "posture": lambda value, joints: tuple(_numbers("posture", value, joints).tolist()),
+    "rotor_inertia": lambda value, joints: tuple(_numbers("rotor_inertia", value, joints, non_negative).tolist()),
     "limits": _limits,
     "payload": _payload,
     "tcp": lambda value, joints: _offset("tcp", value),

@@ -48,6 +48,8 @@ class PinocchioModel:
                 f"{arm.name}: joints: got {self._model.nv} velocities of {self._model.nq} coordinates in the model, "
                 f"expected {self.joints} of each; only hinges and slides of one coordinate can be used."
             )
+        if arm.rotor_inertia:
+            self._model.armature = np.array(arm.rotor_inertia)
         root = self._frame(arm, "base_frame", arm.base_frame) if arm.base_frame else None
         if root is not None and root.parentJoint != 0:
             raise ArmFileError(f"{arm.name}: base_frame: got '{arm.base_frame}', expected a link that does not move.")

@@ -43,6 +43,7 @@ ARM = """
 extends: xarm7
 model: {model}
 gripper: {{driver: "sticky.py:Sticky"}}
+rotor_inertia: 0.1
 settings: {{gravity_in_command: true, timeout_s: 5.0, silence_s: 3.0}}  # a busy machine is no dead sender
 gains:
   preset: guarded
@@ -138,8 +139,8 @@ class Joints:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="known fault: the spring of a joint motion is scaled by the inertia of the model, without the drives, so "
-    "that one of a wrist ends as blocked; steps after the guiding were not seen to pass in one run",
+    reason="known fault: up to the training it passes; after its cable was out the arm moves, then is outside its "
+    "limits, and cannot be enabled; the watchdog's time-out is 5 s here, on an arm 0.02 s; the cause is not shown",
 )
 def test_first_day_with_an_effort_arm_over_ros(
     tmp_path: Path, ros_environment: dict[str, str], request: pytest.FixtureRequest

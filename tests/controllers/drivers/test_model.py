@@ -169,6 +169,16 @@ def test_a_package_path_is_found_in_ros_packages(tmp_path: Path, monkeypatch: py
     assert find_model("package://lab_description/urdf/arm.urdf").path == file
 
 
+def test_the_inertia_of_the_drives_is_added_to_the_joints_own(at: tuple[np.ndarray, np.ndarray]) -> None:
+    inertia = PARTS["rotor_inertia"]([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 6)
+    bare, driven = filled(*at), make_feedback(6)
+    driven.state.q[:], driven.state.dq[:] = at
+    arm = replace(load_arm("ur5e", model=urdf_file("ur5e")), rotor_inertia=inertia)
+    PinocchioModel(arm).fill(driven.state, driven.dynamics)
+    np.testing.assert_allclose(driven.dynamics.M - bare.dynamics.M, np.diag(inertia), atol=1e-12)
+    np.testing.assert_allclose(driven.dynamics.coriolis, bare.dynamics.coriolis, atol=1e-12)
+
+
 def test_a_payload_weighs_at_its_centre_of_mass_and_turns_with_its_inertia(at: tuple[np.ndarray, np.ndarray]) -> None:
     q, dq = at
     payload = Payload(1.5, np.array([0.02, -0.01, 0.08]), np.diag([1e-3, 2e-3, 3e-3]))
