@@ -86,7 +86,10 @@ class HostProcess:
         return self._errors.read().decode(errors="replace").strip()
 
     def trouble(self, state: HostState, now_s: float) -> str:
-        """Return the loop's fault; empty while it runs, or waits for its driver. Call it all the time."""
+        """Return the loop's fault at a time [s]; empty while it runs, or waits for its driver.
+
+        Silence is summed up between calls, of which a gap counts as 0.04 s at most: call it in every cycle.
+        """
         elapsed_s = self._watched.elapsed_s(now_s)
         self._silent_s = self._silent_s + elapsed_s if state.stamp_s == self._stamp_s else 0.0
         self._stamp_s = state.stamp_s

@@ -36,7 +36,9 @@ def check_cameras(folder: Path, configs: Sequence[CameraConfig], cameras: Mappin
     if not (place / IMAGES).exists():
         place.mkdir(parents=True, exist_ok=True)
         (place / DEVICES).write_text(json.dumps(devices, indent=2), encoding="utf-8")
-        save_file(images, place / IMAGES)
+        part = place / f"{IMAGES}.part"
+        save_file(images, part)
+        part.replace(place / IMAGES)  # a killed process leaves no half of it
         return
     advice = f"undo the change, or remove {place} where it is meant: the policy has learned from the other views"
     for name, before in json.loads((place / DEVICES).read_text(encoding="utf-8")).items():
