@@ -65,6 +65,8 @@ def read_graph(domain: int, seconds: float) -> GraphView:
     )
     from cyclonedds.domain import DomainParticipant
 
+    from robot_rl.hardware.graph.dds_discovery import take_builtin
+
     enter_domain(domain)  # the network that clients of this computer use
     us = DomainParticipant(domain)
     kinds = (BuiltinTopicDcpsParticipant, BuiltinTopicDcpsPublication, BuiltinTopicDcpsSubscription)
@@ -74,7 +76,7 @@ def read_graph(domain: int, seconds: float) -> GraphView:
     while time.monotonic() < end_s:
         _take_diagnostics(hear, ages, reports)
         time.sleep(0.01)
-    people, writers, listeners = ([_valid(sample) for sample in reader.take(10_000)] for reader in readers)
+    people, writers, listeners = ([_valid(sample) for sample in take_builtin(reader, 10_000)] for reader in readers)
     named = {person.key: _participant(person) for person in people if person is not None and person.key != us.guid}
     endpoints = [
         *(_endpoint(sample, named, True) for sample in writers if sample is not None),

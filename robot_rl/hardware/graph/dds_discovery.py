@@ -1,5 +1,6 @@
 """ROS discovery over plain DDS: `ros_discovery_info`, and a view of all writers."""
 
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,16 @@ from robot_rl.hardware.graph.dds_messages import message_type
 
 _INFO, _NODE, _GID = (f"rmw_dds_common/msg/{name}" for name in ("ParticipantEntitiesInfo", "NodeEntitiesInfo", "Gid"))
 PARTICIPANT_QOS = Qos(Policy.Userdata(b"enclave=/;"))  # without it ROS does not list the participant as a node
+
+# cyclonedds 11 converts every entity's qualities through buffers of the class: two threads that do it at once
+# get each other's qualities, or a null pointer (SIGSEGV).
+_CONVERSION = threading.Lock()
+
+
+def take_builtin(reader: BuiltinDataReader, limit: int, condition: ReadCondition | None = None) -> list[Any]:
+    """Return up to `limit` samples of a built-in topic. Any thread may call it, each with its own reader."""
+    with _CONVERSION:
+        return reader.take(limit, condition=condition)  # type: ignore[no-any-return]
 
 
 def type_hash_data(type_hash: str) -> bytes:
@@ -88,7 +99,7 @@ class Writers:
 
     def refresh(self) -> None:
         """Add new writers and remove closed ones."""
-        while samples := self._reader.take(16, condition=self.condition):
+        while samples := take_builtin(self._reader, 16, self.condition):
             for sample in samples:
                 if sample.sample_info.instance_state == InstanceState.Alive:
                     reliable = Policy.Reliability.BestEffort not in sample.qos
