@@ -9,6 +9,7 @@ export MUJOCO_GL ?= egl
 # Two cores and many small kernels: threads inside a kernel cost more than they gain.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
 .PHONY: help setup demo results test check lint types fast slow firmware qemu ros format
 

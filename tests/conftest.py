@@ -30,9 +30,3 @@ settings.load_profile("project")
 def pytest_collection_finish() -> None:
     """What was imported lives to the end: a collection of garbage need not read half a million objects again."""
     gc.freeze()
-
-
-def pytest_runtest_teardown() -> None:
-    """The same after a test of a control loop, which unfreezes all."""
-    if not gc.get_freeze_count():
-        gc.freeze()

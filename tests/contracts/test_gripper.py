@@ -39,6 +39,7 @@ def test_a_gripper_of_a_file_follows_commands_and_its_refusals_are_named(gripper
     eventually(lambda: gripper.state().width_m == 0.05 and gripper.state().fault == "")
 
 
+@pytest.mark.slow
 def test_the_doctor_moves_a_gripper_of_a_file(arm: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "robot", "--arm", str(arm), "--seconds", "0.2", "--move-gripper"])
     out = capsys.readouterr().out

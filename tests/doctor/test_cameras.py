@@ -103,6 +103,7 @@ def test_version_that_was_not_tested_is_named_as_such(bus: Bus, machine: Path) -
     assert other["pyrealsense2"].value == "2.55.1 (tested: 2.59.1)"
 
 
+@pytest.mark.slow
 def test_cameras_of_a_file_are_measured_or_their_errors_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_cameras_of_a_file_are_measured_or_their_errors_reported(
     assert "ros2 topic hz front/color/image_raw" in out
 
 
+@pytest.mark.slow
 def test_camera_below_its_rate_is_reported_with_the_next_step(bus: Bus, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "shot_0.png"), np.zeros((48, 64, 3), np.uint8))
     # A source of 10 Hz in the place of one that should make 30.

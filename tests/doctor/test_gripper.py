@@ -40,6 +40,7 @@ def test_a_gripper_that_does_not_answer_has_the_next_step(spec: GripperSpec | No
     assert found.state == state and words in found.value
 
 
+@pytest.mark.slow
 def test_the_gripper_is_part_of_the_check_of_an_arm(capsys: pytest.CaptureFixture[str]) -> None:
     main(["doctor", "robot", "--arm", "simulated", "--seconds", "0.2", "--move-gripper"])
     out = capsys.readouterr().out

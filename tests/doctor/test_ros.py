@@ -123,6 +123,7 @@ def test_the_domain_is_ros_own_zero_without_the_variable() -> None:
 
 
 @pytest.mark.dds
+@pytest.mark.slow
 def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypatch) -> None:
     pytest.importorskip("cyclonedds", reason="NOT CHECKED: cyclonedds is not installed")
     monkeypatch.delenv("CYCLONEDDS_URI", raising=False)  # as on a computer without any set-up

@@ -20,6 +20,7 @@ WORDS = ("-m", "robot_rl", "actor", "pick-lift", "--robot.kind", "dds", "--robot
 
 @pytest.mark.dds
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_signal_ends_the_wait_for_an_arm_that_is_not_there(tmp_path: Path, number: signal.Signals) -> None:
     pytest.importorskip("cyclonedds", reason="NOT CHECKED: cyclonedds is not installed")
     environment = {**os.environ, "ROS_DOMAIN_ID": str(2 + os.getpid() % 8)}

@@ -154,6 +154,7 @@ def test_first_step_after_a_reset_is_as_long_as_the_others(served: Served, env: 
         assert 90.0 <= env.step(STILL)[4]["timing"]["act_to_obs_ms"] <= 110.0
 
 
+@pytest.mark.slow
 def test_expert_wins_over_the_graph(served: Served, env: GraphEnv) -> None:
     wins = 0
     for seed in range(3):

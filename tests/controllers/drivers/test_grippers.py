@@ -147,6 +147,7 @@ def test_no_call_waits_for_a_driver_that_answers_nothing(rig: Rig) -> None:
     eventually(lambda: rig.gripper.state().fault == "")
 
 
+@pytest.mark.slow
 def test_a_killed_driver_is_started_again_and_moves_nothing_by_itself(rig: Rig) -> None:
     process = rig.gripper._process
     assert process is not None
@@ -178,6 +179,7 @@ def test_a_drivers_process_ends_with_its_parent_however_that_ends() -> None:
     eventually(lambda: not os.path.exists(f"/proc/{pid}/exe"))
 
 
+@pytest.mark.slow
 def test_a_latched_fault_is_named_and_reset_on_request_only() -> None:
     model = Robotiq2F()
     with urcap(model) as port:

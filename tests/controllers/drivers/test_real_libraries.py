@@ -102,6 +102,7 @@ def test_reflex_of_an_arm_that_refuses_to_stop_again_does_not_end_the_process(dr
 
 
 @pytest.mark.parametrize("driver", FRANKA)
+@pytest.mark.slow
 def test_real_library_without_an_arm_names_the_next_step(driver: str) -> None:
     installed(FRANKA[driver])
     found = visit(driver, "127.0.1.3")
@@ -110,6 +111,7 @@ def test_real_library_without_an_arm_names_the_next_step(driver: str) -> None:
 
 
 @pytest.mark.parametrize("driver", FRANKA)
+@pytest.mark.slow
 def test_real_library_refuses_an_arm_of_another_system(driver: str) -> None:
     installed(FRANKA[driver])
     with server("127.0.1.4", FR3_PORT, refuse_version):

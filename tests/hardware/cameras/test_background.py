@@ -204,6 +204,7 @@ class StuckSource(ScriptedSource):
         self._release.wait(60.0)
 
 
+@pytest.mark.slow
 def test_a_close_that_hangs_hides_no_reason_and_the_device_is_reset_and_comes_back() -> None:
     clock, release, resets = FakeClock(), threading.Event(), list[str]()
     sources = iter([StuckSource(clock, release), ScriptedSource([10] * 1000, clock)])

@@ -248,6 +248,7 @@ def test_lost_images_are_counted(device: SoftRealSense, opened: Callable[[RealSe
     eventually(lambda: camera.health().dropped == before + 5)
 
 
+@pytest.mark.slow
 def test_unplugged_camera_goes_stale_without_blocking_and_comes_back_by_itself(
     bus: Bus, device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:
@@ -267,6 +268,7 @@ def test_unplugged_camera_goes_stale_without_blocking_and_comes_back_by_itself(
         assert frame is not None and (frame.image == 55).all()
 
 
+@pytest.mark.slow
 def test_recording_plays_back_the_same_images_in_a_loop(
     tmp_path: Path, device: SoftRealSense, opened: Callable[[RealSenseConfig], BackgroundCamera]
 ) -> None:

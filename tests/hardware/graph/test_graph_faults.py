@@ -73,6 +73,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench.close()
 
 
+@pytest.mark.slow
 def test_publisher_dies_and_comes_back(bench: Bench) -> None:
     bench.serve = lambda: None
     bench.wire.close()
@@ -109,6 +110,7 @@ def test_clock_of_the_arms_computer_that_jumps_is_named(bench: Bench) -> None:
     bench.assert_recovers()
 
 
+@pytest.mark.slow
 def test_stamps_that_stand_still_get_old(bench: Bench) -> None:
     publisher, stuck_ns = bench.wire.publisher(graph.CURRENT_POSE), bench.wire.now_ns()
     bench.serve = lambda: publisher.publish(pose_message(bench.wire, GOAL, stuck_ns, graph.BASE))
@@ -117,6 +119,7 @@ def test_stamps_that_stand_still_get_old(bench: Bench) -> None:
     bench.assert_recovers()
 
 
+@pytest.mark.slow
 def test_unusable_messages_are_named_and_get_old(bench: Bench) -> None:
     wire = bench.wire
 
@@ -146,6 +149,7 @@ def test_controllers_fault_arrives_latched(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("kind", WIRES)
+@pytest.mark.slow
 def test_best_effort_arm_is_an_error_that_names_the_topic_and_a_problem(kind: str) -> None:
     server, client = open_wire(kind, "arm"), open_wire(kind, "actor")
     try:
