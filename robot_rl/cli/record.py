@@ -70,9 +70,7 @@ def run(arguments: Arguments) -> int:
     present = recording.dataset.count(out)
     if present >= episodes > 0:
         check_recordings([out], recording.format, recording.origin)
-        print(
-            f"{out} holds {present} of {episodes} demonstrations already: nothing recorded; raise --episodes for more"
-        )
+        print(f"{out} holds {present} episodes, {episodes} suffice: nothing recorded; raise --episodes for more")
         return 0
     stop = StopSignal().install()
     with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:

@@ -19,7 +19,6 @@ from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import Simulation, plain_cell
 
-WATCHDOG_S = 0.02  # as long as an FR3 waits
 HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
 BRAKE_S, AT_REST_RAD_PER_S = 0.015, 0.02  # time constant of the arm's own braking; slower joints are held
 
@@ -45,8 +44,8 @@ class Refused(Exception):
 class _Firmware:
     """Behaviour of a real arm's firmware."""
 
-    def __init__(self, simulation: Simulation) -> None:
-        self.simulation = simulation
+    def __init__(self, simulation: Simulation, watchdog_s: float) -> None:
+        self.simulation, self.watchdog_s = simulation, watchdog_s
         self.stopped = ""  # cause of a stop until recovery
         self.tau: FloatArray | None = None  # the sender's torque while its stream is active
         self.silence_s = 0.0
@@ -56,8 +55,8 @@ class _Firmware:
     def step(self) -> None:
         """Advance one time step."""
         state = self.simulation.loop.state
-        if self.tau is not None and self.silence_s >= WATCHDOG_S:
-            self.stop(f"communication_constraints_violation: no torque for {WATCHDOG_S} s")
+        if self.tau is not None and self.silence_s >= self.watchdog_s:
+            self.stop(f"communication_constraints_violation: no torque for {self.watchdog_s} s")
         if self.tau is not None and (np.abs(state.dq) > self.simulation.loop.limits.dq_max).any():
             self.stop("joint_velocity_violation")
         self.silence_s += TIMESTEP_S
@@ -93,6 +92,7 @@ class SimulatedDriver(StreamDriver):
     """
 
     REQUIREMENTS = Requirements(1.0 / TIMESTEP_S, "mujoco", "", "sim")
+    WATCHDOG_S = 0.02  # as long as an FR3 waits for a torque
 
     def __init__(
         self, simulation: Simulation, clock: Clock | None = None, now_s: Callable[[], float] | None = None
@@ -102,7 +102,7 @@ class SimulatedDriver(StreamDriver):
         self.fault = SimulatedFault.NONE
         self.recoveries = 0
         self._simulation, self._clock = simulation, clock
-        self._firmware = _Firmware(simulation)
+        self._firmware = _Firmware(simulation, self.WATCHDOG_S)
         self._start_ns = 0
         self._steps = 0
         self._fresh = False  # read since the last step
@@ -151,7 +151,7 @@ class SimulatedDriver(StreamDriver):
             paced=True,
             gravity_in_command=True,
             reports_command=True,
-            watchdog_s=WATCHDOG_S,
+            watchdog_s=self.WATCHDOG_S,
         )
 
     def _observe(self) -> Observed:

@@ -50,7 +50,7 @@ def test_recordings_of_another_task_camera_or_crop_are_refused(demos: Path, tmp_
 
 def test_full_folder_does_not_read_like_a_new_recording(demos: Path, capsys) -> None:
     assert main(["record", str(demos.parent / "lift.toml"), "--out", str(demos), "--episodes", "1"]) == 0
-    assert "holds 1 of 1 demonstrations already: nothing recorded" in capsys.readouterr().out
+    assert "holds 1 episodes, 1 suffice: nothing recorded" in capsys.readouterr().out
 
 
 def test_recording_names_its_judges_and_gives_the_newest_episode_back(demos: Path, tmp_path: Path, capsys) -> None:

@@ -41,6 +41,8 @@ RECOVERY_S = 0.8  # franka_ros, issue 317: 0.4 to 3.1 s
 
 
 class Reflexive(SimulatedDriver):
+    WATCHDOG_S = 1.0  # the arm shares a busy machine with its controller
+
     def read(self):
         if REFLEX.exists():
             REFLEX.unlink()
@@ -120,6 +122,10 @@ class Person:
     def close(self):
         pass
 '''
+SMALL_AGENT = (
+    "--learner.update-ratio.pretrain-updates", "16", "--agent.hidden", "32", "32",
+)  # fmt: skip
+"""Settings of a training that shows its machinery."""
 ON_THE_GRAPH = (
     "--robot.episode-source", "operator", "--robot.wrench", "estimate",
     "--robot.reset-timeout-s", "120",
@@ -264,7 +270,7 @@ def training(day: Day, demonstrations: int = 3, env_steps: int = 120) -> None:
     recording(day, demonstrations)
     trained = day.command(
         "train", "press.toml", "--demonstrations-from", "demos", "--human.kind", "person.py:Person", "--minutes", "5",
-        "--env-steps", str(env_steps), "--evaluation.episodes", "1", "--run-name", "first",
+        "--env-steps", str(env_steps), "--evaluation.episodes", "1", "--run-name", "first", *SMALL_AGENT,
         "--learner.update-ratio.pretrain-updates", "8",
         "--robot.kind", day.kind, *ON_THE_GRAPH,
     )  # fmt: skip

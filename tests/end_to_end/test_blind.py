@@ -15,6 +15,7 @@ from robot_rl.vision.frozen import SHIPPED_ENCODER
 def test_a_run_without_ground_truth_learns_its_reward_from_its_own_recordings(tmp_path: Path) -> None:
     recordings = ["--demonstrations", "2", "--play", "6", "--vision.encoder", str(SHIPPED_ENCODER)]
     budget = ["--env-steps", "60", "--evaluation.episodes", "1", "--evaluation.video-episodes", "0"]
+    budget += ["--learner.update-ratio.pretrain-updates", "16", "--agent.hidden", "32", "32"]
     words = ["train", "pick-lift-blind", "--runs", str(tmp_path), "--run-name", "blind", *recordings, *budget]
     assert main(words) == 0
     run = tmp_path / "blind"

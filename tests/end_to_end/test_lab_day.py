@@ -25,7 +25,8 @@ SMALL = {
     "--png usb-reward.png": "--png usb-reward.png --training.steps 60 --write-refused",
     "runs/usb --again --episodes 20": "runs/usb --again --episodes 1 --video-episodes 0",
     "--resume --run-name usb --minutes 30": "--resume --run-name usb --minutes 5 --env-steps 40",
-    "--minutes 30": "--minutes 5 --env-steps 80 --evaluation.episodes 1 --human.kind none",
+    "--minutes 30": "--minutes 5 --env-steps 80 --evaluation.episodes 1 --human.kind none"
+    " --learner.update-ratio.pretrain-updates 16 --agent.hidden 32 32",
 }
 """Words of the page -> those of this test: fewer episodes, steps and updates, and a scripted person."""
 REFUSED_BY_TOO_LITTLE_TRAINING = ("eyes", "classifier")
