@@ -271,7 +271,6 @@ def training(day: Day, demonstrations: int = 3, env_steps: int = 120) -> None:
     trained = day.command(
         "train", "press.toml", "--demonstrations-from", "demos", "--human.kind", "person.py:Person", "--minutes", "5",
         "--env-steps", str(env_steps), "--evaluation.episodes", "1", "--run-name", "first", *SMALL_AGENT,
-        "--learner.update-ratio.pretrain-updates", "8",
         "--robot.kind", day.kind, *ON_THE_GRAPH,
     )  # fmt: skip
     assert "training ended (budget)" in trained
