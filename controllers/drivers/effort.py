@@ -4,6 +4,7 @@ The transport is an argument (`EffortLink`): rclpy in `effort_ros.py`, memory in
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -155,6 +156,13 @@ class EffortDriver(StreamDriver):
 
     def _end(self) -> None:
         self._say(Kind.RELEASE, self._own_torque())
+
+    def _forget_stream(self) -> None:
+        """Release the watchdog, too: without joint states it may still relay the last effort."""
+        if self.streaming:
+            with suppress(Exception):  # the connection may be what was lost
+                self._end()
+        super()._forget_stream()
 
     def _clear(self) -> None:
         self._say(Kind.RESET, self._own_torque())

@@ -265,12 +265,12 @@ def recording(day: Day, episodes: int) -> None:
     assert f"{episodes} demonstrations in demos" in recorded
 
 
-def training(day: Day) -> None:
+def training(day: Day, demonstrations: int = 3, env_steps: int = 120) -> None:
     """Record demonstrations, and train on them for some episodes."""
-    recording(day, 3)
+    recording(day, demonstrations)
     trained = day.command(
         "train", "press.toml", "--demonstrations-from", "demos", "--human.kind", "person.py:Person", "--minutes", "5",
-        "--env-steps", "120", "--evaluation.episodes", "1", "--run-name", "first", *SMALL_AGENT,
+        "--env-steps", str(env_steps), "--evaluation.episodes", "1", "--run-name", "first", *SMALL_AGENT,
         "--robot.kind", day.kind, *ON_THE_GRAPH,
     )  # fmt: skip
     assert "training ended (budget)" in trained
@@ -310,6 +310,18 @@ def gripper_is_stuck(day: Day) -> None:
 
 def guiding(day: Day, moved: Callable[[], None]) -> None:
     """Guide the arm by hand between two poses, and make them the workspace of the task."""
+    guided(day, moved)
+    (day.folder / "guided.toml").write_text(TASK, encoding="utf-8")
+    day.command("guide", "poses.toml", "--task", "guided.toml", "--no-record")
+    day.command("task", "check", "guided.toml")
+    task = find_task(str(day.folder / "guided.toml"))
+    for pose in read_poses(day.folder / "poses.toml").values():
+        assert (np.array(task.arm.workspace.lower_m) < pose.position_m).all()
+        assert (np.array(task.arm.workspace.upper_m) > pose.position_m).all()
+
+
+def guided(day: Day, moved: Callable[[], None]) -> None:
+    """Guide the arm by hand between two poses."""
     with operator() as person:  # at rest, at home
         eventually(lambda: person.modes[-1] in ("ACTIVE", "HOLDING"))
     words = [sys.executable, "-m", "robot_rl", "guide", "poses.toml", "--robot.kind", day.kind]
@@ -326,12 +338,6 @@ def guiding(day: Day, moved: Callable[[], None]) -> None:
         guide.stdin.flush()
         assert "2 poses; the arm holds" in guide.stdout.read()
     assert guide.returncode == 0
-    (day.folder / "guided.toml").write_text(TASK, encoding="utf-8")
-    day.command("guide", "poses.toml", "--task", "guided.toml", "--no-record")
-    day.command("task", "check", "guided.toml")
-    poses, task = read_poses(day.folder / "poses.toml"), find_task(str(day.folder / "guided.toml"))
+    poses = read_poses(day.folder / "poses.toml")
     way = np.subtract(poses["side"].position_m, poses["start"].position_m)
     assert np.linalg.norm(way) > 0.02, way
-    for pose in poses.values():
-        assert (np.array(task.arm.workspace.lower_m) < pose.position_m).all()
-        assert (np.array(task.arm.workspace.upper_m) > pose.position_m).all()

@@ -70,10 +70,10 @@ class Bus:
 class Workcell:
     """A bus with an arm's joint states, the watchdog's node, and our driver."""
 
-    def __init__(self, gravity: Callable[[FloatArray], FloatArray] = np.zeros_like) -> None:
+    def __init__(self, gravity: Callable[[FloatArray], FloatArray] = np.zeros_like, timeout_s: float = 0.02) -> None:
         self.bus, self.clock, self.stamp_ns = Bus(), FakeClock(10.0), 0
         ros = self.bus.ros()
-        watchdog = EffortWatchdog(0.02, np.full(6, 2.0), UR_LIMITS.tau_max)
+        watchdog = EffortWatchdog(timeout_s, np.full(6, 2.0), UR_LIMITS.tau_max)
         WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, gravity=gravity, now_s=self.clock.now_s)
         link = RosLink(JOINTS, ros=ros, now_s=self.clock.now_s)
         self.driver = EffortDriver(
@@ -123,6 +123,17 @@ def test_controller_is_never_left_with_the_torque_of_a_silent_driver() -> None:
     cell.driver.recover()
     cell.cycle()
     assert cell.driver.read().mode is DriverMode.READY
+
+
+def test_arm_without_joint_states_keeps_no_torque_whatever_the_time_out_of_its_watchdog() -> None:
+    cell = Workcell(timeout_s=5.0)
+    cell.driver.connect()
+    cell.driver.write(np.full(6, 1.5))
+    cell.clock.advance(0.51)
+    for timer in cell.bus.timers:
+        timer()
+    assert cell.driver.read().mode is DriverMode.LOST
+    np.testing.assert_allclose(cell.effort(), np.zeros(6))
 
 
 def test_damping_does_not_push_by_an_old_velocity() -> None:
