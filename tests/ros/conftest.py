@@ -5,6 +5,7 @@ listens on the graph for the tests.
 """
 
 import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -17,15 +18,16 @@ _not_run: list[str] = []
 
 
 @pytest.fixture(scope="session")
-def ros_environment() -> dict[str, str]:
-    """The environment of ROS on loopback, in a domain of this session."""
+def ros_environment() -> Iterator[dict[str, str]]:
+    """The environment of ROS on loopback, in a domain of this session, whose daemon ends with it."""
     found = find_ros()
     if isinstance(found, str):
         _not_run.append(found)
         pytest.skip(f"NOT CHECKED: {found}")
     domain = os.environ.get("ROS_DOMAIN_ID", str(60 + os.getpid() % 40))
     own = {"ROS_DOMAIN_ID": domain, "CYCLONEDDS_URI": LOOPBACK, "PYTHONUNBUFFERED": "1"}
-    return found | own
+    yield found | own
+    subprocess.run(["ros2", "daemon", "stop"], env=found | own, check=False, capture_output=True, timeout=120.0)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 TIMEOUT_S = 60.0
 START_TIMEOUT_S = 600.0  # the first start on a computer compiles the law
 NODE = "/impedance_controller"
+TRANSITIONS = ("create", "configure", "cleanup", "activate", "deactivate")  # ids of lifecycle_msgs/msg/Transition
 
 
 class Probe:
@@ -33,6 +34,17 @@ class Probe:
             return self._answer()
 
         return ask
+
+    def change_state(self, transition: str, node: str = NODE) -> bool:
+        """Request a transition of a lifecycle node; return whether it succeeded."""
+        fields = {"transition": {"id": TRANSITIONS.index(transition)}}
+        kind = "lifecycle_msgs/srv/ChangeState"
+        return bool(self.call(f"{node}/change_state", kind, fields, limit_s=START_TIMEOUT_S)["success"])
+
+    def state(self, node: str = NODE) -> str:
+        """The state of a lifecycle node."""
+        answer = self.call(f"{node}/get_state", "lifecycle_msgs/srv/GetState", limit_s=START_TIMEOUT_S)
+        return str(answer["current_state"]["label"])
 
     def _answer(self) -> Any:
         assert self._process.stdout is not None

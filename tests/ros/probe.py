@@ -87,15 +87,15 @@ class Probe:
             self._without_waiters(lambda: self.node.destroy_publisher(publisher))
         return True
 
-    def call(self, service: str, type: str, fields: dict[str, Any] | None = None) -> Any:
+    def call(self, service: str, type: str, fields: dict[str, Any] | None = None, limit_s: float = TIMEOUT_S) -> Any:
         """Call a service."""
         kind = load(type)
         client = self.node.create_client(kind, service)
-        if not client.wait_for_service(TIMEOUT_S):
+        if not client.wait_for_service(limit_s):
             raise TimeoutError(f"no service {service}")
         request = kind.Request()
         set_message_fields(request, fields or {})
-        future, end_s = client.call_async(request), time.monotonic() + TIMEOUT_S
+        future, end_s = client.call_async(request), time.monotonic() + limit_s
         while not future.done() and time.monotonic() < end_s:
             time.sleep(0.005)
         if not future.done():

@@ -73,13 +73,10 @@ def test_a_killed_loop_is_named_and_configuring_again_brings_the_arm_back(sessio
 
     said = eventually(status, lambda status: status["level"] == "\2")
     assert "process has ended" in said["message"] and "watchdog" in said["message"]
-    lifecycle = eventually(
-        lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text, 60.0
-    )
-    assert "unconfigured" in lifecycle and "process has ended" in status()["message"]
+    eventually(probe.state, lambda state: state == "unconfigured")
+    assert "process has ended" in status()["message"]
     for transition in ("configure", "activate"):
-        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_TIMEOUT_S)
-        assert "successful" in answer.stdout.lower(), answer
+        assert probe.change_state(transition)
     eventually(status, lambda status: status["level"] == "\0")
 
 
@@ -92,7 +89,7 @@ def test_a_reflex_of_an_arm_that_takes_its_time_ends_nothing(session):
     eventually(client.state, lambda state: "clearing its stop" in state.busy)
     eventually(client.state, lambda state: state.mode in (Mode.ACTIVE, Mode.HOLDING) and not state.busy)
     assert node.poll() is None
-    eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: text.startswith("active"))
+    eventually(session.probe().state, lambda state: state == "active")
     node.send_signal(signal.SIGTERM)  # the stream takes a second to end
     holds(client)
     assert node.wait(60.0) == 0
@@ -101,11 +98,9 @@ def test_a_reflex_of_an_arm_that_takes_its_time_ends_nothing(session):
 def test_lifecycle_leads_to_torque_and_back(session):
     node = session.controller("-p", "end_with_parent:=false")
 
-    def change(transition):
-        answer = session.run("ros2", "lifecycle", "set", NODE, transition, seconds=START_TIMEOUT_S)
-        return "successful" in answer.stdout.lower()
-
-    eventually(lambda: session.run("ros2", "lifecycle", "get", NODE).stdout, lambda text: "unconfigured" in text)
+    probe = session.probe()
+    change = probe.change_state
+    eventually(probe.state, lambda state: state == "unconfigured")
     assert change("configure")
     client = eventually(lambda: Client(f"ros-{node.pid}"), bool)
     time.sleep(0.2)

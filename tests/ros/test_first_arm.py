@@ -10,7 +10,6 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ from tests.end_to_end.first_day import (
     stop_is_latched,
     training,
 )
-from tests.ros.graph_session import NODE, GraphSession, Probe, children
+from tests.ros.graph_session import GraphSession, Probe, children
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
@@ -56,12 +55,6 @@ gains:
   workspace_lower: [0.25, -0.25, 0.02]
   workspace_upper: [0.7, 0.25, 0.65]
 """
-
-
-class Transition(IntEnum):
-    """Of lifecycle_msgs/msg/Transition."""
-
-    CONFIGURE, ACTIVATE = 1, 3
 
 
 def model() -> str:
@@ -114,21 +107,16 @@ def loop_is_killed(day: Day, probe: Probe, node: int, rests: Callable[[], bool])
         os.kill(loop, signal.SIGKILL)
         eventually(rests)
         eventually(lambda: "not configured" in person.status or "ended" in person.status)
-        for transition in Transition:
-            eventually(lambda step=transition: changed(probe, step), 120.0)  # type: ignore[misc]
+        for transition in ("configure", "activate"):
+            eventually(lambda step=transition: probe.change_state(step), 120.0)  # type: ignore[misc]
         assert follows(robot, -0.03), person.status
 
 
 def enabled(probe: Probe, person: Operator) -> bool:
     """Whether the arm is active; a person activates it again where the busy machine made the launch fail."""
     if "call activate" in person.status:
-        changed(probe, Transition.ACTIVATE)
+        probe.change_state("activate")
     return person.modes[-1] == "ACTIVE"
-
-
-def changed(probe: Probe, transition: Transition) -> bool:
-    fields = {"transition": {"id": int(transition)}}
-    return bool(probe.call(f"{NODE}/change_state", "lifecycle_msgs/srv/ChangeState", fields)["success"])
 
 
 class Joints:

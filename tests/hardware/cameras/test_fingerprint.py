@@ -1,17 +1,23 @@
 """Another set-up of cameras is noticed when a run goes on or is evaluated."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robot_rl.build_graph import compare_cameras
 from robot_rl.core.errors import ConfigError
 from robot_rl.hardware.cameras.camera import Frame
 from robot_rl.hardware.cameras.fingerprint import check_cameras, identity, likeness
 from robot_rl.hardware.cameras.webcam import Webcam, WebcamConfig
+from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.runtime.runs.run_folder import new_result
+from tests.envs.test_graph_env import Bench
 from tests.hardware.cameras.test_webcam import plug
 
 NAMES = ("wrist", "side")
+ON_AN_ARM = RobotConfig(kind="dds", episode_source="operator")
 
 
 class Still:
@@ -76,3 +82,46 @@ def test_each_kind_names_its_device() -> None:
 def test_the_likeness_of_flat_images_is_that_they_are_equal() -> None:
     flat = np.full((64, 64, 3), 7, np.uint8)
     assert likeness(flat, flat) == 1.0 and abs(likeness(flat, Still(1).read().image)) < 0.01
+
+
+def compare(run: Path, wrist: Still, side: Still, settings: RobotConfig = ON_AN_ARM) -> None:
+    """Compare as an actor that starts or resumes, and as an evaluation."""
+    env = Bench().env
+    env.cell = replace(env.cell, cameras={"wrist": wrist, "side": side})
+    compare_cameras(env, settings, run / "actor-0")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_resumed_run_refuses_swapped_cameras_and_loses_nothing(tmp_path: Path) -> None:
+    compare(tmp_path, Still(1), Still(2))
+    (tmp_path / "actor-0" / "spool.log").write_bytes(b"records")
+    before = contents(tmp_path)
+    with pytest.raises(ConfigError, match="in each other's place"):
+        compare(tmp_path, Still(2), Still(1))
+    assert contents(tmp_path) == before and len(before) == 3
+    compare(tmp_path, Still(1), Still(2))
+    assert contents(tmp_path) == before
+
+
+def test_an_evaluation_with_swapped_cameras_keeps_the_result_that_was_there(tmp_path: Path) -> None:
+    compare(tmp_path, Still(1), Still(2))
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / "evaluation" / "summary.json").write_text("{}")
+    before = contents(tmp_path)
+    with pytest.raises(ConfigError, match="in each other's place"), new_result(tmp_path / "evaluation", again=True):
+        compare(tmp_path, Still(2), Still(1))
+    assert contents(tmp_path) == before and not (tmp_path / "evaluation.part").exists()
+
+
+def test_a_resumed_run_prints_the_camera_whose_view_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare(tmp_path, Still(1), Still(2))
+    compare(tmp_path, Still(1), Still(3))
+    assert capsys.readouterr().out.startswith("camera side: its image is unlike the run's first one")
+
+
+def test_a_served_simulation_has_no_fingerprint(tmp_path: Path) -> None:
+    compare(tmp_path, Still(1), Still(2), replace(ON_AN_ARM, episode_source="simulated"))
+    assert not contents(tmp_path)
