@@ -111,7 +111,8 @@ ABLATIONS = {
     ),
     "blind": Preset(
         "as labels, and with the encoder and the reward classifier that the run learns from its own recordings",
-        {**_UNJUDGED, "play": 60},
+        # Cloning would keep the policy at play that wanders; docs/results.md.
+        {**_UNJUDGED, "play": 60, "agent": {"bc_weight_final": 0.02, "bc_decay_updates": 4000}},
     ),
     # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and an actor
     # that waited for them would hardly move.
