@@ -160,9 +160,9 @@ def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
     """Let a process of its own record what demonstrations are missing."""
     if config.demonstrations == 0 or config.demonstrations_from is not None:
         return
-    print(f"recording {config.demonstrations} demonstrations", flush=True)
     by = config.human.kind if config.robot.episode_source == "unjudged" else "expert"
-    _run(folder, stop, "record", *_recorded(folder, by, config.demonstrations, config.play > 0))
+    words = _recorded(folder, by, config.demonstrations, config.play > 0)
+    _run(f"recording {config.demonstrations} demonstrations", folder, stop, "record", *words)
 
 
 def _recorded(folder: RunFolder, by: str, episodes: int, held: bool) -> tuple[str, ...]:
@@ -180,26 +180,24 @@ def _learned_from_play(folder: RunFolder, config: TrainConfig, stop: StopSignal)
     """
     if config.demonstrations_from is None:
         _record(folder, config, stop)
-        print(f"recording {config.play} episodes of play", flush=True)
-        episodes = config.demonstrations + config.play
-        _run(folder, stop, "record", *_recorded(folder, "play", episodes, held=True))
+        words = _recorded(folder, "play", config.demonstrations + config.play, held=True)
+        _run(f"recording {config.play} episodes of play", folder, stop, "record", *words)
     recordings = ("--from", str(config.demonstrations_from or folder.demonstrations))
     encoder = (config.vision.encoder or folder.encoder).absolute()
     if not encoder.exists():
-        print("learning an image encoder", flush=True)
-        _run(folder, stop, "eyes", *recordings, "--out", str(encoder))
+        _run("learning an image encoder", folder, stop, "eyes", *recordings, "--out", str(encoder))
     if not folder.classifier.exists():
-        print("learning a reward classifier", flush=True)
         files = ("--vision.encoder", str(encoder), "--out", str(folder.classifier))
-        _run(folder, stop, "classifier", "train", *recordings, *files)
+        _run("learning a reward classifier", folder, stop, "classifier", "train", *recordings, *files)
     settings = config.reward_settings | {"classifier.file": str(folder.classifier.absolute())}
     rewards = ("classifier", *config.rewards)
     return replace(config, vision=replace(config.vision, encoder=encoder), rewards=rewards, reward_settings=settings)
 
 
-def _run(folder: RunFolder, stop: StopSignal, command: str, *arguments: str) -> None:
-    """Run a command with the run's settings in a process of its own, to its end; nothing once a stop was requested."""
+def _run(task: str, folder: RunFolder, stop: StopSignal, command: str, *arguments: str) -> None:
+    """Print the task and run its command in a process of its own, to its end; nothing once a stop was requested."""
     if not stop():
+        print(task, flush=True)
         words = robot_rl_command(command, *arguments, "--config", str(folder.config_file))
         _run_to_end(ProcessPlan(command, words), stop)
 
