@@ -42,6 +42,7 @@ def test_a_stop_costs_each_deadline_that_passes_in_it_but_the_first():
     assert metrics["gap_us_max"] == 3000.0 and metrics["gaps_over_100us"] == 4 and metrics["gaps_per_s"] == 2.0
 
 
+@pytest.mark.slow
 def test_the_machines_own_share_is_named():
     runner = MachineRunner()
     runner.turn(0.25)

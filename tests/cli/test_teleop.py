@@ -34,6 +34,7 @@ class Person:
 '''
 
 
+@pytest.mark.slow
 def test_task_of_a_file_is_moved_in_real_time_by_a_device_of_a_file(tmp_path: Path, capsys) -> None:
     (tmp_path / "person.py").write_text(PERSON)
     (tmp_path / "lift.toml").write_text(listing("gentle_lift.toml"))

@@ -121,6 +121,7 @@ def test_humans_twist_moves_the_arm_against_targets_and_lets_go_after_its_life(s
     assert simulation.T_base_tcp.p[0] - start.p[0] < 0.9 * moved[0]
 
 
+@pytest.mark.slow
 def test_emergency_stop_is_latched_over_resets_until_the_arm_is_enabled(served: Served, env: GraphEnv) -> None:
     env.reset(seed=1)
     assert served.call(graph.ESTOP)[0]

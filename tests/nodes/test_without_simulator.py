@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 MODULES = (
     "robot_rl.build", "robot_rl.envs.graph", "robot_rl.envs.served_episodes", "robot_rl.envs.operator_episodes",
     "robot_rl.hardware.graph.robot", "robot_rl.hardware.cameras.config", "robot_rl.nodes.actor",
@@ -10,6 +12,7 @@ MODULES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_what_acts_on_the_graph_imports_neither_mujoco_nor_rclpy() -> None:
     away = "import sys; sys.modules['mujoco'] = sys.modules['rclpy'] = None; "
     imports = "; ".join(f"import {module}" for module in MODULES)

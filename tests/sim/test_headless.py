@@ -18,6 +18,7 @@ def run(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["robot_rl.envs.simulated", "robot_rl.nodes.simulated_robot", "robot_rl.cli", "robot_rl.bench.arm"]
 )
@@ -26,11 +27,13 @@ def test_first_import_selects_a_renderer_that_needs_no_screen(module: str) -> No
     assert answer.stdout == "rendered\n", answer.stderr
 
 
+@pytest.mark.slow
 def test_environments_are_made_by_gymnasium_without_a_screen() -> None:
     answer = run("import gymnasium, robot_rl.envs; gymnasium.make('robot_rl/PickLift-v0').close(); print('made')")
     assert answer.stdout == "made\n", answer.stderr
 
 
+@pytest.mark.slow
 def test_renderer_that_the_user_chose_is_kept() -> None:
     answer = run("import os, robot_rl; print(os.environ['MUJOCO_GL'])", MUJOCO_GL="osmesa")
     assert answer.stdout == "osmesa\n", answer.stderr

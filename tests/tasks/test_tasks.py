@@ -138,6 +138,7 @@ def test_known_tasks_and_their_shapes_need_no_simulator() -> None:
     assert result.stdout == "[7, 7]\n", result.stderr
 
 
+@pytest.mark.slow
 def test_gymnasium_makes_an_environment_in_one_call_without_a_screen() -> None:
     program = f"import gymnasium; print(gymnasium.make('robot_rl.envs:{environment_id('pick-lift')}').reset(seed=0)[0]"
     result = subprocess.run(

@@ -58,6 +58,7 @@ def test_fingers_take_the_time_of_the_speed_and_arrive(rig: Rig) -> None:
     assert state.fault == "" and not state.object_detected and 0.07 < state.width_max_m < 0.09
 
 
+@pytest.mark.slow
 def test_an_object_is_detected_and_held_until_the_fingers_open(rig: Rig) -> None:
     rig.put_object(0.04)
     rig.gripper.command(0.0, SPEED, FORCE)
