@@ -194,10 +194,10 @@ def _learned_from_play(folder: RunFolder, config: TrainConfig, stop: StopSignal)
     return replace(config, vision=replace(config.vision, encoder=encoder), rewards=rewards, reward_settings=settings)
 
 
-def _run(task: str, folder: RunFolder, stop: StopSignal, command: str, *arguments: str) -> None:
-    """Print the task and run its command in a process of its own, to its end; nothing once a stop was requested."""
+def _run(purpose: str, folder: RunFolder, stop: StopSignal, command: str, *arguments: str) -> None:
+    """Print the purpose, run a command with the run's settings to its end; nothing once a stop was requested."""
     if not stop():
-        print(task, flush=True)
+        print(purpose, flush=True)
         words = robot_rl_command(command, *arguments, "--config", str(folder.config_file))
         _run_to_end(ProcessPlan(command, words), stop)
 

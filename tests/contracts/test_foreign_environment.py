@@ -7,6 +7,7 @@ import pytest
 
 from robot_rl.cli import main
 from tests.contracts.listings import listing
+from tests.trainings import SMALL_AGENT
 
 FILE = (
     listing("lab_environments.py")
@@ -61,7 +62,7 @@ def test_demonstrations_of_a_foreign_environment_are_recorded_and_learned_from(t
     assert main(["record", *task, "--out", str(demos), "--episodes", "3", "--by", f"{file}:Guide"]) == 0
     assert "3 demonstrations" in capsys.readouterr().out
     words = ["train", *task, "--demonstrations-from", str(demos), "--env-steps", "60", "--evaluation.episodes", "0"]
-    words += ["--learner.update-ratio.pretrain-updates", "16"]
+    words += SMALL_AGENT
     assert main([*words, "--runs", str(tmp_path), "--run-name", "led", "--seed", "100"]) == 0
     lines = (tmp_path / "led" / "learner" / "metrics.jsonl").read_text().splitlines()
     updates = [json.loads(line) for line in lines if '"kind": "update"' in line]

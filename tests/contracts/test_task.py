@@ -10,6 +10,7 @@ import pytest
 from robot_rl.cli import main
 from robot_rl.data.episodes import list_episodes, read_episode
 from tests.contracts.listings import listing
+from tests.trainings import SMALL_AGENT
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_task_of_a_python_file_is_recorded_by_its_expert_and_trained(reach: Path
     assert steps[-1].success and steps[0].action.shape == (6,) and np.abs(steps[0].action).max() <= 1.0
     assert steps[0].obs["state"].shape == (24 + 3,)
     words = ["train", *task, "--demonstrations-from", str(demos), "--env-steps", "60", "--evaluation.episodes", "1"]
-    words += ["--learner.update-ratio.pretrain-updates", "16", "--agent.hidden", "32", "32"]
+    words += SMALL_AGENT
     assert main([*words, "--runs", str(tmp_path), "--run-name", "reach", "--seed", "100", "--human.kind", "none"]) == 0
     assert json.loads((tmp_path / "reach" / "evaluation" / "summary.json").read_text())["episodes"] == 1
     assert (tmp_path / "reach" / "task-00-reach.py").read_bytes() == reach.read_bytes()

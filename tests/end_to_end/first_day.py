@@ -21,6 +21,7 @@ from robot_rl.hardware.robot import RobotState
 from robot_rl.tasks import find_task
 from robot_rl.tasks.poses import read_poses
 from tests.nodes.controller_program import Program
+from tests.trainings import SMALL_AGENT
 from tests.waiting import eventually
 
 DOMAIN_ID = 160 + os.getpid() % 50
@@ -122,10 +123,6 @@ class Person:
     def close(self):
         pass
 '''
-SMALL_AGENT = (
-    "--learner.update-ratio.pretrain-updates", "16", "--agent.hidden", "32", "32",
-)  # fmt: skip
-"""Settings of a training that shows its machinery."""
 ON_THE_GRAPH = (
     "--robot.episode-source", "operator", "--robot.wrench", "estimate",
     "--robot.reset-timeout-s", "120",

@@ -9,13 +9,14 @@ from robot_rl.config import load_config
 from robot_rl.data.episodes import list_episodes
 from robot_rl.rewards.success_model import load_model
 from robot_rl.vision.frozen import SHIPPED_ENCODER
+from tests.trainings import SMALL_AGENT
 
 
 @pytest.mark.slow
 def test_a_run_without_ground_truth_learns_its_reward_from_its_own_recordings(tmp_path: Path) -> None:
     recordings = ["--demonstrations", "2", "--play", "6", "--vision.encoder", str(SHIPPED_ENCODER)]
     budget = ["--env-steps", "60", "--evaluation.episodes", "1", "--evaluation.video-episodes", "0"]
-    budget += ["--learner.update-ratio.pretrain-updates", "16", "--agent.hidden", "32", "32"]
+    budget += SMALL_AGENT
     words = ["train", "pick-lift-blind", "--runs", str(tmp_path), "--run-name", "blind", *recordings, *budget]
     assert main(words) == 0
     run = tmp_path / "blind"

@@ -11,6 +11,7 @@ from robot_rl.cli import main
 from robot_rl.data.episodes import list_episodes, read_meta
 from robot_rl.tasks import find_task
 from robot_rl.vision.architecture import load_encoder
+from tests.trainings import SMALL_AGENT
 
 PAGE = Path(__file__).parents[2] / "docs" / "lab.md"
 SCENE = Path(__file__).with_name("lab_scene.py")
@@ -25,8 +26,7 @@ SMALL = {
     "--png usb-reward.png": "--png usb-reward.png --training.steps 60 --write-refused",
     "runs/usb --again --episodes 20": "runs/usb --again --episodes 1 --video-episodes 0",
     "--resume --run-name usb --minutes 30": "--resume --run-name usb --minutes 5 --env-steps 40",
-    "--minutes 30": "--minutes 5 --env-steps 80 --evaluation.episodes 1 --human.kind none"
-    " --learner.update-ratio.pretrain-updates 16 --agent.hidden 32 32",
+    "--minutes 30": "--minutes 5 --env-steps 80 --evaluation.episodes 1 --human.kind none " + " ".join(SMALL_AGENT),
 }
 """Words of the page -> those of this test: fewer episodes, steps and updates, and a scripted person."""
 REFUSED_BY_TOO_LITTLE_TRAINING = ("eyes", "classifier")

@@ -77,10 +77,12 @@ def payload(day: Day) -> None:
         force_z: list[float] = []
         person.wire.subscribe(graph.ESTIMATED_WRENCH, lambda message: force_z.append(message.wrench.force.z))
         eventually(lambda: force_z and force_z[-1] < -0.9 * 0.5 * 9.81, 120.0)
-    answer = day.command("payload", "tilted.toml", "--robot.kind", day.kind, code=1)
+    words = ("payload", "tilted.toml", "--robot.kind", day.kind)
+    answer = day.command(*words, code=1)
     (day.folder / "load").unlink()
     assert "add it to `payload`" in answer
     assert 0.25 < float(re.search(r"measured (\S+) kg", answer)[1]) < 0.6, answer  # type: ignore[index]
+    assert "the payload is right" in day.command(*words)
 
 
 def cable_is_pulled(day: Day) -> None:

@@ -24,7 +24,11 @@ _CONVERSION = threading.Lock()
 
 
 def take_builtin(reader: BuiltinDataReader, limit: int, condition: ReadCondition | None = None) -> list[Any]:
-    """Return up to `limit` samples of a built-in topic. Any thread may call it, each with its own reader."""
+    """Return up to `limit` samples of a built-in topic. Any thread may call it, each with its own reader.
+
+    Raises:
+        DDSException: the reader is closed.
+    """
     with _CONVERSION:
         return reader.take(limit, condition=condition)  # type: ignore[no-any-return]
 
