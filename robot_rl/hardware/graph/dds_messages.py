@@ -1,7 +1,8 @@
 """ROS messages without ROS: their classes, zeros, bytes and the types under which DDS knows them.
 
-Definitions, CDR and type hashes come from rosbags; cyclonedds only needs a type to announce. An `@final` struct
-serialises as XCDR1, which is what ROS sends.
+Definitions, CDR and type hashes come from rosbags; cyclonedds announces each type's name with an empty struct. ROS
+compares names only. With fields, creating a topic is unsafe: cyclonedds 11 walks its table of the fields' types
+without a lock while discovery changes it, which ends in SIGSEGV or in a refused topic.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from cyclonedds.idl import IdlStruct, make_idl_struct, types
+from cyclonedds.idl import make_idl_struct
 from rosbags.interfaces import Nodetype
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
@@ -19,11 +20,6 @@ from robot_rl.core.errors import unknown_name
 
 DISTRIBUTIONS = {"humble": Stores.ROS2_HUMBLE, "jazzy": Stores.ROS2_JAZZY, "kilted": Stores.ROS2_KILTED}
 
-_SCALARS: dict[str, Any] = {
-    "bool": bool, "byte": types.byte, "char": types.uint8, "string": str,
-    **{f"{sign}int{bits}": getattr(types, f"{sign}int{bits}") for sign in ("", "u") for bits in (8, 16, 32, 64)},
-    "float32": types.float32, "float64": types.float64,
-}  # fmt: skip
 # Requests and replies of services, with the header that Cyclone's ROS middleware puts before them.
 _HEADER, _REPLY = "uint64 client\nint64 number\n", "bool success\nstring message\n"
 _SERVICES = {
@@ -45,27 +41,28 @@ class MessageType(NamedTuple):
     hash: str  # RIHS01
 
 
-class Envelope(IdlStruct):
+class Envelope:
     """One message passed through cyclonedds, which calls `serialize` and `deserialize`.
 
     `message` is None for bytes that are not a whole message of the type, and for notices without data.
     """
 
-    codec = None  # set on each type's class; without annotations, which would become fields of the struct
+    codec: Any = None  # these three are set on each type's class
     message_type = ""
+    __idl__: Any = None
 
     def __init__(self, message: Any) -> None:
         self.message = message
 
     def serialize(self, buffer: Any = None, endianness: Any = None, use_version_2: bool | None = None) -> bytes:
         """Return CDR for any requested version: ROS reads no other."""
-        return bytes(self.codec.serialize_cdr(self.message, self.message_type))  # type: ignore[attr-defined]
+        return bytes(self.codec.serialize_cdr(self.message, self.message_type))
 
     @classmethod
     def deserialize(cls, data: bytes, has_header: bool = True, use_version_2: bool | None = None) -> Any:
         """Return the message, None for invalid bytes; never raises, to keep the reader's thread alive."""
         try:
-            return cls(cls.codec.deserialize_cdr(memoryview(data), cls.message_type))  # type: ignore[attr-defined]
+            return cls(cls.codec.deserialize_cdr(memoryview(data), cls.message_type))
         except (SerdeError, AssertionError, IndexError):
             return cls(None)
 
@@ -85,8 +82,9 @@ def message_type(name: str, distribution: str = "jazzy") -> MessageType:
     store = _store(distribution)
     if name not in store.fielddefs:
         raise unknown_name("message type", name, store.fielddefs)
-    envelope = _idl(store, name, (Envelope,))
-    envelope.codec, envelope.message_type = store, name
+    announced: Any = make_idl_struct("Announced", dds_name(name), fields={})
+    members = {"codec": store, "message_type": name, "__idl__": announced.__idl__}
+    envelope = type(name.rsplit("/", 1)[1], (Envelope,), members)
     return MessageType(name, _maker(store, name), _arranger(store, name), envelope, _hash(store, name))
 
 
@@ -123,27 +121,6 @@ def dds_name(name: str) -> str:
     """
     package, _, kind = name.split("/")
     return f"{package}::{'srv' if name in _SERVICES else 'msg'}::dds_::{kind}_"
-
-
-def _idl(store: Typestore, name: str, bases: tuple[type, ...] = ()) -> type[Any]:
-    fields = {field: _idl_of(store, description) for field, description in _fields(store, name)}
-    kind = name.rsplit("/", 1)[1]
-    return make_idl_struct(kind, dds_name(name), fields, dataclassify=not bases, bases=bases)
-
-
-def _idl_of(store: Typestore, description: Any) -> Any:
-    kind, what = description
-    if kind == Nodetype.NAME:
-        return _idl(store, what)
-    if kind == Nodetype.BASE:
-        return _SCALARS[what[0]]
-    element, length = what
-    inner = _idl_of(store, element)
-    array: Any = types.array
-    sequence: Any = types.sequence
-    if kind == Nodetype.ARRAY:
-        return array[inner, length]
-    return sequence[inner, length] if length else sequence[inner]
 
 
 def _maker(store: Typestore, name: str) -> Callable[[], Any]:
