@@ -22,8 +22,11 @@ atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 # Compiling the agent takes longer than running its tests: what was compiled before is taken from here.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "robot-rl" / "jax"))
 
-# A busy machine is slow, not wrong: no deadline for a single example.
-settings.register_profile("project", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow, not wrong: no deadline for a single example. The examples are the same in each run;
+# `pytest --hypothesis-profile search` draws new ones, and more.
+_CHECKS = (HealthCheck.too_slow, HealthCheck.filter_too_much)
+settings.register_profile("project", deadline=None, max_examples=60, suppress_health_check=_CHECKS, derandomize=True)
+settings.register_profile("search", settings.get_profile("project"), max_examples=600, derandomize=False)
 settings.load_profile("project")
 
 
