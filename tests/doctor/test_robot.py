@@ -16,6 +16,7 @@ from robot_rl.doctor.loop import LoopMetrics, try_loop
 from robot_rl.doctor.network import Interface, answer_time_s, interface_to, read_interface
 from robot_rl.doctor.robot import Probes, examine_robot
 from robot_rl.testing import FakeClock
+from tests.domains import loopback
 
 GOOD = Machine("6.1.0-rt #1 SMP PREEMPT_RT", True, 99, float("inf"), ("performance",))
 CABLE = Interface("eth1", up=True, speed_mbps=1000, wireless=False)
@@ -120,7 +121,7 @@ def test_given_interface_goes_before_the_routes() -> None:
 def test_firmware_of_an_absent_arm_is_queried_through_the_real_library() -> None:
     pytest.importorskip("rtde_control", reason="NOT CHECKED: ur-rtde is not installed")
     healthy_but_firmware = replace(HEALTHY, program=Probes().program)
-    found = findings(healthy_but_firmware, "ur5e", "127.0.2.1")["firmware"]
+    found = findings(healthy_but_firmware, "ur5e", loopback(21))["firmware"]
     assert found.state == "missing" and "expected an answer on ports 29999 and 30004" in found.value
 
 

@@ -1,6 +1,5 @@
 """The doctor's questions about the ROS graph: each answer is ok, or says what to do."""
 
-import os
 import threading
 import time
 
@@ -11,6 +10,7 @@ from robot_rl.doctor.finding import Finding, State
 from robot_rl.doctor.ros import CONTROLLER_SENDS, Probes, examine_ros
 from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, read_graph
 from robot_rl.hardware.graph.dds_domain import domain_id_of, enter_domain
+from tests.domains import domain_id
 
 ROBOT = Participant("robot-pc", "python3", "10", "udp/10.0.0.2:7410@2", True)
 ENVIRONMENT = {"ROS_DISTRO": "jazzy", "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", "ROS_DOMAIN_ID": "7"}
@@ -137,7 +137,7 @@ def test_a_graph_over_real_dds_shows_writers_qualities_and_diagnostics(monkeypat
     array, one, pair = (
         message_type(f"diagnostic_msgs/msg/{name}") for name in ("DiagnosticArray", "DiagnosticStatus", "KeyValue")
     )
-    domain = 100 + os.getpid() % 100
+    domain = domain_id("doctor")
     enter_domain(domain)
     robot = DomainParticipant(domain)
     latched = Qos(Policy.Reliability.Reliable(1_000_000), Policy.Durability.TransientLocal, Policy.History.KeepLast(1))

@@ -20,11 +20,11 @@ from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from robot_rl.hardware.robot import RobotState
 from robot_rl.tasks import find_task
 from robot_rl.tasks.poses import read_poses
+from tests.domains import domain_id
 from tests.nodes.controller_program import Program
 from tests.trainings import SMALL_AGENT
 from tests.waiting import eventually
 
-DOMAIN_ID = 160 + os.getpid() % 50
 PERIOD_S = 0.1
 STILL_M = 2e-3
 FOLLOW_S = 30.0
@@ -135,7 +135,7 @@ class Day:
 
     def __init__(self, folder: Path, arm: str, ros_environment: dict[str, str] | None = None) -> None:
         self.folder, self.kind = folder, "dds" if ros_environment is None else "ros"
-        self.environment = ros_environment or {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN_ID)}
+        self.environment = ros_environment or {**os.environ, "ROS_DOMAIN_ID": str(domain_id("first-day"))}
         files = {
             "arm.yaml": arm,
             "reflexive.py": REFLEXIVE,
@@ -159,7 +159,7 @@ class Day:
     def robot(self) -> Iterator[GraphRobot]:
         """A client of the arm."""
         config = GraphRobotConfig("estimate", age_max_s=2.0, start_timeout_s=60.0)
-        robot = GraphRobot(DdsWire("client", "", DOMAIN_ID), SystemClock(), config)
+        robot = GraphRobot(DdsWire("client", "", domain_id("first-day")), SystemClock(), config)
         try:
             yield robot
         finally:
@@ -170,7 +170,7 @@ class Operator:
     """Services and status of the controller."""
 
     def __init__(self) -> None:
-        self.wire = DdsWire("operator", "", DOMAIN_ID)
+        self.wire = DdsWire("operator", "", domain_id("first-day"))
         self.status, self.modes = "", [""]
         self.history: list[tuple[float, str, str]] = []
         self.wire.subscribe(graph.STATUS, self._on_status)

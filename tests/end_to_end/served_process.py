@@ -12,9 +12,8 @@ from types import TracebackType
 import pytest
 
 from robot_rl.hardware.graph.dds_domain import LOOPBACK
+from tests.domains import domain_id
 
-# So that tests beside this one are not heard. Above 101 the ports are those that the kernel gives to anybody.
-DOMAIN = 10 + os.getpid() % 20
 KINDS = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("ros", marks=pytest.mark.ros)]
 # A busy machine is slow, not wrong: these tests ask what happens, benchmarks ask how fast.
 PATIENT = {
@@ -39,7 +38,7 @@ class ServedProcess:
 
     def __init__(self, log: Path, *flags: str, kind: str = "dds") -> None:
         self._log, self._flags, self._kind = log, flags, kind
-        os.environ["ROS_DOMAIN_ID"] = str(DOMAIN)
+        os.environ["ROS_DOMAIN_ID"] = str(domain_id("served"))
         os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
         self.start()
 

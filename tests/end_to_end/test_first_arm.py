@@ -17,8 +17,8 @@ from tests.controllers.drivers.test_fakes import installed
 from tests.controllers.drivers.ur_kinematics import urdf_file
 from tests.controllers.drivers.ur_plant import START_Q, RealTimeArm
 from tests.controllers.drivers.ur_server import UrServer
+from tests.domains import domain_id, loopback
 from tests.end_to_end.first_day import (
-    DOMAIN_ID,
     PERIOD_S,
     Day,
     follows,
@@ -36,7 +36,7 @@ from tests.nodes.controller_program import Program, controller
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
-FR3_ADDRESS, UR_ADDRESS = "127.0.1.7", "127.0.1.9"
+FR3_ADDRESS, UR_ADDRESS = loopback(7), loopback(9)
 PROTECTIVE_STOP = 3  # UR's safety mode
 
 FR3 = f"""
@@ -90,7 +90,7 @@ def test_first_day_with_an_fr3_on_the_vendors_wire(tmp_path: Path) -> None:
     day = Day(tmp_path, FR3)
     with simulated_fr3(FR3_ADDRESS) as arm:
         assert "ok        port 1337" in day.command("doctor", "robot", "--arm", "arm.yaml", code=1)  # no PREEMPT_RT
-        with controller(tmp_path, DOMAIN_ID, "arm.yaml") as program:
+        with controller(tmp_path, domain_id("first-day"), "arm.yaml") as program:
             morning(day)
             training(day)
             network_is_silent(day, arm, program)
@@ -101,7 +101,7 @@ def test_first_day_with_an_fr3_on_the_vendors_wire(tmp_path: Path) -> None:
 
 def test_first_day_with_an_arm_that_has_reflexes(tmp_path: Path) -> None:
     day = Day(tmp_path, SIMULATED)
-    with controller(tmp_path, DOMAIN_ID, "arm.yaml") as program:
+    with controller(tmp_path, domain_id("first-day"), "arm.yaml") as program:
         morning(day)
         training(day)
         with operator() as person, day.robot() as robot:
@@ -152,7 +152,7 @@ def test_first_day_with_a_ur_on_the_vendors_wire(tmp_path: Path) -> None:
     day, arm = Day(tmp_path, UR.format(urdf=urdf_file("ur5e"))), RealTimeArm()
     with UrServer(UR_ADDRESS, arm=arm):
         assert "ok        firmware" in day.command("doctor", "robot", "--arm", "arm.yaml", code=1)
-        with controller(tmp_path, DOMAIN_ID, "arm.yaml") as program:
+        with controller(tmp_path, domain_id("first-day"), "arm.yaml") as program:
             morning(day)
             guiding(day, lambda: pushed_aside(arm))
             recording(day, 1)

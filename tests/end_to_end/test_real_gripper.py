@@ -16,7 +16,7 @@ from robot_rl.hardware.robot import Robot
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from tests.controllers.drivers.fake_robotiq import CLOSED, COUNTS_PER_M, Robotiq2F, urcap
-from tests.end_to_end.served_process import DOMAIN
+from tests.domains import domain_id
 from tests.waiting import eventually
 
 PERIOD_S = 0.1
@@ -28,7 +28,7 @@ ROBOT = RobotConfig(
 @contextmanager
 def controller(arm: Path, log: Path) -> Iterator[None]:
     """`robot-rl controller` on this machine's loopback."""
-    os.environ["ROS_DOMAIN_ID"] = str(DOMAIN)
+    os.environ["ROS_DOMAIN_ID"] = str(domain_id("served"))
     os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
     with log.open("w") as out:
         process = subprocess.Popen([sys.executable, "-m", "robot_rl", "controller", str(arm)], stdout=out, stderr=out)

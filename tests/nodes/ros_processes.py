@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from robot_rl.hardware.graph.dds_domain import LOOPBACK
+from tests.domains import domain_id
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ def ros_environment() -> dict[str, str]:
         )
         environment = dict(line.split("=", 1) for line in sourced.stdout.split("\0") if "=" in line)
     environment |= {
-        "ROS_DOMAIN_ID": str(int(os.environ.get("ROS_DOMAIN_ID", "33")) + os.getpid() % 5 * 10),
+        "ROS_DOMAIN_ID": str(domain_id("ros")),
         "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp",
         "CYCLONEDDS_URI": LOOPBACK,
         "PYTHONPATH": f"{ROOT}:{environment.get('PYTHONPATH', '')}",

@@ -13,6 +13,7 @@ from robot_rl.core.settings import save_settings
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.nodes.actor import ActorNodeConfig, default_settings
 from robot_rl.nodes.arguments import parse_node, split_ros_words
+from tests.domains import domain_id
 from tests.waiting import eventually
 
 WORDS = ("-m", "robot_rl", "actor", "pick-lift", "--robot.kind", "dds", "--robot.reset-timeout-s", "3600")
@@ -23,7 +24,7 @@ WORDS = ("-m", "robot_rl", "actor", "pick-lift", "--robot.kind", "dds", "--robot
 @pytest.mark.slow
 def test_signal_ends_the_wait_for_an_arm_that_is_not_there(tmp_path: Path, number: signal.Signals) -> None:
     pytest.importorskip("cyclonedds", reason="NOT CHECKED: cyclonedds is not installed")
-    environment = {**os.environ, "ROS_DOMAIN_ID": str(2 + os.getpid() % 8)}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain_id("acting"))}
     command = [sys.executable, *WORDS, "--folder", str(tmp_path / "actor")]
     said = tmp_path / "said.txt"
     with said.open("wb") as out:

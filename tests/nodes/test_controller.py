@@ -13,17 +13,17 @@ from robot_rl.core.clock import SystemClock
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph.dds_wire import DdsWire
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
+from tests.domains import domain_id
 from tests.nodes.controller_program import Program, controller
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
-DOMAIN_ID = 110 + os.getpid() % 50
 PERIOD_S = 0.1
 
 
 @pytest.fixture
 def robot() -> Iterator[GraphRobot]:
-    wire = DdsWire("client", "", DOMAIN_ID)
+    wire = DdsWire("client", "", domain_id("controller"))
     client = GraphRobot(
         wire, SystemClock(), GraphRobotConfig("estimate", age_max_s=1.0, start_timeout_s=60.0, gripper=False)
     )
@@ -36,7 +36,7 @@ def shifted(T_base_tcp: Pose, dz_m: float) -> Pose:
 
 
 def test_arm_follows_a_client_stops_latched_and_ends_in_order(tmp_path: Path, robot: GraphRobot) -> None:
-    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
+    with controller(tmp_path, domain_id("controller"), "simulated") as program:
         start = eventually(lambda: (state := robot.wait(PERIOD_S)).fault == "" and state).T_base_tcp
 
         def follows() -> bool:
@@ -44,7 +44,7 @@ def test_arm_follows_a_client_stops_latched_and_ends_in_order(tmp_path: Path, ro
             return bool(robot.wait(PERIOD_S).T_base_tcp.p[2] - start.p[2] > 0.02)
 
         eventually(follows)
-        wire = DdsWire("operator", "", DOMAIN_ID)
+        wire = DdsWire("operator", "", domain_id("controller"))
         assert wire.call(graph.ESTOP, 10.0)[0]
         stopped = robot.wait(0.5).T_base_tcp.p
         robot.command(start, 0.0)
@@ -54,8 +54,8 @@ def test_arm_follows_a_client_stops_latched_and_ends_in_order(tmp_path: Path, ro
 
 
 def test_second_controller_of_the_name_is_refused_and_the_first_stays(tmp_path: Path, robot: GraphRobot) -> None:
-    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
-        second = Program(tmp_path / "second.txt", DOMAIN_ID, "controller", "simulated")
+    with controller(tmp_path, domain_id("controller"), "simulated") as program:
+        second = Program(tmp_path / "second.txt", domain_id("controller"), "controller", "simulated")
         assert second.process.wait(60.0) == 1
         assert "impedance_controller: got 1 already running, expected none" in second.text()
         assert program.process.poll() is None and eventually(lambda: robot.wait(PERIOD_S).fault == "")
@@ -64,10 +64,10 @@ def test_second_controller_of_the_name_is_refused_and_the_first_stays(tmp_path: 
 def test_control_process_that_hangs_is_a_latched_stop_until_it_runs_and_a_person_clears(
     tmp_path: Path, robot: GraphRobot
 ) -> None:
-    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
+    with controller(tmp_path, domain_id("controller"), "simulated") as program:
         start = eventually(lambda: (state := robot.wait(PERIOD_S)).fault == "" and state).T_base_tcp
         (pid,) = program.control_processes()
-        wire = DdsWire("operator", "", DOMAIN_ID)
+        wire = DdsWire("operator", "", domain_id("controller"))
         os.kill(pid, signal.SIGSTOP)
         eventually(lambda: "the loop has published nothing" in robot.wait(PERIOD_S).fault)
         os.kill(pid, signal.SIGCONT)
@@ -85,7 +85,7 @@ def test_control_process_that_hangs_is_a_latched_stop_until_it_runs_and_a_person
 
 
 def test_killed_control_process_ends_the_program_with_the_reason(tmp_path: Path) -> None:
-    with controller(tmp_path, DOMAIN_ID, "simulated") as program:
+    with controller(tmp_path, domain_id("controller"), "simulated") as program:
         (pid,) = program.control_processes()
         os.kill(pid, signal.SIGKILL)
         assert program.process.wait(60.0) == 1
@@ -93,6 +93,6 @@ def test_killed_control_process_ends_the_program_with_the_reason(tmp_path: Path)
 
 
 def test_unknown_arm_is_named_with_the_nearest(tmp_path: Path) -> None:
-    program = Program(tmp_path / "output.txt", DOMAIN_ID, "controller", "fr33")
+    program = Program(tmp_path / "output.txt", domain_id("controller"), "controller", "fr33")
     assert program.process.wait(60.0) == 2
     assert "fr33" in program.text() and "did you mean 'fr3'" in program.text()

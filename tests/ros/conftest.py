@@ -4,13 +4,13 @@ pytest itself needs no ROS: the processes that it starts get ROS's environment, 
 listens on the graph for the tests.
 """
 
-import os
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from robot_rl.hardware.graph.dds_domain import LOOPBACK
+from tests.domains import domain_id
 from tests.ros.graph_session import GraphSession
 from tests.ros.installation import ros_environment as find_ros
 
@@ -24,8 +24,7 @@ def ros_environment() -> Iterator[dict[str, str]]:
     if isinstance(found, str):
         _not_run.append(found)
         pytest.skip(f"NOT CHECKED: {found}")
-    domain = os.environ.get("ROS_DOMAIN_ID", str(60 + os.getpid() % 40))
-    own = {"ROS_DOMAIN_ID": domain, "CYCLONEDDS_URI": LOOPBACK, "PYTHONUNBUFFERED": "1"}
+    own = {"ROS_DOMAIN_ID": str(domain_id("ros")), "CYCLONEDDS_URI": LOOPBACK, "PYTHONUNBUFFERED": "1"}
     yield found | own
     subprocess.run(["ros2", "daemon", "stop"], env=found | own, check=False, capture_output=True, timeout=120.0)
 

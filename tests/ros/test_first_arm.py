@@ -21,8 +21,8 @@ from controllers.drivers.model import PinocchioModel
 from controllers.ros import graph
 from robot_rl.core.pose import Pose
 from robot_rl.tasks.poses import RecordedPose, read_poses, write_poses
+from tests.domains import domain_id
 from tests.end_to_end.first_day import (
-    DOMAIN_ID,
     Day,
     Operator,
     follows,
@@ -138,7 +138,7 @@ class Joints:
 def test_first_day_with_an_effort_arm_over_ros(
     tmp_path: Path, ros_environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
-    day = Day(tmp_path, ARM.format(model=model()), ros_environment | {"ROS_DOMAIN_ID": str(DOMAIN_ID)})
+    day = Day(tmp_path, ARM.format(model=model()), ros_environment | {"ROS_DOMAIN_ID": str(domain_id("first-day"))})
     (tmp_path / "controller.txt").touch()
     session, python = GraphSession(day.environment, request.config.rootpath), (sys.executable, "-m")
     try:

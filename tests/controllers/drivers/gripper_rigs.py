@@ -12,6 +12,7 @@ from controllers.drivers.grippers.contract import GripperSpec
 from controllers.drivers.grippers.process import GripperProcess
 from tests.controllers.drivers.fake_franka_hand import STOP, FrankaHandModel, hand_server
 from tests.controllers.drivers.fake_robotiq import CLOSED, COUNTS_PER_M, Robotiq2F, serial_line, urcap
+from tests.domains import loopback
 from tests.waiting import eventually
 
 
@@ -65,7 +66,7 @@ def robotiq(kind: str, start: Open) -> Iterator[Rig]:
 def franka(kind: str, start: Open) -> Iterator[Rig]:
     if importlib.util.find_spec("franky" if kind == "franka_hand" else "pylibfranka") is None:
         pytest.skip(f"{kind}: its library is not installed")
-    hand, address, ahead_s = FrankaHandModel(), f"127.0.7.{len(kind)}", [0.0]
+    hand, address, ahead_s = FrankaHandModel(), loopback(len(kind)), [0.0]
     with hand_server(hand, address):
         gripper = start(GripperSpec(kind, address), ahead_s)
 

@@ -18,6 +18,7 @@ from controllers.extensions import ExtensionError
 from tests.controllers.drivers.fake_franka_hand import HOMING, FrankaHandModel, hand_server
 from tests.controllers.drivers.fake_robotiq import Robotiq2F, urcap
 from tests.controllers.drivers.gripper_rigs import RIGS, SLOW, Rig, connected
+from tests.domains import loopback
 from tests.waiting import eventually
 
 KINDS = [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in RIGS]
@@ -201,8 +202,8 @@ def test_a_latched_fault_is_named_and_reset_on_request_only() -> None:
 def test_a_franka_hand_that_does_not_know_its_stroke_is_homed_and_a_stop_that_fails_delays_the_next_command() -> None:
     pytest.importorskip("franky")
     hand = FrankaHandModel(homed=False)
-    with hand_server(hand, "127.0.7.77"):
-        gripper = GripperProcess(GripperSpec("franka_hand", "127.0.7.77"))
+    with hand_server(hand, loopback(77)):
+        gripper = GripperProcess(GripperSpec("franka_hand", loopback(77)))
         try:
             eventually(lambda: gripper.state().width_m > 0.0 and gripper.state().fault == "")
             assert hand.commands[0][0] == HOMING and gripper.state().width_max_m == 0.08

@@ -21,6 +21,7 @@ from tests.controllers.drivers.servers import (
 )
 from tests.controllers.drivers.test_fakes import installed
 from tests.controllers.drivers.ur_server import UrServer
+from tests.domains import loopback
 
 ROOT = Path(__file__).parents[3]
 FRANKA = {"pylibfranka": "pylibfranka", "franky": "franky-control"}  # driver -> package
@@ -70,8 +71,8 @@ def visit(driver: str, address: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def fr3() -> Iterator[str]:
     installed("franky-sim")
-    with simulated_fr3("127.0.1.2"):
-        yield "127.0.1.2"
+    with simulated_fr3(loopback(2)):
+        yield loopback(2)
 
 
 @pytest.mark.slow
@@ -93,8 +94,8 @@ def test_law_moves_a_simulated_fr3_through_the_real_libfranka(driver: str, fr3: 
 def test_reflex_of_an_arm_that_refuses_to_stop_again_does_not_end_the_process(driver: str) -> None:
     installed("franky-sim")
     installed(FRANKA[driver])
-    with simulated_fr3("127.0.1.4", REFLEXES):
-        program = [sys.executable, "-c", REFLEX_VISIT, driver, "127.0.1.4"]
+    with simulated_fr3(loopback(4), REFLEXES):
+        program = [sys.executable, "-c", REFLEX_VISIT, driver, loopback(4)]
         result = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
@@ -105,17 +106,17 @@ def test_reflex_of_an_arm_that_refuses_to_stop_again_does_not_end_the_process(dr
 @pytest.mark.slow
 def test_real_library_without_an_arm_names_the_next_step(driver: str) -> None:
     installed(FRANKA[driver])
-    found = visit(driver, "127.0.1.3")
+    found = visit(driver, loopback(3))
     assert found["error"] == "UnreachableError"
-    assert "127.0.1.3" in found["text"] and "activate FCI" in found["text"]
+    assert loopback(3) in found["text"] and "activate FCI" in found["text"]
 
 
 @pytest.mark.parametrize("driver", FRANKA)
 @pytest.mark.slow
 def test_real_library_refuses_an_arm_of_another_system(driver: str) -> None:
     installed(FRANKA[driver])
-    with server("127.0.1.4", FR3_PORT, refuse_version):
-        found = visit(driver, "127.0.1.4")
+    with server(loopback(4), FR3_PORT, refuse_version):
+        found = visit(driver, loopback(4))
     assert found["error"] == "UnsupportedFirmwareError"
     assert "system 5.9" in found["text"] and "server version: 5" in found["text"]
 
@@ -123,12 +124,12 @@ def test_real_library_refuses_an_arm_of_another_system(driver: str) -> None:
 @pytest.fixture
 def ur(request: pytest.FixtureRequest) -> Iterator[UrServer]:
     installed("ur-rtde")
-    with UrServer("127.0.1.7") as server:
+    with UrServer(loopback(7)) as server:
         yield server
 
 
 def ur_visit(*arguments: str) -> subprocess.Popen[str]:
-    program = [sys.executable, "-m", "tests.controllers.drivers.ur_visit", "127.0.1.7", *arguments]
+    program = [sys.executable, "-m", "tests.controllers.drivers.ur_visit", loopback(7), *arguments]
     return subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -171,8 +172,8 @@ def test_script_inside_ur_rtde_commands_torques_from_5_26_on_only(
 ) -> None:
     """Why the driver refuses what PolyScope itself could do from 5.23 on."""
     installed("ur-rtde")
-    upload = "import rtde_control; rtde_control.RTDEControlInterface('127.0.1.8', 500.0).disconnect()"
-    with UrServer("127.0.1.8", version) as server:
+    upload = f"import rtde_control; rtde_control.RTDEControlInterface('{loopback(8)}', 500.0).disconnect()"
+    with UrServer(loopback(8), version) as server:
         subprocess.run([sys.executable, "-c", upload], check=True, timeout=60)
     assert b"rtde_set_watchdog" in server.script
     assert (b"direct_torque(" in server.script) == commands_torque
@@ -181,8 +182,8 @@ def test_script_inside_ur_rtde_commands_torques_from_5_26_on_only(
 @pytest.mark.parametrize("served", [True, False])
 def test_real_ur_rtde_refuses_an_old_polyscope_and_a_missing_answer(served: bool) -> None:
     installed("ur-rtde")
-    program = [sys.executable, "-c", UR_VISIT, "127.0.1.5" if served else "127.0.1.6"]
-    with server("127.0.1.5", DASHBOARD_PORT, old_dashboard):
+    program = [sys.executable, "-c", UR_VISIT, loopback(5) if served else loopback(6)]
+    with server(loopback(5), DASHBOARD_PORT, old_dashboard):
         result = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    expected = "UnsupportedFirmwareError arm at 127.0.1.5: got PolyScope" if served else "UnreachableError"
+    expected = f"UnsupportedFirmwareError arm at {loopback(5)}: got PolyScope" if served else "UnreachableError"
     assert expected in result.stdout

@@ -22,7 +22,7 @@ from robot_rl.core.pose import gripper_down
 from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
-from tests.hardware.graph.wires import DOMAIN_ID, NO_ROS, WIRES, open_wire
+from tests.hardware.graph.wires import NO_ROS, WIRES, open_wire, wires_domain
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
@@ -49,7 +49,7 @@ def ros2(*words: str) -> str:
     program = shutil.which("ros2")
     if program is None:
         pytest.skip(NO_ROS)
-    environment = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN_ID)}
+    environment = os.environ | {"ROS_DOMAIN_ID": str(wires_domain())}
     done = subprocess.run([program, *words], capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert "WARN" not in done.stderr, done.stderr

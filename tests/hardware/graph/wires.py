@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from robot_rl.hardware.graph.dds_domain import LOOPBACK
+from tests.domains import domain_id
 
-# A domain of this process and its children, so that other tests are not heard; above 101 ports may be taken.
-DOMAIN_ID = int(os.environ.setdefault("ROBOT_RL_TEST_DOMAIN", str(40 + os.getpid() % 60)))
 NAMESPACE = "left"
 WIRES = [pytest.param("dds", marks=pytest.mark.dds), pytest.param("rclpy", marks=pytest.mark.ros)]
 NO_ROS = "rclpy cannot be imported: run: make ros"
@@ -18,14 +17,19 @@ NO_ROS = "rclpy cannot be imported: run: make ros"
 os.environ.setdefault("CYCLONEDDS_URI", LOOPBACK)
 
 
+def wires_domain() -> int:
+    """The domain of this process, or, in a child, that of the process that started it."""
+    return int(os.environ.setdefault("ROBOT_RL_TEST_DOMAIN", str(domain_id("wires"))))
+
+
 def open_wire(kind: str, node: str, namespace: str = NAMESPACE) -> Any:
     """A wire of a kind; skips the test where its library is missing."""
     if kind == "dds":
         from robot_rl.hardware.graph.dds_wire import DdsWire
 
-        return DdsWire(node, namespace, DOMAIN_ID)
+        return DdsWire(node, namespace, wires_domain())
     if importlib.util.find_spec("rclpy") is None:
         pytest.skip(NO_ROS)
     from controllers.ros.ros_wire import RosWire
 
-    return RosWire(node, namespace, DOMAIN_ID)
+    return RosWire(node, namespace, wires_domain())
