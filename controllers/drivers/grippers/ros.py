@@ -50,10 +50,15 @@ class RosGripper:
         Raises:
             GripperError: none came.
         """
-        executor = self.rclpy.executors.SingleThreadedExecutor()
-        executor.add_node(self.node)
-        threading.Thread(target=_spin, args=(executor,), daemon=True).start()
-        _wait(lambda: bool(self._widths), FIRST_S, f"{self._settings['joint']} on {self._settings['joint_states']}")
+        self._executor = self.rclpy.executors.SingleThreadedExecutor()
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=_spin, args=(self._executor,), daemon=True)
+        self._thread.start()
+        try:
+            _wait(lambda: bool(self._widths), FIRST_S, f"{self._settings['joint']} on {self._settings['joint_states']}")
+        except GripperError:
+            self.close()
+            raise
 
     def read(self) -> GripperReading:
         """See `GripperDriver`."""
@@ -80,7 +85,9 @@ class RosGripper:
         return float(closed + command.width_m / self.width_max_m * (opened - closed))
 
     def close(self) -> None:
-        """See `GripperDriver`."""
+        """See `GripperDriver`. A thread that is left inside C++ when Python ends aborts the process."""
+        self._executor.shutdown()
+        self._thread.join()
         self.rclpy.try_shutdown()
 
     def _on_joints(self, message: Any) -> None:
