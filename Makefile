@@ -10,7 +10,7 @@ export MUJOCO_GL ?= egl
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 # Two processes of tests: the slow tests wait for processes, simulated time and networks more than they compute.
-PARALLEL ?= -n 2 --dist worksteal
+PARALLEL ?=
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
 .PHONY: help setup demo results test check lint types fast slow firmware qemu ros format
