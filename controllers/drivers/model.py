@@ -18,7 +18,6 @@ class ArmModel(Protocol):
 
     def fill(self, state: ArmState, dynamics: ArmDynamics) -> None:
         """Write p, R, J, M, coriolis and gravity for `state.q` and `state.dq`."""
-        ...
 
 
 class PinocchioModel:

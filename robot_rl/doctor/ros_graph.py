@@ -19,7 +19,6 @@ class Participant:
     host: str
     process: str
     pid: str
-    addresses: str
     is_ros: bool
     """It carries ROS's enclave: a node, not a plain DDS program."""
 
@@ -99,7 +98,6 @@ def _participant(sample: Any) -> Participant:
         host=words.get("__Hostname", "?"),
         process=words.get("__ProcessName", "?"),
         pid=words.get("__Pid", "?"),
-        addresses=words.get("__NetworkAddresses", "?"),
         is_ros=data is not None and b"enclave=" in data.data,
     )
 
