@@ -9,6 +9,8 @@ export MUJOCO_GL ?= egl
 # Two cores and many small kernels: threads inside a kernel cost more than they gain.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# Two processes of tests: the slow tests wait for processes, simulated time and networks more than they compute.
+PARALLEL ?=
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
 .PHONY: help setup demo results test check lint types fast slow firmware qemu ros format
@@ -52,7 +54,7 @@ fast: $(STAMP)
 	$(BIN)/pytest -q -m "not slow and not qemu and not ros"
 
 slow: $(STAMP)
-	$(BIN)/pytest -q -m "slow and not qemu and not ros" --durations=10
+	$(BIN)/pytest -q -m "slow and not qemu and not ros" --durations=10 $(PARALLEL)
 
 firmware: ## Build and test the pendant's firmware (installs its tools)
 	.ci/setup.sh firmware

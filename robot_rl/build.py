@@ -212,11 +212,6 @@ def make_rewards(config: TrainConfig) -> CombinedReward:
     return make_reward(config.rewards, config.reward_settings)
 
 
-def make_arbiter(env: Environment, config: TrainConfig) -> Arbiter:
-    """Return the arbiter."""
-    return Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
-
-
 def make_rollout(
     env: Environment,
     config: TrainConfig,
@@ -231,7 +226,8 @@ def make_rollout(
     encoder = make_encoder(config) if keep_frames else encoder
     if reward.needs_features:
         reward.check(make_views(config, encoder))
-    return Rollout(env, policy, encoder, human, make_arbiter(env, config), reward, speed, keep_frames=keep_frames)
+    arbiter = Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
+    return Rollout(env, policy, encoder, human, arbiter, reward, speed, keep_frames=keep_frames)
 
 
 def make_views(config: TrainConfig, encoder: Encoder | None) -> Views:

@@ -105,10 +105,7 @@ ABLATIONS = {
     "neither": Preset("no human, no demonstrations", {**_NO_HUMAN, **_NO_DEMOS}),
     "imperfect": Preset("a human whose noise, delay and lapses hardly let it succeed alone", _IMPERFECT),
     "late": Preset("a human who reacts late, with noise and lapses, and moves slower for it", _LATE),
-    "labels": Preset(
-        "no ground truth: demonstrations, corrections and labels of a human who reacts late",
-        _UNJUDGED,
-    ),
+    "labels": Preset("no ground truth: demonstrations, corrections and labels of a human who reacts late", _UNJUDGED),
     "blind": Preset(
         "as labels, and with the encoder and the reward classifier that the run learns from its own recordings",
         # Cloning would keep the policy at play that wanders; docs/results.md.

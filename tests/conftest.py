@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Small machines: one thread a library, so that tests in parallel do not fight for the cores.
@@ -28,6 +29,12 @@ _CHECKS = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 settings.register_profile("project", deadline=None, max_examples=60, suppress_health_check=_CHECKS, derandomize=True)
 settings.register_profile("search", settings.get_profile("project"), max_examples=600, derandomize=False)
 settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several processes start with the longest tests, so that they end at about the same time."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: "end_to_end" not in item.path.parts)
 
 
 def pytest_collection_finish() -> None:

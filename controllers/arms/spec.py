@@ -19,16 +19,7 @@ from typing import Any
 import yaml
 
 from controllers.arm import ArmLimits
-from controllers.arms.values import (
-    PARTS,
-    ArmFileError,
-    Offset,
-    Payload,
-    check_keys,
-    joint_names,
-    mapping,
-    nearest,
-)
+from controllers.arms.values import PARTS, ArmFileError, Offset, Payload, check_keys, joint_names, mapping, nearest
 from controllers.extensions import check, resolve
 
 HERE = Path(__file__).parent

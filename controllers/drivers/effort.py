@@ -10,13 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from controllers.arm import ArmLimits
-from controllers.drivers.contract import (
-    ArmNotReadyError,
-    Capabilities,
-    DriverError,
-    DriverMode,
-    UnreachableError,
-)
+from controllers.drivers.contract import ArmNotReadyError, Capabilities, DriverError, DriverMode, UnreachableError
 from controllers.drivers.effort_watchdog import EffortCommand, Kind, WatchdogState, WatchdogStatus
 from controllers.drivers.model import ArmModel
 from controllers.drivers.stream import THIS_COMPUTER, Observed, Platform, StreamDriver
@@ -41,23 +35,18 @@ class EffortLink(Protocol):
 
     def open(self) -> None:
         """Subscribe and advertise."""
-        ...
 
     def newest(self) -> JointSample | None:
         """The newest joint state; None before the first."""
-        ...
 
     def status(self) -> WatchdogStatus | None:
         """Return the watchdog's last status; None before the first, or when it is older than `SILENCE_LIMIT_S`."""
-        ...
 
     def send(self, command: EffortCommand) -> None:
         """Send without waiting."""
-        ...
 
     def close(self) -> None:
         """Close the connection."""
-        ...
 
 
 class LinkSilent(Exception):

@@ -82,7 +82,6 @@ class RosLink:
         self._heard_s = -np.inf
 
     def open(self) -> None:
-        """See `EffortLink`."""
         ros = self._ros = self._given or import_ros()
         context = self._context = ros.rclpy.Context()
         ros.rclpy.init(context=context)
@@ -97,19 +96,15 @@ class RosLink:
         self._thread.start()
 
     def newest(self) -> JointSample | None:
-        """See `EffortLink`."""
         return self._sample
 
     def status(self) -> WatchdogStatus | None:
-        """See `EffortLink`."""
         return self._status if self._now_s() - self._heard_s <= self._silence_s else None
 
     def send(self, command: EffortCommand) -> None:
-        """See `EffortLink`."""
         self._publisher.publish(self._ros.std.Float64MultiArray(data=encode_command(command)))
 
     def close(self) -> None:
-        """See `EffortLink`."""
         self._executor.shutdown()
         self._thread.join()
         self._node.destroy_node()

@@ -103,7 +103,6 @@ class LibfrankaDriver(StreamDriver):
             driver.close()
 
     def report(self) -> ArmReport:
-        """See `StreamDriver`."""
         own, state = self._feedback.state, self._resting()
         com = np.array(state.F_x_Cload, dtype=np.float64)
         own_pose = {"p": own.p.copy(), "R": own.R.copy()}

@@ -39,12 +39,13 @@ def read_machine(root: Path = Path("/"), *, privileged: bool | None = None) -> M
     rtprio = resource.getrlimit(resource.RLIMIT_RTPRIO)[0]
     memlock = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0]
     version = platform.version()
+    governors = root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
     return Machine(
         kernel=f"{platform.release()} {version}",
         preempt_rt=_text(root / "sys/kernel/realtime") == "1" or "PREEMPT_RT" in version,
         rtprio=99 if above_limits or rtprio == resource.RLIM_INFINITY else rtprio,
         memlock_bytes=float("inf") if above_limits or memlock == resource.RLIM_INFINITY else float(memlock),
-        governors=_governors(root),
+        governors=tuple(sorted({_text(path) for path in governors})),
     )
 
 
@@ -63,11 +64,6 @@ def require_realtime(machine: Machine, *, preempt_rt: bool) -> None:
         raise MissingPermissionError(
             f"real-time priority: got a limit of {machine.rtprio}, expected {RTPRIO_NEEDED} or more; {LIMITS_ADVICE}."
         )
-
-
-def _governors(root: Path) -> tuple[str, ...]:
-    found = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"))
-    return tuple(sorted({_text(path) for path in found}))
 
 
 def _text(path: Path) -> str:

@@ -18,7 +18,6 @@ class ArmModel(Protocol):
 
     def fill(self, state: ArmState, dynamics: ArmDynamics) -> None:
         """Write p, R, J, M, coriolis and gravity for `state.q` and `state.dq`."""
-        ...
 
 
 class PinocchioModel:
@@ -83,7 +82,6 @@ class PinocchioModel:
         self._model.inertias[flange.parentJoint] += flange.placement.act(inertia)
 
     def fill(self, state: ArmState, dynamics: ArmDynamics) -> None:
-        """See `ArmModel`."""
         pin, model, data = self._pin, self._model, self._data
         pin.computeJointJacobians(model, data, state.q)
         R_base_root = self._T_base_root.rotation

@@ -69,11 +69,9 @@ class StreamDriver(ABC):
 
     @property
     def feedback(self) -> Feedback:
-        """See `Driver`."""
         return self._feedback
 
     def connect(self) -> Capabilities:
-        """See `Driver`."""
         self.close()
         try:
             capabilities = self._open()
@@ -92,7 +90,6 @@ class StreamDriver(ABC):
         return ArmReport(own.state.q.copy(), own.tau_measured.copy(), tau_external=own.tau_external.copy())
 
     def read(self) -> Reading:
-        """See `Driver`."""
         if self._reading.mode not in (DriverMode.CLOSED, DriverMode.LOST):
             try:
                 self._take(self._observe())
@@ -101,7 +98,6 @@ class StreamDriver(ABC):
         return self._reading
 
     def write(self, tau: FloatArray) -> bool:
-        """See `Driver`."""
         if self._reading.mode not in _OPEN_TO_TORQUE:
             return False
         if fault := torque_fault(tau, self._limits.tau_max):
@@ -118,7 +114,6 @@ class StreamDriver(ABC):
         return True
 
     def stop(self) -> None:
-        """See `Driver`."""
         if not self.streaming:
             return
         self.streaming = False
@@ -131,7 +126,6 @@ class StreamDriver(ABC):
             self._reading = self._reading._replace(mode=DriverMode.READY)
 
     def recover(self) -> None:
-        """See `Driver`."""
         if self._reading.mode in (DriverMode.CLOSED, DriverMode.LOST):
             raise RecoveryError(f"arm at {self.address}: got no connection, expected one; connect() first.")
         self.stop()
@@ -156,7 +150,6 @@ class StreamDriver(ABC):
         self._take(found)
 
     def close(self) -> None:
-        """See `Driver`."""
         self.stop()
         self._release()
         self._fault = ""

@@ -141,7 +141,6 @@ class UrDriver(StreamDriver):
         )
 
     def report(self) -> ArmReport:
-        """See `StreamDriver`."""
         receive, pose, R = self._receive, self._receive.getActualTCPPose(), np.empty((3, 3))
         matrix_from_quat(quat_exp(np.array(pose[3:])), R)
         load = receive.getPayload(), np.array(receive.getPayloadCog())

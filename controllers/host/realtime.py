@@ -57,7 +57,7 @@ def realtime() -> Iterator[RealtimeStatus]:
     gc.disable()
     awake = _keep_awake()
     fifo = _set_scheduler(os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
-    granted = RealtimeStatus(fifo, _lock_memory(), awake is not None)
+    granted = RealtimeStatus(fifo, ctypes.CDLL(None).mlockall(MCL_CURRENT | MCL_FUTURE) == 0, awake is not None)
     try:
         yield granted
     finally:
@@ -87,10 +87,6 @@ def _set_scheduler(policy: int, parameters: os.sched_param) -> bool:
     except PermissionError:
         return False
     return True
-
-
-def _lock_memory() -> bool:
-    return bool(ctypes.CDLL(None).mlockall(MCL_CURRENT | MCL_FUTURE) == 0)
 
 
 def _keep_awake() -> BinaryIO | None:

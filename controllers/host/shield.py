@@ -72,7 +72,7 @@ class Shield:
         """Restore the affinity of all moved threads and of threads they started meanwhile."""
         fewer = {cores - {self._cpu}: cores for cores in self._moved.values()}
         for thread, cores in self._threads():
-            if cores in fewer and thread not in self._elsewhere:
+            if cores in fewer and (thread in self._moved or thread not in self._elsewhere):
                 _move(thread, self._moved.get(thread, fewer[cores]))
         self._moved.clear()
 

@@ -65,13 +65,10 @@ def status(state: HostState | None, situation: NodeStatus) -> StatusReport:
         "held": situation.held,
         "stopped by": ", ".join(situation.stopped_by),
     }
-    if situation.gripper is not None:
-        values["gripper"] = _gripper_text(situation.gripper)
+    if (gripper := situation.gripper) is not None:
+        activity = "moving" if gripper.moving else "holds an object" if gripper.object_detected else "ok"
+        values["gripper"] = gripper.fault or activity
     return StatusReport(level, message, tuple(values.items()))
-
-
-def _gripper_text(state: GripperState) -> str:
-    return state.fault or ("moving" if state.moving else "holds an object" if state.object_detected else "ok")
 
 
 def _verdict(state: HostState | None, situation: NodeStatus) -> tuple[Level, str]:

@@ -93,8 +93,7 @@ def numbers_of(message: Any, usual: str = "", usual_size: int = 0) -> dict[str, 
     sizes = [int(dimension.size) for dimension in dimensions]
     if start + sum(sizes) != len(message.data):
         raise CommandRejected(
-            RejectReason.LENGTH,
-            f"data: got {len(message.data)} numbers, expected {start + sum(sizes)}; correct it.",
+            RejectReason.LENGTH, f"data: got {len(message.data)} numbers, expected {start + sum(sizes)}; correct it."
         )
     data, ends = np.asarray(message.data, np.float64), start + np.cumsum(sizes)
     labels = [str(dimension.label) for dimension in dimensions]

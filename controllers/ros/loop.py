@@ -13,20 +13,15 @@ class Loop(Protocol):
 
     def send(self, target: Target) -> None:
         """Set the latest target."""
-        ...
 
     def set_gains(self, gains: Gains) -> None:
         """Request other gains."""
-        ...
 
     def move(self, command: MotionCommand) -> None:
         """Start a joint motion or guiding, keep it alive, or end it."""
-        ...
 
     def ask(self, request: Request) -> None:
         """Send another request."""
-        ...
 
     def state(self) -> HostState:
         """Return the latest state."""
-        ...

@@ -40,11 +40,9 @@ class RosPublisher:
         self._publisher = publisher
 
     def publish(self, message: Any) -> None:
-        """See `Publisher`."""
         self._publisher.publish(message)
 
     def matched(self) -> int:
-        """See `Publisher`."""
         return int(self._publisher.get_subscription_count())
 
 
@@ -78,7 +76,6 @@ class RosWire:
         return self._node
 
     def make(self, type_name: str, **fields: Any) -> Any:
-        """See `Wire`."""
         kind = interface(type_name)
         types = kind.get_fields_and_field_types()
         return kind(**{field: _for_rclpy(value, types.get(field, "")) for field, value in fields.items()})
@@ -99,7 +96,6 @@ class RosWire:
         return self._publishers[name]
 
     def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
-        """See `Wire`."""
         name = resolve(topic, self.namespace)
 
         def guarded(message: Any) -> None:
@@ -118,7 +114,6 @@ class RosWire:
         self._opened.append(("subscription", subscription))
 
     def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
-        """See `Wire`."""
 
         def respond(request: Any, response: Any) -> Any:
             response.success, response.message = answer(request)
@@ -142,14 +137,12 @@ class RosWire:
         return False, f"{name}: got no answer in {timeout_s} s, expected one; does the controller run?"
 
     def publishers_of(self, topic: Topic) -> tuple[Sender, ...]:
-        """See `Wire`."""
         infos = self._node.get_publishers_info_by_topic(resolve(topic, self.namespace))
         names = [f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos]
         reliable = [info.qos_profile.reliability.name != "BEST_EFFORT" for info in infos]
         return tuple(map(Sender, names, reliable))
 
     def problems(self) -> tuple[str, ...]:
-        """See `Wire`."""
         return self._problems.texts()
 
     def now_ns(self) -> int:

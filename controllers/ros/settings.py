@@ -147,7 +147,8 @@ def changed(gains: Gains, changes: Mapping[str, Any]) -> Gains:
         if setting.entry < 0 or setting.field not in arrays:
             _put(setting, array, values, gains)
     if "constant_damping" in values:
-        values["constant_damping"] = _constant(values["constant_damping"])
+        damping = values["constant_damping"]  # a partial set is stored as nan and zero: the damping ratio applies then
+        values["constant_damping"] = damping if np.isfinite(damping).all() and (damping > 0.0).all() else None
     return gains.changed(**values)
 
 
@@ -205,11 +206,3 @@ def _put(setting: Setting, array: np.ndarray, values: dict[str, Any], gains: Gai
         values.setdefault(setting.field, np.nan_to_num(getattr(gains, setting.field)))[setting.entry] = array[0]
     else:
         values[setting.field] = array[0] if setting.scalar else array
-
-
-def _constant(damping: np.ndarray) -> np.ndarray | None:
-    """Return the constant damping when it is complete; until then the damping ratio applies.
-
-    A partial set is stored as nan and zero; `values_of` shows zeros for both.
-    """
-    return damping if np.isfinite(damping).all() and (damping > 0.0).all() else None

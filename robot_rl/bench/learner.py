@@ -46,7 +46,8 @@ def rate(camera: ArraySpec, num_critics: int, updates: int, calls: int) -> float
     definition = AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
     learner, batch = make_backend(definition, 0).learner(), random_batch(definition, updates)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
-    return _three_digits(updates / durations_s.min())
+    per_s = updates / float(durations_s.min())
+    return round(per_s, 2 - math.floor(math.log10(per_s)))  # three digits
 
 
 def random_batch(definition: AgentDefinition, updates: int, batch: int = BATCH) -> Batch:
@@ -78,7 +79,3 @@ def cached_definition() -> AgentDefinition:
     camera = ArraySpec((4, 96), "float16", variants=4)
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
     return AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=10))
-
-
-def _three_digits(value: float) -> float:
-    return round(value, 2 - math.floor(math.log10(value)))

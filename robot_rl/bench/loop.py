@@ -107,11 +107,6 @@ def bench_loop(seconds: float = 20.0) -> dict[str, Any]:
     return metrics | {f"{LEADS[kind]}_{name}": value for kind, end in ends.items() for name, value in end.items()}
 
 
-def make_runner(kind: str, name: str) -> Runner:
-    """The runner of this kind; `name` is its mailbox's."""
-    return MachineRunner() if kind == "machine" else LoopRunner(name, privileged=kind == "host")
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run `KIND NAME CPU` in its own process."""
     kind, name, cpu = arguments
@@ -120,7 +115,7 @@ def main(arguments: Sequence[str]) -> int:
     os.sched_setaffinity(0, {int(cpu)})
     if kind == "load":
         compute_load()
-    runner = make_runner(kind, name)
+    runner: Runner = MachineRunner() if kind == "machine" else LoopRunner(name, privileged=kind == "host")
     print("ready", flush=True)
     for line in sys.stdin:
         runner.turn(float(line))

@@ -57,12 +57,10 @@ class ArmDriver:
         self._mode = DriverMode.CLOSED
 
     def connect(self) -> Capabilities:
-        """See `Driver`."""
         self._mode = DriverMode.READY
         return Capabilities("simulated arm", "MuJoCo", N, RATE_HZ, False, True, True, 0.1)
 
     def read(self) -> Reading:
-        """See `Driver`."""
         refresh_model(self.arm.views, self.arm.loop.state.p, self.arm.loop.dynamics)
         return Reading(self._mode, "", time.monotonic(), np.nan)
 
@@ -83,12 +81,11 @@ class ArmDriver:
         """See `Driver`."""
 
     def close(self) -> None:
-        """See `Driver`."""
         self._mode = DriverMode.CLOSED
 
 
 class LoopRunner:
-    """The control process' loop on the benchmark's arm; `privileged`: with its real-time settings.
+    """The control process' loop on the benchmark's arm; `privileged`: with its real-time settings; a `Runner`.
 
     Raises:
         RuntimeError: at the end of a turn in which the arm did not track.
@@ -105,7 +102,6 @@ class LoopRunner:
         self._host.connect()
 
     def turn(self, seconds: float) -> None:
-        """See `Runner`."""
         self._request(Request.ACTIVATE)
         with self._privileges():
             run_host(self._host, self._pacer, paced=False, cycles=round(seconds * RATE_HZ))
@@ -128,7 +124,6 @@ class LoopRunner:
             yield
 
     def metrics(self) -> dict[str, Any]:
-        """See `Runner`."""
         self._mailbox.unlink()
         pacer, granted = self._pacer, self._granted
         late_us = {"p50": pacer.late_us(50), "p99": pacer.late_us(99), "p999": pacer.late_us(99.9)}

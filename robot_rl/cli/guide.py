@@ -58,11 +58,9 @@ class Guided(Protocol):
 
     def guide(self, wanted: bool) -> None:
         """Let a person guide it, or hold it."""
-        ...
 
     def sample(self) -> tuple[np.ndarray, Pose]:
         """Return joint positions (N,) [rad] and the tool's pose."""
-        ...
 
 
 def run(arguments: Arguments) -> int:

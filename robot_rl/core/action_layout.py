@@ -48,11 +48,6 @@ class ActionLayout:
         return sum(part.size for part in self.parts)
 
     @property
-    def continuous(self) -> tuple[Continuous, ...]:
-        """Parts that move in proportion."""
-        return tuple(part for part in self.parts if isinstance(part, Continuous))
-
-    @property
     def discrete(self) -> tuple[Discrete, ...]:
         """Heads that select a value."""
         return tuple(part for part in self.parts if isinstance(part, Discrete))

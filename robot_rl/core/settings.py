@@ -135,7 +135,9 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _union(typing.get_args(kind), value, where)
     if origin is typing.Literal:
-        return _literal(typing.get_args(kind), value, where)
+        if value not in (choices := typing.get_args(kind)):
+            raise unknown_name(where, str(value), map(str, choices))
+        return value
     if origin in (tuple, list):
         return _sequence(origin, typing.get_args(kind), value, where)
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
@@ -175,12 +177,6 @@ def _union(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     return _convert(rest[-1], value, where)
 
 
-def _literal(choices: tuple[Any, ...], value: Any, where: str) -> Any:
-    if value not in choices:
-        raise unknown_name(where, str(value), map(str, choices))
-    return value
-
-
 def _sequence(origin: type, kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     if not isinstance(value, list | tuple):
         raise _wrong(where, value, "a list")
@@ -193,7 +189,9 @@ def _sequence(origin: type, kinds: tuple[Any, ...], value: Any, where: str) -> A
 
 def _scalar(kind: Any, value: Any, where: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return _member(kind, value, where)
+        if value not in kind.__members__:
+            raise unknown_name(where, str(value), kind.__members__)
+        return kind[value]
     if kind is Path and isinstance(value, str):
         return Path(value)
     if kind is float and (value in NOT_FINITE or (isinstance(value, int) and not isinstance(value, bool))):
@@ -202,12 +200,6 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
         quotes = ", in quotes" if kind is str and isinstance(value, int | float) else ""
         raise _wrong(where, value, f"a value of type {kind.__name__}{quotes}")
     return value
-
-
-def _member(kind: type[enum.Enum], value: Any, where: str) -> enum.Enum:
-    if value not in kind.__members__:
-        raise unknown_name(where, str(value), kind.__members__)
-    return kind[value]
 
 
 def _wrong(where: str, value: Any, expected: str) -> ConfigError:

@@ -200,10 +200,6 @@ class TaskCamera:
         checks.at_least(self, 1, "height", "width")
 
 
-def _two_cameras() -> dict[str, TaskCamera]:
-    return {"wrist": TaskCamera(), "side": TaskCamera()}
-
-
 @dataclass(frozen=True)
 class TaskSpec:
     """Everything that the software needs to know of a task, simulated or real.
@@ -220,7 +216,7 @@ class TaskSpec:
     """One line for lists."""
     time_limit_s: float = 10.0
     """Time after which an episode is truncated [s]."""
-    cameras: Mapping[str, TaskCamera] = field(default_factory=_two_cameras)
+    cameras: Mapping[str, TaskCamera] = field(default_factory=lambda: {"wrist": TaskCamera(), "side": TaskCamera()})
     """By name; any number."""
     rewards: tuple[str, ...] = ("human-label",)
     """Sources of reward."""

@@ -9,13 +9,7 @@ from controllers.arms.spec import BUILT_IN, ArmSpec, driver_class, load_arm
 from controllers.drivers.contract import ArmReport, Requirements
 from controllers.drivers.grippers import gripper_spec
 from controllers.drivers.grippers.contract import GripperSpec
-from controllers.drivers.machine import (
-    KERNEL_ADVICE,
-    LIMITS_ADVICE,
-    RTPRIO_NEEDED,
-    Machine,
-    read_machine,
-)
+from controllers.drivers.machine import KERNEL_ADVICE, LIMITS_ADVICE, RTPRIO_NEEDED, Machine, read_machine
 from controllers.host.realtime import realtime
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError

@@ -19,7 +19,6 @@ class Participant:
     host: str
     process: str
     pid: str
-    addresses: str
     is_ros: bool
     """It carries ROS's enclave: a node, not a plain DDS program."""
 
@@ -90,20 +89,15 @@ def _valid(sample: Any) -> Any:
     return sample if hasattr(sample, "key") and hasattr(sample, "qos") else None
 
 
-def _properties(qos: Any) -> dict[str, str]:
-    return {policy.key: policy.value for policy in qos if type(policy).__name__ == "Property"}
-
-
 def _participant(sample: Any) -> Participant:
     from cyclonedds.qos import Policy
 
-    words = _properties(sample.qos)
+    words = {policy.key: policy.value for policy in sample.qos if type(policy).__name__ == "Property"}
     data = sample.qos[Policy.Userdata] if Policy.Userdata in sample.qos else None  # noqa: SIM401  # Qos has no get
     return Participant(
         host=words.get("__Hostname", "?"),
         process=words.get("__ProcessName", "?"),
         pid=words.get("__Pid", "?"),
-        addresses=words.get("__NetworkAddresses", "?"),
         is_ros=data is not None and b"enclave=" in data.data,
     )
 

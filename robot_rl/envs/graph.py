@@ -50,12 +50,7 @@ class GraphEnv(ArmEnv):
     real_time = True
 
     def __init__(
-        self,
-        cell: Workcell,
-        wire: Wire,
-        clock: Clock,
-        bounds: Bounds | None = None,
-        privileged: bool = False,
+        self, cell: Workcell, wire: Wire, clock: Clock, bounds: Bounds | None = None, privileged: bool = False
     ) -> None:
         self.wire, self.bounds = wire, bounds or Bounds()
         self._clock = clock

@@ -33,7 +33,6 @@ class PolledWire:
                 self._warnings.note(f"a callback raised {error!r}; report this.")
 
     def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
-        """See `Wire`."""
         self._wire.subscribe(topic, lambda message: self._waiting.append(partial(callback, message)))
 
     def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
@@ -50,7 +49,6 @@ class PolledWire:
         self._wire.serve(service, wait_for_answer)
 
     def problems(self) -> tuple[str, ...]:
-        """See `Wire`."""
         return self._wire.problems() + self._warnings.texts()
 
     def close(self) -> None:

@@ -198,24 +198,20 @@ class ServedGripper:
         self._simulation, self._clock, self._stopped = simulation, clock, False
 
     def command(self, width_m: float, speed_m_s: float, force_n: float) -> None:
-        """See `Gripper`."""
         command = checked_command(width_m, speed_m_s, force_n)
         if not self._stopped:
             self._simulation.set_finger(command.width_m / 2)
 
     def state(self) -> GripperState:
-        """See `Gripper`."""
         stamp_s, width_m = self._clock.now_ns() / NS_PER_S, 2.0 * self._simulation.finger_m()
         return GripperState(width_m, self._moving(), False, "", stamp_s, 2.0 * FINGER_MAX_M, self._stopped)
 
     def stop(self) -> None:
-        """See `Gripper`."""
         self._stopped = True
         if self._moving():
             self._simulation.set_finger(self._simulation.finger_m())
 
     def clear(self) -> None:
-        """See `Gripper`."""
         self._stopped = False
 
     def close(self) -> None:

@@ -58,7 +58,8 @@ class RandomScenes:
         """Return one random scene, rendered and labelled."""
         model, data = self.model, self.data
         mujoco.mj_resetData(model, data)
-        self._restore_looks()
+        for view, plain in self._plain:
+            view[:] = plain
         insertion = rng.random() < 0.5
         model.camera("side").fovy[0] = rng.uniform(*SIDE_FOVY_DEG["block" if insertion else "boxes"])
         things = _place_block(model, data, rng) if insertion else _place_boxes(model, data, rng)
@@ -82,10 +83,6 @@ class RandomScenes:
             varied.place_distractors(self.data, rng, keep_out)
         else:
             _hide(self.model, self.data, *(f"distractor{number}" for number in range(MAX_DISTRACTORS)))
-
-    def _restore_looks(self) -> None:
-        for view, plain in self._plain:
-            view[:] = plain
 
     def _label(self, camera: str, things: dict[str, Pose], insertion: bool) -> np.ndarray:
         data = self.data

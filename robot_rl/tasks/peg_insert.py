@@ -191,10 +191,7 @@ TASK = TaskSpec(
     time_limit_s=8.0,
     arms={
         "": ArmTask(
-            WORKSPACE,
-            START,
-            ActionScale(step_m=0.015, step_rad=0.08, leash_m=0.012, leash_rad=0.12),
-            gripper=GRIPPER,
+            WORKSPACE, START, ActionScale(step_m=0.015, step_rad=0.08, leash_m=0.012, leash_rad=0.12), gripper=GRIPPER
         )
     },
     rewards=("ground-truth", "human-label"),

@@ -7,11 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from robot_rl.vision.architecture import (
-    MAX_SHIFT,
-    SHARED,
-    EncoderArchitecture,
-)
+from robot_rl.vision.architecture import MAX_SHIFT, SHARED, EncoderArchitecture
 
 Params = Mapping[str, jax.Array]
 

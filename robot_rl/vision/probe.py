@@ -71,7 +71,8 @@ def held_out_rows(recording: Recording) -> np.ndarray:
 
 def probe_encoder(encoder: EncoderFile, recording: Recording) -> ProbeReport:
     """Return what a linear map reads from an encoder, fitted to the training episodes, judged on the held-out ones."""
-    features, known = encode_recording(encoder, recording), ~np.isnan(recording.goals).any(1)
+    parts = [encode_images(encoder, camera, images) for camera, images in sorted(recording.images.items())]
+    features, known = np.column_stack(parts), ~np.isnan(recording.goals).any(1)
     read = partial(_read, np.column_stack([features, recording.poses]), recording)
     places = np.arange(recording.goals.shape[1]) % 6 < 3
     goals = MM * recording.goals[:, places], recording.goals[:, ~places]
@@ -94,13 +95,6 @@ def _read(x: np.ndarray, recording: Recording, name: str, unit: str, targets: np
 
 def _rms(errors: np.ndarray) -> float:
     return float(np.sqrt(np.square(errors).sum(1).mean()))
-
-
-def encode_recording(encoder: EncoderFile, recording: Recording) -> np.ndarray:
-    """Return the features of all cameras (N, cameras x F) float64, as a policy gets them: in half precision."""
-    return np.column_stack(
-        [encode_images(encoder, camera, images) for camera, images in sorted(recording.images.items())]
-    )
 
 
 def key_points(encoder: EncoderFile, images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from robot_rl.doctor.ros_graph import Endpoint, GraphView, Participant, read_gra
 from robot_rl.hardware.graph.dds_domain import domain_id_of, enter_domain
 from tests.domains import domain_id
 
-ROBOT = Participant("robot-pc", "python3", "10", "udp/10.0.0.2:7410@2", True)
+ROBOT = Participant("robot-pc", "python3", "10", True)
 ENVIRONMENT = {"ROS_DISTRO": "jazzy", "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp", "ROS_DOMAIN_ID": "7"}
 
 

@@ -31,7 +31,7 @@ def ros_environment() -> dict[str, str]:
         )
         environment = dict(line.split("=", 1) for line in sourced.stdout.split("\0") if "=" in line)
     environment |= {
-        "ROS_DOMAIN_ID": str(domain_id("ros")),
+        "ROS_DOMAIN_ID": str(domain_id("nodes")),
         "RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp",
         "CYCLONEDDS_URI": LOOPBACK,
         "PYTHONPATH": f"{ROOT}:{environment.get('PYTHONPATH', '')}",

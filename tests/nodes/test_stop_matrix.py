@@ -16,20 +16,8 @@ from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.teleop.devices.ros import GraphDevice
 from tests.hardware.graph.memory_wire import MemoryWire
 from tests.nodes.served import Served
-from tests.nodes.stop_scene import (
-    ARM,
-    FAULT_TOPIC,
-    SOURCES,
-    STATES,
-    STILL_M_PER_S,
-    STOPPED_SLICES,
-    Scene,
-    SceneClock,
-    policy_acts,
-    presses_key,
-    records,
-    stop,
-)
+from tests.nodes.stop_scene import ARM, FAULT_TOPIC, STILL_M_PER_S, STOPPED_SLICES, Scene, SceneClock
+from tests.nodes.stop_states import SOURCES, STATES, policy_acts, presses_key, records, stop
 
 HELD_SLICES = 40
 """Of an arm whose source is late: the hold is as compliant as the motion."""

@@ -20,7 +20,8 @@ from robot_rl.core.clock import SystemClock
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.tasks.pick_lift import TASK
 from tests.end_to_end.served_process import KINDS, ServedProcess, available
-from tests.nodes.stop_scene import FAULT_TOPIC, SOURCES, STATES, STOPPED_SLICES, Scene, policy_acts, stop
+from tests.nodes.stop_scene import FAULT_TOPIC, STOPPED_SLICES, Scene
+from tests.nodes.stop_states import SOURCES, STATES, policy_acts, stop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MOMENT_S = 0.002

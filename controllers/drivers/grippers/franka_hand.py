@@ -24,7 +24,7 @@ CLOSED_M = 0.002  # an object is wider than the fingers' last gap by this
 
 
 class FrankaHand(ABC):
-    """A Franka Hand over either library.
+    """A Franka Hand over either library; a `GripperDriver`.
 
     Settings: `home`: always find the stroke when connecting, as after a change of fingers; by default only when the
     hand does not know it.
@@ -47,7 +47,6 @@ class FrankaHand(ABC):
 
     @classmethod
     def connect(cls, spec: GripperSpec) -> "FrankaHand":
-        """See `GripperDriver`."""
         settings = spec.read_settings(home=False)
         try:
             library = importlib.import_module(cls.PACKAGE)
@@ -62,7 +61,6 @@ class FrankaHand(ABC):
             ) from error
 
     def read(self) -> GripperReading:
-        """See `GripperDriver`."""
         state, running = self._state(), self._running.is_set()
         self._last = state
         return GripperReading(float(state.width), running, self._holds(state) and not running)
@@ -72,7 +70,6 @@ class FrankaHand(ABC):
         return bool(state.is_grasped) and bool(state.width > self._target_m + CLOSED_M)
 
     def move(self, command: GripperCommand) -> None:
-        """See `GripperDriver`."""
         state, closes = self._last, command.width_m < self._last.width - CLOSED_M
         held, self._target_m = self._holds(state), command.width_m
         if closes and held:
@@ -93,7 +90,6 @@ class FrankaHand(ABC):
             raise GripperError(f"Franka Hand: got no success at {command.width_m:.3f} m; home it if this repeats.")
 
     def stop(self) -> None:
-        """See `GripperDriver`."""
         if self._running.is_set():
             self._hand.stop()
 

@@ -58,7 +58,6 @@ class GripperProcess:
         self._failure, self._due_s = "", math.inf
 
     def command(self, width_m: float, speed_m_s: float, force_n: float) -> None:
-        """See `Gripper`."""
         command = checked_command(width_m, speed_m_s, force_n)
         with self._lock:
             if self._stopped or math.isnan(self._width_max_m):
@@ -69,7 +68,6 @@ class GripperProcess:
                 self._advance()
 
     def state(self) -> GripperState:
-        """See `Gripper`."""
         with self._lock:
             reading, fault = self._reading, self._judge()
             width_m, moving, held = (math.nan, False, False) if reading is None else reading[:3]
@@ -77,7 +75,6 @@ class GripperProcess:
             return GripperState(width_m, moving, held, fault, self._stamp_s, self._width_max_m, self._stopped)
 
     def stop(self) -> None:
-        """See `Gripper`."""
         with self._lock:
             self._stopped, self._newest, self._pending, self._due_s = True, None, False, math.inf
             self._stop_sent = self._send(call="stop")
@@ -90,7 +87,6 @@ class GripperProcess:
                 self._send(call="recover")
 
     def close(self) -> None:
-        """See `Gripper`."""
         self._closed.set()
         with self._lock:
             process = self._process

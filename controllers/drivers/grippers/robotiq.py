@@ -62,7 +62,7 @@ class Status(NamedTuple):
 
 
 class Robotiq(ABC):
-    """A gripper over either connection.
+    """A gripper over either connection; a `GripperDriver`.
 
     Settings: `model`, one of `PROFILES`; `open_count`, `closed_count`: position registers of the open and the closed
     fingers, where fingers or tips differ from the vendor's.
@@ -85,7 +85,6 @@ class Robotiq(ABC):
 
     @classmethod
     def connect(cls, spec: GripperSpec) -> Self:
-        """See `GripperDriver`."""
         name, default = cls.PLACE
         settings = spec.read_settings(**{name: default}, model="2f-85", open_count=None, closed_count=None)
         gripper = cls(spec.address, settings.pop(name), read_profile(**settings))
@@ -116,7 +115,6 @@ class Robotiq(ABC):
             time.sleep(0.05)
 
     def read(self) -> GripperReading:
-        """See `GripperDriver`."""
         status, profile = self.status(), self._profile
         # for some cycles after a request the object register still speaks of the one before
         taken = self._requested in (None, status.requested)
@@ -183,19 +181,15 @@ class RobotiqSocket(Robotiq):
         self._lines = self._socket.makefile("rb")
 
     def status(self) -> Status:
-        """See `Robotiq`."""
         return Status(*(self._get(name) for name in ("STA", "OBJ", "FLT", "PRE", "POS", "GTO")))
 
     def request(self, position: int, speed: int, force: int) -> None:
-        """See `Robotiq`."""
         self._set(f"POS {position} SPE {speed} FOR {force} GTO 1")
 
     def halt(self) -> None:
-        """See `Robotiq`."""
         self._set("GTO 0")
 
     def reset(self) -> None:
-        """See `Robotiq`."""
         self._set("ACT 0")
         self._set("ATR 0")
         time.sleep(0.1)  # a second request within it is ignored

@@ -31,21 +31,17 @@ class RobotiqRtu(Robotiq):
         self._instrument = instrument
 
     def status(self) -> Status:
-        """See `Robotiq`."""
         flags, request, position = self._exchange(self._instrument.read_registers, STATUS_REGISTER, 3)
         flags >>= 8
         return Status(flags >> 4 & 3, flags >> 6 & 3, request >> 8 & 15, request & 255, position >> 8, flags >> 3 & 1)
 
     def request(self, position: int, speed: int, force: int) -> None:
-        """See `Robotiq`."""
         self._write(0x0900, position, speed << 8 | force)  # rACT and rGTO
 
     def halt(self) -> None:
-        """See `Robotiq`."""
         self._write(0x0100, 0, 0)
 
     def reset(self) -> None:
-        """See `Robotiq`."""
         self._write(0, 0, 0)
         self._write(0x0100, 0, 0)
 

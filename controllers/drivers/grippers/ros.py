@@ -23,7 +23,7 @@ JOINT_SETTINGS = {"joint": "", "joint_states": "joint_states", "closed": 0.0, "o
 
 
 class RosGripper:
-    """A gripper over ROS: a node, and the width from joint states."""
+    """A gripper over ROS: a node, and the width from joint states; a `GripperDriver`."""
 
     def __init__(self, spec: GripperSpec, settings: dict[str, Any]) -> None:
         try:
@@ -50,18 +50,12 @@ class RosGripper:
         Raises:
             GripperError: none came.
         """
-        self._executor = self.rclpy.executors.SingleThreadedExecutor()
-        self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=_spin, args=(self._executor,), daemon=True)
-        self._thread.start()
-        try:
-            _wait(lambda: bool(self._widths), FIRST_S, f"{self._settings['joint']} on {self._settings['joint_states']}")
-        except GripperError:
-            self.close()
-            raise
+        executor = self.rclpy.executors.SingleThreadedExecutor()
+        executor.add_node(self.node)
+        threading.Thread(target=_spin, args=(executor,), daemon=True).start()
+        _wait(lambda: bool(self._widths), FIRST_S, f"{self._settings['joint']} on {self._settings['joint_states']}")
 
     def read(self) -> GripperReading:
-        """See `GripperDriver`."""
         width_m, silent = self._widths[-1][1], time.monotonic() - self._stamp_s > SILENT_S
         fault = f"no joint state for more than {SILENT_S:g} s" if silent else ""
         moving = self.moving()
@@ -85,9 +79,6 @@ class RosGripper:
         return float(closed + command.width_m / self.width_max_m * (opened - closed))
 
     def close(self) -> None:
-        """See `GripperDriver`. A thread that is left inside C++ when Python ends aborts the process."""
-        self._executor.shutdown()
-        self._thread.join()
         self.rclpy.try_shutdown()
 
     def _on_joints(self, message: Any) -> None:
@@ -138,7 +129,7 @@ class TopicGripper(RosGripper):
 
 
 class ActionGripper(RosGripper):
-    """An action server of control_msgs, as ros2_control's gripper controllers have.
+    """An action server of control_msgs, as ros2_control's gripper controllers have; a `GripperDriver`.
 
     Settings: `action`; `type`: `GripperCommand` or `ParallelGripperCommand`.
     """
@@ -157,7 +148,6 @@ class ActionGripper(RosGripper):
 
     @classmethod
     def connect(cls, spec: GripperSpec) -> "ActionGripper":
-        """See `GripperDriver`."""
         own = {"action": "gripper_controller/gripper_cmd", "type": "GripperCommand"}
         return cls(spec, spec.read_settings(**JOINT_SETTINGS, **own))
 
@@ -184,7 +174,6 @@ class ActionGripper(RosGripper):
             self._running.clear()
 
     def stop(self) -> None:
-        """See `GripperDriver`."""
         goal = self._goal
         if goal is not None:
             goal.cancel_goal_async()
@@ -192,11 +181,9 @@ class ActionGripper(RosGripper):
             self._ended.set()
 
     def moving(self) -> bool:
-        """See `RosGripper`."""
         return self._running.is_set()
 
     def holds(self, width_m: float) -> bool:
-        """See `RosGripper`."""
         return self._stalled or super().holds(width_m)
 
     def _sent(self, message: Any) -> Any:

@@ -9,7 +9,7 @@ SPEED_MAX_M_S = 0.2
 
 
 class SimulatedGripper:
-    """Two fingers in straight motion.
+    """Two fingers in straight motion; a `GripperDriver`.
 
     Settings: `width_max_m`; `object_m`, the size of an object between the fingers, 0 for none.
     """
@@ -23,22 +23,18 @@ class SimulatedGripper:
 
     @classmethod
     def connect(cls, spec: GripperSpec) -> "SimulatedGripper":
-        """See `GripperDriver`."""
         return cls(**spec.read_settings(width_max_m=0.08, object_m=0.0))
 
     def read(self) -> GripperReading:
-        """See `GripperDriver`."""
         width_m, end_m = self._width(), self._end()
         return GripperReading(width_m, width_m != end_m, width_m == end_m != self._goal)
 
     def move(self, command: GripperCommand) -> None:
-        """See `GripperDriver`."""
         self._start, self._since_s = self._width(), self._now_s()
         self._goal = min(max(command.width_m, 0.0), self.width_max_m)
         self._speed_m_s = min(command.speed_m_s, SPEED_MAX_M_S)
 
     def stop(self) -> None:
-        """See `GripperDriver`."""
         if self.read().moving:
             self._start = self._goal = self._width()
 

@@ -81,11 +81,7 @@ def critic_loss(
 
 
 def actor_loss(
-    params: Params,
-    embedding: Embedding,
-    batch: Batch,
-    plan: UpdateInputs,
-    definition: AgentDefinition,
+    params: Params, embedding: Embedding, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
 ) -> tuple[jax.Array, Metrics]:
     """Return the actor's loss, and metrics; for the actor's parameters only."""
     mean, std = networks.actor(params, embedding.z, definition.config)

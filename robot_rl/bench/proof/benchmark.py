@@ -51,7 +51,7 @@ def bench_proof(inputs: int) -> tuple[dict[str, Any], Curves]:
     metrics["settle_s"], curves["step"] = step_curves()
     metrics |= {f"{name}_pct": value for name, value in overshoots(curves["step"]).items()}
     metrics |= nullspace_metrics()
-    curves["delay"] = delay_curves()
+    curves["delay"] = {f"{delay}ms": _step(make_gains(HOME_Q, **BARE), delay=delay) for delay in DELAYS_MS}
     metrics |= {f"delay_{label}_overshoot_pct": overshoot(path) for label, path in curves["delay"].items()}
     more, curves["contact"] = contact_curves()
     metrics |= more
@@ -134,11 +134,6 @@ def nullspace_metrics() -> dict[str, Any]:
     theirs = run_baseline(baseline, lambda now: crisp_torque(now, gains), 1.0, np.zeros(3), posture) - baseline.centre
     mm = [round(1e3 * float(np.linalg.norm(path, axis=1).max()), 4) for path in (ours, theirs)]
     return {"nullspace_leak_mm": mm[0], "kinematic_nullspace_leak_mm": mm[1]}
-
-
-def delay_curves() -> dict[str, np.ndarray]:
-    """Return the same step with a torque delayed by some milliseconds."""
-    return {f"{delay}ms": _step(make_gains(HOME_Q, **BARE), delay=delay) for delay in DELAYS_MS}
 
 
 def contact_curves() -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -110,7 +110,7 @@ def open_realsense_camera(
 
 
 class RealSenseSource:
-    """An open device, or a recording in its place.
+    """An open device, or a recording in its place; a `Source`.
 
     Raises:
         DeviceLostError: not there, in use, or it does not start.
@@ -130,7 +130,6 @@ class RealSenseSource:
         self._millimetres = _depth_unit_mm(self._rs, self._sensors)
 
     def next(self) -> RawFrame | None:
-        """See `Source`."""
         try:
             there, frames = self._pipeline.try_wait_for_frames(WAIT_MS)
             if not there:
@@ -143,27 +142,22 @@ class RealSenseSource:
             raise DeviceLostError(f"{self._config.name}: got {error}, expected images; opening it again.") from error
 
     def intrinsics(self) -> Intrinsics | None:
-        """See `Source`."""
         profile = self._profile.get_stream(self._rs.stream.color).as_video_stream_profile()
         return to_intrinsics(profile.get_intrinsics())
 
     def temperature_c(self) -> float | None:
-        """See `Source`."""
         if next(self._asked) % TEMPERATURE_EVERY == 0:
             self._temperature_c = _temperature_c(self._rs, self._sensors)
         return self._temperature_c
 
     def clock_changes(self) -> int:
-        """See `Source`."""
         return self._stamps.changes
 
     def remarks(self) -> tuple[str, ...]:
-        """See `Source`."""
         described = describe(self._device)
         return (f"connected as USB {described.usb}: {USB_ADVICE}",) if described.slow else ()
 
     def close(self) -> None:
-        """See `Source`."""
         with contextlib.suppress(RuntimeError):  # the device is gone, and with it what would be stopped
             self._pipeline.stop()
 

@@ -137,7 +137,7 @@ def is_video(device: str) -> bool:
 
 
 class WebcamSource:
-    """An open webcam or video. An image's stamp is the moment at which the driver delivered it.
+    """An open webcam or video. An image's stamp is the moment at which the driver delivered it; a `Source`.
 
     `ignored` names the settings that the driver did not take.
 
@@ -154,7 +154,6 @@ class WebcamSource:
         self._due_ns = clock.now_ns()
 
     def next(self) -> RawFrame | None:
-        """See `Source`."""
         if self._video:
             self._pace()
         if not self._capture.grab() and not self._rewound():
@@ -178,11 +177,9 @@ class WebcamSource:
         return 0
 
     def remarks(self) -> tuple[str, ...]:
-        """See `Source`."""
         return (*self._identity, *(f"the driver ignores {name}" for name in self.ignored))
 
     def close(self) -> None:
-        """See `Source`."""
         self._capture.release()
 
     def _open(self) -> Any:

@@ -56,12 +56,10 @@ class DdsPublisher:
         self.writer, self._kind = writer, kind
 
     def publish(self, message: Any) -> None:
-        """See `Publisher`."""
         self._kind.arrange(message)
         self.writer.write(self._kind.envelope(message))
 
     def matched(self) -> int:
-        """See `Publisher`."""
         return len(self.writer.get_matched_subscriptions())
 
 
@@ -109,7 +107,6 @@ class DdsWire:
         self._thread.start()
 
     def make(self, type_name: str, **fields: Any) -> Any:
-        """See `Wire`."""
         message = message_type(type_name, self._distribution).make()
         for field, value in fields.items():
             setattr(message, field, value)
@@ -127,7 +124,6 @@ class DdsWire:
         return self._publishers[name]
 
     def subscribe(self, topic: Topic, callback: Callable[[Any], None]) -> None:
-        """See `Wire`."""
         name, kind = resolve(topic, self.namespace), message_type(topic.type, self._distribution)
         reader = DataReader(self._participant, self._dds_topic(name, kind), qos_of(topic.quality, kind.hash))
         self._listen(_Subscription(reader, name, topic.quality.depth, callback))
@@ -138,7 +134,6 @@ class DdsWire:
         self._waitset.attach(subscription.condition)
 
     def serve(self, service: Service, answer: Callable[[Any], Answer]) -> None:
-        """See `Wire`."""
         topics = service_topics(service, resolve(service, self.namespace))
         writer, kind = self._raw_writer(topics.reply)
 
@@ -149,7 +144,6 @@ class DdsWire:
         self._raw_reader(topics.request, on_request)
 
     def call(self, service: Service, timeout_s: float, **fields: Any) -> Answer:
-        """See `Wire`."""
         name, end_s = resolve(service, self.namespace), time.monotonic() + timeout_s
         topics = service_topics(service, name)
         if service not in self._clients:
@@ -189,7 +183,6 @@ class DdsWire:
         return tuple(Sender(node, writer.reliable) for node, writer in found)
 
     def problems(self) -> tuple[str, ...]:
-        """See `Wire`."""
         for subscription in self._subscriptions:
             reader, name = subscription.reader, subscription.name
             self._look(name, "a publisher", "of another quality", reader.get_requested_incompatible_qos_status())
@@ -201,7 +194,6 @@ class DdsWire:
         return self._problems.texts()
 
     def now_ns(self) -> int:
-        """See `Wire`."""
         return time.time_ns()
 
     def close(self) -> None:

@@ -117,7 +117,7 @@ class _Session:
         self._begin(seed)
         steps, objects = self._act()
         steps, unsure = _moved_back(steps, self._stepper.rollout)
-        if not _worth_keeping(steps, config.keep_failures):
+        if not (steps and steps[-1].last and (steps[-1].success or config.keep_failures)):
             summary.discarded += bool(steps) or not self._should_stop()
             self._screen.ended(summary, steps, kept=False)
             _check_attempts(summary, config.episodes)
@@ -213,11 +213,6 @@ def remove_newest(folder: Path, form: str) -> int | None:
     if number >= 0 and number in held[-1:]:
         dataset.remove_last(folder / HELD)
     return None if number < 0 else number
-
-
-def _worth_keeping(steps: list[Step], keep_failures: bool) -> bool:
-    """Return whether an episode is whole and, unless failures are kept, a success."""
-    return bool(steps) and steps[-1].last and (steps[-1].success or keep_failures)
 
 
 def _object_state(rollout: Rollout) -> list[float]:

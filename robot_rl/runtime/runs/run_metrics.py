@@ -158,10 +158,7 @@ TRAINING = (
         live="unhelped",
     ),
     RunMetric(
-        _mean_return,
-        lambda mean: f"{mean:.2f}",
-        row=f"mean return (last {SHORT} training episodes)",
-        live="return",
+        _mean_return, lambda mean: f"{mean:.2f}", row=f"mean return (last {SHORT} training episodes)", live="return"
     ),
     RunMetric(_updates, row="updates"),
     RunMetric(

@@ -27,7 +27,8 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     """
     if not 0 <= successes <= trials:
         raise ConfigError(f"successes: got {successes} of {trials} trials, expected 0 <= successes <= trials.")
-    _check_confidence(confidence)
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError(f"confidence: got {confidence}, expected between 0 and 1; 0.95 is usual.")
     if trials == 0:
         return 0.0, 1.0
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
@@ -47,8 +48,3 @@ def iqm(values: np.ndarray) -> float:
     ordered = np.sort(np.asarray(values, dtype=np.float64), axis=None)
     cut = len(ordered) // 4  # a quarter is rounded down
     return float(ordered[cut : len(ordered) - cut].mean()) if ordered.size else math.nan
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise ConfigError(f"confidence: got {confidence}, expected between 0 and 1; 0.95 is usual.")

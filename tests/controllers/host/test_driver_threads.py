@@ -29,6 +29,7 @@ def may_take_priority() -> bool:
 
 
 pytestmark = [
+    pytest.mark.usefixtures("cores_alone"),
     pytest.mark.skipif(not may_take_priority(), reason="NOT CHECKED: SCHED_FIFO is not permitted"),
     pytest.mark.skipif(len(CORES) < 2, reason="NOT CHECKED: one core"),
 ]

@@ -127,7 +127,7 @@ def test_a_core_that_is_not_there_is_refused_before_the_arm_is_connected(words, 
     assert text in capsys.readouterr().err and not (FOLDER / "robot-rl-none").exists()
 
 
-def test_a_shielded_host_leads_its_arm_alone_on_its_core():
+def test_a_shielded_host_leads_its_arm_alone_on_its_core(cores_alone):
     cores = os.sched_getaffinity(0)
     name, cpu = f"shielded-{os.getpid()}", max(cores)
     command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.control_stack:pick_lift", name]

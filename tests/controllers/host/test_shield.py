@@ -14,7 +14,10 @@ from controllers.host.shield import Shield, shielded
 
 CORES = frozenset(os.sched_getaffinity(0))
 CPU = max(CORES)
-pytestmark = pytest.mark.skipif(len(CORES) < 2, reason="a core can be kept free only beside another one")
+pytestmark = [
+    pytest.mark.usefixtures("cores_alone"),
+    pytest.mark.skipif(len(CORES) < 2, reason="a core can be kept free only beside another one"),
+]
 
 SLEEPER = "import sys; print('up', flush=True); sys.stdin.read()"
 # Says once that the core is its own, and holds it until it is killed.
@@ -85,6 +88,18 @@ def test_who_had_chosen_the_other_cores_before_keeps_that_choice(tmp_path, sleep
         shield.let_back()
         assert os.sched_getaffinity(careful.pid) == CORES - {CPU} and os.sched_getaffinity(sleeper.pid) == CORES
         careful.kill()
+
+
+def test_core_of_two_shields_returns_when_the_second_ends(tmp_path, sleeper):
+    listed = only(tmp_path, sleeper.pid)
+    first = Shield(CPU, [], listed)
+    first.keep_off()
+    second = Shield(CPU, [], listed)
+    second.keep_off()
+    first.let_back()
+    second.keep_off()
+    second.let_back()
+    assert os.sched_getaffinity(sleeper.pid) == CORES
 
 
 def test_threads_started_meanwhile_get_their_parents_cores_back(tmp_path, sleeper):

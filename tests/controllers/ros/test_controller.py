@@ -14,7 +14,7 @@ from controllers.records import make_record
 from controllers.ros import from_ros, graph, to_ros
 from controllers.ros.controller import Controller, Schedule
 from robot_rl.testing import FakeClock
-from tests.controllers.ros.test_command_handler import HERE, JOINTS, ScriptedLoop
+from tests.controllers.ros.cockpit import HERE, JOINTS, ScriptedLoop
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 
 

@@ -10,7 +10,7 @@ from controllers.arms.values import ArmFileError, Offset, rotation_of_rpy
 from controllers.law.presets import preset
 from controllers.ros import graph, to_ros
 from controllers.ros.frames import FixedFrame, Frames, frames_of
-from tests.controllers.ros.test_command_handler import JOINTS
+from tests.controllers.ros.cockpit import JOINTS
 from tests.controllers.ros.test_controller import Node
 from tests.hardware.graph.memory_wire import MemoryWire
 

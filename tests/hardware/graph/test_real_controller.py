@@ -20,7 +20,7 @@ from robot_rl.core.tasks import ArmTask
 from robot_rl.hardware.robot import Robot
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
-from tests.controllers.ros.test_command_handler import HERE, JOINTS, ScriptedLoop
+from tests.controllers.ros.cockpit import HERE, JOINTS, ScriptedLoop
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 from tests.hardware.graph.test_robot import ServingClock
 from tests.waiting import eventually

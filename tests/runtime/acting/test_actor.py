@@ -1,6 +1,6 @@
 """The actor: what it sends is whole, in order, and says who acted, under which weights, and how it ended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -9,70 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_rl.core.clock import NS_PER_S
-from robot_rl.core.errors import ConfigError, DeviceLostError, HandshakeRefusedError, RobotRLError, StopRequestedError
-from robot_rl.core.records import Source, StepRecord
+from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, StopRequestedError
+from robot_rl.core.records import Source
 from robot_rl.data.image_codec import decompress
 from robot_rl.data.replay import Replay
-from robot_rl.rewards.combined import make_reward
-from robot_rl.runtime.acting.actor import CONSECUTIVE_FAULTS_MAX, UPDATES_TIMEOUT_S, ActorSummary, run_actor
-from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
+from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.observation import step_schema
-from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
-from robot_rl.teleop.device import Device, DeviceState, ScriptedDevice
-from robot_rl.teleop.devices.combined import EnabledDevice
-from robot_rl.teleop.devices.scripted import FunctionExpert, ScriptedHuman
-from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
-from robot_rl.testing import FakeClock, Playback
+from robot_rl.teleop.device import DeviceState, ScriptedDevice
+from robot_rl.testing import Playback
+from tests.runtime.acting.actor_runs import HELD, QUIET, Breaking, act, scripted, still
 from tests.runtime.acting.point_world import (
     TIME_LIMIT,
     LinearPolicy,
-    MemoryMetrics,
-    Person,
     PointWorld,
     RecordingLink,
     TinyEncoder,
 )
-
-HUMAN_ACTION = np.array([0.0, 0.0, 0.0], np.float32)
-HELD = DeviceState(HUMAN_ACTION, engaged=True)
-QUIET = DeviceState()
-
-
-def still() -> LinearPolicy:
-    return LinearPolicy(gain=0.0, noise=0.0)
-
-
-def act(
-    config: ActorConfig,
-    policy: LinearPolicy | None = None,
-    human: Device | None = None,
-    link: RecordingLink | None = None,
-    rewards: tuple[str, ...] = ("ground-truth", "human-label"),
-    clock: FakeClock | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    **more,
-) -> tuple[ActorSummary, RecordingLink, PointWorld, MemoryMetrics]:
-    """Run an actor in the point's world."""
-    link, env, ledger = link or RecordingLink(), more.pop("env", None) or PointWorld(), MemoryMetrics()
-    parts = {name: more.pop(name) for name in ("encoder", "speed", "estop", "keep_frames") if name in more}
-    rollout = Rollout(
-        env, policy or LinearPolicy(), human=human, reward=make_reward(rewards), clock=clock or FakeClock(), **parts
-    )
-    summary = run_actor(rollout, config, link, ledger, should_stop=should_stop, **more)
-    return summary, link, env, ledger
-
-
-def after(calls: int) -> Callable[[], bool]:
-    """Return a question that is answered with yes from its `calls`-th time on."""
-    asked = iter(range(10**9))
-    return lambda: next(asked) >= calls
-
-
-def scripted(env: PointWorld, seed: int = 0, **settings) -> ScriptedHuman:
-    config = ScriptedHumanConfig(burst_steps=(2, 4), **settings)
-    return ScriptedHuman(FunctionExpert(env.expert_action, env.action_layout), config, np.random.default_rng(seed))
 
 
 @given(st.integers(0, 1000), st.floats(0.0, 6.0), st.integers(1, 90))
@@ -150,19 +102,6 @@ def test_time_limit_is_truncated_success_and_failure_are_terminated() -> None:
         ["success", "terminated"],
         ["failure", "terminated"],
     ]
-
-
-class Breaking(LinearPolicy):
-    """Breaks on its fourth step."""
-
-    def __init__(self, value: float) -> None:
-        super().__init__(gain=0.0, noise=0.0)
-        self.value, self.calls = value, 0
-
-    def act(self, obs, rng, deterministic):
-        self.calls += 1
-        action = super().act(obs, rng, deterministic)
-        return np.full_like(action, self.value) if self.calls == 4 else action
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -332,281 +271,3 @@ def test_effort_is_counted_per_episode() -> None:
     states = [HELD] * TIME_LIMIT + [QUIET] * (TIME_LIMIT - 1) + [HELD] + [QUIET] * TIME_LIMIT
     _, _, _, ledger = act(ActorConfig(max_episodes=3), still(), Playback(states))
     assert [line["human_steps"] for line in ledger.lines] == [TIME_LIMIT, 1, 0]
-
-
-def test_rlif_blames_the_last_policy_step_before_each_intervention() -> None:
-    human = Playback([HELD, QUIET, QUIET, HELD, HELD, QUIET, HELD, QUIET])
-    _, link, _, _ = act(ActorConfig(max_env_steps=8), still(), human, rewards=("ground-truth", "rlif"))
-    assert [step.reward for step in link.steps] == [0, 0, -1, 0, 0, -1, 0, 0]
-
-
-def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> None:
-    states = [QUIET] * 3 + [DeviceState(labels=("stage",))] + [QUIET] * 2 + [DeviceState(labels=("undo", "success"))]
-    config = ActorConfig(max_episodes=1)
-    summary, link, _, ledger = act(config, still(), Playback(states))
-    assert [(x.label, x.episode, x.step, x.window_steps, x.value) for x in link.labels] == [
-        ("stage", 0, 0, 10, 0.25),
-        ("undo", 0, 6, 10, 0.0),
-        ("success", 0, 3, 10, 1.0),  # about the step 0.3 s ago, the usual reaction time
-    ]
-    last = link.steps[-1]
-    assert (last.step, last.terminated, last.success, last.reward) == (6, True, True, 1.0)
-    assert [record.sequence for record in link.records] == list(range(10))  # a label follows its step
-    assert summary.effort.labels == ledger.lines[0]["labels"] == 3
-
-
-@pytest.mark.parametrize("label", ["success", "failure"])
-def test_label_after_the_last_decision_of_an_episode_counts(label: str) -> None:
-    states = [QUIET] * (1 + TIME_LIMIT) + [DeviceState(labels=(label,))]  # one read before the first episode
-    _, link, _, _ = act(ActorConfig(max_episodes=1), still(), Person(states))
-    about = TIME_LIMIT - 1 - 3 * (label == "success")
-    assert [(x.label, x.episode, x.step) for x in link.labels] == [(label, 0, about)]
-
-
-@given(st.integers(1, TIME_LIMIT - 2), st.integers(0, 6))
-@settings(max_examples=20, deadline=None)
-def test_success_pays_on_the_one_step_a_reaction_time_before_its_label(given_at: int, delay: int) -> None:
-    world, human = PointWorld(), Playback([QUIET] * given_at + [DeviceState(labels=("success",))])
-    link, reward = RecordingLink(), make_reward(["human-label"], {"human-label.reaction_s": str(0.1 * delay)})
-    rollout = Rollout(world, still(), TinyEncoder(), human, reward=reward, clock=FakeClock())
-    run_actor(rollout, ActorConfig(max_episodes=1), link)
-    replay = Replay(step_schema(world, TinyEncoder(), "point"), 100, seed=0)
-    for record in link.records:
-        replay.append(record) if isinstance(record, StepRecord) else replay.relabel(record)
-    about, batch = max(0, given_at - delay), replay.sample(500, 1, demo_fraction=0.0)
-    assert replay.counts()["samplable"] == about + 1  # later steps of the episode are left out
-    assert ((batch.reward == 1.0) == (batch.terminated == 1.0)).all() and (about > 0 or batch.reward.all())
-    assert np.unique(batch.obs["state"][batch.reward == 1.0], axis=0).shape[0] == 1
-
-
-def test_labels_that_the_reset_returns_belong_to_the_episode_before() -> None:
-    class Operated(PointWorld):
-        def reset(self, *, seed=None, options=None):
-            obs, info = super().reset(seed=seed, options=options)
-            return obs, info | {"late_labels": ("success",)}
-
-    _, link, _, _ = act(ActorConfig(max_episodes=2), still(), env=Operated())
-    assert [(x.label, x.episode, x.step) for x in link.labels] == [("success", 0, TIME_LIMIT - 1)]
-
-
-def test_nothing_moves_before_the_person_is_there() -> None:
-    class Watched(PointWorld):
-        resets: list[float] = []  # noqa: RUF012
-
-        def reset(self, *, seed=None, options=None):
-            self.resets.append(clock.now_s())
-            return super().reset(seed=seed, options=options)
-
-    clock, absent = FakeClock(), DeviceState(alive=False)
-    act(ActorConfig(max_env_steps=1), human=Person([absent] * 3), clock=clock, env=Watched())
-    assert Watched.resets == [pytest.approx(0.3)]
-
-
-def test_resets_that_a_stop_prevents_end_no_session() -> None:
-    class Stopped(PointWorld):
-        tries = 0
-
-        def reset(self, *, seed=None, options=None):
-            self.tries += 1
-            if self.tries < CONSECUTIVE_FAULTS_MAX + 3:
-                raise DeviceLostError("reset: got 'emergency stop' on the way")
-            return super().reset(seed=seed, options=options)
-
-    class Presser(Person):
-        """Presses a stop at every other read."""
-
-        pressed = True
-
-        def read(self, proposed=None) -> DeviceState:
-            self.pressed = not self.pressed
-            return DeviceState(estop=self.pressed)
-
-    env = Stopped()
-    summary, _, _, _ = act(ActorConfig(max_episodes=1), human=Presser(), env=env)
-    assert env.tries == CONSECUTIVE_FAULTS_MAX + 3 and summary.episodes == 1
-
-
-def test_label_given_between_episodes_takes_away_but_never_gives() -> None:
-    both = DeviceState(labels=("success", "failure", "stage"))  # an Enter for the prompt is no success of the last one
-    states = [both] + [QUIET] * (TIME_LIMIT - 1) + [both]
-    _, link, _, _ = act(ActorConfig(max_episodes=2), still(), Playback(states))
-    assert [(label.episode, label.step, label.value) for label in link.labels] == [(0, TIME_LIMIT - 1, 0.0)]
-    assert [len(episode) for episode in link.episodes()] == [TIME_LIMIT, TIME_LIMIT]  # it did not end the new one
-
-
-def test_emergency_stop_truncates_and_nothing_moves_until_it_is_cleared() -> None:
-    stop = DeviceState(HUMAN_ACTION, engaged=True, estop=True)
-    late_label = DeviceState(estop=True, labels=("failure",))
-    human = Playback([QUIET, stop, stop, late_label, stop, QUIET, QUIET])
-    clock = FakeClock()
-    _, link, env, ledger = act(ActorConfig(max_env_steps=3), LinearPolicy(0.3, 0.0), human, clock=clock)
-    first, second = link.episodes()
-    assert len(first) == 2 and first[-1].truncated and not first[-1].terminated and not env.executed[1].any()
-    assert ledger.lines[0]["estop"] and len(second) == 1
-    assert clock.now_s() == pytest.approx(0.3)  # looked at four times, one period apart
-    assert [(label.episode, label.step) for label in link.labels] == [(0, 1)]
-
-
-def test_stop_from_elsewhere_counts_like_the_devices_own() -> None:
-    env = PointWorld()
-    _, link, _, _ = act(ActorConfig(max_env_steps=2), env=env, estop=lambda: not env.executed)
-    assert not env.executed[0].any() and link.steps[0].truncated and env.executed[1].any()
-
-
-@given(st.integers(1, 60))
-@settings(max_examples=15, deadline=None)
-def test_clean_stop_in_the_middle_closes_the_episode_as_truncated(calls: int) -> None:
-    summary, link, _, ledger = act(ActorConfig(), still(), should_stop=after(calls + 1))
-    assert len(link.steps) == summary.env_steps
-    assert all(episode[-1].last and episode[-1].truncated for episode in link.episodes())
-    assert sum(line["steps"] for line in ledger.lines) == summary.env_steps
-
-
-def test_actor_never_waits_without_a_pace() -> None:
-    clock = FakeClock()
-    act(ActorConfig(max_env_steps=50), clock=clock)
-    assert clock.now_ns() == 0
-    act(ActorConfig(max_env_steps=20), still(), clock=clock, speed=2.0)
-    assert clock.now_s() == pytest.approx(20 * 0.1 / 2)
-
-
-def test_person_meets_an_arm_in_real_time_whatever_the_speed() -> None:
-    class Running(PointWorld):
-        real_time = True
-
-    for parts in ({"human": Person()}, {"human": EnabledDevice(Person(), Playback([]))}, {"env": Running()}):
-        clock = FakeClock()
-        act(ActorConfig(max_env_steps=20), still(), clock=clock, speed=8.0, **parts)
-        assert clock.now_s() == pytest.approx(20 * 0.1)
-    act(ActorConfig(max_env_steps=20), still(), Person(), clock=(slow := FakeClock()), speed=0.5)
-    assert slow.now_s() == pytest.approx(20 * 0.1 / 0.5)
-    clock, env = FakeClock(), PointWorld()
-    act(ActorConfig(max_env_steps=20), still(), scripted(env), clock=clock, speed=8.0, env=env)
-    assert clock.now_s() == pytest.approx(20 * 0.1 / 8)
-
-
-def test_first_episode_is_put_off_for_weights_but_not_for_ever() -> None:
-    clock, link = FakeClock(), RecordingLink()
-    act(ActorConfig(max_env_steps=1, await_weights_s=2.0), clock=clock, link=link)
-    assert clock.now_s() == pytest.approx(2.0) and len(link.steps) == 1
-    act(
-        ActorConfig(max_env_steps=1, await_weights_s=2.0),
-        clock=(ready := FakeClock()),
-        link=RecordingLink({0: (1, 5.0)}),
-    )
-    assert ready.now_ns() == 0
-
-
-def test_actor_waits_between_episodes_for_the_required_updates() -> None:
-    class Slow(FakeClock):
-        """A learner that publishes one version a second."""
-
-        def sleep_until(self, deadline_ns: int) -> None:
-            super().sleep_until(deadline_ns)
-            link.version = int(self.now_s())
-
-    class Publishing(RecordingLink):
-        version = 0
-
-        def latest_weights(self):
-            return self.version, {"gain": np.float32(5.0)}, 0.0
-
-    clock, link = Slow(), Publishing()
-    act(ActorConfig(max_env_steps=300, updates_per_step=1.0), link=link, clock=clock)
-    first_of_each = [episode[0] for episode in link.episodes()]
-    done = 0
-    for step, episode in zip(first_of_each, link.episodes(), strict=True):
-        assert step.policy_version >= done - 200
-        done += len(episode)
-    assert clock.now_s() >= 300 - 200 - TIME_LIMIT
-
-
-class Idle(RecordingLink):
-    """A learner that has every record and publishes nothing any more."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__({0: (version, 0.0)})
-        self.backlog = 0
-
-
-def test_wait_for_updates_counts_the_steps_of_earlier_sessions() -> None:
-    config = ActorConfig(max_episodes=2, updates_per_step=1.0, first_env_step=1000)
-    act(config, link=Idle(1000 + TIME_LIMIT - 200), clock=(caught_up := FakeClock()))
-    act(config, link=Idle(500), clock=(behind := FakeClock()))
-    assert caught_up.now_s() == 0.0 and behind.now_s() >= UPDATES_TIMEOUT_S
-
-
-def test_wait_for_updates_ends_when_the_learner_has_everything_and_publishes_nothing() -> None:
-    summary, *_ = act(ActorConfig(max_episodes=3, updates_per_step=100.0), link=Idle(1), clock=(clock := FakeClock()))
-    assert summary.episodes == 3 and UPDATES_TIMEOUT_S <= clock.now_s() / 2 <= UPDATES_TIMEOUT_S + 1.0
-
-
-def test_refusal_ends_the_wait_for_weights_at_once() -> None:
-    class Refusing(RecordingLink):
-        def latest_weights(self):
-            raise HandshakeRefusedError("the learner speaks of another task")
-
-    with pytest.raises(HandshakeRefusedError, match="another task"):
-        act(ActorConfig(await_weights_s=900.0), link=Refusing(), clock=(clock := FakeClock()))
-    assert clock.now_s() == 0.0
-
-
-def test_refusal_of_the_learner_ends_the_actor() -> None:
-    class Refusing(RecordingLink):
-        def put(self, record):
-            raise HandshakeRefusedError("the learner speaks of another task")
-
-    with pytest.raises(HandshakeRefusedError, match="another task"):
-        act(ActorConfig(), link=Refusing())
-
-
-def test_without_a_link_and_without_a_policy_it_still_runs() -> None:
-    env = PointWorld()
-    summary = run_actor(Rollout(env, clock=FakeClock()), ActorConfig(max_episodes=1))
-    assert summary.env_steps == TIME_LIMIT and not np.array(env.executed).any()
-
-
-def test_next_session_continues_after_the_recorded_episodes(tmp_path) -> None:
-    config = ActorConfig(max_episodes=3)
-    with MetricsWriter(tmp_path, tensorboard=False) as metrics:
-        link = RecordingLink({0: (4, 5.0)})
-        run_actor(Rollout(PointWorld(), LinearPolicy()), config, link, metrics)
-    lines = read_metrics(tmp_path, kind="episode")
-    assert [line["episode"] for line in lines] == [0, 1, 2]
-    assert [line["env_steps"] for line in lines] == list(np.cumsum([line["steps"] for line in lines]))
-    for line in lines:
-        assert line["policy_version"] == 4 and line["weights_age_s"] == 0.5 and line["backlog"] == 3
-        assert line["duration_s"] > 0 and line["steps_per_s"] > 0 and line["wall_s"] > 0
-    following = resumed(config, lines)
-    assert (following.first_episode, following.first_env_step) == (4, lines[-1]["env_steps"])
-    assert resumed(config, []) == config
-    assert act(replace(following, max_episodes=1))[1].steps[0].episode == 4
-
-
-def test_number_of_an_episode_that_was_cut_off_without_a_line_is_not_given_again() -> None:
-    start = {"kind": START, "step": 0, "episode": 0}
-    assert resumed(ActorConfig(), [start]).first_episode == 1  # the first process died in its first episode
-    line = {"kind": "episode", "episode": 0, "env_steps": 30}
-    assert resumed(ActorConfig(), [start, line]).first_episode == 2
-    again = {"kind": START, "step": 30, "episode": 2}
-    following = resumed(ActorConfig(), [start, line, again, {"kind": "timing", "step": 30, "episode": 0}])
-    assert (following.first_episode, following.first_env_step) == (3, 30)
-
-
-def test_on_step_sees_every_step() -> None:
-    seen: list[StepRecord] = []
-    summary, _, _, _ = act(ActorConfig(max_episodes=2), on_step=seen.append)
-    assert len(seen) == summary.env_steps
-
-
-def test_stamps_are_of_the_observation() -> None:
-    clock = FakeClock()
-    _, link, _, _ = act(ActorConfig(max_env_steps=5), still(), clock=clock, speed=1.0)
-    assert [step.stamp_ns / NS_PER_S for step in link.steps] == pytest.approx([0.0, 0.0, 0.1, 0.2, 0.3])
-
-
-def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(ConfigError, match="deterministic_fraction: got"):
-        ActorConfig(deterministic_fraction=1.5)
-    with pytest.raises(ConfigError, match="speed: got"):
-        Rollout(PointWorld(), speed=-1.0)
