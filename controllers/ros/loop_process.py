@@ -13,7 +13,7 @@ from controllers.ros.stops import STOP_AFTER_S, WatchedTime
 
 START_LIMIT_S = 600.0  # the first start on a computer compiles the law: 20 s of an idle core
 HOLD_LIMIT_S = 2.0  # time for the loop to let the arm hold itself; normally one cycle
-NOTE_PERIOD_S = 10.0  # between two notes while the loop starts
+NOTE_PERIOD_S = 5.0  # between two notes while the loop starts
 STOP_LIMIT_S = 6.0  # the same while the driver is busy ending the stream
 END_LIMIT_S = 10.0  # time for its process to end after that
 BUSY_LIMIT_S = 30.0  # for one call of the driver; Franka's recovery was seen to take 16 s (franka_ros#317)

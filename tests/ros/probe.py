@@ -40,7 +40,8 @@ class Probe:
         self.node = rclpy.create_node(name)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
-        threading.Thread(target=self.executor.spin, daemon=True).start()
+        self._thread = threading.Thread(target=self.executor.spin, daemon=True)
+        self._thread.start()
         self.heard: dict[str, list[Any]] = {}
         self.streams: dict[str, tuple[Any, Any]] = {}
 
@@ -103,6 +104,12 @@ class Probe:
         self._without_waiters(lambda: self.node.destroy_client(client))
         return message_to_ordereddict(future.result())
 
+    def close(self) -> None:
+        """Join the executor's thread: one that is left inside C++ when Python ends aborts the process."""
+        self.executor.shutdown()
+        self._thread.join()
+        rclpy.shutdown()
+
     def topics(self) -> dict[str, list[str]]:
         """What is on the graph."""
         return dict(self.node.get_topic_names_and_types())
@@ -119,6 +126,7 @@ def main() -> None:
         except Exception as error:
             answer = {"ok": False, "value": repr(error)}
         print(json.dumps(answer, default=lambda x: list(x) if not isinstance(x, bytes) else x[0]), flush=True)
+    probe.close()
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph.inbox import Inbox
 from robot_rl.hardware.graph.messages import joints_message, read_pose, read_status
 
-ANSWER_S, MOTION_S, POLL_S = 2.0, 60.0, 0.01
-ARRIVED_RAD = 0.05
+ANSWER_S, POLL_S = 2.0, 0.01
+SILENCE_S = 10.0  # of an arm on a busy computer
+ARRIVED_RAD, PROGRESS_RAD = 0.05, 0.005
 SENDINGS = 2  # of a joint motion: the reader may meet a writer after the writer met it, and miss the first message
 MOVES, GUIDED = "JOINT_MOTION", "GUIDING"
 
@@ -49,7 +50,7 @@ class ArmMotions:
         """
         heard = (self._joints, self._status)
         self._wait(
-            lambda: all(inbox.newest for inbox in heard) and bool(self._publisher.matched()), ANSWER_S * 5, "answer"
+            lambda: all(inbox.newest for inbox in heard) and bool(self._publisher.matched()), SILENCE_S, "answer"
         )
         assert self._joints.newest is not None
         return self._joints.newest.value
@@ -90,6 +91,8 @@ class ArmMotions:
     def move_joints(self, q: np.ndarray, speed: float = 0.5) -> None:
         """Move to joint positions (N,) [rad] at a fraction of the full speed, and wait until the arm is there.
 
+        The controller plans the duration and ends a blocked motion: no limit here but on silence and on standing still.
+
         Raises:
             DeviceLostError: refused, or it does not arrive; the text says why.
         """
@@ -104,8 +107,9 @@ class ArmMotions:
                 break
         else:
             raise self._failure(ANSWER_S, "start the joint motion")
-        self._wait(lambda: self._mode() != MOVES, MOTION_S, "end the joint motion")
-        self._wait(lambda: self._off(q) < ARRIVED_RAD, ANSWER_S, f"arrive (it is {self._off(q):.2f} rad off)")
+        self._wait(lambda: self._mode() != MOVES, SILENCE_S, "publish its joints", lambda: -self._stamp_ns())
+        if not self._happens(lambda: self._off(q) < ARRIVED_RAD, SILENCE_S, lambda: self._off(q) // PROGRESS_RAD):
+            raise self._failure(SILENCE_S, f"arrive (it is {self._off(q):.2f} rad off)")
 
     def guide(self, wanted: bool) -> None:
         """Let a person guide the arm by hand, or hold it where it is.
@@ -113,7 +117,7 @@ class ArmMotions:
         Raises:
             DeviceLostError: refused; the text says why.
         """
-        done, text = self._wire.call(graph.GUIDE, ANSWER_S * 5, data=wanted)  # discovery included
+        done, text = self._wire.call(graph.GUIDE, SILENCE_S, data=wanted)  # discovery included
         if not done:
             raise DeviceLostError(f"guiding: got a refusal ({text}), expected an enabled arm at rest; clear the cause.")
         if wanted:
@@ -130,17 +134,25 @@ class ArmMotions:
     def _report(self) -> str:
         return "no status" if self._status.newest is None else self._status.newest.value[1]
 
-    def _wait(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
-        if not self._happens(condition, limit_s):
+    def _stamp_ns(self) -> int:
+        return 0 if self._joints.newest is None else self._joints.newest.stamp_ns
+
+    def _wait(
+        self, condition: Callable[[], bool], limit_s: float, what: str, falls: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        if not self._happens(condition, limit_s, falls):
             raise self._failure(limit_s, what)
 
     def _failure(self, limit_s: float, what: str) -> DeviceLostError:
         return DeviceLostError(f"arm: got '{self._report()}' after {limit_s:g} s, expected it to {what}; see ~/status.")
 
-    def _happens(self, condition: Callable[[], bool], limit_s: float) -> bool:
-        deadline_ns = self._clock.now_ns() + round(limit_s * NS_PER_S)
-        while not (done := condition()) and self._clock.now_ns() < deadline_ns:
+    def _happens(self, condition: Callable[[], bool], limit_s: float, falls: Callable[[], float] = lambda: 0.0) -> bool:
+        """Wait for a condition until the limit has passed since the start and since the lowest value of `falls`."""
+        lowest, since_ns = falls(), self._clock.now_ns()
+        while not (done := condition()) and self._clock.now_ns() - since_ns < limit_s * NS_PER_S:
             self._clock.sleep_until(self._clock.now_ns() + round(POLL_S * NS_PER_S))
+            if (value := falls()) < lowest:
+                lowest, since_ns = value, self._clock.now_ns()
         return done
 
 

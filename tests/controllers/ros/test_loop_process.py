@@ -58,6 +58,33 @@ def test_an_arm_that_cannot_be_reached_is_an_error_in_the_drivers_own_words():
         HostProcess(choice.host_arguments(name), name, 6)
 
 
+LATE = """
+import time
+from pathlib import Path
+from robot_rl.sim.driver import SimulatedDriver
+
+class Late(SimulatedDriver):
+    def connect(self):
+        while not Path(__file__).with_name("power").exists():
+            time.sleep(0.02)
+        return super().connect()
+"""
+
+
+def test_an_arm_that_is_switched_on_late_is_waited_for_and_the_wait_is_named(tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    (tmp_path / "arm.yaml").write_text("extends: simulated\ndriver: late.py:Late\n")
+    name, texts = f"late-{os.getpid()}", []
+
+    def waiting(text):
+        texts.append(text)
+        (tmp_path / "power").touch()
+
+    host = HostProcess(ArmChoice(arm=str(tmp_path / "arm.yaml")).host_arguments(name), name, 7, waiting=waiting)
+    host.kill()
+    assert texts[0].startswith("waiting for the arm since ")
+
+
 def test_a_start_that_is_no_longer_wanted_ends_its_process():
     name = f"unwanted-{os.getpid()}"
     with pytest.raises(HostFailed, match="stopped before"):
