@@ -9,7 +9,7 @@ export MUJOCO_GL ?= egl
 # Two cores and many small kernels: threads inside a kernel cost more than they gain.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
-# Two processes of tests: the slow tests wait for processes, simulated time and networks more than they compute.
+# Arguments of pytest-xdist, such as -n 2 --dist worksteal: the slow tests wait more than they compute.
 PARALLEL ?=
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 

@@ -38,6 +38,7 @@ class RosGripper:
         self._stamp_s = -float("inf")
         self._target: GripperCommand | None = None
         self._closes, self._since_s = False, time.monotonic()
+        self._thread: threading.Thread | None = None
         self.rclpy.init(args=[])
         self.node = self.rclpy.create_node("gripper_driver", namespace=spec.namespace or None)
         sensor_data = importlib.import_module("rclpy.qos").qos_profile_sensor_data
@@ -52,7 +53,8 @@ class RosGripper:
         """
         executor = self.rclpy.executors.SingleThreadedExecutor()
         executor.add_node(self.node)
-        threading.Thread(target=_spin, args=(executor,), daemon=True).start()
+        self._thread = threading.Thread(target=_spin, args=(executor,), daemon=True)
+        self._thread.start()
         _wait(lambda: bool(self._widths), FIRST_S, f"{self._settings['joint']} on {self._settings['joint_states']}")
 
     def read(self) -> GripperReading:
@@ -80,6 +82,8 @@ class RosGripper:
 
     def close(self) -> None:
         self.rclpy.try_shutdown()
+        if self._thread is not None:  # one that still spins when the interpreter ends aborts the process
+            self._thread.join(1.0)
 
     def _on_joints(self, message: Any) -> None:
         if self._settings["joint"] in message.name:
