@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -22,6 +23,10 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="robot-rl-state-")  # bla
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 # Compiling the agent takes longer than running its tests: what was compiled before is taken from here.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "robot-rl" / "jax"))
+
+# A shell starts its background jobs with SIGINT ignored, and so would be every process that a test ends by Ctrl-C.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is slow, not wrong: no deadline for a single example. The examples are the same in each run;
 # `pytest --hypothesis-profile search` draws new ones, and more.
