@@ -218,5 +218,6 @@ def evaluation_config(config: TrainConfig, rewards: tuple[str, ...] | None = Non
     settings = config.reward_settings
     if judges != config.rewards:
         settings = {name: text for name, text in settings.items() if name.partition(".")[0] in judges}
-    source = "simulated" if unjudged else robot.episode_source
+    # Ground truth would end an episode on its first step of success, before another judge has seen enough of it.
+    source = "simulated" if unjudged and "ground-truth" in judges else robot.episode_source
     return replace(config, robot=replace(robot, episode_source=source), rewards=judges, reward_settings=settings)

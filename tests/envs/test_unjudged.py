@@ -50,3 +50,8 @@ def test_evaluation_is_judged_by_ground_truth() -> None:
         expert = build.make_expert(env)
         ends = [env.step(expert.action())[2] for _ in range(40)]
     assert any(ends)
+
+
+def test_an_evaluation_that_ground_truth_does_not_judge_is_not_ended_by_it() -> None:
+    assert evaluation_config(BLIND, ("human-label",)).robot.episode_source == "unjudged"
+    assert evaluation_config(BLIND, ("ground-truth", "human-label")).robot.episode_source == "simulated"
