@@ -85,7 +85,7 @@ class ArmDriver:
 
 
 class LoopRunner:
-    """The control process' loop on the benchmark's arm; `privileged`: with its real-time settings; a `Runner`.
+    """The control process' loop on the benchmark's arm; a `Runner`. `privileged`: with its real-time settings.
 
     Raises:
         RuntimeError: at the end of a turn in which the arm did not track.

@@ -137,7 +137,7 @@ def is_video(device: str) -> bool:
 
 
 class WebcamSource:
-    """An open webcam or video. An image's stamp is the moment at which the driver delivered it; a `Source`.
+    """An open webcam or video; a `Source`. An image's stamp is the moment at which the driver delivered it.
 
     `ignored` names the settings that the driver did not take.
 

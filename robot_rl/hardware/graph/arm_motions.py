@@ -107,8 +107,8 @@ class ArmMotions:
                 break
         else:
             raise self._failure(ANSWER_S, "start the joint motion")
-        self._wait(lambda: self._mode() != MOVES, SILENCE_S, "publish its joints", lambda: -self._stamp_ns())
-        if not self._happens(lambda: self._off(q) < ARRIVED_RAD, SILENCE_S, lambda: self._off(q) // PROGRESS_RAD):
+        self._wait(lambda: self._mode() != MOVES, SILENCE_S, "publish its joints", self._stamp_ns)
+        if not self._happens(lambda: self._off(q) < ARRIVED_RAD, SILENCE_S, lambda: -(self._off(q) // PROGRESS_RAD)):
             raise self._failure(SILENCE_S, f"arrive (it is {self._off(q):.2f} rad off)")
 
     def guide(self, wanted: bool) -> None:
@@ -138,21 +138,23 @@ class ArmMotions:
         return 0 if self._joints.newest is None else self._joints.newest.stamp_ns
 
     def _wait(
-        self, condition: Callable[[], bool], limit_s: float, what: str, falls: Callable[[], float] = lambda: 0.0
+        self, condition: Callable[[], bool], limit_s: float, what: str, progress: Callable[[], float] = lambda: 0.0
     ) -> None:
-        if not self._happens(condition, limit_s, falls):
+        if not self._happens(condition, limit_s, progress):
             raise self._failure(limit_s, what)
 
     def _failure(self, limit_s: float, what: str) -> DeviceLostError:
         return DeviceLostError(f"arm: got '{self._report()}' after {limit_s:g} s, expected it to {what}; see ~/status.")
 
-    def _happens(self, condition: Callable[[], bool], limit_s: float, falls: Callable[[], float] = lambda: 0.0) -> bool:
-        """Wait for a condition until the limit has passed since the start and since the lowest value of `falls`."""
-        lowest, since_ns = falls(), self._clock.now_ns()
+    def _happens(
+        self, condition: Callable[[], bool], limit_s: float, progress: Callable[[], float] = lambda: 0.0
+    ) -> bool:
+        """Wait for a condition; give up `limit_s` after the start or after the last rise of `progress`."""
+        most, since_ns = progress(), self._clock.now_ns()
         while not (done := condition()) and self._clock.now_ns() - since_ns < limit_s * NS_PER_S:
             self._clock.sleep_until(self._clock.now_ns() + round(POLL_S * NS_PER_S))
-            if (value := falls()) < lowest:
-                lowest, since_ns = value, self._clock.now_ns()
+            if (value := progress()) > most:
+                most, since_ns = value, self._clock.now_ns()
         return done
 
 
