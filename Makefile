@@ -51,10 +51,10 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 fast: $(STAMP)
-	$(BIN)/pytest -q -m "not slow and not qemu and not ros"
+	.ci/tests.sh -m "not slow and not qemu and not ros"
 
 slow: $(STAMP)
-	$(BIN)/pytest -q -m "slow and not qemu and not ros" --durations=10 $(PARALLEL)
+	.ci/tests.sh -m "slow and not qemu and not ros" $(PARALLEL)
 
 firmware: ## Build and test the pendant's firmware (installs its tools)
 	.ci/setup.sh firmware
@@ -63,7 +63,7 @@ firmware: ## Build and test the pendant's firmware (installs its tools)
 qemu: $(STAMP) ## Run the firmware under QEMU against the Python driver
 	.ci/setup.sh firmware
 	$(MAKE) -C firmware host arm
-	$(BIN)/pytest -q -m qemu --durations=10
+	.ci/tests.sh -m qemu
 
 ros: $(STAMP) ## Run the nodes and launch files under ROS 2, where it is sourced or below /opt/ros
 	.ci/ros.sh

@@ -19,4 +19,4 @@ if ! why=$(.venv/bin/python -c 'import rclpy' 2>&1); then
     echo "NOT CHECKED: .venv ($(.venv/bin/python --version)) cannot import the rclpy of ROS $ROS_DISTRO: ${why##*$'\n'}"
     exit 0
 fi
-exec .venv/bin/python -m pytest -q -m ros --durations=10
+exec .ci/tests.sh -m ros

@@ -148,6 +148,7 @@ def test_real_ur_rtde_streams_stops_and_recovers_from_silence_and_protective_sto
         ur.arm.safety_mode = 3
         output, _ = visitor.communicate(timeout=60)
     found = json.loads(output.splitlines()[-1])
+    assert "error" not in found, found
     assert found["at_first"] == "READY" and found["while_pushing"] == "RUNNING" and found["turned_rad"] > 0.0
     assert found["after_stop"] == found["between_streams"] == "READY" and found["again"] == "RUNNING"
     assert found["after_silence"] == "STOPPED" and "no torque for 40 ms" in found["silence"]
