@@ -1,12 +1,15 @@
 """The environment over a real wire, with the simulated robot in a process of its own."""
 
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from robot_rl import build
+from robot_rl.cli import main
 from robot_rl.config import TrainConfig
 from robot_rl.envs.graph import GraphEnv
 from robot_rl.hardware.robot_config import RobotConfig
@@ -64,6 +67,34 @@ def test_reset_by_seed_shows_the_same_scene_again(env: GraphEnv) -> None:
     np.testing.assert_allclose(states[0], states[2], atol=0.05)
     assert np.abs(images[0] - images[2]).mean() < 1.0
     assert np.abs(images[0] - images[1]).mean() > np.abs(images[0] - images[2]).mean()
+
+
+HESITANT = '''
+import time
+import numpy as np
+from robot_rl.teleop.device import DeviceState
+
+class Hesitant:
+    """Moves up, after a pause that is longer than a policy may take for an action."""
+    reads = 0
+    @classmethod
+    def open(cls, context):
+        return cls()
+    def reset(self): ...
+    def read(self, proposed=None):
+        self.reads += 1
+        time.sleep(0.5 if self.reads == 3 else 0.0)
+        return DeviceState(np.array([0, 0, -0.2, 0, 0, 0, 0], np.float32), engaged=True)
+    def close(self): ...
+'''
+
+
+def test_person_who_pauses_goes_on_moving(env: GraphEnv, kind: str, tmp_path: Path, capsys) -> None:
+    (tmp_path / "hesitant.py").write_text(HESITANT)
+    words = ["--device", f"{tmp_path}/hesitant.py:Hesitant", "--seconds", "2", "--robot.kind", kind]
+    assert main(["teleop", "pick-lift", *words, "--robot.state-age-ms", "2000"]) == 0
+    steps, refused = re.search(r"(\d+) steps, .* (\d+) refused", capsys.readouterr().out).groups()
+    assert int(refused) < int(steps) / 2
 
 
 def test_targets_move_the_arm(env: GraphEnv) -> None:
