@@ -43,6 +43,35 @@ def env(served: ServedProcess, kind: str) -> Iterator[GraphEnv]:
     env.close()
 
 
+HESITANT = '''
+import time
+import numpy as np
+from robot_rl.teleop.device import DeviceState
+
+class Hesitant:
+    """Moves up, after a pause that is longer than a policy may take for an action."""
+    reads = 0
+    @classmethod
+    def open(cls, context):
+        return cls()
+    def reset(self): ...
+    def read(self, proposed=None):
+        self.reads += 1
+        time.sleep(0.5 if self.reads == 3 else 0.0)
+        return DeviceState(np.array([0, 0, -0.2, 0, 0, 0, 0], np.float32), engaged=True)
+    def close(self): ...
+'''
+
+
+def test_person_who_pauses_goes_on_moving(served: ServedProcess, kind: str, tmp_path: Path, capsys) -> None:
+    """The first test: one client at a time moves an arm."""
+    (tmp_path / "hesitant.py").write_text(HESITANT)
+    words = ["--device", f"{tmp_path}/hesitant.py:Hesitant", "--seconds", "2", "--robot.kind", kind]
+    assert main(["teleop", "pick-lift", *words, "--robot.state-age-ms", "2000"]) == 0
+    steps, refused = re.search(r"(\d+) steps, .* (\d+) refused", capsys.readouterr().out).groups()
+    assert int(refused) < int(steps) / 2
+
+
 def test_environment_keeps_gymnasiums_contract_over_the_wire(env: GraphEnv) -> None:
     obs, info = env.reset(seed=1)
     assert env.observation_space.contains(obs) and set(obs) == {"state", "wrist", "side"}
@@ -67,34 +96,6 @@ def test_reset_by_seed_shows_the_same_scene_again(env: GraphEnv) -> None:
     np.testing.assert_allclose(states[0], states[2], atol=0.05)
     assert np.abs(images[0] - images[2]).mean() < 1.0
     assert np.abs(images[0] - images[1]).mean() > np.abs(images[0] - images[2]).mean()
-
-
-HESITANT = '''
-import time
-import numpy as np
-from robot_rl.teleop.device import DeviceState
-
-class Hesitant:
-    """Moves up, after a pause that is longer than a policy may take for an action."""
-    reads = 0
-    @classmethod
-    def open(cls, context):
-        return cls()
-    def reset(self): ...
-    def read(self, proposed=None):
-        self.reads += 1
-        time.sleep(0.5 if self.reads == 3 else 0.0)
-        return DeviceState(np.array([0, 0, -0.2, 0, 0, 0, 0], np.float32), engaged=True)
-    def close(self): ...
-'''
-
-
-def test_person_who_pauses_goes_on_moving(env: GraphEnv, kind: str, tmp_path: Path, capsys) -> None:
-    (tmp_path / "hesitant.py").write_text(HESITANT)
-    words = ["--device", f"{tmp_path}/hesitant.py:Hesitant", "--seconds", "2", "--robot.kind", kind]
-    assert main(["teleop", "pick-lift", *words, "--robot.state-age-ms", "2000"]) == 0
-    steps, refused = re.search(r"(\d+) steps, .* (\d+) refused", capsys.readouterr().out).groups()
-    assert int(refused) < int(steps) / 2
 
 
 def test_targets_move_the_arm(env: GraphEnv) -> None:
