@@ -6,7 +6,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +17,10 @@ import numpy as np
 from robot_rl import build_graph
 from robot_rl.agents.backend import AgentBackend, Policy, make_backend
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.learner_state import check_state
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.tasks import Outcome
 from robot_rl.data.replay import Replay
@@ -34,7 +35,7 @@ from robot_rl.runtime.acting.observation import camera_views, classifier_views, 
 from robot_rl.runtime.acting.recordings import Origin
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
-from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
+from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder, existing_run
 from robot_rl.tasks import find_task
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
@@ -194,10 +195,33 @@ def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend
     return make_backend(definition, config.seed)
 
 
-def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
-    """Return the checkpoints in a learner's folder; those of another agent or encoder are refused."""
+def make_checkpoints(
+    folder: Path, definition: AgentDefinition, schema: StepSchema, unlike: Collection[str] = ()
+) -> Checkpoints:
+    """Return the checkpoints in a learner's folder; those of another agent or encoder are refused.
+
+    Args:
+        unlike: names of an identity that may differ.
+    """
     identity = {"agent": definition.schema_hash(), "schema": replace(schema, encoder="").hash()}
-    return Checkpoints(folder / "checkpoints", identity | ({"encoder": schema.encoder} if schema.encoder else {}))
+    identity |= {"encoder": schema.encoder} if schema.encoder else {}
+    return Checkpoints(folder / "checkpoints", identity, unlike=unlike)
+
+
+def prior_state(config: TrainConfig, definition: AgentDefinition, schema: StepSchema) -> dict[str, np.ndarray]:
+    """Return the state of a learner that starts from the networks of the run `prior`, whose task may be another.
+
+    Raises:
+        RunFolderError: there is no such run, or it has no checkpoint.
+        CheckpointError: another agent or encoder, with both sides.
+    """
+    assert config.prior is not None
+    folder = existing_run(config.prior)
+    checkpoint = make_checkpoints(folder.learner, definition, schema, unlike=("schema",)).latest()
+    if checkpoint is None:
+        raise RunFolderError(f"prior: got {config.prior} without a checkpoint, expected a trained run; train it first.")
+    check_state(checkpoint.arrays, definition)
+    return checkpoint.arrays | {"step": np.array(0, np.int64), "seed": np.array(config.seed, np.int64)}
 
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:

@@ -50,6 +50,8 @@ def run(arguments: Arguments) -> int:
         print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         agent, replay = build.make_agent(definition, config).learner(), build.make_replay(schema, config)
         checkpoints = build.make_checkpoints(arguments.folder, definition, schema)
+        if config.prior is not None and not checkpoints.paths():
+            agent.load_state_dict(build.prior_state(config, definition, schema))
         loop = LearnerLoop(server, replay, agent, config.learner, metrics, checkpoints)
         print(f"learner: {loop.run(stop, demonstrations)} updates")
     return 0
