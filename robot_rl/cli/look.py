@@ -159,13 +159,15 @@ def _open(arguments: Arguments, task: TaskSpec | None, views: Views) -> Iterator
     robot = RobotConfig() if task is None else task_config(arguments.source or "").robot
     robot = robot if arguments.kind is None else replace(robot, kind=arguments.kind)
     if task is not None and arguments.cameras is None and not robot.on_graph:
-        from robot_rl.envs.simulated import make_simulated_env
+        from robot_rl.envs.simulated import DEVICE_SIZE, make_simulated_env
+        from robot_rl.envs.simulated import make_cameras as make_simulated_cameras
 
-        print(f"{task.name}: simulated cameras, which have the task's size and no crop; --cameras opens real ones")
-        views |= {name: replace(view, crop=None) for name, view in views.items()}
-        with closing(make_simulated_env(task)) as env:
+        print(f"{task.name}: simulated cameras; --cameras opens real ones")
+        middle = {name: replace(camera, crop=views[name].window(*DEVICE_SIZE)) for name, camera in task.cameras.items()}
+        with closing(make_simulated_env(replace(task, cameras=middle), cameras=())) as env:
             env.reset(seed=0)
-            devices = env.cell.cameras
+            episodes: Any = env.cell.episodes
+            devices = make_simulated_cameras(episodes.simulation, task.cameras, whole=True)
             yield dict(zip(devices, devices, strict=True)), lambda: {n: d.read().image for n, d in devices.items()}
         return
     configs = {config.name: config for config in _configs(arguments, task, robot)}
