@@ -63,15 +63,18 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Write crops, show the cameras, save the last image."""
-    source, views = arguments.source, Views()
+    source, views, crops = arguments.source, Views(), dict[str, Crop]()
     task = None if source is None or source.endswith(".json") else find_task(source)
     if task is None and arguments.crop:
         raise ConfigError(f"crop: got {source or 'no task'}, expected a task's TOML file; name it first.")
     if task is not None:
         crops = dict(_crop(text, task) for text in arguments.crop)
-        write_crops(arguments.source, crops)
         views = {name: View(crops.get(name, see.crop), (see.height, see.width)) for name, see in task.cameras.items()}
     with _open(arguments, task, views) as (labels, read):
+        images = read() if crops else {}
+        for name in crops:  # one beyond the image is not written
+            views[name].window(*images[name].shape[:2])
+        write_crops(source, crops)
         if task is not None and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             _live(labels, read, views, arguments.source)
         save_sheet(labels, read(), views, arguments.png)
