@@ -107,8 +107,8 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
     """Return the frozen encoder, None when the agent sees images or no images at all.
 
     Raises:
-        ConfigError: an unknown encoder, weights that do not fit, or not the encoder of the run that these settings
-            belong to.
+        ConfigError: an unknown encoder, weights that do not fit, those of other crops, or not the encoder of the run
+            that these settings belong to.
     """
     vision = config.vision
     cameras = image_names(config) if vision.mode == "frozen" else ()
@@ -116,6 +116,13 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
         return None
     context = EncoderContext(cameras, vision.variants, vision.encoder)
     encoder = open_encoder(vision.kind, vision.settings, context)
+    seen, trained = make_origin(config).cameras, getattr(encoder, "views", {})
+    for camera in sorted(trained.keys() & seen.keys()):
+        if trained[camera] != seen[camera]:
+            raise ConfigError(
+                f"encoder: got {vision.encoder} for camera {camera}: {trained[camera]}, expected {seen[camera]}, which "
+                "the task sees; learn one from recordings of this view, or give the task its old crop."
+            )
     if vision.identity not in (None, encoder.identity):
         raise ConfigError(
             f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
