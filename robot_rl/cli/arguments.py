@@ -169,8 +169,9 @@ def _join_lines_of_help(kind: type) -> None:
         for entry in dataclasses.fields(base):
             if text := texts.get(entry.name):
                 entry.metadata = MappingProxyType(dict(entry.metadata) | {"help": " ".join(text.split())})
-    for inner in filter(dataclasses.is_dataclass, typing.get_type_hints(kind).values()):
-        _join_lines_of_help(inner)
+    for inner in typing.get_type_hints(kind).values():
+        if isinstance(inner, type) and dataclasses.is_dataclass(inner):
+            _join_lines_of_help(inner)
 
 
 def leading_word(words: Sequence[str]) -> str | None:
