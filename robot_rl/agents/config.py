@@ -9,7 +9,10 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
-BACKENDS = {"jax": "robot_rl.agents.jax.backend:JaxBackend"}
+BACKENDS = {
+    "jax": "robot_rl.agents.jax.backend:JaxBackend",
+    "torch": "robot_rl.agents.torch.backend:TorchBackend",
+}
 """Name -> class; other packages add theirs by the entry point group `robot_rl.backends`."""
 BACKEND_GROUP = "robot_rl.backends"
 CRITICS = {"ensemble": "robot_rl.agents.critics:Ensemble"}
