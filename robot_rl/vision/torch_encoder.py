@@ -1,7 +1,8 @@
-"""Image encoder in PyTorch: the function and random shifts of trained convolutions."""
+"""Image encoder in PyTorch: the function, random shifts, and the actor's frozen encoder."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -58,3 +59,20 @@ def shift_images(images: Tensor, offsets: Tensor, max_shift: int = MAX_SHIFT) ->
     rows = (rows - offsets[:, :1]).clamp(0, height - 1)  # (B, H)
     columns = (columns - offsets[:, 1:]).clamp(0, width - 1)
     return images[torch.arange(batch, device=images.device)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+@torch.inference_mode()
+def encode_cameras(
+    params: Mapping[str, Tensor],
+    images: tuple[np.ndarray, ...],
+    offsets: np.ndarray,
+    architecture: EncoderArchitecture,
+    owners: tuple[str, ...],
+) -> np.ndarray:
+    """Encode each camera clean and shifted: images of (H, W, 3), offsets (cameras, V, 2) -> (cameras, V, F) float16."""
+    features = []
+    for image, shifts, owner in zip(images, torch.from_numpy(offsets), owners, strict=True):
+        variants = torch.from_numpy(np.ascontiguousarray(image)).expand(len(shifts), *image.shape)
+        features.append(apply_encoder(params, shift_images(variants, shifts), architecture, owner))
+    encoded: np.ndarray = torch.stack(features).half().numpy()
+    return encoded
