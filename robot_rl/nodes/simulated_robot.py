@@ -37,9 +37,9 @@ class SimulatedRobotConfig(ServeConfig):
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node communicates over the graph.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "") -> int:
     """Serve until a signal comes."""
-    return run_node("simulated_robot", arguments, SimulatedRobotConfig(), __doc__ or "", serve)
+    return run_node("simulated_robot", arguments, SimulatedRobotConfig(), __doc__ or "", serve, prog)
 
 
 def serve(config: SimulatedRobotConfig) -> None:
