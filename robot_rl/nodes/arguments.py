@@ -99,11 +99,7 @@ def as_flags(parameters: Mapping[str, str]) -> list[str]:
 
 
 def parse_node(words: RosWords, node: str, default: T, description: str, prog: str = "") -> T:
-    """Return `default` changed by flags and parameters; tyro explains and exits with 2 where they do not fit.
-
-    Args:
-        prog: the command that starts the node, where that is not its name.
-    """
+    """Return `default` changed by flags and parameters; tyro explains and exits with 2 where they do not fit."""
     known = names_of(default)
     tables = tables_of(default)
     from_files = {
@@ -118,10 +114,8 @@ def parse_node(words: RosWords, node: str, default: T, description: str, prog: s
         flags += ["--robot.kind", "ros" if importlib.util.find_spec("rclpy") else "dds"]
     refuse_old_flags(flags)
     join_lines_of_help(type(default), flags)
-    return tyro.cli(
-        type(default), args=flags, prog=prog or node, description=description, default=default,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )  # fmt: skip
+    texts = {"prog": prog or node, "description": description}
+    return tyro.cli(type(default), args=flags, default=default, config=(tyro.conf.FlagCreatePairsOff,), **texts)
 
 
 def names_of(settings: Any, lead: str = "") -> set[str]:
@@ -154,11 +148,7 @@ def run_node(
     run: Callable[[T], None],
     prog: str = "",
 ) -> int:
-    """Start a node from its command line, with errors on one line; return the exit code.
-
-    Args:
-        prog: the command that starts it, where that is not its name.
-    """
+    """Start a node from its command line, with errors on one line; return the exit code. `prog` is its name in them."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         run(parse_node(split_ros_words(words, node), node, default, description, prog))

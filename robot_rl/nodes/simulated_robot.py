@@ -1,9 +1,7 @@
 """Simulated robot node: arm, gripper, cameras and task server on the real robot's topics.
 
-usage: ros2 run robot_rl simulated_robot --ros-args -p task:=pick-lift -r __ns:=/left
-       robot-rl serve pick-lift [FLAGS]                                               the same, over plain DDS
-
 examples:
+  ros2 run robot_rl simulated_robot --ros-args -p task:=pick-lift -r __ns:=/left
   robot-rl serve pick-lift                       then, in another terminal: robot-rl train pick-lift --robot.kind dds
   robot-rl serve peg-insert --image-hz 10        on a computer that cannot render 30 images a second
 """
