@@ -114,8 +114,10 @@ def parse_node(words: RosWords, node: str, default: T, description: str, prog: s
         flags += ["--robot.kind", "ros" if importlib.util.find_spec("rclpy") else "dds"]
     refuse_old_flags(flags)
     join_lines_of_help(type(default), flags)
-    texts = {"prog": prog or node, "description": description}
-    return tyro.cli(type(default), args=flags, default=default, config=(tyro.conf.FlagCreatePairsOff,), **texts)
+    options = (tyro.conf.FlagCreatePairsOff,)
+    return tyro.cli(
+        type(default), args=flags, prog=prog or node, description=description, default=default, config=options
+    )
 
 
 def names_of(settings: Any, lead: str = "") -> set[str]:
