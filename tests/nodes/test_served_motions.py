@@ -103,6 +103,33 @@ def test_a_refused_joint_motion_says_why(served: Served, arm: ArmMotions) -> Non
         arm.move_joints(beyond)
 
 
+@pytest.mark.parametrize(
+    ("torque_nm", "cause"), [(12.0, "the joint motion met contact or left its path"), (30.0, "joint_velocity_violation")]
+)
+def test_a_joint_motion_that_ends_short_of_its_goal_gives_the_reason_at_once(
+    served: Served, arm: ArmMotions, torque_nm: float, cause: str
+) -> None:
+    q, simulation = arm.joints().q, served.server.simulation
+
+    def push() -> None:
+        moves = served.server.loop.state().mode == Mode.JOINT_MOTION
+        simulation.data.qfrc_applied[0] = torque_nm * moves
+        served.server.step()
+
+    served.client_clock.work, start_s = push, served.clock.now_s()
+    try:
+        with pytest.raises(DeviceLostError, match=f"off its goal .*{cause}"):
+            arm.move_joints(q - np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    finally:
+        simulation.data.qfrc_applied[:] = 0.0
+        served.live()
+    assert served.clock.now_s() - start_s < 5.0, "it does not wait for an arm that has ended its motion"
+    steps(served, 1.0)
+    served.call(graph.RECOVER)
+    served.call(graph.ENABLE, data=True)
+    arm.move_joints(q)
+
+
 def test_a_stop_ends_a_joint_motion_at_once(served: Served, arm: ArmMotions) -> None:
     names, q = arm.joints()
     message = joints_message(served.wire, names, q - 0.2 * np.eye(7)[0], served.wire.now_ns())
