@@ -10,8 +10,10 @@ from controllers.arm import Mode
 from controllers.ros import graph
 from controllers.ros.wire import Answer, Wire
 from robot_rl.core.errors import DeviceLostError
+from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph.arm_motions import ArmMotions
 from robot_rl.hardware.graph.messages import joints_message, twist_message
+from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from tests.nodes.served import Served
 
 
@@ -103,8 +105,21 @@ def test_a_refused_joint_motion_says_why(served: Served, arm: ArmMotions) -> Non
         arm.move_joints(beyond)
 
 
+def test_a_robot_that_was_led_by_targets_starts_a_joint_motion_without_a_refusal(
+    served: Served, arm: ArmMotions
+) -> None:
+    robot = GraphRobot(served.wire, served.client_clock, GraphRobotConfig())
+    q, T_base_tcp, refused = arm.joints().q, arm.pose(), dict(served.server.controller.commands.rejections.counts)
+    for step in range(1, 11):
+        robot.command(Pose(T_base_tcp.p + np.array([0.0, 0.0, -0.012 * step]), T_base_tcp.R), None)
+        robot.wait(0.1)
+    robot.move_joints(q)
+    assert dict(served.server.controller.commands.rejections.counts) == refused
+    np.testing.assert_allclose(arm.joints().q, q, atol=0.05)
+
+
 @pytest.mark.parametrize(
-    ("torque_nm", "cause"), [(12.0, "the joint motion met contact or left its path"), (30.0, "joint_velocity_violation")]
+    ("torque_nm", "cause"), [(12.0, "the joint motion met contact"), (30.0, "joint_velocity_violation")]
 )
 def test_a_joint_motion_that_ends_short_of_its_goal_gives_the_reason_at_once(
     served: Served, arm: ArmMotions, torque_nm: float, cause: str

@@ -1,0 +1,55 @@
+"""`robot-rl call`: a service of an arm's controller, without ROS."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Literal
+
+from tyro.conf import Positional
+
+from controllers.ros import graph
+
+LIMIT_S = 60.0  # discovery, and an arm that clears its stop
+SWITCHES = {"enable": graph.ENABLE, "hold": graph.HOLD}
+TRIGGERS = {
+    "recover": graph.RECOVER, "home": graph.HOME_POSE, "reset_target": graph.RESET_TARGET,
+    "zero_wrench": graph.ZERO_WRENCH, "estop": graph.ESTOP, "dump": graph.DUMP,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Call a service of the controller of an arm on the graph, as `ros2 service call` does with ROS; print its answer.
+
+    services:
+      recover        lift the stops that are no longer pressed, clear the arm's fault
+      enable         follow commands from where the arm is; with --off the arm holds itself
+      home           drive to the posture, rising first
+      hold           follow nothing, stiff; --off ends it
+      reset_target   forget the target: stay where the arm is
+      zero_wrench    zero the estimated external wrench, at rest
+      estop          emergency stop; it does not replace the button
+      dump           write the black box
+
+    examples:
+      robot-rl call recover && robot-rl call enable
+      robot-rl call home --namespace left
+    """
+
+    service: Positional[Literal["recover", "enable", "home", "hold", "reset_target", "zero_wrench", "estop", "dump"]]
+    """Name of the service."""
+    off: bool = False
+    """End what `enable` or `hold` began."""
+    namespace: str = ""
+    """Of the arm, as in `left`."""
+
+
+def run(arguments: Arguments) -> int:
+    """Call, and print the answer; 1 where it is a refusal."""
+    from robot_rl.hardware.graph.dds_wire import DdsWire
+
+    name = arguments.service
+    fields = {"data": not arguments.off} if name in SWITCHES else {}
+    with closing(DdsWire("call", arguments.namespace)) as wire:
+        done, text = wire.call((SWITCHES | TRIGGERS)[name], LIMIT_S, **fields)
+    print(f"{name}: {'done' if done else 'refused'}{text and ': '}{text}")
+    return 0 if done else 1
