@@ -77,7 +77,7 @@ def run(arguments: Arguments) -> int:
 
 def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: Path) -> EvaluationResult:
     """Run the episodes; write a video of the first."""
-    plan = config.evaluation
+    plan, stop = config.evaluation, StopSignal().install()
     video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
     with (
         closing(build.make_env(config, video=video_episodes > 0)) as env,
@@ -97,7 +97,8 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
             deterministic=not flags.stochastic,
             video=video,
             on_episode=_counter(bar, plan.episodes),
-            should_stop=StopSignal().install(),
+            should_stop=stop,
+            ends_wait=stop.ends_wait,
         )
 
 
@@ -152,13 +153,12 @@ def save_result(out: Path, result: EvaluationResult) -> None:
     (out / EPISODES_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _counter(bar: Progress, episodes: int) -> Callable[[EpisodeResult], None]:
+def _counter(bar: Progress, episodes: int) -> Callable[[tuple[EpisodeResult, ...]], None]:
     row = bar.add_task("evaluation", total=episodes)
-    results: list[EpisodeResult] = []
 
-    def count(episode: EpisodeResult) -> None:
-        results.append(episode)
+    def count(results: tuple[EpisodeResult, ...]) -> None:
         successes = sum(result.success for result in results)
-        bar.update(row, advance=1, description=f"evaluation ({successes} of {len(results)} succeeded)")
+        text = f"evaluation ({successes} of {len(results)} succeeded)"
+        bar.update(row, completed=len(results), description=text)
 
     return count

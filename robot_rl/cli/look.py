@@ -3,14 +3,16 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import tyro
 from tyro.conf import Positional
 
+from robot_rl import build_graph
 from robot_rl.core.errors import ConfigError, RobotRLError, unknown_name
 from robot_rl.core.settings import load_settings, to_json
 from robot_rl.core.tasks import Crop, TaskSpec
@@ -18,11 +20,15 @@ from robot_rl.hardware.cameras import all_kinds, camera_kind
 from robot_rl.hardware.cameras.config import CameraConfig, CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.hardware.cameras.views import View
+from robot_rl.hardware.robot_config import RobotConfig, RobotKind
+from robot_rl.presets import task_config
 from robot_rl.tasks import find_task
 from robot_rl.tasks.edit import edit_task
 
 TITLE = "robot-rl look: NUMBER chooses a camera's crop, q ends"
 LIVE_MS = 100
+TOPIC_AGE_S = 2.0
+"""Oldest image of a topic that is shown [s]: nothing moves by it."""
 Views = dict[str, View]
 Source = tuple[dict[str, str], Callable[[], dict[str, np.ndarray]]]
 """Label of each camera by name, and a reader of their whole images."""
@@ -39,12 +45,16 @@ class Arguments:
       robot-rl look cameras.json --png look.png        those of a file
       robot-rl look usb.toml --cameras cameras.json    a task's cameras
       robot-rl look usb.toml --cameras cameras.json --crop wrist=80,0,480,480
+      robot-rl look pick-lift --robot.kind dds         topics on the graph, as of `robot-rl serve`
     """
 
     source: Positional[str | None] = None
-    """Task, or a file of cameras (.json); a task without --cameras is shown as the simulator renders it."""
+    """Task, or a file of cameras (.json); a task without cameras or an arm on the graph is shown as the simulator
+    renders it."""
     cameras: Path | None = None
-    """File of the robot's cameras, by the names of the task's."""
+    """File of the robot's cameras, by the names of the task's; None: the task's `robot.cameras`."""
+    kind: Annotated[RobotKind | None, tyro.conf.arg(name="robot.kind")] = None
+    """Connection of cameras that are topics, `dds` or `ros`; None: the task's `robot.kind`."""
     crop: tuple[str, ...] = ()
     """Crops to write into the task's file, each NAME=LEFT,TOP,WIDTH,HEIGHT in pixels of the camera's image."""
     png: Path = Path("cameras.png")
@@ -146,7 +156,9 @@ def _crop(text: str, task: TaskSpec) -> tuple[str, Crop]:
 @contextmanager
 def _open(arguments: Arguments, task: TaskSpec | None, views: Views) -> Iterator[Source]:
     """Yield the cameras; those of a file complete `views`."""
-    if task is not None and arguments.cameras is None:
+    robot = RobotConfig() if task is None else task_config(arguments.source or "").robot
+    robot = robot if arguments.kind is None else replace(robot, kind=arguments.kind)
+    if task is not None and arguments.cameras is None and not robot.on_graph:
         from robot_rl.envs.simulated import make_simulated_env
 
         print(f"{task.name}: simulated cameras, which have the task's size and no crop; --cameras opens real ones")
@@ -156,37 +168,52 @@ def _open(arguments: Arguments, task: TaskSpec | None, views: Views) -> Iterator
             devices = env.cell.cameras
             yield dict(zip(devices, devices, strict=True)), lambda: {n: d.read().image for n, d in devices.items()}
         return
-    configs = {config.name: config for config in _configs(arguments, task)}
+    configs = {config.name: config for config in _configs(arguments, task, robot)}
     for name, config in configs.items():
         views[name] = replace(views.get(name, config.view), crop=views.get(name, config.view).crop or config.view.crop)
-    whole: list[Any] = list(configs.values())
-    cameras = make_cameras([replace(config, view=View(size=None)) for config in whole])
-    try:
+    whole = [_shown(config) for config in configs.values()]
+    with ExitStack() as held:
+        wire = None
+        if any(map(_is_topic, whole)):
+            wire = build_graph.make_wire(robot if robot.on_graph else replace(robot, kind="dds"), "look")
+            held.callback(wire.close)
+        cameras = make_cameras(whole, wire)
+        held.callback(close_cameras, cameras)
         labels = {name: _label(config) for name, config in configs.items()}
         yield labels, lambda: dict(zip(configs, (camera.read().image for camera in cameras), strict=True))
-    finally:
-        close_cameras(cameras)
 
 
-def _configs(arguments: Arguments, task: TaskSpec | None) -> Sequence[CameraConfig]:
+def _configs(arguments: Arguments, task: TaskSpec | None, robot: RobotConfig) -> Sequence[CameraConfig]:
     """Return the cameras to open, and print what is not fixed about them."""
-    file = arguments.cameras or (Path(arguments.source) if arguments.source else None)
-    configs = present_cameras() if file is None else load_settings(CameraSet, file).cameras
+    from robot_rl.hardware.cameras.ros_topic import TopicConfig
+
+    file = arguments.cameras or (Path(arguments.source) if arguments.source and task is None else robot.cameras)
+    configs: Sequence[CameraConfig]
+    if file is not None:
+        configs = load_settings(CameraSet, file).cameras
+    else:
+        configs = present_cameras() if task is None else tuple(map(TopicConfig, task.cameras))
     if task is not None:
         by_name = {config.name: config for config in configs}
         if missing := sorted(task.cameras.keys() - by_name.keys()):
             raise unknown_name(f"camera in {file}", missing[0], by_name)
         configs = tuple(by_name[name] for name in task.cameras)
-    shown = [config for config in configs if not getattr(camera_kind(config.kind), "on_graph", False)]
     for config in configs:
-        if config not in shown:
-            print(f"{config.name}: a topic; view it with rqt_image_view")
         for setting in ("auto_exposure", "auto_white_balance"):
             if getattr(config, setting, False):
                 print(f"{config.name}: {setting} is on, so that the same scene changes; set it to false in {file}")
-    if not shown:
+    if not configs:
         raise ConfigError("cameras: got none, expected one or more; see `robot-rl doctor cameras`.")
-    return shown
+    return configs
+
+
+def _shown(config: Any) -> CameraConfig:
+    """Return settings that show the whole image; that of a topic may be late, since nothing moves by it."""
+    return replace(config, view=View(size=None), **({"max_age_s": TOPIC_AGE_S} if _is_topic(config) else {}))
+
+
+def _is_topic(config: CameraConfig) -> bool:
+    return getattr(camera_kind(config.kind), "on_graph", False)
 
 
 def _label(config: CameraConfig) -> str:

@@ -81,6 +81,6 @@ def simulate(flags: Arguments) -> EvaluationResult:
         return evaluate(rollout, flags.episodes, config.seed, video=video, on_episode=_print)
 
 
-def _print(episode: EpisodeResult) -> None:
-    end = "success" if episode.success else "failure" if episode.failure else "out of time"
-    print(f"seed {episode.seed}: {end} after {episode.steps} steps")
+def _print(results: tuple[EpisodeResult, ...]) -> None:
+    episode = results[-1]
+    print(f"seed {episode.seed}: {episode.end} after {episode.steps} steps")

@@ -17,6 +17,8 @@ from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
+UNBOUNDED_MS = 1e9
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(RunArguments):
@@ -46,8 +48,8 @@ def run(arguments: Arguments) -> int:
     config = arguments.config
     if arguments.to == "actor":
         return _send(arguments)
-    if config.robot.on_graph:  # no episodes: nothing is reset
-        config = replace(config, robot=replace(config.robot, episode_source="operator"))
+    if config.robot.on_graph:  # no episodes: nothing is reset; a person's motion follows from no observation
+        config = replace(config, robot=replace(config.robot, episode_source="operator", reaction_ms=UNBOUNDED_MS))
     rng, stop = generator(Purpose.HUMAN, config.seed), StopSignal().install()
     with (
         closing(build.make_env(config, cameras=())) as env,

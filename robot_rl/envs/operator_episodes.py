@@ -15,7 +15,8 @@ from robot_rl.hardware.robot import Robot
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
 REACHED_M, REACHED_RAD = 0.01, 0.05
 SETTLE_STEPS = 30
-Prompt = Callable[[str], tuple[str, ...]]
+Prompt = Callable[..., tuple[str, ...]]
+"""Takes a text, and what is shown once the person has answered, and returns labels."""
 FINGER_STEPS = 10
 """Time for the fingers, before the arm moves."""
 

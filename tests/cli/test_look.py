@@ -1,11 +1,13 @@
 """A task's cameras are shown, and their crops chosen into its file."""
 
+import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from controllers.ros import graph
 from robot_rl.cli import main
 from robot_rl.cli.look import proportioned
 from robot_rl.core.settings import save_settings
@@ -13,8 +15,11 @@ from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.hardware.cameras.contact_sheet import LABEL_HEIGHT, ROW_HEIGHT
 from robot_rl.hardware.cameras.views import Crop, View
 from robot_rl.hardware.cameras.webcam import WebcamConfig
+from robot_rl.hardware.graph.dds_wire import DdsWire
+from robot_rl.hardware.graph.messages import image_message
 from robot_rl.tasks import find_task
 from tests.contracts.listings import listing
+from tests.domains import domain_id
 
 
 @pytest.fixture
@@ -70,3 +75,31 @@ def test_simulated_task_is_shown_as_it_is_rendered(tmp_path: Path, capsys) -> No
 def test_dragged_crop_gets_the_policys_proportions() -> None:
     assert proportioned(Crop(100, 50, 200, 150), View(size=(128, 128))) == Crop(100, 50, 150, 150)
     assert proportioned(Crop(0, 0, 200, 150), View(size=None)) == Crop(0, 0, 200, 150)
+
+
+@pytest.mark.dds
+def test_cameras_of_a_graph_are_shown_whole_with_the_tasks_crop(lab: Path, monkeypatch) -> None:
+    """Topics named by the task's cameras, and those of a file; the task's own `robot.kind` says which wire."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain_id("look")))
+    server, over = DdsWire("cameras", ""), threading.Event()
+    publishers = {name: server.publisher(graph.image_topic(name)) for name in ("top", "hand")}
+    image = np.full((240, 320, 3), (0, 0, 200), np.uint8)
+
+    def publish() -> None:
+        while not over.wait(0.05):
+            for name, publisher in publishers.items():
+                publisher.publish(image_message(server, image, server.now_ns(), name))
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        words = ["--robot.kind", "dds", "--crop", "top=0,0,100,100", "--png", str(lab / "look.png")]
+        assert main(["look", str(lab / "lift.toml"), *words]) == 0
+        (lab / "topics.json").write_text('{"cameras": [{"kind": "topic", "name": "top"}]}')
+        assert main(["look", str(lab / "topics.json"), "--png", str(lab / "top.png")]) == 0
+    finally:
+        over.set()
+        thread.join()
+        server.close()
+    whole, top = (cv2.imread(str(lab / name)) for name in ("look.png", "top.png"))
+    assert whole.shape[0] == 2 * top.shape[0] and (top[..., 0] > 150).any()

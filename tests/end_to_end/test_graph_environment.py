@@ -1,12 +1,15 @@
 """The environment over a real wire, with the simulated robot in a process of its own."""
 
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from robot_rl import build
+from robot_rl.cli import main
 from robot_rl.config import TrainConfig
 from robot_rl.envs.graph import GraphEnv
 from robot_rl.hardware.robot_config import RobotConfig
@@ -38,6 +41,35 @@ def env(served: ServedProcess, kind: str) -> Iterator[GraphEnv]:
     assert isinstance(env, GraphEnv)
     yield env
     env.close()
+
+
+HESITANT = '''
+import time
+import numpy as np
+from robot_rl.teleop.device import DeviceState
+
+class Hesitant:
+    """Moves up, after a pause that is longer than a policy may take for an action."""
+    reads = 0
+    @classmethod
+    def open(cls, context):
+        return cls()
+    def reset(self): ...
+    def read(self, proposed=None):
+        self.reads += 1
+        time.sleep(0.5 if self.reads == 3 else 0.0)
+        return DeviceState(np.array([0, 0, -0.2, 0, 0, 0, 0], np.float32), engaged=True)
+    def close(self): ...
+'''
+
+
+def test_person_who_pauses_goes_on_moving(served: ServedProcess, kind: str, tmp_path: Path, capsys) -> None:
+    """The first test: one client at a time moves an arm."""
+    (tmp_path / "hesitant.py").write_text(HESITANT)
+    words = ["--device", f"{tmp_path}/hesitant.py:Hesitant", "--seconds", "2", "--robot.kind", kind]
+    assert main(["teleop", "pick-lift", *words, "--robot.state-age-ms", "2000"]) == 0
+    steps, refused = re.search(r"(\d+) steps, .* (\d+) refused", capsys.readouterr().out).groups()
+    assert int(refused) < int(steps) / 2
 
 
 def test_environment_keeps_gymnasiums_contract_over_the_wire(env: GraphEnv) -> None:

@@ -39,14 +39,12 @@ class TopicConfig(CameraConfig):
     topic: str = ""
     """Of its images (sensor_msgs/Image); empty: `NAME/color/image_raw`, below the arm's namespace."""
     view: View = field(default_factory=View)
-    """Crop and size of what the policy sees; the size must be set."""
+    """Crop and size of what the policy sees; a size of None shows the image's own."""
     max_age_s: float = MAX_AGE_S
     """Older images are refused, and the arm holds [s]; see `robot.image_age_ms`. Source: two periods of 10 Hz."""
 
     def __post_init__(self) -> None:
         check_camera(self)
-        if self.view.size is None:
-            raise ConfigError("view.size: got None, expected a height and width; the image's own is not known yet.")
 
 
 @dataclass(frozen=True)

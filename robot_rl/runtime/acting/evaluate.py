@@ -1,14 +1,14 @@
 """Evaluation of the policy alone, by the same step code as in training."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, StopRequestedError
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.observation import camera_images
@@ -55,6 +55,14 @@ class EpisodeResult:
     truncated: bool  # timed out or ended by a fault, without success
     fault: bool
     judged: bool = True  # False: it ended without a label, and labels alone judge
+    undone: bool = False  # its label was taken back, and no other followed yet
+
+    @property
+    def end(self) -> str:
+        """The end in words."""
+        return (
+            "success" if self.success else "failure" if self.failure else "out of time" if self.judged else "no label"
+        )
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,8 @@ class EvaluationResult:
     period_s: float
     judges: tuple[str, ...] = ()
     """Reward sources that judged, highest priority first."""
+    taken_back: int = 0
+    """Episodes that the operator took back; each was run again."""
 
     @property
     def successes(self) -> int:
@@ -141,6 +151,7 @@ class EvaluationResult:
             "policy_version": self.policy_version,
             "period_s": self.period_s,
             "judges": list(self.judges),
+            "taken_back": self.taken_back,
         }
 
     def __str__(self) -> str:
@@ -151,6 +162,7 @@ class EvaluationResult:
         times = "" if cycle is None else f", cycle {cycle.median:.0f} steps ({cycle.q25:.0f}-{cycle.q75:.0f})"
         returns = f", mean return {self.mean_return:.1f}" if self.dense else ""
         unjudged = f", {self.unjudged} without a label" if self.unjudged else ""
+        unjudged += f", {self.taken_back} taken back" if self.taken_back else ""
         judged = f"{unjudged}, judged by {' and '.join(self.judges)}" if self.judges else ""
         return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}{judged}"
 
@@ -162,14 +174,18 @@ def evaluate(
     *,
     deterministic: bool = True,
     video: EpisodeVideo | None = None,
-    on_episode: Callable[[EpisodeResult], None] = lambda episode: None,
+    on_episode: Callable[[tuple[EpisodeResult, ...]], None] = lambda results: None,
     should_stop: Callable[[], bool] = lambda: False,
+    ends_wait: Callable[[str], AbstractContextManager[None]] = lambda awaited: nullcontext(),
 ) -> EvaluationResult:
     """Run whole episodes of the rollout's policy, or of its human as a baseline.
 
+    An operator's label after an episode corrects it, also after the last one; `undo` takes it back, to be run again.
+
     Args:
-        on_episode: called after each episode.
+        on_episode: called after each episode, with all so far.
         should_stop: read between episodes.
+        ends_wait: entered, with what is waited for in words, around each wait for a person.
 
     Raises:
         ConfigError: fewer than one episode, or neither policy nor human.
@@ -178,46 +194,81 @@ def evaluate(
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
     if rollout.policy is None and rollout.human is None:
         raise ConfigError("evaluation: got neither policy nor human, expected one of them.")
-    seeds = episode_seeds(Purpose.EVALUATION, seed)
     stepper = Stepper(rollout, generator(Purpose.EVALUATION, seed, 1), deterministic=deterministic)
-    results: list[EpisodeResult] = []
-    while len(results) < episodes and not should_stop():
-        sink = None if video is None or len(results) >= video.episodes else video.sink
-        results.append(_run_episode(stepper, next(seeds), sink, results))
-        on_episode(results[-1])
-    judges = rollout.reward.names
-    return EvaluationResult(tuple(results), seed, deterministic, stepper.policy_version, rollout.period_s, judges)
+    session = _Session(stepper, episode_seeds(Purpose.EVALUATION, seed), ends_wait)
+    with suppress(StopRequestedError):
+        while not should_stop() and session.misses(episodes):
+            session.run_episode(None if video is None or len(session.results) >= video.episodes else video.sink)
+            on_episode(tuple(session.results))
+    results, version, judges = tuple(session.results), stepper.policy_version, rollout.reward.names
+    return EvaluationResult(results, seed, deterministic, version, rollout.period_s, judges, session.taken_back)
 
 
-def _run_episode(stepper: Stepper, seed: int, sink: FrameSink | None, results: list[EpisodeResult]) -> EpisodeResult:
-    """Return the result of one episode; labels that concern the one before correct the last of `results`."""
-    stepper.begin(seed, RESETS_MAX)
-    _send_frame(stepper, sink)
-    steps, reward = 0, 0.0
-    step: Step | None = None
-    while step is None or not step.last:
-        step = stepper.step()
-        late = (*stepper.take_late_labels(), *(label for label in step.decision.labels if label == "undo"))
-        results[-1:] = [_corrected(result, late) for result in results[-1:]]
-        steps, reward = steps + 1, reward + step.reward
+class _Session:
+    """Episodes of an evaluation, which a person's labels of after their ends correct."""
+
+    def __init__(
+        self, stepper: Stepper, seeds: Iterator[int], ends_wait: Callable[[str], AbstractContextManager[None]]
+    ) -> None:
+        self.results: list[EpisodeResult] = []
+        self.taken_back = 0
+        self._stepper, self._seeds, self._ends_wait = stepper, seeds, ends_wait
+        self._again: list[int] = []  # seeds of episodes that were taken back
+
+    def misses(self, episodes: int) -> bool:
+        """Return whether episodes are missing; an operator is asked before the last one counts."""
+        prompt = self._stepper.rollout.prompt
+        if len(self.results) == episodes and prompt is not None:
+            with self._ends_wait("the operator"):
+                end = self.results[-1].end
+                labels = prompt(f"The last episode: {end}. Backspace makes it a failure, u runs it again.", "Noted.")
+            self._correct(labels)
+            self._take_back()
+        return len(self.results) < episodes
+
+    def run_episode(self, sink: FrameSink | None) -> None:
+        """Run one episode."""
+        stepper, seed = self._stepper, self._again.pop() if self._again else next(self._seeds)
+        with self._ends_wait("the scene"):
+            stepper.begin(seed, RESETS_MAX)
+        self._correct(stepper.take_late_labels())
+        self._take_back()
         _send_frame(stepper, sink)
-    truncated = not (step.terminated or step.success)
-    judged = not truncated or stepper.rollout.reward.names != ("human-label",)
-    result = EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, bool(step.fault), judged)
-    stepper.read_last_labels()
-    return _corrected(result, stepper.take_late_labels())
+        steps, reward = 0, 0.0
+        step: Step | None = None
+        while step is None or not step.last:
+            step = stepper.step()
+            self._correct((*stepper.take_late_labels(), *(label for label in step.decision.labels if label == "undo")))
+            self._take_back()
+            steps, reward = steps + 1, reward + step.reward
+            _send_frame(stepper, sink)
+        truncated = not (step.terminated or step.success)
+        judged = not truncated or stepper.rollout.reward.names != ("human-label",)
+        fault = bool(step.fault)
+        self.results.append(EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, fault, judged))
+        stepper.read_last_labels()
+        self._correct(stepper.take_late_labels())
 
+    def _correct(self, labels: tuple[str, ...]) -> None:
+        """Correct the newest episode; until it is taken back, a label after an `undo` counts."""
+        for label in labels:
+            if self.results and label in ("success", "failure", "undo"):
+                success, failure = label == "success", label == "failure"
+                self.results[-1] = replace(
+                    self.results[-1],
+                    success=success,
+                    failure=failure,
+                    truncated=label == "undo",
+                    judged=label != "undo",
+                    undone=label == "undo",
+                    reward=float(success),
+                )
 
-def _corrected(result: EpisodeResult, labels: tuple[str, ...]) -> EpisodeResult:
-    """Return a result with a person's labels of after its episode."""
-    for label in labels:
-        if label in ("success", "failure", "undo"):
-            success, failure = label == "success", label == "failure"
-            judged, truncated = label != "undo", label == "undo"
-            result = replace(
-                result, success=success, failure=failure, truncated=truncated, judged=judged, reward=float(success)
-            )
-    return result
+    def _take_back(self) -> None:
+        """Take an undone episode out of the results, to be run again."""
+        if self.results and self.results[-1].undone:
+            self._again.append(self.results.pop().seed)
+            self.taken_back += 1
 
 
 def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:

@@ -33,8 +33,11 @@ def last_shown(log: Path) -> str:
     return next((line.removeprefix(MARK) for line in reversed(lines) if line.startswith(MARK)), "")
 
 
-def await_ready(device: Device, clock: Clock, text: str, show: Show = show_here) -> tuple[str, ...]:
+def await_ready(device: Device, clock: Clock, text: str, then: str = RUNS, show: Show = show_here) -> tuple[str, ...]:
     """Prompt a person and wait until they say, by their device, that the scene is set; not while a stop is latched.
+
+    Args:
+        then: shown once they have.
 
     Returns: the labels of the episode before: those given before the prompt, and later ones that do not pay.
     """
@@ -44,7 +47,7 @@ def await_ready(device: Device, clock: Clock, text: str, show: Show = show_here)
         labels += _not_paying(state)
         shown = _show(state, f"{text} {GO}", shown, show)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
-    show(RUNS)
+    show(then)
     return labels + _not_paying(state)
 
 

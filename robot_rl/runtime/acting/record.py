@@ -13,7 +13,7 @@ from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format, read_metas
 from robot_rl.runtime.acting.demonstrations import ACTOR, HELD
-from robot_rl.runtime.acting.go import await_ready
+from robot_rl.runtime.acting.go import RUNS, await_ready, show_here
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.recording_screen import RecordingScreen, RecordingSummary
 from robot_rl.runtime.acting.recordings import Origin, check_recordings
@@ -132,14 +132,12 @@ class _Session:
         """Reset, once a person has said that the scene is set; an operator's reset asks for that itself."""
         with self._ends_wait("the scene"):
             rollout = self._stepper.rollout
-            if rollout.person_acts and not rollout.operated and rollout.human is not None:
-                labels = await_ready(
-                    rollout.human,
-                    rollout.clock,
-                    f"Episode {self._summary.total + 1} of {self._config.episodes}: set the scene.",
-                )
-                self._undo(labels)
+            if asks := rollout.person_acts and not rollout.operated and rollout.human is not None:
+                text = f"Episode {self._summary.total + 1} of {self._config.episodes}: set the scene."
+                self._undo(await_ready(rollout.human, rollout.clock, text, "Resetting."))
             self._stepper.begin(seed, RESETS_MAX)
+            if asks:
+                show_here(RUNS)
         self._undo(self._stepper.take_late_labels())
 
     def _act(self) -> tuple[list[Step], list[list[float]]]:

@@ -12,7 +12,6 @@ from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.acting.stepper import Step
 from robot_rl.teleop.arbiter import ControlAuthority
 
-KEYS = "Enter success  Backspace failure  u take the last one back  x stop"
 AUTHORITY = {
     ControlAuthority.IDLE: "nothing moves it",
     ControlAuthority.POLICY: "policy",
@@ -38,7 +37,7 @@ class RecordingSummary:
 
 
 class RecordingScreen:
-    """Shows episode, time, who is in charge and force; a person also sees the keys and how each episode ended."""
+    """Shows episode, time, who is in charge and force; a person also sees how each episode ended."""
 
     def __init__(self, rollout: Rollout, folder: Path, episodes: int, progress: bool) -> None:
         self._rollout, self._folder, self._episodes = rollout, folder, episodes
@@ -60,7 +59,6 @@ class RecordingScreen:
             AUTHORITY[step.decision.charge],
             arm_text(self._rollout.env),
             step.fault,
-            KEYS if self._rollout.person_acts else "",
         ]
         self._bar.update(self._row, description="  |  ".join(filter(None, parts)))
 
@@ -70,7 +68,8 @@ class RecordingScreen:
             return
         last = steps[-1] if steps else None
         end = "no motion" if last is None else "success" if last.success else "failure" if last.failure else ""
-        end = end or (f"fault: {last.fault}" if last and last.fault else "out of time")
+        stopped = last is not None and last.decision.charge is ControlAuthority.ESTOP
+        end = end or (f"fault: {last.fault}" if last and last.fault else "stopped" if stopped else "out of time")
         where = f"kept, {counts.total} of {self._episodes} in {self._folder}" if kept else "discarded"
         print(f"{end} after {len(steps) * self._rollout.period_s:.1f} s: {where}", flush=True)
 

@@ -10,7 +10,7 @@ import gymnasium
 from robot_rl.agents.backend import Policy
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
-from robot_rl.envs.operator_episodes import OperatorEpisodes
+from robot_rl.envs.operator_episodes import OperatorEpisodes, Prompt
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.teleop.arbiter import Arbiter
@@ -74,10 +74,15 @@ class Rollout:
         return self.human is not None and not isinstance(self.human, ScriptedDevice)
 
     @property
+    def prompt(self) -> Prompt | None:
+        """What prompts the operator of a real arm, whose resets prompt by themselves; None elsewhere."""
+        episodes = getattr(getattr(self.env.unwrapped, "cell", None), "episodes", None)
+        return episodes.prompt if isinstance(episodes, OperatorEpisodes) else None
+
+    @property
     def operated(self) -> bool:
         """Whether a reset itself asks a person to set the scene."""
-        cell = getattr(self.env.unwrapped, "cell", None)
-        return isinstance(getattr(cell, "episodes", None), OperatorEpisodes)
+        return self.prompt is not None
 
     def make_pace(self) -> RateKeeper | None:
         """Return the rate at which steps follow each other; None: as fast as possible."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controllers.ros import graph
-from robot_rl.core.errors import BadMessageError, ConfigError, DeviceLostError, StaleObservationError
+from robot_rl.core.errors import BadMessageError, DeviceLostError, StaleObservationError
 from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.messages import image_message, read_image
@@ -112,11 +112,6 @@ def test_topic_may_have_another_name() -> None:
     message = image_message(bench.wire, IMAGE, bench.wire.now_ns(), "camera")
     bench.wire.publisher(TOPIC._replace(name="/usb_cam/image")).publish(message)
     np.testing.assert_array_equal(bench.camera.read().image, IMAGE)
-
-
-def test_view_without_a_size_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"view\.size"):
-        TopicConfig("wrist", view=View(size=None))
 
 
 def _encoded(encoding: str, pixels: np.ndarray, padding: int) -> Any:

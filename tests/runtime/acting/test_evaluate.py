@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, StopRequestedError
+from robot_rl.envs.operator_episodes import OperatorEpisodes
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
@@ -108,7 +111,7 @@ def test_cameras_are_in_the_video_when_nothing_renders() -> None:
 
 
 def test_stop_between_episodes_keeps_what_was_done() -> None:
-    done: list[EpisodeResult] = []
+    done: list[tuple[EpisodeResult, ...]] = []
     result = evaluate(
         Rollout(PointWorld(), LinearPolicy()), 10, seed=0, on_episode=done.append, should_stop=lambda: len(done) >= 4
     )
@@ -150,11 +153,14 @@ def test_nothing_to_evaluate_is_refused() -> None:
         evaluate(Rollout(PointWorld()), 1, seed=0)
 
 
-def judged(*states: DeviceState, episodes: int = 1, rewards: tuple[str, ...] = ("human-label",)) -> EvaluationResult:
+def judged(
+    *states: DeviceState, episodes: int = 1, rewards: tuple[str, ...] = ("human-label",), env: PointWorld | None = None
+) -> EvaluationResult:
     """An evaluation of a policy that keeps still, while a person labels; one state a read, one read a step."""
-    person = JudgingDevice(Person(states))
-    rollout = Rollout(PointWorld(), LinearPolicy(0.0), human=person, reward=make_reward(rewards), clock=FakeClock())
-    return evaluate(rollout, episodes, seed=0)
+    person, reward = JudgingDevice(Person(states)), make_reward(rewards)
+    return evaluate(
+        Rollout(env or PointWorld(), LinearPolicy(0.0), human=person, reward=reward, clock=FakeClock()), episodes, 0
+    )
 
 
 QUIET, MOVES = DeviceState(), DeviceState(np.ones(3, np.float32), engaged=True)
@@ -166,11 +172,55 @@ def test_operator_judges_without_moving_the_arm() -> None:
     assert "judged by human-label" in str(result)
 
 
-def test_label_after_the_end_counts_and_undo_takes_it_back() -> None:
-    over = [QUIET] * TIME_LIMIT
-    assert judged(*over, DeviceState(labels=("success",))).successes == 1
-    undone = judged(*over, DeviceState(labels=("success",)), DeviceState(labels=("undo",)), episodes=2)
-    assert (undone.successes, undone.unjudged) == (0, 2)
+def test_label_after_the_end_counts_and_undo_runs_the_episode_again() -> None:
+    over, success = [QUIET] * TIME_LIMIT, DeviceState(labels=("success",))
+    assert judged(*over, success).successes == 1
+    undone = judged(*over, success, DeviceState(labels=("undo",)), *over, episodes=2)
+    assert (undone.successes, undone.unjudged, undone.taken_back) == (0, 2, 1)
+    assert {e.seed for e in undone.episodes} == {e.seed for e in judged(episodes=2).episodes}
+
+
+class OperatedWorld(PointWorld):
+    """Prompts a person before each episode; the person answers by labels, from a script."""
+
+    def __init__(self, *answers: tuple[str, ...]) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        answered = iter(answers)
+
+        def prompt(text: str, then: str = "") -> tuple[str, ...]:
+            self.asked.append(text)
+            return next(answered, ())
+
+        self.cell = SimpleNamespace(episodes=OperatorEpisodes(SimpleNamespace(name="world"), {}, prompt))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        info = self.cell.episodes.reset(np.random.default_rng(0))
+        return super().reset(seed=seed)[0], info
+
+
+def test_operator_has_the_last_word_on_the_last_episode() -> None:
+    """The evaluation waits after its last episode; undo and a label together correct it, undo alone repeats it."""
+    success = DeviceState(labels=("success",))
+    labelled = [*[QUIET] * 3, success]
+    failed = judged(*labelled, env=(world := OperatedWorld((), ("failure",))))
+    assert failed.successes == 0 and failed.episodes[0].failure and "The last episode: success" in world.asked[-1]
+    assert judged(*labelled, env=OperatedWorld((), ("undo", "failure"))).to_json()["failures"] == 1
+    again = judged(*labelled, *labelled, env=OperatedWorld((), ("undo",), (), ()))
+    assert (again.successes, len(again.episodes), again.taken_back) == (1, 1, 1)
+    assert "1 taken back" in str(again)
+
+
+def test_stop_while_the_operator_is_asked_keeps_what_was_done() -> None:
+    class Interrupted(OperatedWorld):
+        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+            if len(self.asked) == 2:
+                raise StopRequestedError("SIGINT")
+            return super().reset(seed=seed)
+
+    success = DeviceState(labels=("success",))
+    result = judged(*[QUIET] * 3, success, *[QUIET] * 3, success, episodes=5, env=Interrupted())
+    assert (result.successes, len(result.episodes)) == (2, 2)
 
 
 def test_silence_is_no_failure() -> None:

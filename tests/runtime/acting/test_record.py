@@ -237,6 +237,19 @@ def test_undo_takes_the_newest_episode_back_with_what_was_held_after_it(tmp_path
     assert "undo: episode 1 is in" in output and "success after 0.2 s: kept, 3 of 3" in output
 
 
+def test_person_reads_when_the_episode_runs_and_that_a_stop_ended_it(tmp_path: Path, capsys) -> None:
+    class Announced(PointWorld):
+        def reset(self, *, seed=None, options=None):
+            print("reset")
+            return super().reset(seed=seed)
+
+    states = [*moving("success")[:-1], DeviceState(estop=True)]
+    record(tmp_path, 1, Person(states), env=Announced(), keep_failures=True)
+    output = capsys.readouterr().out
+    assert output.index("set the scene") < output.index("reset") < output.index("the episode runs")
+    assert "stopped after 0.2 s: kept, 1 of 1" in output
+
+
 def test_undo_without_an_episode_changes_nothing(tmp_path: Path, capsys) -> None:
     summary = record(tmp_path, 1, Person([DeviceState(labels=("undo",)), *moving("success")[1:]]))
     assert (summary.total, summary.removed) == (1, 0) and "nothing to take back" in capsys.readouterr().out
