@@ -17,7 +17,7 @@ COMMANDS = {
     "evaluate": "run the trained policy alone: success, interval, cycle times, video",
     "compare": "table of the metrics of several runs, their curves in one image",
     "clone": "behaviour cloning on a run's demonstrations, as a baseline",
-    "record": "record demonstrations by the scripted expert or at the keyboard",
+    "record": "record demonstrations by the scripted expert, or by a person with an input device",
     "classifier": "train a reward classifier from recordings",
     "payload": "whether a real arm carries what it is set to: mass and centre of mass from a few poses",
     "blackbox": "plot of the last minute before a fault",

@@ -49,7 +49,7 @@ class Arguments:
     margin_m: float = MARGIN_M
     """Distance of the box's faces from the outermost poses [m]."""
     record: bool = True
-    """Guide and record; with `--no-record` the poses of the file are used as they are."""
+    """Record poses; `--no-record`: use those that the file holds."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
 
 
