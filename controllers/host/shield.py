@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 GUARD = "controllers.host.shield"
 AGAIN_S = 0.25
@@ -48,20 +48,12 @@ class Shield:
     Args:
         spared: threads that keep the core.
         processes: folder in which the kernel lists processes.
-        affinity: returns a thread's cores.
-        move: sets them.
+        system: `sched_getaffinity` and `sched_setaffinity`.
     """
 
-    def __init__(
-        self,
-        cpu: int,
-        spared: Sequence[int],
-        processes: Path = Path("/proc"),
-        affinity: Callable[[int], Iterable[int]] = os.sched_getaffinity,
-        move: Callable[[int, Iterable[int]], None] = os.sched_setaffinity,
-    ) -> None:
+    def __init__(self, cpu: int, spared: Sequence[int], processes: Path = Path("/proc"), system: Any = os) -> None:
         self._cpu, self._spared, self._processes = cpu, set(spared), processes
-        self._affinity, self._move = affinity, move
+        self._affinity, self._move = system.sched_getaffinity, system.sched_setaffinity
         self._moved: dict[int, frozenset[int]] = {}  # former affinity of each
         self._others: set[int] = set()  # cores of the other shields seen so far
         self._elsewhere = {

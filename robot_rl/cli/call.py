@@ -2,18 +2,15 @@
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal
 
 from tyro.conf import Positional
 
 from controllers.ros import graph
+from robot_rl.core.errors import unknown_name
 
 LIMIT_S = 60.0  # discovery, and an arm that clears its stop
-SWITCHES = {"enable": graph.ENABLE, "hold": graph.HOLD}
-TRIGGERS = {
-    "recover": graph.RECOVER, "home": graph.HOME_POSE, "reset_target": graph.RESET_TARGET,
-    "zero_wrench": graph.ZERO_WRENCH, "estop": graph.ESTOP, "dump": graph.DUMP,
-}  # fmt: skip
+_OFFERED = (graph.RECOVER, graph.ENABLE, graph.HOME_POSE, graph.HOLD, graph.RESET_TARGET, graph.ZERO_WRENCH)
+SERVICES = {service.name.split("/")[-1]: service for service in (*_OFFERED, graph.ESTOP, graph.DUMP)}
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,8 @@ class Arguments:
       robot-rl call home --namespace left
     """
 
-    service: Positional[Literal["recover", "enable", "home", "hold", "reset_target", "zero_wrench", "estop", "dump"]]
-    """Name of the service."""
+    service: Positional[str]
+    """One of them."""
     off: bool = False
     """End what `enable` or `hold` began."""
     namespace: str = ""
@@ -48,8 +45,10 @@ def run(arguments: Arguments) -> int:
     from robot_rl.hardware.graph.dds_wire import DdsWire
 
     name = arguments.service
-    fields = {"data": not arguments.off} if name in SWITCHES else {}
+    if name not in SERVICES:
+        raise unknown_name("service", name, SERVICES)
+    fields = {"data": not arguments.off} if SERVICES[name].type.endswith("SetBool") else {}
     with closing(DdsWire("call", arguments.namespace)) as wire:
-        done, text = wire.call((SWITCHES | TRIGGERS)[name], LIMIT_S, **fields)
+        done, text = wire.call(SERVICES[name], LIMIT_S, **fields)
     print(f"{name}: {'done' if done else 'refused'}{text and ': '}{text}")
     return 0 if done else 1

@@ -136,17 +136,18 @@ class ArmMotions:
         return float("inf") if newest is None else float(np.abs(newest.value.q - q).max())
 
     def _mode(self) -> str:
-        return "" if self._status.newest is None else self._status.newest.value[0]
+        return self._said()[0]
 
     def _report(self) -> str:
-        return "no status" if self._status.newest is None else self._status.newest.value[1]
+        return self._said()[1]
 
     def _end(self) -> str:
         """Return why the arm ended its last motion by itself, or its fault; empty otherwise."""
-        if self._status.newest is None:
-            return ""
-        mode, text, end = self._status.newest.value
+        mode, text, end = self._said()
         return text if mode == FAULT else end
+
+    def _said(self) -> tuple[str, str, str]:
+        return ("", "no status", "") if self._status.newest is None else self._status.newest.value
 
     def _stamp_ns(self) -> int:
         return 0 if self._joints.newest is None else self._joints.newest.stamp_ns

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -113,6 +114,7 @@ def test_core_of_two_shields_returns_when_the_second_ends(tmp_path, sleeper):
 def test_shields_of_several_cores_return_them_whichever_ends_first(steps, before):
     """Each step starts a core's shield, or lets it sweep, or ends it, in turn; the rest end at last."""
     now = {10 + i: cores for i, cores in enumerate(before)}
+    system = SimpleNamespace(sched_getaffinity=now.__getitem__, sched_setaffinity=now.__setitem__)
     shields, turns = {}, dict.fromkeys(steps, 0)
 
     def end(cpu):
@@ -128,7 +130,7 @@ def test_shields_of_several_cores_return_them_whichever_ends_first(steps, before
             if cpu not in shields:
                 (processes / str(900 + cpu)).mkdir()
                 (processes / f"{900 + cpu}/cmdline").write_text(f"python\0-m\0{GUARD}\0{cpu}\0007\0")
-                shields[cpu] = Shield(cpu, [], processes, now.__getitem__, now.__setitem__)
+                shields[cpu] = Shield(cpu, [], processes, system)
             if turns[cpu] % 3:
                 shields[cpu].keep_off()
             else:
