@@ -27,6 +27,7 @@ COMMANDS = {
     "guide": "guide a real arm by hand, record poses, make them a task's workspace",
     "task": "write a task file to start from, or check a task",
     "controller": "a real arm's controller on the ROS graph, over plain DDS without ROS",
+    "call": "a service of an arm's controller: recover, enable, home, zero_wrench ...",
     "serve": "the simulated robot on the ROS graph, in real time, for actors elsewhere",
     "learner": "the learner as a process of its own; actors connect to it",
     "actor": "an actor as a process of its own; it connects to a learner",
