@@ -13,16 +13,12 @@ def join_lines_of_help(target: object, words: Sequence[str]) -> None:
 
     The lines of a field's docstring are indented; tyro would keep each as a line of its own.
     """
-    if {"-h", "--help"} & set(words) and isinstance(target, type):
-        _join_lines(target)
-
-
-def _join_lines(kind: type) -> None:
-    for base in filter(dataclasses.is_dataclass, kind.__mro__):
+    if not isinstance(target, type) or not dataclasses.is_dataclass(target) or not {"-h", "--help"} & set(words):
+        return
+    for base in filter(dataclasses.is_dataclass, target.__mro__):
         texts = {entry.arg_name: entry.description for entry in docstring_parser.parse_from_object(base).params}
         for entry in dataclasses.fields(base):
             if text := texts.get(entry.name):
                 entry.metadata = MappingProxyType(dict(entry.metadata) | {"help": " ".join(text.split())})
-    for inner in typing.get_type_hints(kind).values():
-        if isinstance(inner, type) and dataclasses.is_dataclass(inner):
-            _join_lines(inner)
+    for inner in typing.get_type_hints(target).values():
+        join_lines_of_help(inner, words)

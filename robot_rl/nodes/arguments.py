@@ -143,12 +143,7 @@ def _table_flag(table: str, parameters: Mapping[str, str]) -> list[str]:
 
 
 def run_node(
-    node: str,
-    arguments: Sequence[str] | None,
-    default: T,
-    description: str,
-    run: Callable[[T], None],
-    prog: str = "",
+    node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None], prog: str = ""
 ) -> int:
     """Start a node from its command line, with errors on one line; return the exit code. `prog` is its name in them."""
     words = list(sys.argv[1:] if arguments is None else arguments)
