@@ -15,6 +15,7 @@ import numpy as np
 from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.agents.packing import group_packings
 from robot_rl.core.errors import CheckpointError
+from robot_rl.data.batch import Horizon
 
 TARGET_GROUPS = ("critic", "discrete", "actor")
 KINDS = ("params", "adam_mu", "adam_nu")
@@ -40,6 +41,23 @@ class PackedState:
             for group, vector in groups.items():
                 arrays |= {f"{kind}/{name}": value for name, value in packings[group].unpack(vector).items()}
         return arrays
+
+
+class CountedLearner:
+    """What all backends' learners share: the definition, the seed, and the number of updates so far."""
+
+    def __init__(self, definition: AgentDefinition, seed: int) -> None:
+        self.definition, self._seed, self._updates = definition, seed, 0
+
+    @property
+    def updates(self) -> int:
+        """Updates since the first parameters."""
+        return self._updates
+
+    @property
+    def horizon(self) -> Horizon:
+        """Steps and discount of its samples."""
+        return Horizon(self.definition.config.horizon, self.definition.config.discount)
 
 
 def packed_state(arrays: Mapping[str, np.ndarray], definition: AgentDefinition) -> PackedState:

@@ -9,11 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
-from robot_rl.vision.architecture import (
-    MAX_SHIFT,
-    EncoderFile,
-    load_encoder,
-)
+from robot_rl.vision.architecture import MAX_SHIFT, EncoderFile, load_encoder
 from robot_rl.vision.encoder import EncoderContext
 
 SHIPPED_ENCODER = Path(__file__).parent / "weights" / "simulator.safetensors"

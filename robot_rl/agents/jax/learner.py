@@ -12,17 +12,17 @@ import numpy as np
 from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax.updates import LearnerState, make_state, update_many
-from robot_rl.agents.learner_state import PackedState, packed_state
+from robot_rl.agents.learner_state import CountedLearner, PackedState, packed_state
 from robot_rl.agents.metrics import mean_metrics
 from robot_rl.agents.packing import group_packings
 from robot_rl.agents.update_inputs import plan_updates
-from robot_rl.data.batch import Batch, Horizon
+from robot_rl.data.batch import Batch
 
 # The old state's memory is reused: an update needs no copy of the parameters. One program for all learners alike.
 _update = jax.jit(update_many, static_argnames="definition", donate_argnames="state")
 
 
-class JaxLearner:
+class JaxLearner(CountedLearner):
     """The learning agent; the runtime passes batches and fetches the policy.
 
     Args:
@@ -31,30 +31,12 @@ class JaxLearner:
     """
 
     def __init__(self, definition: AgentDefinition, seed: int) -> None:
-        self.definition = definition
+        super().__init__(definition, seed)
         self._packings = group_packings(definition)
         self._state = make_state(definition, seed)
-        self._seed = seed
-        self._updates = 0
-
-    @property
-    def updates(self) -> int:
-        """Updates since the first parameters."""
-        return self._updates
-
-    @property
-    def horizon(self) -> Horizon:
-        """Steps and discount of its samples."""
-        return Horizon(self.definition.config.horizon, self.definition.config.discount)
 
     def update(self, batch: Batch) -> dict[str, float]:
-        """Learn from U batches in one compiled call.
-
-        Returns the metrics' means, see `mean_metrics`.
-
-        Raises:
-            SchemaMismatchError: entries or shapes that are not the definition's.
-        """
+        """Learn from U batches in one compiled call. See `Learner`."""
         check_batch(batch, self.definition)
         plans = plan_updates(self.definition, self._seed, self._updates, *np.shape(batch.reward))
         self._state, rows = _update(self._state, batch, plans, definition=self.definition)
@@ -82,11 +64,7 @@ class JaxLearner:
         return PackedState(self._seed, self._updates, counts, vectors).by_name(self.definition)
 
     def load_state_dict(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Load a state of `state_dict`.
-
-        Raises:
-            CheckpointError: a missing, unknown or misshapen array.
-        """
+        """Continue from a state of `state_dict`; see `Learner`."""
         packed = packed_state(arrays, self.definition)
         vectors, groups = jax.tree.map(jnp.asarray, packed.vectors), {}
         for group, part in self._state.groups.items():

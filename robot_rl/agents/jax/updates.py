@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from robot_rl.agents.batches import random_crops
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import losses, networks
 from robot_rl.agents.jax.ensemble import Metrics
@@ -66,7 +67,7 @@ def update_once(
     """Return the state after one update, and its metrics in the order of `metric_names`."""
     batch, plan = batch_and_plan
     packings = group_packings(definition)
-    batch = random_crops(batch, plan.shifts, definition)
+    batch = random_crops(batch, plan.shifts, shift_images, definition)
     params = _unpack(packings, {group: part.vector for group, part in state.groups.items()})
     targets = _unpack(packings, state.targets)
     value_groups, embedding, value_metrics = update_values(state, params, targets, batch, plan, definition)
@@ -151,17 +152,6 @@ def descend(group: Group, gradient: jax.Array, rate: float) -> Group:
     """Return the group after one step of Adam."""
     step, adam = ADAM.update(gradient, group.adam)
     return Group(group.vector - rate * step, adam)
-
-
-def random_crops(batch: Batch, shifts: jax.Array, definition: AgentDefinition) -> Batch:
-    """Return the batch with its images shifted at random, observation and next observation independently."""
-    if not definition.images:
-        return batch
-    obs, next_obs = dict(batch.obs), dict(batch.next_obs)
-    for i, name in enumerate(definition.images):
-        obs[name] = shift_images(obs[name], shifts[0, i])
-        next_obs[name] = shift_images(next_obs[name], shifts[1, i])
-    return batch._replace(obs=obs, next_obs=next_obs)
 
 
 def _unpack(packings: dict[str, Packing], vectors: dict[str, jax.Array]) -> Arrays:

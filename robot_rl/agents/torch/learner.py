@@ -12,15 +12,15 @@ from torch import Tensor
 
 from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.learner_state import PackedState, packed_state
+from robot_rl.agents.learner_state import CountedLearner, PackedState, packed_state
 from robot_rl.agents.metrics import mean_metrics
 from robot_rl.agents.packing import group_packings
 from robot_rl.agents.torch.updates import make_state, split, to_numpy, update_once
 from robot_rl.agents.update_inputs import UpdateInputs, plan_updates
-from robot_rl.data.batch import Batch, Horizon
+from robot_rl.data.batch import Batch
 
 
-class TorchLearner:
+class TorchLearner(CountedLearner):
     """The learning agent; the runtime passes batches and fetches the policy.
 
     Args:
@@ -30,28 +30,11 @@ class TorchLearner:
     """
 
     def __init__(self, definition: AgentDefinition, seed: int, device: torch.device) -> None:
-        self.definition, self._device = definition, device
-        self._state = make_state(definition, seed, device)
-        self._seed, self._updates = seed, 0
-
-    @property
-    def updates(self) -> int:
-        """Updates since the first parameters."""
-        return self._updates
-
-    @property
-    def horizon(self) -> Horizon:
-        """Steps and discount of its samples."""
-        return Horizon(self.definition.config.horizon, self.definition.config.discount)
+        super().__init__(definition, seed)
+        self._device, self._state = device, make_state(definition, seed, device)
 
     def update(self, batch: Batch) -> dict[str, float]:
-        """Learn from U batches.
-
-        Returns the metrics' means, see `mean_metrics`.
-
-        Raises:
-            SchemaMismatchError: entries or shapes that are not the definition's.
-        """
+        """Learn from U batches. See `Learner`."""
         check_batch(batch, self.definition)
         plans = plan_updates(self.definition, self._seed, self._updates, *np.shape(batch.reward))
         learns_actor = [bool(value) for value in plans.learns_actor]
@@ -87,11 +70,7 @@ class TorchLearner:
         return PackedState(self._seed, self._updates, counts, vectors).by_name(self.definition)
 
     def load_state_dict(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Load a state of `state_dict`.
-
-        Raises:
-            CheckpointError: a missing, unknown or misshapen array.
-        """
+        """Continue from a state of `state_dict`; see `Learner`."""
         packed = packed_state(arrays, self.definition)
         self._state.load(packed)
         self._seed, self._updates = packed.seed, packed.step

@@ -122,12 +122,7 @@ def toggle_penalty(obs: Observation, index: Tensor, head: Discrete, config: Agen
 
 
 def discrete_targets(
-    params: Params,
-    targets: Params,
-    z_next: Tensor,
-    z_next_target: Tensor,
-    batch: Batch,
-    definition: AgentDefinition,
+    params: Params, targets: Params, z_next: Tensor, z_next_target: Tensor, batch: Batch, definition: AgentDefinition
 ) -> list[Tensor]:
     """Return each head's target y_d (B,): double DQN, with the penalty that the other critics never see."""
     aims = []

@@ -1,16 +1,13 @@
 """The policy in PyTorch, on the CPU: one observation is too small for a GPU."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.policy_inputs import policy_entry, policy_noise
+from robot_rl.agents.policy_inputs import LoadedPolicy
 from robot_rl.agents.torch import networks
 from robot_rl.agents.torch.networks import Observation, Params
-from robot_rl.core.errors import SchemaMismatchError
 
 
 def policy_action(params: Params, obs: Observation, noise: Tensor, definition: AgentDefinition) -> Tensor:
@@ -30,42 +27,13 @@ def policy_action(params: Params, obs: Observation, noise: Tensor, definition: A
     return action
 
 
-class TorchPolicy:
-    """The acting agent; the actor loads weights into it between two steps.
+class TorchPolicy(LoadedPolicy):
+    """The acting agent in PyTorch."""
 
-    Args:
-        definition: of the agent; the learner's must have the same `schema_hash`.
-    """
+    _to_array = staticmethod(torch.tensor)
 
-    def __init__(self, definition: AgentDefinition) -> None:
-        self.definition = definition
-        self.version = -1
-        self._params: dict[str, Tensor] | None = None
-
-    def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
-        """Load weights; the next `act` uses them.
-
-        Raises:
-            ConfigError: weights of another definition.
-        """
-        self.definition.check_parameters(params, self.definition.policy_names())
-        self._params = {name: torch.tensor(value) for name, value in params.items()}
-        self.version = version
-
-    def act(self, obs: Mapping[str, np.ndarray], rng: np.random.Generator, deterministic: bool) -> np.ndarray:
-        """Return an action (A,) float32 in [-1, 1] for one encoded observation.
-
-        Entries with variants may come whole (V, F): the clean one, variant 0, is used. Discrete heads give the level of
-        one of their values.
-
-        Raises:
-            SchemaMismatchError: no weights loaded yet, a missing entry or another shape.
-        """
-        if self._params is None:
-            raise SchemaMismatchError("policy weights: got none, expected a call of load; wait for the first weights.")
-        clean = {name: policy_entry(obs, name, self.definition) for name in self.definition.observation}
-        inputs = {name: torch.tensor(value) for name, value in clean.items()}
-        noise = torch.from_numpy(policy_noise(self.definition, rng, deterministic))
+    def _act(self, params: Params, obs: Observation, noise: np.ndarray) -> np.ndarray:
+        inputs = {name: torch.tensor(value) for name, value in obs.items()}
         with torch.inference_mode():
-            action: np.ndarray = policy_action(self._params, inputs, noise, self.definition).numpy()
+            action: np.ndarray = policy_action(params, inputs, torch.from_numpy(noise), self.definition).numpy()
         return action

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robot_rl.agents.batches import random_crops
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.learner_state import KINDS, TARGET_GROUPS, PackedState
@@ -117,7 +118,7 @@ def update_once(
     state: LearnerState, batch: Batch, plan: UpdateInputs, learns_actor: bool, definition: AgentDefinition
 ) -> Tensor:
     """Take one update in place; return its metrics in the order of `metric_names`."""
-    batch, packings = random_crops(batch, plan.shifts, definition), group_packings(definition)
+    batch, packings = random_crops(batch, plan.shifts, shift_images, definition), group_packings(definition)
     params = {name: value for group in state.groups.values() for name, value in group.parameters().items()}
     targets = {
         name: value for group, vector in state.targets.items() for name, value in split(packings[group], vector).items()
@@ -184,14 +185,3 @@ def follow(state: LearnerState, rate: float) -> None:
     """Move the targets one step towards the parameters: target + rate (parameter - target)."""
     for name, target in state.targets.items():
         target.lerp_(state.groups[name].vector.detach(), rate)
-
-
-def random_crops(batch: Batch, shifts: Tensor, definition: AgentDefinition) -> Batch:
-    """Return the batch with its images shifted at random, observation and next observation independently."""
-    if not definition.images:
-        return batch
-    obs, next_obs = dict(batch.obs), dict(batch.next_obs)
-    for i, name in enumerate(definition.images):
-        obs[name] = shift_images(obs[name], shifts[0, i])
-        next_obs[name] = shift_images(next_obs[name], shifts[1, i])
-    return batch._replace(obs=obs, next_obs=next_obs)
