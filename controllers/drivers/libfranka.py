@@ -38,10 +38,7 @@ _LOCKED = {
     "Guiding": "the arm is being guided by hand; release the guiding button",
     "Other": f"the arm is in a mode without commands; {DESK}, switch to execution and activate FCI",
 }
-_STOPPED = {
-    "Reflex": "the arm stopped itself",
-    "AutomaticErrorRecovery": "the arm is clearing its errors",
-}
+_STOPPED = {"Reflex": "the arm stopped itself", "AutomaticErrorRecovery": "the arm is clearing its errors"}
 
 
 @dataclass(frozen=True)

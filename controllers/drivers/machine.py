@@ -58,7 +58,7 @@ def require_realtime(machine: Machine, *, preempt_rt: bool) -> None:
     if preempt_rt and not machine.preempt_rt:
         raise MissingPermissionError(
             f"kernel: got {machine.kernel}, expected one with PREEMPT_RT; {KERNEL_ADVICE}, "
-            "or pass realtime=False and expect communication errors under load."
+            "or set `settings: {realtime: false}` in the arm's file and expect communication errors under load."
         )
     if machine.rtprio < RTPRIO_NEEDED:
         raise MissingPermissionError(

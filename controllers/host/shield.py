@@ -15,8 +15,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+GUARD = "controllers.host.shield"
 AGAIN_S = 0.25
 SWEEPS = 3  # before the first answer: a process may start between listing and moving
 
@@ -42,14 +43,19 @@ NOT_SHIELDED = ShieldStatus(0, 0)
 class Shield:
     """Moves threads off a core and records their former affinity.
 
+    Other shields take and return their own cores meanwhile, so affinities are compared without those.
+
     Args:
         spared: threads that keep the core.
         processes: folder in which the kernel lists processes.
+        system: `sched_getaffinity` and `sched_setaffinity`.
     """
 
-    def __init__(self, cpu: int, spared: Sequence[int], processes: Path = Path("/proc")) -> None:
+    def __init__(self, cpu: int, spared: Sequence[int], processes: Path = Path("/proc"), system: Any = os) -> None:
         self._cpu, self._spared, self._processes = cpu, set(spared), processes
+        self._affinity, self._move = system.sched_getaffinity, system.sched_setaffinity
         self._moved: dict[int, frozenset[int]] = {}  # former affinity of each
+        self._others: set[int] = set()  # cores of the other shields seen so far
         self._elsewhere = {
             thread for thread, cores in self._threads() if cpu not in cores
         }  # threads that never had the core
@@ -57,10 +63,11 @@ class Shield:
     def keep_off(self) -> ShieldStatus:
         """Remove the core from every thread that has another one; a thread that moved back meanwhile counts once."""
         refused = 0
+        self._meet_others()
         for thread, cores in self._threads():
             if self._cpu in cores and len(cores) > 1:
                 try:
-                    os.sched_setaffinity(thread, cores - {self._cpu})
+                    self._move(thread, cores - {self._cpu})
                     self._moved[thread] = cores
                 except PermissionError:
                     refused += 1
@@ -69,12 +76,24 @@ class Shield:
         return ShieldStatus(len(self._moved), refused)
 
     def let_back(self) -> None:
-        """Restore the affinity of all moved threads and of threads they started meanwhile."""
-        fewer = {cores - {self._cpu}: cores for cores in self._moved.values()}
+        """Return the core to all moved threads and to threads they started meanwhile, unless they chose others."""
+        self._meet_others()
+        left = {thread: cores - self._others - {self._cpu} for thread, cores in self._moved.items()}
+        inherited = set(left.values())
         for thread, cores in self._threads():
-            if cores in fewer and (thread in self._moved or thread not in self._elsewhere):
-                _move(thread, self._moved.get(thread, fewer[cores]))
+            now = cores - self._others
+            if now == left[thread] if thread in left else now in inherited and thread not in self._elsewhere:
+                with suppress(OSError):  # it has ended
+                    self._move(thread, cores | {self._cpu})
         self._moved.clear()
+
+    def _meet_others(self) -> None:
+        """Add the cores of the guards that are alive."""
+        for process in self._processes.iterdir():
+            with suppress(OSError, ValueError):  # it has ended, or is no guard
+                *_, module, cpu, _, _ = (process / "cmdline").read_text(errors="replace").split("\0")
+                if module == GUARD and int(cpu) != self._cpu:
+                    self._others.add(int(cpu))
 
     def _threads(self) -> Iterator[tuple[int, frozenset[int]]]:
         """Yield every thread except the spared ones, with its affinity."""
@@ -82,7 +101,7 @@ class Shield:
             for thread in map(int, _names(process / "task") if process.name.isdigit() else ()):
                 if thread not in self._spared:
                     try:
-                        yield thread, frozenset(os.sched_getaffinity(thread))
+                        yield thread, frozenset(self._affinity(thread))
                     except ProcessLookupError:
                         continue
 
@@ -94,15 +113,10 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _move(thread: int, cores: frozenset[int]) -> None:
-    with suppress(OSError):  # it has ended
-        os.sched_setaffinity(thread, cores)
-
-
 @contextmanager
 def shielded(cpu: int) -> Iterator[ShieldStatus]:
     """Reserve the core for this thread within the block, as far as permitted."""
-    command = [sys.executable, "-m", "controllers.host.shield", str(cpu), str(threading.get_native_id())]
+    command = [sys.executable, "-m", GUARD, str(cpu), str(threading.get_native_id())]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as guard:
         assert guard.stdin is not None and guard.stdout is not None

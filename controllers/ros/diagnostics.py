@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controllers.arm import Mode, Reason
+from controllers.arm import REASON_TEXT, Mode, Reason
 from controllers.drivers.grippers.contract import GripperState
 from controllers.host.mailbox import HostState
 from controllers.law.controller_state import Counter
@@ -13,6 +13,7 @@ from controllers.ros.rejection import RejectCounter
 
 SATURATIONS = (Reason.POWER_LIMITED, Reason.VELOCITY_LIMITED, Reason.ENERGY_LIMITED, Reason.SINGULAR,
                Reason.FORCE_LIMITED, Reason.TARGET_OUTSIDE_WORKSPACE)  # fmt: skip
+MOTION_ENDS = (Reason.MOTION_LOST, Reason.MOTION_BLOCKED, Reason.MOTION_TOO_FAST, Reason.MOTION_OUTSIDE)
 NEAR_LIMIT = 0.9  # of a joint's torque
 
 
@@ -64,11 +65,18 @@ def status(state: HostState | None, situation: NodeStatus) -> StatusReport:
         "source": situation.source,
         "held": situation.held,
         "stopped by": ", ".join(situation.stopped_by),
+        "motion": "" if state is None else _motion_end(state),
     }
     if (gripper := situation.gripper) is not None:
         activity = "moving" if gripper.moving else "holds an object" if gripper.object_detected else "ok"
         values["gripper"] = gripper.fault or activity
     return StatusReport(level, message, tuple(values.items()))
+
+
+def _motion_end(state: HostState) -> str:
+    """Return why the last joint motion or guiding ended by itself, short of its goal; empty otherwise."""
+    result = state.values[0]["motion_result"]
+    return REASON_TEXT[Reason(result)] if result in MOTION_ENDS else ""
 
 
 def _verdict(state: HostState | None, situation: NodeStatus) -> tuple[Level, str]:

@@ -1,5 +1,6 @@
-"""Checks of the batches that a backend learns from."""
+"""Batches that a backend learns from: their checks, and random crops of their images."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,3 +34,14 @@ def _check_shape(name: str, array: Any, shape: tuple[int, ...]) -> None:
         raise SchemaMismatchError(
             f"batch {name!r}: got {got}, expected {shape}; sample it from a replay with the agent's observation."
         )
+
+
+def random_crops(batch: Batch, shifts: Any, shift_images: Callable[..., Any], definition: AgentDefinition) -> Batch:
+    """Return the batch with its images shifted at random, observation and next observation independently."""
+    if not definition.images:
+        return batch
+    obs, next_obs = dict(batch.obs), dict(batch.next_obs)
+    for i, name in enumerate(definition.images):
+        obs[name] = shift_images(obs[name], shifts[0, i])
+        next_obs[name] = shift_images(next_obs[name], shifts[1, i])
+    return batch._replace(obs=obs, next_obs=next_obs)

@@ -9,8 +9,14 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
-BACKENDS = {"jax": "robot_rl.agents.jax.backend:JaxBackend"}
+BACKENDS = {
+    "jax": "robot_rl.agents.jax.backend:JaxBackend",
+    "torch": "robot_rl.agents.torch.backend:TorchBackend",
+    "auto": "robot_rl.agents.auto:AutoBackend",
+}
 """Name -> class; other packages add theirs by the entry point group `robot_rl.backends`."""
+FRAMEWORKS = ("jax", "torch")
+"""Backends of this package, each named like the library that it needs."""
 BACKEND_GROUP = "robot_rl.backends"
 CRITICS = {"ensemble": "robot_rl.agents.critics:Ensemble"}
 """Name -> class; other packages add theirs by the entry point group `robot_rl.critics`."""
@@ -26,7 +32,8 @@ class AgentConfig:
     """
 
     backend: str = "jax"
-    """Backend: a name, or `module:Class` of another one."""
+    """Backend: a name, or `module:Class` of another one. `auto` takes what is installed; of both, the one that learns
+    faster on this computer, measured once. A run may be continued in another one."""
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     critic: str = "ensemble"

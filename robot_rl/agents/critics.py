@@ -5,10 +5,11 @@ A critic is a class with `parameters` and `translations`, see `Critic`. Names of
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from robot_rl.agents.config import CRITIC_GROUP, CRITICS, AgentConfig
 from robot_rl.agents.layers import Named, ParameterSpec, dense, mlp
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import resolve
 
 
@@ -16,7 +17,7 @@ class Critic(Protocol):
     """One kind of critic of embedding and continuous action."""
 
     translations: Mapping[str, str]
-    """Backend -> `module:Class` of its translation; for JAX see `agents.jax.ensemble`."""
+    """Backend -> `module:Class` of its translation, see `ensemble.py` of each backend."""
 
     @staticmethod
     def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
@@ -26,7 +27,10 @@ class Critic(Protocol):
 class Ensemble:
     """E networks (z, action) -> Q_e that share nothing: all parameters have a leading axis E. Source: RLPD."""
 
-    translations: Mapping[str, str] = {"jax": "robot_rl.agents.jax.ensemble:JaxEnsemble"}
+    translations: Mapping[str, str] = {
+        "jax": "robot_rl.agents.jax.ensemble:JaxEnsemble",
+        "torch": "robot_rl.agents.torch.ensemble:TorchEnsemble",
+    }
 
     @staticmethod
     def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
@@ -49,3 +53,15 @@ def critic_kind(name: str) -> Critic:
     """
     kind: Critic = resolve("critic", name, CRITICS, CRITIC_GROUP)
     return kind
+
+
+def translation(name: str, backend: str) -> Any:
+    """Return a critic's translation for a backend.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    known = critic_kind(name).translations
+    if backend not in known:
+        raise ConfigError(f"critic {name!r}: got translations for {', '.join(known)}, expected one for {backend}.")
+    return resolve(f"critic in {backend}", known[backend], {})

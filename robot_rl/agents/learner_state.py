@@ -8,13 +8,74 @@ seed, step                                 int64; the random numbers of an updat
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from robot_rl.agents.definition import GROUPS, AgentDefinition
+from robot_rl.agents.packing import group_packings
 from robot_rl.core.errors import CheckpointError
+from robot_rl.data.batch import Horizon
 
 TARGET_GROUPS = ("critic", "discrete", "actor")
+KINDS = ("params", "adam_mu", "adam_nu")
+
+
+@dataclass(frozen=True)
+class PackedState:
+    """State of a learner in numpy: a vector for each kind of array and group of parameters."""
+
+    seed: int
+    step: int
+    counts: Mapping[str, int]
+    """Group -> Adam's steps."""
+    vectors: Mapping[str, Mapping[str, np.ndarray]]
+    """Kind (`KINDS` and `targets`) -> group -> vector."""
+
+    def by_name(self, definition: AgentDefinition) -> dict[str, np.ndarray]:
+        """Return the arrays by name."""
+        packings = group_packings(definition)
+        arrays = {"seed": np.array(self.seed, np.int64), "step": np.array(self.step, np.int64)}
+        arrays |= {f"adam_count/{group}": np.array(count, np.int32) for group, count in self.counts.items()}
+        for kind, groups in self.vectors.items():
+            for group, vector in groups.items():
+                arrays |= {f"{kind}/{name}": value for name, value in packings[group].unpack(vector).items()}
+        return arrays
+
+
+class CountedLearner:
+    """What all backends' learners share: the definition, the seed, and the number of updates so far."""
+
+    def __init__(self, definition: AgentDefinition, seed: int) -> None:
+        self.definition, self._seed, self._updates = definition, seed, 0
+
+    @property
+    def updates(self) -> int:
+        """Updates since the first parameters."""
+        return self._updates
+
+    @property
+    def horizon(self) -> Horizon:
+        """Steps and discount of its samples."""
+        return Horizon(self.definition.config.horizon, self.definition.config.discount)
+
+
+def packed_state(arrays: Mapping[str, np.ndarray], definition: AgentDefinition) -> PackedState:
+    """Return a state of `PackedState.by_name`.
+
+    Raises:
+        CheckpointError: a missing, unknown or misshapen array.
+    """
+    check_state(arrays, definition)
+    packings = group_packings(definition)
+
+    def vectors(kind: str, groups: tuple[str, ...]) -> dict[str, np.ndarray]:
+        parts = {name.removeprefix(f"{kind}/"): value for name, value in arrays.items() if name.startswith(f"{kind}/")}
+        return {group: packings[group].pack(parts) for group in groups if group in packings}
+
+    counts = {group: int(arrays[f"adam_count/{group}"]) for group in packings}
+    kinds = {kind: vectors(kind, tuple(GROUPS)) for kind in KINDS} | {"targets": vectors("targets", TARGET_GROUPS)}
+    return PackedState(int(arrays["seed"]), int(arrays["step"]), counts, kinds)
 
 
 def state_layout(definition: AgentDefinition) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -23,7 +84,7 @@ def state_layout(definition: AgentDefinition) -> dict[str, tuple[str, tuple[int,
     specs = definition.parameter_specs()
     for group in GROUPS:
         names = definition.group_names(group)
-        kinds = ("params", "adam_mu", "adam_nu", *(("targets",) if group in TARGET_GROUPS else ()))
+        kinds = (*KINDS, *(("targets",) if group in TARGET_GROUPS else ()))
         layout |= {f"{kind}/{name}": ("float32", specs[name].shape) for kind in kinds for name in names}
         layout |= {f"adam_count/{group}": ("int32", ())} if names else {}
     return layout

@@ -1,5 +1,7 @@
 """Names of the metrics of an update, the same for all backends."""
 
+import numpy as np
+
 from robot_rl.agents.definition import AgentDefinition
 
 CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
@@ -13,3 +15,16 @@ def metric_names(definition: AgentDefinition) -> tuple[str, ...]:
     """Return the names of an update's metrics, in order."""
     discrete = DISCRETE_METRICS if definition.heads else ()
     return (*CRITIC_METRICS, *discrete, *ACTOR_METRICS, "actor_updates")
+
+
+def mean_metrics(rows: np.ndarray, definition: AgentDefinition) -> dict[str, float]:
+    """Return the metrics' means over the updates, those of the actor over its own updates, if there were any.
+
+    Shapes: rows (U, metrics), in the order of `metric_names`; `actor_updates` is returned as a sum.
+    """
+    total = dict(zip(metric_names(definition), rows.sum(0).tolist(), strict=True))
+    actor_updates = total.pop("actor_updates")
+    means = {name: value / len(rows) for name, value in total.items() if name not in ACTOR_METRICS}
+    if actor_updates:
+        means |= {name: total[name] / actor_updates for name in ACTOR_METRICS}
+    return {**means, "actor_updates": actor_updates}

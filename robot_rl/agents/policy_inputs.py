@@ -1,11 +1,55 @@
-"""Inputs of a policy, the same for all backends: entries of an observation, and noise."""
+"""What all backends' policies share: weights, entries of an observation, and noise."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.errors import SchemaMismatchError
+
+
+class LoadedPolicy(ABC):
+    """The acting agent; the actor loads weights into it between two steps.
+
+    Args:
+        definition: of the agent; the learner's must have the same `schema_hash`.
+    """
+
+    _to_array: Callable[[np.ndarray], Any]
+
+    def __init__(self, definition: AgentDefinition) -> None:
+        self.definition, self.version = definition, -1
+        self._params: dict[str, Any] | None = None
+
+    @abstractmethod
+    def _act(self, params: Any, obs: Any, noise: np.ndarray) -> np.ndarray:
+        """Return the action of an observation without variants."""
+
+    def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
+        """Load weights; the next `act` uses them.
+
+        Raises:
+            ConfigError: weights of another definition.
+        """
+        self.definition.check_parameters(params, self.definition.policy_names())
+        self._params = {name: self._to_array(value) for name, value in params.items()}
+        self.version = version
+
+    def act(self, obs: Mapping[str, np.ndarray], rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        """Return an action (A,) float32 in [-1, 1] for one encoded observation.
+
+        Entries with variants may come whole (V, F): the clean one, variant 0, is used. Discrete heads give the level of
+        one of their values.
+
+        Raises:
+            SchemaMismatchError: no weights loaded yet, a missing entry or another shape.
+        """
+        if self._params is None:
+            raise SchemaMismatchError("policy weights: got none, expected a call of load; wait for the first weights.")
+        clean = {name: policy_entry(obs, name, self.definition) for name in self.definition.observation}
+        return self._act(self._params, clean, policy_noise(self.definition, rng, deterministic))
 
 
 def policy_entry(obs: Mapping[str, np.ndarray], name: str, definition: AgentDefinition) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.agents.auto import installed
 from robot_rl.agents.backend import make_backend
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
@@ -24,26 +25,38 @@ TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 
 
 def run() -> dict[str, Any]:
-    """Return updates a second at batch 256, state of 25, two cameras, targets from 2 critics.
+    """Return updates a second of each installed backend at batch 256, state of 25, two cameras, targets from 2 critics.
 
-    `updates_per_s_cached`: 96 stored features a camera, 10 critics; `_2_critics`: the same with 2;
-    `updates_per_s_trainable`: uint8 images 128 x 128, 10 critics, random crops and the presets' trunk in the update.
+    `jax_updates_per_s_cached`: 96 stored features a camera, 10 critics; `_2_critics`: the same with 2;
+    `_updates_per_s_trainable`: uint8 images 128 x 128, 10 critics, random crops and the presets' trunk in the update.
     """
-    cached = ArraySpec((4, 96), "float16", variants=4)
+    result: dict[str, Any] = {"batch": BATCH}
+    for backend in installed():
+        result |= {f"{backend}_{key}": value for key, value in measured(backend).items()}
+    return result
+
+
+def measured(backend: str) -> dict[str, Any]:
+    """Return the device and the rates of one backend."""
+    many, two = (cached_definition(critics, backend) for critics in (10, 2))
     image = ArraySpec((128, 128, 3), "uint8")
     return {
-        "device": make_backend(cached_definition(), 0).device,
-        "batch": BATCH,
-        "updates_per_s_cached": rate(cached, 10, CACHED_UPDATES, CACHED_CALLS),
-        "updates_per_s_cached_2_critics": rate(cached, 2, CACHED_UPDATES, CACHED_CALLS),
-        "updates_per_s_trainable": rate(image, 10, TRAINABLE_UPDATES, TRAINABLE_CALLS),
+        "device": make_backend(many, 0).device,
+        "updates_per_s_cached": rate(many, CACHED_UPDATES, CACHED_CALLS),
+        "updates_per_s_cached_2_critics": rate(two, CACHED_UPDATES, CACHED_CALLS),
+        "updates_per_s_trainable": rate(definition_of(image, 10, backend), TRAINABLE_UPDATES, TRAINABLE_CALLS),
     }
 
 
-def rate(camera: ArraySpec, num_critics: int, updates: int, calls: int) -> float:
-    """Return the updates a second of an agent with two such cameras: `updates` a call, the best of `calls` calls."""
+def definition_of(camera: ArraySpec, num_critics: int, backend: str) -> AgentDefinition:
+    """Return an agent with a state and two such cameras."""
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    definition = AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=num_critics, trunk=SMALL_TRUNK))
+    config = AgentConfig(backend=backend, num_critics=num_critics, trunk=SMALL_TRUNK)
+    return AgentDefinition(observation, LAYOUT, config)
+
+
+def rate(definition: AgentDefinition, updates: int, calls: int) -> float:
+    """Return an agent's updates a second: `updates` a call, the best of `calls` calls."""
     learner, batch = make_backend(definition, 0).learner(), random_batch(definition, updates)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
     per_s = updates / float(durations_s.min())
@@ -74,8 +87,6 @@ def _entry(spec: ArraySpec, lead: tuple[int, ...], rng: np.random.Generator) -> 
     return rng.standard_normal(shape, dtype=np.float32).astype(spec.dtype)
 
 
-def cached_definition() -> AgentDefinition:
-    """Return an agent on stored features, as a load of the machine."""
-    camera = ArraySpec((4, 96), "float16", variants=4)
-    observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    return AgentDefinition(observation, LAYOUT, AgentConfig(num_critics=10))
+def cached_definition(num_critics: int = 10, backend: str = "jax") -> AgentDefinition:
+    """Return an agent on stored features."""
+    return definition_of(ArraySpec((4, 96), "float16", variants=4), num_critics, backend)

@@ -18,6 +18,7 @@ from tyro.conf import Positional
 from robot_rl.build import foreign_config, make_origin
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.help import join_lines_of_help
 from robot_rl.core.renamed import refuse_old_flags
 from robot_rl.core.settings import to_json
 from robot_rl.envs.foreign_config import is_foreign
@@ -143,6 +144,7 @@ def parse(target: Callable[..., T], words: Sequence[str], command: str, more: st
         ConfigError: a value that the dataclass refuses, or a flag of an earlier version.
     """
     refuse_old_flags(words)
+    join_lines_of_help(target, words)
     result: T = tyro.cli(
         target,
         args=list(words),

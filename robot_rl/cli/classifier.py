@@ -47,7 +47,7 @@ class Arguments(RunArguments):
     """Frames before the last one of a success that count as nothing; None: none where success was ground truth, those
     of a reaction time where it was a label."""
     proprioception: bool = True
-    """Judge pose and gripper opening, too, not the images alone."""
+    """Judge pose and gripper opening beside the images; `--no-proprioception`: the images alone."""
     write_refused: bool = False
     """Write the file of a useless classifier, too."""
     training: TrainingConfig = field(default_factory=TrainingConfig)

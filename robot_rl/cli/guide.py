@@ -49,7 +49,7 @@ class Arguments:
     margin_m: float = MARGIN_M
     """Distance of the box's faces from the outermost poses [m]."""
     record: bool = True
-    """Record poses; otherwise use those of the file."""
+    """Record poses; `--no-record`: use those that the file holds."""
     robot: RobotConfig = field(default_factory=lambda: RobotConfig(kind="dds"))
 
 
@@ -115,5 +115,5 @@ def write_workspace(path: Path, poses: dict[str, RecordedPose], margin_m: float)
     edit_task(path, workspace_changes(task, poses, margin_m))
     plot_workspace(path.with_suffix(".png"), poses, box)
     yield f"workspace: {list(box.lower_m)} to {list(box.upper_m)} m, tilt {box.tilt_rad}, yaw {box.yaw_rad} rad"
-    yield f"start: {list(start_of(poses, box).position_m)} m"
+    yield f"start: {np.round(start_of(poses, box).position_m, 4).tolist()} m"
     yield f"{path} and {path.with_suffix('.png')}; check with `robot-rl task check {path}`"

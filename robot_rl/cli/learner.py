@@ -45,6 +45,8 @@ def run(arguments: Arguments) -> int:
     ):
         for line in journal.report():
             print(line, flush=True)
+        if journal.lost_records:
+            metrics.write("journal", 0, lost_records=journal.lost_records)
         if config.demonstrations and config.demonstrations_from is None:
             print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
         print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)

@@ -85,7 +85,7 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
     """Check that no flag has the name of an earlier version.
 
     Raises:
-        ConfigError: one has; the text holds the new name.
+        ConfigError: one has; the text holds the new name, or the value that is fixed now.
     """
     for flag in flags:
         word = flag.partition("=")[0]
@@ -93,6 +93,10 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
         if name.startswith("human.pendant."):
             present = f"--human.settings {name.removeprefix('human.pendant.')} VALUE"
             raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}.")
+        if word.startswith("--") and new_name(name) in RETIRED:
+            value = RETIRED[new_name(name)]
+            rule = "it follows from other settings" if value is ... else f"its value is {value} always"
+            raise ConfigError(f"{word}: got a flag of an earlier version, expected none; {rule}.")
         if word.startswith("--") and new_name(name) != name:
             present = "--" + new_name(name).replace("_", "-")
             raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}; its values are the same.")

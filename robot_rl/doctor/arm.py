@@ -1,5 +1,6 @@
 """Checks of an arm's file against its model and against the connected arm."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -149,16 +150,15 @@ def _at_rest(arm: ArmSpec, tau: np.ndarray) -> Finding:
 
 def main() -> int:
     """Connect the arm of the arguments and print its report as JSON."""
-    arm = load_arm(sys.argv[1], **json.loads(sys.argv[2]))
-    driver = driver_class(arm.driver).from_arm(arm)
     try:
-        driver.connect()
-        print(json.dumps([np.asarray(value).tolist() for value in driver.report()]))
-    except DriverError as error:
+        arm = load_arm(sys.argv[1], **json.loads(sys.argv[2]))
+        driver = driver_class(arm.driver).from_arm(arm)
+        with contextlib.closing(driver):
+            driver.connect()
+            print(json.dumps([np.asarray(value).tolist() for value in driver.report()]))
+    except (DriverError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    finally:
-        driver.close()
     return 0
 
 

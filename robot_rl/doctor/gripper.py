@@ -34,7 +34,8 @@ def check_gripper(spec: GripperSpec | None, moves: bool) -> Iterator[Finding]:
 def _examine(gripper: Gripper, spec: GripperSpec, moves: bool) -> Iterator[Finding]:
     state = _until(gripper, lambda state: state.fault != CONNECTING and (state.fault != "" or state.width_m >= 0.0))
     if state.fault:
-        yield Finding("missing", "gripper", f"{spec.driver}: {state.fault}")
+        silent = f"no answer within {CONNECT_LIMIT_S:g} s; check its power, cable and address"
+        yield Finding("missing", "gripper", f"{spec.driver}: {silent if state.fault == CONNECTING else state.fault}")
         return
     yield Finding("ok", "gripper", f"{spec.driver}: {state.width_m:.3f} m open, at most {state.width_max_m:.3f} m")
     if not moves:

@@ -21,7 +21,13 @@ PACKAGES = {  # package -> extra that installs it; "" is the core
     "jax": "jax",
     "mujoco": "sim",
 }
-OPTIONAL_PACKAGES = {"opencv-python": "camera", "pyrealsense2": "camera", "cyclonedds": "ros", "pyserial": "pendant"}
+OPTIONAL_PACKAGES = {
+    "opencv-python": "camera",
+    "pyrealsense2": "camera",
+    "cyclonedds": "ros",
+    "pyserial": "pendant",
+    "torch": "torch",
+}
 
 # Each prints one line. The scene is fixed, so that the metrics can be compared between versions of this project.
 SCENE = """

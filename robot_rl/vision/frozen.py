@@ -1,5 +1,6 @@
 """The frozen encoder of convolutions and soft-argmax: each camera frame passes it once."""
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -8,11 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
-from robot_rl.vision.architecture import (
-    MAX_SHIFT,
-    EncoderFile,
-    load_encoder,
-)
+from robot_rl.vision.architecture import MAX_SHIFT, EncoderFile, load_encoder
 from robot_rl.vision.encoder import EncoderContext
 
 SHIPPED_ENCODER = Path(__file__).parent / "weights" / "simulator.safetensors"
@@ -45,14 +42,9 @@ class FrozenEncoder:
 
     @cached_property
     def _encode(self) -> Callable[[tuple[np.ndarray, ...], np.ndarray], Any]:
-        """The compiled encoder; jax is imported with the first image, since shapes and identity need none."""
-        import jax
-
-        from robot_rl.vision.jax_encoder import encode_cameras
-
-        params = {name: jax.numpy.asarray(array) for name, array in self._file.params.items()}
-        compiled = jax.jit(partial(encode_cameras, architecture=self._file.architecture, owners=self._owners))
-        return partial(compiled, params)
+        """The encoder; its framework is imported with the first image, since shapes and identity need none."""
+        make = _in_jax if importlib.util.find_spec("jax") else _in_torch
+        return make(self._file, self._owners)
 
     @property
     def identity(self) -> str:
@@ -71,7 +63,7 @@ class FrozenEncoder:
         return self._file.architecture.feature_count
 
     def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Encode one frame of all cameras in one compiled call.
+        """Encode one frame of all cameras.
 
         Shapes: images (H, W, 3) uint8 by camera; returns (V, F) float16 by camera.
 
@@ -94,3 +86,23 @@ class FrozenEncoder:
                 "resize the camera's images or train the encoder for this size."
             )
         return frame
+
+
+def _in_jax(encoder: EncoderFile, owners: tuple[str, ...]) -> Callable[[tuple[np.ndarray, ...], np.ndarray], Any]:
+    """Return the encoder compiled by JAX."""
+    import jax
+
+    from robot_rl.vision.jax_encoder import encode_cameras
+
+    params = {name: jax.numpy.asarray(array) for name, array in encoder.params.items()}
+    return partial(jax.jit(partial(encode_cameras, architecture=encoder.architecture, owners=owners)), params)
+
+
+def _in_torch(encoder: EncoderFile, owners: tuple[str, ...]) -> Callable[[tuple[np.ndarray, ...], np.ndarray], Any]:
+    """Return the encoder in PyTorch, for a computer without JAX."""
+    import torch
+
+    from robot_rl.vision.torch_encoder import encode_cameras
+
+    params = {name: torch.tensor(array) for name, array in encoder.params.items()}
+    return partial(encode_cameras, params, architecture=encoder.architecture, owners=owners)

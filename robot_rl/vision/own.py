@@ -2,9 +2,9 @@
 
 Candidates are linear detectors of image patches p, each of an example e drawn where images differ from the median one:
 
-    m(p) = gain w . (p - mean),     w = C^-1 (e - mean) / |e - mean|_{C^-1},     C = cov(p)
+    m(p) = gain scale w . (p - mean),     w = C^-1 (e - mean) / |e - mean|_{C^-1},     C = cov(p)
 
-so that a detector has unit variance over all patches and answers best to those like its example. Source: exemplar LDA
+so that a detector answers with one variance over all patches, and best to those like its example. Source: exemplar LDA
 (Hariharan, Malik and Ramanan 2012). Place and value of each detector's maximum are the features. Those are kept, one by
 one, that say most about the goal of successful episodes beside the tool's pose and the ones kept before (orthogonal
 matching pursuit, Pati et al. 1993). It takes seconds on one core.
@@ -42,14 +42,18 @@ class OwnConfig:
     frames: int = 700
     """Frames of successful episodes on which they are chosen."""
     gain: float = 3.0
-    """Standard deviation of a detector's map; a large one makes the soft maximum a hard one."""
+    """Standard deviation of a detector's map in temperatures; a large one makes the soft maximum a hard one."""
+    scale: float = 0.04
+    """Temperature of the soft maximum, and factor of the maps: it changes no place, which lies in [-1, 1], but lets the
+    maxima vary about as much. A policy's LayerNorm hardly passes a place beside maxima of 20. Found by experiment;
+    docs/results.md."""
     seed: int = 0
     """Seeds the examples and the choice of frames."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "channels", "frames")
         checks.at_least(self, self.channels, "candidates")
-        checks.positive(self, "gain")
+        checks.positive(self, "gain", "scale")
 
 
 def train_own(config: OwnConfig, recording: Recording, progress: Callable[[], None] = lambda: None) -> EncoderFile:
@@ -70,14 +74,15 @@ def train_own(config: OwnConfig, recording: Recording, progress: Callable[[], No
     params: dict[str, np.ndarray] = {}
     for camera, images in recording.images.items():
         detectors = _detectors(camera, images, config, rng)
-        encoder = EncoderFile(_architecture(height, width, config.candidates), detectors)
+        encoder = EncoderFile(_architecture(height, width, config.candidates, config.scale), detectors)
         features = encode_images(encoder, camera, images[rows]).reshape(len(rows), 3, -1).transpose(2, 0, 1)
         kept = choose(features, recording.poses[rows], recording.goals[rows], config.channels)
         params |= {name: array[..., kept] for name, array in detectors.items()}
         progress()
     card = {"data": "own recordings", "frames": len(recording.poses), "episodes": len(set(recording.episodes.tolist()))}
     card |= {"goals": len(known), "seed": config.seed}
-    return EncoderFile(_architecture(height, width, config.channels), params, tuple(recording.images), card)
+    architecture = _architecture(height, width, config.channels, config.scale)
+    return EncoderFile(architecture, params, tuple(recording.images), card)
 
 
 def choose(features: np.ndarray, poses: np.ndarray, goals: np.ndarray, count: int) -> np.ndarray:
@@ -110,7 +115,7 @@ def _detectors(camera: str, images: np.ndarray, config: OwnConfig, rng: np.rando
     covariance = np.cov(sample.T) + RIDGE_C * np.eye(patches.shape[1])
     examples = patches[rng.choice(len(patches), config.candidates, p=interest / interest.sum())] - mean
     weights = np.linalg.solve(covariance, examples.T)  # (D, C)
-    weights *= config.gain / np.sqrt((weights * examples.T).sum(0))
+    weights *= config.gain * config.scale / np.sqrt((weights * examples.T).sum(0))
     kernel = weights.reshape(PATCH, PATCH, 3, -1).astype(np.float32)
     return {f"{camera}/conv0/kernel": kernel, f"{camera}/conv0/bias": (-mean @ weights).astype(np.float32)}
 
@@ -128,5 +133,6 @@ def _standardised(values: np.ndarray, axis: int) -> np.ndarray:
     return scaled
 
 
-def _architecture(height: int, width: int, channels: int) -> EncoderArchitecture:
-    return EncoderArchitecture(height, width, (ConvLayer(PATCH, STRIDE, channels, relu=False),), pool=POOL)
+def _architecture(height: int, width: int, channels: int, scale: float) -> EncoderArchitecture:
+    layers = (ConvLayer(PATCH, STRIDE, channels, relu=False),)
+    return EncoderArchitecture(height, width, layers, pool=POOL, softmax_temperature=scale)

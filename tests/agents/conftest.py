@@ -1,4 +1,4 @@
-"""Every test of a backend runs on each backend of the table."""
+"""Every test of a backend runs on each backend of this package."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from robot_rl.agents.backend import AgentBackend, make_backend
-from robot_rl.agents.config import BACKENDS
+from robot_rl.agents.config import FRAMEWORKS
 from robot_rl.agents.definition import AgentDefinition
 
 MakeBackend = Callable[..., AgentBackend]
 
 
-@pytest.fixture(params=sorted(BACKENDS))
+@pytest.fixture(params=FRAMEWORKS)
 def backend(request: pytest.FixtureRequest) -> MakeBackend:
     """Return (definition, seed=0) -> backend."""
     pytest.importorskip(request.param)

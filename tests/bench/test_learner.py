@@ -4,7 +4,7 @@ import pytest
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.bench.learner import random_batch, rate
+from robot_rl.bench.learner import definition_of, random_batch, rate
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.schema import ArraySpec
 from robot_rl.vision.architecture import EncoderArchitecture
@@ -24,4 +24,4 @@ def test_batches_have_the_agents_shapes_and_dtypes(camera: ArraySpec) -> None:
 
 @pytest.mark.slow
 def test_a_rate_is_measured() -> None:
-    assert rate(ArraySpec((4, 6), "float16", 4), num_critics=2, updates=1, calls=1) > 0
+    assert rate(definition_of(ArraySpec((4, 6), "float16", 4), 2, "jax"), updates=1, calls=1) > 0

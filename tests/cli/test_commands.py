@@ -1,5 +1,6 @@
 """Mistakes on the command line cost one clear line; help teaches; nothing is overwritten."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -138,7 +139,20 @@ def test_help_of_each_command_teaches(command: str, capsys: pytest.CaptureFixtur
         main([command, "--help"])
     assert end.value.code in (0, None)
     text = capsys.readouterr().out
-    assert "usage:" in text and "example" in text
+    assert text.startswith(f"usage: robot-rl {command} ") and "example" in text
+
+
+def test_help_of_a_setting_fills_its_lines_however_its_docstring_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["guide", "--help"])
+    lines = [line.strip("│").strip() for line in capsys.readouterr().out.splitlines()]
+    start = lines.index("--robot.kind {simulated,dds,ros}") + 1
+    text = lines[start : next(i for i in range(start, len(lines)) if lines[i].startswith("--"))]
+    assert len(text) > 4
+    assert all(len(f"{line} {after.split()[0]}") > 53 for line, after in itertools.pairwise(text))
 
 
 def test_help_of_all_commands_needs_no_large_library() -> None:

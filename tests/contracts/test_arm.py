@@ -128,7 +128,7 @@ def test_an_arm_from_a_model_file_is_simulated_by_the_public_command(
 ) -> None:
     words = ["--robot.arm", str(lab / "small.yaml"), "--by", "random", "--episodes", "1", "--out", "None"]
     assert main(["simulate", "robot_rl.sim.free_space:FREE", *words]) == 0
-    assert "out of time after" in capsys.readouterr().out
+    assert "no label after 100 steps" in capsys.readouterr().out
     assert main(["simulate", "pick-lift", "--robot.arm", "fr3"]) == 2
     assert "model: got nothing, expected it" in capsys.readouterr().err
 

@@ -15,6 +15,7 @@ FOLDERS = ("robot_rl", "controllers", "launch")
 HOMES = {
     "jax": ("robot_rl/agents/jax/", "robot_rl/vision/", "robot_rl/bench/"),
     "optax": ("robot_rl/agents/jax/", "robot_rl/vision/"),
+    "torch": ("robot_rl/agents/torch/", "robot_rl/vision/"),
     "rclpy": (
         "robot_rl/nodes/",
         "robot_rl/hardware/",

@@ -36,6 +36,15 @@ def test_old_flag_is_refused_with_the_new_name(old: str) -> None:
         refuse_old_flags(["pick-lift", f"{flag}=1"])
 
 
+@pytest.mark.parametrize("old", [*RETIRED, "learner.governor.lead_updates"])
+def test_old_flag_of_a_setting_that_is_none_any_more_is_refused_with_its_value(old: str) -> None:
+    value = RETIRED[new_name(old)]
+    rule = "it follows from other settings" if value is ... else f"its value is {value} always"
+    with pytest.raises(ConfigError) as refused:
+        refuse_old_flags([f"--{old.replace('_', '-')}", "1"])
+    assert str(refused.value).endswith(f"got a flag of an earlier version, expected none; {rule}.")
+
+
 def test_settings_of_the_first_version_are_read() -> None:
     """`old_runs/config.json` is what the first version wrote for its preset `pick-lift`."""
     old = load_config(Path(__file__).parent / "old_runs" / "config.json")

@@ -250,7 +250,7 @@ def morning(day: Day) -> None:
     with operator() as person, day.robot() as robot:
         assert follows(robot, -0.04), person.status
         robot.wait(1.0)  # the client's targets expire
-        person.call(graph.HOME_POSE)
+        assert "home: done" in day.command("call", "home")
 
 
 def recording(day: Day, episodes: int) -> None:
@@ -281,9 +281,9 @@ def stop_is_latched(day: Day) -> None:
         assert follows(robot, 0.02)
         person.call(graph.ESTOP)
         assert stays(robot, 0.05)
-        person.call(graph.RECOVER)
+        day.command("call", "recover")
         assert stays(robot, 0.05)
-        person.call(graph.ENABLE, data=True)
+        day.command("call", "enable")
         assert follows(robot, 0.03)
 
 

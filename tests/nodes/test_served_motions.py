@@ -10,8 +10,10 @@ from controllers.arm import Mode
 from controllers.ros import graph
 from controllers.ros.wire import Answer, Wire
 from robot_rl.core.errors import DeviceLostError
+from robot_rl.core.pose import Pose
 from robot_rl.hardware.graph.arm_motions import ArmMotions
 from robot_rl.hardware.graph.messages import joints_message, twist_message
+from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from tests.nodes.served import Served
 
 
@@ -101,6 +103,46 @@ def test_a_refused_joint_motion_says_why(served: Served, arm: ArmMotions) -> Non
     beyond[3] = 0.2
     with pytest.raises(DeviceLostError, match="beyond"):
         arm.move_joints(beyond)
+
+
+def test_a_robot_that_was_led_by_targets_starts_a_joint_motion_without_a_refusal(
+    served: Served, arm: ArmMotions
+) -> None:
+    robot = GraphRobot(served.wire, served.client_clock, GraphRobotConfig())
+    q, T_base_tcp, refused = arm.joints().q, arm.pose(), dict(served.server.controller.commands.rejections.counts)
+    for step in range(1, 11):
+        robot.command(Pose(T_base_tcp.p + np.array([0.0, 0.0, -0.012 * step]), T_base_tcp.R), None)
+        robot.wait(0.1)
+    robot.move_joints(q)
+    assert dict(served.server.controller.commands.rejections.counts) == refused
+    np.testing.assert_allclose(arm.joints().q, q, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("torque_nm", "cause"), [(12.0, "the joint motion met contact"), (30.0, "joint_velocity_violation")]
+)
+def test_a_joint_motion_that_ends_short_of_its_goal_gives_the_reason_at_once(
+    served: Served, arm: ArmMotions, torque_nm: float, cause: str
+) -> None:
+    q, simulation = arm.joints().q, served.server.simulation
+
+    def push() -> None:
+        moves = served.server.loop.state().mode == Mode.JOINT_MOTION
+        simulation.data.qfrc_applied[0] = torque_nm * moves
+        served.server.step()
+
+    served.client_clock.work, start_s = push, served.clock.now_s()
+    try:
+        with pytest.raises(DeviceLostError, match=f"off its goal .*{cause}"):
+            arm.move_joints(q - np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    finally:
+        simulation.data.qfrc_applied[:] = 0.0
+        served.live()
+    assert served.clock.now_s() - start_s < 5.0, "it does not wait for an arm that has ended its motion"
+    steps(served, 1.0)
+    served.call(graph.RECOVER)
+    served.call(graph.ENABLE, data=True)
+    arm.move_joints(q)
 
 
 def test_a_stop_ends_a_joint_motion_at_once(served: Served, arm: ArmMotions) -> None:

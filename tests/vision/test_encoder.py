@@ -1,14 +1,17 @@
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from robot_rl.core.errors import ConfigError, SchemaMismatchError, UnknownNameError
 from robot_rl.core.settings import from_json, to_json
+from robot_rl.vision import jax_encoder, torch_encoder
 from robot_rl.vision.architecture import (
     ConvLayer,
     EncoderArchitecture,
@@ -18,9 +21,9 @@ from robot_rl.vision.architecture import (
     save_encoder,
 )
 from robot_rl.vision.frozen import FrozenEncoder
-from robot_rl.vision.jax_encoder import apply_encoder, shift_images
 from tests.agents import oracle
 
+FRAMEWORKS = ("jax", "torch")
 SMALL = EncoderArchitecture(
     height=16, width=12, layers=(ConvLayer(5, 2, 4), ConvLayer(3, 2, 6), ConvLayer(3, 1, 5, False))
 )
@@ -42,13 +45,27 @@ def trained(architecture: EncoderArchitecture = SMALL) -> EncoderFile:
     return EncoderFile(architecture, params, ("side", "wrist"), {"scenes": 7})
 
 
+def apply_encoder(framework: str, params, images: np.ndarray, architecture, owner: str = "shared") -> np.ndarray:
+    if framework == "jax":
+        return np.asarray(jax_encoder.apply_encoder(params, images, architecture, owner))
+    tensors = {name: torch.tensor(value) for name, value in params.items()}
+    return torch_encoder.apply_encoder(tensors, torch.tensor(images), architecture, owner).numpy()
+
+
+def shift_images(framework: str, images: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    if framework == "jax":
+        return np.asarray(jax_encoder.shift_images(images, offsets))
+    return torch_encoder.shift_images(torch.tensor(images), torch.tensor(offsets)).numpy()
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_features_are_those_of_the_float64_oracle(name: str) -> None:
+def test_features_are_those_of_the_float64_oracle(name: str, framework: str) -> None:
     architecture = ARCHITECTURES[name]
     params, images = random_encoder(architecture, 3), random_images(architecture)
     exact = {key: np.float64(value) for key, value in params.items()}
     expected = np.stack([oracle.encode(exact, image, architecture, "shared") for image in images])
-    features = np.asarray(apply_encoder(params, images, architecture))
+    features = apply_encoder(framework, params, images, architecture)
     assert features.shape == (2, architecture.feature_count)
     np.testing.assert_allclose(features, expected, atol=2e-5)
 
@@ -59,18 +76,20 @@ def test_a_shift_moves_the_image_and_repeats_its_edge(offset: tuple[int, int]) -
     image, (down, right) = random_images(SMALL, 1)[0], offset
     rows = np.clip(np.arange(16) - down, 0, 15)
     columns = np.clip(np.arange(12) - right, 0, 11)
-    shifted = np.asarray(shift_images(image[None], np.array([offset])))[0]
-    assert np.array_equal(shifted, image[rows][:, columns])
+    for framework in FRAMEWORKS:
+        assert np.array_equal(shift_images(framework, image[None], np.array([offset]))[0], image[rows][:, columns])
 
 
-def test_variant_zero_is_clean_and_the_others_are_shifted() -> None:
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_variant_zero_is_clean_and_the_others_are_shifted(framework: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == framework or None)
     encoder = FrozenEncoder(trained(), ("wrist", "side"), variants=5)
     images = dict(zip(("side", "wrist"), random_images(SMALL), strict=True))
     features = encoder.encode(images, np.random.default_rng(0))
     again = encoder.encode(images, np.random.default_rng(1))
     for camera, owner in (("side", "shared"), ("wrist", "wrist")):
         assert features[camera].shape == (5, encoder.feature_count) and features[camera].dtype == np.float16
-        clean = apply_encoder(trained().params, images[camera][None], SMALL, owner)[0]
+        clean = apply_encoder(framework, trained().params, images[camera][None], SMALL, owner)[0]
         np.testing.assert_allclose(features[camera][0], clean, atol=2e-3)
         assert np.array_equal(features[camera][0], again[camera][0])
         assert not np.array_equal(features[camera][1:], again[camera][1:])

@@ -1,5 +1,6 @@
 """An encoder learned from recordings: what is read, what the probe accepts and refuses, which files are written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from robot_rl.core.pose import GRIPPER_DOWN, rot_z, rotation_log
 from robot_rl.data.episodes import write_episode
 from robot_rl.data.image_codec import compress
 from robot_rl.vision.own import OwnConfig, choose, train_own
-from robot_rl.vision.probe import ProbeReport, Reading, held_out_rows, probe, probe_encoder
+from robot_rl.vision.probe import ProbeReport, Reading, encode_images, held_out_rows, probe, probe_encoder
 from robot_rl.vision.recordings import OBJECT_STATES, Recording, goals_of, read_recording
 from tests.data.builders import step_record
 
@@ -47,6 +48,15 @@ def test_an_encoder_learned_from_recordings_shows_where_the_goal_is() -> None:
     assert set(encoder.cameras) == {"side"} and encoder.dataset_card["goals"] == 360
     goal = probe_encoder(encoder, recording).goal
     assert goal is not None and goal.error < 0.3 * goal.from_pose
+
+
+def test_maxima_vary_no_more_than_places_and_their_scale_moves_no_place() -> None:
+    recording = distracted(spots(480))
+    encoders = [train_own(replace(SMALL, scale=scale), recording) for scale in (SMALL.scale, 1.0)]
+    features, unscaled = (encode_images(encoder, "side", recording.images["side"]) for encoder in encoders)
+    places, maxima = np.split(features, [2 * SMALL.channels], axis=1)
+    assert maxima.std(0).max() < places.std(0).max()
+    assert places == pytest.approx(unscaled[:, : 2 * SMALL.channels], abs=2e-3)
 
 
 def test_equal_seeds_learn_equal_encoders() -> None:

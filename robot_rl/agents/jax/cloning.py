@@ -55,21 +55,15 @@ def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinit
     expert = losses.continuous_action(batch.action, definition)
     loss = jnp.square(jnp.tanh(mean) - expert).sum(-1).mean()
     for head, axis in definition.heads:
-        logits, index = (
-            networks.discrete(params, head, z, definition.config),
-            losses.discrete_index(batch.action, head, axis),
-        )
+        logits = networks.discrete(params, head, z, definition.config)
+        index = losses.discrete_index(batch.action, head, axis)
         loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, index).mean()
     return loss
 
 
 def _clone_many(
-    params: dict[str, jax.Array],
-    moments: Any,
-    batches: Batch,
-    optimiser: optax.GradientTransformation,
-    definition: AgentDefinition,
-) -> tuple[dict[str, jax.Array], Any, jax.Array]:
+    params: Any, moments: Any, batches: Batch, optimiser: optax.GradientTransformation, definition: AgentDefinition
+) -> tuple[Any, Any, jax.Array]:
     def step(carry: Any, batch: Batch) -> tuple[Any, jax.Array]:
         params, moments = carry
         loss, gradient = jax.value_and_grad(cloning_loss)(params, batch, definition)

@@ -10,12 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.critics import critic_kind
+from robot_rl.agents.critics import translation
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Params
 from robot_rl.agents.update_inputs import UpdateInputs
-from robot_rl.core.errors import ConfigError
-from robot_rl.core.extensions import resolve
 
 Metrics = dict[str, jax.Array]
 
@@ -88,8 +86,5 @@ def jax_critic(name: str) -> JaxCritic:
     Raises:
         ConfigError: it has none for JAX.
     """
-    translations = critic_kind(name).translations
-    if "jax" not in translations:
-        raise ConfigError(f"critic {name!r}: got translations for {', '.join(translations)}, expected one for jax.")
-    critic: JaxCritic = resolve("critic in JAX", translations["jax"], {})
+    critic: JaxCritic = translation(name, "jax")
     return critic

@@ -13,13 +13,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robot_rl.agents.definition import GROUPS, AgentDefinition
+from robot_rl.agents.batches import random_crops
+from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import losses, networks
 from robot_rl.agents.jax.ensemble import Metrics
 from robot_rl.agents.jax.losses import Embedding
-from robot_rl.agents.jax.packing import Packing
 from robot_rl.agents.learner_state import TARGET_GROUPS
 from robot_rl.agents.metrics import ACTOR_METRICS, metric_names
+from robot_rl.agents.packing import Packing, group_packings
 from robot_rl.agents.update_inputs import UpdateInputs
 from robot_rl.data.batch import Batch
 from robot_rl.vision.jax_encoder import shift_images
@@ -42,19 +43,10 @@ class LearnerState(NamedTuple):
     targets: dict[str, jax.Array]
 
 
-def group_packings(definition: AgentDefinition) -> dict[str, Packing]:
-    """Return where each parameter lies in its group's vector."""
-    specs = definition.parameter_specs()
-    groups = {group: definition.group_names(group) for group in GROUPS}
-    return {
-        group: Packing(tuple((name, specs[name].shape) for name in names)) for group, names in groups.items() if names
-    }
-
-
 def make_state(definition: AgentDefinition, seed: int) -> LearnerState:
     """Return the state before the first update."""
     params = definition.init(seed)
-    vectors = {group: packing.pack(params) for group, packing in group_packings(definition).items()}
+    vectors = {group: jnp.asarray(packing.pack(params)) for group, packing in group_packings(definition).items()}
     groups = {group: Group(vector, ADAM.init(vector)) for group, vector in vectors.items()}
     # Copies: the update donates its memory, and one array must not be donated twice.
     targets = {group: jnp.array(vectors[group]) for group in TARGET_GROUPS if group in vectors}
@@ -64,22 +56,9 @@ def make_state(definition: AgentDefinition, seed: int) -> LearnerState:
 def update_many(
     state: LearnerState, batches: Batch, plans: UpdateInputs, definition: AgentDefinition
 ) -> tuple[LearnerState, jax.Array]:
-    """Return the state after one update per leading index, and the metrics' means in one vector."""
+    """Return the state after one update per leading index, and their metrics in one array (U, metrics)."""
     state, rows = jax.lax.scan(partial(update_once, definition=definition), state, (batches, plans))
-    return state, mean_metrics(rows, definition)
-
-
-def mean_metrics(rows: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the metrics' means over the updates, those of the actor over its own updates.
-
-    Shapes: rows (U, metrics), in the order of `metric_names`; returns (metrics,), `actor_updates` as a sum.
-    """
-    names = metric_names(definition)
-    total = rows.sum(0)
-    actor_updates = total[names.index("actor_updates")]
-    count = [jnp.maximum(actor_updates, 1.0) if name in ACTOR_METRICS else rows.shape[0] for name in names]
-    count[names.index("actor_updates")] = 1
-    return total / jnp.stack(count)
+    return state, rows
 
 
 def update_once(
@@ -88,7 +67,7 @@ def update_once(
     """Return the state after one update, and its metrics in the order of `metric_names`."""
     batch, plan = batch_and_plan
     packings = group_packings(definition)
-    batch = random_crops(batch, plan.shifts, definition)
+    batch = random_crops(batch, plan.shifts, shift_images, definition)
     params = _unpack(packings, {group: part.vector for group, part in state.groups.items()})
     targets = _unpack(packings, state.targets)
     value_groups, embedding, value_metrics = update_values(state, params, targets, batch, plan, definition)
@@ -165,24 +144,14 @@ def learn(
     grads, extra = jax.grad(lambda mine: loss(params | mine), has_aux=True)(own)
     config = definition.config
     rate = config.temperature_learning_rate if group == "temperature" else config.learning_rate
-    return descend(state.groups[group], packing.pack(grads), rate), extra
+    gradient = jnp.concatenate([jnp.ravel(grads[name]) for name in packing.names])
+    return descend(state.groups[group], gradient, rate), extra
 
 
 def descend(group: Group, gradient: jax.Array, rate: float) -> Group:
     """Return the group after one step of Adam."""
     step, adam = ADAM.update(gradient, group.adam)
     return Group(group.vector - rate * step, adam)
-
-
-def random_crops(batch: Batch, shifts: jax.Array, definition: AgentDefinition) -> Batch:
-    """Return the batch with its images shifted at random, observation and next observation independently."""
-    if not definition.images:
-        return batch
-    obs, next_obs = dict(batch.obs), dict(batch.next_obs)
-    for i, name in enumerate(definition.images):
-        obs[name] = shift_images(obs[name], shifts[0, i])
-        next_obs[name] = shift_images(next_obs[name], shifts[1, i])
-    return batch._replace(obs=obs, next_obs=next_obs)
 
 
 def _unpack(packings: dict[str, Packing], vectors: dict[str, jax.Array]) -> Arrays:

@@ -18,7 +18,7 @@ ANSWER_S, POLL_S = 2.0, 0.01
 SILENCE_S = 10.0  # of an arm on a busy computer
 ARRIVED_RAD, PROGRESS_RAD = 0.05, 0.005
 SENDINGS = 2  # of a joint motion: the reader may meet a writer after the writer met it, and miss the first message
-MOVES, GUIDED = "JOINT_MOTION", "GUIDING"
+MOVES, GUIDED, FAULT = "JOINT_MOTION", "GUIDING", "FAULT"
 
 
 class JointSample(NamedTuple):
@@ -35,7 +35,7 @@ class ArmMotions:
         self._wire, self._clock, problems = wire, clock, WarningLog()
         self._joints = Inbox(wire, graph.TAU_COMMAND, _read_joints, clock, problems)  # joint_states may be others'
         self._pose = Inbox(wire, graph.CURRENT_POSE, lambda message: read_pose(message, graph.BASE), clock, problems)
-        self._status = Inbox(wire, graph.STATUS, _read_mode, clock, problems)
+        self._status = Inbox(wire, graph.STATUS, _read_motion, clock, problems)
         self._wrench = Inbox(
             wire, graph.ESTIMATED_WRENCH, lambda message: from_ros.wrench_of(message, graph.BASE), clock, problems
         )
@@ -103,13 +103,17 @@ class ArmMotions:
             message = joints_message(self._wire, names, q, self._wire.now_ns())
             message.velocity = [speed] * len(names)
             self._publisher.publish(message)
-            if self._happens(lambda: self._mode() == MOVES or self._off(q) < ARRIVED_RAD, ANSWER_S):
+            if self._happens(lambda: self._mode() == MOVES or self._arrived(q), ANSWER_S):
                 break
         else:
             raise self._failure(ANSWER_S, "start the joint motion")
         self._wait(lambda: self._mode() != MOVES, SILENCE_S, "publish its joints", self._stamp_ns)
-        if not self._happens(lambda: self._off(q) < ARRIVED_RAD, SILENCE_S, lambda: -(self._off(q) // PROGRESS_RAD)):
-            raise self._failure(SILENCE_S, f"arrive (it is {self._off(q):.2f} rad off)")
+        self._happens(lambda: self._arrived(q) or bool(self._end()), SILENCE_S, lambda: -(self._off(q) // PROGRESS_RAD))
+        if not self._arrived(q):
+            raise DeviceLostError(
+                f"joint motion: got an end {self._off(q):.2f} rad off its goal ('{self._end() or self._report()}'), "
+                "expected to arrive; clear the cause and start it again."
+            )
 
     def guide(self, wanted: bool) -> None:
         """Let a person guide the arm by hand, or hold it where it is.
@@ -124,15 +128,26 @@ class ArmMotions:
             self._wait(lambda: self._mode() == GUIDED, ANSWER_S, "be guided")
         self._guided = wanted
 
+    def _arrived(self, q: np.ndarray) -> bool:
+        return self._off(q) < ARRIVED_RAD
+
     def _off(self, q: np.ndarray) -> float:
         newest = self._joints.newest
         return float("inf") if newest is None else float(np.abs(newest.value.q - q).max())
 
     def _mode(self) -> str:
-        return "" if self._status.newest is None else self._status.newest.value[0]
+        return self._said()[0]
 
     def _report(self) -> str:
-        return "no status" if self._status.newest is None else self._status.newest.value[1]
+        return self._said()[1]
+
+    def _end(self) -> str:
+        """Return why the arm ended its last motion by itself, or its fault; empty otherwise."""
+        mode, text, end = self._said()
+        return text if mode == FAULT else end
+
+    def _said(self) -> tuple[str, str, str]:
+        return ("", "no status", "") if self._status.newest is None else self._status.newest.value
 
     def _stamp_ns(self) -> int:
         return 0 if self._joints.newest is None else self._joints.newest.stamp_ns
@@ -163,6 +178,6 @@ def _read_joints(message: Any) -> JointSample:
     return JointSample(names, np.array(from_ros.positions_of(message, names)))
 
 
-def _read_mode(message: Any) -> tuple[str, str]:
+def _read_motion(message: Any) -> tuple[str, str, str]:
     values = {entry.key: entry.value for entry in message.values}
-    return values.get("mode", ""), read_status(message)[1]
+    return values.get("mode", ""), read_status(message)[1], values.get("motion", "")

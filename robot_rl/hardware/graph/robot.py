@@ -27,6 +27,8 @@ from robot_rl.hardware.robot import RobotState
 
 WRENCHES = {"sensor": graph.WRENCH, "estimate": graph.ESTIMATED_WRENCH}
 _POLL_S = 0.005
+EXPIRED_S = 0.3  # after its last message a target commands no longer: 0.2 s, and the way there
+REST_SPEED, REST_LIMIT_S = 0.01, 3.0  # [m/s, rad/s]
 CLOCK_JUMP_MAX_S = 0.05  # largest drift between the stamps' clock and the monotonic one between two steps
 
 
@@ -140,8 +142,17 @@ class GraphRobot:
     def move_joints(self, q: np.ndarray, speed: float = 0.5) -> None:
         """Move to joint positions (N,) [rad]; see `Robot`."""
         self._start()
+        self._rest()
         self._motions = self._motions or ArmMotions(self._wire, self._clock)
         self._motions.move_joints(q, speed)
+
+    def _rest(self) -> None:
+        """Wait until the arm has ended its way to the last target: one that moves starts no joint motion."""
+        start_ns, waited_s, speed = self._clock.now_ns(), 0.0, np.inf
+        while waited_s < EXPIRED_S or (speed > REST_SPEED and waited_s < REST_LIMIT_S):
+            self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))
+            waited_s = (self._clock.now_ns() - start_ns) / NS_PER_S
+            speed = np.abs(self._newest("").twist).max()
 
     def state(self) -> RobotState:
         """Return the newest samples, with their faults in `fault`."""

@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from tensorboardX import SummaryWriter
-
 METRICS_FILE = "metrics.jsonl"
 
 
@@ -34,7 +32,7 @@ class MetricsWriter:
         self._file = path.open("a", buffering=1, encoding="utf-8")
         if torn:
             self._file.write("\n")
-        self._events = SummaryWriter(str(folder), flush_secs=20) if tensorboard else None
+        self._events = _event_writer(folder) if tensorboard else None
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         """Write one event; values may be numbers, booleans, strings, lists of finite numbers, or None (NaN and infinity
@@ -112,3 +110,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _event_writer(folder: Path) -> Any:
+    """Return TensorBoard's writer; importing it loads PyTorch, which `--help` need not wait for."""
+    from tensorboardX import SummaryWriter
+
+    return SummaryWriter(str(folder), flush_secs=20)

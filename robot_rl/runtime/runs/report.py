@@ -63,7 +63,7 @@ def render_report(
     parts = [
         f"# {folder.name}",
         f"Task `{config.get('task', '?')}`, seed {config.get('seed', '?')}.",
-        _table([("", ""), *metric_rows(TRAINING, data)]),
+        _table([("", ""), *metric_rows(TRAINING, data), *_lost_records(folder)]),
         "## Evaluation",
         _evaluation(folder, data),
         *(["## The loop over the graph", _table([("", ""), *timings])] if timings else []),
@@ -85,10 +85,17 @@ def closing_lines(folder: RunFolder) -> list[str]:
         f"training {data.minutes:.1f} minutes",
         f"env steps {env_steps}",
         f"human steps {human_steps} ({human_steps / max(env_steps, 1):.1%})",
+        *map(" ".join, _lost_records(folder)),
         f"report {folder.report}",
     ]
     video = folder.evaluation / VIDEO_FILE
     return [*lines, f"video {video}"] if video.exists() else lines
+
+
+def _lost_records(folder: RunFolder) -> list[tuple[str, str]]:
+    """Return a row about the records that a damaged journal lost; none where it is whole."""
+    lost = [str(event["lost_records"]) for event in read_metrics(folder.learner, kind="journal")]
+    return [("records lost, since the learner's journal is damaged:", lost[-1])] if lost else []
 
 
 def _evaluation(folder: RunFolder, data: RunData) -> str:

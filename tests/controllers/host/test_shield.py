@@ -1,16 +1,21 @@
 """All other threads leave a core and return to it, also those started meanwhile and after a kill -9."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from controllers.host.shield import Shield, shielded
+from controllers.host.shield import GUARD, Shield, shielded
 
 CORES = frozenset(os.sched_getaffinity(0))
 CPU = max(CORES)
@@ -100,6 +105,39 @@ def test_core_of_two_shields_returns_when_the_second_ends(tmp_path, sleeper):
     second.keep_off()
     second.let_back()
     assert os.sched_getaffinity(sleeper.pid) == CORES
+
+
+@given(
+    st.lists(st.sampled_from([1, 2, 3]), min_size=6, max_size=24),
+    st.lists(st.frozensets(st.integers(0, 3), min_size=1), min_size=1, max_size=4),
+)
+def test_shields_of_several_cores_return_them_whichever_ends_first(steps, before):
+    """Each step starts a core's shield, or lets it sweep, or ends it, in turn; the rest end at last."""
+    now = {10 + i: cores for i, cores in enumerate(before)}
+    system = SimpleNamespace(sched_getaffinity=now.__getitem__, sched_setaffinity=now.__setitem__)
+    shields, turns = {}, dict.fromkeys(steps, 0)
+
+    def end(cpu):
+        shields.pop(cpu).let_back()
+        shutil.rmtree(processes / str(900 + cpu))
+
+    with tempfile.TemporaryDirectory() as folder:
+        processes = Path(folder)
+        for thread in now:
+            (processes / f"{thread}/task/{thread}").mkdir(parents=True)
+        for cpu in steps:
+            turns[cpu] += 1
+            if cpu not in shields:
+                (processes / str(900 + cpu)).mkdir()
+                (processes / f"{900 + cpu}/cmdline").write_text(f"python\0-m\0{GUARD}\0{cpu}\0007\0")
+                shields[cpu] = Shield(cpu, [], processes, system)
+            if turns[cpu] % 3:
+                shields[cpu].keep_off()
+            else:
+                end(cpu)
+        for cpu in list(shields):
+            end(cpu)
+    assert list(now.values()) == before
 
 
 def test_threads_started_meanwhile_get_their_parents_cores_back(tmp_path, sleeper):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from controllers.arm import Mode, Reason
+from controllers.arm import REASON_TEXT, Mode, Reason
 from controllers.host.mailbox import HostState
 from controllers.host.report import LoopReport
 from controllers.records import make_record
@@ -39,7 +39,17 @@ def a_state(mode=Mode.ACTIVE, reason=Reason.OK, message=""):
 def test_the_most_severe_condition_comes_first(state, situation, level, words):
     report = status(state, situation)
     assert report.level == level and words in report.message
-    assert {"mode", "lifecycle", "charge", "source", "held", "stopped by"} == dict(report.values).keys()
+    assert {"mode", "lifecycle", "charge", "source", "held", "stopped by", "motion"} == dict(report.values).keys()
+
+
+@pytest.mark.parametrize("result", [Reason.MOTION_LOST, Reason.MOTION_BLOCKED, Reason.MOTION_TOO_FAST])
+def test_the_end_of_a_motion_before_its_goal_keeps_its_reason_until_the_next(result):
+    state = a_state(Mode.HOLDING, Reason.TARGET_LATE)
+    assert dict(status(state, WELL).values)["motion"] == ""
+    state.values["motion_result"] = result
+    assert dict(status(state, WELL).values)["motion"] == REASON_TEXT[result]
+    state.values["motion_result"] = Reason.MOVING_JOINTS
+    assert dict(status(state, WELL).values)["motion"] == ""
 
 
 def test_the_diagnostics_name_ages_limits_and_refusals():

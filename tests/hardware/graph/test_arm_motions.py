@@ -58,7 +58,7 @@ def test_an_arm_that_still_comes_closer_when_its_motion_has_ended_is_waited_for(
 
 
 def test_an_arm_that_stands_off_its_goal_is_an_error_with_the_distance() -> None:
-    with pytest.raises(DeviceLostError, match=r"arrive \(it is 0\.20 rad off\)"):
+    with pytest.raises(DeviceLostError, match=r"got an end 0\.20 rad off its goal"):
         MovingArm(lasts_s=3.0, way=0.8).client.move_joints(GOAL)
 
 

@@ -50,6 +50,15 @@ def test_report_counts_what_the_metrics_files_hold(run: RunFolder) -> None:
     assert rows["human share of the steps, by tenth of the run"].split()[::9] == ["40%", "0%"]
 
 
+def test_records_that_a_damaged_journal_lost_are_reported_by_file_and_terminal(run: RunFolder) -> None:
+    assert not any("lost" in line for line in closing_lines(run))
+    with MetricsWriter(run.learner, tensorboard=False) as metrics:
+        for lost in (2, 5):  # two sessions; the journal counts all that it lacks
+            metrics.write("journal", 0, lost_records=lost)
+    assert "records lost, since the learner's journal is damaged: 5" in closing_lines(run)
+    assert "| records lost, since the learner's journal is damaged: | 5 |" in write_report(run, {}).read_text()
+
+
 def test_report_is_written_with_curves_and_evaluation(run: RunFolder) -> None:
     run.evaluation.mkdir()
     (run.evaluation / "summary.json").write_text(json.dumps(EVALUATION))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_rl.agents.config import FRAMEWORKS
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
@@ -24,13 +25,14 @@ def scaled(records: list[StepRecord]) -> list[StepRecord]:
     return records
 
 
-def test_the_agent_resumes_bit_for_bit(tmp_path: Path) -> None:
-    pytest.importorskip("jax")
+@pytest.mark.parametrize("backend", FRAMEWORKS)
+def test_the_agent_resumes_bit_for_bit(backend: str, tmp_path: Path) -> None:
+    pytest.importorskip(backend)
     from robot_rl.agents.backend import Learner, make_backend
     from robot_rl.agents.config import AgentConfig
     from robot_rl.agents.definition import AgentDefinition
 
-    small = AgentConfig(num_critics=3, hidden=(16, 16), projection=8, discrete_hidden=(8,))
+    small = AgentConfig(backend=backend, num_critics=3, hidden=(16, 16), projection=8, discrete_hidden=(8,))
     definition = AgentDefinition(SCHEMA.observation, SCHEMA.action, small)
     config = LearnerConfig(batch=8, updates_per_call=4, update_ratio=UpdateRatioConfig(1.0, 10, 20))
     records: list[Record] = list(scaled(episodes(4, 10)))

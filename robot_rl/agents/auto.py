@@ -1,0 +1,118 @@
+"""The backend `auto`: what is installed, and of several the one that updates this agent faster on this computer."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from robot_rl.agents.backend import AgentBackend, Cloner, Learner, Policy, make_backend
+from robot_rl.agents.config import FRAMEWORKS
+from robot_rl.agents.definition import AgentDefinition
+from robot_rl.core.errors import ConfigError
+from robot_rl.data.batch import Batch
+
+BATCH, UPDATES = 256, 8
+
+
+def memory_file() -> Path:
+    """Return where the choices of this computer are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "robot-rl" / "backends.json"
+
+
+class AutoBackend:
+    """Factory of learner, policy and cloner; the choice is measured once and remembered.
+
+    The policy is the first one installed: one observation costs all backends less than a millisecond.
+    """
+
+    def __init__(self, definition: AgentDefinition, seed: int) -> None:
+        self._definition, self._seed = definition, seed
+
+    @cached_property
+    def _fastest(self) -> AgentBackend:
+        names = installed()
+        name = names[0] if len(names) == 1 else remembered(memory_file(), self._key(), self._measured)
+        return self._backend(name)
+
+    @property
+    def device(self) -> str:
+        """Device of the chosen backend."""
+        return self._fastest.device
+
+    def learner(self) -> Learner:
+        """Return a learner of the faster backend."""
+        return self._fastest.learner()
+
+    def policy(self) -> Policy:
+        """Return a policy of the first backend that is installed."""
+        return self._backend(installed()[0]).policy()
+
+    def cloner(self) -> Cloner:
+        """Return a cloner of the faster backend."""
+        return self._fastest.cloner()
+
+    def _backend(self, name: str) -> AgentBackend:
+        config = replace(self._definition.config, backend=name)
+        return make_backend(replace(self._definition, config=config), self._seed)
+
+    def _key(self) -> str:
+        versions = [f"{name} {importlib.metadata.version(name)}" for name in installed()]
+        return ", ".join((*versions, platform.machine(), f"{os.cpu_count()} cores", self._definition.schema_hash()))
+
+    def _measured(self) -> str:
+        rates = {name: update_rate(self._backend(name).learner(), self._definition) for name in installed()}
+        return max(rates, key=lambda name: rates[name])
+
+
+def installed() -> tuple[str, ...]:
+    """Return the backends whose framework is installed.
+
+    Raises:
+        ConfigError: none.
+    """
+    found = tuple(name for name in FRAMEWORKS if importlib.util.find_spec(name))
+    if not found:
+        raise ConfigError(f"agent.backend: got none installed, expected one of {', '.join(FRAMEWORKS)}; install one.")
+    return found
+
+
+def remembered(path: Path, key: str, choose: Callable[[], str]) -> str:
+    """Return the choice kept in a file under `key`; make and keep it where there is none."""
+    try:
+        choices: dict[str, str] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        choices = {}
+    if choices.get(key) not in FRAMEWORKS:
+        choices[key] = choose()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}")
+        part.write_text(json.dumps(choices, indent=1))
+        part.replace(path)
+    return choices[key]
+
+
+def update_rate(learner: Learner, definition: AgentDefinition) -> float:
+    """Return the updates per second of a learner, the better of two calls after a first one."""
+    batch, durations_s = empty_batch(definition), []
+    for _ in range(3):
+        start_s = time.perf_counter()
+        learner.update(batch)
+        durations_s.append(time.perf_counter() - start_s)
+    return UPDATES / min(durations_s[1:])
+
+
+def empty_batch(definition: AgentDefinition) -> Batch:
+    """Return a batch of zeros: the time of an update does not depend on the numbers."""
+    lead, steps = (UPDATES, BATCH), definition.config.horizon
+    zeros = np.zeros(lead, np.float32)
+    obs = {name: np.zeros((*lead, *spec.sample_shape), spec.dtype) for name, spec in definition.observation.items()}
+    action = np.zeros((*lead, *((steps,) if steps > 1 else ()), definition.layout.size), np.float32)
+    return Batch(obs, obs, action, reward=zeros, discount=zeros, terminated=zeros, imitated=zeros)

@@ -1,0 +1,66 @@
+"""Behaviour cloning with the agent's own policy networks: the baseline of reinforcement learning.
+
+    loss = mean |tanh(mean(z)) - a|^2 + sum over heads of cross entropy(D(z), the head's value)
+
+Embedding, actor and discrete heads learn together from demonstrations alone; the result acts through `TorchPolicy`
+like any other.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from robot_rl.agents.batches import check_batch
+from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.packing import make_packing
+from robot_rl.agents.torch import losses, networks
+from robot_rl.agents.torch.learner import batch_of, moved_batch
+from robot_rl.agents.torch.updates import Group, gradient_of, to_numpy
+from robot_rl.data.batch import Batch
+
+
+class TorchCloner:
+    """Behaviour cloning of the policy's parameters.
+
+    Args:
+        definition: of the agent whose policy is trained.
+        seed: of the first parameters.
+        device: of parameters and updates.
+    """
+
+    def __init__(self, definition: AgentDefinition, seed: int, device: torch.device) -> None:
+        self.definition, self.updates, self._device = definition, 0, device
+        packing = make_packing(definition, definition.policy_names())
+        self._group = Group(packing.pack(definition.init(seed)), packing, definition.config.learning_rate, device)
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Learn from U batches of demonstrations. Shapes as in `TorchLearner.update`; returns the mean loss."""
+        check_batch(batch, self.definition)
+        batches, rows = moved_batch(batch, self._device), []
+        for i in range(len(batch.reward)):
+            gradient, loss = gradient_of(lambda params, i=i: self._loss(params, batch_of(batches, i)), self._group, {})
+            self._group.descend(gradient)
+            rows.append(loss)
+        self.updates += len(rows)
+        return {"cloning_loss": float(torch.stack(rows).mean())}
+
+    def policy_parameters(self) -> dict[str, np.ndarray]:
+        """Return the policy's parameters by name."""
+        return {name: to_numpy(value) for name, value in self._group.parameters().items()}
+
+    def _loss(self, params: networks.Params, batch: Batch) -> tuple[Tensor, Tensor]:
+        loss = cloning_loss(params, batch, self.definition)
+        return loss, loss.detach()
+
+
+def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinition) -> Tensor:
+    """Return the loss of one batch, all of whose actions count as the expert's."""
+    z = networks.embed(params, batch.obs, definition)
+    mean, _ = networks.actor(params, z, definition.config)
+    expert = losses.continuous_action(batch.action, definition)
+    loss = (torch.tanh(mean) - expert).square().sum(-1).mean()
+    for head, axis in definition.heads:
+        logits = networks.discrete(params, head, z, definition.config)
+        loss = loss + functional.cross_entropy(logits, losses.discrete_index(batch.action, head, axis))
+    return loss
