@@ -17,10 +17,9 @@ import numpy as np
 from robot_rl import build_graph
 from robot_rl.agents.backend import AgentBackend, Policy, make_backend
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.learner_state import check_state
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
-from robot_rl.core.errors import ConfigError, RunFolderError
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
 from robot_rl.core.tasks import Outcome
 from robot_rl.data.replay import Replay
@@ -35,13 +34,13 @@ from robot_rl.runtime.acting.observation import camera_views, classifier_views, 
 from robot_rl.runtime.acting.recordings import Origin
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.learning.checkpoints import Checkpoints
-from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder, existing_run
+from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.tasks import find_task
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DeviceContext, open_enabled
 from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
-from robot_rl.vision.encoder import Encoder, EncoderContext, open_encoder
+from robot_rl.vision.encoder import Encoder, EncoderContext, check_views, open_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
@@ -116,13 +115,7 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
         return None
     context = EncoderContext(cameras, vision.variants, vision.encoder)
     encoder = open_encoder(vision.kind, vision.settings, context)
-    seen, trained = make_origin(config).cameras, getattr(encoder, "views", {})
-    for camera in sorted(trained.keys() & seen.keys()):
-        if trained[camera] != seen[camera]:
-            raise ConfigError(
-                f"encoder: got {vision.encoder} for camera {camera}: {trained[camera]}, expected {seen[camera]}, which "
-                "the task sees; learn one from recordings of this view, or give the task its old crop."
-            )
+    check_views(encoder, make_origin(config).cameras, str(vision.encoder))
     if vision.identity not in (None, encoder.identity):
         raise ConfigError(
             f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
@@ -213,22 +206,6 @@ def make_checkpoints(
     identity = {"agent": definition.schema_hash(), "schema": replace(schema, encoder="").hash()}
     identity |= {"encoder": schema.encoder} if schema.encoder else {}
     return Checkpoints(folder / "checkpoints", identity, unlike=unlike)
-
-
-def prior_state(config: TrainConfig, definition: AgentDefinition, schema: StepSchema) -> dict[str, np.ndarray]:
-    """Return the state of a learner that starts from the networks of the run `prior`, whose task may be another.
-
-    Raises:
-        RunFolderError: there is no such run, or it has no checkpoint.
-        CheckpointError: another agent or encoder, with both sides.
-    """
-    assert config.prior is not None
-    folder = existing_run(config.prior)
-    checkpoint = make_checkpoints(folder.learner, definition, schema, unlike=("schema",)).latest()
-    if checkpoint is None:
-        raise RunFolderError(f"prior: got {config.prior} without a checkpoint, expected a trained run; train it first.")
-    check_state(checkpoint.arrays, definition)
-    return checkpoint.arrays | {"step": np.array(0, np.int64), "seed": np.array(config.seed, np.int64)}
 
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:

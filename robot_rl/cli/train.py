@@ -16,8 +16,8 @@ from robot_rl.build import (
     make_schema,
     pin_encoder,
     pin_rewards,
-    prior_state,
 )
+from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock

@@ -8,6 +8,7 @@ import pytest
 
 from robot_rl import build
 from robot_rl.agents.learner_state import state_layout
+from robot_rl.build_prior import prior_state
 from robot_rl.cli import main
 from robot_rl.config import TrainConfig
 from robot_rl.core.settings import save_settings
@@ -34,7 +35,7 @@ def prior(tmp_path: Path) -> Path:
 
 def test_another_task_starts_from_its_networks_and_counts_from_zero(prior: Path) -> None:
     config = replace(preset("peg-insert"), prior=prior, seed=7)
-    state = build.prior_state(config, *parts(config))
+    state = prior_state(config, *parts(config))
     assert (state["step"], state["seed"]) == (0, 7)
     assert all((state[name] == 0.5).all() for name in state if name.startswith("params/"))
 
