@@ -106,8 +106,7 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
     """Return the frozen encoder, None when the agent sees images or no images at all.
 
     Raises:
-        ConfigError: an unknown encoder, weights that do not fit, those of other crops, or not the encoder of the run
-            that these settings belong to.
+        ConfigError: an unknown encoder, weights that do not fit, those of other crops, or not those of the run.
     """
     vision = config.vision
     cameras = image_names(config) if vision.mode == "frozen" else ()
@@ -198,11 +197,7 @@ def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend
 def make_checkpoints(
     folder: Path, definition: AgentDefinition, schema: StepSchema, unlike: Collection[str] = ()
 ) -> Checkpoints:
-    """Return the checkpoints in a learner's folder; those of another agent or encoder are refused.
-
-    Args:
-        unlike: names of an identity that may differ.
-    """
+    """Return the checkpoints in a learner's folder; those of another identity are refused, unless `unlike` names it."""
     identity = {"agent": definition.schema_hash(), "schema": replace(schema, encoder="").hash()}
     identity |= {"encoder": schema.encoder} if schema.encoder else {}
     return Checkpoints(folder / "checkpoints", identity, unlike=unlike)
