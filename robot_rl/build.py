@@ -118,8 +118,8 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
     if vision.identity not in (None, encoder.identity):
         raise ConfigError(
             f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
-            f"{str(vision.identity)[:12]}, which encoded the run's data; give the run's own file, RUN/{ENCODER_FILE}, "
-            "as --vision.encoder."
+            f"{str(vision.identity)[:12]}, which encoded the run's data; restore the run's settings `vision`, "
+            f"with its own file, RUN/{ENCODER_FILE}, where it has one."
         )
     return encoder
 
