@@ -49,8 +49,8 @@ def load_demonstrations(
     judged = [(number, steps) for number, _, every in encoded if (steps := judge_again(list(every), judge))]
     if not judged:
         raise RunFolderError(
-            f"demonstrations: got {episodes.count(folder)} episodes in {folder} of which {', '.join(judge.names)} finds "
-            "a success in none, expected one; train the classifier on more, or keep --demonstrations-judge recording."
+            f"demonstrations: got {episodes.count(folder)} episodes in {folder} of which {', '.join(judge.names)} "
+            "finds a success in none, expected one; train the classifier on more, or let the recording judge."
         )
     return _numbered(judged, run)
 
@@ -70,7 +70,7 @@ def judge_again(steps: Sequence[StepRecord], judge: CombinedReward) -> list[Step
         following = steps[number + 1] if number + 1 < len(steps) else None
         obs, frames = (step.next_obs, step.next_frames) if following is None else (following.obs, following.frames)
         assert obs is not None  # the last step's own
-        reward, _, success = judge.judge(StepOutcome(0.0, False, False, obs=obs))
+        reward, _, success = judge.judge(StepOutcome(0.0, step.terminated, False, obs=obs))
         if success:
             end = replace(
                 step, reward=reward, terminated=True, truncated=False, success=True, next_obs=obs, next_frames=frames
