@@ -37,9 +37,9 @@ from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.tasks import find_task
 from robot_rl.teleop.arbiter import Arbiter
-from robot_rl.teleop.device import Device
+from robot_rl.teleop.device import Device, Expert
 from robot_rl.teleop.devices import DeviceContext, open_enabled
-from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
+from robot_rl.teleop.devices.scripted import FunctionExpert
 from robot_rl.vision.encoder import Encoder, EncoderContext, check_views, open_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 

@@ -50,6 +50,18 @@ def test_environment_passes_gymnasiums_checker(name: str) -> None:
     env.close()
 
 
+def test_environment_works_again_after_it_was_closed() -> None:
+    """stable-baselines3's checker closes it half way."""
+    env = gym.make(IDS[0], render_mode="rgb_array")
+    before, _ = env.reset(seed=1)
+    image = env.render()
+    env.close()
+    after, _ = env.reset(seed=1)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert np.array_equal(image, env.render())
+    env.close()
+
+
 @pytest.mark.parametrize("name", IDS)
 def test_same_seed_gives_the_same_episode_bit_for_bit(name: str) -> None:
     env = gym.make(name)
