@@ -120,6 +120,9 @@ class TrainConfig:
     demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
         "episodes"
     )
+    prior: Path | None = None
+    """Folder of an earlier run on the same set-up, also of another task: the image encoder is its, unless another one
+    is named, and the networks start from its newest checkpoint; None: both start anew."""
     play: int = 0
     """Successful episodes of play recorded after the demonstrations, which they join. From both the run learns its
     image encoder and a reward classifier, which is added to `rewards`; 0: none."""

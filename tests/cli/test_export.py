@@ -18,7 +18,7 @@ def recorded(tmp_path: Path) -> Path:
     folder = tmp_path / "demos"
     for length in range(1, 6):
         steps = [step_record(uid, step=uid, episode=length) for uid in range(length)]
-        end = step_record(0, closing_uid=9).next_obs
+        end = step_record(9).obs
         won = length % 2 == 1
         steps[-1] = replace(steps[-1], terminated=won, truncated=not won, success=won, next_obs=end)
         make_format("episodes").write(folder, Episode(steps, {"task": "usb", "seed": length}))

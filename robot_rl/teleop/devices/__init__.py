@@ -23,12 +23,11 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import check, resolve
 from robot_rl.core.settings import from_text
 from robot_rl.core.tasks import Outcome
-from robot_rl.teleop.device import Device
+from robot_rl.teleop.device import Device, Expert
 from robot_rl.teleop.devices.combined import EnabledDevice
 
 if TYPE_CHECKING:
     from controllers.ros.wire import Wire
-    from robot_rl.teleop.devices.scripted import Expert
 
 DEVICES = {
     "scripted": "robot_rl.teleop.devices.scripted:ScriptedHuman",
