@@ -8,7 +8,11 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import available, check, resolve
 from robot_rl.core.records import StepRecord
 
-FORMATS = {"episodes": "robot_rl.data.episodes:EpisodeFiles", "run": "robot_rl.runtime.runs.recorded_run:RunEpisodes"}
+FORMATS = {
+    "episodes": "robot_rl.data.episodes:EpisodeFiles",
+    "lerobot": "robot_rl.data.lerobot.dataset:LeRobotDataset",
+    "run": "robot_rl.runtime.runs.recorded_run:RunEpisodes",
+}
 """Name -> `module:Class`."""
 GROUP = "robot_rl.datasets"
 """Entry points under which other packages register theirs."""
