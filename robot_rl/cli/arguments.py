@@ -196,7 +196,8 @@ def check_settings(config: TrainConfig) -> None:
         )
     if folder is not None:
         origin = make_origin(config)
-        check_demonstrations(folder, config.demonstrations_format, origin, origin.cameras)
+        judged = config.demonstrations_judge == "recording"
+        check_demonstrations(folder, config.demonstrations_format, origin, origin.cameras, judged)
 
 
 def check_png(path: Path | None) -> None:

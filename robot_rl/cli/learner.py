@@ -66,4 +66,5 @@ def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterato
     schema = build.make_schema(config, encoder)
     if folder is None:
         return schema, iter(())
-    return schema, load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format)
+    judge = build.make_rewards(config) if config.demonstrations_judge == "rewards" else None
+    return schema, load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format, judge=judge)
