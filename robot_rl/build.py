@@ -6,7 +6,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -37,10 +37,10 @@ from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.tasks import find_task
 from robot_rl.teleop.arbiter import Arbiter
-from robot_rl.teleop.device import Device
+from robot_rl.teleop.device import Device, Expert
 from robot_rl.teleop.devices import DeviceContext, open_enabled
-from robot_rl.teleop.devices.scripted import Expert, FunctionExpert
-from robot_rl.vision.encoder import Encoder, EncoderContext, open_encoder
+from robot_rl.teleop.devices.scripted import FunctionExpert
+from robot_rl.vision.encoder import Encoder, EncoderContext, check_views, open_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
     """Return the frozen encoder, None when the agent sees images or no images at all.
 
     Raises:
-        ConfigError: an unknown encoder, weights that do not fit, or not the encoder of the run that these settings
-            belong to.
+        ConfigError: an unknown encoder, weights that do not fit, those of other crops, or not those of the run.
     """
     vision = config.vision
     cameras = image_names(config) if vision.mode == "frozen" else ()
@@ -115,11 +114,12 @@ def make_encoder(config: TrainConfig) -> Encoder | None:
         return None
     context = EncoderContext(cameras, vision.variants, vision.encoder)
     encoder = open_encoder(vision.kind, vision.settings, context)
+    check_views(encoder, make_origin(config).cameras, str(vision.encoder))
     if vision.identity not in (None, encoder.identity):
         raise ConfigError(
             f"encoder: got {vision.encoder or vision.kind} with identity {encoder.identity[:12]}, expected "
-            f"{str(vision.identity)[:12]}, which encoded the run's data; give the run's own file, RUN/{ENCODER_FILE}, "
-            "as --vision.encoder."
+            f"{str(vision.identity)[:12]}, which encoded the run's data; restore the run's settings `vision`, "
+            f"with its own file, RUN/{ENCODER_FILE}, where it has one."
         )
     return encoder
 
@@ -194,10 +194,13 @@ def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend
     return make_backend(definition, config.seed)
 
 
-def make_checkpoints(folder: Path, definition: AgentDefinition, schema: StepSchema) -> Checkpoints:
-    """Return the checkpoints in a learner's folder; those of another agent or encoder are refused."""
+def make_checkpoints(
+    folder: Path, definition: AgentDefinition, schema: StepSchema, unlike: Collection[str] = ()
+) -> Checkpoints:
+    """Return the checkpoints in a learner's folder; those of another identity are refused, unless `unlike` names it."""
     identity = {"agent": definition.schema_hash(), "schema": replace(schema, encoder="").hash()}
-    return Checkpoints(folder / "checkpoints", identity | ({"encoder": schema.encoder} if schema.encoder else {}))
+    identity |= {"encoder": schema.encoder} if schema.encoder else {}
+    return Checkpoints(folder / "checkpoints", identity, unlike=unlike)
 
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:

@@ -32,7 +32,7 @@ class VisionConfig:
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
     `state`: no cameras, the arm's own state only."""
     kind: str = "conv"
-    """Frozen encoder: conv, module:Class or path/to/file.py:Class."""
+    """Frozen encoder: conv, pretrained, module:Class or path/to/file.py:Class."""
     encoder: Path | None = None
     """File of the frozen encoder's weights; None: its own, for conv those shipped for the simulator."""
     settings: dict[str, str] = field(default_factory=dict)
@@ -120,6 +120,12 @@ class TrainConfig:
     demonstrations_format: Annotated[str, tyro.conf.arg(help=f"Dataset format of demonstrations: {FORMAT_HELP}")] = (
         "episodes"
     )
+    demonstrations_judge: Literal["recording", "rewards"] = "recording"
+    """Judge of the demonstrations' success: the recording, or again the run's `rewards`, as a classifier for episodes
+    of an old run that were judged otherwise; an episode ends at the first success, one without is left out."""
+    prior: Path | None = None
+    """Folder of an earlier run on the same set-up, also of another task: the image encoder is its, unless another one
+    is named, and the networks start from its newest checkpoint; None: both start anew."""
     play: int = 0
     """Successful episodes of play recorded after the demonstrations, which they join. From both the run learns its
     image encoder and a reward classifier, which is added to `rewards`; 0: none."""

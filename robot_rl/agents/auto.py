@@ -15,6 +15,7 @@ import numpy as np
 
 from robot_rl.agents.backend import AgentBackend, Cloner, Learner, Policy, make_backend
 from robot_rl.agents.config import FRAMEWORKS
+from robot_rl.agents.critics import critic_kind
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.errors import ConfigError
 from robot_rl.data.batch import Batch
@@ -35,11 +36,12 @@ class AutoBackend:
 
     def __init__(self, definition: AgentDefinition, seed: int) -> None:
         self._definition, self._seed = definition, seed
+        self._names = installed(definition.config.critic)
 
     @cached_property
     def _fastest(self) -> AgentBackend:
-        names = installed()
-        name = names[0] if len(names) == 1 else remembered(memory_file(), self._key(), self._measured)
+        one = len(self._names) == 1
+        name = self._names[0] if one else remembered(memory_file(), self._key(), self._measured)
         return self._backend(name)
 
     @property
@@ -53,7 +55,7 @@ class AutoBackend:
 
     def policy(self) -> Policy:
         """Return a policy of the first backend that is installed."""
-        return self._backend(installed()[0]).policy()
+        return self._backend(self._names[0]).policy()
 
     def cloner(self) -> Cloner:
         """Return a cloner of the faster backend."""
@@ -64,23 +66,24 @@ class AutoBackend:
         return make_backend(replace(self._definition, config=config), self._seed)
 
     def _key(self) -> str:
-        versions = [f"{name} {importlib.metadata.version(name)}" for name in installed()]
+        versions = [f"{name} {importlib.metadata.version(name)}" for name in self._names]
         return ", ".join((*versions, platform.machine(), f"{os.cpu_count()} cores", self._definition.schema_hash()))
 
     def _measured(self) -> str:
-        rates = {name: update_rate(self._backend(name).learner(), self._definition) for name in installed()}
+        rates = {name: update_rate(self._backend(name).learner(), self._definition) for name in self._names}
         return max(rates, key=lambda name: rates[name])
 
 
-def installed() -> tuple[str, ...]:
-    """Return the backends whose framework is installed.
+def installed(critic: str = "ensemble") -> tuple[str, ...]:
+    """Return the backends whose framework is installed and which have a translation of the critic.
 
     Raises:
         ConfigError: none.
     """
-    found = tuple(name for name in FRAMEWORKS if importlib.util.find_spec(name))
+    known = [name for name in FRAMEWORKS if name in critic_kind(critic).translations]
+    found = tuple(name for name in known if importlib.util.find_spec(name))
     if not found:
-        raise ConfigError(f"agent.backend: got none installed, expected one of {', '.join(FRAMEWORKS)}; install one.")
+        raise ConfigError(f"agent.backend: got none installed, expected one of {', '.join(known)}; install one.")
     return found
 
 

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from robot_rl.agents.config import BACKEND_GROUP, BACKENDS
+from robot_rl.agents.config import BACKEND_GROUP, BACKENDS, FRAMEWORKS
+from robot_rl.agents.critics import translation
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core import extensions
 from robot_rl.core.records import Observation
@@ -86,8 +87,10 @@ def make_backend(definition: AgentDefinition, seed: int) -> AgentBackend:
 
     Raises:
         UnknownNameError: no backend of that name.
-        ConfigError: its framework is not installed.
+        ConfigError: its framework is not installed, or it has no translation of the critic.
     """
     kind = extensions.resolve("agent backend", definition.config.backend, BACKENDS, BACKEND_GROUP)
+    if definition.config.backend in FRAMEWORKS:
+        translation(definition.config.critic, definition.config.backend)
     backend: AgentBackend = kind(definition, seed)
     return backend

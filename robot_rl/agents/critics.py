@@ -63,5 +63,7 @@ def translation(name: str, backend: str) -> Any:
     """
     known = critic_kind(name).translations
     if backend not in known:
-        raise ConfigError(f"critic {name!r}: got translations for {', '.join(known)}, expected one for {backend}.")
+        raise ConfigError(
+            f"critic {name!r}: got translations for {', '.join(known)}, expected one for {backend}; set agent.backend."
+        )
     return resolve(f"critic in {backend}", known[backend], {})

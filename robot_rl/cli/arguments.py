@@ -6,20 +6,19 @@ A command is a module with a dataclass `Arguments`, whose docstring is the comma
 import dataclasses
 import inspect
 import json
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Annotated, Any, Self, TypeVar
 
-import docstring_parser
 import tyro
 from tyro.conf import Positional
 
 from robot_rl.build import foreign_config, make_origin
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.help import join_lines_of_help
 from robot_rl.core.renamed import refuse_old_flags
 from robot_rl.core.settings import to_json
 from robot_rl.envs.foreign_config import is_foreign
@@ -145,8 +144,7 @@ def parse(target: Callable[..., T], words: Sequence[str], command: str, more: st
         ConfigError: a value that the dataclass refuses, or a flag of an earlier version.
     """
     refuse_old_flags(words)
-    if {"-h", "--help"} & set(words) and dataclasses.is_dataclass(target):
-        _join_lines_of_help(target)
+    join_lines_of_help(target, words)
     result: T = tyro.cli(
         target,
         args=list(words),
@@ -157,21 +155,6 @@ def parse(target: Callable[..., T], words: Sequence[str], command: str, more: st
         **({} if default is None else {"default": default}),
     )
     return result
-
-
-def _join_lines_of_help(kind: type) -> None:
-    """Give the fields of a dataclass, and of those within it, help on one line, which tyro then wraps.
-
-    The lines of a field's docstring are indented; tyro would keep each as a line of its own.
-    """
-    for base in filter(dataclasses.is_dataclass, kind.__mro__):
-        texts = {entry.arg_name: entry.description for entry in docstring_parser.parse_from_object(base).params}
-        for entry in dataclasses.fields(base):
-            if text := texts.get(entry.name):
-                entry.metadata = MappingProxyType(dict(entry.metadata) | {"help": " ".join(text.split())})
-    for inner in typing.get_type_hints(kind).values():
-        if isinstance(inner, type) and dataclasses.is_dataclass(inner):
-            _join_lines_of_help(inner)
 
 
 def leading_word(words: Sequence[str]) -> str | None:
@@ -213,7 +196,8 @@ def check_settings(config: TrainConfig) -> None:
         )
     if folder is not None:
         origin = make_origin(config)
-        check_demonstrations(folder, config.demonstrations_format, origin, origin.cameras)
+        judged = config.demonstrations_judge == "recording"
+        check_demonstrations(folder, config.demonstrations_format, origin, origin.cameras, judged)
 
 
 def check_png(path: Path | None) -> None:

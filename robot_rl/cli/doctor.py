@@ -25,6 +25,7 @@ class Topic(NamedTuple):
 TOPICS = {
     "robot": Topic("robot_rl.doctor.robot:check", "whether this machine can run a real arm"),
     "pendant": Topic("robot_rl.doctor.pendant:check", "the pendant's live state"),
+    "teleop": Topic("robot_rl.doctor.teleop:check", "the input devices of this computer, and one of them live"),
     "cameras": Topic("robot_rl.doctor.cameras:check", "which cameras there are, and whether those of a file deliver"),
     "ros": Topic("robot_rl.doctor.ros:check", "whether this computer meets the robot on the ROS graph"),
 }

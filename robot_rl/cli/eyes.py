@@ -94,7 +94,8 @@ def run(arguments: Arguments) -> int:
     if faults and not arguments.write_refused:
         return 1
     trained = _train(arguments.own, recording)
-    save_encoder(arguments.out, replace(trained, dataset_card=trained.dataset_card | {"probe": report.lines()}))
+    card = {"probe": report.lines(), "views": dict(origin.cameras)}
+    save_encoder(arguments.out, replace(trained, dataset_card=trained.dataset_card | card))
     print(f"wrote {arguments.out}")
     return 1 if faults else 0
 

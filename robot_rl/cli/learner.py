@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from robot_rl import build
+from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import StepRecord
@@ -52,6 +53,8 @@ def run(arguments: Arguments) -> int:
         print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         agent, replay = build.make_agent(definition, config).learner(), build.make_replay(schema, config)
         checkpoints = build.make_checkpoints(arguments.folder, definition, schema)
+        if config.prior is not None and not checkpoints.paths():
+            agent.load_state_dict(prior_state(config, definition, schema))
         loop = LearnerLoop(server, replay, agent, config.learner, metrics, checkpoints)
         print(f"learner: {loop.run(stop, demonstrations)} updates")
     return 0
@@ -63,4 +66,5 @@ def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterato
     schema = build.make_schema(config, encoder)
     if folder is None:
         return schema, iter(())
-    return schema, load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format)
+    judge = build.make_rewards(config) if config.demonstrations_judge == "rewards" else None
+    return schema, load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format, judge=judge)

@@ -63,15 +63,18 @@ class Arguments:
 
 def run(arguments: Arguments) -> int:
     """Write crops, show the cameras, save the last image."""
-    source, views = arguments.source, Views()
+    source, views, crops = arguments.source, Views(), dict[str, Crop]()
     task = None if source is None or source.endswith(".json") else find_task(source)
     if task is None and arguments.crop:
         raise ConfigError(f"crop: got {source or 'no task'}, expected a task's TOML file; name it first.")
     if task is not None:
         crops = dict(_crop(text, task) for text in arguments.crop)
-        write_crops(arguments.source, crops)
         views = {name: View(crops.get(name, see.crop), (see.height, see.width)) for name, see in task.cameras.items()}
     with _open(arguments, task, views) as (labels, read):
+        images = read() if crops else {}
+        for name in crops:  # one beyond the image is not written
+            views[name].window(*images[name].shape[:2])
+        write_crops(source, crops)
         if task is not None and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             _live(labels, read, views, arguments.source)
         save_sheet(labels, read(), views, arguments.png)
@@ -159,13 +162,15 @@ def _open(arguments: Arguments, task: TaskSpec | None, views: Views) -> Iterator
     robot = RobotConfig() if task is None else task_config(arguments.source or "").robot
     robot = robot if arguments.kind is None else replace(robot, kind=arguments.kind)
     if task is not None and arguments.cameras is None and not robot.on_graph:
-        from robot_rl.envs.simulated import make_simulated_env
+        from robot_rl.envs.simulated import DEVICE_SIZE, make_simulated_env
+        from robot_rl.envs.simulated import make_cameras as make_simulated_cameras
 
-        print(f"{task.name}: simulated cameras, which have the task's size and no crop; --cameras opens real ones")
-        views |= {name: replace(view, crop=None) for name, view in views.items()}
-        with closing(make_simulated_env(task)) as env:
+        print(f"{task.name}: simulated cameras; --cameras opens real ones")
+        middle = {name: replace(camera, crop=views[name].window(*DEVICE_SIZE)) for name, camera in task.cameras.items()}
+        with closing(make_simulated_env(replace(task, cameras=middle), cameras=())) as env:
             env.reset(seed=0)
-            devices = env.cell.cameras
+            episodes: Any = env.cell.episodes
+            devices = make_simulated_cameras(episodes.simulation, task.cameras, whole=True)
             yield dict(zip(devices, devices, strict=True)), lambda: {n: d.read().image for n, d in devices.items()}
         return
     configs = {config.name: config for config in _configs(arguments, task, robot)}

@@ -10,4 +10,4 @@ def main(words: Sequence[str]) -> int:
     from robot_rl.nodes.simulated_robot import main as run_node
 
     task = leading_word(words)
-    return run_node(list(words) if task is None else ["--task", task, *words[1:]])
+    return run_node(list(words) if task is None else ["--task", task, *words[1:]], "robot-rl serve")

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.build import check_rewards, pin_encoder, pin_rewards
+from robot_rl.build import (
+    check_rewards,
+    make_definition,
+    make_encoder,
+    make_schema,
+    pin_encoder,
+    pin_rewards,
+)
+from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
@@ -84,6 +92,8 @@ def run(flags: Arguments) -> int:
             f"human: got {human.kind!r}, which needs the terminal, expected 'scripted' or 'none' here; "
             "to take over yourself, give --human.kind graph, and run `robot-rl teleop TASK --to actor` in another one."
         )
+    if not flags.resume:
+        flags = replace(flags, config=_from_prior(flags.config))
     check_rewards(flags.config)
     folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
@@ -135,6 +145,22 @@ def _prepared(folder: RunFolder, flags: Arguments, stop: StopSignal) -> TrainCon
         return config
     config = pin_rewards(pin_encoder(config, folder), folder)
     _save_config(folder, config)
+    return config
+
+
+def _from_prior(config: TrainConfig) -> TrainConfig:
+    """Return the settings of a new run, with the image encoder of the run that it starts from, if it names one.
+
+    Raises:
+        RobotRLError: no such run, or one of another agent or encoder.
+    """
+    if config.prior is None:
+        return config
+    encoder, vision = existing_run(config.prior).encoder, config.vision
+    if encoder.exists() and vision.encoder is None:
+        config = replace(config, vision=replace(vision, encoder=encoder, identity=None))
+    schema = make_schema(config, make_encoder(config))
+    prior_state(config, make_definition(schema, config), schema)
     return config
 
 

@@ -36,7 +36,8 @@ RETIRED: dict[str, Any] = {
     "robot.reset_pause_s": ...,
 }
 """Dotted name of a setting that is none any more -> its value, which is fixed now; ...: it follows from others."""
-
+FIXED = RETIRED | {"image_size": ..., "key_point_weight": 0.3, "rebuild_weight": 0.2, "pendant.reconnect_s": 0.25}
+"""Those, and flags of `serve`, `train-encoder` and `doctor pendant`, which no run's file holds."""
 
 RENAMED_WORDS = {"snapshot": "look", "nobody": "none", "clumsy": "imperfect"}
 """Old command, value of `--by` or ablation -> the new one."""
@@ -93,8 +94,8 @@ def refuse_old_flags(flags: Iterable[str]) -> None:
         if name.startswith("human.pendant."):
             present = f"--human.settings {name.removeprefix('human.pendant.')} VALUE"
             raise ConfigError(f"{word}: got a flag of an earlier version, expected {present}.")
-        if word.startswith("--") and new_name(name) in RETIRED:
-            value = RETIRED[new_name(name)]
+        if word.startswith("--") and new_name(name) in FIXED:
+            value = FIXED[new_name(name)]
             rule = "it follows from other settings" if value is ... else f"its value is {value} always"
             raise ConfigError(f"{word}: got a flag of an earlier version, expected none; {rule}.")
         if word.startswith("--") and new_name(name) != name:

@@ -194,7 +194,8 @@ class TaskCamera:
     width: int = 128
     """Width of the image that the policy sees [pixels]."""
     crop: Crop | None = None
-    """Part of a real camera's image that is used; None: as the file of the robot's cameras says."""
+    """Part of the camera's image that is used, in the simulator of one of 640 x 480; None: as the file of the robot's
+    cameras says."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "height", "width")

@@ -10,6 +10,7 @@ from robot_rl.core.records import StepRecord
 
 FORMATS = {
     "episodes": "robot_rl.data.episodes:EpisodeFiles",
+    "lerobot": "robot_rl.data.lerobot.dataset:LeRobotDataset",
     "run": "robot_rl.runtime.runs.recorded_run:RunEpisodes",
 }
 """Name -> `module:Class`."""

@@ -12,6 +12,7 @@ from robot_rl.core.tasks import Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.episodes import EpisodeSource, UnjudgedEpisodes, Workcell
+from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.simulated import SimulatedCamera, SimulatedRobot
 from robot_rl.sim.arm_file import find_arm
 from robot_rl.sim.render import SceneRenderer, scene_cameras
@@ -24,6 +25,8 @@ APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
 VIEWS = ("side", "wrist")
 """Cameras for `render`, in order of preference."""
 VIEW_SIZE = 480  # pixels of the image for videos
+DEVICE_SIZE = (480, 640)
+"""Height and width of the image of which a task's crop is a part [pixels]."""
 
 
 class SimulatedEpisodes(EpisodeSource):
@@ -102,21 +105,31 @@ def make_simulated_env(
     return ArmEnv(cell, make_viewer(simulation) if render_mode else None, privileged)
 
 
-def make_cameras(simulation: Simulation, names: Sequence[str] | Mapping[str, object]) -> dict[str, SimulatedCamera]:
+def make_cameras(
+    simulation: Simulation, names: Sequence[str] | Mapping[str, object], *, whole: bool = False
+) -> dict[str, SimulatedCamera]:
     """Return the cameras of a simulation's task; those of one image size share a renderer.
+
+    A crop is one of an image of `DEVICE_SIZE`, as a real camera delivers it; without one the task's size is rendered.
+
+    Args:
+        whole: whether a camera with a crop delivers its whole image.
 
     Raises:
         UnknownNameError: the scene has no such camera.
+        ConfigError: a crop beyond the image.
     """
     renderers: dict[tuple[int, int], SceneRenderer] = {}
     cameras: dict[str, SimulatedCamera] = {}
     for name in names:
         if name not in scene_cameras(simulation.model):
             raise unknown_name(f"camera of the scene of {simulation.task.name}", name, scene_cameras(simulation.model))
-        size = (simulation.task.cameras[name].height, simulation.task.cameras[name].width)
+        see = simulation.task.cameras[name]
+        view = None if see.crop is None or whole else View(see.crop, (see.height, see.width))
+        size = (see.height, see.width) if see.crop is None else DEVICE_SIZE
         if size not in renderers:
             renderers[size] = SceneRenderer(simulation.model, *size)
-        cameras[name] = SimulatedCamera(simulation, name, renderers[size])
+        cameras[name] = SimulatedCamera(simulation, name, renderers[size], view)
     return cameras
 
 

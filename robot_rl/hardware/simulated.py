@@ -6,6 +6,7 @@ from controllers.arm import NOT_FOLLOWING
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.cameras.camera import Frame
+from robot_rl.hardware.cameras.views import View, apply
 from robot_rl.hardware.robot import RobotState
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.simulation import Simulation
@@ -51,16 +52,21 @@ class SimulatedRobot:
 
 
 class SimulatedCamera:
-    """A `Camera` over a `Simulation`; cameras of one size share a renderer: a graphics context costs memory."""
+    """A `Camera` over a `Simulation`; cameras of one size share a renderer: a graphics context costs memory.
 
-    def __init__(self, simulation: Simulation, name: str, renderer: SceneRenderer) -> None:
-        self.name, self.height, self.width = name, renderer.height, renderer.width
+    Args:
+        view: crop and size of what is read; None: the image as it is rendered.
+    """
+
+    def __init__(self, simulation: Simulation, name: str, renderer: SceneRenderer, view: View | None = None) -> None:
+        self.name, self._view = name, view or View(size=None)
+        self.height, self.width = self._view.shape(renderer.height, renderer.width)
         self._simulation, self._renderer = simulation, renderer
 
     def read(self) -> Frame:
         """Render the present state."""
         image = self._renderer.render(self._simulation.data, self.name)
-        return Frame(image, round(self._simulation.time_s * 1e9))
+        return Frame(apply(self._view, image), round(self._simulation.time_s * 1e9))
 
     def close(self) -> None:
         """Free the shared graphics context."""

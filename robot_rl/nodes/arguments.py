@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import tyro
 
 from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.core.help import join_lines_of_help
 from robot_rl.core.renamed import refuse_old_flags
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ def as_flags(parameters: Mapping[str, str]) -> list[str]:
     return flags
 
 
-def parse_node(words: RosWords, node: str, default: T, description: str) -> T:
+def parse_node(words: RosWords, node: str, default: T, description: str, prog: str = "") -> T:
     """Return `default` changed by flags and parameters; tyro explains and exits with 2 where they do not fit."""
     known = names_of(default)
     tables = tables_of(default)
@@ -112,10 +113,11 @@ def parse_node(words: RosWords, node: str, default: T, description: str) -> T:
     if words.by_ros and not any(flag.startswith("--robot.kind") for flag in flags):
         flags += ["--robot.kind", "ros" if importlib.util.find_spec("rclpy") else "dds"]
     refuse_old_flags(flags)
+    join_lines_of_help(type(default), flags)
+    options = (tyro.conf.FlagCreatePairsOff,)
     return tyro.cli(
-        type(default), args=flags, prog=node, description=description, default=default,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )  # fmt: skip
+        type(default), args=flags, prog=prog or node, description=description, default=default, config=options
+    )
 
 
 def names_of(settings: Any, lead: str = "") -> set[str]:
@@ -140,13 +142,15 @@ def _table_flag(table: str, parameters: Mapping[str, str]) -> list[str]:
     return [f"--{table.replace('_', '-')}", *(word for pair in pairs for word in pair)] if pairs else []
 
 
-def run_node(node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None]) -> int:
-    """Start a node from its command line, with errors on one line; return the exit code."""
+def run_node(
+    node: str, arguments: Sequence[str] | None, default: T, description: str, run: Callable[[T], None], prog: str = ""
+) -> int:
+    """Start a node from its command line, with errors on one line; return the exit code. `prog` is its name in them."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        run(parse_node(split_ros_words(words, node), node, default, description))
+        run(parse_node(split_ros_words(words, node), node, default, description, prog))
     except RobotRLError as error:
-        print(f"{node}: {error}", file=sys.stderr)
+        print(f"{prog or node}: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130

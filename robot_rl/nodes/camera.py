@@ -1,8 +1,9 @@
 """A camera on the ROS graph: colour, aligned depth, intrinsics, its place, its health. A process of its own.
 
-usage: ros2 run robot_rl camera --ros-args -p camera:=wrist -p serial:=128422270679 -p parent_frame:=hand
-       ros2 run robot_rl camera --ros-args -p camera:=side -p kind:=webcam -p device:=/dev/video0
-       ros2 run robot_rl camera --ros-args -p camera:=wrist -p file:=cameras.json
+examples:
+  ros2 run robot_rl camera --ros-args -p camera:=wrist -p serial:=128422270679 -p parent_frame:=hand
+  ros2 run robot_rl camera --ros-args -p camera:=side -p kind:=webcam -p device:=/dev/video0
+  ros2 run robot_rl camera --ros-args -p camera:=wrist -p file:=cameras.json
 """
 
 import sys

@@ -90,7 +90,7 @@ class SimulatedRobotServer:
         self.controller = self._start_controller()
         self._wrench = self._wire.publisher(graph.WRENCH)
         self.task_server = TaskServer(self._wire, self, task.make_expert())
-        self._cameras = make_cameras(simulation, task.cameras if config.cameras is None else config.cameras)
+        self._cameras = make_cameras(simulation, task.cameras if config.cameras is None else config.cameras, whole=True)
         self._image_due, self._task_due = (_Every(hz, self._clock) for hz in (config.image_hz, TASK_HZ))
         self._slice_ns = round(SLICE_S * NS_PER_S)
         self._deadline_ns = self._clock.now_ns()

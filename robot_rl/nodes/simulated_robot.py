@@ -1,9 +1,7 @@
 """Simulated robot node: arm, gripper, cameras and task server on the real robot's topics.
 
-usage: ros2 run robot_rl simulated_robot --ros-args -p task:=pick-lift -r __ns:=/left
-       robot-rl serve pick-lift [FLAGS]                                               the same, over plain DDS
-
 examples:
+  ros2 run robot_rl simulated_robot --ros-args -p task:=pick-lift -r __ns:=/left
   robot-rl serve pick-lift                       then, in another terminal: robot-rl train pick-lift --robot.kind dds
   robot-rl serve peg-insert --image-hz 10        on a computer that cannot render 30 images a second
 """
@@ -37,9 +35,9 @@ class SimulatedRobotConfig(ServeConfig):
             raise ConfigError("robot.kind: got 'simulated', expected dds or ros: a node communicates over the graph.")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, prog: str = "") -> int:
     """Serve until a signal comes."""
-    return run_node("simulated_robot", arguments, SimulatedRobotConfig(), __doc__ or "", serve)
+    return run_node("simulated_robot", arguments, SimulatedRobotConfig(), __doc__ or "", serve, prog)
 
 
 def serve(config: SimulatedRobotConfig) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -34,7 +35,7 @@ from robot_rl.tasks import check_task, find_task
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DEVICE_HELP, DeviceContext, check_device, open_enabled
 from robot_rl.teleop.devices.ros import HumanSender
-from robot_rl.teleop.supervision import StopSender
+from robot_rl.teleop.supervision import StopSender, show_stops
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def run_teleop(config: TeleopConfig) -> None:
         held.callback(wire.close)
         device = make_device(config, wire)
         wire.subscribe(graph.HUMAN_PROMPT, lambda message: print(message.data, flush=True))
+        show_stops(wire, partial(print, flush=True))
         held.callback(device.close)
         teleoperate(device, make_sender(config, wire), config.rate_hz, SystemClock(), StopSignal().install())
 

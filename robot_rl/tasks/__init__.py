@@ -11,10 +11,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import TaskSpec
 from robot_rl.tasks.files import read_task
 
-TASKS = {
-    "pick-lift": "robot_rl.tasks.pick_lift:TASK",
-    "peg-insert": "robot_rl.tasks.peg_insert:TASK",
-}
+TASKS = {"pick-lift": "robot_rl.tasks.pick_lift:TASK", "peg-insert": "robot_rl.tasks.peg_insert:TASK"}
 """Name -> `module:NAME`."""
 GROUP = "robot_rl.tasks"
 """Entry points under which other packages register theirs."""

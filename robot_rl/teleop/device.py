@@ -88,3 +88,16 @@ class ScriptedDevice(Device):
 
     def close(self) -> None:
         """Do nothing: nothing is held."""
+
+
+@runtime_checkable
+class Expert(Protocol):
+    """A policy that solves the task from any state, with ground truth (simulator only)."""
+
+    layout: ActionLayout
+
+    def reset(self) -> None:
+        """Begin an episode; the environment has just been reset."""
+
+    def action(self) -> np.ndarray:
+        """Return the action (A,) in [-1, 1] for the present state; called once a step."""

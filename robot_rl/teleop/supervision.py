@@ -27,6 +27,20 @@ def in_background(job: Callable[[], None]) -> None:
     threading.Thread(target=job, daemon=True).start()
 
 
+def show_stops(wire: Wire, show: Callable[[str], None]) -> None:
+    """Show each change of the stops in force, in the controller's own words."""
+    shown = ""
+
+    def on_status(message: Any) -> None:
+        nonlocal shown
+        status = {pair.key: pair.value for pair in message.values}
+        if (sources := status.get("stopped by", "")) != shown:
+            shown = sources
+            show(status["held"] if sources else "no stop is in force")
+
+    wire.subscribe(graph.STATUS, on_status)
+
+
 class StopSender:
     """Reports a device's stop to the controllers, and releases this arm's controller when the person clears it.
 

@@ -17,7 +17,10 @@ from robot_rl.core.extensions import resolve
 from robot_rl.core.records import Observation
 from robot_rl.core.settings import from_text
 
-ENCODERS = {"conv": "robot_rl.vision.frozen:FrozenEncoder"}
+ENCODERS = {
+    "conv": "robot_rl.vision.frozen:FrozenEncoder",
+    "pretrained": "robot_rl.vision.pretrained:Pretrained",
+}
 """Name -> `module:Class`."""
 GROUP = "robot_rl.encoders"
 """Entry points under which other packages register theirs."""
@@ -75,3 +78,21 @@ def open_encoder(name: str, settings: Mapping[str, str], context: EncoderContext
     own = from_text(getattr(kind, "Settings", _NoSettings), settings, f"settings of {name}")
     encoder: Encoder = kind.open(replace(context, settings=own))
     return encoder
+
+
+def check_views(encoder: Encoder, seen: Mapping[str, str], name: str) -> None:
+    """Check that the cameras show what an encoder was trained on, where it says so by `views`.
+
+    Args:
+        seen: size and crop of each camera, in words.
+
+    Raises:
+        ConfigError: the first difference, with both sides.
+    """
+    trained: Mapping[str, str] = getattr(encoder, "views", {})
+    for camera in sorted(trained.keys() & seen.keys()):
+        if trained[camera] != seen[camera]:
+            raise ConfigError(
+                f"encoder: got {name} for camera {camera}: {trained[camera]}, expected {seen[camera]}, which the task "
+                "sees; learn one from recordings of this view, or give the task its old crop."
+            )

@@ -52,6 +52,12 @@ class FrozenEncoder:
         return self._file.identity
 
     @property
+    def views(self) -> Mapping[str, str]:
+        """Size and crop in words of the cameras that it was trained on, where its file says so."""
+        views: Mapping[str, str] = self._file.dataset_card.get("views", {})
+        return views
+
+    @property
     def feature_count(self) -> int:
         """Features F a camera and variant."""
         return self._file.architecture.feature_count

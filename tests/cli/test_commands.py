@@ -139,7 +139,7 @@ def test_help_of_each_command_teaches(command: str, capsys: pytest.CaptureFixtur
         main([command, "--help"])
     assert end.value.code in (0, None)
     text = capsys.readouterr().out
-    assert "usage:" in text and "example" in text
+    assert text.startswith(f"usage: robot-rl {command} ") and "example" in text
 
 
 def test_help_of_a_setting_fills_its_lines_however_its_docstring_is_broken(

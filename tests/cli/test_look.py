@@ -52,7 +52,12 @@ def test_crops_are_written_into_the_tasks_file_and_its_comments_stay(lab: Path, 
 
 @pytest.mark.parametrize(
     ("crop", "text"),
-    [("tp=0,0,9,9", "did you mean 'top'"), ("top=0,0,9", "expected NAME=LEFT,TOP"), ("top=0,0,0,9", "width: got 0")],
+    [
+        ("tp=0,0,9,9", "did you mean 'top'"),
+        ("top=0,0,9", "expected NAME=LEFT,TOP"),
+        ("top=0,0,0,9", "width: got 0"),
+        ("top=300,0,400,400", "within the 640 x 480 image"),
+    ],
 )
 def test_crop_that_is_none_is_refused_and_the_file_stays(lab: Path, crop: str, text: str, capsys) -> None:
     before = (lab / "lift.toml").read_text()

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_rl.agents import auto
 from robot_rl.agents.backend import make_backend
+from robot_rl.agents.config import FRAMEWORKS
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from tests.agents.samples import random_batch, small_agent
 from tests.contracts.listings import listing
@@ -39,10 +41,16 @@ def test_another_critic_is_another_agent(file: str) -> None:
         small_agent(critic="ensembel")
 
 
-def test_critic_without_a_translation_is_refused(file: str) -> None:
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_critic_without_a_translation_is_refused_before_it_learns(file: str, framework: str) -> None:
+    pytest.importorskip(framework)
+    path, other = Path(file), next(name for name in FRAMEWORKS if name != framework)
+    path.write_text(path.read_text().replace('{"jax": ', f'{{"{other}": '))
+    agent = small_agent(critic=f"{file}:Pair", num_critics=3, backend=framework)
+    with pytest.raises(ConfigError, match=f"expected one for {framework}; set agent.backend"):
+        make_backend(agent, seed=0)
+
+
+def test_auto_takes_a_backend_that_translates_the_critic(file: str) -> None:
     pytest.importorskip("jax")
-    path = Path(file)
-    path.write_text(path.read_text().replace('{"jax": ', '{"torch": '))
-    agent = small_agent(critic=f"{file}:Pair", num_critics=3)
-    with pytest.raises(ConfigError, match="expected one for jax"):
-        make_backend(agent, seed=0).learner().update(random_batch(agent))
+    assert auto.installed(f"{file}:Pair") == ("jax",)

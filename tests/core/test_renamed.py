@@ -10,7 +10,7 @@ import pytest
 from robot_rl.cli.actor import Arguments
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.renamed import RENAMED, RETIRED, new_name, refuse_old_flags, upgrade
+from robot_rl.core.renamed import FIXED, RENAMED, RETIRED, new_name, refuse_old_flags, upgrade
 from robot_rl.core.settings import from_json, from_text
 from robot_rl.teleop.pendant.config import PendantConfig
 
@@ -36,9 +36,9 @@ def test_old_flag_is_refused_with_the_new_name(old: str) -> None:
         refuse_old_flags(["pick-lift", f"{flag}=1"])
 
 
-@pytest.mark.parametrize("old", [*RETIRED, "learner.governor.lead_updates"])
+@pytest.mark.parametrize("old", [*FIXED, "learner.governor.lead_updates"])
 def test_old_flag_of_a_setting_that_is_none_any_more_is_refused_with_its_value(old: str) -> None:
-    value = RETIRED[new_name(old)]
+    value = FIXED[new_name(old)]
     rule = "it follows from other settings" if value is ... else f"its value is {value} always"
     with pytest.raises(ConfigError) as refused:
         refuse_old_flags([f"--{old.replace('_', '-')}", "1"])

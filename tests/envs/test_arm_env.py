@@ -1,8 +1,11 @@
 """The Gymnasium environments over the simulator."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
+import cv2
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from robot_rl.core.pose import Pose, gripper_down
 from robot_rl.core.tasks import (
     ActionScale,
     ArmTask,
+    Crop,
     GripperRange,
     Outcome,
     StartRegion,
@@ -24,9 +28,9 @@ from robot_rl.core.tasks import (
 )
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.episodes import Workcell
-from robot_rl.envs.simulated import make_simulated_env
+from robot_rl.envs.simulated import make_cameras, make_simulated_env
 from robot_rl.hardware.robot import RobotState
-from robot_rl.tasks import TASKS, environment_id
+from robot_rl.tasks import TASKS, environment_id, find_task
 
 IDS = [environment_id(task, varied) for task in TASKS for varied in (False, True)]
 
@@ -44,6 +48,25 @@ def test_environment_passes_gymnasiums_checker(name: str) -> None:
     check_env(env.unwrapped, skip_render_check=True)
     frame = env.unwrapped.render()
     assert frame.dtype == np.uint8 and frame.ndim == 3 and frame.std() > 5
+    env.close()
+
+
+def test_images_as_they_are_rendered_need_no_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    env = gym.make(IDS[0])
+    assert env.reset(seed=0)[0]["wrist"].std() > 5
+    env.close()
+
+
+def test_environment_works_again_after_it_was_closed() -> None:
+    """stable-baselines3's checker closes it half way."""
+    env = gym.make(IDS[0], render_mode="rgb_array")
+    before, _ = env.reset(seed=1)
+    image = env.render()
+    env.close()
+    after, _ = env.reset(seed=1)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert np.array_equal(image, env.render())
     env.close()
 
 
@@ -238,3 +261,26 @@ def test_camera_of_another_size_than_the_tasks_is_refused() -> None:
                 Unjudged(),
             )
         )
+
+
+def test_crop_of_a_simulated_camera_is_the_part_that_a_real_one_would_deliver() -> None:
+    """A crop of the middle shows what the task sees without one; another one shows that part of the whole image."""
+    task = find_task("pick-lift")
+    crops = {"wrist": Crop(80, 0, 480, 480), "side": Crop(200, 100, 160, 160)}
+    cropped = replace(task, cameras={name: replace(task.cameras[name], crop=crop) for name, crop in crops.items()})
+    seen = {}
+    for spec in (task, cropped):
+        with closing(make_simulated_env(spec)) as env:
+            seen[spec is cropped], _ = env.reset(seed=1)
+            whole = make_cameras(env.cell.episodes.simulation, ("side",), whole=True)["side"].read().image
+    assert whole.shape == (480, 640, 3) and seen[True]["wrist"].shape == seen[False]["wrist"].shape == (128, 128, 3)
+    assert np.abs(seen[True]["wrist"].astype(int) - seen[False]["wrist"]).mean() < 4.0
+    part = cv2.resize(whole[100:260, 200:360], (128, 128), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(seen[True]["side"], part)
+
+
+def test_crop_beyond_a_simulated_cameras_image_is_refused() -> None:
+    task = find_task("pick-lift")
+    camera = replace(task.cameras["side"], crop=Crop(300, 0, 480, 480))
+    with pytest.raises(ConfigError, match="within the 640 x 480 image"):
+        make_simulated_env(replace(task, cameras=task.cameras | {"side": camera}))

@@ -14,10 +14,12 @@ from robot_rl.teleop.devices.combined import EnabledDevice
 from robot_rl.teleop.devices.keyboard import Keyboard
 from robot_rl.teleop.devices.scripted import ExpertDevice, ScriptedHuman
 from robot_rl.teleop.devices.scripted_config import ScriptedHumanConfig
+from robot_rl.teleop.devices.spacemouse import SpaceMouse, SpaceMouseConfig
 from robot_rl.teleop.pendant.config import PendantConfig
 from robot_rl.teleop.pendant.device import Pendant
 from robot_rl.teleop.pendant.serial_line import Line
 from robot_rl.testing import Playback
+from tests.teleop.devices.hid_bus import COMPACT, Bus
 
 ARM = arm_layout(StateEntry("state", 24))
 
@@ -47,10 +49,19 @@ def pendant() -> Device:
     return Pendant(PendantConfig("socket://127.0.0.1:1"), open_port=unplugged)
 
 
+def spacemouse() -> Device:
+    bus = Bus(hidraw0=COMPACT)
+    device = SpaceMouse(ARM, SpaceMouseConfig(buttons=("success", "stop", "clear")), hid=bus)
+    bus.device.push((500, -500, 500, -32768, 32767, 10))
+    bus.device.hold(0, 1)
+    return device
+
+
 MAKERS: dict[str, Callable[[], Device]] = {
     "keyboard": keyboard,
     "playback": lambda: Playback([DeviceState(np.ones(7, np.float32), True, ("success",))]),
     "pendant": pendant,
+    "spacemouse": spacemouse,
     "enabled": lambda: EnabledDevice(pendant(), keyboard()),
     "expert": lambda: ExpertDevice(Still(), np.random.default_rng(0)),
     "scripted": lambda: ScriptedHuman(Still(), ScriptedHumanConfig(), np.random.default_rng(0)),

@@ -9,7 +9,7 @@ from controllers.ros.diagnostics import Level, StatusReport
 from controllers.ros.stops import StopReport, Stops
 from robot_rl.core.clock import SystemClock
 from robot_rl.teleop.device import DeviceState
-from robot_rl.teleop.supervision import StopSender, SupervisedDevice
+from robot_rl.teleop.supervision import StopSender, SupervisedDevice, show_stops
 from robot_rl.testing import FakeClock, Playback
 from tests.hardware.graph.memory_wire import Graph, MemoryWire
 from tests.waiting import eventually
@@ -67,6 +67,14 @@ def test_a_clear_lifts_the_devices_own_stop_and_enables_the_arm(capsys: pytest.C
         reports.sender.send(state)
     assert reports.stops.latched == {} and [report.clears for report in reports.heard] == [0, 0, 1]
     assert reports.called == ["enable True"] and capsys.readouterr().out == "tracks\n"
+
+
+def test_each_change_of_the_stops_in_force_is_shown_once() -> None:
+    reports, shown = Reports(), list[str]()
+    show_stops(reports.wire, shown.append)
+    for state in (DeviceState(), DeviceState(estop=True), DeviceState(estop=True), DeviceState(cleared=True)):
+        reports.sender.send(state)
+    assert shown == [f"stopped ({reports.sender.source}: stop pressed)", "no stop is in force"]
 
 
 def test_a_clear_after_a_fault_recovers_first() -> None:

@@ -1,15 +1,4 @@
-"""Losses; all randomness is in the `UpdateInputs`.
-
-    y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
-    critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
-    actor    = mean_B [temperature log pi(a~|z) - mean_e Q_e(z, a~)] + w mean_imitated |tanh(mean) - a|^2
-    temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
-    discrete = mean_B (D(z)[d] - y_d)^2,  y_d = r + penalty + discount (1 - terminated) D'(z')[argmax D(z')]
-
-With `bc_filter` the cloning term leaves out samples whose action the critics value less than the policy's, tanh(mean).
-z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps. With a horizon, r is
-the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
-"""
+"""Losses in PyTorch, by the equations in `robot_rl.agents.jax.losses`; all randomness is in the `UpdateInputs`."""
 
 from functools import partial
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Demonstrations: recorded episodes read back as an actor's records, encoded."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from robot_rl.core.errors import RunFolderError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.data.formats import make_format
+from robot_rl.rewards.combined import CombinedReward
+from robot_rl.rewards.source import StepOutcome
 from robot_rl.runtime.acting.observation import encode_steps
 from robot_rl.vision.encoder import Encoder
 
@@ -20,32 +22,61 @@ HELD = "success"
 
 
 def load_demonstrations(
-    folder: Path, encoder: Encoder | None, seed: int = 0, run: str = ACTOR, dataset: str = "episodes"
+    folder: Path,
+    encoder: Encoder | None,
+    seed: int = 0,
+    run: str = ACTOR,
+    dataset: str = "episodes",
+    judge: CombinedReward | None = None,
 ) -> Iterator[StepRecord]:
     """Return the successful episodes of a folder as one actor's records, encoded and numbered through.
 
     Args:
         dataset: name of the dataset format.
+        judge: judges again which episodes succeeded, and when; None: as recorded.
 
     Raises:
-        RunFolderError: the folder holds none.
+        RunFolderError: the folder holds none, or `judge` finds a success in none.
     """
     episodes = make_format(dataset)
     if not episodes.count(folder):
         raise RunFolderError(
             f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
         )
-    return _load(folder, encoder, generator(Purpose.ENCODING, seed), run, dataset)
+    encoded = read_encoded(folder, encoder, generator(Purpose.ENCODING, seed), dataset)
+    if judge is None:  # failures and play are for a reward classifier
+        return _numbered(((number, steps) for number, meta, steps in encoded if meta.get("success", True)), run)
+    judged = [(number, steps) for number, _, every in encoded if (steps := judge_again(list(every), judge))]
+    if not judged:
+        raise RunFolderError(
+            f"demonstrations: got {episodes.count(folder)} episodes in {folder} of which {', '.join(judge.names)} "
+            "finds a success in none, expected one; train the classifier on more, or let the recording judge."
+        )
+    return _numbered(judged, run)
 
 
-def _load(
-    folder: Path, encoder: Encoder | None, rng: np.random.Generator, run: str, dataset: str
-) -> Iterator[StepRecord]:
+def _numbered(episodes: Iterable[tuple[int, Iterable[StepRecord]]], run: str) -> Iterator[StepRecord]:
     sequence = 0
-    for number, meta, steps in read_encoded(folder, encoder, rng, dataset):
-        for step in steps if meta.get("success", True) else ():  # failures and play are for a reward classifier
+    for number, steps in episodes:
+        for step in steps:
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number, source=Source.DEMONSTRATION)
             sequence += 1
+
+
+def judge_again(steps: Sequence[StepRecord], judge: CombinedReward) -> list[StepRecord]:
+    """Return an episode up to its first success, as reward sources judge its observations; nothing without one."""
+    judge.reset()
+    for number, step in enumerate(steps):
+        following = steps[number + 1] if number + 1 < len(steps) else None
+        obs, frames = (step.next_obs, step.next_frames) if following is None else (following.obs, following.frames)
+        assert obs is not None  # the last step's own
+        reward, _, success = judge.judge(StepOutcome(0.0, step.terminated, False, obs=obs))
+        if success:
+            end = replace(
+                step, reward=reward, terminated=True, truncated=False, success=True, next_obs=obs, next_frames=frames
+            )
+            return [*(replace(before, reward=0.0) for before in steps[:number]), end]
+    return []
 
 
 def read_encoded(

@@ -63,14 +63,19 @@ def check_recordings(
     return successes
 
 
-def check_demonstrations(folder: Path, dataset: str, origin: Origin, cameras: Collection[str]) -> None:
+def check_demonstrations(
+    folder: Path, dataset: str, origin: Origin, cameras: Collection[str], judged: bool = True
+) -> None:
     """Check that a folder holds demonstrations of a task.
+
+    Args:
+        judged: whether the recording says which of them succeeded.
 
     Raises:
         ConfigError: another task, other cameras or crops, or no episode with success.
     """
     count, successes = make_format(dataset).count(folder), check_recordings([folder], dataset, origin, cameras)
-    if count and not successes:
+    if judged and count and not successes:
         raise ConfigError(
             f"demonstrations: got {count} episodes in {folder} without a success, expected one or more; record with a "
             "success label (Enter at the keyboard), or use them for `robot-rl eyes` and `classifier train` only."

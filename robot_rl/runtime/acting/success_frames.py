@@ -31,7 +31,8 @@ def read_frames(
         progress: episodes read so far, and in all.
 
     Raises:
-        ConfigError: a folder without episodes, or features of another encoder without images.
+        ConfigError: a folder without episodes, success held after none of them, or features of another encoder without
+            images.
     """
     rng, form = generator(Purpose.ENCODING, 0), make_format(dataset)
     counts = [form.count(folder) for folder in folders]
@@ -55,9 +56,14 @@ def read_frames(
             episodes += [base + number] * (len(before) + 1)
             progress(base + number + 1, sum(counts))
         for _, meta, encoded in read_encoded(folder / HELD, encoder, rng, dataset):
-            steps = list(encoded)
+            steps, owner = list(encoded), int(meta["demonstration"])
+            if owner >= counts[index]:
+                raise ConfigError(
+                    f"recordings: got success held after episode {owner} in {folder}, expected one of its "
+                    f"{counts[index]} episodes; take it away by `robot-rl record ... --remove-last`, or put it back."
+                )
             held = [step.obs for step in steps[1:]] + [obs for step in steps if (obs := step.next_obs) is not None]
             inputs += [views.read(obs) for obs in held]
             success += [True] * len(held)
-            episodes += [base + int(meta["demonstration"])] * len(held)
+            episodes += [base + owner] * len(held)
     return Frames(np.stack(inputs).astype(np.float16), np.array(success), np.array(episodes))

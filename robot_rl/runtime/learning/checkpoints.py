@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,11 @@ class Checkpoints:
         identity: digests of their origin, such as agent and schema; a checkpoint with another identity is refused. One
             that lacks a part of `LATER_NAMES` is read with a warning.
         keep: how many to keep, newest first.
+        unlike: names of an identity that may differ.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, str], keep: int = 3) -> None:
-        self.folder, self._identity, self._keep = folder, dict(identity), max(1, keep)
+    def __init__(self, folder: Path, identity: Mapping[str, str], keep: int = 3, unlike: Collection[str] = ()) -> None:
+        self.folder, self._identity, self._keep, self._unlike = folder, dict(identity), max(1, keep), unlike
         folder.mkdir(parents=True, exist_ok=True)
 
     def paths(self) -> list[Path]:
@@ -106,7 +107,7 @@ class Checkpoints:
         return Checkpoint(updates, arrays, meta)
 
     def _check(self, path: Path, identity: Mapping[str, str]) -> None:
-        for name in sorted(identity.keys() | self._identity.keys()):
+        for name in sorted((identity.keys() | self._identity.keys()).difference(self._unlike)):
             theirs, mine = identity.get(name), self._identity.get(name)
             if theirs is None and name in LATER_NAMES:
                 print(

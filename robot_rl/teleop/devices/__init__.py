@@ -5,6 +5,7 @@ A device is a class with a class method `open(context)`, which returns a `robot_
     Settings         frozen dataclass of its settings, given as `--human.settings NAME VALUE ...`
     help             text that is printed when a person uses it
     moves            False: it enables, labels and stops only; another device moves the arm while it is engaged
+    enables          False: it does not enable either; the device that moves the arm engages by its own rule
     reads_terminal   True: it needs the terminal for itself
 """
 
@@ -22,18 +23,20 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import check, resolve
 from robot_rl.core.settings import from_text
 from robot_rl.core.tasks import Outcome
-from robot_rl.teleop.device import Device
+from robot_rl.teleop.device import Device, Expert
 from robot_rl.teleop.devices.combined import EnabledDevice
 
 if TYPE_CHECKING:
     from controllers.ros.wire import Wire
-    from robot_rl.teleop.devices.scripted import Expert
 
 DEVICES = {
     "scripted": "robot_rl.teleop.devices.scripted:ScriptedHuman",
     "expert": "robot_rl.teleop.devices.scripted:ExpertDevice",
     "play": "robot_rl.teleop.devices.play:PlayDevice",
     "keyboard": "robot_rl.teleop.devices.keyboard:Keyboard",
+    "keys": "robot_rl.teleop.devices.keyboard:Keys",
+    "spacemouse": "robot_rl.teleop.devices.spacemouse:SpaceMouse",
+    "gamepad": "robot_rl.teleop.devices.gamepad:Gamepad",
     "pendant": "robot_rl.teleop.pendant.device:Pendant",
     "graph": "robot_rl.teleop.devices.ros:GraphDevice",
 }

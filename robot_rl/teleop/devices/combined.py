@@ -8,16 +8,17 @@ from robot_rl.teleop.device import Device, DeviceState
 class EnabledDevice:
     """A device that moves only while another one enables it.
 
-    The action is the motion device's; engaged is the enabler's, and the motion device's own rule does not count. Either
-    may label, and either may stop; when either is lost, both are.
+    The action is the motion device's; engaged is the enabler's, and the motion device's own rule does not count, unless
+    the enabler only labels (`enables = False`). Either may label, and either may stop; when either is lost, both are.
 
     Args:
-        enabler: a pendant, whose dead-man decides who is in charge.
+        enabler: a pendant, whose dead-man decides who is in charge, or the keys beside a SpaceMouse.
         motion_device: a SpaceMouse, a keyboard, in simulation an expert.
     """
 
     def __init__(self, enabler: Device, motion_device: Device) -> None:
         self._enabler, self._motion_device = enabler, motion_device
+        self._enables = getattr(enabler, "enables", True)
 
     def reset(self) -> None:
         """Begin an episode with both."""
@@ -30,7 +31,7 @@ class EnabledDevice:
         stamps = [state.stamp_ns for state in (enabling, moving) if state.stamp_ns is not None]
         return DeviceState(
             action=moving.action,
-            engaged=enabling.engaged,
+            engaged=(enabling if self._enables else moving).engaged,
             labels=enabling.labels + moving.labels,
             estop=enabling.estop or moving.estop,
             alive=enabling.alive and moving.alive,

@@ -6,7 +6,7 @@ import os
 import sys
 import termios
 import tty
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -34,12 +34,15 @@ ENGAGE_KEY, READY_KEY, FINE_KEY = " ", "n", "z"
 SPEED_MIN, FINE = 0.02, 0.1
 BUTTON_HOLD_S = 0.7
 """How long one press of space counts as pressed [s]; longer than a terminal's delay before it repeats keys."""
-HELP = """\
+LABEL_HELP = """\
+  Enter  success   Backspace  failure   u  undo   t  stage
+  x  EMERGENCY STOP                   c  clear the stop         n  next episode: the scene is set"""
+HELP = f"""\
   w/s  forward/back      a/d  left/right      r/f  up/down (arrows: w s a d)
   q/e  turn left/right   i/k  pitch           l/j  roll
   o/g  open/close gripper             +/-  faster/slower        z  fine: a tenth of the speed, and back
-  space  engage (hold or toggle)      Enter  success   Backspace  failure   u  undo   t  stage
-  x  EMERGENCY STOP                   c  clear the stop         n  next episode: the scene is set
+  space  engage (hold or toggle)
+{LABEL_HELP}
   Forward and left turn with the gripper; as it starts, forward points away from the robot's base."""
 
 _ARROWS = {"up": "w", "down": "s", "left": "a", "right": "d"}
@@ -209,6 +212,17 @@ class Keyboard:
         heads = self._layout.discrete_indices
         action[heads] = np.sign(action[heads])  # a command, not a speed
         return tool_action(action, self._layout)
+
+
+class Keys(Keyboard):
+    """The keyboard beside a device that moves the arm: its keys label, stop, and say that the scene is set."""
+
+    help = LABEL_HELP
+    moves = enables = False
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Return the present state without a motion."""
+        return replace(super().read(proposed), action=None, engaged=False)
 
 
 def _axes(layout: ActionLayout) -> dict[str, tuple[int, float]]:

@@ -6,9 +6,8 @@ import numpy as np
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
-from robot_rl.teleop.device import DeviceState, ScriptedDevice
+from robot_rl.teleop.device import DeviceState, Expert, ScriptedDevice
 from robot_rl.teleop.devices import DeviceContext
-from robot_rl.teleop.devices.scripted import Expert
 from robot_rl.teleop.devices.scripted_config import LabelHabits
 from robot_rl.teleop.devices.scripted_labels import ScriptedLabels
 

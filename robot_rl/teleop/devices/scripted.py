@@ -12,28 +12,14 @@ what an expert would.
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from robot_rl.core.action_layout import ActionLayout
-from robot_rl.teleop.device import DeviceState, ScriptedDevice
+from robot_rl.teleop.device import DeviceState, Expert, ScriptedDevice
 from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.devices.scripted_config import ActionNoise, ScriptedHumanConfig
 from robot_rl.teleop.devices.scripted_labels import ScriptedLabels
-
-
-@runtime_checkable
-class Expert(Protocol):
-    """A policy that solves the task from any state, with ground truth (simulator only)."""
-
-    layout: ActionLayout
-
-    def reset(self) -> None:
-        """Begin an episode; the environment has just been reset."""
-
-    def action(self) -> np.ndarray:
-        """Return the action (A,) in [-1, 1] for the present state; called once a step."""
 
 
 class FunctionExpert:

@@ -13,7 +13,8 @@ from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, Run
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.data.replay import Replay
-from robot_rl.rewards.combined import make_reward
+from robot_rl.rewards.combined import CombinedReward, make_reward
+from robot_rl.rewards.source import RewardSource, StepOutcome, Verdict
 from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.record import (
@@ -291,3 +292,30 @@ def test_folder_without_a_success_is_refused_as_demonstrations(tmp_path: Path) -
     record(tmp_path, 2, expert(lambda: np.array([-1.0, 0.0, 0.0], np.float32)), keep_failures=True, seed=5)
     with pytest.raises(ConfigError, match=r"got 2 episodes in .* without a success"):
         check_demonstrations(tmp_path, "episodes", Origin("point"), ())
+
+
+class Near(RewardSource):
+    """Success once the point is nearer to its goal than the world itself demands."""
+
+    name, priority = "near", 20
+
+    def __init__(self, reach: float) -> None:
+        self._reach = reach
+
+    def judge(self, outcome: StepOutcome) -> Verdict:
+        state = outcome.obs["state"]
+        near = bool(np.linalg.norm(state[2:] - state[:2]) < self._reach)
+        return Verdict(float(near), near, near)
+
+
+def test_demonstrations_are_judged_again_by_the_reward_sources_of_a_run(tmp_path: Path) -> None:
+    """An episode ends at the first success of the new judge, also where the recording knew of none."""
+    steps = record(tmp_path, 3).steps
+    wide = list(load_demonstrations(tmp_path, TinyEncoder(), judge=CombinedReward([Near(0.5)])))
+    assert 3 <= len(wide) < steps
+    for end in (step for step in wide if step.last):
+        distance = np.linalg.norm(end.next_obs["state"][2:] - end.next_obs["state"][:2])
+        assert end.terminated and end.success and end.reward == 1.0 and distance < 0.5
+    assert [step.reward for step in wide if not step.last] == [0.0] * (len(wide) - 3)
+    with pytest.raises(RunFolderError, match=r"got 3 episodes in .* of which near finds a success in none"):
+        load_demonstrations(tmp_path, TinyEncoder(), judge=CombinedReward([Near(0.0)]))

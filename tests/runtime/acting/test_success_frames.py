@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from robot_rl.core.errors import ConfigError, RunFolderError
+from robot_rl.data.episodes import EpisodeFiles
 from robot_rl.rewards.combined import make_reward
 from robot_rl.rewards.success_model import Views
-from robot_rl.runtime.acting.demonstrations import load_demonstrations
+from robot_rl.runtime.acting.demonstrations import HELD, load_demonstrations
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.success_frames import read_frames
@@ -68,3 +69,11 @@ def test_folders_without_episodes_or_of_another_encoder_are_refused(tmp_path: Pa
     collect_demonstrations(rollout, RecordingConfig(tmp_path, 1), progress=False)
     with pytest.raises(RunFolderError, match="features of encoder tiny and no frames"):
         read_frames([tmp_path], None, VIEWS)
+
+
+def test_success_held_after_no_episode_is_refused_with_both_sides_and_stays(tmp_path: Path) -> None:
+    record(tmp_path, 2, hold_success=2)
+    EpisodeFiles().remove_last(tmp_path)  # by hand: what was held after it stays
+    with pytest.raises(ConfigError, match=r"success held after episode 1 in .*, expected one of its 1 episodes"):
+        read_frames([tmp_path], TinyEncoder(), VIEWS)
+    assert EpisodeFiles().count(tmp_path / HELD) == 2

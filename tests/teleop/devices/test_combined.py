@@ -19,6 +19,16 @@ def test_the_enabler_alone_decides_who_is_in_charge() -> None:
     assert state.engaged and state.action is ACTION
 
 
+def test_enabler_that_only_labels_leaves_engaging_to_the_device_that_moves() -> None:
+    labelling = Playback([DeviceState(labels=("success",)), DeviceState(estop=True)])
+    labelling.enables = False
+    moving = Playback([DeviceState(ACTION, engaged=True)] * 2)
+    device = EnabledDevice(labelling, moving)
+    state = device.read()
+    assert state.engaged and state.action is ACTION and state.labels == ("success",)
+    assert device.read().stopped
+
+
 def test_either_labels_either_stops_and_either_can_be_lost() -> None:
     assert together(DeviceState(labels=("undo",)), DeviceState(labels=("success",))).labels == ("undo", "success")
     assert together(DeviceState(estop=True), DeviceState()).estop

@@ -17,7 +17,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.pose import gripper_down, rot_z, rotation_log
 from robot_rl.core.tasks import ArmTask, StartRegion, Workspace
 from robot_rl.envs.action import move_target
-from robot_rl.teleop.devices.keyboard import AXES, SPEED_MIN, Keyboard, KeyboardConfig
+from robot_rl.teleop.devices.keyboard import AXES, SPEED_MIN, Keyboard, KeyboardConfig, Keys
 from robot_rl.teleop.engagement import EngageConfig
 from robot_rl.teleop.terminal import SEQUENCE_S, KeyDecoder
 from robot_rl.testing import FakeClock
@@ -301,3 +301,13 @@ def test_settings_out_of_range_are_refused() -> None:
         KeyboardConfig(speed=0.0)
     with pytest.raises(ConfigError, match="hold_s: got 0"):
         KeyboardConfig(hold_s=0.0)
+
+
+def test_keys_beside_another_device_label_and_stop_and_never_move(terminal: Terminal, clock: FakeClock) -> None:
+    with Keys(ARM, terminal=terminal.near, clock=clock) as keys:
+        terminal.type("w \n")
+        state = keys.read()
+        assert state.action is None and not state.engaged and state.labels == ("success",)
+        terminal.type("wxn")
+        state = keys.read()
+        assert state.estop and state.ready and not Keys.moves and not Keys.enables

@@ -1,0 +1,89 @@
+"""`robot-rl export`: the episodes of a run, or recorded ones, in another dataset format."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.progress import track
+from tyro.conf import Positional
+
+from robot_rl.core import checks
+from robot_rl.core.errors import ConfigError
+from robot_rl.data.formats import FORMAT_HELP, Episode, check_format, make_format
+
+MARKS = {"config.json": "run", "meta/info.json": "lerobot"}
+"""File in a folder -> the format that it is in; without any, `episodes`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """Write episodes in another format: those of a run with the policy's, the human's and mixed steps, or recordings.
+
+    A LeRobotDataset keeps what others have no column for in a folder of its own, so that it can be read back
+    whole. What LeRobot itself sees is state, images, action, reward, success, and who acted.
+
+    examples:
+      robot-rl export runs/first --out first-successes --successes 100     the newest, for an imitation learner
+      robot-rl export demos --out demos-lerobot
+      robot-rl export pushed-dataset --out demos --format episodes         from LeRobot
+    """
+
+    source: Positional[Path]
+    """Run, or folder of episodes."""
+    out: Path
+    """New folder."""
+    format: Annotated[str, tyro.conf.arg(help=f"Format to write: {FORMAT_HELP}")] = "lerobot"
+    source_format: Annotated[str, tyro.conf.arg(help="Format to read; by default what the folder looks like.")] = ""
+    successes: int | None = None
+    """Write that many of the newest successful episodes; None: all episodes."""
+
+    def __post_init__(self) -> None:
+        check_format(self.format)
+        if self.source_format:
+            check_format(self.source_format)
+        if self.successes is not None:
+            checks.at_least(self, 1, "successes")
+
+
+def run(arguments: Arguments) -> int:
+    """Write the episodes and print how many."""
+    source, out, target = arguments.source, arguments.out, make_format(arguments.format)
+    read = make_format(arguments.source_format or _format_of(source))
+    if not source.is_dir() or not read.count(source):
+        raise ConfigError(f"source: got {source} without episodes, expected a run or a folder of recorded episodes.")
+    if out.exists() and any(out.iterdir()):
+        raise ConfigError(f"out: got {out}, which holds something, expected a new folder.")
+    steps, written, task = 0, 0, _task_of(source)
+    for episode in _chosen(read.read(source), arguments.successes, read.count(source)):
+        target.write(out, Episode(episode.steps, {"task": task, **episode.meta}))
+        written, steps = written + 1, steps + len(episode.steps)
+    print(f"{written} episodes, {steps} steps in {out} ({arguments.format})")
+    if written < (arguments.successes or 0):
+        print(f"fewer than {arguments.successes}: {source} has no more successes.")
+    return 0
+
+
+def _format_of(source: Path) -> str:
+    return next((name for mark, name in MARKS.items() if (source / mark).is_file()), "episodes")
+
+
+def _task_of(source: Path) -> str:
+    """Return the task of a run, whose episodes do not name it."""
+    config = source / "config.json"
+    return str(json.loads(config.read_text(encoding="utf-8")).get("task", "")) if config.is_file() else ""
+
+
+def _chosen(episodes: Iterator[Episode], successes: int | None, count: int) -> Iterator[Episode]:
+    """Yield all episodes, or the newest successful ones in their order."""
+    shown = track(episodes, "episodes", total=count)
+    if successes is None:
+        yield from shown
+        return
+    newest: list[Episode] = []
+    for episode in shown:
+        if any(step.success for step in episode.steps):
+            newest = [*newest, episode][-successes:]
+    yield from newest

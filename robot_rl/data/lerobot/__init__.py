@@ -1,0 +1,1 @@
+"""Demonstrations as a LeRobotDataset, version 3.0."""

@@ -1,0 +1,73 @@
+"""Columns of a LeRobotDataset's data: one row a step."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from robot_rl.core.records import StepRecord
+from robot_rl.data.image_codec import compress, decompress
+
+STATE, IMAGES = "observation.", "observation.images."
+COLUMNS = {
+    "next.reward": "reward", "next.done": "last", "next.terminated": "terminated", "next.truncated": "truncated",
+    "next.success": "success", "observed": "observed", "source": "source", "stamp_ns": "stamp_ns",
+    "policy_version": "policy_version",
+}  # fmt: skip
+"""Column -> field of a step."""
+RATE_HZ = 10
+KINDS = {"reward": "float64", "source": "int64", "stamp_ns": "int64", "policy_version": "int64"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the data: its values, and its description in info.json."""
+
+    values: Sequence[Any] | np.ndarray
+    feature: Mapping[str, Any]
+
+
+def step_columns(steps: Sequence[StepRecord]) -> dict[str, Column]:
+    """Return the columns of an episode's steps."""
+    columns = {}
+    for name, first in steps[0].obs.items():
+        if is_image(first):
+            columns[IMAGES + name] = _image_column([compress(step.obs[name], lossless=True) for step in steps], first)
+        elif first.ndim == 1:
+            columns[STATE + name] = _vector_column([step.obs[name] for step in steps])
+    for name, frame in steps[0].frames.items():
+        columns[IMAGES + name] = _image_column([step.frames[name] for step in steps], decompress(frame))
+    columns["action"] = _vector_column([step.action for step in steps])
+    for name, attribute in COLUMNS.items():
+        columns[name] = _number_column([getattr(step, attribute) for step in steps], KINDS.get(attribute, "bool"))
+    return columns
+
+
+def is_image(array: np.ndarray) -> bool:
+    return array.dtype == np.uint8 and array.ndim == 3
+
+
+def _image_column(values: Sequence[Any], image: np.ndarray) -> Column:
+    names = ["height", "width", "channels"]
+    return Column(values, {"dtype": "image", "shape": list(image.shape), "names": names})
+
+
+def _vector_column(values: Sequence[np.ndarray]) -> Column:
+    return Column(values, {"dtype": str(values[0].dtype), "shape": list(values[0].shape), "names": None})
+
+
+def _number_column(values: Sequence[Any], kind: str) -> Column:
+    return Column(values, {"dtype": kind, "shape": [1], "names": None})
+
+
+def index_columns(number: int, start: int, length: int, task: int) -> dict[str, Column]:
+    steps = np.arange(length)
+    values = (steps / np.float32(RATE_HZ), steps, np.full(length, number), start + steps, np.full(length, task))
+    features = index_features().items()
+    return {name: Column(column, feature) for (name, feature), column in zip(features, values, strict=True)}
+
+
+def index_features() -> dict[str, dict[str, Any]]:
+    names = {"timestamp": "float32"} | dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), "int64")
+    return {name: {"dtype": kind, "shape": [1], "names": None} for name, kind in names.items()}

@@ -1,0 +1,253 @@
+"""Demonstrations as a LeRobotDataset, version 3.0: what LeRobot trains on and its viewers show.
+
+    meta/info.json                                number of episodes and frames, features; written last
+    meta/tasks.parquet, meta/stats.json
+    meta/episodes/chunk-000/file-000.parquet      one row: task, length, where its rows are, statistics
+    data/chunk-000/file-000.parquet               one row a step: observation.*, action, next.reward, next.done ...
+    robot_rl/episode-000000.safetensors           what the format has no column for: the frame that closed the episode,
+                                                  policy's and human's actions, our meta
+
+An episode counts once info.json says so, wholly or not at all. A dataset of others is read, too: its last frame closes
+the episode, which succeeds where `next.success` says so, or where there is no such column.
+Source: lerobot 0.4.4, datasets/utils.py, datasets/compute_stats.py.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+
+from robot_rl.core.errors import ConfigError, CorruptRecordError
+from robot_rl.data.formats import Episode
+from robot_rl.data.lerobot.columns import RATE_HZ, Column, index_columns, index_features, step_columns
+from robot_rl.data.lerobot.records import OwnPart, foreign_steps, own_part, own_steps
+from robot_rl.data.lerobot.stats import merged, statistics
+
+VERSION = "v3.0"
+INFO, TASKS, STATS = "meta/info.json", "meta/tasks.parquet", "meta/stats.json"
+FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
+DATA, EPISODES = f"data/{FILE}.parquet", f"meta/episodes/{FILE}.parquet"
+OURS = "robot_rl/episode-{number:06d}.safetensors"
+FILES_A_CHUNK = 1000
+_BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, safetensors.SafetensorError)
+
+
+class LeRobotDataset:
+    """The dataset format of this module.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            raise ConfigError("dataset format lerobot: got no pyarrow; pip install 'robot-rl[lerobot]'.") from error
+        self._arrow: Any = pyarrow
+        self._parquet: Any = pyarrow.parquet
+
+    def count(self, folder: Path) -> int:
+        """Return the number of episodes."""
+        return int(self._info(folder).get("total_episodes", 0))
+
+    def metas(self, folder: Path) -> Iterator[Mapping[str, Any]]:
+        """Yield the meta of each episode, oldest first."""
+        for number in range(self.count(folder)):
+            own = self._own(folder, number)
+            yield own.meta if own else self._foreign_meta(self._row(folder, number))
+
+    def read(self, folder: Path) -> Iterator[Episode]:
+        """Yield the episodes, oldest first.
+
+        Raises:
+            CorruptRecordError: one that is not whole.
+            ConfigError: cameras as video.
+        """
+        features = self._info(folder).get("features", {})
+        for name, feature in features.items():
+            if feature["dtype"] == "video":
+                raise ConfigError(f"{folder}: got {name} as video, expected images; convert the dataset to images.")
+        for number in range(self.count(folder)):
+            try:
+                yield self._episode(folder, number, features)
+            except _BROKEN as error:
+                raise CorruptRecordError(
+                    f"episode {number} of {folder}: got {error!r}, expected a whole one; record it again."
+                ) from error
+
+    def write(self, folder: Path, episode: Episode) -> None:
+        """Append an episode.
+
+        Raises:
+            ConfigError: no steps, or entries other than those of the dataset.
+        """
+        if not episode.steps:
+            raise ConfigError("episode: got 0 steps, expected 1 or more; drop empty episodes.")
+        info = self._info(folder)
+        number, start = int(info.get("total_episodes", 0)), int(info.get("total_frames", 0))
+        columns, task = step_columns(episode.steps), str(episode.meta.get("task") or "unnamed")
+        features = {name: dict(column.feature) for name, column in columns.items()}
+        if info and info["features"].keys() != features.keys() | index_features().keys():
+            raise ConfigError(
+                f"{folder}: got an episode with {', '.join(sorted(features))}, expected the dataset's "
+                f"{', '.join(sorted(info['features'].keys() - index_features().keys()))}; use another folder."
+            )
+        tasks = self._tasks(folder) if info else []
+        tasks = tasks if task in tasks else [*tasks, task]
+        indices = index_columns(number, start, len(episode.steps), tasks.index(task))
+        self._write_data(folder, number, columns | indices)
+        write_file(folder / OURS.format(number=number), own_part(episode))
+        self._write_episode(folder, number, start, len(episode.steps), task, statistics(columns | indices))
+        self._write_tasks(folder, tasks)
+        self._write_totals(folder, features | index_features(), number + 1, start + len(episode.steps), tasks)
+
+    def remove_last(self, folder: Path) -> None:
+        """Take the newest episode back."""
+        info = self._info(folder)
+        if not (number := int(info.get("total_episodes", 0))):
+            return
+        length, tasks = int(self._row(folder, number - 1)["length"]), self._tasks(folder)
+        self._write_totals(folder, info["features"], number - 1, int(info["total_frames"]) - length, tasks)
+        for name in (DATA.format(**_place(number - 1)), EPISODES.format(**_place(number - 1))):
+            (folder / name).unlink()
+
+    # ---- reading ----
+
+    def _info(self, folder: Path) -> dict[str, Any]:
+        path = folder / INFO
+        if not path.is_file():
+            return {}
+        info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if info.get("codebase_version") != VERSION:
+            raise ConfigError(
+                f"{folder}: got a LeRobotDataset of version {info.get('codebase_version')}, expected {VERSION}; "
+                "convert it with LeRobot's own command."
+            )
+        return info
+
+    def _row(self, folder: Path, number: int) -> dict[str, Any]:
+        """Return the row of an episode; a dataset of others has several in a file."""
+        own = folder / EPISODES.format(**_place(number))
+        paths = [own] if own.is_file() else []
+        for path in [*paths, *sorted((folder / "meta" / "episodes").glob("*/*.parquet"))]:
+            for row in self._parquet.read_table(path).to_pylist():
+                if row["episode_index"] == number:
+                    return dict(row)
+        raise CorruptRecordError(f"episode {number} of {folder}: got no row of it, expected one in meta/episodes.")
+
+    def _tasks(self, folder: Path) -> list[str]:
+        rows = self._parquet.read_table(folder / TASKS).to_pylist()
+        names = {row.pop("task_index"): next(iter(row.values())) for row in rows}
+        return [names[index] for index in sorted(names)]
+
+    def _episode(self, folder: Path, number: int, features: Mapping[str, Any]) -> Episode:
+        row, own = self._row(folder, number), self._own(folder, number)
+        place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
+        table = self._parquet.read_table(folder / DATA.format(**place)).to_pylist()
+        rows = [entry for entry in table if entry["episode_index"] == number]
+        if own is None:
+            return Episode(foreign_steps(rows, features), self._foreign_meta(row))
+        return Episode(own_steps(rows, features, own), own.meta)
+
+    @staticmethod
+    def _own(folder: Path, number: int) -> "OwnPart | None":
+        path = folder / OURS.format(number=number)
+        if not path.is_file():
+            return None
+        with safetensors.safe_open(path, "numpy") as file:
+            texts = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+            return OwnPart(json.loads(texts["meta"]), json.loads(texts["record"]), arrays)
+
+    @staticmethod
+    def _foreign_meta(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {"task": "", "text": next(iter(row.get("tasks") or []), ""), "steps": row["length"]}
+
+    # ---- writing ----
+
+    def _write_data(self, folder: Path, number: int, columns: Mapping[str, Column]) -> None:
+        arrays = {name: self._array(column) for name, column in columns.items()}
+        self._write_table(folder / DATA.format(**_place(number)), self._arrow.table(arrays))
+
+    def _array(self, column: Column) -> Any:
+        arrow, kind, shape = self._arrow, column.feature["dtype"], column.feature["shape"]
+        if kind == "image":
+            struct = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
+            return arrow.array([{"bytes": bytes(value), "path": None} for value in column.values], struct)
+        item = arrow.from_numpy_dtype(np.dtype(kind))
+        if shape == [1]:
+            return arrow.array(np.asarray(column.values, kind).reshape(-1), item)
+        return arrow.array([value.tolist() for value in column.values], arrow.list_(item, shape[0]))
+
+    def _write_episode(
+        self, folder: Path, number: int, start: int, length: int, task: str, stats: Mapping[str, Any]
+    ) -> None:
+        place = _place(number)
+        row: dict[str, Any] = {"episode_index": number, "tasks": [task], "length": length}
+        row |= {f"data/{name}": value for name, value in place.items()}
+        row |= {f"meta/episodes/{name}": value for name, value in place.items()}
+        row |= {"dataset_from_index": start, "dataset_to_index": start + length}
+        row |= {f"stats/{name}/{key}": value for name, values in stats.items() for key, value in values.items()}
+        self._write_table(folder / EPISODES.format(**place), self._arrow.Table.from_pylist([row]))
+
+    def _write_tasks(self, folder: Path, tasks: Sequence[str]) -> None:
+        """Write the tasks as pandas does, with their names as index."""
+        name = "__index_level_0__"
+        index = {"name": None, "field_name": name, "pandas_type": "unicode", "numpy_type": "object", "metadata": None}
+        column = {"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64"}
+        pandas = {
+            "index_columns": [name],
+            "column_indexes": [],
+            "columns": [{**column, "metadata": None}, index],
+            "pandas_version": "2.3.0",
+        }
+        table = self._arrow.table({"task_index": np.arange(len(tasks)), name: list(tasks)})
+        self._write_table(folder / TASKS, table.replace_schema_metadata({"pandas": json.dumps(pandas)}))
+
+    def _write_totals(
+        self, folder: Path, features: Mapping[str, Any], episodes: int, frames: int, tasks: Sequence[str]
+    ) -> None:
+        rows = [self._row(folder, number) for number in range(episodes)]
+        write_file(folder / STATS, json.dumps(merged(rows), indent=1).encode())
+        info = {
+            "codebase_version": VERSION,
+            "robot_type": "robot_rl",
+            "total_episodes": episodes,
+            "total_frames": frames,
+            "total_tasks": len(tasks),
+            "chunks_size": FILES_A_CHUNK,
+            "data_files_size_in_mb": 100,
+            "video_files_size_in_mb": 200,
+            "fps": RATE_HZ,
+            "splits": {"train": f"0:{episodes}"},
+            "data_path": DATA,
+            "video_path": None,
+            "features": dict(features),
+        }
+        write_file(folder / INFO, json.dumps(info, indent=1).encode())
+
+    def _write_table(self, path: Path, table: Any) -> None:
+        sink = self._arrow.BufferOutputStream()
+        self._parquet.write_table(table, sink)
+        write_file(path, sink.getvalue().to_pybytes())
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file wholly or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _place(number: int) -> dict[str, int]:
+    return {"chunk_index": number // FILES_A_CHUNK, "file_index": number % FILES_A_CHUNK}

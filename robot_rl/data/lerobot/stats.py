@@ -1,0 +1,61 @@
+"""Statistics of a LeRobotDataset: of each episode, and of all of them together.
+
+Source: lerobot 0.4.4, datasets/compute_stats.py: min, max, mean, std and count; of images by channel, in [0, 1].
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from robot_rl.data.image_codec import decompress
+from robot_rl.data.lerobot.columns import Column
+
+PREFIX = "stats/"
+PIXEL_STEP = 4
+"""Every fourth pixel of an image counts in each direction."""
+
+
+def statistics(columns: Mapping[str, Column]) -> dict[str, dict[str, Any]]:
+    """Return column -> statistics of one episode, JSON-ready."""
+    return {name: _of_column(column) for name, column in columns.items()}
+
+
+def _of_column(column: Column) -> dict[str, Any]:
+    count = len(column.values)
+    if column.feature["dtype"] == "image":
+        pixels = [decompress(value)[::PIXEL_STEP, ::PIXEL_STEP].reshape(-1, 3) / 255.0 for value in column.values]
+        return _described(np.concatenate(pixels), count, (3, 1, 1))
+    return _described(np.asarray(column.values, np.float64).reshape(count, -1), count, (-1,))
+
+
+def _described(values: np.ndarray, count: int, shape: tuple[int, ...]) -> dict[str, Any]:
+    found = {"min": values.min(0), "max": values.max(0), "mean": values.mean(0), "std": values.std(0)}
+    return {**{name: value.reshape(shape).tolist() for name, value in found.items()}, "count": [count]}
+
+
+def merged(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the statistics of all episodes, from their rows in meta/episodes."""
+    names = sorted(
+        {key.removeprefix(PREFIX).rsplit("/", 1)[0] for row in rows for key in row if key.startswith(PREFIX)}
+    )
+    return {name: _merged([_part(row, name) for row in rows if f"{PREFIX}{name}/count" in row]) for name in names}
+
+
+def _part(row: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
+    return {key: np.array(row[f"{PREFIX}{name}/{key}"]) for key in ("min", "max", "mean", "std", "count")}
+
+
+def _merged(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
+    count = np.array([part["count"][0] for part in parts], np.float64)
+    means, stds = (np.stack([part[key] for part in parts]) for key in ("mean", "std"))
+    share = (count / count.sum()).reshape(-1, *[1] * (means.ndim - 1))
+    mean = (share * means).sum(0)
+    variance = (share * (stds**2 + (means - mean) ** 2)).sum(0)
+    return {
+        "min": np.min([part["min"] for part in parts], axis=0).tolist(),
+        "max": np.max([part["max"] for part in parts], axis=0).tolist(),
+        "mean": mean.tolist(),
+        "std": np.sqrt(variance).tolist(),
+        "count": [int(count.sum())],
+    }

@@ -1,0 +1,120 @@
+"""`robot-rl doctor teleop`: the input devices of this computer, and one of them live."""
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from tyro.conf import Positional
+
+from robot_rl.core.action_layout import ActionLayout, StateEntry, arm_layout
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.doctor.finding import Finding
+from robot_rl.teleop.device import Device, DeviceState
+from robot_rl.teleop.devices import DeviceContext, open_device
+from robot_rl.teleop.devices.gamepad import SdlPads
+from robot_rl.teleop.devices.spacemouse import HidApi, spacemice
+
+RATE_HZ = 50
+BAR = 10
+NEWEST = 5
+NO_SETTINGS: dict[str, str] = {}
+LAYOUT = arm_layout(StateEntry("state", 0))
+
+
+def check(
+    device: Positional[str | None] = None, seconds: float | None = None, settings: dict[str, str] = NO_SETTINGS
+) -> Iterator[Finding] | int:
+    """List the input devices of this computer; with a name, show that one live: axes, engaged, labels, stop.
+
+    The axes are those of the tool, so that a gripper that points down goes up with a negative z. Exit code 1 when the
+    device was lost.
+
+    examples:
+      robot-rl doctor teleop
+      robot-rl doctor teleop spacemouse
+      robot-rl doctor teleop keyboard --settings speed 0.2
+
+    Args:
+        device: A device by name, module:Class or path/to/file.py:Class.
+        seconds: How long to show it [s]; None: until Ctrl-C.
+        settings: Settings of the device.
+    """
+    if device is None:
+        return devices()
+    clock = SystemClock()
+    context = DeviceContext(LAYOUT, np.random.default_rng(0), clock, _no_arm, _no_arm, _no_arm)
+    opened = open_device(device, settings, context)
+    if text := getattr(opened, "help", ""):
+        print(text, flush=True)
+    try:
+        return 0 if watch(opened, LAYOUT, clock, seconds) else 1
+    finally:
+        opened.close()
+
+
+def devices() -> Iterator[Finding]:
+    """Yield the hand-held devices that are plugged in."""
+    yield from _found("spacemouse", lambda: [_text(entry) for entry in spacemice(HidApi())])
+    yield from _found("gamepad", lambda: [f"{i}: {name}" for i, name in enumerate(SdlPads().names())])
+
+
+def _found(name: str, find: Any) -> Iterator[Finding]:
+    try:
+        texts = find()
+    except RobotRLError as error:
+        yield Finding("optional", name, str(error))
+        return
+    for text in texts:
+        yield Finding("ok", name, text)
+    if not texts:
+        yield Finding("optional", name, "none is plugged in")
+
+
+def _text(entry: Any) -> str:
+    return f"{entry.get('product_string') or 'SpaceMouse'} at {entry['path'].decode(errors='replace')}, serial " + (
+        entry.get("serial_number") or "none"
+    )
+
+
+def _no_arm() -> NoReturn:
+    raise ConfigError("device: got one that needs an arm, expected one in the hand; try `robot-rl simulate --by NAME`.")
+
+
+def watch(device: Device, layout: ActionLayout, clock: Clock, seconds: float | None) -> bool:
+    """Show a device until the time is over or Ctrl-C; return whether it was there to the end."""
+    start_ns, given, state = clock.now_ns(), [], DeviceState(alive=False)
+    with Live(console=Console(), refresh_per_second=10) as live:
+        try:
+            while seconds is None or clock.now_ns() - start_ns < seconds * NS_PER_S:
+                read_ns, state = clock.now_ns(), device.read()
+                given += [*state.labels, *(["clear"] * state.cleared), *(["ready"] * state.ready)]
+                live.update(table(state, layout, given[-NEWEST:], clock.now_ns() - read_ns))
+                clock.sleep_until(read_ns + NS_PER_S // RATE_HZ)
+        except KeyboardInterrupt:
+            pass
+    return state.alive
+
+
+def table(state: DeviceState, layout: ActionLayout, given: list[str], took_ns: int) -> Table:
+    """Return a device's state as a table."""
+    rows = Table(show_header=False, box=None)
+    rows.add_row("device", "alive" if state.alive else "[bold red]LOST[/], which is a stop")
+    rows.add_row("stop", "[bold red]PRESSED[/]" if state.estop else "no")
+    rows.add_row("engaged", "[bold green]YES[/]" if state.engaged else "no")
+    action = np.zeros(layout.size) if state.action is None else state.action
+    for name, part in layout.slices.items():
+        for letter, value in zip("xyz", action[part], strict=False):
+            rows.add_row(f"{name} {letter}" if part.stop - part.start > 1 else name, bar(float(value)))
+    rows.add_row("pressed", ", ".join(given) or "nothing yet")
+    rows.add_row("a read takes", f"{took_ns / 1e6:.2f} ms")
+    return rows
+
+
+def bar(value: float) -> str:
+    """Return a number in [-1, 1] as a bar from the middle."""
+    left, right = (round(BAR * max(0.0, side)) for side in (-value, value))
+    return f"{'=' * left:>{BAR}}|{'=' * right:<{BAR}} {value:+.2f}"

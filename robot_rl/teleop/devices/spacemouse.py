@@ -1,0 +1,288 @@
+"""3Dconnexion's SpaceMouse as a teleoperation device, over hidapi.
+
+A report begins with its id: 1 translation (and, with twelve bytes, rotation), 2 rotation, 3 buttons as bits. Axes are
+int16, little-endian, about +-350 at full deflection, in a frame with x right, y towards the user, z down. Reports of
+motion come about every 8 to 16 ms while the cap is deflected, and one of zeros when it is let go.
+Source: spacenavd (Linux, src/dev_usb.c, src/proto_x11.c); PySpaceMouse (devices.toml).
+"""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from robot_rl.core import checks
+from robot_rl.core.action_layout import ActionLayout
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.errors import ConfigError, DeviceLostError
+from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.devices import DeviceContext
+from robot_rl.teleop.devices.handheld import Buttons, check_functions, hand_action, without_dead_band
+from robot_rl.teleop.engagement import EngageConfig, Engagement
+
+FULL_SCALE = 350.0
+OPERATOR_FROM_DEVICE = np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+"""Turns the device's frame into the operator's: x forward, y left, z up."""
+TRANSLATION_REPORT, ROTATION_REPORT, BUTTON_REPORT = 1, 2, 3
+BUTTONS_MAX = 32
+VENDOR, LOGITECH = 0x256F, 0x046D
+LOGITECH_DEVICES = range(0xC603, 0xC62C)  # sold by Logitech before 2013
+MULTI_AXIS = (1, 8)  # HID usage page and usage
+REPORT_BYTES, REPORTS_MAX = 64, 1000
+SILENT_S = 0.5
+"""A cap that was deflected and reports nothing for so long counts as let go [s]."""
+RETRY_S = 0.5
+UDEV_RULE = Path(__file__).with_name("60-robot-rl-spacemouse.rules")
+HELP = """\
+  SpaceMouse: push, pull, lift and twist the cap as the tool should move; letting it go hands control back.
+  Forward and left turn with the gripper; as it starts, forward points away from the robot's base. Buttons: {buttons}"""
+
+
+class Handle(Protocol):
+    """An open HID device, as hidapi has it."""
+
+    def read(self, max_length: int) -> Sequence[int]:
+        """Return the next report, empty where there is none; raises OSError when the device is gone."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class Hid(Protocol):
+    """The part of hidapi that is used."""
+
+    def enumerate(self) -> Iterable[Mapping[str, Any]]:
+        """Return the HID devices of this computer."""
+
+    def open(self, path: bytes) -> Handle:
+        """Open one for reading without waiting; raises OSError."""
+
+
+class HidApi:
+    """hidapi over the kernel's hidraw, which needs no driver to be detached; elsewhere over the system's own HID.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+
+    def __init__(self) -> None:
+        try:
+            try:
+                import hidraw as library
+            except ImportError:
+                import hid as library
+        except ImportError as error:
+            raise ConfigError("spacemouse: got no hidapi, expected it; pip install 'robot-rl[spacemouse]'.") from error
+        self._library: Any = library
+
+    def enumerate(self) -> Iterable[Mapping[str, Any]]:
+        """See `Hid`."""
+        devices: Iterable[Mapping[str, Any]] = self._library.enumerate()
+        return devices
+
+    def open(self, path: bytes) -> Handle:
+        """See `Hid`."""
+        handle = self._library.device()
+        handle.open_path(path)
+        handle.set_nonblocking(True)
+        opened: Handle = handle
+        return opened
+
+
+@dataclass(frozen=True)
+class SpaceMouseConfig:
+    """Settings of a SpaceMouse.
+
+    Raises:
+        ConfigError: a number out of its range, or an unknown function of a button.
+    """
+
+    serial: str = ""
+    """Serial number or path, as `robot-rl doctor teleop` lists them; needed where there are several."""
+    speed: float = 1.0
+    """Fraction of the largest action that full deflection commands, in (0, 1]."""
+    dead_band: float = 0.1
+    """Deflection of an axis in [0, 1) that counts as none."""
+    buttons: tuple[str, ...] = ("close", "open")
+    """Functions of the buttons, first to last: success, failure, undo, stage, stop, clear, ready, engage, fine, open,
+    close or nothing. Of two buttons, the first is the left one."""
+    engage: EngageConfig = field(default_factory=lambda: EngageConfig("deflection"))
+    """How the human engages; by default by moving the cap."""
+
+    def __post_init__(self) -> None:
+        checks.positive(self, "speed")
+        checks.fraction(self, "speed", "dead_band")
+        if self.dead_band >= 1.0:
+            raise ConfigError(f"dead_band: got {self.dead_band}, expected less than 1; 0.1 is usual.")
+        check_functions("buttons", self.buttons)
+
+
+@dataclass
+class SpaceMouseReports:
+    """What the reports say: axes in the device's frame, and buttons."""
+
+    axes: np.ndarray = field(default_factory=lambda: np.zeros(6))
+    """Translation, rotation, in [-1, 1]."""
+    buttons: int = 0
+    """Bits, the first button lowest."""
+
+    def take(self, report: bytes) -> bool:
+        """Take in one report; return whether it is one of motion. Others, and torn ones, change nothing."""
+        kind, data = (report[0], report[1:]) if report else (0, b"")
+        if kind == BUTTON_REPORT and data:
+            self.buttons = int.from_bytes(data[: BUTTONS_MAX // 8], "little")
+        if kind == TRANSLATION_REPORT and len(data) >= 12:
+            self.axes[:] = self._scaled("<6h", data)
+        elif kind in (TRANSLATION_REPORT, ROTATION_REPORT) and len(data) >= 6:
+            start = 3 * (kind - TRANSLATION_REPORT)
+            self.axes[start : start + 3] = self._scaled("<3h", data)
+        else:
+            return False
+        return True
+
+    @staticmethod
+    def _scaled(layout: str, data: bytes) -> np.ndarray:
+        return np.clip(np.array(struct.unpack_from(layout, data)) / FULL_SCALE, -1.0, 1.0)
+
+
+class SpaceMouse:
+    """A SpaceMouse. One that is unplugged is not alive, which is a stop; plugged in again, it comes back.
+
+    Args:
+        layout: parts of the action; of several robots, it moves the first.
+        hid: tests pass another.
+
+    Raises:
+        DeviceLostError: there is none, or it may not be opened.
+    """
+
+    Settings = SpaceMouseConfig
+
+    @classmethod
+    def open(cls, context: DeviceContext) -> "SpaceMouse":
+        """Return the SpaceMouse of the settings.
+
+        Raises:
+            DeviceLostError: there is none, or it may not be opened.
+        """
+        return cls(context.layout, context.settings, context.clock)
+
+    def __init__(
+        self,
+        layout: ActionLayout,
+        config: SpaceMouseConfig | None = None,
+        clock: Clock | None = None,
+        hid: Hid | None = None,
+    ) -> None:
+        self._layout, self._config = layout, config or SpaceMouseConfig()
+        self._clock, self._hid = clock or SystemClock(), hid or HidApi()
+        self._buttons, self._engagement = Buttons(), Engagement(self._config.engage)
+        self._handle: Handle | None = open_spacemouse(self._hid, self._config.serial)
+        self._reports = SpaceMouseReports()
+        self._moved_ns = self._tried_ns = self._clock.now_ns()
+        self.help = HELP.format(buttons=", ".join(self._config.buttons))
+
+    def reset(self) -> None:
+        """Begin an episode: labels given before it do not count."""
+        self._poll(self._clock.now_ns())
+        self._buttons.reset()
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        """Take in the reports since the last read and return the state now; never waits."""
+        now_ns = self._clock.now_ns()
+        self._poll(now_ns)
+        motion, buttons, alive = self._reports.axes, self._buttons, self._handle is not None
+        deflection = float(np.abs(motion).max())
+        if not alive:
+            self._engagement.release()
+        engaged = alive and self._engagement.update(buttons.engage, deflection, now_ns)
+        moves = self._config.speed * buttons.speed * without_dead_band(motion, self._config.dead_band)
+        translation, rotation = (OPERATOR_FROM_DEVICE @ part for part in (moves[:3], moves[3:]))
+        action = hand_action(self._layout, translation, rotation, buttons.gripper)
+        return buttons.state(action, engaged, alive, now_ns if alive else None)
+
+    def close(self) -> None:
+        """Release the device; reads from now on find it not alive."""
+        self._lose()
+        self._tried_ns = np.iinfo(np.int64).max  # for good
+
+    def _poll(self, now_ns: int) -> None:
+        if self._handle is None and now_ns - self._tried_ns > RETRY_S * NS_PER_S:
+            self._reopen(now_ns)
+        try:
+            for report in self._pending():
+                if self._reports.take(report):
+                    self._moved_ns = now_ns
+                self._buttons.update(self._held())
+        except (OSError, ValueError):  # hidapi raises both for a device that is gone
+            self._lose()
+        if now_ns - self._moved_ns > SILENT_S * NS_PER_S:
+            self._reports.axes[:] = 0.0
+
+    def _pending(self) -> Iterable[bytes]:
+        for _ in range(REPORTS_MAX):
+            report = self._handle.read(REPORT_BYTES) if self._handle else ()
+            if not report:
+                return
+            yield bytes(report)
+
+    def _held(self) -> set[str]:
+        return {name for bit, name in enumerate(self._config.buttons) if self._reports.buttons >> bit & 1}
+
+    def _reopen(self, now_ns: int) -> None:
+        self._tried_ns = now_ns
+        try:
+            self._handle = open_spacemouse(self._hid, self._config.serial)
+        except DeviceLostError:
+            self._handle = None
+
+    def _lose(self) -> None:
+        handle, self._handle = self._handle, None
+        self._reports = SpaceMouseReports()
+        self._buttons.update(frozenset())
+        if handle is not None:
+            handle.close()
+
+
+def spacemice(hid: Hid) -> list[Mapping[str, Any]]:
+    """Return the SpaceMice of this computer, each once."""
+    found = {entry["path"]: entry for entry in hid.enumerate() if _is_spacemouse(entry)}
+    return [found[path] for path in sorted(found)]
+
+
+def _is_spacemouse(entry: Mapping[str, Any]) -> bool:
+    maker = entry["vendor_id"] == VENDOR or (entry["vendor_id"] == LOGITECH and entry["product_id"] in LOGITECH_DEVICES)
+    usage = (entry.get("usage_page", 0), entry.get("usage", 0))
+    return maker and usage in (MULTI_AXIS, (0, 0))  # (0, 0): the system does not say
+
+
+def open_spacemouse(hid: Hid, serial: str) -> Handle:
+    """Open the SpaceMouse of a serial number or path, or the only one.
+
+    Raises:
+        DeviceLostError: none, several without a choice, or no permission.
+    """
+    found = spacemice(hid)
+    names = [
+        f"{entry['path'].decode(errors='replace')} ({entry.get('serial_number') or 'no serial'})" for entry in found
+    ]
+    wanted = [
+        entry for entry in found if serial in ("", entry.get("serial_number"), entry["path"].decode(errors="replace"))
+    ]
+    if len(wanted) != 1:
+        which = f"serial {serial!r} among " if serial else ""
+        advice = "plug it in" if not wanted else "name one by --human.settings serial PATH"
+        raise DeviceLostError(
+            f"spacemouse: got {which}{', '.join(names) or 'none'}, expected one; {advice}. It must be readable: "
+            f"sudo cp {UDEV_RULE} /etc/udev/rules.d/ && sudo udevadm control --reload && sudo udevadm trigger"
+        )
+    try:
+        return hid.open(wanted[0]["path"])
+    except OSError as error:
+        raise DeviceLostError(
+            f"spacemouse: got '{error}' from {names[0]}, expected to read it; sudo cp {UDEV_RULE} /etc/udev/rules.d/ "
+            "&& sudo udevadm control --reload && sudo udevadm trigger, then plug it in again."
+        ) from error

@@ -1,0 +1,165 @@
+"""A LeRobotDataset: what is written is what comes back, and what others wrote is read."""
+
+import json
+import shutil
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.core.errors import ConfigError, CorruptRecordError
+from robot_rl.core.records import Source, StepRecord
+from robot_rl.data.formats import Episode
+from robot_rl.data.image_codec import compress
+from robot_rl.data.lerobot.dataset import LeRobotDataset
+from tests.data.builders import step_record
+
+pytest.importorskip("pyarrow")
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+rng = np.random.default_rng(0)
+
+
+def observation() -> dict[str, np.ndarray]:
+    return {
+        "state": rng.standard_normal(5).astype(np.float32),
+        "wrist": rng.integers(0, 256, (6, 8, 3), dtype=np.uint8),
+        "side": rng.standard_normal((4, 3)).astype(np.float16),
+    }
+
+
+def recorded(length: int, episode: int = 0, task: str = "usb") -> Episode:
+    """Return an episode with an image, features of another camera, and that camera's frames."""
+
+    def frame() -> dict[str, np.ndarray]:
+        return {"side": compress(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))}
+
+    common = {"episode": episode, "reward": 0.1, "human_action": rng.standard_normal(2).astype(np.float32)}
+    steps = [step_record(i, step=i, obs=observation(), frames=frame(), **common) for i in range(length)]
+    end = {"terminated": True, "success": True, "next_obs": observation(), "next_frames": frame()}
+    steps[-1] = replace(steps[-1], **end, source=Source.HUMAN, observed=False)
+    return Episode(steps, {"task": task, "seed": 7, "nested": {"a": [1, 2.5]}})
+
+
+def same(first: StepRecord, second: StepRecord) -> None:
+    for field in fields(StepRecord):
+        ours, theirs = getattr(first, field.name), getattr(second, field.name)
+        if isinstance(ours, dict):
+            assert ours.keys() == theirs.keys(), field.name
+            for name, array in ours.items():
+                assert array.dtype == theirs[name].dtype, name
+                np.testing.assert_array_equal(array, theirs[name], err_msg=name)
+        elif isinstance(ours, np.ndarray):
+            np.testing.assert_array_equal(ours, theirs, err_msg=field.name)
+        else:
+            assert type(ours) is type(theirs) and ours == theirs, field.name
+
+
+def test_episodes_come_back_bit_for_bit(tmp_path: Path) -> None:
+    dataset, episodes = LeRobotDataset(), [recorded(3), recorded(1, 1, "peg"), recorded(4, 2)]
+    for episode in episodes:
+        dataset.write(tmp_path, episode)
+    read = list(dataset.read(tmp_path))
+    assert dataset.count(tmp_path) == 3 and [entry.meta for entry in read] == [entry.meta for entry in episodes]
+    assert list(dataset.metas(tmp_path)) == [entry.meta for entry in episodes]
+    for written, back in zip(episodes, read, strict=True):
+        for ours, theirs in zip(written.steps, back.steps, strict=True):
+            same(ours, theirs)
+
+
+def test_files_are_those_of_version_three(tmp_path: Path) -> None:
+    dataset = LeRobotDataset()
+    for episode in (recorded(3), recorded(2, 1, "peg")):
+        dataset.write(tmp_path, episode)
+    info = json.loads((tmp_path / "meta" / "info.json").read_text())
+    assert (info["total_episodes"], info["total_frames"], info["total_tasks"], info["fps"]) == (2, 5, 2, 10)
+    assert info["features"]["observation.images.wrist"]["shape"] == [6, 8, 3]
+    rows = [row for i in (0, 1) for row in pq.read_table(tmp_path / f"data/chunk-000/file-00{i}.parquet").to_pylist()]
+    assert [row["index"] for row in rows] == list(range(5)) and [row["task_index"] for row in rows] == [0, 0, 0, 1, 1]
+    np.testing.assert_allclose([row["timestamp"] for row in rows], [0.0, 0.1, 0.2, 0.0, 0.1], atol=1e-6)
+    assert [row["next.done"] for row in rows] == [False, False, True, False, True]
+    assert rows[0].keys() == info["features"].keys()
+
+
+def test_statistics_are_those_of_all_frames(tmp_path: Path) -> None:
+    dataset, episodes = LeRobotDataset(), [recorded(3), recorded(5, 1)]
+    for episode in episodes:
+        dataset.write(tmp_path, episode)
+    stats = json.loads((tmp_path / "meta" / "stats.json").read_text())
+    states = np.array([step.obs["state"] for episode in episodes for step in episode.steps], np.float64)
+    images = np.array([step.obs["wrist"] for episode in episodes for step in episode.steps]) / 255.0
+    for name, function in (("min", np.min), ("max", np.max), ("mean", np.mean), ("std", np.std)):
+        np.testing.assert_allclose(stats["observation.state"][name], function(states, axis=0), atol=1e-9)
+        got = np.array(stats["observation.images.wrist"][name])
+        assert got.shape == (3, 1, 1)
+        np.testing.assert_allclose(got[:, 0, 0], function(images[:, ::4, ::4].reshape(-1, 3), axis=0), atol=1e-9)
+    assert stats["action"]["count"] == [8]
+
+
+def test_episode_that_was_cut_off_before_the_totals_does_not_count_and_is_written_over(tmp_path: Path) -> None:
+    dataset, first, second = LeRobotDataset(), recorded(3), recorded(2, 1)
+    dataset.write(tmp_path, first)
+    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+    dataset.write(tmp_path, recorded(4, 1))
+    (tmp_path / "meta" / "info.json").write_bytes(before[tmp_path / "meta" / "info.json"])
+    assert dataset.count(tmp_path) == 1 and len(list(dataset.read(tmp_path))) == 1
+    dataset.write(tmp_path, second)
+    assert [len(episode.steps) for episode in dataset.read(tmp_path)] == [3, 2]
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_newest_episode_is_taken_back(tmp_path: Path) -> None:
+    dataset, first = LeRobotDataset(), recorded(3)
+    for episode in (first, recorded(2, 1, "peg")):
+        dataset.write(tmp_path, episode)
+    dataset.remove_last(tmp_path)
+    assert [episode.meta for episode in dataset.read(tmp_path)] == [first.meta]
+    dataset.write(tmp_path, recorded(5, 1))
+    assert [len(episode.steps) for episode in dataset.read(tmp_path)] == [3, 5]
+    LeRobotDataset().remove_last(tmp_path / "none")
+
+
+def test_episode_of_others_is_read_as_the_humans_demonstration(tmp_path: Path) -> None:
+    """Several episodes in a file, no reward, and none of our own files."""
+    made = LeRobotDataset()
+    episodes = [recorded(4), recorded(3, 1)]
+    for episode in episodes:
+        made.write(tmp_path, episode)
+    shutil.rmtree(tmp_path / "robot_rl")
+    data = sorted((tmp_path / "data" / "chunk-000").iterdir())
+    rows = pa.concat_tables([pq.read_table(path) for path in data])
+    pq.write_table(rows.drop_columns(["next.success", "next.reward"]), data[0])
+    data[1].unlink()
+    places = sorted((tmp_path / "meta" / "episodes" / "chunk-000").iterdir())
+    table = pa.concat_tables([pq.read_table(path) for path in places])
+    zeros = pa.array([0, 0])
+    pq.write_table(table.set_column(table.column_names.index("data/file_index"), "data/file_index", zeros), places[0])
+    places[1].unlink()
+    read = list(made.read(tmp_path))
+    for episode, original in zip(read, episodes, strict=True):
+        steps = episode.steps
+        assert len(steps) == len(original.steps) - 1 and episode.meta["text"] == "usb"
+        assert all(step.source is Source.DEMONSTRATION for step in steps)
+        assert [step.reward for step in steps] == [0.0] * (len(steps) - 1) + [1.0] and steps[-1].success
+        assert steps[-1].next_obs is not None
+        np.testing.assert_array_equal(steps[-1].next_obs["wrist"], original.steps[-1].obs["wrist"])
+        np.testing.assert_array_equal(steps[0].action, original.steps[0].action)
+
+
+def test_other_entries_versions_and_damage_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    dataset, info = LeRobotDataset(), tmp_path / "meta" / "info.json"
+    dataset.write(tmp_path, recorded(3))
+    with pytest.raises(ConfigError, match="expected 1 or more"):
+        dataset.write(tmp_path, Episode([], {}))
+    other = recorded(2)
+    steps = [replace(step, obs={"state": step.obs["state"]}, frames={}, next_frames={}) for step in other.steps[:1]]
+    with pytest.raises(ConfigError, match=r"got an episode with .*expected the dataset's .*wrist"):
+        dataset.write(tmp_path, Episode(steps, other.meta))
+    (tmp_path / "data/chunk-000/file-000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CorruptRecordError, match="episode 0 of"):
+        list(dataset.read(tmp_path))
+    info.write_text(json.dumps(json.loads(info.read_text()) | {"codebase_version": "v2.1"}))
+    with pytest.raises(ConfigError, match=r"version v2\.1, expected v3\.0"):
+        dataset.count(tmp_path)
