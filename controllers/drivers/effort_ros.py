@@ -229,9 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Watchdog before an effort controller of ros2_control.")
     parser.add_argument("--arm", required=True, help="name of the arm, or path of its file")
     parser.add_argument("--joints", default="", help="names in the model's order, with commas; default: the arm's")
-    parser.add_argument(
-        "--damping", required=True, help="[N m s/rad] of each joint without commands, separated by commas"
-    )
+    parser.add_argument("--damping", required=True, help="[N m s/rad] of each joint without commands, with commas")
     parser.add_argument("--controller", default=CONTROLLER, help="name of the forwarding controller")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="age from which a command is dead [s]")
     arguments, ros_arguments = parser.parse_known_args()
