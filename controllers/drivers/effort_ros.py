@@ -10,6 +10,7 @@ rclpy comes with ROS, not with pip: it is imported when a connection opens. Usag
 
 import argparse
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from controllers.drivers.effort import SILENCE_LIMIT_S, EffortDriver, JointSampl
 from controllers.drivers.effort_watchdog import (
     EffortCommand,
     EffortWatchdog,
+    Kind,
     WatchdogStatus,
     decode_command,
     decode_status,
@@ -46,12 +48,9 @@ def import_ros() -> Any:
         MissingLibraryError: rclpy is not installed.
     """
     parts = {
-        "rclpy": "rclpy",
-        "qos": "rclpy.qos",
-        "executors": "rclpy.executors",
-        "std": "std_msgs.msg",
-        "sensor": "sensor_msgs.msg",
-    }
+        "rclpy": "rclpy", "qos": "rclpy.qos", "executors": "rclpy.executors", "signals": "rclpy.signals",
+        "std": "std_msgs.msg", "sensor": "sensor_msgs.msg",
+    }  # fmt: skip
     return argparse.Namespace(**{name: import_library(module, "rclpy", "ros") for name, module in parts.items()})
 
 
@@ -186,6 +185,12 @@ class WatchdogNode:
         self._relay()
         self._status.publish(self._ros.std.Float64MultiArray(data=encode_status(self._watchdog.status)))
 
+    def leave(self) -> None:
+        """Publish the gravity torque alone: the controller keeps the last effort for ever, and a push would move it."""
+        self._watchdog.take(EffortCommand(Kind.RESET, 0, np.zeros(len(self._joints))), self._now_s())
+        self._seen_s = -np.inf
+        self._relay()
+
     def _on_command(self, message: Any) -> None:
         if self._watchdog.take(decode_command(message.data, len(self._joints)), self._now_s()):
             self._relay()
@@ -224,22 +229,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Watchdog before an effort controller of ros2_control.")
     parser.add_argument("--arm", required=True, help="name of the arm, or path of its file")
     parser.add_argument("--joints", default="", help="names in the model's order, with commas; default: the arm's")
-    parser.add_argument(
-        "--damping", required=True, help="[N m s/rad] of each joint without commands, separated by commas"
-    )
+    parser.add_argument("--damping", required=True, help="[N m s/rad] of each joint without commands, with commas")
     parser.add_argument("--controller", default=CONTROLLER, help="name of the forwarding controller")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="age from which a command is dead [s]")
     arguments, ros_arguments = parser.parse_known_args()
-    ros = import_ros()
-    ros.rclpy.init(args=ros_arguments)
-    node = ros.rclpy.create_node("effort_watchdog")
-    damping = [float(value) for value in arguments.damping.split(",")]
-    arm = load_arm(arguments.arm)
-    watchdog = EffortWatchdog(arguments.timeout, damping, arm.limits.tau_max)
-    joints = arguments.joints.split(",") if arguments.joints else arm.joints
-    gravity = gravity_of(arm) if arm.setting("gravity_in_command", False) else np.zeros_like
-    WatchdogNode(node, watchdog, joints, ros=ros, gravity=gravity, controller=arguments.controller)
-    ros.rclpy.spin(node)
+    try:
+        arm = load_arm(arguments.arm)
+        damping = [float(value) for value in arguments.damping.split(",")]
+        watchdog = EffortWatchdog(arguments.timeout, damping, arm.limits.tau_max)
+        gravity = gravity_of(arm) if arm.setting("gravity_in_command", False) else np.zeros_like
+    except ValueError as error:
+        parser.error(str(error))
+    joints, ros = arguments.joints.split(",") if arguments.joints else arm.joints, import_ros()
+    ended: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: ended.append(number))
+    ros.rclpy.init(args=ros_arguments, signal_handler_options=ros.signals.SignalHandlerOptions.NO)
+    node, executor = ros.rclpy.create_node("effort_watchdog"), ros.executors.SingleThreadedExecutor()
+    topics = WatchdogNode(node, watchdog, joints, ros=ros, gravity=gravity, controller=arguments.controller)
+    executor.add_node(node)
+    while not ended:
+        executor.spin_once(timeout_sec=STATE_LIMIT_S)
+    topics.leave()
+    executor.shutdown()
+    node.destroy_node()
+    ros.rclpy.shutdown()
 
 
 if __name__ == "__main__":

@@ -131,13 +131,19 @@ class Recorder:
         self._folder.mkdir(parents=True, exist_ok=True)
         disk = os.statvfs(self._folder)
         if disk.f_bavail * disk.f_frsize < FREE_MIN_BYTES:
-            print(f"black box: got a full disk below {self._folder}, expected 1 GB; free some.", file=sys.stderr)
+            _print(f"black box: got a full disk below {self._folder}, expected 1 GB; free some.")
             return None
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() // 1000 % 1_000_000:06d}Z"
         path = self._folder / f"{stamp}-{cause.lower()}.mcap"
         write_mcap(path, self._box.read(), self._client.state().text, time.time() - time.monotonic())
-        print(f"black box: {path}", file=sys.stderr, flush=True)
+        _print(f"black box: {path}")
         return path
+
+
+def _print(text: str) -> None:
+    """Print on the terminal or log of the control process, where that is still there."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def last_words(errors: str) -> str:
 
     A traceback ends with its exception; a C++ library's last lines are `terminate called ...` and `what(): ...`.
     """
-    lines = [line.strip() for line in errors.splitlines() if line.strip() and not line.startswith("black box:")]
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
     start = next((i for i, line in enumerate(lines) if line.startswith("terminate called")), len(lines) - 1)
     return "".join(f", {line}" for line in lines[start : start + 2] if lines)
 

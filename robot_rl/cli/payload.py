@@ -56,7 +56,10 @@ def run(arguments: Arguments) -> int:
             wrenches.append(np.mean(samples, axis=0))
             print(f"{name}: {wrenches[-1].round(2).tolist()} N, N m", flush=True)
     if not np.any(wrenches):
-        raise ConfigError("estimated_wrench: got zeros, expected an estimate; set contact_force_max in the gains.")
+        raise ConfigError(
+            "estimated_wrench: got zeros, expected an estimate; set contact_force_max in the gains. "
+            "A simulated arm without contact feels none."
+        )
     load = identify_load(rotations, wrenches)
     right = abs(load.mass_kg) <= TOLERANCE_KG
     print(

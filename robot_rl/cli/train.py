@@ -9,14 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.build import (
-    check_rewards,
-    make_definition,
-    make_encoder,
-    make_schema,
-    pin_encoder,
-    pin_rewards,
-)
+from robot_rl.build import check_rewards, make_definition, make_encoder, make_schema, pin_encoder, pin_rewards
 from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.config import TrainConfig, load_config

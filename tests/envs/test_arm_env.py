@@ -1,5 +1,6 @@
 """The Gymnasium environments over the simulator."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -47,6 +48,13 @@ def test_environment_passes_gymnasiums_checker(name: str) -> None:
     check_env(env.unwrapped, skip_render_check=True)
     frame = env.unwrapped.render()
     assert frame.dtype == np.uint8 and frame.ndim == 3 and frame.std() > 5
+    env.close()
+
+
+def test_images_as_they_are_rendered_need_no_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    env = gym.make(IDS[0])
+    assert env.reset(seed=0)[0]["wrist"].std() > 5
     env.close()
 
 

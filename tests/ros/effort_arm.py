@@ -11,12 +11,14 @@ Source: ros2_controllers, forward_command_controller and joint_state_broadcaster
 import importlib
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
 import rclpy
+from rclpy.executors import ExternalShutdownException
 
 from controllers.arms.model_file import reduced_urdf
 from controllers.arms.spec import load_arm
@@ -87,9 +89,13 @@ class Arm:
 
 
 def main() -> None:
-    """Run until killed."""
+    """Run until a signal: what rclpy destroys after its context, when Python ends, may abort the process."""
     rclpy.init()
-    rclpy.spin(Arm(sys.argv[1], Path(sys.argv[2])).node)
+    arm = Arm(sys.argv[1], Path(sys.argv[2]))
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        rclpy.spin(arm.node)
+    arm.node.destroy_node()
+    rclpy.try_shutdown()
 
 
 if __name__ == "__main__":

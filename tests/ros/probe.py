@@ -5,6 +5,7 @@ Reads one request a line, answers one line. Streams go on between requests, in t
 
 import importlib
 import json
+import signal
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rosidl_runtime_py import message_to_ordereddict, set_message_fields
 
 TIMEOUT_S = 30.0
@@ -36,7 +38,8 @@ class Probe:
     """The requests, by name."""
 
     def __init__(self, name: str) -> None:
-        rclpy.init()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its input
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self.node = rclpy.create_node(name)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)

@@ -44,6 +44,18 @@ def test_a_signal_lets_the_arm_hold_before_the_node_is_gone(session, number):
     assert node.wait(60.0) == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_effort_watchdog_without_an_error(session, tmp_path, number):
+    words = (sys.executable, "-m", "controllers.drivers.effort_ros", "--arm", "ur5e", "--damping", "20,20,20,5,5,5")
+    with (tmp_path / "out.txt").open("w+") as out:
+        watchdog, probe = session.start(*words, stdout=out, stderr=out), session.probe("person")
+        eventually(probe.topics, lambda topics: "/effort_watchdog/status" in topics, START_TIMEOUT_S)
+        watchdog.send_signal(number)
+        assert watchdog.wait(60.0) == 0
+        out.seek(0)
+        assert "Traceback" not in (text := out.read()) and "terminate" not in text, text
+
+
 def test_a_node_killed_outright_lets_the_arm_hold(session):
     node = session.controller("-p", "autostart:=true", "-p", "end_with_parent:=false")
     client = loop_of(node.pid)

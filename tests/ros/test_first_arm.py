@@ -105,6 +105,7 @@ def loop_is_killed(day: Day, probe: Probe, node: int, rests: Callable[[], bool])
     """A control process that dies leaves no torque; a person starts it again."""
     with operator() as person, day.robot() as robot:
         assert follows(robot, 0.02)
+        eventually(rests)  # the watchdog repeats the last effort for 5 s: that of a motion would go on
         (loop,) = [pid for pid in children(node) if b"controllers.host" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         os.kill(loop, signal.SIGKILL)
         eventually(rests)

@@ -86,9 +86,7 @@ def apply(view: View, image: np.ndarray) -> np.ndarray:
 
     Shapes: (H, W, 3) uint8 -> (*view.shape(H, W), 3) uint8, contiguous, never the camera's own memory.
     """
-    import cv2
-
-    return _resized(view, image, cv2.INTER_AREA)
+    return _resized(view, image, "INTER_AREA")
 
 
 def apply_depth(view: View, depth_mm: np.ndarray) -> np.ndarray:
@@ -96,9 +94,7 @@ def apply_depth(view: View, depth_mm: np.ndarray) -> np.ndarray:
 
     Shapes: (H, W) uint16 -> view.shape(H, W) uint16.
     """
-    import cv2
-
-    return _resized(view, depth_mm, cv2.INTER_NEAREST_EXACT)
+    return _resized(view, depth_mm, "INTER_NEAREST_EXACT")
 
 
 def apply_intrinsics(view: View, intrinsics: Intrinsics) -> Intrinsics:
@@ -119,15 +115,15 @@ def apply_intrinsics(view: View, intrinsics: Intrinsics) -> Intrinsics:
     )
 
 
-def _resized(view: View, image: np.ndarray, interpolation: int) -> np.ndarray:
-    import cv2
-
+def _resized(view: View, image: np.ndarray, interpolation: str) -> np.ndarray:
     window = view.window(*image.shape[:2])
     part = image[window.top : window.top + window.height, window.left : window.left + window.width]
     height, width = view.shape(*image.shape[:2])
     if part.shape[:2] == (height, width):
         return part.copy()
-    return cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=interpolation)
+    import cv2  # an image as it is rendered or delivered does without
+
+    return cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=getattr(cv2, interpolation))
 
 
 def _middle(height: int, width: int, size: tuple[int, int]) -> Crop:

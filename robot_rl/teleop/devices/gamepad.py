@@ -18,12 +18,7 @@ from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, unknown_name
 from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.devices import DeviceContext
-from robot_rl.teleop.devices.handheld import (
-    Buttons,
-    check_functions,
-    hand_action,
-    without_dead_band,
-)
+from robot_rl.teleop.devices.handheld import Buttons, check_functions, hand_action, without_dead_band
 from robot_rl.teleop.engagement import EngageConfig, Engagement
 
 AXES = ("leftx", "lefty", "rightx", "righty", "triggerleft", "triggerright")

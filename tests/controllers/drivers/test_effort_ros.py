@@ -74,7 +74,8 @@ class Workcell:
         self.bus, self.clock, self.stamp_ns = Bus(), FakeClock(10.0), 0
         ros = self.bus.ros()
         watchdog = EffortWatchdog(timeout_s, np.full(6, 2.0), UR_LIMITS.tau_max)
-        WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, gravity=gravity, now_s=self.clock.now_s)
+        now_s = self.clock.now_s
+        self.watchdog = WatchdogNode(self.bus.node(), watchdog, JOINTS, ros=ros, gravity=gravity, now_s=now_s)
         link = RosLink(JOINTS, ros=ros, now_s=self.clock.now_s)
         self.driver = EffortDriver(
             link, ur5e_model(), UR_LIMITS, platform=Platform(now_s=self.clock.now_s, sleep=self.cycle)
@@ -144,6 +145,22 @@ def test_damping_does_not_push_by_an_old_velocity() -> None:
     for timer in cell.bus.timers:
         timer()
     np.testing.assert_allclose(cell.effort(), np.zeros(6))
+
+
+def test_a_watchdog_that_ends_leaves_the_gravity_torque_alone() -> None:
+    cell = Workcell(lambda q: np.full(6, 7.0))
+    cell.watchdog.leave()
+    assert "effort_controller/commands" not in cell.bus.last  # no joint state, no torque
+    cell.driver.connect()
+    cell.driver.write(np.full(6, 1.5))
+    cell.watchdog.leave()
+    np.testing.assert_allclose(cell.effort(), np.full(6, 7.0))
+    cell.driver.connect()
+    cell.driver.write(np.full(6, 1.5))
+    for _ in range(12):
+        cell.cycle()
+    cell.watchdog.leave()
+    np.testing.assert_allclose(cell.effort(), np.full(6, 7.0))
 
 
 def test_an_arm_that_does_not_carry_itself_is_carried_before_its_driver_connects() -> None:

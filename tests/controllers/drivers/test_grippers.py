@@ -128,6 +128,7 @@ def test_jammed_fingers_are_a_fault_that_names_the_width_and_ends_when_they_are_
     rig.ahead_s[0] += 0.04 / SPEED + LATE_S + 0.5
     fault = eventually(lambda: rig.gripper.state().fault)
     assert "expected 0.030 m or an object" in fault
+    rig.ahead_s[0] = 0.0  # else a reading counts as silent one second after the next command
     rig.jam(False)
     rig.gripper.command(0.06, SPEED, FORCE)
     eventually(lambda: (state := rig.gripper.state()).fault == "" and not state.moving)
