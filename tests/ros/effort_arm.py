@@ -9,6 +9,7 @@ Source: ros2_controllers, forward_command_controller and joint_state_broadcaster
 """
 
 import importlib
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -18,7 +19,7 @@ from typing import Any
 import mujoco
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException
+from rclpy.signals import SignalHandlerOptions
 
 from controllers.arms.model_file import reduced_urdf
 from controllers.arms.spec import load_arm
@@ -90,9 +91,10 @@ class Arm:
 
 def main() -> None:
     """Run until a signal: what rclpy destroys after its context, when Python ends, may abort the process."""
-    rclpy.init()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     arm = Arm(sys.argv[1], Path(sys.argv[2]))
-    with suppress(KeyboardInterrupt, ExternalShutdownException):
+    with suppress(KeyboardInterrupt):
         rclpy.spin(arm.node)
     arm.node.destroy_node()
     rclpy.try_shutdown()
