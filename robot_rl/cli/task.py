@@ -27,6 +27,7 @@ class Arguments:
     examples:
       robot-rl task new usb            writes usb.toml
       robot-rl task check usb.toml     also for a name, a Python file or module:NAME
+      robot-rl guide poses.toml --task usb.toml --robot.kind dds     its workspace and start, from an arm guided by hand
     """
 
     action: Positional[Literal["new", "check"]]
