@@ -9,8 +9,8 @@ export MUJOCO_GL ?= egl
 # Two cores and many small kernels: threads inside a kernel cost more than they gain.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
-# Arguments of pytest-xdist, such as -n 2 --dist worksteal: the slow tests wait more than they compute.
-PARALLEL ?=
+# Arguments of pytest-xdist for the slow tests and those of ROS: they wait more than they compute. Empty: one by one.
+export PARALLEL ?= -n 2 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
 .PHONY: help setup demo results test check lint types fast slow firmware qemu ros format

@@ -19,4 +19,5 @@ if ! why=$(.venv/bin/python -c 'import rclpy' 2>&1); then
     echo "NOT CHECKED: .venv ($(.venv/bin/python --version)) cannot import the rclpy of ROS $ROS_DISTRO: ${why##*$'\n'}"
     exit 0
 fi
-exec .ci/tests.sh -m ros
+# shellcheck disable=SC2086  # arguments of pytest-xdist
+exec .ci/tests.sh -m ros ${PARALLEL:-}
