@@ -4,6 +4,7 @@ The same for every kind of camera, so that a policy does not notice which librar
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -126,6 +127,7 @@ def _resized(view: View, image: np.ndarray, interpolation: str) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(part), (width, height), interpolation=getattr(cv2, interpolation))
 
 
+@lru_cache(maxsize=64)  # looked up for each image
 def _middle(height: int, width: int, size: tuple[int, int]) -> Crop:
     scale = min(height / size[0], width / size[1])
     tall, wide = min(height, round(size[0] * scale)), min(width, round(size[1] * scale))
