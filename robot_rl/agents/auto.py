@@ -11,14 +11,12 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from robot_rl.agents.backend import AgentBackend, Cloner, Learner, Policy, make_backend
+from robot_rl.agents.batches import random_batch
 from robot_rl.agents.config import FRAMEWORKS
 from robot_rl.agents.critics import critic_kind
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.errors import ConfigError
-from robot_rl.data.batch import Batch
 
 BATCH, UPDATES = 256, 8
 
@@ -104,18 +102,9 @@ def remembered(path: Path, key: str, choose: Callable[[], str]) -> str:
 
 def update_rate(learner: Learner, definition: AgentDefinition) -> float:
     """Return the updates per second of a learner, the better of two calls after a first one."""
-    batch, durations_s = empty_batch(definition), []
+    batch, durations_s = random_batch(definition, UPDATES, BATCH), []
     for _ in range(3):
         start_s = time.perf_counter()
         learner.update(batch)
         durations_s.append(time.perf_counter() - start_s)
     return UPDATES / min(durations_s[1:])
-
-
-def empty_batch(definition: AgentDefinition) -> Batch:
-    """Return a batch of zeros: the time of an update does not depend on the numbers."""
-    lead, steps = (UPDATES, BATCH), definition.config.horizon
-    zeros = np.zeros(lead, np.float32)
-    obs = {name: np.zeros((*lead, *spec.sample_shape), spec.dtype) for name, spec in definition.observation.items()}
-    action = np.zeros((*lead, *((steps,) if steps > 1 else ()), definition.layout.size), np.float32)
-    return Batch(obs, obs, action, reward=zeros, discount=zeros, terminated=zeros, imitated=zeros)

@@ -5,6 +5,7 @@ A critic is a class with `parameters` and `translations`, see `Critic`. Names of
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from robot_rl.agents.config import CRITIC_GROUP, CRITICS, AgentConfig
@@ -17,11 +18,35 @@ class Critic(Protocol):
     """One kind of critic of embedding and continuous action."""
 
     translations: Mapping[str, str]
-    """Backend -> `module:Class` of its translation, see `ensemble.py` of each backend."""
+    """Backend -> `module:Class` of its `CriticTranslation`."""
 
     @staticmethod
     def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
         """Return names, shapes and first values of the parameters, in order; `action_dim` counts continuous parts."""
+
+
+class CriticTranslation(Protocol):
+    """Functions of one kind of critic over a backend's arrays; B batch, Z embedding, A continuous action.
+
+    A critic is evaluated in two parts: `entry` of the embedding, equal for all actions that are judged at it, and the
+    rest.
+    """
+
+    @staticmethod
+    def entry(params: Any, z: Any) -> Any:
+        """Return what the embedding (B, Z) contributes, whatever the action."""
+
+    @staticmethod
+    def loss(params: Any, entry: Any, action: Any, target: Any, config: AgentConfig) -> tuple[Any, dict[str, Any]]:
+        """Return the loss against the target (B,), and the metrics `critic_loss`, `q` and `q_spread`."""
+
+    @staticmethod
+    def target_value(targets: Any, z: Any, action: Any, inputs: Any, config: AgentConfig) -> Any:
+        """Return the pessimistic value (B,) of the target's parameters; `inputs` are the `UpdateInputs`."""
+
+    @staticmethod
+    def actor_value(params: Any, entry: Any, action: Any, config: AgentConfig) -> Any:
+        """Return the value (B,) that the actor maximises."""
 
 
 class Ensemble:
@@ -55,7 +80,8 @@ def critic_kind(name: str) -> Critic:
     return kind
 
 
-def translation(name: str, backend: str) -> Any:
+@lru_cache
+def translation(name: str, backend: str) -> CriticTranslation:
     """Return a critic's translation for a backend.
 
     Raises:
@@ -66,4 +92,5 @@ def translation(name: str, backend: str) -> Any:
         raise ConfigError(
             f"critic {name!r}: got translations for {', '.join(known)}, expected one for {backend}; set agent.backend."
         )
-    return resolve(f"critic in {backend}", known[backend], {})
+    found: CriticTranslation = resolve(f"critic in {backend}", known[backend], {})
+    return found

@@ -3,23 +3,20 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from robot_rl.agents.auto import installed
 from robot_rl.agents.backend import make_backend
+from robot_rl.agents.batches import random_batch
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.bench.timing import time_calls
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.schema import ArraySpec
-from robot_rl.data.batch import Batch
 from robot_rl.presets import SMALL_TRUNK
 
 BATCH = 256
 STATE = 25
 LAYOUT = arm_layout(StateEntry("state", STATE - 1))
 CAMERAS = ("wrist", "side")
-SHARES = {"reward": 0.1, "terminated": 0.1, "imitated": 0.5}  # of ones in a batch
 CACHED_CALLS, CACHED_UPDATES = 5, 10
 TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
 
@@ -57,34 +54,10 @@ def definition_of(camera: ArraySpec, num_critics: int, backend: str) -> AgentDef
 
 def rate(definition: AgentDefinition, updates: int, calls: int) -> float:
     """Return an agent's updates a second: `updates` a call, the best of `calls` calls."""
-    learner, batch = make_backend(definition, 0).learner(), random_batch(definition, updates)
+    learner, batch = make_backend(definition, 0).learner(), random_batch(definition, updates, BATCH)
     durations_s = time_calls(lambda: learner.update(batch), calls, warm_up=1)
     per_s = updates / float(durations_s.min())
     return round(per_s, 2 - math.floor(math.log10(per_s)))  # three digits
-
-
-def random_batch(definition: AgentDefinition, updates: int, batch: int = BATCH) -> Batch:
-    """Return a batch of random numbers as the replay would sample it."""
-    rng, lead = np.random.default_rng(0), (updates, batch)
-    flags = {name: (rng.random(lead) < share).astype(np.float32) for name, share in SHARES.items()}
-    return Batch(
-        obs=_observation(definition, lead, rng),
-        next_obs=_observation(definition, lead, rng),
-        action=rng.uniform(-1.0, 1.0, (*lead, definition.layout.size)).astype(np.float32),
-        discount=np.full(lead, definition.config.discount, np.float32),
-        **flags,
-    )
-
-
-def _observation(definition: AgentDefinition, lead: tuple[int, ...], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    return {name: _entry(spec, lead, rng) for name, spec in definition.observation.items()}
-
-
-def _entry(spec: ArraySpec, lead: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    shape = (*lead, *spec.sample_shape)
-    if spec.dtype == "uint8":
-        return rng.integers(0, 256, shape, dtype=np.uint8)
-    return rng.standard_normal(shape, dtype=np.float32).astype(spec.dtype)
 
 
 def cached_definition(num_critics: int = 10, backend: str = "jax") -> AgentDefinition:

@@ -199,10 +199,11 @@ def compute_load() -> NoReturn:
 
 def _learner() -> tuple[Callable[[], object], str]:
     from robot_rl.agents.backend import make_backend
-    from robot_rl.bench.learner import cached_definition, random_batch
+    from robot_rl.agents.batches import random_batch
+    from robot_rl.bench.learner import BATCH, cached_definition
 
     definition = cached_definition()
-    learner, batch = make_backend(definition, 0).learner(), random_batch(definition, 1)
+    learner, batch = make_backend(definition, 0).learner(), random_batch(definition, 1, BATCH)
     return lambda: learner.update(batch), "learner"
 
 

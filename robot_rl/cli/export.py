@@ -1,6 +1,7 @@
 """`robot-rl export`: the episodes of a run, or recorded ones, in another dataset format."""
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +53,13 @@ def run(arguments: Arguments) -> int:
     """Write the episodes and print how many."""
     source, out, target = arguments.source, arguments.out, make_format(arguments.format)
     read = make_format(arguments.source_format or _format_of(source))
-    if not source.is_dir() or not read.count(source):
+    count = read.count(source) if source.is_dir() else 0
+    if not count:
         raise ConfigError(f"source: got {source} without episodes, expected a run or a folder of recorded episodes.")
     if out.exists() and any(out.iterdir()):
         raise ConfigError(f"out: got {out}, which holds something, expected a new folder.")
     steps, written, task = 0, 0, _task_of(source)
-    for episode in _chosen(read.read(source), arguments.successes, read.count(source)):
+    for episode in _chosen(read.read(source), arguments.successes, count):
         target.write(out, Episode(episode.steps, {"task": task, **episode.meta}))
         written, steps = written + 1, steps + len(episode.steps)
     print(f"{written} episodes, {steps} steps in {out} ({arguments.format})")
@@ -82,8 +84,4 @@ def _chosen(episodes: Iterator[Episode], successes: int | None, count: int) -> I
     if successes is None:
         yield from shown
         return
-    newest: list[Episode] = []
-    for episode in shown:
-        if any(step.success for step in episode.steps):
-            newest = [*newest, episode][-successes:]
-    yield from newest
+    yield from deque((episode for episode in shown if any(step.success for step in episode.steps)), successes)

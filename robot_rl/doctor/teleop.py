@@ -1,7 +1,7 @@
 """`robot-rl doctor teleop`: the input devices of this computer, and one of them live."""
 
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import numpy as np
 from rich.console import Console
@@ -16,7 +16,7 @@ from robot_rl.doctor.finding import Finding
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DeviceContext, open_device
 from robot_rl.teleop.devices.gamepad import SdlPads
-from robot_rl.teleop.devices.spacemouse import HidApi, spacemice
+from robot_rl.teleop.devices.spacemouse import HidApi, describe, spacemice
 
 RATE_HZ = 50
 BAR = 10
@@ -58,11 +58,11 @@ def check(
 
 def devices() -> Iterator[Finding]:
     """Yield the hand-held devices that are plugged in."""
-    yield from _found("spacemouse", lambda: [_text(entry) for entry in spacemice(HidApi())])
+    yield from _found("spacemouse", lambda: [describe(entry) for entry in spacemice(HidApi())])
     yield from _found("gamepad", lambda: [f"{i}: {name}" for i, name in enumerate(SdlPads().names())])
 
 
-def _found(name: str, find: Any) -> Iterator[Finding]:
+def _found(name: str, find: Callable[[], list[str]]) -> Iterator[Finding]:
     try:
         texts = find()
     except RobotRLError as error:
@@ -72,12 +72,6 @@ def _found(name: str, find: Any) -> Iterator[Finding]:
         yield Finding("ok", name, text)
     if not texts:
         yield Finding("optional", name, "none is plugged in")
-
-
-def _text(entry: Any) -> str:
-    return f"{entry.get('product_string') or 'SpaceMouse'} at {entry['path'].decode(errors='replace')}, serial " + (
-        entry.get("serial_number") or "none"
-    )
 
 
 def _no_arm() -> NoReturn:

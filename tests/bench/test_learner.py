@@ -2,9 +2,10 @@
 
 import pytest
 
+from robot_rl.agents.batches import random_batch
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.bench.learner import definition_of, random_batch, rate
+from robot_rl.bench.learner import definition_of, rate
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.schema import ArraySpec
 from robot_rl.vision.architecture import EncoderArchitecture

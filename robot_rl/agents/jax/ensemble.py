@@ -1,16 +1,10 @@
-"""Critics in JAX: the protocol of a translation, and the ensemble's.
-
-A critic is evaluated in two parts: `entry` of the embedding, equal for all actions that are judged at it, and the rest.
-"""
-
-from functools import lru_cache
-from typing import Protocol
+"""The ensemble of critics in JAX."""
 
 import jax
 import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.critics import translation
+from robot_rl.agents.critics import CriticTranslation
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Params
 from robot_rl.agents.update_inputs import UpdateInputs
@@ -18,31 +12,7 @@ from robot_rl.agents.update_inputs import UpdateInputs
 Metrics = dict[str, jax.Array]
 
 
-class JaxCritic(Protocol):
-    """Functions of one kind of critic; B batch, Z embedding, A continuous action."""
-
-    @staticmethod
-    def entry(params: Params, z: jax.Array) -> jax.Array:
-        """Return what the embedding (B, Z) contributes, whatever the action."""
-
-    @staticmethod
-    def loss(
-        params: Params, entry: jax.Array, action: jax.Array, target: jax.Array, config: AgentConfig
-    ) -> tuple[jax.Array, Metrics]:
-        """Return the loss against the target (B,), and the metrics `critic_loss`, `q` and `q_spread`."""
-
-    @staticmethod
-    def target_value(
-        targets: Params, z: jax.Array, action: jax.Array, inputs: UpdateInputs, config: AgentConfig
-    ) -> jax.Array:
-        """Return the pessimistic value (B,) of the target's parameters."""
-
-    @staticmethod
-    def actor_value(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
-        """Return the value (B,) that the actor maximises."""
-
-
-class JaxEnsemble(JaxCritic):
+class JaxEnsemble(CriticTranslation):
     """E critics: squared errors summed, the minimum of a random subset in the target, the mean for the actor."""
 
     @staticmethod
@@ -77,14 +47,3 @@ def ensemble_values(params: Params, entry: jax.Array, action: jax.Array, config:
     """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the continuous action (B, A)."""
     entry = entry + jnp.matmul(action, params["critic/action/kernel"])
     return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
-
-
-@lru_cache
-def jax_critic(name: str) -> JaxCritic:
-    """Return the translation of a kind of critic.
-
-    Raises:
-        ConfigError: it has none for JAX.
-    """
-    critic: JaxCritic = translation(name, "jax")
-    return critic

@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.critics import translation
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
-from robot_rl.agents.jax.ensemble import Metrics, jax_critic
+from robot_rl.agents.jax.ensemble import Metrics
 from robot_rl.agents.jax.networks import Observation, Params
 from robot_rl.agents.update_inputs import UpdateInputs
 from robot_rl.core.action_layout import Discrete
@@ -63,7 +64,7 @@ def critic_target(
     """Return the critics' target y (B,)."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
-    value = jax_critic(config.critic).target_value(targets, z_next_target, action, plan, config)
+    value = translation(config.critic, "jax").target_value(targets, z_next_target, action, plan, config)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
     return batch.reward + batch.discount * (1.0 - batch.terminated) * value
@@ -74,7 +75,7 @@ def critic_loss(
 ) -> tuple[jax.Array, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding, and metrics."""
     z = networks.embed(params, batch.obs, definition)
-    critic, action = jax_critic(definition.config.critic), continuous_action(batch.action, definition)
+    critic, action = translation(definition.config.critic, "jax"), continuous_action(batch.action, definition)
     entry = critic.entry(params, z)
     loss, metrics = critic.loss(params, entry, action, target, definition.config)
     return loss, (Embedding(z, entry), metrics)
@@ -86,7 +87,7 @@ def actor_loss(
     """Return the actor's loss, and metrics; for the actor's parameters only."""
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
-    critic = jax_critic(definition.config.critic)
+    critic = translation(definition.config.critic, "jax")
     value = partial(critic.actor_value, params, embedding.critic_entry, config=definition.config)
     q, given = value(action), continuous_action(batch.action, definition)
     error = jnp.square(jnp.tanh(mean) - given).sum(-1)

@@ -1,16 +1,10 @@
-"""Critics in PyTorch: the protocol of a translation, and the ensemble's.
-
-A critic is evaluated in two parts: `entry` of the embedding, equal for all actions that are judged at it, and the rest.
-"""
-
-from functools import lru_cache
-from typing import Protocol
+"""The ensemble of critics in PyTorch."""
 
 import torch
 from torch import Tensor
 
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.critics import translation
+from robot_rl.agents.critics import CriticTranslation
 from robot_rl.agents.torch import networks
 from robot_rl.agents.torch.networks import Params
 from robot_rl.agents.update_inputs import UpdateInputs
@@ -18,29 +12,7 @@ from robot_rl.agents.update_inputs import UpdateInputs
 Metrics = dict[str, Tensor]
 
 
-class TorchCritic(Protocol):
-    """Functions of one kind of critic; B batch, Z embedding, A continuous action."""
-
-    @staticmethod
-    def entry(params: Params, z: Tensor) -> Tensor:
-        """Return what the embedding (B, Z) contributes, whatever the action."""
-
-    @staticmethod
-    def loss(
-        params: Params, entry: Tensor, action: Tensor, target: Tensor, config: AgentConfig
-    ) -> tuple[Tensor, Metrics]:
-        """Return the loss against the target (B,), and the metrics `critic_loss`, `q` and `q_spread`."""
-
-    @staticmethod
-    def target_value(targets: Params, z: Tensor, action: Tensor, inputs: UpdateInputs, config: AgentConfig) -> Tensor:
-        """Return the pessimistic value (B,) of the target's parameters."""
-
-    @staticmethod
-    def actor_value(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
-        """Return the value (B,) that the actor maximises."""
-
-
-class TorchEnsemble(TorchCritic):
+class TorchEnsemble(CriticTranslation):
     """E critics: squared errors summed, the minimum of a random subset in the target, the mean for the actor."""
 
     @staticmethod
@@ -74,14 +46,3 @@ def ensemble_values(params: Params, entry: Tensor, action: Tensor, config: Agent
     """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the continuous action (B, A)."""
     entry = entry + torch.matmul(action, params["critic/action/kernel"])
     return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
-
-
-@lru_cache
-def torch_critic(name: str) -> TorchCritic:
-    """Return the translation of a kind of critic.
-
-    Raises:
-        ConfigError: it has none for PyTorch.
-    """
-    critic: TorchCritic = translation(name, "torch")
-    return critic

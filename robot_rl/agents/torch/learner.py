@@ -14,8 +14,7 @@ from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.learner_state import CountedLearner, PackedState, packed_state
 from robot_rl.agents.metrics import mean_metrics
-from robot_rl.agents.packing import group_packings
-from robot_rl.agents.torch.updates import make_state, split, to_numpy, update_once
+from robot_rl.agents.torch.updates import make_state, to_numpy, update_once
 from robot_rl.agents.update_inputs import UpdateInputs, plan_updates
 from robot_rl.data.batch import Batch
 
@@ -50,10 +49,7 @@ class TorchLearner(CountedLearner):
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
         """Return the averaged policy's parameters by name, as copies that later updates do not change."""
-        arrays: dict[str, Tensor] = {}
-        for group, packing in group_packings(self.definition).items():
-            if group in self._state.targets:
-                arrays |= split(packing, self._state.targets[group])
+        arrays = self._state.target_parameters()
         return {name: to_numpy(arrays[name]) for name in self.definition.policy_names()}
 
     def state_dict(self) -> dict[str, np.ndarray]:

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.critics import translation
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.torch import networks
-from robot_rl.agents.torch.ensemble import Metrics, torch_critic
+from robot_rl.agents.torch.ensemble import Metrics
 from robot_rl.agents.torch.networks import Observation, Params
 from robot_rl.agents.update_inputs import UpdateInputs
 from robot_rl.core.action_layout import Discrete
@@ -53,7 +54,7 @@ def critic_target(
     """Return the critics' target y (B,)."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
-    value = torch_critic(config.critic).target_value(targets, z_next_target, action, plan, config)
+    value = translation(config.critic, "torch").target_value(targets, z_next_target, action, plan, config)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
     return bootstrapped(batch.reward, value, batch)
@@ -70,7 +71,7 @@ def critic_loss(
 ) -> tuple[Tensor, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding without gradient, and metrics."""
     z = networks.embed(params, batch.obs, definition)
-    critic, action = torch_critic(definition.config.critic), continuous_action(batch.action, definition)
+    critic, action = translation(definition.config.critic, "torch"), continuous_action(batch.action, definition)
     entry = critic.entry(params, z)
     loss, metrics = critic.loss(params, entry, action, target, definition.config)
     return loss, (Embedding(z.detach(), entry.detach()), metrics)
@@ -82,7 +83,7 @@ def actor_loss(
     """Return the actor's loss, and metrics; for the actor's parameters only."""
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
-    critic = torch_critic(definition.config.critic)
+    critic = translation(definition.config.critic, "torch")
     value = partial(critic.actor_value, params, embedding.critic_entry, config=definition.config)
     q, given = value(action), continuous_action(batch.action, definition)
     error = (torch.tanh(mean) - given).square().sum(-1)

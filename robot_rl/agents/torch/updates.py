@@ -36,11 +36,11 @@ class Group:
     def __init__(self, vector: np.ndarray, packing: Packing, rate: float, device: torch.device) -> None:
         self.vector = torch.tensor(vector, device=device, requires_grad=True)
         self.adam = make_adam(self.vector, rate)
-        self._packing = packing
+        self.packing = packing
 
     def parameters(self, gradient: bool = False) -> Arrays:
         """Return the group's parameters by name."""
-        return split(self._packing, self.vector if gradient else self.vector.detach())
+        return split(self.packing, self.vector if gradient else self.vector.detach())
 
     def descend(self, gradient: Tensor) -> None:
         """Take one step of Adam."""
@@ -70,6 +70,15 @@ class LearnerState:
 
     groups: dict[str, Group]
     targets: Arrays
+
+    def parameters(self) -> Arrays:
+        """Return all parameters by name."""
+        return {name: value for group in self.groups.values() for name, value in group.parameters().items()}
+
+    def target_parameters(self) -> Arrays:
+        """Return the averages by name."""
+        parts = (split(self.groups[group].packing, vector) for group, vector in self.targets.items())
+        return {name: value for part in parts for name, value in part.items()}
 
     def load(self, packed: PackedState) -> None:
         """Continue from a saved state."""
@@ -118,11 +127,8 @@ def update_once(
     state: LearnerState, batch: Batch, plan: UpdateInputs, learns_actor: bool, definition: AgentDefinition
 ) -> Tensor:
     """Take one update in place; return its metrics in the order of `metric_names`."""
-    batch, packings = random_crops(batch, plan.shifts, shift_images, definition), group_packings(definition)
-    params = {name: value for group in state.groups.values() for name, value in group.parameters().items()}
-    targets = {
-        name: value for group, vector in state.targets.items() for name, value in split(packings[group], vector).items()
-    }
+    batch = random_crops(batch, plan.shifts, shift_images, definition)
+    params, targets = state.parameters(), state.target_parameters()
     gradients, embedding, metrics = value_gradients(state, params, targets, batch, plan, definition)
     metrics["temperature"] = networks.temperature(params)
     if learns_actor:

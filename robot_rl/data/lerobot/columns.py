@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from robot_rl.core.records import StepRecord
+from robot_rl.core.tasks import PERIOD_S
 from robot_rl.data.image_codec import compress, decompress
 
 STATE, IMAGES = "observation.", "observation.images."
@@ -16,7 +17,7 @@ COLUMNS = {
     "policy_version": "policy_version",
 }  # fmt: skip
 """Column -> field of a step."""
-RATE_HZ = 10
+RATE_HZ = round(1.0 / PERIOD_S)
 KINDS = {"reward": "float64", "source": "int64", "stamp_ns": "int64", "policy_version": "int64"}
 
 
@@ -45,6 +46,7 @@ def step_columns(steps: Sequence[StepRecord]) -> dict[str, Column]:
 
 
 def is_image(array: np.ndarray) -> bool:
+    """Return whether an entry of an observation is an image (H, W, 3) uint8."""
     return array.dtype == np.uint8 and array.ndim == 3
 
 
@@ -62,6 +64,7 @@ def _number_column(values: Sequence[Any], kind: str) -> Column:
 
 
 def index_columns(number: int, start: int, length: int, task: int) -> dict[str, Column]:
+    """Return the columns that number an episode's frames, by episode, time [s], place in the whole dataset and task."""
     steps = np.arange(length)
     values = (steps / np.float32(RATE_HZ), steps, np.full(length, number), start + steps, np.full(length, task))
     features = index_features().items()
@@ -69,5 +72,6 @@ def index_columns(number: int, start: int, length: int, task: int) -> dict[str, 
 
 
 def index_features() -> dict[str, dict[str, Any]]:
+    """Return the descriptions of those columns, which every dataset has."""
     names = {"timestamp": "float32"} | dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), "int64")
     return {name: {"dtype": kind, "shape": [1], "names": None} for name, kind in names.items()}

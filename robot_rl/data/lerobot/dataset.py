@@ -25,7 +25,7 @@ from robot_rl.core.errors import ConfigError, CorruptRecordError
 from robot_rl.data.formats import Episode
 from robot_rl.data.lerobot.columns import RATE_HZ, Column, index_columns, index_features, step_columns
 from robot_rl.data.lerobot.records import OwnPart, foreign_steps, own_part, own_steps
-from robot_rl.data.lerobot.stats import merged, statistics
+from robot_rl.data.lerobot.stats import PREFIX, Statistics, merged, row_statistics, statistics
 
 VERSION = "v3.0"
 INFO, TASKS, STATS = "meta/info.json", "meta/tasks.parquet", "meta/stats.json"
@@ -103,17 +103,21 @@ class LeRobotDataset:
         indices = index_columns(number, start, len(episode.steps), tasks.index(task))
         self._write_data(folder, number, columns | indices)
         write_file(folder / OURS.format(number=number), own_part(episode))
-        self._write_episode(folder, number, start, len(episode.steps), task, statistics(columns | indices))
+        stats = statistics(columns | indices)
+        self._write_episode(folder, number, start, len(episode.steps), task, stats)
         self._write_tasks(folder, tasks)
-        self._write_totals(folder, features | index_features(), number + 1, start + len(episode.steps), tasks)
+        features |= index_features()
+        total = merged([*self._statistics(folder, number, start), stats])
+        self._write_totals(folder, features, number + 1, start + len(episode.steps), tasks, total)
 
     def remove_last(self, folder: Path) -> None:
         """Take the newest episode back."""
         info = self._info(folder)
         if not (number := int(info.get("total_episodes", 0))):
             return
-        length, tasks = int(self._row(folder, number - 1)["length"]), self._tasks(folder)
-        self._write_totals(folder, info["features"], number - 1, int(info["total_frames"]) - length, tasks)
+        frames = int(info["total_frames"]) - int(self._row(folder, number - 1)["length"])
+        total = merged([row_statistics(self._row(folder, before)) for before in range(number - 1)])
+        self._write_totals(folder, info["features"], number - 1, frames, self._tasks(folder), total)
         for name in (DATA.format(**_place(number - 1)), EPISODES.format(**_place(number - 1))):
             (folder / name).unlink()
 
@@ -136,10 +140,16 @@ class LeRobotDataset:
         own = folder / EPISODES.format(**_place(number))
         paths = [own] if own.is_file() else []
         for path in [*paths, *sorted((folder / "meta" / "episodes").glob("*/*.parquet"))]:
-            for row in self._parquet.read_table(path).to_pylist():
-                if row["episode_index"] == number:
-                    return dict(row)
+            for row in self._rows(path, number):
+                return row
         raise CorruptRecordError(f"episode {number} of {folder}: got no row of it, expected one in meta/episodes.")
+
+    def _rows(self, path: Path, number: int) -> list[dict[str, Any]]:
+        """Return the rows of one episode in a file, which may hold several."""
+        rows: list[dict[str, Any]] = self._parquet.read_table(
+            path, filters=[("episode_index", "=", number)]
+        ).to_pylist()
+        return rows
 
     def _tasks(self, folder: Path) -> list[str]:
         rows = self._parquet.read_table(folder / TASKS).to_pylist()
@@ -149,8 +159,7 @@ class LeRobotDataset:
     def _episode(self, folder: Path, number: int, features: Mapping[str, Any]) -> Episode:
         row, own = self._row(folder, number), self._own(folder, number)
         place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
-        table = self._parquet.read_table(folder / DATA.format(**place)).to_pylist()
-        rows = [entry for entry in table if entry["episode_index"] == number]
+        rows = self._rows(folder / DATA.format(**place), number)
         if own is None:
             return Episode(foreign_steps(rows, features), self._foreign_meta(row))
         return Episode(own_steps(rows, features, own), own.meta)
@@ -193,7 +202,7 @@ class LeRobotDataset:
         row |= {f"data/{name}": value for name, value in place.items()}
         row |= {f"meta/episodes/{name}": value for name, value in place.items()}
         row |= {"dataset_from_index": start, "dataset_to_index": start + length}
-        row |= {f"stats/{name}/{key}": value for name, values in stats.items() for key, value in values.items()}
+        row |= {f"{PREFIX}{name}/{key}": value for name, values in stats.items() for key, value in values.items()}
         self._write_table(folder / EPISODES.format(**place), self._arrow.Table.from_pylist([row]))
 
     def _write_tasks(self, folder: Path, tasks: Sequence[str]) -> None:
@@ -210,11 +219,26 @@ class LeRobotDataset:
         table = self._arrow.table({"task_index": np.arange(len(tasks)), name: list(tasks)})
         self._write_table(folder / TASKS, table.replace_schema_metadata({"pandas": json.dumps(pandas)}))
 
+    def _statistics(self, folder: Path, episodes: int, frames: int) -> list[Statistics]:
+        """Return the statistics of the episodes so far: of all together where the file counts these frames, else of
+        each, since the writer was killed between the file and info.json.
+        """
+        path = folder / STATS
+        total: Statistics = json.loads(path.read_text(encoding="utf-8")) if episodes and path.is_file() else {}
+        if total and total["index"]["count"] == [frames]:
+            return [total]
+        return [row_statistics(self._row(folder, number)) for number in range(episodes)]
+
     def _write_totals(
-        self, folder: Path, features: Mapping[str, Any], episodes: int, frames: int, tasks: Sequence[str]
+        self,
+        folder: Path,
+        features: Mapping[str, Any],
+        episodes: int,
+        frames: int,
+        tasks: Sequence[str],
+        stats: Statistics,
     ) -> None:
-        rows = [self._row(folder, number) for number in range(episodes)]
-        write_file(folder / STATS, json.dumps(merged(rows), indent=1).encode())
+        write_file(folder / STATS, json.dumps(stats, indent=1).encode())
         info = {
             "codebase_version": VERSION,
             "robot_type": "robot_rl",

@@ -23,7 +23,9 @@ class OwnPart:
 
     meta: dict[str, Any]
     header: Mapping[str, Any]
+    """Actor, run, and the cameras whose frames stay compressed."""
     arrays: Mapping[str, np.ndarray]
+    """Actions and counts by name; `obs/` entries of all steps, `end/` and `end_frame/` of the last next observation."""
 
 
 def own_part(episode: Episode) -> bytes:
@@ -85,7 +87,11 @@ def _prefixed(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
 
 
 def foreign_steps(rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any]) -> list[StepRecord]:
-    """Return the steps of an episode of others: all are the human's, and the last frame closes the episode."""
+    """Return the steps of an episode of others: all are the human's, and the last frame closes the episode.
+
+    Raises:
+        ValueError: fewer than two frames.
+    """
     if len(rows) < 2:
         raise ValueError(f"{len(rows)} frames")
     images = [{name: decompress(data) for name, data in _frames(row, features).items()} for row in rows]

@@ -11,12 +11,14 @@ import numpy as np
 from robot_rl.data.image_codec import decompress
 from robot_rl.data.lerobot.columns import Column
 
+Statistics = dict[str, dict[str, Any]]
+"""Column -> min, max, mean, std and count, JSON-ready."""
 PREFIX = "stats/"
 PIXEL_STEP = 4
 """Every fourth pixel of an image counts in each direction."""
 
 
-def statistics(columns: Mapping[str, Column]) -> dict[str, dict[str, Any]]:
+def statistics(columns: Mapping[str, Column]) -> Statistics:
     """Return column -> statistics of one episode, JSON-ready."""
     return {name: _of_column(column) for name, column in columns.items()}
 
@@ -34,21 +36,25 @@ def _described(values: np.ndarray, count: int, shape: tuple[int, ...]) -> dict[s
     return {**{name: value.reshape(shape).tolist() for name, value in found.items()}, "count": [count]}
 
 
-def merged(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the statistics of all episodes, from their rows in meta/episodes."""
-    names = sorted(
-        {key.removeprefix(PREFIX).rsplit("/", 1)[0] for row in rows for key in row if key.startswith(PREFIX)}
-    )
-    return {name: _merged([_part(row, name) for row in rows if f"{PREFIX}{name}/count" in row]) for name in names}
+def row_statistics(row: Mapping[str, Any]) -> Statistics:
+    """Return the statistics in an episode's row of meta/episodes."""
+    found: Statistics = {}
+    for key, value in row.items():
+        if key.startswith(PREFIX):
+            name, _, kind = key.removeprefix(PREFIX).rpartition("/")
+            found.setdefault(name, {})[kind] = value
+    return found
 
 
-def _part(row: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
-    return {key: np.array(row[f"{PREFIX}{name}/{key}"]) for key in ("min", "max", "mean", "std", "count")}
+def merged(parts: Sequence[Statistics]) -> Statistics:
+    """Return the statistics of all frames from those of parts of them."""
+    names = sorted({name for part in parts for name in part})
+    return {name: _merged([part[name] for part in parts if name in part]) for name in names}
 
 
-def _merged(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Any]:
+def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     count = np.array([part["count"][0] for part in parts], np.float64)
-    means, stds = (np.stack([part[key] for part in parts]) for key in ("mean", "std"))
+    means, stds = (np.array([part[key] for part in parts]) for key in ("mean", "std"))
     share = (count / count.sum()).reshape(-1, *[1] * (means.ndim - 1))
     mean = (share * means).sum(0)
     variance = (share * (stds**2 + (means - mean) ** 2)).sum(0)

@@ -14,12 +14,10 @@ import numpy as np
 
 from robot_rl.core import checks
 from robot_rl.core.action_layout import ActionLayout
-from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, unknown_name
-from robot_rl.teleop.device import DeviceState
-from robot_rl.teleop.devices import DeviceContext
-from robot_rl.teleop.devices.handheld import Buttons, check_functions, hand_action, without_dead_band
-from robot_rl.teleop.engagement import EngageConfig, Engagement
+from robot_rl.teleop.devices.handheld import HandheldConfig, HandheldDevice, check_functions
+from robot_rl.teleop.engagement import EngageConfig
 
 AXES = ("leftx", "lefty", "rightx", "righty", "triggerleft", "triggerright")
 BUTTONS = (
@@ -27,10 +25,11 @@ BUTTONS = (
     "dpup", "dpdown", "dpleft", "dpright",
 )  # fmt: skip
 """In SDL's order."""
+TRIGGERS = {"lefttrigger": "triggerleft", "righttrigger": "triggerright"}
+"""Name as a button -> axis."""
 TRIGGER = 0.5
-"""A trigger pulled further counts as a button, `lefttrigger` or `righttrigger`."""
+"""A trigger pulled further counts as a button."""
 FULL_SCALE = 32767.0
-RETRY_S = 0.5
 FUNCTIONS = {
     "a": "success", "b": "failure", "x": "undo", "y": "stage", "start": "ready", "back": "stop", "guide": "clear",
     "leftstick": "clear", "rightshoulder": "engage", "leftshoulder": "fine", "lefttrigger": "close",
@@ -53,10 +52,12 @@ class PadReading(NamedTuple):
 class Pad(Protocol):
     """An open pad."""
 
-    name: str
+    def read(self) -> PadReading:
+        """Return its present state.
 
-    def read(self) -> PadReading | None:
-        """Return its present state; None once it is unplugged."""
+        Raises:
+            DeviceLostError: it is unplugged.
+        """
 
     def close(self) -> None:
         """Close it."""
@@ -77,59 +78,43 @@ class Pads(Protocol):
 
 
 @dataclass(frozen=True)
-class GamepadConfig:
+class GamepadConfig(HandheldConfig):
     """Settings of a gamepad.
 
     Raises:
-        ConfigError: a number out of its range.
+        ConfigError: a number out of its range, or a stop that no button lifts.
         UnknownNameError: an unknown button or function.
     """
 
-    index: int = 0
-    """Which pad, as `robot-rl doctor teleop` numbers them."""
     speed: float = 0.5
     """Fraction of the largest action that full deflection commands, in (0, 1]."""
     dead_band: float = 0.15
     """Deflection of a stick in [0, 1) that counts as none."""
-    buttons: Mapping[str, str] = field(default_factory=lambda: FUNCTIONS)
-    """Button -> function: success, failure, undo, stage, stop, clear, ready, engage, fine, open, close or nothing."""
     engage: EngageConfig = field(default_factory=EngageConfig)
     """How the human engages; by default by holding the right shoulder button."""
+    index: int = 0
+    """Which pad, as `robot-rl doctor teleop` numbers them."""
+    buttons: Mapping[str, str] = field(default_factory=lambda: FUNCTIONS)
+    """Button -> function: success, failure, undo, stage, stop, clear, ready, engage, fine, open, close or nothing."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checks.at_least(self, 0, "index")
-        checks.positive(self, "speed")
-        checks.fraction(self, "speed", "dead_band")
-        if self.dead_band >= 1.0:
-            raise ConfigError(f"dead_band: got {self.dead_band}, expected less than 1; 0.15 is usual.")
         object.__setattr__(self, "buttons", {**FUNCTIONS, **self.buttons})
         for button in self.buttons:
-            if button not in (known := (*BUTTONS, "lefttrigger", "righttrigger")):
+            if button not in (known := (*BUTTONS, *TRIGGERS)):
                 raise unknown_name("gamepad button", button, known)
-        check_functions("function of a gamepad button", tuple(self.buttons.values()))
+        check_functions("function of a gamepad button", self.buttons.values())
 
 
-class Gamepad:
-    """A gamepad. One that is unplugged or out of battery is not alive, which is a stop; it comes back when it does.
+class Gamepad(HandheldDevice[Pad]):
+    """A gamepad; see `HandheldDevice`. One that is out of battery is lost as well.
 
     Args:
-        layout: parts of the action; of several robots, it moves the first.
         pads: tests pass others.
-
-    Raises:
-        DeviceLostError: there is none.
     """
 
     Settings = GamepadConfig
-
-    @classmethod
-    def open(cls, context: DeviceContext) -> "Gamepad":
-        """Return the gamepad of the settings.
-
-        Raises:
-            DeviceLostError: there is none.
-        """
-        return cls(context.layout, context.settings, context.clock)
 
     def __init__(
         self,
@@ -138,77 +123,31 @@ class Gamepad:
         clock: Clock | None = None,
         pads: Pads | None = None,
     ) -> None:
-        self._layout, self._config = layout, config or GamepadConfig()
-        self._clock, self._pads = clock or SystemClock(), pads or SdlPads()
-        self._buttons, self._engagement = Buttons(), Engagement(self._config.engage)
-        self._pad: Pad | None = open_pad(self._pads, self._config.index)
-        self._tried_ns = self._clock.now_ns()
-        self.help = HELP.format(buttons="   ".join(f"{b} {f}" for b, f in self._config.buttons.items()))
+        config = config or GamepadConfig()
+        self._pads, self._index, self._functions = pads or SdlPads(), config.index, config.buttons
+        super().__init__(layout, config, clock or SystemClock())
+        self.help = HELP.format(buttons="   ".join(f"{b} {f}" for b, f in config.buttons.items()))
 
-    def reset(self) -> None:
-        """Begin an episode: labels given before it do not count."""
-        self._poll()
-        self._buttons.reset()
+    def _connect(self) -> Pad:
+        return open_pad(self._pads, self._index)
 
-    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Return the state now; never waits."""
-        now_ns, reading = self._clock.now_ns(), self._poll()
-        if reading is None:
-            self._engagement.release()
-            return self._buttons.state(np.zeros(self._layout.size, np.float32), False, False, None)
-        translation, rotation = sticks(reading)
-        deflection = float(np.abs([translation, rotation]).max())
-        engaged = self._engagement.update(self._buttons.engage, deflection, now_ns)
-        factor = self._config.speed * self._buttons.speed
-        moves = [factor * without_dead_band(part, self._config.dead_band) for part in (translation, rotation)]
-        action = hand_action(self._layout, moves[0], moves[1], self._buttons.gripper)
-        return self._buttons.state(action, engaged, True, now_ns)
-
-    def close(self) -> None:
-        """Release the device; reads from now on find it not alive."""
-        self._lose()
-        self._tried_ns = np.iinfo(np.int64).max  # for good
-
-    def _poll(self) -> PadReading | None:
-        """Return the pad's reading, None while it is away; take in its buttons."""
-        now_ns = self._clock.now_ns()
-        if self._pad is None and now_ns - self._tried_ns > RETRY_S * NS_PER_S:
-            self._reopen(now_ns)
-        reading = self._pad.read() if self._pad else None
-        if reading is None:
-            self._lose()
-            return None
-        functions = self._config.buttons
-        self._buttons.update({functions[name] for name in pressed(reading) if name in functions})
-        return reading
-
-    def _reopen(self, now_ns: int) -> None:
-        self._tried_ns = now_ns
-        try:
-            self._pad = open_pad(self._pads, self._config.index)
-        except DeviceLostError:
-            self._pad = None
-
-    def _lose(self) -> None:
-        pad, self._pad = self._pad, None
-        self._buttons.update(frozenset())
-        if pad is not None:
-            pad.close()
+    def _motion(self, connection: Pad, now_ns: int) -> np.ndarray:
+        reading = connection.read()
+        self._buttons.update({self._functions[name] for name in pressed(reading) if name in self._functions})
+        return hand_motion(reading)
 
 
-def sticks(reading: PadReading) -> tuple[np.ndarray, np.ndarray]:
-    """Return translation and rotation (3,) that the sticks and the directional pad command, in the operator's frame."""
+def hand_motion(reading: PadReading) -> np.ndarray:
+    """Return translation and rotation (2, 3) that sticks and directional pad command, in the operator's frame."""
     axes, buttons = reading.axes, reading.buttons
     pitch = float("dpup" in buttons) - float("dpdown" in buttons)
     roll = float("dpright" in buttons) - float("dpleft" in buttons)
-    translation = np.array([-axes["lefty"], -axes["leftx"], -axes["righty"]])
-    return translation, np.array([roll, pitch, -axes["rightx"]])
+    return np.array([[-axes["lefty"], -axes["leftx"], -axes["righty"]], [roll, pitch, -axes["rightx"]]])
 
 
 def pressed(reading: PadReading) -> set[str]:
     """Return the buttons that are pressed, triggers among them."""
-    triggers = {"lefttrigger": "triggerleft", "righttrigger": "triggerright"}
-    return {*reading.buttons, *(name for name, axis in triggers.items() if reading.axes[axis] > TRIGGER)}
+    return {*reading.buttons, *(name for name, axis in TRIGGERS.items() if reading.axes[axis] > TRIGGER)}
 
 
 def open_pad(pads: Pads, index: int) -> Pad:
@@ -267,14 +206,13 @@ class SdlPad:
 
     def __init__(self, sdl: Any, handle: Any) -> None:
         self._sdl, self._handle = sdl, handle
-        self.name = (sdl.SDL_GameControllerName(handle) or b"?").decode()
 
-    def read(self) -> PadReading | None:
+    def read(self) -> PadReading:
         """See `Pad`."""
         sdl, handle = self._sdl, self._handle
         sdl.SDL_GameControllerUpdate()
         if not sdl.SDL_GameControllerGetAttached(handle):
-            return None
+            raise DeviceLostError("gamepad: got none, expected the one that was opened; plug it in.")
         axes = {name: sdl.SDL_GameControllerGetAxis(handle, i) / FULL_SCALE for i, name in enumerate(AXES)}
         held = frozenset(name for i, name in enumerate(BUTTONS) if sdl.SDL_GameControllerGetButton(handle, i))
         return PadReading(axes, held)

@@ -14,14 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from robot_rl.core import checks
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.teleop.device import DeviceState
-from robot_rl.teleop.devices import DeviceContext
-from robot_rl.teleop.devices.handheld import Buttons, check_functions, hand_action, without_dead_band
-from robot_rl.teleop.engagement import EngageConfig, Engagement
+from robot_rl.teleop.devices.handheld import HandheldConfig, HandheldDevice, check_functions
+from robot_rl.teleop.engagement import EngageConfig
 
 FULL_SCALE = 350.0
 OPERATOR_FROM_DEVICE = np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
@@ -34,8 +31,10 @@ MULTI_AXIS = (1, 8)  # HID usage page and usage
 REPORT_BYTES, REPORTS_MAX = 64, 1000
 SILENT_S = 0.5
 """A cap that was deflected and reports nothing for so long counts as let go [s]."""
-RETRY_S = 0.5
-UDEV_RULE = Path(__file__).with_name("60-robot-rl-spacemouse.rules")
+RULE_ADVICE = (
+    f"sudo cp {Path(__file__).with_name('60-robot-rl-spacemouse.rules')} /etc/udev/rules.d/ && "
+    "sudo udevadm control --reload && sudo udevadm trigger"
+)
 HELP = """\
   SpaceMouse: push, pull, lift and twist the cap as the tool should move; letting it go hands control back.
   Forward and left turn with the gripper; as it starts, forward points away from the robot's base. Buttons: {buttons}"""
@@ -93,30 +92,23 @@ class HidApi:
 
 
 @dataclass(frozen=True)
-class SpaceMouseConfig:
+class SpaceMouseConfig(HandheldConfig):
     """Settings of a SpaceMouse.
 
     Raises:
-        ConfigError: a number out of its range, or an unknown function of a button.
+        ConfigError: a number out of its range, an unknown function of a button, or a stop that no button lifts.
     """
 
+    engage: EngageConfig = field(default_factory=lambda: EngageConfig("deflection"))
+    """How the human engages; by default by moving the cap."""
     serial: str = ""
     """Serial number or path, as `robot-rl doctor teleop` lists them; needed where there are several."""
-    speed: float = 1.0
-    """Fraction of the largest action that full deflection commands, in (0, 1]."""
-    dead_band: float = 0.1
-    """Deflection of an axis in [0, 1) that counts as none."""
     buttons: tuple[str, ...] = ("close", "open")
     """Functions of the buttons, first to last: success, failure, undo, stage, stop, clear, ready, engage, fine, open,
     close or nothing. Of two buttons, the first is the left one."""
-    engage: EngageConfig = field(default_factory=lambda: EngageConfig("deflection"))
-    """How the human engages; by default by moving the cap."""
 
     def __post_init__(self) -> None:
-        checks.positive(self, "speed")
-        checks.fraction(self, "speed", "dead_band")
-        if self.dead_band >= 1.0:
-            raise ConfigError(f"dead_band: got {self.dead_band}, expected less than 1; 0.1 is usual.")
+        super().__post_init__()
         check_functions("buttons", self.buttons)
 
 
@@ -148,27 +140,14 @@ class SpaceMouseReports:
         return np.clip(np.array(struct.unpack_from(layout, data)) / FULL_SCALE, -1.0, 1.0)
 
 
-class SpaceMouse:
-    """A SpaceMouse. One that is unplugged is not alive, which is a stop; plugged in again, it comes back.
+class SpaceMouse(HandheldDevice[Handle]):
+    """A SpaceMouse; see `HandheldDevice`.
 
     Args:
-        layout: parts of the action; of several robots, it moves the first.
         hid: tests pass another.
-
-    Raises:
-        DeviceLostError: there is none, or it may not be opened.
     """
 
     Settings = SpaceMouseConfig
-
-    @classmethod
-    def open(cls, context: DeviceContext) -> "SpaceMouse":
-        """Return the SpaceMouse of the settings.
-
-        Raises:
-            DeviceLostError: there is none, or it may not be opened.
-        """
-        return cls(context.layout, context.settings, context.clock)
 
     def __init__(
         self,
@@ -177,80 +156,58 @@ class SpaceMouse:
         clock: Clock | None = None,
         hid: Hid | None = None,
     ) -> None:
-        self._layout, self._config = layout, config or SpaceMouseConfig()
-        self._clock, self._hid = clock or SystemClock(), hid or HidApi()
-        self._buttons, self._engagement = Buttons(), Engagement(self._config.engage)
-        self._handle: Handle | None = open_spacemouse(self._hid, self._config.serial)
+        config, clock = config or SpaceMouseConfig(), clock or SystemClock()
+        self._hid, self._serial, self._functions = hid or HidApi(), config.serial, config.buttons
+        self._moved_ns = clock.now_ns()
+        super().__init__(layout, config, clock)
+        self.help = HELP.format(buttons=", ".join(config.buttons))
+
+    def _connect(self) -> Handle:
         self._reports = SpaceMouseReports()
-        self._moved_ns = self._tried_ns = self._clock.now_ns()
-        self.help = HELP.format(buttons=", ".join(self._config.buttons))
+        return open_spacemouse(self._hid, self._serial)
 
-    def reset(self) -> None:
-        """Begin an episode: labels given before it do not count."""
-        self._poll(self._clock.now_ns())
-        self._buttons.reset()
-
-    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
-        """Take in the reports since the last read and return the state now; never waits."""
-        now_ns = self._clock.now_ns()
-        self._poll(now_ns)
-        motion, buttons, alive = self._reports.axes, self._buttons, self._handle is not None
-        deflection = float(np.abs(motion).max())
-        if not alive:
-            self._engagement.release()
-        engaged = alive and self._engagement.update(buttons.engage, deflection, now_ns)
-        moves = self._config.speed * buttons.speed * without_dead_band(motion, self._config.dead_band)
-        translation, rotation = (OPERATOR_FROM_DEVICE @ part for part in (moves[:3], moves[3:]))
-        action = hand_action(self._layout, translation, rotation, buttons.gripper)
-        return buttons.state(action, engaged, alive, now_ns if alive else None)
-
-    def close(self) -> None:
-        """Release the device; reads from now on find it not alive."""
-        self._lose()
-        self._tried_ns = np.iinfo(np.int64).max  # for good
-
-    def _poll(self, now_ns: int) -> None:
-        if self._handle is None and now_ns - self._tried_ns > RETRY_S * NS_PER_S:
-            self._reopen(now_ns)
-        try:
-            for report in self._pending():
-                if self._reports.take(report):
-                    self._moved_ns = now_ns
-                self._buttons.update(self._held())
-        except (OSError, ValueError):  # hidapi raises both for a device that is gone
-            self._lose()
+    def _motion(self, connection: Handle, now_ns: int) -> np.ndarray:
+        for report in _pending(connection):
+            if self._reports.take(report):
+                self._moved_ns = now_ns
+            held = self._reports.buttons
+            self._buttons.update({name for bit, name in enumerate(self._functions) if held >> bit & 1})
         if now_ns - self._moved_ns > SILENT_S * NS_PER_S:
             self._reports.axes[:] = 0.0
+        return self._reports.axes.reshape(2, 3) @ OPERATOR_FROM_DEVICE.T
 
-    def _pending(self) -> Iterable[bytes]:
-        for _ in range(REPORTS_MAX):
-            report = self._handle.read(REPORT_BYTES) if self._handle else ()
-            if not report:
-                return
-            yield bytes(report)
 
-    def _held(self) -> set[str]:
-        return {name for bit, name in enumerate(self._config.buttons) if self._reports.buttons >> bit & 1}
+def _pending(handle: Handle) -> Iterable[bytes]:
+    """Yield the reports that have come.
 
-    def _reopen(self, now_ns: int) -> None:
-        self._tried_ns = now_ns
+    Raises:
+        DeviceLostError: the device is gone.
+    """
+    for _ in range(REPORTS_MAX):
         try:
-            self._handle = open_spacemouse(self._hid, self._config.serial)
-        except DeviceLostError:
-            self._handle = None
-
-    def _lose(self) -> None:
-        handle, self._handle = self._handle, None
-        self._reports = SpaceMouseReports()
-        self._buttons.update(frozenset())
-        if handle is not None:
-            handle.close()
+            report = handle.read(REPORT_BYTES)
+        except (OSError, ValueError) as error:  # hidapi raises both for a device that is gone
+            raise DeviceLostError(f"spacemouse: got '{error}', expected reports; plug it in again.") from error
+        if not report:
+            return
+        yield bytes(report)
 
 
 def spacemice(hid: Hid) -> list[Mapping[str, Any]]:
     """Return the SpaceMice of this computer, each once."""
     found = {entry["path"]: entry for entry in hid.enumerate() if _is_spacemouse(entry)}
     return [found[path] for path in sorted(found)]
+
+
+def path_of(entry: Mapping[str, Any]) -> str:
+    """Return the path of a device."""
+    path: bytes = entry["path"]
+    return path.decode(errors="replace")
+
+
+def describe(entry: Mapping[str, Any]) -> str:
+    """Return path and serial number of a device."""
+    return f"{path_of(entry)} ({entry.get('serial_number') or 'no serial'})"
 
 
 def _is_spacemouse(entry: Mapping[str, Any]) -> bool:
@@ -266,23 +223,18 @@ def open_spacemouse(hid: Hid, serial: str) -> Handle:
         DeviceLostError: none, several without a choice, or no permission.
     """
     found = spacemice(hid)
-    names = [
-        f"{entry['path'].decode(errors='replace')} ({entry.get('serial_number') or 'no serial'})" for entry in found
-    ]
-    wanted = [
-        entry for entry in found if serial in ("", entry.get("serial_number"), entry["path"].decode(errors="replace"))
-    ]
+    wanted = [entry for entry in found if serial in ("", entry.get("serial_number"), path_of(entry))]
     if len(wanted) != 1:
         which = f"serial {serial!r} among " if serial else ""
         advice = "plug it in" if not wanted else "name one by --human.settings serial PATH"
         raise DeviceLostError(
-            f"spacemouse: got {which}{', '.join(names) or 'none'}, expected one; {advice}. It must be readable: "
-            f"sudo cp {UDEV_RULE} /etc/udev/rules.d/ && sudo udevadm control --reload && sudo udevadm trigger"
+            f"spacemouse: got {which}{', '.join(map(describe, found)) or 'none'}, expected one; {advice}. It must be "
+            f"readable: {RULE_ADVICE}"
         )
     try:
         return hid.open(wanted[0]["path"])
     except OSError as error:
         raise DeviceLostError(
-            f"spacemouse: got '{error}' from {names[0]}, expected to read it; sudo cp {UDEV_RULE} /etc/udev/rules.d/ "
-            "&& sudo udevadm control --reload && sudo udevadm trigger, then plug it in again."
+            f"spacemouse: got '{error}' from {describe(wanted[0])}, expected to read it; {RULE_ADVICE}, then plug it "
+            "in again."
         ) from error
