@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": "table of the metrics of several runs, their curves in one image",
     "clone": "behaviour cloning on a run's demonstrations, as a baseline",
     "record": "record demonstrations by the scripted expert, or by a person with an input device",
+    "episodes": "table, health, images, video of recorded episodes; delete, split, relabel them",
     "export": "the episodes of a run, or recorded ones, as a LeRobotDataset or in another format",
     "classifier": "train a reward classifier from recordings",
     "payload": "whether a real arm carries what it is set to: mass and centre of mass from a few poses",

@@ -13,10 +13,7 @@ from tyro.conf import Positional
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
-from robot_rl.data.formats import FORMAT_HELP, Episode, check_format, make_format
-
-MARKS = {"config.json": "run", "meta/info.json": "lerobot"}
-"""File in a folder -> the format that it is in; without any, `episodes`."""
+from robot_rl.data.formats import FORMAT_HELP, Episode, check_format, format_of, make_format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +49,7 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Write the episodes and print how many."""
     source, out, target = arguments.source, arguments.out, make_format(arguments.format)
-    read = make_format(arguments.source_format or _format_of(source))
+    read = make_format(arguments.source_format or format_of(source))
     count = read.count(source) if source.is_dir() else 0
     if not count:
         raise ConfigError(f"source: got {source} without episodes, expected a run or a folder of recorded episodes.")
@@ -66,10 +63,6 @@ def run(arguments: Arguments) -> int:
     if written < (arguments.successes or 0):
         print(f"fewer than {arguments.successes}: {source} has no more successes.")
     return 0
-
-
-def _format_of(source: Path) -> str:
-    return next((name for mark, name in MARKS.items() if (source / mark).is_file()), "episodes")
 
 
 def _task_of(source: Path) -> str:

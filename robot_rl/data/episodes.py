@@ -62,6 +62,18 @@ class EpisodeFiles:
         for path in list_episodes(folder):
             yield read_meta(path)
 
+    def episode(self, folder: Path, number: int) -> Episode:
+        """Return one episode, counted from the oldest.
+
+        Raises:
+            CorruptRecordError: it is not whole.
+        """
+        return Episode(*read_episode(list_episodes(folder)[number]))
+
+    def copy(self, folder: Path, number: int, to: Path) -> None:
+        """Append an episode of one folder to another, byte by byte."""
+        _append(to, list_episodes(folder)[number].read_bytes())
+
     def remove_last(self, folder: Path) -> None:
         """Move the newest episode to the folder `removed`."""
         if paths := list_episodes(folder):
@@ -81,9 +93,13 @@ def write_episode(folder: Path, steps: Sequence[StepRecord], meta: Mapping[str, 
         ConfigError: no steps, or steps of more than one episode.
     """
     _check_one_episode(steps)
-    folder.mkdir(parents=True, exist_ok=True)
     header = {"format": FORMAT, "actor": steps[0].actor, "run": steps[0].run, "meta": dict(meta)}
-    data = safetensors.numpy.save(_stack(steps), {"robot_rl": json.dumps(header)})
+    return _append(folder, safetensors.numpy.save(_stack(steps), {"robot_rl": json.dumps(header)}))
+
+
+def _append(folder: Path, data: bytes) -> Path:
+    """Write a file under the next free number, wholly or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".unfinished-{os.getpid()}{_SUFFIX}"
     with open(unfinished, "wb") as file:
         file.write(data)

@@ -16,6 +16,8 @@ FORMATS = {
 """Name -> `module:Class`."""
 GROUP = "robot_rl.datasets"
 """Entry points under which other packages register theirs."""
+MARKS = {"config.json": "run", "meta/info.json": "lerobot"}
+"""File in a folder -> the format that it is in; without any, `episodes`."""
 FORMAT_HELP = f"{', '.join(FORMATS)}, module:Class or path/to/file.py:Class."
 
 
@@ -50,6 +52,11 @@ def read_metas(dataset: DatasetFormat, folder: Path) -> Iterator[Mapping[str, An
     """Yield the meta of each episode, oldest first, without its images where the format has `metas(folder)`."""
     metas = getattr(dataset, "metas", None)
     return metas(folder) if metas else (episode.meta for episode in dataset.read(folder))
+
+
+def format_of(folder: Path) -> str:
+    """Return the name of the format that a folder looks like."""
+    return next((name for mark, name in MARKS.items() if (folder / mark).is_file()), "episodes")
 
 
 def check_format(name: str) -> None:

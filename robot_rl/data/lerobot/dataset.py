@@ -69,17 +69,25 @@ class LeRobotDataset:
             CorruptRecordError: one that is not whole.
             ConfigError: cameras as video.
         """
+        yield from (self.episode(folder, number) for number in range(self.count(folder)))
+
+    def episode(self, folder: Path, number: int) -> Episode:
+        """Return one episode, counted from the oldest.
+
+        Raises:
+            CorruptRecordError: it is not whole.
+            ConfigError: cameras as video.
+        """
         features = self._info(folder).get("features", {})
         for name, feature in features.items():
             if feature["dtype"] == "video":
                 raise ConfigError(f"{folder}: got {name} as video, expected images; convert the dataset to images.")
-        for number in range(self.count(folder)):
-            try:
-                yield self._episode(folder, number, features)
-            except _BROKEN as error:
-                raise CorruptRecordError(
-                    f"episode {number} of {folder}: got {error!r}, expected a whole one; record it again."
-                ) from error
+        try:
+            return self._episode(folder, number, features)
+        except _BROKEN as error:
+            raise CorruptRecordError(
+                f"episode {number} of {folder}: got {error!r}, expected a whole one; record it again."
+            ) from error
 
     def write(self, folder: Path, episode: Episode) -> None:
         """Append an episode.

@@ -1,0 +1,71 @@
+"""`robot-rl episodes`: what a person reads and does about recordings."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from robot_rl.cli import main
+from robot_rl.data.episodes import list_episodes
+from robot_rl.data.formats import make_format
+from tests.data.camera_episodes import camera_episode
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    folder = tmp_path / "demos"
+    for number, won in enumerate((True, False, True)):
+        make_format("episodes").write(folder, camera_episode(8 + number, won, episode=number))
+    return folder
+
+
+def test_table_has_a_row_an_episode(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["episodes", str(recorded)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["episode", "steps", "seconds", "success", "source", "human", "task", "cameras"]
+    assert lines[2] == ["1", "9", "0.9", "no", "policy", "0%", "usb", "wrist"]
+    assert " ".join(lines[4]) == "3 episodes, 0.0 minutes, 2 successes, 0 with faults"
+
+
+def test_damaged_episode_is_a_row_and_can_be_deleted(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    list_episodes(recorded)[1].write_bytes(b"damaged")
+    assert main(["episodes", str(recorded)]) == 1
+    assert "! damaged" in capsys.readouterr().out
+    assert main(["episodes", str(recorded), "--delete", "1"]) == 0
+    assert "2 episodes" in capsys.readouterr().out and "demos-before-0" in [p.name for p in recorded.parent.iterdir()]
+    assert main(["episodes", str(recorded), "--undo"]) == 1
+
+
+def test_grid_shows_each_episode_with_its_outcome(recorded: Path, tmp_path: Path) -> None:
+    png, mp4 = tmp_path / "new" / "grid.png", tmp_path / "new" / "grid.mp4"
+    assert main(["episodes", str(recorded), "--thumbnails", str(png), "--video", str(mp4), "--only", "1", "2"]) == 0
+    colours = np.asarray(Image.open(png)).reshape(-1, 3).tolist()
+    assert [46, 160, 67] in colours and [214, 63, 63] in colours
+    with av.open(str(mp4)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 11 + 10
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--relabel", "1=good"], "1=success or 1=failure"),
+        (["--split", "1"], "expected NUMBER=VALUE"),
+        (["--split", "1=x"], "expected a number"),
+        (["--undo"], "without an earlier state"),
+        (["--format", "lerobto"], "lerobot"),
+    ],
+)
+def test_wrong_requests_are_refused(recorded: Path, capsys: pytest.CaptureFixture[str], words, text: str) -> None:
+    try:
+        code = main(["episodes", str(recorded), *words])
+    except SystemExit as end:  # a wrong flag
+        code = int(str(end.code))
+    printed = capsys.readouterr()
+    assert code == 2 and text in " ".join((printed.out + printed.err).split())
+
+
+def test_folder_without_episodes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["episodes", str(tmp_path)]) == 2
+    assert "without episodes" in capsys.readouterr().err
