@@ -55,9 +55,9 @@ def camera_images(steps: Sequence[StepRecord]) -> dict[str, list[np.ndarray]]:
 
 
 def paced(steps: Sequence[StepRecord]) -> bool:
-    """Return whether the stamps are of real time: an own recording in half the control period is the simulator's."""
+    """Return whether the stamps are of real time: an own recording faster than the control rate is the simulator's."""
     times_s = _step_times_s(steps)
-    return not (times_s.size and steps[0].actor and np.median(times_s) < PERIOD_S / 2)
+    return not (times_s.size and steps[0].actor and np.median(times_s) < (1.0 - RATE_TOLERANCE) * PERIOD_S)
 
 
 def seconds(steps: Sequence[StepRecord]) -> float:

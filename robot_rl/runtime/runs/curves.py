@@ -1,12 +1,16 @@
-"""Curves of a run as PNG files."""
+"""Curves of a run: as PNG files, and as SVG for a page."""
 
+import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 
 matplotlib.use("Agg")  # no screen needed
 from matplotlib import pyplot as plt
@@ -15,8 +19,25 @@ from matplotlib.axes import Axes
 from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, human_share, read_history, rolling_mean
 from robot_rl.runtime.runs.run_folder import RunFolder
 
-LEARNING_CURVES = ("critic_loss", "q", "temperature", "entropy", "policy_std")
-"""Of the learner's metrics, those that are drawn where they exist."""
+LEARNING_CURVES = {
+    "critic_loss": "critic's loss (logarithmic)",
+    "q": "value of the chosen actions (Q)",
+    "temperature": "temperature: weight of the entropy (logarithmic)",
+    "entropy": "entropy of the policy",
+    "policy_std": "standard deviation of the policy",
+}
+"""Of the learner's metrics, those that are drawn where they exist, in words."""
+LOGARITHMIC = ("critic_loss", "temperature")
+INK, LINES = "#0a0b0c", ("#0072b2", "#e69f00", "#009e73")
+"""Colours by Okabe and Ito, which colour-blind people tell apart."""
+ON_PAGE = {INK: "currentColor"} | {colour: f"var(--line-{number})" for number, colour in enumerate(LINES)}
+"""Colour of an SVG -> the page's, which differs between dark and light."""
+STYLE: Any = {
+    "axes.prop_cycle": cycler(color=LINES), "svg.fonttype": "none", "svg.hashsalt": "robot-rl",
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
+}  # fmt: skip
+Curve = Callable[[Axes], None]
 
 
 @contextmanager
@@ -34,16 +55,43 @@ def _image(path: Path, rows: int, height: float) -> Iterator[Sequence[Axes]]:
 
 def draw_curves(folder: Path, history: History) -> list[Path]:
     """Write success.png, human.png and learning.png into `folder`; a curve without data is left out."""
-    parts: dict[str, list[Callable[[Axes, History], None]]] = {}
-    if history.steps.size:
-        parts = {"success": [_success], "human": [_human]}
-    if names := [name for name in LEARNING_CURVES if _series(history, name)[1].size]:
-        parts["learning"] = [partial(_learning, name) for name in names]
-    for image, curves in parts.items():
-        with _image(folder / f"{image}.png", len(curves), 2.4) as axes:
-            for axis, curve in zip(axes, curves, strict=True):
-                curve(axis, history)
+    parts = _parts(history)
+    with plt.rc_context(STYLE):
+        for image, curves in parts.items():
+            with _image(folder / f"{image}.png", len(curves), 2.4) as axes:
+                for axis, curve in zip(axes, curves, strict=True):
+                    curve(axis)
     return [folder / f"{image}.png" for image in parts]
+
+
+def svg_curves(history: History) -> list[str]:
+    """Return the same curves as SVG elements, one each, in the colours of the page that they stand in."""
+    with plt.rc_context(STYLE):
+        return [_svg(curve) for curves in _parts(history).values() for curve in curves]
+
+
+def _svg(curve: Curve) -> str:
+    figure, axis = plt.subplots(figsize=(5.6, 2.7))
+    curve(axis)
+    axis.grid(alpha=0.15, color=INK)
+    figure.tight_layout()
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    text = re.sub(r'(<svg [^>]*?) width="[^"]*" ', r"\1 ", text[text.index("<svg") :])
+    text = re.sub(r'(<svg [^>]*?)height="[^"]*" ', r"\1", text)
+    return re.sub("|".join(ON_PAGE), lambda colour: ON_PAGE[colour[0]], text)
+
+
+def _parts(history: History) -> dict[str, list[Curve]]:
+    """Return the curves of each image for which there are data."""
+    parts: dict[str, list[Curve]] = {}
+    if history.steps.size:
+        parts = {"success": [partial(_success, history)], "human": [partial(_human, history)]}
+    if names := [name for name in LEARNING_CURVES if _series(history, name)[1].size]:
+        parts["learning"] = [partial(_learning, history, name) for name in names]
+    return parts
 
 
 def draw_lines(path: Path, lines: Sequence[tuple[str, str, Sequence[float], Sequence[float]]]) -> None:
@@ -78,27 +126,33 @@ def draw_histograms(path: Path, series: Mapping[str, np.ndarray]) -> Path:
     return path
 
 
-def _success(axis: Axes, history: History) -> None:
-    axis.plot(history.env_steps, rolling_mean(history.success), label="with the human's help")
-    alone = (history.success > 0) & (history.human_steps == 0)
-    axis.plot(history.env_steps, rolling_mean(alone), label="without any")
-    greedy = history.greedy > 0
+def _success(history: History, axis: Axes) -> None:
+    alone = history.human_steps == 0
+    if alone.any():
+        axis.plot(history.env_steps[alone], rolling_mean(history.success[alone]), label="policy alone")
+    greedy = alone & (history.greedy > 0)
     if greedy.any():
-        axis.plot(history.env_steps[greedy], rolling_mean(history.success[greedy]), label="without exploration")
+        axis.plot(
+            history.env_steps[greedy], rolling_mean(history.success[greedy]), label="policy alone, without exploration"
+        )
+    axis.plot(history.env_steps, rolling_mean(history.success), linestyle=":", label="all, with the human's help")
     axis.set(xlabel="environment steps", ylabel="success", ylim=(-0.03, 1.03))
-    axis.set_title(f"training episodes, mean of the last {SUCCESS_WINDOW}")
-    axis.legend(loc="lower right")
+    axis.set_title(f"success in training, mean of the last {SUCCESS_WINDOW} such episodes", fontsize=10)
+    axis.legend(loc="lower right", fontsize=8)
 
 
-def _human(axis: Axes, history: History) -> None:
+def _human(history: History, axis: Axes) -> None:
     axis.plot(history.env_steps, human_share(history))
-    axis.set(xlabel="environment steps", ylabel="share of steps", ylim=(-0.03, 1.03))
-    axis.set_title(f"steps made by the human, last {SUCCESS_WINDOW} episodes")
+    axis.set(xlabel="environment steps", ylabel="share of the steps", ylim=(-0.03, 1.03))
+    axis.set_title(f"steps of the human, last {SUCCESS_WINDOW} episodes", fontsize=10)
 
 
-def _learning(name: str, axis: Axes, history: History) -> None:
+def _learning(history: History, name: str, axis: Axes) -> None:
     axis.plot(*_series(history, name), linewidth=1)
-    axis.set(xlabel="updates", ylabel=name)
+    axis.set(xlabel="updates of the networks")
+    axis.set_title(LEARNING_CURVES[name], fontsize=10)
+    if name in LOGARITHMIC:
+        axis.set_yscale("log")
 
 
 def _series(history: History, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Report of a run: results on one page, with curves and video beside it."""
+"""Report of a run: results in Markdown with curves beside it, and as one HTML page with all of it inside."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from robot_rl.core.errors import RunFolderError
 from robot_rl.runtime.runs.history import read_history
 from robot_rl.runtime.runs.metrics import read_metrics
+from robot_rl.runtime.runs.report_page import Extras, render_page
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.run_metrics import EVALUATION, TRAINING, RunData, metric_rows, success_text
 from robot_rl.runtime.runs.timing_report import draw_timings, read_timings, timing_rows
@@ -40,16 +41,22 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
 
 
 def write_report(folder: RunFolder, config: dict[str, Any]) -> Path:
-    """Draw the curves, write report.md and return its path."""
+    """Draw the curves, write report.md and report.html, and return the path of the former."""
     from robot_rl.runtime.runs.curves import draw_curves  # matplotlib takes a second to import
 
     data, timings = read_run(folder), read_timings(folder)
     curves = draw_curves(folder.root, data.history) + draw_timings(folder.root, timings)
-    text = render_report(folder, data, curves, config, timing_rows(timings, folder) if timings else [])
-    part = folder.report.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(folder.report)
+    rows = timing_rows(timings, folder) if timings else []
+    _write(folder.report, render_report(folder, data, curves, config, rows))
+    _write(folder.report_page, render_page(folder, data, config, Extras(rows, _other_evaluations(folder))))
     return folder.report
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file wholly or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 def render_report(
@@ -87,6 +94,7 @@ def closing_lines(folder: RunFolder) -> list[str]:
         f"human steps {human_steps} ({human_steps / max(env_steps, 1):.1%})",
         *map(" ".join, _lost_records(folder)),
         f"report {folder.report}",
+        f"page {folder.report_page}",
     ]
     video = folder.evaluation / VIDEO_FILE
     return [*lines, f"video {video}"] if video.exists() else lines
@@ -104,13 +112,14 @@ def _evaluation(folder: RunFolder, data: RunData) -> str:
         text = "Deterministic policy, no human.\n\n" + _table([("", ""), *metric_rows(EVALUATION, data)])
     video = folder.evaluation / VIDEO_FILE
     parts = [text, *([f"[Video]({video.relative_to(folder.root)})"] if video.exists() else [])]
-    others = [
-        (path.name, read_evaluation(path))
-        for path in sorted(folder.root.glob("evaluation-*"))
-        if path.suffix != ".part"
-    ]
-    rows = [(name, success_text(summary)) for name, summary in others if summary is not None]
+    rows = _other_evaluations(folder)
     return "\n\n".join([*parts, *([_table([("other evaluations", ""), *rows])] if rows else [])])
+
+
+def _other_evaluations(folder: RunFolder) -> list[tuple[str, str]]:
+    paths = [path for path in sorted(folder.root.glob("evaluation-*")) if path.suffix != ".part"]
+    others = [(path.name, read_evaluation(path)) for path in paths]
+    return [(name, success_text(summary)) for name, summary in others if summary is not None]
 
 
 def _table(rows: list[tuple[str, str]]) -> str:

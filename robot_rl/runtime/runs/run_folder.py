@@ -8,7 +8,7 @@ runs/NAME/
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
   demonstrations/                           episodes of the expert or the operator
   evaluation/  episodes.jsonl summary.json video.mp4
-  report.md  *.png
+  report.md  report.html  *.png
 """
 
 import fcntl
@@ -87,6 +87,11 @@ class RunFolder:
     def report(self) -> Path:
         """The report."""
         return self.root / "report.md"
+
+    @property
+    def report_page(self) -> Path:
+        """The report as one HTML page."""
+        return self.root / "report.html"
 
 
 def archive(folder: Path) -> Path:

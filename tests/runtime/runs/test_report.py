@@ -1,13 +1,18 @@
 """The report says what the files say, also when half of them are missing."""
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from robot_rl.cli import main
+from robot_rl.config import TrainConfig
 from robot_rl.core.errors import RunFolderError
+from robot_rl.core.settings import to_json
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.report import closing_lines, read_run, write_report
+from robot_rl.runtime.runs.report_page import INLINE_BYTES_MAX
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.run_metrics import TRAINING, metric_rows, share_by_tenth
 from tests.runtime.runs.test_history import history
@@ -116,3 +121,67 @@ def test_other_evaluations_are_listed_and_unfinished_ones_are_not(run: RunFolder
         (run.root / name / "summary.json").write_text(json.dumps(EVALUATION))
     text = write_report(run, {}).read_text()
     assert "| evaluation-clone | 98/100" in text and "evaluation-expert" not in text
+
+
+class Addresses(HTMLParser):
+    """Collects what a page loads, and checks that its elements close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href", "data", "xlink:href")]
+        self.open += [tag] if tag not in ("meta", "html") else []
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag == "html" or self.open.pop() == tag
+
+
+def page_of(run: RunFolder, config: dict | None = None) -> str:
+    write_report(run, config or {"task": "pick-lift", "rewards": ["classifier"], "human": {"kind": "pendant"}})
+    return run.report_page.read_text(encoding="utf-8")
+
+
+def test_page_holds_everything_itself_and_begins_with_the_policy_alone(run: RunFolder) -> None:
+    run.evaluation.mkdir()
+    (run.evaluation / "summary.json").write_text(json.dumps(EVALUATION))
+    lines = [json.dumps({"seed": i, "steps": 9, "success": i > 1}) for i in range(100)]
+    (run.evaluation / "episodes.jsonl").write_text("\n".join(lines))
+    (run.evaluation / "video.mp4").write_bytes(b"video")
+    text = page_of(run)
+    addresses = Addresses(text)
+    assert addresses.open == []
+    assert [source for source in addresses.sources if not source.startswith(("#", "data:video/mp4;base64,"))] == []
+    assert text.index(">98<small>") < text.index("human time") < text.index("temperature: weight")
+    assert "95 % interval (Wilson): 93.0 to 99.5 %" in text and text.count('class="no"') == 2
+    assert "a classifier of images" in text and "pendant" in text
+
+
+def test_page_of_a_run_without_evaluation_estimates_from_episodes_without_help(run: RunFolder) -> None:
+    text = page_of(run)
+    assert "<strong>30 of 30</strong> of the newest training episodes without help" in text
+    assert "95 % interval (Wilson): 88.6 to 100.0 %" in text
+
+
+def test_page_of_an_empty_run_says_so_and_escapes_names(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "a<b")
+    folder.root.mkdir()
+    text = page_of(folder)
+    assert "Not evaluated yet" in text and "<h1>a&lt;b</h1>" in text and Addresses(text).open == []
+
+
+def test_large_video_stays_beside_the_page(run: RunFolder) -> None:
+    run.evaluation.mkdir()
+    with (run.evaluation / "video.mp4").open("wb") as file:
+        file.truncate(INLINE_BYTES_MAX + 1)
+    assert "evaluation/video.mp4" in Addresses(page_of(run)).sources
+
+
+def test_report_command_writes_both_files_again(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(run.root)]) == 1
+    run.config_file.write_text(json.dumps(to_json(TrainConfig())))
+    assert main(["report", str(run.root)]) == 0
+    assert run.report_page.is_file() and str(run.report_page) in capsys.readouterr().out
