@@ -33,7 +33,9 @@ FORMAT = 2
 
 _BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, safetensors.SafetensorError)
 _PREFIX, _SUFFIX = "episode-", ".safetensors"
-_OBS, _IMAGE, _FRAME, _ENDS = "obs/", "image", "frame", "_ends/"
+IMAGE, FRAME = "image", "frame"
+"""Prefixes of packed bytes: cameras of the observation without loss, and frames as they were compressed."""
+_OBS, _ENDS = "obs/", "_ends/"
 _ACTIONS = ("action", "policy_action", "human_action")
 Rows = Mapping[str, Any]
 """One array a row, by name."""
@@ -92,9 +94,35 @@ def write_episode(folder: Path, steps: Sequence[StepRecord], meta: Mapping[str, 
     Raises:
         ConfigError: no steps, or steps of more than one episode.
     """
+    header, arrays = to_arrays(Episode(steps, meta))
+    return _append(folder, safetensors.numpy.save(arrays, {"robot_rl": json.dumps(header)}))
+
+
+def to_arrays(episode: Episode) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return an episode's header, JSON-ready, and its arrays by name, as at the head of this file.
+
+    Raises:
+        ConfigError: no steps, or steps of more than one episode.
+    """
+    steps = episode.steps
     _check_one_episode(steps)
-    header = {"format": FORMAT, "actor": steps[0].actor, "run": steps[0].run, "meta": dict(meta)}
-    return _append(folder, safetensors.numpy.save(_stack(steps), {"robot_rl": json.dumps(header)}))
+    header = {"format": FORMAT, "actor": steps[0].actor, "run": steps[0].run, "meta": dict(episode.meta)}
+    return header, _stack(steps)
+
+
+def from_arrays(header: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> Episode:
+    """Return the episode of a header and arrays.
+
+    Raises:
+        ValueError: another format.
+        KeyError: an array is missing.
+    """
+    arrays.setdefault("observed", np.ones(len(arrays["action"]), np.uint8))  # older files lack it
+    if header["format"] not in (1, FORMAT):
+        raise ValueError(f"format {header['format']}")
+    count = len(arrays["action"])
+    entries: tuple[Rows, Rows] = ({**_images(arrays), **_prefixed(arrays, _OBS)}, unpacked(arrays, FRAME))
+    return Episode([_step(header, arrays, entries, row, count) for row in range(count)], dict(header["meta"]))
 
 
 def _append(folder: Path, data: bytes) -> Path:
@@ -121,13 +149,8 @@ def read_episode(path: Path) -> tuple[list[StepRecord], dict[str, Any]]:
         with safetensors.safe_open(path, "numpy") as file:
             header = json.loads((file.metadata() or {})["robot_rl"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-        arrays.setdefault("observed", np.ones(len(arrays["action"]), np.uint8))  # older files lack it
-        if header["format"] not in (1, FORMAT):
-            raise ValueError(f"format {header['format']}")
-        count = len(arrays["action"])
-        entries: tuple[Rows, Rows] = ({**_images(arrays), **_prefixed(arrays, _OBS)}, _unpacked(arrays, _FRAME))
-        steps = [_step(header, arrays, entries, row, count) for row in range(count)]
-        return steps, dict(header["meta"])
+        steps, meta = from_arrays(header, arrays)
+        return list(steps), dict(meta)
     except _BROKEN as error:
         raise _corrupt(path, error) from error
 
@@ -172,31 +195,31 @@ def _stack(steps: Sequence[StepRecord]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for name, first in obs[0].items():
         if first.ndim == 3 and first.dtype == np.uint8:
-            arrays |= _packed(_IMAGE, name, [compress(entry[name], lossless=True) for entry in obs])
+            arrays |= packed(IMAGE, name, [compress(entry[name], lossless=True) for entry in obs])
         else:
             arrays[_OBS + name] = np.stack([entry[name] for entry in obs])
     for name in frames[0]:
-        arrays |= _packed(_FRAME, name, [entry[name] for entry in frames])
+        arrays |= packed(FRAME, name, [entry[name] for entry in frames])
     arrays |= {name: np.stack([getattr(step, name) for step in steps]) for name in _ACTIONS}
     arrays |= {name: np.array([getattr(step, name) for step in steps], np.uint8) for name in (*_FLAGS, "source")}
     arrays |= {name: np.array([getattr(step, name) for step in steps], np.int64) for name in _COUNTS}
     return arrays | {"reward": np.array([step.reward for step in steps], np.float64)}
 
 
-def _packed(prefix: str, name: str, items: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def packed(prefix: str, name: str, items: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Return byte strings as one, and where each ends."""
     ends = np.cumsum([len(item) for item in items], dtype=np.int64)
     return {f"{prefix}/{name}": np.concatenate(items), f"{prefix}{_ENDS}{name}": ends}
 
 
-def _unpacked(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, list[np.ndarray]]:
-    """Return the byte strings that `_packed` joined, by name."""
+def unpacked(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, list[np.ndarray]]:
+    """Return the byte strings that `packed` joined, by name."""
     joined = _prefixed(arrays, f"{prefix}/")
     return {name: np.split(data, arrays[f"{prefix}{_ENDS}{name}"][:-1]) for name, data in joined.items()}
 
 
 def _images(arrays: Mapping[str, np.ndarray]) -> dict[str, Sequence[np.ndarray]]:
-    return {name: [decompress(item) for item in items] for name, items in _unpacked(arrays, _IMAGE).items()}
+    return {name: [decompress(item) for item in items] for name, items in unpacked(arrays, IMAGE).items()}
 
 
 def _prefixed(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

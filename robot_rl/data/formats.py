@@ -11,13 +11,20 @@ from robot_rl.core.records import StepRecord
 FORMATS = {
     "episodes": "robot_rl.data.episodes:EpisodeFiles",
     "lerobot": "robot_rl.data.lerobot.dataset:LeRobotDataset",
+    "minari": "robot_rl.data.minari_dataset:MinariEpisodes",
+    "mcap": "robot_rl.data.mcap_episodes:McapEpisodes",
     "run": "robot_rl.runtime.runs.recorded_run:RunEpisodes",
 }
 """Name -> `module:Class`."""
 GROUP = "robot_rl.datasets"
 """Entry points under which other packages register theirs."""
-MARKS = {"config.json": "run", "meta/info.json": "lerobot"}
-"""File in a folder -> the format that it is in; without any, `episodes`."""
+MARKS = {
+    "config.json": "run",
+    "meta/info.json": "lerobot",
+    "data/metadata.json": "minari",
+    "episode-*.mcap": "mcap",
+}
+"""Pattern of a file in a folder -> the format that it is in; without any, `episodes`."""
 FORMAT_HELP = f"{', '.join(FORMATS)}, module:Class or path/to/file.py:Class."
 
 
@@ -56,7 +63,7 @@ def read_metas(dataset: DatasetFormat, folder: Path) -> Iterator[Mapping[str, An
 
 def format_of(folder: Path) -> str:
     """Return the name of the format that a folder looks like."""
-    return next((name for mark, name in MARKS.items() if (folder / mark).is_file()), "episodes")
+    return next((name for mark, name in MARKS.items() if any(folder.glob(mark))), "episodes")
 
 
 def check_format(name: str) -> None:

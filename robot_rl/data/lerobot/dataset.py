@@ -13,7 +13,6 @@ Source: lerobot 0.4.4, datasets/utils.py, datasets/compute_stats.py.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from robot_rl.data.formats import Episode
 from robot_rl.data.lerobot.columns import RATE_HZ, Column, index_columns, index_features, step_columns
 from robot_rl.data.lerobot.records import OwnPart, foreign_steps, own_part, own_steps
 from robot_rl.data.lerobot.stats import PREFIX, Statistics, merged, row_statistics, statistics
+from robot_rl.data.whole_file import write_file
 
 VERSION = "v3.0"
 INFO, TASKS, STATS = "meta/info.json", "meta/tasks.parquet", "meta/stats.json"
@@ -268,17 +268,6 @@ class LeRobotDataset:
         sink = self._arrow.BufferOutputStream()
         self._parquet.write_table(table, sink)
         write_file(path, sink.getvalue().to_pybytes())
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file wholly or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _place(number: int) -> dict[str, int]:
