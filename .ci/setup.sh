@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
-EXTRAS=${EXTRAS:-jax,torch,sim,spacemouse,gamepad,lerobot,minari,pendant,robotiq,camera,ros,charts,docs,dev}
+EXTRAS=${EXTRAS:-jax,torch,sim,spacemouse,gamepad,lerobot,minari,page,pendant,robotiq,camera,ros,charts,docs,dev}
 VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with these libraries
 
 section() { printf '\n== %s\n' "$*"; }
@@ -64,6 +64,7 @@ fi
 check_python
 install_debian required libegl1 libgl1 libgl1-mesa-dri # rendering without a screen
 install_debian required libusb-1.0-0                   # pyrealsense2 links it
+install_debian optional chromium                       # drives the operator's page in the tests
 install_debian optional libosmesa6                     # fallback where EGL finds no device
 build_venv
 section "Python packages (extras: $EXTRAS)"

@@ -6,30 +6,27 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from robot_rl import build_graph
 from robot_rl.agents.backend import AgentBackend, Policy, make_backend
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
-from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.schema import StepSchema
-from robot_rl.core.tasks import Outcome
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.envs.observation import observation_schema
-from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
+from robot_rl.envs.protocol import action_layout, robot_environment
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.rewards.success_model import Views
+from robot_rl.runtime.acting.monitor import Monitor, NoMonitor
 from robot_rl.runtime.acting.observation import camera_views, classifier_views, encoded_schema, step_schema
 from robot_rl.runtime.acting.recordings import Origin
 from robot_rl.runtime.acting.rollout import Environment, Rollout
@@ -37,14 +34,12 @@ from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.runs.run_folder import ENCODER_FILE, RunFolder
 from robot_rl.tasks import find_task
 from robot_rl.teleop.arbiter import Arbiter
-from robot_rl.teleop.device import Device, Expert
-from robot_rl.teleop.devices import DeviceContext, open_enabled
-from robot_rl.teleop.devices.scripted import FunctionExpert
+from robot_rl.teleop.device import Device
 from robot_rl.vision.encoder import Encoder, EncoderContext, check_views, open_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 
 if TYPE_CHECKING:
-    from controllers.ros.wire import Wire
+    pass
 
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video: bool = False) -> Environment:
@@ -222,6 +217,7 @@ def make_rollout(
     encoder: Encoder | None = None,
     human: Device | None = None,
     speed: float | None = None,
+    monitor: Monitor | None = None,
 ) -> Rollout:
     """Return the rollout of an environment, for training, evaluation or recording."""
     reward = make_rewards(config)
@@ -230,70 +226,11 @@ def make_rollout(
     if reward.needs_features:
         reward.check(make_views(config, encoder))
     arbiter = Arbiter(action_layout(env), robot_environment(env).period_s, config.arbiter)
-    return Rollout(env, policy, encoder, human, arbiter, reward, speed, keep_frames=keep_frames)
+    return Rollout(
+        env, policy, encoder, human, arbiter, reward, speed, monitor=monitor or NoMonitor(), keep_frames=keep_frames
+    )
 
 
 def make_views(config: TrainConfig, encoder: Encoder | None) -> Views:
     """Return what a reward classifier sees of a run."""
     return classifier_views(find_task(config.task), encoder, config.robot.cameras)
-
-
-def make_human(env: Environment, config: TrainConfig, rng: np.random.Generator, env_steps: int = 0) -> Device | None:
-    """Return the device of the human in the loop, None without one.
-
-    Args:
-        env_steps: steps trained before, so that a resumed run continues tapering.
-    """
-    if config.human.kind == "none":
-        return None
-    return make_device(env, config, config.human.kind, rng, env_steps)
-
-
-def make_device(
-    env: Environment, config: TrainConfig, name: str, rng: np.random.Generator, env_steps: int = 0
-) -> Device:
-    """Return an input device with the settings of `config.human`; a person is shown how to use it.
-
-    Raises:
-        ConfigError: an unknown device, settings that do not fit, or an expert on a real arm.
-    """
-    from robot_rl.envs.graph import GraphEnv
-
-    wire: Wire | None = env.unwrapped.wire if isinstance(env.unwrapped, GraphEnv) else None
-    context = DeviceContext(
-        action_layout(env),
-        rng,
-        SystemClock(),
-        expert=lambda: make_expert(env),
-        outcome=lambda: make_outcome(env),
-        wire=lambda: (wire or build_graph.make_wire(config.robot, "actor_human"), wire is None),
-        env_steps=env_steps,
-    )
-    human = config.human
-    device = open_enabled(name, human.settings_of(name), human.motion_device, human.motion_settings, context)
-    return build_graph.attended(device, env.unwrapped) if isinstance(env.unwrapped, GraphEnv) else device
-
-
-def make_outcome(env: Environment) -> Callable[[], Outcome]:
-    """Return what tells whether a simulated environment's episode is won or lost now.
-
-    Raises:
-        ConfigError: it is not simulated.
-    """
-    return _simulated(env).true_outcome
-
-
-def make_expert(env: Environment) -> Expert:
-    """Return the scripted expert of a simulated environment.
-
-    Raises:
-        ConfigError: the environment has none.
-    """
-    return FunctionExpert(_simulated(env).expert_action, action_layout(env))
-
-
-def _simulated(env: Environment) -> ExpertEnvironment:
-    unwrapped = env.unwrapped
-    if not isinstance(unwrapped, ExpertEnvironment):
-        raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return unwrapped

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from controllers.ros import graph
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import Clock, SystemClock
-from robot_rl.core.errors import ConfigError, unknown_name
+from robot_rl.core.errors import ConfigError, DeviceLostError, unknown_name
 from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.hardware.robot_config import RobotConfig
@@ -160,8 +160,30 @@ def _stamp_of(camera: Camera) -> Callable[[], int]:
     return lambda: camera.read().stamp_ns
 
 
-def attended(device: Device, env: GraphEnv) -> Device:
-    """Return a device whose stop reaches the graph's controllers; a person's also starts an operator's episodes."""
+def page_cameras(env: GraphEnv, settings: RobotConfig) -> tuple[Mapping[str, Camera], Clock, Callable[[], None]]:
+    """Return the cameras that a page shows, the clock, and what closes those that were opened for the page alone."""
+    clock, task = SystemClock(), env.cell.task
+    if env.cell.cameras:
+        return env.cell.cameras, clock, lambda: None
+    try:
+        cameras = make_graph_cameras(settings, task, env.wire, clock, tuple(task.cameras))
+    except (DeviceLostError, ConfigError) as error:
+        print(f"page: no images: {error}", flush=True)
+        return {}, clock, lambda: None
+
+    def close() -> None:
+        for camera in cameras.values():
+            camera.close()
+
+    return cameras, clock, close
+
+
+def attended(device: Device, env: GraphEnv, more: Callable[[str], None] | None = None) -> Device:
+    """Return a device whose stop reaches the graph's controllers; a person's also starts an operator's episodes.
+
+    Args:
+        more: shows what the person has to do elsewhere, too.
+    """
     from robot_rl.envs.operator_episodes import OperatorEpisodes
     from robot_rl.teleop.devices.ros import GraphDevice
     from robot_rl.teleop.supervision import StopSender, SupervisedDevice
@@ -175,6 +197,8 @@ def attended(device: Device, env: GraphEnv) -> Device:
 
         def show(text: str) -> None:
             show_here(text)
+            if more is not None:
+                more(text)
             prompts.publish(env.wire.make(graph.HUMAN_PROMPT.type, data=text))
 
         env.cell.episodes.prompt = partial(await_ready, device, SystemClock(), show=show)

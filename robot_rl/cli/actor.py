@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from robot_rl.build_human import open_page
 from robot_rl.cli.arguments import ProcessArguments
+from robot_rl.cli.page_flags import PageFlags
 from robot_rl.nodes.acting import ActorLaunch, act
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(ProcessArguments):
+class Arguments(PageFlags, ProcessArguments):
     """Act: robot, cameras, policy and human; send each step to a learner, take weights from it.
 
     The settings must be those of the learner: what differs is refused, with both sides named. An actor that is started
@@ -39,5 +41,7 @@ def run(arguments: Arguments) -> int:
         arguments.index,
         arguments.weights_timeout_s,
     )
-    print(f"{arguments.name}: {act(arguments.config, launch).line()}")
+    config = arguments.config
+    with open_page(arguments.page_settings(config, config.human.kind, arguments.folder.parent)) as page:
+        print(f"{arguments.name}: {act(config, launch, page).line()}")
     return 0

@@ -1,18 +1,21 @@
 """`robot-rl evaluate`: evaluation of the trained policy alone."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.progress import Progress
 
-from robot_rl import build
+from robot_rl import build, build_human
 from robot_rl.agents.backend import Policy
 from robot_rl.build_graph import compare_cameras
 from robot_rl.cli.arguments import ResultArguments
+from robot_rl.cli.page_flags import PageFlags
 from robot_rl.config import TrainConfig, evaluation_config, load_config
 from robot_rl.core.errors import CheckpointError, ConfigError
 from robot_rl.core.seeds import Purpose, generator
@@ -25,9 +28,12 @@ from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device, JudgingDevice
 from robot_rl.vision.encoder import Encoder
 
+if TYPE_CHECKING:
+    from robot_rl.page.link import Page
+
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(ResultArguments):
+class Arguments(PageFlags, ResultArguments):
     """Run the policy of a run: deterministic, without a human, over episodes that training never saw.
     Writes evaluation/{summary.json, episodes.jsonl, video.mp4} into the run's folder, and its report again. A result
     that is there is never overwritten: --again archives it, --out puts the new one elsewhere.
@@ -37,6 +43,7 @@ class Arguments(ResultArguments):
       robot-rl evaluate runs/first --again --episodes 500      the run has a result; keep that as evaluation-before-0
       robot-rl evaluate runs/first --out more --seed 7 --video-episodes 0
       robot-rl evaluate runs/first --who expert         the scripted expert on the same episodes, to compare
+      robot-rl evaluate runs/first --out shown --page   watched at a web page, at the arm's own pace
     """
 
     seed: int | None = None
@@ -79,7 +86,9 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
     """Run the episodes; write a video of the first."""
     plan, stop = config.evaluation, StopSignal().install()
     video_episodes = plan.video_episodes if flags.video_episodes is None else flags.video_episodes
+    device = config.human.kind if config.robot.on_graph else "none"
     with (
+        build_human.open_page(flags.page_settings(config, device, folder.root)) as page,
         closing(build.make_env(config, video=video_episodes > 0)) as env,
         ExitStack() as devices,
         episode_video(out / VIDEO_FILE, env, video_episodes) as video,
@@ -88,8 +97,11 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
         for actor in folder.actors()[:1]:
             compare_cameras(env, config.robot, actor)
         rollout = make_rollout(folder, env, config, flags.who)
-        if flags.who == "policy" and (judge := open_judge(env, config)) is not None:
+        build_human.follow(page, env, config)
+        if flags.who == "policy" and (judge := open_judge(env, config, page)) is not None:
             rollout = replace(rollout, human=devices.enter_context(closing(judge)))
+        if page is not None:
+            rollout = replace(rollout, monitor=page)
         return evaluate(
             rollout,
             plan.episodes,
@@ -102,14 +114,18 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
         )
 
 
-def open_judge(env: Environment, config: TrainConfig) -> Device | None:
-    """Return the run's person, who sets and judges the scene of a real arm and may stop it; None in the simulator.
+def open_judge(env: Environment, config: TrainConfig, page: Page | None = None) -> Device | None:
+    """Return the run's person, who sets and judges the scene of a real arm and may stop it; in the simulator the person
+    at the page, if there is one.
 
     Raises:
         ConfigError: labels alone judge, and there is no person.
     """
     operated = config.robot.on_graph and config.robot.episode_source == "operator"
-    device = build.make_human(env, config, generator(Purpose.EVALUATION, config.seed, 3)) if operated else None
+    if not operated and page is not None:
+        return build_human.watching(env, page)
+    rng = generator(Purpose.EVALUATION, config.seed, 3)
+    device = build_human.make_human(env, config, rng, page=page) if operated else None
     if device is None and config.rewards == ("human-label",):
         raise ConfigError(
             "evaluation: got human-label alone and no person, expected one; name --rewards classifier or a human.kind."
@@ -121,7 +137,9 @@ def make_rollout(folder: RunFolder, env: Environment, config: TrainConfig, who: 
     """Return the rollout of a run's policy, or of the expert."""
     if who == "expert":
         return build.make_rollout(
-            env, config, human=build.make_device(env, config, "expert", generator(Purpose.EVALUATION, config.seed, 2))
+            env,
+            config,
+            human=build_human.make_device(env, config, "expert", generator(Purpose.EVALUATION, config.seed, 2)),
         )
     encoder = build.make_encoder(config)
     return build.make_rollout(env, config, load_policy(folder, encoder, config), encoder)

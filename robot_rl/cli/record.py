@@ -1,14 +1,17 @@
 """`robot-rl record`: demonstrations by the scripted expert or by a person at an input device."""
 
+from __future__ import annotations
+
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from robot_rl import build
+from robot_rl import build, build_human
 from robot_rl.cli.arguments import RunArguments
+from robot_rl.cli.page_flags import PageFlags
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations, remove_newest
 from robot_rl.runtime.acting.recording_screen import RecordingSummary
@@ -18,14 +21,18 @@ from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
+if TYPE_CHECKING:
+    from robot_rl.page.link import Page
+
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(RunArguments):
+class Arguments(PageFlags, RunArguments):
     """Record successful episodes with their images; they serve any encoder and any agent.
 
     examples:
       robot-rl record pick-lift --out demos                   20 episodes by the scripted expert
       robot-rl record peg-insert --out demos --by keyboard    by you; the terminal shows the keys
+      robot-rl record pick-lift --out demos --by browser      by you, at a web page with images and a joystick
       robot-rl record peg-insert --out demos --remove-last    take the newest episode away
 
     A person starts each episode (n at the keyboard), labels its end, and takes the newest episode back by `undo` (u).
@@ -73,8 +80,13 @@ def run(arguments: Arguments) -> int:
         print(f"{out} holds {present} episodes, {episodes} suffice: nothing recorded; raise --episodes for more")
         return 0
     stop = StopSignal().install()
-    with closing(build.make_env(config)) as env, closing(_device(env, arguments)) as human:
-        rollout = build.make_rollout(env, config, human=human)
+    with (
+        build_human.open_page(arguments.page_settings(config, arguments.by)) as page,
+        closing(build.make_env(config)) as env,
+        closing(_device(env, arguments, page)) as human,
+    ):
+        build_human.follow(page, env, config)
+        rollout = build.make_rollout(env, config, human=human, monitor=page)
         summary = collect_demonstrations(rollout, recording, should_stop=stop, ends_wait=stop.ends_wait)
     print(_line(summary, out, rollout.reward.names))
     if summary.total < episodes:
@@ -88,7 +100,6 @@ def _line(summary: RecordingSummary, out: Path, judges: tuple[str, ...]) -> str:
     return f"{summary.total} demonstrations in {out} ({counts}; judged by {' and '.join(judges)})"
 
 
-def _device(env: Environment, arguments: Arguments) -> Device:
-    return build.make_device(
-        env, arguments.config, arguments.by, generator(Purpose.DEMONSTRATION, arguments.config.seed, 2)
-    )
+def _device(env: Environment, arguments: Arguments, page: Page | None) -> Device:
+    rng = generator(Purpose.DEMONSTRATION, arguments.config.seed, 2)
+    return build_human.make_device(env, arguments.config, arguments.by, rng, page=page)

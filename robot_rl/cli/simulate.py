@@ -8,25 +8,28 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from robot_rl import build
+from robot_rl import build, build_human
 from robot_rl.cli.arguments import RunArguments
+from robot_rl.cli.page_flags import PageFlags
 from robot_rl.core.records import Observation
 from robot_rl.core.renamed import refuse_old_name
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.envs.protocol import action_layout
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
+from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 NO_DEVICE = ("random", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(RunArguments):
+class Arguments(PageFlags, RunArguments):
     """Move the simulated arm and write a video.
 
     examples:
       robot-rl simulate pick-lift                              three episodes of the scripted expert, as simulate.mp4
       robot-rl simulate peg-insert-varied --by random --out x.mp4
+      robot-rl simulate pick-lift --page                       watched, paused and taken over at a web page
     """
 
     by: Annotated[str, tyro.conf.arg(help=f"Moves the arm: random, none, {DEVICE_HELP}")] = "expert"
@@ -66,19 +69,30 @@ def run(arguments: Arguments) -> int:
 
 def simulate(flags: Arguments) -> EvaluationResult:
     """Run episodes without a trained policy and return their result."""
-    config, human, policy = flags.config, None, None
+    config, human, policy, stop = flags.config, None, None, StopSignal().install()
     with (
+        build_human.open_page(flags.page_settings(config, flags.by)) as page,
         closing(build.make_env(config, cameras=(), video=flags.out is not None)) as env,
         episode_video(flags.out, env, flags.episodes) as video,
         ExitStack() as devices,
     ):
         if flags.by in NO_DEVICE:
             policy = RandomPolicy(action_layout(env).size, 1.0 if flags.by == "random" else 0.0)
+            human = None if page is None else build_human.watching(env, page)
         else:
-            device = build.make_device(env, config, flags.by, generator(Purpose.EVALUATION, config.seed, 2))
-            human = devices.enter_context(closing(device))
-        rollout = build.make_rollout(env, config, policy, human=human)
-        return evaluate(rollout, flags.episodes, config.seed, video=video, on_episode=_print)
+            rng = generator(Purpose.EVALUATION, config.seed, 2)
+            human = devices.enter_context(closing(build_human.make_device(env, config, flags.by, rng, page=page)))
+        build_human.follow(page, env, config)
+        rollout = build.make_rollout(env, config, policy, human=human, monitor=page)
+        return evaluate(
+            rollout,
+            flags.episodes,
+            config.seed,
+            video=video,
+            on_episode=_print,
+            should_stop=stop,
+            ends_wait=stop.ends_wait,
+        )
 
 
 def _print(results: tuple[EpisodeResult, ...]) -> None:

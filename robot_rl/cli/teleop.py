@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 import tyro
 from rich.progress import Progress, TextColumn
 
-from robot_rl import build
+from robot_rl import build, build_human
 from robot_rl.cli.arguments import RunArguments
+from robot_rl.cli.page_flags import PageFlags
 from robot_rl.core.seeds import Purpose, generator
+from robot_rl.runtime.acting.monitor import StepView
 from robot_rl.runtime.acting.recording_screen import AUTHORITY, arm_text, force_n
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.runs.stop import StopSignal
@@ -21,7 +23,7 @@ UNBOUNDED_MS = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(RunArguments):
+class Arguments(PageFlags, RunArguments):
     """Move the arm by an input device under a task's limits: workspace, step, stiffness. Nothing is recorded.
 
     The screen shows who is in charge, rate, force and height. An arm on the graph starts where it is.
@@ -29,6 +31,7 @@ class Arguments(RunArguments):
 
     examples:
       robot-rl teleop pick-lift                                   the simulated arm, by keyboard
+      robot-rl teleop pick-lift --device browser                  by the joystick of a web page, with images
       robot-rl teleop usb.toml --device pendant --robot.kind dds  an arm on the graph
       robot-rl teleop usb.toml --robot.kind dds --to actor        beside `robot-rl train ... --human.kind graph`
     """
@@ -52,10 +55,12 @@ def run(arguments: Arguments) -> int:
         config = replace(config, robot=replace(config.robot, episode_source="operator", reaction_ms=UNBOUNDED_MS))
     rng, stop = generator(Purpose.HUMAN, config.seed), StopSignal().install()
     with (
+        build_human.open_page(arguments.page_settings(arguments.config, arguments.device)) as page,
         closing(build.make_env(config, cameras=())) as env,
-        closing(build.make_device(env, config, arguments.device, rng)) as device,
+        closing(build_human.make_device(env, config, arguments.device, rng, page=page)) as device,
     ):
-        print(move(build.make_rollout(env, config, human=device), arguments.seconds, stop))
+        build_human.follow(page, env, config)
+        print(move(build.make_rollout(env, config, human=device, monitor=page), arguments.seconds, stop))
     return 0
 
 
@@ -79,6 +84,7 @@ def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool
     if not rollout.robot_env.real_time:
         env.reset(seed=0)  # places the scene
     human.reset()
+    rollout.monitor.begin()
     with Progress(TextColumn("{task.description}"), transient=True) as bar:
         row = bar.add_task("")
         while not should_stop() and (seconds is None or steps * rollout.period_s < seconds):
@@ -87,6 +93,8 @@ def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool
             if pace is not None:
                 pace.wait()
             steps, refused = steps + 1, refused + bool(fault)
+            missed = 0 if pace is None else pace.missed
+            rollout.monitor.step(StepView(decision.charge, decision.labels, fault=fault, missed=missed))
             by_hand += decision.charge is ControlAuthority.HUMAN
             force_max_n = max(force_max_n, force_n(env))
             rate, last_s = 1.0 / max(clock.now_s() - last_s, 1e-6), clock.now_s()

@@ -1,7 +1,6 @@
 """`robot-rl train`: learner, actors and human on this machine, then evaluation and report."""
 
 import shutil
-import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,8 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from robot_rl.build import check_rewards, make_definition, make_encoder, make_schema, pin_encoder, pin_rewards
+from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
+from robot_rl.cli.page_flags import PageFlags, free_port
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
@@ -38,7 +39,7 @@ HELD_STEPS = 9  # after each demonstrated success, for a classifier
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(RunArguments):
+class Arguments(PageFlags, RunArguments):
     """Learn a task on this machine: record demonstrations, start learner and actors, show how it goes,
     evaluate the policy alone, write a report. Everything lands in one folder, runs/NAME.
 
@@ -50,6 +51,7 @@ class Arguments(RunArguments):
       robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
       robot-rl train --resume --run-name first --minutes 4          go on with a run for 4 more minutes
       robot-rl train pick-lift --print-config > my.json             settings to edit
+      robot-rl train pick-lift --page                               watched and corrected at a web page, in real time
       robot-rl train --config my.json --seed 2                      a run from a file
 
     Ctrl-C stops in good order and keeps the checkpoint.
@@ -108,16 +110,17 @@ def run(flags: Arguments) -> int:
 
 def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal) -> None:
     """Record, train, evaluate, each unless the user wants to leave."""
+    page = flags.page_words(flags.config, flags.config.human.kind, folder.root)
     if not stop():
-        _record(folder, flags.config, stop)
+        _record(folder, flags.config, stop, page)
     if not stop():
         folder.archive_evaluation()
-        outcome = _train(folder, flags.config, Console(highlight=False), stop)
+        outcome = _train(folder, flags.config, Console(highlight=False), stop, page)
         with MetricsWriter(folder.root, tensorboard=False) as metrics:
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
         print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
     if not stop():
-        _evaluate(folder, flags.config, stop)
+        _evaluate(folder, flags.config, stop, page if flags.config.robot.on_graph else ())
 
 
 def _open(flags: Arguments) -> RunFolder:
@@ -175,12 +178,12 @@ def _copy_task(folder: RunFolder, task: str) -> None:
         shutil.copyfile(source, folder.root / f"task-{len(copies):02d}-{source.name}")
 
 
-def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
+def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal, page: tuple[str, ...] = ()) -> None:
     """Let a process of its own record what demonstrations are missing."""
     if config.demonstrations == 0 or config.demonstrations_from is not None:
         return
     by = config.human.kind if config.robot.episode_source == "unjudged" else "expert"
-    words = _recorded(folder, by, config.demonstrations, config.play > 0)
+    words = (*_recorded(folder, by, config.demonstrations, config.play > 0), *(page if by == PAGE_DEVICE else ()))
     _run(f"recording {config.demonstrations} demonstrations", folder, stop, "record", *words)
 
 
@@ -221,11 +224,13 @@ def _run(purpose: str, folder: RunFolder, stop: StopSignal, command: str, *argum
         _run_to_end(ProcessPlan(command, words), stop)
 
 
-def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopSignal) -> Outcome:
+def _train(
+    folder: RunFolder, config: TrainConfig, console: Console, stop: StopSignal, page: tuple[str, ...]
+) -> Outcome:
     budget = config.budget
     folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
     earlier = ProgressReader(folders).read()
-    learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{_free_port()}")
+    learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{free_port()}", page)
     plan = TrainingPlan(
         f"{folder.name}: {config.task}",
         learner,
@@ -237,8 +242,10 @@ def _train(folder: RunFolder, config: TrainConfig, console: Console, stop: StopS
     return supervise(plan, console, SystemClock(), stop)
 
 
-def plan_processes(folder: RunFolder, config: TrainConfig, address: str) -> tuple[ProcessPlan, list[ProcessPlan]]:
-    """Return how to start the learner and the actors of a run."""
+def plan_processes(
+    folder: RunFolder, config: TrainConfig, address: str, page: tuple[str, ...] = ()
+) -> tuple[ProcessPlan, list[ProcessPlan]]:
+    """Return how to start the learner and the actors of a run; the first actor has the page."""
     settings = ("--config", str(folder.config_file), "--address", address)
     learner_cores, actor_cores = share_cores(config.actors, available_cores())
     recorded = config.demonstrations_from or folder.demonstrations
@@ -254,7 +261,7 @@ def plan_processes(folder: RunFolder, config: TrainConfig, address: str) -> tupl
             f"actor-{i}",
             robot_rl_command(
                 "actor", *settings, "--folder", str(folder.actor(i)), "--name", f"actor-{i}",
-                "--run-name", folder.name, "--index", str(i),
+                "--run-name", folder.name, "--index", str(i), *(() if i and "--page" in page else page),
             ),
             folder.actor(i) / "log.txt",
             cores,
@@ -263,12 +270,12 @@ def plan_processes(folder: RunFolder, config: TrainConfig, address: str) -> tupl
     ]  # fmt: skip
 
 
-def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
+def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal, page: tuple[str, ...]) -> None:
     """Evaluate the policy in a process of its own."""
     if config.evaluation.episodes == 0:
         return
     print(f"evaluating {config.evaluation.episodes} episodes", flush=True)
-    _run_to_end(ProcessPlan("evaluate", robot_rl_command("evaluate", str(folder.root), "--quiet")), stop)
+    _run_to_end(ProcessPlan("evaluate", robot_rl_command("evaluate", str(folder.root), "--quiet", *page)), stop)
 
 
 def _run_to_end(plan: ProcessPlan, stop: StopSignal) -> None:
@@ -278,9 +285,3 @@ def _run_to_end(plan: ProcessPlan, stop: StopSignal) -> None:
         if stop():
             stop_in_order([process], STOP_LIMIT_S, clock)
     process.check()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

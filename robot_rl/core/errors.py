@@ -61,7 +61,7 @@ class DivergedError(RobotRLError):
 
 
 class BadMessageError(RobotRLError):
-    """A message of the ROS graph that must not be used: not finite, in another frame, of other joints."""
+    """A message of the graph or the operator's page that must not be used: malformed, not finite, in another frame."""
 
 
 class StopRequestedError(RobotRLError):

@@ -1,6 +1,7 @@
 """Environments over the simulator, by task; registered with Gymnasium as `robot_rl/<Task>-v0`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -138,3 +139,12 @@ def make_viewer(simulation: Simulation) -> SimulatedCamera:
     present = scene_cameras(simulation.model)
     name = next((view for view in VIEWS if view in present), present[0])
     return SimulatedCamera(simulation, name, SceneRenderer(simulation.model, VIEW_SIZE, VIEW_SIZE))
+
+
+def make_viewers(env: ArmEnv) -> dict[str, Callable[[], np.ndarray]]:
+    """Return functions that render the scene as a person watches it, by the camera's name."""
+    episodes: Any = env.cell.episodes
+    simulation: Simulation = getattr(episodes, "judged", episodes).simulation
+    renderer = SceneRenderer(simulation.model, VIEW_SIZE, VIEW_SIZE)
+    names = [name for name in VIEWS if name in scene_cameras(simulation.model)]
+    return {name: partial(renderer.render, simulation.data, name) for name in names}

@@ -1,12 +1,14 @@
 """Actor process: builds its parts from a run's settings and runs them, for the command and for the node."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from robot_rl import build
+from robot_rl import build, build_human
 from robot_rl.build_graph import compare_cameras
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopRequestedError
@@ -20,6 +22,9 @@ from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.security import read_keys
 from robot_rl.transport.sender import ActorLink
+
+if TYPE_CHECKING:
+    from robot_rl.page.link import Page
 
 FLUSH_S = 20.0
 """Time for the last records to reach the learner at the end; later ones stay in the spool."""
@@ -43,8 +48,12 @@ class ActorLaunch:
     """Longest wait for the learner's first weights before acting [s]."""
 
 
-def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
-    """Act until a signal, also before arm, cameras and episode source have answered."""
+def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> ActorSummary:
+    """Act until a signal, also before arm, cameras and episode source have answered.
+
+    Args:
+        page: the operator's, which shows what happens.
+    """
     stop = StopSignal().install()
     settings = actor_config(config, launch, read_metrics(launch.folder))
     try:
@@ -65,14 +74,15 @@ def act(config: TrainConfig, launch: ActorLaunch) -> ActorSummary:
         definition = build.make_definition(schema, config)
         keys = read_keys(launch.keys) if launch.keys else None
         rng = generator(Purpose.HUMAN, settings.seed, settings.index, settings.first_episode)
-        human = build.make_human(env, config, rng, settings.first_env_step)
+        human = build_human.make_human(env, config, rng, settings.first_env_step, page)
         if human is not None:
             held.callback(human.close)
+        build_human.follow(page, env, config)
         introduction = Introduction(schema, definition.schema_hash(), launch.name, launch.run_name)
         with ActorLink(launch.address, introduction, spool, keys=keys) as link:
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
             policy = build.make_agent(definition, config).policy()
-            rollout = build.make_rollout(env, config, policy, encoder, human, config.speed)
+            rollout = build.make_rollout(env, config, policy, encoder, human, config.speed, page)
             rollout = replace(rollout, keep_frames=config.keeps_frames)
             rollout.reward.open(launch.folder)
             summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)

@@ -61,6 +61,7 @@ class Decision:
     intervention_start: bool  # a human intervention began with this step
     intervention_end: bool  # a human intervention ended with this step
     labels: tuple[str, ...] = ()
+    paused: bool = False  # the person lets the arm rest: the episode ends
 
     @property
     def source(self) -> Source:
@@ -139,6 +140,7 @@ class Arbiter:
             intervention_start=intervention_start,
             intervention_end=intervention_end,
             labels=state.labels,
+            paused=state.paused,
         )
 
     def _charge(
@@ -147,8 +149,9 @@ class Arbiter:
         age_ns = 0 if now_ns is None or state.stamp_ns is None else now_ns - state.stamp_ns
         stopped, late = estop or state.stopped or age_ns > self._lost_ns, age_ns > self._stale_ns
         # Only a release that was seen unlocks: after a stop or a silence a held dead-man means nothing.
-        self._locked = stopped or late or (self._locked and state.engaged)
-        if stopped or late:
+        waits = late or state.paused
+        self._locked = stopped or waits or (self._locked and state.engaged)
+        if stopped or waits:
             return ControlAuthority.ESTOP if stopped else ControlAuthority.IDLE
         if state.engaged and not self._locked:
             return ControlAuthority.HUMAN

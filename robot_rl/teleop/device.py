@@ -24,6 +24,7 @@ class DeviceState:
     stamp_ns: int | None = None  # monotonic, of the device's last sign of life; None: it cannot go silent
     cleared: bool = False  # the person cleared the stop since the last read
     ready: bool = False  # the person said since the last read that the scene is set
+    paused: bool = False  # the person lets the arm rest, until they are ready
 
     @property
     def stopped(self) -> bool:

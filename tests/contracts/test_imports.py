@@ -28,7 +28,8 @@ HOMES = {
     "mujoco": ("robot_rl/sim/", "robot_rl/tasks/", "robot_rl/bench/"),
     "cv2": ("robot_rl/hardware/", "robot_rl/nodes/", "robot_rl/doctor/", "robot_rl/cli/look.py"),
     "pyrealsense2": ("robot_rl/hardware/",),
-    "zmq": ("robot_rl/transport/",),
+    "zmq": ("robot_rl/transport/", "robot_rl/page/channel.py"),
+    "websockets": ("robot_rl/page/",),
     "serial": ("robot_rl/teleop/pendant/serial_line.py",),
     "pickle": (),
 }

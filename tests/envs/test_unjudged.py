@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robot_rl import build
+from robot_rl import build, build_human
 from robot_rl.config import evaluation_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import changed
@@ -19,7 +19,7 @@ BLIND = changed(preset("pick-lift-labels"), {"vision": {"mode": "state"}})
 def test_won_episode_goes_on_and_only_ground_truth_knows() -> None:
     with closing(build.make_env(BLIND)) as env:
         env.reset(seed=100)
-        expert, won = build.make_expert(env), build.make_outcome(env)
+        expert, won = build_human.make_expert(env), build_human.make_outcome(env)
         for _ in range(59):
             _, reward, terminated, truncated, info = env.step(expert.action())
             assert reward == 0.0 and not (terminated or truncated or info["success"] or info["failure"])
@@ -29,7 +29,7 @@ def test_won_episode_goes_on_and_only_ground_truth_knows() -> None:
 def test_demonstrations_are_those_that_the_operator_labels(tmp_path) -> None:
     config = changed(BLIND, {"human": {"scripted": {"action_noise": {"delay_steps": 0, "gain": 1.0}}}})
     with closing(build.make_env(config)) as env:
-        human = build.make_device(env, config, "scripted", np.random.default_rng(100))
+        human = build_human.make_device(env, config, "scripted", np.random.default_rng(100))
         rollout = build.make_rollout(env, config, human=human)
         collect_demonstrations(rollout, RecordingConfig(tmp_path, 2, 100), progress=False)
     for steps, meta in RecordingConfig(tmp_path, 2).dataset.read(tmp_path):
@@ -47,7 +47,7 @@ def test_evaluation_is_judged_by_ground_truth() -> None:
     assert (config.robot.episode_source, config.rewards) == ("simulated", ("ground-truth",))
     with closing(build.make_env(config)) as env:
         env.reset(seed=100)
-        expert = build.make_expert(env)
+        expert = build_human.make_expert(env)
         ends = [env.step(expert.action())[2] for _ in range(40)]
     assert any(ends)
 

@@ -12,7 +12,8 @@ from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.episode_log import EpisodeLog
 from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import Step, Stepper
+from robot_rl.runtime.acting.step import Step
+from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.runtime.runs.metrics import Metrics
 from robot_rl.teleop.arbiter import ControlAuthority, InterventionStats
 
@@ -235,7 +236,7 @@ class _Actor:
         self._outbox.keep(step, StepId(self._episode, log.steps))
         log.add(step)
         self._summary.env_steps += 1
-        self._stopped = decision.charge is ControlAuthority.ESTOP
+        self._stopped = decision.paused or decision.charge is ControlAuthority.ESTOP
         on_step(step)
         return step
 

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from robot_rl.core.clock import NS_PER_S
-from robot_rl.runtime.acting.stepper import Step, Stepper, StepTimes
+from robot_rl.runtime.acting.step import Step
+from robot_rl.runtime.acting.stepper import Stepper, StepTimes
 from robot_rl.teleop.arbiter import ControlAuthority, InterventionStats
 
 MS_PER_NS = 1e-6

@@ -13,7 +13,8 @@ from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.envs.protocol import robot_environment
 from robot_rl.runtime.acting.observation import camera_images
 from robot_rl.runtime.acting.rollout import Environment, Rollout
-from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
+from robot_rl.runtime.acting.step import Step
+from robot_rl.runtime.acting.stepper import RESETS_MAX, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
 from robot_rl.runtime.runs.video import VideoWriter
 
@@ -242,6 +243,9 @@ class _Session:
             self._take_back()
             steps, reward = steps + 1, reward + step.reward
             _send_frame(stepper, sink)
+        if step.decision.paused:
+            self._again.append(seed)
+            return
         truncated = not (step.terminated or step.success)
         judged = not truncated or stepper.rollout.reward.names != ("human-label",)
         fault = bool(step.fault)

@@ -13,9 +13,9 @@ TAIL_BYTES = 4096
 MARK = ">> "
 """Begins a line that says what the person has to do."""
 RUNS = "the episode runs: Enter success, Backspace failure, u undo, x stop"
-GO = "Then: n at the keyboard, success on the pendant."
+GO = "Then: go on the page, n at the keyboard, success on the pendant."
 MISSING = "Waiting for the person's device: is it plugged in, and its program started?"
-CLEAR = "Stopped: clear the stop first, with c at the keyboard."
+CLEAR = "Stopped: clear the stop first, with c at the keyboard or on the page."
 
 
 def show_here(text: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from robot_rl.core.clock import Clock
 from robot_rl.core.labels import LABEL_RULES
 from robot_rl.core.records import UNNUMBERED, LabelRecord, Record, StepRecord
-from robot_rl.runtime.acting.stepper import Step
+from robot_rl.runtime.acting.step import Step
 
 
 class Link(Protocol):

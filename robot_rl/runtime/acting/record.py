@@ -18,7 +18,8 @@ from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.recording_screen import RecordingScreen, RecordingSummary
 from robot_rl.runtime.acting.recordings import Origin, check_recordings
 from robot_rl.runtime.acting.rollout import Rollout
-from robot_rl.runtime.acting.stepper import RESETS_MAX, Step, Stepper
+from robot_rl.runtime.acting.step import Step
+from robot_rl.runtime.acting.stepper import RESETS_MAX, Stepper
 from robot_rl.teleop.arbiter import ControlAuthority
 from robot_rl.vision.recordings import OBJECT_STATES
 
@@ -134,11 +135,15 @@ class _Session:
             rollout = self._stepper.rollout
             if asks := rollout.person_acts and not rollout.operated and rollout.human is not None:
                 text = f"Episode {self._summary.total + 1} of {self._config.episodes}: set the scene."
-                self._undo(await_ready(rollout.human, rollout.clock, text, "Resetting."))
+                self._undo(await_ready(rollout.human, rollout.clock, text, "Resetting.", self._show))
             self._stepper.begin(seed, RESETS_MAX)
             if asks:
-                show_here(RUNS)
+                self._show(RUNS)
         self._undo(self._stepper.take_late_labels())
+
+    def _show(self, text: str) -> None:
+        show_here(text)
+        self._stepper.rollout.monitor.show(text)
 
     def _act(self) -> tuple[list[Step], list[list[float]]]:
         """Return the steps of an episode from where the human first acted, and the object's state before each."""

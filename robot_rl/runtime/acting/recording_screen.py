@@ -9,7 +9,7 @@ import numpy as np
 from rich.progress import Progress, TextColumn
 
 from robot_rl.runtime.acting.rollout import Environment, Rollout
-from robot_rl.runtime.acting.stepper import Step
+from robot_rl.runtime.acting.step import Step
 from robot_rl.teleop.arbiter import ControlAuthority
 
 AUTHORITY = {
@@ -85,10 +85,13 @@ def force_n(env: Environment) -> float:
     return max((float(np.linalg.norm(robot.state().wrench[:3])) for robot in robots.values()), default=0.0)
 
 
+def tool_height_m(env: Environment) -> float | None:
+    """Return the height of the tool of an environment's first arm [m]; None in other environments."""
+    robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
+    return float(next(iter(robots.values())).state().T_base_tcp.p[2]) if robots else None
+
+
 def arm_text(env: Environment) -> str:
     """Return force and height of an environment's first arm; nothing of other environments."""
-    robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
-    if not robots:
-        return ""
-    state = next(iter(robots.values())).state()
-    return f"force {force_n(env):4.1f} N  height {1e3 * state.T_base_tcp.p[2]:4.0f} mm"
+    height_m = tool_height_m(env)
+    return "" if height_m is None else f"force {force_n(env):4.1f} N  height {1e3 * height_m:4.0f} mm"

@@ -13,6 +13,7 @@ from robot_rl.core.clock import Clock, RateKeeper, SystemClock
 from robot_rl.envs.operator_episodes import OperatorEpisodes, Prompt
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
+from robot_rl.runtime.acting.monitor import Monitor, NoMonitor
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device, ScriptedDevice
 from robot_rl.vision.encoder import Encoder
@@ -52,6 +53,8 @@ class Rollout:
     clock: Clock = field(default_factory=SystemClock)
     estop: Callable[[], bool] | None = None
     """Whether an emergency stop from outside the environment holds (a page, a pendant's relay); None: there is none."""
+    monitor: Monitor = field(default_factory=NoMonitor)
+    """Follows the steps."""
     keep_frames: bool = False
     """Whether the encoder's images are kept beside their features, compressed."""
 

@@ -1,8 +1,7 @@
 """Stepper: encode, act, arbitrate, execute. Training, evaluation and recording all run this code."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ from robot_rl.core.errors import DeviceLostError, NonFiniteActionError
 from robot_rl.core.records import Observation, no_action
 from robot_rl.data.image_codec import compress
 from robot_rl.rewards.source import StepOutcome
+from robot_rl.runtime.acting.monitor import StepView
 from robot_rl.runtime.acting.observation import encode_observation
 from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.runtime.acting.step import Step
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
 from robot_rl.teleop.device import Device, DeviceState
 
@@ -25,32 +26,6 @@ RESETS_MAX = 5
 """Resets of an episode without a learner, until one meets no fault."""
 PAYING = ("success", "stage")
 """Labels that, given by mistake before the first step, would turn the episode before into a success."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """One executed step; terminated, truncated and fault are kept apart."""
-
-    obs: Observation  # encoded, before the action
-    next_obs: Observation  # encoded, after it
-    decision: Decision
-    reward: float
-    terminated: bool  # the task ended: success or failure
-    truncated: bool  # the time limit, the operator or a fault ended it
-    success: bool
-    failure: bool
-    fault: str  # cause of a fault, empty without one; such an episode is truncated
-    policy_version: int
-    stamp_ns: int  # monotonic, of `obs`
-    frames: Observation = field(default_factory=dict)  # compressed images behind `obs`, where they are kept
-    next_frames: Observation = field(default_factory=dict)
-    observed: bool = True  # False: a fault hid the result of the action
-    timing: Mapping[str, float] = field(default_factory=dict)  # measured by the environment, of `next_obs`
-
-    @property
-    def last(self) -> bool:
-        """Whether this step closes its episode."""
-        return self.terminated or self.truncated
 
 
 @dataclass(slots=True)
@@ -80,6 +55,7 @@ class Stepper:
         self._pace = rollout.make_pace()
         self._act_rng, self._encode_rng = rng.spawn(2)
         self._stamp_ns = 0
+        self._rests = False  # the person paused or stopped the last step
         self._first = True  # the next step is the first of its episode
         self._late_labels: tuple[str, ...] = ()
         self._warm = False  # encoder and policy have been compiled
@@ -106,6 +82,7 @@ class Stepper:
 
     def _reset(self, seed: int) -> None:
         self._warm_up()
+        self._await_go()
         rollout = self.rollout
         raw, info = rollout.env.reset(seed=seed)
         labels = info.get("late_labels", ())
@@ -117,8 +94,16 @@ class Stepper:
             rollout.human.reset()  # after the environment: an expert reads its state
         self._first = True
         self._observe(raw)
+        rollout.monitor.begin()
         if self._pace is not None:
             self._pace.restart()
+
+    def _await_go(self) -> None:
+        """Wait while the person pauses, or keeps a stop: nothing is reset meanwhile."""
+        clock, period_s = self.rollout.clock, self.rollout.period_s
+        while self._rests and self.rollout.person_acts:
+            self._rests = self.read_between_episodes()
+            clock.sleep_until(clock.now_ns() + round(period_s * NS_PER_S * self._rests))
 
     def _warm_up(self) -> None:
         """Compile what the first action needs, on zeros, before the first episode of an arm that moves in real time."""
@@ -150,6 +135,7 @@ class Stepper:
         now_ns = self.rollout.clock.now_ns()
         self.spent.act_ns += now_ns - start_ns
         decision = self.arbiter.decide(proposed, self._read_human(proposed), self._stopped(), now_ns)
+        self._rests = decision.paused or decision.charge is ControlAuthority.ESTOP
         if not self._first:
             return decision
         self._add_late_labels(decision.labels)
@@ -159,6 +145,7 @@ class Stepper:
         """Execute and judge a decision, then wait for the end of its period if the rollout has a pace."""
         step = self._execute(decision)
         self._first = False
+        self.rollout.monitor.step(self._view(step))
         if self._pace is not None:
             self._pace.wait()
         return step
@@ -194,7 +181,7 @@ class Stepper:
             decision=decision,
             reward=final_reward,
             terminated=terminated,
-            truncated=bool(truncated) or decision.charge is ControlAuthority.ESTOP,
+            truncated=bool(truncated) or self._rests,
             success=success,
             failure=terminated and not success,
             fault=str(info.get("fault") or ""),
@@ -205,6 +192,21 @@ class Stepper:
             timing=info.get("timing", {}),
         )
 
+    def _view(self, step: Step) -> StepView:
+        return StepView(
+            step.decision.charge,
+            step.decision.labels,
+            step.last,
+            step.success,
+            step.failure,
+            step.reward,
+            step.fault,
+            self.missed,
+            step.policy_version,
+            self.deterministic,
+            step.timing,
+        )
+
     def finalise(self, reward: float, intervention_next: bool) -> float:
         """Return a step's final reward, once it is known whether the human took over right after it."""
         return self.rollout.reward.finalise(reward, intervention_next)
@@ -213,7 +215,7 @@ class Stepper:
         """Read the device outside of any step; return whether the arm must stand. Labels wait as late labels."""
         state = self._read_human(None) or DeviceState()
         self._add_late_labels(state.labels)
-        return state.stopped or self._stopped()
+        return state.stopped or state.paused or self._stopped()
 
     def read_last_labels(self) -> None:
         """Take the labels that a person gave since the decision of the episode's last step; those that pay count."""

@@ -28,6 +28,7 @@ from robot_rl.teleop.devices.combined import EnabledDevice
 
 if TYPE_CHECKING:
     from controllers.ros.wire import Wire
+    from robot_rl.teleop.devices.browser import BrowserInput
 
 DEVICES = {
     "scripted": "robot_rl.teleop.devices.scripted:ScriptedHuman",
@@ -38,12 +39,22 @@ DEVICES = {
     "spacemouse": "robot_rl.teleop.devices.spacemouse:SpaceMouse",
     "gamepad": "robot_rl.teleop.devices.gamepad:Gamepad",
     "pendant": "robot_rl.teleop.pendant.device:Pendant",
+    "browser": "robot_rl.teleop.devices.browser:Browser",
     "graph": "robot_rl.teleop.devices.ros:GraphDevice",
 }
 """Name -> `module:Class`."""
 DEVICE_HELP = f"{', '.join(DEVICES)}, module:Class or path/to/file.py:Class."
 GROUP = "robot_rl.devices"
 """Entry points under which other packages register theirs."""
+
+
+def no_page() -> BrowserInput:
+    """Refuse the page as a device.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError("input device: got 'browser' without the operator's page, expected it; add --page.")
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,8 @@ class DeviceContext:
     """Steps trained before, by which a scripted human tapers."""
     settings: Any = None
     """An instance of the device's `Settings`."""
+    page: Callable[[], BrowserInput] = no_page
+    """Returns the input of the operator's page; raises ConfigError without one."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class EnabledDevice:
             stamp_ns=min(stamps, default=None),
             cleared=enabling.cleared or moving.cleared,
             ready=enabling.ready or moving.ready,
+            paused=enabling.paused or moving.paused,
         )
 
     def close(self) -> None:

@@ -1,0 +1,163 @@
+"""The acting side of the page: starts its process, publishes what happens, and takes its input."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
+from robot_rl.core.errors import BadMessageError, ConfigError
+from robot_rl.page.channel import DEVICE, VIEW, InputReceiver, ViewSender
+from robot_rl.page.images import Images
+from robot_rl.page.settings import TOKEN_VARIABLE, PageSettings
+from robot_rl.page.step_report import StepReporter
+from robot_rl.runtime.acting.monitor import Monitor, StepView
+from robot_rl.teleop.devices.browser import BrowserInput
+from robot_rl.teleop.devices.browser_messages import Presence, read_message
+
+REPORT_S = 0.1
+"""Time between two reports of the input's state [s]."""
+START_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 3.0
+
+
+class Page(Monitor):
+    """The page of a rollout; `start` it once, `close` it at the end.
+
+    Raises:
+        ConfigError: the extra `page` is not installed, or the address is taken.
+    """
+
+    def __init__(self, settings: PageSettings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self.input = BrowserInput(self._clock, on_finish=end_this_program)
+        self._folder = tempfile.TemporaryDirectory(prefix="robot-rl-page-")  # only this user may enter it
+        self._closing = threading.Event()
+        self._process, port = _start(settings, Path(self._folder.name))
+        self.url = settings.url(port)
+        self._sender = ViewSender(Path(self._folder.name))
+        self._reporter: StepReporter | None = None
+        self._images: Images | None = None
+        self._prompt = ""
+        self._thread = threading.Thread(target=self._listen, name="page input", daemon=True)
+        self._thread.start()
+
+    def follow(self, reporter: StepReporter, images: Images) -> None:
+        """Begin to show a rollout."""
+        self._reporter, self._images = reporter, images
+        self._images.start(lambda: ViewSender(Path(self._folder.name)).send_image)
+
+    def begin(self) -> None:
+        """Show the first images of an episode."""
+        if self._reporter is not None and self._images is not None:
+            self._reporter.begin()
+            self._images.step()
+
+    def step(self, view: StepView) -> None:
+        """Show a step."""
+        if self._reporter is not None and self._images is not None:
+            self._sender.send(VIEW, self._reporter.step(view))
+            self._images.step()
+
+    def show(self, text: str) -> None:
+        """Show what the person has to do."""
+        self._prompt = text
+
+    def close(self) -> None:
+        """End the page's process; a second call does nothing."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._thread.join(END_TIMEOUT_S)
+        if self._images is not None:
+            self._images.close()
+        self._sender.close()
+        _end(self._process)
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def _listen(self) -> None:
+        """Take in the page's messages, and report what became of them."""
+        folder = Path(self._folder.name)
+        receiver, sender, reported_ns = InputReceiver(folder), ViewSender(folder), 0
+        while not self._closing.is_set():
+            message = receiver.receive(REPORT_S)
+            if message is not None:
+                self._take(message)
+            elif self._process.poll() is not None:
+                self.input.take(Presence(False))
+            if self._clock.now_ns() - reported_ns >= REPORT_S * NS_PER_S or b"press" in (message or b""):
+                reported_ns = self._clock.now_ns()
+                sender.send(DEVICE, _status(self.input) | {"prompt": self._prompt})
+        receiver.close()
+        sender.close()
+
+    def _take(self, message: bytes) -> None:
+        try:
+            self.input.take(read_message(message))
+        except BadMessageError as error:  # the page's process checks them as well
+            print(error, file=sys.stderr, flush=True)
+
+
+def end_this_program() -> None:
+    """Request the end of this program as Ctrl-C does, which also ends a wait."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _status(source: BrowserInput) -> dict[str, Any]:
+    state = source.peek()
+    return {
+        "stopped": state.stopped,
+        "paused": state.paused,
+        "engaged": state.engaged,
+        "present": state.present,
+        "sole": source.sole,
+    }
+
+
+def _start(settings: PageSettings, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the page's process and return it with its port, once it listens."""
+    words = ["--folder", str(folder), "--address", settings.address, "--title", settings.title]
+    words += ["--run", str(settings.run)] if settings.run else []
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robot_rl.page.serve", *words],
+        stdin=subprocess.PIPE,  # its end, however it comes, ends the page
+        stdout=subprocess.PIPE,
+        env=os.environ | {TOKEN_VARIABLE: settings.token},
+        start_new_session=True,
+    )
+    line = _first_line(process)
+    if not line.startswith("port "):
+        _end(process)
+        raise ConfigError(f"page: {line or f'got no answer in {START_TIMEOUT_S:g} s, expected one; see its output.'}")
+    return process, int(line.removeprefix("port "))
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> str:
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return process.stdout.readline().decode().strip() if selector.select(START_TIMEOUT_S) else ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,165 @@
+"""The hub of the page: control by one browser, the newest state for all, and nothing malformed passed on."""
+
+import asyncio
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robot_rl.core.errors import BadMessageError
+from robot_rl.page.channel import DEVICE, IMAGE, VIEW
+from robot_rl.page.hub import Browser, Hub
+from robot_rl.page.step_report import StepReporter
+from robot_rl.runtime.acting.monitor import StepView
+from robot_rl.teleop.arbiter import ControlAuthority
+from robot_rl.teleop.devices.browser_messages import (
+    Control,
+    Message,
+    Motion,
+    Ping,
+    Presence,
+    Press,
+    read_message,
+    write_message,
+)
+from robot_rl.testing import FakeClock
+
+PUSH = Motion(True, (1.0, 0.0, 0.0))
+
+
+class Program:
+    """Keeps what is sent to the program that acts."""
+
+    def __init__(self) -> None:
+        self.received: list[Message] = []
+
+    def send(self, message: bytes) -> None:
+        self.received.append(read_message(message))
+
+    def take(self) -> list[Message]:
+        taken, self.received = self.received, []
+        return taken
+
+
+def state(browser: Browser) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(browser.due["state"])
+    return content
+
+
+def give(hub: Hub, browser: Browser, message: Message) -> None:
+    hub.receive(browser, write_message(message))
+
+
+def test_first_browser_has_control_and_the_second_watches() -> None:
+    program = Program()
+    hub = Hub(program, "task")
+    first, second = hub.join(), hub.join()
+    assert program.take() == [Presence(True)]
+    assert (state(first)["control"], state(second)["control"]) == (True, False)
+    give(hub, second, PUSH)
+    give(hub, second, Press("success"))
+    assert program.take() == []
+    give(hub, first, PUSH)
+    assert program.take() == [PUSH]
+
+
+def test_stop_of_a_browser_that_watches_is_passed_on_and_its_clear_is_not() -> None:
+    program = Program()
+    hub = Hub(program, "task")
+    hub.join()
+    watching = hub.join()
+    program.take()
+    give(hub, watching, Press("stop"))
+    give(hub, watching, Press("clear"))
+    assert program.take() == [Press("stop")]
+
+
+def test_control_is_taken_explicitly_and_the_hand_before_lets_go() -> None:
+    program = Program()
+    hub = Hub(program, "task")
+    first, second = hub.join(), hub.join()
+    give(hub, first, PUSH)
+    program.take()
+    give(hub, second, Control(True))
+    assert program.take() == [Presence(True), Motion(False)]
+    give(hub, first, PUSH)
+    assert program.take() == []
+    assert (state(first)["control"], state(first)["held_by_another"]) == (False, True)
+
+
+def test_control_is_lost_with_its_browser_and_does_not_pass_to_one_that_watches() -> None:
+    program = Program()
+    hub = Hub(program, "task")
+    first, second = hub.join(), hub.join()
+    program.take()
+    hub.leave(first)
+    assert program.take() == [Presence(False)]
+    assert state(second)["control"] is False
+    hub.leave(second)
+    assert program.take() == []
+
+
+@pytest.mark.parametrize("data", ["{}", b"\x00", '{"type": "presence", "present": true}'])
+def test_what_is_no_message_of_a_browser_is_refused(data: str | bytes) -> None:
+    program = Program()
+    hub = Hub(program, "task")
+    browser = hub.join()
+    program.take()
+    with pytest.raises(BadMessageError):
+        hub.receive(browser, data)
+    assert program.take() == []
+
+
+def test_late_browser_gets_the_newest_state_only() -> None:
+    hub, reporter = Hub(Program(), "task"), StepReporter(FakeClock(), 0.1)
+    browser = hub.join()
+    reporter.begin()
+    for _ in range(50):
+        report = reporter.step(StepView(ControlAuthority.POLICY))
+        hub.take_in([VIEW, json.dumps(report).encode()])
+    texts = browser.take()
+    assert [json.loads(text)["view"]["step"] for text in texts if '"state"' in str(text)] == [50]
+    assert browser.take() == []
+
+
+def test_late_browser_gets_the_newest_image_of_each_camera_only() -> None:
+    hub = Hub(Program(), "task")
+    browser = hub.join()
+    for value in range(10):
+        image = np.full((8, 6, 3), value, np.uint8)
+        for name in ("side", "wrist"):
+            hub.take_in([IMAGE, json.dumps({"name": name, "shape": image.shape}).encode(), image.tobytes()])
+    asyncio.run(hub.send_images())
+    packets = [packet for packet in browser.take() if isinstance(packet, bytes)]
+    assert [packet[1 : 1 + packet[0]] for packet in packets] == [b"side", b"wrist"]
+    assert all(packet[1 + packet[0] :].startswith(b"\xff\xd8") for packet in packets)
+
+
+def test_ends_of_episodes_and_labels_become_events() -> None:
+    hub, reporter = Hub(Program(), "task"), StepReporter(FakeClock(), 0.1)
+    reporter.begin()
+    for view in (
+        StepView(ControlAuthority.POLICY),
+        StepView(ControlAuthority.HUMAN, labels=("success",), last=True, success=True),
+    ):
+        hub.take_in([VIEW, json.dumps(reporter.step(view)).encode()])
+    texts = [event.text for event in hub.log.events]
+    assert texts[-2:] == ["label taken: success", "episode 1: success with help"]
+    assert hub.log.episodes[-1]["human_steps"] == 1
+
+
+def test_prompt_is_an_event_once() -> None:
+    hub = Hub(Program(), "task")
+    device = {"stopped": False, "paused": False, "prompt": "set the scene"}
+    hub.take_in([DEVICE, json.dumps(device).encode()])
+    hub.take_in([DEVICE, json.dumps(device | {"paused": True}).encode()])
+    assert [event.text for event in hub.log.events] == ["set the scene"]
+
+
+def test_ping_is_answered_to_its_browser() -> None:
+    hub = Hub(Program(), "task")
+    first, second = hub.join(), hub.join()
+    give(hub, second, Ping(12.5))
+    assert json.loads(second.due["pong"])["sent"] == 12.5
+    assert "pong" not in first.due
