@@ -20,7 +20,8 @@ from robot_rl.config import TrainConfig, evaluation_config, load_config
 from robot_rl.core.errors import CheckpointError, ConfigError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.core.settings import to_json
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
+from robot_rl.runtime.acting.episode_video import episode_video
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.report import EPISODES_FILE, SUMMARY_FILE, VIDEO_FILE, write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, new_result

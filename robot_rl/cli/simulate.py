@@ -15,7 +15,8 @@ from robot_rl.core.records import Observation
 from robot_rl.core.renamed import refuse_old_name
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.envs.protocol import action_layout
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, episode_video, evaluate
+from robot_rl.runtime.acting.episode_video import episode_video
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
@@ -72,7 +73,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
     config, human, policy, stop = flags.config, None, None, StopSignal().install()
     with (
         build_human.open_page(flags.page_settings(config, flags.by)) as page,
-        closing(build.make_env(config, cameras=(), video=flags.out is not None)) as env,
+        closing(build.make_env(config, cameras=() if flags.out is None else None, video=flags.out is not None)) as env,
         episode_video(flags.out, env, flags.episodes) as video,
         ExitStack() as devices,
     ):

@@ -19,13 +19,16 @@ from robot_rl.sim.arm_file import find_arm
 from robot_rl.sim.render import SceneRenderer, scene_cameras
 from robot_rl.sim.scene import FIXED_APPEARANCE, VARIED_APPEARANCE
 from robot_rl.sim.simulation import Simulation
+from robot_rl.sim.stage import CAMERA, StageRenderer
 from robot_rl.sim.task import Expert
 from robot_rl.tasks import find_task
 
 APPEARANCES = {"fixed": FIXED_APPEARANCE, "varied": VARIED_APPEARANCE}
 VIEWS = ("side", "wrist")
-"""Cameras for `render`, in order of preference."""
-VIEW_SIZE = 480  # pixels of the image for videos
+"""Cameras through which a person watches the simulation live."""
+WATCHED_SIZE = 480  # pixels of such an image
+VIEW_SIZE = (480, 640)
+"""Height and width of the image for videos [pixels]."""
 DEVICE_SIZE = (480, 640)
 """Height and width of the image of which a task's crop is a part [pixels]."""
 
@@ -135,16 +138,14 @@ def make_cameras(
 
 
 def make_viewer(simulation: Simulation) -> SimulatedCamera:
-    """Return a camera for videos."""
-    present = scene_cameras(simulation.model)
-    name = next((view for view in VIEWS if view in present), present[0])
-    return SimulatedCamera(simulation, name, SceneRenderer(simulation.model, VIEW_SIZE, VIEW_SIZE))
+    """Return a camera for videos, which sees a scene of its own."""
+    return SimulatedCamera(simulation, CAMERA, StageRenderer(simulation, *VIEW_SIZE))
 
 
 def make_viewers(env: ArmEnv) -> dict[str, Callable[[], np.ndarray]]:
     """Return functions that render the scene as a person watches it, by the camera's name."""
     episodes: Any = env.cell.episodes
     simulation: Simulation = getattr(episodes, "judged", episodes).simulation
-    renderer = SceneRenderer(simulation.model, VIEW_SIZE, VIEW_SIZE)
+    renderer = SceneRenderer(simulation.model, WATCHED_SIZE, WATCHED_SIZE)
     names = [name for name in VIEWS if name in scene_cameras(simulation.model)]
     return {name: partial(renderer.render, simulation.data, name) for name in names}

@@ -10,6 +10,7 @@ from robot_rl.hardware.cameras.views import View, apply
 from robot_rl.hardware.robot import RobotState
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.simulation import Simulation
+from robot_rl.sim.stage import StageRenderer
 
 
 class SimulatedRobot:
@@ -58,7 +59,9 @@ class SimulatedCamera:
         view: crop and size of what is read; None: the image as it is rendered.
     """
 
-    def __init__(self, simulation: Simulation, name: str, renderer: SceneRenderer, view: View | None = None) -> None:
+    def __init__(
+        self, simulation: Simulation, name: str, renderer: SceneRenderer | StageRenderer, view: View | None = None
+    ) -> None:
         self.name, self._view = name, view or View(size=None)
         self.height, self.width = self._view.shape(renderer.height, renderer.width)
         self._simulation, self._renderer = simulation, renderer

@@ -10,6 +10,7 @@ from PIL import Image
 from robot_rl.cli import main
 from robot_rl.data.episodes import list_episodes
 from robot_rl.data.formats import make_format
+from robot_rl.runtime.runs.captions import GREEN, RED
 from tests.data.camera_episodes import camera_episode
 
 
@@ -42,7 +43,7 @@ def test_grid_shows_each_episode_with_its_outcome(recorded: Path, tmp_path: Path
     png, mp4 = tmp_path / "new" / "grid.png", tmp_path / "new" / "grid.mp4"
     assert main(["episodes", str(recorded), "--thumbnails", str(png), "--video", str(mp4), "--only", "1", "2"]) == 0
     colours = np.asarray(Image.open(png)).reshape(-1, 3).tolist()
-    assert [46, 160, 67] in colours and [214, 63, 63] in colours
+    assert list(GREEN) in colours and list(RED) in colours
     with av.open(str(mp4)) as video:
         assert sum(1 for _ in video.decode(video=0)) == 11 + 10
 

@@ -1,47 +1,19 @@
 """Evaluation of the policy alone, by the same step code as in training."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from robot_rl.core.errors import ConfigError, StopRequestedError
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
-from robot_rl.envs.protocol import robot_environment
-from robot_rl.runtime.acting.observation import camera_images
-from robot_rl.runtime.acting.rollout import Environment, Rollout
+from robot_rl.runtime.acting.episode_video import EpisodeVideo
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.step import Step
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Stepper
 from robot_rl.runtime.runs.statistics import iqm, wilson_interval
-from robot_rl.runtime.runs.video import VideoWriter
-
-FrameSink = Callable[[np.ndarray], None]
-
-
-@dataclass(frozen=True)
-class EpisodeVideo:
-    """Destination of the frames of the first episodes."""
-
-    sink: FrameSink
-    """Takes one frame (H, W, 3) uint8."""
-    episodes: int = 10
-
-
-@contextmanager
-def episode_video(path: Path | None, env: Environment, episodes: int) -> Iterator[EpisodeVideo | None]:
-    """Write the video of an evaluation's first episodes to a file; None, and nothing written, without file or episodes.
-
-    Args:
-        env: sets the frames a second.
-    """
-    if path is None or episodes == 0:
-        yield None
-        return
-    with VideoWriter(path, 1.0 / robot_environment(env).period_s, scale=1) as writer:
-        yield EpisodeVideo(writer.add, episodes)
 
 
 @dataclass(frozen=True)
@@ -199,7 +171,7 @@ def evaluate(
     session = _Session(stepper, episode_seeds(Purpose.EVALUATION, seed), ends_wait)
     with suppress(StopRequestedError):
         while not should_stop() and session.misses(episodes):
-            session.run_episode(None if video is None or len(session.results) >= video.episodes else video.sink)
+            session.run_episode(None if video is None or len(session.results) >= video.episodes else video)
             on_episode(tuple(session.results))
     results, version, judges = tuple(session.results), stepper.policy_version, rollout.reward.names
     return EvaluationResult(results, seed, deterministic, version, rollout.period_s, judges, session.taken_back)
@@ -227,22 +199,22 @@ class _Session:
             self._take_back()
         return len(self.results) < episodes
 
-    def run_episode(self, sink: FrameSink | None) -> None:
+    def run_episode(self, video: EpisodeVideo | None) -> None:
         """Run one episode."""
         stepper, seed = self._stepper, self._again.pop() if self._again else next(self._seeds)
         with self._ends_wait("the scene"):
             stepper.begin(seed, RESETS_MAX)
         self._correct(stepper.take_late_labels())
         self._take_back()
-        _send_frame(stepper, sink)
-        steps, reward = 0, 0.0
+        steps, reward, number = 0, 0.0, len(self.results)
         step: Step | None = None
         while step is None or not step.last:
+            if video is not None:
+                video.show(stepper, number, steps)
             step = stepper.step()
             self._correct((*stepper.take_late_labels(), *(label for label in step.decision.labels if label == "undo")))
             self._take_back()
             steps, reward = steps + 1, reward + step.reward
-            _send_frame(stepper, sink)
         if step.decision.paused:
             self._again.append(seed)
             return
@@ -250,6 +222,8 @@ class _Session:
         judged = not truncated or stepper.rollout.reward.names != ("human-label",)
         fault = bool(step.fault)
         self.results.append(EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, fault, judged))
+        if video is not None:
+            video.show(stepper, number, steps, self.results[-1].end, step.success)
         stepper.read_last_labels()
         self._correct(stepper.take_late_labels())
 
@@ -273,14 +247,3 @@ class _Session:
         if self.results and self.results[-1].undone:
             self._again.append(self.results.pop().seed)
             self.taken_back += 1
-
-
-def _send_frame(stepper: Stepper, sink: FrameSink | None) -> None:
-    """Send the environment's rendering, else its cameras' images side by side."""
-    env = stepper.rollout.env
-    if sink is None:
-        return
-    if env.render_mode == "rgb_array":
-        sink(np.asarray(env.render()))
-    elif images := camera_images(stepper.raw):
-        sink(np.concatenate(list(images.values()), axis=1))

@@ -13,10 +13,12 @@ from robot_rl.envs.operator_episodes import OperatorEpisodes
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
-from robot_rl.runtime.acting.evaluate import EpisodeResult, EpisodeVideo, EvaluationResult, evaluate
+from robot_rl.runtime.acting.episode_video import END_FRAMES, EpisodeVideo
+from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Stepper
+from robot_rl.runtime.runs.captions import BAR, GREEN, PAPER, RED, WIDTH_MIN
 from robot_rl.runtime.runs.statistics import wilson_interval
 from robot_rl.teleop.device import DeviceState, JudgingDevice
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
@@ -98,8 +100,11 @@ def test_expert_is_measured_by_the_same_code() -> None:
 def test_frames_of_the_first_episodes_are_in_the_video_with_their_first_and_last_moment() -> None:
     frames: list[np.ndarray] = []
     result = evaluate(Rollout(PointWorld(), LinearPolicy()), 3, seed=0, video=EpisodeVideo(frames.append, 2))
-    assert len(frames) == sum(episode.steps + 1 for episode in result.episodes[:2])
-    assert frames[0].shape == (16, 16, 3) and frames[0].max() == 0
+    assert len(frames) == sum(episode.steps + END_FRAMES for episode in result.episodes[:2])
+    scene = frames[0][BAR:, :WIDTH_MIN]
+    assert scene.shape == (320, 320, 3) and scene.max() == 0
+    marks = [tuple(frame[1, 1]) for frame in frames]
+    assert marks[0] == PAPER and marks[result.episodes[0].steps] == (GREEN if result.episodes[0].success else RED)
 
 
 def test_cameras_are_in_the_video_when_nothing_renders() -> None:
@@ -107,7 +112,7 @@ def test_cameras_are_in_the_video_when_nothing_renders() -> None:
     env.render_mode = None
     frames: list[np.ndarray] = []
     evaluate(Rollout(env, LinearPolicy(), TinyEncoder()), 1, seed=0, video=EpisodeVideo(frames.append))
-    assert frames[0].shape == (8, 8, 3) and frames[0].max() == 255
+    assert frames[0].shape == (BAR + 320, 320, 3) and frames[0][BAR:].max() == 255
 
 
 def test_stop_between_episodes_keeps_what_was_done() -> None:
