@@ -6,9 +6,9 @@ const HEARTBEAT_MS = 50, PING_MS = 500, SILENT_MS = 1000, STALE_MS = 1000, HOLD_
 const KEYS = { enter: "success", backspace: "failure", t: "stage", u: "undo", n: "go", p: "pause", x: "stop", c: "clear" };
 const CHARGE = {
   idle: ["Holding still", "Nothing moves the arm."],
-  policy: ["Policy", "Hold a stick to take over, let go to hand back."],
+  policy: ["Policy", "Hold a stick to take over."],
   human: ["You", "Let go to hand back."],
-  person: ["A person", "Not this page: another device or browser moves the arm."],
+  person: ["A person", "Another device or browser moves the arm."],
   estop: ["Stopped", "Clear the stop to go on."],
   none: ["Not connected", "Start the program, and leave this page open."],
 };
