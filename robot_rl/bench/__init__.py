@@ -36,6 +36,10 @@ BENCHMARKS = {
         "robot_rl.bench.env:run",
         "one 10 Hz step of the simulated tasks, controller included: state only and with two cameras [ms]",
     ),
+    "page": Benchmark(
+        "robot_rl.bench.page:run",
+        "the operator's page in Chromium: its stop to the arm's [ms], images a second, the acting loop's period",
+    ),
     "pendant": Benchmark(
         "robot_rl.bench.pendant:run",
         "the pendant's firmware under QEMU: round trip, stop to open relay [ms]; `make firmware` first",
