@@ -16,16 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from robot_rl.core.errors import ConfigError, RunFolderError
+from robot_rl.core.errors import RunFolderError
 from robot_rl.transport.segment import (
     FIRST_MAGIC,
     MAGIC,
-    RECORD_BYTES_MAX,
     Damage,
     Segment,
     frame_at,
     is_current,
-    join_parts,
     make_frame,
     next_frame,
     read_frame,
@@ -33,6 +31,8 @@ from robot_rl.transport.segment import (
 )
 
 SEGMENT_BYTES = 64 << 20
+EMPTIED_BYTES = 256 << 10
+"""Size from which a segment without records gives back its space."""
 
 
 class Journal:
@@ -49,7 +49,7 @@ class Journal:
     def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.folder, self._segment_bytes = Path(folder), segment_bytes
         self.damage: list[Damage] = []  # found on opening
-        self._mutex = threading.Lock()
+        self._mutex, self._syncing = threading.Lock(), threading.Lock()
         self._retired: list[int] = []  # full segments that no sync has covered yet
         self.folder.mkdir(parents=True, exist_ok=True)
         self._claim = _claim(self.folder)
@@ -117,37 +117,47 @@ class Journal:
             ConfigError: the message is too large.
             OSError: the disk is full or gone; the journal is unchanged.
         """
-        payload = join_parts(parts)
-        if len(payload) > RECORD_BYTES_MAX:
-            raise ConfigError(
-                f"journal: got a message of {len(payload)} bytes, expected {RECORD_BYTES_MAX} or fewer; split it."
-            )
         with self._mutex:
             if self._segments[-1].end >= self._segment_bytes:
                 self._roll()
             segment, index = self._segments[-1], self.next_index
-            frame = make_frame(payload, index)
-            self._write(segment, frame)
-            segment.add(index, len(frame))
+            segment.add(index, self._write(segment, make_frame(parts, index)))
             return index
 
     def sync(self) -> None:
-        """Return when everything appended so far is on the disk itself; `append` does not wait meanwhile."""
-        with self._mutex:
-            retired, self._retired = self._retired, []
-            tail = os.dup(self._tail)
-        for descriptor in (*retired, tail):
-            os.fdatasync(descriptor)
-            os.close(descriptor)
-        if retired:
-            sync_folder(self.folder)
+        """Return when everything appended so far is on the disk itself; `append` does not wait meanwhile.
+
+        Raises:
+            OSError: the disk failed; nothing since the last sync is known to be on it.
+        """
+        with self._syncing:  # the only place, beside `close`, that closes a descriptor
+            with self._mutex:
+                retired, self._retired, tail = self._retired, [], self._tail
+            for descriptor in (*retired, tail):
+                os.fdatasync(descriptor)
+            for descriptor in retired:
+                os.close(descriptor)
+            if retired:
+                sync_folder(self.folder)
 
     def truncate_before(self, index: int) -> None:
-        """Drop the records before `index`; segments without others are deleted."""
+        """Drop the records before `index`; segments without others are deleted, an empty newest one gives its space."""
         with self._mutex:
             self._start = min(max(self._start, index), self.next_index)
             while len(self._segments) > 1 and self._segments[1].first <= self._start:
                 self._segments.pop(0).path.unlink()
+            if self._start == self.next_index and self._segments[-1].end >= min(EMPTIED_BYTES, self._segment_bytes):
+                self._empty()
+
+    def _empty(self) -> None:
+        """Give back the space of the only segment, all of whose records are dropped; it needs none to do so.
+
+        A crash between the two calls leaves records older than the segment's name, which are not read.
+        """
+        segment = Segment(self.folder / f"{self.next_index:020d}.log", self.next_index)
+        os.rename(self._segments[-1].path, segment.path)
+        os.ftruncate(self._tail, segment.end)
+        self._segments[-1] = segment
 
     def close(self) -> None:
         """Release the files; the journal can be opened again."""
@@ -160,14 +170,17 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write(self, segment: Segment, frame: bytes) -> None:
+    def _write(self, segment: Segment, frame: list[bytes]) -> int:
+        """Write a frame and return its size; on failure the segment is as it was."""
+        size = sum(map(len, frame))
         try:
-            written = os.write(self._tail, frame)
-            while written < len(frame):
-                written += os.write(self._tail, memoryview(frame)[written:])
+            written = os.writev(self._tail, frame)
+            while written < size:
+                written += os.write(self._tail, memoryview(b"".join(frame))[written:])
         except OSError:
             os.ftruncate(self._tail, segment.end)
             raise
+        return size
 
     def _roll(self) -> None:
         segment = self._begin(self.next_index)

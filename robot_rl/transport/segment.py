@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rl.core.errors import CorruptRecordError
+from robot_rl.core.errors import ConfigError, CorruptRecordError
 
 MAGIC, FIRST_MAGIC = b"RRLJ0002", b"RRLJ0001"
 RECORD_BYTES_MAX = 256 << 20
@@ -66,15 +66,20 @@ class Segment:
         self.end += frame_bytes
 
 
-def make_frame(payload: bytes, index: int) -> bytes:
-    """Return a record as it lies in a segment."""
-    return _FRAME.pack(len(payload), checksum_of(payload, index), index) + payload
+def make_frame(parts: Sequence[bytes], index: int) -> list[bytes]:
+    """Return a message as it lies in a segment, in pieces: its parts are not copied.
 
-
-def join_parts(parts: Sequence[bytes]) -> bytes:
-    """Return the payload of a message."""
-    lengths = [len(part) for part in parts]
-    return b"".join([_COUNT.pack(len(parts)), struct.pack(f"<{len(parts)}I", *lengths), *parts])
+    Raises:
+        ConfigError: the message is too large.
+    """
+    payload = [_COUNT.pack(len(parts)), struct.pack(f"<{len(parts)}I", *map(len, parts)), *parts]
+    length = sum(map(len, payload))
+    if length > RECORD_BYTES_MAX:
+        raise ConfigError(f"journal: got a message of {length} bytes, expected {RECORD_BYTES_MAX} or fewer; split it.")
+    checksum = zlib.crc32(_CHECKED.pack(length, index))
+    for piece in payload:
+        checksum = zlib.crc32(piece, checksum)
+    return [_FRAME.pack(length, checksum, index), *payload]
 
 
 def split_parts(payload: bytes) -> list[bytes]:

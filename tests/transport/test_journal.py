@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,33 @@ def test_a_killed_writer_loses_nothing_that_append_returned(tmp_path: Path) -> N
     with Journal(tmp_path) as journal:
         assert journal.next_index > acknowledged[-1]
         assert all(parts == [b"x" * 500] for _, parts in journal.read())
+
+
+def test_a_segment_whose_records_are_all_dropped_gives_its_space_back(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        for _ in range(100):
+            journal.append([bytes(5000)])
+        journal.truncate_before(99)
+        assert journal.size_bytes > 500_000
+        journal.truncate_before(100)
+        assert journal.size_bytes == sum(path.stat().st_size for path in tmp_path.glob("*.log")) == 8
+        assert journal.append([b"next"]) == 100
+    with Journal(tmp_path) as journal:
+        assert contents(journal) == [(100, [b"next"])] and not journal.report()
+
+
+def test_a_crash_while_space_is_given_back_keeps_the_number_of_the_next_record(tmp_path: Path) -> None:
+    written(tmp_path, 9)
+    newest_segment(tmp_path).rename(tmp_path / f"{9:020d}.log")  # and not yet emptied
+    with Journal(tmp_path) as journal:
+        assert contents(journal) == [] and journal.append([b"next"]) == 9
+
+
+def test_records_written_while_syncing_are_kept(tmp_path: Path) -> None:
+    with Journal(tmp_path, segment_bytes=2000) as journal, ThreadPoolExecutor() as pool:
+        syncs = pool.submit(lambda: [journal.sync() for _ in range(50)])
+        for number in range(1000):
+            journal.append([b"%d" % number])
+        syncs.result()
+        journal.sync()
+        assert contents(journal) == [(number, [b"%d" % number]) for number in range(1000)]
