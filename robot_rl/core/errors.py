@@ -4,6 +4,7 @@ RobotRLError
 ├── ConfigError (also ValueError)          an invalid setting
 │   └── UnknownNameError                   an unknown name
 ├── NonFiniteActionError (also ValueError) an action with NaN or infinity
+├── NonFiniteRecordError (also ValueError) a record with NaN or infinity
 ├── SchemaMismatchError                    arrays that differ from the schema
 ├── HandshakeRefusedError                  actor and learner are incompatible
 ├── CorruptRecordError                     bytes that are not a whole, valid record
@@ -34,6 +35,10 @@ class UnknownNameError(ConfigError):
 
 class NonFiniteActionError(RobotRLError, ValueError):
     """An action with NaN or infinity, stopped before it reaches the arm."""
+
+
+class NonFiniteRecordError(RobotRLError, ValueError):
+    """A record with NaN or infinity, stopped before it is stored: networks that learn from it diverge for good."""
 
 
 class SchemaMismatchError(RobotRLError):

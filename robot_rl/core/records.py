@@ -7,12 +7,16 @@ from enum import IntEnum
 import numpy as np
 
 from robot_rl.core import checks
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, NonFiniteRecordError
 from robot_rl.core.labels import LABELS
 from robot_rl.core.schema import StepSchema, check_array
 
 UNNUMBERED = -1
 """Sequence of a record without a number."""
+REWARD_MAX = 1e6
+"""Bound of a reward's size: one sample beyond it would outweigh all others."""
+WINDOW_STEPS_MAX = 10_000
+"""Bound of a label's window."""
 Observation = Mapping[str, np.ndarray]
 
 
@@ -78,6 +82,7 @@ class LabelRecord:
 
     Raises:
         UnknownNameError: the label is not one of `LABELS`.
+        ConfigError: a window or value out of its range.
     """
 
     actor: str
@@ -92,23 +97,40 @@ class LabelRecord:
 
     def __post_init__(self) -> None:
         checks.one_of(self, LABELS, "label")
-        checks.at_least(self, 1, "window_steps")
+        checks.within(self, 1, WINDOW_STEPS_MAX, "window_steps")
+        checks.within(self, -REWARD_MAX, REWARD_MAX, "value")
 
 
 Record = StepRecord | LabelRecord
 
 
 def check_step(record: StepRecord, schema: StepSchema) -> None:
-    """Check that a step has exactly the arrays of a schema.
+    """Check that a step has exactly the arrays of a schema, and finite numbers.
 
     Raises:
         SchemaMismatchError: other arrays.
+        NonFiniteRecordError: NaN or infinity, or a reward beyond its bound; of actions that were not made, all are NaN.
     """
     schema.check_observation(record.obs)
     if record.next_obs is not None:
         schema.check_observation(record.next_obs)
     for name in ("action", "policy_action", "human_action"):
         check_array(name, getattr(record, name), schema.action_spec)
+    _check_finite(record)
+
+
+def _check_finite(record: StepRecord) -> None:
+    numbers = {"action": record.action, **record.obs, **{f"next {k}": v for k, v in (record.next_obs or {}).items()}}
+    wrong = [name for name, array in numbers.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    for name in ("policy_action", "human_action"):
+        action = getattr(record, name)
+        wrong += [] if np.isfinite(action).all() or np.isnan(action).all() else [name]
+    wrong += [] if abs(record.reward) <= REWARD_MAX else [f"reward {record.reward}"]
+    if wrong:
+        raise NonFiniteRecordError(
+            f"record: got NaN, infinity or a value out of bounds in {', '.join(wrong)} at step {record.step} of episode "
+            f"{record.episode}, expected finite numbers; look for the sensor, encoder or reward that made it."
+        )
 
 
 def no_action(size: int) -> np.ndarray:

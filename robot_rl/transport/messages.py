@@ -4,7 +4,8 @@
     header  {"kind": "step" | "label", the record's scalars, "arrays": [[name, dtype, shape], ...]}
     body    the arrays' bytes in that order, C order, little endian
 
-No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly.
+No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly. A header
+holds the known keys alone, and numbers and texts within bounds, so that nothing it says can allocate or loop.
 """
 
 import math
@@ -15,14 +16,17 @@ import msgpack
 import numpy as np
 
 from robot_rl.core.errors import CorruptRecordError, RobotRLError
-from robot_rl.core.records import LabelRecord, Record, Source, StepRecord
+from robot_rl.core.records import UNNUMBERED, LabelRecord, Record, Source, StepRecord
 from robot_rl.core.schema import DTYPES, ArraySpec
 
-PROTOCOL = 1  # raised whenever bytes on the wire change their meaning
+PROTOCOL = 2  # raised whenever bytes on the wire change their meaning
 
-HEADER_BYTES_MAX = 1 << 20
+HEADER_BYTES_MAX = 64 << 10
 BODY_BYTES_MAX = 128 << 20
 ARRAYS_MAX = 256
+INTEGER_MAX = 1 << 62
+DEPTH_MAX = 8
+_LIMITS = {"max_str_len": 4096, "max_bin_len": 0, "max_ext_len": 0, "max_array_len": 1024, "max_map_len": 512}
 
 _GROUPS = {"obs": "obs/", "next_obs": "next_obs/", "frames": "frames/", "next_frames": "next_frames/"}
 """Field of a step -> prefix of its arrays' names."""
@@ -37,6 +41,8 @@ def _scalar_fields(record: type) -> dict[str, type]:
 _STEP_SCALARS, _LABEL_SCALARS = _scalar_fields(StepRecord), _scalar_fields(LabelRecord)
 _STEP_DEFAULTS = {"observed": True}  # defaults of fields that older journals lack
 _STEP_ARRAYS = ("action", "policy_action", "human_action")
+_LEAST = {"sequence": UNNUMBERED, "episode": 0, "step": 0, "policy_version": -1}
+_TEXT_MAX, _REASON_MAX = 200, 1000
 
 
 def encode(record: Record) -> list[bytes]:
@@ -64,13 +70,15 @@ def decode(parts: Sequence[bytes]) -> Record:
         raise CorruptRecordError(f"record: got parts of {[len(part) for part in parts]} bytes, expected header, body.")
     header = unpack(parts[0])
     try:
-        if header.get("kind") == "label":
+        kind = header.pop("kind", None)
+        if kind == "label" and not parts[1]:
             return LabelRecord(**_checked(header, _LABEL_SCALARS))
-        if header.get("kind") == "step":
+        if kind == "step":
             return _decode_step(header, parts[1])
     except (RobotRLError, TypeError, ValueError, KeyError) as error:
-        raise CorruptRecordError(f"record: got a header that contradicts itself or its body: {error}") from error
-    raise CorruptRecordError(f"record: got kind {header.get('kind')!r}, expected 'step' or 'label'.")
+        text = f"record: got a header that contradicts itself or its body: {error}"
+        raise CorruptRecordError(text[:_REASON_MAX]) from error
+    raise CorruptRecordError(f"record: got kind {str(kind)[:20]!r}, expected 'step', or 'label' without a body.")
 
 
 def pack(header: Mapping[str, Any]) -> bytes:
@@ -82,17 +90,34 @@ def unpack(data: bytes) -> dict[str, Any]:
     """Return a header from untrusted bytes.
 
     Raises:
-        CorruptRecordError: too long, not msgpack, or not a map with text keys.
+        CorruptRecordError: too long, too deep, not msgpack, not a map with text keys, or numbers out of bounds.
     """
     if len(data) > HEADER_BYTES_MAX:
         raise CorruptRecordError(f"header: got {len(data)} bytes, expected {HEADER_BYTES_MAX} or fewer.")
     try:
-        header = msgpack.unpackb(data, raw=False, strict_map_key=True)  # bounded by the number of bytes
+        header = msgpack.unpackb(data, raw=False, strict_map_key=True, **_LIMITS)
+        _check_plain(header, DEPTH_MAX)
     except (ValueError, msgpack.UnpackException) as error:
-        raise CorruptRecordError(f"header: got bytes that are not msgpack, expected a map: {error}") from error
+        text = f"header: got bytes that are not plain msgpack, expected a map: {error}"
+        raise CorruptRecordError(text[:_REASON_MAX]) from error
     if not isinstance(header, dict) or not all(isinstance(key, str) for key in header):
         raise CorruptRecordError(f"header: got a {type(header).__name__}, expected a map with text keys.")
     return header
+
+
+def _check_plain(value: Any, depth: int) -> None:
+    """Check that a value is made of texts, booleans, None, finite numbers within bounds, and shallow lists and maps."""
+    if isinstance(value, dict | list):
+        if depth == 0:
+            raise ValueError(f"expected a depth of {DEPTH_MAX} or less")
+        for entry in value.values() if isinstance(value, dict) else value:
+            _check_plain(entry, depth - 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"got {value}, expected finite numbers")
+    elif isinstance(value, int) and abs(value) > INTEGER_MAX:
+        raise ValueError(f"got {value}, expected integers up to 2^62")
+    elif value is not None and not isinstance(value, str | bool | int | float):
+        raise ValueError(f"got a {type(value).__name__}, expected text, numbers, lists and maps")
 
 
 def _scalars(record: Record, fields: Mapping[str, type]) -> dict[str, Any]:
@@ -100,12 +125,15 @@ def _scalars(record: Record, fields: Mapping[str, type]) -> dict[str, Any]:
 
 
 def _checked(header: Mapping[str, Any], fields: Mapping[str, type]) -> dict[str, Any]:
-    """Return the named fields after an exact check of their types: True is not an integer here."""
-    values = {name: header[name] for name in fields}
-    for name, value in values.items():
-        if type(value) is not fields[name]:
+    """Return the fields after an exact check of names, types and bounds: True is not an integer here."""
+    if header.keys() != fields.keys():
+        raise ValueError(f"got the keys {sorted(header)}, expected {sorted(fields)}")
+    for name, value in header.items():
+        if type(value) is not fields[name] or (isinstance(value, str) and len(value) > _TEXT_MAX):
             raise TypeError(f"{name}: got {value!r}, expected {fields[name].__name__}")
-    return values
+        if name in _LEAST and value < _LEAST[name]:
+            raise ValueError(f"{name}: got {value}, expected {_LEAST[name]} or more")
+    return dict(header)
 
 
 def _arrays(record: StepRecord) -> dict[str, np.ndarray]:
@@ -114,9 +142,9 @@ def _arrays(record: StepRecord) -> dict[str, np.ndarray]:
     return arrays | {name: getattr(record, name) for name in _STEP_ARRAYS}
 
 
-def _decode_step(header: Mapping[str, Any], body: bytes) -> StepRecord:
+def _decode_step(header: dict[str, Any], body: bytes) -> StepRecord:
+    arrays = dict(_views(header.pop("arrays"), body))
     scalars = _checked({**_STEP_DEFAULTS, **header}, _STEP_SCALARS)
-    arrays = dict(_views(header["arrays"], body))
     groups: dict[str, Any] = {
         group: {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
         for group, prefix in _GROUPS.items()
@@ -131,7 +159,9 @@ def _views(layout: Any, body: bytes) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (name, array) after checking that the announced arrays fill the body exactly."""
     if not isinstance(layout, list) or len(layout) > ARRAYS_MAX:
         raise ValueError(f"arrays: expected a list of at most {ARRAYS_MAX}")
-    specs = [(str(name), _spec(dtype, shape)) for name, dtype, shape in layout]
+    specs = [(_array_name(name), _spec(dtype, shape)) for name, dtype, shape in layout]
+    if len(dict(specs)) < len(specs):
+        raise ValueError("arrays: got one name twice")
     announced = sum(spec.nbytes for _, spec in specs)
     if announced != len(body):
         raise ValueError(f"arrays: {announced} bytes announced, {len(body)} received")
@@ -140,6 +170,12 @@ def _views(layout: Any, body: bytes) -> Iterator[tuple[str, np.ndarray]]:
         count = math.prod(spec.shape)
         yield name, np.frombuffer(body, spec.dtype, count, offset).reshape(spec.shape)
         offset += spec.nbytes
+
+
+def _array_name(name: Any) -> str:
+    if type(name) is not str or not (name in _STEP_ARRAYS or name.startswith(tuple(_GROUPS.values()))):
+        raise ValueError(f"array: got the name {name!r}, expected an action's or one of {', '.join(_GROUPS)}")
+    return name
 
 
 def _spec(dtype: Any, shape: Any) -> ArraySpec:

@@ -1,6 +1,7 @@
 """The policy's parameters as one safetensors message with their version."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,10 +9,11 @@ import numpy as np
 import safetensors.numpy
 
 from robot_rl.core.errors import CorruptRecordError
+from robot_rl.core.schema import DTYPES
 
 WEIGHTS_BYTES_MAX = 256 << 20
 
-_HEADER_BYTES_MAX = 4 << 20
+_HEADER_BYTES_MAX, _REASON_MAX = 4 << 20, 1000
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,31 @@ def unpack_weights(data: bytes) -> Publication:
     """Return the weights that `pack_weights` packed.
 
     Raises:
-        CorruptRecordError: other bytes.
+        CorruptRecordError: other bytes, or parameters that are not finite.
     """
     try:
-        metadata = _metadata(data)
+        version, agent_hash = _identity(data)
         parameters = safetensors.numpy.load(data)
-        return Publication(int(metadata["version"]), str(metadata["agent_hash"]), parameters)
-    except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
-        raise CorruptRecordError(f"weights: got bytes that are not a publication, expected weights: {error}") from error
+        _check_finite(parameters)
+        return Publication(version, agent_hash, parameters)
+    except (ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError) as error:
+        text = f"weights: got bytes that are not a publication, expected weights: {error}"
+        raise CorruptRecordError(text[:_REASON_MAX]) from error
 
 
-def _metadata(data: bytes) -> dict[str, str]:
+def _identity(data: bytes) -> tuple[int, str]:
+    """Return version and agent of a message."""
     length = int.from_bytes(data[:8], "little")
     if length > min(_HEADER_BYTES_MAX, len(data)):
         raise ValueError(f"header of {length} bytes announced")
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-    if not isinstance(metadata, dict):
-        raise ValueError("no metadata")
-    return metadata
+    version, agent_hash = metadata["version"], metadata["agent_hash"]
+    if not (re.fullmatch(r"[0-9]{1,15}", version) and re.fullmatch(r".{1,200}", agent_hash)):
+        raise ValueError(f"version {version[:20]!r} of agent {agent_hash[:20]!r}")
+    return int(version), agent_hash
+
+
+def _check_finite(parameters: Mapping[str, np.ndarray]) -> None:
+    for name, array in parameters.items():
+        if array.dtype.name not in DTYPES or not np.isfinite(array).all():
+            raise ValueError(f"{name[:100]!r}: {array.dtype.name} with NaN or infinity, or of another kind than a number")

@@ -10,13 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from robot_rl.core.errors import CorruptRecordError
-from robot_rl.core.records import LABELS, LabelRecord, Record, Source, StepRecord
+from robot_rl.core.errors import CorruptRecordError, NonFiniteRecordError
+from robot_rl.core.labels import LABELS
+from robot_rl.core.records import REWARD_MAX, LabelRecord, Record, Source, StepRecord, check_step
 from robot_rl.core.schema import DTYPES
-from robot_rl.transport.messages import decode, encode
-from tests.data.builders import step_record
+from robot_rl.transport.messages import INTEGER_MAX, decode, encode, unpack
+from robot_rl.transport.weights import pack_weights, unpack_weights
+from tests.data.builders import SCHEMA, frame, step_record
 
-int64 = st.integers(-(2**63), 2**63 - 1)
+counts = st.integers(0, INTEGER_MAX)
+numbers = st.floats(-REWARD_MAX, REWARD_MAX)
 arrays = st.sampled_from(DTYPES).flatmap(
     lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
 )
@@ -26,7 +29,7 @@ frames = st.dictionaries(st.text(max_size=8), arrays, min_size=1, max_size=3)
 @st.composite
 def step_records(draw: st.DrawFn) -> StepRecord:
     terminated, truncated = draw(st.booleans()), draw(st.booleans())
-    fields: dict[str, Any] = {name: draw(int64) for name in ("sequence", "episode", "step", "policy_version")}
+    fields: dict[str, Any] = {name: draw(counts) for name in ("sequence", "episode", "step", "policy_version")}
     return step_record(
         0,
         actor=draw(st.text(max_size=10)),
@@ -35,7 +38,7 @@ def step_records(draw: st.DrawFn) -> StepRecord:
         frames=draw(frames) if draw(st.booleans()) else {},
         observed=draw(st.booleans()),
         source=draw(st.sampled_from(list(Source))),
-        reward=draw(st.floats()),
+        reward=draw(numbers),
         terminated=terminated,
         truncated=truncated,
         **fields,
@@ -61,7 +64,7 @@ def test_steps_survive_the_trip(record: StepRecord) -> None:
     assert fields_of(decode(encode(record))) == fields_of(record)
 
 
-@given(st.sampled_from(LABELS), st.floats(), st.integers(1, 1000), int64)
+@given(st.sampled_from(LABELS), numbers, st.integers(1, 1000), counts)
 def test_labels_survive_the_trip(label: str, value: float, window_steps: int, step: int) -> None:
     record = LabelRecord("a", "r", 0, 0, step, label, value, window_steps, 0)
     assert fields_of(decode(encode(record))) == fields_of(record)
@@ -99,12 +102,88 @@ def test_a_changed_byte_gives_a_record_or_the_error(data: st.DataObject) -> None
         ("source", 9),
         ("truncated", True),
         ("kind", "pickle"),
+        ("kind", []),
+        ("filler", "x" * 4000),
+        ("reward", float("nan")),
+        ("reward", float("inf")),
+        ("step", 2**63),
+        ("step", -1),
+        ("episode", 2**64 - 1),
+        ("actor", "x" * 1000),
+        ("arrays", [["action", "float32", [2]]] * 2),
+        ("arrays", [["other", "float32", [2]]]),
+        ("run", msgpack.Timestamp(1)),
+        ("run", b"bytes"),
     ],
 )
 def test_a_lying_header_is_refused(field: str, value: Any) -> None:
     header, body = encode(step_record(3))
+    with pytest.raises(CorruptRecordError) as refused:
+        decode([msgpack.packb(msgpack.unpackb(header) | {field: value}), body])
+    assert len(str(refused.value)) < 1200
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("value", float("inf")), ("window_steps", 2**41), ("window_steps", 0), ("step", 2**63), ("filler", 1)],
+)
+def test_a_lying_label_is_refused(field: str, value: Any) -> None:
+    header, body = encode(LabelRecord("a", "r", 0, 0, 3, "success", 1.0, 2, 0))
     with pytest.raises(CorruptRecordError):
         decode([msgpack.packb(msgpack.unpackb(header) | {field: value}), body])
+
+
+@pytest.mark.parametrize("data", [b"\x91" * 60_000, b"\x81\xa1a" * 20_000, msgpack.packb({"a": [[]] * 20_000})])
+def test_a_deep_or_wide_header_is_refused(data: bytes) -> None:
+    with pytest.raises(CorruptRecordError):
+        unpack(data)
+
+
+NAN, INF = np.float32("nan"), np.float32("inf")
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"obs": frame(0) | {"state": np.array([0, NAN], np.float32)}}, "state"),
+        ({"next_obs": frame(0) | {"wrist": np.full((4, 3), INF)}, "truncated": True}, "next wrist"),
+        ({"action": np.array([INF, 0], np.float32)}, "action"),
+        ({"human_action": np.array([NAN, 0], np.float32)}, "human_action"),
+        ({"policy_action": np.array([INF, 0], np.float32)}, "policy_action"),
+        ({"reward": float("nan")}, "reward nan"),
+        ({"reward": 1e300}, r"reward 1e\+300"),
+    ],
+)
+def test_numbers_that_would_spoil_the_networks_are_refused(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(NonFiniteRecordError, match=f"in {named} at step 0 of episode 0"):
+        check_step(step_record(0, **fields), SCHEMA)
+
+
+def named_weights(**metadata: str) -> bytes:
+    import safetensors.numpy
+
+    return bytes(safetensors.numpy.save({"w": np.zeros(2, np.float32)}, {"version": "1", "agent_hash": "x"} | metadata))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (100_000).to_bytes(8, "little") + b"[" * 100_000,
+        (50_000).to_bytes(8, "little") + b'{"a":' * 10_000,
+        pack_weights(1, "x", {"w": np.array([NAN])}),
+        pack_weights(1, "x", {"w": np.zeros(2, np.complex64)}),
+        named_weights(version="9" * 5000),
+        named_weights(version="-7"),
+        named_weights(agent_hash=""),
+        b"",
+        b"garbage" * 10,
+    ],
+)
+def test_weights_that_no_policy_can_use_are_refused(data: bytes) -> None:
+    assert unpack_weights(named_weights()).version == 1
+    with pytest.raises(CorruptRecordError) as refused:
+        unpack_weights(data)
+    assert len(str(refused.value)) < 1200
 
 
 def test_a_frame_costs_its_bytes_and_little_more() -> None:
