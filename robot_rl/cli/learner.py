@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from robot_rl import build
 from robot_rl.build_prior import prior_state
@@ -28,6 +29,9 @@ class Arguments(ProcessArguments):
     example: robot-rl learner pick-lift --folder runs/x/learner --address tcp://10.0.0.1:5555 --keys learner.keys.json
     """
 
+    run_name: str = ""
+    """Name of the run whose actors are admitted; empty admits the run of the first actor, and no other."""
+
 
 def run(arguments: Arguments) -> int:
     """Learn until a signal comes."""
@@ -39,9 +43,10 @@ def run(arguments: Arguments) -> int:
         Journal(arguments.folder / "journal") as journal,
         LearnerServer(
             arguments.address,
-            Introduction(schema, definition.schema_hash()),
+            Introduction(schema, definition.schema_hash(), run=arguments.run_name),
             journal,
             keys=read_keys(arguments.keys) if arguments.keys else None,
+            write=partial(print, flush=True),
         ) as server,
     ):
         for line in journal.report():

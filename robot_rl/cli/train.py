@@ -164,7 +164,7 @@ def _save_config(folder: RunFolder, config: TrainConfig) -> None:
     """Write the settings; those of earlier parts of the run are kept beside them."""
     if folder.config_file.exists() and load_config(folder.config_file) != config:
         earlier = len(list(folder.root.glob("config-*.json")))
-        folder.config_file.rename(folder.root / f"config-{earlier}.json")
+        shutil.copyfile(folder.config_file, folder.root / f"config-{earlier}.json")
     save_settings(folder.config_file, config)
 
 
@@ -252,7 +252,7 @@ def plan_processes(
     demos = ("--demonstrations-from", str(recorded)) if config.demonstrations else ()
     learner = ProcessPlan(
         "learner",
-        robot_rl_command("learner", *settings, "--folder", str(folder.learner), *demos),
+        robot_rl_command("learner", *settings, "--folder", str(folder.learner), "--run-name", folder.name, *demos),
         folder.learner / "log.txt",
         learner_cores,
     )

@@ -8,6 +8,7 @@ RobotRLError
 ├── SchemaMismatchError                    arrays that differ from the schema
 ├── HandshakeRefusedError                  actor and learner are incompatible
 ├── CorruptRecordError                     bytes that are not a whole, valid record
+├── StorageError                           a disk that is full, read-only or gone
 ├── RunFolderError                         a run folder that is missing, taken or incomplete
 ├── CheckpointError                        a checkpoint that cannot be restored
 ├── DivergedError                          learning that went to NaN or infinity
@@ -51,6 +52,10 @@ class HandshakeRefusedError(RobotRLError):
 
 class CorruptRecordError(RobotRLError):
     """Bytes that are not a whole, valid record: torn, altered, too large or of another protocol."""
+
+
+class StorageError(RobotRLError):
+    """A disk that is full, read-only or gone, where the work cannot go on without it."""
 
 
 class RunFolderError(RobotRLError):

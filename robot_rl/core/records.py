@@ -128,7 +128,7 @@ def _check_finite(record: StepRecord) -> None:
     wrong += [] if abs(record.reward) <= REWARD_MAX else [f"reward {record.reward}"]
     if wrong:
         raise NonFiniteRecordError(
-            f"record: got NaN, infinity or a value out of bounds in {', '.join(wrong)} at step {record.step} of episode "
+            f"record: got NaN, infinity or too large a value in {', '.join(wrong)} at step {record.step} of episode "
             f"{record.episode}, expected finite numbers; look for the sensor, encoder or reward that made it."
         )
 

@@ -1,13 +1,18 @@
 """Handshake of actor and learner: the learner refuses an incompatible actor, naming both sides."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from robot_rl import __version__
 from robot_rl.core.errors import CorruptRecordError, RobotRLError
 from robot_rl.core.schema import StepSchema
 from robot_rl.transport.messages import PROTOCOL, pack, unpack
+from robot_rl.transport.stream import is_stream
 
 _TEXTS = ("actor", "run", "agent_hash", "package")  # fields of an introduction that cross the wire as they are
+_IDENTITIES = ("stream", "process")
+_COUNTS = ("first_sequence", "next_sequence")
+_NAME_MAX = 255
 
 
 @dataclass(frozen=True)
@@ -17,12 +22,13 @@ class Introduction:
     schema: StepSchema
     agent_hash: str  # of the agent's definition: names and shapes of the policy's parameters
     actor: str = ""  # empty for the learner
-    run: str = ""
+    run: str = ""  # empty for a learner that admits the first run which it meets
     protocol: int = PROTOCOL
     package: str = __version__
 
     def __str__(self) -> str:
-        name = f"actor {self.actor!r} of run {self.run!r}" if self.actor else "learner"
+        of_run = f" of run {self.run!r}" if self.run else ""
+        name = f"actor {self.actor!r}{of_run}" if self.actor else f"learner{of_run}"
         return f"{name} (robot-rl {self.package}, task {self.schema.task!r}, agent {self.agent_hash[:8]})"
 
 
@@ -31,6 +37,8 @@ class Hello:
     """First message of an actor."""
 
     introduction: Introduction
+    stream: str  # of its spool
+    process: str  # name of this process, made at random
     first_sequence: int  # oldest record of its spool
     next_sequence: int  # of the record that it will write next
 
@@ -38,8 +46,8 @@ class Hello:
 def encode_hello(hello: Hello) -> bytes:
     """Return a hello as bytes."""
     values = {name: getattr(hello.introduction, name) for name in _TEXTS} | {"protocol": hello.introduction.protocol}
-    sequences = {"first_sequence": hello.first_sequence, "next_sequence": hello.next_sequence}
-    return pack(values | sequences | {"schema": hello.introduction.schema.to_json()})
+    own = {name: getattr(hello, name) for name in (*_IDENTITIES, *_COUNTS)}
+    return pack(values | own | {"schema": hello.introduction.schema.to_json()})
 
 
 def decode_hello(data: bytes) -> Hello:
@@ -50,35 +58,48 @@ def decode_hello(data: bytes) -> Hello:
     """
     value = unpack(data)
     try:
-        texts, schema = {name: str(value[name]) for name in _TEXTS}, StepSchema.from_json(value["schema"])
-        introduction = Introduction(schema, protocol=int(value["protocol"]), **texts)
-        return Hello(introduction, int(value["first_sequence"]), int(value["next_sequence"]))
+        _check(value)
+        texts, schema = {name: value[name] for name in _TEXTS}, StepSchema.from_json(value["schema"])
+        introduction = Introduction(schema, protocol=value["protocol"], **texts)
+        return Hello(introduction, **{name: value[name] for name in (*_IDENTITIES, *_COUNTS)})
     except (KeyError, TypeError, ValueError, RobotRLError) as error:
-        raise CorruptRecordError(f"hello: got {sorted(value)}, expected an actor's hello: {error}") from error
+        names = sorted(value)[:20]
+        raise CorruptRecordError(f"hello: got {names}, expected an actor's hello: {error}"[:1000]) from error
 
 
-def refusal(learner: Introduction, hello: Hello, stored: int | None) -> str | None:
-    """Return why this actor is refused, or None when it is compatible.
+def _check(value: dict[str, Any]) -> None:
+    """Check names, types and bounds of a hello's fields; those of its schema were checked as any header's.
 
-    Args:
-        stored: sequence that the learner expects next of this actor; None for an unknown actor.
+    Raises:
+        ValueError: a field does not fit.
     """
-    actor = hello.introduction
+    if value.keys() != {*_TEXTS, *_IDENTITIES, *_COUNTS, "protocol", "schema"}:
+        raise ValueError("other fields; the other side has another version of this package")
+    for name in _TEXTS:
+        text = value[name]
+        if type(text) is not str or not (0 < len(text) <= _NAME_MAX and text.isprintable()):
+            raise ValueError(f"{name}: got {text!r}, expected 1 to {_NAME_MAX} printable characters")
+    for name in _IDENTITIES:
+        if type(value[name]) is not str or not is_stream(value[name]):
+            raise ValueError(f"{name}: expected 32 hexadecimal digits")
+    counts = [value[name] for name in ("protocol", *_COUNTS)]
+    if any(type(count) is not int or count < 0 for count in counts) or counts[1] > counts[2]:
+        raise ValueError(f"got protocol and sequences {counts}, expected integers in order")
+
+
+def refusal(learner: Introduction, actor: Introduction) -> str | None:
+    """Return why this actor is refused, or None when it is compatible."""
     reasons = [
         f"{what}: {theirs} against {mine}"
         for what, theirs, mine in (
             ("protocol", actor.protocol, learner.protocol),
             ("package version", actor.package, learner.package),
             ("agent", actor.agent_hash[:12], learner.agent_hash[:12]),
+            ("run", repr(actor.run), repr(learner.run or actor.run)),
         )
         if theirs != mine
     ]
     reasons += actor.schema.difference(learner.schema)
-    if stored is not None and hello.next_sequence < stored:
-        reasons.append(
-            f"sequence: the spool continues at {hello.next_sequence}, the learner holds {stored} records of this actor "
-            "and run; the spool was lost or two actors share a name: use another actor name"
-        )
     if not reasons:
         return None
     return f"{actor} does not fit {learner}: " + "; ".join(reasons) + ". Start both from the same configuration."

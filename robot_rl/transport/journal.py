@@ -10,6 +10,7 @@ the first format (`RRLJ0001`, without the index) are read, and never written.
 
 import fcntl
 import os
+import shutil
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -107,6 +108,11 @@ class Journal:
     def size_bytes(self) -> int:
         """Bytes on disk."""
         return sum(segment.end for segment in self._segments)
+
+    @property
+    def disk_left_bytes(self) -> int:
+        """Bytes that the disk still takes from this user."""
+        return shutil.disk_usage(self.folder).free
 
     # -- writing ---------------------------------------------------------------------------------------------------
 

@@ -4,11 +4,12 @@
     header  {"kind": "step" | "label", the record's scalars, "arrays": [[name, dtype, shape], ...]}
     body    the arrays' bytes in that order, C order, little endian
 
-No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly. A header
-holds the known keys alone, and numbers and texts within bounds, so that nothing it says can allocate or loop.
+No code is transmitted, and every size is checked: the arrays that a header announces must fill the body exactly. A
+header holds the known keys alone, and numbers and texts within bounds, so that nothing it says can allocate or loop.
 """
 
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
@@ -17,12 +18,13 @@ import numpy as np
 
 from robot_rl.core.errors import CorruptRecordError, RobotRLError
 from robot_rl.core.records import UNNUMBERED, LabelRecord, Record, Source, StepRecord
-from robot_rl.core.schema import DTYPES, ArraySpec
+from robot_rl.core.schema import DTYPES, ArraySpec, StepSchema
 
 PROTOCOL = 2  # raised whenever bytes on the wire change their meaning
 
 HEADER_BYTES_MAX = 64 << 10
 BODY_BYTES_MAX = 128 << 20
+IMAGES_BYTES_MAX = 16 << 20  # compressed images of one record, which a schema does not count
 ARRAYS_MAX = 256
 INTEGER_MAX = 1 << 62
 DEPTH_MAX = 8
@@ -42,7 +44,7 @@ _STEP_SCALARS, _LABEL_SCALARS = _scalar_fields(StepRecord), _scalar_fields(Label
 _STEP_DEFAULTS = {"observed": True}  # defaults of fields that older journals lack
 _STEP_ARRAYS = ("action", "policy_action", "human_action")
 _LEAST = {"sequence": UNNUMBERED, "episode": 0, "step": 0, "policy_version": -1}
-_TEXT_MAX, _REASON_MAX = 200, 1000
+_TEXT_MAX, _REASON_MAX = 255, 1000
 
 
 def encode(record: Record) -> list[bytes]:
@@ -79,6 +81,26 @@ def decode(parts: Sequence[bytes]) -> Record:
         text = f"record: got a header that contradicts itself or its body: {error}"
         raise CorruptRecordError(text[:_REASON_MAX]) from error
     raise CorruptRecordError(f"record: got kind {str(kind)[:20]!r}, expected 'step', or 'label' without a body.")
+
+
+def decode_stored(parts: Sequence[bytes]) -> tuple[Record, str]:
+    """Return a record of a learner's journal and the name of its stream, empty for one of an earlier version.
+
+    Raises:
+        CorruptRecordError: not a whole, valid record.
+    """
+    return decode(parts[:2]), parts[2].decode("ascii", "replace") if len(parts) > 2 else ""
+
+
+def checksum_of(parts: Sequence[bytes]) -> int:
+    """Return the checksum of a record's header and body."""
+    return zlib.crc32(parts[1], zlib.crc32(parts[0]))
+
+
+def record_bytes_max(schema: StepSchema) -> int:
+    """Return the most bytes that a part of a record of a schema can have: twice its frame, its actions, its images."""
+    frame = sum(spec.nbytes for spec in schema.observation.values())
+    return HEADER_BYTES_MAX + 2 * frame + 3 * schema.action_spec.nbytes + IMAGES_BYTES_MAX
 
 
 def pack(header: Mapping[str, Any]) -> bytes:
@@ -131,7 +153,7 @@ def _checked(header: Mapping[str, Any], fields: Mapping[str, type]) -> dict[str,
     for name, value in header.items():
         if type(value) is not fields[name] or (isinstance(value, str) and len(value) > _TEXT_MAX):
             raise TypeError(f"{name}: got {value!r}, expected {fields[name].__name__}")
-        if name in _LEAST and value < _LEAST[name]:
+        if isinstance(value, int) and value < _LEAST.get(name, value):
             raise ValueError(f"{name}: got {value}, expected {_LEAST[name]} or more")
     return dict(header)
 

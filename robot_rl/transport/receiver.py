@@ -1,60 +1,42 @@
 """Learner's end of the wire: stores each record once, acknowledges it when it is durable, publishes weights."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
-import zmq
 
 from robot_rl.core.clock import Clock, SystemClock
-from robot_rl.core.errors import ConfigError, CorruptRecordError, SchemaMismatchError
-from robot_rl.core.records import Record, StepRecord, check_step
+from robot_rl.core.errors import CorruptRecordError, NonFiniteRecordError, SchemaMismatchError, StorageError
+from robot_rl.core.records import Record, Source, StepRecord, check_step
+from robot_rl.transport.actors import ACTORS_MAX, Actor, Newcomer, Roster, Stream
+from robot_rl.transport.counters import ServerCounters
 from robot_rl.transport.handshake import Hello, Introduction, decode_hello, refusal
 from robot_rl.transport.journal import Journal
-from robot_rl.transport.messages import BODY_BYTES_MAX, HEADER_BYTES_MAX, decode, pack
-from robot_rl.transport.security import Admission, CurveKeys, Socket, check_address, host_of, secure_listener
+from robot_rl.transport.messages import checksum_of, decode, decode_stored, record_bytes_max
+from robot_rl.transport.notices import Notices
+from robot_rl.transport.router import Message, Router
+from robot_rl.transport.security import CurveKeys
 from robot_rl.transport.weights import pack_weights
 
 POLL_MESSAGES_MAX = 1024  # handled in one call of `poll`, so that a flood does not starve the learner
+ALIVE_S = 1.0  # for a connected actor to answer when another process claims its name
+REASON_MAX = 2000
 
-Stream = tuple[str, str]  # (actor, run)
-
-
-@dataclass
-class ServerCounters:
-    """Counts of received messages since the start."""
-
-    records: int = 0  # new and stored
-    duplicates: int = 0  # stored before, acknowledged again
-    out_of_order: int = 0  # ahead of a gap; the actor sends them again
-    gaps: int = 0  # records missing from every spool
-    refused: int = 0  # incompatible actors, or records that contradict the hello
-    unknown: int = 0  # messages of connections without a hello
-    recovered: int = 0  # read back from the journal
-    syncs: int = 0
-    publications: int = 0
-
-
-@dataclass
-class _Stream:
-    """Progress of one (actor, run)."""
-
-    expected: int  # sequence of the next record
-    route: bytes = b""  # newest connection; empty before the first
-    dirty: bool = False  # something to acknowledge
-    seen_s: float = 0.0
+_CONTRADICTIONS = (CorruptRecordError, SchemaMismatchError, NonFiniteRecordError)
 
 
 class LearnerServer:
-    """ROUTER for records and XPUB for weights, driven by `poll` from one thread.
+    """ROUTER for records and weights, driven by `poll` from one thread.
 
     Args:
         address: tcp://HOST:PORT; PORT may be * for any free one, see `address` afterwards.
+        introduction: of this learner; without a run it admits the first one that it meets.
         journal: stores every accepted record; read it back with `recover` before the first `poll`.
-        keys: CURVE keys, required beyond loopback.
+        keys: CURVE keys, required beyond loopback; they bind each actor's name to a key.
         sync_every_s: longest time between receiving a record and syncing and acknowledging it.
+        write: receives a line when an actor is refused, or anything is lost.
 
     Raises:
         ConfigError: an address beyond this machine without keys, or one that is taken.
@@ -69,42 +51,37 @@ class LearnerServer:
         keys: CurveKeys | None = None,
         sync_every_s: float = 0.25,
         clock: Clock | None = None,
+        write: Callable[[str], None] = lambda line: None,
     ) -> None:
-        check_address(address, keys)
         self.counters, self._journal, self._introduction = ServerCounters(), journal, introduction
         self._clock, self._sync_every_s, self._synced_s = clock or SystemClock(), sync_every_s, 0.0
-        self._streams: dict[Stream, _Stream] = {}
-        self._routes: dict[bytes, Stream] = {}
+        self._notices, self._run = Notices(write, self._clock), introduction.run
+        self._roster, self._newcomers, self._recovered = Roster(), list[Newcomer](), False
         self._latest: bytes | None = None
-        self._recovered = False
-        self._context: zmq.Context[Socket] = zmq.Context()
-        self._admission = Admission(self._context, keys)
-        try:
-            self._router = self._listen(zmq.ROUTER, address, keys, HEADER_BYTES_MAX + BODY_BYTES_MAX)
-            self._weights = self._listen(zmq.XPUB, f"tcp://{host_of(address)}:*", keys, 1024)
-        except BaseException:
-            self._admission.close()
-            self._context.destroy(linger=0)
-            raise
-        self.address = _endpoint(self._router)
-        self._weights_port = int(_endpoint(self._weights).rpartition(":")[2])
-        self._poller = zmq.Poller()
-        self._poller.register(self._router, zmq.POLLIN)
-        self._poller.register(self._weights, zmq.POLLIN)
+        self._router = Router(address, keys, record_bytes_max(introduction.schema))
+        self.address = self._router.address
 
     # -- records ---------------------------------------------------------------------------------------------------
 
     def recover(self) -> Iterator[Record]:
         """Yield the journal's records in order and restore the progress of each actor from them.
 
+        Records that this version would refuse are left out and counted.
+
         Raises:
             SchemaMismatchError: the journal was written for another schema.
         """
         self._recovered = True
-        for _, parts in self._journal.read():
-            record = decode(parts)
-            self._check(record)
-            self._stream((record.actor, record.run), 0).expected = record.sequence + 1
+        for index, parts in self._journal.read():
+            try:
+                record, stream = decode_stored(parts)
+                self._check(record)
+            except (CorruptRecordError, NonFiniteRecordError) as error:
+                self.counters.unreadable += 1
+                self._notices.say(f"journal: record {index} is left out: {error}")
+                continue
+            streams = self._roster.named(record.actor, record.run).streams
+            streams.setdefault(stream, Stream(record.sequence)).add(record.sequence, checksum_of(parts))
             self.counters.recovered += 1
             yield record
 
@@ -112,42 +89,60 @@ class LearnerServer:
         """Return the new records in order; wait at most `timeout_s` for the first.
 
         Records are in the journal when they are returned, and acknowledged once they are on the disk itself.
+
+        Raises:
+            StorageError: the disk failed to keep what was written.
         """
-        if not self._recovered:
-            for _ in self.recover():
-                pass
+        for _ in () if self._recovered else self.recover():
+            pass
         deadline_s = self._clock.now_s() + timeout_s
         while True:
-            wait_s = max(0.0, min(deadline_s - self._clock.now_s(), self._until_sync_s()))
-            events = dict(self._poller.poll(math.ceil(1000 * wait_s)))
-            records = self._drain() if self._router in events else []
-            if self._weights in events:
-                self._greet_subscribers()
+            wait_s = max(0.0, min(deadline_s - self._clock.now_s(), self._until_due_s()))
+            self._router.poll(math.ceil(1000 * wait_s))
+            messages = self._router.receive(POLL_MESSAGES_MAX)
+            records = [record for message in messages if (record := self._handle(message))]
+            self._admit_newcomers()
             if self._until_sync_s() <= 0.0:
                 self.sync()
             if records or self._clock.now_s() >= deadline_s:
                 return records
 
     def sync(self) -> None:
-        """Sync received records to disk and acknowledge them."""
-        self._journal.sync()
+        """Sync received records to disk and acknowledge them.
+
+        Raises:
+            StorageError: the disk failed; nothing was acknowledged.
+        """
+        self._sync_journal()
         self._synced_s = self._clock.now_s()
         self.counters.syncs += 1
-        for stream in self._streams.values():
-            if stream.dirty and stream.route:
-                self._answer(stream.route, b"ack", {"next_sequence": stream.expected})
-            stream.dirty = False
+        for actor in self._roster.connected():
+            ack = {"next_sequence": actor.progress.expected}
+            if actor.dirty and not self._router.answer(actor.route, b"ack", ack):
+                self._roster.disconnect(actor.route)  # gone, or it does not read
+            actor.dirty = False
 
-    def actors(self) -> dict[Stream, float]:
+    def actors(self) -> dict[tuple[str, str], float]:
         """Return the seconds since the last message of each actor."""
         now_s = self._clock.now_s()
-        return {name: now_s - stream.seen_s for name, stream in self._streams.items() if stream.route}
+        return {(actor.name, actor.run): now_s - actor.seen_s for actor in self._roster.connected()}
+
+    def status(self) -> dict[str, float]:
+        """Return the counters and the space left, for metrics."""
+        return {
+            **{f"wire_{name}": count for name, count in vars(self.counters).items()},
+            "wire_actors": len(self._roster.connected()),
+            "journal_lost": self._journal.lost_records,
+            "journal_mb": self._journal.size_bytes / 1e6,
+            "disk_left_mb": self._journal.disk_left_bytes / 1e6,
+        }
 
     def close(self) -> None:
         """Acknowledge stored records and close the sockets; the journal stays open."""
-        self.sync()
-        self._admission.close()
-        self._context.destroy(linger=300)
+        try:
+            self.sync()
+        finally:
+            self._router.close()
 
     def __enter__(self) -> Self:
         return self
@@ -158,113 +153,146 @@ class LearnerServer:
     # -- weights ---------------------------------------------------------------------------------------------------
 
     def publish_weights(self, version: int, parameters: Mapping[str, np.ndarray]) -> None:
-        """Send the policy's parameters to every actor; those that join later get the latest at once."""
+        """Send the policy's parameters to every actor, and to those that join later; publications never queue up."""
         self._latest = pack_weights(version, self._introduction.agent_hash, parameters)
         self.counters.publications += 1
-        self._weights.send(self._latest)
+        for actor in self._roster.connected():
+            self._send_weights(actor)
 
-    def _greet_subscribers(self) -> None:
-        joined = False
-        while self._weights.poll(0):
-            joined |= self._weights.recv()[:1] == b"\x01"
-        if joined and self._latest is not None:
-            self._weights.send(self._latest)
+    def _send_weights(self, actor: Actor) -> None:
+        actor.weights_stale = actor.weights_under_way
+        if self._latest is not None and not actor.weights_under_way:
+            actor.weights_under_way = self._router.send([actor.route, b"weights", self._latest])
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _listen(self, kind: int, address: str, keys: CurveKeys | None, message_bytes_max: int) -> Socket:
-        socket = self._context.socket(kind)
-        socket.maxmsgsize = message_bytes_max
-        socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 10000
-        if kind == zmq.XPUB:
-            socket.xpub_verbose = True  # reports every subscriber, not only the first
-            socket.sndhwm = 4
-        secure_listener(socket, keys)
-        try:
-            socket.bind(address)
-        except zmq.ZMQError as error:
-            socket.close(linger=0)
-            raise ConfigError(f"address: got {address!r}, expected a free one ({error}); take another port.") from error
-        return socket
-
     def _until_sync_s(self) -> float:
-        if not any(stream.dirty for stream in self._streams.values()):
+        if not any(actor.dirty for actor in self._roster.connected()):
             return float("inf")
         return self._synced_s + self._sync_every_s - self._clock.now_s()
 
-    def _drain(self) -> list[Record]:
-        records = []
-        for _ in range(POLL_MESSAGES_MAX):
-            if not self._router.poll(0):
-                break
-            route, *parts = self._router.recv_multipart()
-            record = self._handle(route, parts)
-            if record is not None:
-                records.append(record)
-        return records
+    def _until_due_s(self) -> float:
+        waits_s = [newcomer.until_s - self._clock.now_s() for newcomer in self._newcomers]
+        return min([self._until_sync_s(), *waits_s])
 
-    def _handle(self, route: bytes, parts: list[bytes]) -> Record | None:
-        """Handle one message; return its record when that is new."""
+    def _sync_journal(self) -> None:
         try:
-            if parts[:1] == [b"hello"] and len(parts) == 2:
-                self._welcome(route, decode_hello(parts[1]))
-            elif parts[:1] == [b"record"] and route in self._routes:
-                return self._accept(route, parts[1:])
-            else:
-                self.counters.unknown += 1
-                self._answer(route, b"who", {})
-        except (CorruptRecordError, SchemaMismatchError) as error:
-            self._refuse(route, str(error))
+            self._journal.sync()
+        except OSError as error:
+            raise StorageError(
+                f"journal: got {error} while syncing {self._journal.folder}, expected a disk that keeps what it takes; "
+                "mend it and resume: actors keep what was not acknowledged."
+            ) from error
+
+    def _handle(self, message: Message) -> Record | None:
+        """Handle one message; return its record when that is new."""
+        actor = self._roster.at(message.route)
+        try:
+            match message.kind, len(message.parts):
+                case b"hello", 1:
+                    self._hear_hello(message, decode_hello(message.parts[0]))
+                case b"record", 2 if actor is not None:
+                    return self._accept(actor, message.parts)
+                case b"alive" | b"weights-received", 0 if actor is not None:
+                    self._hear_sign(actor, message.kind)
+                case _:
+                    self.counters.unknown += 1
+                    self._router.answer(message.route, b"who", {})
+        except _CONTRADICTIONS as error:
+            origin = actor or f"connection from {message.address or 'an unknown address'}"
+            self._refuse(message.route, f"{origin}: {error}")
         return None
 
-    def _welcome(self, route: bytes, hello: Hello) -> None:
-        name = (hello.introduction.actor, hello.introduction.run)
-        known = self._streams.get(name)
-        reason = refusal(self._introduction, hello, None if known is None else known.expected)
-        if reason is not None:
-            self._refuse(route, reason)
+    def _hear_sign(self, actor: Actor, kind: bytes) -> None:
+        """Handle a sign of life: it refuses those who claim the name, or is a receipt for weights."""
+        actor.seen_s = self._clock.now_s()
+        if kind == b"weights-received":
+            actor.weights_under_way = False
+            if actor.weights_stale:
+                self._send_weights(actor)
             return
-        stream = self._stream(name, hello.first_sequence)
-        self.counters.gaps += max(0, hello.first_sequence - stream.expected)
-        stream.expected = max(stream.expected, hello.first_sequence)
-        self._routes.pop(stream.route, None)
-        self._routes[route], stream.route, stream.seen_s = name, route, self._clock.now_s()
-        self._journal.sync()  # a welcome acknowledges: records that it counts must be on disk
-        self._answer(route, b"welcome", {"next_sequence": stream.expected, "weights_port": self._weights_port})
+        for newcomer in [n for n in self._newcomers if self._roster.of(n.hello) is actor]:
+            self._newcomers.remove(newcomer)
+            self._refuse(newcomer.route, newcomer.refusal(actor))
 
-    def _accept(self, route: bytes, parts: list[bytes]) -> Record | None:
-        record = decode(parts)
-        stream = self._streams[self._routes[route]]
-        if (record.actor, record.run) != self._routes[route]:
-            raise CorruptRecordError(f"record: got actor {record.actor!r}, expected {self._routes[route][0]!r}.")
-        stream.dirty, stream.seen_s = True, self._clock.now_s()
+    def _hear_hello(self, message: Message, hello: Hello) -> None:
+        """Refuse an actor, admit it, or first ask the connected one of its name for a sign of life."""
+        reason = self._refusal(message, hello)
+        actor = self._roster.of(hello) if reason is None else None
+        if actor is None:
+            return self._refuse(message.route, reason or f"{hello.introduction}: got too many actors or streams.")
+        other = actor.route and actor.process != hello.process
+        if other and len(self._newcomers) < ACTORS_MAX and self._router.answer(actor.route, b"alive?", {}):
+            until_s = self._clock.now_s() + ALIVE_S
+            self._newcomers.append(Newcomer(message.route, hello, message.address, until_s))
+        else:
+            self._welcome(actor, message.route, hello, message.address)
+
+    def _refusal(self, message: Message, hello: Hello) -> str | None:
+        name = hello.introduction.actor
+        if message.key_name not in (None, name):
+            return f"{hello.introduction}: got the key of {message.key_name!r}, expected that of this name."
+        return refusal(replace(self._introduction, run=self._run), hello.introduction)
+
+    def _admit_newcomers(self) -> None:
+        """Admit those whose namesake gave no sign of life."""
+        for newcomer in [n for n in self._newcomers if n.until_s <= self._clock.now_s()]:
+            self._newcomers.remove(newcomer)
+            if actor := self._roster.of(newcomer.hello):
+                self._welcome(actor, newcomer.route, newcomer.hello, newcomer.address)
+
+    def _welcome(self, actor: Actor, route: bytes, hello: Hello, address: str) -> None:
+        stream = actor.open(hello)
+        if hello.next_sequence < stream.expected:
+            self._notices.say(f"{actor}: its spool ends at {hello.next_sequence}, before {stream.expected}: new stream")
+            self._router.answer(route, b"behind", {"checksums": stream.checksums_before(hello.next_sequence)})
+            return
+        self._run = self._run or hello.introduction.run
+        if missing := stream.skip_to(hello.first_sequence):
+            self.counters.gaps += missing
+            self._notices.say(f"{actor}: its spool lacks {missing} records")
+        self._roster.connect(actor, hello, route, address, self._clock.now_s())
+        self._sync_journal()  # a welcome acknowledges: records that it counts must be on disk
+        place = {"next_sequence": stream.expected, "checksum": stream.checksum(stream.expected - 1)}
+        self._router.answer(route, b"welcome", place)
+        self._send_weights(actor)
+
+    def _accept(self, actor: Actor, parts: list[bytes]) -> Record | None:
+        record, stream = decode(parts), actor.progress
+        if (record.actor, record.run) != (actor.name, actor.run):
+            raise CorruptRecordError(f"record: got one of {record.actor!r}, expected one of {actor.name!r}.")
+        actor.dirty, actor.seen_s, checksum = True, self._clock.now_s(), checksum_of(parts)
         if record.sequence != stream.expected:
             self.counters.duplicates += record.sequence < stream.expected
             self.counters.out_of_order += record.sequence > stream.expected
+            if stream.checksum(record.sequence) not in (None, checksum):
+                raise CorruptRecordError(f"record: got {record.sequence} again with other content; it was not stored.")
             return None
         self._check(record)
-        self._journal.append(parts)
-        stream.expected += 1
+        if isinstance(record, StepRecord) and record.source is Source.DEMONSTRATION:
+            raise CorruptRecordError("record: got a demonstration, expected steps of policy or human from an actor.")
+        return record if self._store(actor, record.sequence, parts, checksum) else None
+
+    def _store(self, actor: Actor, sequence: int, parts: list[bytes], checksum: int) -> bool:
+        """Write a record to the journal; where the disk takes none, end the connection: the actor tries again."""
+        try:
+            self._journal.append([*parts, actor.stream.encode()])
+        except OSError as error:
+            self.counters.not_stored += 1
+            self._notices.say(f"journal: no record can be stored ({error}); actors keep theirs and try again")
+            self._router.answer(actor.route, b"busy", {"reason": f"the learner's journal: {error}"})
+            self._roster.disconnect(actor.route)
+            return False
+        actor.progress.add(sequence, checksum)
         self.counters.records += 1
-        return record
+        return True
 
     def _check(self, record: Record) -> None:
         if isinstance(record, StepRecord):
             check_step(record, self._introduction.schema)
 
-    def _stream(self, name: Stream, first: int) -> _Stream:
-        return self._streams.setdefault(name, _Stream(first))
-
     def _refuse(self, route: bytes, reason: str) -> None:
         self.counters.refused += 1
-        self._routes.pop(route, None)
-        self._answer(route, b"refuse", {"reason": reason})
-
-    def _answer(self, route: bytes, kind: bytes, value: dict[str, object]) -> None:
-        self._router.send_multipart([route, kind, pack(value)])
-
-
-def _endpoint(socket: Socket) -> str:
-    """Return the address that a socket is bound to, its port resolved."""
-    endpoint = socket.get(zmq.LAST_ENDPOINT)
-    return endpoint.decode() if isinstance(endpoint, bytes) else str(endpoint)
+        self._notices.say(f"refused: {reason}")
+        self._roster.disconnect(route)
+        self._router.answer(route, b"refuse", {"reason": reason[:REASON_MAX]})

@@ -3,11 +3,14 @@
 import ipaddress
 import json
 import os
-from dataclasses import asdict, dataclass
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import zmq
+from zmq.utils import z85
 
 from robot_rl.core.errors import ConfigError
 
@@ -18,12 +21,13 @@ Socket = zmq.Socket[bytes]
 class CurveKeys:
     """Keys of one side: its own pair, and the public keys of its peers.
 
-    `peers` holds the learner's public key on an actor, and every admitted actor's public key on the learner.
+    `peers` holds the learner's public key on an actor, and on the learner the public key of every admitted actor by the
+    actor's name, which no other key may use.
     """
 
     public: str
-    secret: str
-    peers: tuple[str, ...]
+    secret: str = field(repr=False)
+    peers: Mapping[str, str]
 
 
 def generate_keys(folder: Path, actors: int = 1) -> list[Path]:
@@ -35,8 +39,10 @@ def generate_keys(folder: Path, actors: int = 1) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     pairs = [tuple(key.decode() for key in zmq.curve_keypair()) for _ in range(actors + 1)]
     (learner_public, learner_secret), *others = pairs
-    keys = {"learner": CurveKeys(learner_public, learner_secret, tuple(public for public, _ in others))}
-    keys |= {f"actor-{n}": CurveKeys(public, secret, (learner_public,)) for n, (public, secret) in enumerate(others)}
+    names = {f"actor-{n}": public for n, (public, _) in enumerate(others)}
+    keys = {"learner": CurveKeys(learner_public, learner_secret, names)}
+    learner = {"learner": learner_public}
+    keys |= {f"actor-{n}": CurveKeys(public, secret, learner) for n, (public, secret) in enumerate(others)}
     return [_write_keys(folder / f"{name}.keys.json", value) for name, value in keys.items()]
 
 
@@ -44,13 +50,33 @@ def read_keys(path: Path) -> CurveKeys:
     """Return the keys of a file that `generate_keys` wrote.
 
     Raises:
-        ConfigError: no such file, or not a key file.
+        ConfigError: no such file, not a key file, or one that others can read.
     """
     try:
+        _check_private(path)
         value = json.loads(path.read_text())
-        return CurveKeys(str(value["public"]), str(value["secret"]), tuple(value["peers"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        peers = value["peers"]
+        if isinstance(peers, list):  # of a version whose files named no actors: they were numbered
+            peers = {f"actor-{n}": key for n, key in enumerate(peers)}
+        for key in (value["public"], value["secret"], *peers.values()):
+            if len(z85.decode(key.encode())) != 32:
+                raise ValueError("a key of another length")
+        if not peers:
+            raise ValueError("no peers")
+        return CurveKeys(value["public"], value["secret"], {str(name): key for name, key in peers.items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise ConfigError(f"keys: got {path}, expected a key file ({error}); make one with `robot-rl keys`.") from error
+
+
+def _check_private(path: Path) -> None:
+    """Check that a file belongs to this user and that no other can read it.
+
+    Raises:
+        ValueError: it does not.
+    """
+    status = path.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise ValueError(f"of user {status.st_uid} with mode {status.st_mode & 0o777:o}; chmod 600 it")
 
 
 def check_address(address: str, keys: CurveKeys | None) -> None:
@@ -87,7 +113,7 @@ def secure_caller(socket: Socket, keys: CurveKeys | None) -> None:
     """Make a connecting socket use CURVE with its learner's key."""
     if keys is not None:
         socket.curve_publickey, socket.curve_secretkey = keys.public.encode(), keys.secret.encode()
-        socket.curve_serverkey = keys.peers[0].encode()
+        socket.curve_serverkey = next(iter(keys.peers.values())).encode()
 
 
 class Admission:
@@ -95,18 +121,23 @@ class Admission:
 
     def __init__(self, context: zmq.Context[Socket], keys: CurveKeys | None) -> None:
         self._thread: Any = None
+        self._names: dict[str, str] | None = None
         if keys is None:
             return
+        self._names = {key: name for name, key in keys.peers.items()}
         from zmq.auth.thread import ThreadAuthenticator
 
-        self._known = {peer.encode() for peer in keys.peers}
         self._thread = ThreadAuthenticator(context)
         self._thread.start()
         self._thread.configure_curve_callback(domain="*", credentials_provider=self)
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Return whether a public key may connect; called by zmq's authenticator."""
-        return key in self._known
+        return self._names is not None and key.decode("ascii", "replace") in self._names
+
+    def name_of(self, user_id: str) -> str | None:
+        """Return the name that a key is bound to; None without keys."""
+        return None if self._names is None else self._names.get(user_id, "")
 
     def close(self) -> None:
         """Stop the authenticator."""

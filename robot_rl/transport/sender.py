@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import secrets
 import threading
 from typing import Self
 
@@ -11,11 +12,13 @@ import numpy as np
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CorruptRecordError, HandshakeRefusedError, RobotRLError
 from robot_rl.core.records import Record, StepRecord, check_step
+from robot_rl.transport.counters import LinkCounters
 from robot_rl.transport.handshake import Hello, Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import encode
 from robot_rl.transport.security import CurveKeys, check_address
-from robot_rl.transport.session import LinkCounters, Refused, Session, SessionLost
+from robot_rl.transport.session import Behind, Refused, Session, SessionLost
+from robot_rl.transport.stream import new_stream, read_stream
 from robot_rl.transport.weights import Publication, unpack_weights
 
 SPOOL_BYTES_MAX = 16 << 30
@@ -50,7 +53,9 @@ class ActorLink:
         check_address(address, keys)
         self.counters, self._introduction, self._spool = LinkCounters(), introduction, spool
         self._address, self._keys, self._spool_bytes_max = address, keys, spool_bytes_max
-        self._clock = clock or SystemClock()
+        self._clock, self._process = clock or SystemClock(), secrets.token_hex(16)
+        self._stream = read_stream(spool.folder)
+        self.trouble = ""  # why the last session ended, empty while one lasts
         self._received: tuple[Publication, float] | None = None  # the newest weights, and when they came [s]
         self._refusal: str | None = None
         self._changed = threading.Condition()
@@ -77,6 +82,7 @@ class ActorLink:
 
         Raises:
             SchemaMismatchError: arrays that differ from the schema.
+            NonFiniteRecordError: NaN or infinity.
             HandshakeRefusedError: the learner has refused this actor.
         """
         self.check()
@@ -109,6 +115,17 @@ class ActorLink:
             return None
         publication, stamp_s = self._received
         return publication.version, publication.parameters, self._clock.now_s() - stamp_s
+
+    def status(self) -> dict[str, float]:
+        """Return backlog, what was lost and the space left, for metrics."""
+        spool = self._spool
+        return {
+            "backlog": self.backlog,
+            "dropped": self.counters.dropped,
+            "spool_lost": spool.lost_records,
+            "spool_mb": spool.size_bytes / 1e6,
+            "disk_left_mb": spool.disk_left_bytes / 1e6,
+        }
 
     def check(self) -> None:
         """Raise when the learner has refused this actor, or delivery has failed permanently.
@@ -157,8 +174,12 @@ class ActorLink:
     def _deliver(self) -> None:
         try:
             while not self._stopping.is_set():
-                with contextlib.suppress(SessionLost):
+                try:
                     self._run_session()
+                except SessionLost as lost:
+                    self.trouble = str(lost)
+                except Behind as behind:
+                    self._begin_stream(behind.stored)
                 self._stopping.wait(RECONNECT_S)
         except Refused as refused:
             self._refusal = str(refused)
@@ -166,6 +187,12 @@ class ActorLink:
             self._failure = failure
         finally:
             self._notify()
+
+    def _begin_stream(self, stored: int) -> None:
+        """Begin another stream, without the records that the learner holds."""
+        self._spool.truncate_before(stored)
+        self._stream = new_stream(self._spool.folder)
+        self.counters.streams += 1
 
     def _notify(self) -> None:
         with self._changed:
@@ -178,11 +205,13 @@ class ActorLink:
             SessionLost: the connection broke; a new session repeats what is lost.
             Refused: the learner refuses this actor.
         """
-        hello = Hello(self._introduction, self._spool.first_index, self._spool.next_index)
+        place = (self._stream, self._process, self._spool.first_index, self._spool.next_index)
+        hello = Hello(self._introduction, *place)
         connection = (self._address, self._keys, hello, self._spool, self.counters, self._clock, self._wake_read)
         with Session(*connection) as session:
             while not self._stopping.is_set():
                 weights = session.turn()
+                self.trouble = "" if session.welcomed else self.trouble
                 if weights is not None:
                     self._take(weights)
                 self._notify()

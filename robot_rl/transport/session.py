@@ -1,7 +1,7 @@
 """Session: one connection of an actor to its learner."""
 
+import contextlib
 import os
-from dataclasses import dataclass
 from typing import Self
 
 import zmq
@@ -9,29 +9,19 @@ from zmq.utils.monitor import recv_monitor_message
 
 from robot_rl.core.clock import Clock
 from robot_rl.core.errors import CorruptRecordError
+from robot_rl.transport.counters import LinkCounters
 from robot_rl.transport.handshake import Hello, encode_hello
 from robot_rl.transport.journal import Journal
-from robot_rl.transport.messages import HEADER_BYTES_MAX, unpack
-from robot_rl.transport.security import CurveKeys, Socket, host_of, secure_caller
+from robot_rl.transport.messages import checksum_of, unpack
+from robot_rl.transport.security import CurveKeys, Socket, secure_caller
 from robot_rl.transport.weights import WEIGHTS_BYTES_MAX
 
 WINDOW_RECORDS = 512  # sent and not yet acknowledged: a learner syncs four times a second
 CHUNK_RECORDS = 64  # read from the spool at a time
+QUEUED_ANSWERS_MAX = 64
 TURN_MS = 200  # longest wait of one poll
+SYNC_EVERY_S = 0.25
 SILENCE_S = 60.0  # a learner may compile for so long; a broken connection is detected at once
-
-
-@dataclass
-class LinkCounters:
-    """Counts of a link since its creation."""
-
-    put: int = 0  # accepted into the spool
-    dropped: int = 0  # not accepted: the spool was full or the disk failed
-    sent: int = 0  # including repeats
-    acknowledged: int = 0
-    sessions: int = 0  # connections that the learner welcomed
-    publications: int = 0  # sets of weights received
-    corrupt: int = 0  # publications that are unreadable or of another agent
 
 
 class SessionLost(Exception):
@@ -42,8 +32,20 @@ class Refused(Exception):
     """The learner refused; the text is its reason."""
 
 
+class Behind(Exception):
+    """The learner holds records that this spool has lost, or others under their numbers: a new stream must begin.
+
+    Args:
+        stored: the spool's records before this one are stored at the learner.
+    """
+
+    def __init__(self, stored: int) -> None:
+        super().__init__(f"the learner holds the spool's records before {stored}, and others")
+        self.stored = stored
+
+
 class Session:
-    """A DEALER for records, a SUB for weights, and the progress of both sides.
+    """A DEALER for records and weights, and the progress of both sides.
 
     A new session uses new sockets: messages queued in an old one would arrive out of order.
 
@@ -64,12 +66,13 @@ class Session:
         self._address, self._keys, self._spool = address, keys, spool
         self._counters, self._clock, self._wake = counters, clock, wake
         self._context: zmq.Context[Socket] = zmq.Context()
-        self._welcomed = False
+        self.welcomed = False
         self._next = hello.first_sequence  # to send
-        self._received_s = clock.now_s()
-        self._weights: Socket | None = None
-        self._dealer = self._socket(zmq.DEALER, HEADER_BYTES_MAX)
-        self._dealer.sndhwm = WINDOW_RECORDS
+        self._known = hello.next_sequence  # records that the learner may hold when it welcomes
+        self._received_s = self._synced_s = clock.now_s()
+        self._synced = hello.first_sequence  # records before this one outlive a power cut
+        self._weights: bytes | None = None
+        self._dealer = self._socket()
         self._monitor = self._dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._poller = zmq.Poller()
         for watched in (self._dealer, self._monitor, wake):
@@ -90,7 +93,9 @@ class Session:
         Raises:
             SessionLost: broken, unknown to the learner, or silent for too long with records outstanding.
             Refused: the learner's reason.
+            Behind: the learner is ahead of the spool.
         """
+        self._sync_spool()
         self._send()
         events = dict(self._poller.poll(TURN_MS))
         if self._wake in events:
@@ -102,14 +107,23 @@ class Session:
             raise SessionLost("disconnected")
         if self._clock.now_s() - self._received_s > SILENCE_S and self._waiting():
             raise SessionLost("silent")
-        return self._weights.recv() if self._weights is not None and self._weights in events else None
+        weights, self._weights = self._weights, None
+        return weights
+
+    def _sync_spool(self) -> None:
+        """Put the spool on the disk, a few times a second: a power cut costs no more than that."""
+        now_s, grown = self._clock.now_s(), self._spool.next_index
+        if grown > self._synced and now_s - self._synced_s >= SYNC_EVERY_S:
+            with contextlib.suppress(OSError):  # `put` finds out and counts
+                self._spool.sync()
+            self._synced, self._synced_s = grown, now_s
 
     def _waiting(self) -> bool:
-        return not self._welcomed or self._next > self._spool.first_index
+        return not self.welcomed or self._next > self._spool.first_index
 
     def _send(self) -> None:
         """Send from the spool as far as the window and the socket allow."""
-        while self._welcomed:
+        while self.welcomed:
             if self._spool.present(self._next) != self._next:
                 self._skip_lost()
                 return
@@ -122,10 +136,7 @@ class Session:
             for index, parts in self._spool.read(self._next, room):
                 if index != self._next:
                     break
-                try:
-                    self._dealer.send_multipart([b"record", *parts], zmq.NOBLOCK)
-                except zmq.Again:
-                    return
+                self._dealer.send_multipart([b"record", *parts], zmq.NOBLOCK)
                 self._next, self._counters.sent = index + 1, self._counters.sent + 1
 
     def _skip_lost(self) -> None:
@@ -142,41 +153,80 @@ class Session:
         while self._dealer.poll(0):
             kind, *rest = self._dealer.recv_multipart()
             self._received_s = self._clock.now_s()
+            if kind == b"weights" and len(rest) == 1:
+                self._weights = rest[0]
+                self._sign(b"weights-received")
+                continue
             try:
                 self._obey(kind, unpack(rest[0]) if rest else {})
             except (CorruptRecordError, KeyError, TypeError, ValueError) as error:
                 raise SessionLost(f"answer of another protocol: {error}") from error
 
-    def _obey(self, kind: bytes, answer: dict[str, object]) -> None:
-        if kind == b"welcome":
-            self._begin(_integer(answer["next_sequence"]), _integer(answer["weights_port"]))
-        elif kind == b"ack":
-            self._forget(_integer(answer["next_sequence"]))
-        elif kind == b"refuse":
-            raise Refused(str(answer["reason"]))
-        elif kind == b"who":  # a learner that restarted behind the same connection
-            raise SessionLost("the learner does not know this session")
+    def _sign(self, kind: bytes) -> None:
+        self._dealer.send(kind, zmq.NOBLOCK)
 
-    def _begin(self, next_sequence: int, weights_port: int) -> None:
-        self._forget(next_sequence)
+    def _obey(self, kind: bytes, answer: dict[str, object]) -> None:
+        match kind:
+            case b"welcome":
+                self._begin(_integer(answer["next_sequence"]), answer["checksum"])
+            case b"ack":
+                self._forget(_integer(answer["next_sequence"]))
+            case b"alive?":
+                self._sign(b"alive")
+            case b"refuse":
+                raise Refused(str(answer["reason"]))
+            case b"behind":
+                raise Behind(self._stored(answer["checksums"]))
+            case b"busy":
+                raise SessionLost(str(answer["reason"]))
+            case b"who":  # a learner that restarted behind the same connection
+                raise SessionLost("the learner does not know this session")
+
+    def _begin(self, next_sequence: int, checksum: object) -> None:
+        """Continue where the learner is.
+
+        Raises:
+            Behind: its last record is not the one of this spool.
+            ValueError: it holds records that were never announced.
+        """
+        if next_sequence > self._known:
+            raise ValueError(f"next_sequence: got {next_sequence}, expected {self._known} or less")
+        for _, parts in self._spool.read(next_sequence - 1, 1) if next_sequence > self._spool.first_index else ():
+            if checksum is not None and checksum_of(parts) != checksum:
+                raise Behind(self._spool.first_index)
         self._next = max(next_sequence, self._spool.first_index)
-        self._welcomed = True
+        self._forget(next_sequence)
+        self.welcomed = True
         self._counters.sessions += 1
-        if self._weights is None:
-            self._weights = self._socket(zmq.SUB, WEIGHTS_BYTES_MAX)
-            self._weights.conflate = True  # only the newest matters
-            self._weights.subscribe(b"")
-            self._weights.connect(f"tcp://{host_of(self._address)}:{weights_port}")
-            self._poller.register(self._weights, zmq.POLLIN)
+
+    def _stored(self, checksums: object) -> int:
+        """Return before which record everything is stored, by the checksums of the learner's last records up to here.
+
+        Where none is equal, nothing counts as stored: records may arrive twice then, but none is lost.
+        """
+        if not isinstance(checksums, list):
+            raise TypeError(f"got {checksums!r}, expected checksums")
+        stored, first = self._spool.first_index, self._known - len(checksums)
+        for index, parts in self._spool.read(first, len(checksums)):
+            if checksum_of(parts) == checksums[index - first]:
+                stored = index + 1
+        return stored
 
     def _forget(self, next_sequence: int) -> None:
-        before = len(self._spool)
-        self._spool.truncate_before(min(next_sequence, self._spool.next_index))
-        self._counters.acknowledged += before - len(self._spool)
+        """Drop acknowledged records.
 
-    def _socket(self, kind: int, message_bytes_max: int) -> Socket:
-        socket = self._context.socket(kind)
-        socket.maxmsgsize = message_bytes_max
+        Raises:
+            ValueError: an acknowledgement of records that were not sent.
+        """
+        if next_sequence > self._next:
+            raise ValueError(f"acknowledgement: got {next_sequence}, expected {self._next} or less")
+        self._counters.acknowledged += max(0, next_sequence - self._spool.first_index)
+        self._spool.truncate_before(next_sequence)
+
+    def _socket(self) -> Socket:
+        socket = self._context.socket(zmq.DEALER)
+        socket.maxmsgsize, socket.rcvhwm = WEIGHTS_BYTES_MAX, QUEUED_ANSWERS_MAX
+        socket.sndhwm = 0  # the window is the bound
         socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 10000
         socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
         secure_caller(socket, self._keys)
@@ -184,6 +234,6 @@ class Session:
 
 
 def _integer(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError(f"got {value!r}, expected an integer")
+    if type(value) is not int or value < 0:
+        raise TypeError(f"got {value!r}, expected a count")
     return value

@@ -62,4 +62,4 @@ def _identity(data: bytes) -> tuple[int, str]:
 def _check_finite(parameters: Mapping[str, np.ndarray]) -> None:
     for name, array in parameters.items():
         if array.dtype.name not in DTYPES or not np.isfinite(array).all():
-            raise ValueError(f"{name[:100]!r}: {array.dtype.name} with NaN or infinity, or of another kind than a number")
+            raise ValueError(f"{name[:100]!r}: {array.dtype.name} with NaN or infinity, or of another kind")

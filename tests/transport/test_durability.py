@@ -10,7 +10,7 @@ import pytest
 
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
-from robot_rl.transport.messages import decode
+from robot_rl.transport.messages import decode_stored
 from robot_rl.transport.receiver import LearnerServer
 from tests.data.builders import SCHEMA
 
@@ -86,6 +86,6 @@ def test_nothing_is_lost_or_doubled_when_both_ends_are_killed(tmp_path: Path) ->
     kill(learner)
     assert output.endswith(b"delivered\n")
     with Journal(journal_folder) as journal:
-        stored = [decode(parts) for _, parts in journal.read()]
+        stored = [decode_stored(parts)[0] for _, parts in journal.read()]
     assert [record.sequence for record in stored] == list(range(RECORDS))
     assert all(np.array_equal(record.obs["state"], [record.sequence] * 2) for record in stored)

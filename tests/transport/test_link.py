@@ -1,21 +1,23 @@
 """Actor and learner over real sockets: delivery, refusal, restarts, weights."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import msgpack
 import numpy as np
 import pytest
 import zmq
 
-from robot_rl.core.errors import ConfigError, HandshakeRefusedError, SchemaMismatchError
-from robot_rl.core.records import LabelRecord, Record
+from robot_rl.core.errors import ConfigError, HandshakeRefusedError, NonFiniteRecordError, SchemaMismatchError
+from robot_rl.core.records import LabelRecord, Record, Source
 from robot_rl.core.schema import ArraySpec, StepSchema
 from robot_rl.transport.handshake import Hello, Introduction, encode_hello
 from robot_rl.transport.journal import Journal
-from robot_rl.transport.messages import encode, pack
+from robot_rl.transport.messages import decode_stored, encode, pack, unpack
 from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.security import generate_keys, read_keys
 from robot_rl.transport.sender import ActorLink
@@ -24,12 +26,13 @@ from tests.data.builders import SCHEMA, frame, step_record
 ANYWHERE = "tcp://127.0.0.1:*"
 AGENT = "a" * 64
 TIMEOUT_S = 20.0
+STREAM = "0" * 32
 
 
 @contextmanager
-def learner(folder: Path, address: str = ANYWHERE, **options: object) -> Iterator[LearnerServer]:
+def learner(folder: Path, address: str = ANYWHERE, run: str = "", **options: object) -> Iterator[LearnerServer]:
     options = {"sync_every_s": 0.01} | options
-    mine = Introduction(SCHEMA, AGENT)
+    mine = Introduction(SCHEMA, AGENT, run=run)
     with Journal(folder / "journal") as journal, LearnerServer(address, mine, journal, **options) as server:  # type: ignore[arg-type]
         yield server
 
@@ -46,6 +49,18 @@ def actor(
     mine = Introduction(schema, agent_hash, name, "r")
     with Journal(folder / f"spool-{name}") as spool, ActorLink(address, mine, spool, **options) as link:  # type: ignore[arg-type]
         yield link
+
+
+@contextmanager
+def raw_actor(server: LearnerServer, first: int = 0) -> Iterator[zmq.Socket[bytes]]:
+    """Connect with a hello and nothing behind it: no answer is obeyed."""
+    hello = Hello(Introduction(SCHEMA, AGENT, "a0", "r"), STREAM, STREAM, first, first)
+    context = zmq.Context()
+    with context, context.socket(zmq.DEALER) as socket:
+        socket.linger, socket.rcvtimeo = 0, round(1000 * TIMEOUT_S)
+        socket.connect(server.address)
+        socket.send_multipart([b"hello", encode_hello(hello)])
+        yield socket
 
 
 def pump(server: LearnerServer, until: Callable[[], bool]) -> list[Record]:
@@ -130,7 +145,7 @@ def test_a_flood_of_repeats_is_stored_once(tmp_path: Path) -> None:
     with learner(tmp_path) as server:
         context = zmq.Context()
         with context, context.socket(zmq.DEALER) as socket:
-            hello = Hello(Introduction(SCHEMA, AGENT, "a0", "r"), 0, 5)
+            hello = Hello(Introduction(SCHEMA, AGENT, "a0", "r"), STREAM, STREAM, 0, 5)
             socket.connect(server.address)
             socket.send_multipart([b"hello", encode_hello(hello)])
             for number in [0, 1, 1, 3, 0, 2, 2, 3, 4]:
@@ -164,15 +179,170 @@ def test_what_does_not_fit_is_refused_with_both_sides_named(
             link.put(step_record(0))
 
 
-def test_a_lost_spool_is_refused_instead_of_dropping_its_records(tmp_path: Path) -> None:
+def stored(folder: Path) -> list[float]:
+    """Return the rewards in the learner's journal, in order."""
+    with Journal(folder / "journal") as journal:
+        return [decode_stored(parts)[0].reward for _, parts in journal.read()]
+
+
+def test_a_lost_spool_begins_another_stream(tmp_path: Path) -> None:
     with learner(tmp_path) as server:
-        with actor(tmp_path / "disk", server.address) as link:
+        for disk, number in (("disk", 0), ("new-disk", 1)):
+            with actor(tmp_path / disk, server.address) as link:
+                link.put(step_record(number, episode=number))
+                pump(server, lambda: link.backlog == 0)
+    assert stored(tmp_path) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("later", [0, 3, 30])
+def test_a_spool_that_a_power_cut_shortened_begins_another_stream(tmp_path: Path, later: int) -> None:
+    """`later` records are put before the learner is met again."""
+    with learner(tmp_path) as server:
+        address = server.address
+        with actor(tmp_path, address) as link:
+            for number in range(20):
+                link.put(step_record(number))
+            pump(server, lambda: link.backlog == 0)
+    segment = next((tmp_path / "spool-a0").glob("*.log"))
+    segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
+    with actor(tmp_path, address) as link:
+        for number in range(later):
+            link.put(step_record(100 + number))
+    with learner(tmp_path, address) as server, actor(tmp_path, address) as link:
+        link.put(step_record(999))
+        pump(server, lambda: link.backlog == 0)
+        assert link.counters.streams == 1
+    rewards = stored(tmp_path)
+    assert set(rewards) == {*map(float, range(20)), *(100.0 + n for n in range(later)), 999.0}
+    assert rewards[:20] == list(map(float, range(20))) and rewards[-1] == 999.0
+
+
+def test_a_second_actor_of_one_name_is_refused_with_both_sides_named(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with (
+        learner(tmp_path, write=lines.append) as server,
+        actor(tmp_path / "one", server.address) as first,
+    ):
+        first.put(step_record(1))
+        pump(server, lambda: first.backlog == 0)
+        with actor(tmp_path / "two", server.address) as second:
+            for number in range(20):
+                first.put(step_record(2 + number))
+            second.put(step_record(100))
+            pump(server, lambda: server.counters.refused > 0 and first.backlog == 0)
+            with pytest.raises(HandshakeRefusedError, match=r"got a second one .*127.0.0.1.* beside actor 'a0'"):
+                pump(server, lambda: second.latest_weights() is not None)
+            assert second.backlog == 1
+        first.check()
+    assert any("a second one" in line for line in lines)
+    assert stored(tmp_path) == [*map(float, range(1, 22))]
+
+
+def test_a_copied_spool_is_refused_while_its_original_is_alive(tmp_path: Path) -> None:
+    with learner(tmp_path) as server, actor(tmp_path / "one", server.address) as first:
+        first.put(step_record(1))
+        pump(server, lambda: first.backlog == 0)
+        shutil.copytree(tmp_path / "one", tmp_path / "copy")
+        with actor(tmp_path / "copy", server.address) as second:
+            second.put(step_record(100))
+            pump(server, lambda: server.counters.refused > 0)
+            with pytest.raises(HandshakeRefusedError, match="a second one"):
+                pump(server, lambda: second.latest_weights() is not None)
+        first.put(step_record(2))
+        pump(server, lambda: first.backlog == 0)
+    assert stored(tmp_path) == [1.0, 2.0]
+
+
+def test_an_actor_whose_process_hangs_is_replaced(tmp_path: Path) -> None:
+    with learner(tmp_path) as server, raw_actor(server) as hanging:
+        pump(server, lambda: bool(server.actors()))
+        with actor(tmp_path, server.address) as link:
             link.put(step_record(0))
             pump(server, lambda: link.backlog == 0)
-        with actor(tmp_path / "new-disk", server.address) as link:
+        assert hanging.recv_multipart()[0] == b"welcome"
+
+
+def test_a_stolen_name_needs_its_stream(tmp_path: Path) -> None:
+    with learner(tmp_path) as server, actor(tmp_path, server.address) as link:
+        link.put(step_record(0))
+        pump(server, lambda: link.backlog == 0)
+        with raw_actor(server, first=10**6) as thief:
             pump(server, lambda: server.counters.refused > 0)
-            with pytest.raises(HandshakeRefusedError, match="the spool was lost or two actors share a name"):
-                pump(server, lambda: link.latest_weights() is not None)
+            assert thief.recv_multipart()[0] == b"refuse"
+        for number in range(1, 20):
+            link.put(step_record(number))
+        pump(server, lambda: link.backlog == 0)
+        assert server.counters.gaps == 0
+    assert stored(tmp_path) == [*map(float, range(20))]
+
+
+def test_another_run_is_refused(tmp_path: Path) -> None:
+    with learner(tmp_path, run="mine") as server, actor(tmp_path, server.address) as link:
+        both = r"does not fit learner of run 'mine' .*run: 'r' against 'mine'"
+        with pytest.raises(HandshakeRefusedError, match=both):
+            pump(server, lambda: link.latest_weights() is not None)
+
+
+def test_a_number_with_other_content_is_refused(tmp_path: Path) -> None:
+    with learner(tmp_path) as server, raw_actor(server) as socket:
+        for reward in (1.0, 2.0):
+            socket.send_multipart([b"record", *encode(step_record(0, reward=reward))])
+        pump(server, lambda: server.counters.refused > 0)
+        answers = [socket.recv_multipart() for _ in range(2)]
+        assert [kind for kind, _ in answers] == [b"welcome", b"refuse"]
+        assert "again with other content" in unpack(answers[1][1])["reason"]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (step_record(0, source=Source.DEMONSTRATION), "got a demonstration"),
+        (step_record(0, reward=float("inf")), "finite"),
+        (step_record(0, obs=frame(0) | {"state": np.full(2, np.nan, np.float32)}), "NaN"),
+        (step_record(0, actor="other"), "got one of 'other', expected one of 'a0'"),
+        (step_record(0, obs=frame(0) | {"state": np.zeros(3, np.float32)}), "observation 'state'"),
+    ],
+)
+def test_a_record_that_must_not_be_learnt_is_refused_and_not_stored(
+    tmp_path: Path, record: Record, reason: str
+) -> None:
+    lines: list[str] = []
+    with learner(tmp_path, write=lines.append) as server, raw_actor(server) as socket:
+        socket.send_multipart([b"record", *encode(record)])
+        pump(server, lambda: server.counters.refused > 0)
+        assert socket.recv_multipart()[0] == b"welcome"
+        assert reason in unpack(socket.recv_multipart()[1])["reason"]
+    assert "actor 'a0' of run 'r' (stream 00000000 from 127.0.0.1)" in lines[0] and reason in lines[0]
+    assert stored(tmp_path) == []
+
+
+def test_not_a_number_is_refused_where_it_is_put(tmp_path: Path) -> None:
+    with learner(tmp_path) as server, actor(tmp_path, server.address) as link:
+        with pytest.raises(NonFiniteRecordError, match="in state at step 0"):
+            link.put(step_record(0, obs=frame(0) | {"state": np.full(2, np.nan, np.float32)}))
+        assert link.backlog == 0
+
+
+def test_records_of_earlier_versions_that_would_be_refused_now_are_left_out(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with Journal(tmp_path / "journal") as journal:
+        for number, reward in enumerate((1.0, float("nan"), 3.0)):
+            header, body = encode(step_record(number, reward=0.0))
+            journal.append([msgpack.packb(msgpack.unpackb(header) | {"reward": reward}), body])
+    with learner(tmp_path, write=lines.append) as server:
+        assert [record.reward for record in server.recover()] == [1.0, 3.0]
+        assert server.counters.unreadable == 1 and "record 1 is left out" in lines[0]
+
+
+def test_a_spool_of_an_earlier_version_continues_where_it_was(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal, Journal(tmp_path / "spool-a0") as spool:
+        for number in range(5):
+            spool.append(encode(step_record(number)))
+            if number < 3:
+                journal.append(encode(step_record(number)))
+    with learner(tmp_path) as server, actor(tmp_path, server.address) as link:
+        assert sequences(list(server.recover())) == [0, 1, 2]
+        assert sequences(pump(server, lambda: link.backlog == 0)) == [3, 4]
 
 
 def test_a_step_of_another_shape_is_refused_where_it_is_put(tmp_path: Path) -> None:
@@ -247,6 +417,57 @@ def test_a_full_spool_drops_and_counts(tmp_path: Path) -> None:
         assert link.backlog == 10 - link.counters.dropped
 
 
+def test_a_spool_that_was_full_takes_records_again(tmp_path: Path) -> None:
+    with learner(tmp_path) as server:
+        address = server.address
+    with actor(tmp_path, address, spool_bytes_max=300_000) as link:
+        while link.put(step_record(0)) >= 0:
+            pass
+        accepted = link.next_sequence
+        with learner(tmp_path, address) as server:
+            pump(server, lambda: link.status()["spool_mb"] < 0.1)
+            assert [link.put(step_record(0)) for _ in range(20)] == list(range(accepted, accepted + 20))
+            pump(server, lambda: link.backlog == 0)
+            assert link.status()["dropped"] == 1 and link.status()["spool_mb"] < 0.1
+
+
+def test_a_name_belongs_to_its_key(tmp_path: Path) -> None:
+    learner_keys, _, second = map(read_keys, generate_keys(tmp_path / "keys", actors=2))
+    with (
+        learner(tmp_path, keys=learner_keys) as server,
+        actor(tmp_path, server.address, "actor-0", keys=second) as link,
+        pytest.raises(HandshakeRefusedError, match="got the key of 'actor-1', expected that of this name"),
+    ):
+        pump(server, lambda: link.latest_weights() is not None)
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = generate_keys(tmp_path)[0]
+    assert "secret" not in repr(read_keys(path))
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match="mode 640; chmod 600"):
+        read_keys(path)
+
+
+@pytest.mark.parametrize("answer", [b"ack", b"welcome"])
+def test_a_learner_cannot_acknowledge_what_it_was_not_sent(tmp_path: Path, answer: bytes) -> None:
+    context = zmq.Context()
+    with context, context.socket(zmq.ROUTER) as router:
+        router.linger, router.rcvtimeo = 0, round(1000 * TIMEOUT_S)
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        with actor(tmp_path, f"tcp://127.0.0.1:{port}") as link:
+            for _ in range(600):
+                link.put(step_record(0))
+            route, *_ = router.recv_multipart()
+            if answer == b"ack":
+                router.send_multipart([route, b"welcome", pack({"next_sequence": 0, "checksum": None})])
+            router.send_multipart([route, answer, pack({"next_sequence": 10**9, "checksum": None})])
+            while router.recv_multipart()[0] == route:
+                pass  # records; the next session has another route
+            assert link.backlog == 600 and "expected" in link.trouble
+            link.check()
+
+
 def test_beyond_this_machine_keys_are_required(tmp_path: Path) -> None:
     for address in ("tcp://0.0.0.0:5555", "tcp://10.0.0.7:5555", "tcp://*:5555"):
         with pytest.raises(ConfigError, match=r"expected loopback .* or CURVE keys"), learner(tmp_path, address):
@@ -263,12 +484,12 @@ def test_keys_admit_known_peers_only(tmp_path: Path) -> None:
     stranger = type(stranger)(stranger.public, stranger.secret, known.peers)
     with (
         learner(tmp_path, keys=learner_keys) as server,
-        actor(tmp_path, server.address, "a0", keys=known) as admitted,
+        actor(tmp_path, server.address, "actor-0", keys=known) as admitted,
         actor(tmp_path, server.address, "a1", keys=stranger) as rejected,
     ):
         admitted.put(step_record(0))
         rejected.put(step_record(0, actor="a1"))
         server.publish_weights(1, {"w": np.zeros(1, np.float32)})
         records = pump(server, lambda: admitted.backlog == 0 and admitted.latest_weights() is not None)
-        assert [record.actor for record in records] == ["a0"]
+        assert [record.actor for record in records] == ["actor-0"]
         assert rejected.backlog == 1 and rejected.counters.sessions == 0

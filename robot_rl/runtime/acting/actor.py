@@ -267,7 +267,7 @@ class _Actor:
             episode=self._episode,
             env_steps=self._env_steps,
             weights_age_s=self._weights_age_s,
-            backlog=0 if self._link is None else self._link.backlog,
+            **({"backlog": 0} if self._link is None else self._link.status()),
             missed=self._stepper.missed,
             **log.line(self._clock.now_ns()),
         )

@@ -1,6 +1,6 @@
 """Queue of records from actor to learner; holds the last step until its reward is final."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -21,6 +21,9 @@ class Link(Protocol):
 
     def put(self, record: Record) -> object:
         """Number a record and send it in the background, in the order of the calls."""
+
+    def status(self) -> Mapping[str, float]:
+        """Return the backlog and what was lost, for metrics."""
 
     def latest_weights(self) -> tuple[int, dict[str, np.ndarray], float] | None:
         """Return version, parameters and age [s] of the newest weights received, None before the first."""

@@ -2,10 +2,13 @@
 
     folder/update-000000001200/arrays.safetensors    the learner's state, exact
                                meta.json             counters, generator states, identity
+                               SHA256SUMS            of both, as `sha256sum -c` reads them
 
 A checkpoint is written under another name, put on the disk, and renamed; a crash leaves the previous one untouched.
+One of the same number of updates gets the next free name, `update-000000001200-1`, before the other one is removed.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,8 +20,9 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from safetensors import SafetensorError
 
-from robot_rl.core.errors import CheckpointError
+from robot_rl.core.errors import CheckpointError, StorageError
 from robot_rl.transport.journal import sync_folder
 
 LATER_NAMES = ("encoder",)
@@ -29,7 +33,7 @@ CHANGES = {
     "encoder": "the weights or preprocessing of the frozen encoder",
 }
 """Name of an identity -> what makes it another one."""
-ARRAYS_FILE, META_FILE = "arrays.safetensors", "meta.json"
+ARRAYS_FILE, META_FILE, SUMS_FILE = "arrays.safetensors", "meta.json", "SHA256SUMS"
 
 _PREFIX, _UNFINISHED = "update-", ".unfinished-"
 
@@ -59,24 +63,41 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """Return the checkpoints, oldest first."""
-        return sorted(self.folder.glob(f"{_PREFIX}*"))
+        return sorted(self.folder.glob(f"{_PREFIX}*"), key=_age)
 
     def save(self, updates: int, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
-        """Write a checkpoint and return its folder; one of the same update count is replaced."""
-        final = self.folder / f"{_PREFIX}{updates:012d}"
-        unfinished = self.folder / f"{_UNFINISHED}{final.name}"
+        """Write a checkpoint and return its folder; one of the same update count is replaced.
+
+        Raises:
+            StorageError: the disk is full or gone; the checkpoints before are as they were.
+        """
+        plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        text = json.dumps({"updates": updates, "identity": self._identity, **meta}, indent=1)
+        files = {ARRAYS_FILE: safetensors.numpy.save(plain), META_FILE: text.encode()}
+        try:
+            return self._write(f"{_PREFIX}{updates:012d}", files)
+        except OSError as error:
+            for path in self.folder.glob(f"{_UNFINISHED}*"):
+                shutil.rmtree(path, ignore_errors=True)  # it takes the room that is missing
+            raise StorageError(
+                f"checkpoint: got {error} at {updates} updates, expected a disk with room; free some: the checkpoints "
+                "before are kept."
+            ) from error
+
+    def _write(self, name: str, files: Mapping[str, bytes]) -> Path:
+        earlier = [path for path in self.paths() if path.name.startswith(name)]
+        final = self.folder / (f"{name}-{_age(earlier[-1])[1] + 1}" if earlier else name)
+        unfinished = self.folder / f"{_UNFINISHED}{name}"
         self._sweep()
         unfinished.mkdir()
-        plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        _write(unfinished / ARRAYS_FILE, safetensors.numpy.save(plain))
-        text = json.dumps({"updates": updates, "identity": self._identity, **meta}, indent=1)
-        _write(unfinished / META_FILE, text.encode())
+        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {file}\n" for file, data in files.items())
+        for file, data in {**files, SUMS_FILE: sums.encode()}.items():
+            _write(unfinished / file, data)
         sync_folder(unfinished)
-        if final.exists():
-            os.rename(final, self.folder / f"{_UNFINISHED}old-{final.name}")
         os.rename(unfinished, final)
         sync_folder(self.folder)
-        self._sweep()
+        for path in earlier:
+            shutil.rmtree(path)
         for path in self.paths()[: -self._keep]:
             shutil.rmtree(path)
         return final
@@ -97,10 +118,12 @@ class Checkpoints:
             CheckpointError: it is damaged, or of another origin.
         """
         try:
-            meta = json.loads((path / META_FILE).read_text())
+            files = {name: (path / name).read_bytes() for name in (ARRAYS_FILE, META_FILE)}
+            _check_sums(path, files)
+            meta = dict(json.loads(files[META_FILE]))
             updates, identity = int(meta.pop("updates")), dict(meta.pop("identity"))
-            arrays = safetensors.numpy.load_file(path / ARRAYS_FILE)
-        except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+            arrays = safetensors.numpy.load(files[ARRAYS_FILE])
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError, SafetensorError) as error:
             advice = "remove this folder to continue from the one before it"
             raise CheckpointError(f"checkpoint: got {path}, expected a whole one ({error}); {advice}.") from error
         self._check(path, identity)
@@ -124,6 +147,26 @@ class Checkpoints:
         """Remove the remains of an interrupted save."""
         for path in self.folder.glob(f"{_UNFINISHED}*"):
             shutil.rmtree(path)
+
+
+def _age(path: Path) -> tuple[str, int]:
+    """Return the number of updates of a checkpoint, and how many of that number came before it."""
+    updates, _, earlier = path.name.removeprefix(_PREFIX).partition("-")
+    return updates, int(earlier) if earlier.isdigit() else 0
+
+
+def _check_sums(path: Path, files: Mapping[str, bytes]) -> None:
+    """Check the files of a checkpoint against its sums; one of an earlier version has none.
+
+    Raises:
+        ValueError: a file differs.
+    """
+    if not (path / SUMS_FILE).exists():
+        return
+    sums = (path / SUMS_FILE).read_text("ascii").split()
+    for name, data in files.items():
+        if hashlib.sha256(data).hexdigest() != dict(zip(sums[1::2], sums[::2], strict=True)).get(name):
+            raise ValueError(f"{name} differs from its sum in {SUMS_FILE}")
 
 
 def _write(path: Path, data: bytes) -> None:

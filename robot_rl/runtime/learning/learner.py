@@ -9,7 +9,7 @@ import numpy as np
 from robot_rl.agents.backend import Learner
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
-from robot_rl.core.errors import CheckpointError, DivergedError
+from robot_rl.core.errors import CheckpointError, DivergedError, StorageError
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.batch import Imitated
 from robot_rl.data.replay import Replay
@@ -30,6 +30,9 @@ class Server(Protocol):
 
     def publish_weights(self, version: int, parameters: Mapping[str, np.ndarray]) -> None:
         """Send the policy to the actors."""
+
+    def status(self) -> Mapping[str, float]:
+        """Return counters of what was received, refused and lost, for metrics."""
 
 
 METRICS_EVERY_S = 1.0  # between two lines of metrics
@@ -93,6 +96,7 @@ class LearnerLoop:
         Raises:
             DivergedError: the policy has become non-finite; it was neither published nor saved.
             CheckpointError: the checkpoint is of another origin.
+            StorageError: the disk failed under the journal; a checkpoint is written where that is possible.
         """
         self._remember(demonstrations)
         self._remember(self._server.recover())
@@ -103,6 +107,9 @@ class LearnerLoop:
                 self._turn()
         except KeyboardInterrupt:
             pass  # a second interrupt: save all the same
+        except StorageError:
+            self._save()
+            raise
         self._remember(self._server.poll(0.0))
         self._publish()
         self._meter.write(self.updates, self._status())
@@ -125,13 +132,23 @@ class LearnerLoop:
         try:
             self._replay.set_rng_state(checkpoint.meta["replay_rng"])
             self._agent.load_state_dict(checkpoint.arrays)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CheckpointError(
                 f"checkpoint: got one of {checkpoint.updates} updates that does not load ({error!r}), expected one of "
                 "this agent; resume with the run's own configuration."
             ) from error
         self.updates = checkpoint.updates
         self._meter.begin(self.updates)
+        self._compare(checkpoint.meta.get("counts"))
+
+    def _compare(self, counts: Any) -> None:
+        """Print what is missing of the transitions that a checkpoint was made with."""
+        for kind, source in (("online", "journal"), ("demonstration", "demonstrations")):
+            before = counts.get(kind, 0) if isinstance(counts, Mapping) else 0
+            missing = before - self._replay.counts()[kind]
+            if missing > 0:
+                text = f"{missing} of the {before} transitions that the checkpoint was made with are missing"
+                print(f"learner: {source}: {text}; updates wait for as many new ones.", flush=True)
 
     def _turn(self) -> None:
         """Receive records, make one call's updates if the data allows, then publish and save when due."""
@@ -170,9 +187,12 @@ class LearnerLoop:
         self._published = self.updates
 
     def _save(self) -> None:
-        """Save all that a resumed run needs beside the journal."""
+        """Save all that a resumed run needs beside the journal; where the disk is full, the checkpoint before stays."""
         meta = {"replay_rng": self._replay.rng_state(), "counts": self._replay.counts()}
-        self._checkpoints.save(self.updates, self._agent.state_dict(), meta)
+        try:
+            self._checkpoints.save(self.updates, self._agent.state_dict(), meta)
+        except StorageError as error:
+            print(f"learner: {error}", flush=True)
         self._checkpoint_s = self._clock.now_s()
 
     def _allowed(self) -> bool:
@@ -194,4 +214,5 @@ class LearnerLoop:
         counts = self._replay.counts()
         online = counts["online"]
         ratio = max(0, self.updates - self._config.update_ratio.pretrain_updates) / online if online else 0.0
-        return {"transitions": online, "updates_per_transition": ratio, **{f"replay_{k}": v for k, v in counts.items()}}
+        replay = {f"replay_{name}": count for name, count in counts.items()}
+        return {"transitions": online, "updates_per_transition": ratio, **replay, **self._server.status()}

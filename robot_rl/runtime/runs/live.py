@@ -1,5 +1,6 @@
 """The live view of a training: metrics files, drawn with rich."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,10 @@ from rich.text import Text
 
 from robot_rl.runtime.runs.history import History
 from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsTail
-from robot_rl.runtime.runs.run_metrics import RunData, live_rows, success_rate
+from robot_rl.runtime.runs.run_metrics import WIRE_LOSSES, RunData, live_rows, success_rate
+
+DISK_LOW_MB = 2000.0
+"""Space on a disk below which it is shown [MB]."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def rows(progress: Progress, minutes: float, budget: Budget) -> list[tuple[str, 
         ("updates", f"{_number(update, 'updates', 0)} on {_number(update, 'transitions', 0)} transitions"),
         ("weights", f"{progress.actors_worst('weights_age_s'):.1f} s old" if progress.actors else "-"),
         ("backlog", f"{progress.actors_total('backlog'):.0f} records not yet acknowledged"),
+        *_wire_rows(progress),
         *_loop_rows(progress),
     ]
 
@@ -127,6 +132,17 @@ def _phase(progress: Progress) -> str:
     if not progress.actors:
         return "starting: the actors load their parts and wait for the first weights"
     return "learning" if progress.update else "acting: the learner compiles its updates or has too few transitions"
+
+
+def _wire_rows(progress: Progress) -> list[tuple[str, str]]:
+    """Return what was lost or refused on the wire, and a disk that is nearly full; nothing while all is well."""
+    lost = {name: int(progress.update.get(key) or 0) for key, name in WIRE_LOSSES.items()}
+    lost["dropped by full disks of actors"] = int(progress.actors_total("dropped"))
+    text = ", ".join(f"{count} {name}" for name, count in lost.items() if count)
+    events = [progress.update, *progress.actors.values()]
+    left_mb = min((float(event["disk_left_mb"]) for event in events if "disk_left_mb" in event), default=math.inf)
+    rows = [("wire", text)] if text else []
+    return [*rows, ("disk", f"{left_mb:.0f} MB left")] if left_mb < DISK_LOW_MB else rows
 
 
 def _loop_rows(progress: Progress) -> list[tuple[str, str]]:

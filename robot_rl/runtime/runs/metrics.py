@@ -2,8 +2,9 @@
 
 import json
 import math
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -22,7 +23,8 @@ class MetricsWriter:
     """Writer of `folder/metrics.jsonl` and, on request, of TensorBoard event files in the same folder.
 
     Each line is a JSON object with `wall_s` (Unix time), `kind`, `step` and the scalars. Lines are flushed one by one:
-    a crash leaves at most one torn last line, which readers skip and the next writer ends.
+    a crash leaves at most one torn last line, which readers skip and the next writer ends. On a full disk lines are
+    lost, and the work goes on.
     """
 
     def __init__(self, folder: Path, tensorboard: bool = True) -> None:
@@ -33,6 +35,7 @@ class MetricsWriter:
         if torn:
             self._file.write("\n")
         self._events = _event_writer(folder) if tensorboard else None
+        self.lost = 0  # lines that the disk did not take
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
         """Write one event; values may be numbers, booleans, strings, lists of finite numbers, or None (NaN and infinity
@@ -40,17 +43,31 @@ class MetricsWriter:
         """
         values = {name: _plain(value) for name, value in scalars.items()}
         line = {**values, "wall_s": round(time.time(), 3), "kind": kind, "step": int(step)}
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
-        if self._events is not None:
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    self._events.add_scalar(f"{kind}/{name}", float(value), int(step))
+        try:
+            self._file.write(json.dumps(line, allow_nan=False) + "\n")
+            self._draw(kind, step, values)
+        except OSError as error:
+            self._lose(error)
+
+    def _draw(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if self._events is not None and isinstance(value, int | float):
+                self._events.add_scalar(f"{kind}/{name}", float(value), int(step))
+
+    def _lose(self, error: OSError) -> None:
+        """Count a line that the disk did not take, and print the first."""
+        self.lost += 1
+        if self.lost == 1:
+            print(f"metrics: {error}; lines are lost until the disk takes them again", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Flush and close; a second call does nothing."""
-        self._file.close()
-        if self._events is not None:
-            self._events.close()
+        for file in (self._file, self._events):
+            try:
+                if file is not None:
+                    file.close()
+            except OSError as error:
+                self._lose(error)
 
     def __enter__(self) -> Self:
         return self

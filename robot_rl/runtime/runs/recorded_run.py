@@ -9,7 +9,7 @@ from robot_rl.core.records import StepRecord
 from robot_rl.data.formats import Episode
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.transport.journal import Journal
-from robot_rl.transport.messages import decode
+from robot_rl.transport.messages import decode_stored
 
 
 class RunEpisodes:
@@ -46,7 +46,7 @@ def _whole_episodes(journal: Journal) -> Iterator[list[StepRecord]]:
     """Yield the steps of each episode of which none is missing."""
     open_episodes: dict[tuple[str, str, int], list[StepRecord]] = {}
     for _, parts in journal.read():
-        if isinstance(record := decode(parts), StepRecord):
+        if isinstance(record := decode_stored(parts)[0], StepRecord):
             key = (record.actor, record.run, record.episode)
             steps = open_episodes.setdefault(key, [])
             steps.append(record)

@@ -1,6 +1,7 @@
 """Report of a run: results in Markdown with curves beside it, and as one HTML page with all of it inside."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from robot_rl.runtime.runs.history import read_history
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.report_page import Extras, render_page
 from robot_rl.runtime.runs.run_folder import RunFolder
-from robot_rl.runtime.runs.run_metrics import EVALUATION, TRAINING, RunData, metric_rows, success_text
+from robot_rl.runtime.runs.run_metrics import EVALUATION, TRAINING, WIRE_LOSSES, RunData, metric_rows, success_text
 from robot_rl.runtime.runs.timing_report import draw_timings, read_timings, timing_rows
 
 SUMMARY_FILE = "summary.json"
@@ -101,9 +102,22 @@ def closing_lines(folder: RunFolder) -> list[str]:
 
 
 def _lost_records(folder: RunFolder) -> list[tuple[str, str]]:
-    """Return a row about the records that a damaged journal lost; none where it is whole."""
+    """Return rows about what the wire lost or refused, over all sessions; none while all is well."""
     lost = [str(event["lost_records"]) for event in read_metrics(folder.learner, kind="journal")]
-    return [("records lost, since the learner's journal is damaged:", lost[-1])] if lost else []
+    rows = [("records lost, since the learner's journal is damaged:", lost[-1])] if lost else []
+    updates = read_metrics(folder.learner, kind="update")
+    counts = {f"wire: {text}": _total(updates, key) for key, text in WIRE_LOSSES.items() if key.startswith("wire_")}
+    actors = [read_metrics(path, kind="episode") for path in sorted(folder.root.glob("actor-*"))]
+    counts["wire: dropped, since an actor's disk or spool was full"] = sum(
+        _total(events, "dropped") for events in actors
+    )
+    return rows + [(name, str(count)) for name, count in counts.items() if count]
+
+
+def _total(events: list[dict[str, Any]], name: str) -> int:
+    """Return the sum over the sessions of a counter that begins at 0 in each."""
+    counts = [int(event.get(name) or 0) for event in events]
+    return sum(count for count, following in pairwise([*counts, -1]) if following < count)
 
 
 def _evaluation(folder: RunFolder, data: RunData) -> str:

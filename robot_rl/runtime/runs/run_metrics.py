@@ -12,6 +12,15 @@ GOOD = 0.9
 SHORT, LONG = SUCCESS_WINDOW, 50
 """Episodes of the success rates in the live view."""
 
+WIRE_LOSSES = {
+    "wire_gaps": "missing from spools",
+    "wire_refused": "actors or records refused",
+    "wire_unreadable": "records of the journal left out",
+    "wire_not_stored": "times the learner's disk took no record",
+    "journal_lost": "lost by a damaged journal",
+}
+"""Counter of the learner -> its meaning, shown where it is not 0."""
+
 
 class RunData(NamedTuple):
     """Data from which metrics are computed."""

@@ -113,6 +113,9 @@ class RecordingLink:
         self._weights = weights or {}
         self.backlog = 3
 
+    def status(self) -> dict[str, float]:
+        return {"backlog": self.backlog}
+
     def put(self, record: Record) -> int:
         self.records.append(replace(record, sequence=len(self.records)))
         return len(self.records) - 1

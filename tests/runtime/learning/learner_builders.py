@@ -69,6 +69,9 @@ class ScriptedServer:
         self._batches, self._recovered = list(batches), recovered or []
         self.published: list[tuple[int, dict[str, np.ndarray]]] = []
 
+    def status(self) -> dict[str, float]:
+        return {"wire_refused": 0}
+
     @property
     def exhausted(self) -> bool:
         return not self._batches

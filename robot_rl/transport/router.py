@@ -1,0 +1,103 @@
+"""Socket of a learner: messages of its actors with their origin, and answers that never wait."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import zmq
+
+from robot_rl.core.errors import ConfigError
+from robot_rl.transport.messages import pack
+from robot_rl.transport.security import Admission, CurveKeys, Socket, check_address, secure_listener
+
+QUEUED_MESSAGES_MAX = 64  # of one connection, while the learner is busy
+PARTS_MAX = 3
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a connection."""
+
+    route: bytes
+    """Of the connection."""
+    kind: bytes
+    parts: list[bytes]
+    address: str
+    """Of the sender, as far as the system knows it."""
+    key_name: str | None
+    """Name that the sender's key is bound to; None on a wire without keys."""
+
+
+class Router:
+    """ROUTER socket with keys and bounds.
+
+    Args:
+        address: tcp://HOST:PORT; PORT may be * for any free one, see `address` afterwards.
+        message_bytes_max: a connection that sends more at once is closed.
+
+    Raises:
+        ConfigError: an address beyond this machine without keys, or one that is taken.
+    """
+
+    def __init__(self, address: str, keys: CurveKeys | None, message_bytes_max: int) -> None:
+        check_address(address, keys)
+        self._context: zmq.Context[Socket] = zmq.Context()
+        self._admission = Admission(self._context, keys)
+        try:
+            self._socket = self._listen(address, keys, message_bytes_max)
+        except BaseException:
+            self.close(linger_ms=0)
+            raise
+        endpoint = self._socket.get(zmq.LAST_ENDPOINT)
+        self.address = endpoint.decode() if isinstance(endpoint, bytes) else str(endpoint)
+
+    def _listen(self, address: str, keys: CurveKeys | None, message_bytes_max: int) -> Socket:
+        socket = self._context.socket(zmq.ROUTER)
+        socket.maxmsgsize, socket.rcvhwm = message_bytes_max, QUEUED_MESSAGES_MAX
+        socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 10000
+        socket.router_mandatory = True  # a message to a connection that is gone fails instead of vanishing
+        secure_listener(socket, keys)
+        try:
+            socket.bind(address)
+        except zmq.ZMQError as error:
+            socket.close(linger=0)
+            raise ConfigError(f"address: got {address!r}, expected a free one ({error}); take another port.") from error
+        return socket
+
+    def poll(self, timeout_ms: int) -> bool:
+        """Return whether there is a message, within a time."""
+        return bool(self._socket.poll(timeout_ms))
+
+    def receive(self, count: int) -> Iterator[Message]:
+        """Yield the messages that are there, `count` at most; of one with too many parts, the first ones."""
+        for _ in range(count):
+            try:
+                route, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            kind, *parts = [frame.bytes for frame in frames[: PARTS_MAX + 1]] or [b""]
+            key_name = self._admission.name_of(_metadata(route, "User-Id"))
+            yield Message(route.bytes, kind, parts, _metadata(route, "Peer-Address"), key_name)
+
+    def answer(self, route: bytes, kind: bytes, value: Mapping[str, object]) -> bool:
+        """Send an answer; return whether the connection exists and takes it."""
+        return self.send([route, kind, pack(value)])
+
+    def send(self, message: list[bytes]) -> bool:
+        """Send a message without waiting; return whether the connection exists and takes it."""
+        try:
+            self._socket.send_multipart(message, zmq.NOBLOCK)
+        except zmq.ZMQError:  # no such connection, or one that does not read
+            return False
+        return True
+
+    def close(self, linger_ms: int = 300) -> None:
+        """Close the socket once its last answers are sent."""
+        self._admission.close()
+        self._context.destroy(linger=linger_ms)
+
+
+def _metadata(frame: zmq.Frame, name: str) -> str:
+    try:
+        return str(frame.get(name))
+    except zmq.ZMQError:  # none: a connection that is closed, or one without a key
+        return ""
