@@ -13,12 +13,12 @@ export OPENBLAS_NUM_THREADS ?= 1
 export PARALLEL ?= -n 2 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
-.PHONY: help setup demo results test check lint types fast slow firmware qemu ros format
+.PHONY: help setup demo results test check lint types fast slow firmware qemu ros docs docs-serve format
 
 VARIANTS := no-human no-demos neither trainable-encoder state-only varied
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Build .venv with the tested versions (no-op if it exists)
 
@@ -67,6 +67,12 @@ qemu: $(STAMP) ## Run the firmware under QEMU against the Python driver
 
 ros: $(STAMP) ## Run the nodes and launch files under ROS 2, where it is sourced or below /opt/ros
 	.ci/ros.sh
+
+docs: $(STAMP) ## Build the documentation's site: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(STAMP) ## Show the site while it is written
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 format: $(STAMP) ## Sort imports and format
 	$(BIN)/ruff check --fix .

@@ -5,8 +5,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
-from robot_rl.core.errors import SchemaMismatchError
+from robot_rl.core.errors import ConfigError, SchemaMismatchError
+from robot_rl.runtime.runs.animation import save_gif
+from robot_rl.runtime.runs.captions import GREEN
 from robot_rl.runtime.runs.video import VideoWriter
 
 RED, BLUE = (np.full((33, 20, 3), color, np.uint8) for color in ((200, 20, 20), (20, 20, 200)))
@@ -37,3 +40,23 @@ def test_frames_of_two_sizes_are_refused(tmp_path: Path) -> None:
         video.add(RED)
         with pytest.raises(SchemaMismatchError, match="as before"):
             video.add(RED[:10])
+
+
+def test_gif_shows_the_beginning_of_a_video_at_its_rate(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "video.mp4", rate_hz=10.0, scale=1) as video:
+        for i in range(30):
+            frame = np.full((48, 64, 3), 40, np.uint8)
+            frame[:, : 2 * i] = GREEN
+            video.add(frame)
+    path = tmp_path / "new" / "short.gif"
+    save_gif(tmp_path / "video.mp4", path, 2.0, 32)
+    with Image.open(path) as gif:
+        assert (gif.n_frames, gif.size, gif.info["duration"], gif.info["loop"]) == (20, (32, 24), 100, 0)
+        gif.seek(19)
+        pixel = np.array(gif.convert("RGB"))[12, 4]
+    assert np.abs(pixel - np.array(GREEN)).max() < 24
+
+
+def test_gif_of_a_run_without_a_video_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--video-episodes"):
+        save_gif(tmp_path / "video.mp4", tmp_path / "x.gif", 2.0, 32)
