@@ -11,13 +11,15 @@ from rich.progress import Progress
 from robot_rl import build
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.errors import ConfigError
-from robot_rl.envs.observation import own_pose_names, own_poses
+from robot_rl.envs.observation import own_pose_entries, own_pose_names, own_poses
 from robot_rl.runtime.acting.recordings import check_recordings
 from robot_rl.tasks import find_task
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
+from robot_rl.vision.goal_config import GoalConfig
+from robot_rl.vision.goal_reader import PoseEntry
 from robot_rl.vision.own import OwnConfig, train_own
-from robot_rl.vision.probe import held_out_rows, probe_encoder
+from robot_rl.vision.probe import all_features, held_out_rows, probe_encoder
 from robot_rl.vision.recordings import Recording, read_recording
 
 ADVICE = """\
@@ -52,6 +54,7 @@ class Arguments(RunArguments):
     write_refused: bool = False
     """Write the file of an encoder that the probe refuses, too."""
     own: OwnConfig = field(default_factory=OwnConfig)
+    goal: GoalConfig = field(default_factory=GoalConfig)
 
 
 def run(arguments: Arguments) -> int:
@@ -77,7 +80,8 @@ def run(arguments: Arguments) -> int:
         own_pose_names(task),
         config.demonstrations_format,
     )
-    trained = _train(arguments.own, recording.part(~held_out_rows(recording)))
+    pose = own_pose_entries(task)
+    trained = _train(arguments, recording.part(~held_out_rows(recording)), pose)
     report = probe_encoder(trained, recording)
     print("\n".join(report.lines()))
     _print_simulators(recording)
@@ -93,17 +97,25 @@ def run(arguments: Arguments) -> int:
         print(ADVICE)
     if faults and not arguments.write_refused:
         return 1
-    trained = _train(arguments.own, recording)
+    trained = _train(arguments, recording, pose)
     card = {"probe": report.lines(), "views": dict(origin.cameras)}
     save_encoder(arguments.out, replace(trained, dataset_card=trained.dataset_card | card))
     print(f"wrote {arguments.out}")
     return 1 if faults else 0
 
 
-def _train(config: OwnConfig, recording: Recording) -> EncoderFile:
+def _train(arguments: Arguments, recording: Recording, pose: tuple[PoseEntry, ...]) -> EncoderFile:
+    """Return encoder and goal read-out of a recording."""
+    from robot_rl.vision.goal_training import train_goal_reader
+
     with Progress(transient=True) as bar:
-        row = bar.add_task("training", total=len(recording.images))
-        return train_own(config, recording, lambda: bar.update(row, advance=1))
+        row = bar.add_task("training", total=len(recording.images) + 1)
+        encoder = train_own(arguments.own, recording, lambda: bar.update(row, advance=1))
+        if not arguments.goal.members:
+            return encoder
+        known = recording.part(recording.known_goals())
+        features = all_features(encoder, known.images)
+        return replace(encoder, goal=train_goal_reader(arguments.goal, features, known.poses, known.goals, pose))
 
 
 def _print_simulators(recording: Recording) -> None:

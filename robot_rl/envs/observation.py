@@ -23,6 +23,7 @@ from robot_rl.core.records import Observation
 from robot_rl.core.schema import ArraySpec
 from robot_rl.core.tasks import ArmTask, TaskSpec
 from robot_rl.hardware.robot import RobotState
+from robot_rl.vision.goal_reader import PoseEntry
 
 STATE = "state"
 MOTION_SIZE = 24
@@ -68,14 +69,19 @@ def observation_schema(
     return specs
 
 
+def own_pose_entries(task: TaskSpec) -> tuple[PoseEntry, ...]:
+    """Return where an observation holds tool position, rotation vector and, with a gripper, opening of all arms."""
+    units = (_PLACE_SCALE_M,) * 3 + (_TURN_SCALE_RAD,) * 3
+    entries: list[PoseEntry] = []
+    for name, arm in task.arms.items():
+        entries += [PoseEntry(state_name(name), index, unit) for index, unit in enumerate(units)]
+        entries += [] if arm.gripper is None else [PoseEntry(state_name(name), MOTION_SIZE, 1.0)]
+    return tuple(entries)
+
+
 def own_poses(task: TaskSpec, obs: Observation) -> np.ndarray:
     """Return tool position [m], rotation vector [rad] and, with a gripper, its opening in 0..1, of all arms joined."""
-    parts: list[np.ndarray] = []
-    for name, arm in task.arms.items():
-        state = obs[state_name(name)]
-        parts += [_PLACE_SCALE_M * state[:3], _TURN_SCALE_RAD * state[3:6]]
-        parts += [] if arm.gripper is None else [state[MOTION_SIZE : MOTION_SIZE + 1]]
-    return np.concatenate(parts)
+    return np.array([entry.unit * obs[entry.name][entry.index] for entry in own_pose_entries(task)])
 
 
 def own_pose_names(task: TaskSpec) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ A stack of convolutions ends in one map per channel. The readout is the place an
 
 so that C channels give 3 C features, in the order x_1..x_C, y_1..y_C, m_1..m_C.
 
-File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `shared/...` for all cameras), and in the
-header's metadata under `encoder` a JSON object {architecture, cameras, dataset_card}.
+File: safetensors, `<camera>/conv<i>/kernel` and `<camera>/conv<i>/bias` (or `shared/...` for all cameras), with a goal
+read-out its weights as `goal/...`, and in the header's metadata under `encoder` a JSON object {architecture, cameras,
+dataset_card, pose}.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from safetensors.numpy import load_file, save_file
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.settings import from_json, to_json
+from robot_rl.vision.goal_reader import PREFIX, GoalReader, PoseEntry
 
 SHARED = "shared"
 READOUTS = ("soft_argmax_max",)
@@ -103,12 +105,15 @@ class EncoderFile:
     """Cameras of the training images."""
     dataset_card: dict[str, Any] = field(default_factory=dict)
     """Training data, settings and probe error, for people."""
+    goal: GoalReader | None = None
+    """Goal read-out, where it has one."""
 
     @cached_property
     def identity(self) -> str:
         """Digest of all that determines the features: weights, architecture, and the random shifts."""
         digest = hashlib.sha256(json.dumps([to_json(self.architecture), MAX_SHIFT], sort_keys=True).encode())
-        for name, array in sorted(self.params.items()):
+        reader = {} if self.goal is None else {PREFIX + name: array for name, array in self.goal.weights.items()}
+        for name, array in sorted((self.params | reader).items()):
             digest.update(f"{name}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array, np.float32).data)
         return digest.hexdigest()
@@ -148,7 +153,11 @@ def save_encoder(path: Path | str, encoder: EncoderFile) -> None:
         "cameras": list(encoder.cameras),
         "dataset_card": encoder.dataset_card,
     }
-    arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in encoder.params.items()}
+    params = dict(encoder.params)
+    if encoder.goal is not None:
+        header["pose"] = to_json(encoder.goal.pose)
+        params |= {PREFIX + name: array for name, array in encoder.goal.weights.items()}
+    arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in params.items()}
     part = path.with_name(path.name + ".part")
     save_file(arrays, part, metadata={"encoder": json.dumps(header, sort_keys=True)})
     os.replace(part, path)
@@ -173,9 +182,19 @@ def load_encoder(path: Path | str) -> EncoderFile:
             f"train it with `{TRAINING_COMMAND}`."
         ) from error
     architecture = from_json(EncoderArchitecture, header["architecture"], "encoder architecture")
-    encoder = EncoderFile(architecture, params, tuple(header.get("cameras", ())), dict(header.get("dataset_card", {})))
+    goal = _goal_reader(params, header.get("pose"))
+    params = {name: array for name, array in params.items() if not name.startswith(PREFIX)}
+    cameras, card = tuple(header.get("cameras", ())), dict(header.get("dataset_card", {}))
+    encoder = EncoderFile(architecture, params, cameras, card, goal)
     check_encoder(encoder)
     return encoder
+
+
+def _goal_reader(params: dict[str, np.ndarray], pose: Any) -> GoalReader | None:
+    if pose is None:
+        return None
+    weights = {name.removeprefix(PREFIX): array for name, array in params.items() if name.startswith(PREFIX)}
+    return GoalReader(weights, tuple(from_json(PoseEntry, entry, "goal read-out: pose") for entry in pose))
 
 
 def check_encoder(encoder: EncoderFile) -> None:

@@ -3,6 +3,7 @@
 An encoder is a class with a class method `open(context)`, which returns an `Encoder`. It may have:
 
     Settings    frozen dataclass of its settings, given as `--vision.settings NAME VALUE ...`
+    readouts    name -> numbers K of further entries (V, K) float16 that `encode` returns, which an agent sees, too
 """
 
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ class Encoder(Protocol):
         """Numbers F a camera and variant."""
 
     def encode(self, images: Observation, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Return (V, F) float16 by camera, variant 0 without random shift; other entries of `images` are ignored."""
+        """Return (V, F) float16 by camera, variant 0 without random shift, from an observation with images."""
 
 
 @dataclass(frozen=True)

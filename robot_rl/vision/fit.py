@@ -21,18 +21,20 @@ def fit(
     steps: int,
     learning_rate: float,
     progress: Callable[[int, float], None] = lambda n, loss: None,
+    part: int = PART,
 ) -> dict[str, np.ndarray]:
     """Return the parameters after `steps` of Adam with a one-cycle cosine schedule.
 
     Args:
         params: initial parameters; their memory is given away.
-        draw: returns a batch, arrays of one length, a multiple of 8.
+        draw: returns a batch, arrays of one length, a multiple of `part`.
         progress: called every 50 steps with their number and the loss.
+        part: length of the parts whose gradients are added.
     """
     schedule = optax.cosine_onecycle_schedule(steps, learning_rate)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
     moments = optimiser.init(params)
-    step = jax.jit(partial(_step, optimiser=optimiser, loss=loss), donate_argnums=(0, 1))
+    step = jax.jit(partial(_step, optimiser=optimiser, loss=loss, part=part), donate_argnums=(0, 1))
     for number in range(steps):
         params, moments, value = step(params, moments, draw())
         if number % 50 == 0:
@@ -41,12 +43,17 @@ def fit(
 
 
 def _step(
-    params: dict[str, jax.Array], moments: Any, batch: Arrays, optimiser: optax.GradientTransformation, loss: Loss
+    params: dict[str, jax.Array],
+    moments: Any,
+    batch: Arrays,
+    optimiser: optax.GradientTransformation,
+    loss: Loss,
+    part: int,
 ) -> tuple[dict[str, jax.Array], Any, jax.Array]:
     """One optimiser step; its gradient is the mean of the parts'."""
-    parts = jax.tree.map(lambda x: x.reshape(-1, PART, *x.shape[1:]), dict(batch))
+    parts = jax.tree.map(lambda x: x.reshape(-1, part, *x.shape[1:]), dict(batch))
     value, gradient = jax.tree.map(
-        lambda x: x.mean(0), jax.lax.map(lambda part: jax.value_and_grad(loss)(params, part), parts)
+        lambda x: x.mean(0), jax.lax.map(lambda rows: jax.value_and_grad(loss)(params, rows), parts)
     )
     updates, moments = optimiser.update(gradient, moments, params)
     return optax.apply_updates(params, updates), moments, value

@@ -11,6 +11,7 @@ import numpy as np
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.vision.architecture import MAX_SHIFT, EncoderFile, load_encoder
 from robot_rl.vision.encoder import EncoderContext
+from robot_rl.vision.goal_reader import ENTRY
 
 SHIPPED_ENCODER = Path(__file__).parent / "weights" / "simulator.safetensors"
 
@@ -62,19 +63,26 @@ class FrozenEncoder:
         """Features F a camera and variant."""
         return self._file.architecture.feature_count
 
+    @property
+    def readouts(self) -> Mapping[str, int]:
+        """Numbers of the goal read-out, where the file has one."""
+        return {} if self._file.goal is None else {ENTRY: self._file.goal.output_count}
+
     def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Encode one frame of all cameras.
 
-        Shapes: images (H, W, 3) uint8 by camera; returns (V, F) float16 by camera.
+        Shapes: images (H, W, 3) uint8 by camera; returns (V, F) float16 by camera, and (V, K) of a read-out.
 
         Raises:
-            SchemaMismatchError: a missing camera or another size.
+            SchemaMismatchError: a missing camera, another size, or without the pose that a read-out needs.
         """
         frames = tuple(self._frame(images, camera) for camera in self.cameras)
         offsets = rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, (len(frames), self.variants, 2), dtype=np.int32)
         offsets[:, 0] = 0
         features = np.asarray(self._encode(frames, offsets))
-        return {camera: features[i] for i, camera in enumerate(self.cameras)}
+        encoded = {camera: features[i] for i, camera in enumerate(self.cameras)}
+        goal = self._file.goal
+        return encoded if goal is None else {**encoded, ENTRY: goal.read(encoded, images)}
 
     def _frame(self, images: Mapping[str, np.ndarray], camera: str) -> np.ndarray:
         expected = (self._file.architecture.height, self._file.architecture.width, 3)

@@ -11,11 +11,13 @@ from functools import partial
 import numpy as np
 
 from robot_rl.vision.architecture import EncoderFile
+from robot_rl.vision.goal_reader import GoalReader
 from robot_rl.vision.recordings import Recording
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 HELD_OUT_EVERY, CHOSEN_ON_EVERY = 4, 5  # episodes; the latter of those that are not held out
 MM = 1e3
+NEAR_M = 0.02
 CHUNK = 100  # images
 KNOWN_MIN = 50  # frames
 
@@ -71,14 +73,15 @@ def held_out_rows(recording: Recording) -> np.ndarray:
 
 def probe_encoder(encoder: EncoderFile, recording: Recording) -> ProbeReport:
     """Return what a linear map reads from an encoder, fitted to the training episodes, judged on the held-out ones."""
-    parts = [encode_images(encoder, camera, images) for camera, images in sorted(recording.images.items())]
-    features, known = np.column_stack(parts), ~np.isnan(recording.goals).any(1)
+    features, known = all_features(encoder, recording.images), recording.known_goals()
     read = partial(_read, np.column_stack([features, recording.poses]), recording)
     places = np.arange(recording.goals.shape[1]) % 6 < 3
     goals = MM * recording.goals[:, places], recording.goals[:, ~places]
     if min((known & held).sum() for held in (held_out_rows(recording), ~held_out_rows(recording))) < KNOWN_MIN:
         return ProbeReport(None)
     others = [read("goal's rotation", "rad", goals[1], known)]
+    if encoder.goal is not None:
+        others += _read_out(encoder.goal, features, recording)
     if recording.objects.shape[1]:
         others.append(read("object (check)", "of its state in the simulator", recording.objects, known))
     return ProbeReport(read("goal's place", "mm", goals[0], known), tuple(others))
@@ -91,6 +94,25 @@ def _read(x: np.ndarray, recording: Recording, name: str, unit: str, targets: np
     blind = probe(poses, targets[known], held_out, episodes)
     axes = tuple(np.sqrt(np.square(errors).mean(0)).tolist())
     return Reading(name, unit, _rms(errors), axes, _rms(blind))
+
+
+def _read_out(reader: GoalReader, features: np.ndarray, recording: Recording) -> list[Reading]:
+    """Return what the encoder's own read-out says of the goals' places on held-out episodes, all and near the goal."""
+    known = recording.known_goals()
+    held_out, poses = held_out_rows(recording)[known], recording.poses[known]
+    places = np.arange(recording.goals.shape[1]) % 6 < 3
+    goals = MM * recording.goals[known][:, places]
+    errors = MM * reader.goals(np.column_stack([features[known], poses])[held_out])[:, places] - goals[held_out]
+    blind = probe(poses, goals, held_out, recording.episodes[known])
+    near = np.linalg.norm(goals[held_out], axis=1) < MM * NEAR_M
+    rows = {"read-out": np.ones_like(near), f"within {MM * NEAR_M:.0f} mm": near}
+    return [
+        Reading(
+            name, "mm", _rms(errors[part]), tuple(np.sqrt(np.square(errors[part]).mean(0)).tolist()), _rms(blind[part])
+        )
+        for name, part in rows.items()
+        if part.any()
+    ]
 
 
 def _rms(errors: np.ndarray) -> float:
@@ -124,6 +146,11 @@ def _errors(x: np.ndarray, targets: np.ndarray, fit: np.ndarray, judge: np.ndarr
     weights = np.linalg.solve(x[fit].T @ x[fit] + ridge * fit.sum() * np.eye(x.shape[1]), x[fit].T @ targets[fit])
     errors: np.ndarray = x[judge] @ weights - targets[judge]
     return errors
+
+
+def all_features(encoder: EncoderFile, images: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the features (N, F) of all cameras, by name."""
+    return np.column_stack([encode_images(encoder, camera, frames) for camera, frames in sorted(images.items())])
 
 
 def encode_images(encoder: EncoderFile, camera: str, images: np.ndarray) -> np.ndarray:

@@ -37,6 +37,10 @@ class Recording:
     goals: np.ndarray
     objects: np.ndarray
 
+    def known_goals(self) -> np.ndarray:
+        """Return a mask (N,) of the frames whose episode succeeded."""
+        return ~np.isnan(self.goals).any(1)
+
     def part(self, rows: np.ndarray) -> "Recording":
         """Return the frames of a mask (N,)."""
         images = {camera: frames[rows] for camera, frames in self.images.items()}

@@ -1,6 +1,6 @@
 """Encoding of observations: images become features once, for policy and records."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ def encoded_schema(raw: StepSchema, encoder: Encoder | None) -> StepSchema:
     """Return the schema of steps whose images have been encoded.
 
     Raises:
+        ConfigError: an entry of the observation has the name of a read-out.
         UnknownNameError: the encoder needs a camera that the observation lacks.
     """
     if encoder is None:
@@ -53,8 +54,15 @@ def encoded_schema(raw: StepSchema, encoder: Encoder | None) -> StepSchema:
     for camera in encoder.cameras:
         if camera not in raw.observation:
             raise unknown_name("camera", camera, raw.observation)
-    features = ArraySpec((encoder.variants, encoder.feature_count), "float16", variants=encoder.variants)
-    observation = {**raw.observation, **dict.fromkeys(encoder.cameras, features)}
+    readouts: Mapping[str, int] = getattr(encoder, "readouts", {})
+    if taken := readouts.keys() & raw.observation.keys():
+        raise ConfigError(
+            f"observation: got {sorted(taken)} beside the encoder's, expected other names; rename cameras."
+        )
+    counts = dict.fromkeys(encoder.cameras, encoder.feature_count) | dict(readouts)
+    shapes = {name: (encoder.variants, count) for name, count in counts.items()}
+    features = {name: ArraySpec(shape, "float16", variants=encoder.variants) for name, shape in shapes.items()}
+    observation = {**raw.observation, **features}
     return replace(raw, observation=observation, encoder=encoder.identity)
 
 
