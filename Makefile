@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export PARALLEL ?= -n 2 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
-.PHONY: help setup demo results test check lint types fast slow firmware qemu ros docs docs-serve format
+.PHONY: help setup demo results test check lint types fast slow fuzz firmware qemu ros docs docs-serve format
 
 VARIANTS := no-human no-demos neither trainable-encoder state-only varied
 
@@ -55,6 +55,9 @@ fast: $(STAMP)
 
 slow: $(STAMP)
 	.ci/tests.sh -m "slow and not qemu and not ros" $(PARALLEL)
+
+fuzz: $(STAMP) ## Run a million changed inputs for each decoder of untrusted bytes (INPUTS=N for another number)
+	$(BIN)/python -m tests.fuzzing --inputs $(or $(INPUTS),1000000)
 
 firmware: ## Build and test the pendant's firmware (installs its tools)
 	.ci/setup.sh firmware
