@@ -48,6 +48,10 @@ BENCHMARKS = {
         "robot_rl.bench.learner:run", "updates a second, on cached features and with the encoder in the loop"
     ),
     "ros": Benchmark("robot_rl.bench.graph_times:measure_ros", "the same as dds over rclpy; source ROS first"),
+    "transport": Benchmark(
+        "robot_rl.bench.transport:run",
+        "the wire: durable records/s and MB/s, acknowledgement and publication [ms], with and without keys",
+    ),
     "proof": Benchmark(
         "robot_rl.bench.proof.benchmark:run",
         "bounds of the control law on the simulated arm, compared with constant damping and other formulas",

@@ -7,7 +7,14 @@ import zmq
 
 from robot_rl.core.errors import ConfigError
 from robot_rl.transport.messages import pack
-from robot_rl.transport.security import Admission, CurveKeys, Socket, check_address, secure_listener
+from robot_rl.transport.security import (
+    Admission,
+    CurveKeys,
+    Socket,
+    check_address,
+    detect_dead_peers,
+    secure_listener,
+)
 
 QUEUED_MESSAGES_MAX = 64  # of one connection, while the learner is busy
 PARTS_MAX = 3
@@ -53,7 +60,7 @@ class Router:
     def _listen(self, address: str, keys: CurveKeys | None, message_bytes_max: int) -> Socket:
         socket = self._context.socket(zmq.ROUTER)
         socket.maxmsgsize, socket.rcvhwm = message_bytes_max, QUEUED_MESSAGES_MAX
-        socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 10000
+        detect_dead_peers(socket)
         socket.router_mandatory = True  # a message to a connection that is gone fails instead of vanishing
         secure_listener(socket, keys)
         try:

@@ -13,7 +13,7 @@ from robot_rl.transport.counters import LinkCounters
 from robot_rl.transport.handshake import Hello, encode_hello
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import checksum_of, unpack
-from robot_rl.transport.security import CurveKeys, Socket, secure_caller
+from robot_rl.transport.security import CurveKeys, Socket, detect_dead_peers, secure_caller
 from robot_rl.transport.weights import WEIGHTS_BYTES_MAX
 
 WINDOW_RECORDS = 512  # sent and not yet acknowledged: a learner syncs four times a second
@@ -227,7 +227,7 @@ class Session:
         socket = self._context.socket(zmq.DEALER)
         socket.maxmsgsize, socket.rcvhwm = WEIGHTS_BYTES_MAX, QUEUED_ANSWERS_MAX
         socket.sndhwm = 0  # the window is the bound
-        socket.heartbeat_ivl, socket.heartbeat_timeout = 2000, 10000
+        detect_dead_peers(socket)
         socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
         secure_caller(socket, self._keys)
         return socket

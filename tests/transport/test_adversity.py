@@ -4,13 +4,17 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode_stored
+from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.sender import ActorLink
 from tests.data.builders import SCHEMA, step_record
 from tests.waiting import eventually
@@ -88,4 +92,25 @@ def test_a_learner_without_free_descriptors_goes_on(tmp_path: Path) -> None:
         assert link.flush(30.0) and process.poll() is None
         for stranger in strangers:
             stranger.close()
+    assert numbers_stored(tmp_path) == list(range(RECORDS))
+
+
+@pytest.mark.slow
+def test_a_busy_learner_survives_an_actor_that_is_killed_with_its_queue_full(tmp_path: Path) -> None:
+    """ZeroMQ's heartbeats ended the learner by an assertion, two seconds after the connection broke."""
+    with (
+        Journal(tmp_path / "journal") as journal,
+        LearnerServer("tcp://127.0.0.1:*", Introduction(SCHEMA, "agent"), journal) as server,
+    ):
+        with actor(tmp_path, server.address) as link:
+            for number in range(RECORDS):
+                link.put(step_record(number))
+            while not link.counters.sent:
+                server.poll(0.01)
+            time.sleep(0.5)  # the connection's queue fills meanwhile, in threads of the library
+        time.sleep(3.0)  # beyond the heartbeats' period
+        server.poll(0.01)
+        with actor(tmp_path, server.address) as link:
+            while link.backlog:
+                server.poll(0.01)
     assert numbers_stored(tmp_path) == list(range(RECORDS))

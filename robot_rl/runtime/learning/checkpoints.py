@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,8 @@ class Checkpoints:
         try:
             return self._write(f"{_PREFIX}{updates:012d}", files)
         except OSError as error:
-            for path in self.folder.glob(f"{_UNFINISHED}*"):
-                shutil.rmtree(path, ignore_errors=True)  # it takes the room that is missing
+            with suppress(OSError):  # out of descriptors
+                self._sweep()  # it takes the room that is missing
             raise StorageError(
                 f"checkpoint: got {error} at {updates} updates, expected a disk with room; free some: the checkpoints "
                 "before are kept."
