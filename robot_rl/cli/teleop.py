@@ -9,8 +9,10 @@ import tyro
 from rich.progress import Progress, TextColumn
 
 from robot_rl import build, build_human
+from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.cli.page_flags import PageFlags
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.monitor import StepView
 from robot_rl.runtime.acting.recording_screen import AUTHORITY, arm_text, force_n
@@ -44,6 +46,11 @@ class Arguments(PageFlags, RunArguments):
 
     def __post_init__(self) -> None:
         check_device("--device", self.device)
+        if self.to == "actor" and PAGE_DEVICE in (self.device, self.config.human.motion_device):
+            raise ConfigError(
+                "--device: got 'browser' with --to actor, expected another device: the actor serves its page itself; "
+                "start it with --human.kind browser or --page."
+            )
 
 
 def run(arguments: Arguments) -> int:

@@ -107,6 +107,17 @@ def until(page: Any, name: str, value: str) -> None:
     page.wait_for_selector(f"body[data-{name}={value}]", timeout=20_000)
 
 
+def until_cleared(page: Any, selector: str) -> None:
+    """Wait until an element is there, and clear what a computer that stood still for a second has stopped."""
+
+    def there() -> bool:
+        if attribute(page, "stopped") == "yes":
+            page.keyboard.press("c")
+        return bool(page.locator(selector).count())
+
+    eventually(there, 120.0)
+
+
 def frames(page: Any) -> dict[str, int]:
     """Return the number of images of each camera so far."""
     script = "Object.fromEntries([...document.querySelectorAll('figure')].map(f => [f.dataset.name, f.frames]))"

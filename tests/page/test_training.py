@@ -9,7 +9,7 @@ import pytest
 from robot_rl.core.records import LabelRecord, Source, StepRecord
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode
-from tests.page.browsing import chromium, hold, needs_chromium, program, until
+from tests.page.browsing import chromium, hold, needs_chromium, program, until, until_cleared
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -50,7 +50,7 @@ def test_training_is_corrected_labelled_paused_and_ended_at_the_page(tmp_path: P
     with program(tmp_path, *TRAIN) as training, chromium() as browser:
         page = open_page(browser, training.url())
         until(page, "control", "yes")
-        page.wait_for_selector("body[data-charge=policy]", timeout=120_000)
+        until_cleared(page, "body[data-charge=policy]")
 
         hold(page, "#lift", 0.0, -0.5)
         until(page, "charge", "human")
@@ -61,7 +61,7 @@ def test_training_is_corrected_labelled_paused_and_ended_at_the_page(tmp_path: P
         page.keyboard.press("Enter")
         eventually(lambda: "success with help" in events(page))
         page.mouse.up()
-        page.wait_for_selector("body[data-charge=policy]", timeout=20_000)
+        until_cleared(page, "body[data-charge=policy]")
         page.keyboard.press("u")
         eventually(lambda: "label taken: undo" in events(page))
 
@@ -69,11 +69,11 @@ def test_training_is_corrected_labelled_paused_and_ended_at_the_page(tmp_path: P
         until(page, "charge", "idle")
         assert page.inner_text("#charge-name") == "Paused"
         page.keyboard.press("n")
-        until(page, "charge", "policy")
+        until_cleared(page, "body[data-charge=policy]")
         page.keyboard.press("x")
         until(page, "charge", "estop")
         page.keyboard.press("c")
-        until(page, "charge", "policy")
+        until_cleared(page, "body[data-charge=policy]")
         assert page.inner_text("#numbers").count("\n") >= 9
         page.click("#finish")
         page.click("dialog button[value=yes]")

@@ -173,7 +173,7 @@ function showImage(packet) {
     figure.times = [];
     const image = document.createElement("img"), caption = document.createElement("figcaption"), rate = document.createElement("span");
     image.alt = `camera ${name}`;
-    image.onload = () => URL.revokeObjectURL(image.src);
+    image.onload = () => { URL.revokeObjectURL(image.src); figure.style.setProperty("--shape", image.naturalWidth / image.naturalHeight); };
     caption.append(name, rate);
     figure.append(image, caption);
     byId("no-image")?.remove();

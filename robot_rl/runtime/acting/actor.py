@@ -19,6 +19,7 @@ from robot_rl.teleop.arbiter import ControlAuthority, InterventionStats
 
 LABEL_WINDOW_S = 1.0
 """Reach of a human's label into the past [s]."""
+STARTS = "The learner starts: it compiles, and learns from the demonstrations. The arm waits."
 CONSECUTIVE_FAULTS_MAX = 10
 """Consecutive episodes with a fault that end the actor with an error."""
 UPDATES_ON_THE_WAY = 200
@@ -150,10 +151,14 @@ class _Actor:
     def await_weights(self) -> None:
         """Put off the first episode until weights came, as long as the settings allow; the robot does not move yet."""
         deadline_ns = self._clock.now_ns() + round(self._config.await_weights_s * NS_PER_S)
-        while self._link is not None and not self._should_stop() and self._clock.now_ns() < deadline_ns:
-            if self._link.latest_weights() is not None:
-                return
+        monitor, link = self._stepper.rollout.monitor, self._link
+        if link is not None:
+            monitor.show(STARTS)
+        while link is not None and not self._should_stop() and self._clock.now_ns() < deadline_ns:
+            if link.latest_weights() is not None:
+                break
             self._nap()
+        monitor.show("")
 
     def await_release(self) -> None:
         """Hold after an emergency stop, and before the person's device answers: no new episode meanwhile."""

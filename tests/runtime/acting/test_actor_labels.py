@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_rl.core.errors import DeviceLostError
-from robot_rl.core.records import StepRecord
+from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.replay import Replay
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.actor import CONSECUTIVE_FAULTS_MAX, run_actor
@@ -152,3 +152,15 @@ def test_clean_stop_in_the_middle_closes_the_episode_as_truncated(calls: int) ->
     assert len(link.steps) == summary.env_steps
     assert all(episode[-1].last and episode[-1].truncated for episode in link.episodes())
     assert sum(line["steps"] for line in ledger.lines) == summary.env_steps
+
+
+def test_pause_ends_the_episode_without_a_verdict_and_no_other_begins_meanwhile() -> None:
+    paused = DeviceState(HUMAN_ACTION, engaged=True, paused=True)
+    person = Person([QUIET, QUIET, QUIET, paused, paused, paused, DeviceState(paused=True, labels=("failure",)), QUIET])
+    _, link, _, ledger = act(ActorConfig(max_episodes=2), still(), person)
+    first = [step for step in link.steps if step.episode == 0]
+    assert (first[-1].truncated, first[-1].terminated, len(first)) == (True, False, 3)
+    assert first[-1].source is Source.POLICY
+    assert not ledger.lines[0]["estop"]
+    assert [label.label for label in link.labels] == ["failure"]  # given while it lasted, about the last step
+    assert ledger.lines[1]["episode"] == 1

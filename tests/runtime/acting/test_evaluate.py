@@ -233,3 +233,12 @@ def test_silence_is_no_failure() -> None:
     assert np.isnan(result.success_rate) and result.to_json()["success_rate"] is None and result.unjudged == 2
     assert "success unknown: 2 episodes without a label" in str(result)
     assert judged(rewards=("ground-truth", "human-label")).unjudged == 0
+
+
+def test_pause_lets_the_arm_rest_and_the_episode_run_again() -> None:
+    paused, success = DeviceState(paused=True), DeviceState(labels=("success",))
+    env = PointWorld()
+    result = judged(QUIET, QUIET, paused, paused, paused, QUIET, QUIET, success, env=env)
+    assert [(episode.success, episode.steps) for episode in result.episodes] == [(True, 2)]
+    assert result.episodes[0].seed == judged(success).episodes[0].seed
+    assert len(env.executed) == 5  # three before the pause took effect, none while it lasted
