@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,9 @@ from rich.progress import track
 from tyro.conf import Positional
 
 from robot_rl.core import checks
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, RobotRLError
 from robot_rl.data.formats import FORMAT_HELP, Episode, check_format, format_of, make_format
+from robot_rl.tasks import find_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class Arguments:
     """New folder."""
     format: Annotated[str, tyro.conf.arg(help=f"Format to write: {FORMAT_HELP}")] = "lerobot"
     source_format: Annotated[str, tyro.conf.arg(help="Format to read; by default what the folder looks like.")] = ""
+    text: str = ""
+    """The task in a sentence, for models that read language; by default the text of a task that is known here."""
     successes: int | None = None
     """Write that many of the newest successful episodes; None: all episodes."""
 
@@ -57,7 +61,9 @@ def run(arguments: Arguments) -> int:
         raise ConfigError(f"out: got {out}, which holds something, expected a new folder.")
     steps, written, task = 0, 0, _task_of(source)
     for episode in _chosen(read.read(source), arguments.successes, count):
-        target.write(out, Episode(episode.steps, {"task": task, **episode.meta}))
+        meta = {"task": task, **episode.meta}
+        text = arguments.text or meta.get("text") or _text_of(str(meta["task"]))
+        target.write(out, Episode(episode.steps, meta | ({"text": text} if text else {})))
         written, steps = written + 1, steps + len(episode.steps)
     print(f"{written} episodes, {steps} steps in {out} ({arguments.format})")
     if written < (arguments.successes or 0):
@@ -69,6 +75,15 @@ def _task_of(source: Path) -> str:
     """Return the task of a run, whose episodes do not name it."""
     config = source / "config.json"
     return str(json.loads(config.read_text(encoding="utf-8")).get("task", "")) if config.is_file() else ""
+
+
+@lru_cache
+def _text_of(task: str) -> str:
+    """Return a task's text up to what is about its training; empty for a task that is not known here."""
+    try:
+        return find_task(task).text.partition(";")[0]
+    except RobotRLError:
+        return ""
 
 
 def _chosen(episodes: Iterator[Episode], successes: int | None, count: int) -> Iterator[Episode]:

@@ -81,8 +81,7 @@ class EpisodeFiles:
         if paths := list_episodes(folder):
             removed = folder / REMOVED
             removed.mkdir(exist_ok=True)
-            os.link(paths[-1], removed / f"{len(list(removed.iterdir())):03d}-{paths[-1].name}")
-            paths[-1].unlink()
+            paths[-1].rename(removed / f"{len(list(removed.iterdir())):03d}-{paths[-1].name}")
 
 
 def write_episode(folder: Path, steps: Sequence[StepRecord], meta: Mapping[str, Any]) -> Path:
@@ -129,14 +128,14 @@ def _append(folder: Path, data: bytes) -> Path:
     """Write a file under the next free number, wholly or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".unfinished-{os.getpid()}{_SUFFIX}"
-    with open(unfinished, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with open(unfinished, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         return _publish(unfinished, folder)
     finally:
-        unfinished.unlink()
+        unfinished.unlink(missing_ok=True)
 
 
 def read_episode(path: Path) -> tuple[list[StepRecord], dict[str, Any]]:
@@ -249,12 +248,27 @@ def _step(
 
 
 def _publish(unfinished: Path, folder: Path) -> Path:
-    """Link the finished file to the next free number; a link cannot replace another process' file."""
+    """Give the finished file the next free number; it cannot replace another process' file."""
     existing = list_episodes(folder)
     number = int(existing[-1].stem.removeprefix(_PREFIX)) + 1 if existing else 0
     while True:
         path = folder / f"{_PREFIX}{number:06d}{_SUFFIX}"
         with contextlib.suppress(FileExistsError):
-            os.link(unfinished, path)
+            _claim(unfinished, path)
             return path
         number += 1
+
+
+def _claim(unfinished: Path, path: Path) -> None:
+    """Link a file to a free name; where the file system has no hard links, as on a stick or a share, move it there.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(unfinished, path)

@@ -10,6 +10,7 @@ from robot_rl.data.formats import Episode, make_format
 from tests.data.builders import step_record
 
 pytest.importorskip("pyarrow")
+import pyarrow.parquet as pq
 
 
 @pytest.fixture
@@ -71,3 +72,15 @@ def test_wrong_requests_are_refused_and_nothing_is_written(
     printed = capsys.readouterr()
     assert code == 2 and text in " ".join((printed.out + printed.err).split())
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_task_of_an_episode_is_a_sentence_for_models_that_read(recorded: Path, tmp_path: Path) -> None:
+    assert main(["export", str(recorded), "--out", str(tmp_path / "a"), "--text", "plug the stick in"]) == 0
+    (row,) = pq.read_table(tmp_path / "a" / "meta" / "tasks.parquet").to_pylist()
+    assert "plug the stick in" in row.values()
+    form, back = make_format("episodes"), tmp_path / "known"
+    for episode in form.read(recorded):
+        form.write(back, Episode(episode.steps, {**episode.meta, "task": "pick-lift"}))
+    assert main(["export", str(back), "--out", str(tmp_path / "b")]) == 0
+    (row,) = pq.read_table(tmp_path / "b" / "meta" / "tasks.parquet").to_pylist()
+    assert "grasp a cube anywhere on a 20 cm square and lift it" in row.values()

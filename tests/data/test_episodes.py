@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import resource
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import safetensors.numpy
 
 from robot_rl.core.errors import ConfigError, CorruptRecordError
 from robot_rl.core.records import Source, StepRecord
-from robot_rl.data.episodes import list_episodes, read_episode, write_episode
+from robot_rl.data.episodes import EpisodeFiles, list_episodes, read_episode, write_episode
 from robot_rl.data.image_codec import compress, decompress
 from tests.data.builders import step_record
 
@@ -121,3 +123,30 @@ def test_two_episodes_in_one_are_refused(tmp_path: Path) -> None:
         write_episode(tmp_path, [*episode(2), *episode(2)], {})
     with pytest.raises(ConfigError, match="got 0 steps"):
         write_episode(tmp_path, [], {})
+
+
+def no_links(*args: Any, **kwargs: Any) -> None:
+    raise PermissionError(1, "Operation not permitted")  # what exFAT and many shares answer
+
+
+def test_file_system_without_hard_links_keeps_episodes_and_their_numbers(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("os.link", no_links)
+    paths = [write_episode(tmp_path, episode(4), {"seed": seed}) for seed in range(3)]
+    assert [path.name for path in paths] == [f"episode-00000{n}.safetensors" for n in range(3)]
+    assert [read_episode(path)[1]["seed"] for path in list_episodes(tmp_path)] == [0, 1, 2]
+    EpisodeFiles().remove_last(tmp_path)
+    assert len(list_episodes(tmp_path)) == 2 and len(list((tmp_path / "removed").iterdir())) == 1
+
+
+def test_full_disk_leaves_earlier_episodes_and_nothing_else(tmp_path: Path) -> None:
+    write_episode(tmp_path, episode(3), {})
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256, limit[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            write_episode(tmp_path, episode(6), {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["episode-000000.safetensors"]

@@ -13,7 +13,9 @@ from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.formats import Episode
 from robot_rl.data.image_codec import compress
 from robot_rl.data.lerobot.dataset import LeRobotDataset
+from robot_rl.runtime.runs.video import VideoWriter
 from tests.data.builders import step_record
+from tests.data.camera_episodes import camera_episode
 
 pytest.importorskip("pyarrow")
 import pyarrow as pa
@@ -163,3 +165,42 @@ def test_other_entries_versions_and_damage_are_refused_with_what_to_do(tmp_path:
     info.write_text(json.dumps(json.loads(info.read_text()) | {"codebase_version": "v2.1"}))
     with pytest.raises(ConfigError, match=r"version v2\.1, expected v3\.0"):
         dataset.count(tmp_path)
+
+
+def test_cameras_as_video_are_read_episode_by_episode(tmp_path: Path) -> None:
+    """One file holds the frames of all episodes, one after the other, as LeRobot writes it."""
+    made, name, rate_hz = LeRobotDataset(), "observation.images.wrist", 10
+    lengths, level = (7, 5), 0
+    path = tmp_path / "videos" / name / "chunk-000" / "file-000.mp4"
+    with VideoWriter(path, rate_hz, scale=1) as video:
+        for number, length in enumerate(lengths):
+            steps, meta = camera_episode(length, episode=number, text="plug the stick in")
+            made.write(tmp_path, Episode(steps, meta))
+            for _ in range(length):
+                video.add(np.full((48, 64, 3), 20 + 16 * level, np.uint8))
+                level += 1
+    shutil.rmtree(tmp_path / "robot_rl")
+    info_file = tmp_path / "meta" / "info.json"
+    info = json.loads(info_file.read_text())
+    info["features"][name] |= {"dtype": "video", "shape": [48, 64, 3]}
+    info["video_path"] = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+    info_file.write_text(json.dumps(info))
+    for number in range(2):
+        rows = tmp_path / f"data/chunk-000/file-{number:03d}.parquet"
+        pq.write_table(pq.read_table(rows).drop_columns([name]), rows)
+        place = tmp_path / f"meta/episodes/chunk-000/file-{number:03d}.parquet"
+        start_s = sum(lengths[:number]) / rate_hz
+        values = {"chunk_index": 0, "file_index": 0, "from_timestamp": start_s, "to_timestamp": start_s + 0.1 * number}
+        table = pq.read_table(place)
+        for key, value in values.items():
+            table = table.append_column(f"videos/{name}/{key}", pa.array([value]))
+        pq.write_table(table, place)
+    seen = []
+    for episode in made.read(tmp_path):
+        assert episode.meta["text"] == "plug the stick in"
+        frames = [step.obs["wrist"] for step in episode.steps] + [episode.steps[-1].next_obs["wrist"]]
+        seen += [float(frame.mean()) for frame in frames]
+    np.testing.assert_allclose(seen, 20 + 16 * np.arange(12), atol=4)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(CorruptRecordError, match="episode 0"):
+        next(made.read(tmp_path))

@@ -25,6 +25,7 @@ from robot_rl.data.formats import Episode
 from robot_rl.data.lerobot.columns import RATE_HZ, Column, index_columns, index_features, step_columns
 from robot_rl.data.lerobot.records import OwnPart, foreign_steps, own_part, own_steps
 from robot_rl.data.lerobot.stats import PREFIX, Statistics, merged, row_statistics, statistics
+from robot_rl.data.lerobot.videos import read_videos
 from robot_rl.data.whole_file import write_file
 
 VERSION = "v3.0"
@@ -67,7 +68,6 @@ class LeRobotDataset:
 
         Raises:
             CorruptRecordError: one that is not whole.
-            ConfigError: cameras as video.
         """
         yield from (self.episode(folder, number) for number in range(self.count(folder)))
 
@@ -76,14 +76,9 @@ class LeRobotDataset:
 
         Raises:
             CorruptRecordError: it is not whole.
-            ConfigError: cameras as video.
         """
-        features = self._info(folder).get("features", {})
-        for name, feature in features.items():
-            if feature["dtype"] == "video":
-                raise ConfigError(f"{folder}: got {name} as video, expected images; convert the dataset to images.")
         try:
-            return self._episode(folder, number, features)
+            return self._episode(folder, number, self._info(folder))
         except _BROKEN as error:
             raise CorruptRecordError(
                 f"episode {number} of {folder}: got {error!r}, expected a whole one; record it again."
@@ -99,7 +94,8 @@ class LeRobotDataset:
             raise ConfigError("episode: got 0 steps, expected 1 or more; drop empty episodes.")
         info = self._info(folder)
         number, start = int(info.get("total_episodes", 0)), int(info.get("total_frames", 0))
-        columns, task = step_columns(episode.steps), str(episode.meta.get("task") or "unnamed")
+        columns = step_columns(episode.steps)
+        task = str(episode.meta.get("text") or episode.meta.get("task") or "unnamed")
         features = {name: dict(column.feature) for name, column in columns.items()}
         if info and info["features"].keys() != features.keys() | index_features().keys():
             raise ConfigError(
@@ -164,12 +160,12 @@ class LeRobotDataset:
         names = {row.pop("task_index"): next(iter(row.values())) for row in rows}
         return [names[index] for index in sorted(names)]
 
-    def _episode(self, folder: Path, number: int, features: Mapping[str, Any]) -> Episode:
-        row, own = self._row(folder, number), self._own(folder, number)
+    def _episode(self, folder: Path, number: int, info: Mapping[str, Any]) -> Episode:
+        row, own, features = self._row(folder, number), self._own(folder, number), info["features"]
         place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
         rows = self._rows(folder / DATA.format(**place), number)
         if own is None:
-            return Episode(foreign_steps(rows, features), self._foreign_meta(row))
+            return Episode(foreign_steps(rows, features, read_videos(folder, info, row)), self._foreign_meta(row))
         return Episode(own_steps(rows, features, own), own.meta)
 
     @staticmethod

@@ -52,7 +52,7 @@ def _vectors(row: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, n
 
 def _frames(row: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return the images of a row, compressed."""
-    names = [name for name in features if name.startswith(IMAGES)]
+    names = [name for name in features if name.startswith(IMAGES) and features[name]["dtype"] == "image"]
     return {name.removeprefix(IMAGES): np.frombuffer(row[name]["bytes"], np.uint8) for name in names}
 
 
@@ -86,8 +86,13 @@ def _prefixed(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.nda
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def foreign_steps(rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any]) -> list[StepRecord]:
+def foreign_steps(
+    rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any], videos: Mapping[str, Sequence[np.ndarray]]
+) -> list[StepRecord]:
     """Return the steps of an episode of others: all are the human's, and the last frame closes the episode.
+
+    Args:
+        videos: images of the rows, by column, of the cameras that are kept as video.
 
     Raises:
         ValueError: fewer than two frames.
@@ -95,6 +100,9 @@ def foreign_steps(rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any]
     if len(rows) < 2:
         raise ValueError(f"{len(rows)} frames")
     images = [{name: decompress(data) for name, data in _frames(row, features).items()} for row in rows]
+    for name, frames in videos.items():
+        for image, frame in zip(images, frames, strict=True):
+            image[name.removeprefix(IMAGES)] = frame
     observations = [{**_vectors(row, features), **image} for row, image in zip(rows, images, strict=True)]
     success = bool(rows[-1].get("next.success", True))
     steps = []

@@ -71,9 +71,10 @@ def render_report(
     parts = [
         f"# {folder.name}",
         f"Task `{config.get('task', '?')}`, seed {config.get('seed', '?')}.",
-        _table([("", ""), *metric_rows(TRAINING, data), *_lost_records(folder)]),
         "## Evaluation",
         _evaluation(folder, data),
+        "## Training",
+        _table([("", ""), *metric_rows(TRAINING, data), *_lost_records(folder)]),
         *(["## The loop over the graph", _table([("", ""), *timings])] if timings else []),
         "## Curves",
         *[f"![{path.stem}]({path.relative_to(folder.root)})" for path in curves],

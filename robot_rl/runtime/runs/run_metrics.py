@@ -140,6 +140,13 @@ def _cycle_text(value: tuple[Mapping[str, float], float]) -> str:
 
 TRAINING = (
     RunMetric(
+        _success_alone,
+        lambda rate: f"{rate:.0%}",
+        row=f"success without help (last {SUCCESS_WINDOW} training episodes without interventions)",
+        column="unhelped",
+        live="unhelped",
+    ),
+    RunMetric(
         lambda data: data.minutes,
         lambda m: f"{m:.1f} min",
         row="training",
@@ -159,13 +166,6 @@ TRAINING = (
         live="episodes",
     ),
     RunMetric(_success, _success_text, live="success"),
-    RunMetric(
-        _success_alone,
-        lambda rate: f"{rate:.0%}",
-        row=f"success without help (last {SUCCESS_WINDOW} training episodes without interventions)",
-        column="unhelped",
-        live="unhelped",
-    ),
     RunMetric(
         _mean_return, lambda mean: f"{mean:.2f}", row=f"mean return (last {SHORT} training episodes)", live="return"
     ),
