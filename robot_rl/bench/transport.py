@@ -25,6 +25,7 @@ from robot_rl.transport.journal import Journal
 from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.security import CurveKeys, generate_keys, read_keys
 from robot_rl.transport.sender import ActorLink
+from robot_rl.transport.session import WINDOW_RECORDS
 
 SIZES = {"98_kb": 98_304, "2_kb": 2_048}
 """Observations: two images of 128 x 128 x 3 bytes, and features."""
@@ -37,7 +38,8 @@ WEIGHTS = {"w": np.zeros(250_000, np.float32)}
 
 
 def run(seconds: float = MEASURE_S) -> dict[str, float]:
-    """Return records/s, MB/s, time to a durable acknowledgement and from publication to the actor.
+    """Return records/s, MB/s, the learner's CPU time a record (of all its threads), the time to a durable
+    acknowledgement and that from publication to the actor.
 
     Args:
         seconds: duration of each measurement of a rate.
@@ -47,11 +49,14 @@ def run(seconds: float = MEASURE_S) -> dict[str, float]:
         suffix = "_curve" if secured else ""
         for name, size in SIZES.items():
             for actors in ACTORS:
-                per_s = _with_actors(size, actors, secured, partial(_stream, seconds))
-                metrics[f"{name}_actors_{actors}{suffix}_records_per_s"] = round(per_s)
-                metrics[f"{name}_actors_{actors}{suffix}_mb_per_s"] = round(per_s * size / 1e6, 1)
+                rates, cpu_s = _with_actors(size, actors, secured, partial(_stream, seconds))
+                key = f"{name}_actors_{actors}{suffix}"
+                metrics[f"{key}_records_per_s"] = round(sum(rates))
+                metrics[f"{key}_mb_per_s"] = round(sum(rates) * size / 1e6, 1)
+                metrics[f"{key}_learner_cpu_us"] = round(1e6 * cpu_s, 1)
         for name, act in (("acknowledge", _acknowledge), ("publish_to_actor", _receive)):
-            metrics |= _with_percentiles(f"{name}{suffix}", _with_actors(SIZES["98_kb"], 1, secured, act))
+            times_s, _ = _with_actors(SIZES["98_kb"], 1, secured, act)
+            metrics |= _with_percentiles(f"{name}{suffix}", times_s[0])
     return metrics
 
 
@@ -72,8 +77,8 @@ def _record(size: int) -> StepRecord:
     return StepRecord("", "", 0, 0, 0, obs, action, none, none, Source.POLICY, **when, **result)  # type: ignore[arg-type]
 
 
-def _with_actors(size: int, actors: int, secured: bool, act: Callable[..., Any]) -> Any:
-    """Run a learner's end here, actors as processes, and return what `act` makes of the first actor, or their sum."""
+def _with_actors(size: int, actors: int, secured: bool, act: Callable[..., Any]) -> tuple[list[Any], float]:
+    """Run a learner's end here and actors as processes; return what each measured, and this end's CPU time a record."""
     context = multiprocessing.get_context("spawn")
     ready, go, results = context.Semaphore(0), context.Event(), context.Queue()
     with tempfile.TemporaryDirectory() as name:
@@ -89,10 +94,12 @@ def _with_actors(size: int, actors: int, secured: bool, act: Callable[..., Any])
             processes = [context.Process(target=_actor, args=(act, *place, ready, go, results)) for place in places]
             for process in processes:
                 process.start()
+            cpu_s = time.process_time()
             values = _serve(server, processes, act is _receive, ready, go, results)
+            cpu_s = (time.process_time() - cpu_s) / max(1, server.counters.records)
             for process in processes:
                 process.join()
-    return sum(values) if len(values) > 1 else values[0]
+    return values, cpu_s
 
 
 def _serve(
@@ -143,14 +150,16 @@ def _actor(
 
 
 def _stream(seconds: float, link: ActorLink, record: StepRecord) -> float:
-    """Return the records a second that are acknowledged while the spool never runs empty."""
-    start_s = now_s = time.monotonic()
-    while now_s - start_s < seconds:
-        while link.backlog < 1024:
-            link.put(record)
-        time.sleep(0.0005)
-        now_s = time.monotonic()
-    return link.counters.acknowledged / (now_s - start_s)
+    """Return the records a second that are acknowledged while the spool never runs empty, after as long a warm-up."""
+    begun, start_s = 0, time.monotonic()
+    for _ in range(2):
+        begun, start_s = link.counters.acknowledged, time.monotonic()
+        while time.monotonic() - start_s < seconds:
+            if link.backlog < WINDOW_RECORDS:
+                link.put(record)
+            else:
+                time.sleep(0.0005)
+    return (link.counters.acknowledged - begun) / (time.monotonic() - start_s)
 
 
 def _acknowledge(link: ActorLink, record: StepRecord) -> np.ndarray:

@@ -10,7 +10,7 @@ header holds the known keys alone, and numbers and texts within bounds, so that 
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
 import msgpack
@@ -28,6 +28,7 @@ IMAGES_BYTES_MAX = 16 << 20  # compressed images of one record, which a schema d
 ARRAYS_MAX = 256
 INTEGER_MAX = 1 << 62
 DEPTH_MAX = 8
+_PLAIN = (str, int, float, bool)
 _LIMITS = {"max_str_len": 4096, "max_bin_len": 0, "max_ext_len": 0, "max_array_len": 1024, "max_map_len": 512}
 
 _GROUPS = {"obs": "obs/", "next_obs": "next_obs/", "frames": "frames/", "next_frames": "next_frames/"}
@@ -118,7 +119,7 @@ def unpack(data: bytes) -> dict[str, Any]:
         raise CorruptRecordError(f"header: got {len(data)} bytes, expected {HEADER_BYTES_MAX} or fewer.")
     try:
         header = msgpack.unpackb(data, raw=False, strict_map_key=True, **_LIMITS)
-        _check_plain(header, DEPTH_MAX)
+        _check_plain([header], DEPTH_MAX)
     except (ValueError, msgpack.UnpackException) as error:
         text = f"header: got bytes that are not plain msgpack, expected a map: {error}"
         raise CorruptRecordError(text[:_REASON_MAX]) from error
@@ -127,19 +128,22 @@ def unpack(data: bytes) -> dict[str, Any]:
     return header
 
 
-def _check_plain(value: Any, depth: int) -> None:
-    """Check that a value is made of texts, booleans, None, finite numbers within bounds, and shallow lists and maps."""
-    if isinstance(value, dict | list):
-        if depth == 0:
-            raise ValueError(f"expected a depth of {DEPTH_MAX} or less")
-        for entry in value.values() if isinstance(value, dict) else value:
-            _check_plain(entry, depth - 1)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"got {value}, expected finite numbers")
-    elif isinstance(value, int) and abs(value) > INTEGER_MAX:
-        raise ValueError(f"got {value}, expected integers up to 2^62")
-    elif value is not None and not isinstance(value, str | bool | int | float):
-        raise ValueError(f"got a {type(value).__name__}, expected text, numbers, lists and maps")
+def _check_plain(values: Iterable[Any], depth: int) -> None:
+    """Check that values are texts, booleans, None, finite numbers within bounds, and shallow lists and maps of such."""
+    if depth == 0:
+        raise ValueError(f"expected a depth of {DEPTH_MAX} or less")
+    for value in values:
+        kind = type(value)
+        if kind is list:
+            _check_plain(value, depth - 1)
+        elif kind is dict:
+            _check_plain(value.values(), depth - 1)
+        elif kind is int and not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise ValueError(f"got {value}, expected integers up to 2^62")
+        elif kind is float and not math.isfinite(value):
+            raise ValueError(f"got {value}, expected finite numbers")
+        elif kind not in _PLAIN and value is not None:
+            raise ValueError(f"got a {kind.__name__}, expected text, numbers, lists and maps")
 
 
 def _scalars(record: Record, fields: Mapping[str, type]) -> dict[str, Any]:

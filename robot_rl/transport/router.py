@@ -29,9 +29,9 @@ class Message:
     kind: bytes
     parts: list[bytes]
     address: str
-    """Of the sender, as far as the system knows it."""
+    """Of the sender of a hello, as far as the system knows it; of other messages empty."""
     key_name: str | None
-    """Name that the sender's key is bound to; None on a wire without keys."""
+    """Name that the key of a hello's sender is bound to; None on a wire without keys."""
 
 
 class Router:
@@ -82,8 +82,10 @@ class Router:
             except zmq.Again:
                 return
             kind, *parts = [frame.bytes for frame in frames[: PARTS_MAX + 1]] or [b""]
-            key_name = self._admission.name_of(_metadata(route, "User-Id"))
-            yield Message(route.bytes, kind, parts, _metadata(route, "Peer-Address"), key_name)
+            origin: tuple[str, str | None] = ("", None)
+            if kind == b"hello":
+                origin = _metadata(frames[0], "Peer-Address"), self._admission.name_of(_metadata(frames[0], "User-Id"))
+            yield Message(route.bytes, kind, parts, *origin)
 
     def answer(self, route: bytes, kind: bytes, value: Mapping[str, object]) -> bool:
         """Send an answer; return whether the connection exists and takes it."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError
+from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError, StorageError
 from robot_rl.core.records import LabelRecord, Record
 from robot_rl.data.batch import Batch
 from robot_rl.data.replay import Replay
@@ -157,6 +157,30 @@ def test_ctrl_c_keeps_a_checkpoint(tmp_path: Path) -> None:
     run.go(0, stop=interrupt)
     latest = run.checkpoints.latest()
     assert latest is not None and latest.updates == 12
+
+
+def test_a_disk_that_fails_under_the_journal_ends_the_learner_with_a_checkpoint(tmp_path: Path) -> None:
+    class Failing(ScriptedServer):
+        def poll(self, timeout_s: float = 0.0) -> list[Record]:
+            if self.exhausted and run.backend.calls == 3:
+                raise StorageError("journal: got [Errno 5] while syncing")
+            return super().poll(timeout_s)
+
+    run = Run(tmp_path, Failing([list(episodes(2, 10))]))
+    with pytest.raises(StorageError, match="while syncing"):
+        run.go(100)
+    latest = run.checkpoints.latest()
+    assert latest is not None and latest.updates == 12
+
+
+def test_transitions_that_a_checkpoint_had_and_the_journal_lacks_are_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Run(tmp_path, ScriptedServer([list(episodes(2, 10))])).go(30)
+    Run(tmp_path, ScriptedServer([], recovered=list(episodes(2, 10)))).go(1)
+    assert "missing" not in capsys.readouterr().out
+    Run(tmp_path, ScriptedServer([], recovered=list(episodes(1, 10)))).go(1)
+    assert "journal: 10 of the 20 transitions that the checkpoint was made with are missing" in capsys.readouterr().out
 
 
 def test_a_diverged_policy_is_neither_published_nor_saved(tmp_path: Path) -> None:

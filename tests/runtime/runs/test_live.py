@@ -33,6 +33,19 @@ def test_counts_add_up_over_actors_and_rates_use_the_latest() -> None:
     assert progress.actors_worst("weights_age_s") == 3.0
 
 
+def test_what_the_wire_lost_and_a_disk_that_fills_are_shown_and_nothing_while_all_is_well() -> None:
+    progress = Progress()
+    progress.add("actor-0", episode(True, backlog=2, dropped=0, disk_left_mb=50_000.0))
+    progress.add("learner", {"kind": "update", "wire_gaps": 0, "wire_refused": 0, "disk_left_mb": 9000.0})
+    assert not {"wire", "disk"} & dict(rows(progress, 1.0, Budget())).keys()
+    progress.add("actor-0", episode(True, dropped=7, disk_left_mb=130.4))
+    progress.add("learner", {"kind": "update", "wire_gaps": 3, "wire_refused": 2, "journal_lost": 1})
+    shown = dict(rows(progress, 1.0, Budget()))
+    assert shown["disk"] == "130 MB left"
+    lost = ("3 missing from spools", "2 actors or records refused", "1 lost by a damaged journal")
+    assert shown["wire"] == ", ".join((*lost, "7 dropped by full disks of actors"))
+
+
 def test_success_without_exploration_is_counted_by_itself() -> None:
     progress = Progress()
     progress.add("actor-0", episode(True))

@@ -1,9 +1,11 @@
 """Metrics survive a crash in the middle of a line and say the same thing when read back."""
 
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +34,21 @@ def test_not_a_number_is_written_as_null(tmp_path: Path) -> None:
         metrics.write("update", 0, loss=float("nan"), bound=np.inf)
     (line,) = (tmp_path / METRICS_FILE).read_text().splitlines()
     assert "NaN" not in line and json.loads(line)["loss"] is None and json.loads(line)["bound"] is None
+
+
+def test_a_full_disk_costs_lines_and_is_printed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = MetricsWriter(tmp_path, tensorboard=False)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        for step in range(3):
+            metrics.write("update", step)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    metrics.write("update", 3)
+    metrics.close()
+    assert metrics.lost == 3 and capsys.readouterr().err.count("lines are lost") == 1
+    assert read_metrics(tmp_path)[-1]["step"] == 3
 
 
 @given(cut=st.integers(0, 400))

@@ -64,6 +64,18 @@ def test_records_that_a_damaged_journal_lost_are_reported_by_file_and_terminal(r
     assert "| records lost, since the learner's journal is damaged: | 5 |" in write_report(run, {}).read_text()
 
 
+def test_what_the_wire_refused_and_dropped_is_reported_over_all_sessions(run: RunFolder) -> None:
+    assert not any("wire:" in line for line in closing_lines(run))
+    with MetricsWriter(run.learner, tensorboard=False) as metrics:
+        for refused in (0, 1, 2, 0, 3):  # a second session begins at 0
+            metrics.write("update", 0, wire_refused=refused, wire_gaps=0)
+    with MetricsWriter(run.actor(0), tensorboard=False) as metrics:
+        metrics.write("episode", 0, steps=1, success=True, dropped=4)
+    lines = closing_lines(run)
+    assert "wire: actors or records refused 5" in lines
+    assert "wire: dropped, since an actor's disk or spool was full 4" in lines
+
+
 def test_report_is_written_with_curves_and_evaluation(run: RunFolder) -> None:
     run.evaluation.mkdir()
     (run.evaluation / "summary.json").write_text(json.dumps(EVALUATION))
