@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> A
             held.callback(human.close)
         build_human.follow(page, env, config)
         introduction = Introduction(schema, definition.schema_hash(), launch.name, launch.run_name)
-        with ActorLink(launch.address, introduction, spool, keys=keys) as link:
+        with ActorLink(launch.address, introduction, spool, keys=keys, write=partial(print, flush=True)) as link:
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
             policy = build.make_agent(definition, config).policy()
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed, page)

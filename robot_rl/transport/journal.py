@@ -14,6 +14,7 @@ import shutil
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -250,7 +251,8 @@ class Journal:
         keep = segment.end if segment.offsets or not magic else 0
         with open(segment.path, "r+b") as file:
             evidence = os.pread(file.fileno(), size - keep, keep)
-            segment.path.with_suffix(f".torn-{keep}").write_bytes(evidence)
+            with suppress(OSError):  # a full disk
+                segment.path.with_suffix(f".torn-{keep}").write_bytes(evidence)
             os.ftruncate(file.fileno(), keep)
             os.pwrite(file.fileno(), magic, 0)
             os.fsync(file.fileno())

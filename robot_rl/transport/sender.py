@@ -5,6 +5,7 @@ import dataclasses
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -16,13 +17,15 @@ from robot_rl.transport.counters import LinkCounters
 from robot_rl.transport.handshake import Hello, Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import encode
+from robot_rl.transport.notices import Notices
 from robot_rl.transport.security import CurveKeys, check_address
-from robot_rl.transport.session import Behind, Refused, Session, SessionLost
+from robot_rl.transport.session import Behind, Busy, Refused, Session, SessionLost
 from robot_rl.transport.stream import new_stream, read_stream
 from robot_rl.transport.weights import Publication, unpack_weights
 
 SPOOL_BYTES_MAX = 16 << 30
 RECONNECT_S = 0.1
+BUSY_S = 0.5
 
 
 class ActorLink:
@@ -35,6 +38,7 @@ class ActorLink:
         spool: journal of this link, kept between processes; records leave it once they are durable at the learner.
         introduction: of this actor; weights of another agent are refused.
         keys: CURVE keys, required beyond loopback.
+        write: receives a line when records are dropped or not taken.
 
     Raises:
         ConfigError: an address beyond this machine without keys.
@@ -49,11 +53,13 @@ class ActorLink:
         keys: CurveKeys | None = None,
         spool_bytes_max: int = SPOOL_BYTES_MAX,
         clock: Clock | None = None,
+        write: Callable[[str], None] = lambda line: None,
     ) -> None:
         check_address(address, keys)
         self.counters, self._introduction, self._spool = LinkCounters(), introduction, spool
         self._address, self._keys, self._spool_bytes_max = address, keys, spool_bytes_max
         self._clock, self._process = clock or SystemClock(), secrets.token_hex(16)
+        self._notices = Notices(write, self._clock)
         self._stream = read_stream(spool.folder)
         self.trouble = ""  # why the last session ended, empty while one lasts
         self._received: tuple[Publication, float] | None = None  # the newest weights, and when they came [s]
@@ -95,8 +101,9 @@ class ActorLink:
             if self._spool.size_bytes > self._spool_bytes_max:
                 raise OSError("the spool is full")
             self._spool.append(encode(numbered))
-        except OSError:
+        except OSError as error:
             self.counters.dropped += 1
+            self._notices.say(f"spool: records are dropped until there is room ({error})")
             return -1
         self.counters.put += 1
         self._wake()
@@ -178,6 +185,10 @@ class ActorLink:
                     self._run_session()
                 except SessionLost as lost:
                     self.trouble = str(lost)
+                except Busy as busy:
+                    self.trouble = str(busy)
+                    self._notices.say(f"link: the learner takes no records, this actor keeps them: {busy}")
+                    self._stopping.wait(BUSY_S)
                 except Behind as behind:
                     self._begin_stream(behind.stored)
                 self._stopping.wait(RECONNECT_S)
@@ -191,8 +202,12 @@ class ActorLink:
     def _begin_stream(self, stored: int) -> None:
         """Begin another stream, without the records that the learner holds."""
         self._spool.truncate_before(stored)
-        self._stream = new_stream(self._spool.folder)
+        try:
+            self._stream = new_stream(self._spool.folder)
+        except OSError:  # a full disk: the next process finds the old name, and begins another one as well
+            self._stream = secrets.token_hex(16)
         self.counters.streams += 1
+        self._notices.say("link: the learner holds records that this spool lost; its numbers begin another stream")
 
     def _notify(self) -> None:
         with self._changed:

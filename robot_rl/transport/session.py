@@ -28,6 +28,10 @@ class SessionLost(Exception):
     """The connection broke or timed out; a new session follows."""
 
 
+class Busy(Exception):
+    """The learner cannot store records at present; the text is its reason."""
+
+
 class Refused(Exception):
     """The learner refused; the text is its reason."""
 
@@ -92,7 +96,7 @@ class Session:
 
         Raises:
             SessionLost: broken, unknown to the learner, or silent for too long with records outstanding.
-            Refused: the learner's reason.
+            Refused, Busy: the learner's reason.
             Behind: the learner is ahead of the spool.
         """
         self._sync_spool()
@@ -178,7 +182,7 @@ class Session:
             case b"behind":
                 raise Behind(self._stored(answer["checksums"]))
             case b"busy":
-                raise SessionLost(str(answer["reason"]))
+                raise Busy(str(answer["reason"]))
             case b"who":  # a learner that restarted behind the same connection
                 raise SessionLost("the learner does not know this session")
 

@@ -410,11 +410,13 @@ def test_a_slow_actor_gets_the_newest_weights(tmp_path: Path) -> None:
 
 
 def test_a_full_spool_drops_and_counts(tmp_path: Path) -> None:
-    with actor(tmp_path, "tcp://127.0.0.1:9", spool_bytes_max=2000) as link:
+    lines: list[str] = []
+    with actor(tmp_path, "tcp://127.0.0.1:9", spool_bytes_max=2000, write=lines.append) as link:
         numbers = [link.put(step_record(0)) for _ in range(10)]
         assert numbers[-1] == -1
         assert link.counters.dropped == numbers.count(-1) > 0
         assert link.backlog == 10 - link.counters.dropped
+    assert lines == ["spool: records are dropped until there is room (the spool is full)"]
 
 
 def test_a_spool_that_was_full_takes_records_again(tmp_path: Path) -> None:
