@@ -39,7 +39,12 @@ class Episode(NamedTuple):
 
 @runtime_checkable
 class DatasetFormat(Protocol):
-    """Reads and writes the demonstrations of one folder; made without arguments."""
+    """Reads and writes the demonstrations of one folder; made without arguments.
+
+    What a format may have besides, and commands then use: `metas(folder)`, the meta of each episode without its images;
+    `episode(folder, number)`, one episode, so that a damaged one hides no other and episodes can be edited;
+    `copy(folder, number, to)`, which appends an episode to another folder as it is; `remove_last(folder)`, for undo.
+    """
 
     def count(self, folder: Path) -> int:
         """Return the number of episodes; 0 when there is no such folder."""

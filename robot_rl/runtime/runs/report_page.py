@@ -92,16 +92,21 @@ def _headline(data: RunData) -> Headline:
 
 def _cards(folder: RunFolder, data: RunData) -> list[tuple[str, str, str]]:
     """Return name, number and explanation of what success cost."""
-    history, cycle = data.history, (data.evaluation or {}).get("cycle_median_s")
+    evaluation = data.evaluation or {}
+    history, cycle, period_s = data.history, evaluation.get("cycle_median_s"), evaluation.get("period_s", PERIOD_S)
     steps, human = int(history.steps.sum()), int(history.human_steps.sum())
     metas = list(read_metas(make_format("episodes"), folder.demonstrations))
     shown = sum(int(meta.get("steps", 0)) for meta in metas)
     corrections = int(history.column("interventions").sum())
     cards = [
-        ("robot time", _minutes(steps + shown), f"{steps:,} steps of training, {shown:,} of demonstrations"),
+        (
+            "robot time",
+            _minutes((steps + shown) * period_s),
+            f"{steps:,} steps of training, {shown:,} of demonstrations",
+        ),
         (
             "human time",
-            _minutes(human + shown),
+            _minutes((human + shown) * period_s),
             f"{len(metas)} demonstrations, {corrections} corrections: {human / max(steps, 1):.0%} of training",
         ),
         ("wall time", f"{data.minutes:.1f} min", "of training, start of its processes included"),
@@ -109,8 +114,8 @@ def _cards(folder: RunFolder, data: RunData) -> list[tuple[str, str, str]]:
     return cards if cycle is None else [*cards, ("cycle", f"{cycle:.1f} s", "median of the evaluation's successes")]
 
 
-def _minutes(steps: int) -> str:
-    return f"{steps * PERIOD_S / 60:.1f} min"
+def _minutes(time_s: float) -> str:
+    return f"{time_s / 60:.1f} min"
 
 
 def _given(config: Mapping[str, Any]) -> Rows:
@@ -121,11 +126,14 @@ def _given(config: Mapping[str, Any]) -> Rows:
         return entry if key is None else (entry or {}).get(key)
 
     encoder, human = at("vision", "encoder"), str(at("human", "kind") or "none")
-    images = "none" if at("vision", "mode") in (None, "none") else f"{at('vision', 'mode')}, {at('vision', 'kind')}"
+    images = {
+        "frozen": f"{Path(encoder).name if encoder else 'the one of the package'} ({at('vision', 'kind')}), frozen",
+        "trainable": "convolutions that learn with the critic",
+    }.get(at("vision", "mode"), "none: no images")
     source = at("demonstrations_from") or ("play and demonstrations of its own" if at("play") else "recorded for it")
     return [
         ("reward", ", then ".join(REWARDS.get(name, name) for name in at("rewards") or ()) or "-"),
-        ("image encoder", f"{images}: {Path(encoder).name if encoder else 'the one of the package'}"),
+        ("image encoder", images),
         ("demonstrations", f"{at('demonstrations') or 0}, {source}"),
         ("human", HUMANS.get(human, human)),
         ("arm", f"{at('robot', 'arm') or '-'}, {at('robot', 'kind') or '-'}"),
