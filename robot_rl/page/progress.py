@@ -15,7 +15,7 @@ from robot_rl.runtime.runs.run_metrics import success_rate
 POINTS_MAX = 120
 BYTES_PER_GB, BYTES_PER_MB = 1e9, 1e6
 LEARNER = ("updates", "transitions", "updates_per_s", "transitions_per_s")
-ACTOR = ("backlog", "weights_age_s", "missed")
+ACTOR = ("backlog", "weights_age_s", "dropped", "spool_lost")
 
 
 class RunProgress:

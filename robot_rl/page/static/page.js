@@ -177,7 +177,8 @@ function showImage(packet) {
     caption.append(name, rate);
     figure.append(image, caption);
     byId("no-image")?.remove();
-    byId("cameras").append(figure);
+    const after = [...document.querySelectorAll("figure")].find((other) => other.dataset.name > name);
+    byId("cameras").insertBefore(figure, after || null);
   }
   figure.shownMs = performance.now();
   figure.times = [...figure.times.slice(-20), figure.shownMs];
@@ -210,7 +211,7 @@ function showProgress(progress) {
   text("unhelped-of", count ? `of the last ${count} episode${count > 1 ? "s" : ""} that the policy did alone` : "of the episodes that the policy does alone: none yet");
   const key = JSON.stringify([progress.curves, byId("chart").clientWidth]);
   if (shown.curves !== key) { shown.curves = key; drawCurves(byId("chart"), progress.curves, progress.episodes); }
-  cells("numbers", [["All episodes", percent(progress.success)], ["A person's share", percent(progress.human)], ["Episodes", number(progress.episodes)],
+  cells("numbers", [["All episodes", percent(progress.success)], ["Human", percent(progress.human)], ["Episodes", number(progress.episodes)],
     ["Steps", number(progress.env_steps)], ...(progress.updates == null ? [] : [["Updates", number(progress.updates)]])]);
   const view = state?.view || {}, timing = view.timing || {}, late = periods.length && quantile(periods, 0.99) > 1.25 * shown.planned;
   const verdict = byId("loop-verdict");
@@ -221,6 +222,7 @@ function showProgress(progress) {
     ...Object.entries(timing).map(([name, ms]) => [name.replace(/_ms$/, "").replaceAll("_", " "), `${ms.toFixed(0)} ms`, false]),
     ...(progress.backlog == null ? [] : [["Records on the way", number(progress.backlog), progress.backlog > 500]]),
     ...(progress.weights_age_s == null ? [] : [["Age of the weights", `${progress.weights_age_s.toFixed(1)} s`, progress.weights_age_s > 30]]),
+    ...(progress.dropped || progress.spool_lost ? [["Records lost", number(progress.dropped + progress.spool_lost), true]] : []),
     ...(progress.spool_mb == null ? [] : [["Spool", `${progress.spool_mb.toFixed(1)} MB`, false]]),
     ["Disk free", `${progress.disk_free_gb.toFixed(0)} GB`, progress.disk_free < 0.05]];
   byId("health").replaceChildren(...rows.flatMap(([name, value, warn]) => {
