@@ -1,7 +1,7 @@
 """Presets: the settings with which each task is trained, and ablations of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from robot_rl.config import TrainConfig
@@ -21,6 +21,8 @@ class Preset:
     text: str
     """One line for the list of presets."""
     changes: Mapping[str, Any]
+    by_task: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Further changes for single tasks."""
 
 
 # Convolutions in each update cost a hundred times what features cost; half the resolution makes them bearable.
@@ -110,6 +112,11 @@ ABLATIONS = {
         "as labels, and with the encoder and the reward classifier that the run learns from its own recordings",
         # Cloning would keep the policy at play that wanders; docs/results.md.
         {**_UNJUDGED, "play": 60, "agent": {"bc_weight_final": 0.02, "bc_decay_updates": 4000}},
+        # 25 and 40 robot minutes; the clock is only a bound.
+        {
+            "pick-lift": {"updates_per_step": 2.0, "budget": {"minutes": 20.0, "env_steps": 15_000}},
+            "peg-insert": {"updates_per_step": 2.0, "budget": {"minutes": 35.0, "env_steps": 24_000}},
+        },
     ),
     # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and an actor
     # that waited for them would hardly move.
@@ -178,7 +185,10 @@ def preset(name: str) -> TrainConfig:
     if not ablation and not is_reference(name) and name not in task_names():
         raise unknown_name("task or preset", name, presets())
     config = task_config(absolute(task))
-    return changed(config, ABLATIONS[ablation].changes) if ablation else config
+    if not ablation:
+        return config
+    entry = ABLATIONS[ablation]
+    return changed(changed(config, entry.changes), entry.by_task.get(config.task, {}))
 
 
 def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:
