@@ -6,7 +6,7 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from robot_rl.agents.backend import AgentBackend, Policy, make_backend
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.replay import Replay
 from robot_rl.envs.action import task_layout
@@ -26,6 +27,7 @@ from robot_rl.envs.protocol import action_layout, robot_environment
 from robot_rl.presets import foreign_preset
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.rewards.success_model import Views
+from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.monitor import Monitor, NoMonitor
 from robot_rl.runtime.acting.observation import camera_views, classifier_views, encoded_schema, step_schema
 from robot_rl.runtime.acting.recordings import Origin
@@ -203,6 +205,16 @@ def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
     rules = make_rewards(config).label_rules()
     imitate = config.learner.imitate
     return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules, imitate)
+
+
+def read_demonstrations(config: TrainConfig, folder: Path, encoder: Encoder | None) -> Iterator[StepRecord]:
+    """Return a folder's demonstrations as the agent sees them, judged again where the settings want it.
+
+    Raises:
+        RunFolderError: the folder holds none, or features of another encoder.
+    """
+    judge = make_rewards(config) if config.demonstrations_judge == "rewards" else None
+    return load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format, judge=judge)
 
 
 def make_rewards(config: TrainConfig) -> CombinedReward:

@@ -10,7 +10,6 @@ from robot_rl.cli.arguments import ResultArguments
 from robot_rl.cli.evaluate import save_result
 from robot_rl.core.settings import to_json
 from robot_rl.data.replay import Replay
-from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.evaluate import evaluate
 from robot_rl.runtime.runs.report import write_report
 from robot_rl.runtime.runs.run_folder import finish_result, new_result
@@ -41,7 +40,7 @@ def run(arguments: Arguments) -> int:
         definition = build.make_definition(schema, config)
         replay = Replay(schema, 2, config.seed, config.demonstration_capacity)
         recorded = config.demonstrations_from or folder.demonstrations
-        for record in load_demonstrations(recorded, encoder, config.seed, dataset=config.demonstrations_format):
+        for record in build.read_demonstrations(config, recorded, encoder):
             replay.append(record)
         agent = build.make_agent(definition, config)
         cloner = agent.cloner()

@@ -10,7 +10,6 @@ from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
-from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.learning.learner import LearnerLoop
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.stop import StopSignal
@@ -69,7 +68,4 @@ def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterato
     """Return the schema of steps and the demonstrations as the agent sees them."""
     encoder, folder = build.make_encoder(config), config.demonstrations_from
     schema = build.make_schema(config, encoder)
-    if folder is None:
-        return schema, iter(())
-    judge = build.make_rewards(config) if config.demonstrations_judge == "rewards" else None
-    return schema, load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format, judge=judge)
+    return schema, iter(()) if folder is None else build.read_demonstrations(config, folder, encoder)
