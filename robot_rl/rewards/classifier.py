@@ -1,8 +1,10 @@
-"""Reward source from images: a success classifier on an encoder's features, trained further by labels."""
+"""Reward source from images: a success classifier on an encoder's features, trained further by labels, or against the
+policy (VICE: Fu et al. 2018, with a gradient penalty).
+"""
 
 import threading
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +22,8 @@ POSITIVES = 2
 """Frames up to a success label that count as success."""
 UNSURE = 5
 """Frames before those that count as nothing: the event lies a reaction time before its label."""
+ADVERSARIAL_FRAMES, ADVERSARIAL_PENALTY = 20, 0.1
+"""Frames of each episode that VICE takes as negatives, drawn evenly; its weight of the gradient penalty."""
 HARD = 20
 """Frames of an episode without success that are taken as negatives, those of the highest probability."""
 
@@ -42,6 +46,11 @@ class ClassifierSettings:
     """Length of that window."""
     retrain: bool = True
     """Train it further, between episodes, on the frames that the operator's labels concern."""
+    adversarial: bool = False
+    """VICE: train it further on the run's own episodes as negatives instead of on labels; successes stay those of the
+    recordings, and the threshold keeps its recall. For a run that nobody labels."""
+    adversarial_window: int = 2000
+    """Newest frames of the run that VICE keeps as negatives."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
@@ -53,6 +62,7 @@ class ClassifierSettings:
         checks.fraction(self, "threshold")
         checks.at_least(self, 1, "k")
         checks.at_least(self, self.k, "n")
+        checks.at_least(self, ADVERSARIAL_FRAMES, "adversarial_window")
 
 
 class Classifier(RewardSource):
@@ -151,14 +161,19 @@ class Classifier(RewardSource):
         self._counts["classifier_disagreed"] += judged and not agrees
         if self._folder is None or not self._settings.retrain:
             return
-        if human == "success":
-            self._learn(len(self._inputs) - POSITIVES - UNSURE, POSITIVES)
+        if self._settings.adversarial:
+            self._learn(np.linspace(0, len(self._inputs) - 1, ADVERSARIAL_FRAMES).astype(int), 0)
+        elif human == "success":
+            self._learn(self._hardest(len(self._inputs) - POSITIVES - UNSURE), POSITIVES)
         elif undone or human == "failure" or not (judged or human):
-            self._learn(len(self._inputs), 0)
+            self._learn(self._hardest(len(self._inputs)), 0)
 
-    def _learn(self, negatives: int, positives: int) -> None:
-        """Add the hardest of the first frames as negatives and the last ones as successes; train in a thread."""
-        hard = np.argsort(self._probabilities[: max(0, negatives)])[-HARD:]
+    def _hardest(self, count: int) -> np.ndarray:
+        """Return which of the first frames look most like success."""
+        return np.argsort(self._probabilities[: max(0, count)])[-HARD:]
+
+    def _learn(self, hard: np.ndarray, positives: int) -> None:
+        """Add some frames as negatives and the last ones as successes; train in a thread."""
         rows = [*hard, *range(max(0, len(self._inputs) - positives), len(self._inputs))]
         if not rows:
             return
@@ -172,10 +187,15 @@ class Classifier(RewardSource):
         """Train on all frames so far, keep the file, and exchange the model."""
         model, folder = self.model, self._folder
         assert folder is not None
-        frames = model.frames
+        frames, config, card = model.frames, self._settings.training, dict(model.card)
         while self._new:
             frames = frames.joined(self._new.pop(0))
+        if self._settings.adversarial:
+            recorded = card.setdefault("recorded", len(model.frames.success))
+            newest = np.arange(len(frames.success))[recorded:][-self._settings.adversarial_window :]
+            frames = frames.part(np.r_[:recorded, newest])
+            config = replace(config, gradient_penalty=config.gradient_penalty or ADVERSARIAL_PENALTY)
         rng = np.random.default_rng(len(frames.success))
-        model = train_model(frames, model.views, self._settings.training, rng, model.card)
+        model = train_model(frames, model.views, config, rng, card)
         save_model(folder / FILE, model)
         self.model = model

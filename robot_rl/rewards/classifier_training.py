@@ -46,12 +46,15 @@ class TrainingConfig:
     """Share of the hidden units that an update leaves out. Source: HIL-SERL."""
     noise: float = 0.3
     """Standard deviation of the noise on standardised inputs."""
+    gradient_penalty: float = 0.0
+    """Weight of (|dp/dx| - 1)^2, the logit's slope over standardised inputs, which keeps an adversary's boundary from
+    hardening. Source: Blonde and Kalousis 2020, after WGAN-GP."""
 
     def __post_init__(self) -> None:
         checks.fraction(self, "false_positive_rate", "recall", "dropout")
         checks.at_least(self, 2, "folds", "batch")
         checks.positive(self, "hidden", "steps", "learning_rate")
-        checks.at_least(self, 0, "noise")
+        checks.at_least(self, 0, "noise", "gradient_penalty")
 
 
 def train_model(
@@ -137,7 +140,11 @@ def _fit(
     first, second = ({name: np.zeros_like(w) for name, w in weights.items()} for _ in range(2))
     pools = [[np.flatnonzero((success == kind) & (fold != k)) for kind in (True, False)] for k in range(config.folds)]
     for step in range(1, config.steps + 1):
-        gradient = _gradient(weights, *_draw(x, success, pools, config, rng), config.dropout, rng)
+        inputs, labels = _draw(x, success, pools, config, rng)
+        gradient = _gradient(weights, inputs, labels, config.dropout, rng)
+        if config.gradient_penalty:
+            penalty = _penalty_gradient(weights, inputs)
+            gradient = {name: g + config.gradient_penalty * penalty[name] for name, g in gradient.items()}
         rate = config.learning_rate * min(1.0, 2.0 * (1.0 - step / (config.steps + 1)))
         for name, g in gradient.items():
             first[name] += (1 - BETA1) * (g - first[name])
@@ -183,4 +190,25 @@ def _gradient(
         "b0": d_hidden.sum(1, keepdims=True),
         "w1": hidden.swapaxes(1, 2) @ d_output,
         "b1": d_output.sum(1, keepdims=True),
+    }
+
+
+def _penalty_gradient(weights: Mapping[str, np.ndarray], x: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the gradient of the mean over a batch of (|g| - 1)^2 of each member, g the slope of its logit at x.
+
+    With h = tanh(w0 x + b0) and u = w1 (1 - h^2) the slope is g = w0 u.
+    """
+    h = np.tanh(x @ weights["w0"] + weights["b0"])  # (E, B, H)
+    w1 = weights["w1"].swapaxes(1, 2)  # (E, 1, H)
+    u = w1 * (1 - h * h)
+    g = u @ weights["w0"].swapaxes(1, 2)  # (E, B, I)
+    length = np.sqrt(np.square(g).sum(-1, keepdims=True)) + np.float32(1e-8)
+    d_g = 2 * (length - 1) * g / length / np.float32(x.shape[1])
+    d_u = d_g @ weights["w0"]
+    d_z = -2 * h * d_u * w1 * (1 - h * h)
+    return {
+        "w0": d_g.swapaxes(1, 2) @ u + x.swapaxes(1, 2) @ d_z,
+        "b0": d_z.sum(1, keepdims=True),
+        "w1": (d_u * (1 - h * h)).sum(1)[..., None],
+        "b1": np.zeros_like(weights["b1"]),
     }

@@ -81,6 +81,10 @@ class Frames(NamedTuple):
     episode: np.ndarray
     """(N,) int: frames of an episode are never on both sides of a split."""
 
+    def part(self, rows: np.ndarray) -> "Frames":
+        """Return some of the frames, by index (N,)."""
+        return Frames(self.inputs[rows], self.success[rows], self.episode[rows])
+
     def joined(self, other: "Frames") -> "Frames":
         """Return these frames and others: their episodes numbered on, their encodings repeated to as many."""
         first = int(self.episode.max(initial=-1)) + 1

@@ -15,6 +15,7 @@ from robot_rl.rewards.classifier_training import (
     TrainingConfig,
     _first_weights,
     _gradient,
+    _penalty_gradient,
     choose_threshold,
     train_model,
 )
@@ -52,24 +53,29 @@ def classifier(tmp_path: Path, **more: float) -> Classifier:
     return Classifier(ClassifierSettings(saved(tmp_path), training=CONFIG, **more))
 
 
-def test_gradient_is_that_of_the_cross_entropy() -> None:
+@pytest.mark.parametrize("of", ["cross-entropy", "penalty"])
+def test_gradient_is_that_of_the_loss(of: str) -> None:
     rng = np.random.default_rng(0)
     weights = {name: w.astype(np.float64) for name, w in _first_weights(2, 3, 4, rng).items()}
     x, labels = rng.normal(size=(2, 6, 3)), rng.uniform(size=(2, 6))
 
     def loss() -> float:
-        z = logits(weights, x)
-        return float((np.logaddexp(0.0, z) - labels * z).mean(1).sum())
+        if of == "cross-entropy":
+            z = logits(weights, x)
+            return float((np.logaddexp(0.0, z) - labels * z).mean(1).sum())
+        moves = 1e-6 * np.eye(3)
+        slopes = np.stack([(logits(weights, x + move) - logits(weights, x - move)) / 2e-6 for move in moves], -1)
+        return float(np.square(np.linalg.norm(slopes, axis=-1) - 1.0).mean(1).sum())
 
-    gradient = _gradient(weights, x, labels, 0.0, rng)
+    gradient = _gradient(weights, x, labels, 0.0, rng) if of == "cross-entropy" else _penalty_gradient(weights, x)
     for name, array in weights.items():
         for index in np.ndindex(array.shape):
             before, values = array[index], []
-            for step in (1e-5, -1e-5):
+            for step in (1e-4, -1e-4):
                 array[index] = before + step
                 values.append(loss())
             array[index] = before
-            assert gradient[name][index] == pytest.approx((values[0] - values[1]) / 2e-5, abs=1e-6)
+            assert gradient[name][index] == pytest.approx((values[0] - values[1]) / 2e-4, abs=1e-5)
 
 
 @given(st.integers(0, 10**6), st.floats(0.0, 0.5), st.floats(0.0, 4.0), st.floats(0.05, 1.0))
@@ -203,3 +209,36 @@ def test_a_success_that_was_missed_adds_its_last_frames_and_the_hardest_before(t
     source.wait()
     added = source.model.frames.success[known:]
     assert added.sum() == 2 and (~added).sum() == HARD
+
+
+def test_vice_learns_without_labels_that_what_the_policy_does_is_no_success(tmp_path: Path) -> None:
+    source = classifier(tmp_path, adversarial=True, adversarial_window=40)
+    source.open(tmp_path)
+    cheat = outcome(2.3)  # neither recorded nor a success, but nearer to those
+    assert source.model.probability(source.model.views.read(cheat.obs))[0] > 0.5
+    for _ in range(4):
+        source.reset()
+        for _ in range(10):
+            source.judge(cheat)
+    source.reset()
+    source.wait()
+    source.reset()
+    source.wait()
+    model = load_model(tmp_path / FILE)
+    fooled, won = (model.probability(VIEWS.read(outcome(value).obs))[0] for value in (2.3, 3.2))
+    assert fooled < model.threshold < won
+    assert len(model.frames.success) <= len(frames().success) + 40  # the window
+    assert model.card["recorded"] == len(frames().success)
+
+
+def test_vice_goes_on_from_its_own_file_and_keeps_the_recordings(tmp_path: Path) -> None:
+    for _ in range(2):
+        source = classifier(tmp_path, adversarial=True, adversarial_window=20)
+        source.open(tmp_path)
+        for _ in range(10):
+            source.judge(outcome(0.0))
+        source.reset()
+        source.wait()
+    kept = load_model(tmp_path / FILE).frames
+    assert len(kept.success) == len(frames().success) + 20
+    assert np.array_equal(kept.success[: len(frames().success)], frames().success)
