@@ -48,7 +48,7 @@ class ClassifierSettings:
     """Train it further, between episodes, on the frames that the operator's labels concern."""
     adversarial: bool = False
     """VICE: train it further on the run's own episodes as negatives instead of on labels; successes stay those of the
-    recordings, and the threshold keeps its recall. For a run that nobody labels."""
+    recordings, and the threshold keeps its recall. For a run without labels."""
     adversarial_window: int = 2000
     """Newest frames of the run that VICE keeps as negatives."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
