@@ -212,7 +212,7 @@ class Session:
             raise TypeError(f"got {checksums!r}, expected checksums")
         stored, first = self._spool.first_index, self._known - len(checksums)
         for index, parts in self._spool.read(first, len(checksums)):
-            if checksum_of(parts) == checksums[index - first]:
+            if index < self._known and checksum_of(parts) == checksums[index - first]:
                 stored = index + 1
         return stored
 

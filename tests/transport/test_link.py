@@ -217,6 +217,29 @@ def test_a_spool_that_a_power_cut_shortened_begins_another_stream(tmp_path: Path
     assert rewards[:20] == list(map(float, range(20))) and rewards[-1] == 999.0
 
 
+@pytest.mark.parametrize("later", [0, 5])
+def test_a_spool_without_records_that_is_behind_begins_another_stream(tmp_path: Path, later: int) -> None:
+    """`later` records are put before the hello: the learner compares up to there, the spool begins there."""
+    with learner(tmp_path) as server:
+        with actor(tmp_path, server.address) as link:
+            for number in range(1200):
+                link.put(step_record(number % 100, episode=number))
+            pump(server, lambda: link.backlog == 0)
+        for segment in (tmp_path / "spool-a0").glob("*.log"):
+            segment.unlink()
+        with Journal(tmp_path / "spool-a0"):
+            pass
+        (tmp_path / "spool-a0" / f"{0:020d}.log").rename(tmp_path / "spool-a0" / f"{1100:020d}.log")
+        with Journal(tmp_path / "spool-a0") as spool:
+            for number in range(later):
+                spool.append(encode(step_record(number, sequence=1100 + number)))
+        with actor(tmp_path, server.address) as link:
+            link.put(step_record(50))
+            pump(server, lambda: link.backlog == 0)
+            assert link.counters.streams == 1
+    assert stored(tmp_path)[1200:] == [*map(float, range(later)), 50.0]
+
+
 def test_a_second_actor_of_one_name_is_refused_with_both_sides_named(tmp_path: Path) -> None:
     lines: list[str] = []
     with (
