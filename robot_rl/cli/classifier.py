@@ -1,16 +1,17 @@
-"""`robot-rl classifier`: train a reward classifier from recordings."""
+"""`robot-rl classifier train`: train a reward classifier from recordings; `check` judges one on others."""
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
 from rich.progress import Progress
 
 from robot_rl import build
-from robot_rl.cli.arguments import RunArguments
+from robot_rl.cli.arguments import RunArguments, run_command
 from robot_rl.core.errors import ConfigError
 from robot_rl.rewards.classifier_training import TrainingConfig, held_out_scores, train_model
 from robot_rl.rewards.success_model import SuccessModel, save_model, sigmoid
@@ -34,6 +35,7 @@ class Arguments(RunArguments):
       robot-rl record pick-lift --out demos --hold-success 9
       robot-rl record pick-lift --out play --by keyboard --keep-failures --episodes 5
       robot-rl classifier train pick-lift --from demos play --out lifted.safetensors --png lifted.png
+      robot-rl classifier check pick-lift --from others --file lifted.safetensors     on recordings that it never saw
       robot-rl train pick-lift --rewards classifier human-label --reward-settings classifier.file lifted.safetensors
     """
 
@@ -52,16 +54,19 @@ class Arguments(RunArguments):
     """Write the file of a useless classifier, too."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
-    @classmethod
-    def parse(cls, words: Sequence[str], command: str) -> Self:
-        """Return the arguments after the word `train`.
 
-        Raises:
-            ConfigError: another word, or settings that cannot work.
-        """
-        if words[:1] != ["train"] and "--help" not in words and "-h" not in words:
-            raise ConfigError(f"classifier: got {' '.join(words[:1]) or 'nothing'}, expected 'train'; see --help.")
-        return super().parse([word for i, word in enumerate(words) if i or word != "train"], "classifier train")
+def main(words: Sequence[str]) -> int:
+    """Train a classifier, or check one.
+
+    Raises:
+        ConfigError: another word, or settings that cannot work.
+    """
+    action, asks_help = "".join(words[:1]), bool({"--help", "-h"} & set(words))
+    if action not in ("train", "check") and not asks_help:
+        raise ConfigError(f"classifier: got {action or 'nothing'}, expected 'train' or 'check'; see --help.")
+    rest = words[1:] if action in ("train", "check") else words
+    module = "robot_rl.cli.classifier_check" if action == "check" else __name__
+    return run_command(importlib.import_module(module), f"classifier {'check' if action == 'check' else 'train'}", rest)
 
 
 def run(arguments: Arguments) -> int:

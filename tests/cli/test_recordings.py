@@ -7,6 +7,7 @@ import pytest
 
 from robot_rl.cli import main
 from robot_rl.cli.classifier import find_fault
+from robot_rl.cli.classifier_check import describe
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.rewards.classifier_training import TrainingConfig, train_model
 from robot_rl.rewards.success_model import Frames, Views
@@ -87,3 +88,22 @@ def model(separation: float) -> object:
 def test_classifier_that_knows_nothing_is_refused_and_a_good_one_is_not() -> None:
     assert "of the held-out successes, expected 50% or more" in find_fault(model(0.0), 0.01)
     assert find_fault(model(8.0), 0.01) == ""
+
+
+def test_a_check_counts_what_a_classifier_gets_wrong_and_where() -> None:
+    success = np.array([False, False, False, False, True, True, True, True])
+    frames = Frames(np.zeros((8, 1, 1)), success, np.array([0, 0, 3, 3, 0, 0, 3, 3]))
+    lines = list(describe(frames, np.array([0.1, 0.2, 0.6, 0.8, 0.7, 0.9, 0.9, 0.3]), 0.5, recall=0.75))
+    assert lines == [
+        "4 frames of success, 4 without, of 2 episodes",
+        "at its threshold 0.500: recall 75.0%, false positives 50.00% of the frames",
+        "at a recall of 75%, threshold 0.700: recall 75.0%, false positives 25.00% of the frames",
+        "episode 3: 2 false positives",
+    ]
+
+
+def test_a_check_without_a_classifier_or_with_another_word_is_refused(demos: Path, tmp_path: Path, capsys) -> None:
+    task = str(demos.parent / "lift.toml")
+    words = ("--from", str(demos), "--file", str(tmp_path / "none"))
+    assert "expected a file" in refused(capsys, "classifier", "check", task, *words)
+    assert "expected 'train' or 'check'" in refused(capsys, "classifier", "judge", task)

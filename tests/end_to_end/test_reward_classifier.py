@@ -1,5 +1,6 @@
 """From recordings to a classifier that judges the next ones, command by command."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,3 +65,11 @@ def test_existing_file_is_never_overwritten(folder: Path, capsys: pytest.Capture
     assert main(["classifier", "train", TASK, "--from", str(folder / "demos"), "--out", file]) == 2
     assert "which exists, expected a new file" in capsys.readouterr().err
     assert main(["classifier", TASK, "--from", "x", "--out", "y"]) == 2
+
+
+def test_a_classifier_is_checked_on_recordings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--from", str(folder / "demos"), "--file", str(folder / "lifted.safetensors")]
+    assert main(["classifier", "check", TASK, *words]) == 0
+    assert re.search(r"at a recall of 95%, threshold [\d.]+: recall (9[5-9]|100)", capsys.readouterr().out)
+    with_other_eyes = ["classifier", "check", "peg-insert", *words]
+    assert main(with_other_eyes) == 2
