@@ -71,5 +71,5 @@ def test_a_classifier_is_checked_on_recordings(folder: Path, capsys: pytest.Capt
     words = ["--from", str(folder / "demos"), "--file", str(folder / "lifted.safetensors")]
     assert main(["classifier", "check", TASK, *words]) == 0
     assert re.search(r"at a recall of 95%, threshold [\d.]+: recall (9[5-9]|100)", capsys.readouterr().out)
-    with_other_eyes = ["classifier", "check", "peg-insert", *words]
-    assert main(with_other_eyes) == 2
+    other_task = ["classifier", "check", "peg-insert", *words]
+    assert main(other_task) == 2
