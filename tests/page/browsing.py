@@ -132,3 +132,16 @@ def hold(page: Any, pad: str, x: float, y: float) -> None:
     page.mouse.move(box["x"] + radius, box["y"] + radius)
     page.mouse.down()
     page.mouse.move(box["x"] + radius * (1 + x), box["y"] + radius * (1 + y))
+
+
+def take_over(page: Any, pad: str, x: float, y: float) -> None:
+    """Hold a joystick until it moves the arm; let go and try again where the computer stood still, as people do."""
+    for _ in range(20):
+        hold(page, pad, x, y)
+        for _ in range(20):
+            if attribute(page, "charge") == "human":
+                return
+            page.wait_for_timeout(100)
+        page.mouse.up()
+        page.wait_for_timeout(300)
+    raise AssertionError("the joystick does not move the arm")

@@ -8,7 +8,7 @@ import pytest
 
 from robot_rl.page.link import Page
 from robot_rl.page.settings import PageSettings
-from tests.page.browsing import chromium, hold, needs_chromium, program, until, until_cleared
+from tests.page.browsing import chromium, needs_chromium, program, take_over, until, until_cleared
 from tests.waiting import eventually
 
 ADDRESS = ("--page-address", "127.0.0.1:0")
@@ -25,8 +25,7 @@ def test_demonstration_is_recorded_at_the_page(tmp_path: Path) -> None:
         until_cleared(page, "#prompt:has-text('Episode 1 of 1: set the scene.')")
         page.keyboard.press("n")
         until_cleared(page, "#prompt:has-text('the episode runs')")
-        hold(page, "#lift", 0.0, -0.5)
-        until(page, "charge", "human")
+        take_over(page, "#lift", 0.0, -0.5)
         page.keyboard.press("Enter")
         assert recording.wait() == 0, recording.text
     assert "success after" in recording.text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.browsing import Program, attribute, chromium, frames, hold, needs_chromium, program, until
+from tests.page.browsing import Program, attribute, chromium, frames, hold, needs_chromium, program, take_over, until
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -46,8 +46,7 @@ def height_mm(page: Any) -> float:
 def test_images_are_live_and_both_joysticks_move_the_arm_while_they_are_held(page: Any) -> None:
     eventually(lambda: len(frames(page)) == 2)
     before, start_s = frames(page), time.monotonic()
-    hold(page, "#lift", 0.0, -0.6)
-    until(page, "charge", "human")
+    take_over(page, "#lift", 0.0, -0.6)
     low = height_mm(page)
     eventually(lambda: height_mm(page) > low + 10)
     page.mouse.up()
@@ -66,8 +65,7 @@ def test_keys_move_the_arm_and_a_lost_focus_lets_go(page: Any) -> None:
 
 
 def test_cancelled_pointer_lets_go(page: Any) -> None:
-    hold(page, "#plane", 0.5, 0.0)
-    until(page, "charge", "human")
+    take_over(page, "#plane", 0.5, 0.0)
     page.evaluate("document.querySelector('#plane').dispatchEvent(new PointerEvent('pointercancel', {pointerId: 1}))")
     until(page, "charge", "idle")
     page.mouse.up()
@@ -118,8 +116,7 @@ def test_closed_tab_releases_the_dead_man_and_stops_the_arm(page: Any, teleop: P
 
 
 def test_silent_page_lets_go_and_then_stops_the_arm(page: Any) -> None:
-    hold(page, "#lift", 0.0, -0.3)
-    until(page, "charge", "human")
+    take_over(page, "#lift", 0.0, -0.3)
     page.evaluate("() => { WebSocket.prototype.send = () => {} }")  # a network that swallows everything one way
     until(page, "charge", "estop")
     page.mouse.up()

@@ -9,7 +9,7 @@ import pytest
 from robot_rl.core.records import LabelRecord, Source, StepRecord
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode
-from tests.page.browsing import chromium, hold, needs_chromium, program, until, until_cleared
+from tests.page.browsing import chromium, needs_chromium, program, take_over, until, until_cleared
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -52,8 +52,7 @@ def test_training_is_corrected_labelled_paused_and_ended_at_the_page(tmp_path: P
         until(page, "control", "yes")
         until_cleared(page, "body[data-charge=policy]")
 
-        hold(page, "#lift", 0.0, -0.5)
-        until(page, "charge", "human")
+        take_over(page, "#lift", 0.0, -0.5)
         before, pressed_s = labels_at(run / "learner" / "journal", "stage"), time.monotonic()
         page.keyboard.press("t")
         eventually(lambda: labels_at(run / "learner" / "journal", "stage") > before)
