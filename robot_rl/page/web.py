@@ -1,4 +1,4 @@
-"""HTTP side of the page: three static files, and the check of who may open the live connection."""
+"""HTTP side of the page: three static files, and access control of the live connection."""
 
 import hmac
 from http import HTTPStatus
