@@ -55,18 +55,20 @@ class Arguments(RunArguments):
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
+ACTIONS = {"train": __name__, "check": "robot_rl.cli.classifier_check"}
+"""First word -> module of its arguments and function."""
+
+
 def main(words: Sequence[str]) -> int:
     """Train a classifier, or check one.
 
     Raises:
         ConfigError: another word, or settings that cannot work.
     """
-    action, asks_help = "".join(words[:1]), bool({"--help", "-h"} & set(words))
-    if action not in ("train", "check") and not asks_help:
+    action, rest = ("train", words) if {"--help", "-h"} & set(words[:1]) else ("".join(words[:1]), words[1:])
+    if action not in ACTIONS:
         raise ConfigError(f"classifier: got {action or 'nothing'}, expected 'train' or 'check'; see --help.")
-    rest = words[1:] if action in ("train", "check") else words
-    module = "robot_rl.cli.classifier_check" if action == "check" else __name__
-    return run_command(importlib.import_module(module), f"classifier {'check' if action == 'check' else 'train'}", rest)
+    return run_command(importlib.import_module(ACTIONS[action]), f"classifier {action}", rest)
 
 
 def run(arguments: Arguments) -> int:

@@ -45,6 +45,8 @@ def test_command_of_a_document_parses(
     if name == "doctor" and words and not words[0].startswith("-"):
         assert words[0] in TOPICS
     module = importlib.import_module(f"robot_rl.cli.{name.replace('-', '_')}")
+    if actions := getattr(module, "ACTIONS", None):
+        module = importlib.import_module(actions[words.pop(0)])
     kind = getattr(module, "Arguments", None)
     if kind is None or "--config" in words or "--resume" in words or "--help" in words:
         return

@@ -13,8 +13,8 @@ def test_keys_of_a_learner_and_its_actors_fit_each_other(tmp_path: Path, capsys:
     files = [Path(line) for line in capsys.readouterr().out.splitlines()]
     learner, *actors = [read_keys(path) for path in files]
     assert [path.name for path in files] == ["learner.keys.json", "actor-0.keys.json", "actor-1.keys.json"]
-    assert learner.peers == tuple(actor.public for actor in actors)
-    assert all(actor.peers == (learner.public,) for actor in actors)
+    assert learner.peers == {f"actor-{i}": actor.public for i, actor in enumerate(actors)}
+    assert all(actor.peers == {"learner": learner.public} for actor in actors)
     assert main(["keys", str(tmp_path / "keys")]) == 2
 
 

@@ -62,6 +62,7 @@ def crash_at(point: int) -> None:
     sys.addaudithook(lambda event, _: event in DISK_CALLS and next(calls, None) is None and os._exit(1))
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # the child runs no JAX
 @pytest.mark.parametrize("updates", [8, 16])
 def test_a_crash_at_any_call_leaves_a_whole_checkpoint(tmp_path: Path, updates: int) -> None:
     for point in range(100):
