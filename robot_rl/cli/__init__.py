@@ -21,7 +21,7 @@ COMMANDS = {
     "record": "record demonstrations by the scripted expert, or by a person with an input device",
     "episodes": "table, health, images, video of recorded episodes; delete, split, relabel them",
     "export": "the episodes of a run, or recorded ones, as a LeRobotDataset or in another format",
-    "classifier": "train a reward classifier from recordings",
+    "classifier": "train a reward classifier from recordings, or check one on others",
     "payload": "whether a real arm carries what it is set to: mass and centre of mass from a few poses",
     "blackbox": "plot of the last minute before a fault",
     "teleop": "move the arm by an input device under a task's limits",

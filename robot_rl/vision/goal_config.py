@@ -20,11 +20,13 @@ class GoalConfig:
     steps: int = 1500
     """Updates."""
     batch: int = 256
-    """Frames in an update, a multiple of 8."""
+    """Frames in an update."""
     learning_rate: float = 2e-3
+    """Highest of a one-cycle schedule."""
     noise: float = 0.5
     """Standard deviation of the noise on standardised inputs, against eighty goals learned by heart."""
     seed: int = 0
+    """Seed of first weights, frames and noise."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "members", "noise")
