@@ -8,7 +8,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md",
+    "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md",
     "firmware/README.md", "firmware/PROTOCOL.md", "firmware/FAILURES.md",
 )  # fmt: skip
 OTHERS = ("LICENSE", "launch/robot.rviz")

@@ -29,6 +29,7 @@ from robot_rl.hardware.cameras.camera import Frame
 STOPS, STEPS, WATCH_S = 50, 300, 5.0
 REST_M_PER_S = 0.005
 """Tool speed below which the arm rests [m/s]; a joystick moves it at ten times that."""
+MOTION_S, PAUSE_S = 2.0, 0.3  # a held key's motion begins within; a released one is let go for
 LIMIT_S = 60.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 IMAGE_SHAPE = (480, 640, 3)
@@ -116,10 +117,9 @@ class ArmWatch:
 
 def stop_once(page: Any, arm: ArmWatch, upwards: bool) -> tuple[float, float]:
     """Move the arm by a key, stop it by the page's, and clear the stop; return the times to hold and to rest [s]."""
-    key = "r" if upwards else "f"
+    keys = ("r", "f") if upwards else ("f", "r")  # the other one at the end of the workspace
     page.wait_for_selector("body[data-charge=idle]", timeout=1e3 * LIMIT_S)
-    page.keyboard.down(key)
-    wait_for(lambda: arm.rested_s is None and (arm.speed_m_per_s or 0.0) > 2 * REST_M_PER_S)
+    key = wait_for(lambda: next((key for key in keys if moves(page, arm, key)), None))
     start_s = time.monotonic()
     page.keyboard.down("x")
     held_s = wait_for(lambda: arm.held_s) - start_s
@@ -129,6 +129,19 @@ def stop_once(page: Any, arm: ArmWatch, upwards: bool) -> tuple[float, float]:
     page.keyboard.press("c")
     wait_for(lambda: arm.held_s is None)
     return held_s, rested_s
+
+
+def moves(page: Any, arm: ArmWatch, key: str) -> bool:
+    """Hold a key and return whether the arm moves; else let go, since a silence of the page locks a held joystick."""
+    page.keyboard.down(key)
+    end_s = time.monotonic() + MOTION_S
+    while time.monotonic() < end_s:
+        if arm.rested_s is None and (arm.speed_m_per_s or 0.0) > 2 * REST_M_PER_S:
+            return True
+        page.wait_for_timeout(10)
+    page.keyboard.up(key)
+    page.wait_for_timeout(1e3 * PAUSE_S)
+    return False
 
 
 def images_per_s(page: Any) -> float:

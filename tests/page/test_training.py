@@ -8,7 +8,7 @@ import pytest
 
 from robot_rl.core.records import LabelRecord, Source, StepRecord
 from robot_rl.transport.journal import Journal
-from robot_rl.transport.messages import decode
+from robot_rl.transport.messages import decode_stored
 from tests.page.browsing import chromium, needs_chromium, program, take_over, until, until_cleared
 from tests.waiting import eventually
 
@@ -79,7 +79,7 @@ def test_training_is_corrected_labelled_paused_and_ended_at_the_page(tmp_path: P
         assert training.wait() == 0, training.text
     assert "training ended (actors ended)" in training.text
     with Journal(run / "learner" / "journal") as journal:
-        records = [decode(parts) for _, parts in journal.read()]
+        records = [decode_stored(parts)[0] for _, parts in journal.read()]
     labels = [record.label for record in records if isinstance(record, LabelRecord)]
     assert labels[:3] == ["stage", "success", "undo"]
     steps = [record for record in records if isinstance(record, StepRecord)]
