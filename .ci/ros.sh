@@ -5,9 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -z "${AMENT_PREFIX_PATH:-}" ]; then
-    setup=$(find /opt/ros -mindepth 2 -maxdepth 2 -name setup.bash 2>/dev/null | sort | tail -n 1)
+    distributions=${ROS_DISTRIBUTIONS:-/opt/ros}
+    setup=$(find "$distributions" -mindepth 2 -maxdepth 2 -name setup.bash 2>/dev/null | sort | tail -n 1 || true)
     if [ -z "$setup" ]; then
-        echo "NOT CHECKED: no ROS 2 is sourced, and none is below /opt/ros; nodes and launch files were not run."
+        echo "NOT CHECKED: no ROS 2 is sourced, and none is below $distributions; nodes and launch files were not run."
         exit 0
     fi
     set +u # ROS's own scripts read unset variables

@@ -1,5 +1,6 @@
 """What the set-up installs is enough for what the documents and the optional libraries ask for."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,3 +18,12 @@ def test_optional_libraries_find_the_system_libraries_that_they_link(library: st
     program = f"try:\n    import {library}\nexcept ModuleNotFoundError:\n    print('not installed')"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("installed", ["nothing", "."])
+def test_a_computer_without_ros_passes_and_prints_what_was_not_checked(tmp_path: Path, installed: str) -> None:
+    script = Path(__file__).parents[2] / ".ci" / "ros.sh"
+    env = {name: value for name, value in os.environ.items() if name != "AMENT_PREFIX_PATH"}
+    env |= {"ROS_DISTRIBUTIONS": str(tmp_path / installed)}
+    answer = subprocess.run([script], env=env, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0 and answer.stdout.startswith("NOT CHECKED: no ROS 2"), answer

@@ -29,7 +29,11 @@ SMALL_FRONT = {
     "--minutes 2 --evaluation.episodes 20": FEW,
     "--again --episodes 50": "--again --episodes 1 --video-episodes 1",
 }
-MAY_FAIL = {"doctor": "a part may be missing here", "export": "so little training may have no success"}
+MAY_FAIL = {
+    "doctor": "a part may be missing here",
+    "export": "so little training may have no success",
+    "episodes": "the computer may have stood still while they were recorded in real time",
+}
 
 
 def commands(page: Path, small: dict[str, str]) -> list[list[str]]:
