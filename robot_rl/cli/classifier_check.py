@@ -60,7 +60,10 @@ def run(arguments: Arguments) -> int:
             lambda done, count: bar.update(row, completed=done, total=count),
         )
     if not frames.success.any() or frames.success.all():
-        raise ConfigError("from: got frames of one kind only, expected some with and some without success.")
+        raise ConfigError(
+            "from: got frames of one kind only, expected some with and some without success; record whole episodes by "
+            "`robot-rl record --hold-success 9`."
+        )
     probability = model.probability(frames.inputs[:, 0].astype(np.float32))
     print("\n".join(describe(frames, probability, model.threshold, arguments.recall)))
     return 0

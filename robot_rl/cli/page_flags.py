@@ -21,7 +21,7 @@ class PageFlags:
     no_page: bool = False
     """No page at a real arm either."""
     page_address: str = DEFAULT_ADDRESS
-    """Where the page listens. Beyond this computer, as with 0.0.0.0:8500 for a phone, the printed link has a token."""
+    """Address of the page. Beyond this computer, as with 0.0.0.0:8500 for a phone, the printed link has a token."""
 
     def page_settings(self, config: TrainConfig, device: str, run: Path | None = None) -> PageSettings | None:
         """Return the page's settings, None for none.

@@ -47,8 +47,8 @@ class TrainingConfig:
     noise: float = 0.3
     """Standard deviation of the noise on standardised inputs."""
     gradient_penalty: float = 0.0
-    """Weight of (|dp/dx| - 1)^2, the logit's slope over standardised inputs, which keeps an adversary's boundary from
-    hardening. Source: Blonde and Kalousis 2020, after WGAN-GP."""
+    """Weight of (|dz/dx| - 1)^2 with the logit z and standardised inputs x, which keeps the boundary against an
+    adversary from hardening. Source: Blonde and Kalousis 2020, after WGAN-GP."""
 
     def __post_init__(self) -> None:
         checks.fraction(self, "false_positive_rate", "recall", "dropout")

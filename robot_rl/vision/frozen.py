@@ -25,7 +25,7 @@ class FrozenEncoder:
         variants: V encodings of each frame.
 
     Raises:
-        ConfigError: no weights, or weights that do not fit.
+        ConfigError: no weights, weights that do not fit, or without a camera that a goal read-out needs.
     """
 
     def __init__(self, encoder: EncoderFile | Path | str, cameras: tuple[str, ...], variants: int = 4) -> None:
@@ -35,11 +35,21 @@ class FrozenEncoder:
         self.cameras = tuple(sorted(cameras))
         self.variants = variants
         self._owners = tuple(self._file.owner(camera) for camera in self.cameras)
+        self._check_goal()
 
     @classmethod
     def open(cls, context: EncoderContext) -> Self:
         """Return the encoder in a file of weights, or the one shipped for the simulator."""
         return cls(context.weights or SHIPPED_ENCODER, context.cameras, context.variants)
+
+    def _check_goal(self) -> None:
+        goal = self._file.goal
+        if goal is not None and goal.input_count != len(self.cameras) * self.feature_count + len(goal.pose):
+            needed = ", ".join(sorted(self._file.cameras))
+            raise ConfigError(
+                f"encoder: got cameras {', '.join(self.cameras)}, expected {needed}, which "
+                "its goal read-out needs together; use all of them, or learn an encoder of these (`robot-rl eyes`)."
+            )
 
     @cached_property
     def _encode(self) -> Callable[[tuple[np.ndarray, ...], np.ndarray], Any]:

@@ -104,6 +104,12 @@ def test_a_camera_of_the_read_outs_name_is_refused(encoder: EncoderFile) -> None
         encoded_schema(StepSchema({"side": image, "goal": image}, ONE_ARM, "t"), FrozenEncoder(encoder, ("side",)))
 
 
+def test_a_read_out_of_other_cameras_is_refused(encoder: EncoderFile) -> None:
+    shared = {name.replace("side/", "shared/"): array for name, array in encoder.params.items()}
+    with pytest.raises(ConfigError, match="got cameras side, wrist, expected side"):
+        FrozenEncoder(replace(encoder, params=shared), ("wrist", "side"))
+
+
 @pytest.mark.parametrize(
     ("name", "array"),
     [
