@@ -14,6 +14,7 @@ from robot_rl.core.settings import load_settings
 from robot_rl.data.formats import FORMAT_HELP, check_format
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.hardware.robot_config import RobotConfig
+from robot_rl.methods import DEFAULT_METHOD, METHODS, check_method
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.tasks import check_task
@@ -97,6 +98,7 @@ class TrainConfig:
     task: str = "pick-lift"
     """Name of a task, `path/task.toml`, `path/task.py`, `module:NAME`, or a Gymnasium environment by `gym:ENV_ID` or
     `module:Class`."""
+    method: Annotated[str, tyro.conf.arg(help=f"Method: {', '.join(METHODS)}; it sets what it needs")] = DEFAULT_METHOD
     env: ForeignConfig = field(default_factory=ForeignConfig)
     """Settings of a Gymnasium environment; for such a task only."""
     seed: int = 0
@@ -160,6 +162,7 @@ class TrainConfig:
                 "human-label or classifier."
             )
         check_format(self.demonstrations_format)
+        check_method(self.method)
         checks.fraction(self, "deterministic_fraction")
         checks.at_least(self, 0, "demonstrations", "play", "seed")
         checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")

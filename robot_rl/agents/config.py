@@ -9,6 +9,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
+Objective = Literal["value", "imitation"]
 BACKENDS = {
     "jax": "robot_rl.agents.jax.backend:JaxBackend",
     "torch": "robot_rl.agents.torch.backend:TorchBackend",
@@ -34,6 +35,9 @@ class AgentConfig:
     backend: str = "jax"
     """Backend: a name, or `module:Class` of another one. `auto` takes what is installed; of both, the one that learns
     faster on this computer, measured once. A run may be continued in another one."""
+    objective: Objective = "value"
+    """Objective of embedding and policy: `value`, the critics' and the cloning term; `imitation`, behaviour cloning of
+    the imitated samples alone, without rewards: critics and temperature do not learn then."""
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     critic: str = "ensemble"
@@ -100,6 +104,7 @@ class AgentConfig:
         extensions.check("critic", self.critic, CRITICS, CRITIC_GROUP)
         extensions.check("agent backend", self.backend, BACKENDS, BACKEND_GROUP)
         checks.one_of(self, get_args(Activation), "activation")
+        checks.one_of(self, get_args(Objective), "objective")
         checks.at_least(self, 1, "horizon", "num_critics", "num_target_critics", "projection", "hidden")
         checks.at_least(self, 1, "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
         checks.fraction(self, "discount", "target_update_rate", "discrete_exploration", "position_threshold")

@@ -9,11 +9,15 @@ DISCRETE_METRICS = ("discrete_loss", "discrete_q", "discrete_agreement")
 """Means over the discrete heads; absent without any."""
 ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")
 """Means over the updates of the actor; absent without any."""
+IMITATION_METRICS = ("imitation_loss", "cloning_error")
+"""Instead of all these but `discrete_agreement`, where the objective is imitation."""
 
 
 def metric_names(definition: AgentDefinition) -> tuple[str, ...]:
     """Return the names of an update's metrics, in order."""
     discrete = DISCRETE_METRICS if definition.heads else ()
+    if definition.config.objective == "imitation":
+        return (*IMITATION_METRICS, *discrete[-1:], "actor_updates")
     return (*CRITIC_METRICS, *discrete, *ACTOR_METRICS, "actor_updates")
 
 
@@ -26,5 +30,5 @@ def mean_metrics(rows: np.ndarray, definition: AgentDefinition) -> dict[str, flo
     actor_updates = total.pop("actor_updates")
     means = {name: value / len(rows) for name, value in total.items() if name not in ACTOR_METRICS}
     if actor_updates:
-        means |= {name: total[name] / actor_updates for name in ACTOR_METRICS}
+        means |= {name: total[name] / actor_updates for name in ACTOR_METRICS if name in total}
     return {**means, "actor_updates": actor_updates}

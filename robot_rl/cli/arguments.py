@@ -6,7 +6,8 @@ A command is a module with a dataclass `Arguments`, whose docstring is the comma
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ from robot_rl.core.help import join_lines_of_help
 from robot_rl.core.renamed import refuse_old_flags
 from robot_rl.core.settings import to_json
 from robot_rl.envs.foreign_config import is_foreign
+from robot_rl.methods import DEFAULT_METHOD, METHODS, overridden, with_method
 from robot_rl.presets import preset, presets
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.recordings import check_demonstrations
@@ -48,14 +50,16 @@ class RunArguments:
         """Return the settings that flags then change.
 
         Raises:
-            ConfigError: an unknown preset, or a file that does not fit.
+            ConfigError: an unknown preset or method, or a file that does not fit.
         """
         file, word = flag_value(words, "--config"), leading_word(words) or DEFAULT_PRESET
         if file is not None:
-            return load_config(Path(file))
-        if is_foreign(word):
-            return foreign_config(word, flag_value(words, "--env.kwargs") or "{}")
-        return preset(word)
+            config = load_config(Path(file))
+        elif is_foreign(word):
+            config = foreign_config(word, flag_value(words, "--env.kwargs") or "{}")
+        else:
+            config = preset(word)
+        return _with_method(config, flag_value(words, "--method"))
 
     @classmethod
     def parse(cls, words: Sequence[str], command: str) -> Self:
@@ -65,10 +69,14 @@ class RunArguments:
             ConfigError: settings that cannot work, or a preset that is not the first word.
         """
         required = {entry.name: tyro.MISSING for entry in dataclasses.fields(cls) if _is_required(entry)}
-        listed = "\n".join(f"  {name:<32}{text}" for name, text in presets().items())
+        methods = {name: method.text for name, method in METHODS.items()}
+        listed = f"\n\npresets:\n{_listed(presets())}\n\nmethods:\n{_listed(methods)}"
         default = cls(**required, config=cls.base(words))
-        arguments = parse(cls, words, command, f"\n\npresets:\n{listed}", default)
+        arguments = parse(cls, words, command, listed, default)
         arguments._check_preset(words)
+        if flag_value(words, "--method") is not None:
+            for line in overridden(arguments.config, arguments.config.method):
+                print(line, file=sys.stderr)
         return arguments
 
     def _check_preset(self, words: Sequence[str]) -> None:
@@ -210,6 +218,25 @@ def check_png(path: Path | None) -> None:
         raise ConfigError(f"--png: got {path}, expected a path that ends in .png; rename it.")
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _listed(texts: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name:<32}{text}" for name, text in texts.items())
+
+
+def _with_method(config: TrainConfig, name: str | None) -> TrainConfig:
+    """Return the settings with those of a method, if one is named.
+
+    Raises:
+        ConfigError: no such method, or the settings are of another one, whose changes would stay.
+    """
+    if name is None or name == config.method:
+        return config
+    if config.method != DEFAULT_METHOD:
+        raise ConfigError(
+            f"--method: got {name!r} beside settings of {config.method!r}, expected a preset to start from."
+        )
+    return with_method(config, name)
 
 
 def _is_required(entry: dataclasses.Field[Any]) -> bool:

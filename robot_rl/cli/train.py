@@ -47,6 +47,7 @@ class Arguments(PageFlags, RunArguments):
       robot-rl train pick-lift                                      5 to 7.5 minutes, then 100 episodes of evaluation
       robot-rl train pick-lift --minutes 2 --evaluation.episodes 20 --run-name first
       robot-rl train peg-insert-no-human --seed 1                   an ablation
+      robot-rl train peg-insert --method hg-dagger                  another method, same demonstrations and human
       robot-rl train pick-lift-blind                                without ground truth: its own encoder and classifier
       robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
       robot-rl train --resume --run-name first --minutes 4          go on with a run for 4 more minutes
@@ -72,9 +73,9 @@ class Arguments(PageFlags, RunArguments):
         name, word = flag_value(words, "--run-name"), leading_word(words)
         if name is None:
             raise ConfigError("--resume: got no --run-name, expected the run to go on with; ls runs shows them.")
-        if word is not None or flag_value(words, "--config") is not None:
+        if word is not None or any(flag_value(words, flag) is not None for flag in ("--config", "--method")):
             raise ConfigError(
-                "--resume: got a preset or --config beside it, expected neither; the run has its settings."
+                "--resume: got a preset, --config or --method beside it, expected none; the run has its settings."
             )
         return load_config(existing_run(run_root(Path(flag_value(words, "--runs") or "runs"), name)).config_file)
 

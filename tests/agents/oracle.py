@@ -140,6 +140,20 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 
 
+def imitation_loss(params: Arrays, batch: Batch, definition: AgentDefinition) -> float:
+    """Return the sum of the actor's and the heads' losses of behaviour cloning, on the imitated samples alone."""
+    rows, z = batch.imitated > 0.5, embed(params, batch.obs, definition)
+    if not rows.any():
+        return 0.0
+    given = first_action(batch)[:, definition.layout.continuous_indices]
+    loss = ((np.tanh(actor(params, z, definition)[0]) - given) ** 2).sum(-1)[rows].mean()
+    for head, axis in definition.heads:
+        weights = np.exp(discrete(params, head.name, z, definition))
+        share = weights[np.arange(len(z)), chosen(batch, head, axis)] / weights.sum(-1)
+        loss += -np.log(share[rows]).mean()
+    return float(loss)
+
+
 def chosen(batch: Batch, head, axis: int) -> np.ndarray:
     return np.array([head.index(level) for level in first_action(batch)[:, axis]])
 

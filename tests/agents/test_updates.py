@@ -25,6 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two-arms": {"layout": LAYOUTS["two-arms"]},
     "images": {"images": True},
     "three-steps": {"horizon": 3},
+    "imitation": {"objective": "imitation"},
     "filtered-cloning": {"bc_filter": True, "bc_weight": 2.0},
 }
 
@@ -106,6 +107,43 @@ def changed(before: State, after: State, prefix: str) -> list[str]:
 
 def test_losses_and_gradients_are_those_of_the_float64_oracle(backend: MakeBackend) -> None:
     check_update_against_oracle(backend, AGENT)
+
+
+@pytest.mark.parametrize("layout", ["one-arm", "no-gripper", "two-arms"])
+def test_imitation_trains_all_that_acts_by_the_oracles_loss_and_nothing_else(backend: MakeBackend, layout: str) -> None:
+    agent = small_agent(objective="imitation", layout=LAYOUTS[layout])
+    learner = backend(agent, 1).learner()
+    for i in range(2):
+        sample, before = random_batch(agent, seed=i), learner.state_dict()
+        metrics, after = learner.update(sample), learner.state_dict()
+        loss = partial(oracle.imitation_loss, batch=first_of(sample), definition=agent)
+        params = part(before, "params")
+        assert metrics["imitation_loss"] == pytest.approx(loss(params), rel=1e-4)
+        check_gradients(loss, params, gradients(before, after), agent.policy_names())
+        assert not changed(before, after, "params/critic") and not changed(before, after, "params/temperature")
+
+
+def test_rewards_and_what_is_not_imitated_reach_an_imitator_nowhere(backend: MakeBackend) -> None:
+    agent = small_agent(objective="imitation")
+    one, other = backend(agent, 0).learner(), backend(agent, 0).learner()
+    for i in range(3):
+        batch, noise = random_batch(agent, seed=i), random_batch(agent, seed=i + 10)
+        own = batch.imitated[..., None] == 0
+        action = np.where(own, noise.action, batch.action)
+        one.update(batch)
+        other.update(batch._replace(reward=noise.reward, terminated=noise.terminated, action=action))
+    assert changed(one.state_dict(), backend(agent, 0).learner().state_dict(), "targets/actor")
+    assert not changed(one.state_dict(), other.state_dict(), "")
+
+
+def test_an_imitator_learns_demonstrations_by_heart(backend: MakeBackend) -> None:
+    agent = small_agent(objective="imitation")
+    learner, batch = backend(agent, 0).learner(), random_batch(agent)
+    batch.imitated[:] = 1.0
+    first = learner.update(batch)
+    for _ in range(300):
+        last = learner.update(batch)
+    assert last["imitation_loss"] < 0.05 * first["imitation_loss"] and last["discrete_agreement"] == 1.0
 
 
 @pytest.mark.slow

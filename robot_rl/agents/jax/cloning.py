@@ -1,9 +1,7 @@
 """Behaviour cloning with the agent's own policy networks: the baseline of reinforcement learning.
 
-    loss = mean |tanh(mean(z)) - a|^2 + sum over heads of cross entropy(D(z), the head's value)
-
-Embedding, actor and discrete heads learn together from demonstrations alone; the result acts through `JaxPolicy` like
-any other.
+The loss is `losses.imitation_loss`. Embedding, actor and discrete heads learn together from demonstrations alone; the
+result acts through `JaxPolicy` like any other.
 """
 
 from functools import partial
@@ -16,7 +14,7 @@ import optax
 
 from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.jax import losses, networks
+from robot_rl.agents.jax import losses
 from robot_rl.data.batch import Batch
 
 
@@ -48,25 +46,12 @@ class JaxCloner:
         return {name: np.asarray(value) for name, value in self._params.items()}
 
 
-def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinition) -> jax.Array:
-    """Return the loss of one batch, all of whose actions count as the expert's."""
-    z = networks.embed(params, batch.obs, definition)
-    mean, _ = networks.actor(params, z, definition.config)
-    expert = losses.continuous_action(batch.action, definition)
-    loss = jnp.square(jnp.tanh(mean) - expert).sum(-1).mean()
-    for head, axis in definition.heads:
-        logits = networks.discrete(params, head, z, definition.config)
-        index = losses.discrete_index(batch.action, head, axis)
-        loss = loss + optax.softmax_cross_entropy_with_integer_labels(logits, index).mean()
-    return loss
-
-
 def _clone_many(
     params: Any, moments: Any, batches: Batch, optimiser: optax.GradientTransformation, definition: AgentDefinition
 ) -> tuple[Any, Any, jax.Array]:
     def step(carry: Any, batch: Batch) -> tuple[Any, jax.Array]:
         params, moments = carry
-        loss, gradient = jax.value_and_grad(cloning_loss)(params, batch, definition)
+        (loss, _), gradient = jax.value_and_grad(losses.imitation_loss, has_aux=True)(params, batch, definition)
         updates, moments = optimiser.update(gradient, moments, params)
         return (optax.apply_updates(params, updates), moments), loss
 

@@ -5,7 +5,11 @@
     actor    = mean_B [temperature log pi(a~|z) - mean_e Q_e(z, a~)] + w mean_imitated |tanh(mean) - a|^2
     temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
     discrete = mean_B (D(z)[d] - y_d)^2,  y_d = r + penalty + discount (1 - terminated) D'(z')[argmax D(z')]
+    imitation = mean_imitated |tanh(mean) - a|^2 + sum over heads of mean_imitated cross entropy(softmax D(z), d)
 
+The last one stands alone: with `objective` imitation it trains embedding, actor and heads, whose outputs are logits
+then, and the others are not used. A reward reaches nothing that acts. A margin would do no less for the heads, but what
+it is worth depends on the scale of Q, which nothing fixes without a TD error; cross entropy has none to choose.
 With `bc_filter` the cloning term leaves out samples whose action the critics value less than the policy's, tanh(mean).
 z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps. With a horizon, r is
 the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
@@ -16,6 +20,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.critics import translation
@@ -173,6 +178,21 @@ def _head_loss(
         competitor = (q + margin * (jnp.arange(q.shape[1]) != index[:, None])).max(-1)
         loss = loss + margin_weight * _mean_imitated(competitor - chosen, batch)
     return loss, chosen.mean(), _mean_imitated(q.argmax(-1) == index, batch)
+
+
+def imitation_loss(params: Params, batch: Batch, definition: AgentDefinition) -> tuple[jax.Array, Metrics]:
+    """Return the loss of behaviour cloning on the imitated samples, and metrics; for all of the policy's parameters."""
+    z = networks.embed(params, batch.obs, definition)
+    mean, _ = networks.actor(params, z, definition.config)
+    error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
+    loss = cloning = _mean_imitated(error, batch)
+    agreement = []
+    for head, axis in definition.heads:
+        logits, index = networks.discrete(params, head, z, definition.config), discrete_index(batch.action, head, axis)
+        loss = loss + _mean_imitated(optax.softmax_cross_entropy_with_integer_labels(logits, index), batch)
+        agreement.append(_mean_imitated(logits.argmax(-1) == index, batch))
+    metrics = {"discrete_agreement": jnp.stack(agreement).mean()} if agreement else {}
+    return loss, {"imitation_loss": loss, "cloning_error": cloning, **metrics}
 
 
 def _mean_imitated(values: jax.Array, batch: Batch) -> jax.Array:

@@ -2,7 +2,8 @@
 
 Order: critics and embedding, the discrete heads' critics, on each n-th update actor and temperature, then the targets.
 All losses use the parameters before the update. The targets of embedding, heads and actor are also the acting
-policy: averages over the last 1 / rate updates, steadier than any one of them.
+policy: averages over the last 1 / rate updates, steadier than any one of them. With the objective imitation embedding,
+heads and actor learn on each update, critics and temperature on none.
 """
 
 from collections.abc import Callable
@@ -69,17 +70,36 @@ def update_once(
     packings = group_packings(definition)
     batch = random_crops(batch, plan.shifts, shift_images, definition)
     params = _unpack(packings, {group: part.vector for group, part in state.groups.items()})
-    targets = _unpack(packings, state.targets)
+    if definition.config.objective == "imitation":
+        groups, metrics = update_imitation(state, params, batch, definition)
+    else:
+        groups, metrics = update_all(state, params, _unpack(packings, state.targets), batch, plan, definition)
+    row = jnp.stack([metrics[name] for name in metric_names(definition)])
+    return LearnerState(groups, follow(state.targets, groups, definition.config.target_update_rate)), row
+
+
+def update_all(
+    state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
+) -> tuple[dict[str, Group], Metrics]:
+    """Return all groups after one step, and metrics; the actor learns on each n-th update only."""
     value_groups, embedding, value_metrics = update_values(state, params, targets, batch, plan, definition)
     actor_groups, actor_metrics = jax.lax.cond(
         plan.learns_actor,
         lambda: update_actor(state, params, embedding, batch, plan, definition),
         lambda: keep_actor(state),
     )
-    groups = value_groups | actor_groups
     metrics = value_metrics | actor_metrics | {"temperature": networks.temperature(params)}
-    row = jnp.stack([metrics[name] for name in metric_names(definition)])
-    return LearnerState(groups, follow(state.targets, groups, definition.config.target_update_rate)), row
+    return value_groups | actor_groups, metrics
+
+
+def update_imitation(
+    state: LearnerState, params: Arrays, batch: Batch, definition: AgentDefinition
+) -> tuple[dict[str, Group], Metrics]:
+    """Return embedding, heads and actor after one step down the loss of imitation, the rest untouched, and metrics."""
+    loss = partial(losses.imitation_loss, batch=batch, definition=definition)
+    learnt = {group: learn(group, loss, state, params, definition) for group in state.targets}
+    groups = state.groups | {group: part for group, (part, _) in learnt.items()}
+    return groups, learnt["actor"][1] | {"actor_updates": jnp.ones(())}
 
 
 def update_values(

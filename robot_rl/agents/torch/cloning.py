@@ -1,15 +1,12 @@
 """Behaviour cloning with the agent's own policy networks: the baseline of reinforcement learning.
 
-    loss = mean |tanh(mean(z)) - a|^2 + sum over heads of cross entropy(D(z), the head's value)
-
-Embedding, actor and discrete heads learn together from demonstrations alone; the result acts through `TorchPolicy`
-like any other.
+The loss is `losses.imitation_loss`. Embedding, actor and discrete heads learn together from demonstrations alone; the
+result acts through `TorchPolicy` like any other.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
@@ -50,17 +47,5 @@ class TorchCloner:
         return {name: to_numpy(value) for name, value in self._group.parameters().items()}
 
     def _loss(self, params: networks.Params, batch: Batch) -> tuple[Tensor, Tensor]:
-        loss = cloning_loss(params, batch, self.definition)
+        loss, _ = losses.imitation_loss(params, batch, self.definition)
         return loss, loss.detach()
-
-
-def cloning_loss(params: networks.Params, batch: Batch, definition: AgentDefinition) -> Tensor:
-    """Return the loss of one batch, all of whose actions count as the expert's."""
-    z = networks.embed(params, batch.obs, definition)
-    mean, _ = networks.actor(params, z, definition.config)
-    expert = losses.continuous_action(batch.action, definition)
-    loss = (torch.tanh(mean) - expert).square().sum(-1).mean()
-    for head, axis in definition.heads:
-        logits = networks.discrete(params, head, z, definition.config)
-        loss = loss + functional.cross_entropy(logits, losses.discrete_index(batch.action, head, axis))
-    return loss

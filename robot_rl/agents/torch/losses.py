@@ -162,6 +162,22 @@ def _head_loss(
     return loss, chosen.mean(), _mean_imitated(q.argmax(-1) == index, batch)
 
 
+def imitation_loss(params: Params, batch: Batch, definition: AgentDefinition) -> tuple[Tensor, Metrics]:
+    """Return the loss of behaviour cloning on the imitated samples, and metrics; for all of the policy's parameters."""
+    z = networks.embed(params, batch.obs, definition)
+    mean, _ = networks.actor(params, z, definition.config)
+    error = (torch.tanh(mean) - continuous_action(batch.action, definition)).square().sum(-1)
+    loss = cloning = _mean_imitated(error, batch)
+    agreement = []
+    for head, axis in definition.heads:
+        logits, index = networks.discrete(params, head, z, definition.config), discrete_index(batch.action, head, axis)
+        loss = loss + _mean_imitated(functional.cross_entropy(logits, index, reduction="none"), batch)
+        agreement.append(_mean_imitated(logits.argmax(-1) == index, batch))
+    metrics = {"discrete_agreement": torch.stack(agreement).mean()} if agreement else {}
+    metrics |= {"imitation_loss": loss, "cloning_error": cloning}
+    return loss, {name: value.detach() for name, value in metrics.items()}
+
+
 def _chosen(q: Tensor, index: Tensor) -> Tensor:
     """Return each row's value at its index. Shapes: (B, values), (B,) -> (B,)."""
     return q.gather(1, index[:, None])[:, 0]

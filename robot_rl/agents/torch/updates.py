@@ -2,7 +2,8 @@
 
 Order: critics and embedding, the discrete heads' critics, on each n-th update actor and temperature, then the targets.
 All losses use the parameters before the update. The targets of embedding, heads and actor are also the acting
-policy: averages over the last 1 / rate updates, steadier than any one of them.
+policy: averages over the last 1 / rate updates, steadier than any one of them. With the objective imitation embedding,
+heads and actor learn on each update, critics and temperature on none.
 """
 
 from collections.abc import Callable, Mapping
@@ -128,19 +129,38 @@ def update_once(
 ) -> Tensor:
     """Take one update in place; return its metrics in the order of `metric_names`."""
     batch = random_crops(batch, plan.shifts, shift_images, definition)
-    params, targets = state.parameters(), state.target_parameters()
-    gradients, embedding, metrics = value_gradients(state, params, targets, batch, plan, definition)
-    metrics["temperature"] = networks.temperature(params)
-    if learns_actor:
-        actor_gradients, actor_metrics = policy_gradients(state, params, embedding, batch, plan, definition)
-        gradients, metrics = gradients | actor_gradients, metrics | actor_metrics
+    if definition.config.objective == "imitation":
+        gradients, metrics = imitation_gradients(state, batch, definition)
+    else:
+        gradients, metrics = all_gradients(state, batch, plan, learns_actor, definition)
     for name, gradient in gradients.items():
         state.groups[name].descend(gradient)
     follow(state, definition.config.target_update_rate)
-    zero = metrics["temperature"].new_zeros(())
-    skipped = {} if learns_actor else dict.fromkeys(ACTOR_METRICS, zero)
-    metrics |= skipped | {"actor_updates": zero + learns_actor}
     return torch.stack([metrics[name] for name in metric_names(definition)])
+
+
+def all_gradients(
+    state: LearnerState, batch: Batch, plan: UpdateInputs, learns_actor: bool, definition: AgentDefinition
+) -> tuple[Arrays, Metrics]:
+    """Return the gradients of all groups, and metrics; the actor learns on each n-th update only."""
+    params, targets = state.parameters(), state.target_parameters()
+    gradients, embedding, metrics = value_gradients(state, params, targets, batch, plan, definition)
+    metrics["temperature"] = networks.temperature(params)
+    zero = metrics["temperature"].new_zeros(())
+    metrics["actor_updates"] = zero + learns_actor
+    if not learns_actor:
+        return gradients, metrics | dict.fromkeys(ACTOR_METRICS, zero)
+    actor_gradients, actor_metrics = policy_gradients(state, params, embedding, batch, plan, definition)
+    return gradients | actor_gradients, metrics | actor_metrics
+
+
+def imitation_gradients(state: LearnerState, batch: Batch, definition: AgentDefinition) -> tuple[Arrays, Metrics]:
+    """Return the gradients of embedding, heads and actor down the loss of imitation, and metrics."""
+    params, loss = state.parameters(), partial(losses.imitation_loss, batch=batch, definition=definition)
+    gradients = {}
+    for name in state.targets:
+        gradients[name], metrics = gradient_of(loss, state.groups[name], params)
+    return gradients, metrics | {"actor_updates": metrics["imitation_loss"].new_ones(())}
 
 
 def value_gradients(

@@ -70,7 +70,7 @@ def render_report(
     """
     parts = [
         f"# {folder.name}",
-        f"Task `{config.get('task', '?')}`, seed {config.get('seed', '?')}.",
+        f"Task `{config.get('task', '?')}`, method `{config.get('method', '?')}`, seed {config.get('seed', '?')}.",
         "## Evaluation",
         _evaluation(folder, data),
         "## Training",

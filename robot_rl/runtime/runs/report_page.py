@@ -56,6 +56,7 @@ def render_page(folder: RunFolder, data: RunData, config: Mapping[str, Any], ext
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=folder.name,
         task=config.get("task", "?"),
+        method=config.get("method", "?"),
         seed=config.get("seed", "?"),
         version=__version__,
         headline=_headline(data),
