@@ -1,4 +1,4 @@
-"""The backend `auto`: what is installed, and of several the one that updates this agent faster on this computer."""
+"""Backend or precision `auto`: of what is installed, the pair that updates this agent fastest on this computer."""
 
 import importlib.metadata
 import importlib.util
@@ -6,14 +6,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from robot_rl.agents.backend import AgentBackend, Cloner, Learner, Policy, make_backend
 from robot_rl.agents.batches import random_batch
-from robot_rl.agents.config import FRAMEWORKS
+from robot_rl.agents.config import FRAMEWORKS, PRECISIONS, AgentConfig
 from robot_rl.agents.critics import critic_kind
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.errors import ConfigError
@@ -34,13 +34,13 @@ class AutoBackend:
 
     def __init__(self, definition: AgentDefinition, seed: int) -> None:
         self._definition, self._seed = definition, seed
-        self._names = installed(definition.config.critic)
+        self._choices = choices(definition.config)
 
     @cached_property
     def _fastest(self) -> AgentBackend:
-        one = len(self._names) == 1
-        name = self._names[0] if one else remembered(memory_file(), self._key(), self._measured)
-        return self._backend(name)
+        one = len(self._choices) == 1
+        choice = self._choices[0] if one else remembered(memory_file(), self._key(), self._choices, self._measured)
+        return self._backend(choice)
 
     @property
     def device(self) -> str:
@@ -53,23 +53,31 @@ class AutoBackend:
 
     def policy(self) -> Policy:
         """Return a policy of the first backend that is installed."""
-        return self._backend(self._names[0]).policy()
+        return self._backend(self._choices[0]).policy()
 
     def cloner(self) -> Cloner:
         """Return a cloner of the faster backend."""
         return self._fastest.cloner()
 
-    def _backend(self, name: str) -> AgentBackend:
-        config = replace(self._definition.config, backend=name)
+    def _backend(self, choice: str) -> AgentBackend:
+        backend, precision = choice.split()
+        config = replace(self._definition.config, backend=backend, precision=precision)
         return make_backend(replace(self._definition, config=config), self._seed)
 
     def _key(self) -> str:
-        versions = [f"{name} {importlib.metadata.version(name)}" for name in self._names]
+        versions = [f"{name} {importlib.metadata.version(name.split()[0])}" for name in self._choices]
         return ", ".join((*versions, platform.machine(), f"{os.cpu_count()} cores", self._definition.schema_hash()))
 
     def _measured(self) -> str:
-        rates = {name: update_rate(self._backend(name).learner(), self._definition) for name in self._names}
+        rates = {name: update_rate(self._backend(name).learner(), self._definition) for name in self._choices}
         return max(rates, key=lambda name: rates[name])
+
+
+def choices(config: AgentConfig) -> tuple[str, ...]:
+    """Return `backend precision` of all that the settings leave open."""
+    backends = installed(config.critic) if config.backend == "auto" else (config.backend,)
+    precisions = PRECISIONS if config.precision == "auto" else (config.precision,)
+    return tuple(f"{backend} {precision}" for backend in backends for precision in precisions)
 
 
 def installed(critic: str = "ensemble") -> tuple[str, ...]:
@@ -85,19 +93,19 @@ def installed(critic: str = "ensemble") -> tuple[str, ...]:
     return found
 
 
-def remembered(path: Path, key: str, choose: Callable[[], str]) -> str:
-    """Return the choice kept in a file under `key`; make and keep it where there is none."""
+def remembered(path: Path, key: str, known: Container[str], choose: Callable[[], str]) -> str:
+    """Return the choice kept in a file under `key`; make and keep it where there is no known one."""
     try:
-        choices: dict[str, str] = json.loads(path.read_text())
+        kept: dict[str, str] = json.loads(path.read_text())
     except (OSError, ValueError):
-        choices = {}
-    if choices.get(key) not in FRAMEWORKS:
-        choices[key] = choose()
+        kept = {}
+    if kept.get(key) not in known:
+        kept[key] = choose()
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.{os.getpid()}")
-        part.write_text(json.dumps(choices, indent=1))
+        part.write_text(json.dumps(kept, indent=1))
         part.replace(path)
-    return choices[key]
+    return kept[key]
 
 
 def update_rate(learner: Learner, definition: AgentDefinition) -> float:

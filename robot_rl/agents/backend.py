@@ -89,8 +89,10 @@ def make_backend(definition: AgentDefinition, seed: int) -> AgentBackend:
         UnknownNameError: no backend of that name.
         ConfigError: its framework is not installed, or it has no translation of the critic.
     """
-    kind = extensions.resolve("agent backend", definition.config.backend, BACKENDS, BACKEND_GROUP)
-    if definition.config.backend in FRAMEWORKS:
-        translation(definition.config.critic, definition.config.backend)
+    config = definition.config
+    open_precision = config.backend in FRAMEWORKS and config.precision == "auto"
+    kind = extensions.resolve("agent backend", "auto" if open_precision else config.backend, BACKENDS, BACKEND_GROUP)
+    if config.backend in FRAMEWORKS:
+        translation(config.critic, config.backend)
     backend: AgentBackend = kind(definition, seed)
     return backend

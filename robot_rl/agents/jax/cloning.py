@@ -15,6 +15,7 @@ import optax
 from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import losses
+from robot_rl.agents.jax.precision import products
 from robot_rl.data.batch import Batch
 
 
@@ -37,7 +38,8 @@ class JaxCloner:
     def update(self, batch: Batch) -> dict[str, float]:
         """Learn from U batches of demonstrations. Shapes as in `JaxLearner.update`; returns the mean loss."""
         check_batch(batch, self.definition)
-        self._params, self._moments, loss = self._step(self._params, self._moments, batch)
+        with products(self.definition.config.precision):
+            self._params, self._moments, loss = self._step(self._params, self._moments, batch)
         self.updates += len(batch.reward)
         return {"cloning_loss": float(loss)}
 

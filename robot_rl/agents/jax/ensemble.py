@@ -7,6 +7,7 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.critics import CriticTranslation
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Params
+from robot_rl.agents.jax.precision import product
 from robot_rl.agents.update_inputs import UpdateInputs
 
 Metrics = dict[str, jax.Array]
@@ -18,7 +19,7 @@ class JaxEnsemble(CriticTranslation):
     @staticmethod
     def entry(params: Params, z: jax.Array) -> jax.Array:
         """Return z W (E, B, H), the embedding's share of the critics' first Dense: their main cost."""
-        return jnp.matmul(z, params["critic/dense0/kernel"])
+        return product(z, params["critic/dense0/kernel"])
 
     @staticmethod
     def loss(
@@ -45,5 +46,5 @@ class JaxEnsemble(CriticTranslation):
 
 def ensemble_values(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
     """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the continuous action (B, A)."""
-    entry = entry + jnp.matmul(action, params["critic/action/kernel"])
+    entry = entry + product(action, params["critic/action/kernel"])
     return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]

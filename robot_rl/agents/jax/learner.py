@@ -11,6 +11,7 @@ import numpy as np
 
 from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.jax.precision import products
 from robot_rl.agents.jax.updates import LearnerState, make_state, update_many
 from robot_rl.agents.learner_state import CountedLearner, PackedState, packed_state
 from robot_rl.agents.metrics import mean_metrics
@@ -39,7 +40,8 @@ class JaxLearner(CountedLearner):
         """Learn from U batches in one compiled call. See `Learner`."""
         check_batch(batch, self.definition)
         plans = plan_updates(self.definition, self._seed, self._updates, *np.shape(batch.reward))
-        self._state, rows = _update(self._state, batch, plans, definition=self.definition)
+        with products(self.definition.config.precision):
+            self._state, rows = _update(self._state, batch, plans, definition=self.definition)
         self._updates += len(batch.reward)
         return mean_metrics(np.asarray(rows), self.definition)
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.jax.precision import product
 from robot_rl.core.action_layout import Discrete
 from robot_rl.vision.jax_encoder import apply_encoder
 
@@ -24,7 +25,7 @@ LOG_2_PI = 1.8378770664093453
 
 def dense(params: Params, name: str, x: jax.Array) -> jax.Array:
     """Return x W + b. Shapes: x (B, I) or (E, B, I); kernel (I, O) or (E, I, O); returns (B, O) or (E, B, O)."""
-    return jnp.matmul(x, params[f"{name}/kernel"]) + params[f"{name}/bias"][..., None, :]
+    return product(x, params[f"{name}/kernel"]) + params[f"{name}/bias"][..., None, :]
 
 
 def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
@@ -36,7 +37,7 @@ def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
 
 def mlp(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
     """Return the output of the hidden layers: Dense, LayerNorm, activation each."""
-    return mlp_from_entry(params, name, jnp.matmul(x, params[f"{name}/dense0/kernel"]), config)
+    return mlp_from_entry(params, name, product(x, params[f"{name}/dense0/kernel"]), config)
 
 
 def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
@@ -44,7 +45,7 @@ def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig)
     activation = jnp.tanh if config.activation == "tanh" else jax.nn.relu
     depth = len(config.discrete_hidden if name.startswith("discrete/") else config.hidden)
     for i in range(depth):
-        x = jnp.matmul(x, params[f"{name}/dense{i}/kernel"]) if i else x
+        x = product(x, params[f"{name}/dense{i}/kernel"]) if i else x
         scale, bias = params[f"{name}/dense{i}/norm_scale"], params[f"{name}/dense{i}/norm_bias"]
         x = activation(layer_norm(x, scale[..., None, :], bias[..., None, :]))
     return x
@@ -68,7 +69,7 @@ def project(params: Params, features: Observation, definition: AgentDefinition) 
     names = [f"projection/{name}" for name in definition.observation]
     inputs = [features[name] for name in definition.observation]
     # Stacked (B, entries, P), so that all entries pass one LayerNorm.
-    x = jnp.stack([jnp.matmul(x, params[f"{name}/kernel"]) for name, x in zip(names, inputs, strict=True)], axis=1)
+    x = jnp.stack([product(x, params[f"{name}/kernel"]) for name, x in zip(names, inputs, strict=True)], axis=1)
     scale, bias = (jnp.stack([params[f"{name}/{part}"] for name in names]) for part in ("norm_scale", "norm_bias"))
     return jnp.tanh(layer_norm(x, scale, bias)).reshape(x.shape[0], -1)
 

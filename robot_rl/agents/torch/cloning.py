@@ -13,6 +13,7 @@ from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.packing import make_packing
 from robot_rl.agents.torch import losses, networks
 from robot_rl.agents.torch.learner import batch_of, moved_batch
+from robot_rl.agents.torch.precision import products
 from robot_rl.agents.torch.updates import Group, gradient_of, to_numpy
 from robot_rl.data.batch import Batch
 
@@ -35,10 +36,12 @@ class TorchCloner:
         """Learn from U batches of demonstrations. Shapes as in `TorchLearner.update`; returns the mean loss."""
         check_batch(batch, self.definition)
         batches, rows = moved_batch(batch, self._device), []
-        for i in range(len(batch.reward)):
-            gradient, loss = gradient_of(lambda params, i=i: self._loss(params, batch_of(batches, i)), self._group, {})
-            self._group.descend(gradient)
-            rows.append(loss)
+        with products(self.definition.config.precision, self._device):
+            for i in range(len(batch.reward)):
+                one = batch_of(batches, i)
+                gradient, loss = gradient_of(lambda params, one=one: self._loss(params, one), self._group, {})
+                self._group.descend(gradient)
+                rows.append(loss)
         self.updates += len(rows)
         return {"cloning_loss": float(torch.stack(rows).mean())}
 

@@ -14,6 +14,7 @@ from robot_rl.agents.batches import check_batch
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.learner_state import CountedLearner, PackedState, packed_state
 from robot_rl.agents.metrics import mean_metrics
+from robot_rl.agents.torch.precision import products
 from robot_rl.agents.torch.updates import make_state, to_numpy, update_once
 from robot_rl.agents.update_inputs import UpdateInputs, plan_updates
 from robot_rl.data.batch import Batch
@@ -40,9 +41,10 @@ class TorchLearner(CountedLearner):
         batches = moved_batch(batch, self._device)
         inputs = UpdateInputs(*(_moved(value, self._device) for value in plans))
         rows = []
-        for i, learns in enumerate(learns_actor):
-            plan = UpdateInputs(*(value[i] for value in inputs))
-            rows.append(update_once(self._state, batch_of(batches, i), plan, learns, self.definition))
+        with products(self.definition.config.precision, self._device):
+            for i, learns in enumerate(learns_actor):
+                plan = UpdateInputs(*(value[i] for value in inputs))
+                rows.append(update_once(self._state, batch_of(batches, i), plan, learns, self.definition))
         self._updates += len(rows)
         # One array, so that the metrics cost one transfer from the device.
         return mean_metrics(to_numpy(torch.stack(rows)), self.definition)
