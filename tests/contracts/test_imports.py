@@ -16,6 +16,7 @@ HOMES = {
     "jax": ("robot_rl/agents/jax/", "robot_rl/vision/", "robot_rl/bench/"),
     "optax": ("robot_rl/agents/jax/", "robot_rl/vision/"),
     "torch": ("robot_rl/agents/torch/", "robot_rl/vision/"),
+    "timm": ("robot_rl/vision/pretrained.py",),
     "rclpy": (
         "robot_rl/nodes/",
         "robot_rl/hardware/",
@@ -67,7 +68,7 @@ def test_settings_and_command_lines_load_neither_learning_nor_simulation() -> No
     """`--help` answers at once, and settings are read without the extras."""
     commands = [path.stem for path in (ROOT / "robot_rl" / "cli").glob("*.py") if not path.stem.startswith("__")]
     modules = ["robot_rl.config", "robot_rl.presets", *(f"robot_rl.cli.{name}" for name in commands)]
-    heavy = "[name for name in ('jax', 'torch', 'optax', 'mujoco', 'cv2') if name in sys.modules]"
+    heavy = "[name for name in ('jax', 'torch', 'timm', 'optax', 'mujoco', 'cv2') if name in sys.modules]"
     program = f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\nprint({heavy})"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (result.stdout, result.stderr) == ("[]\n", "")
