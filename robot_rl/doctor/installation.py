@@ -27,6 +27,7 @@ OPTIONAL_PACKAGES = {
     "cyclonedds": "ros",
     "pyserial": "pendant",
     "torch": "torch",
+    "timm": "vision",
 }
 
 # Each prints one line. The scene is fixed, so that the metrics can be compared between versions of this project.
