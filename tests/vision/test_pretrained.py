@@ -119,7 +119,7 @@ def test_unknown_names_and_weights_of_another_network_are_refused(files, file: s
         opened(files.get(file, Path("absent")), **settings)
 
 
-def test_a_computer_without_timm_is_told_what_to_install(files, monkeypatch) -> None:
+def test_without_timm_the_error_names_the_extra_to_install(files, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)  # as if it were not installed
     with pytest.raises(ConfigError, match=r"got no timm, expected it; run: pip install -e '.\[vision\]'"):
         opened(files["test_resnet.pth"])
