@@ -82,7 +82,7 @@ def make_graph_robot(settings: RobotConfig, arm: ArmTask, wire: Wire, clock: Clo
             settings.wrench_source,
             age_max_s=settings.state_age_ms / 1000.0,
             gripper_age_max_s=settings.gripper_age_ms / 1000.0,
-            start_timeout_s=settings.reset_timeout_s,
+            start_timeout_s=settings.start_timeout_s,
             pause_s=PAUSE_S,
             gripper=arm.gripper is not None,
         ),
@@ -112,7 +112,7 @@ def make_graph_cameras(
         if name not in present:
             raise unknown_name(f"camera in {settings.cameras}", name, present)
     configs = [_seen_by(present[name], task.cameras[name]) for name in names]
-    return dict(zip(names, make_cameras(configs, wire, settings.reset_timeout_s, clock), strict=True))
+    return dict(zip(names, make_cameras(configs, wire, settings.start_timeout_s, clock), strict=True))
 
 
 def compare_cameras(env: object, settings: RobotConfig, folder: Path) -> None:

@@ -50,12 +50,14 @@ class RobotConfig:
     """An image and the arm's state may lie so far apart [ms]."""
     reaction_ms: float = 300.0
     """An action computed from an older observation is not sent: the episode ends likewise [ms]. Source: three steps."""
+    start_timeout_s: float = 120.0
+    """Longest wait for the first image and state [s]. Source: `robot-rl serve` compiles for a minute, once."""
     reset_timeout_s: float = 30.0
     """Longest time of a reset, including a server's restart [s]: DDS drops a killed process after ten."""
 
     def __post_init__(self) -> None:
         names = ("state_age_ms", "gripper_age_ms", "image_age_ms", "skew_ms", "reaction_ms")
-        checks.positive(self, *names, "reset_timeout_s")
+        checks.positive(self, *names, "start_timeout_s", "reset_timeout_s")
         if self.kind == "simulated" and self.episode_source == "operator":
             raise ConfigError(
                 "robot.episode_source: got 'operator' with the simulated arm, expected an arm on the graph; "

@@ -18,10 +18,10 @@ from robot_rl.hardware.cameras.views import MAX_AGE_S, View
 from robot_rl.hardware.graph.inbox import Inbox
 from robot_rl.hardware.graph.messages import read_image
 from robot_rl.hardware.graph.timings import Spread, Times
+from robot_rl.hardware.graph.waiting import wait_for
 
 PERIOD_S = 1 / 30
 """Usual time between two images [s]; where stamps lie further apart, images were dropped."""
-_POLL_S = 0.005
 _CLOCK_JUMP_MAX_S = 0.05
 
 
@@ -121,15 +121,15 @@ class GraphCamera:
         return image
 
     def _await_first(self) -> None:
-        deadline_ns = self._clock.now_ns() + round(self._start_timeout_s * NS_PER_S)
-        while self._inbox.newest is None:
-            if self._clock.now_ns() >= deadline_ns:
-                why = self._inbox.refusal or "is it publishing on the same ROS_DOMAIN_ID and network?"
-                raise DeviceLostError(
-                    f"{self._inbox.topic.name}: got no image for {self._start_timeout_s} s, expected one "
-                    f"every {PERIOD_S:.3f} s; {why}"
-                )
-            self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))
+        def missing() -> str:
+            return self._inbox.topic.name if self._inbox.newest is None else ""
+
+        if not wait_for(missing, self._clock, self._start_timeout_s):
+            why = self._inbox.refusal or "is it publishing on the same ROS_DOMAIN_ID and network?"
+            raise DeviceLostError(
+                f"{self._inbox.topic.name}: got no image for {self._start_timeout_s} s, expected one "
+                f"every {PERIOD_S:.3f} s; {why}"
+            )
 
 
 class RosTopic:

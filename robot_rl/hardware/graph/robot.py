@@ -23,6 +23,7 @@ from robot_rl.hardware.graph.inbox import Inbox
 from robot_rl.hardware.graph.messages import ERROR, joints_message, pose_message, read_pose, read_status
 from robot_rl.hardware.graph.task_gains import TaskGains
 from robot_rl.hardware.graph.timings import GraphTimings, StepMeter
+from robot_rl.hardware.graph.waiting import wait_for
 from robot_rl.hardware.robot import RobotState
 
 WRENCHES = {"sensor": graph.WRENCH, "estimate": graph.ESTIMATED_WRENCH}
@@ -210,14 +211,11 @@ class GraphRobot:
         """Wait for the first sample of each topic, and until other senders have left."""
         if self._started:
             return
-        deadline_ns = self._clock.now_ns() + round(self._config.start_timeout_s * NS_PER_S)
-        while missing := self._missing():
-            if self._clock.now_ns() >= deadline_ns:
-                raise DeviceLostError(
-                    f"robot on the graph: got {', '.join(missing)} for {self._config.start_timeout_s} s, expected one "
-                    "controller that sends and listens; is it running on the same ROS_DOMAIN_ID and network?"
-                )
-            self._clock.sleep_until(self._clock.now_ns() + round(_POLL_S * NS_PER_S))
+        if not wait_for(lambda: ", ".join(self._missing()), self._clock, self._config.start_timeout_s):
+            raise DeviceLostError(
+                f"robot on the graph: got {', '.join(self._missing())} for {self._config.start_timeout_s} s, expected "
+                "one controller that sends and listens; is it running on the same ROS_DOMAIN_ID and network?"
+            )
         self._source.jump_s()
         self._started = True
 

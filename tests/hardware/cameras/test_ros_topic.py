@@ -101,10 +101,11 @@ def test_dropped_images_are_counted_by_their_stamps() -> None:
     assert (counters.received, counters.dropped) == (4, 2)
 
 
-def test_camera_that_never_sends_is_lost() -> None:
+def test_camera_that_never_sends_is_announced_and_then_lost(capsys: pytest.CaptureFixture[str]) -> None:
     bench = Bench()
     with pytest.raises(DeviceLostError, match=r"wrist/color/image_raw: got no image for 10.0 s"):
         bench.camera.read()
+    assert capsys.readouterr().out.count("waiting for wrist/color/image_raw on the graph, at most 10 s") == 1
 
 
 def test_topic_may_have_another_name() -> None:

@@ -26,7 +26,7 @@ from tests.hardware.graph.test_robot import ServingClock
 from tests.waiting import eventually
 
 PERIOD_S = 0.1
-OPERATOR = RobotConfig(kind="dds", episode_source="operator", reset_timeout_s=1.0)
+OPERATOR = RobotConfig(kind="dds", episode_source="operator", start_timeout_s=1.0)
 
 
 class LoopClock:
