@@ -10,7 +10,7 @@ from robot_rl.core.errors import SchemaMismatchError
 from robot_rl.core.schema import ArraySpec
 from robot_rl.data.batch import Batch
 
-SHARES = {"reward": 0.1, "terminated": 0.1, "imitated": 0.5}
+SHARES = {"reward": 0.1, "terminated": 0.1, "imitated": 0.5, "outcome": 0.3}
 """Of ones in a random batch."""
 
 
@@ -23,7 +23,7 @@ def check_batch(batch: Batch, definition: AgentDefinition) -> None:
     lead = tuple(np.shape(batch.reward))
     if len(lead) != 2:
         raise SchemaMismatchError(f"batch 'reward': got {lead}, expected (updates, batch); add the leading axis.")
-    expected: dict[str, tuple[int, ...]] = dict.fromkeys(("discount", "terminated", "imitated"), lead)
+    expected: dict[str, tuple[int, ...]] = dict.fromkeys(("discount", "terminated", "imitated", "outcome"), lead)
     expected["action"] = _action_shape(lead, definition)
     for name, shape in expected.items():
         _check_shape(name, getattr(batch, name), shape)

@@ -35,3 +35,4 @@ class Batch(NamedTuple):
     discount: Any  # (B,) discount^h, the weight of the value of next_obs
     terminated: Any  # (B,) 1 when the task ended, 0 when the episode continued or was truncated
     imitated: Any  # (B,) 1 for demonstrations and for interventions that are imitated, see `Replay`
+    outcome: Any  # (B,) discount^k where the episode succeeded k steps later, else 0: what followed the step

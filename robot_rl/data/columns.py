@@ -22,6 +22,7 @@ class Columns:
     terminated: np.ndarray
     source: np.ndarray
     imitated: np.ndarray  # demonstrations, and interventions that are imitated, see `Replay`
+    steps_to_success: np.ndarray  # until the last step of an episode that succeeded, else NONE
     step: np.ndarray
     next_slot: np.ndarray
     previous_slot: np.ndarray
@@ -49,6 +50,7 @@ class Columns:
             terminated=np.zeros(slots, bool),
             source=np.zeros(slots, np.uint8),
             imitated=np.zeros(slots, bool),
+            steps_to_success=np.full(slots, NONE, np.int64),
             step=np.zeros(slots, np.int64),
             next_slot=np.full(slots, NONE, np.int64),
             previous_slot=np.full(slots, NONE, np.int64),
@@ -58,7 +60,7 @@ class Columns:
 
     def clear(self, slot: int, serial: int) -> None:
         """Clear a row for its next frame."""
-        self.next_slot[slot] = self.previous_slot[slot] = NONE
+        self.next_slot[slot] = self.previous_slot[slot] = self.steps_to_success[slot] = NONE
         self.excluded[slot] = False
         self.serial[slot] = serial
 

@@ -122,7 +122,7 @@ class Replay:
         assert record.next_obs is not None
         completed += self._close(slot, record.next_obs, record.source)
         if record.success:
-            self._credit(*actor, record.episode, succeeded=True)
+            self._credit(*actor, record.episode, record.step)
         return completed
 
     def relabel(self, label: LabelRecord) -> int:
@@ -141,7 +141,7 @@ class Replay:
         for slot in slots:
             self._apply(rule, slot)
         if slots and (rule.success is not None or rule.excluded):  # an undone label was perhaps one of success
-            self._credit(label.actor, label.run, label.episode, succeeded=bool(rule.success))
+            self._credit(label.actor, label.run, label.episode, label.step if rule.success else None)
         if rule.terminated:
             for slot in self._slots(label, label.step + 1):
                 self._exclude(slot)
@@ -222,11 +222,17 @@ class Replay:
             self._demonstrations.add(slot)
         self._both += int(human and imitated)
 
-    def _credit(self, actor: str, run: str, episode: int, succeeded: bool) -> None:
-        """Add the human's steps of an episode to the demonstrations, or take them out."""
-        for slot in self._steps.get((actor, run, episode), {}).values():
+    def _credit(self, actor: str, run: str, episode: int, success: int | None) -> None:
+        """Keep how far success was from each step; add the human's steps to the demonstrations, or take them out.
+
+        Args:
+            success: the step with which the episode succeeded, None without.
+        """
+        for step, slot in self._steps.get((actor, run, episode), {}).items():
+            before = success is not None and step <= success
+            self._columns.steps_to_success[slot] = success - step if success is not None and before else NONE
             if self._credits and self._columns.source[slot] == Source.HUMAN:
-                self._columns.imitated[slot] = succeeded
+                self._columns.imitated[slot] = success is not None
                 if self._remove(slot):
                     self._insert(slot)
 
@@ -265,7 +271,7 @@ class Replay:
         independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the
         episode ends, where the human takes over or lets go, and where the next step cannot be sampled.
 
-        Shapes: every leaf (updates, batch, ...), see `Batch`; reward, discount, terminated and imitated are float32.
+        Shapes: every leaf (updates, batch, ...), see `Batch`; all but observations and actions float32.
 
         Raises:
             ConfigError: nothing to sample, or a share outside [0, 1].

@@ -8,7 +8,7 @@ from robot_rl.data.batch import Batch, Horizon
 from robot_rl.data.columns import NONE, Columns
 
 _FRAMES = ("obs", "next_obs")
-_SCALARS = ("reward", "discount", "terminated", "imitated")
+_SCALARS = ("reward", "discount", "terminated", "imitated", "outcome")
 
 Leaves = dict[str, np.ndarray]
 
@@ -23,6 +23,8 @@ def gather_batch(
     _gather_frames(columns, schema, np.take(columns.next_slot, last), "next_obs", leaves, rng)
     leaves["terminated"][:] = np.take(columns.terminated, last)
     leaves["imitated"][:] = np.take(columns.imitated, slots)
+    remaining = np.take(columns.steps_to_success, slots)
+    leaves["outcome"][:] = np.where(remaining == NONE, 0.0, horizon.discount**remaining)
     obs, next_obs = ({name: leaves.pop(f"{part}/{name}") for name in schema.observation} for part in _FRAMES)
     return Batch(obs, next_obs, **leaves)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.core.records import LabelRecord, Source, StepRecord
+from robot_rl.data.batch import Horizon
 from robot_rl.data.replay import Replay
 from tests.data.builders import SCHEMA, frame, step_record
 
@@ -95,6 +96,30 @@ def test_a_label_that_comes_later_decides_whether_interventions_are_imitated(bef
     replay.relabel(label("undo", step=5))
     assert imitated(replay) == {50, 51, 52, 53}
     assert len(replay) == 29
+
+
+def outcomes(replay: Replay) -> dict[int, float]:
+    """Frame -> outcome, of everything that sampling finds."""
+    batch = replay.sample(500, 1, demo_fraction=0.5, horizon=Horizon(discount=0.5))
+    return {int(uid): float(value) for uid, value in zip(batch.obs["state"][0, :, 0], batch.outcome[0], strict=True)}
+
+
+def test_outcome_is_the_discounted_success_that_followed() -> None:
+    demonstration = episode(3, actor="demo", source=Source.DEMONSTRATION, first_uid=50)
+    demonstration[-1] = replace(demonstration[-1], success=True)
+    found = outcomes(filled(intervention(success=True), demonstration))
+    assert {uid: found[uid] for uid in (0, 4, 5, 50, 52)} == {0: 2**-5, 4: 0.5, 5: 1.0, 50: 0.25, 52: 1.0}
+    assert {found[uid] for uid in range(10, 30)} == {0.0}
+
+
+def test_a_label_changes_the_outcome_of_its_episode() -> None:
+    replay = filled(intervention(success=False))
+    assert set(outcomes(replay).values()) == {0.0}
+    replay.relabel(label("success", step=3))
+    found = outcomes(replay)
+    assert {uid: found[uid] for uid in range(4)} == {0: 0.125, 1: 0.25, 2: 0.5, 3: 1.0}
+    replay.relabel(label("failure", step=3))
+    assert set(outcomes(replay).values()) == {0.0}
 
 
 @pytest.mark.parametrize(("imitate", "success", "found"), [("all", False, {2, 3, 5}), ("none", True, set())])
