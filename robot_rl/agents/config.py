@@ -97,7 +97,8 @@ class AgentConfig:
     bc_weight_final: float = 0.0
     """Weight of the cloning term after the decay."""
     bc_filter: bool = False
-    """Clone a sample only while the critics value its action above the policy's. Source: Nair et al. 2018, Q-filter."""
+    """Imitate a sample only while what followed it, discount^(steps to success), is at least what the critics value the
+    policy's own action. Source: self-imitation learning, Oh et al. 2018."""
     bc_decay_updates: int = 10_000
     """Updates over which the weight falls in a line."""
     trunk: EncoderArchitecture = field(default_factory=EncoderArchitecture)

@@ -4,7 +4,7 @@ import numpy as np
 
 from robot_rl.agents.definition import AgentDefinition
 
-CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "temperature")
+CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "imitated_share", "temperature")
 DISCRETE_METRICS = ("discrete_loss", "discrete_q", "discrete_agreement")
 """Means over the discrete heads; absent without any."""
 ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")

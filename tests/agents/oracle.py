@@ -126,16 +126,18 @@ def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: Age
     return float(((q - target) ** 2).mean(1).sum())
 
 
+def only_better(params: Arrays, z: np.ndarray, batch: Batch, definition) -> Batch:
+    """Return the batch whose imitated samples ended better than the critics expect of the policy's mean action."""
+    expected = critics(params, z, np.tanh(actor(params, z, definition)[0]), definition).mean(0)
+    return batch._replace(imitated=np.where(batch.outcome < expected, 0.0, batch.imitated))
+
+
 def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: float, definition) -> float:
     """Return the actor's loss on a fixed embedding z: it sends no gradient there."""
     mean, std = actor(params, z, definition)
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
-    given = first_action(batch)[:, definition.layout.continuous_indices]
-    error = ((np.tanh(mean) - given) ** 2).sum(-1)
-    if definition.config.bc_filter:
-        better, own = (critics(params, z, a, definition).mean(0) for a in (given, np.tanh(mean)))
-        error = np.where(better > own, error, 0.0)
+    error = ((np.tanh(mean) - first_action(batch)[:, definition.layout.continuous_indices]) ** 2).sum(-1)
     cloning = (batch.imitated * error).sum() / max(batch.imitated.sum(), 1.0)
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 

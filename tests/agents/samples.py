@@ -68,6 +68,7 @@ def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, 
         action=rng.uniform(-1, 1, shape).astype(np.float32),
         reward=rng.standard_normal(lead, dtype=np.float32),
         discount=np.float32(definition.config.discount) ** rng.integers(1, steps + 1, lead, dtype=np.int32),
+        outcome=rng.random(lead, dtype=np.float32) * (rng.random(lead) < 0.5),
         **flags,
     )
 

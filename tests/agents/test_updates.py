@@ -26,7 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "images": {"images": True},
     "three-steps": {"horizon": 3},
     "imitation": {"objective": "imitation"},
-    "filtered-cloning": {"bc_filter": True, "bc_weight": 2.0},
+    "only-better-imitated": {"bc_filter": True, "bc_weight": 2.0},
 }
 
 
@@ -58,6 +58,7 @@ def expected_losses(state: State, sample: Batch, definition: AgentDefinition) ->
     batch = shifted(first_of(sample), plan.shifts, definition)
     noise, weight = np.float64(plan.noise), float(plan.bc_weight)
     z = oracle.embed(params, batch.obs, definition)
+    batch = oracle.only_better(params, z, batch, definition) if definition.config.bc_filter else batch
     target = oracle.critic_target(params, targets, batch, np.float64(plan.next_noise), plan.subset, definition)
     losses: dict[str, Callable] = {
         "critic": lambda p: oracle.critic_loss(p, batch, target, definition),
@@ -220,6 +221,20 @@ def test_targets_follow_at_the_polyak_rate_on_every_update(backend: MakeBackend)
         params, after = part(learner.state_dict(), "params"), part(learner.state_dict(), "targets")
         for name in after:
             np.testing.assert_allclose(after[name], before[name] + 0.005 * (params[name] - before[name]), atol=1e-7)
+
+
+@pytest.mark.parametrize(("outcome", "imitated"), [(1e6, None), (-1e6, 0.0)])
+def test_only_what_ended_better_than_the_policy_would_is_imitated(
+    backend: MakeBackend, outcome: float, imitated: float | None
+) -> None:
+    filtered, plain = (backend(small_agent(bc_filter=on), 0).learner() for on in (True, False))
+    for i in range(2):
+        batch = random_batch(AGENT, seed=i)
+        metrics = filtered.update(batch._replace(outcome=np.full_like(batch.outcome, outcome)))
+        same = batch if imitated is None else batch._replace(imitated=np.full_like(batch.imitated, imitated))
+        plain.update(same)
+        assert metrics["imitated_share"] == pytest.approx(same.imitated.mean())
+    assert not changed(filtered.state_dict(), plain.state_dict(), "params")
 
 
 def test_the_policy_that_acts_is_the_average_that_the_targets_are(backend: MakeBackend) -> None:

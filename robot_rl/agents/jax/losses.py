@@ -10,12 +10,11 @@
 The last one stands alone: with `objective` imitation it trains embedding, actor and heads, whose outputs are logits
 then, and the others are not used. A reward reaches nothing that acts. A margin would do no less for the heads, but what
 it is worth depends on the scale of Q, which nothing fixes without a TD error; cross entropy has none to choose.
-With `bc_filter` the cloning term leaves out samples whose action the critics value less than the policy's, tanh(mean).
+With `bc_filter` a sample is imitated while its outcome is at least mean_e Q_e(z, tanh(mean)): that of the policy.
 z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps. With a horizon, r is
 the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -93,14 +92,19 @@ def actor_loss(
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
     critic = translation(definition.config.critic, "jax")
-    value = partial(critic.actor_value, params, embedding.critic_entry, config=definition.config)
-    q, given = value(action), continuous_action(batch.action, definition)
-    error = jnp.square(jnp.tanh(mean) - given).sum(-1)
-    if definition.config.bc_filter:
-        error = error * jax.lax.stop_gradient(value(given) > value(jnp.tanh(mean)))
+    q = critic.actor_value(params, embedding.critic_entry, action, definition.config)
+    error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
     cloning = _mean_imitated(error, batch)
     loss = (networks.temperature(params) * log_prob - q).mean() + plan.bc_weight * cloning
     return loss, {"actor_loss": loss, "entropy": -log_prob.mean(), "cloning_error": cloning, "policy_std": std.mean()}
+
+
+def only_better(params: Params, embedding: Embedding, batch: Batch, definition: AgentDefinition) -> Batch:
+    """Return the batch without the imitated samples whose outcome the policy at hand should surpass."""
+    mean, _ = networks.actor(params, embedding.z, definition.config)
+    critic = translation(definition.config.critic, "jax")
+    own = critic.actor_value(params, embedding.critic_entry, jnp.tanh(mean), definition.config)
+    return batch._replace(imitated=batch.imitated * (batch.outcome >= own))
 
 
 def temperature_loss(params: Params, entropy: jax.Array, definition: AgentDefinition) -> tuple[jax.Array, Metrics]:

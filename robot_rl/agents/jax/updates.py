@@ -82,7 +82,7 @@ def update_all(
     state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
 ) -> tuple[dict[str, Group], Metrics]:
     """Return all groups after one step, and metrics; the actor learns on each n-th update only."""
-    value_groups, embedding, value_metrics = update_values(state, params, targets, batch, plan, definition)
+    value_groups, embedding, batch, value_metrics = update_values(state, params, targets, batch, plan, definition)
     actor_groups, actor_metrics = jax.lax.cond(
         plan.learns_actor,
         lambda: update_actor(state, params, embedding, batch, plan, definition),
@@ -104,8 +104,10 @@ def update_imitation(
 
 def update_values(
     state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
-) -> tuple[dict[str, Group], Embedding, Metrics]:
-    """Return critics (with embedding) and discrete heads after one step, the observation's embedding, and metrics."""
+) -> tuple[dict[str, Group], Embedding, Batch, Metrics]:
+    """Return critics (with embedding) and discrete heads after one step, the observation's embedding, the batch with
+    what is still imitated, and metrics.
+    """
     config = definition.config
     z_next = networks.embed(params, batch.next_obs, definition)
     z_next_target = networks.embed(targets, batch.next_obs, definition)  # its own trunk, too: SERL, DrQ
@@ -114,13 +116,16 @@ def update_values(
     critic, (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
     groups, metrics = {"critic": critic}, metrics | {"target_q": target.mean()}
     embedding = jax.lax.stop_gradient(embedding)
+    if config.bc_filter:
+        batch = losses.only_better(params, embedding, batch, definition)
+    metrics |= {"imitated_share": batch.imitated.mean()}
     if definition.heads:
         aims = losses.discrete_targets(params, targets, z_next, z_next_target, batch, definition)
         inputs: dict[str, Any] = {"z": embedding.z, "batch": batch, "targets": aims, "margin_weight": plan.bc_weight}
         discrete_loss = partial(losses.discrete_loss, definition=definition, **inputs)
         groups["discrete"], discrete_metrics = learn("discrete", discrete_loss, state, params, definition)
         metrics |= discrete_metrics
-    return groups, embedding, metrics
+    return groups, embedding, batch, metrics
 
 
 def follow(targets: dict[str, jax.Array], groups: dict[str, Group], rate: float) -> dict[str, jax.Array]:

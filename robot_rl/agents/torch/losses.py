@@ -1,6 +1,5 @@
 """Losses in PyTorch, by the equations in `robot_rl.agents.jax.losses`; all randomness is in the `UpdateInputs`."""
 
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -84,15 +83,21 @@ def actor_loss(
     mean, std = networks.actor(params, embedding.z, definition.config)
     action, log_prob = networks.squash(mean, std, plan.noise)
     critic = translation(definition.config.critic, "torch")
-    value = partial(critic.actor_value, params, embedding.critic_entry, config=definition.config)
-    q, given = value(action), continuous_action(batch.action, definition)
-    error = (torch.tanh(mean) - given).square().sum(-1)
-    if definition.config.bc_filter:
-        error = error * (value(given) > value(torch.tanh(mean))).detach()
+    q = critic.actor_value(params, embedding.critic_entry, action, definition.config)
+    error = (torch.tanh(mean) - continuous_action(batch.action, definition)).square().sum(-1)
     cloning = _mean_imitated(error, batch)
     loss = (networks.temperature(params) * log_prob - q).mean() + plan.bc_weight * cloning
     metrics = {"actor_loss": loss, "entropy": -log_prob.mean(), "cloning_error": cloning, "policy_std": std.mean()}
     return loss, {name: value.detach() for name, value in metrics.items()}
+
+
+@torch.no_grad()
+def only_better(params: Params, embedding: Embedding, batch: Batch, definition: AgentDefinition) -> Batch:
+    """Return the batch without the imitated samples whose outcome the policy at hand should surpass."""
+    mean, _ = networks.actor(params, embedding.z, definition.config)
+    critic = translation(definition.config.critic, "torch")
+    own = critic.actor_value(params, embedding.critic_entry, torch.tanh(mean), definition.config)
+    return batch._replace(imitated=batch.imitated * (batch.outcome >= own))
 
 
 def temperature_loss(params: Params, entropy: Tensor, definition: AgentDefinition) -> tuple[Tensor, Metrics]:

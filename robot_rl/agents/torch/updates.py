@@ -144,7 +144,7 @@ def all_gradients(
 ) -> tuple[Arrays, Metrics]:
     """Return the gradients of all groups, and metrics; the actor learns on each n-th update only."""
     params, targets = state.parameters(), state.target_parameters()
-    gradients, embedding, metrics = value_gradients(state, params, targets, batch, plan, definition)
+    gradients, embedding, batch, metrics = value_gradients(state, params, targets, batch, plan, definition)
     metrics["temperature"] = networks.temperature(params)
     zero = metrics["temperature"].new_zeros(())
     metrics["actor_updates"] = zero + learns_actor
@@ -165,8 +165,10 @@ def imitation_gradients(state: LearnerState, batch: Batch, definition: AgentDefi
 
 def value_gradients(
     state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
-) -> tuple[Arrays, Embedding, Metrics]:
-    """Return the gradients of critics (with embedding) and discrete heads, the observation's embedding, and metrics."""
+) -> tuple[Arrays, Embedding, Batch, Metrics]:
+    """Return the gradients of critics (with embedding) and discrete heads, the observation's embedding, the batch with
+    what is still imitated, and metrics.
+    """
     with torch.no_grad():
         z_next = networks.embed(params, batch.next_obs, definition)
         z_next_target = networks.embed(targets, batch.next_obs, definition)  # its own trunk, too: SERL, DrQ
@@ -175,12 +177,15 @@ def value_gradients(
     critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
     gradient, (embedding, metrics) = gradient_of(critic_loss, state.groups["critic"], params)
     gradients, metrics = {"critic": gradient}, metrics | {"target_q": target.mean()}
+    if definition.config.bc_filter:
+        batch = losses.only_better(params, embedding, batch, definition)
+    metrics |= {"imitated_share": batch.imitated.mean()}
     if definition.heads:
         inputs: dict[str, Any] = {"z": embedding.z, "batch": batch, "targets": aims, "margin_weight": plan.bc_weight}
         discrete_loss = partial(losses.discrete_loss, definition=definition, **inputs)
         gradients["discrete"], discrete_metrics = gradient_of(discrete_loss, state.groups["discrete"], params)
         metrics |= discrete_metrics
-    return gradients, embedding, metrics
+    return gradients, embedding, batch, metrics
 
 
 def policy_gradients(
