@@ -149,8 +149,7 @@ class Replay:
 
     def _take(self, record: StepRecord) -> int:
         slot = self._fresh(record.source)
-        identity = (record.actor, record.run, record.episode)
-        self._identity[slot] = identity
+        self._identity[slot] = identity = (record.actor, record.run, record.episode)
         self._steps.setdefault(identity, {})[record.step] = slot
         return slot
 
@@ -164,8 +163,8 @@ class Replay:
 
     def _evict(self, slot: int) -> None:
         """Take a slot's frame out of everything that refers to it."""
-        columns = self._columns
         self.counters.evicted += self._remove(slot)
+        columns = self._columns
         previous, following = int(columns.previous_slot[slot]), int(columns.next_slot[slot])
         if previous != NONE:  # the frame before it lost its next frame
             self.counters.evicted += self._remove(previous)
@@ -223,14 +222,9 @@ class Replay:
         self._both += int(human and imitated)
 
     def _credit(self, actor: str, run: str, episode: int, success: int | None) -> None:
-        """Keep how far success was from each step; add the human's steps to the demonstrations, or take them out.
-
-        Args:
-            success: the step with which the episode succeeded, None without.
-        """
+        """Keep how far step `success`, if any, was; add the human's steps to the demonstrations, or take them out."""
         for step, slot in self._steps.get((actor, run, episode), {}).items():
-            before = success is not None and step <= success
-            self._columns.steps_to_success[slot] = success - step if success is not None and before else NONE
+            self._columns.steps_to_success[slot] = NONE if success is None or step > success else success - step
             if self._credits and self._columns.source[slot] == Source.HUMAN:
                 self._columns.imitated[slot] = success is not None
                 if self._remove(slot):
@@ -271,7 +265,7 @@ class Replay:
         independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the
         episode ends, where the human takes over or lets go, and where the next step cannot be sampled.
 
-        Shapes: every leaf (updates, batch, ...), see `Batch`; all but observations and actions float32.
+        Shapes: every leaf (updates, batch, ...), see `Batch`.
 
         Raises:
             ConfigError: nothing to sample, or a share outside [0, 1].
