@@ -187,7 +187,7 @@ def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
 
 
 def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:
-    """Return the backend that makes the agent's learner, policy and cloner."""
+    """Return the backend that makes the agent's learner and policy."""
     return make_backend(definition, config.seed)
 
 
@@ -213,8 +213,10 @@ def read_demonstrations(config: TrainConfig, folder: Path, encoder: Encoder | No
     Raises:
         RunFolderError: the folder holds none, or features of another encoder.
     """
-    judge = make_rewards(config) if config.demonstrations_judge == "rewards" else None
-    return load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format, judge=judge)
+    rewards = make_rewards(config)
+    judge = rewards if config.demonstrations_judge == "rewards" else None
+    steps = load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format, judge=judge)
+    return (replace(step, reward=rewards.recorded(step.reward)) for step in steps)
 
 
 def make_rewards(config: TrainConfig) -> CombinedReward:

@@ -104,7 +104,8 @@ class TrainConfig:
     seed: int = 0
     """Seed of networks, episodes, exploration and the scripted human."""
     actors: int = 1
-    """Actor processes that feed the learner."""
+    """Actor processes that feed the learner; 0: it learns from demonstrations alone, for
+    `learner.update_ratio.pretrain_updates` updates, without a robot."""
     speed: float | None = None
     """Pace of the actors relative to real time; None: as fast as possible. It is 1 on the graph, which runs in real
     time, and at most 1 where a person may intervene."""
@@ -164,10 +165,12 @@ class TrainConfig:
         check_format(self.demonstrations_format)
         check_method(self.method)
         checks.fraction(self, "deterministic_fraction")
-        checks.at_least(self, 0, "demonstrations", "play", "seed")
-        checks.at_least(self, 1, "actors", "replay_capacity", "demonstration_capacity")
+        checks.at_least(self, 0, "demonstrations", "play", "seed", "actors")
+        checks.at_least(self, 1, "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")
         self._check_updates()
+        if not (self.actors or (self.demonstrations and self.learner.update_ratio.pretrain_updates)):
+            raise ConfigError("actors: got 0 without demonstrations or pretrain_updates, expected 1 or more.")
         if self.robot.on_graph and self.actors > 1:
             raise ConfigError(
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "
@@ -183,7 +186,7 @@ class TrainConfig:
     def _check_updates(self) -> None:
         """Refuse settings with which an actor would wait for updates that the learner does not make or publish."""
         learner, ratio = self.learner, self.updates_per_step
-        if ratio is None:
+        if ratio is None or not self.actors:
             return
         update_ratio = learner.update_ratio
         if ratio > update_ratio.updates_per_transition:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from robot_rl.agents.backend import AgentBackend, Cloner, Learner, Policy, make_backend
+from robot_rl.agents.backend import AgentBackend, Learner, Policy, make_backend
 from robot_rl.agents.batches import random_batch
 from robot_rl.agents.config import FRAMEWORKS, PRECISIONS, AgentConfig
 from robot_rl.agents.critics import critic_kind
@@ -27,7 +27,7 @@ def memory_file() -> Path:
 
 
 class AutoBackend:
-    """Factory of learner, policy and cloner; the choice is measured once and remembered.
+    """Factory of learner and policy; the choice is measured once and remembered.
 
     The policy is the first one installed: one observation costs all backends less than a millisecond.
     """
@@ -54,10 +54,6 @@ class AutoBackend:
     def policy(self) -> Policy:
         """Return a policy of the first backend that is installed."""
         return self._backend(self._choices[0]).policy()
-
-    def cloner(self) -> Cloner:
-        """Return a cloner of the faster backend."""
-        return self._fastest.cloner()
 
     def _backend(self, choice: str) -> AgentBackend:
         backend, precision = choice.split()

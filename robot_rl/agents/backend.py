@@ -53,20 +53,8 @@ class Policy(Protocol):
         """Load weights; the next `act` uses them."""
 
 
-class Cloner(Protocol):
-    """Behaviour cloning into the same policy networks."""
-
-    updates: int
-
-    def update(self, batch: Batch) -> Mapping[str, float]:
-        """Learn from batches of demonstrations."""
-
-    def policy_parameters(self) -> dict[str, np.ndarray]:
-        """Return the policy's parameters by name."""
-
-
 class AgentBackend(Protocol):
-    """Factory of learner, policy and cloner of one definition; constructed as `Backend(definition, seed)`."""
+    """Factory of learner and policy of one definition; constructed as `Backend(definition, seed)`."""
 
     @property
     def device(self) -> str:
@@ -77,9 +65,6 @@ class AgentBackend(Protocol):
 
     def policy(self) -> Policy:
         """Return a policy without weights."""
-
-    def cloner(self) -> Cloner:
-        """Return a cloner with its first parameters."""
 
 
 def make_backend(definition: AgentDefinition, seed: int) -> AgentBackend:

@@ -1,6 +1,6 @@
 """Definition of the agent, in numpy: names, shapes and first values of all parameters, for every backend.
 
-Networks, all on one embedding z that is trained by the critics' loss alone:
+Networks, all on one embedding z that is trained by the critics' loss alone, or by that of imitation:
 
     z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
     actor    : z -> mean, log std of a tanh-squashed Gaussian

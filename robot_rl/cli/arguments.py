@@ -75,7 +75,7 @@ class RunArguments:
         arguments = parse(cls, words, command, listed, default)
         arguments._check_preset(words)
         if flag_value(words, "--method") is not None:
-            for line in overridden(arguments.config, arguments.config.method):
+            for line in overridden(arguments.config):
                 print(line, file=sys.stderr)
         return arguments
 

@@ -60,7 +60,9 @@ def run(arguments: Arguments) -> int:
         if config.prior is not None and not checkpoints.paths():
             agent.load_state_dict(prior_state(config, definition, schema))
         loop = LearnerLoop(server, replay, agent, config.learner, metrics, checkpoints)
-        print(f"learner: {loop.run(stop, demonstrations)} updates")
+        # Without actors it ends with its updates on demonstrations.
+        updates = loop.run(lambda: stop() or not (config.actors or loop.pretraining), demonstrations)
+        print(f"learner: {updates} updates")
     return 0
 
 

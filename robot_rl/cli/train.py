@@ -91,6 +91,7 @@ def run(flags: Arguments) -> int:
     if not flags.resume:
         flags = replace(flags, config=_from_prior(flags.config))
     check_rewards(flags.config)
+    _check_judge(flags.config)
     folder, stop = _open(flags), StopSignal().install()
     with lock_run(folder):
         _copy_task(folder, flags.config.task)
@@ -159,6 +160,15 @@ def _from_prior(config: TrainConfig) -> TrainConfig:
     schema = make_schema(config, make_encoder(config))
     prior_state(config, make_definition(schema, config), schema)
     return config
+
+
+def _check_judge(config: TrainConfig) -> None:
+    """Refuse a run whose episodes only a human judges, without one."""
+    records = config.demonstrations > 0 and config.demonstrations_from is None
+    labels = config.actors > 0 and config.rewards == ("human-label",)
+    if config.robot.episode_source == "unjudged" and config.human.kind == "none" and (records or labels):
+        text = f"human: got 'none' by method {config.method!r} or a flag, expected one who labels unjudged episodes"
+        raise ConfigError(f"{text}; name a --human.kind.")
 
 
 def _save_config(folder: RunFolder, config: TrainConfig) -> None:

@@ -5,9 +5,22 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from robot_rl.core import checks
+from robot_rl.core.records import Source
 
-Imitated = Literal["none", "successes", "all"]
-"""Interventions that are imitated: none, those in episodes that succeeded, or all."""
+Imitated = Literal["none", "successes", "all", "episodes"]
+"""Steps that are imitated beside demonstrations: no interventions, those in episodes that succeeded, or all of them; or
+whole `episodes` that succeeded, the policy's own steps, too."""
+
+
+def imitated_sources(imitate: Imitated) -> tuple[frozenset[Source], frozenset[Source]]:
+    """Return the sources whose steps are imitated always, and those whose steps are once their episode succeeded."""
+    demonstrated, human = frozenset({Source.DEMONSTRATION}), frozenset({Source.HUMAN})
+    return {
+        "none": (demonstrated, frozenset[Source]()),
+        "successes": (demonstrated, human),
+        "all": (demonstrated | human, frozenset[Source]()),
+        "episodes": (demonstrated, human | {Source.POLICY}),
+    }[imitate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +47,5 @@ class Batch(NamedTuple):
     reward: Any  # (B,) sum of discount^i r_i over the h steps
     discount: Any  # (B,) discount^h, the weight of the value of next_obs
     terminated: Any  # (B,) 1 when the task ended, 0 when the episode continued or was truncated
-    imitated: Any  # (B,) 1 for demonstrations and for interventions that are imitated, see `Replay`
+    imitated: Any  # (B,) 1 for demonstrations and what else is imitated, see `Replay`
     outcome: Any  # (B,) discount^k where the episode succeeded k steps later, else 0: what followed the step

@@ -21,7 +21,7 @@ class Columns:
     reward: np.ndarray
     terminated: np.ndarray
     source: np.ndarray
-    imitated: np.ndarray  # demonstrations, and interventions that are imitated, see `Replay`
+    imitated: np.ndarray  # demonstrations, and what else is imitated, see `Replay`
     steps_to_success: np.ndarray  # until the last step of an episode that succeeded, else NONE
     step: np.ndarray
     next_slot: np.ndarray

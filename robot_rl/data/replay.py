@@ -16,7 +16,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABEL_RULES, LabelRule
 from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
-from robot_rl.data.batch import Batch, Horizon, Imitated
+from robot_rl.data.batch import Batch, Horizon, Imitated, imitated_sources
 from robot_rl.data.columns import NONE, Columns
 from robot_rl.data.sampling import gather_batch
 from robot_rl.data.slots import SlotRing, SlotSet
@@ -54,7 +54,7 @@ class Replay:
 
     Demonstrations have a ring of their own, so that a long run does not push them out. Steps of a human's intervention
     live in the online ring, and belong to both indexes once their episode succeeded: a human who fails is not imitated,
-    and does not crowd the demonstrations' rewards out of the batches.
+    and does not crowd the demonstrations' rewards out of the batches. `imitate` names other rules.
 
     Args:
         capacity: frames kept of the online data; at least 2.
@@ -62,7 +62,7 @@ class Replay:
         demonstration_capacity: frames kept of demonstrations; at most 20,000 when not given. Memory is taken from the
             system as it fills.
         label_rules: what each label does, from the reward sources in use; a label without a rule is ignored.
-        imitate: interventions that count as demonstrations, too.
+        imitate: steps that count as demonstrations, too.
 
     Raises:
         ConfigError: a capacity below 2, or more than the machine can hold.
@@ -83,13 +83,12 @@ class Replay:
             if value < 2:
                 raise ConfigError(f"{name}: got {value}, expected 2 or more frames; a transition needs two.")
         slots = capacity + demonstration_capacity
-        self._columns, self._credits = Columns.empty(schema, slots), imitate == "successes"
-        self._imitated = {Source.DEMONSTRATION, Source.HUMAN} if imitate == "all" else {Source.DEMONSTRATION}
+        self._columns, (self._imitated, self._credited) = Columns.empty(schema, slots), imitated_sources(imitate)
         self.schema, self.counters, self._label_rules = schema, ReplayCounters(), label_rules
         self._rng = np.random.default_rng(seed)
         self._rings = {False: SlotRing(0, capacity), True: SlotRing(capacity, demonstration_capacity)}
         self._online, self._demonstrations = SlotSet(slots), SlotSet(slots)
-        self._both = 0  # members of both indexes: steps of interventions
+        self._both = 0  # members of both indexes: online steps that are imitated
         self._serials = 0
         self._open: dict[tuple[str, str], _Open] = {}
         self._steps: dict[tuple[str, str, int], dict[int, int]] = {}  # episode -> step -> slot
@@ -214,18 +213,18 @@ class Replay:
         return 1
 
     def _insert(self, slot: int) -> None:
-        human, imitated = self._columns.source[slot] == Source.HUMAN, self._columns.imitated[slot]
-        if self._columns.source[slot] != Source.DEMONSTRATION:
+        online, imitated = self._columns.source[slot] != Source.DEMONSTRATION, self._columns.imitated[slot]
+        if online:
             self._online.add(slot)
         if imitated:
             self._demonstrations.add(slot)
-        self._both += int(human and imitated)
+        self._both += int(online and imitated)
 
     def _credit(self, actor: str, run: str, episode: int, success: int | None) -> None:
-        """Keep how far step `success`, if any, was; add the human's steps to the demonstrations, or take them out."""
+        """Keep how far step `success`, if any, was; add steps of the credited sources to the demonstrations, or not."""
         for step, slot in self._steps.get((actor, run, episode), {}).items():
             self._columns.steps_to_success[slot] = NONE if success is None or step > success else success - step
-            if self._credits and self._columns.source[slot] == Source.HUMAN:
+            if self._columns.source[slot] in self._credited:
                 self._columns.imitated[slot] = success is not None
                 if self._remove(slot):
                     self._insert(slot)

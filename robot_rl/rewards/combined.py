@@ -96,6 +96,12 @@ class CombinedReward:
             reward = source.finalise(reward, intervention_next)
         return reward
 
+    def recorded(self, reward: float) -> float:
+        """Return the reward of a demonstrated step, given that of its recording."""
+        for source in reversed(self._sources):
+            reward = source.recorded(reward)
+        return reward
+
     def label_rules(self) -> LabelRules:
         """Return the rules of labels that arrive after their step; empty if no source uses labels."""
         rules: LabelRules = {}

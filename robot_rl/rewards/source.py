@@ -83,6 +83,10 @@ class RewardSource(Protocol):
         """Return a step's final reward, given whether the human took over right after it."""
         return reward
 
+    def recorded(self, reward: float) -> float:
+        """Return the reward of a demonstrated step, whose recording this source may not have judged."""
+        return reward
+
     def label_rules(self, rules: LabelRules) -> LabelRules:
         """Return the rules of labels that arrive after their step, given those of the sources of lower priority."""
         return rules

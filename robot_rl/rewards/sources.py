@@ -69,6 +69,14 @@ class HumanLabels(RewardSource):
         return self._rules
 
 
+@dataclass(frozen=True)
+class InterventionSettings:
+    """Settings of the reward of interventions."""
+
+    task_reward: bool = False
+    """Add -1 to the task's reward, instead of replacing it."""
+
+
 class Interventions(RewardSource):
     """RLIF: reward -1 for the step that made the human take over, 0 elsewhere; no task reward is needed.
 
@@ -78,15 +86,23 @@ class Interventions(RewardSource):
 
     name = "rlif"
     priority = 40
+    Settings = InterventionSettings
+
+    def __init__(self, settings: InterventionSettings = InterventionSettings()) -> None:
+        self._task_reward = settings.task_reward
 
     def judge(self, outcome: StepOutcome) -> Verdict:
-        """Return reward 0, without a verdict on end and success."""
-        return Verdict(reward=0.0)
+        """Return reward 0, or none of its own, without a verdict on end and success."""
+        return Verdict() if self._task_reward else Verdict(reward=0.0)
 
     def finalise(self, reward: float, intervention_next: bool) -> float:
-        """Return -1 when the human took over right after the step."""
-        return -1.0 if intervention_next else reward
+        """Return the reward less 1 when the human took over right after the step."""
+        return reward - 1.0 if intervention_next else reward
+
+    def recorded(self, reward: float) -> float:
+        """Return 0: there was no intervention in a recording."""
+        return reward if self._task_reward else 0.0
 
     def label_rules(self, rules: LabelRules) -> LabelRules:
-        """Return rules that do not change the reward, which comes from interventions only."""
-        return {name: replace(rule, reward=None) for name, rule in rules.items()}
+        """Return rules that do not change the reward where it comes from interventions only."""
+        return rules if self._task_reward else {name: replace(rule, reward=None) for name, rule in rules.items()}

@@ -128,6 +128,16 @@ def test_all_or_no_interventions_are_imitated_on_request(imitate: str, success: 
     assert imitated(filled(intervention(success), demonstration, imitate=imitate)) == {50, 51, 52, 53} | found
 
 
+@pytest.mark.parametrize("success", [True, False])
+def test_whole_episodes_that_succeeded_are_imitated_on_request(success: bool) -> None:
+    demonstration = episode(4, actor="demo", source=Source.DEMONSTRATION, first_uid=50)
+    replay = filled(intervention(success), demonstration, imitate="episodes")
+    assert len(replay) == 30
+    assert imitated(replay) == {50, 51, 52, 53} | (set(range(6)) if success else set())
+    replay.relabel(label("failure", step=5))
+    assert imitated(replay) == {50, 51, 52, 53} and len(replay) == 30
+
+
 def test_online_data_does_not_push_demonstrations_out() -> None:
     replay = filled(episode(5, actor="demo", source=Source.DEMONSTRATION), capacity=10)
     for start in range(100, 400, 10):

@@ -59,6 +59,14 @@ def test_order_of_the_names_does_not_matter_and_an_end_stands(outcome: StepOutco
     assert judged[0][1] or not outcome.terminated
 
 
+@pytest.mark.parametrize(("mixed", "task"), [("false", 0.0), ("true", 0.75)])
+def test_rlif_replaces_the_tasks_reward_or_adds_to_it(mixed: str, task: float) -> None:
+    reward = make_reward(["ground-truth", "rlif"], {"rlif.task_reward": mixed})
+    paid, _, _ = reward.judge(StepOutcome(0.75, False, False))
+    assert (reward.finalise(paid, False), reward.finalise(paid, True)) == (task, task - 1.0)
+    assert reward.recorded(0.75) == task
+
+
 def test_wrong_sources_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'ground-truth'"):
         make_reward(["ground_truth"])

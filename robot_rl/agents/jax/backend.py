@@ -1,17 +1,16 @@
-"""JAX backend: factory of learner, policy and cloner."""
+"""JAX backend: factory of learner and policy."""
 
 import platform
 
 import jax
 
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.jax.cloning import JaxCloner
 from robot_rl.agents.jax.learner import JaxLearner
 from robot_rl.agents.jax.policy import JaxPolicy
 
 
 class JaxBackend:
-    """Factory of learner, policy and cloner of one definition.
+    """Factory of learner and policy of one definition.
 
     Args:
         definition: of the agent.
@@ -34,7 +33,3 @@ class JaxBackend:
     def policy(self) -> JaxPolicy:
         """Return a policy without weights."""
         return JaxPolicy(self._definition)
-
-    def cloner(self) -> JaxCloner:
-        """Return a cloner with its first parameters."""
-        return JaxCloner(self._definition, self._seed)

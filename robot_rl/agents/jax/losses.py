@@ -11,8 +11,9 @@ The last one stands alone: with `objective` imitation it trains embedding, actor
 then, and the others are not used. A reward reaches nothing that acts. A margin would do no less for the heads, but what
 it is worth depends on the scale of Q, which nothing fixes without a TD error; cross entropy has none to choose.
 With `bc_filter` a sample is imitated while its outcome is at least mean_e Q_e(z, tanh(mean)): that of the policy.
-z carries gradients in the critic's loss only. A truncated step is not terminated: it bootstraps. With a horizon, r is
-the discounted reward of h steps, discount its h-th power, z' the embedding of the frame after them.
+z carries gradients in the critic's loss and in that of imitation only. A truncated step is not terminated: it
+bootstraps. With a horizon, r is the discounted reward of h steps, discount its h-th power, z' the embedding of the
+frame after them.
 """
 
 from typing import NamedTuple

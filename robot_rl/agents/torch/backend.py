@@ -1,17 +1,16 @@
-"""PyTorch backend: factory of learner, policy and cloner."""
+"""PyTorch backend: factory of learner and policy."""
 
 import platform
 
 import torch
 
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.torch.cloning import TorchCloner
 from robot_rl.agents.torch.learner import TorchLearner
 from robot_rl.agents.torch.policy import TorchPolicy
 
 
 class TorchBackend:
-    """Factory of learner, policy and cloner of one definition; they learn on the first CUDA device, if there is one.
+    """Factory of learner and policy of one definition; they learn on the first CUDA device, if there is one.
 
     Args:
         definition: of the agent.
@@ -36,7 +35,3 @@ class TorchBackend:
     def policy(self) -> TorchPolicy:
         """Return a policy without weights."""
         return TorchPolicy(self._definition)
-
-    def cloner(self) -> TorchCloner:
-        """Return a cloner with its first parameters."""
-        return TorchCloner(self._definition, self._seed, self._device)

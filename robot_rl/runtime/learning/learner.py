@@ -50,9 +50,10 @@ class LearnerConfig:
     batch: int = 256
     """Transitions in one update. Source: RLPD, HIL-SERL."""
     demo_fraction: float = 0.5
-    """Share of a batch drawn from demonstrations and imitated interventions. Source: RLPD's symmetric sampling."""
+    """Share of a batch drawn from what is imitated. Source: RLPD's symmetric sampling."""
     imitate: Imitated = "successes"
-    """Interventions that count as demonstrations and are imitated. Source: HIL-SERL all; see docs/results.md."""
+    """Steps imitated beside demonstrations: no interventions, those in episodes that succeeded (`successes`), or all;
+    or whole `episodes` that succeeded, the policy's steps, too. Source: HIL-SERL all; see docs/results.md."""
     updates_per_call: int = 8
     """Updates in one compiled call."""
     publish_every_updates: int = 48
@@ -162,14 +163,14 @@ class LearnerLoop:
             self._save()
 
     @property
-    def _pretraining(self) -> bool:
+    def pretraining(self) -> bool:
         """Whether the next call's updates are on demonstrations alone."""
         config, demonstrations = self._config, self._replay.counters.demonstration
         planned = config.update_ratio.pretrain_updates if demonstrations else 0
         return self.updates + config.updates_per_call <= planned
 
     def _publish_if_due(self) -> None:
-        if self._pretraining:
+        if self.pretraining:
             return
         if self._published < 0 or self.updates - self._published >= self._config.publish_every_updates:
             self._publish()
@@ -203,7 +204,7 @@ class LearnerLoop:
         return allowed >= self._config.updates_per_call
 
     def _update(self) -> None:
-        config, demo_fraction = self._config, 1.0 if self._pretraining else self._config.demo_fraction
+        config, demo_fraction = self._config, 1.0 if self.pretraining else self._config.demo_fraction
         with self._meter.timed("sample"):
             batch = self._replay.sample(config.batch, config.updates_per_call, demo_fraction, self._agent.horizon)
         with self._meter.timed("update"):

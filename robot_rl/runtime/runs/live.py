@@ -129,6 +129,8 @@ def rows(progress: Progress, minutes: float, budget: Budget) -> list[tuple[str, 
 
 def _phase(progress: Progress) -> str:
     """Return what the processes are doing: the first minute passes without an episode."""
+    if not progress.actors and progress.update:
+        return "learning from the demonstrations, before the first episode"
     if not progress.actors:
         return "starting: the actors load their parts and wait for the first weights"
     return "learning" if progress.update else "acting: the learner compiles its updates or has too few transitions"

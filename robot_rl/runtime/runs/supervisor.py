@@ -45,7 +45,7 @@ class Outcome:
     """End of a training."""
 
     why: str
-    """One of `budget`, `success`, `stopped`, `actors ended`."""
+    """One of `budget`, `success`, `stopped`, `actors ended`, `learner ended`."""
     minutes: float
     progress: Progress
 
@@ -84,8 +84,9 @@ def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: C
                 for process in processes:
                     process.check()
                 why = _why_stop(progress, minutes, plan, should_stop)
-                if not any(process.running() for process in processes[: len(plan.actors)]):
-                    why = why or "actors ended"
+                awaited = processes[: len(plan.actors)] or processes
+                if not any(process.running() for process in awaited):
+                    why = why or f"{'actors' if plan.actors else 'learner'} ended"
                 if why:
                     return Outcome(why, minutes, progress)
                 clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))

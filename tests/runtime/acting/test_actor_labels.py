@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.replay import Replay
+from robot_rl.methods import with_method
+from robot_rl.presets import preset
 from robot_rl.rewards.combined import make_reward
 from robot_rl.runtime.acting.actor import CONSECUTIVE_FAULTS_MAX, run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
@@ -30,6 +32,16 @@ def test_rlif_blames_the_last_policy_step_before_each_intervention() -> None:
     human = Playback([HELD, QUIET, QUIET, HELD, HELD, QUIET, HELD, QUIET])
     _, link, _, _ = act(ActorConfig(max_env_steps=8), still(), human, rewards=("ground-truth", "rlif"))
     assert [step.reward for step in link.steps] == [0, 0, -1, 0, 0, -1, 0, 0]
+
+
+@pytest.mark.parametrize(("method", "task_reward"), [("rlif", 0), ("rlif-mixed", 1)])
+def test_methods_pay_the_take_over_instead_of_the_task_or_beside_it(method: str, task_reward: int) -> None:
+    config = with_method(preset("pick-lift"), method)
+    states = [QUIET, QUIET, HELD, QUIET, DeviceState(labels=("success",))]
+    rewards = {"rewards": config.rewards, "reward_settings": config.reward_settings}
+    _, link, _, _ = act(ActorConfig(max_episodes=1), still(), Playback(states), **rewards)
+    assert [step.reward for step in link.steps] == [0, -1, 0, 0, task_reward]
+    assert link.steps[-1].terminated and link.steps[-1].success
 
 
 def test_labels_reach_the_learner_with_their_window_and_end_the_episode() -> None:

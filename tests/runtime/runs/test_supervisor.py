@@ -54,6 +54,13 @@ def test_stop_request_ends_the_training(tmp_path: Path) -> None:
     assert train(tmp_path, Budget(minutes=1.0), stopped=True).why == "stopped"
 
 
+def test_without_actors_the_learners_end_is_that_of_the_training(tmp_path: Path) -> None:
+    learner = ProcessPlan("learner", (sys.executable, "-c", "print('learnt')"), tmp_path / "learner.log")
+    training = TrainingPlan("test", learner, [], [tmp_path / "learner"], Budget(1.0))
+    outcome = supervise(training, Console(file=io.StringIO()), SystemClock(), lambda: False)
+    assert outcome.why == "learner ended" and "learnt" in (tmp_path / "learner.log").read_text()
+
+
 def test_failed_part_ends_the_training_with_its_words(tmp_path: Path) -> None:
     broken = ProcessPlan("actor-0", (sys.executable, "-c", "raise SystemExit('no robot')"), tmp_path / "log.txt")
     console = Console(file=io.StringIO())
