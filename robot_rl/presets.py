@@ -92,7 +92,12 @@ TRAINING: dict[str, Mapping[str, Any]] = {
 
 _NO_HUMAN: Mapping[str, Any] = {"human": {"kind": "none"}}
 _NO_DEMOS: Mapping[str, Any] = {"demonstrations": 0}
-_IMPERFECT = {"human": {"scripted": {"action_noise": to_json(CLUMSY)}}}
+# A hand that fails alone teaches the critics, not the policy; docs/results.md.
+_IMPERFECT: Mapping[str, Any] = {
+    "human": {"scripted": {"action_noise": to_json(CLUMSY)}},
+    "learner": {"imitate": "none"},
+    "updates_per_step": 2.0,
+}
 _LATE = {"human": {"scripted": {"action_noise": to_json(LATE)}}}
 _LABELS = {"labels": {"probability": 0.97, "wrong_probability": 0.02}, "reaction_steps": 3}
 _UNJUDGED: Mapping[str, Any] = {
@@ -105,7 +110,14 @@ ABLATIONS = {
     "no-human": Preset("without interventions", _NO_HUMAN),
     "no-demos": Preset("no demonstrations", _NO_DEMOS),
     "neither": Preset("no human, no demonstrations", {**_NO_HUMAN, **_NO_DEMOS}),
-    "imperfect": Preset("a human whose noise, delay and lapses hardly let it succeed alone", _IMPERFECT),
+    "imperfect": Preset(
+        "a human whose noise, delay and lapses hardly let it succeed alone, and who is not imitated",
+        _IMPERFECT,
+        {
+            "pick-lift": {"budget": {"minutes": 20.0, "env_steps": 16_000}},
+            "peg-insert": {"budget": {"minutes": 35.0, "env_steps": 21_000}},
+        },
+    ),
     "late": Preset("a human who reacts late, with noise and lapses, and moves slower for it", _LATE),
     "labels": Preset("no ground truth: demonstrations, corrections and labels of a human who reacts late", _UNJUDGED),
     "blind": Preset(
