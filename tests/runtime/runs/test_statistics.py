@@ -1,15 +1,22 @@
 """Statistics against scipy's, and their edges."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, trim_mean
+from scipy.stats import binomtest, mannwhitneyu, trim_mean
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.runtime.runs.statistics import iqm, wilson_interval
+from robot_rl.runtime.runs.statistics import (
+    bootstrap_interval,
+    improvement_probabilities,
+    interquartile_means,
+    iqm,
+    wilson_interval,
+)
 
 counts = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -42,3 +49,48 @@ def test_interquartile_mean_is_scipys(values: list[float]) -> None:
 
 def test_interquartile_mean_of_nothing_is_not_a_number() -> None:
     assert math.isnan(iqm(np.array([])))
+
+
+scores = st.lists(st.sampled_from([0.1, 0.4, 0.5, 0.9, 1.0]), min_size=1, max_size=9).map(np.array)
+
+
+@given(scores, scores)
+def test_probability_of_improvement_is_mann_whitneys(x: np.ndarray, y: np.ndarray) -> None:
+    oracle = mannwhitneyu(x, y, method="asymptotic", use_continuity=False).statistic / (len(x) * len(y))
+    assert improvement_probabilities(x, y) == pytest.approx(oracle)
+    assert improvement_probabilities(x, y) + improvement_probabilities(y, x) == pytest.approx(1.0)
+    assert improvement_probabilities(x, x) == 0.5
+
+
+def test_probability_of_improvement_counts_equal_scores_half() -> None:
+    # 0.9 wins both; 0.5 wins one and equals the other: (1 + 1 + 1 + 0.5) / 4.
+    assert improvement_probabilities(np.array([0.9, 0.5]), np.array([0.5, 0.2])) == 0.875
+
+
+@pytest.mark.parametrize("statistic", [lambda drawn: drawn.mean(axis=-1), interquartile_means])
+def test_bootstrap_interval_is_that_of_all_resamples(statistic: object) -> None:
+    sample = np.array([0.62, 0.71, 0.93, 0.99, 1.0])
+    everything = statistic(np.array(list(product(sample, repeat=5))))  # type: ignore[operator]
+    interval = bootstrap_interval([sample], statistic, np.random.default_rng(0))  # type: ignore[arg-type]
+    assert interval == pytest.approx(tuple(np.quantile(everything, [0.025, 0.975])), abs=0.005)
+
+
+def test_strata_are_resampled_apart_and_each_to_its_size() -> None:
+    low, high = np.array([0.1, 0.2, 0.3]), np.array([0.7, 0.8])
+    rng = np.random.default_rng(0)
+    assert bootstrap_interval([high, low], improvement_probabilities, rng) == (1.0, 1.0)
+
+
+def test_one_score_has_no_interval() -> None:
+    one, two = np.array([0.5]), np.array([0.5, 0.6])
+    assert bootstrap_interval([one], interquartile_means, np.random.default_rng(0)) is None
+    assert bootstrap_interval([two, one], improvement_probabilities, np.random.default_rng(0)) is None
+
+
+@given(st.permutations([0.2, 0.5, 0.55, 0.9]))
+def test_bootstrap_interval_ignores_the_order(order: list[float]) -> None:
+    intervals = {
+        bootstrap_interval([np.array(sample)], interquartile_means, np.random.default_rng(0), resamples=500)
+        for sample in (order, sorted(order))
+    }
+    assert len(intervals) == 1
