@@ -17,6 +17,7 @@ from robot_rl.agents.config import FRAMEWORKS, PRECISIONS, AgentConfig
 from robot_rl.agents.critics import critic_kind
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.settings import changed
 
 BATCH, UPDATES = 256, 8
 
@@ -57,7 +58,7 @@ class AutoBackend:
 
     def _backend(self, choice: str) -> AgentBackend:
         backend, precision = choice.split()
-        config = replace(self._definition.config, backend=backend, precision=precision)
+        config = changed(self._definition.config, {"backend": backend, "precision": precision})
         return make_backend(replace(self._definition, config=config), self._seed)
 
     def _key(self) -> str:

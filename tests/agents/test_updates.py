@@ -148,7 +148,7 @@ def test_an_imitator_learns_demonstrations_by_heart(backend: MakeBackend) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "imitation"])
 def test_losses_and_gradients_of_other_settings_are_those_of_the_oracle(backend: MakeBackend, variant: str) -> None:
     check_update_against_oracle(backend, small_agent(**VARIANTS[variant]))
 

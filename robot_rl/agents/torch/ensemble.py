@@ -1,6 +1,5 @@
 """The ensemble of critics in PyTorch."""
 
-import torch
 from torch import Tensor
 
 from robot_rl.agents.config import AgentConfig
@@ -18,7 +17,7 @@ class TorchEnsemble(CriticTranslation):
     @staticmethod
     def entry(params: Params, z: Tensor) -> Tensor:
         """Return z W (E, B, H), the embedding's share of the critics' first Dense: their main cost."""
-        return torch.matmul(z, params["critic/dense0/kernel"])
+        return networks.product(z, params["critic/dense0/kernel"])
 
     @staticmethod
     def loss(
@@ -44,5 +43,5 @@ class TorchEnsemble(CriticTranslation):
 
 def ensemble_values(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
     """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the continuous action (B, A)."""
-    entry = entry + torch.matmul(action, params["critic/action/kernel"])
+    entry = networks.product(action, params["critic/action/kernel"], added=entry)
     return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]

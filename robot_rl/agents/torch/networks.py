@@ -12,41 +12,47 @@ from torch.nn import functional
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.torch.hidden_units import hidden_units
 from robot_rl.core.action_layout import Discrete
 from robot_rl.vision.torch_encoder import apply_encoder
 
 Params = Mapping[str, Tensor]
 Observation = Mapping[str, Tensor]
 
-NORM_EPSILON = 1e-6
 LOG_2 = 0.6931471805599453
 LOG_2_PI = 1.8378770664093453
 
 
 def dense(params: Params, name: str, x: Tensor) -> Tensor:
     """Return x W + b. Shapes: x (B, I) or (E, B, I); kernel (I, O) or (E, I, O); returns (B, O) or (E, B, O)."""
-    return torch.matmul(x, params[f"{name}/kernel"]) + params[f"{name}/bias"].unsqueeze(-2)
+    return product(x, params[f"{name}/kernel"], params[f"{name}/bias"].unsqueeze(-2))
 
 
-def layer_norm(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-    """Return (x - mean) / sqrt(variance + 1e-6) over the last axis, scaled and shifted."""
-    return torch.addcmul(bias, functional.layer_norm(x, x.shape[-1:], eps=NORM_EPSILON), scale)
+def product(x: Tensor, kernel: Tensor, added: Tensor | None = None) -> Tensor:
+    """Return x W, plus `added` in the same pass. Shapes as in `dense`; added (.., B or 1, O)."""
+    if kernel.ndim == 2:
+        return torch.mm(x, kernel) if added is None else torch.addmm(added, x, kernel)
+    x = x.expand(len(kernel), *x.shape) if x.ndim == 2 else x
+    return torch.bmm(x, kernel) if added is None else torch.baddbmm(added, x, kernel)
 
 
 def mlp(params: Params, name: str, x: Tensor, config: AgentConfig) -> Tensor:
     """Return the output of the hidden layers: Dense, LayerNorm, activation each."""
-    return mlp_from_entry(params, name, torch.matmul(x, params[f"{name}/dense0/kernel"]), config)
+    return mlp_from_entry(params, name, product(x, params[f"{name}/dense0/kernel"]), config)
 
 
 def mlp_from_entry(params: Params, name: str, x: Tensor, config: AgentConfig) -> Tensor:
     """Return the output of the hidden layers, given the product of the first kernel and its input."""
-    activation = torch.tanh if config.activation == "tanh" else torch.relu
     depth = len(config.discrete_hidden if name.startswith("discrete/") else config.hidden)
     for i in range(depth):
-        x = torch.matmul(x, params[f"{name}/dense{i}/kernel"]) if i else x
-        scale, bias = params[f"{name}/dense{i}/norm_scale"], params[f"{name}/dense{i}/norm_bias"]
-        x = activation(layer_norm(x, scale.unsqueeze(-2), bias.unsqueeze(-2)))
+        x = product(x, params[f"{name}/dense{i}/kernel"]) if i else x
+        x = normed(params, f"{name}/dense{i}", x, config.activation)
     return x
+
+
+def normed(params: Params, name: str, x: Tensor, activation: str) -> Tensor:
+    """Return the activation of a layer's LayerNorm."""
+    return hidden_units(x, params[f"{name}/norm_scale"], params[f"{name}/norm_bias"], activation)
 
 
 def trunk(params: Params, obs: Observation, definition: AgentDefinition) -> dict[str, Tensor]:
@@ -64,12 +70,11 @@ def embed(params: Params, obs: Observation, definition: AgentDefinition) -> Tens
 
 def project(params: Params, features: Observation, definition: AgentDefinition) -> Tensor:
     """Return the embedding z (B, Z) of all entries."""
-    names = [f"projection/{name}" for name in definition.observation]
-    inputs = [features[name] for name in definition.observation]
-    # Stacked (B, entries, P), so that all entries pass one LayerNorm.
-    x = torch.stack([torch.matmul(x, params[f"{name}/kernel"]) for name, x in zip(names, inputs, strict=True)], dim=1)
-    scale, bias = (torch.stack([params[f"{name}/{part}"] for name in names]) for part in ("norm_scale", "norm_bias"))
-    return torch.tanh(layer_norm(x, scale, bias)).flatten(1)
+    parts = []
+    for name in definition.observation:
+        x = product(features[name], params[f"projection/{name}/kernel"])
+        parts.append(normed(params, f"projection/{name}", x, "tanh"))
+    return torch.cat(parts, dim=-1)
 
 
 def actor(params: Params, z: Tensor, config: AgentConfig) -> tuple[Tensor, Tensor]:
