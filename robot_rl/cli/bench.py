@@ -24,6 +24,8 @@ class Arguments:
     """Print one JSON object instead of a list."""
     seconds: float | None = None
     """Duration of each loop of `control`, and of reading in `cameras` [s]."""
+    against: Path | None = None
+    """Checkout of another commit, whose own `learner` runs in turn with this one, under the same load."""
     docs: Path | None = None
     """Folder in which `proof` writes its table (control.md) and plots."""
 
@@ -32,7 +34,7 @@ def main(words: Sequence[str]) -> int:
     """Run one benchmark and print its metrics."""
     names = "\n".join(f"  {name:<10}{benchmark.text}" for name, benchmark in BENCHMARKS.items())
     arguments = parse(Arguments, words, "bench", f"\n\nbenchmarks:\n{names}")
-    options = {key: value for key in ("seconds", "docs") if (value := getattr(arguments, key)) is not None}
+    options = {key: value for key in ("seconds", "docs", "against") if (value := getattr(arguments, key)) is not None}
     metrics = run_benchmark(arguments.name, **options)
     if arguments.json:
         print(json.dumps(metrics))

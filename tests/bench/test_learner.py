@@ -1,11 +1,14 @@
 """The learner's benchmark feeds the agent what a replay would."""
 
+from pathlib import Path
+
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 from robot_rl.agents.batches import random_batch
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.bench.learner import definition_of, rate
+from robot_rl.bench.learner import CheckoutError, RandomStates, definition_of, measured_there, rate
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.schema import ArraySpec
 from robot_rl.vision.architecture import EncoderArchitecture
@@ -21,6 +24,22 @@ def test_batches_have_the_agents_shapes_and_dtypes(camera: ArraySpec) -> None:
             assert getattr(batch, side)[name].shape == (2, 3, *spec.sample_shape)
             assert getattr(batch, side)[name].dtype == spec.dtype
     assert batch.action.shape == (2, 3, 4) and batch.terminated.shape == (2, 3)
+
+
+def test_another_checkout_is_measured_by_its_own_benchmark(tmp_path: Path) -> None:
+    room = tmp_path / "robot_rl" / "bench"
+    room.mkdir(parents=True)
+    for folder in (room, room.parent):
+        (folder / "__init__.py").touch()
+    (room / "learner.py").write_text("def run():\n    print('noise')\n    return {'updates_per_s_cached': 23.1}\n")
+    assert measured_there(tmp_path) == {"against_updates_per_s_cached": 23.1}
+    (room / "learner.py").write_text("def run():\n    raise OSError('no such camera')\n")
+    with pytest.raises(CheckoutError, match="no such camera"):
+        measured_there(tmp_path)
+
+
+def test_states_that_fill_a_foreign_replay_are_an_environments() -> None:
+    check_env(RandomStates(), skip_render_check=True)
 
 
 @pytest.mark.slow
