@@ -14,15 +14,9 @@ from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import RobotRLError
 from robot_rl.runtime.runs.stop import PARENT_VARIABLE
 
-# XLA and BLAS start one thread a core, which costs more than it gains next to a simulator on a small machine.
-ENVIRONMENT = {
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    # Cache of compiled updates for the next run of the same agent.
-    "JAX_COMPILATION_CACHE_DIR": str(Path.home() / ".cache" / "robot-rl" / "jax"),
-}
+# Cache of compiled updates for the next run of the same agent.
+ENVIRONMENT = {"JAX_COMPILATION_CACHE_DIR": str(Path.home() / ".cache" / "robot-rl" / "jax")}
+THREADS_MAX = 4  # a batch of 256 through layers of 256 holds too little work for more
 POLL_NS = NS_PER_S // 20
 STOPPED_CODES = (-signal.SIGTERM, 130)
 """Exit codes of a stopped process: before it handles the signal, and while it waited."""
@@ -58,7 +52,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT if log else None,
-                env={**ENVIRONMENT, **os.environ, PARENT_VARIABLE: str(os.getpid())},
+                env={**ENVIRONMENT, **threads(len(plan.cores)), **os.environ, PARENT_VARIABLE: str(os.getpid())},
                 start_new_session=True,
             )
         if plan.cores:
@@ -94,6 +88,19 @@ class Process:
         if self.running():
             self._process.kill()
         self._process.wait()
+
+
+def threads(cores: int) -> dict[str, str]:
+    """Return the environment of a process with cores of its own, 0 for any: one thread a core, THREADS_MAX at most.
+
+    XLA and BLAS by themselves start one for each core of the machine, which next to a simulator costs more than it
+    gains.
+    """
+    count = max(1, min(cores, THREADS_MAX))
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    many = "true" if count > 1 else "false"
+    flags = f"--xla_cpu_multi_thread_eigen={many} intra_op_parallelism_threads={count}"
+    return {"XLA_FLAGS": flags, **dict.fromkeys(names, str(count))}
 
 
 def stop_in_order(processes: Sequence[Process], timeout_s: float, clock: Clock) -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import StopRequestedError
-from robot_rl.runtime.runs.processes import Process, ProcessFailedError, ProcessPlan, share_cores, stop_in_order
+from robot_rl.runtime.runs.processes import (
+    Process,
+    ProcessFailedError,
+    ProcessPlan,
+    share_cores,
+    stop_in_order,
+    threads,
+)
 from robot_rl.runtime.runs.stop import PARENT_VARIABLE, StopSignal
 
 LOOP = """
@@ -158,3 +165,10 @@ def test_learner_and_actors_never_share_a_core_when_there_are_two(actors: int, c
     else:
         assert learner and all(others) and all(learner.isdisjoint(other) for other in others)
         assert learner.union(*others) <= set(cores)
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(0, "1"), (1, "1"), (3, "3"), (64, "4")])
+def test_a_process_computes_with_a_thread_for_each_of_its_own_cores(cores: int, expected: str) -> None:
+    environment = threads(cores)
+    assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == expected
+    assert f"multi_thread_eigen={'false' if expected == '1' else 'true'}" in environment["XLA_FLAGS"]
