@@ -18,7 +18,7 @@ def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Return x W in float32. Shapes: x (B, I) or (E, B, I); kernel (I, O) or (E, I, O); returns (B, O) or (E, B, O)."""
     if jax.config.jax_default_matmul_precision != BFLOAT16:  # type: ignore[attr-defined]
         # Repeated for each member: the gradient in the kernels is then a batched product, three times as fast on a CPU.
-        x = jnp.broadcast_to(x, (*kernel.shape[:-2], *x.shape[-2:]))
+        x = jnp.broadcast_to(x, (len(kernel), *x.shape)) if x.ndim < kernel.ndim else x
         return jnp.matmul(x, kernel)
     if kernel.ndim == 2:
         return rounded_product(x, kernel)
