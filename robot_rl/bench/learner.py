@@ -93,7 +93,7 @@ def measured(backend: str, precision: str) -> dict[str, Any]:
 
 
 def measured_there(checkout: Path) -> dict[str, Any]:
-    """Return the figures of another checkout's own benchmark, as `against_...`.
+    """Return the rates of another checkout's own benchmark, as `against_...`.
 
     Raises:
         CheckoutError: it failed.
@@ -102,9 +102,9 @@ def measured_there(checkout: Path) -> dict[str, Any]:
     command = [sys.executable, "-c", THEIRS]
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CheckoutError(f"bench learner in {checkout}: got {done.stderr[-500:]}, expected figures; run it there.")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return {f"against_{name}": value for name, value in figures.items()}
+        raise CheckoutError(f"bench learner in {checkout}: got {done.stderr[-500:]}, expected rates; run it there.")
+    rates: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {f"against_{name}": value for name, value in rates.items()}
 
 
 def definition_of(camera: ArraySpec, num_critics: int, backend: str) -> AgentDefinition:
