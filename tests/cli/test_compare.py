@@ -118,6 +118,11 @@ def test_decision_names_the_better_method(tmp_path: Path, compare: Compare) -> N
     assert "AdaStop: error level 0.05 over all pairs and looks, 5 seeds a look, at most 5 looks." in out
 
 
+def test_one_method_has_nothing_to_decide(tmp_path: Path, compare: Compare) -> None:
+    code, out, _ = compare(*write_method(tmp_path / "a", [20, 18], HIL), "--until-decided")
+    assert code == 0 and "not decided: one method only" in out
+
+
 def test_same_outcomes_are_equal_or_not_decided(tmp_path: Path, compare: Compare) -> None:
     counts = [20, 16, 18, 12]
     words = write_method(tmp_path / "a", counts, HIL) + write_method(tmp_path / "b", counts, CLONES)
