@@ -17,6 +17,8 @@ if importlib.util.find_spec("timm") is None:
     pytest.skip("timm is not installed (extra `vision`)", allow_module_level=True)
 
 MODELS = ("test_resnet", "test_efficientnet", "test_vit")
+ONE_SIZE = "pit_ti_224"
+"""A transformer whose places in the image have one size."""
 
 
 def drawn(model: str, seed: int = 0) -> dict:
@@ -40,7 +42,7 @@ def files(tmp_path_factory) -> dict[str, Path]:
     from safetensors.torch import save_file
 
     folder = tmp_path_factory.mktemp("weights")
-    for model in MODELS:
+    for model in (*MODELS, ONE_SIZE):
         state = drawn(model)
         save_file(state, folder / f"{model}.safetensors")
         torch.save({"state_dict": state}, folder / f"{model}.pth")
@@ -72,7 +74,7 @@ def test_features_are_those_of_timms_own_loader_and_forward_pass(files, model: s
     assert not np.array_equal(encoded[0], encoded[1])
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", (*MODELS, ONE_SIZE))
 def test_images_of_any_size_are_encoded(files, model: str) -> None:
     image = np.random.default_rng(1).integers(0, 256, (100, 128, 3), dtype=np.uint8)
     encoder = opened(files[f"{model}.pth"], model=model)
