@@ -22,6 +22,7 @@ from robot_rl.bench.timing import time_calls
 from robot_rl.core.action_layout import StateEntry, arm_layout, continuous_layout
 from robot_rl.core.errors import RobotRLError
 from robot_rl.core.schema import ArraySpec
+from robot_rl.core.settings import changed
 from robot_rl.presets import SMALL_TRUNK
 
 BATCH, SMALL_BATCH = 256, 64
@@ -87,7 +88,7 @@ def measured(backend: str, precision: str) -> dict[str, Any]:
     }
     rates = {}
     for name, (definition, *sizes) in agents.items():
-        config = replace(definition.config, precision=precision)
+        config = changed(definition.config, {"precision": precision})
         rates[f"updates_per_s_{name}"] = rate(replace(definition, config=config), *sizes)
     return rates
 

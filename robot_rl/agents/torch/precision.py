@@ -23,7 +23,7 @@ def products(precision: str, device: torch.device) -> Iterator[None]:
 
 
 def _rounded_on_cpu() -> Iterator[None]:
-    kinds = torch.backends.mkldnn.matmul, torch.backends.mkldnn.conv
+    kinds = torch.backends.mkldnn.matmul, torch.backends.mkldnn.conv  # type: ignore[attr-defined]
     before = [kind.fp32_precision for kind in kinds]
     try:
         for kind in kinds:
