@@ -66,7 +66,7 @@ def said(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int,
         (["train", "pick-lift", "--run-name", "x" * 300], "expected the name of one folder"),
         (["train", "--minutes", "2", "peg-insert"], "preset: got 'peg-insert' after flags"),
         (["train", "peg-insert", "--config", "my.json"], "config file: got my.json"),
-        (["train", "pick-lift", "--resume", "--run-name", "first"], "--resume: got a preset or --config"),
+        (["train", "pick-lift", "--resume", "--run-name", "first"], "--resume: got a preset, --config or --method"),
         (
             ["train", "pick-lift", "--eyes.mode", "state"],
             "got a flag of an earlier version, expected --vision.mode",

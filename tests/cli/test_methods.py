@@ -79,7 +79,7 @@ def test_a_method_and_a_preset_go_together(capsys: pytest.CaptureFixture[str]) -
     config, said = printed(capsys, "peg-insert-imperfect", "--method", "hg-dagger", "--seed", "3")
     assert config["method"] == "hg-dagger" and config["seed"] == 3 and said == ""
     assert config["human"] == to_json(preset("peg-insert-imperfect").human)
-    assert config["budget"] == to_json(preset("peg-insert").budget)
+    assert config["budget"] == to_json(preset("peg-insert-imperfect").budget)
 
 
 def test_a_flag_counts_more_than_the_method_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
