@@ -68,7 +68,8 @@ def test_a_learner_whose_disk_is_full_waits_for_room(tmp_path: Path) -> None:
         limited_learner(tmp_path, resource.RLIMIT_FSIZE, 60_000) as (process, address),
         actor(tmp_path, address) as link,
     ):
-        for number in range(RECORDS):
+        assert link.put(step_record(0)) == 0 and link.flush(20.0)
+        for number in range(1, RECORDS):
             assert link.put(step_record(number)) == number
         eventually(lambda: "the learner's journal" in link.trouble)
         assert 0 < link.backlog < RECORDS and process.poll() is None
