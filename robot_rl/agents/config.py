@@ -41,8 +41,8 @@ class AgentConfig:
     """Objective of embedding and policy: `value`, the critics' and the cloning term; `imitation`, behaviour cloning of
     the imitated samples alone, without rewards: critics and temperature do not learn then."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Operands of the matrix products of an update: bfloat16 is faster on processors with AMX and on GPUs. `auto` takes
-    the faster one on this computer, measured once. A run may be continued in the other one."""
+    """Operands of the matrix products of an update: bfloat16 may be faster on processors with AMX and on GPUs. `auto`
+    takes the faster one on this computer, measured once. A run may be continued in the other one."""
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     critic: str = "ensemble"

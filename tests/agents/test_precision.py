@@ -12,6 +12,7 @@ import pytest
 
 from robot_rl.agents.backend import make_backend
 from robot_rl.agents.config import FRAMEWORKS, AgentConfig
+from robot_rl.bench.learner import cached_definition
 from robot_rl.core.settings import from_json, to_json
 from tests.agents.conftest import MakeBackend
 from tests.agents.samples import random_batch, small_agent
@@ -44,6 +45,14 @@ def torch_product(x: np.ndarray, kernel: np.ndarray, slope: np.ndarray) -> tuple
         value = torch.matmul(*leaves)
         value.backward(torch.tensor(slope))
     return tuple(tensor.detach().numpy() for tensor in (value, *(leaf.grad for leaf in leaves)))
+
+
+@pytest.mark.slow
+def test_an_agent_of_the_presets_size_learns_with_rounded_products(backend: MakeBackend) -> None:
+    agent = cached_definition(num_critics=2)
+    agent = replace(agent, config=replace(agent.config, precision="bfloat16"))
+    metrics = backend(agent, 0).learner().update(random_batch(agent, updates=2, batch=256))
+    assert all(np.isfinite(value) for value in metrics.values())
 
 
 @pytest.mark.parametrize("product", [jax_product, torch_product])
