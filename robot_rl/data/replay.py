@@ -162,8 +162,8 @@ class Replay:
 
     def _evict(self, slot: int) -> None:
         """Take a slot's frame out of everything that refers to it."""
-        self.counters.evicted += self._remove(slot)
         columns = self._columns
+        self.counters.evicted += self._remove(slot)
         previous, following = int(columns.previous_slot[slot]), int(columns.next_slot[slot])
         if previous != NONE:  # the frame before it lost its next frame
             self.counters.evicted += self._remove(previous)
@@ -221,7 +221,7 @@ class Replay:
         self._both += int(online and imitated)
 
     def _credit(self, actor: str, run: str, episode: int, success: int | None) -> None:
-        """Keep how far step `success`, if any, was; add steps of the credited sources to the demonstrations, or not."""
+        """Keep each step's distance to step `success`, if any; imitate credited sources where it succeeded."""
         for step, slot in self._steps.get((actor, run, episode), {}).items():
             self._columns.steps_to_success[slot] = NONE if success is None or step > success else success - step
             if self._columns.source[slot] in self._credited:
@@ -264,7 +264,7 @@ class Replay:
         independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the
         episode ends, where the human takes over or lets go, and where the next step cannot be sampled.
 
-        Shapes: every leaf (updates, batch, ...), see `Batch`.
+        Shapes: every leaf (updates, batch, ...), see `Batch`; all but observations and actions are float32.
 
         Raises:
             ConfigError: nothing to sample, or a share outside [0, 1].

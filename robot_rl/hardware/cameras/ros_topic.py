@@ -122,9 +122,9 @@ class GraphCamera:
 
     def _await_first(self) -> None:
         def missing() -> str:
-            return self._inbox.topic.name if self._inbox.newest is None else ""
+            return f"no image on {self._inbox.topic.name}" if self._inbox.newest is None else ""
 
-        if not wait_for(missing, self._clock, self._start_timeout_s):
+        if wait_for(missing, self._clock, self._start_timeout_s):
             why = self._inbox.refusal or "is it publishing on the same ROS_DOMAIN_ID and network?"
             raise DeviceLostError(
                 f"{self._inbox.topic.name}: got no image for {self._start_timeout_s} s, expected one "

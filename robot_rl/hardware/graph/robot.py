@@ -211,9 +211,9 @@ class GraphRobot:
         """Wait for the first sample of each topic, and until other senders have left."""
         if self._started:
             return
-        if not wait_for(lambda: ", ".join(self._missing()), self._clock, self._config.start_timeout_s):
+        if missing := wait_for(lambda: ", ".join(self._missing()), self._clock, self._config.start_timeout_s):
             raise DeviceLostError(
-                f"robot on the graph: got {', '.join(self._missing())} for {self._config.start_timeout_s} s, expected "
+                f"robot on the graph: got {missing} for {self._config.start_timeout_s} s, expected "
                 "one controller that sends and listens; is it running on the same ROS_DOMAIN_ID and network?"
             )
         self._source.jump_s()

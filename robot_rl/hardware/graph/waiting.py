@@ -9,8 +9,8 @@ NOTICE_S = 3.0
 """After it a line says what is waited for [s]; nodes need a second or two to find each other."""
 
 
-def wait_for(missing: Callable[[], str], clock: Clock, timeout_s: float) -> bool:
-    """Wait until nothing is missing, and return whether that was in time; a longer wait is announced on the terminal.
+def wait_for(missing: Callable[[], str], clock: Clock, timeout_s: float) -> str:
+    """Wait until nothing is missing and return "", or what still is after a time [s]; a longer wait is announced.
 
     Args:
         missing: what has not come yet, in words; empty when all has.
@@ -19,9 +19,9 @@ def wait_for(missing: Callable[[], str], clock: Clock, timeout_s: float) -> bool
     while what := missing():
         waited_s = (clock.now_ns() - start_ns) / NS_PER_S
         if waited_s >= timeout_s:
-            return False
+            return what
         if waited_s >= NOTICE_S and not said:
             said = True
-            print(f"waiting for {what} on the graph, at most {timeout_s:g} s; is its node running?", flush=True)
+            print(f"{what}: waiting at most {timeout_s:g} s; is its node running?", flush=True)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
-    return True
+    return ""
