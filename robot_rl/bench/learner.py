@@ -24,6 +24,7 @@ from robot_rl.core.errors import RobotRLError
 from robot_rl.core.schema import ArraySpec
 from robot_rl.core.settings import changed
 from robot_rl.presets import SMALL_TRUNK
+from robot_rl.vision.architecture import EncoderArchitecture
 
 BATCH, SMALL_BATCH = 256, 64
 STATE, ACTION = 25, 7
@@ -108,10 +109,12 @@ def measured_there(checkout: Path) -> dict[str, Any]:
     return {f"against_{name}": value for name, value in rates.items()}
 
 
-def definition_of(camera: ArraySpec, num_critics: int, backend: str) -> AgentDefinition:
+def definition_of(
+    camera: ArraySpec, num_critics: int, backend: str, trunk: EncoderArchitecture = SMALL_TRUNK
+) -> AgentDefinition:
     """Return an agent with a state and two such cameras."""
     observation = {"state": ArraySpec((STATE,), "float32"), **dict.fromkeys(CAMERAS, camera)}
-    config = AgentConfig(backend=backend, num_critics=num_critics, trunk=SMALL_TRUNK)
+    config = AgentConfig(backend=backend, num_critics=num_critics, trunk=trunk)
     return AgentDefinition(observation, LAYOUT, config)
 
 
@@ -123,11 +126,7 @@ def cached_definition(num_critics: int = 10, backend: str = "jax") -> AgentDefin
 def image_definition(size: int, num_critics: int, backend: str) -> AgentDefinition:
     """Return an agent that learns convolutions on images of size x size, at 64 x 64 in all cases."""
     trunk = replace(SMALL_TRUNK, height=size, width=size, pool=size // 64)
-    observation = {
-        "state": ArraySpec((STATE,), "float32"),
-        **dict.fromkeys(CAMERAS, ArraySpec((size, size, 3), "uint8")),
-    }
-    return AgentDefinition(observation, LAYOUT, AgentConfig(backend=backend, num_critics=num_critics, trunk=trunk))
+    return definition_of(ArraySpec((size, size, 3), "uint8"), num_critics, backend, trunk)
 
 
 def state_definition(backend: str) -> AgentDefinition:
