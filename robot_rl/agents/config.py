@@ -10,6 +10,7 @@ from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
 Objective = Literal["value", "imitation"]
+BestBy = Literal["mean", "min"]
 PRECISIONS = ("float32", "bfloat16")
 """Of the operands of matrix products; weights, sums, norms, losses and optimiser are float32 always."""
 BACKENDS = {
@@ -92,6 +93,11 @@ class AgentConfig:
     """Chance of a random value of a discrete head while exploring. Source: HIL-SERL greedy."""
     discrete_margin: float = 0.0
     """Margin by which the imitated value should lead, weighted like the cloning term. Source: DQfD 0.8."""
+    best_of: int = 1
+    """Actions drawn from the policy for each step; the one that the critics value most is executed. Where the policy
+    acts without noise, its mean is one of them. The critics travel to the actors then. Source: IDQL 64, EXPO 8."""
+    best_by: BestBy = "mean"
+    """Value of an action among those: the critics' mean or their minimum."""
     bc_weight: float = 0.0
     """Weight of the cloning term |tanh(mean) - action|^2 on imitated samples in the actor's loss, at the start."""
     bc_weight_final: float = 0.0
@@ -111,8 +117,9 @@ class AgentConfig:
         extensions.check("agent backend", self.backend, BACKENDS, BACKEND_GROUP)
         checks.one_of(self, get_args(Activation), "activation")
         checks.one_of(self, get_args(Objective), "objective")
+        checks.one_of(self, get_args(BestBy), "best_by")
         checks.one_of(self, (*PRECISIONS, "auto"), "precision")
-        checks.at_least(self, 1, "horizon", "num_critics", "num_target_critics", "projection", "hidden")
+        checks.at_least(self, 1, "horizon", "num_critics", "num_target_critics", "projection", "hidden", "best_of")
         checks.at_least(self, 1, "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
         checks.fraction(self, "discount", "target_update_rate", "discrete_exploration", "position_threshold")
         checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "toggle_penalty", "discrete_margin")

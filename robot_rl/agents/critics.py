@@ -37,6 +37,10 @@ class CriticTranslation(Protocol):
         """Return what the embedding (B, Z) contributes, whatever the action."""
 
     @staticmethod
+    def values(params: Any, entry: Any, action: Any, config: AgentConfig) -> Any:
+        """Return each critic's value (E, B)."""
+
+    @staticmethod
     def loss(params: Any, entry: Any, action: Any, target: Any, config: AgentConfig) -> tuple[Any, dict[str, Any]]:
         """Return the loss against the target (B,), and the metrics `critic_loss`, `q` and `q_spread`."""
 

@@ -117,8 +117,9 @@ class AgentDefinition:
         return dict(self._specs)
 
     def policy_names(self) -> tuple[str, ...]:
-        """Return the parameters that acting needs, which are published to the actors."""
-        return tuple(name for name in self._specs if name.startswith(POLICY_PREFIXES))
+        """Return the parameters that acting needs, which are published to the actors; critics where they choose."""
+        prefixes = (*POLICY_PREFIXES, *(("critic/",) if self.config.best_of > 1 else ()))
+        return tuple(name for name in self._specs if name.startswith(prefixes))
 
     def group_names(self, group: str) -> tuple[str, ...]:
         """Return the parameters of one group of `GROUPS`; empty when the agent lacks it."""

@@ -25,7 +25,7 @@ class LoadedPolicy(ABC):
 
     @abstractmethod
     def _act(self, params: Any, obs: Any, noise: np.ndarray) -> np.ndarray:
-        """Return the action of an observation without variants."""
+        """Return the action of an observation without variants; noise as `policy_noise` draws it."""
 
     def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
         """Load weights; the next `act` uses them.
@@ -70,16 +70,16 @@ def policy_entry(obs: Mapping[str, np.ndarray], name: str, definition: AgentDefi
 def policy_noise(definition: AgentDefinition, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
     """Return the noise of one action.
 
-    Shapes: (C + D,) float32: standard normals, zero for the deterministic action; then for each discrete head the level
-        of a random value, NaN where its critic decides.
+    Shapes: (N C + D,) float32: standard normals of N candidates, zero for the first one of the deterministic action;
+        then for each discrete head the level of a random value, NaN where its critic decides.
     """
     dim, heads = definition.continuous_dim, definition.layout.discrete
-    noise = np.zeros(dim + len(heads), np.float32)
-    noise[dim:] = np.nan
-    if deterministic:
-        return noise
-    noise[:dim] = rng.standard_normal(dim, dtype=np.float32)
+    size = definition.config.best_of * dim
+    noise = np.zeros(size + len(heads), np.float32)
+    noise[size:] = np.nan
+    first = dim if deterministic else 0
+    noise[first:size] = rng.standard_normal(size - first, dtype=np.float32)
     for i, head in enumerate(heads):
-        if rng.random() < definition.config.discrete_exploration:
-            noise[dim + i] = rng.choice(head.levels)
+        if not deterministic and rng.random() < definition.config.discrete_exploration:
+            noise[size + i] = rng.choice(head.levels)
     return noise

@@ -43,6 +43,7 @@ class Arguments(PageFlags, ResultArguments):
       robot-rl evaluate runs/first                      100 episodes
       robot-rl evaluate runs/first --again --episodes 500      the run has a result; keep that as evaluation-before-0
       robot-rl evaluate runs/first --out more --seed 7 --video-episodes 0
+      robot-rl evaluate runs/first --out best --best-of 16     the critics choose among 16 actions
       robot-rl evaluate runs/first --who expert         the scripted expert on the same episodes, to compare
       robot-rl evaluate runs/first --out shown --page   watched at a web page, at the arm's own pace
     """
@@ -53,6 +54,8 @@ class Arguments(PageFlags, ResultArguments):
     """Episodes in the video; None: as in the run's settings."""
     stochastic: bool = False
     """Explore as in training, instead of the deterministic policy."""
+    best_of: int | None = None
+    """Actions of which the critics' best is executed (`agent.best_of`); None: as in the run's settings."""
     who: Literal["policy", "expert"] = "policy"
     """Source of the actions: the policy, or the task's scripted expert."""
     rewards: tuple[str, ...] | None = None
@@ -67,6 +70,8 @@ def run(arguments: Arguments) -> int:
     """Evaluate and print the result."""
     folder, config = arguments.open()
     config = evaluation_config(config, arguments.rewards)
+    if arguments.best_of is not None:
+        config = replace(config, agent=replace(config.agent, best_of=arguments.best_of))
     out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
     with new_result(out, arguments.again) as part:
         result = run_episodes(folder, config, arguments, part)

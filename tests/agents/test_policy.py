@@ -1,7 +1,10 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 
 from robot_rl.agents.backend import Policy
+from robot_rl.agents.policy_inputs import policy_noise
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from tests.agents import oracle
 from tests.agents.conftest import MakeBackend
@@ -54,6 +57,35 @@ def test_exploring_actions_are_spread_as_the_policy_says(backend: MakeBackend) -
     assert np.abs(actions).max() <= 1.0 and set(actions[:, 3]) == {-1.0, 0.0, 1.0}
     below = (actions[:, :3] < np.tanh(mean + std)).mean(0)  # one deviation above the mean: 84 %
     np.testing.assert_allclose(below, 0.841, atol=0.08)
+
+
+@pytest.mark.parametrize("by", ["mean", "min"])
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_of_several_actions_that_of_the_highest_value_acts(
+    backend: MakeBackend, by: Literal["mean", "min"], deterministic: bool
+) -> None:
+    agent = small_agent(best_of=16, best_by=by)
+    policy, params, ranks = ready(backend, agent), {name: np.float64(v) for name, v in weights(agent).items()}, set()
+    for seed in range(8):
+        obs = observation(seed)
+        z = oracle.embed(params, {name: value[None] for name, value in obs.items()}, agent)
+        mean, std = oracle.actor(params, z, agent)
+        noise = np.float64(policy_noise(agent, np.random.default_rng(seed), deterministic)[:48].reshape(16, 3))
+        assert noise[0].any() != deterministic and noise[1:].all()
+        candidates = np.tanh(mean + std * noise)
+        values = np.stack([oracle.critics(params, z, action[None], agent)[:, 0] for action in candidates])  # (N, E)
+        best = (values.mean(1) if by == "mean" else values.min(1)).argmax()
+        action = policy.act(obs, np.random.default_rng(seed), deterministic)
+        np.testing.assert_allclose(action[:3], candidates[best], atol=1e-5)
+        assert action[3] == oracle.discrete(params, "gripper", z, agent)[0].argmax() - 1
+        ranks.add(best)
+    assert len(ranks) > 2
+
+
+def test_critics_travel_only_where_they_choose() -> None:
+    critics = set(AGENT.group_names("critic")) - set(AGENT.policy_names())
+    assert critics and all(name.startswith("critic/") for name in critics)
+    assert set(small_agent(best_of=2).policy_names()) == {*AGENT.policy_names(), *critics}
 
 
 def test_whole_variants_act_as_the_clean_one(backend: MakeBackend) -> None:

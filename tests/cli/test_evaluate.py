@@ -1,10 +1,12 @@
 """A result that was judged is never overwritten; the report follows the newest."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from robot_rl import build
 from robot_rl.cli import main
 from robot_rl.core.settings import save_settings
 from robot_rl.presets import preset
@@ -49,3 +51,21 @@ def test_evaluation_that_fails_leaves_the_result_alone(run: RunFolder, capsys: p
     assert main(["evaluate", str(run.root), "--again"]) == 1
     assert "checkpoint: got none" in capsys.readouterr().err
     assert (run.evaluation / "summary.json").read_text() == "{}"
+
+
+def test_critics_choose_among_several_actions_of_a_policy_trained_with_one(run: RunFolder, tmp_path: Path) -> None:
+    pytest.importorskip("jax")
+    config = preset("pick-lift-state-only")
+    config = replace(config, agent=replace(config.agent, hidden=(16, 16), discrete_hidden=(8,), projection=8))
+    save_settings(run.config_file, config)
+    schema = build.make_schema(config, None)
+    definition = build.make_definition(schema, config)
+    learner = build.make_agent(definition, config).learner()
+    build.make_checkpoints(run.learner, definition, schema).save(3, learner.state_dict(), {})
+    flags = ["--episodes", "1", "--video-episodes", "0", "--out"]
+    assert main(["evaluate", str(run.root), *flags, str(tmp_path / "one")]) == 0
+    assert main(["evaluate", str(run.root), "--best-of", "4", *flags, str(tmp_path / "best")]) == 0
+    versions = [
+        json.loads((tmp_path / name / "summary.json").read_text())["policy_version"] for name in ("one", "best")
+    ]
+    assert versions == [3, 3]

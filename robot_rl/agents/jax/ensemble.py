@@ -22,11 +22,17 @@ class JaxEnsemble(CriticTranslation):
         return product(z, params["critic/dense0/kernel"])
 
     @staticmethod
+    def values(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
+        """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the action (B, A)."""
+        entry = entry + product(action, params["critic/action/kernel"])
+        return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
+
+    @staticmethod
     def loss(
         params: Params, entry: jax.Array, action: jax.Array, target: jax.Array, config: AgentConfig
     ) -> tuple[jax.Array, Metrics]:
         """Return the sum of the critics' mean squared errors, and metrics."""
-        q = ensemble_values(params, entry, action, config)
+        q = JaxEnsemble.values(params, entry, action, config)
         squared = jnp.square(q - target).mean(1)  # (E,)
         return squared.sum(), {"critic_loss": squared.mean(), "q": q.mean(), "q_spread": q.std(0).mean()}
 
@@ -36,15 +42,9 @@ class JaxEnsemble(CriticTranslation):
     ) -> jax.Array:
         """Return the minimum over the drawn critics; the others cost nothing."""
         drawn = {name: value[inputs.subset] for name, value in targets.items() if name.startswith("critic/")}
-        return ensemble_values(drawn, JaxEnsemble.entry(drawn, z), action, config).min(0)
+        return JaxEnsemble.values(drawn, JaxEnsemble.entry(drawn, z), action, config).min(0)
 
     @staticmethod
     def actor_value(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
         """Return the mean over all critics."""
-        return ensemble_values(params, entry, action, config).mean(0)
-
-
-def ensemble_values(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the continuous action (B, A)."""
-    entry = entry + product(action, params["critic/action/kernel"])
-    return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
+        return JaxEnsemble.values(params, entry, action, config).mean(0)

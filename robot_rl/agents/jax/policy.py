@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from robot_rl.agents.config import AgentConfig
+from robot_rl.agents.critics import translation
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.networks import Observation, Params
@@ -13,18 +15,30 @@ from robot_rl.agents.policy_inputs import LoadedPolicy
 def policy_action(params: Params, obs: Observation, noise: jax.Array, definition: AgentDefinition) -> jax.Array:
     """Return the action of a single observation.
 
-    Shapes: obs without a batch axis; noise (C + D,) as `policy_noise` makes it; returns (A,) float32.
+    Shapes: obs without a batch axis; noise (N C + D,) as `policy_noise` makes it; returns (A,) float32.
     """
-    config, dim = definition.config, definition.continuous_dim
+    config, heads = definition.config, len(definition.heads)
     single = {name: value[None] for name, value in obs.items()}
     z = networks.embed(params, single, definition)
     mean, std = networks.actor(params, z, config)
+    candidates = jnp.tanh(mean + std * noise[: len(noise) - heads].reshape(config.best_of, -1))
     action = jnp.zeros(definition.layout.size, jnp.float32)
-    action = action.at[definition.layout.continuous_indices].set(jnp.tanh(mean[0] + std[0] * noise[:dim]))
-    for (head, axis), level in zip(definition.heads, noise[dim:], strict=True):
+    action = action.at[definition.layout.continuous_indices].set(best_candidate(params, z, candidates, config))
+    for (head, axis), level in zip(definition.heads, noise[len(noise) - heads :], strict=True):
         best = jnp.asarray(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
         action = action.at[axis].set(jnp.where(jnp.isnan(level), best, level))
     return action
+
+
+def best_candidate(params: Params, z: jax.Array, candidates: jax.Array, config: AgentConfig) -> jax.Array:
+    """Return the action that the critics value most. Shapes: z (1, Z), candidates (N, C); returns (C,)."""
+    if len(candidates) == 1:
+        return candidates[0]
+    critic = translation(config.critic, "jax")
+    entry = critic.entry(params, jnp.repeat(z, len(candidates), axis=0))
+    values = critic.values(params, entry, candidates, config)
+    best: jax.Array = candidates[(values.mean(0) if config.best_by == "mean" else values.min(0)).argmax()]
+    return best
 
 
 _act = jax.jit(policy_action, static_argnames="definition")

@@ -20,11 +20,17 @@ class TorchEnsemble(CriticTranslation):
         return networks.product(z, params["critic/dense0/kernel"])
 
     @staticmethod
+    def values(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
+        """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the action (B, A)."""
+        entry = networks.product(action, params["critic/action/kernel"], added=entry)
+        return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
+
+    @staticmethod
     def loss(
         params: Params, entry: Tensor, action: Tensor, target: Tensor, config: AgentConfig
     ) -> tuple[Tensor, Metrics]:
         """Return the sum of the critics' mean squared errors, and metrics."""
-        q = ensemble_values(params, entry, action, config)
+        q = TorchEnsemble.values(params, entry, action, config)
         squared, values = (q - target).square().mean(1), q.detach()
         spread = values.std(0, correction=0).mean()
         return squared.sum(), {"critic_loss": squared.detach().mean(), "q": values.mean(), "q_spread": spread}
@@ -33,15 +39,9 @@ class TorchEnsemble(CriticTranslation):
     def target_value(targets: Params, z: Tensor, action: Tensor, inputs: UpdateInputs, config: AgentConfig) -> Tensor:
         """Return the minimum over the drawn critics; the others cost nothing."""
         drawn = {name: value[inputs.subset] for name, value in targets.items() if name.startswith("critic/")}
-        return ensemble_values(drawn, TorchEnsemble.entry(drawn, z), action, config).amin(0)
+        return TorchEnsemble.values(drawn, TorchEnsemble.entry(drawn, z), action, config).amin(0)
 
     @staticmethod
     def actor_value(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
         """Return the mean over all critics."""
-        return ensemble_values(params, entry, action, config).mean(0)
-
-
-def ensemble_values(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
-    """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the continuous action (B, A)."""
-    entry = networks.product(action, params["critic/action/kernel"], added=entry)
-    return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
+        return TorchEnsemble.values(params, entry, action, config).mean(0)
