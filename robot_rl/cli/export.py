@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.progress import track
@@ -14,7 +14,7 @@ from tyro.conf import Positional
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, RobotRLError
-from robot_rl.data.formats import FORMAT_HELP, Episode, check_format, format_of, make_format
+from robot_rl.data.formats import FORMAT_HELP, DatasetFormat, Episode, check_format, format_of, make_format
 from robot_rl.tasks import find_task
 
 
@@ -28,6 +28,7 @@ class Arguments:
     examples:
       robot-rl export runs/first --out first-successes --successes 100     the newest, for an imitation learner
       robot-rl export demos --out demos-lerobot
+      robot-rl export demos --out demos-small --video av1                  cameras as video, with loss
       robot-rl export pushed-dataset --out demos --format episodes         from LeRobot
     """
 
@@ -39,6 +40,8 @@ class Arguments:
     source_format: Annotated[str, tyro.conf.arg(help="Format to read; by default what the folder looks like.")] = ""
     text: str = ""
     """The task in a sentence, for models that read language; by default the text of a task that is known here."""
+    video: Literal["av1", "h264"] | None = None
+    """Codec of the cameras as video, with loss; None: images, without. Of `lerobot` only."""
     successes: int | None = None
     """Write that many of the newest successful episodes; None: all episodes."""
 
@@ -46,13 +49,15 @@ class Arguments:
         check_format(self.format)
         if self.source_format:
             check_format(self.source_format)
+        if self.video and self.format != "lerobot":
+            raise ConfigError(f"video: got {self.video!r} with format {self.format}, expected lerobot; leave one out.")
         if self.successes is not None:
             checks.at_least(self, 1, "successes")
 
 
 def run(arguments: Arguments) -> int:
     """Write the episodes and print how many."""
-    source, out, target = arguments.source, arguments.out, make_format(arguments.format)
+    source, out, target = arguments.source, arguments.out, _target(arguments)
     read = make_format(arguments.source_format or format_of(source))
     count = read.count(source) if source.is_dir() else 0
     if not count:
@@ -69,6 +74,14 @@ def run(arguments: Arguments) -> int:
     if written < (arguments.successes or 0):
         print(f"fewer than {arguments.successes}: {source} has no more successes.")
     return 0
+
+
+def _target(arguments: Arguments) -> DatasetFormat:
+    if arguments.video is None:
+        return make_format(arguments.format)
+    from robot_rl.data.lerobot.dataset import LeRobotDataset
+
+    return LeRobotDataset(arguments.video)
 
 
 def _task_of(source: Path) -> str:

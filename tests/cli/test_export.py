@@ -53,6 +53,7 @@ def test_newest_successes_are_chosen(recorded: Path, tmp_path: Path, capsys: pyt
         ("demos", "demos", [], "which holds something, expected a new folder"),
         ("demos", "new", ["--successes", "0"], "successes"),
         ("demos", "new", ["--format", "lerobto"], "you mean 'lerobot'"),
+        ("demos", "new", ["--format", "minari", "--video", "av1"], "expected lerobot"),
     ],
 )
 def test_wrong_requests_are_refused_and_nothing_is_written(

@@ -9,6 +9,7 @@ import numpy as np
 from robot_rl.core.records import StepRecord
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.data.image_codec import compress, decompress
+from robot_rl.data.lerobot.videos import video_feature
 
 STATE, IMAGES = "observation.", "observation.images."
 COLUMNS = {
@@ -26,19 +27,29 @@ class Column:
     """One column of the data: its values, and its description in info.json."""
 
     values: Sequence[Any] | np.ndarray
+    """One a step; of an image its bytes, of a video the image (H, W, 3) uint8."""
     feature: Mapping[str, Any]
 
 
-def step_columns(steps: Sequence[StepRecord]) -> dict[str, Column]:
-    """Return the columns of an episode's steps."""
+def step_columns(steps: Sequence[StepRecord], codec: str | None = None) -> dict[str, Column]:
+    """Return the columns of an episode's steps.
+
+    Args:
+        codec: of the cameras as video, by name; None: as images without loss.
+    """
     columns = {}
     for name, first in steps[0].obs.items():
         if is_image(first):
-            columns[IMAGES + name] = _image_column([compress(step.obs[name], lossless=True) for step in steps], first)
+            columns[IMAGES + name] = _camera_column([step.obs[name] for step in steps], codec)
         elif first.ndim == 1:
             columns[STATE + name] = _vector_column([step.obs[name] for step in steps])
     for name, frame in steps[0].frames.items():
-        columns[IMAGES + name] = _image_column([step.frames[name] for step in steps], decompress(frame))
+        frames = [step.frames[name] for step in steps]
+        columns[IMAGES + name] = (
+            Column(frames, _image_feature(decompress(frame)))
+            if codec is None
+            else _camera_column([decompress(data) for data in frames], codec)
+        )
     columns["action"] = _vector_column([step.action for step in steps])
     for name, attribute in COLUMNS.items():
         columns[name] = _number_column([getattr(step, attribute) for step in steps], KINDS.get(attribute, "bool"))
@@ -50,9 +61,15 @@ def is_image(array: np.ndarray) -> bool:
     return array.dtype == np.uint8 and array.ndim == 3
 
 
-def _image_column(values: Sequence[Any], image: np.ndarray) -> Column:
-    names = ["height", "width", "channels"]
-    return Column(values, {"dtype": "image", "shape": list(image.shape), "names": names})
+def _camera_column(images: Sequence[np.ndarray], codec: str | None) -> Column:
+    feature = _image_feature(images[0])
+    if codec is None:
+        return Column([compress(image, lossless=True) for image in images], feature)
+    return Column(images, feature | video_feature(images[0], RATE_HZ, codec))
+
+
+def _image_feature(image: np.ndarray) -> dict[str, Any]:
+    return {"dtype": "image", "shape": list(image.shape), "names": ["height", "width", "channels"]}
 
 
 def _vector_column(values: Sequence[np.ndarray]) -> Column:

@@ -4,6 +4,7 @@
     meta/tasks.parquet, meta/stats.json
     meta/episodes/chunk-000/file-000.parquet      one row: task, length, where its rows are, statistics
     data/chunk-000/file-000.parquet               one row a step: observation.*, action, next.reward, next.done ...
+    videos/observation.images.*/chunk-000/file-000.mp4    the cameras, where they are video
     robot_rl/episode-000000.safetensors           what the format has no column for: the frame that closed the episode,
                                                   policy's and human's actions, our meta
 
@@ -25,7 +26,7 @@ from robot_rl.data.formats import Episode
 from robot_rl.data.lerobot.columns import RATE_HZ, Column, index_columns, index_features, step_columns
 from robot_rl.data.lerobot.records import OwnPart, foreign_steps, own_part, own_steps
 from robot_rl.data.lerobot.stats import PREFIX, Statistics, merged, row_statistics, statistics
-from robot_rl.data.lerobot.videos import read_videos
+from robot_rl.data.lerobot.videos import VIDEO, codec_of, encoded, read_videos, video_names
 from robot_rl.data.whole_file import write_file
 
 VERSION = "v3.0"
@@ -40,16 +41,20 @@ _BROKEN = (OSError, ValueError, KeyError, TypeError, IndexError, safetensors.Saf
 class LeRobotDataset:
     """The dataset format of this module.
 
+    Args:
+        codec: of the cameras as video in a new dataset, `av1` or `h264`; None: as images without loss.
+
     Raises:
         ConfigError: pyarrow is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str | None = None) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
             raise ConfigError("dataset format lerobot: got no pyarrow; pip install 'robot-rl[lerobot]'.") from error
+        self._codec = codec
         self._arrow: Any = pyarrow
         self._parquet: Any = pyarrow.parquet
 
@@ -94,7 +99,7 @@ class LeRobotDataset:
             raise ConfigError("episode: got 0 steps, expected 1 or more; drop empty episodes.")
         info = self._info(folder)
         number, start = int(info.get("total_episodes", 0)), int(info.get("total_frames", 0))
-        columns = step_columns(episode.steps)
+        columns = step_columns(episode.steps, codec_of(info["features"]) if info else self._codec)
         task = str(episode.meta.get("text") or episode.meta.get("task") or "unnamed")
         features = {name: dict(column.feature) for name, column in columns.items()}
         if info and info["features"].keys() != features.keys() | index_features().keys():
@@ -108,7 +113,7 @@ class LeRobotDataset:
         self._write_data(folder, number, columns | indices)
         write_file(folder / OURS.format(number=number), own_part(episode))
         stats = statistics(columns | indices)
-        self._write_episode(folder, number, start, len(episode.steps), task, stats)
+        self._write_episode(folder, number, start, len(episode.steps), task, stats, video_names(features))
         self._write_tasks(folder, tasks)
         features |= index_features()
         total = merged([*self._statistics(folder, number, start), stats])
@@ -122,7 +127,9 @@ class LeRobotDataset:
         frames = int(info["total_frames"]) - int(self._row(folder, number - 1)["length"])
         total = merged([row_statistics(self._row(folder, before)) for before in range(number - 1)])
         self._write_totals(folder, info["features"], number - 1, frames, self._tasks(folder), total)
-        for name in (DATA.format(**_place(number - 1)), EPISODES.format(**_place(number - 1))):
+        place = _place(number - 1)
+        videos = [VIDEO.format(video_key=name, **place) for name in video_names(info["features"])]
+        for name in (DATA.format(**place), EPISODES.format(**place), *videos):
             (folder / name).unlink()
 
     # ---- reading ----
@@ -164,9 +171,10 @@ class LeRobotDataset:
         row, own, features = self._row(folder, number), self._own(folder, number), info["features"]
         place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
         rows = self._rows(folder / DATA.format(**place), number)
+        videos = read_videos(folder, info, row)
         if own is None:
-            return Episode(foreign_steps(rows, features, read_videos(folder, info, row)), self._foreign_meta(row))
-        return Episode(own_steps(rows, features, own), own.meta)
+            return Episode(foreign_steps(rows, features, videos), self._foreign_meta(row))
+        return Episode(own_steps(rows, features, own, videos), own.meta)
 
     @staticmethod
     def _own(folder: Path, number: int) -> "OwnPart | None":
@@ -185,7 +193,13 @@ class LeRobotDataset:
     # ---- writing ----
 
     def _write_data(self, folder: Path, number: int, columns: Mapping[str, Column]) -> None:
-        arrays = {name: self._array(column) for name, column in columns.items()}
+        arrays = {}
+        for name, column in columns.items():
+            if column.feature["dtype"] == "video":
+                path = folder / VIDEO.format(video_key=name, **_place(number))
+                write_file(path, encoded(list(column.values), RATE_HZ, column.feature["info"]["video.codec"]))
+            else:
+                arrays[name] = self._array(column)
         self._write_table(folder / DATA.format(**_place(number)), self._arrow.table(arrays))
 
     def _array(self, column: Column) -> Any:
@@ -199,13 +213,23 @@ class LeRobotDataset:
         return arrow.array([value.tolist() for value in column.values], arrow.list_(item, shape[0]))
 
     def _write_episode(
-        self, folder: Path, number: int, start: int, length: int, task: str, stats: Mapping[str, Any]
+        self,
+        folder: Path,
+        number: int,
+        start: int,
+        length: int,
+        task: str,
+        stats: Mapping[str, Any],
+        videos: Sequence[str],
     ) -> None:
         place = _place(number)
         row: dict[str, Any] = {"episode_index": number, "tasks": [task], "length": length}
         row |= {f"data/{name}": value for name, value in place.items()}
         row |= {f"meta/episodes/{name}": value for name, value in place.items()}
         row |= {"dataset_from_index": start, "dataset_to_index": start + length}
+        for name in videos:
+            found = {**place, "from_timestamp": 0.0, "to_timestamp": length / RATE_HZ}
+            row |= {f"videos/{name}/{key}": value for key, value in found.items()}
         row |= {f"{PREFIX}{name}/{key}": value for name, values in stats.items() for key, value in values.items()}
         self._write_table(folder / EPISODES.format(**place), self._arrow.Table.from_pylist([row]))
 
@@ -255,7 +279,7 @@ class LeRobotDataset:
             "fps": RATE_HZ,
             "splits": {"train": f"0:{episodes}"},
             "data_path": DATA,
-            "video_path": None,
+            "video_path": VIDEO if video_names(features) else None,
             "features": dict(features),
         }
         write_file(folder / INFO, json.dumps(info, indent=1).encode())

@@ -11,7 +11,7 @@ import safetensors.numpy
 from robot_rl.core.labels import SUCCESS_REWARD
 from robot_rl.core.records import UNNUMBERED, Source, StepRecord, no_action
 from robot_rl.data.formats import Episode
-from robot_rl.data.image_codec import decompress
+from robot_rl.data.image_codec import compress, decompress
 from robot_rl.data.lerobot.columns import COLUMNS, IMAGES, STATE, is_image
 
 ACTIONS, COUNTS = ("policy_action", "human_action"), ("sequence", "episode", "step")
@@ -56,12 +56,27 @@ def _frames(row: Mapping[str, Any], features: Mapping[str, Any]) -> dict[str, np
     return {name.removeprefix(IMAGES): np.frombuffer(row[name]["bytes"], np.uint8) for name in names}
 
 
-def own_steps(rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any], own: OwnPart) -> list[StepRecord]:
-    """Return the steps of an episode that this module wrote."""
+def own_steps(
+    rows: Sequence[Mapping[str, Any]],
+    features: Mapping[str, Any],
+    own: OwnPart,
+    videos: Mapping[str, Sequence[np.ndarray]],
+) -> list[StepRecord]:
+    """Return the steps of an episode that this module wrote; images of a camera that is a video are near the recorded
+    ones.
+
+    Args:
+        videos: images of the rows, by column, of the cameras that are kept as video.
+    """
     steps, arrays, kept = [], own.arrays, own.header["frames"]
     for i, row in enumerate(rows):
         frames = _frames(row, features)
         images = {name: decompress(data) for name, data in frames.items() if name not in kept}
+        for column, seen in videos.items():
+            if (name := column.removeprefix(IMAGES)) in kept:
+                frames[name] = compress(seen[i], lossless=True)
+            else:
+                images[name] = seen[i]
         obs = {**_vectors(row, features), **images, **{name: a[i] for name, a in _prefixed(arrays, "obs/").items()}}
         last = bool(row["next.done"])
         fields: dict[str, Any] = {COLUMNS[name]: row[name] for name in COLUMNS if name not in ("next.done", "source")}

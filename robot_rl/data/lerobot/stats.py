@@ -25,8 +25,9 @@ def statistics(columns: Mapping[str, Column]) -> Statistics:
 
 def _of_column(column: Column) -> dict[str, Any]:
     count = len(column.values)
-    if column.feature["dtype"] == "image":
-        pixels = [decompress(value)[::PIXEL_STEP, ::PIXEL_STEP].reshape(-1, 3) / 255.0 for value in column.values]
+    if (kind := column.feature["dtype"]) in ("image", "video"):
+        images = column.values if kind == "video" else map(decompress, column.values)
+        pixels = [image[::PIXEL_STEP, ::PIXEL_STEP].reshape(-1, 3) / 255.0 for image in images]
         return _described(np.concatenate(pixels), count, (3, 1, 1))
     return _described(np.asarray(column.values, np.float64).reshape(count, -1), count, (-1,))
 

@@ -1,12 +1,37 @@
-"""Cameras of a LeRobotDataset that are kept as video: the frames of one episode."""
+"""Cameras of a LeRobotDataset that are kept as video: the frames of one episode.
 
-from collections.abc import Iterator, Mapping
+Source: lerobot 0.4.4, datasets/video_utils.py: yuv420p, a key frame every second frame, constant quality.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from robot_rl.core.errors import ConfigError, unknown_name
+
+VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
+PIXELS = "yuv420p"
+
+
+class Encoder(NamedTuple):
+    """An encoder of FFmpeg, and its options."""
+
+    name: str
+    options: Mapping[str, str]
+
+
+KEY_FRAMES = {"g": "2"}
+"""A key frame every second frame: any frame is found by decoding at most two."""
+ENCODERS = {
+    "av1": Encoder("libsvtav1", KEY_FRAMES | {"crf": "30", "preset": "8"}),
+    "h264": Encoder("libx264", KEY_FRAMES | {"crf": "20", "bf": "0"}),
+}
+"""Codec -> its encoder."""
 SLACK = 0.5
 """Part of a frame's period by which its time may differ from that of its row."""
 
@@ -48,3 +73,41 @@ def _frames(path: Path, start_s: float, rate_hz: float) -> Iterator[np.ndarray]:
         for frame in container.decode(stream):
             if frame.time is not None and frame.time > start_s - SLACK / rate_hz:
                 yield frame.to_ndarray(format="rgb24")
+
+
+def video_feature(image: np.ndarray, rate_hz: float, codec: str) -> dict[str, Any]:
+    """Return what info.json says of a camera that is a video.
+
+    Raises:
+        UnknownNameError: an unknown codec.
+        ConfigError: an odd number of rows or columns, which half as many of colour do not divide.
+    """
+    if codec not in ENCODERS:
+        raise unknown_name("video", codec, ENCODERS)
+    height, width, channels = image.shape
+    if height % 2 or width % 2:
+        raise ConfigError(f"video: got images of {height} x {width}, expected even numbers; export images instead.")
+    info = {"height": height, "width": width, "codec": codec, "pix_fmt": PIXELS, "is_depth_map": False}
+    info |= {"fps": rate_hz, "channels": channels}
+    return {"dtype": "video", "info": {**{f"video.{name}": value for name, value in info.items()}, "has_audio": False}}
+
+
+def codec_of(features: Mapping[str, Any]) -> str | None:
+    """Return the codec of a dataset's videos, None where its cameras are images."""
+    names = video_names(features)
+    return str(features[names[0]].get("info", {}).get("video.codec", "av1")) if names else None
+
+
+def encoded(images: Sequence[np.ndarray], rate_hz: int, codec: str) -> bytes:
+    """Return images (T)(H, W, 3) uint8 as an mp4 file."""
+    import av
+
+    file, encoder = io.BytesIO(), ENCODERS[codec]
+    with av.open(file, "w", format="mp4") as container:
+        stream: Any = container.add_stream(encoder.name, rate=Fraction(rate_hz), options=dict(encoder.options))
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = PIXELS
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return file.getvalue()
