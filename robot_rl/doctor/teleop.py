@@ -16,6 +16,7 @@ from robot_rl.doctor.finding import Finding
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DeviceContext, open_device
 from robot_rl.teleop.devices.gamepad import SdlPads
+from robot_rl.teleop.devices.pedal import pedals
 from robot_rl.teleop.devices.spacemouse import HidApi, describe, spacemice
 
 RATE_HZ = 50
@@ -60,6 +61,7 @@ def devices() -> Iterator[Finding]:
     """Yield the hand-held devices that are plugged in."""
     yield from _found("spacemouse", lambda: [describe(entry) for entry in spacemice(HidApi())])
     yield from _found("gamepad", lambda: [f"{i}: {name}" for i, name in enumerate(SdlPads().names())])
+    yield from _found("pedal", lambda: [str(path) for path in pedals()])
 
 
 def _found(name: str, find: Callable[[], list[str]]) -> Iterator[Finding]:
@@ -86,15 +88,32 @@ def watch(device: Device, layout: ActionLayout, clock: Clock, seconds: float | N
             while seconds is None or clock.now_ns() - start_ns < seconds * NS_PER_S:
                 read_ns, state = clock.now_ns(), device.read()
                 given += [*state.labels, *(["clear"] * state.cleared), *(["ready"] * state.ready)]
-                live.update(table(state, layout, given[-NEWEST:], clock.now_ns() - read_ns))
+                took_ns, detail = clock.now_ns() - read_ns, getattr(device, "detail", "")
+                live.update(table(state, layout, given[-NEWEST:], took_ns, detail, _age_ms(state, clock)))
                 clock.sleep_until(read_ns + NS_PER_S // RATE_HZ)
         except KeyboardInterrupt:
             pass
     return state.alive
 
 
-def table(state: DeviceState, layout: ActionLayout, given: list[str], took_ns: int) -> Table:
-    """Return a device's state as a table."""
+def _age_ms(state: DeviceState, clock: Clock) -> float | None:
+    return None if state.stamp_ns is None else (clock.now_ns() - state.stamp_ns) / 1e6
+
+
+def table(
+    state: DeviceState,
+    layout: ActionLayout,
+    given: list[str],
+    took_ns: int,
+    detail: str = "",
+    age_ms: float | None = None,
+) -> Table:
+    """Return a device's state as a table.
+
+    Args:
+        given: labels and other presses, oldest first.
+        age_ms: since the device's last sign of life.
+    """
     rows = Table(show_header=False, box=None)
     rows.add_row("device", "alive" if state.alive else "[bold red]LOST[/], which is a stop")
     rows.add_row("stop", "[bold red]PRESSED[/]" if state.estop else "no")
@@ -105,6 +124,10 @@ def table(state: DeviceState, layout: ActionLayout, given: list[str], took_ns: i
             rows.add_row(f"{name} {letter}" if part.stop - part.start > 1 else name, bar(float(value)))
     rows.add_row("pressed", ", ".join(given) or "nothing yet")
     rows.add_row("a read takes", f"{took_ns / 1e6:.2f} ms")
+    if age_ms is not None:
+        rows.add_row("last heard", f"{age_ms:.0f} ms ago")
+    if detail:
+        rows.add_row("now", detail)
     return rows
 
 

@@ -32,6 +32,13 @@ def test_table_of_a_lost_device_says_that_it_is_a_stop() -> None:
     assert "LOST, which is a stop" in text and "PRESSED" in text and "nothing yet" in text
 
 
+def test_table_shows_silence_and_what_a_device_says_of_itself() -> None:
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(teleop.table(DeviceState(), teleop.LAYOUT, [], 0, "last key b", 312.4))
+    assert "312 ms ago" in capture.get() and "last key b" in capture.get()
+
+
 @pytest.mark.parametrize("alive", [True, False])
 def test_watch_ends_with_its_time_and_says_whether_the_device_was_there(alive: bool) -> None:
     device = Playback([DeviceState(ACTION)] * 5 + [DeviceState(alive=alive)] * 1000)
@@ -42,7 +49,7 @@ def test_watch_ends_with_its_time_and_says_whether_the_device_was_there(alive: b
 
 def test_devices_are_listed_or_said_to_be_missing() -> None:
     names = [finding.name for finding in teleop.devices()]
-    assert sorted(set(names)) == ["gamepad", "spacemouse"]
+    assert sorted(set(names)) == ["gamepad", "pedal", "spacemouse"]
 
 
 def test_device_that_needs_an_arm_is_refused() -> None:

@@ -4,6 +4,7 @@ A device is a class with a class method `open(context)`, which returns a `robot_
 
     Settings         frozen dataclass of its settings, given as `--human.settings NAME VALUE ...`
     help             text that is printed when a person uses it
+    detail           text of the moment that `robot-rl doctor teleop NAME` shows
     moves            False: it enables, labels and stops only; another device moves the arm while it is engaged
     enables          False: it does not enable either; the device that moves the arm engages by its own rule
     reads_terminal   True: it needs the terminal for itself
@@ -38,6 +39,7 @@ DEVICES = {
     "keys": "robot_rl.teleop.devices.keyboard:Keys",
     "spacemouse": "robot_rl.teleop.devices.spacemouse:SpaceMouse",
     "gamepad": "robot_rl.teleop.devices.gamepad:Gamepad",
+    "pedal": "robot_rl.teleop.devices.pedal:Pedal",
     "pendant": "robot_rl.teleop.pendant.device:Pendant",
     "browser": "robot_rl.teleop.devices.browser:Browser",
     "graph": "robot_rl.teleop.devices.ros:GraphDevice",

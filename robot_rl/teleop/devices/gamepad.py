@@ -16,7 +16,8 @@ from robot_rl.core import checks
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, unknown_name
-from robot_rl.teleop.devices.handheld import HandheldConfig, HandheldDevice, check_functions
+from robot_rl.teleop.devices.handheld import HandheldConfig, HandheldDevice
+from robot_rl.teleop.devices.plugged import check_functions
 from robot_rl.teleop.engagement import EngageConfig
 
 AXES = ("leftx", "lefty", "rightx", "righty", "triggerleft", "triggerright")

@@ -17,7 +17,8 @@ import numpy as np
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError
-from robot_rl.teleop.devices.handheld import HandheldConfig, HandheldDevice, check_functions
+from robot_rl.teleop.devices.handheld import HandheldConfig, HandheldDevice
+from robot_rl.teleop.devices.plugged import check_functions
 from robot_rl.teleop.engagement import EngageConfig
 
 FULL_SCALE = 350.0
