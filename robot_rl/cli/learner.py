@@ -12,6 +12,7 @@ from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.learning.learner import LearnerLoop
 from robot_rl.runtime.runs.metrics import MetricsWriter
+from robot_rl.runtime.runs.process_record import recorded
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
@@ -38,6 +39,7 @@ def run(arguments: Arguments) -> int:
     schema, demonstrations = _schema_and_demonstrations(config)
     definition = build.make_definition(schema, config)
     with (
+        recorded(arguments.folder, "learner", arguments.run_name),
         MetricsWriter(arguments.folder) as metrics,
         Journal(arguments.folder / "journal") as journal,
         LearnerServer(

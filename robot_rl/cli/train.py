@@ -18,7 +18,8 @@ from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import save_settings, to_json
 from robot_rl.runtime.runs.live import Budget, ProgressReader
-from robot_rl.runtime.runs.metrics import MetricsWriter
+from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsWriter
+from robot_rl.runtime.runs.process_record import OwnRecord, end_orphans, recorded
 from robot_rl.runtime.runs.processes import (
     POLL_NS,
     Process,
@@ -29,9 +30,11 @@ from robot_rl.runtime.runs.processes import (
     stop_in_order,
 )
 from robot_rl.runtime.runs.report import closing_lines, write_report
+from robot_rl.runtime.runs.restart import RestartPolicy
+from robot_rl.runtime.runs.run_events import RunEvents
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
-from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, Outcome, TrainingPlan, supervise
+from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, TrainingPlan, supervise
 from robot_rl.tasks import is_file_reference
 from robot_rl.teleop.devices import needs_terminal
 
@@ -55,7 +58,8 @@ class Arguments(PageFlags, RunArguments):
       robot-rl train pick-lift --page                               watched and corrected at a web page, in real time
       robot-rl train --config my.json --seed 2                      a run from a file
 
-    Ctrl-C stops in good order and keeps the checkpoint.
+    Ctrl-C stops in good order and keeps the checkpoint. A learner or actor that dies is started again, and said so;
+    `robot-rl status RUN` shows from another terminal what lives.
     """
 
     run_name: str | None = None
@@ -64,6 +68,9 @@ class Arguments(PageFlags, RunArguments):
     """Parent of the run folders."""
     resume: bool = False
     """Go on with the run of that name; its settings are the defaults then."""
+    restarts: int = RestartPolicy.deaths_max
+    """Deaths of learner or actor within ten minutes that are followed by a restart, after 1, 2, 4 ... 30 s; one more
+    ends the training. A real arm holds until its person's go. 0: the first death ends it."""
 
     @classmethod
     def base(cls, words: Sequence[str]) -> TrainConfig:
@@ -92,12 +99,15 @@ def run(flags: Arguments) -> int:
         flags = replace(flags, config=_from_prior(flags.config))
     check_rewards(flags.config)
     _check_judge(flags.config)
+    restarts = RestartPolicy(flags.restarts)
     folder, stop = _open(flags), StopSignal().install()
-    with lock_run(folder):
+    with lock_run(folder), recorded(folder.root, "train", folder.name) as own:
+        for line in end_orphans(folder.parts(), SystemClock()):
+            print(line, flush=True)
         _copy_task(folder, flags.config.task)
         try:
             flags = replace(flags, config=_prepared(folder, flags, stop))
-            _go_through(folder, flags, stop)
+            _go_through(folder, flags, stop, restarts, own)
         except BaseException:
             with suppress(OSError):  # a full disk must not hide what went wrong first
                 write_report(folder, to_json(flags.config))
@@ -110,18 +120,22 @@ def run(flags: Arguments) -> int:
     return 0
 
 
-def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal) -> None:
+def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts: RestartPolicy, own: OwnRecord) -> None:
     """Record, train, evaluate, each unless the user wants to leave."""
     page = flags.page_words(flags.config, flags.config.human.kind, folder.root)
     if not stop():
+        own.write(doing="recording")
         _record(folder, flags.config, stop, page)
     if not stop():
         folder.archive_evaluation()
-        outcome = _train(folder, flags.config, Console(highlight=False), stop, page)
+        own.write(doing="training")
         with MetricsWriter(folder.root, tensorboard=False) as metrics:
+            plan = replace(_plan(folder, flags.config, page), restarts=restarts, report=RunEvents(metrics))
+            outcome = supervise(plan, Console(highlight=False), SystemClock(), stop)
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
         print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
     if not stop():
+        own.write(doing="evaluation")
         _evaluate(folder, flags.config, stop, page if flags.config.robot.on_graph else ())
 
 
@@ -235,14 +249,12 @@ def _run(purpose: str, folder: RunFolder, stop: StopSignal, command: str, *argum
         _run_to_end(ProcessPlan(command, words), stop)
 
 
-def _train(
-    folder: RunFolder, config: TrainConfig, console: Console, stop: StopSignal, page: tuple[str, ...]
-) -> Outcome:
+def _plan(folder: RunFolder, config: TrainConfig, page: tuple[str, ...]) -> TrainingPlan:
     budget = config.budget
     folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
     earlier = ProgressReader(folders).read()
     learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{free_port()}", page)
-    plan = TrainingPlan(
+    return TrainingPlan(
         f"{folder.name}: {config.task}",
         learner,
         actors,
@@ -250,7 +262,6 @@ def _train(
         Budget(budget.minutes, budget.env_steps, earlier.env_steps),
         None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
     )
-    return supervise(plan, console, SystemClock(), stop)
 
 
 def plan_processes(
@@ -266,6 +277,7 @@ def plan_processes(
         robot_rl_command("learner", *settings, "--folder", str(folder.learner), "--run-name", folder.name, *demos),
         folder.learner / "log.txt",
         learner_cores,
+        folder.learner / METRICS_FILE,
     )
     return learner, [
         ProcessPlan(
@@ -276,6 +288,7 @@ def plan_processes(
             ),
             folder.actor(i) / "log.txt",
             cores,
+            folder.actor(i) / METRICS_FILE,
         )
         for i, cores in enumerate(actor_cores)
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from robot_rl.runtime.acting.actor import ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
+from robot_rl.runtime.runs.process_record import recorded
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 FLUSH_S = 20.0
 """Time for the last records to reach the learner at the end; later ones stay in the spool."""
+ORPHAN_FLUSH_S = 1.0
+"""The same where the supervisor has died: the learner ends, too."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,24 @@ def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> A
         page: the operator's, which shows what happens.
     """
     stop = StopSignal().install()
-    settings = actor_config(config, launch, read_metrics(launch.folder))
-    try:
-        env = _await_env(config, launch.name, stop)
-    except StopRequestedError as stop_asked:
-        return ActorSummary(interrupted=str(stop_asked))
+    with recorded(launch.folder, launch.name, launch.run_name) as own:
+        settings = actor_config(config, launch, read_metrics(launch.folder), own.died)
+        try:
+            env = _await_env(config, launch.name, stop)
+        except StopRequestedError as stop_asked:
+            return ActorSummary(interrupted=str(stop_asked))
+        return _act(config, launch, settings, env, page, stop)
+
+
+def _act(
+    config: TrainConfig,
+    launch: ActorLaunch,
+    settings: ActorConfig,
+    env: Environment,
+    page: Page | None,
+    stop: StopSignal,
+) -> ActorSummary:
+    """Act in an environment, which is closed at the end."""
     with (
         closing(env),
         MetricsWriter(launch.folder) as metrics,
@@ -87,7 +103,7 @@ def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> A
             rollout = replace(rollout, keep_frames=config.keeps_frames)
             rollout.reward.open(launch.folder)
             summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
-            link.flush(FLUSH_S)
+            link.flush(ORPHAN_FLUSH_S if stop.orphaned else FLUSH_S)
     return summary
 
 
@@ -104,8 +120,14 @@ def _await_env(config: TrainConfig, name: str, stop: StopSignal) -> Environment:
         return build.make_env(config)
 
 
-def actor_config(config: TrainConfig, launch: ActorLaunch, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
-    """Return the loop's settings, continuing after the sessions that wrote these metrics."""
+def actor_config(
+    config: TrainConfig, launch: ActorLaunch, events: Iterable[Mapping[str, Any]], died: str = ""
+) -> ActorConfig:
+    """Return the loop's settings, continuing after the sessions that wrote these metrics.
+
+    Args:
+        died: why the session before died; empty where it did not.
+    """
     settings = ActorConfig(
         name=launch.name,
         run=launch.run_name,
@@ -114,5 +136,6 @@ def actor_config(config: TrainConfig, launch: ActorLaunch, events: Iterable[Mapp
         updates_per_step=config.updates_per_step,
         deterministic_fraction=config.deterministic_fraction,
         await_weights_s=launch.weights_timeout_s,
+        died=died,
     )
     return resumed(settings, events)

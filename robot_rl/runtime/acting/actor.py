@@ -82,6 +82,7 @@ def run_actor(
     )
     actor.await_weights()
     actor.await_release()
+    actor.await_go()
     while not actor.finished():
         actor.run_episode(next(seeds), on_step)
         actor.await_release()
@@ -167,6 +168,21 @@ class _Actor:
             self._outbox.label(*self._stepper.take_late_labels())
             if self._stopped:
                 self._nap()
+
+    def await_go(self) -> None:
+        """Hold a real arm after a death of its actor until the person, who sees it, says go: it never moves by itself.
+
+        Raises:
+            ConfigError: there is no person's device.
+        """
+        prompt, config = self._stepper.rollout.prompt, self._config
+        if prompt is None or not config.died or self.finished():
+            return
+        try:
+            with self._ends_wait("the person's go"):
+                prompt(f"{config.name} starts again, it died: {config.died}. The arm holds; free its way to the start.")
+        except StopRequestedError as request:
+            self._summary.interrupted = str(request)
 
     def await_updates(self) -> None:
         """Hold between two episodes until the learner has made its updates, where the settings require it.

@@ -41,6 +41,8 @@ class ActorConfig:
     """Number of the first episode, past those of earlier sessions."""
     first_env_step: int = 0
     """Steps of earlier sessions."""
+    died: str = ""
+    """Why the session before died; empty where it did not. A real arm then stays where it is until the person's go."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "seed", "index")

@@ -5,10 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import RobotRLError
@@ -38,6 +38,8 @@ class ProcessPlan:
     """Log file; None: our own output."""
     cores: frozenset[int] = frozenset()
     """CPU cores that it may use; empty: any."""
+    sign: Path | None = None
+    """File that grows once it works: one that fails before is not started again. None: none that fails is."""
 
 
 class Process:
@@ -62,6 +64,16 @@ class Process:
         """Return whether it still runs."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code, minus the signal that ended it; None while it runs."""
+        return self._process.poll()
+
     def check(self) -> None:
         """Check that it has not failed.
 
@@ -75,9 +87,10 @@ class Process:
             raise ProcessFailedError(f"{self.plan.name}: got exit code {code}, expected a running process; {output}")
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM, once; our loops then end cleanly."""
+        """Send SIGTERM, once; our loops then end cleanly, also one that was frozen."""
         if self.running() and not self._asked:
             self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(signal.SIGCONT)
             self._asked = True
 
     def wait(self, timeout_s: float, clock: Clock) -> None:
@@ -103,7 +116,17 @@ def threads(cores: int) -> dict[str, str]:
     return {"XLA_FLAGS": flags, **dict.fromkeys(names, str(count))}
 
 
-def stop_in_order(processes: Sequence[Process], timeout_s: float, clock: Clock) -> None:
+class Stoppable(Protocol):
+    """A process that can be stopped."""
+
+    def ask_to_stop(self) -> None:
+        """Ask for an end in good order."""
+
+    def wait(self, timeout_s: float, clock: Clock) -> None:
+        """Wait for its end; kill it when it takes longer than `timeout_s`."""
+
+
+def stop_in_order(processes: Sequence[Stoppable], timeout_s: float, clock: Clock) -> None:
     """Stop one after the other, so that the actors' last records reach the learner."""
     for process in processes:
         process.ask_to_stop()
@@ -147,4 +170,5 @@ def last_lines(path: Path) -> str:
 
 def _pin(pid: int, cores: frozenset[int]) -> None:
     if hasattr(os, "sched_setaffinity"):  # Linux only
-        os.sched_setaffinity(pid, cores)
+        with suppress(ProcessLookupError):  # it has ended
+            os.sched_setaffinity(pid, cores)

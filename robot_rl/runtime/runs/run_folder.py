@@ -64,6 +64,15 @@ class RunFolder:
         return sorted(self.root.glob("actor-*"), key=lambda path: int(path.name.removeprefix("actor-")))
 
     @property
+    def page(self) -> Path:
+        """Folder of the operator's page."""
+        return self.root / "page"
+
+    def parts(self) -> list[Path]:
+        """Folders of the processes beside the supervisor's, in order."""
+        return [self.learner, *self.actors(), self.page]
+
+    @property
     def demonstrations(self) -> Path:
         """Episodes recorded before the training."""
         return self.root / "demonstrations"

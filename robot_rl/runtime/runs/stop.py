@@ -1,5 +1,6 @@
 """Orderly stop of a process: Ctrl-C and SIGTERM set a flag that loops read between two steps, and end a wait."""
 
+import ctypes
 import math
 import os
 import signal
@@ -14,6 +15,8 @@ from robot_rl.core.errors import StopRequestedError
 
 PARENT_VARIABLE = "ROBOT_RL_PARENT_PID"
 REMIND_S = 2.0
+PR_SET_PDEATHSIG = 1
+"""Source: prctl(2)."""
 
 
 class StopSignal:
@@ -38,6 +41,8 @@ class StopSignal:
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
         self._installed = True
+        if self._parent_pid > 0 and not self.orphaned and hasattr(os, "pidfd_open"):  # Linux
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # the parent's end ends a wait, too
         return self
 
     def request(self) -> None:
@@ -69,8 +74,13 @@ class StopSignal:
             self._awaited = ""
             over.set()
 
+    @property
+    def orphaned(self) -> bool:
+        """Whether the parent process has ended."""
+        return self._parent_pid > 0 and os.getppid() != self._parent_pid
+
     def __call__(self) -> bool:
-        return bool(self._asked) or (self._parent_pid > 0 and os.getppid() != self._parent_pid)
+        return bool(self._asked) or self.orphaned
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self._asked and number == signal.SIGINT:

@@ -1,7 +1,7 @@
-"""Supervisor of a training's processes: starts and watches them, shows progress, stops them in order."""
+"""Supervisor of a training's processes: starts them, and again when they die, shows progress, stops them in order."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -10,8 +10,10 @@ from rich.live import Live
 
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.runtime.acting.go import last_shown
+from robot_rl.runtime.runs.kept_process import KeptProcess, Report
 from robot_rl.runtime.runs.live import Budget, Progress, ProgressReader, draw, line
-from robot_rl.runtime.runs.processes import Process, ProcessPlan, stop_in_order
+from robot_rl.runtime.runs.processes import ProcessPlan, stop_in_order
+from robot_rl.runtime.runs.restart import RestartPolicy
 
 POLL_S = 0.25
 """Time between two readings of the metrics [s]."""
@@ -61,33 +63,38 @@ class TrainingPlan:
     """Of learner and actors; their metrics files are what the view shows."""
     budget: Budget
     early_stop: EarlyStop | None = None
+    restarts: RestartPolicy = field(default_factory=RestartPolicy)
+    report: Report = lambda part, event, text: None
+    """Receives each death, restart and freeze of a part, beside the view."""
 
 
 def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: Callable[[], bool]) -> Outcome:
     """Train until budget, early stop or `should_stop` ends it; return how it ended.
 
-    Actors are stopped before the learner, so that their last records arrive and the checkpoint holds all of them.
+    A process that dies is started again, within the plan's bounds. Actors are stopped before the learner, so that their
+    last records arrive and the checkpoint holds all of them.
 
     Raises:
-        ProcessFailedError: a process ended with an error; the others are stopped first.
+        ProcessFailedError: a process died too often, or cannot work; the others are stopped first.
     """
     reader = ProgressReader(list(plan.folders))
-    processes: list[Process] = []
+    processes: list[KeptProcess] = []
     start_ns = clock.now_ns()
+
+    def report(part: str, event: str, text: str) -> None:
+        console.print(f"{part}: {text}", style="bold", markup=False, soft_wrap=True)
+        plan.report(part, event, text)
+
     try:
-        processes += [Process(part) for part in (*plan.actors, plan.learner)]
+        processes += [KeptProcess(part, plan.restarts, clock, report) for part in (*plan.actors, plan.learner)]
         with _View(plan.title, plan.budget, console, clock) as view:
             while True:
                 minutes = (clock.now_ns() - start_ns) / NS_PER_S / 60.0
                 progress = reader.read()
                 view.show(progress, minutes, " ".join(last_shown(actor.log) for actor in plan.actors if actor.log))
                 for process in processes:
-                    process.check()
-                why = _why_stop(progress, minutes, plan, should_stop)
-                awaited = processes[: len(plan.actors)] or processes
-                if not any(process.running() for process in awaited):
-                    why = why or f"{'actors' if plan.actors else 'learner'} ended"
-                if why:
+                    process.turn()
+                if why := _why_stop(progress, minutes, plan, should_stop) or _who_ended(processes):
                     return Outcome(why, minutes, progress)
                 clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
     finally:
@@ -100,6 +107,14 @@ def _why_stop(progress: Progress, minutes: float, plan: TrainingPlan, should_sto
     if plan.budget.spent(minutes, progress.env_steps):
         return "budget"
     return "success" if plan.early_stop is not None and plan.early_stop.reached(progress) else ""
+
+
+def _who_ended(processes: Sequence[KeptProcess]) -> str:
+    """Return which part's end, in good order, is that of the training: no run goes on with half of its parts."""
+    *actors, learner = processes
+    if actors and all(actor.ended for actor in actors):
+        return "actors ended"
+    return "learner ended" if learner.ended else ""
 
 
 class _View:

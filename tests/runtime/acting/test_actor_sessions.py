@@ -1,13 +1,17 @@
 """Pace, waits for the learner and sessions of the actor."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from robot_rl.build_graph import refuse_without_a_person
 from robot_rl.core.clock import NS_PER_S
-from robot_rl.core.errors import ConfigError, HandshakeRefusedError
+from robot_rl.core.errors import ConfigError, HandshakeRefusedError, StopRequestedError
 from robot_rl.core.records import StepRecord
+from robot_rl.envs.operator_episodes import OperatorEpisodes
 from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
 from robot_rl.runtime.acting.rollout import Rollout
@@ -153,6 +157,51 @@ def test_number_of_an_episode_that_was_cut_off_without_a_line_is_not_given_again
     again = {"kind": START, "step": 30, "episode": 2}
     following = resumed(ActorConfig(), [start, line, again, {"kind": "timing", "step": 30, "episode": 0}])
     assert (following.first_episode, following.first_env_step) == (3, 30)
+
+
+class OperatedWorld(PointWorld):
+    """A real arm's episodes: resets move it."""
+
+    def __init__(self, prompt: Callable[..., tuple[str, ...]]) -> None:
+        super().__init__()
+        self.resets = 0
+        self.cell = SimpleNamespace(episodes=OperatorEpisodes(SimpleNamespace(name="world"), {}, prompt))
+
+    def reset(self, **settings):
+        self.resets += 1
+        return super().reset(**settings)
+
+
+def test_real_arm_whose_actor_died_holds_until_the_persons_go() -> None:
+    shown: list[tuple[str, int]] = []
+
+    def prompt(text: str) -> tuple[str, ...]:
+        shown.append((text, env.resets))
+        return ()
+
+    env = OperatedWorld(prompt)
+    act(ActorConfig(max_episodes=1, died="ended by SIGKILL"), env=env)
+    assert env.resets == 1 and len(shown) == 1
+    assert "it died: ended by SIGKILL" in shown[0][0] and shown[0][1] == 0, "the arm moved before the go"
+    shown.clear()
+    act(ActorConfig(max_episodes=1), env=OperatedWorld(prompt))
+    assert shown == []
+
+
+def test_real_arm_whose_actor_died_stays_where_it_is_without_a_person() -> None:
+    env = OperatedWorld(refuse_without_a_person)
+    with pytest.raises(ConfigError, match="got no person's device"):
+        act(ActorConfig(died="killed"), env=env)
+    assert env.resets == 0
+
+
+def test_stop_ends_the_wait_for_the_persons_go() -> None:
+    def prompt(text: str) -> tuple[str, ...]:
+        raise StopRequestedError("got SIGTERM while waiting for the person's go")
+
+    env = OperatedWorld(prompt)
+    summary, *_ = act(ActorConfig(died="killed"), env=env)
+    assert env.resets == 0 and summary.interrupted.startswith("got SIGTERM")
 
 
 def test_on_step_sees_every_step() -> None:

@@ -1,6 +1,7 @@
 """Processes of a run end politely, say why they failed, and never outlive the one that started them."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -154,6 +155,35 @@ def test_signal_after_a_wait_only_sets_the_flag(stop: StopSignal) -> None:
 def test_orphan_stops_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PARENT_VARIABLE, "1")
     assert StopSignal()()
+
+
+def test_end_of_the_parent_ends_a_wait_at_once(tmp_path: Path) -> None:
+    """Killed, it cannot stop its parts; one that waits for an arm polls nothing."""
+    wait = (
+        "import threading\nfrom robot_rl.runtime.runs.stop import StopSignal\n"
+        "stop = StopSignal(remind_s=600).install()\n"
+        "print('ready', flush=True)\n"
+        "try:\n with stop.ends_wait('the arm'): threading.Event().wait(600)\nexcept Exception as error: print(error)\n"
+    )
+    log = tmp_path / "log.txt"
+    parent = (
+        "import sys, time\nfrom pathlib import Path\nfrom robot_rl.runtime.runs.processes import Process, ProcessPlan\n"
+        f"Process(ProcessPlan('part', (sys.executable, '-c', {wait!r}), Path({str(log)!r})))\ntime.sleep(600)\n"
+    )
+    process = Process(plan(tmp_path / "parent", parent))
+    wait_for(log, "ready")
+    os.kill(process.pid, signal.SIGKILL)
+    wait_for(log, "got SIGTERM while waiting for the arm")
+    process.wait(20.0, SystemClock())
+
+
+def test_frozen_process_ends_in_good_order_when_it_is_stopped(tmp_path: Path) -> None:
+    process = Process(plan(tmp_path, LOOP))
+    wait_for(tmp_path / "log.txt", "ready")
+    os.kill(process.pid, signal.SIGSTOP)
+    stop_in_order([process], timeout_s=20.0, clock=SystemClock())
+    process.check()
+    assert (tmp_path / "log.txt").read_text().split() == ["ready", "clean"]
 
 
 @given(actors=st.integers(1, 8), cores=st.sets(st.integers(0, 63), max_size=16).map(sorted))

@@ -11,6 +11,7 @@ from rich.console import Console
 from robot_rl.core.clock import SystemClock
 from robot_rl.runtime.runs.live import Budget, Progress
 from robot_rl.runtime.runs.processes import ProcessFailedError, ProcessPlan
+from robot_rl.runtime.runs.restart import RestartPolicy
 from robot_rl.runtime.runs.supervisor import EarlyStop, Outcome, TrainingPlan, supervise
 
 PART = """
@@ -67,6 +68,71 @@ def test_failed_part_ends_the_training_with_its_words(tmp_path: Path) -> None:
     with pytest.raises(ProcessFailedError, match="no robot"):
         training = TrainingPlan("test", plan(tmp_path, "learner"), [broken], [], Budget(1.0))
         supervise(training, console, SystemClock(), lambda: False)
+
+
+DIES = """
+import json, os, signal, sys
+from pathlib import Path
+folder, times = Path(sys.argv[1]), int(sys.argv[2])
+folder.mkdir(parents=True, exist_ok=True)
+lives = folder / "lives.txt"
+count = len(lives.read_text()) if lives.exists() else 0
+lives.write_text("x" * (count + 1))
+with (folder / "metrics.jsonl").open("a") as file:
+    file.write(json.dumps({"kind": "episode", "step": 0, "steps": 10, "success": True}) + "\\n")
+print("the arm is gone", flush=True)
+if count < times:
+    os.kill(os.getpid(), signal.SIGKILL) if count % 2 else sys.exit(1)
+"""
+QUICK = RestartPolicy(deaths_max=3, first_s=0.01, longest_s=0.02)
+
+
+def run_dying(root: Path, times: int, policy: RestartPolicy = QUICK) -> tuple[Outcome, list[tuple[str, str, str]]]:
+    """Train with an actor that dies so many times, then ends in good order."""
+    words = (sys.executable, "-c", DIES, str(root / "actor-0"), str(times))
+    actor = ProcessPlan("actor-0", words, root / "log.txt", sign=root / "actor-0" / "metrics.jsonl")
+    events: list[tuple[str, str, str]] = []
+    folders = [root / "learner", root / "actor-0"]
+    parts = plan(root, "learner"), [actor], folders, Budget(minutes=1.0), None
+    training = TrainingPlan("test", *parts, policy, lambda *event: events.append(event))
+    return supervise(training, Console(file=io.StringIO()), SystemClock(), lambda: False), events
+
+
+def test_part_that_dies_is_started_again_and_the_reason_is_reported(tmp_path: Path) -> None:
+    outcome, events = run_dying(tmp_path, times=2)
+    assert outcome.why == "actors ended" and (tmp_path / "actor-0" / "lives.txt").read_text() == "xxx"
+    assert [(part, event) for part, event, _ in events] == [("actor-0", "death"), ("actor-0", "restart")] * 2
+    assert events[0][2].startswith("exit code 1: the arm is gone; starts again in 0.01 s (death 1 within 10 minutes")
+    assert "SIGKILL" in events[2][2] and "starts again in 0.02 s" in events[2][2]
+    assert "-- actor-0: exit code 1" in (tmp_path / "log.txt").read_text()
+
+
+def test_part_that_dies_too_often_ends_the_training_and_the_other_parts(tmp_path: Path) -> None:
+    with pytest.raises(ProcessFailedError, match=r"(?s)actor-0: got .*death 4 .*, 3 at most.*arm is gone"):
+        run_dying(tmp_path, times=9)
+    assert (tmp_path / "ends.txt").read_text().split() == ["learner"]
+
+
+def test_no_restart_is_a_setting(tmp_path: Path) -> None:
+    with pytest.raises(ProcessFailedError, match="actor-0: got exit code 1"):
+        run_dying(tmp_path, times=1, policy=RestartPolicy(0))
+
+
+def test_part_whose_settings_cannot_work_is_not_started_again(tmp_path: Path) -> None:
+    sign = tmp_path / "metrics.jsonl"
+    program = f"open({str(sign)!r}, 'a').write('x'); raise SystemExit(2)"
+    broken = ProcessPlan("actor-0", (sys.executable, "-c", program), tmp_path / "log.txt", sign=sign)
+    with pytest.raises(ProcessFailedError, match="actor-0: got exit code 2"):
+        training = TrainingPlan("test", plan(tmp_path, "learner"), [broken], [], Budget(1.0))
+        supervise(training, Console(file=io.StringIO()), SystemClock(), lambda: False)
+
+
+def test_learner_that_ended_in_good_order_is_the_end_of_the_training(tmp_path: Path) -> None:
+    """As after a `kill` of its own: actors alone would be half a run."""
+    learner = ProcessPlan("learner", (sys.executable, "-c", "print('stopped')"), tmp_path / "learner.log")
+    training = TrainingPlan("test", learner, [plan(tmp_path, "actor-0")], [tmp_path / "learner"], Budget(1.0))
+    outcome = supervise(training, Console(file=io.StringIO()), SystemClock(), lambda: False)
+    assert outcome.why == "learner ended"
 
 
 def test_early_stop_waits_for_a_full_window() -> None:
