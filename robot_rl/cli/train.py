@@ -12,21 +12,19 @@ from robot_rl.build import check_rewards, make_definition, make_encoder, make_sc
 from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
-from robot_rl.cli.page_flags import PageFlags, free_port
+from robot_rl.cli.page_flags import PageFlags
+from robot_rl.cli.train_plan import training_plan
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import save_settings, to_json
-from robot_rl.runtime.runs.live import Budget, ProgressReader
-from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsWriter
+from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.process_record import OwnRecord, end_orphans, recorded
 from robot_rl.runtime.runs.processes import (
     POLL_NS,
     Process,
     ProcessPlan,
-    available_cores,
     robot_rl_command,
-    share_cores,
     stop_in_order,
 )
 from robot_rl.runtime.runs.report import closing_lines, write_report
@@ -34,7 +32,7 @@ from robot_rl.runtime.runs.restart import RestartPolicy
 from robot_rl.runtime.runs.run_events import RunEvents
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
-from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, EarlyStop, TrainingPlan, supervise
+from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, supervise
 from robot_rl.tasks import is_file_reference
 from robot_rl.teleop.devices import needs_terminal
 
@@ -130,7 +128,7 @@ def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts:
         folder.archive_evaluation()
         own.write(doing="training")
         with MetricsWriter(folder.root, tensorboard=False) as metrics:
-            plan = replace(_plan(folder, flags.config, page), restarts=restarts, report=RunEvents(metrics))
+            plan = replace(training_plan(folder, flags.config, page), restarts=restarts, report=RunEvents(metrics))
             outcome = supervise(plan, Console(highlight=False), SystemClock(), stop)
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
         print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
@@ -247,51 +245,6 @@ def _run(purpose: str, folder: RunFolder, stop: StopSignal, command: str, *argum
         print(purpose, flush=True)
         words = robot_rl_command(command, *arguments, "--config", str(folder.config_file))
         _run_to_end(ProcessPlan(command, words), stop)
-
-
-def _plan(folder: RunFolder, config: TrainConfig, page: tuple[str, ...]) -> TrainingPlan:
-    budget = config.budget
-    folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
-    earlier = ProgressReader(folders).read()
-    learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{free_port()}", page)
-    return TrainingPlan(
-        f"{folder.name}: {config.task}",
-        learner,
-        actors,
-        folders,
-        Budget(budget.minutes, budget.env_steps, earlier.env_steps),
-        None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
-    )
-
-
-def plan_processes(
-    folder: RunFolder, config: TrainConfig, address: str, page: tuple[str, ...] = ()
-) -> tuple[ProcessPlan, list[ProcessPlan]]:
-    """Return how to start the learner and the actors of a run; the first actor has the page."""
-    settings = ("--config", str(folder.config_file), "--address", address)
-    learner_cores, actor_cores = share_cores(config.actors, available_cores())
-    recorded = config.demonstrations_from or folder.demonstrations
-    demos = ("--demonstrations-from", str(recorded)) if config.demonstrations else ()
-    learner = ProcessPlan(
-        "learner",
-        robot_rl_command("learner", *settings, "--folder", str(folder.learner), "--run-name", folder.name, *demos),
-        folder.learner / "log.txt",
-        learner_cores,
-        folder.learner / METRICS_FILE,
-    )
-    return learner, [
-        ProcessPlan(
-            f"actor-{i}",
-            robot_rl_command(
-                "actor", *settings, "--folder", str(folder.actor(i)), "--name", f"actor-{i}",
-                "--run-name", folder.name, "--index", str(i), *(() if i and "--page" in page else page),
-            ),
-            folder.actor(i) / "log.txt",
-            cores,
-            folder.actor(i) / METRICS_FILE,
-        )
-        for i, cores in enumerate(actor_cores)
-    ]  # fmt: skip
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal, page: tuple[str, ...]) -> None:

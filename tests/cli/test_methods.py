@@ -11,7 +11,7 @@ import pytest
 
 from robot_rl import build
 from robot_rl.cli import main
-from robot_rl.cli.train import plan_processes
+from robot_rl.cli.train_plan import plan_processes
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.records import Source, StepRecord

@@ -1,0 +1,55 @@
+"""Plan of a run's processes: the command lines of its learner and actors, their logs and cores."""
+
+from robot_rl.cli.page_flags import free_port
+from robot_rl.config import TrainConfig
+from robot_rl.runtime.runs.live import Budget, ProgressReader
+from robot_rl.runtime.runs.metrics import METRICS_FILE
+from robot_rl.runtime.runs.processes import ProcessPlan, available_cores, robot_rl_command, share_cores
+from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.runtime.runs.supervisor import EarlyStop, TrainingPlan
+
+
+def training_plan(folder: RunFolder, config: TrainConfig, page: tuple[str, ...]) -> TrainingPlan:
+    """Return how to train: processes, and the limits of this session of the run."""
+    budget = config.budget
+    folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
+    earlier = ProgressReader(folders).read()
+    learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{free_port()}", page)
+    return TrainingPlan(
+        f"{folder.name}: {config.task}",
+        learner,
+        actors,
+        folders,
+        Budget(budget.minutes, budget.env_steps, earlier.env_steps),
+        None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
+    )
+
+
+def plan_processes(
+    folder: RunFolder, config: TrainConfig, address: str, page: tuple[str, ...] = ()
+) -> tuple[ProcessPlan, list[ProcessPlan]]:
+    """Return how to start the learner and the actors of a run; the first actor has the page."""
+    settings = ("--config", str(folder.config_file), "--address", address)
+    learner_cores, actor_cores = share_cores(config.actors, available_cores())
+    recorded = config.demonstrations_from or folder.demonstrations
+    demos = ("--demonstrations-from", str(recorded)) if config.demonstrations else ()
+    learner = ProcessPlan(
+        "learner",
+        robot_rl_command("learner", *settings, "--folder", str(folder.learner), "--run-name", folder.name, *demos),
+        folder.learner / "log.txt",
+        learner_cores,
+        folder.learner / METRICS_FILE,
+    )
+    return learner, [
+        ProcessPlan(
+            f"actor-{i}",
+            robot_rl_command(
+                "actor", *settings, "--folder", str(folder.actor(i)), "--name", f"actor-{i}",
+                "--run-name", folder.name, "--index", str(i), *(() if i and "--page" in page else page),
+            ),
+            folder.actor(i) / "log.txt",
+            cores,
+            folder.actor(i) / METRICS_FILE,
+        )
+        for i, cores in enumerate(actor_cores)
+    ]  # fmt: skip
