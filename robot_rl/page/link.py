@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from robot_rl.page.images import Images
 from robot_rl.page.settings import TOKEN_VARIABLE, PageSettings
 from robot_rl.page.step_report import StepReporter
 from robot_rl.runtime.acting.monitor import Monitor, StepView
+from robot_rl.runtime.runs.restart import Deaths, RestartPolicy, cause
 from robot_rl.teleop.devices.browser import BrowserInput
 from robot_rl.teleop.devices.browser_messages import Presence, read_message
 
@@ -28,7 +30,10 @@ END_TIMEOUT_S = 3.0
 
 
 class Page(Monitor):
-    """The page of a rollout; `start` it once, `close` it at the end.
+    """The page of a rollout; `close` it at the end.
+
+    Its process is started again when it dies. Meanwhile no joystick is held, and a page that is a person's only device
+    counts as lost: a stop, which stays until it is cleared. Such a page that dies too often ends the program.
 
     Raises:
         ConfigError: the extra `page` is not installed, or the address is taken.
@@ -42,6 +47,8 @@ class Page(Monitor):
         self._closing = threading.Event()
         self._process, port = _start(settings, Path(self._folder.name))
         self.url = settings.url(port)
+        self._again = replace(settings, address=f"{settings.host}:{port}")
+        self._deaths, self._due_s = Deaths(RestartPolicy()), 0.0  # the time of the next start, once it has died
         self._sender = ViewSender(Path(self._folder.name))
         self._reporter: StepReporter | None = None
         self._images: Images | None = None
@@ -75,7 +82,7 @@ class Page(Monitor):
         if self._closing.is_set():
             return
         self._closing.set()
-        self._thread.join(END_TIMEOUT_S)
+        self._thread.join(END_TIMEOUT_S + START_TIMEOUT_S)
         if self._images is not None:
             self._images.close()
         self._sender.close()
@@ -97,12 +104,34 @@ class Page(Monitor):
             if message is not None:
                 self._take(message)
             elif self._process.poll() is not None:
-                self.input.take(Presence(False))
+                self._revive(self._clock.now_ns() / NS_PER_S)
             if self._clock.now_ns() - reported_ns >= REPORT_S * NS_PER_S or b"press" in (message or b""):
                 reported_ns = self._clock.now_ns()
                 sender.send(DEVICE, _status(self.input) | {"prompt": self._prompt})
         receiver.close()
         sender.close()
+
+    def _revive(self, now_s: float) -> None:
+        """Start the page's process again, some time after its death."""
+        if not self._due_s:
+            self.input.take(Presence(False))
+            self._due_s = now_s + self._bury()
+        elif now_s >= self._due_s:
+            self._due_s = 0.0
+            _end(self._process)
+            try:
+                self._process, _ = _start(self._again, Path(self._folder.name))
+            except ConfigError as error:  # one death more
+                print(error, file=sys.stderr, flush=True)
+
+    def _bury(self) -> float:
+        """Print the death of the page's process; return the time until its next start [s]."""
+        delay_s = self._deaths.add(self._clock.now_ns() / NS_PER_S)
+        then = "it stays away" if delay_s is None else f"starts again in {delay_s:g} s"
+        print(f"page: {cause(self._process.returncode or 0, None)}; {then} ({self._deaths.text()})", flush=True)
+        if delay_s is None and self.input.sole:
+            end_this_program()
+        return float("inf") if delay_s is None else delay_s
 
     def _take(self, message: bytes) -> None:
         try:

@@ -4,15 +4,17 @@ import argparse
 import asyncio
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
-from robot_rl.core.errors import BadMessageError
+from robot_rl.core.errors import BadMessageError, RunFolderError
 from robot_rl.page.channel import PageEnd
 from robot_rl.page.hub import Browser, Hub
 from robot_rl.page.progress import RunProgress
 from robot_rl.page.settings import TOKEN_VARIABLE, PageSettings
+from robot_rl.runtime.runs.process_record import recorded
+from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.teleop.devices.browser_messages import BYTES_MAX
 
 try:
@@ -119,7 +121,11 @@ def main() -> int:
     words = parser.parse_args()
     settings = PageSettings(words.address, os.environ.get(TOKEN_VARIABLE, ""), words.run, words.title)
     try:
-        asyncio.run(run(settings, words.folder))
+        with ExitStack() as stack:
+            if words.run is not None:
+                with suppress(RunFolderError):  # another page of this run is open, such as an evaluation's
+                    stack.enter_context(recorded(RunFolder(words.run).page, "page", words.run.name))
+            asyncio.run(run(settings, words.folder))
     except OSError as error:
         why = error.strerror or error
         print(f"got {settings.address} ({why}), expected a free address; choose another --page-address.", flush=True)

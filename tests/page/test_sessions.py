@@ -1,5 +1,8 @@
 """Recording and watching at the page, in a real browser."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +11,8 @@ import pytest
 
 from robot_rl.page.link import Page
 from robot_rl.page.settings import PageSettings
+from robot_rl.runtime.runs.process_record import read_record
+from robot_rl.teleop.devices.browser_messages import Motion, Presence
 from tests.page.browsing import chromium, needs_chromium, program, take_over, until, until_cleared
 from tests.waiting import eventually
 
@@ -69,6 +74,34 @@ def test_page_of_a_program_that_is_killed_ends(tmp_path: Path) -> None:
     answer = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=False)
     served = Path(f"/proc/{int(answer.stdout)}")
     eventually(lambda: not served.exists() or "Z" in (served / "stat").read_text().split(")")[1][:3])
+
+
+@pytest.mark.parametrize("sole", [False, True])
+def test_page_that_is_killed_comes_back_and_a_persons_only_page_stops_the_arm(tmp_path: Path, sole: bool) -> None:
+    with Page(PageSettings("127.0.0.1:0", run=tmp_path)) as page, socket.create_connection(host_of(page)):
+        page.input.sole = sole
+        page.input.take(Presence(True))
+        page.input.take(Motion(True))
+        first = eventually(lambda: read_record(tmp_path / "page"))
+        os.kill(first.pid, signal.SIGKILL)
+        eventually(lambda: not page.input.peek().engaged and page.input.peek().stopped == sole)
+        eventually(lambda: read_record(tmp_path / "page").pid != first.pid)
+        eventually(lambda: answers(page))
+        assert page.input.peek().stopped == sole, "only a person clears a stop"
+    assert read_record(tmp_path / "page").state == "ended"
+
+
+def host_of(page: Page) -> tuple[str, int]:
+    host, _, port = page.url.removeprefix("http://").rstrip("/").rpartition(":")
+    return host, int(port)
+
+
+def answers(page: Page) -> bool:
+    try:
+        socket.create_connection(host_of(page)).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_no_page_beside_page_is_refused() -> None:
