@@ -57,6 +57,14 @@ METHODS = {
             "learner": {"imitate": "none", "demo_fraction": 1.0, "update_ratio": {"pretrain_updates": 6000}},
         },
     ),
+    "iql": Method(
+        "cloning weighted by the advantage, of critics that judge seen actions alone (Kostrikov et al. 2021)",
+        {
+            **_ALONE,
+            "agent": {"objective": "iql"},
+            "learner": {"imitate": "none", "demo_fraction": 0.5, "update_ratio": {"pretrain_updates": 6000}},
+        },
+    ),
     # The policy acts as it was taught, without noise: what it does wrong is the human's to see.
     "hg-dagger": Method(
         "clones demonstrations and all corrections, online; no reward (Kelly et al. 2019)",

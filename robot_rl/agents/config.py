@@ -9,7 +9,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.vision.architecture import EncoderArchitecture
 
 Activation = Literal["tanh", "relu"]
-Objective = Literal["value", "imitation"]
+Objective = Literal["value", "imitation", "iql"]
 BestBy = Literal["mean", "min"]
 PRECISIONS = ("float32", "bfloat16")
 """Of the operands of matrix products; weights, sums, norms, losses and optimiser are float32 always."""
@@ -40,7 +40,14 @@ class AgentConfig:
     faster on this computer, measured once. A run may be continued in another one."""
     objective: Objective = "value"
     """Objective of embedding and policy: `value`, the critics' and the cloning term; `imitation`, behaviour cloning of
-    the imitated samples alone, without rewards: critics and temperature do not learn then."""
+    the imitated samples alone, without rewards: critics and temperature do not learn then; `iql`, cloning of all
+    samples weighted by their advantage, with critics that judge no action but those of the data. Source of the last:
+    Kostrikov et al. 2021."""
+    expectile: float = 0.7
+    """Of the critics' values that `iql` takes as an observation's value. Source: Kostrikov et al. 0.7 to 0.9."""
+    advantage_scale: float = 10.0
+    """Factor of the advantage in the exponent of a sample's weight in `iql`. Source: Kostrikov et al. 3 to 10, for
+    rewards that differ by about 1 each step."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """Operands of the matrix products of an update: bfloat16 may be faster on processors with AMX and on GPUs. `auto`
     takes the faster one on this computer, measured once. A run may be continued in the other one."""
@@ -123,7 +130,8 @@ class AgentConfig:
         checks.at_least(self, 1, "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
         checks.fraction(self, "discount", "target_update_rate", "discrete_exploration", "position_threshold")
         checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "toggle_penalty", "discrete_margin")
-        checks.at_least(self, 0, "bc_weight", "bc_weight_final")
+        checks.at_least(self, 0, "bc_weight", "bc_weight_final", "advantage_scale")
+        checks.fraction(self, "expectile")
         checks.positive(self, "temperature_init")
         _check_relations(self)
 

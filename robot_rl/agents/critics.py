@@ -15,18 +15,18 @@ from robot_rl.core.extensions import resolve
 
 
 class Critic(Protocol):
-    """One kind of critic of embedding and continuous action."""
+    """One kind of critic of embedding and action: its continuous parts, or with the objective iql all."""
 
     translations: Mapping[str, str]
     """Backend -> `module:Class` of its `CriticTranslation`."""
 
     @staticmethod
     def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
-        """Return names, shapes and first values of the parameters, in order; `action_dim` counts continuous parts."""
+        """Return names, shapes and first values of the parameters, in order; `action_dim` counts what is judged."""
 
 
 class CriticTranslation(Protocol):
-    """Functions of one kind of critic over a backend's arrays; B batch, Z embedding, A continuous action.
+    """Functions of one kind of critic over a backend's arrays; B batch, Z embedding, A action.
 
     A critic is evaluated in two parts: `entry` of the embedding, equal for all actions that are judged at it, and the
     rest.

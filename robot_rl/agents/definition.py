@@ -4,8 +4,9 @@ Networks, all on one embedding z that is trained by the critics' loss alone, or 
 
     z        = concat over entries, by name, of tanh(LayerNorm(Dense(entry)))
     actor    : z -> mean, log std of a tanh-squashed Gaussian
-    critic   : (z, action) -> Q, of the kind that the settings name (`agents.critics`)
+    critic   : (z, continuous action) -> Q, of the kind that the settings name (`agents.critics`)
     discrete : z -> Q of each value, one network for each discrete head of the action
+    value    : z -> V, with the objective iql alone; there the critics judge the whole action, and heads have logits
 
 Hidden layers are Dense, LayerNorm, activation; the norm's bias replaces Dense's. Cameras given as images first
 pass convolutions `trunk/<camera>`.
@@ -34,6 +35,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "discrete": ("discrete/",),
     "actor": ("actor/",),
     "temperature": ("temperature/",),
+    "value": ("value/",),
 }
 """Groups of parameters, each with its own optimiser."""
 POLICY_PREFIXES = ("trunk/", "projection/", "actor/", "discrete/")
@@ -78,9 +80,20 @@ class AgentDefinition:
         return len(self.layout.continuous_indices)
 
     @property
+    def judged_indices(self) -> np.ndarray:
+        """Axes of the action that the critics judge."""
+        whole = self.config.objective == "iql"
+        return np.arange(self.layout.size) if whole else self.layout.continuous_indices
+
+    @property
     def heads(self) -> tuple[tuple[Discrete, int], ...]:
         """Discrete heads with their axes; each has a critic of its own."""
         return tuple(zip(self.layout.discrete, map(int, self.layout.discrete_indices), strict=True))
+
+    @property
+    def policy_groups(self) -> tuple[str, ...]:
+        """Groups of the parameters that choose actions."""
+        return ("actor", "discrete") if self.heads else ("actor",)
 
     @property
     def target_entropy(self) -> float:
@@ -109,7 +122,9 @@ class AgentDefinition:
     @cached_property
     def _specs(self) -> dict[str, ParameterSpec]:
         return {
-            name: spec for part in (_embedding, _actor, _critic, _discrete, _temperature) for name, spec in part(self)
+            name: spec
+            for part in (_embedding, _actor, _critic, _discrete, _temperature, _value)
+            for name, spec in part(self)
         }
 
     def parameter_specs(self) -> dict[str, ParameterSpec]:
@@ -206,7 +221,7 @@ def _actor(definition: AgentDefinition) -> Named:
 
 def _critic(definition: AgentDefinition) -> Named:
     kind = critic_kind(definition.config.critic)
-    return kind.parameters(definition.config, definition.embedding_dim, definition.continuous_dim)
+    return kind.parameters(definition.config, definition.embedding_dim, len(definition.judged_indices))
 
 
 def _discrete(definition: AgentDefinition) -> Named:
@@ -222,3 +237,10 @@ def _temperature(definition: AgentDefinition) -> Named:
     # temperature = softplus(raw), so that it stays positive whatever the optimiser does.
     raw = math.log(math.expm1(definition.config.temperature_init))
     return [("temperature/raw", ParameterSpec((), raw))]
+
+
+def _value(definition: AgentDefinition) -> Named:
+    config = definition.config
+    if config.objective != "iql":
+        return []
+    return [*mlp("value", definition.embedding_dim, config.hidden), *dense("value/out", config.hidden[-1], 1)]

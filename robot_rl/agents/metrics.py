@@ -11,13 +11,16 @@ ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temper
 """Means over the updates of the actor; absent without any."""
 IMITATION_METRICS = ("imitation_loss", "cloning_error")
 """Instead of all these but `discrete_agreement`, where the objective is imitation."""
+IQL_METRICS = (*CRITIC_METRICS[:4], "value_loss", "value", "advantage_weight", "policy_loss", "cloning_error")
+"""As those, where the objective is iql."""
 
 
 def metric_names(definition: AgentDefinition) -> tuple[str, ...]:
     """Return the names of an update's metrics, in order."""
     discrete = DISCRETE_METRICS if definition.heads else ()
-    if definition.config.objective == "imitation":
-        return (*IMITATION_METRICS, *discrete[-1:], "actor_updates")
+    if definition.config.objective != "value":
+        own = IMITATION_METRICS if definition.config.objective == "imitation" else IQL_METRICS
+        return (*own, *discrete[-1:], "actor_updates")
     return (*CRITIC_METRICS, *discrete, *ACTOR_METRICS, "actor_updates")
 
 

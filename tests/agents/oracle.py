@@ -121,9 +121,40 @@ def critic_target(params: Arrays, targets: Arrays, batch: dict, next_noise, subs
 
 
 def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: AgentDefinition) -> float:
-    action = first_action(batch)[:, definition.layout.continuous_indices]
-    q = critics(params, embed(params, batch.obs, definition), action, definition)
+    q = critics(params, embed(params, batch.obs, definition), judged_action(batch, definition), definition)
     return float(((q - target) ** 2).mean(1).sum())
+
+
+def judged_action(batch: Batch, definition) -> np.ndarray:
+    action = first_action(batch)
+    return action if definition.config.objective == "iql" else action[:, definition.layout.continuous_indices]
+
+
+def value(params: Arrays, z: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    return (hidden(params, "value", z, definition) @ params["value/out/kernel"] + params["value/out/bias"])[:, 0]
+
+
+def iql_target(params: Arrays, batch: Batch, definition: AgentDefinition) -> np.ndarray:
+    v = value(params, embed(params, batch.next_obs, definition), definition)
+    return np.where(batch.terminated > 0.5, batch.reward, batch.reward + batch.discount * v)
+
+
+def executed_value(targets: Arrays, batch: Batch, subset, definition: AgentDefinition) -> np.ndarray:
+    z = embed(targets, batch.obs, definition)
+    return critics(targets, z, judged_action(batch, definition), definition)[subset].min(0)
+
+
+def value_loss(params: Arrays, z: np.ndarray, q: np.ndarray, definition: AgentDefinition) -> float:
+    u, expectile = q - value(params, z, definition), definition.config.expectile
+    return float(np.mean([(expectile if x >= 0 else 1 - expectile) * x**2 for x in u]))
+
+
+def advantage_weights(params: Arrays, z: np.ndarray, q: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    return np.minimum(np.exp(definition.config.advantage_scale * (q - value(params, z, definition))), 100.0)
+
+
+def iql_policy_loss(params: Arrays, z: np.ndarray, batch: Batch, weights, definition: AgentDefinition) -> float:
+    return float((weights * cloning_errors(params, z, batch, definition)).mean())
 
 
 def only_better(params: Arrays, z: np.ndarray, batch: Batch, definition) -> Batch:
@@ -145,15 +176,16 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
 def imitation_loss(params: Arrays, batch: Batch, definition: AgentDefinition) -> float:
     """Return the sum of the actor's and the heads' losses of behaviour cloning, on the imitated samples alone."""
     rows, z = batch.imitated > 0.5, embed(params, batch.obs, definition)
-    if not rows.any():
-        return 0.0
+    return float(cloning_errors(params, z, batch, definition)[rows].mean()) if rows.any() else 0.0
+
+
+def cloning_errors(params: Arrays, z: np.ndarray, batch: Batch, definition: AgentDefinition) -> np.ndarray:
     given = first_action(batch)[:, definition.layout.continuous_indices]
-    loss = ((np.tanh(actor(params, z, definition)[0]) - given) ** 2).sum(-1)[rows].mean()
+    errors = ((np.tanh(actor(params, z, definition)[0]) - given) ** 2).sum(-1)
     for head, axis in definition.heads:
         weights = np.exp(discrete(params, head.name, z, definition))
-        share = weights[np.arange(len(z)), chosen(batch, head, axis)] / weights.sum(-1)
-        loss += -np.log(share[rows]).mean()
-    return float(loss)
+        errors -= np.log(weights[np.arange(len(z)), chosen(batch, head, axis)] / weights.sum(-1))
+    return errors
 
 
 def chosen(batch: Batch, head, axis: int) -> np.ndarray:

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.config import AgentConfig, Objective
+from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.core.action_layout import ActionLayout, StateEntry, continuous_layout
 from robot_rl.core.errors import ConfigError, UnknownNameError
 from robot_rl.core.schema import ArraySpec
@@ -45,9 +45,10 @@ def test_policy_names_leave_the_critics_at_home() -> None:
     assert {name.split("/")[0] for name in names} == {"trunk", "projection", "actor", "discrete"}
 
 
-def test_every_parameter_learns_in_exactly_one_group() -> None:
-    definition = small_agent(images=True)
-    groups = [definition.group_names(group) for group in ("critic", "discrete", "actor", "temperature")]
+@pytest.mark.parametrize("objective", ["value", "iql"])
+def test_every_parameter_learns_in_exactly_one_group(objective: Objective) -> None:
+    definition = small_agent(images=True, objective=objective)
+    groups = [definition.group_names(group) for group in GROUPS]
     assert sorted(name for names in groups for name in names) == sorted(definition.parameter_specs())
 
 
@@ -59,6 +60,7 @@ def test_every_parameter_learns_in_exactly_one_group() -> None:
         {"activation": "relu"},
         {"layout": LAYOUTS["unobserved-gripper"]},
         {"std_max": 2.0},
+        {"objective": "iql"},
     ],
 )
 def test_schema_hash_changes_with_shapes_and_meaning(change: dict) -> None:

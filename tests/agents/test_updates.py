@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.agents.learner_state import state_layout
 from robot_rl.agents.update_inputs import plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
@@ -26,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "images": {"images": True},
     "three-steps": {"horizon": 3},
     "imitation": {"objective": "imitation"},
+    "iql": {"objective": "iql", "horizon": 2},
     "only-better-imitated": {"bc_filter": True, "bc_weight": 2.0},
 }
 
@@ -124,6 +125,55 @@ def test_imitation_trains_all_that_acts_by_the_oracles_loss_and_nothing_else(bac
         assert not changed(before, after, "params/critic") and not changed(before, after, "params/temperature")
 
 
+@pytest.mark.parametrize("layout", ["one-arm", "no-gripper", "two-arms"])
+def test_implicit_q_learning_descends_the_oracles_losses(backend: MakeBackend, layout: str) -> None:
+    agent = small_agent(objective="iql", layout=LAYOUTS[layout], expectile=0.8)
+    learner = backend(agent, 1).learner()
+    for i in range(2):
+        sample, before = random_batch(agent, seed=i), learner.state_dict()
+        metrics, after = learner.update(sample), learner.state_dict()
+        params, slopes, losses = part(before, "params"), gradients(before, after), iql_losses(before, sample, agent)
+        for group, (name, loss) in losses.items():
+            members = agent.config.num_critics if group == "critic" else 1
+            assert metrics[name] == pytest.approx(loss(params) / members, rel=1e-5), name
+            check_gradients(loss, params, slopes, agent.group_names(group))
+        assert not changed(before, after, "params/temperature")
+        assert {group for group in GROUPS if changed(before, after, f"params/{group}/")} == set(losses)
+
+
+def iql_losses(state: State, sample: Batch, agent: AgentDefinition) -> dict[str, tuple[str, Callable]]:
+    """Return each group's metric and loss of all parameters, in float64; targets, weights and embedding held fixed."""
+    params, targets, batch = part(state, "params"), part(state, "targets"), first_of(sample)
+    plan = plan_update(agent, int(state["seed"]), int(state["step"]), batch_size=8)
+    z, q = oracle.embed(params, batch.obs, agent), oracle.executed_value(targets, batch, plan.subset, agent)
+    weights, target = oracle.advantage_weights(params, z, q, agent), oracle.iql_target(params, batch, agent)
+    policy = ("policy_loss", partial(oracle.iql_policy_loss, z=z, batch=batch, weights=weights, definition=agent))
+    return {
+        "critic": ("critic_loss", partial(oracle.critic_loss, batch=batch, target=target, definition=agent)),
+        "value": ("value_loss", partial(oracle.value_loss, z=z, q=q, definition=agent)),
+        **dict.fromkeys(agent.policy_groups, policy),
+    }
+
+
+def test_value_of_an_observation_is_the_expectile_of_the_actions_seen_there(backend: MakeBackend) -> None:
+    """Of two actions that end with 0 and 1, equally often, the expectile e is e; the better one is cloned."""
+    agent = small_agent(objective="iql", expectile=0.9, target_update_rate=0.05, layout=LAYOUTS["no-gripper"])
+    learner, batch = backend(agent, 0).learner(), random_batch(agent)
+    good = np.arange(8) % 2 == 0
+    for obs in (batch.obs, batch.next_obs):
+        for value in obs.values():
+            value[:] = value[:, :1]
+    action = np.where(good[:, None], 0.5, -0.5) * np.ones((1, 8, 3))
+    batch = batch._replace(action=action.astype(np.float32), reward=good[None].astype(np.float32))
+    batch.terminated[:] = 1.0
+    for _ in range(600):
+        metrics = learner.update(batch)
+    assert metrics["q"] == pytest.approx(0.5, abs=0.05) and metrics["value"] == pytest.approx(0.9, abs=0.05)
+    policy, obs = backend(agent, 0).policy(), {name: value[0, 0] for name, value in batch.obs.items()}
+    policy.load(learner.policy_parameters(), 1)
+    np.testing.assert_allclose(policy.act(obs, np.random.default_rng(0), True), 0.5, atol=0.15)
+
+
 def test_rewards_and_what_is_not_imitated_reach_an_imitator_nowhere(backend: MakeBackend) -> None:
     agent = small_agent(objective="imitation")
     one, other = backend(agent, 0).learner(), backend(agent, 0).learner()
@@ -148,7 +198,7 @@ def test_an_imitator_learns_demonstrations_by_heart(backend: MakeBackend) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [name for name in VARIANTS if name != "imitation"])
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("imitation", "iql")])
 def test_losses_and_gradients_of_other_settings_are_those_of_the_oracle(backend: MakeBackend, variant: str) -> None:
     check_update_against_oracle(backend, small_agent(**VARIANTS[variant]))
 

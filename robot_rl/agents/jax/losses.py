@@ -45,6 +45,11 @@ def continuous_action(action: jax.Array, definition: AgentDefinition) -> jax.Arr
     return first_action(action)[:, definition.layout.continuous_indices]
 
 
+def judged_action(action: jax.Array, definition: AgentDefinition) -> jax.Array:
+    """Return what the critics judge of the first action. Shapes: (B, A) or (B, H, A) -> (B, J)."""
+    return first_action(action)[:, definition.judged_indices]
+
+
 def first_action(action: jax.Array) -> jax.Array:
     """Return the action at the observation. Shapes: (B, A) or (B, H, A) -> (B, A)."""
     return action[:, 0] if action.ndim == 3 else action
@@ -72,7 +77,13 @@ def critic_target(
     value = translation(config.critic, "jax").target_value(targets, z_next_target, action, plan, config)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
-    return batch.reward + batch.discount * (1.0 - batch.terminated) * value
+    return bootstrapped(batch.reward, value, batch)
+
+
+def bootstrapped(reward: jax.Array, value: jax.Array, batch: Batch) -> jax.Array:
+    """Return reward + discount (1 - terminated) value (B,)."""
+    target: jax.Array = reward + batch.discount * (1.0 - batch.terminated) * value
+    return target
 
 
 def critic_loss(
@@ -80,7 +91,7 @@ def critic_loss(
 ) -> tuple[jax.Array, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding, and metrics."""
     z = networks.embed(params, batch.obs, definition)
-    critic, action = translation(definition.config.critic, "jax"), continuous_action(batch.action, definition)
+    critic, action = translation(definition.config.critic, "jax"), judged_action(batch.action, definition)
     entry = critic.entry(params, z)
     loss, metrics = critic.loss(params, entry, action, target, definition.config)
     return loss, (Embedding(z, entry), metrics)
@@ -140,7 +151,7 @@ def discrete_targets(
         value = jnp.take_along_axis(q, best[:, None], axis=1)[:, 0]
         index = discrete_index(batch.action, head, axis)
         reward = batch.reward + toggle_penalty(batch.obs, index, head, definition.config)
-        values.append(reward + batch.discount * (1.0 - batch.terminated) * value)
+        values.append(bootstrapped(reward, value, batch))
     return jnp.stack(values)
 
 
@@ -187,17 +198,23 @@ def _head_loss(
 
 def imitation_loss(params: Params, batch: Batch, definition: AgentDefinition) -> tuple[jax.Array, Metrics]:
     """Return the loss of behaviour cloning on the imitated samples, and metrics; for all of the policy's parameters."""
-    z = networks.embed(params, batch.obs, definition)
+    errors, metrics = cloning_errors(params, networks.embed(params, batch.obs, definition), batch, definition)
+    loss = _mean_imitated(errors, batch)
+    return loss, {"imitation_loss": loss, **metrics}
+
+
+def cloning_errors(
+    params: Params, z: jax.Array, batch: Batch, definition: AgentDefinition
+) -> tuple[jax.Array, Metrics]:
+    """Return |tanh(mean) - a|^2 and the heads' cross entropies, summed (B,), and metrics of the imitated samples."""
     mean, _ = networks.actor(params, z, definition.config)
-    error = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
-    loss = cloning = _mean_imitated(error, batch)
-    agreement = []
+    errors = jnp.square(jnp.tanh(mean) - continuous_action(batch.action, definition)).sum(-1)
+    metrics, agreement = {"cloning_error": _mean_imitated(errors, batch)}, []
     for head, axis in definition.heads:
         logits, index = networks.discrete(params, head, z, definition.config), discrete_index(batch.action, head, axis)
-        loss = loss + _mean_imitated(optax.softmax_cross_entropy_with_integer_labels(logits, index), batch)
+        errors = errors + optax.softmax_cross_entropy_with_integer_labels(logits, index)
         agreement.append(_mean_imitated(logits.argmax(-1) == index, batch))
-    metrics = {"discrete_agreement": jnp.stack(agreement).mean()} if agreement else {}
-    return loss, {"imitation_loss": loss, "cloning_error": cloning, **metrics}
+    return errors, metrics | ({"discrete_agreement": jnp.stack(agreement).mean()} if agreement else {})
 
 
 def _mean_imitated(values: jax.Array, batch: Batch) -> jax.Array:

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.critics import translation
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.jax import networks
@@ -23,21 +22,22 @@ def policy_action(params: Params, obs: Observation, noise: jax.Array, definition
     mean, std = networks.actor(params, z, config)
     candidates = jnp.tanh(mean + std * noise[: len(noise) - heads].reshape(config.best_of, -1))
     action = jnp.zeros(definition.layout.size, jnp.float32)
-    action = action.at[definition.layout.continuous_indices].set(best_candidate(params, z, candidates, config))
     for (head, axis), level in zip(definition.heads, noise[len(noise) - heads :], strict=True):
         best = jnp.asarray(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
         action = action.at[axis].set(jnp.where(jnp.isnan(level), best, level))
-    return action
+    actions = jnp.tile(action, (config.best_of, 1)).at[:, definition.layout.continuous_indices].set(candidates)
+    return best_action(params, z, actions, definition)
 
 
-def best_candidate(params: Params, z: jax.Array, candidates: jax.Array, config: AgentConfig) -> jax.Array:
-    """Return the action that the critics value most. Shapes: z (1, Z), candidates (N, C); returns (C,)."""
-    if len(candidates) == 1:
-        return candidates[0]
+def best_action(params: Params, z: jax.Array, actions: jax.Array, definition: AgentDefinition) -> jax.Array:
+    """Return the action that the critics value most. Shapes: z (1, Z), actions (N, A); returns (A,)."""
+    config = definition.config
+    if len(actions) == 1:
+        return actions[0]
     critic = translation(config.critic, "jax")
-    entry = critic.entry(params, jnp.repeat(z, len(candidates), axis=0))
-    values = critic.values(params, entry, candidates, config)
-    best: jax.Array = candidates[(values.mean(0) if config.best_by == "mean" else values.min(0)).argmax()]
+    entry = critic.entry(params, jnp.repeat(z, len(actions), axis=0))
+    values = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    best: jax.Array = actions[(values.mean(0) if config.best_by == "mean" else values.min(0)).argmax()]
     return best
 
 

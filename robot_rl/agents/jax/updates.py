@@ -3,7 +3,7 @@
 Order: critics and embedding, the discrete heads' critics, on each n-th update actor and temperature, then the targets.
 All losses use the parameters before the update. The targets of embedding, heads and actor are also the acting
 policy: averages over the last 1 / rate updates, steadier than any one of them. With the objective imitation embedding,
-heads and actor learn on each update, critics and temperature on none.
+heads and actor learn on each update, critics and temperature on none; with iql all but the temperature on each.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import optax
 
 from robot_rl.agents.batches import random_crops
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.agents.jax import losses, networks
+from robot_rl.agents.jax import iql, losses, networks
 from robot_rl.agents.jax.ensemble import Metrics
 from robot_rl.agents.jax.losses import Embedding
 from robot_rl.agents.learner_state import TARGET_GROUPS
@@ -70,10 +70,13 @@ def update_once(
     packings = group_packings(definition)
     batch = random_crops(batch, plan.shifts, shift_images, definition)
     params = _unpack(packings, {group: part.vector for group, part in state.groups.items()})
+    targets = _unpack(packings, state.targets)
     if definition.config.objective == "imitation":
         groups, metrics = update_imitation(state, params, batch, definition)
+    elif definition.config.objective == "iql":
+        groups, metrics = update_iql(state, params, targets, batch, plan, definition)
     else:
-        groups, metrics = update_all(state, params, _unpack(packings, state.targets), batch, plan, definition)
+        groups, metrics = update_all(state, params, targets, batch, plan, definition)
     row = jnp.stack([metrics[name] for name in metric_names(definition)])
     return LearnerState(groups, follow(state.targets, groups, definition.config.target_update_rate)), row
 
@@ -100,6 +103,25 @@ def update_imitation(
     learnt = {group: learn(group, loss, state, params, definition) for group in state.targets}
     groups = state.groups | {group: part for group, (part, _) in learnt.items()}
     return groups, learnt["actor"][1] | {"actor_updates": jnp.ones(())}
+
+
+def update_iql(
+    state: LearnerState, params: Arrays, targets: Arrays, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
+) -> tuple[dict[str, Group], Metrics]:
+    """Return all groups but the temperature's after one step down the losses of implicit Q-learning, and metrics."""
+    target, config = iql.critic_target(params, batch, definition), definition.config
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    groups, metrics = dict(state.groups), {"target_q": target.mean(), "actor_updates": jnp.ones(())}
+    groups["critic"], (embedding, critic_metrics) = learn("critic", critic_loss, state, params, definition)
+    z, q = jax.lax.stop_gradient(embedding.z), iql.executed_value(targets, batch, plan, definition)
+    groups["value"], value_metrics = learn(
+        "value", partial(iql.value_loss, z=z, q=q, config=config), state, params, definition
+    )
+    weights = iql.advantage_weights(params, z, q, config)
+    policy_loss = partial(iql.policy_loss, z=z, batch=batch, weights=weights, definition=definition)
+    for group in definition.policy_groups:
+        groups[group], policy_metrics = learn(group, policy_loss, state, params, definition)
+    return groups, metrics | critic_metrics | value_metrics | policy_metrics
 
 
 def update_values(

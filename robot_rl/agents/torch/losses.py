@@ -29,6 +29,11 @@ def continuous_action(action: Tensor, definition: AgentDefinition) -> Tensor:
     return first_action(action)[:, definition.layout.continuous_indices]
 
 
+def judged_action(action: Tensor, definition: AgentDefinition) -> Tensor:
+    """Return what the critics judge of the first action. Shapes: (B, A) or (B, H, A) -> (B, J)."""
+    return first_action(action)[:, definition.judged_indices]
+
+
 def first_action(action: Tensor) -> Tensor:
     """Return the action at the observation. Shapes: (B, A) or (B, H, A) -> (B, A)."""
     return action[:, 0] if action.ndim == 3 else action
@@ -70,7 +75,7 @@ def critic_loss(
 ) -> tuple[Tensor, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding without gradient, and metrics."""
     z = networks.embed(params, batch.obs, definition)
-    critic, action = translation(definition.config.critic, "torch"), continuous_action(batch.action, definition)
+    critic, action = translation(definition.config.critic, "torch"), judged_action(batch.action, definition)
     entry = critic.entry(params, z)
     loss, metrics = critic.loss(params, entry, action, target, definition.config)
     return loss, (Embedding(z.detach(), entry.detach()), metrics)
@@ -169,18 +174,21 @@ def _head_loss(
 
 def imitation_loss(params: Params, batch: Batch, definition: AgentDefinition) -> tuple[Tensor, Metrics]:
     """Return the loss of behaviour cloning on the imitated samples, and metrics; for all of the policy's parameters."""
-    z = networks.embed(params, batch.obs, definition)
+    errors, metrics = cloning_errors(params, networks.embed(params, batch.obs, definition), batch, definition)
+    loss = _mean_imitated(errors, batch)
+    return loss, {"imitation_loss": loss.detach(), **metrics}
+
+
+def cloning_errors(params: Params, z: Tensor, batch: Batch, definition: AgentDefinition) -> tuple[Tensor, Metrics]:
+    """Return |tanh(mean) - a|^2 and the heads' cross entropies, summed (B,), and metrics of the imitated samples."""
     mean, _ = networks.actor(params, z, definition.config)
-    error = (torch.tanh(mean) - continuous_action(batch.action, definition)).square().sum(-1)
-    loss = cloning = _mean_imitated(error, batch)
-    agreement = []
+    errors = (torch.tanh(mean) - continuous_action(batch.action, definition)).square().sum(-1)
+    metrics, agreement = {"cloning_error": _mean_imitated(errors, batch).detach()}, []
     for head, axis in definition.heads:
         logits, index = networks.discrete(params, head, z, definition.config), discrete_index(batch.action, head, axis)
-        loss = loss + _mean_imitated(functional.cross_entropy(logits, index, reduction="none"), batch)
+        errors = errors + functional.cross_entropy(logits, index, reduction="none")
         agreement.append(_mean_imitated(logits.argmax(-1) == index, batch))
-    metrics = {"discrete_agreement": torch.stack(agreement).mean()} if agreement else {}
-    metrics |= {"imitation_loss": loss, "cloning_error": cloning}
-    return loss, {name: value.detach() for name, value in metrics.items()}
+    return errors, metrics | ({"discrete_agreement": torch.stack(agreement).mean()} if agreement else {})
 
 
 def _chosen(q: Tensor, index: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.critics import translation
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.policy_inputs import LoadedPolicy
@@ -23,21 +22,23 @@ def policy_action(params: Params, obs: Observation, noise: Tensor, definition: A
     mean, std = networks.actor(params, z, config)
     candidates = torch.tanh(mean + std * noise[: len(noise) - heads].view(config.best_of, -1))
     action = torch.zeros(definition.layout.size)
-    action[definition.layout.continuous_indices] = best_candidate(params, z, candidates, config)
     for (head, axis), level in zip(definition.heads, noise[len(noise) - heads :], strict=True):
         best = torch.tensor(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
         action[axis] = torch.where(torch.isnan(level), best, level)
-    return action
+    actions = action.repeat(config.best_of, 1)
+    actions[:, definition.layout.continuous_indices] = candidates
+    return best_action(params, z, actions, definition)
 
 
-def best_candidate(params: Params, z: Tensor, candidates: Tensor, config: AgentConfig) -> Tensor:
-    """Return the action that the critics value most. Shapes: z (1, Z), candidates (N, C); returns (C,)."""
-    if len(candidates) == 1:
-        return candidates[0]
+def best_action(params: Params, z: Tensor, actions: Tensor, definition: AgentDefinition) -> Tensor:
+    """Return the action that the critics value most. Shapes: z (1, Z), actions (N, A); returns (A,)."""
+    config = definition.config
+    if len(actions) == 1:
+        return actions[0]
     critic = translation(config.critic, "torch")
-    entry = critic.entry(params, z.expand(len(candidates), -1))
-    values = critic.values(params, entry, candidates, config)
-    best: Tensor = candidates[(values.mean(0) if config.best_by == "mean" else values.amin(0)).argmax()]
+    entry = critic.entry(params, z.expand(len(actions), -1))
+    values = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    best: Tensor = actions[(values.mean(0) if config.best_by == "mean" else values.amin(0)).argmax()]
     return best
 
 

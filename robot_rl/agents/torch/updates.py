@@ -3,7 +3,7 @@
 Order: critics and embedding, the discrete heads' critics, on each n-th update actor and temperature, then the targets.
 All losses use the parameters before the update. The targets of embedding, heads and actor are also the acting
 policy: averages over the last 1 / rate updates, steadier than any one of them. With the objective imitation embedding,
-heads and actor learn on each update, critics and temperature on none.
+heads and actor learn on each update, critics and temperature on none; with iql all but the temperature on each.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.learner_state import KINDS, TARGET_GROUPS, PackedState
 from robot_rl.agents.metrics import ACTOR_METRICS, metric_names
 from robot_rl.agents.packing import Packing, group_packings
-from robot_rl.agents.torch import losses, networks
+from robot_rl.agents.torch import iql, losses, networks
 from robot_rl.agents.torch.ensemble import Metrics
 from robot_rl.agents.torch.losses import Embedding
 from robot_rl.agents.update_inputs import UpdateInputs
@@ -131,6 +131,8 @@ def update_once(
     batch = random_crops(batch, plan.shifts, shift_images, definition)
     if definition.config.objective == "imitation":
         gradients, metrics = imitation_gradients(state, batch, definition)
+    elif definition.config.objective == "iql":
+        gradients, metrics = iql_gradients(state, batch, plan, definition)
     else:
         gradients, metrics = all_gradients(state, batch, plan, learns_actor, definition)
     for name, gradient in gradients.items():
@@ -161,6 +163,25 @@ def imitation_gradients(state: LearnerState, batch: Batch, definition: AgentDefi
     for name in state.targets:
         gradients[name], metrics = gradient_of(loss, state.groups[name], params)
     return gradients, metrics | {"actor_updates": metrics["imitation_loss"].new_ones(())}
+
+
+def iql_gradients(
+    state: LearnerState, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
+) -> tuple[Arrays, Metrics]:
+    """Return the gradients of all groups but the temperature's down the losses of implicit Q-learning, and metrics."""
+    params, config = state.parameters(), definition.config
+    target = iql.critic_target(params, batch, definition)
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    gradients, metrics = {}, {"target_q": target.mean(), "actor_updates": target.new_ones(())}
+    gradients["critic"], (embedding, critic_metrics) = gradient_of(critic_loss, state.groups["critic"], params)
+    z, q = embedding.z, iql.executed_value(state.target_parameters(), batch, plan, definition)
+    value_loss = partial(iql.value_loss, z=z, q=q, config=config)
+    gradients["value"], value_metrics = gradient_of(value_loss, state.groups["value"], params)
+    weights = iql.advantage_weights(params, z, q, config)
+    policy_loss = partial(iql.policy_loss, z=z, batch=batch, weights=weights, definition=definition)
+    for group in definition.policy_groups:
+        gradients[group], policy_metrics = gradient_of(policy_loss, state.groups[group], params)
+    return gradients, metrics | critic_metrics | value_metrics | policy_metrics
 
 
 def value_gradients(
