@@ -39,7 +39,7 @@ from robot_rl.teleop.supervision import StopSender
 from tests.nodes.fault_topic import InjectFault
 
 ARM = arm_layout(StateEntry("state", 24))
-FORWARD = np.array([0, 1, 0, 0, 0, 0, 0], np.float32)
+FORWARD = np.array([0, 1, 0, 0, 0, 0, 0], np.float32)  # in the base
 STILL_M_PER_S = 0.01
 STOPPED_SLICES = 10
 """Published states of 10 ms each, after which the arm must stand: 0.1 s of its own clock."""
@@ -205,11 +205,18 @@ class Scene:
             state = self.device.read()
             if self.wired:
                 self.stop.send(state)
-            action = self.way * FORWARD if self.human_moves else None
-            (self.to_controller or self.to_actor).send(replace(state, action=action))
+            (self.to_controller or self.to_actor).send(replace(state, action=self._push()))
         if self.lives["peer"]:
             publisher = self.peer_wire.publisher(graph.STOP)
             publisher.publish(to_ros.stop_report_message(self.peer_wire, self.peer))
+
+    def _push(self) -> np.ndarray | None:
+        """The human's action, in the tool's frame; None of one who does not move."""
+        if not self.human_moves or self.T_base_tcp is None:
+            return None
+        action = self.way * FORWARD
+        action[:3] = self.T_base_tcp.R.T @ action[:3]
+        return action
 
     def run(self, duration_s: float) -> None:
         end_ns = self.clock.now_ns() + round(duration_s * 1e9)
@@ -253,6 +260,15 @@ class Scene:
     def mode_is(self, mode: Mode) -> bool:
         return self.status["mode"] == mode.name
 
+    def place(self) -> np.ndarray:
+        """The tool's place (3,) [m]."""
+        assert self.T_base_tcp is not None
+        return self.T_base_tcp.p
+
+    def rests(self) -> bool:
+        speeds = self.speeds_after(0)[-STOPPED_SLICES:]
+        return len(speeds) == STOPPED_SLICES and max(speeds) < STILL_M_PER_S
+
     def speeds_after(self, start_ns: int) -> list[float]:
         return [speed for stamp_ns, speed in self.states if stamp_ns > start_ns]
 
@@ -267,11 +283,9 @@ class Scene:
         os.write(self.far, keys)
 
     def clear(self) -> None:
-        """Release all stops at their source, then clear and enable; the next way is to the middle."""
+        """Release all stops at their source, clear and enable, and await rest; the next way is to the middle."""
         self.moves = lambda: None
-        assert self.T_base_tcp is not None
         human = self.human_moves
-        self.way = -np.copysign(1.0, self.T_base_tcp.p[1])
         self.inject(False)
         self.join()
         self.publish(self.page, StopReport("page", "", leaves=True))
@@ -279,7 +293,8 @@ class Scene:
             self.run(WINDOW_S + 0.05)  # the controller notices the release
         self.answer(graph.RECOVER)
         self.answer(graph.ENABLE, data=True)
-        self.until(lambda: not self.stopped and self.status["held"] == "")
+        self.until(lambda: not self.stopped and self.status["held"] == "" and self.rests())
+        self.way = -np.copysign(1.0, self.place()[1])
         self.states.clear()
 
     def answer(self, service: Service, **fields: object) -> None:

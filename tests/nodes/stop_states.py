@@ -26,8 +26,8 @@ def policy_acts(scene: Scene) -> Callable[[], None]:
 def human_acts(scene: Scene) -> Callable[[], None]:
     scene.direct_to(scene.task.arm)
     scene.human_moves = True
-    scene.until(lambda: scene.status["charge"] == "human")  # the arm may still move from before
-    scene.await_motion()
+    scene.await_motion()  # seen also where the status is late and the arm stands at the edge already
+    scene.until(lambda: scene.status["charge"] == "human")
     return lambda: scene.run(AFTER_S)
 
 
@@ -37,9 +37,8 @@ def idle(scene: Scene) -> Callable[[], None]:
 
 
 def resets(scene: Scene) -> Callable[[], None]:
-    assert scene.T_base_tcp is not None
     names, q = scene.q[0], scene.q[1].copy()
-    q[0] -= 0.3 * np.copysign(1.0, scene.T_base_tcp.p[1])  # about the vertical, to the middle of the workspace
+    q[0] -= 0.3 * np.copysign(1.0, scene.place()[1])  # about the vertical, to the middle of the workspace
 
     def starts() -> bool:  # a message that a busy machine delivers late is refused
         message = joints_message(scene.policy, names, q, scene.policy.now_ns())

@@ -61,6 +61,14 @@ def test_without_a_stop_the_arm_goes_on(cleared: Scene, state: str) -> None:
     assert cleared.slices_moved(start_ns) > STOPPED_SLICES
 
 
+@pytest.mark.parametrize("state", ["policy acts", "human acts"])
+def test_the_arm_moves_to_the_middle_of_the_workspace(cleared: Scene, state: str) -> None:
+    """At the workspace's edge, where it would be after some cases otherwise, nothing moves it."""
+    start, leading = cleared.place(), STATES[state](cleared)
+    leading()
+    assert (cleared.place() - start)[1] * start[1] < 0.0
+
+
 def test_a_key_that_is_not_wired_to_the_stop_fails_the_matrix(cleared: Scene) -> None:
     cleared.wired = False
     go_on, event_ns = policy_acts(cleared), cleared.policy.now_ns()
