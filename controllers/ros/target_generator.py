@@ -19,6 +19,7 @@ from controllers.ros.workspace import outside
 
 FRESH_S = 0.1  # of a twist and of a wrench; source: moveit_servo's command timeout
 LAG_S = 0.05  # of the state and of the last target: the goal leads by so much more
+MOMENT_S = 1e-3  # in which a twist is seen to lead out of the workspace
 ARRIVED = np.array([0.005, 0.05])  # at the goal [m, rad]
 Pose = tuple[FloatArray, FloatArray]  # p (3,) [m], quat_xyzw
 _TRACKED = (Mode.ACTIVE, Mode.HOLDING)
@@ -101,6 +102,7 @@ class TargetGenerator:
         twist = self._twist if stamp_s - self._twist_s < FRESH_S else np.zeros(6)
         if self.integrates:
             self._keep_to(state, gains, twist)
+            twist = self._led_inside(twist, gains)
         return self._target(twist, stamp_s)
 
     def _move_on(self, now_s: float) -> None:
@@ -109,8 +111,7 @@ class TargetGenerator:
             return
         self._moved_s += dt_s
         self.p = self.p + dt_s * self._twist[:3]
-        turn = Rotation.from_rotvec(dt_s * self._twist[3:]) * Rotation.from_quat(self.quat_xyzw)
-        self.quat_xyzw = np.asarray(turn.as_quat())
+        self.quat_xyzw = self._turned(dt_s * self._twist[3:])
 
     def _keep_to(self, state: HostState, gains: Gains, twist: FloatArray) -> None:
         """Keep the goal to its leash and to the workspace."""
@@ -121,6 +122,20 @@ class TargetGenerator:
         self.quat_xyzw = np.array(quat_towards(quat, self.quat_xyzw, 1.0, leash_rad))
         self.beyond = outside(self.p, self.quat_xyzw, gains)
         confine_pose(self.p, self.quat_xyzw, gains)
+
+    def _led_inside(self, twist: FloatArray, gains: Gains) -> FloatArray:
+        """Return the part of a twist (6,) that leads no goal out of the workspace: it is fed forward, and damping
+        times what leads out would hold the arm beyond the edge.
+        """
+        led = self.p + MOMENT_S * twist[:3], self._turned(MOMENT_S * twist[3:])
+        if not outside(*led, gains):
+            return twist
+        confine_pose(*led, gains)
+        return np.concatenate([led[0] - self.p, rotation_error(self.quat_xyzw, led[1])]) / MOMENT_S
+
+    def _turned(self, turn: FloatArray) -> FloatArray:
+        """Return the goal's orientation, turned in the base (3,) [rad]."""
+        return np.asarray((Rotation.from_rotvec(turn) * Rotation.from_quat(self.quat_xyzw)).as_quat())
 
     def _target(self, twist: FloatArray, stamp_s: float) -> Target:
         """Return the target; its stamp is newer than the last one's, which may be from a repetition."""

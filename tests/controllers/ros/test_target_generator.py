@@ -124,6 +124,20 @@ def test_planes_and_the_cone_bound_the_goal_too(bound):
         assert (Rotation.from_quat(target.quat_xyzw) * Rotation.from_quat(QUAT).inv()).magnitude() <= 0.1 + 1e-9
 
 
+@pytest.mark.parametrize("bound", ["box", "plane", "cone"])
+def test_at_an_edge_of_the_workspace_no_feed_forward_leads_out_of_it(bound):
+    """Damping times that velocity would hold the arm centimetres beyond the edge."""
+    box = {"workspace_lower": (0.2, -0.4, P[2]), "workspace_upper": (0.7, 0.4, 0.7)}
+    limits = {"box": box, "plane": {"planes": [(0.0, 0.0, 1.0, P[2])]}, "cone": {"cone_rad": 1e-3}}
+    gains, course = GAINS.changed(**limits[bound]), a_course()
+    out, along = (DOWN, np.array([0.1, 0, 0, 0, 0, 0.0])) if bound != "cone" else (np.eye(6)[3], np.eye(6)[0])
+    for stamp_s in (1.0, 1.02, 1.02, 1.04):
+        target = twist_at(course, out + along, stamp_s, gains=gains)
+    np.testing.assert_allclose(target.twist, along, atol=1e-3)
+    np.testing.assert_allclose(course.stay(1.06, at(course.p, quat=course.quat_xyzw), gains).twist, along, atol=1e-3)
+    np.testing.assert_array_equal(twist_at(course, along - out, 1.08, gains=gains).twist, along - out)
+
+
 def test_another_source_starts_from_the_reference_with_the_force_that_it_exerts():
     course = a_course(P + np.array([0.1, 0.0, 0.0]))
     course.follow(at(P, reference=P - np.array([0.0, 0.0, 0.02])), GAINS, anew=True)
