@@ -65,6 +65,13 @@ METHODS = {
             "learner": {"imitate": "none", "demo_fraction": 0.5, "update_ratio": {"pretrain_updates": 6000}},
         },
     ),
+    "cal-ql": Method(
+        "as hil, after offline updates with calibrated conservative critics (Nakamoto et al. 2023)",
+        {
+            "agent": {"conservative_weight": 0.1, "conservative_updates": 3000},
+            "learner": {"update_ratio": {"pretrain_updates": 3000}},
+        },
+    ),
     # The policy acts as it was taught, without noise: what it does wrong is the human's to see.
     "hg-dagger": Method(
         "clones demonstrations and all corrections, online; no reward (Kelly et al. 2019)",

@@ -100,6 +100,14 @@ class AgentConfig:
     """Chance of a random value of a discrete head while exploring. Source: HIL-SERL greedy."""
     discrete_margin: float = 0.0
     """Margin by which the imitated value should lead, weighted like the cloning term. Source: DQfD 0.8."""
+    conservative_weight: float = 0.0
+    """Weight of the calibrated conservative term in the critics' loss, on the first `conservative_updates` updates
+    alone: values of actions that the data do not hold sink, those of the policy not below what followed the step.
+    Source: Cal-QL, Nakamoto et al. 2023, 5 for returns of 10 and more; ours are at most 1."""
+    conservative_updates: int = 0
+    """Updates from the first on with the conservative term: as many as precede the first step of a robot."""
+    conservative_actions: int = 4
+    """Actions of the policy, and as many uniform ones, that the conservative term judges. Source: Cal-QL 10."""
     best_of: int = 1
     """Actions drawn from the policy for each step; the one that the critics value most is executed. Where the policy
     acts without noise, its mean is one of them. The critics travel to the actors then. Source: IDQL 64, EXPO 8."""
@@ -130,7 +138,9 @@ class AgentConfig:
         checks.at_least(self, 1, "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
         checks.fraction(self, "discount", "target_update_rate", "discrete_exploration", "position_threshold")
         checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "toggle_penalty", "discrete_margin")
-        checks.at_least(self, 0, "bc_weight", "bc_weight_final", "advantage_scale")
+        checks.at_least(self, 0, "bc_weight", "bc_weight_final", "advantage_scale", "conservative_weight")
+        checks.at_least(self, 0, "conservative_updates")
+        checks.at_least(self, 1, "conservative_actions")
         checks.fraction(self, "expectile")
         checks.positive(self, "temperature_init")
         _check_relations(self)
@@ -141,6 +151,11 @@ def _check_relations(config: AgentConfig) -> None:
         raise ConfigError(
             f"num_target_critics: got {config.num_target_critics}, expected at most num_critics = {config.num_critics}"
             "; lower it."
+        )
+    if config.conservative_weight and config.objective != "value":
+        raise ConfigError(
+            f"conservative_weight: got {config.conservative_weight} with objective {config.objective!r}, expected 0; "
+            "the term is of the objective value."
         )
     if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
         raise ConfigError(

@@ -5,6 +5,8 @@ import numpy as np
 from robot_rl.agents.definition import AgentDefinition
 
 CRITIC_METRICS = ("critic_loss", "q", "q_spread", "target_q", "imitated_share", "temperature")
+CONSERVATIVE_METRICS = ("conservative_gap",)
+"""Mean over the critics, 0 on updates without that term; absent where no update has it."""
 DISCRETE_METRICS = ("discrete_loss", "discrete_q", "discrete_agreement")
 """Means over the discrete heads; absent without any."""
 ACTOR_METRICS = ("actor_loss", "entropy", "cloning_error", "policy_std", "temperature_loss")
@@ -21,7 +23,8 @@ def metric_names(definition: AgentDefinition) -> tuple[str, ...]:
     if definition.config.objective != "value":
         own = IMITATION_METRICS if definition.config.objective == "imitation" else IQL_METRICS
         return (*own, *discrete[-1:], "actor_updates")
-    return (*CRITIC_METRICS, *discrete, *ACTOR_METRICS, "actor_updates")
+    conservative = CONSERVATIVE_METRICS if definition.config.conservative_weight else ()
+    return (*CRITIC_METRICS, *conservative, *discrete, *ACTOR_METRICS, "actor_updates")
 
 
 def mean_metrics(rows: np.ndarray, definition: AgentDefinition) -> dict[str, float]:

@@ -22,6 +22,8 @@ class UpdateInputs(NamedTuple):
     shifts: Any  # (2, images, B, 2) of obs and next_obs, down and right [pixels]
     learns_actor: Any  # () whether actor and temperature learn
     bc_weight: Any  # () weight of the cloning term
+    conservative_weight: Any  # () weight of the conservative term
+    conservative_noise: Any  # (2, N, B, A) standard normal, and uniform in [-1, 1]; N = 0 without that term
 
 
 def plan_updates(definition: AgentDefinition, seed: int, step: int, updates: int, batch_size: int) -> UpdateInputs:
@@ -38,10 +40,24 @@ def plan_update(definition: AgentDefinition, seed: int, step: int, batch_size: i
     shape = (2, len(definition.images), batch_size, 2)
     shifts = rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, shape, dtype=np.int32)
     learns_actor = np.bool_((step + 1) % config.critic_updates_per_actor_update == 0)
-    return UpdateInputs(noise[0], noise[1], subset, shifts, learns_actor, np.float32(bc_weight(step, config)))
+    cloning, conservatism = np.float32(bc_weight(step, config)), np.float32(conservative_weight(step, config))
+    actions = _conservative_noise(definition, batch_size, rng)
+    return UpdateInputs(noise[0], noise[1], subset, shifts, learns_actor, cloning, conservatism, actions)
+
+
+def _conservative_noise(definition: AgentDefinition, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+    # Drawn last: the other numbers are the same with and without.
+    actions = definition.config.conservative_actions if definition.config.conservative_weight else 0
+    shape = (actions, batch_size, definition.continuous_dim)
+    return np.stack([rng.standard_normal(shape), rng.uniform(-1.0, 1.0, shape)]).astype(np.float32)
 
 
 def bc_weight(step: int, config: AgentConfig) -> float:
     """Return the cloning term's weight after `step` updates: linear from first to final, then constant."""
     share = min(step / config.bc_decay_updates, 1.0)
     return config.bc_weight + (config.bc_weight_final - config.bc_weight) * share
+
+
+def conservative_weight(step: int, config: AgentConfig) -> float:
+    """Return the conservative term's weight after `step` updates: constant, then 0."""
+    return config.conservative_weight if step < config.conservative_updates else 0.0

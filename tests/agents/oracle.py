@@ -157,6 +157,19 @@ def iql_policy_loss(params: Arrays, z: np.ndarray, batch: Batch, weights, defini
     return float((weights * cloning_errors(params, z, batch, definition)).mean())
 
 
+def conservative_gaps(params: Arrays, z: np.ndarray, batch: Batch, noise, definition: AgentDefinition) -> np.ndarray:
+    """Return each critic's gap (E,); the policy's actions are those of the fixed embedding z, without gradient."""
+    mean, std = actor(params, z, definition)
+    z_of_critics, exponentials = embed(params, batch.obs, definition), []
+    for normal, uniform in zip(*np.float64(noise), strict=True):
+        own, log_prob = sample(mean, std, normal)
+        calibrated = np.maximum(critics(params, z_of_critics, own, definition), batch.outcome)
+        exponentials.append(np.exp(calibrated) / np.exp(log_prob))
+        exponentials.append(np.exp(critics(params, z_of_critics, uniform, definition)) / 0.5 ** uniform.shape[-1])
+    given = critics(params, z_of_critics, judged_action(batch, definition), definition)
+    return (np.log(np.sum(exponentials, 0)) - given).mean(1)
+
+
 def only_better(params: Arrays, z: np.ndarray, batch: Batch, definition) -> Batch:
     """Return the batch whose imitated samples ended better than the critics expect of the policy's mean action."""
     expected = critics(params, z, np.tanh(actor(params, z, definition)[0]), definition).mean(0)

@@ -93,6 +93,7 @@ def test_target_entropy_defaults_to_half_the_continuous_dimensions() -> None:
         ({"discount": 1.5}, "discount: got 1.5, expected a number in"),
         ({"learning_rate": float("nan")}, "learning_rate: got nan"),
         ({"temperature_init": 0.0}, "temperature_init: got 0.0"),
+        ({"objective": "iql", "conservative_weight": 1.0}, "conservative_weight: got 1.0 with objective 'iql'"),
         ({"initial_log_std": 3.0}, "initial_log_std: got 3.0"),
     ],
 )

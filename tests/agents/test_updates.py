@@ -27,6 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "three-steps": {"horizon": 3},
     "imitation": {"objective": "imitation"},
     "iql": {"objective": "iql", "horizon": 2},
+    "conservative": {"conservative_weight": 0.5, "conservative_updates": 3},
     "only-better-imitated": {"bc_filter": True, "bc_weight": 2.0},
 }
 
@@ -125,6 +126,42 @@ def test_imitation_trains_all_that_acts_by_the_oracles_loss_and_nothing_else(bac
         assert not changed(before, after, "params/critic") and not changed(before, after, "params/temperature")
 
 
+def test_the_conservative_term_is_the_oracles(backend: MakeBackend) -> None:
+    agent = small_agent(conservative_weight=0.5, conservative_updates=9, conservative_actions=3)
+    learner = backend(agent, 1).learner()
+    for i in range(2):
+        sample, before = random_batch(agent, seed=i), learner.state_dict()
+        metrics, params = learner.update(sample), part(before, "params")
+        td, batch = expected_losses(before, sample, agent)["critic"], first_of(sample)
+        noise = plan_update(agent, int(before["seed"]), int(before["step"]), batch_size=8).conservative_noise
+        z = oracle.embed(params, batch.obs, agent)
+        policy = {name: value for name, value in params.items() if not name.startswith(("critic/", "projection/"))}
+
+        def gaps(p: dict, z=z, batch=batch, noise=noise) -> np.ndarray:
+            return oracle.conservative_gaps(p, z, batch, noise, agent)
+
+        def loss(p: dict, td=td, gaps=gaps, policy=policy) -> float:
+            return td(p) + 0.5 * gaps({**p, **policy}).sum()
+
+        assert metrics["critic_loss"] == pytest.approx(td(params) / 4, rel=1e-5)
+        assert metrics["conservative_gap"] == pytest.approx(gaps(params).mean(), rel=1e-5)
+        check_gradients(loss, params, gradients(before, learner.state_dict()), agent.group_names("critic"))
+
+
+def test_after_its_updates_the_conservative_term_changes_nothing(backend: MakeBackend) -> None:
+    plain = backend(AGENT, 0).learner()
+    once = backend(small_agent(conservative_weight=0.5, conservative_updates=1), 0).learner()
+    first = [learner.update(random_batch(AGENT)) for learner in (plain, once)]
+    assert changed(plain.state_dict(), once.state_dict(), "params/critic") and first[1]["conservative_gap"] > 0.0
+    plain.load_state_dict(once.state_dict())
+    second = [learner.update(random_batch(AGENT, seed=1)) for learner in (plain, once)]
+    assert second[1]["conservative_gap"] == 0.0
+    assert second[0]["critic_loss"] == pytest.approx(second[1]["critic_loss"], rel=1e-6)
+    before, after = plain.state_dict(), once.state_dict()
+    for name in before:
+        np.testing.assert_allclose(after[name], before[name], atol=1e-5, err_msg=name)
+
+
 @pytest.mark.parametrize("layout", ["one-arm", "no-gripper", "two-arms"])
 def test_implicit_q_learning_descends_the_oracles_losses(backend: MakeBackend, layout: str) -> None:
     agent = small_agent(objective="iql", layout=LAYOUTS[layout], expectile=0.8)
@@ -198,7 +235,7 @@ def test_an_imitator_learns_demonstrations_by_heart(backend: MakeBackend) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("imitation", "iql")])
+@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("imitation", "iql", "conservative")])
 def test_losses_and_gradients_of_other_settings_are_those_of_the_oracle(backend: MakeBackend, variant: str) -> None:
     check_update_against_oracle(backend, small_agent(**VARIANTS[variant]))
 

@@ -36,6 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rlif-mixed": {**HALF, "human.kind": "scripted", "reward_settings": {"rlif.task_reward": "true"}},
     "bc": {"agent.objective": "imitation", "actors": 0, "human.kind": "none", "learner.imitate": "none"},
     "iql": {"agent.objective": "iql", "learner.imitate": "none", "human.kind": "none", "learner.demo_fraction": 0.5},
+    "cal-ql": {"agent.objective": "value", "learner.imitate": "successes", "agent.conservative_updates": 3000},
     "hg-dagger": {"agent.objective": "imitation", "learner.imitate": "all", "deterministic_fraction": 1.0},
     "filtered": {"agent.objective": "imitation", "learner.imitate": "episodes", "human.kind": "scripted"},
 }
@@ -191,6 +192,7 @@ SAMPLED = {
     "rlif-mixed": DEMONSTRATED | GOOD | BAD,
     "bc": DEMONSTRATED,
     "iql": DEMONSTRATED | GOOD | BAD,
+    "cal-ql": DEMONSTRATED | GOOD | BAD,
     "hg-dagger": DEMONSTRATED | {14, 15, 7, 8},  # the human's hand, in both episodes
     "filtered": DEMONSTRATED | GOOD,
 }

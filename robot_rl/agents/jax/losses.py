@@ -1,7 +1,9 @@
 """Losses as pure functions; all randomness is in the `UpdateInputs`.
 
     y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
-    critic   = sum_e mean_B (Q_e(z, a) - y)^2                                          (RLPD, eq. 1)
+    critic   = sum_e mean_B (Q_e(z, a) - y)^2 + weight gap_e                            (RLPD, eq. 1; Cal-QL, eq. 5)
+    gap_e    = mean_B [log sum_j exp(q_j) - Q_e(z, a)],   q_j = max(Q_e(z, a_j), outcome) - log pi(a_j|z)  of the policy
+                                                          q_j = Q_e(z, u_j) + A log 2                   of uniform u_j
     actor    = mean_B [temperature log pi(a~|z) - mean_e Q_e(z, a~)] + w mean_imitated |tanh(mean) - a|^2
     temper.  = temperature mean_B [-log pi(a~|z) - target entropy]
     discrete = mean_B (D(z)[d] - y_d)^2,  y_d = r + penalty + discount (1 - terminated) D'(z')[argmax D(z')]
@@ -16,6 +18,7 @@ bootstraps. With a horizon, r is the discounted reward of h steps, discount its 
 frame after them.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -87,14 +90,36 @@ def bootstrapped(reward: jax.Array, value: jax.Array, batch: Batch) -> jax.Array
 
 
 def critic_loss(
-    params: Params, batch: Batch, target: jax.Array, definition: AgentDefinition
+    params: Params, batch: Batch, target: jax.Array, plan: UpdateInputs, definition: AgentDefinition
 ) -> tuple[jax.Array, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding, and metrics."""
     z = networks.embed(params, batch.obs, definition)
     critic, action = translation(definition.config.critic, "jax"), judged_action(batch.action, definition)
     entry = critic.entry(params, z)
     loss, metrics = critic.loss(params, entry, action, target, definition.config)
+    if definition.config.conservative_weight:
+        gap = partial(conservative_gap, params, Embedding(z, entry), batch, plan, definition)
+        gaps = jax.lax.cond(plan.conservative_weight > 0.0, gap, lambda: jnp.zeros(definition.config.num_critics))
+        loss, metrics = loss + plan.conservative_weight * gaps.sum(), {**metrics, "conservative_gap": gaps.mean()}
     return loss, (Embedding(z, entry), metrics)
+
+
+def conservative_gap(
+    params: Params, embedding: Embedding, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
+) -> jax.Array:
+    """Return by how much each critic values other actions above those of the batch (E,)."""
+    config, (normal, uniform) = definition.config, plan.conservative_noise
+    mean, std = networks.actor(params, jax.lax.stop_gradient(embedding.z), config)
+    own, log_prob = networks.squash(mean, std, normal)  # (N, B, A), (N, B)
+    critic = translation(config.critic, "jax")
+
+    def values(action: jax.Array) -> jax.Array:
+        return critic.values(params, embedding.critic_entry, action, config)  # (E, B)
+
+    calibrated = jnp.maximum(jax.vmap(values)(own), batch.outcome) - log_prob[:, None]
+    others = jax.vmap(values)(uniform) + definition.continuous_dim * networks.LOG_2
+    highest = jax.nn.logsumexp(jnp.concatenate([calibrated, others]), axis=0)
+    return (highest - values(continuous_action(batch.action, definition))).mean(1)
 
 
 def actor_loss(

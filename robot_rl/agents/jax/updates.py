@@ -110,7 +110,7 @@ def update_iql(
 ) -> tuple[dict[str, Group], Metrics]:
     """Return all groups but the temperature's after one step down the losses of implicit Q-learning, and metrics."""
     target, config = iql.critic_target(params, batch, definition), definition.config
-    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, plan=plan, definition=definition)
     groups, metrics = dict(state.groups), {"target_q": target.mean(), "actor_updates": jnp.ones(())}
     groups["critic"], (embedding, critic_metrics) = learn("critic", critic_loss, state, params, definition)
     z, q = jax.lax.stop_gradient(embedding.z), iql.executed_value(targets, batch, plan, definition)
@@ -134,7 +134,7 @@ def update_values(
     z_next = networks.embed(params, batch.next_obs, definition)
     z_next_target = networks.embed(targets, batch.next_obs, definition)  # its own trunk, too: SERL, DrQ
     target = losses.critic_target(params, targets, z_next, z_next_target, batch, plan, config)
-    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, plan=plan, definition=definition)
     critic, (embedding, metrics) = learn("critic", critic_loss, state, params, definition)
     groups, metrics = {"critic": critic}, metrics | {"target_q": target.mean()}
     embedding = jax.lax.stop_gradient(embedding)

@@ -40,6 +40,7 @@ class TorchLearner(CountedLearner):
         learns_actor = [bool(value) for value in plans.learns_actor]
         batches = moved_batch(batch, self._device)
         inputs = UpdateInputs(*(_moved(value, self._device) for value in plans))
+        inputs = inputs._replace(conservative_weight=plans.conservative_weight)  # read by the host in each update
         rows = []
         with products(self.definition.config.precision, self._device):
             for i, learns in enumerate(learns_actor):

@@ -71,14 +71,38 @@ def bootstrapped(reward: Tensor, value: Tensor, batch: Batch) -> Tensor:
 
 
 def critic_loss(
-    params: Params, batch: Batch, target: Tensor, definition: AgentDefinition
+    params: Params, batch: Batch, target: Tensor, plan: UpdateInputs, definition: AgentDefinition
 ) -> tuple[Tensor, tuple[Embedding, Metrics]]:
     """Return the critics' loss, the observation's embedding without gradient, and metrics."""
     z = networks.embed(params, batch.obs, definition)
     critic, action = translation(definition.config.critic, "torch"), judged_action(batch.action, definition)
     entry = critic.entry(params, z)
     loss, metrics = critic.loss(params, entry, action, target, definition.config)
+    if definition.config.conservative_weight:
+        gaps = z.new_zeros(definition.config.num_critics)
+        if plan.conservative_weight > 0.0:
+            gaps = conservative_gap(params, Embedding(z, entry), batch, plan, definition)
+        loss = loss + float(plan.conservative_weight) * gaps.sum()
+        metrics = {**metrics, "conservative_gap": gaps.detach().mean()}
     return loss, (Embedding(z.detach(), entry.detach()), metrics)
+
+
+def conservative_gap(
+    params: Params, embedding: Embedding, batch: Batch, plan: UpdateInputs, definition: AgentDefinition
+) -> Tensor:
+    """Return by how much each critic values other actions above those of the batch (E,)."""
+    config, (normal, uniform) = definition.config, plan.conservative_noise
+    mean, std = networks.actor(params, embedding.z.detach(), config)
+    own, log_prob = networks.squash(mean, std, normal)  # (N, B, A), (N, B)
+    critic = translation(config.critic, "torch")
+
+    def values(action: Tensor) -> Tensor:
+        return critic.values(params, embedding.critic_entry, action, config)  # (E, B)
+
+    calibrated = torch.maximum(torch.stack([values(action) for action in own]), batch.outcome) - log_prob[:, None]
+    others = torch.stack([values(action) for action in uniform]) + definition.continuous_dim * networks.LOG_2
+    highest = torch.logsumexp(torch.cat([calibrated, others]), dim=0)
+    return (highest - values(continuous_action(batch.action, definition))).mean(1)
 
 
 def actor_loss(

@@ -171,7 +171,7 @@ def iql_gradients(
     """Return the gradients of all groups but the temperature's down the losses of implicit Q-learning, and metrics."""
     params, config = state.parameters(), definition.config
     target = iql.critic_target(params, batch, definition)
-    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, plan=plan, definition=definition)
     gradients, metrics = {}, {"target_q": target.mean(), "actor_updates": target.new_ones(())}
     gradients["critic"], (embedding, critic_metrics) = gradient_of(critic_loss, state.groups["critic"], params)
     z, q = embedding.z, iql.executed_value(state.target_parameters(), batch, plan, definition)
@@ -195,7 +195,7 @@ def value_gradients(
         z_next_target = networks.embed(targets, batch.next_obs, definition)  # its own trunk, too: SERL, DrQ
         target = losses.critic_target(params, targets, z_next, z_next_target, batch, plan, definition.config)
         aims = losses.discrete_targets(params, targets, z_next, z_next_target, batch, definition)
-    critic_loss = partial(losses.critic_loss, batch=batch, target=target, definition=definition)
+    critic_loss = partial(losses.critic_loss, batch=batch, target=target, plan=plan, definition=definition)
     gradient, (embedding, metrics) = gradient_of(critic_loss, state.groups["critic"], params)
     gradients, metrics = {"critic": gradient}, metrics | {"target_q": target.mean()}
     if definition.config.bc_filter:
