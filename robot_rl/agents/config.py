@@ -22,7 +22,10 @@ BACKENDS = {
 FRAMEWORKS = ("jax", "torch")
 """Backends of this package, each named like the library that it needs."""
 BACKEND_GROUP = "robot_rl.backends"
-CRITICS = {"ensemble": "robot_rl.agents.critics:Ensemble"}
+CRITICS = {
+    "ensemble": "robot_rl.agents.critics:Ensemble",
+    "categorical": "robot_rl.agents.categorical:Categorical",
+}
 """Name -> class; other packages add theirs by the entry point group `robot_rl.critics`."""
 CRITIC_GROUP = "robot_rl.critics"
 
@@ -54,7 +57,11 @@ class AgentConfig:
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     critic: str = "ensemble"
-    """Kind of critic: a name, `module:Class` or `path/to/file.py:Class`."""
+    """Kind of critic: `ensemble` learns values by their squared error, `categorical` their distribution over bins by
+    cross entropy; or `module:Class` or `path/to/file.py:Class`. Source of the second: Farebrother et al. 2024."""
+    value_range: tuple[float, float] = (-0.1, 1.1)
+    """Lowest and highest value of the categorical critic's bins: the returns of a task that pays 1 at success, and a
+    margin."""
     num_critics: int = 10
     """Critics E. Source: RLPD, SERL 10; HIL-SERL 2."""
     num_target_critics: int = 2
@@ -128,6 +135,7 @@ class AgentConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         object.__setattr__(self, "discrete_hidden", tuple(self.discrete_hidden))
+        object.__setattr__(self, "value_range", tuple(self.value_range))
         extensions.check("critic", self.critic, CRITICS, CRITIC_GROUP)
         extensions.check("agent backend", self.backend, BACKENDS, BACKEND_GROUP)
         checks.one_of(self, get_args(Activation), "activation")
@@ -152,6 +160,8 @@ def _check_relations(config: AgentConfig) -> None:
             f"num_target_critics: got {config.num_target_critics}, expected at most num_critics = {config.num_critics}"
             "; lower it."
         )
+    if not config.value_range[0] < config.value_range[1]:
+        raise ConfigError(f"value_range: got {config.value_range}, expected the lower value first; exchange them.")
     if config.conservative_weight and config.objective != "value":
         raise ConfigError(
             f"conservative_weight: got {config.conservative_weight} with objective {config.objective!r}, expected 0; "

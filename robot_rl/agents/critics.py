@@ -63,15 +63,20 @@ class Ensemble:
 
     @staticmethod
     def parameters(config: AgentConfig, embedding_dim: int, action_dim: int) -> Named:
-        """Return names, shapes and first values of the parameters, in order.
+        """Return names, shapes and first values of the parameters, in order."""
+        return ensemble(config, embedding_dim, action_dim, outputs=1)
 
-        The action has a kernel of its own, so that z W is shared by all actions that are judged at z.
-        """
-        lead = (config.num_critics,)
-        std = 1.0 / math.sqrt(embedding_dim + action_dim)
-        action = ParameterSpec((*lead, action_dim, config.hidden[0]), std=std)
-        body = mlp("critic", embedding_dim, config.hidden, lead)
-        return [*body, ("critic/action/kernel", action), *dense("critic/out", config.hidden[-1], 1, lead)]
+
+def ensemble(config: AgentConfig, embedding_dim: int, action_dim: int, outputs: int) -> Named:
+    """Return the parameters of E networks (z, action) -> outputs.
+
+    The action has a kernel of its own, so that z W is shared by all actions that are judged at z.
+    """
+    lead = (config.num_critics,)
+    std = 1.0 / math.sqrt(embedding_dim + action_dim)
+    action = ParameterSpec((*lead, action_dim, config.hidden[0]), std=std)
+    body = mlp("critic", embedding_dim, config.hidden, lead)
+    return [*body, ("critic/action/kernel", action), *dense("critic/out", config.hidden[-1], outputs, lead)]
 
 
 def critic_kind(name: str) -> Critic:

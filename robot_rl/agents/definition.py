@@ -156,6 +156,8 @@ class AgentDefinition:
             "std": [config.initial_log_std, config.std_min, config.std_max],
             "trunk": asdict(config.trunk) if self.images else None,
         }
+        if config.critic == "categorical":
+            meaning["value_range"] = list(config.value_range)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
     def check_parameters(self, params: Mapping[str, np.ndarray], names: tuple[str, ...]) -> None:

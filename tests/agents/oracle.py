@@ -1,5 +1,6 @@
 """The agent's losses once more, in plain numpy and float64, written from the equations: the judge of the backends."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -81,12 +82,43 @@ def hidden(
 
 
 def critics(params: Arrays, z: np.ndarray, action: np.ndarray, definition: AgentDefinition) -> np.ndarray:
-    """Return Q (E, B), one critic after the other."""
+    """Return Q (E, B)."""
+    outputs = critic_outputs(params, z, action, definition)
+    if definition.config.critic == "ensemble":
+        return outputs[..., 0]
+    centres = [(low + high) / 2 for low, high in bins(definition)]
+    return (bin_shares(outputs, definition) * centres).sum(-1)
+
+
+def critic_outputs(params: Arrays, z: np.ndarray, action: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    """Return (E, B, outputs), one critic after the other."""
     values = []
     for e in range(definition.config.num_critics):
         top = hidden(params, "critic", np.concatenate([z, action], -1), definition, e)
-        values.append((top @ params["critic/out/kernel"][e] + params["critic/out/bias"][e])[:, 0])
+        values.append(top @ params["critic/out/kernel"][e] + params["critic/out/bias"][e])
     return np.stack(values)
+
+
+def bins(definition: AgentDefinition) -> list[tuple[float, float]]:
+    low, high = definition.config.value_range
+    width = (high - low) / 51
+    return [(low + k * width, low + (k + 1) * width) for k in range(51)]
+
+
+def bin_shares(outputs: np.ndarray, definition: AgentDefinition) -> np.ndarray:
+    """Return the share of each bin: exp(output) times a Gaussian around 0, 1/20 of the range wide, at least e^-5."""
+    low, high = definition.config.value_range
+    first = [np.exp(-0.5 * ((below + above) / 2 / (0.05 * (high - low))) ** 2) for below, above in bins(definition)]
+    shares = np.maximum(first, np.exp(-5.0)) * np.exp(outputs)
+    return shares / shares.sum(-1, keepdims=True)
+
+
+def gaussian_in_bins(y: float, definition: AgentDefinition) -> np.ndarray:
+    """Return the mass of a Gaussian around y, 0.75 bins wide, in each bin, of that in the whole range."""
+    y, std = float(np.clip(y, *definition.config.value_range)), 0.75 * (bins(definition)[0][1] - bins(definition)[0][0])
+    below = [0.5 * (1 + math.erf((edge - y) / (std * math.sqrt(2)))) for edge in np.ravel(bins(definition))]
+    mass = np.diff(below)[::2]
+    return mass / mass.sum()
 
 
 def actor(params: Arrays, z: np.ndarray, definition: AgentDefinition) -> tuple[np.ndarray, np.ndarray]:
@@ -121,8 +153,12 @@ def critic_target(params: Arrays, targets: Arrays, batch: dict, next_noise, subs
 
 
 def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: AgentDefinition) -> float:
-    q = critics(params, embed(params, batch.obs, definition), judged_action(batch, definition), definition)
-    return float(((q - target) ** 2).mean(1).sum())
+    z, action = embed(params, batch.obs, definition), judged_action(batch, definition)
+    if definition.config.critic == "categorical":
+        mass = np.stack([gaussian_in_bins(y, definition) for y in target])
+        shares = bin_shares(critic_outputs(params, z, action, definition), definition)
+        return float(-(mass * np.log(shares)).sum(-1).mean(1).sum())
+    return float(((critics(params, z, action, definition) - target) ** 2).mean(1).sum())
 
 
 def judged_action(batch: Batch, definition) -> np.ndarray:

@@ -61,6 +61,7 @@ def test_every_parameter_learns_in_exactly_one_group(objective: Objective) -> No
         {"layout": LAYOUTS["unobserved-gripper"]},
         {"std_max": 2.0},
         {"objective": "iql"},
+        {"critic": "categorical"},
     ],
 )
 def test_schema_hash_changes_with_shapes_and_meaning(change: dict) -> None:
@@ -94,6 +95,7 @@ def test_target_entropy_defaults_to_half_the_continuous_dimensions() -> None:
         ({"learning_rate": float("nan")}, "learning_rate: got nan"),
         ({"temperature_init": 0.0}, "temperature_init: got 0.0"),
         ({"objective": "iql", "conservative_weight": 1.0}, "conservative_weight: got 1.0 with objective 'iql'"),
+        ({"value_range": (1.0, 0.0)}, r"value_range: got \(1.0, 0.0\), expected the lower value first"),
         ({"initial_log_std": 3.0}, "initial_log_std: got 3.0"),
     ],
 )

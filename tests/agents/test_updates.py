@@ -28,6 +28,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "imitation": {"objective": "imitation"},
     "iql": {"objective": "iql", "horizon": 2},
     "conservative": {"conservative_weight": 0.5, "conservative_updates": 3},
+    "categorical": {"critic": "categorical", "value_range": (-2.0, 2.0)},
     "only-better-imitated": {"bc_filter": True, "bc_weight": 2.0},
 }
 
@@ -234,8 +235,25 @@ def test_an_imitator_learns_demonstrations_by_heart(backend: MakeBackend) -> Non
     assert last["imitation_loss"] < 0.05 * first["imitation_loss"] and last["discrete_agreement"] == 1.0
 
 
+def test_categorical_critics_descend_the_oracles_cross_entropy(backend: MakeBackend) -> None:
+    check_update_against_oracle(backend, small_agent(**VARIANTS["categorical"]))
+
+
+def test_categorical_values_begin_near_zero_and_learn_what_followed(backend: MakeBackend) -> None:
+    agent = small_agent(critic="categorical")
+    learner, batch = backend(agent, 0).learner(), random_batch(agent)
+    batch = batch._replace(reward=np.full_like(batch.reward, 0.8))
+    batch.terminated[:] = 1.0
+    assert learner.update(batch)["q"] == pytest.approx(0.0, abs=0.1)
+    for _ in range(300):
+        metrics = learner.update(batch)
+    assert metrics["q"] == pytest.approx(0.8, abs=0.02)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [name for name in VARIANTS if name not in ("imitation", "iql", "conservative")])
+@pytest.mark.parametrize(
+    "variant", [name for name in VARIANTS if name not in ("imitation", "iql", "conservative", "categorical")]
+)
 def test_losses_and_gradients_of_other_settings_are_those_of_the_oracle(backend: MakeBackend, variant: str) -> None:
     check_update_against_oracle(backend, small_agent(**VARIANTS[variant]))
 
