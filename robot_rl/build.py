@@ -215,7 +215,8 @@ def read_demonstrations(config: TrainConfig, folder: Path, encoder: Encoder | No
     """
     rewards = make_rewards(config)
     judge = rewards if config.demonstrations_judge == "rewards" else None
-    steps = load_demonstrations(folder, encoder, config.seed, dataset=config.demonstrations_format, judge=judge)
+    dataset, failures = config.demonstrations_format, config.demonstrations_failures
+    steps = load_demonstrations(folder, encoder, config.seed, dataset=dataset, judge=judge, failures=failures)
     return (replace(step, reward=rewards.recorded(step.reward)) for step in steps)
 
 

@@ -126,6 +126,9 @@ class TrainConfig:
     demonstrations_judge: Literal["recording", "rewards"] = "recording"
     """Judge of the demonstrations' success: the recording, or again the run's `rewards`, as a classifier for episodes
     of an old run that were judged otherwise; an episode ends at the first success, one without is left out."""
+    demonstrations_failures: bool = False
+    """Whether recorded episodes that failed are experience, too, as those of an earlier run; they are not imitated.
+    With `demonstrations_judge` rewards they are left out all the same."""
     prior: Path | None = None
     """Folder of an earlier run on the same set-up, also of another task: the image encoder is its, unless another one
     is named, and the networks start from its newest checkpoint; None: both start anew."""

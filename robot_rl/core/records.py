@@ -26,6 +26,11 @@ class Source(IntEnum):
     POLICY = 0
     HUMAN = 1
     DEMONSTRATION = 2
+    EARLIER = 3  # in a recorded episode that failed: experience that is not imitated
+
+
+RECORDED = frozenset({Source.DEMONSTRATION, Source.EARLIER})
+"""Sources of steps that are read from a folder; no actor sends them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

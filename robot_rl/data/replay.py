@@ -14,7 +14,7 @@ import numpy as np
 
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABEL_RULES, LabelRule
-from robot_rl.core.records import LabelRecord, Observation, Source, StepRecord, check_step
+from robot_rl.core.records import RECORDED, LabelRecord, Observation, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.batch import Batch, Horizon, Imitated, imitated_sources
 from robot_rl.data.columns import NONE, Columns
@@ -40,7 +40,7 @@ class ReplayCounters:
     """Counts of the data since the replay was made."""
 
     online: int = 0  # transitions by policy or human that became samplable
-    demonstration: int = 0  # transitions recorded as demonstrations that became samplable
+    demonstration: int = 0  # recorded transitions that became samplable
     human: int = 0  # transitions of a human's intervention, part of online
     evicted: int = 0  # transitions overwritten by newer ones
     incomplete: int = 0  # steps whose next frame never came (an actor died, a record was lost)
@@ -52,7 +52,7 @@ class ReplayCounters:
 class Replay:
     """Ring memory of transitions with an online and a demonstration index; owned by one thread.
 
-    Demonstrations have a ring of their own, so that a long run does not push them out. Steps of a human's intervention
+    Recorded steps have a ring of their own, so that a long run does not push them out. Steps of a human's intervention
     live in the online ring, and belong to both indexes once their episode succeeded: a human who fails is not imitated,
     and does not crowd the demonstrations' rewards out of the batches. `imitate` names other rules.
 
@@ -154,7 +154,7 @@ class Replay:
 
     def _fresh(self, source: Source) -> int:
         """Return an empty slot of the ring that `source` belongs to."""
-        slot = self._rings[source == Source.DEMONSTRATION].take()
+        slot = self._rings[source in RECORDED].take()
         self._evict(slot)
         self._columns.clear(slot, self._serials)
         self._serials += 1
@@ -206,19 +206,19 @@ class Replay:
         if columns.excluded[slot]:
             return 0
         source = columns.source[slot]
-        self.counters.demonstration += int(source == Source.DEMONSTRATION)
-        self.counters.online += int(source != Source.DEMONSTRATION)
+        self.counters.demonstration += int(source in RECORDED)
+        self.counters.online += int(source not in RECORDED)
         self.counters.human += int(source == Source.HUMAN)
         self._insert(slot)
         return 1
 
     def _insert(self, slot: int) -> None:
-        online, imitated = self._columns.source[slot] != Source.DEMONSTRATION, self._columns.imitated[slot]
-        if online:
+        recorded, imitated = self._columns.source[slot] in RECORDED, self._columns.imitated[slot]
+        if not recorded:
             self._online.add(slot)
-        if imitated:
+        if recorded or imitated:
             self._demonstrations.add(slot)
-        self._both += int(online and imitated)
+        self._both += int(imitated and not recorded)
 
     def _credit(self, actor: str, run: str, episode: int, success: int | None) -> None:
         """Keep each step's distance to step `success`, if any; imitate credited sources where it succeeded."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CorruptRecordError, NonFiniteRecordError, SchemaMismatchError, StorageError
-from robot_rl.core.records import Record, Source, StepRecord, check_step
+from robot_rl.core.records import RECORDED, Record, StepRecord, check_step
 from robot_rl.transport.actors import ACTORS_MAX, Actor, Newcomer, Roster, Stream
 from robot_rl.transport.counters import ServerCounters
 from robot_rl.transport.handshake import Hello, Introduction, decode_hello, refusal
@@ -269,8 +269,8 @@ class LearnerServer:
                 raise CorruptRecordError(f"record: got {record.sequence} again with other content; it was not stored.")
             return None
         self._check(record)
-        if isinstance(record, StepRecord) and record.source is Source.DEMONSTRATION:
-            raise CorruptRecordError("record: got a demonstration, expected steps of policy or human from an actor.")
+        if isinstance(record, StepRecord) and record.source in RECORDED:
+            raise CorruptRecordError("record: got a recorded one, expected steps of policy or human from an actor.")
         return record if self._store(actor, record.sequence, parts, checksum) else None
 
     def _store(self, actor: Actor, sequence: int, parts: list[bytes], checksum: int) -> bool:

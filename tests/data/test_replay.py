@@ -50,6 +50,17 @@ def test_half_of_each_batch_is_demonstration() -> None:
     assert (batch.imitated.sum(axis=1) == 32).all()
 
 
+def test_recorded_failures_are_sampled_beside_demonstrations_and_not_imitated() -> None:
+    demonstrated, failed = ({"actor": "demo", "source": s} for s in (Source.DEMONSTRATION, Source.EARLIER))
+    replay = filled(episode(5, **demonstrated), episode(5, 10, **failed), episode(5, 20), capacity=20)
+    batch = replay.sample(500, updates=1, demo_fraction=0.9)
+    uids = batch.obs["state"][0, :, 0]
+    assert set(uids[batch.imitated[0] == 1]) == set(range(5))
+    assert set(uids[:450]) == {*range(5), *range(10, 15)} and set(uids[450:]) == set(range(20, 25))
+    counts = replay.counts()
+    assert (counts["demonstration"], counts["online"], counts["samplable"]) == (10, 5, 15)
+
+
 def test_an_empty_index_leaves_its_share_to_the_other() -> None:
     assert filled(episode(5)).sample(8, 1).imitated.sum() == 0
     assert filled(episode(5, source=Source.DEMONSTRATION)).sample(8, 1).imitated.sum() == 8

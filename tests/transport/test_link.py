@@ -319,7 +319,8 @@ def test_a_number_with_other_content_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (step_record(0, source=Source.DEMONSTRATION), "got a demonstration"),
+        (step_record(0, source=Source.DEMONSTRATION), "got a recorded one"),
+        (step_record(0, source=Source.EARLIER), "got a recorded one"),
         (step_record(0, reward=float("inf")), "finite"),
         (step_record(0, obs=frame(0) | {"state": np.full(2, np.nan, np.float32)}), "NaN"),
         (step_record(0, actor="other"), "got one of 'other', expected one of 'a0'"),

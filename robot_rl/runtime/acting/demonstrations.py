@@ -28,12 +28,14 @@ def load_demonstrations(
     run: str = ACTOR,
     dataset: str = "episodes",
     judge: CombinedReward | None = None,
+    failures: bool = False,
 ) -> Iterator[StepRecord]:
     """Return the successful episodes of a folder as one actor's records, encoded and numbered through.
 
     Args:
         dataset: name of the dataset format.
         judge: judges again which episodes succeeded, and when; None: as recorded.
+        failures: whether recorded failures are returned, too, as steps that are not imitated.
 
     Raises:
         RunFolderError: the folder holds none, or `judge` finds a success in none.
@@ -44,9 +46,10 @@ def load_demonstrations(
             f"demonstrations: got 0 episodes in {folder}, expected at least one; record some with `robot-rl record`."
         )
     encoded = read_encoded(folder, encoder, generator(Purpose.ENCODING, seed), dataset)
-    if judge is None:  # failures and play are for a reward classifier
-        return _numbered(((number, steps) for number, meta, steps in encoded if meta.get("success", True)), run)
-    judged = [(number, steps) for number, _, every in encoded if (steps := judge_again(list(every), judge))]
+    if judge is None:  # failures and play are for a reward classifier, or experience
+        episodes_read = ((number, steps, meta.get("success", True)) for number, meta, steps in encoded)
+        return _numbered((episode for episode in episodes_read if episode[2] or failures), run)
+    judged = [(number, steps, True) for number, _, every in encoded if (steps := judge_again(list(every), judge))]
     if not judged:
         raise RunFolderError(
             f"demonstrations: got {episodes.count(folder)} episodes in {folder} of which {', '.join(judge.names)} "
@@ -55,11 +58,12 @@ def load_demonstrations(
     return _numbered(judged, run)
 
 
-def _numbered(episodes: Iterable[tuple[int, Iterable[StepRecord]]], run: str) -> Iterator[StepRecord]:
+def _numbered(episodes: Iterable[tuple[int, Iterable[StepRecord], bool]], run: str) -> Iterator[StepRecord]:
     sequence = 0
-    for number, steps in episodes:
+    for number, steps, success in episodes:
+        source = Source.DEMONSTRATION if success else Source.EARLIER
         for step in steps:
-            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number, source=Source.DEMONSTRATION)
+            yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number, source=source)
             sequence += 1
 
 

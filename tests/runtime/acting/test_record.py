@@ -148,6 +148,8 @@ def test_steps_of_older_recordings_are_all_demonstrations_and_failures_are_none(
     write_episode(tmp_path, [replace(step, episode=2) for step in steps], meta | {"success": False})
     loaded = list(load_demonstrations(tmp_path, TinyEncoder()))
     assert len(loaded) == 2 * len(steps) and {step.source for step in loaded} == {Source.DEMONSTRATION}
+    every = list(load_demonstrations(tmp_path, TinyEncoder(), failures=True))
+    assert [step.source for step in every] == [Source.DEMONSTRATION] * len(loaded) + [Source.EARLIER] * len(steps)
 
 
 def test_person_at_a_keyboard_records_an_episode_and_ends_it_with_enter(tmp_path: Path) -> None:
