@@ -70,6 +70,8 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         states = self._act(self.action_layout.checked(action))
         success, failure = self.cell.episodes.outcome()
         fault = " ".join(state.fault for state in states.values() if state.fault)
+        self._forces_n.append(max(float(np.linalg.norm(state.wrench[:3])) for state in states.values()))
+        self._guard_steps += any(state.guard for state in states.values())
         self._steps += 1
         reward = float(success)
         self._return += reward
@@ -93,8 +95,13 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         return self.cell.episodes.object_state()
 
     def metrics(self) -> dict[str, float]:
-        """Return no measurements: a simulated arm answers at once."""
-        return {}
+        """Return the largest and mean external force [N] over the episode's steps, and the steps with a guard."""
+        forces = self._forces_n or [0.0]
+        return {
+            "force_peak_n": float(np.max(forces)),
+            "force_mean_n": float(np.mean(forces)),
+            "guard_steps": self._guard_steps,
+        }
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """Return the viewer's image (H, W, 3) uint8."""
@@ -111,6 +118,8 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         self.targets: dict[str, Pose] = {name: state.T_base_tcp for name, state in states.items()}
         self._fingers_m: dict[str, float | None] = dict.fromkeys(states)  # None: as the reset left them
         self._steps, self._return = 0, 0.0
+        self._forces_n: list[float] = []  # external force on the hand at each step
+        self._guard_steps = 0
 
     def _states(self) -> States:
         return {name: robot.state() for name, robot in self.cell.robots.items()}

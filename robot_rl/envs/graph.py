@@ -85,12 +85,15 @@ class GraphEnv(ArmEnv):
         self.wire.close()
 
     def metrics(self) -> dict[str, float]:
-        """Return the latencies of the session so far, where the robot's client measures them; see `GraphTimings`."""
+        """Return forces, and the latencies of the session so far where the robot's client measures them; see
+        `GraphTimings`.
+        """
+        forces = super().metrics()
         timings = getattr(next(iter(self.cell.robots.values())), "timings", None)
         if timings is None:
-            return {}
+            return forces
         now = timings()
-        return {
+        return forces | {
             "command_to_state_ms_p50": now.action_to_state.p50_ms,
             "command_to_state_ms_p99": now.action_to_state.p99_ms,
             "targets_withheld": now.withheld,

@@ -19,6 +19,7 @@ class RobotState(NamedTuple):
     finger_m: float  # travel of one finger; the opening is twice that
     fault: str  # why the controller stopped tracking; else empty
     stamp_ns: int  # monotonic
+    guard: str = ""  # a guard of the controller that limited its command since the last `wait`, where it is known
 
 
 class Robot(Protocol):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from controllers.arm import NOT_FOLLOWING
+from controllers.arm import NOT_FOLLOWING, Reason
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.core.pose import Pose
 from robot_rl.hardware.cameras.camera import Frame
@@ -11,6 +11,15 @@ from robot_rl.hardware.robot import RobotState
 from robot_rl.sim.render import SceneRenderer
 from robot_rl.sim.simulation import Simulation
 from robot_rl.sim.stage import StageRenderer
+
+GUARDS = (
+    Reason.POWER_LIMITED,
+    Reason.VELOCITY_LIMITED,
+    Reason.ENERGY_LIMITED,
+    Reason.SINGULAR,
+    Reason.FORCE_LIMITED,
+)
+"""Reasons of ticks in which a guard limited the command, while the arm follows its target."""
 
 
 class SimulatedRobot:
@@ -46,6 +55,7 @@ class SimulatedRobot:
         return RobotState(
             simulation.T_base_tcp, simulation.twist(), simulation.wrench(), simulation.finger_m(),
             reason.name if reason >= NOT_FOLLOWING else "", round(simulation.time_s * 1e9),
+            reason.name if reason in GUARDS else "",
         )  # fmt: skip
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import robot_rl.envs  # noqa: F401 (registers the ids)
-from robot_rl.core.action_layout import OPEN
+from robot_rl.core.action_layout import OPEN, TRANSLATION
 from robot_rl.core.errors import ConfigError, NonFiniteActionError, UnknownNameError
 from robot_rl.core.pose import Pose, gripper_down
 from robot_rl.core.tasks import (
@@ -284,3 +284,17 @@ def test_crop_beyond_a_simulated_cameras_image_is_refused() -> None:
     camera = replace(task.cameras["side"], crop=Crop(300, 0, 480, 480))
     with pytest.raises(ConfigError, match="within the 640 x 480 image"):
         make_simulated_env(replace(task, cameras=task.cameras | {"side": camera}))
+
+
+def test_metrics_of_an_episode_tell_forces_and_guards() -> None:
+    env = make_simulated_env("pick-lift", cameras=())
+    env.reset(seed=0)
+    down = env.action_layout.encode({TRANSLATION: (0.0, 0.0, 1.0)})  # along the tool, into the table
+    assert env.metrics()["force_peak_n"] == 0.0
+    forces_n = [10.0 * np.linalg.norm(env.step(down)[0]["state"][12:15]) for _ in range(40)]  # clipped at 30 N
+    pressed = env.metrics()
+    assert min(pressed["force_peak_n"], 30.0) == pytest.approx(max(forces_n), rel=1e-3)
+    assert 0.0 < pressed["force_mean_n"] < pressed["force_peak_n"]
+    env.reset(seed=1)
+    assert env.metrics() == {"force_peak_n": 0.0, "force_mean_n": 0.0, "guard_steps": 0}
+    env.close()

@@ -8,6 +8,7 @@ import numpy as np
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.runtime.acting.step import Step
+from robot_rl.runtime.acting.step_health import StepHealth
 from robot_rl.runtime.acting.stepper import Stepper, StepTimes
 from robot_rl.teleop.arbiter import ControlAuthority, InterventionStats
 
@@ -25,6 +26,7 @@ class EpisodeLog:
     reward: float = 0.0
     last: Step | None = None
     timings: list[Mapping[str, float]] = field(default_factory=list)  # of each step, where the environment measures
+    health: StepHealth = field(default_factory=StepHealth)
 
     @classmethod
     def begin(cls, stepper: Stepper, now_ns: int) -> Self:
@@ -37,6 +39,7 @@ class EpisodeLog:
         self.steps += 1
         self.reward += step.reward
         self.last = step
+        self.health.add(step, self.stepper.rollout.robot_env.action_layout)
         if step.timing:
             self.timings.append(step.timing)
 
@@ -47,7 +50,7 @@ class EpisodeLog:
         """
         time = self._time((now_ns - self.start_ns) / NS_PER_S)
         rollout = self.stepper.rollout
-        measured = rollout.reward.metrics() | dict(rollout.robot_env.metrics())
+        measured = rollout.reward.metrics() | dict(rollout.robot_env.metrics()) | self.health.metrics()
         return self._ending() | self._effort() | time | self._spreads() | measured
 
     def series(self) -> dict[str, list[float]]:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from robot_rl.agents.backend import Learner
+from robot_rl.agents.gradients import network_health
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CheckpointError, DivergedError, StorageError
@@ -15,6 +16,7 @@ from robot_rl.data.batch import Imitated
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner_metrics import LearnerMetrics
+from robot_rl.runtime.learning.returns import Returns
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
 from robot_rl.runtime.runs.metrics import Metrics
 
@@ -83,7 +85,8 @@ class LearnerLoop:
     ) -> None:
         self._server, self._replay, self._agent, self._config = server, replay, agent, config
         self._checkpoints, self._clock = checkpoints, clock or SystemClock()
-        self._meter = LearnerMetrics(metrics, self._clock, METRICS_EVERY_S)
+        self._metrics, self._meter = metrics, LearnerMetrics(metrics, self._clock, METRICS_EVERY_S)
+        self._returns = Returns(agent.horizon.discount)
         self.updates, self._published = 0, -1
         self._checkpoint_s = self._clock.now_s()
 
@@ -122,6 +125,7 @@ class LearnerLoop:
         for record in records:
             if isinstance(record, StepRecord):
                 self._replay.append(record)
+                self._returns.add(record)
             else:
                 self._replay.relabel(record)
 
@@ -190,8 +194,11 @@ class LearnerLoop:
     def _save(self) -> None:
         """Save all that a resumed run needs beside the journal; where the disk is full, the checkpoint before stays."""
         meta = {"replay_rng": self._replay.rng_state(), "counts": self._replay.counts()}
+        state = self._agent.state_dict()
+        if health := network_health(state):
+            self._metrics.write("health", self.updates, **health)
         try:
-            self._checkpoints.save(self.updates, self._agent.state_dict(), meta)
+            self._checkpoints.save(self.updates, state, meta)
         except StorageError as error:
             print(f"learner: {error}", flush=True)
         self._checkpoint_s = self._clock.now_s()
@@ -214,6 +221,7 @@ class LearnerLoop:
     def _status(self) -> dict[str, Any]:
         counts = self._replay.counts()
         online = counts["online"]
-        ratio = max(0, self.updates - self._config.update_ratio.pretrain_updates) / online if online else 0.0
-        replay = {f"replay_{name}": count for name, count in counts.items()}
+        planned = self._config.update_ratio.pretrain_updates if counts["demonstration"] else 0
+        ratio = max(0, self.updates - planned) / online if online else 0.0
+        replay = {f"replay_{name}": count for name, count in counts.items()} | self._returns.metrics()
         return {"transitions": online, "updates_per_transition": ratio, **replay, **self._server.status()}

@@ -271,3 +271,17 @@ def test_effort_is_counted_per_episode() -> None:
     states = [HELD] * TIME_LIMIT + [QUIET] * (TIME_LIMIT - 1) + [HELD] + [QUIET] * TIME_LIMIT
     _, _, _, ledger = act(ActorConfig(max_episodes=3), still(), Playback(states))
     assert [line["human_steps"] for line in ledger.lines] == [TIME_LIMIT, 1, 0]
+
+
+def test_an_episodes_line_tells_actions_at_their_bounds_and_cameras_without_change() -> None:
+    class Covered(PointWorld):
+        def _observe(self):
+            return super()._observe() | {"wrist": np.zeros((8, 8, 3), np.uint8)}
+
+    for env, share in ((PointWorld(), 0.0), (Covered(), 1.0)):
+        *_, metrics = act(
+            ActorConfig(max_episodes=1), LinearPolicy(gain=100.0, noise=0.0), env=env, encoder=TinyEncoder()
+        )
+        line = metrics.lines[-1]
+        assert line["at_bound"] > 0.5 and line["still_wrist"] >= share
+        assert (line["feature_norm_wrist"] > 0.0) != bool(share)
