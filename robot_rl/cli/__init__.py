@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
     "evaluate": "run the trained policy alone: success, interval, cycle times, video",
     "report": "the report of runs again, as Markdown and as one HTML page",
+    "diagnose": "why a run does not learn: what was measured, and what to do",
     "compare": "runs side by side, their curves in one image; methods over their seeds",
     "clone": "behaviour cloning on a run's demonstrations, as a baseline",
     "record": "record demonstrations by the scripted expert, or by a person with an input device",
