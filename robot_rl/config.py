@@ -74,7 +74,11 @@ class BudgetConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """Evaluation of the trained policy: deterministic, alone."""
+    """Evaluation of the trained policy, and of those on the way there: deterministic, alone.
+
+    Raises:
+        ConfigError: a negative number.
+    """
 
     episodes: int = 100
     """Episodes; 0: no evaluation."""
@@ -82,9 +86,15 @@ class EvaluationConfig:
     """Seed of the episodes, disjoint from those of training."""
     video_episodes: int = 5
     """Episodes in the video."""
+    every: int | None = None
+    """Environment steps between two policies that are evaluated on the way, the first at step 0; simulator only, in a
+    process of its own that takes what learner and actors leave of the processor. None: none."""
+    every_episodes: int = 30
+    """Episodes of each of them."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "episodes", "seed", "video_episodes")
+        checks.at_least(self, 1, "every", "every_episodes")
 
 
 @dataclass(frozen=True)
@@ -174,6 +184,11 @@ class TrainConfig:
         self._check_updates()
         if not (self.actors or (self.demonstrations and self.learner.update_ratio.pretrain_updates)):
             raise ConfigError("actors: got 0 without demonstrations or pretrain_updates, expected 1 or more.")
+        if self.robot.on_graph and self.evaluation.every is not None:
+            raise ConfigError(
+                f"evaluation.every: got {self.evaluation.every} with an arm on the graph, expected None: there is no "
+                "second arm to evaluate on; --deterministic-fraction 0.5 trains half of the episodes as judged."
+            )
         if self.robot.on_graph and self.actors > 1:
             raise ConfigError(
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "

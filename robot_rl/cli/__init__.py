@@ -15,6 +15,7 @@ from robot_rl.core.renamed import refuse_old_name
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
     "evaluate": "run the trained policy alone: success, interval, cycle times, video",
+    "curve": "success of the policy alone over a training, from the policies that it kept",
     "report": "the report of runs again, as Markdown and as one HTML page",
     "diagnose": "why a run does not learn: what was measured, and what to do",
     "compare": "runs side by side, their curves in one image; methods over their seeds",

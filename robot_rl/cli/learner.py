@@ -10,9 +10,11 @@ from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
+from robot_rl.runtime.learning.kept_policies import KeepingServer
 from robot_rl.runtime.learning.learner import LearnerLoop
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.process_record import recorded
+from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
@@ -61,7 +63,9 @@ def run(arguments: Arguments) -> int:
         checkpoints = build.make_checkpoints(arguments.folder, definition, schema)
         if config.prior is not None and not checkpoints.paths():
             agent.load_state_dict(prior_state(config, definition, schema))
-        loop = LearnerLoop(server, replay, agent, config.learner, metrics, checkpoints)
+        every, policies = config.evaluation.every, RunFolder(arguments.folder.parent).policies
+        kept = server if every is None else KeepingServer(server, policies, every)
+        loop = LearnerLoop(kept, replay, agent, config.learner, metrics, checkpoints)
         # Without actors it ends with its updates on demonstrations.
         updates = loop.run(lambda: stop() or not (config.actors or loop.pretraining), demonstrations)
         print(f"learner: {updates} updates")

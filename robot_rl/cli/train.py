@@ -13,7 +13,7 @@ from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.cli.page_flags import PageFlags
-from robot_rl.cli.train_plan import training_plan
+from robot_rl.cli.train_plan import curve_plan, training_plan
 from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
@@ -24,6 +24,7 @@ from robot_rl.runtime.runs.processes import (
     POLL_NS,
     Process,
     ProcessPlan,
+    beside,
     robot_rl_command,
     stop_in_order,
 )
@@ -33,7 +34,6 @@ from robot_rl.runtime.runs.run_events import RunEvents
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, supervise
-from robot_rl.tasks import is_file_reference
 from robot_rl.teleop.devices import needs_terminal
 
 HELD_STEPS = 9  # after each demonstrated success, for a classifier
@@ -50,6 +50,7 @@ class Arguments(PageFlags, RunArguments):
       robot-rl train peg-insert-no-human --seed 1                   an ablation
       robot-rl train peg-insert --method hg-dagger                  another method, same demonstrations and human
       robot-rl train pick-lift-blind                                without ground truth: its own encoder and classifier
+      robot-rl train pick-lift --evaluation.every 500               success of the policy alone from step 0 on
       robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
       robot-rl train --resume --run-name first --minutes 4          go on with a run for 4 more minutes
       robot-rl train pick-lift --print-config > my.json             settings to edit
@@ -102,7 +103,7 @@ def run(flags: Arguments) -> int:
     with lock_run(folder), recorded(folder.root, "train", folder.name) as own:
         for line in end_orphans(folder.parts(), SystemClock()):
             print(line, flush=True)
-        _copy_task(folder, flags.config.task)
+        folder.copy_task(flags.config.task)
         try:
             flags = replace(flags, config=_prepared(folder, flags, stop))
             _go_through(folder, flags, stop, restarts, own)
@@ -129,7 +130,8 @@ def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts:
         own.write(doing="training")
         with MetricsWriter(folder.root, tensorboard=False) as metrics:
             plan = replace(training_plan(folder, flags.config, page), restarts=restarts, report=RunEvents(metrics))
-            outcome = supervise(plan, Console(highlight=False), SystemClock(), stop)
+            with beside(curve_plan(folder, flags.config), STOP_LIMIT_S, SystemClock()):
+                outcome = supervise(plan, Console(highlight=False), SystemClock(), stop)
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
         print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
     if not stop():
@@ -191,16 +193,6 @@ def _save_config(folder: RunFolder, config: TrainConfig) -> None:
     save_settings(folder.config_file, config)
 
 
-def _copy_task(folder: RunFolder, task: str) -> None:
-    """Copy a task's file to the run's folder; one that changed since is kept beside the earlier one."""
-    source = Path(task.partition(":")[0])
-    if not is_file_reference(task):
-        return
-    copies = sorted(folder.root.glob(f"task-*{source.suffix}"))
-    if not copies or copies[-1].read_bytes() != source.read_bytes():
-        shutil.copyfile(source, folder.root / f"task-{len(copies):02d}-{source.name}")
-
-
 def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal, page: tuple[str, ...] = ()) -> None:
     """Let a process of its own record what demonstrations are missing."""
     if config.demonstrations == 0 or config.demonstrations_from is not None:
@@ -248,7 +240,12 @@ def _run(purpose: str, folder: RunFolder, stop: StopSignal, command: str, *argum
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal, page: tuple[str, ...]) -> None:
-    """Evaluate the policy in a process of its own."""
+    """Evaluate the kept policies that are missing in the curve, then the last one, in processes of their own."""
+    if config.evaluation.every is not None:
+        print("evaluating the policies that were kept in training", flush=True)
+        _run_to_end(ProcessPlan("curve", robot_rl_command("curve", str(folder.root))), stop)
+    if stop():
+        return
     if config.evaluation.episodes == 0:
         return
     print(f"evaluating {config.evaluation.episodes} episodes", flush=True)

@@ -12,7 +12,7 @@ from robot_rl.runtime.runs.supervisor import EarlyStop, TrainingPlan
 def training_plan(folder: RunFolder, config: TrainConfig, page: tuple[str, ...]) -> TrainingPlan:
     """Return how to train: processes, and the limits of this session of the run."""
     budget = config.budget
-    folders = [folder.learner, *(folder.actor(i) for i in range(config.actors))]
+    folders = [folder.learner, folder.curve, *(folder.actor(i) for i in range(config.actors))]
     earlier = ProgressReader(folders).read()
     learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{free_port()}", page)
     return TrainingPlan(
@@ -23,6 +23,13 @@ def training_plan(folder: RunFolder, config: TrainConfig, page: tuple[str, ...])
         Budget(budget.minutes, budget.env_steps, earlier.env_steps),
         None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
     )
+
+
+def curve_plan(folder: RunFolder, config: TrainConfig) -> ProcessPlan | None:
+    """Return how to start the evaluation of kept policies beside the training, if the settings want it."""
+    if config.evaluation.every is None:
+        return None
+    return ProcessPlan("curve", robot_rl_command("curve", str(folder.root), "--follow"), folder.curve / "log.txt")
 
 
 def plan_processes(

@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     HUMAN = 3
     EXPLORATION = 4
     ENCODING = 5
+    CURVE = 6
 
 
 def generator(purpose: Purpose, seed: int, index: int = 0, session: int = 0) -> np.random.Generator:

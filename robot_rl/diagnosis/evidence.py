@@ -80,4 +80,5 @@ class Evidence:
 def read_evidence(folder: RunFolder) -> Evidence:
     """Return the evidence in a run's files, also of one in training."""
     data, health = read_run(folder), read_metrics(folder.learner, kind="health")
-    return Evidence(load_config(folder.config_file), data.history, health[-1] if health else {}, data.evaluation)
+    evaluation = data.evaluation or next(reversed(data.history.evaluations), None)
+    return Evidence(load_config(folder.config_file), data.history, health[-1] if health else {}, evaluation)

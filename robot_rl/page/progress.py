@@ -38,20 +38,30 @@ class RunProgress:
         if self._folder is None:
             return describe(History(list(seen))) | _disk(Path.cwd())
         if self._reader is None and self._folder.actors():
-            self._reader = ProgressReader([self._folder.learner, *self._folder.actors()])
+            self._reader = ProgressReader([self._folder.learner, self._folder.curve, *self._folder.actors()])
         progress = Progress() if self._reader is None else self._reader.read()
         numbers = {name: progress.update.get(name) for name in LEARNER}
         numbers |= {name: progress.actors_worst(name) if progress.actors else None for name in ACTOR}
         spool = {"spool_mb": _size(self._folder.actors()) / BYTES_PER_MB}
-        return describe(History(progress.events)) | numbers | spool | _disk(self._folder.root)
+        return (
+            describe(History(progress.events, evaluations=progress.evaluations))
+            | numbers
+            | spool
+            | _disk(self._folder.root)
+        )
 
 
 def describe(history: History) -> dict[str, Any]:
-    """Return success, help and curves of the episodes so far; the success of the policy without help stands first."""
+    """Return success, help and curves of the episodes so far; the success of the policy without help stands first:
+    evaluated, where the run has that.
+    """
     unhelped = history.human_steps == 0
     alone = history.success[unhelped]
     share = human_share(history)
+    evaluations = history.evaluations
+    newest = evaluations[-1] if evaluations else {}
     return {
+        "evaluated": {name: newest.get(name) for name in ("successes", "episodes", "step")} if newest else None,
         "unhelped": success_rate(alone, SUCCESS_WINDOW),
         "unhelped_episodes": int(min(alone.size, SUCCESS_WINDOW)),
         "success": success_rate(history.success, SUCCESS_WINDOW),
@@ -59,6 +69,7 @@ def describe(history: History) -> dict[str, Any]:
         "episodes": int(history.steps.size),
         "env_steps": int(history.env_steps[-1]) if history.steps.size else 0,
         "curves": {
+            "evaluated": [[float(line["step"]), line["successes"] / max(line["episodes"], 1)] for line in evaluations],
             "unhelped": _curve(history.env_steps[unhelped], rolling_mean(alone)),
             "success": _curve(history.env_steps, rolling_mean(history.success)),
             "human": _curve(history.env_steps, share),

@@ -9,7 +9,7 @@ function node(name, attributes, text) {
 }
 
 const SERIES = [["human", "a person's share", "var(--orange)", 1.6, "2 4"], ["success", "all episodes", "var(--dim)", 1.6, ""],
-  ["unhelped", "without help", "var(--blue)", 3, ""]];
+  ["unhelped", "without help", "var(--blue)", 3, ""], ["evaluated", "evaluated alone", "var(--text)", 3, ""]];
 
 export function drawCurves(host, curves, episodes) {
   host.replaceChildren();

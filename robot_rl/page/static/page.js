@@ -206,9 +206,9 @@ function quantile(values, share) {
 function percent(value) { return value == null ? "–" : `${Math.round(100 * value)} %`; }
 
 function showProgress(progress) {
-  text("unhelped", percent(progress.unhelped));
-  const count = progress.unhelped_episodes;
-  text("unhelped-of", count ? `of the last ${count} episode${count > 1 ? "s" : ""} that the policy did alone` : "of the episodes that the policy does alone: none yet");
+  const alone = progress.evaluated, count = progress.unhelped_episodes;
+  text("unhelped", percent(alone ? alone.successes / alone.episodes : progress.unhelped));
+  text("unhelped-of", alone ? `of ${alone.episodes} episodes of the policy alone, as it was at step ${number(alone.step)}` : count ? `of the last ${count} episode${count > 1 ? "s" : ""} that the policy did alone` : "of the episodes that the policy does alone: none yet");
   const key = JSON.stringify([progress.curves, byId("chart").clientWidth]);
   if (shown.curves !== key) { shown.curves = key; drawCurves(byId("chart"), progress.curves, progress.episodes); }
   cells("numbers", [["All episodes", percent(progress.success)], ["Human", percent(progress.human)], ["Episodes", number(progress.episodes)],

@@ -145,6 +145,7 @@ def evaluate(
     episodes: int,
     seed: int,
     *,
+    purpose: Purpose = Purpose.EVALUATION,
     deterministic: bool = True,
     video: EpisodeVideo | None = None,
     on_episode: Callable[[tuple[EpisodeResult, ...]], None] = lambda results: None,
@@ -156,6 +157,7 @@ def evaluate(
     An operator's label after an episode corrects it, also after the last one; `undo` takes it back, to be run again.
 
     Args:
+        purpose: of the episodes' seeds: those of a curve never are those of the final evaluation.
         on_episode: called after each episode, with all so far.
         should_stop: read between episodes.
         ends_wait: entered, with what is waited for in words, around each wait for a person.
@@ -167,8 +169,8 @@ def evaluate(
         raise ConfigError(f"episodes: got {episodes}, expected 1 or more; 100 gives an interval of about ±5 %.")
     if rollout.policy is None and rollout.human is None:
         raise ConfigError("evaluation: got neither policy nor human, expected one of them.")
-    stepper = Stepper(rollout, generator(Purpose.EVALUATION, seed, 1), deterministic=deterministic)
-    session = _Session(stepper, episode_seeds(Purpose.EVALUATION, seed), ends_wait)
+    stepper = Stepper(rollout, generator(purpose, seed, 1), deterministic=deterministic)
+    session = _Session(stepper, episode_seeds(purpose, seed), ends_wait)
     with suppress(StopRequestedError):
         while not should_stop() and session.misses(episodes):
             session.run_episode(None if video is None or len(session.results) >= video.episodes else video)

@@ -22,6 +22,7 @@ from robot_rl.runtime.runs.run_folder import RunFolder
 LEARNING_CURVES = {
     "critic_loss": "critic's loss (logarithmic)",
     "q": "value of the chosen actions (Q)",
+    "return_mean": "return that followed the steps of the newest 50 episodes, discounted",
     "temperature": "temperature: weight of the entropy (logarithmic)",
     "entropy": "entropy of the policy",
     "policy_std": "standard deviation of the policy",
@@ -108,9 +109,13 @@ def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
         for folder in folders:
             history = read_history(folder)
             if history.steps.size:
-                success.plot(history.env_steps, rolling_mean(history.success), label=folder.name)
+                evaluated = history.evaluations
+                points = _evaluated(history)[:2] if evaluated else (history.env_steps, rolling_mean(history.success))
+                success.plot(
+                    *points, marker="o" if evaluated else "", label=f"{folder.name}{', alone' * bool(evaluated)}"
+                )
                 human.plot(history.env_steps, human_share(history))
-        success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes", ylim=(-0.03, 1.03))
+        success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes or alone", ylim=(-0.03, 1.03))
         human.set(ylabel="share of human steps", xlabel="environment steps", ylim=(-0.03, 1.03))
         if success.lines:
             success.legend(loc="lower right", fontsize=8)
@@ -126,7 +131,18 @@ def draw_histograms(path: Path, series: Mapping[str, np.ndarray]) -> Path:
     return path
 
 
+def _evaluated(history: History) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return steps (N,), success rates (N,) and their intervals (2, N) of the evaluations in training."""
+    lines = history.evaluations
+    rates = np.array([line["successes"] / max(line["episodes"], 1) for line in lines])
+    return np.array([line["step"] for line in lines]), rates, np.array([line["interval_95"] for line in lines]).T
+
+
 def _success(history: History, axis: Axes) -> None:
+    if history.evaluations:
+        steps, rates, (low, high) = _evaluated(history)
+        (line,) = axis.plot(steps, rates, marker="o", markersize=3, linewidth=2, color=INK, label="evaluated alone")
+        axis.fill_between(steps, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
     alone = history.human_steps == 0
     if alone.any():
         axis.plot(history.env_steps[alone], rolling_mean(history.success[alone]), label="policy alone")

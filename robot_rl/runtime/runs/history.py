@@ -1,6 +1,6 @@
 """History of a run from its metrics files: episodes of all actors in the order of time, and the learner's updates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,8 @@ from robot_rl.runtime.runs.run_folder import RunFolder
 
 SUCCESS_WINDOW = 20
 """Episodes over which a training success rate is averaged."""
+EVALUATION = "evaluation"
+"""Kind of the metrics line of a kept policy's evaluation."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class History:
     """The actors' `episode` events, in the order of their ends."""
     updates: Sequence[Mapping[str, Any]] = ()
     """The learner's `update` events, oldest first."""
+    evaluations: Sequence[Mapping[str, Any]] = ()
+    """Evaluations of the policies that the training kept, by their `step`; of two of a policy the later one."""
 
     def column(self, name: str) -> np.ndarray:
         """Return a number of each episode; 0 where the event lacks it."""
@@ -60,7 +64,13 @@ def read_history(folder: RunFolder) -> History:
     """Read the metrics of all actors and of the learner."""
     episodes = [event for actor in folder.actors() for event in read_metrics(actor, kind="episode")]
     episodes.sort(key=lambda event: event["wall_s"])
-    return History(episodes, read_metrics(folder.learner, kind="update"))
+    return History(episodes, read_metrics(folder.learner, kind="update"), by_step(read_metrics(folder.curve)))
+
+
+def by_step(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the evaluations among lines of metrics in the order of their steps, of each step the newest."""
+    newest = {int(line["step"]): line for line in lines if line["kind"] == EVALUATION}
+    return [newest[step] for step in sorted(newest)]
 
 
 def rolling_mean(values: Sequence[float] | np.ndarray, window: int = SUCCESS_WINDOW) -> np.ndarray:

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from robot_rl.runtime.runs.history import History
+from robot_rl.runtime.runs.history import EVALUATION, History, by_step
 from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsTail
 from robot_rl.runtime.runs.run_metrics import WIRE_LOSSES, RunData, live_rows, success_rate
 
@@ -54,6 +54,7 @@ class Progress:
     env_steps: int = 0
     actors: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # the latest episode event of each
     update: Mapping[str, Any] = field(default_factory=dict)  # the learner's latest update event
+    evaluations: list[Mapping[str, Any]] = field(default_factory=list)  # of the policies that were kept
 
     def add(self, source: str, event: Mapping[str, Any]) -> None:
         """Add one event; `source` is the name of the folder that it came from."""
@@ -63,6 +64,8 @@ class Progress:
             self.env_steps += int(event.get("steps") or 0)
         elif event["kind"] == "update":
             self.update = event
+        elif event["kind"] == EVALUATION:
+            self.evaluations = by_step([*self.evaluations, event])
 
     @property
     def episodes(self) -> int:
@@ -75,7 +78,7 @@ class Progress:
 
     def data(self, minutes: float) -> RunData:
         """Return what the metrics of the run are computed from."""
-        return RunData(History(self.events, [self.update] if self.update else []), minutes)
+        return RunData(History(self.events, [self.update] if self.update else [], self.evaluations), minutes)
 
     def actors_total(self, name: str) -> float:
         """Return the sum over the actors of a number in their latest episode events."""

@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -131,6 +131,16 @@ def stop_in_order(processes: Sequence[Stoppable], timeout_s: float, clock: Clock
     for process in processes:
         process.ask_to_stop()
         process.wait(timeout_s, clock)
+
+
+@contextmanager
+def beside(plan: ProcessPlan | None, timeout_s: float, clock: Clock) -> Iterator[None]:
+    """Run a process while the block runs, if there is one; its failure is in its log and ends nothing else."""
+    processes = [] if plan is None else [Process(plan)]
+    try:
+        yield
+    finally:
+        stop_in_order(processes, timeout_s, clock)
 
 
 def robot_rl_command(*arguments: str) -> tuple[str, ...]:

@@ -10,7 +10,15 @@ from robot_rl.runtime.runs.history import read_history
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.report_page import Extras, render_page
 from robot_rl.runtime.runs.run_folder import RunFolder
-from robot_rl.runtime.runs.run_metrics import EVALUATION, TRAINING, WIRE_LOSSES, RunData, metric_rows, success_text
+from robot_rl.runtime.runs.run_metrics import (
+    CURVE,
+    EVALUATION,
+    TRAINING,
+    WIRE_LOSSES,
+    RunData,
+    metric_rows,
+    success_text,
+)
 from robot_rl.runtime.runs.timing_report import draw_timings, read_timings, timing_rows
 
 SUMMARY_FILE = "summary.json"
@@ -73,6 +81,7 @@ def render_report(
         f"Task `{config.get('task', '?')}`, method `{config.get('method', '?')}`, seed {config.get('seed', '?')}.",
         "## Evaluation",
         _evaluation(folder, data),
+        *(["## The policy alone in training", curve_table(data)] if data.history.evaluations else []),
         "## Training",
         _table([("", ""), *metric_rows(TRAINING, data), *_lost_records(folder)]),
         *(["## The loop over the graph", _table([("", ""), *timings])] if timings else []),
@@ -90,6 +99,7 @@ def closing_lines(folder: RunFolder) -> list[str]:
     data = read_run(folder)
     env_steps, human_steps = int(data.history.steps.sum()), int(data.history.human_steps.sum())
     lines = [] if data.evaluation is None else [f"success {success_text(data.evaluation)}"]
+    lines += [f"{name}: {text}" for name, text in metric_rows(CURVE, data) if data.history.evaluations]
     lines += [
         f"training {data.minutes:.1f} minutes",
         f"env steps {env_steps}",
@@ -100,6 +110,12 @@ def closing_lines(folder: RunFolder) -> list[str]:
     ]
     video = folder.evaluation / VIDEO_FILE
     return [*lines, f"video {video}"] if video.exists() else lines
+
+
+def curve_table(data: RunData) -> str:
+    """Return the evaluations of the policies that the training kept, as Markdown."""
+    rows = [(f"at step {line['step']}", success_text(line)) for line in data.history.evaluations]
+    return _table([("", ""), *metric_rows(CURVE, data), *rows])
 
 
 def _lost_records(folder: RunFolder) -> list[tuple[str, str]]:

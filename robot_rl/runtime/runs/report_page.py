@@ -12,7 +12,7 @@ from robot_rl import __version__
 from robot_rl.core.tasks import PERIOD_S
 from robot_rl.data.formats import make_format, read_metas
 from robot_rl.runtime.runs.run_folder import RunFolder
-from robot_rl.runtime.runs.run_metrics import EVALUATION, TRAINING, RunData, metric_rows
+from robot_rl.runtime.runs.run_metrics import CURVE, EVALUATION, TRAINING, RunData, metric_rows
 from robot_rl.runtime.runs.statistics import wilson_interval
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -67,6 +67,7 @@ def render_page(folder: RunFolder, data: RunData, config: Mapping[str, Any], ext
         curves=svg_curves(data.history),
         tables={
             "Evaluation": metric_rows(EVALUATION, data) if data.evaluation else [],
+            "The policy alone in training": metric_rows(CURVE, data) if data.history.evaluations else [],
             "Training": metric_rows(TRAINING, data),
             "The loop over the graph": extras.timings,
             "Other evaluations": extras.evaluations,
@@ -78,7 +79,7 @@ def render_page(folder: RunFolder, data: RunData, config: Mapping[str, Any], ext
 
 def _headline(data: RunData) -> Headline:
     """Return success of the deterministic policy alone; of training episodes without help before any evaluation."""
-    evaluation = data.evaluation
+    evaluation = data.evaluation or next(reversed(data.history.evaluations), None)
     if evaluation is not None:
         kind = "deterministic" if evaluation.get("deterministic", True) else "exploring"
         judges = " and ".join(REWARDS.get(name, name) for name in evaluation.get("judges", ())) or "its task"

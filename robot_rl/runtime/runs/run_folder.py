@@ -7,6 +7,7 @@ runs/NAME/
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
   demonstrations/                           episodes of the expert or the operator
+  curve/  metrics.jsonl policies/           policies kept during the training, and their success alone
   evaluation/  episodes.jsonl summary.json video.mp4
   report.md  report.html  *.png
 """
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TextIO
 
 from robot_rl.core.errors import ConfigError, RunFolderError
+from robot_rl.tasks import is_file_reference
 
 CONFIG_FILE = "config.json"
 ENCODER_FILE = "encoder.safetensors"
@@ -70,7 +72,7 @@ class RunFolder:
 
     def parts(self) -> list[Path]:
         """Folders of the processes beside the supervisor's, in order."""
-        return [self.learner, *self.actors(), self.page]
+        return [self.learner, *self.actors(), self.curve, self.page]
 
     @property
     def demonstrations(self) -> Path:
@@ -87,6 +89,16 @@ class RunFolder:
         """Folder of the evaluation."""
         return self.root / "evaluation"
 
+    @property
+    def curve(self) -> Path:
+        """Folder of the evaluations of the policies that the training kept."""
+        return self.root / "curve"
+
+    @property
+    def policies(self) -> Path:
+        """The policies that the training kept."""
+        return self.curve / "policies"
+
     def archive_evaluation(self) -> None:
         """Archive the evaluation of an earlier part of the run, which does not describe what follows."""
         if self.evaluation.exists():
@@ -101,6 +113,15 @@ class RunFolder:
     def report_page(self) -> Path:
         """The report as one HTML page."""
         return self.root / "report.html"
+
+    def copy_task(self, task: str) -> None:
+        """Copy a task's file here; one that changed since is kept beside the earlier one."""
+        source = Path(task.partition(":")[0])
+        if not is_file_reference(task):
+            return
+        copies = sorted(self.root.glob(f"task-*{source.suffix}"))
+        if not copies or copies[-1].read_bytes() != source.read_bytes():
+            shutil.copyfile(source, self.root / f"task-{len(copies):02d}-{source.name}")
 
 
 def archive(folder: Path) -> Path:

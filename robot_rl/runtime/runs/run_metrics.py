@@ -9,6 +9,8 @@ from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, human_share, 
 
 GOOD = 0.9
 """Success rate whose first crossing is reported."""
+START_STEPS = 2000
+"""First environment steps in which the success of the policy alone should not fall."""
 SHORT, LONG = SUCCESS_WINDOW, 50
 """Episodes of the success rates in the live view."""
 
@@ -55,12 +57,13 @@ def metric_rows(metrics: tuple[RunMetric, ...], data: RunData) -> list[tuple[str
 
 def live_rows(data: RunData) -> list[tuple[str, str]]:
     """Return the live view's lines: name and text."""
-    return [(metric.live, _text(metric, metric.text, data)) for metric in TRAINING if metric.live]
+    shown = TRAINING if not data.history.evaluations else (*CURVE, *TRAINING)
+    return [(metric.live, _text(metric, metric.text, data)) for metric in shown if metric.live]
 
 
 def columns(data: RunData) -> dict[str, str]:
     """Return a comparison's cells by the heads of their columns."""
-    shown = [metric for metric in (*EVALUATION, *TRAINING) if metric.column]
+    shown = [metric for metric in (*EVALUATION, *CURVE, *TRAINING) if metric.column]
     return {metric.column: _text(metric, metric.short or metric.text, data) for metric in shown}
 
 
@@ -138,6 +141,68 @@ def _cycle_text(value: tuple[Mapping[str, float], float]) -> str:
     return f"{median}, middle half {cycle['q25']:.0f} to {cycle['q75']:.0f}"
 
 
+def _start(data: RunData) -> Mapping[str, Any] | None:
+    """Return the evaluation of the policy before any step."""
+    first = next(iter(data.history.evaluations), None)
+    return first if first is not None and first["step"] == 0 else None
+
+
+def _least(data: RunData) -> tuple[Mapping[str, Any], int] | None:
+    """Return the worst evaluation of the first steps, and how many there were."""
+    early = [line for line in data.history.evaluations if line["step"] <= START_STEPS]
+    return (min(early, key=_rate), len(early)) if early else None
+
+
+def _least_text(value: tuple[Mapping[str, Any], int]) -> str:
+    worst, count = value
+    return f"{_share(worst)} at step {worst['step']}, of {count} evaluations"
+
+
+def _newest(data: RunData) -> Mapping[str, Any] | None:
+    return data.history.evaluations[-1] if data.history.evaluations else None
+
+
+def _newest_live(data: RunData) -> str | None:
+    newest, start = _newest(data), _start(data)
+    if newest is None:
+        return None
+    return f"{_share(newest)} at step {newest['step']}" + (f"   at step 0: {_share(start)}" if start else "")
+
+
+def _all_won(data: RunData) -> tuple[Mapping[str, Any], float] | None:
+    """Return the first evaluation whose episodes all succeeded, and the control period [s]."""
+    won = [line for line in data.history.evaluations if line["successes"] == line["episodes"]]
+    return (won[0], float(won[0].get("period_s") or 0.0)) if won else None
+
+
+def _all_won_text(value: tuple[Mapping[str, Any], float]) -> str:
+    line, period_s = value
+    minutes = line["step"] * period_s / 60
+    return f"{line['step']} steps, {minutes:.1f} minutes of robot time, to {line['successes']}/{line['episodes']}"
+
+
+def _share(line: Mapping[str, Any]) -> str:
+    return f"{line['successes']}/{line['episodes']}"
+
+
+def _rate(line: Mapping[str, Any]) -> float:
+    return float(line["successes"]) / max(int(line["episodes"]), 1)
+
+
+CURVE = (
+    RunMetric(_newest_live, live="alone"),
+    RunMetric(_start, _share, row="success alone at step 0, before any", column="at step 0"),
+    RunMetric(_least, _least_text, row=f"its minimum over the first {START_STEPS} steps"),
+    RunMetric(
+        _all_won,
+        _all_won_text,
+        row="until all episodes of an evaluation succeeded",
+        column="all won at",
+        short=lambda value: str(value[0]["step"]),
+    ),
+    RunMetric(_newest, lambda line: f"{_share(line)} at step {line['step']}", row="newest evaluation in training"),
+)
+"""Of evaluations of the policy alone in training, where the run has them."""
 TRAINING = (
     RunMetric(
         _success_alone,

@@ -1,0 +1,123 @@
+"""`robot-rl curve`: success of the policy alone over a training."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from robot_rl import build
+from robot_rl.config import TrainConfig, evaluation_config, load_config
+from robot_rl.core.clock import SystemClock
+from robot_rl.core.errors import ConfigError
+from robot_rl.core.seeds import Purpose
+from robot_rl.core.settings import to_json
+from robot_rl.runtime.acting.evaluate import evaluate
+from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.runtime.learning.kept_policies import KeptPolicy, kept_policies
+from robot_rl.runtime.runs.history import EVALUATION
+from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
+from robot_rl.runtime.runs.process_record import recorded
+from robot_rl.runtime.runs.report import write_report
+from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
+from robot_rl.runtime.runs.stop import StopSignal
+
+NICENESS = 19
+"""Of the process beside a training: it gets what learner and actors leave."""
+POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Evaluate the policies that a training kept with --evaluation.every: deterministic, without a human, in a process
+    of its own and in episodes that neither training nor the final evaluation sees, the same for each policy. Success at
+    step 0 is that of demonstrations alone. Simulator only.
+
+    `train` starts it beside itself with the lowest priority, and once more at its end for what is missing; a policy
+    that has been evaluated is not evaluated again. Report, live view and page show the result first.
+
+    examples:
+      robot-rl train pick-lift --evaluation.every 500
+      robot-rl curve runs/first             what is missing, after a training that was stopped
+      robot-rl curve runs/first --episodes 100
+    """
+
+    run: Positional[Path]
+    """The run's folder, as in `runs/NAME`."""
+    episodes: int | None = None
+    """Episodes of each policy; None: as in the run's settings. Another number evaluates all of them again."""
+    follow: bool = False
+    """Wait for further policies of a training, until a signal comes or the parent process ends."""
+
+
+def run(arguments: Arguments) -> int:
+    """Evaluate one policy after the other, the oldest first."""
+    folder, stop = existing_run(arguments.run), StopSignal().install()
+    config = load_config(folder.config_file)
+    episodes = config.evaluation.every_episodes if arguments.episodes is None else arguments.episodes
+    _check(folder, config, arguments.follow)
+    if arguments.follow:
+        os.nice(NICENESS)
+    with recorded(folder.curve, "curve", folder.name), MetricsWriter(folder.curve) as metrics:
+        evaluator = None
+        for policy in _missing(folder, episodes, arguments.follow, stop):
+            evaluator = evaluator or _Evaluator(folder, evaluation_config(config), stop)
+            if line := evaluator.evaluate(policy, episodes):
+                metrics.write(EVALUATION, policy.env_steps, **line)
+                print(f"step {policy.env_steps}: {line['successes']}/{line['episodes']} alone", flush=True)
+        if evaluator is not None:
+            evaluator.close()
+    if not arguments.follow:
+        write_report(folder, to_json(config))
+    return 130 if stop() and not arguments.follow else 0
+
+
+def _check(folder: RunFolder, config: TrainConfig, follow: bool) -> None:
+    if config.robot.on_graph:
+        raise ConfigError("curve: got a run of an arm on the graph, expected the simulator; use `robot-rl evaluate`.")
+    if not (follow or kept_policies(folder.policies)):
+        raise ConfigError(
+            f"curve: got no policies in {folder.policies}, expected those of a training with --evaluation.every; "
+            f"`robot-rl evaluate {folder.root}` evaluates the last one."
+        )
+    folder.curve.mkdir(exist_ok=True)
+
+
+def _missing(folder: RunFolder, episodes: int, follow: bool, stop: StopSignal) -> Iterator[KeptPolicy]:
+    """Yield the policies that were not evaluated in this many episodes."""
+    lines = read_metrics(folder.curve, kind=EVALUATION)
+    done, clock = {int(line["step"]) for line in lines if line["episodes"] == episodes}, SystemClock()
+    while not stop():
+        missing = [policy for policy in kept_policies(folder.policies) if policy.env_steps not in done]
+        if missing:
+            done.add(missing[0].env_steps)
+            yield missing[0]
+        elif not follow:
+            return
+        else:
+            clock.sleep_until(clock.now_ns() + round(POLL_S * 1e9))
+
+
+class _Evaluator:
+    """The run's environment and agent, for one policy after the other."""
+
+    def __init__(self, folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
+        self._stop, self._seed, encoder = stop, config.evaluation.seed, build.make_encoder(config)
+        definition = build.make_definition(build.make_schema(config, encoder), config)
+        self._env, self._policy = build.make_env(config), build.make_agent(definition, config).policy()
+        self._rollout: Rollout = build.make_rollout(self._env, config, self._policy, encoder)
+
+    def evaluate(self, kept: KeptPolicy, episodes: int) -> dict[str, object]:
+        """Return the summary of a policy's episodes; empty where a stop came first."""
+        self._policy.load(*kept.load())
+        result = evaluate(self._rollout, episodes, self._seed, purpose=Purpose.CURVE, should_stop=self._stop)
+        if len(result.episodes) < episodes:
+            return {}
+        lists = ("interval_95", "judges", "cycle_steps")
+        line = {name: value for name, value in result.to_json().items() if name not in lists}
+        return line | {"interval_95": list(result.interval)}
+
+    def close(self) -> None:
+        """Close the environment."""
+        self._env.close()
