@@ -14,6 +14,7 @@ from robot_rl.core.settings import save_settings
 from robot_rl.runtime.acting.actor import run_actor
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.step import Step
+from robot_rl.runtime.learning.kept_policies import KeepingServer
 from robot_rl.runtime.learning.learner import LearnerLoop
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.run_folder import RunFolder, new_run
@@ -73,8 +74,10 @@ def short_run(
         ) as server,
     ):
         checkpoints = build.make_checkpoints(folder.learner, definition, schema)
+        every = config.evaluation.every
+        kept = server if every is None else KeepingServer(server, folder.policies, every)
         loop = LearnerLoop(
-            server, build.make_replay(schema, config), agent.learner(), config.learner, learner_metrics, checkpoints
+            kept, build.make_replay(schema, config), agent.learner(), config.learner, learner_metrics, checkpoints
         )
         learner = threading.Thread(target=loop.run, args=(ended.is_set, demonstrations))
         learner.start()
