@@ -24,7 +24,7 @@ class Arguments:
               camera or encoder that stands still, no updates
     hinders:  faults, late steps, too few updates, stale weights; time limits that end tasks, a discount that hides the
               reward, a human always in charge, a failing hand that is imitated; Q above all returns or at nothing,
-              actions at their bounds, lost or run-away exploration, dormant units
+              actions at their bounds, lost or run-away exploration, dormant units, a policy worse than before training
     misleads: success in training far above that of the policy alone
 
     examples:
@@ -46,6 +46,13 @@ def run(arguments: Arguments) -> int:
     findings = diagnose(evidence)
     print(_json(folder, evidence, findings) if arguments.json else _text(folder, evidence, findings))
     return 1 if findings else 0
+
+
+def brief(folder: RunFolder) -> list[str]:
+    """Return a line for each finding, and the command that says more; nothing where nothing is found."""
+    findings = diagnose(read_evidence(folder))
+    more = [f"what to do: robot-rl diagnose {folder.root}"] if findings else []
+    return [*(f"{finding.cause}: {finding.text}" for finding in findings), *more]
 
 
 def _text(folder: RunFolder, evidence: Evidence, findings: list[Finding]) -> str:

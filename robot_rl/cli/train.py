@@ -12,6 +12,7 @@ from robot_rl.build import check_rewards, make_definition, make_encoder, make_sc
 from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.build_prior import prior_state
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
+from robot_rl.cli.diagnose import brief
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.cli.train_plan import curve_plan, training_plan
 from robot_rl.config import TrainConfig, load_config
@@ -112,7 +113,7 @@ def run(flags: Arguments) -> int:
                 write_report(folder, to_json(flags.config))
             raise
         write_report(folder, to_json(flags.config))
-    print("\n".join(closing_lines(folder)))
+    print("\n".join([*closing_lines(folder), *brief(folder)]))
     if stop():
         print(f"stopped; go on with: robot-rl train --resume --run-name {folder.name} --runs {flags.runs}")
         return 130

@@ -4,7 +4,7 @@ from robot_rl.diagnosis import data_causes, network_causes, process_causes
 from robot_rl.diagnosis.evidence import Evidence
 from robot_rl.diagnosis.finding import Finding
 
-ALWAYS = (*data_causes.CAUSES, *process_causes.CAUSES, network_causes.flattering_success)
+ALWAYS = (*data_causes.CAUSES, *process_causes.CAUSES, network_causes.start_dip, network_causes.flattering_success)
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:

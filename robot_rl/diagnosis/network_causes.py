@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from robot_rl.diagnosis.evidence import Evidence
 from robot_rl.diagnosis.finding import Finding, Severity
+from robot_rl.runtime.runs.run_metrics import START_STEPS
 from robot_rl.runtime.runs.statistics import wilson_interval
 
 OVER = 0.1
@@ -136,6 +137,26 @@ def flattering_success(evidence: Evidence) -> Iterator[Finding]:
             alone,
             trained,
             "judge by the evaluation alone; let the human help less; --deterministic-fraction 0.5 trains as judged",
+        )
+
+
+def start_dip(evidence: Evidence) -> Iterator[Finding]:
+    """The policy alone is worse in the first steps of a training than before any: it forgets what was demonstrated."""
+    early = [line for line in evidence.history.evaluations if line["step"] <= START_STEPS]
+    if not early or early[0]["step"] != 0:
+        return
+    worst = min(early, key=lambda line: float(line["interval_95"][1]))
+    (low, _), (_, high) = early[0]["interval_95"], worst["interval_95"]
+    if high < low:
+        yield Finding(
+            "start-dip",
+            Severity.HINDERS,
+            f"alone the policy succeeded {early[0]['successes']}/{early[0]['episodes']} times at step 0 and "
+            f"{worst['successes']}/{worst['episodes']} times at step {worst['step']}",
+            float(high),
+            float(low),
+            "let the cloning term last (--agent.bc-weight-final, --agent.bc-decay-updates), begin with little "
+            "exploration (--agent.temperature-init 3e-4, --agent.initial-log-std -1.5)",
         )
 
 

@@ -1,15 +1,18 @@
 """Each cause is provoked by a short real run, and found; a run that is well has none."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from robot_rl.cli import main
+from robot_rl.core.records import Source
 from robot_rl.diagnosis.diagnose import diagnose
 from robot_rl.diagnosis.evidence import read_evidence
 from robot_rl.diagnosis.finding import Finding
+from robot_rl.runtime.runs.recorded_run import RunEpisodes
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.teleop.device import DeviceState, ScriptedDevice
 from tests.diagnosis.short_runs import short_config, short_run
@@ -155,3 +158,20 @@ def test_trouble_of_the_networks_is_found(tmp_path: Path, cause: str) -> None:
     folder = short_run(tmp_path / "run", short_config(*NETWORKS[cause]), 550, human=human, updates_per_step=2.0)
     finding = found(folder)[cause]
     assert finding.value != finding.bound and finding.advice
+
+
+@pytest.mark.slow
+def test_a_policy_that_forgets_its_demonstrations_is_found(tmp_path: Path) -> None:
+    near = short_config("Corridor", (*NEAR, *NO_LEARNING))
+    shown = short_run(tmp_path / "shown", near, 60, human=Hand(FORWARD, 100))
+    steps = [step for episode in RunEpisodes().read(shown.root) for step in episode.steps]
+    demonstrations = [replace(step, actor="demo", source=Source.DEMONSTRATION) for step in steps]
+    imitates = ("--agent.bc-weight", "10", "--agent.bc-decay-updates", "320", "--demonstrations", "10")
+    plan = ("--learner.update-ratio.pretrain-updates", "300", "--agent.learning-rate", "0.003")
+    forgets = ("--agent.temperature-learning-rate", "0.1", "--agent.target-entropy", "1.3")
+    often = ("--evaluation.every", "100", "--evaluation.every-episodes", "20", "--env.kwargs", '{"length": 1.2}')
+    config = short_config("Corridor", (*imitates, *plan, *forgets, *often))
+    folder = short_run(tmp_path / "run", config, 300, demonstrations, updates_per_step=2.0)
+    assert main(["curve", str(folder.root)]) == 0
+    finding = found(folder)["start-dip"]
+    assert finding.value < finding.bound and "at step 0 and" in finding.text
