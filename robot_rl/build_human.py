@@ -12,7 +12,7 @@ from robot_rl import build_graph
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
-from robot_rl.core.tasks import Outcome
+from robot_rl.core.tasks import ActionScale, Outcome
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.page.settings import PageSettings
 from robot_rl.runtime.acting.recording_screen import force_n, tool_height_m
@@ -71,6 +71,7 @@ def make_device(
         expert=lambda: make_expert(env),
         outcome=lambda: make_outcome(env),
         wire=lambda: (wire or build_graph.make_wire(config.robot, "actor_human"), wire is None),
+        scale=_scale(env),
         env_steps=env_steps,
         page=no_page if page is None else lambda: page.input,
     )
@@ -79,6 +80,12 @@ def make_device(
     if page is not None and not page.input.sole:
         device = BesidePage(device, Browser(page.input, context.layout))
     return _attended(device, env, page)
+
+
+def _scale(env: Environment) -> ActionScale | None:
+    """Return the displacement of an action of 1 of the first arm; None where the environment has no arm."""
+    cell = getattr(env.unwrapped, "cell", None)
+    return None if cell is None else next(iter(cell.task.arms.values())).action
 
 
 def watching(env: Environment, page: Page) -> Device:

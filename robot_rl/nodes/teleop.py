@@ -117,9 +117,16 @@ def make_device(config: TeleopConfig, wire: Wire) -> Device:
     Raises:
         ConfigError: settings that cannot work, or a keyboard without a terminal.
     """
-    layout = task_layout(find_task(config.task))
+    task = find_task(config.task)
     context = DeviceContext(
-        layout, np.random.default_rng(), SystemClock(), _no_expert, lambda: (wire, False), _no_expert
+        task_layout(task),
+        np.random.default_rng(),
+        SystemClock(),
+        _no_expert,
+        lambda: (wire, False),
+        _no_expert,
+        scale=task.arm.action,
+        reads_a_step=config.rate_hz * PERIOD_S,
     )
     return open_enabled(config.device, config.settings, config.motion_device, {}, context)
 

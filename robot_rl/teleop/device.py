@@ -50,6 +50,15 @@ class Device(Protocol):
         """Release the device; a second call does nothing."""
 
 
+def watch(device: Device) -> DeviceState:
+    """Return a device's state for supervision, between two steps.
+
+    A device whose motion goes on with each `read` has `watch()` as well, which leaves the motion where it is.
+    """
+    state: DeviceState = getattr(device, "watch", device.read)()
+    return state
+
+
 def tool_action(action: np.ndarray, layout: ActionLayout) -> np.ndarray:
     """Return an operator's action as an action along the axes of a tool that points down.
 

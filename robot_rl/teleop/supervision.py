@@ -15,7 +15,7 @@ from controllers.ros.liveness import process_identity
 from controllers.ros.stops import REPORT_PERIOD_S, StopReport
 from controllers.ros.wire import Wire
 from robot_rl.core.clock import Clock, RateKeeper
-from robot_rl.teleop.device import Device, DeviceState
+from robot_rl.teleop.device import Device, DeviceState, watch
 
 CLEAR_TIMEOUT_S = 2.0
 TRIES, PAUSE_S = 10, 0.05  # until the controller's status shows that the clear has arrived
@@ -135,9 +135,12 @@ class SupervisedDevice:
             self._device.reset()
 
     def poll(self) -> DeviceState:
-        """Read the device and report its stop."""
+        """Watch the device and report its stop."""
+        return self._report(watch)
+
+    def _report(self, read: Callable[[Device], DeviceState]) -> DeviceState:
         with self._lock:
-            state = self._device.read()
+            state = read(self._device)
             self._sender.send(state)
             self._labels += state.labels
             self._cleared, self._ready = self._cleared or state.cleared, self._ready or state.ready
@@ -145,7 +148,7 @@ class SupervisedDevice:
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the present state, with the labels since the last call."""
-        state = self.poll()
+        state = self._report(lambda device: device.read())
         with self._lock:
             gathered = replace(state, labels=self._labels, cleared=self._cleared, ready=self._ready)
             self._labels, self._cleared, self._ready = (), False, False

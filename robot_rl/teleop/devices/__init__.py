@@ -4,6 +4,8 @@ A device is a class with a class method `open(context)`, which returns a `robot_
 
     Settings         frozen dataclass of its settings, given as `--human.settings NAME VALUE ...`
     help             text that is printed when a person uses it
+    watch            method: the state between two steps, for supervision; needed where motion goes on with each `read`
+    enable           method: takes whether the dead-man of another device is held, before each `read`
     detail           text of the moment that `robot-rl doctor teleop NAME` shows
     moves            False: it enables, labels and stops only; another device moves the arm while it is engaged
     enables          False: it does not enable either; the device that moves the arm engages by its own rule
@@ -23,7 +25,7 @@ from robot_rl.core.clock import Clock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import check, resolve
 from robot_rl.core.settings import from_text
-from robot_rl.core.tasks import Outcome
+from robot_rl.core.tasks import ActionScale, Outcome
 from robot_rl.teleop.device import Device, Expert
 from robot_rl.teleop.devices.combined import EnabledDevice
 
@@ -40,6 +42,7 @@ DEVICES = {
     "spacemouse": "robot_rl.teleop.devices.spacemouse:SpaceMouse",
     "gamepad": "robot_rl.teleop.devices.gamepad:Gamepad",
     "pedal": "robot_rl.teleop.devices.pedal:Pedal",
+    "playback": "robot_rl.teleop.devices.playback:PlaybackDevice",
     "pendant": "robot_rl.teleop.pendant.device:Pendant",
     "browser": "robot_rl.teleop.devices.browser:Browser",
     "graph": "robot_rl.teleop.devices.ros:GraphDevice",
@@ -73,6 +76,10 @@ class DeviceContext:
     """Returns a connection to the ROS graph, and whether the device closes it."""
     outcome: Callable[[], Callable[[], Outcome]]
     """Returns what tells whether the episode is won or lost now; simulator only, for a scripted human's labels."""
+    scale: ActionScale | None = None
+    """Displacement of an action of 1; None where the action moves no tool."""
+    reads_a_step: float = 1.0
+    """How many times the device is read while one action acts."""
     env_steps: int = 0
     """Steps trained before, by which a scripted human tapers."""
     settings: Any = None

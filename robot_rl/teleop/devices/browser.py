@@ -15,7 +15,7 @@ from robot_rl.core import checks
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.labels import LABELS
-from robot_rl.teleop.device import Device, DeviceState
+from robot_rl.teleop.device import Device, DeviceState, watch
 from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.devices.browser_messages import CLEAR, FINISH, GO, PAUSE, STOP, Message, Motion, Presence, Press
 from robot_rl.teleop.devices.handheld import hand_action
@@ -213,9 +213,15 @@ class BesidePage(Device):
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the combined state."""
         page = self._page.read(proposed)
-        if self._device is None:
-            return page
-        state = self._device.read(proposed)
+        return page if self._device is None else self._combined(page, self._device.read(proposed))
+
+    def watch(self) -> DeviceState:
+        """Return the combined state between two steps."""
+        page = self._page.read()
+        return page if self._device is None else self._combined(page, watch(self._device))
+
+    @staticmethod
+    def _combined(page: DeviceState, state: DeviceState) -> DeviceState:
         return replace(
             state,
             action=page.action if page.engaged else state.action,
