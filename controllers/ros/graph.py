@@ -134,8 +134,13 @@ TASK_STATE_SECTIONS = (
 # The human's input for the actor's arbiter: axes as an action in [-1, 1], the gripper last.
 HUMAN_PROMPT = Topic("human/prompt", "std_msgs/msg/String", _STATUS)  # what the person has to do now
 HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
-# Its buttons. The first two are 0 or 1; labels, requests to clear a stop and "the scene is set" are counts since the
-# sender's start, whose name is the frame_id: a lost message loses none, and a restarted sender clears nothing.
+# A hand's pose in any frame of its own: a leader arm, a tracker, a phone; its clutch, and the opening of its gripper in
+# [0, 1]. Readers take any quality.
+HUMAN_POSE_INPUT = Topic("human/pose", _POSE, _SENSOR)
+HUMAN_CLUTCH = Topic("human/clutch", "std_msgs/msg/Bool", _SENSOR)
+HUMAN_GRIPPER = Topic("human/gripper", _JOINTS, _SENSOR)
+# Buttons of `human/input`. The first two are 0 or 1; labels, requests to clear a stop and "the scene is set" are counts
+# since the start of the sender, whose name is the frame_id: a lost message loses none, a restarted sender clears nothing.
 HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear", "ready")
 
 

@@ -9,10 +9,13 @@ from rich.live import Live
 from rich.table import Table
 from tyro.conf import Positional
 
+from robot_rl import build_graph
 from robot_rl.core.action_layout import ActionLayout, StateEntry, arm_layout
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, RobotRLError
+from robot_rl.core.tasks import ActionScale
 from robot_rl.doctor.finding import Finding
+from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.devices import DeviceContext, open_device
 from robot_rl.teleop.devices.gamepad import SdlPads
@@ -27,7 +30,10 @@ LAYOUT = arm_layout(StateEntry("state", 0))
 
 
 def check(
-    device: Positional[str | None] = None, seconds: float | None = None, settings: dict[str, str] = NO_SETTINGS
+    device: Positional[str | None] = None,
+    seconds: float | None = None,
+    settings: dict[str, str] = NO_SETTINGS,
+    namespace: str = "",
 ) -> Iterator[Finding] | int:
     """List the input devices of this computer; with a name, show that one live: axes, engaged, labels, stop.
 
@@ -38,16 +44,26 @@ def check(
       robot-rl doctor teleop
       robot-rl doctor teleop spacemouse
       robot-rl doctor teleop keyboard --settings speed 0.2
+      robot-rl doctor teleop pose --namespace left
 
     Args:
         device: A device by name, module:Class or path/to/file.py:Class.
         seconds: How long to show it [s]; None: until Ctrl-C.
         settings: Settings of the device.
+        namespace: The arm's on the ROS graph, for devices on topics.
     """
     if device is None:
         return devices()
     clock = SystemClock()
-    context = DeviceContext(LAYOUT, np.random.default_rng(0), clock, _no_arm, _no_arm, _no_arm)
+    context = DeviceContext(
+        LAYOUT,
+        np.random.default_rng(0),
+        clock,
+        expert=_no_arm,
+        wire=lambda: (build_graph.make_wire(RobotConfig("dds", namespace=namespace), "doctor_teleop"), True),
+        outcome=_no_arm,
+        scale=ActionScale(),
+    )
     opened = open_device(device, settings, context)
     if text := getattr(opened, "help", ""):
         print(text, flush=True)

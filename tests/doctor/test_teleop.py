@@ -1,13 +1,19 @@
 """`doctor teleop`: the devices of this computer, and one of them live."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from rich.console import Console
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.data.formats import Episode, make_format
 from robot_rl.doctor import teleop
 from robot_rl.teleop.device import DeviceState
 from robot_rl.testing import FakeClock, Playback
+from tests.data.camera_episodes import camera_episode
+from tests.domains import domain_id
 
 ACTION = np.array([0.5, -1.0, 0.0, 0.0, 0.0, 0.25, 1.0], np.float32)
 
@@ -50,6 +56,21 @@ def test_watch_ends_with_its_time_and_says_whether_the_device_was_there(alive: b
 def test_devices_are_listed_or_said_to_be_missing() -> None:
     names = [finding.name for finding in teleop.devices()]
     assert sorted(set(names)) == ["gamepad", "pedal", "spacemouse"]
+
+
+def test_recorded_episodes_are_shown_as_a_device(tmp_path: Path) -> None:
+    action = np.zeros(7, np.float32)
+    steps, meta = camera_episode(3)
+    steps = [replace(step, action=action, policy_action=action, human_action=action) for step in steps]
+    make_format("episodes").write(tmp_path, Episode(steps, meta))
+    assert teleop.check("playback", seconds=0.1, settings={"episodes": str(tmp_path)}) == 0
+
+
+@pytest.mark.dds
+@pytest.mark.slow
+def test_device_on_a_topic_that_is_silent_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain_id("doctor teleop")))
+    assert teleop.check("pose", seconds=0.1, namespace="left") == 1
 
 
 def test_device_that_needs_an_arm_is_refused() -> None:

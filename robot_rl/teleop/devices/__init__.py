@@ -42,6 +42,7 @@ DEVICES = {
     "spacemouse": "robot_rl.teleop.devices.spacemouse:SpaceMouse",
     "gamepad": "robot_rl.teleop.devices.gamepad:Gamepad",
     "pedal": "robot_rl.teleop.devices.pedal:Pedal",
+    "pose": "robot_rl.teleop.devices.pose:PoseDevice",
     "playback": "robot_rl.teleop.devices.playback:PlaybackDevice",
     "pendant": "robot_rl.teleop.pendant.device:Pendant",
     "browser": "robot_rl.teleop.devices.browser:Browser",
