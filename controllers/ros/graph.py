@@ -140,7 +140,7 @@ HUMAN_POSE_INPUT = Topic("human/pose", _POSE, _SENSOR)
 HUMAN_CLUTCH = Topic("human/clutch", "std_msgs/msg/Bool", _SENSOR)
 HUMAN_GRIPPER = Topic("human/gripper", _JOINTS, _SENSOR)
 # Buttons of `human/input`. The first two are 0 or 1; labels, requests to clear a stop and "the scene is set" are counts
-# since the start of the sender, whose name is the frame_id: a lost message loses none, a restarted sender clears nothing.
+# since the start of the sender, whose name is the frame_id: a lost message loses none; a restarted one clears nothing.
 HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear", "ready")
 
 
