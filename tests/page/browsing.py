@@ -103,8 +103,8 @@ def attribute(page: Any, name: str) -> str:
 
 
 def until(page: Any, name: str, value: str) -> None:
-    """Wait until a state attribute has a value."""
-    page.wait_for_selector(f"body[data-{name}={value}]", timeout=20_000)
+    """Wait until a state attribute has a value; a program on a busy machine takes half a minute to start."""
+    page.wait_for_selector(f"body[data-{name}={value}]", timeout=60_000)
 
 
 def until_cleared(page: Any, selector: str) -> None:

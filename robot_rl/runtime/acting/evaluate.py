@@ -158,7 +158,7 @@ def evaluate(
 
     Args:
         purpose: of the episodes' seeds: those of a curve never are those of the final evaluation.
-        on_episode: called after each episode, with all so far.
+        on_episode: called after each episode that counts, with all so far, its own last.
         should_stop: read between episodes.
         ends_wait: entered, with what is waited for in words, around each wait for a person.
 
@@ -173,8 +173,8 @@ def evaluate(
     session = _Session(stepper, episode_seeds(purpose, seed), ends_wait)
     with suppress(StopRequestedError):
         while not should_stop() and session.misses(episodes):
-            session.run_episode(None if video is None or len(session.results) >= video.episodes else video)
-            on_episode(tuple(session.results))
+            if session.run_episode(None if video is None or len(session.results) >= video.episodes else video):
+                on_episode(tuple(session.results))
     results, version, judges = tuple(session.results), stepper.policy_version, rollout.reward.names
     return EvaluationResult(results, seed, deterministic, version, rollout.period_s, judges, session.taken_back)
 
@@ -201,8 +201,8 @@ class _Session:
             self._take_back()
         return len(self.results) < episodes
 
-    def run_episode(self, video: EpisodeVideo | None) -> None:
-        """Run one episode."""
+    def run_episode(self, video: EpisodeVideo | None) -> bool:
+        """Run one episode; return whether it counts, as one that the person paused does not."""
         stepper, seed = self._stepper, self._again.pop() if self._again else next(self._seeds)
         with self._ends_wait("the scene"):
             stepper.begin(seed, RESETS_MAX)
@@ -219,7 +219,7 @@ class _Session:
             steps, reward = steps + 1, reward + step.reward
         if step.decision.paused:
             self._again.append(seed)
-            return
+            return False
         truncated = not (step.terminated or step.success)
         judged = not truncated or stepper.rollout.reward.names != ("human-label",)
         fault = bool(step.fault)
@@ -228,6 +228,7 @@ class _Session:
             video.show(stepper, number, steps, self.results[-1].end, step.success)
         stepper.read_last_labels()
         self._correct(stepper.take_late_labels())
+        return True
 
     def _correct(self, labels: tuple[str, ...]) -> None:
         """Correct the newest episode; until it is taken back, a label after an `undo` counts."""

@@ -1,6 +1,7 @@
 """Evaluation counts what the trained policy does alone, through the actor's own steps."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -159,13 +160,16 @@ def test_nothing_to_evaluate_is_refused() -> None:
 
 
 def judged(
-    *states: DeviceState, episodes: int = 1, rewards: tuple[str, ...] = ("human-label",), env: PointWorld | None = None
+    *states: DeviceState,
+    episodes: int = 1,
+    rewards: tuple[str, ...] = ("human-label",),
+    env: PointWorld | None = None,
+    on_episode: Callable[[tuple[EpisodeResult, ...]], None] = lambda results: None,
 ) -> EvaluationResult:
     """An evaluation of a policy that keeps still, while a person labels; one state a read, one read a step."""
     person, reward = JudgingDevice(Person(states)), make_reward(rewards)
-    return evaluate(
-        Rollout(env or PointWorld(), LinearPolicy(0.0), human=person, reward=reward, clock=FakeClock()), episodes, 0
-    )
+    rollout = Rollout(env or PointWorld(), LinearPolicy(0.0), human=person, reward=reward, clock=FakeClock())
+    return evaluate(rollout, episodes, 0, on_episode=on_episode)
 
 
 QUIET, MOVES = DeviceState(), DeviceState(np.ones(3, np.float32), engaged=True)
@@ -237,8 +241,10 @@ def test_silence_is_no_failure() -> None:
 
 def test_pause_lets_the_arm_rest_and_the_episode_run_again() -> None:
     paused, success = DeviceState(paused=True), DeviceState(labels=("success",))
-    env = PointWorld()
-    result = judged(QUIET, QUIET, paused, paused, paused, QUIET, QUIET, success, env=env)
+    env, counts = PointWorld(), list[int]()
+    script = (QUIET, QUIET, paused, paused, paused, QUIET, QUIET, success)
+    result = judged(*script, env=env, on_episode=lambda results: counts.append(len(results)))
+    assert counts == [1]  # the paused one is none
     assert [(episode.success, episode.steps) for episode in result.episodes] == [(True, 2)]
     assert result.episodes[0].seed == judged(success).episodes[0].seed
     assert len(env.executed) == 5  # three before the pause took effect, none while it lasted
