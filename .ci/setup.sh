@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
-EXTRAS=${EXTRAS:-jax,torch,vision,sim,spacemouse,gamepad,lerobot,minari,page,pendant,robotiq,camera,ros,charts,docs,dev}
+EXTRAS=${EXTRAS:-jax,torch,vision,sim,spacemouse,gamepad,lerobot,minari,page,metrics,pendant,robotiq,camera,ros,charts,docs,dev}
 VENDORS=${VENDORS:-franka,ur} # small; tests compare the drivers' fakes with these libraries
 
 section() { printf '\n== %s\n' "$*"; }

@@ -10,8 +10,10 @@ from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import StepSchema
+from robot_rl.runtime.acting.actor_config import START
 from robot_rl.runtime.learning.kept_policies import KeepingServer
 from robot_rl.runtime.learning.learner import LearnerLoop
+from robot_rl.runtime.runs.json_log import logged
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.process_record import recorded
 from robot_rl.runtime.runs.run_folder import RunFolder
@@ -37,11 +39,19 @@ class Arguments(ProcessArguments):
 
 def run(arguments: Arguments) -> int:
     """Learn until a signal comes."""
-    config, stop = arguments.config, StopSignal().install()
+    stop, place = StopSignal().install(), (arguments.folder, "learner", arguments.run_name)
+    with recorded(*place), logged(*place):
+        updates = _learn(arguments, stop)
+        print(f"learner: {updates} updates")
+    return 0
+
+
+def _learn(arguments: Arguments, stop: StopSignal) -> int:
+    """Return the number of updates since the run began."""
+    config = arguments.config
     schema, demonstrations = _schema_and_demonstrations(config)
     definition = build.make_definition(schema, config)
     with (
-        recorded(arguments.folder, "learner", arguments.run_name),
         MetricsWriter(arguments.folder) as metrics,
         Journal(arguments.folder / "journal") as journal,
         LearnerServer(
@@ -66,10 +76,9 @@ def run(arguments: Arguments) -> int:
         every, policies = config.evaluation.every, RunFolder(arguments.folder.parent).policies
         kept = server if every is None else KeepingServer(server, policies, every)
         loop = LearnerLoop(kept, replay, agent, config.learner, metrics, checkpoints)
+        metrics.write(START, 0)
         # Without actors it ends with its updates on demonstrations.
-        updates = loop.run(lambda: stop() or not (config.actors or loop.pretraining), demonstrations)
-        print(f"learner: {updates} updates")
-    return 0
+        return loop.run(lambda: stop() or not (config.actors or loop.pretraining), demonstrations)
 
 
 def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterator[StepRecord]]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import save_settings, to_json
+from robot_rl.runtime.runs.json_log import JsonLog
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.process_record import OwnRecord, end_orphans, recorded
 from robot_rl.runtime.runs.processes import (
@@ -29,6 +30,7 @@ from robot_rl.runtime.runs.processes import (
     robot_rl_command,
     stop_in_order,
 )
+from robot_rl.runtime.runs.prometheus import serve_metrics
 from robot_rl.runtime.runs.report import closing_lines, write_report
 from robot_rl.runtime.runs.restart import RestartPolicy
 from robot_rl.runtime.runs.run_events import RunEvents
@@ -69,8 +71,15 @@ class Arguments(PageFlags, RunArguments):
     resume: bool = False
     """Go on with the run of that name; its settings are the defaults then."""
     restarts: int = RestartPolicy.deaths_max
-    """Deaths of learner or actor within ten minutes that are followed by a restart, after 1, 2, 4 ... 30 s; one more
-    ends the training. A real arm holds until its person's go. 0: the first death ends it."""
+    """Deaths of learner or actor within ten minutes that are followed by a restart; one more ends the training. A real
+    arm holds until its person's go. 0: the first death ends it."""
+    restart_after_s: float = RestartPolicy.first_s
+    """Time before the first restart [s]; it doubles with each death within ten minutes, to 30 s at most."""
+
+    metrics_port: int | None = None
+    """Port at which Prometheus reads the run's metrics: http://127.0.0.1:PORT/metrics; 0: a free one; None: none."""
+    metrics_host: str = "127.0.0.1"
+    """Address of that port. Whoever reaches it may read the metrics, and nothing else."""
 
     @classmethod
     def base(cls, words: Sequence[str]) -> TrainConfig:
@@ -99,9 +108,14 @@ def run(flags: Arguments) -> int:
         flags = replace(flags, config=_from_prior(flags.config))
     check_rewards(flags.config)
     _check_judge(flags.config)
-    restarts = RestartPolicy(flags.restarts)
+    restarts = RestartPolicy(flags.restarts, first_s=flags.restart_after_s)
+    restarts.bequeath()
     folder, stop = _open(flags), StopSignal().install()
-    with lock_run(folder), recorded(folder.root, "train", folder.name) as own:
+    with (
+        lock_run(folder),
+        recorded(folder.root, "train", folder.name) as own,
+        serve_metrics(folder, flags.config.task, flags.metrics_port, flags.metrics_host),
+    ):
         for line in end_orphans(folder.parts(), SystemClock()):
             print(line, flush=True)
         folder.copy_task(flags.config.task)
@@ -129,11 +143,15 @@ def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts:
     if not stop():
         folder.archive_evaluation()
         own.write(doing="training")
-        with MetricsWriter(folder.root, tensorboard=False) as metrics:
-            plan = replace(training_plan(folder, flags.config, page), restarts=restarts, report=RunEvents(metrics))
-            with beside(curve_plan(folder, flags.config), STOP_LIMIT_S, SystemClock()):
-                outcome = supervise(plan, Console(highlight=False), SystemClock(), stop)
+        with (
+            MetricsWriter(folder.root, tensorboard=False) as metrics,
+            closing(JsonLog(folder.root, "train", folder.name)) as log,
+            beside(curve_plan(folder, flags.config), STOP_LIMIT_S, SystemClock()),
+        ):
+            plan = replace(training_plan(folder, flags.config, page), restarts=restarts, report=RunEvents(metrics, log))
+            outcome = supervise(plan, Console(highlight=False), SystemClock(), stop)
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
+            log.write("info", f"training ended ({outcome.why})", event="session", minutes=outcome.minutes)
         print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
     if not stop():
         own.write(doing="evaluation")

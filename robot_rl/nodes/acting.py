@@ -15,8 +15,9 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopRequestedError
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.actor import ActorSummary, run_actor
-from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
+from robot_rl.runtime.acting.actor_config import END, START, ActorConfig, resumed
 from robot_rl.runtime.acting.rollout import Environment
+from robot_rl.runtime.runs.json_log import logged
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.runs.process_record import recorded
 from robot_rl.runtime.runs.stop import StopSignal
@@ -59,7 +60,8 @@ def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> A
         page: the operator's, which shows what happens.
     """
     stop = StopSignal().install()
-    with recorded(launch.folder, launch.name, launch.run_name) as own:
+    place = launch.folder, launch.name, launch.run_name
+    with recorded(*place) as own, logged(*place):
         settings = actor_config(config, launch, read_metrics(launch.folder), own.died)
         try:
             env = _await_env(config, launch.name, stop)
@@ -104,6 +106,7 @@ def _act(
             rollout.reward.open(launch.folder)
             summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
             link.flush(ORPHAN_FLUSH_S if stop.orphaned else FLUSH_S)
+            metrics.write(END, settings.first_env_step + summary.env_steps, **link.status())
     return summary
 
 

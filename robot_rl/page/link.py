@@ -48,7 +48,10 @@ class Page(Monitor):
         self._process, port = _start(settings, Path(self._folder.name))
         self.url = settings.url(port)
         self._again = replace(settings, address=f"{settings.host}:{port}")
-        self._deaths, self._due_s = Deaths(RestartPolicy()), 0.0  # the time of the next start, once it has died
+        self._deaths, self._due_s = (
+            Deaths(RestartPolicy.inherited()),
+            0.0,
+        )  # the time of the next start, once it has died
         self._sender = ViewSender(Path(self._folder.name))
         self._reporter: StepReporter | None = None
         self._images: Images | None = None
@@ -170,7 +173,7 @@ def _start(settings: PageSettings, folder: Path) -> tuple[subprocess.Popen[bytes
     line = _first_line(process)
     if not line.startswith("port "):
         _end(process)
-        raise ConfigError(f"page: {line or f'got no answer in {START_TIMEOUT_S:g} s, expected one; see its output.'}")
+        raise ConfigError(f"page: {line or f'got no answer in {START_TIMEOUT_S:g} s, or its end; see its output.'}")
     return process, int(line.removeprefix("port "))
 
 

@@ -8,6 +8,8 @@ from robot_rl.core import checks
 
 START = "start"
 """Kind of the metrics line that an actor process writes before its first episode."""
+END = "end"
+"""Kind of the one that it writes when it ends in good order, once its last records were acknowledged, or not."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """Report of a run: results in Markdown with curves beside it, and as one HTML page with all of it inside."""
 
 import json
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from robot_rl.core.errors import RunFolderError
 from robot_rl.runtime.runs.history import read_history
+from robot_rl.runtime.runs.kept_process import DEATH
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.report_page import Extras, render_page
 from robot_rl.runtime.runs.run_folder import RunFolder
@@ -83,7 +85,7 @@ def render_report(
         _evaluation(folder, data),
         *(["## The policy alone in training", curve_table(data)] if data.history.evaluations else []),
         "## Training",
-        _table([("", ""), *metric_rows(TRAINING, data), *_lost_records(folder)]),
+        _table([("", ""), *metric_rows(TRAINING, data), *_lost_records(folder), *_deaths(folder)]),
         *(["## The loop over the graph", _table([("", ""), *timings])] if timings else []),
         "## Curves",
         *[f"![{path.stem}]({path.relative_to(folder.root)})" for path in curves],
@@ -104,7 +106,7 @@ def closing_lines(folder: RunFolder) -> list[str]:
         f"training {data.minutes:.1f} minutes",
         f"env steps {env_steps}",
         f"human steps {human_steps} ({human_steps / max(env_steps, 1):.1%})",
-        *map(" ".join, _lost_records(folder)),
+        *map(" ".join, (*_lost_records(folder), *_deaths(folder))),
         f"report {folder.report}",
         f"page {folder.report_page}",
     ]
@@ -129,6 +131,14 @@ def _lost_records(folder: RunFolder) -> list[tuple[str, str]]:
         _total(events, "dropped") for events in actors
     )
     return rows + [(name, str(count)) for name, count in counts.items() if count]
+
+
+def _deaths(folder: RunFolder) -> list[tuple[str, str]]:
+    """Return a row about each process that died: how often, and why the last time; none while all is well."""
+    events = read_metrics(folder.root, kind=DEATH)
+    last = {str(event["part"]): str(event["text"]).partition(";")[0] for event in events}
+    counts = Counter(str(event["part"]) for event in events)
+    return [(f"deaths of {part}", f"{counts[part]}, the last: {why}") for part, why in sorted(last.items())]
 
 
 def _total(events: list[dict[str, Any]], name: str) -> int:

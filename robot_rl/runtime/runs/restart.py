@@ -1,16 +1,19 @@
 """Restart of processes that died: when, how often, and the reason in words."""
 
+import os
 import re
 import signal
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from robot_rl.core import checks
 
 BAD_SETTINGS = 2
 """Exit code of a command whose settings cannot work: it is not started again."""
 TAIL_BYTES = 8192
+RESTARTS_VARIABLE = "ROBOT_RL_RESTARTS"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,16 @@ class RestartPolicy:
     first_s: float = 1.0
     """Time before the first restart [s]; it doubles with each further death within the window."""
     longest_s: float = 30.0
+
+    @classmethod
+    def inherited(cls) -> Self:
+        """Return the policy of the supervisor that started this process; the default without one."""
+        deaths_max, _, first_s = os.environ.get(RESTARTS_VARIABLE, "").partition(" ")
+        return cls(int(deaths_max), first_s=float(first_s)) if first_s else cls()
+
+    def bequeath(self) -> None:
+        """Let the parts of a run treat processes of their own likewise."""
+        os.environ[RESTARTS_VARIABLE] = f"{self.deaths_max} {self.first_s}"
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "deaths_max")

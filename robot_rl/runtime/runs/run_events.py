@@ -1,21 +1,25 @@
-"""Events of a run's parts: deaths, restarts and freezes, in the supervisor's metrics."""
+"""Events of a run's parts: deaths, restarts and freezes, in the supervisor's metrics and log."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from robot_rl.runtime.runs.kept_process import DEATH, RESTART
+from robot_rl.runtime.runs.json_log import JsonLog, Level
+from robot_rl.runtime.runs.kept_process import AWAKE, DEATH, FROZEN, RESTART
 from robot_rl.runtime.runs.metrics import Metrics
+
+LEVELS: dict[str, Level] = {DEATH: "error", FROZEN: "warning", RESTART: "warning", AWAKE: "info"}
 
 
 class RunEvents:
-    """Receiver of the supervisor's reports, one line of metrics each: `part` and `text`."""
+    """Receiver of the supervisor's reports: a line of metrics and of the log each, with `part` and the text."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, log: JsonLog) -> None:
+        self._metrics, self._log = metrics, log
 
     def __call__(self, part: str, event: str, text: str) -> None:
         """Write one event."""
         self._metrics.write(event, 0, part=part, text=text)
+        self._log.write(LEVELS[event], text, event=event, part=part)
 
 
 def restarts(events: Sequence[Mapping[str, Any]], part: str) -> int:

@@ -37,12 +37,18 @@ class StopSignal:
         self._parent_pid = int(os.environ.get(PARENT_VARIABLE, 0))
 
     def install(self) -> Self:
-        """Install the signal handlers; only the main thread can."""
+        """Install the signal handlers; only the main thread can.
+
+        Raises:
+            StopRequestedError: the parent process has ended already.
+        """
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
         self._installed = True
         if self._parent_pid > 0 and not self.orphaned and hasattr(os, "pidfd_open"):  # Linux
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # the parent's end ends a wait, too
+        if self.orphaned:
+            raise StopRequestedError("the process that started this one has ended, before it could begin")
         return self
 
     def request(self) -> None:
