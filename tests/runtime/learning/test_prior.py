@@ -12,6 +12,7 @@ from robot_rl.build_prior import prior_state
 from robot_rl.cli import main
 from robot_rl.config import TrainConfig
 from robot_rl.core.settings import save_settings
+from robot_rl.methods import METHODS, with_method
 from robot_rl.presets import preset
 from robot_rl.runtime.runs.run_folder import new_run
 
@@ -38,6 +39,11 @@ def test_another_task_starts_from_its_networks_and_counts_from_zero(prior: Path)
     state = prior_state(config, *parts(config))
     assert (state["step"], state["seed"]) == (0, 7)
     assert all((state[name] == 0.5).all() for name in state if name.startswith("params/"))
+
+
+def test_a_clones_networks_start_other_methods_and_those_of_iql_do_not() -> None:
+    agents = {name: parts(with_method(preset("pick-lift"), name))[0].schema_hash() for name in METHODS}
+    assert {name for name in METHODS if agents[name] != agents["bc"]} == {"iql"}
 
 
 @pytest.mark.parametrize(
