@@ -20,12 +20,18 @@ class Arguments:
 
     Exit code 0: nothing found; 1: something found.
 
-    blocks:   rewards that never differ, labels that no reward source reads, demonstrations that did not arrive, a
-              camera or encoder that stands still, no updates
-    hinders:  faults, late steps, too few updates, stale weights; time limits that end tasks, a discount that hides the
-              reward, a human always in charge, a failing hand that is imitated; Q above all returns or at nothing,
-              actions at their bounds, lost or run-away exploration, dormant units, a policy worse than before training
-    misleads: success in training far above that of the policy alone
+    what blocks all learning:
+      rewards that never differ, labels that no reward source reads, demonstrations that did not arrive,
+      a camera or encoder that stands still, no updates
+
+    what hinders it:
+      faults, late steps, too few updates per transition, weights that do not arrive,
+      time limits that end tasks, a discount that hides the reward,
+      a human always in charge, a failing hand that is imitated, demonstrations forgotten in the first steps,
+      Q above all returns or at nothing, actions at their bounds, lost or run-away exploration, dormant units
+
+    what misleads:
+      success in training far above that of the policy alone
 
     examples:
       robot-rl diagnose runs/first
