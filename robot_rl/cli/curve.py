@@ -86,13 +86,15 @@ def _check(folder: RunFolder, config: TrainConfig, follow: bool) -> None:
 
 def _missing(folder: RunFolder, episodes: int, follow: bool, stop: StopSignal) -> Iterator[KeptPolicy]:
     """Yield the policies that were not evaluated in this many episodes."""
-    lines = read_metrics(folder.curve, kind=EVALUATION)
-    done, clock = {int(line["step"]) for line in lines if line["episodes"] == episodes}, SystemClock()
+    lines, clock = read_metrics(folder.curve, kind=EVALUATION), SystemClock()
+    done = {(line["step"], line["policy_version"]) for line in lines if line["episodes"] == episodes}
     while not stop():
-        missing = [policy for policy in kept_policies(folder.policies) if policy.env_steps not in done]
+        kept = ((policy, (policy.env_steps, policy.updates())) for policy in kept_policies(folder.policies))
+        missing = [(policy, key) for policy, key in kept if key not in done]
         if missing:
-            done.add(missing[0].env_steps)
-            yield missing[0]
+            policy, key = missing[0]
+            done.add(key)
+            yield policy
         elif not follow:
             return
         else:
@@ -110,7 +112,7 @@ class _Evaluator:
 
     def evaluate(self, kept: KeptPolicy, episodes: int) -> dict[str, object]:
         """Return the summary of a policy's episodes; empty where a stop came first."""
-        self._policy.load(*kept.load())
+        self._policy.load(kept.load(), kept.updates())
         result = evaluate(self._rollout, episodes, self._seed, purpose=Purpose.CURVE, should_stop=self._stop)
         if len(result.episodes) < episodes:
             return {}

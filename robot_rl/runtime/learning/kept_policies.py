@@ -4,6 +4,7 @@ RUN/curve/policies/step-000002000.safetensors    the policy's parameters; `updat
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,16 +25,28 @@ class KeptPolicy(NamedTuple):
     env_steps: int
     path: Path
 
-    def load(self) -> tuple[dict[str, np.ndarray], int]:
-        """Return its parameters, and the updates that made it.
+    def updates(self) -> int:
+        """Return the number of updates that made it.
 
         Raises:
             CheckpointError: the file is damaged.
         """
+        with self._readable(), safe_open(self.path, "numpy") as file:
+            return int(file.metadata()["updates"])
+
+    def load(self) -> dict[str, np.ndarray]:
+        """Return its parameters.
+
+        Raises:
+            CheckpointError: the file is damaged.
+        """
+        with self._readable():
+            return safetensors.numpy.load_file(self.path)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
         try:
-            with safe_open(self.path, "numpy") as file:
-                updates = int(file.metadata()["updates"])
-            return safetensors.numpy.load_file(self.path), updates
+            yield
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"policy: got {self.path}, expected a whole one ({error}); remove it to go on without."
@@ -50,14 +63,14 @@ class KeepingServer:
     """Server of a learner that also keeps what it publishes, each `every` environment steps; unless the disk is full.
 
     The first publication follows the updates before any step: the policy at step 0. A resumed run goes on after the
-    last one kept.
+    last one kept; one that was stopped before its first step keeps that of step 0 again.
     """
 
     def __init__(self, server: Server, folder: Path, every: int) -> None:
         self._server, self._folder, self._every = server, folder, every
         self._env_steps = 0
         kept = kept_policies(folder)
-        self._next = self._after(kept[-1].env_steps) if kept else 0
+        self._next = self._after(kept[-1].env_steps) if kept and kept[-1].env_steps else 0
 
     def recover(self) -> Iterator[Record]:
         """Yield the records that earlier processes of this run received."""

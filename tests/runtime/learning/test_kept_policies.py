@@ -29,8 +29,7 @@ def test_policies_are_kept_before_the_first_step_and_at_intervals(tmp_path: Path
     inner = serve(tmp_path, [records[:10], records[10:30], records[30:35], records[35:70]])
     kept = kept_policies(tmp_path)
     assert [policy.env_steps for policy in kept] == [0, 30, 70] and len(inner.published) == 5
-    parameters, updates = kept[1].load()
-    assert updates == 3 and np.array_equal(parameters["w"], np.full(2, 3.0, np.float32))
+    assert kept[1].updates() == 3 and np.array_equal(kept[1].load()["w"], np.full(2, 3.0, np.float32))
 
 
 def test_a_resumed_run_goes_on_after_the_last_one(tmp_path: Path) -> None:
@@ -38,6 +37,13 @@ def test_a_resumed_run_goes_on_after_the_last_one(tmp_path: Path) -> None:
     serve(tmp_path, [records[:30]])
     serve(tmp_path, [records[30:35], records[35:50]], recovered=records[:30])
     assert [policy.env_steps for policy in kept_policies(tmp_path)] == [0, 30, 50]
+
+
+def test_a_run_that_was_stopped_before_its_first_step_keeps_step_0_again(tmp_path: Path) -> None:
+    serve(tmp_path, [[]])  # stopped while it learned from demonstrations: publishes what it has
+    inner = ScriptedServer([])
+    KeepingServer(inner, tmp_path, every=20).publish_weights(500, {"w": np.zeros(2, np.float32)})
+    assert [(policy.env_steps, policy.updates()) for policy in kept_policies(tmp_path)] == [(0, 500)]
 
 
 def test_a_disk_that_takes_nothing_costs_the_policy_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
