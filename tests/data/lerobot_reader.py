@@ -21,4 +21,5 @@ for i in range(len(dataset)):
 second = LeRobotDataset("local/dataset", root=folder, episodes=[1], delta_timestamps={"action": [0.0, 0.1]})
 batch = next(iter(torch.utils.data.DataLoader(second, batch_size=2)))
 stats = {f"stats/{name}": dataset.meta.stats[name]["mean"] for name in dataset.features}
+stats["quantiles"] = np.stack([dataset.meta.stats["action"][name] for name in ("q01", "q10", "q50", "q90", "q99")])
 np.savez(out, **{name: np.stack(values) for name, values in columns.items()}, **stats, batch=batch["action"].numpy())

@@ -98,6 +98,9 @@ def test_statistics_are_those_of_all_frames(tmp_path: Path) -> None:
         assert got.shape == (3, 1, 1)
         np.testing.assert_allclose(got[:, 0, 0], function(images[:, ::4, ::4].reshape(-1, 3), axis=0), atol=1e-9)
     assert stats["action"]["count"] == [8]
+    of_each = [np.quantile([step.obs["state"] for step in episode.steps], 0.9, axis=0) for episode in episodes]
+    np.testing.assert_allclose(stats["observation.state"]["q90"], (3 * of_each[0] + 5 * of_each[1]) / 8, atol=1e-6)
+    assert np.shape(stats["observation.images.wrist"]["q01"]) == (3, 1, 1)
 
 
 def test_episode_that_was_cut_off_before_the_totals_does_not_count_and_is_written_over(tmp_path: Path) -> None:

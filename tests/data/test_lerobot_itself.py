@@ -78,6 +78,7 @@ def test_every_frame_is_as_recorded(video: str | None, tmp_path: Path) -> None:
         assert read[name].dtype.kind == expected.dtype.kind, name
         np.testing.assert_array_equal(read[name], expected.astype(read[name].dtype), err_msg=name)
         assert read[f"stats/{name}"] == pytest.approx(expected.astype(np.float64).mean(0))
+    assert read["quantiles"].shape == (5, 3)
     for name, image in CAMERAS.items():
         expected, bound = np.array([image(step) for step in steps]), ERROR_MAX if video else 0.0
         assert read[name].shape == expected.shape

@@ -1,6 +1,7 @@
 """Statistics of a LeRobotDataset: of each episode, and of all of them together.
 
-Source: lerobot 0.4.4, datasets/compute_stats.py: min, max, mean, std and count; of images by channel, in [0, 1].
+Source: lerobot 0.4.4, datasets/compute_stats.py: min, max, mean, std, count and quantiles; of images by channel, in
+[0, 1]. Quantiles of several episodes are the mean of theirs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,8 @@ from robot_rl.data.image_codec import decompress
 from robot_rl.data.lerobot.columns import Column
 
 Statistics = dict[str, dict[str, Any]]
-"""Column -> min, max, mean, std and count, JSON-ready."""
+"""Column -> min, max, mean, std, count and quantiles, JSON-ready."""
+QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 PREFIX = "stats/"
 PIXEL_STEP = 4
 """Every fourth pixel of an image counts in each direction."""
@@ -34,6 +36,7 @@ def _of_column(column: Column) -> dict[str, Any]:
 
 def _described(values: np.ndarray, count: int, shape: tuple[int, ...]) -> dict[str, Any]:
     found = {"min": values.min(0), "max": values.max(0), "mean": values.mean(0), "std": values.std(0)}
+    found |= zip(QUANTILES, np.quantile(values, list(QUANTILES.values()), axis=0), strict=True)
     return {**{name: value.reshape(shape).tolist() for name, value in found.items()}, "count": [count]}
 
 
@@ -58,6 +61,8 @@ def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     means, stds = (np.array([part[key] for part in parts]) for key in ("mean", "std"))
     share = (count / count.sum()).reshape(-1, *[1] * (means.ndim - 1))
     mean = (share * means).sum(0)
+    known = [name for name in QUANTILES if all(name in part for part in parts)]  # older datasets have none
+    quantiles = {name: (share * np.array([part[name] for part in parts])).sum(0).tolist() for name in known}
     variance = (share * (stds**2 + (means - mean) ** 2)).sum(0)
     return {
         "min": np.min([part["min"] for part in parts], axis=0).tolist(),
@@ -65,4 +70,5 @@ def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "mean": mean.tolist(),
         "std": np.sqrt(variance).tolist(),
         "count": [int(count.sum())],
+        **quantiles,
     }
