@@ -13,7 +13,7 @@ from robot_rl import build_graph
 from robot_rl.core.action_layout import ActionLayout, StateEntry, arm_layout
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import ConfigError, RobotRLError
-from robot_rl.core.tasks import ActionScale
+from robot_rl.core.tasks import PERIOD_S, ActionScale
 from robot_rl.doctor.finding import Finding
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.teleop.device import Device, DeviceState
@@ -63,6 +63,7 @@ def check(
         wire=lambda: (build_graph.make_wire(RobotConfig("dds", namespace=namespace), "doctor_teleop"), True),
         outcome=_no_arm,
         scale=ActionScale(),
+        reads_a_step=RATE_HZ * PERIOD_S,
     )
     opened = open_device(device, settings, context)
     if text := getattr(opened, "help", ""):

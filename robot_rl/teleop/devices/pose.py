@@ -32,6 +32,7 @@ from robot_rl.teleop.devices.handheld import hand_action
 
 LOST_S = 1.0
 """A topic that is silent for so long is a lost device [s]."""
+SMOOTHING = 0.9
 OPEN_ABOVE, CLOSE_BELOW = 0.6, 0.4
 """Opening of the hand's gripper beyond which the arm's opens or closes."""
 HELP = """\
@@ -150,7 +151,8 @@ class PoseDevice(Device):
         self._lock = threading.Lock()
         self._T_hand: Pose | None = None
         self._heard_ns = self._clutch_ns = 0
-        self._messages, self._closed, self._jumped, self._gripper = 0, False, False, 0.0
+        self._interval_s = np.nan  # between poses, of late
+        self._closed, self._jumped, self._gripper = False, False, 0.0
         self._enabled: bool | None = None  # by another device's dead-man
         self._follower: Follower | None = None
         self._locked = True
@@ -192,9 +194,10 @@ class PoseDevice(Device):
 
     @property
     def detail(self) -> str:
-        """Messages so far, and what engages."""
+        """Rate of the poses, and what engages."""
         by = "another device" if self._enabled is not None else self._config.clutch
-        return f"{self._messages} poses on {self._config.topic}, engaged by {by}"
+        rate = "one pose at most" if np.isnan(self._interval_s) else f"{1.0 / max(self._interval_s, 1e-6):.0f} Hz"
+        return f"{rate} on {self._config.topic}, engaged by {by}"
 
     def _state(self, action: np.ndarray | None, engaged: bool) -> DeviceState:
         heard = self._T_hand is not None
@@ -221,7 +224,10 @@ class PoseDevice(Device):
         with self._lock:
             before, self._T_hand = self._T_hand, T_hand
             self._jumped |= before is not None and bool(np.linalg.norm(T_hand.p - before.p) > self._config.jump_m)
-            self._heard_ns, self._messages = self._clock.now_ns(), self._messages + 1
+            if before is not None:
+                interval_s, known = self._age_s(self._heard_ns), not np.isnan(self._interval_s)
+                self._interval_s = SMOOTHING * self._interval_s + (1 - SMOOTHING) * interval_s if known else interval_s
+            self._heard_ns = self._clock.now_ns()
 
     def _on_clutch(self, message: Any) -> None:
         with self._lock:

@@ -153,6 +153,16 @@ def test_speed_is_bounded_and_a_hand_that_ran_ahead_is_followed_by_the_lead_only
     assert np.linalg.norm(way) <= 0.05 + 1e-6
 
 
+def test_doctor_is_given_the_rate_and_what_engages() -> None:
+    hand = Hand()
+    assert hand.device.detail.startswith("one pose at most on human/pose")
+    for _ in range(3):
+        hand.rest()
+    assert hand.device.detail == "100 Hz on human/pose, engaged by human/clutch"
+    hand.device.enable(False)
+    assert "another device" in hand.device.detail
+
+
 def test_scale_makes_the_tools_way_smaller() -> None:
     hand, tool = Hand(scale="0.25"), Tool()
     start = tool.T.p
