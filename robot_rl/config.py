@@ -25,6 +25,10 @@ Appearance = Literal["fixed", "varied"]
 VisionMode = Literal["frozen", "trainable", "state"]
 
 
+CLASSIFIER = "classifier"
+"""Reward source that may be learned from a run's own recordings."""
+
+
 @dataclass(frozen=True)
 class VisionConfig:
     """Settings of image encoding."""
@@ -144,7 +148,8 @@ class TrainConfig:
     is named, and the networks start from its newest checkpoint; None: both start anew."""
     play: int = 0
     """Successful episodes of play recorded after the demonstrations, which they join. From both the run learns its
-    image encoder and a reward classifier, which is added to `rewards`; 0: none."""
+    image encoder and a reward classifier, which is added to `rewards`; with `--rewards classifier` it judges alone,
+    and a human labels the recordings. 0: none."""
     rewards: tuple[str, ...] = ("ground-truth", "human-label")
     """Reward sources: ground-truth, classifier, human-label, rlif, module:Class or path/to/file.py:Class."""
     reward_settings: dict[str, str] = field(default_factory=dict)
@@ -196,6 +201,11 @@ class TrainConfig:
             )
 
     @property
+    def learns_classifier(self) -> bool:
+        """Whether the run learns its reward classifier from its own recordings, since it plays and names no file."""
+        return self.play > 0 and not (CLASSIFIER in self.rewards and f"{CLASSIFIER}.file" in self.reward_settings)
+
+    @property
     def keeps_frames(self) -> bool:
         """Whether actors keep the compressed images of their steps."""
         keep = self.vision.keep_frames
@@ -236,6 +246,14 @@ def load_config(path: Path) -> TrainConfig:
     return load_settings(TrainConfig, path, upgrade)
 
 
+def recording_config(config: TrainConfig) -> TrainConfig:
+    """Return a run's settings for its recordings: without the classifier that is yet to be learned from them."""
+    if not config.learns_classifier:
+        return config
+    judges = tuple(name for name in config.rewards if name != CLASSIFIER) or ("human-label",)
+    return replace(config, rewards=judges, reward_settings=_settings_of(config, judges))
+
+
 def evaluation_config(config: TrainConfig, rewards: tuple[str, ...] | None = None) -> TrainConfig:
     """Return a run's settings for its evaluation.
 
@@ -245,9 +263,12 @@ def evaluation_config(config: TrainConfig, rewards: tuple[str, ...] | None = Non
     unjudged, robot = config.robot.episode_source == "unjudged", config.robot
     truth = unjudged or not (robot.on_graph or is_foreign(config.task))
     judges = rewards or (("ground-truth",) if truth else config.rewards)
-    settings = config.reward_settings
-    if judges != config.rewards:
-        settings = {name: text for name, text in settings.items() if name.partition(".")[0] in judges}
+    settings = config.reward_settings if judges == config.rewards else _settings_of(config, judges)
     # Ground truth would end an episode on its first step of success, before another judge has seen enough of it.
     source = "simulated" if unjudged and "ground-truth" in judges else robot.episode_source
     return replace(config, robot=replace(robot, episode_source=source), rewards=judges, reward_settings=settings)
+
+
+def _settings_of(config: TrainConfig, sources: tuple[str, ...]) -> dict[str, str]:
+    """Return the settings of some reward sources."""
+    return {name: text for name, text in config.reward_settings.items() if name.partition(".")[0] in sources}

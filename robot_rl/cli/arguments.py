@@ -17,7 +17,7 @@ import tyro
 from tyro.conf import Positional
 
 from robot_rl.build import foreign_config, make_origin
-from robot_rl.config import TrainConfig, load_config
+from robot_rl.config import TrainConfig, load_config, recording_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.help import join_lines_of_help
 from robot_rl.core.renamed import refuse_old_flags
@@ -192,7 +192,8 @@ def check_settings(config: TrainConfig) -> None:
     Raises:
         ConfigError: a file or folder that is missing, or an unknown source of reward.
     """
-    make_reward(config.rewards, config.reward_settings)
+    recorded = recording_config(config)
+    make_reward(recorded.rewards, recorded.reward_settings)
     files = {"vision.encoder": config.vision.encoder, "robot.cameras": config.robot.cameras}
     for name, path in files.items():
         if path is not None and not path.is_file():

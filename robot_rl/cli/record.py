@@ -12,6 +12,7 @@ import tyro
 from robot_rl import build, build_human
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.cli.page_flags import PageFlags
+from robot_rl.config import TrainConfig, recording_config
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations, remove_newest
 from robot_rl.runtime.acting.recording_screen import RecordingSummary
@@ -58,7 +59,7 @@ class Arguments(PageFlags, RunArguments):
 
 def run(arguments: Arguments) -> int:
     """Record demonstrations and print their number."""
-    config, out = arguments.config, arguments.out
+    config, out = recording_config(arguments.config), arguments.out
     if arguments.remove_last:
         number = remove_newest(out, config.demonstrations_format)
         print(f"{out}: {'no episodes' if number is None else f'episode {number} is in {out}/removed now'}")
@@ -83,7 +84,7 @@ def run(arguments: Arguments) -> int:
     with (
         build_human.open_page(arguments.page_settings(config, arguments.by)) as page,
         closing(build.make_env(config)) as env,
-        closing(_device(env, arguments, page)) as human,
+        closing(_device(env, config, arguments.by, page)) as human,
     ):
         build_human.follow(page, env, config)
         rollout = build.make_rollout(env, config, human=human, monitor=page)
@@ -100,6 +101,6 @@ def _line(summary: RecordingSummary, out: Path, judges: tuple[str, ...]) -> str:
     return f"{summary.total} demonstrations in {out} ({counts}; judged by {' and '.join(judges)})"
 
 
-def _device(env: Environment, arguments: Arguments, page: Page | None) -> Device:
-    rng = generator(Purpose.DEMONSTRATION, arguments.config.seed, 2)
-    return build_human.make_device(env, arguments.config, arguments.by, rng, page=page)
+def _device(env: Environment, config: TrainConfig, kind: str, page: Page | None) -> Device:
+    rng = generator(Purpose.DEMONSTRATION, config.seed, 2)
+    return build_human.make_device(env, config, kind, rng, page=page)

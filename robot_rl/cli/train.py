@@ -15,7 +15,7 @@ from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.cli.diagnose import brief
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.cli.train_plan import curve_plan, training_plan
-from robot_rl.config import TrainConfig, load_config
+from robot_rl.config import CLASSIFIER, TrainConfig, load_config, recording_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import save_settings, to_json
@@ -106,7 +106,7 @@ def run(flags: Arguments) -> int:
         )
     if not flags.resume:
         flags = replace(flags, config=_from_prior(flags.config))
-    check_rewards(flags.config)
+    check_rewards(recording_config(flags.config))
     _check_judge(flags.config)
     restarts = RestartPolicy(flags.restarts, first_s=flags.restart_after_s)
     restarts.bequeath()
@@ -169,7 +169,7 @@ def _prepared(folder: RunFolder, flags: Arguments, stop: StopSignal) -> TrainCon
     config = flags.config
     if not flags.resume:
         config = replace(config, vision=replace(config.vision, identity=None))
-    if config.play and "classifier" not in config.rewards:
+    if config.learns_classifier:
         _save_config(folder, config)
         config = _learned_from_play(folder, config, stop)
     if stop():
@@ -245,8 +245,8 @@ def _learned_from_play(folder: RunFolder, config: TrainConfig, stop: StopSignal)
     if not folder.classifier.exists():
         files = ("--vision.encoder", str(encoder), "--out", str(folder.classifier))
         _run("learning a reward classifier", folder, stop, "classifier", "train", *recordings, *files)
-    settings = config.reward_settings | {"classifier.file": str(folder.classifier.absolute())}
-    rewards = ("classifier", *config.rewards)
+    settings = config.reward_settings | {f"{CLASSIFIER}.file": str(folder.classifier.absolute())}
+    rewards = config.rewards if CLASSIFIER in config.rewards else (CLASSIFIER, *config.rewards)
     return replace(config, vision=replace(config.vision, encoder=encoder), rewards=rewards, reward_settings=settings)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from robot_rl import build, build_human
-from robot_rl.config import evaluation_config
+from robot_rl.cli.arguments import check_settings
+from robot_rl.config import evaluation_config, recording_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import changed
 from robot_rl.presets import preset
@@ -55,3 +56,16 @@ def test_evaluation_is_judged_by_ground_truth() -> None:
 def test_an_evaluation_that_ground_truth_does_not_judge_is_not_ended_by_it() -> None:
     assert evaluation_config(BLIND, ("human-label",)).robot.episode_source == "unjudged"
     assert evaluation_config(BLIND, ("ground-truth", "human-label")).robot.episode_source == "simulated"
+
+
+def test_a_classifier_that_the_run_learns_judges_alone_and_the_human_labels_the_recordings() -> None:
+    settings = {"classifier.adversarial": "true"}
+    config = replace(BLIND, play=6, rewards=("classifier",), reward_settings=settings)
+    check_settings(config)  # its file is yet to come
+    recorded = recording_config(config)
+    assert (recorded.rewards, recorded.reward_settings) == (("human-label",), {})
+    learned = replace(config, reward_settings=settings | {"classifier.file": "judge.safetensors"})
+    assert recording_config(learned) == learned and not learned.learns_classifier
+    assert recording_config(replace(config, play=0)).rewards == ("classifier",)
+    with pytest.raises(ConfigError, match=r"classifier.file: got none"):
+        check_settings(replace(config, play=0))
