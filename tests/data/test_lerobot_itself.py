@@ -21,7 +21,7 @@ from tests.data.test_lerobot_video import ERROR_MAX, seen
 pytest.importorskip("pyarrow")
 LEROBOT = os.environ.get("ROBOT_RL_LEROBOT", "")
 """Python of an environment with LeRobot, and, where it is there, lerobot-doctor."""
-LEROBOT_DOCTOR = Path(LEROBOT).with_name("lerobot-doctor")
+LEROBOT_DOCTOR = Path(LEROBOT).parent / "lerobot-doctor"
 pytestmark = [
     pytest.mark.lerobot,
     pytest.mark.slow,
