@@ -83,7 +83,10 @@ def details(status: RunStatus) -> list[str]:
 def _progress(status: RunStatus) -> str:
     unhelped = status.success_unhelped
     success = "-" if unhelped is None else f"{unhelped:.0%}"
-    return f"step {status.env_steps}   episodes {status.episodes}   unhelped (last {SUCCESS_WINDOW}) {success}"
+    alone, evaluated = "", status.evaluated
+    if evaluated is not None:
+        alone = f"   alone {evaluated['successes']}/{evaluated['episodes']} at step {evaluated['step']}"
+    return f"step {status.env_steps}   episodes {status.episodes}{alone}   unhelped (last {SUCCESS_WINDOW}) {success}"
 
 
 def _part(part: PartStatus) -> str:

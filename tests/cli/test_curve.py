@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl.cli import main
+from robot_rl.cli.status import summary
 from robot_rl.config import EvaluationConfig, TrainConfig
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
@@ -20,6 +21,7 @@ from robot_rl.runtime.runs.process_record import read_record
 from robot_rl.runtime.runs.processes import ProcessPlan, beside
 from robot_rl.runtime.runs.report import closing_lines
 from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.runtime.runs.status import run_status
 from tests.diagnosis.short_runs import CORRIDOR, SMALL, short_config, short_run
 
 NO_LEARNING = ("--learner.update-ratio.learning-starts", "100000", "--learner.update-ratio.pretrain-updates", "0")
@@ -49,6 +51,10 @@ def test_each_kept_policy_is_evaluated_once_and_shown_first(run: RunFolder, caps
     assert f"of {len(steps)} evaluations" in run.report.read_text() and "evaluated alone" in run.report_page.read_text()
     progress = RunProgress(run.root).read([])
     assert progress["evaluated"]["step"] == steps[-1] and len(progress["curves"]["evaluated"]) == 3
+
+    newest = {"successes": history.evaluations[-1]["successes"], "episodes": 4, "step": steps[-1]}
+    status = run_status(run, "corridor")
+    assert status.evaluated == newest and f"alone {last} at step {steps[-1]}" in summary(status)
 
     assert main(["curve", str(run.root), "--episodes", "2"]) == 0
     assert [line["episodes"] for line in read_history(run).evaluations] == [2, 2, 2]

@@ -67,6 +67,9 @@ class RunCollector:
         if status.success_unhelped is not None:
             text = "success rate of the last episodes without interventions"
             yield _gauge("success_unhelped_ratio", text, [(*run, status.success_unhelped)])
+        if status.evaluated is not None:
+            share = status.evaluated["successes"] / max(status.evaluated["episodes"], 1)
+            yield _gauge("success_alone_ratio", "newest evaluation of the policy alone in training", [(*run, share)])
         update = self._totals.latest.get(self._folder.learner.name, {})
         for key, (name, text) in UPDATE_GAUGES.items():
             if update.get(key) is not None:

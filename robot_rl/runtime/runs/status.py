@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from robot_rl.runtime.acting.go import last_shown
-from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History
+from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, by_step
 from robot_rl.runtime.runs.live import DISK_LOW_MB
+from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.process_record import ALIVE, ProcessRecord, read_record
 from robot_rl.runtime.runs.run_events import last_death, restarts
 from robot_rl.runtime.runs.run_folder import RunFolder
@@ -62,6 +63,8 @@ class RunStatus:
     episodes: int = 0
     success_unhelped: float | None = None
     """Success rate of the last `SUCCESS_WINDOW` episodes without interventions."""
+    evaluated: Mapping[str, Any] | None = None
+    """Newest evaluation of the policy alone in training: `successes`, `episodes`, `step`."""
     updates: int = 0
     policy_version: int | None = None
     """Version that acted last: the updates that made it; of several actors the oldest."""
@@ -103,6 +106,7 @@ def run_status(folder: RunFolder, task: str, totals: RunTotals | None = None, no
         tuple(problems),
         parts,
         **_progress(totals, actors, totals.latest.get(folder.learner.name, {})),
+        evaluated=_evaluated(folder),
         losses=losses,
         disk_left_mb=disk_mb,
         restarts=sum(part.restarts for part in parts),
@@ -124,6 +128,11 @@ def _progress(totals: RunTotals, actors: Sequence[Mapping[str, Any]], update: Ma
         "backlog": int(sum(float(event.get("backlog") or 0) for event in actors)),
         "refused": totals.total(REFUSED),
     }
+
+
+def _evaluated(folder: RunFolder) -> dict[str, Any] | None:
+    lines = by_step(read_metrics(folder.curve))
+    return {name: lines[-1][name] for name in ("successes", "episodes", "step")} if lines else None
 
 
 def _part(path: Path, totals: RunTotals, now_s: float) -> PartStatus:
