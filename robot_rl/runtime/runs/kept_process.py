@@ -7,7 +7,7 @@ from contextlib import suppress
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.runtime.runs.process_record import stat
 from robot_rl.runtime.runs.processes import Process, ProcessFailedError, ProcessPlan, last_lines
-from robot_rl.runtime.runs.restart import BAD_SETTINGS, Deaths, RestartPolicy, cause
+from robot_rl.runtime.runs.restart import Deaths, RestartPolicy, cause
 
 INTERRUPTED = 130
 DEATH, RESTART, FROZEN, AWAKE = "death", "restart", "frozen", "awake"
@@ -18,8 +18,8 @@ Report = Callable[[str, str, str], None]
 class KeptProcess:
     """Process of a plan, started again as often as the policy allows.
 
-    A process that ends with exit code 0, or was interrupted, has ended in good order and stays so. One whose settings
-    cannot work, or that fails before it ever worked, is not started again: it would fail again.
+    A process that ends with exit code 0, or was interrupted, has ended in good order and stays so. One that fails
+    before it ever worked, as with settings that cannot work, is not started again: it would fail again.
     """
 
     def __init__(self, plan: ProcessPlan, policy: RestartPolicy, clock: Clock, report: Report) -> None:
@@ -70,7 +70,7 @@ class KeptProcess:
     def _bury(self, process: Process) -> None:
         """Report a death, and decide about the restart."""
         code = process.exit_code or 0
-        why, hopeless = cause(code, self.plan.log), code > 0 and (code == BAD_SETTINGS or not self._worked())
+        why, hopeless = cause(code, self.plan.log), code > 0 and not self._worked()
         delay_s = self._deaths.add(self._clock.now_ns() / NS_PER_S)
         if hopeless or self._policy.deaths_max == 0:
             process.check()

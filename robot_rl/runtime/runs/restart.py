@@ -10,8 +10,6 @@ from typing import Self
 
 from robot_rl.core import checks
 
-BAD_SETTINGS = 2
-"""Exit code of a command whose settings cannot work: it is not started again."""
 TAIL_BYTES = 8192
 RESTARTS_VARIABLE = "ROBOT_RL_RESTARTS"
 
