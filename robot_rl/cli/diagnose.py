@@ -22,7 +22,7 @@ class Arguments:
 
     what blocks all learning:
       rewards that never differ, labels that no reward source reads, demonstrations that did not arrive,
-      a camera or encoder that stands still, no updates
+      a camera or encoder that stands still, no episodes, no updates
 
     what hinders it:
       faults, late steps, too few updates per transition, weights that do not arrive,

@@ -51,6 +51,22 @@ def late_steps(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def no_episodes(evidence: Evidence) -> Iterator[Finding]:
+    """No episode has ended: the arm waits for the learner's first weights, or does not start."""
+    updates = int(evidence.update.get("updates") or 0)
+    if evidence.config.actors and evidence.update and not evidence.history.steps.size:
+        before = evidence.config.learner.update_ratio.pretrain_updates if evidence.config.demonstrations else 0
+        yield Finding(
+            "no-episodes",
+            Severity.BLOCKS,
+            f"no episode has ended; the learner made {updates} updates, {before} precede the first step",
+            0,
+            1,
+            "wait, or give it more --minutes or fewer --learner.update-ratio.pretrain-updates; actor-0/log.txt holds "
+            "what the actor waits for",
+        )
+
+
 def no_updates(evidence: Evidence) -> Iterator[Finding]:
     """The learner makes no updates although actors send."""
     update, needed = evidence.update, evidence.config.learner.update_ratio.learning_starts
@@ -104,4 +120,4 @@ def stale_weights(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
-CAUSES = (no_updates, faults, stale_weights, starved_learner, late_steps)
+CAUSES = (no_episodes, no_updates, faults, stale_weights, starved_learner, late_steps)

@@ -61,6 +61,11 @@ def test_rewards_that_never_differ_are_found(tmp_path: Path, capsys: pytest.Capt
     assert "timeouts-as-ends" not in causes
 
 
+def test_an_arm_that_never_began_is_found(tmp_path: Path) -> None:
+    finding = found(short_run(tmp_path / "run", short_config("Corridor", NO_LEARNING), 0))["no-episodes"]
+    assert "no episode has ended; the learner made 0 updates" in finding.text
+
+
 def test_labels_that_no_reward_source_reads_are_found(tmp_path: Path) -> None:
     hand = Hand(FORWARD, 0, "success")
     folder = short_run(tmp_path / "run", short_config("Unreachable", NO_LEARNING), 200, human=hand)
