@@ -37,7 +37,8 @@ from controllers.geometry import FloatArray
 COMMAND, STATUS, JOINT_STATES = "effort_watchdog/command", "effort_watchdog/status", "joint_states"
 CONTROLLER = "effort_controller"  # the usual name of a forward_command_controller on the effort interface
 TIMEOUT_S = 0.02
-STATE_LIMIT_S = 0.05
+STATE_LIMIT_S = 0.01  # age of a velocity that damps: joints that damping slows at 100 /s swing from 16 ms of delay on
+SPIN_S = 0.05  # between two checks whether the node was ended
 RATE_HZ = 500.0
 
 
@@ -199,6 +200,7 @@ class WatchdogNode:
         sample = sample_of(message, self._joints)
         if sample is not None:
             self._dq, self._seen_s = sample.dq, self._now_s()
+            self._watchdog.see(sample.dq, self._seen_s)
             self._gravity = self._gravity_at(sample.q)
 
     def _relay(self) -> None:
@@ -249,7 +251,7 @@ def main() -> None:
     topics = WatchdogNode(node, watchdog, joints, ros=ros, gravity=gravity, controller=arguments.controller)
     executor.add_node(node)
     while not ended:
-        executor.spin_once(timeout_sec=STATE_LIMIT_S)
+        executor.spin_once(timeout_sec=SPIN_S)
     topics.leave()
     executor.shutdown()
     node.destroy_node()

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from controllers.geometry import FloatArray
 
 HEADER = 2  # kind, sequence number
+MOVING_RAD_PER_S = 0.02  # slower velocities have no direction
+REGAIN_S = 1.0  # time in which a reduced damping doubles, up to the configured one
 
 
 class Kind(IntEnum):
@@ -74,6 +76,32 @@ def decode_status(data: ArrayLike) -> WatchdogStatus | None:
     return WatchdogStatus(WatchdogState(int(numbers[0])), int(numbers[1]), int(numbers[2]))
 
 
+class Damping:
+    """Joint damping -D dq whose gain falls where it is too late: a damper never reverses a motion, but one that acts on
+    old velocities does, and then swings the arm. Each reversal of a joint leaves a quarter of its gain.
+    """
+
+    def __init__(self, damping: FloatArray) -> None:
+        self._full = damping
+        self.restart()
+
+    def restart(self) -> None:
+        """Start with the full gain."""
+        self._gain, self._way, self._seen_s = self._full.copy(), np.zeros_like(self._full), -np.inf
+
+    def see(self, dq: FloatArray, now_s: float) -> None:
+        """Take a new velocity (N,) [rad/s]."""
+        regained = 2.0 ** min(max(now_s - self._seen_s, 0.0) / REGAIN_S, 60.0)
+        self._gain, self._seen_s = np.minimum(self._gain * regained, self._full), now_s
+        way = np.where(np.abs(dq) > MOVING_RAD_PER_S, np.sign(dq), self._way)
+        self._gain[way * self._way < 0.0] *= 0.25
+        self._way = way
+
+    def torque(self, dq: FloatArray) -> FloatArray:
+        """Return the torque (N,) [N m]; zero where a velocity is not finite."""
+        return -self._gain * np.where(np.isfinite(dq), dq, 0.0)
+
+
 class EffortWatchdog:
     """Watchdog logic: call `take` for each message and `output` in each cycle.
 
@@ -93,6 +121,7 @@ class EffortWatchdog:
         self._timeout_s = timeout_s
         self._state, self._sequence, self._trips, self._taken_s = WatchdogState.RESTING, -1, 0, -np.inf
         self._effort = np.zeros_like(self._damping)
+        self._damper = Damping(self._damping)
 
     @property
     def status(self) -> WatchdogStatus:
@@ -115,13 +144,19 @@ class EffortWatchdog:
         self._effort[:] = command.effort
         return True
 
+    def see(self, dq: FloatArray, now_s: float) -> None:
+        """Take a new joint velocity (N,) [rad/s]; while efforts are relayed, a reversal is none of the damping's."""
+        if self._state is WatchdogState.RELAYING:
+            self._damper.restart()
+        else:
+            self._damper.see(dq, now_s)
+
     def output(self, dq: FloatArray, gravity: FloatArray, now_s: float) -> FloatArray:
         """Return the efforts (N,) for the arm's controller now; `gravity` is zero where the arm adds it itself."""
         self._watch(now_s)
         if self._state is WatchdogState.RELAYING:
             return np.clip(self._effort, -self._tau_max, self._tau_max)
-        drag = self._damping * np.where(np.isfinite(dq), dq, 0.0)
-        return np.clip(gravity - drag, -self._tau_max, self._tau_max)
+        return np.clip(gravity + self._damper.torque(dq), -self._tau_max, self._tau_max)
 
     def _watch(self, now_s: float) -> None:
         if self._state is WatchdogState.RELAYING and now_s - self._taken_s > self._timeout_s:

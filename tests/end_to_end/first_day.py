@@ -27,6 +27,7 @@ from tests.waiting import eventually
 
 PERIOD_S = 0.1
 STILL_M = 2e-3
+REST_SPEED = 0.01  # [m/s, rad/s]
 FOLLOW_S = 30.0
 TIMEOUT_S = 400.0
 
@@ -236,12 +237,18 @@ def follows(robot: GraphRobot, dz_m: float) -> bool:
 
 
 def stays(robot: GraphRobot, dz_m: float, steps: int = 10) -> bool:
-    """Whether the arm stays where it is although it is commanded."""
-    start = robot.wait(PERIOD_S).T_base_tcp
+    """Whether the arm stays where it is although it is commanded.
+
+    Raises:
+        AssertionError: it does not; with its ways from the start.
+    """
+    start, seen = robot.wait(PERIOD_S).T_base_tcp, []
     for _ in range(steps):
         robot.command(Pose(start.p + np.array([0.0, 0.0, dz_m]), start.R), 0.04)
-        robot.wait(PERIOD_S)
-    return bool(np.linalg.norm(robot.wait(PERIOD_S).T_base_tcp.p - start.p) < STILL_M)
+        seen.append(robot.wait(PERIOD_S).T_base_tcp.p - start.p)
+    ways_mm = np.round(1e3 * np.array(seen), 2)
+    assert np.linalg.norm(ways_mm, axis=1).max() < 1e3 * STILL_M, f"[mm] each {PERIOD_S} s: {ways_mm.tolist()}"
+    return True
 
 
 def morning(day: Day) -> None:
@@ -280,6 +287,7 @@ def stop_is_latched(day: Day) -> None:
     with operator() as person, day.robot() as robot:
         assert follows(robot, 0.02)
         person.call(graph.ESTOP)
+        eventually(lambda: np.abs(robot.wait(PERIOD_S).twist).max() < REST_SPEED)  # damped from the motion's speed
         assert stays(robot, 0.05)
         day.command("call", "recover")
         assert stays(robot, 0.05)

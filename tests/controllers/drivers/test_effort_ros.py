@@ -71,7 +71,7 @@ class Workcell:
     """A bus with an arm's joint states, the watchdog's node, and our driver."""
 
     def __init__(self, gravity: Callable[[FloatArray], FloatArray] = np.zeros_like, timeout_s: float = 0.02) -> None:
-        self.bus, self.clock, self.stamp_ns = Bus(), FakeClock(10.0), 0
+        self.bus, self.clock, self.stamp_ns, self.dq = Bus(), FakeClock(10.0), 0, 0.1
         ros = self.bus.ros()
         watchdog = EffortWatchdog(timeout_s, np.full(6, 2.0), UR_LIMITS.tau_max)
         now_s = self.clock.now_s
@@ -90,7 +90,7 @@ class Workcell:
         q = [*np.linspace(1.0, 0.0, 6), 0.04]
         for name, position in ((["finger"], [0.04]), (names, q)):
             joint_state = SimpleNamespace(
-                header=header, name=name, position=position, velocity=[0.1] * len(name), effort=[]
+                header=header, name=name, position=position, velocity=[self.dq] * len(name), effort=[]
             )
             self.bus.publish("joint_states", joint_state)
         for timer in self.bus.timers:
@@ -145,6 +145,21 @@ def test_damping_does_not_push_by_an_old_velocity() -> None:
     for timer in cell.bus.timers:
         timer()
     np.testing.assert_allclose(cell.effort(), np.zeros(6))
+
+
+@pytest.mark.parametrize("period_s", [0.004, 0.012, 0.03, 0.045])
+def test_damping_swings_no_arm_whose_joint_states_are_late(period_s: float) -> None:
+    """A joint that the damping of 2 N m s/rad slows at 100 /s: held for 40 ms, it would triple the motion."""
+    cell, inertia, speeds = Workcell(), 0.02, [0.3]
+    for millisecond in range(500):
+        if millisecond % round(1e3 * period_s) == 0:
+            cell.dq = speeds[-1]
+            cell.cycle(0.0)
+        cell.clock.advance(1e-3)
+        for timer in cell.bus.timers:
+            timer()
+        speeds.append(speeds[-1] + 1e-3 * cell.effort()[0] / inertia)
+    assert max(map(abs, speeds)) <= 0.3 and abs(speeds[-1]) < 1e-3, speeds[::20]
 
 
 def test_a_watchdog_that_ends_leaves_the_gravity_torque_alone() -> None:

@@ -120,3 +120,27 @@ def test_broken_messages_are_dropped(data: list[float]) -> None:
 def test_settings_that_cannot_work_are_refused(timeout_s: float, damping: list[float]) -> None:
     with pytest.raises(ValueError, match=r"got .*, expected .*; |one number >= 0"):
         EffortWatchdog(timeout_s, damping, [50.0] * N)
+
+
+@pytest.mark.parametrize("delay_s", [0.004, 0.02, 0.03, 0.06])
+def test_damping_that_acts_late_comes_to_rest(delay_s: float) -> None:
+    """Joints without friction that damping slows at 100 and 10 /s: from 16 ms of delay on, the first would swing."""
+    guard, rate_s, inertia = watchdog(), 0.004, np.array([0.1, 1.0, 0.1])
+    speeds = [np.array([0.3, -0.3, 0.3])]
+    for step in range(1500):
+        old = speeds[max(step - round(delay_s / rate_s), 0)]
+        guard.see(old, step * rate_s)
+        speeds.append(speeds[-1] + rate_s * guard.output(old, REST, step * rate_s) / inertia)
+    assert np.abs(speeds).max() < 2.5 and np.abs(speeds[-1]).max() < 0.03
+
+
+def test_damping_is_whole_again_after_efforts_were_relayed_and_after_some_seconds() -> None:
+    guard, dq = watchdog(), np.array([0.5, 0.0, 0.0])
+    for way in (1.0, -1.0, 1.0):
+        guard.see(way * dq, 0.0)
+    assert guard.output(dq, REST, 0.0)[0] == -5.0 / 16
+    guard.see(dq, 1.0)
+    assert guard.output(dq, REST, 1.0)[0] == -5.0 / 8
+    guard.take(command(1), 1.1)
+    guard.see(-dq, 1.1)
+    assert guard.output(dq, REST, 1.2)[0] == -5.0
