@@ -10,6 +10,8 @@ from robot_rl.runtime.runs.history import human_share
 
 EPISODES_MIN = 10
 """Episodes before which the data is not judged."""
+TRIES_MIN = 30
+"""Episodes without any success after which demonstrations alone are not enough."""
 STILL_MAX = 0.5
 """Share of the steps with a moving arm in which a camera may show the same."""
 DISTANT_REWARD = 0.01
@@ -37,6 +39,24 @@ def no_reward(evidence: Evidence) -> Iterator[Finding]:
         0.0,
         "record demonstrations (--demonstrations 20), let a human help or label (--human.kind), or start nearer to the "
         "goal; `robot-rl simulate TASK --by expert` shows whether success is seen at all",
+    )
+
+
+def no_success(evidence: Evidence) -> Iterator[Finding]:
+    """Demonstrations succeeded, the policy never did, and no human helps it: its own steps hold no reward."""
+    history, shown = evidence.history, evidence.update.get("replay_demonstration")
+    if history.steps.size < TRIES_MIN or not shown or not evidence.sparse or any(no_reward(evidence)):
+        return
+    if history.success.any() or history.human_steps.any():
+        return
+    yield Finding(
+        "no-success",
+        Severity.HINDERS,
+        f"none of {history.steps.size} episodes succeeded, and no human helped",
+        0,
+        TRIES_MIN,
+        "let a human correct the policy (--human.kind spacemouse, browser, keyboard ...), record more demonstrations, "
+        "or start nearer to the goal",
     )
 
 
@@ -158,6 +178,7 @@ def failing_hand(evidence: Evidence) -> Iterator[Finding]:
 
 CAUSES = (
     no_reward,
+    no_success,
     labels_ignored,
     no_demonstrations,
     still_camera,

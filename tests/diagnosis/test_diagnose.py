@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from robot_rl.cli import main
-from robot_rl.core.records import Source
+from robot_rl.core.records import Source, StepRecord
 from robot_rl.diagnosis.diagnose import diagnose
 from robot_rl.diagnosis.evidence import read_evidence
 from robot_rl.diagnosis.finding import Finding
 from robot_rl.runtime.runs.recorded_run import RunEpisodes
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.teleop.device import DeviceState, ScriptedDevice
+from tests.diagnosis.corridor import LIMIT
 from tests.diagnosis.short_runs import short_config, short_run
 
 pytestmark = pytest.mark.timeout(240)
@@ -78,6 +79,22 @@ def test_labels_that_no_reward_source_reads_are_found(tmp_path: Path) -> None:
 def test_demonstrations_that_did_not_arrive_are_found(tmp_path: Path) -> None:
     folder = short_run(tmp_path / "run", short_config("Corridor", (*NO_LEARNING, "--demonstrations", "20")), 100)
     assert found(folder)["no-demonstrations"].bound == 20
+
+
+def shown(folder: Path) -> list[StepRecord]:
+    """Demonstrations of a corridor."""
+    near = short_config("Corridor", (*NEAR, *NO_LEARNING))
+    episodes = RunEpisodes().read(short_run(folder, near, 60, human=Hand(FORWARD, 100)).root)
+    return [replace(step, actor="demo", source=Source.DEMONSTRATION) for episode in episodes for step in episode.steps]
+
+
+def test_a_policy_without_success_that_is_left_alone_is_found(tmp_path: Path) -> None:
+    config = short_config("Unreachable", (*NO_LEARNING, "--demonstrations", "10"))
+    demonstrations = shown(tmp_path / "shown")
+    alone = found(short_run(tmp_path / "alone", config, 30 * LIMIT, demonstrations))["no-success"]
+    assert "none of 30 episodes succeeded" in alone.text
+    helped = short_run(tmp_path / "helped", config, 30 * LIMIT, demonstrations, human=Hand(FORWARD, 3))
+    assert "no-success" not in found(helped)
 
 
 @pytest.mark.parametrize(("world", "still"), [("WithCamera", False), ("CoveredCamera", True)])
@@ -167,16 +184,12 @@ def test_trouble_of_the_networks_is_found(tmp_path: Path, cause: str) -> None:
 
 @pytest.mark.slow
 def test_a_policy_that_forgets_its_demonstrations_is_found(tmp_path: Path) -> None:
-    near = short_config("Corridor", (*NEAR, *NO_LEARNING))
-    shown = short_run(tmp_path / "shown", near, 60, human=Hand(FORWARD, 100))
-    steps = [step for episode in RunEpisodes().read(shown.root) for step in episode.steps]
-    demonstrations = [replace(step, actor="demo", source=Source.DEMONSTRATION) for step in steps]
     imitates = ("--agent.bc-weight", "10", "--agent.bc-decay-updates", "320", "--demonstrations", "10")
     plan = ("--learner.update-ratio.pretrain-updates", "300", "--agent.learning-rate", "0.003")
     forgets = ("--agent.temperature-learning-rate", "0.1", "--agent.target-entropy", "1.3")
     often = ("--evaluation.every", "100", "--evaluation.every-episodes", "20", "--env.kwargs", '{"length": 1.2}')
     config = short_config("Corridor", (*imitates, *plan, *forgets, *often))
-    folder = short_run(tmp_path / "run", config, 300, demonstrations, updates_per_step=2.0)
+    folder = short_run(tmp_path / "run", config, 300, shown(tmp_path / "shown"), updates_per_step=2.0)
     assert main(["curve", str(folder.root)]) == 0
     finding = found(folder)["start-dip"]
     assert finding.value < finding.bound and "at step 0 and" in finding.text
