@@ -44,7 +44,7 @@ def found(folder: RunFolder) -> dict[str, Finding]:
 
 
 def test_a_run_that_is_well_has_no_finding_and_exit_code_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = short_run(tmp_path / "well", short_config("Corridor", NEAR), 300, updates_per_step=1.0)
+    folder = short_run(tmp_path / "well", short_config("Corridor", NEAR), 300, updates_per_step=2.0)
     assert main(["diagnose", str(folder.root)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("well: 300 steps, ") and out.endswith("nothing found\n")
