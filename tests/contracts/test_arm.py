@@ -23,6 +23,7 @@ from robot_rl.envs.simulated import make_simulated_env
 from robot_rl.sim.free_space import FREE
 from tests.contracts.listings import listing
 from tests.controllers.drivers.ur_kinematics import urdf_file
+from tests.processes import launched
 from tests.waiting import eventually
 
 DRIVER = listing("gantry.py")
@@ -55,7 +56,7 @@ def hosted(arm: Path) -> Iterator[Client]:
     """The control process of an arm's file, by its public command."""
     name = f"arm-{os.getpid()}"
     command = [sys.executable, "-m", "controllers.host", str(arm), name, "--with-parent"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with launched(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "gantry at 200 Hz" in process.stdout.readline(), process.communicate()[1]
         client = Client(name, 6)

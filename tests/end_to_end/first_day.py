@@ -22,6 +22,7 @@ from robot_rl.tasks import find_task
 from robot_rl.tasks.poses import read_poses
 from tests.domains import domain_id
 from tests.nodes.controller_program import Program
+from tests.processes import launched
 from tests.trainings import SMALL_AGENT
 from tests.waiting import eventually
 
@@ -331,7 +332,7 @@ def guided(day: Day, moved: Callable[[], None]) -> None:
         eventually(lambda: person.modes[-1] in ("ACTIVE", "HOLDING"))
     words = [sys.executable, "-m", "robot_rl", "guide", "poses.toml", "--robot.kind", day.kind]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(words, cwd=day.folder, env=day.environment, **pipes) as guide:  # type: ignore[call-overload]
+    with launched(words, cwd=day.folder, env=day.environment, **pipes) as guide:
         assert "NAME and Enter" in guide.stdout.readline()
         for name in ("start", "side"):
             guide.stdin.write(f"{name}\n")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import launched
+
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SCRIPTS = sorted(PYPROJECT["project"]["scripts"])
@@ -63,7 +65,7 @@ def test_colcon_installs_the_nodes_and_ros_finds_them(
 def assert_serves(words: str, folder: Path, environment: dict[str, str]) -> None:
     """The launched simulated robot starts from what was installed, and ends on Ctrl-C."""
     command = ["bash", "-c", words]
-    with subprocess.Popen(
+    with launched(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as launch:
         try:

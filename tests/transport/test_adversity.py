@@ -17,6 +17,7 @@ from robot_rl.transport.messages import decode_stored
 from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.sender import ActorLink
 from tests.data.builders import SCHEMA, step_record
+from tests.processes import launched
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ with LearnerServer("tcp://127.0.0.1:*", introduction, journal, sync_every_s=0.02
 def limited_learner(folder: Path, limit: int, soft: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a learner with a limit on what the system gives it."""
     command = [sys.executable, "-uc", LEARNER, str(folder / "journal"), str(limit), str(soft)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with launched(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline().strip()

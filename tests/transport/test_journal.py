@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from robot_rl.core.errors import RunFolderError
 from robot_rl.transport.journal import SEGMENT_BYTES, Journal
+from tests.processes import launched
 
 messages = st.lists(st.lists(st.binary(max_size=60), max_size=4), max_size=20)
 
@@ -199,7 +200,7 @@ def test_a_killed_writer_loses_nothing_that_append_returned(tmp_path: Path) -> N
         "journal = Journal(Path(sys.argv[1]))\n"
         "while True: print(journal.append([b'x' * 500]), flush=True)"
     )
-    with subprocess.Popen([sys.executable, "-c", writer, str(tmp_path)], stdout=subprocess.PIPE) as process:
+    with launched([sys.executable, "-c", writer, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         acknowledged = [int(process.stdout.readline()) for _ in range(200)]
         process.kill()

@@ -19,6 +19,7 @@ from tests.controllers.drivers.fake_franka_hand import HOMING, FrankaHandModel, 
 from tests.controllers.drivers.fake_robotiq import Robotiq2F, urcap
 from tests.controllers.drivers.gripper_rigs import RIGS, SLOW, Rig, connected
 from tests.domains import loopback
+from tests.processes import launched
 from tests.waiting import eventually
 
 KINDS = [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in RIGS]
@@ -175,7 +176,7 @@ time.sleep(60.0)
 
 
 def test_a_drivers_process_ends_with_its_parent_however_that_ends() -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+    with launched([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         parent.kill()

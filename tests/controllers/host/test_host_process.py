@@ -15,6 +15,7 @@ from controllers.geometry import quat_from_matrix
 from controllers.host.command_line import main
 from controllers.host.control_process import ENDED
 from controllers.host.mailbox import FOLDER, Client, HostState, Request
+from tests.processes import launched
 
 pytestmark = pytest.mark.slow
 
@@ -131,7 +132,7 @@ def test_a_shielded_host_leads_its_arm_alone_on_its_core(cores_alone):
     cores = os.sched_getaffinity(0)
     name, cpu = f"shielded-{os.getpid()}", max(cores)
     command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.control_stack:pick_lift", name]
-    with subprocess.Popen([*command, "--cpu", str(cpu), "--shield"], stdout=subprocess.PIPE, text=True) as process:
+    with launched([*command, "--cpu", str(cpu), "--shield"], stdout=subprocess.PIPE, text=True) as process:
         wait_until_ready(process)
         assert os.sched_getaffinity(process.pid) == {cpu} and cpu not in os.sched_getaffinity(0)
         client = Client(name)

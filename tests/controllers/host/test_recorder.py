@@ -19,6 +19,7 @@ from controllers.host.mailbox import Client, Mailbox
 from controllers.host.recorder import AFTER_S, PAUSE_S, Recorder, black_box_path, read_mcap, write_mcap
 from controllers.law.controller_state import Counter
 from tests.controllers.host.test_host_process import wait_until_ready
+from tests.processes import launched
 
 RATE_HZ = 10.0  # 600 rows
 
@@ -131,15 +132,16 @@ def test_a_full_disk_is_said_and_left_alone(loop: Loop, monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_a_killed_control_process_leaves_its_last_minute(tmp_path: Path) -> None:
     name = f"killed-{os.getpid()}"
     command = [sys.executable, "-m", "controllers.host", "robot_rl.sim.control_stack:pick_lift", name]
-    with subprocess.Popen([*command, "--black-box", str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+    with launched([*command, "--black-box", str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         wait_until_ready(process)
         Client(name).activate()
         time.sleep(0.5)
         Client(name).dump()
-        assert "-request.mcap" in process.stdout.readline()
+        assert any("-request.mcap" in line for line in process.stdout)  # a busy machine's late cycles leave one, too
         process.send_signal(signal.SIGKILL)
     end_s = time.monotonic() + 30.0
     while black_box_path(name).exists():

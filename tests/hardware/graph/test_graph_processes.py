@@ -23,6 +23,7 @@ from robot_rl.hardware.cameras.ros_topic import GraphCamera, TopicConfig
 from robot_rl.hardware.cameras.views import View
 from robot_rl.hardware.graph.robot import GraphRobot, GraphRobotConfig
 from tests.hardware.graph.wires import NO_ROS, WIRES, open_wire, wires_domain
+from tests.processes import launched
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow]
@@ -36,7 +37,7 @@ GOAL = gripper_down(np.array([0.4, 0.1, 0.2]), 0.3)
 def serving(kind: str) -> Iterator[subprocess.Popen[str]]:
     """An arm served by a process of its own."""
     command = [sys.executable, "-m", "tests.hardware.graph.graph_process", kind]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, text=True) as process:
+    with launched(command, cwd=ROOT, stdin=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

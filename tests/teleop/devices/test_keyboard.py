@@ -21,6 +21,7 @@ from robot_rl.teleop.devices.keyboard import AXES, SPEED_MIN, Keyboard, Keyboard
 from robot_rl.teleop.engagement import EngageConfig
 from robot_rl.teleop.terminal import SEQUENCE_S, KeyDecoder
 from robot_rl.testing import FakeClock
+from tests.processes import launched
 
 ARM = arm_layout(StateEntry("state", 24))
 
@@ -278,7 +279,7 @@ print(len(os.listdir("/proc/self/fd")) - before, keyboard.read().alive)
 def test_own_terminal_is_read_without_standard_input_and_closed_again(terminal: Terminal) -> None:
     before = termios.tcgetattr(terminal.near)
     command = [sys.executable, "-c", LAUNCHED, os.ttyname(terminal.near)]
-    with subprocess.Popen(
+    with launched(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout is not None
