@@ -67,7 +67,7 @@ def labels_ignored(evidence: Evidence) -> Iterator[Finding]:
         given = int(evidence.update.get("replay_labels") or 0)
         yield Finding(
             "labels-ignored",
-            Severity.BLOCKS,
+            Severity.HINDERS if evidence.history.success.any() else Severity.BLOCKS,
             f"{ignored} of {given} labels of the human did nothing: rewards are {', '.join(evidence.config.rewards)}",
             ignored,
             0,
