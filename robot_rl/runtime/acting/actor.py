@@ -22,6 +22,8 @@ LABEL_WINDOW_S = 1.0
 STARTS = "The learner starts: it compiles, and learns from the demonstrations. The arm waits."
 CONSECUTIVE_FAULTS_MAX = 10
 """Consecutive episodes with a fault that end the actor with an error."""
+RESET_PAUSE_MAX_S = 5.0
+"""Longest pause before a reset that failed is tried again; it doubles each time, so that a person can free the arm."""
 UPDATES_ON_THE_WAY = 200
 """Updates that a learner may have made, or be about to make, without having published their weights."""
 UPDATES_TIMEOUT_S = 120.0
@@ -203,8 +205,10 @@ class _Actor:
             self._nap()
             self._take_weights()
 
-    def _nap(self) -> None:
-        self._clock.sleep_until(self._clock.now_ns() + round(self._stepper.rollout.period_s * NS_PER_S))
+    def _nap(self, time_s: float | None = None) -> None:
+        """Sleep for a time, by default a period."""
+        time_s = self._stepper.rollout.period_s if time_s is None else time_s
+        self._clock.sleep_until(self._clock.now_ns() + round(time_s * NS_PER_S))
 
     def run_episode(self, seed: int, on_step: Callable[[Step], None]) -> None:
         """Run one episode to its end, and write its line of metrics."""
@@ -244,7 +248,7 @@ class _Actor:
                 self._metrics.write("reset_fault", self._env_steps, fault_text=str(error))
             self._stopped = self._stepper.rollout.person_acts and self._stepper.read_between_episodes()
             self._count_fault("" if self._stopped else str(error))
-            self._nap()
+            self._nap(min(RESET_PAUSE_MAX_S, self._stepper.rollout.period_s * 2.0**self._faults_in_a_row))
             return False
         return True
 

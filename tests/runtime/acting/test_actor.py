@@ -16,7 +16,7 @@ from robot_rl.data.replay import Replay
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.teleop.device import DeviceState, ScriptedDevice
-from robot_rl.testing import Playback
+from robot_rl.testing import FakeClock, Playback
 from tests.runtime.acting.actor_runs import HELD, QUIET, Breaking, act, scripted, still
 from tests.runtime.acting.point_world import (
     TIME_LIMIT,
@@ -149,8 +149,11 @@ def test_absent_arm_at_a_reset_is_retried_until_the_time_limit() -> None:
     assert [line["fault_text"][:10] for line in ledger.lines if line["kind"] == "reset_fault"] == ["task/state"] * 2
     gone = Away()
     gone.absences = 99
+    clock = FakeClock()
+    start_s = clock.now_s()
     with pytest.raises(RobotRLError, match=r"faults: got 10 episodes in a row"):
-        act(ActorConfig(), env=gone)
+        act(ActorConfig(), env=gone, clock=clock)
+    assert 20.0 < clock.now_s() - start_s < 60.0  # time for a person to free the arm
 
 
 def test_stop_ends_the_wait_for_a_new_episode_which_is_no_fault_and_keeps_what_was_done() -> None:
