@@ -15,7 +15,7 @@ from robot_rl.core import checks
 from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.labels import LABELS
-from robot_rl.teleop.device import Device, DeviceState, watch
+from robot_rl.teleop.device import Device, DeviceState, ScriptedDevice, watch
 from robot_rl.teleop.devices import DeviceContext
 from robot_rl.teleop.devices.browser_messages import CLEAR, FINISH, GO, PAUSE, STOP, Message, Motion, Presence, Press
 from robot_rl.teleop.devices.handheld import hand_action
@@ -203,9 +203,11 @@ class BesidePage(Device):
 
     def __init__(self, device: Device | None, page: Browser) -> None:
         self._device, self._page = device, page
+        self._rested = self._releases = False
 
     def reset(self) -> None:
-        """Begin an episode with both."""
+        """Begin an episode with both; after a rest a scripted device, which never lets go, does so for a step."""
+        self._releases, self._rested = self._rested and isinstance(self._device, ScriptedDevice), False
         self._page.reset()
         if self._device is not None:
             self._device.reset()
@@ -213,7 +215,12 @@ class BesidePage(Device):
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the combined state."""
         page = self._page.read(proposed)
-        return page if self._device is None else self._combined(page, self._device.read(proposed))
+        if self._device is None:
+            return page
+        state = self._combined(page, self._device.read(proposed))
+        self._rested = self._rested or state.paused or state.stopped
+        engaged, self._releases = state.engaged and not self._releases, False
+        return replace(state, engaged=engaged)
 
     def watch(self) -> DeviceState:
         """Return the combined state between two steps."""

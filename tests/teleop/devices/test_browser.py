@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from robot_rl.core.action_layout import StateEntry, arm_layout
 from robot_rl.core.errors import BadMessageError
 from robot_rl.teleop.arbiter import Arbiter, ControlAuthority
-from robot_rl.teleop.device import DeviceState
+from robot_rl.teleop.device import DeviceState, ScriptedDevice
 from robot_rl.teleop.devices.browser import LABELS_MAX, LOST_S, RELEASE_S, BesidePage, Browser, BrowserInput
 from robot_rl.teleop.devices.browser_messages import (
     BUTTONS,
@@ -240,3 +240,29 @@ def test_loss_of_a_page_beside_a_device_stops_nothing() -> None:
     source.take(Presence(False))
     state = device.read()
     assert (state.engaged, state.stopped) == (False, False)
+
+
+class AlwaysActs(ScriptedDevice):
+    """Never lets go, as an expert does not."""
+
+    def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+        return DeviceState(np.zeros(7, np.float32), engaged=True)
+
+    def reset(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("rest", "goes_on"), [("pause", "go"), ("stop", "clear")])
+def test_a_scripted_device_acts_again_in_the_episode_after_a_rest(rest: str, goes_on: str) -> None:
+    source, browser = page(FakeClock(), sole=False)
+    device, arbiter = BesidePage(AlwaysActs(), browser), Arbiter(LAYOUT, 0.1)
+    charges = []
+    for button in ("", rest, goes_on, "", ""):
+        if button == "":
+            device.reset()
+            arbiter.reset()
+        else:
+            source.take(Press(button))
+        charges.append(arbiter.decide(None, device.read()).charge.name)
+    charges.append(arbiter.decide(None, device.read()).charge.name)
+    assert charges == ["HUMAN", "IDLE" if rest == "pause" else "ESTOP", "IDLE", "IDLE", "HUMAN", "HUMAN"]
