@@ -153,7 +153,7 @@ def test_a_learner_without_time_is_found(tmp_path: Path) -> None:
 
 def test_weights_that_do_not_arrive_are_found(tmp_path: Path) -> None:
     words = ("--learner.publish-every-updates", "100000", "--learner.update-ratio.updates-per-transition", "4")
-    folder = short_run(tmp_path / "run", short_config("Corridor", words), 300, updates_per_step=4.0)
+    folder = short_run(tmp_path / "run", short_config("Corridor", words), 1500, updates_per_step=4.0)
     finding = found(folder)["stale-weights"]
     assert finding.value > 500 and "update 0" in finding.text
 
