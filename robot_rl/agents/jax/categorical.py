@@ -5,18 +5,14 @@ import jax.numpy as jnp
 
 from robot_rl.agents import categorical
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.critics import CriticTranslation
 from robot_rl.agents.jax import networks
 from robot_rl.agents.jax.ensemble import JaxEnsemble, Metrics
 from robot_rl.agents.jax.networks import Params
 from robot_rl.agents.jax.precision import product
-from robot_rl.agents.update_inputs import UpdateInputs
 
 
-class JaxCategorical(CriticTranslation):
+class JaxCategorical(JaxEnsemble):
     """E critics: cross entropies summed, the minimum of a random subset in the target, the mean for the actor."""
-
-    entry = JaxEnsemble.entry
 
     @staticmethod
     def logits(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
@@ -39,19 +35,6 @@ class JaxCategorical(CriticTranslation):
         entropy = -(target_mass(target, config) * jax.nn.log_softmax(logits)).sum(-1).mean(1)  # (E,)
         q = jax.nn.softmax(logits) @ categorical.centres(config)
         return entropy.sum(), {"critic_loss": entropy.mean(), "q": q.mean(), "q_spread": q.std(0).mean()}
-
-    @staticmethod
-    def target_value(
-        targets: Params, z: jax.Array, action: jax.Array, inputs: UpdateInputs, config: AgentConfig
-    ) -> jax.Array:
-        """Return the minimum over the drawn critics; the others cost nothing."""
-        drawn = {name: value[inputs.subset] for name, value in targets.items() if name.startswith("critic/")}
-        return JaxCategorical.values(drawn, JaxEnsemble.entry(drawn, z), action, config).min(0)
-
-    @staticmethod
-    def actor_value(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
-        """Return the mean over all critics."""
-        return JaxCategorical.values(params, entry, action, config).mean(0)
 
 
 def target_mass(target: jax.Array, config: AgentConfig) -> jax.Array:

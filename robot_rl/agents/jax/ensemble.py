@@ -36,15 +36,15 @@ class JaxEnsemble(CriticTranslation):
         squared = jnp.square(q - target).mean(1)  # (E,)
         return squared.sum(), {"critic_loss": squared.mean(), "q": q.mean(), "q_spread": q.std(0).mean()}
 
-    @staticmethod
+    @classmethod
     def target_value(
-        targets: Params, z: jax.Array, action: jax.Array, inputs: UpdateInputs, config: AgentConfig
+        cls, targets: Params, z: jax.Array, action: jax.Array, inputs: UpdateInputs, config: AgentConfig
     ) -> jax.Array:
         """Return the minimum over the drawn critics; the others cost nothing."""
         drawn = {name: value[inputs.subset] for name, value in targets.items() if name.startswith("critic/")}
-        return JaxEnsemble.values(drawn, JaxEnsemble.entry(drawn, z), action, config).min(0)
+        return cls.values(drawn, cls.entry(drawn, z), action, config).min(0)
 
-    @staticmethod
-    def actor_value(params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
+    @classmethod
+    def actor_value(cls, params: Params, entry: jax.Array, action: jax.Array, config: AgentConfig) -> jax.Array:
         """Return the mean over all critics."""
-        return JaxEnsemble.values(params, entry, action, config).mean(0)
+        return cls.values(params, entry, action, config).mean(0)

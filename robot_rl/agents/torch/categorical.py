@@ -5,17 +5,13 @@ from torch import Tensor
 
 from robot_rl.agents import categorical
 from robot_rl.agents.config import AgentConfig
-from robot_rl.agents.critics import CriticTranslation
 from robot_rl.agents.torch import networks
 from robot_rl.agents.torch.ensemble import Metrics, TorchEnsemble
 from robot_rl.agents.torch.networks import Params
-from robot_rl.agents.update_inputs import UpdateInputs
 
 
-class TorchCategorical(CriticTranslation):
+class TorchCategorical(TorchEnsemble):
     """E critics: cross entropies summed, the minimum of a random subset in the target, the mean for the actor."""
-
-    entry = TorchEnsemble.entry
 
     @staticmethod
     def logits(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
@@ -39,17 +35,6 @@ class TorchCategorical(CriticTranslation):
         q = means(logits.detach(), config)
         spread = q.std(0, correction=0).mean()
         return entropy.sum(), {"critic_loss": entropy.detach().mean(), "q": q.mean(), "q_spread": spread}
-
-    @staticmethod
-    def target_value(targets: Params, z: Tensor, action: Tensor, inputs: UpdateInputs, config: AgentConfig) -> Tensor:
-        """Return the minimum over the drawn critics; the others cost nothing."""
-        drawn = {name: value[inputs.subset] for name, value in targets.items() if name.startswith("critic/")}
-        return TorchCategorical.values(drawn, TorchEnsemble.entry(drawn, z), action, config).amin(0)
-
-    @staticmethod
-    def actor_value(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
-        """Return the mean over all critics."""
-        return TorchCategorical.values(params, entry, action, config).mean(0)
 
 
 def means(logits: Tensor, config: AgentConfig) -> Tensor:

@@ -35,13 +35,15 @@ class TorchEnsemble(CriticTranslation):
         spread = values.std(0, correction=0).mean()
         return squared.sum(), {"critic_loss": squared.detach().mean(), "q": values.mean(), "q_spread": spread}
 
-    @staticmethod
-    def target_value(targets: Params, z: Tensor, action: Tensor, inputs: UpdateInputs, config: AgentConfig) -> Tensor:
+    @classmethod
+    def target_value(
+        cls, targets: Params, z: Tensor, action: Tensor, inputs: UpdateInputs, config: AgentConfig
+    ) -> Tensor:
         """Return the minimum over the drawn critics; the others cost nothing."""
         drawn = {name: value[inputs.subset] for name, value in targets.items() if name.startswith("critic/")}
-        return TorchEnsemble.values(drawn, TorchEnsemble.entry(drawn, z), action, config).amin(0)
+        return cls.values(drawn, cls.entry(drawn, z), action, config).amin(0)
 
-    @staticmethod
-    def actor_value(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
+    @classmethod
+    def actor_value(cls, params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
         """Return the mean over all critics."""
-        return TorchEnsemble.values(params, entry, action, config).mean(0)
+        return cls.values(params, entry, action, config).mean(0)
