@@ -143,6 +143,6 @@ def check(runs: Path, code: int, later: list[Episode]) -> None:
     assert [e["estop"] for e in later].count(True) >= 2 and not any(e["fault"] for e in later)
     assert any(not e["estop"] for e in later), "between the stops it ran"
     assert code == 130, "Ctrl-C ends the run in good order"
-    learned = read_metrics(runs / "thumb" / "learner" / "metrics.jsonl")
+    learned = read_metrics(runs / "thumb" / "learner" / "metrics.jsonl", kind="update")
     assert learned[-1]["replay_human"] > 0, "corrections reach the learner as the human's"
     assert read_metrics(runs / "thumb" / "actor-0" / "metrics.jsonl", kind="episode") == later, "it stood still"
