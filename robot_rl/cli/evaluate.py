@@ -43,6 +43,7 @@ class Arguments(PageFlags, ResultArguments):
       robot-rl evaluate runs/first                      100 episodes
       robot-rl evaluate runs/first --again --episodes 500      the run has a result; keep that as evaluation-before-0
       robot-rl evaluate runs/first --out more --seed 7 --video-episodes 0
+      robot-rl evaluate runs/first --until-failure --episodes 500 --seed 7      how many successes in a row, at most 500
       robot-rl evaluate runs/first --out best --best-of 16     the critics choose among 16 actions
       robot-rl evaluate runs/first --who expert         the scripted expert on the same episodes, to compare
       robot-rl evaluate runs/first --out shown --page   watched at a web page, at the arm's own pace
@@ -52,6 +53,10 @@ class Arguments(PageFlags, ResultArguments):
     """Seed of the episodes; None: as in the run's settings."""
     video_episodes: int | None = None
     """Episodes in the video; None: as in the run's settings."""
+    until_failure: bool = False
+    """End at the first episode without success, after --episodes at most: successes in a row, and the success rate that
+    they show at least. The result is `evaluation-until-failure`. Its episodes are those of the evaluation, unless
+    --seed draws others."""
     stochastic: bool = False
     """Explore as in training, instead of the deterministic policy."""
     best_of: int | None = None
@@ -63,7 +68,13 @@ class Arguments(PageFlags, ResultArguments):
     quiet: bool = False
     """Print nothing but the progress bar."""
     out: Path | None = None
-    """Folder of the result; None: `evaluation` in the run's folder, `evaluation-expert` for the expert."""
+    """Folder of the result; None: `evaluation` in the run's folder, with `-expert` for the expert and `-until-failure`
+    for successes in a row."""
+
+    def result_folder(self, folder: RunFolder) -> Path:
+        """Return where the result goes."""
+        rule = "-until-failure" if self.until_failure else ""
+        return self.out or folder.root / f"evaluation{'' if self.who == 'policy' else '-expert'}{rule}"
 
 
 def run(arguments: Arguments) -> int:
@@ -72,12 +83,12 @@ def run(arguments: Arguments) -> int:
     config = evaluation_config(config, arguments.rewards)
     if arguments.best_of is not None:
         config = replace(config, agent=replace(config.agent, best_of=arguments.best_of))
-    out = arguments.out or folder.root / ("evaluation" if arguments.who == "policy" else "evaluation-expert")
+    out = arguments.result_folder(folder)
     with new_result(out, arguments.again) as part:
         result = run_episodes(folder, config, arguments, part)
         save_result(part, result)
     done, planned = len(result.episodes), config.evaluation.episodes
-    if done < planned:
+    if not result.complete(planned):
         print(f"stopped after {done} of {planned} episodes; they are in {part}")
         return 130
     finish_result(part, out)
@@ -113,6 +124,7 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
             plan.episodes,
             plan.seed if flags.seed is None else flags.seed,
             deterministic=not flags.stochastic,
+            until_failure=flags.until_failure,
             video=video,
             on_episode=_counter(bar, plan.episodes),
             should_stop=stop,

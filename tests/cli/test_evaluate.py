@@ -39,6 +39,15 @@ def test_again_archives_the_first_result_and_out_keeps_both(run: RunFolder, tmp_
     assert [json.loads((folder / "summary.json").read_text())["seed"] for folder in folders] == [1, 2, 3]
 
 
+def test_row_of_successes_has_a_result_of_its_own(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(run.root), *EXPERT, "--until-failure"]) == 0
+    assert "1 successes in a row, no failure: success of at least 5.0% (95 %)" in capsys.readouterr().out
+    summary = json.loads((run.root / "evaluation-expert-until-failure" / "summary.json").read_text())
+    assert (summary["in_a_row"], summary["success_rate_at_least_95"]) == (1, pytest.approx(0.05))
+    assert "1 in a row (95 %: at least 5.0%)" in run.report.read_text()
+    assert not run.evaluation.exists() and not (run.root / "evaluation-expert").exists()
+
+
 def test_report_follows_an_evaluation(run: RunFolder) -> None:
     assert main(["evaluate", str(run.root), *EXPERT, "--out", str(run.evaluation)]) == 0
     successes = json.loads((run.evaluation / "summary.json").read_text())["successes"]

@@ -13,7 +13,7 @@ from robot_rl.runtime.acting.episode_video import EpisodeVideo
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.step import Step
 from robot_rl.runtime.acting.stepper import RESETS_MAX, Stepper
-from robot_rl.runtime.runs.statistics import iqm, wilson_interval
+from robot_rl.runtime.runs.statistics import iqm, row_bound, wilson_interval
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,17 @@ class EvaluationResult:
     """Reward sources that judged, highest priority first."""
     taken_back: int = 0
     """Episodes that the operator took back; each was run again."""
+    until_failure: bool = False
+    """Whether the first episode without success ended it: the success rate is then that of a chosen moment."""
+
+    @property
+    def in_a_row(self) -> int:
+        """Successes before the first episode without success."""
+        return next((i for i, episode in enumerate(self.episodes) if not episode.success), len(self.episodes))
+
+    def complete(self, episodes: int) -> bool:
+        """Return whether the evaluation ended by its rule, not by a stop."""
+        return len(self.episodes) >= episodes or (self.until_failure and self.in_a_row < len(self.episodes))
 
     @property
     def successes(self) -> int:
@@ -107,6 +118,7 @@ class EvaluationResult:
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON-ready values."""
         low, high = self.interval
+        row = {"in_a_row": self.in_a_row, "success_rate_at_least_95": row_bound(self.in_a_row)}
         return {
             "episodes": len(self.episodes),
             "successes": self.successes,
@@ -125,6 +137,7 @@ class EvaluationResult:
             "period_s": self.period_s,
             "judges": list(self.judges),
             "taken_back": self.taken_back,
+            **(row if self.until_failure else {}),
         }
 
     def __str__(self) -> str:
@@ -137,7 +150,16 @@ class EvaluationResult:
         unjudged = f", {self.unjudged} without a label" if self.unjudged else ""
         unjudged += f", {self.taken_back} taken back" if self.taken_back else ""
         judged = f"{unjudged}, judged by {' and '.join(self.judges)}" if self.judges else ""
+        if self.until_failure:
+            return f"{self._row()}{times}{judged}"
         return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}{judged}"
+
+    def _row(self) -> str:
+        """Return the successes in a row in words."""
+        ended = self.in_a_row < len(self.episodes)
+        last = self.episodes[self.in_a_row] if ended else None
+        end = "no failure" if last is None else f"then {last.end} (episode seed {last.seed})"
+        return f"{self.in_a_row} successes in a row, {end}: success of at least {row_bound(self.in_a_row):.1%} (95 %)"
 
 
 def evaluate(
@@ -147,6 +169,7 @@ def evaluate(
     *,
     purpose: Purpose = Purpose.EVALUATION,
     deterministic: bool = True,
+    until_failure: bool = False,
     video: EpisodeVideo | None = None,
     on_episode: Callable[[tuple[EpisodeResult, ...]], None] = lambda results: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -157,6 +180,7 @@ def evaluate(
     An operator's label after an episode corrects it, also after the last one; `undo` takes it back, to be run again.
 
     Args:
+        until_failure: end after the first episode without success, after `episodes` at most.
         purpose: of the episodes' seeds: those of a curve never are those of the final evaluation.
         on_episode: called after each episode that counts, with all so far, its own last.
         should_stop: read between episodes.
@@ -170,21 +194,27 @@ def evaluate(
     if rollout.policy is None and rollout.human is None:
         raise ConfigError("evaluation: got neither policy nor human, expected one of them.")
     stepper = Stepper(rollout, generator(purpose, seed, 1), deterministic=deterministic)
-    session = _Session(stepper, episode_seeds(purpose, seed), ends_wait)
+    session = _Session(stepper, episode_seeds(purpose, seed), ends_wait, until_failure)
     with suppress(StopRequestedError):
         while not should_stop() and session.misses(episodes):
             if session.run_episode(None if video is None or len(session.results) >= video.episodes else video):
                 on_episode(tuple(session.results))
     results, version, judges = tuple(session.results), stepper.policy_version, rollout.reward.names
-    return EvaluationResult(results, seed, deterministic, version, rollout.period_s, judges, session.taken_back)
+    counts = (session.taken_back, until_failure)
+    return EvaluationResult(results, seed, deterministic, version, rollout.period_s, judges, *counts)
 
 
 class _Session:
     """Episodes of an evaluation, which a person's labels of after their ends correct."""
 
     def __init__(
-        self, stepper: Stepper, seeds: Iterator[int], ends_wait: Callable[[str], AbstractContextManager[None]]
+        self,
+        stepper: Stepper,
+        seeds: Iterator[int],
+        ends_wait: Callable[[str], AbstractContextManager[None]],
+        until_failure: bool = False,
     ) -> None:
+        self._until_failure = until_failure
         self.results: list[EpisodeResult] = []
         self.taken_back = 0
         self._stepper, self._seeds, self._ends_wait = stepper, seeds, ends_wait
@@ -193,13 +223,18 @@ class _Session:
     def misses(self, episodes: int) -> bool:
         """Return whether episodes are missing; an operator is asked before the last one counts."""
         prompt = self._stepper.rollout.prompt
-        if len(self.results) == episodes and prompt is not None:
+        if not self._goes_on(episodes) and prompt is not None:
             with self._ends_wait("the operator"):
                 end = self.results[-1].end
                 labels = prompt(f"The last episode: {end}. Backspace makes it a failure, u runs it again.", "Noted.")
             self._correct(labels)
             self._take_back()
-        return len(self.results) < episodes
+        return self._goes_on(episodes)
+
+    def _goes_on(self, episodes: int) -> bool:
+        """Return whether the rule wants another episode."""
+        failed = self._until_failure and not all(result.success for result in self.results)
+        return len(self.results) < episodes and not failed
 
     def run_episode(self, video: EpisodeVideo | None) -> bool:
         """Run one episode; return whether it counts, as one that the person paused does not."""

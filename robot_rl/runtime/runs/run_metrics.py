@@ -84,7 +84,9 @@ def share_by_tenth(history: History) -> tuple[float, ...] | None:
 
 
 def success_text(evaluation: Mapping[str, Any]) -> str:
-    """Return `N/M` with the interval, and the mean return where rewards tell more than success."""
+    """Return `N/M` with the interval, and the mean return where rewards tell more than success; or the row's length."""
+    if (bound := evaluation.get("success_rate_at_least_95")) is not None:
+        return f"{evaluation['in_a_row']} in a row (95 %: at least {bound:.1%})"
     low, high = evaluation["interval_95"]
     text = f"{evaluation['successes']}/{evaluation['episodes']} (95 % interval {low:.1%} to {high:.1%})"
     mean = evaluation.get("mean_return")

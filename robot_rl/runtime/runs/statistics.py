@@ -41,6 +41,27 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
     return low, high
 
 
+def row_bound(successes: int, confidence: float = 0.95) -> float:
+    """Return the one-sided lower bound of a success rate after so many successes in a row, whatever came then.
+
+        p^n = 1 - confidence:   with a lower rate, so many in a row are rarer than that
+
+    It is exact: the row ends at a failure or at a bound that was set before. Without a success it is 0.
+
+    Source: Clopper and Pearson 1934, for n successes of n.
+
+    Raises:
+        ConfigError: a negative count, or a confidence out of range.
+
+    Example:
+        >>> f"{row_bound(59):.3f} {row_bound(250):.3f}"
+        '0.950 0.988'
+    """
+    if successes < 0 or not 0.0 < confidence < 1.0:
+        raise ConfigError(f"successes: got {successes} at confidence {confidence}, expected 0 or more and 0 to 1.")
+    return (1.0 - confidence) ** (1.0 / successes) if successes else 0.0
+
+
 def iqm(values: np.ndarray) -> float:
     """Return the interquartile mean: the mean of the middle half, of all values together; NaN without values.
 

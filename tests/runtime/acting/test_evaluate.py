@@ -20,7 +20,7 @@ from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstratio
 from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.runtime.runs.captions import BAR, GREEN, PAPER, RED, WIDTH_MIN
-from robot_rl.runtime.runs.statistics import wilson_interval
+from robot_rl.runtime.runs.statistics import row_bound, wilson_interval
 from robot_rl.teleop.device import DeviceState, JudgingDevice
 from robot_rl.teleop.devices.scripted import ExpertDevice, FunctionExpert
 from robot_rl.testing import FakeClock
@@ -152,6 +152,44 @@ def test_summary_is_json_and_holds_the_interval() -> None:
     assert str(result) == "success 97/100 [91.5%, 99.0%], cycle 12 steps (12-12)"
 
 
+class FailsAt(PointWorld):
+    """The point starts at its goal, but in one episode, of which it leaves the square."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.episodes = number, -1
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        super().reset(seed=seed)
+        self.episodes += 1
+        self.point = self.goal + (5.0 if self.episodes == self.number else 0.0)
+        return self._observe(), {}
+
+
+@pytest.mark.parametrize(("failing", "in_a_row", "end"), [(0, 0, "then failure"), (4, 4, "then failure"), (9, 6, "no")])
+def test_first_failure_ends_the_row_and_the_bound_on_episodes_does(failing: int, in_a_row: int, end: str) -> None:
+    counted: list[int] = []
+    result = evaluate(
+        Rollout(FailsAt(failing), LinearPolicy(0.0)),
+        6,
+        seed=0,
+        until_failure=True,
+        on_episode=lambda results: counted.append(len(results)),
+    )
+    assert (result.in_a_row, len(result.episodes)) == (in_a_row, min(failing + 1, 6)) and result.complete(6)
+    assert counted == list(range(1, len(result.episodes) + 1))
+    summary = result.to_json()
+    assert summary["in_a_row"] == in_a_row and summary["success_rate_at_least_95"] == row_bound(in_a_row)
+    assert str(result).startswith(f"{in_a_row} successes in a row, {end}")
+
+
+def test_row_that_was_stopped_is_not_complete() -> None:
+    done: list[object] = []
+    rollout = Rollout(FailsAt(9), LinearPolicy(0.0))
+    result = evaluate(rollout, 6, 0, until_failure=True, on_episode=done.append, should_stop=lambda: len(done) >= 2)
+    assert (result.in_a_row, result.complete(6)) == (2, False)
+
+
 def test_nothing_to_evaluate_is_refused() -> None:
     with pytest.raises(ConfigError, match="episodes: got 0"):
         evaluate(Rollout(PointWorld(), LinearPolicy()), 0, seed=0)
@@ -165,11 +203,12 @@ def judged(
     rewards: tuple[str, ...] = ("human-label",),
     env: PointWorld | None = None,
     on_episode: Callable[[tuple[EpisodeResult, ...]], None] = lambda results: None,
+    until_failure: bool = False,
 ) -> EvaluationResult:
     """An evaluation of a policy that keeps still, while a person labels; one state a read, one read a step."""
     person, reward = JudgingDevice(Person(states)), make_reward(rewards)
     rollout = Rollout(env or PointWorld(), LinearPolicy(0.0), human=person, reward=reward, clock=FakeClock())
-    return evaluate(rollout, episodes, 0, on_episode=on_episode)
+    return evaluate(rollout, episodes, 0, on_episode=on_episode, until_failure=until_failure)
 
 
 QUIET, MOVES = DeviceState(), DeviceState(np.ones(3, np.float32), engaged=True)
@@ -248,3 +287,10 @@ def test_pause_lets_the_arm_rest_and_the_episode_run_again() -> None:
     assert [(episode.success, episode.steps) for episode in result.episodes] == [(True, 2)]
     assert result.episodes[0].seed == judged(success).episodes[0].seed
     assert len(env.executed) == 5  # three before the pause took effect, none while it lasted
+
+
+def test_operator_who_corrects_a_failure_lets_the_row_go_on() -> None:
+    success, labelled = DeviceState(labels=("success",)), [QUIET] * TIME_LIMIT
+    world = OperatedWorld((), ("success",), (), ())
+    result = judged(*labelled, *[QUIET] * 3, success, episodes=2, env=world, until_failure=True)
+    assert [episode.success for episode in result.episodes] == [True, True] and result.in_a_row == 2

@@ -15,6 +15,7 @@ from robot_rl.runtime.runs.statistics import (
     improvement_probabilities,
     interquartile_means,
     iqm,
+    row_bound,
     wilson_interval,
 )
 
@@ -28,6 +29,24 @@ def test_wilson_interval_is_scipys(count: tuple[int, int], confidence: float) ->
     low, high = wilson_interval(successes, trials, confidence)
     assert (low, high) == pytest.approx((oracle.low, oracle.high), abs=1e-9)
     assert 0.0 <= low <= successes / trials <= high <= 1.0
+
+
+@given(st.integers(0, 2000), st.sampled_from([0.8, 0.95, 0.99]))
+def test_bound_of_a_row_is_clopper_pearsons_one_sided_one(successes: int, confidence: float) -> None:
+    oracle = binomtest(successes, successes, alternative="greater") if successes else None
+    low = oracle.proportion_ci(confidence, method="exact").low if oracle else 0.0
+    assert row_bound(successes, confidence) == pytest.approx(low, abs=1e-9)
+
+
+def test_bound_of_a_row_covers_the_rate_however_the_row_ends() -> None:
+    rng, rate, bound = np.random.default_rng(0), 0.97, 100
+    rows = np.minimum(rng.geometric(1.0 - rate, 20_000) - 1, bound)
+    assert 0.945 < np.mean([row_bound(int(row)) <= rate for row in rows]) <= 1.0
+
+
+def test_row_without_sense_is_refused() -> None:
+    with pytest.raises(ConfigError, match="successes: got -1"):
+        row_bound(-1)
 
 
 def test_without_trials_nothing_is_known() -> None:
