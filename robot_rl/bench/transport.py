@@ -22,8 +22,8 @@ from robot_rl.core.records import Source, StepRecord, no_action
 from robot_rl.core.schema import ArraySpec, StepSchema
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
+from robot_rl.transport.keys import CurveKeys, generate_keys, read_keys
 from robot_rl.transport.receiver import LearnerServer
-from robot_rl.transport.security import CurveKeys, generate_keys, read_keys
 from robot_rl.transport.sender import ActorLink
 from robot_rl.transport.session import WINDOW_RECORDS
 

@@ -20,8 +20,8 @@ from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
+from robot_rl.transport.keys import read_keys
 from robot_rl.transport.receiver import LearnerServer
-from robot_rl.transport.security import read_keys
 
 
 @dataclass(frozen=True, kw_only=True)

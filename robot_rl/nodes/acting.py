@@ -23,7 +23,7 @@ from robot_rl.runtime.runs.process_record import recorded
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
-from robot_rl.transport.security import read_keys
+from robot_rl.transport.keys import read_keys
 from robot_rl.transport.sender import ActorLink
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from array import array
 from dataclasses import dataclass, field
 
 from robot_rl.transport.handshake import Hello
+from robot_rl.transport.router import Message
 from robot_rl.transport.stream import LEGACY
 
 STREAMS_MAX = 1000
@@ -57,6 +58,8 @@ class Actor:
     route: bytes = b""
     """Of the connection; empty without one."""
     address: str = ""
+    key: str = ""
+    """Public key of the connection; empty without keys."""
     dirty: bool = False
     """Whether there is something to acknowledge."""
     seen_s: float = 0.0
@@ -87,9 +90,10 @@ class Actor:
 
 
 class Roster:
-    """All actors that a learner knows, by name and by connection."""
+    """All actors that a learner knows, by name and by connection, and who claims the name of one of them."""
 
     def __init__(self) -> None:
+        self.newcomers: list[Newcomer] = []
         self._actors: dict[tuple[str, str], Actor] = {}
         self._routes: dict[bytes, Actor] = {}
 
@@ -112,12 +116,13 @@ class Roster:
         """Return the actors that have a connection."""
         return list(self._routes.values())
 
-    def connect(self, actor: Actor, hello: Hello, route: bytes, address: str, now_s: float) -> None:
+    def connect(self, actor: Actor, hello: Hello, message: Message, now_s: float) -> None:
         """Continue with the connection of a hello instead of the actor's last one."""
         self._routes.pop(actor.route, None)
-        actor.stream, actor.process, actor.route, actor.address = hello.stream, hello.process, route, address
+        actor.stream, actor.process = hello.stream, hello.process
+        actor.route, actor.address, actor.key = message.route, message.address, message.key
         actor.seen_s, actor.weights_under_way, actor.weights_stale = now_s, False, False
-        self._routes[route] = actor
+        self._routes[actor.route] = actor
 
     def disconnect(self, route: bytes) -> None:
         """Forget a connection."""
@@ -125,20 +130,33 @@ class Roster:
         if actor is not None:
             actor.route = b""
 
+    def claimants(self, actor: Actor) -> list["Newcomer"]:
+        """Remove and return those who claim an actor's name."""
+        return self._remove([newcomer for newcomer in self.newcomers if self.of(newcomer.hello) is actor])
+
+    def unanswered(self, now_s: float) -> list["Newcomer"]:
+        """Remove and return those whose namesake gave no sign of life in time."""
+        return self._remove([newcomer for newcomer in self.newcomers if newcomer.until_s <= now_s])
+
+    def _remove(self, newcomers: list["Newcomer"]) -> list["Newcomer"]:
+        self.newcomers = [newcomer for newcomer in self.newcomers if newcomer not in newcomers]
+        return newcomers
+
 
 @dataclass(frozen=True)
 class Newcomer:
     """Process that claims the name of an actor that is connected, and is admitted unless that one answers in time."""
 
-    route: bytes
+    message: Message
+    """Of its hello."""
     hello: Hello
-    address: str
     until_s: float
 
     def refusal(self, actor: Actor) -> str:
         """Return the reason, given to the newcomer, for keeping the actor that is there."""
+        place = self.message.address or "here"
         return (
-            f"actor {actor.name!r}: got a second one (stream {self.hello.stream[:8]}, from {self.address or 'here'}) "
+            f"actor {actor.name!r}: got a second one (stream {self.hello.stream[:8]}, from {place}) "
             f"beside {actor}, which is alive, expected one process for each name; start it with another --name and "
             "--index, or end the other one."
         )

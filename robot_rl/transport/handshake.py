@@ -87,8 +87,14 @@ def _check(value: dict[str, Any]) -> None:
         raise ValueError(f"got protocol and sequences {counts}, expected integers in order")
 
 
-def refusal(learner: Introduction, actor: Introduction) -> str | None:
-    """Return why this actor is refused, or None when it is compatible."""
+def refusal(learner: Introduction, actor: Introduction, key_name: str | None = None) -> str | None:
+    """Return why this actor is refused, or None when it is compatible.
+
+    Args:
+        key_name: that its key is bound to; None without keys.
+    """
+    if key_name not in (None, actor.actor):
+        return f"{actor}: got the key of {key_name or 'no actor'!r}, expected that of this name."
     reasons = [
         f"{what}: {theirs} against {mine}"
         for what, theirs, mine in (

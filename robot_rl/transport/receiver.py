@@ -14,10 +14,10 @@ from robot_rl.transport.actors import ACTORS_MAX, Actor, Newcomer, Roster, Strea
 from robot_rl.transport.counters import ServerCounters
 from robot_rl.transport.handshake import Hello, Introduction, decode_hello, refusal
 from robot_rl.transport.journal import Journal
+from robot_rl.transport.keys import CurveKeys
 from robot_rl.transport.messages import checksum_of, decode, decode_stored, record_bytes_max
 from robot_rl.transport.notices import Notices
 from robot_rl.transport.router import Message, Router
-from robot_rl.transport.security import CurveKeys
 from robot_rl.transport.weights import pack_weights
 
 POLL_MESSAGES_MAX = 1024  # handled in one call of `poll`, so that a flood does not starve the learner
@@ -56,7 +56,7 @@ class LearnerServer:
         self.counters, self._journal, self._introduction = ServerCounters(), journal, introduction
         self._clock, self._sync_every_s, self._synced_s = clock or SystemClock(), sync_every_s, 0.0
         self._notices, self._run = Notices(write, self._clock), introduction.run
-        self._roster, self._newcomers, self._recovered = Roster(), list[Newcomer](), False
+        self._roster, self._recovered = Roster(), False
         self._latest: bytes | None = None
         self._router = Router(address, keys, record_bytes_max(introduction.schema))
         self.address = self._router.address
@@ -102,6 +102,7 @@ class LearnerServer:
             messages = self._router.receive(POLL_MESSAGES_MAX)
             records = [record for message in messages if (record := self._handle(message))]
             self._admit_newcomers()
+            self._follow_keys()
             if self._until_sync_s() <= 0.0:
                 self.sync()
             if records or self._clock.now_s() >= deadline_s:
@@ -172,7 +173,7 @@ class LearnerServer:
         return self._synced_s + self._sync_every_s - self._clock.now_s()
 
     def _until_due_s(self) -> float:
-        waits_s = [newcomer.until_s - self._clock.now_s() for newcomer in self._newcomers]
+        waits_s = [newcomer.until_s - self._clock.now_s() for newcomer in self._roster.newcomers]
         return min([self._until_sync_s(), *waits_s])
 
     def _sync_journal(self) -> None:
@@ -211,38 +212,38 @@ class LearnerServer:
             if actor.weights_stale:
                 self._send_weights(actor)
             return
-        for newcomer in [n for n in self._newcomers if self._roster.of(n.hello) is actor]:
-            self._newcomers.remove(newcomer)
-            self._refuse(newcomer.route, newcomer.refusal(actor))
+        for newcomer in self._roster.claimants(actor):
+            self._refuse(newcomer.message.route, newcomer.refusal(actor))
 
     def _hear_hello(self, message: Message, hello: Hello) -> None:
         """Refuse an actor, admit it, or first ask the connected one of its name for a sign of life."""
-        reason = self._refusal(message, hello)
+        mine = replace(self._introduction, run=self._run)
+        reason = refusal(mine, hello.introduction, message.key_name)
         actor = self._roster.of(hello) if reason is None else None
         if actor is None:
             return self._refuse(message.route, reason or f"{hello.introduction}: got too many actors or streams.")
         other = actor.route and actor.process != hello.process
-        if other and len(self._newcomers) < ACTORS_MAX and self._router.answer(actor.route, b"alive?", {}):
-            until_s = self._clock.now_s() + ALIVE_S
-            self._newcomers.append(Newcomer(message.route, hello, message.address, until_s))
+        if other and len(self._roster.newcomers) < ACTORS_MAX and self._router.answer(actor.route, b"alive?", {}):
+            self._roster.newcomers.append(Newcomer(message, hello, self._clock.now_s() + ALIVE_S))
         else:
-            self._welcome(actor, message.route, hello, message.address)
-
-    def _refusal(self, message: Message, hello: Hello) -> str | None:
-        name = hello.introduction.actor
-        if message.key_name not in (None, name):
-            return f"{hello.introduction}: got the key of {message.key_name!r}, expected that of this name."
-        return refusal(replace(self._introduction, run=self._run), hello.introduction)
+            self._welcome(actor, hello, message)
 
     def _admit_newcomers(self) -> None:
         """Admit those whose namesake gave no sign of life."""
-        for newcomer in [n for n in self._newcomers if n.until_s <= self._clock.now_s()]:
-            self._newcomers.remove(newcomer)
+        for newcomer in self._roster.unanswered(self._clock.now_s()):
             if actor := self._roster.of(newcomer.hello):
-                self._welcome(actor, newcomer.route, newcomer.hello, newcomer.address)
+                self._welcome(actor, newcomer.hello, newcomer.message)
 
-    def _welcome(self, actor: Actor, route: bytes, hello: Hello, address: str) -> None:
-        stream = actor.open(hello)
+    def _follow_keys(self) -> None:
+        """Report refused keys, and refuse the actors whose key was revoked since they connected."""
+        for line in self._router.events():
+            self.counters.refused += 1
+            self._notices.say(line)
+        for actor in [actor for actor in self._roster.connected() if not self._router.admits(actor.key)]:
+            self._refuse(actor.route, f"{actor}: its key was revoked; `robot-rl keys add` makes another one.")
+
+    def _welcome(self, actor: Actor, hello: Hello, message: Message) -> None:
+        stream, route = actor.open(hello), message.route
         if hello.next_sequence < stream.expected:
             self._notices.say(f"{actor}: its spool ends at {hello.next_sequence}, before {stream.expected}: new stream")
             self._router.answer(route, b"behind", {"checksums": stream.checksums_before(hello.next_sequence)})
@@ -251,7 +252,7 @@ class LearnerServer:
         if missing := stream.skip_to(hello.first_sequence):
             self.counters.gaps += missing
             self._notices.say(f"{actor}: its spool lacks {missing} records")
-        self._roster.connect(actor, hello, route, address, self._clock.now_s())
+        self._roster.connect(actor, hello, message, self._clock.now_s())
         self._sync_journal()  # a welcome acknowledges: records that it counts must be on disk
         place = {"next_sequence": stream.expected, "checksum": stream.checksum(stream.expected - 1)}
         self._router.answer(route, b"welcome", place)

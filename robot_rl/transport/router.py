@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import zmq
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.transport.keys import CurveKeys
 from robot_rl.transport.messages import pack
 from robot_rl.transport.security import (
     Admission,
-    CurveKeys,
     Socket,
     check_address,
     detect_dead_peers,
@@ -30,8 +30,10 @@ class Message:
     parts: list[bytes]
     address: str
     """Of the sender of a hello, as far as the system knows it; of other messages empty."""
+    key: str
+    """Public key of the sender of a hello; empty on a wire without keys."""
     key_name: str | None
-    """Name that the key of a hello's sender is bound to; None on a wire without keys."""
+    """Name that it is bound to; None on a wire without keys."""
 
 
 class Router:
@@ -70,6 +72,16 @@ class Router:
             raise ConfigError(f"address: got {address!r}, expected a free one ({error}); take another port.") from error
         return socket
 
+    def events(self) -> list[str]:
+        """Return lines on keys since the last call: connections refused, a key file that cannot be read."""
+        self._admission.refresh()
+        events = self._admission.events
+        return [events.popleft() for _ in range(len(events))]
+
+    def admits(self, key: str) -> bool:
+        """Return whether a connection's key is admitted still, or there are none."""
+        return self._admission.name_of(key) != ""
+
     def poll(self, timeout_ms: int) -> bool:
         """Return whether there is a message, within a time."""
         return bool(self._socket.poll(timeout_ms))
@@ -82,10 +94,10 @@ class Router:
             except zmq.Again:
                 return
             kind, *parts = [frame.bytes for frame in frames[: PARTS_MAX + 1]] or [b""]
-            origin: tuple[str, str | None] = ("", None)
+            address = key = ""
             if kind == b"hello":
-                origin = _metadata(frames[0], "Peer-Address"), self._admission.name_of(_metadata(frames[0], "User-Id"))
-            yield Message(route.bytes, kind, parts, *origin)
+                address, key = (_metadata(frames[0], name) for name in ("Peer-Address", "User-Id"))
+            yield Message(route.bytes, kind, parts, address, key, self._admission.name_of(key))
 
     def answer(self, route: bytes, kind: bytes, value: Mapping[str, object]) -> bool:
         """Send an answer; return whether the connection exists and takes it."""

@@ -1,82 +1,18 @@
 """Access control: loopback without keys, CURVE keys for every other address."""
 
 import ipaddress
-import json
 import os
-import struct
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 import zmq
-from zmq.utils import z85
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.transport.keys import CurveKeys, fingerprint, read_keys
 
 Socket = zmq.Socket[bytes]
-
-
-@dataclass(frozen=True)
-class CurveKeys:
-    """Keys of one side: its own pair, and the public keys of its peers.
-
-    `peers` holds the learner's public key on an actor, and on the learner the public key of every admitted actor by the
-    actor's name, which no other key may use.
-    """
-
-    public: str
-    secret: str = field(repr=False)
-    peers: Mapping[str, str]
-
-
-def generate_keys(folder: Path, actors: int = 1) -> list[Path]:
-    """Write learner.keys.json and actor-N.keys.json, each readable by its owner only, and return their paths.
-
-    Raises:
-        ConfigError: a key file exists already.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    pairs = [tuple(key.decode() for key in zmq.curve_keypair()) for _ in range(actors + 1)]
-    (learner_public, learner_secret), *others = pairs
-    names = {f"actor-{n}": public for n, (public, _) in enumerate(others)}
-    keys = {"learner": CurveKeys(learner_public, learner_secret, names)}
-    learner = {"learner": learner_public}
-    keys |= {f"actor-{n}": CurveKeys(public, secret, learner) for n, (public, secret) in enumerate(others)}
-    return [_write_keys(folder / f"{name}.keys.json", value) for name, value in keys.items()]
-
-
-def read_keys(path: Path) -> CurveKeys:
-    """Return the keys of a file that `generate_keys` wrote.
-
-    Raises:
-        ConfigError: no such file, not a key file, or one that others can read.
-    """
-    try:
-        _check_private(path)
-        value = json.loads(path.read_text())
-        peers = value["peers"]
-        if isinstance(peers, list):  # of a version whose files named no actors: they were numbered
-            peers = {f"actor-{n}": key for n, key in enumerate(peers)}
-        for key in (value["public"], value["secret"], *peers.values()):
-            if len(z85.decode(key.encode())) != 32:
-                raise ValueError("a key of another length")
-        if not peers:
-            raise ValueError("no peers")
-        return CurveKeys(value["public"], value["secret"], {str(name): key for name, key in peers.items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-        raise ConfigError(f"keys: got {path}, expected a key file ({error}); make one with `robot-rl keys`.") from error
-
-
-def _check_private(path: Path) -> None:
-    """Check that a file belongs to this user and that no other can read it.
-
-    Raises:
-        ValueError: it does not.
-    """
-    status = path.stat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise ValueError(f"of user {status.st_uid} with mode {status.st_mode & 0o777:o}; chmod 600 it")
+EVENTS_MAX = 100
 
 
 def check_address(address: str, keys: CurveKeys | None) -> None:
@@ -89,7 +25,7 @@ def check_address(address: str, keys: CurveKeys | None) -> None:
     if keys is None and not _is_loopback(host):
         raise ConfigError(
             f"address: got {address!r} without keys, expected loopback (tcp://127.0.0.1:PORT) or CURVE keys; "
-            "make them with `robot-rl keys` and name the key file."
+            "make them with `robot-rl keys make` and name the key file."
         )
 
 
@@ -128,32 +64,63 @@ def detect_dead_peers(socket: Socket) -> None:
 
 
 class Admission:
-    """Authenticator that admits only the given public keys to a context's listeners."""
+    """Authenticator that admits only the public keys of a key file to a context's listeners, as it is at that time."""
 
     def __init__(self, context: zmq.Context[Socket], keys: CurveKeys | None) -> None:
         self._thread: Any = None
-        self._names: dict[str, str] | None = None
+        self._keys, self._names = keys, dict[str, str]()
+        self.events: deque[str] = deque(maxlen=EVENTS_MAX)
+        """Keys that were refused and files that cannot be read, for the log."""
         if keys is None:
             return
-        self._names = {key: name for name, key in keys.peers.items()}
+        self._take(keys)
+        self._stamp = _stamp(keys.file)
         from zmq.auth.thread import ThreadAuthenticator
 
         self._thread = ThreadAuthenticator(context)
         self._thread.start()
         self._thread.configure_curve_callback(domain="*", credentials_provider=self)
 
+    def _take(self, keys: CurveKeys) -> None:
+        self._keys, self._names = keys, {key: name for name, key in keys.peers.items()}
+
+    def refresh(self) -> None:
+        """Read the key file again if it has changed; one that cannot be read leaves the keys as they were."""
+        if self._keys is None or (stamp := _stamp(self._keys.file)) == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._take(read_keys(self._keys.file or Path()))
+        except ConfigError as error:
+            self.events.append(f"{error} The keys stay as they were.")
+
     def callback(self, domain: str, key: bytes) -> bool:
-        """Return whether a public key may connect; called by zmq's authenticator."""
-        return self._names is not None and key.decode("ascii", "replace") in self._names
+        """Return whether a public key may connect; called by zmq's authenticator in its thread."""
+        self.refresh()
+        text = key.decode("ascii", "replace")
+        if text not in self._names and self._keys is not None:
+            revoked = self._keys.revoked.get(text)
+            owner = "an unknown key" if revoked is None else f"the revoked key of {revoked!r}"
+            self.events.append(f"refused: a connection with {owner}, {fingerprint(text)}")
+        return text in self._names
 
     def name_of(self, user_id: str) -> str | None:
-        """Return the name that a key is bound to; None without keys."""
-        return None if self._names is None else self._names.get(user_id, "")
+        """Return the name that a key is bound to, empty for a key that is not admitted; None without keys."""
+        return None if self._keys is None else self._names.get(user_id, "")
 
     def close(self) -> None:
         """Stop the authenticator."""
         if self._thread is not None:
             self._thread.stop()
+
+
+def _stamp(file: Path | None) -> tuple[int, ...]:
+    """Return what changes with a file."""
+    try:
+        status = os.stat(file or "")
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_size, status.st_mode
 
 
 def _is_loopback(host: str) -> bool:
@@ -163,13 +130,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
-
-
-def _write_keys(path: Path, keys: CurveKeys) -> Path:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as exists:
-        raise ConfigError(f"keys: got {path}, which exists, expected a new file; use it or move it.") from exists
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(keys), file)
-    return path

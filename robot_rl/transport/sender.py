@@ -16,10 +16,11 @@ from robot_rl.core.records import Record, StepRecord, check_step
 from robot_rl.transport.counters import LinkCounters
 from robot_rl.transport.handshake import Hello, Introduction
 from robot_rl.transport.journal import Journal
+from robot_rl.transport.keys import CurveKeys
 from robot_rl.transport.messages import encode
 from robot_rl.transport.notices import Notices
-from robot_rl.transport.security import CurveKeys, check_address
-from robot_rl.transport.session import Behind, Busy, Refused, Session, SessionLost
+from robot_rl.transport.security import check_address
+from robot_rl.transport.session import HANDSHAKE_FAILED, Behind, Busy, Refused, Session, SessionLost
 from robot_rl.transport.stream import new_stream, read_stream
 from robot_rl.transport.weights import Publication, unpack_weights
 
@@ -184,7 +185,7 @@ class ActorLink:
                 try:
                     self._run_session()
                 except SessionLost as lost:
-                    self.trouble = str(lost)
+                    self._lose(str(lost))
                 except Busy as busy:
                     self.trouble = str(busy)
                     self._notices.say(f"link: the learner takes no records, this actor keeps them: {busy}")
@@ -198,6 +199,12 @@ class ActorLink:
             self._failure = failure
         finally:
             self._notify()
+
+    def _lose(self, reason: str) -> None:
+        """Note why a session ended, and say so where a person has to act."""
+        self.trouble = reason
+        if reason == HANDSHAKE_FAILED:
+            self._notices.say(f"link: {reason}; this actor keeps its records and tries again")
 
     def _begin_stream(self, stored: int) -> None:
         """Begin another stream, without the records that the learner holds."""

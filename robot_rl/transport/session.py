@@ -12,8 +12,9 @@ from robot_rl.core.errors import CorruptRecordError
 from robot_rl.transport.counters import LinkCounters
 from robot_rl.transport.handshake import Hello, encode_hello
 from robot_rl.transport.journal import Journal
+from robot_rl.transport.keys import CurveKeys, fingerprint
 from robot_rl.transport.messages import checksum_of, unpack
-from robot_rl.transport.security import CurveKeys, Socket, detect_dead_peers, secure_caller
+from robot_rl.transport.security import Socket, detect_dead_peers, secure_caller
 from robot_rl.transport.weights import WEIGHTS_BYTES_MAX
 
 WINDOW_RECORDS = 512  # sent and not yet acknowledged: a learner syncs four times a second
@@ -22,6 +23,16 @@ QUEUED_ANSWERS_MAX = 64
 TURN_MS = 200  # longest wait of one poll
 SYNC_EVERY_S = 0.25
 SILENCE_S = 60.0  # a learner may compile for so long; a broken connection is detected at once
+
+HANDSHAKE_FAILED = (
+    "the connection ends before it is secured: keys on one side alone, keys of another learner, or none listens there"
+)
+_WATCHED = (
+    zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+)
 
 
 class SessionLost(Exception):
@@ -77,7 +88,7 @@ class Session:
         self._synced = hello.first_sequence  # records before this one outlive a power cut
         self._weights: bytes | None = None
         self._dealer = self._socket()
-        self._monitor = self._dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._monitor = self._dealer.get_monitor_socket(_WATCHED)
         self._poller = zmq.Poller()
         for watched in (self._dealer, self._monitor, wake):
             self._poller.register(watched, zmq.POLLIN)
@@ -107,12 +118,21 @@ class Session:
         if self._dealer in events:
             self._listen()
         if self._monitor in events:
-            recv_monitor_message(self._monitor, zmq.NOBLOCK)
-            raise SessionLost("disconnected")
+            self._end(recv_monitor_message(self._monitor, zmq.NOBLOCK)["event"])
         if self._clock.now_s() - self._received_s > SILENCE_S and self._waiting():
             raise SessionLost("silent")
         weights, self._weights = self._weights, None
         return weights
+
+    def _end(self, event: int) -> None:
+        """Raise what ends a session whose connection ended."""
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            public = "" if self._keys is None else fingerprint(self._keys.public)
+            raise Refused(
+                f"keys: got {public or 'no key'}, which the learner at {self._address} does not admit, expected one "
+                "that it does; `robot-rl keys list` shows them there, `robot-rl keys add` makes another one."
+            )
+        raise SessionLost("disconnected" if event == zmq.EVENT_DISCONNECTED else HANDSHAKE_FAILED)
 
     def _sync_spool(self) -> None:
         """Put the spool on the disk, a few times a second: a power cut costs no more than that."""

@@ -17,9 +17,9 @@ from robot_rl.core.records import LabelRecord, Record, Source
 from robot_rl.core.schema import ArraySpec, StepSchema
 from robot_rl.transport.handshake import Hello, Introduction, encode_hello
 from robot_rl.transport.journal import Journal
+from robot_rl.transport.keys import generate_keys, read_keys
 from robot_rl.transport.messages import decode_stored, encode, pack, unpack
 from robot_rl.transport.receiver import LearnerServer
-from robot_rl.transport.security import generate_keys, read_keys
 from robot_rl.transport.sender import ActorLink
 from tests.data.builders import SCHEMA, frame, step_record
 
