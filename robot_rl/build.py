@@ -202,9 +202,15 @@ def make_checkpoints(
 
 def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
     """Return the learner's replay, with the label rules of the reward sources in use."""
-    rules = make_rewards(config).label_rules()
-    imitate = config.learner.imitate
-    return Replay(schema, config.replay_capacity, config.seed, config.demonstration_capacity, rules, imitate)
+    return Replay(
+        schema,
+        config.replay_capacity,
+        config.seed,
+        config.demonstration_capacity,
+        make_rewards(config).label_rules(),
+        config.learner.imitate,
+        prior_capacity=config.replay_capacity if config.learner.prior_fraction else 0,
+    )
 
 
 def read_demonstrations(config: TrainConfig, folder: Path, encoder: Encoder | None) -> Iterator[StepRecord]:

@@ -145,7 +145,10 @@ class TrainConfig:
     With `demonstrations_judge` rewards they are left out all the same."""
     prior: Path | None = None
     """Folder of an earlier run on the same set-up, also of another task: the image encoder is its, unless another one
-    is named, and the networks start from its newest checkpoint; None: both start anew."""
+    is named, and the networks start from its newest checkpoint; None: both start anew. What a run of the same task
+    gathered is data, too, by `learner.prior_fraction`."""
+    prior_networks: bool = True
+    """Whether the networks start from those of `prior`; with its data alone they start anew."""
     play: int = 0
     """Successful episodes of play recorded after the demonstrations, which they join. From both the run learns its
     image encoder and a reward classifier, which is added to `rewards`; with `--rewards classifier` it judges alone,
@@ -187,7 +190,11 @@ class TrainConfig:
         checks.at_least(self, 1, "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")
         self._check_updates()
-        if not (self.actors or (self.demonstrations and self.learner.update_ratio.pretrain_updates)):
+        if self.learner.prior_fraction and self.prior is None:
+            raise ConfigError(
+                f"prior_fraction: got {self.learner.prior_fraction} without --prior, expected 0; name an earlier run."
+            )
+        if not (self.actors or (self.records and self.learner.update_ratio.pretrain_updates)):
             raise ConfigError("actors: got 0 without demonstrations or pretrain_updates, expected 1 or more.")
         if self.robot.on_graph and self.evaluation.every is not None:
             raise ConfigError(
@@ -199,6 +206,11 @@ class TrainConfig:
                 f"actors: got {self.actors} with one arm on the graph, expected 1; start `robot-rl actor` for each "
                 "other arm, with its namespace."
             )
+
+    @property
+    def records(self) -> bool:
+        """Whether the learner starts with recorded steps: demonstrations, or those of an earlier run."""
+        return self.demonstrations > 0 or self.learner.prior_fraction > 0.0
 
     @property
     def learns_classifier(self) -> bool:
@@ -230,7 +242,7 @@ class TrainConfig:
                 f"call, expected {UPDATES_ON_THE_WAY} or fewer in all beside updates_per_step; publish more often."
             )
         awaited = ratio * (update_ratio.learning_starts - 1) - UPDATES_ON_THE_WAY
-        if awaited > max(0, (update_ratio.pretrain_updates if self.demonstrations else 0) - lag):
+        if awaited > max(0, (update_ratio.pretrain_updates if self.records else 0) - lag):
             raise ConfigError(
                 f"learning_starts: got {update_ratio.learning_starts}, expected fewer transitions; an actor would wait "
                 f"for {awaited:.0f} updates before the first; lower it, or leave updates_per_step out."

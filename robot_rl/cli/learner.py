@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from robot_rl import build
-from robot_rl.build_prior import prior_state
+from robot_rl.build_prior import prior_data, prior_state
 from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.config import TrainConfig
-from robot_rl.core.records import StepRecord
+from robot_rl.core.records import Record
 from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.acting.actor_config import START
 from robot_rl.runtime.learning.kept_policies import KeepingServer
@@ -49,7 +50,7 @@ def run(arguments: Arguments) -> int:
 def _learn(arguments: Arguments, stop: StopSignal) -> int:
     """Return the number of updates since the run began."""
     config = arguments.config
-    schema, demonstrations = _schema_and_demonstrations(config)
+    schema, recorded = _schema_and_recorded(config)
     definition = build.make_definition(schema, config)
     with (
         MetricsWriter(arguments.folder) as metrics,
@@ -71,18 +72,20 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
         print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         agent, replay = build.make_agent(definition, config).learner(), build.make_replay(schema, config)
         checkpoints = build.make_checkpoints(arguments.folder, definition, schema)
-        if config.prior is not None and not checkpoints.paths():
+        if config.prior is not None and config.prior_networks and not checkpoints.paths():
             agent.load_state_dict(prior_state(config, definition, schema))
         every, policies = config.evaluation.every, RunFolder(arguments.folder.parent).policies
         kept = server if every is None else KeepingServer(server, policies, every)
         loop = LearnerLoop(kept, replay, agent, config.learner, metrics, checkpoints)
         metrics.write(START, 0)
-        # Without actors it ends with its updates on demonstrations.
-        return loop.run(lambda: stop() or not (config.actors or loop.pretraining), demonstrations)
+        # Without actors it ends with its updates on what is recorded.
+        return loop.run(lambda: stop() or not (config.actors or loop.pretraining), recorded)
 
 
-def _schema_and_demonstrations(config: TrainConfig) -> tuple[StepSchema, Iterator[StepRecord]]:
-    """Return the schema of steps and the demonstrations as the agent sees them."""
+def _schema_and_recorded(config: TrainConfig) -> tuple[StepSchema, Iterator[Record]]:
+    """Return the schema of steps, and demonstrations and an earlier run's steps as the agent sees them."""
     encoder, folder = build.make_encoder(config), config.demonstrations_from
     schema = build.make_schema(config, encoder)
-    return schema, iter(()) if folder is None else build.read_demonstrations(config, folder, encoder)
+    demonstrations = iter(()) if folder is None else build.read_demonstrations(config, folder, encoder)
+    earlier = prior_data(config, schema, encoder) if config.learner.prior_fraction else ()
+    return schema, chain(demonstrations, earlier)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.build import check_rewards, make_definition, make_encoder, make_schema, pin_encoder, pin_rewards
+from robot_rl.build import check_rewards, pin_encoder, pin_rewards
 from robot_rl.build_human import PAGE_DEVICE
-from robot_rl.build_prior import prior_state
+from robot_rl.build_prior import check_prior
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.cli.diagnose import brief
 from robot_rl.cli.page_flags import PageFlags
@@ -52,6 +52,7 @@ class Arguments(PageFlags, RunArguments):
       robot-rl train pick-lift --minutes 2 --evaluation.episodes 20 --run-name first
       robot-rl train peg-insert-no-human --seed 1                   an ablation
       robot-rl train peg-insert --method hg-dagger                  another method, same demonstrations and human
+      robot-rl train pick-lift --prior runs/a --learner.prior-fraction 0.25     networks and data of an earlier run
       robot-rl train pick-lift-blind                                without ground truth: its own encoder and classifier
       robot-rl train pick-lift --evaluation.every 500               success of the policy alone from step 0 on
       robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
@@ -183,15 +184,15 @@ def _from_prior(config: TrainConfig) -> TrainConfig:
     """Return the settings of a new run, with the image encoder of the run that it starts from, if it names one.
 
     Raises:
-        RobotRLError: no such run, or one of another agent or encoder.
+        RobotRLError: no such run, or networks or data that do not fit.
     """
     if config.prior is None:
         return config
-    encoder, vision = existing_run(config.prior).encoder, config.vision
+    prior, vision = config.prior.absolute(), config.vision
+    config, encoder = replace(config, prior=prior), existing_run(prior).encoder
     if encoder.exists() and vision.encoder is None:
         config = replace(config, vision=replace(vision, encoder=encoder, identity=None))
-    schema = make_schema(config, make_encoder(config))
-    prior_state(config, make_definition(schema, config), schema)
+    check_prior(config)
     return config
 
 

@@ -27,9 +27,13 @@ class Source(IntEnum):
     HUMAN = 1
     DEMONSTRATION = 2
     EARLIER = 3  # in a recorded episode that failed: experience that is not imitated
+    PRIOR = 4  # policy of the run that this one starts from: experience that is not imitated
+    PRIOR_HUMAN = 5  # human's intervention in that run, the same
 
 
-RECORDED = frozenset({Source.DEMONSTRATION, Source.EARLIER})
+PRIOR_SOURCES = frozenset({Source.PRIOR, Source.PRIOR_HUMAN})
+"""Sources of steps of an earlier run."""
+RECORDED = frozenset({Source.DEMONSTRATION, Source.EARLIER}) | PRIOR_SOURCES
 """Sources of steps that are read from a folder; no actor sends them."""
 
 

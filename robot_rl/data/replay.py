@@ -14,12 +14,14 @@ import numpy as np
 
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABEL_RULES, LabelRule
-from robot_rl.core.records import RECORDED, LabelRecord, Observation, Source, StepRecord, check_step
+from robot_rl.core.records import PRIOR_SOURCES, RECORDED, LabelRecord, Observation, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
 from robot_rl.data.batch import Batch, Horizon, Imitated, imitated_sources
 from robot_rl.data.columns import NONE, Columns
+from robot_rl.data.indexes import Indexes
+from robot_rl.data.replay_counters import ReplayCounters
 from robot_rl.data.sampling import gather_batch
-from robot_rl.data.slots import SlotRing, SlotSet
+from robot_rl.data.slots import SlotRing
 
 DEMONSTRATION_CAPACITY = 20_000
 ONE_STEP = Horizon()
@@ -35,26 +37,13 @@ class _Open:
     step: int
 
 
-@dataclass
-class ReplayCounters:
-    """Counts of the data since the replay was made."""
-
-    online: int = 0  # transitions by policy or human that became samplable
-    demonstration: int = 0  # recorded transitions that became samplable
-    human: int = 0  # transitions of a human's intervention, part of online
-    evicted: int = 0  # transitions overwritten by newer ones
-    incomplete: int = 0  # steps whose next frame never came (an actor died, a record was lost)
-    labels: int = 0  # labels received
-    labels_ignored: int = 0  # labels that no reward source asks for
-    labels_missed: int = 0  # labels about steps that are not in memory
-
-
 class Replay:
     """Ring memory of transitions with an online and a demonstration index; owned by one thread.
 
-    Recorded steps have a ring of their own, so that a long run does not push them out. Steps of a human's intervention
-    live in the online ring, and belong to both indexes once their episode succeeded: a human who fails is not imitated,
-    and does not crowd the demonstrations' rewards out of the batches. `imitate` names other rules.
+    Recorded steps have a ring of their own, so that a long run does not push them out; those of an earlier run have
+    another one, and a third index. Steps of a human's intervention live in the online ring, and belong to both indexes
+    once their episode succeeded: a human who fails is not imitated, and does not crowd the demonstrations' rewards out
+    of the batches. `imitate` names other rules.
 
     Args:
         capacity: frames kept of the online data; at least 2.
@@ -63,6 +52,7 @@ class Replay:
             system as it fills.
         label_rules: what each label does, from the reward sources in use; a label without a rule is ignored.
         imitate: steps that count as demonstrations, too.
+        prior_capacity: frames kept of an earlier run; 0 takes none.
 
     Raises:
         ConfigError: a capacity below 2, or more than the machine can hold.
@@ -76,19 +66,23 @@ class Replay:
         demonstration_capacity: int | None = None,
         label_rules: Mapping[str, LabelRule] = LABEL_RULES,
         imitate: Imitated = "successes",
+        prior_capacity: int = 0,
     ) -> None:
         if demonstration_capacity is None:
             demonstration_capacity = min(capacity, DEMONSTRATION_CAPACITY)
         for name, value in (("capacity", capacity), ("demonstration_capacity", demonstration_capacity)):
             if value < 2:
                 raise ConfigError(f"{name}: got {value}, expected 2 or more frames; a transition needs two.")
-        slots = capacity + demonstration_capacity
+        own = capacity + demonstration_capacity
+        slots = own + prior_capacity
         self._columns, (self._imitated, self._credited) = Columns.empty(schema, slots), imitated_sources(imitate)
         self.schema, self.counters, self._label_rules = schema, ReplayCounters(), label_rules
         self._rng = np.random.default_rng(seed)
-        self._rings = {False: SlotRing(0, capacity), True: SlotRing(capacity, demonstration_capacity)}
-        self._online, self._demonstrations = SlotSet(slots), SlotSet(slots)
-        self._both = 0  # members of both indexes: online steps that are imitated
+        online, demonstrations = SlotRing(0, capacity), SlotRing(capacity, demonstration_capacity)
+        self._rings = dict.fromkeys(Source, online) | dict.fromkeys(RECORDED, demonstrations)
+        if prior_capacity:
+            self._rings |= dict.fromkeys(PRIOR_SOURCES, SlotRing(own, prior_capacity))
+        self._indexes = Indexes(slots, prior=prior_capacity > 0)
         self._serials = 0
         self._open: dict[tuple[str, str], _Open] = {}
         self._steps: dict[tuple[str, str, int], dict[int, int]] = {}  # episode -> step -> slot
@@ -96,7 +90,7 @@ class Replay:
 
     def __len__(self) -> int:
         """Number of transitions that can be sampled."""
-        return len(self._online) + len(self._demonstrations) - self._both
+        return len(self._indexes)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -154,7 +148,7 @@ class Replay:
 
     def _fresh(self, source: Source) -> int:
         """Return an empty slot of the ring that `source` belongs to."""
-        slot = self._rings[source in RECORDED].take()
+        slot = self._rings[source].take()
         self._evict(slot)
         self._columns.clear(slot, self._serials)
         self._serials += 1
@@ -163,10 +157,10 @@ class Replay:
     def _evict(self, slot: int) -> None:
         """Take a slot's frame out of everything that refers to it."""
         columns = self._columns
-        self.counters.evicted += self._remove(slot)
+        self.counters.evicted += self._indexes.remove(slot)
         previous, following = int(columns.previous_slot[slot]), int(columns.next_slot[slot])
         if previous != NONE:  # the frame before it lost its next frame
-            self.counters.evicted += self._remove(previous)
+            self.counters.evicted += self._indexes.remove(previous)
             columns.next_slot[previous] = NONE
         if following != NONE:
             columns.previous_slot[following] = NONE
@@ -205,20 +199,17 @@ class Replay:
         columns.next_slot[slot], columns.previous_slot[following] = following, slot
         if columns.excluded[slot]:
             return 0
-        source = columns.source[slot]
-        self.counters.demonstration += int(source in RECORDED)
+        source = Source(columns.source[slot])
+        prior = source in PRIOR_SOURCES
+        self.counters.prior += int(prior)
+        self.counters.demonstration += int(source in RECORDED and not prior)
         self.counters.online += int(source not in RECORDED)
         self.counters.human += int(source == Source.HUMAN)
         self._insert(slot)
         return 1
 
     def _insert(self, slot: int) -> None:
-        recorded, imitated = self._columns.source[slot] in RECORDED, self._columns.imitated[slot]
-        if not recorded:
-            self._online.add(slot)
-        if recorded or imitated:
-            self._demonstrations.add(slot)
-        self._both += int(imitated and not recorded)
+        self._indexes.insert(slot, Source(self._columns.source[slot]), bool(self._columns.imitated[slot]))
 
     def _credit(self, actor: str, run: str, episode: int, success: int | None) -> None:
         """Keep each step's distance to step `success`, if any; imitate credited sources where it succeeded."""
@@ -226,16 +217,8 @@ class Replay:
             self._columns.steps_to_success[slot] = NONE if success is None or step > success else success - step
             if self._columns.source[slot] in self._credited:
                 self._columns.imitated[slot] = success is not None
-                if self._remove(slot):
+                if self._indexes.remove(slot):
                     self._insert(slot)
-
-    def _remove(self, slot: int) -> bool:
-        """Take a slot out of the indexes and say whether it was in one."""
-        online, demonstration = slot in self._online, slot in self._demonstrations
-        self._online.remove(slot)
-        self._demonstrations.remove(slot)
-        self._both -= int(online and demonstration)
-        return online or demonstration
 
     def _slots(self, label: LabelRecord, first: int, last: int | None = None) -> list[int]:
         """Return the slots of the labelled episode's steps from `first` to `last` that are in memory."""
@@ -253,14 +236,21 @@ class Replay:
     def _exclude(self, slot: int) -> None:
         """Take a step out of the samples for good."""
         self._columns.excluded[slot] = True
-        self._remove(slot)
+        self._indexes.remove(slot)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def sample(self, batch: int, updates: int, demo_fraction: float = 0.5, horizon: Horizon = ONE_STEP) -> Batch:
-        """Draw `updates` batches, a fixed share of each from the demonstration index, uniformly with replacement.
+    def sample(
+        self,
+        batch: int,
+        updates: int,
+        demo_fraction: float = 0.5,
+        horizon: Horizon = ONE_STEP,
+        prior_fraction: float = 0.0,
+    ) -> Batch:
+        """Draw `updates` batches, a fixed share of each from each index, uniformly with replacement.
 
-        An index that is empty leaves its share to the other one. Entries with variants have one drawn per sample,
+        An index that is empty leaves its share to the others. Entries with variants have one drawn per sample,
         independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the
         episode ends, where the human takes over or lets go, and where the next step cannot be sampled.
 
@@ -269,25 +259,18 @@ class Replay:
         Raises:
             ConfigError: nothing to sample, or a share outside [0, 1].
         """
-        slots = self._draw(batch, updates, demo_fraction)
+        slots = self._indexes.draw(self._rng, batch, updates, demo_fraction, prior_fraction)
         return gather_batch(self._columns, self.schema, slots, horizon, self._rng)
-
-    def _draw(self, batch: int, updates: int, demo_fraction: float) -> np.ndarray:
-        if not 0.0 <= demo_fraction <= 1.0:
-            raise ConfigError(f"demo_fraction: got {demo_fraction}, expected a share in [0, 1]; 0.5 is customary.")
-        if not len(self):
-            raise ConfigError("replay: got 0 transitions, expected 1 or more; wait for data before sampling.")
-        share = round(batch * demo_fraction)
-        if not len(self._demonstrations):
-            share = 0
-        elif not len(self._online):
-            share = batch
-        parts = ((self._demonstrations, share), (self._online, batch - share))
-        return np.concatenate([index.draw(self._rng, (updates, n)) for index, n in parts if n], axis=1)
 
     def counts(self) -> dict[str, int]:
         """Return what is in memory now (`*_now`) and the counters of what happened."""
-        now = {"online_now": len(self._online), "demonstration_now": len(self._demonstrations), "samplable": len(self)}
+        indexes = self._indexes
+        now = {
+            "online_now": len(indexes.online),
+            "demonstration_now": len(indexes.demonstrations),
+            "prior_now": len(indexes.prior),
+            "samplable": len(self),
+        }
         return now | {name: int(value) for name, value in vars(self.counters).items()}
 
     def rng_state(self) -> dict[str, Any]:

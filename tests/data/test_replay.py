@@ -61,6 +61,38 @@ def test_recorded_failures_are_sampled_beside_demonstrations_and_not_imitated() 
     assert (counts["demonstration"], counts["online"], counts["samplable"]) == (10, 5, 15)
 
 
+def test_an_earlier_run_has_a_share_of_its_own_out_of_the_online_one() -> None:
+    prior, demo = ({"actor": name, "source": s} for name, s in (("prior", Source.PRIOR), ("d", Source.DEMONSTRATION)))
+    replay = filled(episode(5, **demo), episode(5, 10, **prior), prior_capacity=20)
+    pretraining = replay.sample(100, 1, 1.0, prior_fraction=0.25)
+    assert (pretraining.imitated.sum(), len(replay)) == (75, 10)
+    for record in episode(5, 20):
+        replay.append(record)
+    uids = replay.sample(100, 1, 0.5, prior_fraction=0.25).obs["state"][0, :, 0]
+    assert set(uids[:50]) == set(range(5)) and set(uids[50:75]) == set(range(20, 25))
+    assert set(uids[75:]) == set(range(10, 15))
+    counts = replay.counts()
+    assert (counts["prior"], counts["prior_now"], counts["demonstration"], counts["online"]) == (5, 5, 5, 5)
+
+
+def test_an_earlier_run_alone_fills_the_batch_and_obeys_its_labels() -> None:
+    replay = filled(episode(5, source=Source.PRIOR), prior_capacity=20)
+    assert replay.sample(8, 1, prior_fraction=0.25).imitated.sum() == 0
+    assert replay.relabel(label("success", step=2)) == 1 and rewards(replay) == {
+        0: (0, False),
+        1: (1, False),
+        2: (1, True),
+    }
+
+
+def test_samples_of_an_earlier_run_end_at_its_interventions() -> None:
+    sources = [Source.PRIOR, Source.PRIOR, Source.PRIOR_HUMAN, Source.PRIOR_HUMAN]
+    steps = [replace(step, source=source) for step, source in zip(episode(4), sources, strict=True)]
+    batch = filled(steps, prior_capacity=20).sample(200, 1, horizon=Horizon(4))
+    ends = dict(zip(batch.obs["state"][0, :, 0].tolist(), batch.next_obs["state"][0, :, 0].tolist(), strict=True))
+    assert ends == {0: 2, 1: 2, 2: 4, 3: 4}
+
+
 def test_an_empty_index_leaves_its_share_to_the_other() -> None:
     assert filled(episode(5)).sample(8, 1).imitated.sum() == 0
     assert filled(episode(5, source=Source.DEMONSTRATION)).sample(8, 1).imitated.sum() == 8

@@ -77,7 +77,7 @@ def scripts(draw: st.DrawFn) -> Script:
 
 def stored(replay: Replay, draws: int = 400) -> dict[int, int]:
     """Return the pairs that sampling finds, after checking that each sample is of one piece."""
-    batch = replay.sample(draws, 1)
+    batch = replay.sample(draws, 1, prior_fraction=0.25)
     here, there = batch.obs["state"][0, :, 0], batch.next_obs["state"][0, :, 0]
     assert np.array_equal(batch.obs["wrist"][0, :, 0].round(), here)
     assert np.array_equal(batch.next_obs["wrist"][0, :, 0].round(), there)
@@ -87,9 +87,11 @@ def stored(replay: Replay, draws: int = 400) -> dict[int, int]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(script=scripts(), capacity=st.integers(2, 40), demonstrations=st.integers(2, 12))
-def test_every_sampled_pair_is_real(script: Script, capacity: int, demonstrations: int) -> None:
-    replay = Replay(SCHEMA, capacity, seed=0, demonstration_capacity=demonstrations)
+@given(
+    script=scripts(), capacity=st.integers(2, 40), demonstrations=st.integers(2, 12), prior=st.sampled_from([0, 2, 9])
+)
+def test_every_sampled_pair_is_real(script: Script, capacity: int, demonstrations: int, prior: int) -> None:
+    replay = Replay(SCHEMA, capacity, seed=0, demonstration_capacity=demonstrations, prior_capacity=prior)
     for record in script.records:
         replay.append(record)
         if len(replay):
@@ -98,9 +100,9 @@ def test_every_sampled_pair_is_real(script: Script, capacity: int, demonstration
 
 
 @settings(max_examples=50, deadline=None)
-@given(script=scripts())
-def test_with_room_for_all_every_complete_transition_is_sampled(script: Script) -> None:
-    replay = Replay(SCHEMA, capacity=200, seed=1)
+@given(script=scripts(), prior=st.sampled_from([0, 200]))
+def test_with_room_for_all_every_complete_transition_is_sampled(script: Script, prior: int) -> None:
+    replay = Replay(SCHEMA, capacity=200, seed=1, prior_capacity=prior)
     completed = sum(replay.append(record) for record in script.records)
     assert completed == len(script.following) == len(replay)
     if completed:
@@ -122,13 +124,14 @@ def test_terminal_and_human_flags_belong_to_the_step(script: Script) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(script=scripts(), capacity=st.integers(2, 12))
-def test_the_counters_balance(script: Script, capacity: int) -> None:
-    replay = Replay(SCHEMA, capacity, seed=3)
+@given(script=scripts(), capacity=st.integers(2, 12), prior=st.sampled_from([0, 2, 9]))
+def test_the_counters_balance(script: Script, capacity: int, prior: int) -> None:
+    replay = Replay(SCHEMA, capacity, seed=3, prior_capacity=prior)
     for record in script.records:
         replay.append(record)
     counts = replay.counts()
-    assert counts["online"] + counts["demonstration"] - counts["evicted"] == len(replay) == counts["samplable"]
+    gathered = counts["online"] + counts["demonstration"] + counts["prior"]
+    assert gathered - counts["evicted"] == len(replay) == counts["samplable"]
 
 
 def reference(script: Script, uid: int, horizon: int) -> list[int]:

@@ -10,7 +10,7 @@ from robot_rl.agents.backend import Learner
 from robot_rl.agents.gradients import network_health
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
-from robot_rl.core.errors import CheckpointError, DivergedError, StorageError
+from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError, StorageError
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.batch import Imitated
 from robot_rl.data.replay import Replay
@@ -37,6 +37,7 @@ class Server(Protocol):
         """Return counters of what was received, refused and lost, for metrics."""
 
 
+_MEMORY = {"online": "journal", "demonstration": "demonstrations", "prior": "earlier run"}  # counted -> from where
 METRICS_EVERY_S = 1.0  # between two lines of metrics
 POLL_TIMEOUT_S = 0.05  # longest wait for data when no update is allowed
 
@@ -53,6 +54,9 @@ class LearnerConfig:
     """Transitions in one update. Source: RLPD, HIL-SERL."""
     demo_fraction: float = 0.5
     """Share of a batch drawn from what is imitated. Source: RLPD's symmetric sampling."""
+    prior_fraction: float = 0.0
+    """Share of a batch drawn from what the run `prior` gathered, in place of as much of the run's own steps; 0: none of
+    it is read. Source: arXiv 2602.20220."""
     imitate: Imitated = "successes"
     """Steps imitated beside demonstrations: no interventions, those in episodes that succeeded (`successes`), or all;
     or whole `episodes` that succeeded, the policy's steps, too. Source: HIL-SERL all; see docs/results.md."""
@@ -66,7 +70,12 @@ class LearnerConfig:
     """Limits on updates per transition."""
 
     def __post_init__(self) -> None:
-        checks.fraction(self, "demo_fraction")
+        checks.fraction(self, "demo_fraction", "prior_fraction")
+        if self.demo_fraction + self.prior_fraction > 1.0:
+            raise ConfigError(
+                f"prior_fraction: got {self.prior_fraction} beside demo_fraction {self.demo_fraction}, expected 1 or "
+                "less in all; lower one."
+            )
         checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 
@@ -90,19 +99,22 @@ class LearnerLoop:
         self.updates, self._published = 0, -1
         self._checkpoint_s = self._clock.now_s()
 
-    def run(self, should_stop: Callable[[], bool], demonstrations: Iterable[Record] = ()) -> int:
+    def run(self, should_stop: Callable[[], bool], recorded: Iterable[Record] = ()) -> int:
         """Learn until a stop is requested; return the number of updates since the run began.
 
-        Memory comes first: demonstrations, then the server's journal, then the newest checkpoint, so that a resumed run
-        continues as if it had not stopped. Weights are first published after the pretraining: no arm acts before it.
-        A checkpoint is kept at the end, after Ctrl-C as well.
+        Memory comes first: demonstrations and an earlier run, then the server's journal, then the newest checkpoint, so
+        that a resumed run continues as if it had not stopped. Weights are first published after the pretraining: no arm
+        acts before it. A checkpoint is kept at the end, after Ctrl-C as well.
+
+        Args:
+            recorded: demonstrations, and steps of an earlier run with their labels.
 
         Raises:
             DivergedError: the policy has become non-finite; it was neither published nor saved.
             CheckpointError: the checkpoint is of another origin.
             StorageError: the disk failed under the journal; a checkpoint is written where that is possible.
         """
-        self._remember(demonstrations)
+        self._remember(recorded)
         self._remember(self._server.recover())
         self._resume()
         self._publish_if_due()
@@ -148,7 +160,7 @@ class LearnerLoop:
 
     def _compare(self, counts: Any) -> None:
         """Print what is missing of the transitions that a checkpoint was made with."""
-        for kind, source in (("online", "journal"), ("demonstration", "demonstrations")):
+        for kind, source in _MEMORY.items():
             before = counts.get(kind, 0) if isinstance(counts, Mapping) else 0
             missing = before - self._replay.counts()[kind]
             if missing > 0:
@@ -168,9 +180,9 @@ class LearnerLoop:
 
     @property
     def pretraining(self) -> bool:
-        """Whether the next call's updates are on demonstrations alone."""
-        config, demonstrations = self._config, self._replay.counters.demonstration
-        planned = config.update_ratio.pretrain_updates if demonstrations else 0
+        """Whether the next call's updates are on demonstrations and an earlier run alone."""
+        config, recorded = self._config, self._replay.counters.recorded
+        planned = config.update_ratio.pretrain_updates if recorded else 0
         return self.updates + config.updates_per_call <= planned
 
     def _publish_if_due(self) -> None:
@@ -205,15 +217,16 @@ class LearnerLoop:
 
     def _allowed(self) -> bool:
         """Whether the data allows one call's updates."""
-        counts = self._replay.counts()
-        online, demonstrations = counts["online"], counts["demonstration"]  # an intervention is not a demonstration
-        allowed = updates_allowed(self._config.update_ratio, online, demonstrations, self.updates)
+        counters = self._replay.counters  # an intervention is online
+        allowed = updates_allowed(self._config.update_ratio, counters.online, counters.recorded, self.updates)
         return allowed >= self._config.updates_per_call
 
     def _update(self) -> None:
         config, demo_fraction = self._config, 1.0 if self.pretraining else self._config.demo_fraction
         with self._meter.timed("sample"):
-            batch = self._replay.sample(config.batch, config.updates_per_call, demo_fraction, self._agent.horizon)
+            batch = self._replay.sample(
+                config.batch, config.updates_per_call, demo_fraction, self._agent.horizon, config.prior_fraction
+            )
         with self._meter.timed("update"):
             self._meter.latest = self._agent.update(batch)
         self.updates += config.updates_per_call
@@ -221,7 +234,7 @@ class LearnerLoop:
     def _status(self) -> dict[str, Any]:
         counts = self._replay.counts()
         online = counts["online"]
-        planned = self._config.update_ratio.pretrain_updates if counts["demonstration"] else 0
+        planned = self._config.update_ratio.pretrain_updates if self._replay.counters.recorded else 0
         ratio = max(0, self.updates - planned) / online if online else 0.0
         replay = {f"replay_{name}": count for name, count in counts.items()} | self._returns.metrics()
         return {"transitions": online, "updates_per_transition": ratio, **replay, **self._server.status()}

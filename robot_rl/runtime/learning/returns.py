@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robot_rl.core.records import Source, StepRecord
+from robot_rl.core.records import RECORDED, StepRecord
 
 WINDOW = 50
 """Newest episodes of actors over which returns are averaged."""
@@ -16,7 +16,7 @@ class _Open(NamedTuple):
 
     episode: int
     rewards: list[float]
-    demonstrated: bool
+    recorded: bool
 
 
 class Returns:
@@ -37,7 +37,7 @@ class Returns:
         """Add a record; an episode of which one is missing does not count."""
         actor = (record.actor, record.run)
         if record.step == 0:
-            self._open[actor] = _Open(record.episode, [], record.source == Source.DEMONSTRATION)
+            self._open[actor] = _Open(record.episode, [], record.source in RECORDED)
         episode = self._open.get(actor)
         if episode is None or (episode.episode, len(episode.rewards)) != (record.episode, record.step):
             self._open.pop(actor, None)
@@ -59,5 +59,5 @@ class Returns:
             returns[place] = value = returns[place] + self._discount * value
         self._lowest, self._highest = min(self._lowest, float(returns.min())), max(self._highest, float(returns.max()))
         self._largest_reward = max(self._largest_reward, *episode.rewards)
-        if not episode.demonstrated:
+        if not episode.recorded:
             self._means.append(float(returns.mean()))

@@ -1,11 +1,12 @@
-"""Episodes of a run, from its learner's journal, as a dataset: other encoders can encode the frames that it holds."""
+"""Steps of a run, from its learner's journal: whole episodes as a dataset, or all of them as data of another run."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from robot_rl.core.errors import ConfigError, RunFolderError
-from robot_rl.core.records import StepRecord
+from robot_rl.core.records import Record, Source, StepRecord
 from robot_rl.data.formats import Episode
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.transport.journal import Journal
@@ -40,6 +41,37 @@ class RunEpisodes:
     def write(self, folder: Path, episode: Episode) -> None:
         """Refuse: only a learner writes a journal."""
         raise ConfigError("demonstrations_format: got run, which is only read, expected episodes; omit the flag.")
+
+
+PRIOR_ACTOR = "prior"
+"""Before the names of an earlier run's actors."""
+
+
+def prior_records(folder: RunFolder) -> Generator[Record]:
+    """Yield the steps that a run gathered, as those of an earlier run, with the labels of its human.
+
+    Raises:
+        RunFolderError: it gathered none, or its learner is running.
+    """
+    path, found = folder.learner / "journal", False
+    if path.is_dir():
+        with Journal(path) as journal:
+            for _, parts in journal.read():
+                yield _as_prior(decode_stored(parts)[0])
+                found = True
+    if not found:
+        raise RunFolderError(
+            f"prior: got {folder.root} without steps of an actor, expected a run that gathered some; demonstrations "
+            "of a run are data by --demonstrations-from RUN/demonstrations."
+        )
+
+
+def _as_prior(record: Record) -> Record:
+    actor = f"{PRIOR_ACTOR}/{record.actor}"
+    if not isinstance(record, StepRecord):
+        return replace(record, actor=actor)
+    human = record.source == Source.HUMAN
+    return replace(record, actor=actor, source=Source.PRIOR_HUMAN if human else Source.PRIOR)
 
 
 def _whole_episodes(journal: Journal) -> Iterator[list[StepRecord]]:

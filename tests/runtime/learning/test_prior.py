@@ -1,4 +1,4 @@
-"""A run starts from the networks of an earlier one of the same set-up, also of another task."""
+"""A run starts from the networks of an earlier one of the same set-up, also of another task, and from its data."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +8,18 @@ import pytest
 
 from robot_rl import build
 from robot_rl.agents.learner_state import state_layout
-from robot_rl.build_prior import prior_state
+from robot_rl.build_prior import check_prior, prior_data, prior_state
 from robot_rl.cli import main
 from robot_rl.config import TrainConfig
+from robot_rl.core.errors import ConfigError, RunFolderError, SchemaMismatchError
+from robot_rl.core.records import LabelRecord, Source, StepRecord
 from robot_rl.core.settings import save_settings
 from robot_rl.methods import METHODS, with_method
 from robot_rl.presets import preset
 from robot_rl.runtime.runs.run_folder import new_run
+from robot_rl.transport.journal import Journal
+from robot_rl.transport.messages import encode
+from tests.data.builders import step_record
 
 
 def parts(config: TrainConfig):
@@ -58,6 +63,74 @@ def test_other_networks_are_refused_before_a_run_begins(prior: Path, words: list
     words = ["--prior", str(prior), *(word.format(prior=prior) for word in words)]
     assert main(["train", "peg-insert", *words, "--runs", str(prior.parent), "--run-name", "peg"]) != 0
     assert text in capsys.readouterr().err and not (prior.parent / "peg").exists()
+
+
+def gathered(folder: Path, config: TrainConfig) -> list[StepRecord]:
+    """Write a run's settings and journal: an episode of the policy with an intervention, and a label."""
+    schema = parts(config)[1]
+    zeros = {name: np.zeros(spec.shape, spec.dtype) for name, spec in schema.observation.items()}
+    action, sources = np.zeros(schema.action.size, np.float32), [Source.POLICY, Source.HUMAN, Source.POLICY]
+    place = [{"sequence": i, "step": i, "source": source} for i, source in enumerate(sources)]
+    ends = {"truncated": True, "next_obs": zeros}
+    fields = {"obs": zeros, "action": action, "policy_action": action, "human_action": action}
+    steps = [step_record(0, **fields, **values, **(ends if values["step"] == 2 else {})) for values in place]
+    save_settings(new_run(folder).config_file, config)
+    with Journal(folder / "learner" / "journal") as journal:
+        for record in [*steps, LabelRecord("a0", "r", 3, 0, 2, "success", 1.0, 1, 0)]:
+            journal.append(encode(record))
+    return steps
+
+
+STATE = preset("pick-lift-state-only")
+
+
+def with_data(folder: Path) -> TrainConfig:
+    """Return settings that take an earlier run's data alone."""
+    learner = replace(STATE.learner, prior_fraction=0.25)
+    return replace(STATE, prior=folder, prior_networks=False, learner=learner)
+
+
+def test_what_an_earlier_run_gathered_is_data_with_its_labels(tmp_path: Path) -> None:
+    gathered(tmp_path / "a", STATE)
+    config = with_data(tmp_path / "a")
+    check_prior(config)
+    schema = parts(config)[1]
+    replay = build.make_replay(schema, config)
+    for record in prior_data(config, schema, None):
+        replay.append(record) if isinstance(record, StepRecord) else replay.relabel(record)
+    counts = replay.counts()
+    assert (counts["prior"], counts["online"], counts["demonstration"], counts["labels_missed"]) == (3, 0, 0, 0)
+    assert replay.counters.recorded == 3 and replay.sample(50, 1).reward.max() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (preset("peg-insert-state-only"), "task: 'peg-insert' against 'pick-lift'"),
+        (preset("pick-lift"), "encoder: .* against none"),
+        (with_method(STATE, "rlif"), "rewards: ground-truth, human-label, rlif against ground-truth, human-label"),
+    ],
+)
+def test_other_data_is_refused_with_both_sides(tmp_path: Path, other: TrainConfig, text: str) -> None:
+    if other.vision.mode == "frozen":
+        encoder = build.make_encoder(other)
+        other = replace(other, vision=replace(other.vision, identity=encoder.identity))
+    gathered(tmp_path / "a", other)
+    with pytest.raises(SchemaMismatchError, match=text):
+        check_prior(with_data(tmp_path / "a"))
+
+
+def test_a_run_that_gathered_nothing_is_refused_as_data(tmp_path: Path) -> None:
+    save_settings(new_run(tmp_path / "a").config_file, STATE)
+    with pytest.raises(RunFolderError, match="without steps of an actor"):
+        check_prior(with_data(tmp_path / "a"))
+
+
+def test_a_share_without_an_earlier_run_or_beyond_the_batch_is_refused() -> None:
+    with pytest.raises(ConfigError, match="without --prior, expected 0"):
+        replace(STATE, learner=replace(STATE.learner, prior_fraction=0.25))
+    with pytest.raises(ConfigError, match=r"prior_fraction: got 0.75 beside demo_fraction 0.5"):
+        replace(STATE.learner, prior_fraction=0.75)
 
 
 def test_prior_without_a_checkpoint_is_refused(tmp_path: Path, capsys) -> None:
