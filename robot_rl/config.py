@@ -128,6 +128,11 @@ class TrainConfig:
     independent of the machine's speed; None: an actor never waits."""
     deterministic_fraction: float = 0.0
     """Share of the training episodes without exploration, as in the evaluation."""
+    practice_fraction: float = 0.0
+    """Share of the training episodes that repeat a scene which failed lately, of the last 20 until the policy succeeds
+    there alone; in the simulator by the seed of its reset, on a real arm the prompt names the episode whose scene is to
+    be set again. Success in training is that of harder scenes then; evaluation has its own. Source: TwinRL,
+    arXiv 2602.09023."""
     appearance: Appearance = "fixed"
     """`varied` draws light, colours, camera pose and distractors anew at each reset."""
     demonstrations: int = 20
@@ -185,7 +190,7 @@ class TrainConfig:
             )
         check_format(self.demonstrations_format)
         check_method(self.method)
-        checks.fraction(self, "deterministic_fraction")
+        checks.fraction(self, "deterministic_fraction", "practice_fraction")
         checks.at_least(self, 0, "demonstrations", "play", "seed", "actors")
         checks.at_least(self, 1, "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     EXPLORATION = 4
     ENCODING = 5
     CURVE = 6
+    PRACTICE = 7
 
 
 def generator(purpose: Purpose, seed: int, index: int = 0, session: int = 0) -> np.random.Generator:

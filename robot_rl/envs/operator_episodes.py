@@ -30,6 +30,7 @@ class OperatorEpisodes(EpisodeSource):
 
     def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Prompt) -> None:
         self._task, self._robots, self.prompt = task, robots, prompt
+        self.wanted = ""  # of the next scene
         self.await_release: Callable[[], tuple[str, ...]] = tuple
 
     def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
@@ -43,7 +44,7 @@ class OperatorEpisodes(EpisodeSource):
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
             go_to(robot, arm, arm.start.draw(rng))
-        labels += self.prompt(f"{self._task.name}: set the scene for the next episode.")
+        labels += self.prompt(f"{self._task.name}: set the scene for the next episode{self.wanted}.")
         for robot in self._robots.values():
             robot.wait(PERIOD_S)  # the first step is as long as the others
         return {"late_labels": labels}

@@ -138,6 +138,7 @@ def actor_config(
         index=launch.index,
         updates_per_step=config.updates_per_step,
         deterministic_fraction=config.deterministic_fraction,
+        practice_fraction=config.practice_fraction,
         await_weights_s=launch.weights_timeout_s,
         died=died,
     )

@@ -104,6 +104,14 @@ def test_arm_on_the_graph_counts_as_one_in_real_time(bench: Bench) -> None:
     assert bench.env.metrics() == {"force_peak_n": 0.0, "force_mean_n": 0.0, "guard_steps": 0}  # none of the graph's
 
 
+def test_operator_reads_which_scene_is_wanted(bench: Bench) -> None:
+    bench.env.reset(seed=0)
+    bench.episodes.wanted = ", as it was in episode 3, which failed"
+    bench.env.reset(seed=0)
+    asked = "pick-lift: set the scene for the next episode"
+    assert bench.said == [f"{asked}.", f"{asked}, as it was in episode 3, which failed."]
+
+
 def test_good_steps_carry_their_timing(bench: Bench) -> None:
     bench.env.reset(seed=0)
     _, _, _, truncated, info = bench.env.step(np.zeros(7))

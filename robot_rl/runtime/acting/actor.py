@@ -1,17 +1,19 @@
 """Actor: runs episodes and streams each step to the learner, without ever waiting for the network."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import DeviceLostError, RobotRLError, StopRequestedError
-from robot_rl.core.seeds import Purpose, episode_seeds, generator
+from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.actor_config import ActorConfig
 from robot_rl.runtime.acting.episode_log import EpisodeLog
+from robot_rl.runtime.acting.failed_scenes import Scene
 from robot_rl.runtime.acting.outbox import Link, Outbox, StepId
 from robot_rl.runtime.acting.rollout import Rollout
+from robot_rl.runtime.acting.schedule import Schedule
 from robot_rl.runtime.acting.step import Step
 from robot_rl.runtime.acting.stepper import Stepper
 from robot_rl.runtime.runs.metrics import Metrics
@@ -77,29 +79,16 @@ def run_actor(
     Raises:
         RobotRLError: too many episodes in a row ended in a fault.
     """
-    place = (config.seed, config.index, config.first_episode)
-    seeds = episode_seeds(Purpose.TRAINING, *place)
-    actor = _Actor(
-        Stepper(rollout, generator(Purpose.EXPLORATION, *place)), link, config, metrics, should_stop, ends_wait
-    )
+    rng = generator(Purpose.EXPLORATION, config.seed, config.index, config.first_episode)
+    actor = _Actor(Stepper(rollout, rng), link, config, metrics, should_stop, ends_wait)
     actor.await_weights()
     actor.await_release()
     actor.await_go()
     while not actor.finished():
-        actor.run_episode(next(seeds), on_step)
+        actor.run_episode(on_step)
         actor.await_release()
         actor.await_updates()
     return actor.summarise()
-
-
-def is_greedy(episode: int, share: float) -> bool:
-    """Return whether the policy does not explore in an episode, so that `share` of the episodes are such.
-
-    Example:
-        >>> [is_greedy(episode, 0.5) for episode in range(4)]
-        [False, True, False, True]
-    """
-    return math.floor((episode + 1) * share) > math.floor(episode * share)
 
 
 class _Actor:
@@ -117,6 +106,7 @@ class _Actor:
         self._stepper, self._link, self._config, self._metrics = stepper, link, config, metrics
         self._clock, self._should_stop, self._ends_wait = stepper.rollout.clock, should_stop, ends_wait
         self._summary = ActorSummary(effort=stepper.arbiter.effort)
+        self._schedule = Schedule(config, newest=stepper.rollout.operated)
         period_s = stepper.rollout.period_s
         self._outbox = Outbox(
             config.name,
@@ -167,7 +157,7 @@ class _Actor:
         """Hold after an emergency stop, and before the person's device answers: no new episode meanwhile."""
         while self._stopped and not self._should_stop():
             self._stopped = self._stepper.read_between_episodes()
-            self._outbox.label(*self._stepper.take_late_labels())
+            self._label_late()
             if self._stopped:
                 self._nap()
 
@@ -210,11 +200,11 @@ class _Actor:
         time_s = self._stepper.rollout.period_s if time_s is None else time_s
         self._clock.sleep_until(self._clock.now_ns() + round(time_s * NS_PER_S))
 
-    def run_episode(self, seed: int, on_step: Callable[[Step], None]) -> None:
+    def run_episode(self, on_step: Callable[[Step], None]) -> None:
         """Run one episode to its end, and write its line of metrics."""
-        log = EpisodeLog.begin(self._stepper, self._clock.now_ns())
-        self._stepper.deterministic = is_greedy(self._episode, self._config.deterministic_fraction)
-        if not self._begin(seed):
+        log, scene = EpisodeLog.begin(self._stepper, self._clock.now_ns()), self._schedule.draw()
+        self._stepper.deterministic = self._schedule.is_greedy(self._episode)
+        if not self._begin(scene):
             return
         step = self._run_step(log, on_step)
         while not (step.last or self.finished()):
@@ -222,13 +212,21 @@ class _Actor:
         if not step.last:
             self._outbox.cut()
         self._outbox.release()
+        if whole := step.last and not (step.fault or self._stopped):
+            self._schedule.end(scene, self._episode, success=step.success, alone=not log.human_steps)
         self._stepper.read_last_labels()
-        self._outbox.label(*self._stepper.take_late_labels())
-        self._write(log)
+        self._label_late()
+        self._write(log, scene.line if whole else {})
         self._summary.count_episode(step)
         self._count_fault("" if self._stopped else step.fault)
 
-    def _begin(self, seed: int) -> bool:
+    def _label_late(self, at_rest: bool = False) -> None:
+        """Send what a person says of the last episode after its end."""
+        labels = self._stepper.take_late_labels()
+        self._schedule.label(labels)
+        self._outbox.label(*labels, at_rest=at_rest)
+
+    def _begin(self, scene: Scene) -> bool:
         """Return whether the environment could be reset; one that could not may be back for the next try.
 
         Raises:
@@ -236,9 +234,10 @@ class _Actor:
         """
         self._take_weights()  # the stepper may want to try the policy
         try:
+            self._stepper.rollout.announce(scene.wanted)
             with self._ends_wait("a new episode"):
-                self._stepper.begin(seed)
-            self._outbox.label(*self._stepper.take_late_labels(), at_rest=True)
+                self._stepper.begin(scene.seed)
+            self._label_late(at_rest=True)
         except StopRequestedError as request:
             self._summary.interrupted = str(request)
             return False
@@ -283,7 +282,7 @@ class _Actor:
                 f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last: {fault}"
             )
 
-    def _write(self, log: EpisodeLog) -> None:
+    def _write(self, log: EpisodeLog, scene: Mapping[str, Any]) -> None:
         if self._metrics is None:
             return
         self._metrics.write(
@@ -295,6 +294,7 @@ class _Actor:
             **({"backlog": 0} if self._link is None else self._link.status()),
             missed=self._stepper.missed,
             **log.line(self._clock.now_ns()),
+            **scene,
         )
         if series := log.series():
             self._metrics.write("timing", self._env_steps, episode=self._episode, **series)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from robot_rl.core import checks
+from robot_rl.runtime.acting.failed_scenes import Scene, failed_scenes
 
 START = "start"
 """Kind of the metrics line that an actor process writes before its first episode."""
@@ -37,6 +38,10 @@ class ActorConfig:
     """Stop after this many episodes of this session; None: no limit."""
     deterministic_fraction: float = 0.0
     """Fraction of the episodes in which the policy does not explore, evenly spread."""
+    practice_fraction: float = 0.0
+    """Fraction of the episodes that start from a scene that failed lately, once there is one."""
+    failed_scenes: tuple[Scene, ...] = ()
+    """Scenes that failed in earlier sessions."""
     await_weights_s: float = 0.0
     """Longest wait for the learner's first weights before the first episode [s]; 0 starts at once."""
     first_episode: int = 0
@@ -48,7 +53,7 @@ class ActorConfig:
 
     def __post_init__(self) -> None:
         checks.at_least(self, 0, "seed", "index")
-        checks.fraction(self, "deterministic_fraction")
+        checks.fraction(self, "deterministic_fraction", "practice_fraction")
 
 
 def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
@@ -64,4 +69,6 @@ def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorCo
     if not begun:
         return config
     env_steps = int(episodes[-1]["env_steps"]) if episodes else 0
-    return replace(config, first_episode=max(begun) + 1, first_env_step=env_steps)
+    return replace(
+        config, first_episode=max(begun) + 1, first_env_step=env_steps, failed_scenes=failed_scenes(episodes)
+    )

@@ -53,6 +53,11 @@ class EpisodeLog:
         measured = rollout.reward.metrics() | dict(rollout.robot_env.metrics()) | self.health.metrics()
         return self._ending() | self._effort() | time | self._spreads() | measured
 
+    @property
+    def human_steps(self) -> int:
+        """Steps by the human so far."""
+        return self.stepper.arbiter.effort.steps - self.before.steps
+
     def series(self) -> dict[str, list[float]]:
         """Return the measured times of each step by name, for histograms; empty without measurements."""
         names = self.timings[0] if self.timings else ()
@@ -88,7 +93,7 @@ class EpisodeLog:
     def _effort(self) -> dict[str, Any]:
         now, before = self.stepper.arbiter.effort, self.before
         return {
-            "human_steps": now.steps - before.steps,
+            "human_steps": self.human_steps,
             "interventions": now.interventions - before.interventions,
             "labels": now.labels - before.labels,
         }

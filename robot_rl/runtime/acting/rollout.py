@@ -77,10 +77,20 @@ class Rollout:
         return self.human is not None and not isinstance(self.human, ScriptedDevice)
 
     @property
+    def _operator_episodes(self) -> OperatorEpisodes | None:
+        episodes = getattr(getattr(self.env.unwrapped, "cell", None), "episodes", None)
+        return episodes if isinstance(episodes, OperatorEpisodes) else None
+
+    @property
     def prompt(self) -> Prompt | None:
         """What prompts the operator of a real arm, whose resets prompt by themselves; None elsewhere."""
-        episodes = getattr(getattr(self.env.unwrapped, "cell", None), "episodes", None)
-        return episodes.prompt if isinstance(episodes, OperatorEpisodes) else None
+        episodes = self._operator_episodes
+        return None if episodes is None else episodes.prompt
+
+    def announce(self, wanted: str) -> None:
+        """Set what the next reset's prompt says of the scene, where an operator sets it."""
+        if (episodes := self._operator_episodes) is not None:
+            episodes.wanted = wanted
 
     @property
     def operated(self) -> bool:
