@@ -16,8 +16,8 @@ QUEUE_MAX = 8
 INPUT_QUEUE_MAX = 1000
 """Messages that wait for the program that acts, whose thread takes them at once."""
 BYTES_MAX = 1 << 25
-VIEW, DEVICE, IMAGE = b"view", b"device", b"image"
-"""Kinds of a message to the page's process."""
+VIEW, LAST, DEVICE, IMAGE = b"view", b"last", b"device", b"image"
+"""Kinds of a message to the page's process: a step, the last step once more, the input's state, an image."""
 
 
 class ViewSender:
@@ -25,6 +25,7 @@ class ViewSender:
 
     def __init__(self, folder: Path) -> None:
         self._socket = _socket(zmq.Context.instance(), zmq.PUSH, QUEUE_MAX)
+        self._socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for a process that starts again
         self._socket.connect(_address(folder, "view"))
 
     def send(self, kind: bytes, content: dict[str, Any]) -> None:

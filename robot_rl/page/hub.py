@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from robot_rl.core.errors import BadMessageError
-from robot_rl.page.channel import DEVICE, IMAGE, VIEW
+from robot_rl.page.channel import DEVICE, IMAGE, LAST, VIEW
 from robot_rl.page.lease import Lease
 from robot_rl.page.session_log import SessionLog
 from robot_rl.teleop.devices.browser_messages import (
@@ -63,11 +64,15 @@ class Hub:
     Args:
         outlet: leads to the program that acts.
         title: shown at the top of the page.
+        log: of the processes before this one; without an event, this is the first.
     """
 
-    def __init__(self, outlet: Outlet, title: str) -> None:
-        self.log = SessionLog()
-        self._outlet, self._title, self._lease = outlet, title, Lease()
+    def __init__(self, outlet: Outlet, title: str, log: SessionLog | None = None) -> None:
+        self.log = log or SessionLog()
+        again = bool(self.log.events)
+        self._outlet, self._title, self._lease = outlet, title, Lease(reserved=again)
+        if again:
+            self.log.add(time.time(), "page", "the page was started again")
         self._browsers: dict[int, Browser] = {}
         self._numbers = 0
         self._view: dict[str, Any] = {}
@@ -126,6 +131,10 @@ class Hub:
         if kind == VIEW:
             self.log.step(head, time.time())
             self._view = head
+        elif kind == LAST:
+            if _moment(head) <= _moment(self._view):
+                return
+            self._view = head
         elif kind == DEVICE:
             if head == self._device:
                 return
@@ -167,7 +176,7 @@ class Hub:
             self._offer_all()
 
     def _note_prompt(self, device: dict[str, Any]) -> None:
-        if device["prompt"] and device["prompt"] != self._device.get("prompt"):
+        if device["prompt"] and device["prompt"] != self._device.get("prompt", self.log.newest("prompt")):
             self.log.add(time.time(), "prompt", device["prompt"])
 
     def _offer_all(self) -> None:
@@ -190,6 +199,10 @@ def encode(data: bytes, shape: tuple[int, ...]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.frombuffer(data, np.uint8).reshape(shape)).save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()
+
+
+def _moment(view: Mapping[str, Any]) -> tuple[int, int]:
+    return view.get("episode", 0), view.get("step", 0)
 
 
 def _text(kind: str, content: dict[str, Any]) -> str:

@@ -6,6 +6,9 @@ class Lease:
 
     The first browser gets it. Another one gets it by an explicit request; then the one before only watches.
 
+    Args:
+        reserved: of a page that was started again: the first browser that joins may be one that only watched.
+
     Example:
         >>> lease = Lease()
         >>> lease.join(1), lease.join(2), lease.holder
@@ -14,16 +17,18 @@ class Lease:
         (True, 2, False, True, None)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reserved: bool = False) -> None:
         self.holder: int | None = None
+        self._reserved = reserved
 
     def join(self, browser: int) -> bool:
         """Add a browser; return whether it got control."""
-        return self.holder is None and self.take(browser)
+        return self.holder is None and not self._reserved and self.take(browser)
 
     def take(self, browser: int) -> bool:
         """Give control to a browser; return whether it did not have it."""
         changed, self.holder = self.holder != browser, browser
+        self._reserved = False
         return changed
 
     def leave(self, browser: int) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import BadMessageError, ConfigError
-from robot_rl.page.channel import DEVICE, VIEW, InputReceiver, ViewSender
+from robot_rl.page.channel import DEVICE, LAST, VIEW, InputReceiver, ViewSender
 from robot_rl.page.images import Images
 from robot_rl.page.settings import TOKEN_VARIABLE, PageSettings
 from robot_rl.page.step_report import StepReporter
@@ -26,21 +26,28 @@ from robot_rl.teleop.devices.browser_messages import Presence, read_message
 REPORT_S = 0.1
 """Time between two reports of the input's state [s]."""
 START_TIMEOUT_S = 20.0
+SILENCE_S = 10.0
+"""Silence of the page's process after which it is ended and started again [s]."""
 END_TIMEOUT_S = 3.0
 
 
 class Page(Monitor):
     """The page of a rollout; `close` it at the end.
 
-    Its process is started again when it dies. Meanwhile no joystick is held, and a page that is a person's only device
-    counts as lost: a stop, which stays until it is cleared. Such a page that dies too often ends the program.
+    Its process is started again when it dies, or stands still. Meanwhile no joystick is held, and a page that is a
+    person's only device counts as lost: a stop, which stays until it is cleared. Such a page that dies too often ends
+    the program.
+
+    Args:
+        silence_s: silence of the process after which it is ended and started again [s].
 
     Raises:
         ConfigError: the extra `page` is not installed, or the address is taken.
     """
 
-    def __init__(self, settings: PageSettings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: PageSettings, clock: Clock | None = None, silence_s: float = SILENCE_S) -> None:
         self.settings = settings
+        self._silence_s = silence_s
         self._clock = clock or SystemClock()
         self.input = BrowserInput(self._clock, on_finish=end_this_program)
         self._folder = tempfile.TemporaryDirectory(prefix="robot-rl-page-")  # only this user may enter it
@@ -48,16 +55,21 @@ class Page(Monitor):
         self._process, port = _start(settings, Path(self._folder.name))
         self.url = settings.url(port)
         self._again = replace(settings, address=f"{settings.host}:{port}")
-        self._deaths, self._due_s = (
-            Deaths(RestartPolicy.inherited()),
-            0.0,
-        )  # the time of the next start, once it has died
+        self._deaths = Deaths(RestartPolicy.inherited())
+        self._due_s = 0.0  # the time of the next start, once it has died
+        self._heard_ns = self._clock.now_ns()  # of its last message
+        self._view: dict[str, Any] = {}  # the report of the last step
         self._sender = ViewSender(Path(self._folder.name))
         self._reporter: StepReporter | None = None
         self._images: Images | None = None
         self._prompt = ""
         self._thread = threading.Thread(target=self._listen, name="page input", daemon=True)
         self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        """Process that serves the page now."""
+        return self._process.pid
 
     def follow(self, reporter: StepReporter, images: Images) -> None:
         """Begin to show a rollout."""
@@ -73,7 +85,8 @@ class Page(Monitor):
     def step(self, view: StepView) -> None:
         """Show a step."""
         if self._reporter is not None and self._images is not None:
-            self._sender.send(VIEW, self._reporter.step(view))
+            self._view = self._reporter.step(view)
+            self._sender.send(VIEW, self._view)
             self._images.step()
 
     def show(self, text: str) -> None:
@@ -105,14 +118,24 @@ class Page(Monitor):
         while not self._closing.is_set():
             message = receiver.receive(REPORT_S)
             if message is not None:
+                self._heard_ns = self._clock.now_ns()
                 self._take(message)
-            elif self._process.poll() is not None:
+            elif self._is_dead():
                 self._revive(self._clock.now_ns() / NS_PER_S)
             if self._clock.now_ns() - reported_ns >= REPORT_S * NS_PER_S or b"press" in (message or b""):
                 reported_ns = self._clock.now_ns()
                 sender.send(DEVICE, _status(self.input) | {"prompt": self._prompt})
+                sender.send(LAST, self._view)  # of which a process that was started again knows nothing
         receiver.close()
         sender.close()
+
+    def _is_dead(self) -> bool:
+        """Return whether the page's process has ended; one that stands still is ended."""
+        if self._process.poll() is None and self._clock.now_ns() - self._heard_ns > self._silence_s * NS_PER_S:
+            print(f"page: got no sign of life for {self._silence_s:g} s; it is ended.", flush=True)
+            self._process.kill()
+            self._process.wait()
+        return self._process.poll() is not None
 
     def _revive(self, now_s: float) -> None:
         """Start the page's process again, some time after its death."""
@@ -124,6 +147,7 @@ class Page(Monitor):
             _end(self._process)
             try:
                 self._process, _ = _start(self._again, Path(self._folder.name))
+                self._heard_ns = self._clock.now_ns()
             except ConfigError as error:  # one death more
                 print(error, file=sys.stderr, flush=True)
 

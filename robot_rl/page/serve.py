@@ -12,10 +12,11 @@ from robot_rl.core.errors import BadMessageError, RunFolderError
 from robot_rl.page.channel import PageEnd
 from robot_rl.page.hub import Browser, Hub
 from robot_rl.page.progress import RunProgress
+from robot_rl.page.session_log import SessionLog
 from robot_rl.page.settings import TOKEN_VARIABLE, PageSettings
 from robot_rl.runtime.runs.process_record import recorded
 from robot_rl.runtime.runs.run_folder import RunFolder
-from robot_rl.teleop.devices.browser_messages import BYTES_MAX
+from robot_rl.teleop.devices.browser_messages import BYTES_MAX, Alive, write_message
 
 try:
     from websockets.asyncio.server import ServerConnection, serve
@@ -29,6 +30,8 @@ except ImportError:
 PROGRESS_S = 1.0
 """Time between two readings of the run's metrics [s]."""
 BROWSERS_MAX = 8
+ALIVE_S = 0.5
+"""Time between two signs of life [s]."""
 PING_S = 1.0
 """Time between two checks of a connection, and the longest wait for their answer [s]."""
 MALFORMED, FULL = 1008, 1013
@@ -40,7 +43,7 @@ QUEUE_BYTES_MAX = 1 << 16
 async def run(settings: PageSettings, folder: Path) -> None:
     """Serve until the input ends."""
     end = PageEnd(folder)
-    hub = Hub(end, settings.title)
+    hub = Hub(end, settings.title, SessionLog(folder / "session.jsonl"))
     async with serve(
         partial(attend, hub),
         settings.host,
@@ -55,7 +58,7 @@ async def run(settings: PageSettings, folder: Path) -> None:
         close_timeout=PING_S,
     ) as server:
         print(f"port {next(iter(server.sockets)).getsockname()[1]}", flush=True)
-        jobs = (take_in(hub, end), send_images(hub), follow_run(hub, RunProgress(settings.run)))
+        jobs = (take_in(hub, end), send_images(hub), follow_run(hub, RunProgress(settings.run)), live(end))
         tasks = [asyncio.ensure_future(job) for job in jobs]
         await asyncio.to_thread(sys.stdin.buffer.read)  # ends with the program that acts
         for task in tasks:
@@ -109,6 +112,13 @@ async def follow_run(hub: Hub, progress: RunProgress) -> None:
     while True:
         hub.show_progress(await asyncio.to_thread(progress.read, list(hub.log.episodes)))
         await asyncio.sleep(PROGRESS_S)
+
+
+async def live(end: PageEnd) -> None:
+    """Send signs of life to the program that acts, which ends a process without them."""
+    while True:
+        end.send(write_message(Alive()))
+        await asyncio.sleep(ALIVE_S)
 
 
 def main() -> int:

@@ -1,8 +1,11 @@
 """Log of what the page has seen: events in words, and the episodes that ended."""
 
+import json
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 EVENTS_MAX = 60
@@ -26,17 +29,31 @@ class Event:
 
 
 class SessionLog:
-    """Turns reports of steps into events."""
+    """Turns reports of steps into events.
 
-    def __init__(self) -> None:
+    Args:
+        file: keeps them beyond this process, one JSON line each; what is there is read.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
         self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self.episodes: deque[dict[str, Any]] = deque(maxlen=EPISODES_MAX)
         """Of the metrics that the run's files would hold."""
-        self._charge = ""
+        self._file = file
+        if file is not None and file.is_file():
+            self._restore(file)
+        charge = self.newest("charge")
+        self._charge = next((name for name, text in CHARGE.items() if text == charge), "")
+
+    def newest(self, kind: str) -> str | None:
+        """Return the text of the newest event of a kind."""
+        return next((event.text for event in reversed(self.events) if event.kind == kind), None)
 
     def add(self, wall_s: float, kind: str, text: str) -> None:
         """Add an event."""
-        self.events.append(Event(wall_s, kind, text))
+        event = Event(wall_s, kind, text)
+        self.events.append(event)
+        self._keep(asdict(event))
 
     def step(self, view: Mapping[str, Any], wall_s: float) -> None:
         """Take in the report of a step."""
@@ -54,11 +71,20 @@ class SessionLog:
         text = f"fault: {view['fault']}" if view["fault"] else "out of time" if end == "end" else end + helped
         text = "stopped" if view["charge"] == "estop" else text
         self.add(wall_s, "fault" if view["fault"] else end, f"episode {view['episode']}: {text}")
-        self.episodes.append(
-            {
-                "steps": view["step"],
-                "success": view["success"],
-                "human_steps": view["human_steps"],
-                "wall_s": wall_s,
-            }
-        )
+        names = {"steps": "step", "success": "success", "human_steps": "human_steps"}
+        self.episodes.append({name: view[key] for name, key in names.items()} | {"wall_s": wall_s})
+        self._keep(self.episodes[-1])
+
+    def _keep(self, entry: Mapping[str, Any]) -> None:
+        if self._file is not None:
+            with suppress(OSError), self._file.open("a", encoding="utf-8") as file:  # a full disk ends no page
+                file.write(json.dumps(entry) + "\n")
+
+    def _restore(self, file: Path) -> None:
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError, TypeError):  # the last line of a process that was killed
+                entry = json.loads(line)
+                if "kind" in entry:
+                    self.events.append(Event(**entry))
+                else:
+                    self.episodes.append(entry)

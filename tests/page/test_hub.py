@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from robot_rl.core.errors import BadMessageError
-from robot_rl.page.channel import DEVICE, IMAGE, VIEW
+from robot_rl.page.channel import DEVICE, IMAGE, LAST, VIEW
 from robot_rl.page.hub import Browser, Hub
+from robot_rl.page.session_log import SessionLog
 from robot_rl.page.step_report import StepReporter
 from robot_rl.runtime.acting.monitor import StepView
 from robot_rl.teleop.arbiter import ControlAuthority
@@ -163,3 +165,38 @@ def test_ping_is_answered_to_its_browser() -> None:
     give(hub, second, Ping(12.5))
     assert json.loads(second.due["pong"])["sent"] == 12.5
     assert "pong" not in first.due
+
+
+def test_page_that_was_started_again_knows_what_was_and_leaves_control_open(tmp_path: Path) -> None:
+    file, reporter, program = tmp_path / "session.jsonl", StepReporter(FakeClock(), 0.1), Program()
+    hub = Hub(program, "task", SessionLog(file))
+    hub.join()
+    reporter.begin()
+    end = reporter.step(StepView(ControlAuthority.POLICY, last=True, success=True))
+    hub.take_in([VIEW, json.dumps(end).encode()])
+    with file.open("a") as torn:
+        torn.write('{"wall_s": 1.0, "ki')  # a process that was killed as it wrote
+
+    again = Hub(program, "task", SessionLog(file))
+    program.take()
+    again.take_in([LAST, json.dumps(end).encode()])
+    watching, before = again.join(), again.join()
+    assert (state(watching)["control"], state(watching)["held_by_another"], program.take()) == (False, False, [])
+    assert state(watching)["view"] == end
+    assert [event.text for event in again.log.events if event.kind != "page"] == [
+        "the policy moves the arm",
+        "episode 1: success",
+    ]
+    assert list(again.log.episodes) == list(hub.log.episodes)
+    give(again, before, Control(True))
+    assert (state(before)["control"], program.take()) == (True, [Presence(True), Motion(False)])
+
+
+def test_late_copy_of_an_old_step_changes_nothing() -> None:
+    hub, reporter = Hub(Program(), "task"), StepReporter(FakeClock(), 0.1)
+    browser = hub.join()
+    reporter.begin()
+    first, second = (json.dumps(reporter.step(StepView(ControlAuthority.POLICY))).encode() for _ in range(2))
+    hub.take_in([VIEW, second])
+    hub.take_in([LAST, first])
+    assert state(browser)["view"]["step"] == 2

@@ -60,9 +60,11 @@ export class Hand {
     this.elements = [...(this.elements || []), element];
   }
 
-  // Returns whether the key belongs to the hand.
+  owns(name) { return name in AXES || " og".includes(name); }
+
+  // Returns whether the key belongs to the hand. One that repeats itself is no new press: what let go stays released.
   key(name, down) {
-    if (!(name in AXES) && !" og".includes(name)) return false;
+    if (!this.owns(name)) return false;
     const before = this.keys.size;
     if (down) this.keys.add(name); else this.keys.delete(name);
     if (before !== this.keys.size) this.onChange();

@@ -16,7 +16,7 @@ const SIGNS = { success: "✓", failure: "✕", end: "–", fault: "▲", label:
 const byId = (id) => document.getElementById(id);
 const body = document.body;
 
-let socket = null, state = null, heardMs = 0, shown = {}, periods = [], lastStep = "";
+let socket = null, state = null, hadControl = false, heardMs = 0, shown = {}, periods = [], lastStep = "";
 const hand = new Hand(() => send(hand.motion()));
 
 // ---- connection
@@ -25,7 +25,7 @@ function connect() {
   live.binaryType = "arraybuffer";
   live.onopen = () => { socket = live; send({ type: "ping", sent: performance.now() }); };
   live.onmessage = ({ data }) => { if (typeof data === "string") receive(JSON.parse(data)); else showImage(data); };
-  live.onclose = () => { socket = null; setTimeout(connect, 400); show(); };
+  live.onclose = () => { hadControl ||= Boolean(socket && state?.control); socket = null; hand.letGo(); setTimeout(connect, 400); show(); };
 }
 
 function send(message) {
@@ -42,6 +42,8 @@ function receive(message) {
     const had = state?.control;
     state = message;
     if (had && !state.control) hand.letGo();
+    if (hadControl && !state.control && !state.held_by_another) send({ type: "control", take: true });  // the page was started again
+    hadControl = false;
     notePeriod(state.view);
   }
   show();
@@ -79,7 +81,7 @@ window.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   if (key === "x" && !event.ctrlKey && !event.metaKey) { if (!event.repeat) press("stop"); event.preventDefault(); return; }
   if (event.ctrlKey || event.altKey || event.metaKey || byId("sure").open) return;
-  if (event.repeat) { if (hand.key(key, true) || key in KEYS) event.preventDefault(); return; }
+  if (event.repeat) { if (hand.owns(key) || key in KEYS) event.preventDefault(); return; }
   if (hand.key(key, true)) event.preventDefault();
   else if (key in KEYS && !(event.target instanceof HTMLButtonElement && key === "enter")) { press(KEYS[key]); event.preventDefault(); }
 });

@@ -59,8 +59,13 @@ class Presence:
     present: bool
 
 
-Message = Motion | Press | Control | Ping | Presence
-_TYPES: Mapping[str, Any] = {kind.__name__.lower(): kind for kind in (Motion, Press, Control, Ping, Presence)}
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A sign of life of the page's server, with browsers or without."""
+
+
+Message = Motion | Press | Control | Ping | Presence | Alive
+_TYPES: Mapping[str, Any] = {kind.__name__.lower(): kind for kind in (Motion, Press, Control, Ping, Presence, Alive)}
 FROM_BROWSER = (Motion, Press, Control, Ping)
 
 
