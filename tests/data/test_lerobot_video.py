@@ -1,6 +1,8 @@
 """Cameras as video in a LeRobotDataset: near the recorded images, and all numbers bit for bit."""
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.data.formats import Episode
 from robot_rl.data.image_codec import compress, decompress
 from robot_rl.data.lerobot.dataset import LeRobotDataset
+from robot_rl.data.lerobot.videos import ENCODERS, encoded
 from tests.data.camera_episodes import camera_episode
 
 pytest.importorskip("pyarrow")
@@ -92,3 +95,31 @@ def test_images_that_cannot_be_video_are_refused_before_anything_is_written(tmp_
     with pytest.raises(ConfigError, match="mean 'h264'"):
         LeRobotDataset("h265").write(tmp_path / "odd", seen(2))
     assert not (tmp_path / "odd").exists()
+
+
+class Watched(list[np.ndarray]):
+    """Images that note the scheduling of all threads while they are encoded."""
+
+    def __init__(self, images: list[np.ndarray]) -> None:
+        super().__init__(images)
+        self.seen: set[int] = set()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for image in super().__iter__():
+            self.seen |= policies()
+            yield image
+            self.seen |= policies()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux only")
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_encoding_takes_no_priority_over_an_arms_control_loop(codec: str) -> None:
+    """SVT-AV1 asks for SCHED_FIFO 99 where that is permitted, as to root or on an arm's computer."""
+    images = Watched([scene(i) for i in range(40)])
+    encoded(images, 10, codec)
+    assert images.seen == policies() == {os.SCHED_OTHER}
+
+
+def policies() -> set[int]:
+    """Return the scheduling policies of this process's threads."""
+    return {os.sched_getscheduler(int(thread)) for thread in os.listdir("/proc/self/task")}

@@ -4,7 +4,9 @@ Source: lerobot 0.4.4, datasets/video_utils.py: yuv420p, a key frame every secon
 """
 
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -107,7 +109,29 @@ def encoded(images: Sequence[np.ndarray], rate_hz: int, codec: str) -> bytes:
         stream: Any = container.add_stream(encoder.name, rate=Fraction(rate_hz), options=dict(encoder.options))
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = PIXELS
+        with _scheduling_kept():
+            stream.codec_context.open()
         for image in images:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
     return file.getvalue()
+
+
+@contextmanager
+def _scheduling_kept() -> Iterator[None]:
+    """Keep the scheduling of this thread, and give it to the threads that a library starts meanwhile.
+
+    SVT-AV1 sets SCHED_FIFO 99 where that is permitted, for its threads and for the one that opens it: above the control
+    loop of an arm, for as long as the process lives.
+    """
+    if not hasattr(os, "sched_setscheduler"):  # Linux only
+        yield
+        return
+    tasks = Path("/proc/self/task")
+    before, policy, parameters = set(os.listdir(tasks)), os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in {*(set(os.listdir(tasks)) - before), "0"}:
+            with suppress(OSError):  # it has ended
+                os.sched_setscheduler(int(thread), policy, parameters)
