@@ -15,6 +15,7 @@ from robot_rl.core.renamed import refuse_old_name
 COMMANDS = {
     "train": "learn a task: learner, actors and human on this machine, then evaluation and report",
     "evaluate": "run the trained policy alone: success, interval, cycle times, video",
+    "robustness": "success of the trained policy over variations of the task: friction, light, delay, a push ...",
     "status": "what of a run lives, how far it is and how well, from outside",
     "curve": "success of the policy alone over a training, from the policies that it kept",
     "report": "the report of runs again, as Markdown and as one HTML page",

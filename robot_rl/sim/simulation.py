@@ -142,6 +142,10 @@ class Simulation:
         mujoco.mj_step1(self.model, self.data)
         fill_dynamics(self.views, self.loop.state.p, self.loop.dynamics)
 
+    def refresh_cameras(self) -> None:
+        """Update cameras and lights that were moved in the model; `advance` does it itself."""
+        mujoco.mj_camlight(self.model, self.data)
+
     def step_torque(self, tau: np.ndarray) -> None:
         """Advance one time step under joint torques (N,) [N m], after `refresh_model`."""
         self._time_s[0] += TIMESTEP_S
@@ -195,6 +199,11 @@ class Simulation:
     def wrist_sensors(self) -> np.ndarray:
         """Present values of the wrist's force and torque sensors, (6,); a view."""
         return self.data.sensordata[:6]
+
+    @property
+    def wrist_mean(self) -> np.ndarray:
+        """Mean of the wrist's sensors over the last advance, (6,); a copy."""
+        return self._sensors_mean.copy()
 
     def set_wrist_mean(self, sensors: np.ndarray) -> None:
         """Take (6,) as the mean of the last advance, where another loop than `advance` let time pass."""
