@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.progress import track
@@ -15,7 +15,10 @@ from tyro.conf import Positional
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, RobotRLError
 from robot_rl.data.formats import FORMAT_HELP, DatasetFormat, Episode, check_format, format_of, make_format
-from robot_rl.tasks import find_task
+from robot_rl.tasks import check_task, find_task
+
+if TYPE_CHECKING:
+    from robot_rl.runtime.bags.episodes import BagEpisodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +33,19 @@ class Arguments:
       robot-rl export demos --out demos-lerobot
       robot-rl export demos --out demos-small --video av1                  cameras as video, with loss
       robot-rl export pushed-dataset --out demos --format episodes         from LeRobot
+      robot-rl export bag --out demos --format episodes --task usb.toml    from a bag of raw ROS topics, in MCAP
     """
 
     source: Positional[Path]
-    """Run, or folder of episodes."""
+    """Run, folder of episodes, or bag of raw topics."""
     out: Path
     """New folder."""
     format: Annotated[str, tyro.conf.arg(help=f"Format to write: {FORMAT_HELP}")] = "lerobot"
     source_format: Annotated[str, tyro.conf.arg(help="Format to read; by default what the folder looks like.")] = ""
+    task: str = ""
+    """Task of a bag of raw topics, by name or file: its schema, action and cameras; empty: the source is no bag."""
+    namespace: str = ""
+    """Namespace of the arm in a bag that has several."""
     text: str = ""
     """The task in a sentence, for models that read language; by default the text of a task that is known here."""
     video: Literal["av1", "h264"] | None = None
@@ -49,6 +57,10 @@ class Arguments:
         check_format(self.format)
         if self.source_format:
             check_format(self.source_format)
+        if self.task:
+            check_task(self.task)
+        elif self.namespace:
+            raise ConfigError(f"namespace: got {self.namespace!r} without --task, expected both for a bag, or none.")
         if self.video and self.format != "lerobot":
             raise ConfigError(f"video: got {self.video!r} with format {self.format}, expected lerobot; leave one out.")
         if self.successes is not None:
@@ -58,22 +70,42 @@ class Arguments:
 def run(arguments: Arguments) -> int:
     """Write the episodes and print how many."""
     source, out, target = arguments.source, arguments.out, _target(arguments)
-    read = make_format(arguments.source_format or format_of(source))
-    count = read.count(source) if source.is_dir() else 0
-    if not count:
-        raise ConfigError(f"source: got {source} without episodes, expected a run or a folder of recorded episodes.")
     if out.exists() and any(out.iterdir()):
         raise ConfigError(f"out: got {out}, which holds something, expected a new folder.")
+    bag, count, episodes = _opened(arguments)
+    if not count:
+        bags = "" if arguments.task or not _is_bag(source) else " A bag of raw topics needs --task."
+        raise ConfigError(
+            f"source: got {source} without episodes, expected a run or a folder of recorded episodes.{bags}"
+        )
     steps, written, task = 0, 0, _task_of(source)
-    for episode in _chosen(read.read(source), arguments.successes, count):
+    for episode in _chosen(episodes, arguments.successes, count):
         meta = {"task": task, **episode.meta}
         text = arguments.text or meta.get("text") or _text_of(str(meta["task"]))
         target.write(out, Episode(episode.steps, meta | ({"text": text} if text else {})))
         written, steps = written + 1, steps + len(episode.steps)
     print(f"{written} episodes, {steps} steps in {out} ({arguments.format})")
+    for remark in () if bag is None else bag.remarks:
+        print(f"! {remark}")
     if written < (arguments.successes or 0):
         print(f"fewer than {arguments.successes}: {source} has no more successes.")
     return 0
+
+
+def _opened(arguments: Arguments) -> "tuple[BagEpisodes | None, int, Iterator[Episode]]":
+    """Return the bag, if it is one, the number of episodes, and the episodes."""
+    source = arguments.source
+    if arguments.task:
+        from robot_rl.runtime.bags.episodes import BagEpisodes
+
+        bag = BagEpisodes(source, find_task(arguments.task), arguments.namespace)
+        return bag, bag.count(), bag.read()
+    dataset = make_format(arguments.source_format or format_of(source))
+    return None, dataset.count(source) if source.is_dir() else 0, dataset.read(source)
+
+
+def _is_bag(source: Path) -> bool:
+    return source.suffix == ".mcap" or any(source.glob("*.mcap"))
 
 
 def _target(arguments: Arguments) -> DatasetFormat:

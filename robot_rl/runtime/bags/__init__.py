@@ -1,0 +1,1 @@
+"""Bags of raw ROS topics as episodes."""
