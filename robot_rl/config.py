@@ -37,7 +37,7 @@ class VisionConfig:
     """`frozen`: each frame passes a fixed encoder once; `trainable`: convolutions learn with the critic;
     `state`: no cameras, the arm's own state only."""
     kind: str = "conv"
-    """Frozen encoder: conv, pretrained, module:Class or path/to/file.py:Class."""
+    """Frozen encoder: conv, pretrained, resnet10, module:Class or path/to/file.py:Class."""
     encoder: Path | None = None
     """File of the frozen encoder's weights; None: its own, for conv those shipped for the simulator."""
     settings: dict[str, str] = field(default_factory=dict)

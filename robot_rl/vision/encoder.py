@@ -18,7 +18,11 @@ from robot_rl.core.extensions import resolve
 from robot_rl.core.records import Observation
 from robot_rl.core.settings import from_text
 
-ENCODERS = {"conv": "robot_rl.vision.frozen:FrozenEncoder", "pretrained": "robot_rl.vision.pretrained:Pretrained"}
+ENCODERS = {
+    "conv": "robot_rl.vision.frozen:FrozenEncoder",
+    "pretrained": "robot_rl.vision.pretrained:Pretrained",
+    "resnet10": "robot_rl.vision.resnet10:ResNet10",
+}
 """Name -> `module:Class`."""
 GROUP = "robot_rl.encoders"
 """Entry points under which other packages register theirs."""

@@ -1,24 +1,18 @@
 """Frozen encoders that were trained on public images, by their names in timm: `--vision.kind pretrained`."""
 
 import difflib
-import hashlib
 import importlib.util
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from safetensors import SafetensorError
 
 from robot_rl.core import checks
-from robot_rl.core.errors import ConfigError, SchemaMismatchError, UnknownNameError
-from robot_rl.vision.architecture import MAX_SHIFT
+from robot_rl.core.errors import ConfigError, UnknownNameError
+from robot_rl.vision.averaged_maps import AveragedMaps, MapNetwork
 from robot_rl.vision.encoder import EncoderContext
-
-TRANSITION_BYTES_MAX = 40_000
-"""Features of one transition: a replay of 100,000 then takes 4 GB."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +29,7 @@ class PretrainedSettings:
         checks.at_least(self, 1, "grid")
 
 
-class Pretrained:
+class Pretrained(AveragedMaps):
     """Network of timm, whose weights come from a file or, without one, from timm's download into its cache.
 
     Raises:
@@ -45,76 +39,12 @@ class Pretrained:
 
     Settings = PretrainedSettings
 
-    def __init__(
-        self, settings: PretrainedSettings, weights: Path | None, cameras: tuple[str, ...], variants: int
-    ) -> None:
-        self.cameras, self.variants, self._settings = tuple(sorted(cameras)), variants, settings
-        self._network = _network(settings.model, weights)
-        size = 2 * len(cameras) * variants * self.feature_count
-        if size > TRANSITION_BYTES_MAX:
-            raise ConfigError(
-                f"pretrained: got {size / 1000:.0f} kB of features a transition ({self.feature_count} numbers a camera "
-                f"and variant), expected {TRANSITION_BYTES_MAX // 1000} kB or less; take fewer --vision.variants, a "
-                "smaller grid or another model."
-            )
-
     @classmethod
     def open(cls, context: EncoderContext) -> Self:
         """Return the network of a name, with its weights."""
-        return cls(context.settings, context.weights, context.cameras, context.variants)
-
-    @cached_property
-    def identity(self) -> str:
-        """SHA-256 of weights and preprocessing."""
-        digest = hashlib.sha256(f"{self._settings} {MAX_SHIFT} {self._normalisation}".encode())
-        for name, tensor in sorted(self._network.model.state_dict().items()):
-            digest.update(name.encode() + tensor.numpy().tobytes())
-        return digest.hexdigest()
-
-    @property
-    def feature_count(self) -> int:
-        """Features F a camera and variant."""
-        channels: int = self._network.feature_info.channels()[-1]
-        return channels * self._settings.grid**2
-
-    @property
-    def _normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of the images in 0..1 that the weights were trained on."""
-        return tuple(self._network.pretrained_cfg["mean"]), tuple(self._network.pretrained_cfg["std"])
-
-    def encode(self, images: Mapping[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Encode one frame of all cameras. Shapes: (H, W, 3) uint8 by camera; returns (V, F) float16 by camera.
-
-        Raises:
-            SchemaMismatchError: a missing camera.
-        """
-        if missing := [camera for camera in self.cameras if camera not in images]:
-            raise SchemaMismatchError(
-                f"image of camera {missing[0]!r}: got none, expected one; see the task's cameras."
-            )
-        offsets = rng.integers(-MAX_SHIFT, MAX_SHIFT + 1, (len(self.cameras), self.variants, 2), dtype=np.int64)
-        offsets[:, 0] = 0
-        return {
-            camera: self._encode(images[camera], shifts) for camera, shifts in zip(self.cameras, offsets, strict=True)
-        }
-
-    def _encode(self, image: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Return the averaged last maps of an image, shifted. Shapes: (H, W, 3), (V, 2) -> (V, F) float16."""
-        import torch
-        from torch.nn import functional
-
-        from robot_rl.vision.torch_encoder import shift_images
-
-        variants = torch.from_numpy(np.ascontiguousarray(image)).expand(len(offsets), *image.shape)
-        mean, std = (torch.tensor(values) for values in self._normalisation)
-        pixels = shift_images(variants, torch.from_numpy(offsets)).float() / 255.0
-        x = ((pixels - mean) / std).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            if self._network.size is not None:
-                x = functional.interpolate(x, self._network.size, mode="bilinear")
-            maps = self._network(x)[-1]  # (V, C, h, w)
-            features: np.ndarray = functional.adaptive_avg_pool2d(maps, self._settings.grid).flatten(1).half().numpy()
-        return features
+        settings = context.settings
+        network = _network(settings.model, context.weights)
+        return cls(network, context.cameras, context.variants, settings.grid, str(settings))
 
 
 def import_timm() -> Any:
@@ -139,7 +69,7 @@ def import_timm() -> Any:
     return timm
 
 
-def _network(name: str, weights: Path | None) -> Any:
+def _network(name: str, weights: Path | None) -> MapNetwork:
     """Return a network up to its last maps, with its weights."""
     timm = import_timm()
     known = {*timm.list_models(), *timm.list_models(pretrained=True)}
@@ -152,11 +82,11 @@ def _network(name: str, weights: Path | None) -> Any:
     try:
         try:  # transformers for any size: places in the image by interpolation
             network = create(pretrained=weights is None, dynamic_img_size=True, dynamic_img_pad=True)
-            network.size = None
+            size = None
         except TypeError:
             network = create(pretrained=weights is None)
             fixed = network.pretrained_cfg["fixed_input_size"]
-            network.size = network.pretrained_cfg["input_size"][1:] if fixed else None
+            size = network.pretrained_cfg["input_size"][1:] if fixed else None
     except (OSError, RuntimeError) as error:
         raise ConfigError(
             f"pretrained: got no weights of {name} ({error}), expected a file; download it where there is a network, "
@@ -164,7 +94,10 @@ def _network(name: str, weights: Path | None) -> Any:
         ) from error
     if weights is not None:
         _load(network.model, weights, name)
-    return network.eval()
+    network.eval()
+    mean, std = (tuple(network.pretrained_cfg[name]) for name in ("mean", "std"))
+    channels = network.feature_info.channels()[-1]
+    return MapNetwork(lambda x: network(x)[-1], network.model.state_dict(), channels, mean, std, size)
 
 
 def _load(model: Any, path: Path, name: str) -> None:

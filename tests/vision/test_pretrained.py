@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
+from robot_rl.vision.averaged_maps import TRANSITION_BYTES_MAX
 from robot_rl.vision.encoder import EncoderContext, open_encoder
-from robot_rl.vision.pretrained import TRANSITION_BYTES_MAX, import_timm
+from robot_rl.vision.pretrained import import_timm
 
 if importlib.util.find_spec("timm") is None:
     pytest.skip("timm is not installed (extra `vision`)", allow_module_level=True)
