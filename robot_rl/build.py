@@ -183,7 +183,7 @@ def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
     """Return the agent for an observation and an action layout."""
-    return AgentDefinition(schema.observation, schema.action, config.agent)
+    return AgentDefinition(schema.observation, schema.action, config.agent, refers=config.reference is not None)
 
 
 def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:

@@ -67,15 +67,28 @@ def prior_data(config: TrainConfig, schema: StepSchema, encoder: Encoder | None)
 
 def _differences(theirs: TrainConfig, ours: TrainConfig, schema: StepSchema, encoder: Encoder | None) -> list[str]:
     """Return the differences between the steps of two runs, one line each."""
-    identity, own = theirs.vision.identity or "", schema.encoder
-    if identity != own:
-        return [f"encoder: {identity[:12] or 'none'} against {own[:12] or 'none'}"]
-    lines = make_schema(theirs, encoder if own else None).difference(schema)
+    own = schema.encoder
+    lines = schema_of(theirs, ours, encoder, "prior").difference(schema)
     if own and theirs.vision.variants != ours.vision.variants:
         lines.append(f"variants: {theirs.vision.variants} against {ours.vision.variants}")
     if _rewards(theirs) != _rewards(ours):
         lines.append(f"rewards: {_rewards(theirs)} against {_rewards(ours)}")
     return lines
+
+
+def schema_of(theirs: TrainConfig, ours: TrainConfig, encoder: Encoder | None, what: str) -> StepSchema:
+    """Return the schema of another run's steps, given this run's encoder.
+
+    Raises:
+        SchemaMismatchError: that run has another one, with both sides.
+    """
+    identity, own = theirs.vision.identity or "", "" if encoder is None else encoder.identity
+    if identity != own:
+        raise SchemaMismatchError(
+            f"{what}: got {getattr(ours, what)} with encoder {identity[:12] or 'none'}, expected this run's, "
+            f"{own[:12] or 'none'}; name its file by --vision.encoder."
+        )
+    return make_schema(theirs, encoder)
 
 
 def _rewards(config: TrainConfig) -> str:

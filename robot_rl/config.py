@@ -17,6 +17,7 @@ from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.methods import DEFAULT_METHOD, METHODS, check_method
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
+from robot_rl.runtime.runs.budget_config import BudgetConfig, EvaluationConfig
 from robot_rl.tasks import check_task
 from robot_rl.teleop.arbiter import ArbiterConfig
 from robot_rl.teleop.config import HumanConfig
@@ -49,56 +50,6 @@ class VisionConfig:
     """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
     """Encodings of each frame: one clean, the others randomly shifted."""
-
-
-@dataclass(frozen=True)
-class BudgetConfig:
-    """End of training, at the first limit that is reached.
-
-    Raises:
-        ConfigError: a limit that is not positive.
-    """
-
-    minutes: float | None = 8.0
-    """Wall time of training, from the start of the processes [min]; without demonstrations and evaluation.
-    A resumed run gets as much again."""
-    env_steps: int | None = None
-    """Environment steps of all actors; None: no limit. A resumed run gets as many again."""
-    stop_success: float | None = None
-    """Stop early once this share of the last `stop_window` training episodes succeeded; None: never. A resumed
-    run counts the episodes from then on."""
-    stop_window: int = 50
-    """Window of the early stop [episodes]."""
-
-    def __post_init__(self) -> None:
-        checks.positive(self, "minutes", "env_steps", "stop_success")
-        checks.at_least(self, 1, "stop_window")
-        checks.fraction(self, "stop_success")
-
-
-@dataclass(frozen=True)
-class EvaluationConfig:
-    """Evaluation of the trained policy, and of those on the way there: deterministic, alone.
-
-    Raises:
-        ConfigError: a negative number.
-    """
-
-    episodes: int = 100
-    """Episodes; 0: no evaluation."""
-    seed: int = 10_000
-    """Seed of the episodes, disjoint from those of training."""
-    video_episodes: int = 5
-    """Episodes in the video."""
-    every: int | None = None
-    """Environment steps between two policies that are evaluated on the way, the first at step 0; simulator only, in a
-    process of its own that takes what learner and actors leave of the processor. None: none."""
-    every_episodes: int = 30
-    """Episodes of each of them."""
-
-    def __post_init__(self) -> None:
-        checks.at_least(self, 0, "episodes", "seed", "video_episodes")
-        checks.at_least(self, 1, "every", "every_episodes")
 
 
 @dataclass(frozen=True)
@@ -154,6 +105,10 @@ class TrainConfig:
     gathered is data, too, by `learner.prior_fraction`."""
     prior_networks: bool = True
     """Whether the networks start from those of `prior`; with its data alone they start anew."""
+    reference: Path | None = None
+    """Folder of an earlier run on the same set-up, such as a clone's (`--method bc`), whose frozen policy proposes an
+    action at each step: the critics choose between it and the learning policy's, by `agent.reference_temperature`. The
+    run keeps a copy. None: no reference. Source: IBRL, arXiv 2311.02198; EXPO-FT, arXiv 2605.25477."""
     play: int = 0
     """Successful episodes of play recorded after the demonstrations, which they join. From both the run learns its
     image encoder and a reward classifier, which is added to `rewards`; with `--rewards classifier` it judges alone,
@@ -195,6 +150,10 @@ class TrainConfig:
         checks.at_least(self, 1, "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")
         self._check_updates()
+        if self.reference is not None and self.agent.objective == "imitation":
+            raise ConfigError(
+                "reference: got one with objective imitation, whose critics learn nothing, expected None."
+            )
         if self.learner.prior_fraction and self.prior is None:
             raise ConfigError(
                 f"prior_fraction: got {self.learner.prior_fraction} without --prior, expected 0; name an earlier run."

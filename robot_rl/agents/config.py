@@ -120,6 +120,10 @@ class AgentConfig:
     acts without noise, its mean is one of them. The critics travel to the actors then. Source: IDQL 64, EXPO 8."""
     best_by: BestBy = "mean"
     """Value of an action among those: the critics' mean or their minimum."""
+    reference_temperature: float = 0.05
+    """Of the choice between the policy's action and that of a reference, where the run has one: chances as the softmax
+    of the critics' lowest values over this temperature, in units of reward; without exploration the higher value. Small
+    beside the value of what one action can change, a few hundredths where success pays 1."""
     bc_weight: float = 0.0
     """Weight of the cloning term |tanh(mean) - action|^2 on imitated samples in the actor's loss, at the start."""
     bc_weight_final: float = 0.0
@@ -150,7 +154,7 @@ class AgentConfig:
         checks.at_least(self, 0, "conservative_updates")
         checks.at_least(self, 1, "conservative_actions")
         checks.fraction(self, "expectile")
-        checks.positive(self, "temperature_init")
+        checks.positive(self, "temperature_init", "reference_temperature")
         _check_relations(self)
 
 

@@ -51,6 +51,7 @@ class AgentDefinition:
             (or (F,) without); uint8 images (H, W, 3).
         layout: continuous parts and discrete heads of an action (A,).
         config: the agent's settings.
+        refers: whether the actions of a reference compete with those of the policy, see `agents.reference`.
 
     Raises:
         ConfigError: an entry of another kind, no entry, no continuous part, or a position that is not observed.
@@ -59,6 +60,7 @@ class AgentDefinition:
     observation: Mapping[str, ArraySpec]
     layout: ActionLayout
     config: AgentConfig
+    refers: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "observation", dict(sorted(self.observation.items())))
@@ -133,7 +135,7 @@ class AgentDefinition:
 
     def policy_names(self) -> tuple[str, ...]:
         """Return the parameters that acting needs, which are published to the actors; critics where they choose."""
-        prefixes = (*POLICY_PREFIXES, *(("critic/",) if self.config.best_of > 1 else ()))
+        prefixes = (*POLICY_PREFIXES, *(("critic/",) if self.config.best_of > 1 or self.refers else ()))
         return tuple(name for name in self._specs if name.startswith(prefixes))
 
     def group_names(self, group: str) -> tuple[str, ...]:

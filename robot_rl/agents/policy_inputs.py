@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.agents.backend import Policy
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.core.errors import SchemaMismatchError
 
@@ -21,11 +22,18 @@ class LoadedPolicy(ABC):
 
     def __init__(self, definition: AgentDefinition) -> None:
         self.definition, self.version = definition, -1
+        self.reference: Policy | None = None  # whose actions compete with its own
         self._params: dict[str, Any] | None = None
+        self._referred = 0
 
     @abstractmethod
-    def _act(self, params: Any, obs: Any, noise: np.ndarray) -> np.ndarray:
-        """Return the action of an observation without variants; noise as `policy_noise` draws it."""
+    def _act(self, params: Any, obs: Any, noise: np.ndarray, proposal: np.ndarray | None) -> np.ndarray:
+        """Return the action of an observation without variants.
+
+        Args:
+            noise: as `policy_noise` draws it.
+            proposal: the reference's action (A,), None without a reference.
+        """
 
     def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
         """Load weights; the next `act` uses them.
@@ -49,7 +57,15 @@ class LoadedPolicy(ABC):
         if self._params is None:
             raise SchemaMismatchError("policy weights: got none, expected a call of load; wait for the first weights.")
         clean = {name: policy_entry(obs, name, self.definition) for name in self.definition.observation}
-        return self._act(self._params, clean, policy_noise(self.definition, rng, deterministic))
+        proposal = None if self.reference is None else self.reference.act(clean, rng, True)
+        action = self._act(self._params, clean, policy_noise(self.definition, rng, deterministic), proposal)
+        self._referred += proposal is not None and np.array_equal(action, proposal)
+        return action
+
+    def metrics(self) -> dict[str, float]:
+        """Return how many actions were the reference's since the last call; nothing without one."""
+        referred, self._referred = self._referred, 0
+        return {} if self.reference is None else {"reference_steps": referred}
 
 
 def policy_entry(obs: Mapping[str, np.ndarray], name: str, definition: AgentDefinition) -> np.ndarray:
@@ -71,7 +87,9 @@ def policy_noise(definition: AgentDefinition, rng: np.random.Generator, determin
     """Return the noise of one action.
 
     Shapes: (N C + D,) float32: standard normals of N candidates, zero for the first one of the deterministic action;
-        then for each discrete head the level of a random value, NaN where its critic decides.
+        then for each discrete head the level of a random value, NaN where its critic decides. With a reference one
+        more, uniform in [0, 1], that decides between it and the policy: 0.5, by value alone, for the deterministic
+        action.
     """
     dim, heads = definition.continuous_dim, definition.layout.discrete
     size = definition.config.best_of * dim
@@ -82,4 +100,6 @@ def policy_noise(definition: AgentDefinition, rng: np.random.Generator, determin
     for i, head in enumerate(heads):
         if not deterministic and rng.random() < definition.config.discrete_exploration:
             noise[size + i] = rng.choice(head.levels)
-    return noise
+    if not definition.refers:
+        return noise
+    return np.append(noise, np.float32(0.5 if deterministic else rng.random()))

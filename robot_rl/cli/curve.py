@@ -8,6 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from robot_rl import build
+from robot_rl.build_reference import make_policy
 from robot_rl.config import TrainConfig, evaluation_config, load_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
@@ -107,7 +108,7 @@ class _Evaluator:
     def __init__(self, folder: RunFolder, config: TrainConfig, stop: StopSignal) -> None:
         self._stop, self._seed, encoder = stop, config.evaluation.seed, build.make_encoder(config)
         definition = build.make_definition(build.make_schema(config, encoder), config)
-        self._env, self._policy = build.make_env(config), build.make_agent(definition, config).policy()
+        self._env, self._policy = build.make_env(config), make_policy(definition, config)
         self._rollout: Rollout = build.make_rollout(self._env, config, self._policy, encoder)
 
     def evaluate(self, kept: KeptPolicy, episodes: int) -> dict[str, object]:

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from robot_rl import build, build_human
 from robot_rl.agents.backend import Policy
 from robot_rl.build_graph import compare_cameras
+from robot_rl.build_reference import make_policy
 from robot_rl.cli.arguments import ResultArguments
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.config import TrainConfig, evaluation_config, load_config
@@ -45,6 +46,7 @@ class Arguments(PageFlags, ResultArguments):
       robot-rl evaluate runs/first --out more --seed 7 --video-episodes 0
       robot-rl evaluate runs/first --until-failure --episodes 500 --seed 7      how many successes in a row, at most 500
       robot-rl evaluate runs/first --out best --best-of 16     the critics choose among 16 actions
+      robot-rl evaluate runs/first --out alone --without-reference     of a run with a reference: the policy alone
       robot-rl evaluate runs/first --who expert         the scripted expert on the same episodes, to compare
       robot-rl evaluate runs/first --out shown --page   watched at a web page, at the arm's own pace
     """
@@ -61,6 +63,8 @@ class Arguments(PageFlags, ResultArguments):
     """Explore as in training, instead of the deterministic policy."""
     best_of: int | None = None
     """Actions of which the critics' best is executed (`agent.best_of`); None: as in the run's settings."""
+    without_reference: bool = False
+    """Run the policy without the reference of the run's settings, whose actions compete with it otherwise."""
     who: Literal["policy", "expert"] = "policy"
     """Source of the actions: the policy, or the task's scripted expert."""
     rewards: tuple[str, ...] | None = None
@@ -83,6 +87,8 @@ def run(arguments: Arguments) -> int:
     config = evaluation_config(config, arguments.rewards)
     if arguments.best_of is not None:
         config = replace(config, agent=replace(config.agent, best_of=arguments.best_of))
+    if arguments.without_reference:
+        config = replace(config, reference=None)
     out = arguments.result_folder(folder)
     with new_result(out, arguments.again) as part:
         result = run_episodes(folder, config, arguments, part)
@@ -174,10 +180,9 @@ def load_policy(folder: RunFolder, encoder: Encoder | None, config: TrainConfig)
     checkpoint = build.make_checkpoints(folder.learner, definition, schema).latest()
     if checkpoint is None:
         raise CheckpointError(f"checkpoint: got none in {folder.learner}, expected one; train the run first.")
-    agent = build.make_agent(definition, config)
-    learner = agent.learner()
+    learner = build.make_agent(definition, config).learner()
     learner.load_state_dict(checkpoint.arrays)
-    policy = agent.policy()
+    policy = make_policy(definition, config)
     policy.load(learner.policy_parameters(), checkpoint.updates)
     return policy
 

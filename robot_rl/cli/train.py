@@ -11,6 +11,7 @@ from rich.console import Console
 from robot_rl.build import check_rewards, pin_encoder, pin_rewards
 from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.build_prior import check_prior
+from robot_rl.build_reference import open_reference, pin_reference
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.cli.diagnose import brief
 from robot_rl.cli.page_flags import PageFlags
@@ -53,6 +54,7 @@ class Arguments(PageFlags, RunArguments):
       robot-rl train peg-insert-no-human --seed 1                   an ablation
       robot-rl train peg-insert --method hg-dagger                  another method, same demonstrations and human
       robot-rl train pick-lift --prior runs/a --learner.prior-fraction 0.25     networks and data of an earlier run
+      robot-rl train pick-lift --reference runs/clone               the critics choose: the clone's action or its own
       robot-rl train pick-lift-blind                                without ground truth: its own encoder and classifier
       robot-rl train pick-lift --evaluation.every 500               success of the policy alone from step 0 on
       robot-rl train pick-lift --stop-success 0.98                  stop as soon as 98 % of the last 50 episodes succeed
@@ -107,6 +109,8 @@ def run(flags: Arguments) -> int:
         )
     if not flags.resume:
         flags = replace(flags, config=_from_prior(flags.config))
+    if flags.config.reference is not None:
+        open_reference(flags.config)
     check_rewards(recording_config(flags.config))
     _check_judge(flags.config)
     restarts = RestartPolicy(flags.restarts, first_s=flags.restart_after_s)
@@ -175,7 +179,7 @@ def _prepared(folder: RunFolder, flags: Arguments, stop: StopSignal) -> TrainCon
         config = _learned_from_play(folder, config, stop)
     if stop():
         return config
-    config = pin_rewards(pin_encoder(config, folder), folder)
+    config = pin_reference(pin_rewards(pin_encoder(config, folder), folder), folder)
     _save_config(folder, config)
     return config
 

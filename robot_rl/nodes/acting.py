@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from robot_rl import build, build_human
 from robot_rl.build_graph import compare_cameras
+from robot_rl.build_reference import make_policy
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import StopRequestedError
 from robot_rl.core.seeds import Purpose, generator
@@ -100,7 +101,7 @@ def _act(
         introduction = Introduction(schema, definition.schema_hash(), launch.name, launch.run_name)
         with ActorLink(launch.address, introduction, spool, keys=keys, write=partial(print, flush=True)) as link:
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
-            policy = build.make_agent(definition, config).policy()
+            policy = make_policy(definition, config)
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed, page)
             rollout = replace(rollout, keep_frames=config.keeps_frames)
             rollout.reward.open(launch.folder)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -82,10 +83,52 @@ def test_of_several_actions_that_of_the_highest_value_acts(
     assert len(ranks) > 2
 
 
+class Fixed:
+    """A reference that always proposes one action."""
+
+    version = 0
+
+    def __init__(self, action: np.ndarray) -> None:
+        self.action = action
+
+    def load(self, params: dict[str, np.ndarray], version: int) -> None: ...
+
+    def act(self, obs: dict[str, np.ndarray], rng: np.random.Generator, deterministic: bool) -> np.ndarray:
+        assert deterministic
+        return self.action
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("critic", ["ensemble", "categorical"])
+def test_reference_acts_by_the_softmax_of_the_lowest_values(
+    backend: MakeBackend, deterministic: bool, critic: str
+) -> None:
+    temperature = 0.05 if critic == "categorical" else 2.0
+    agent = replace(small_agent(critic=critic, best_of=3, reference_temperature=temperature), refers=True)
+    policy, own = ready(backend, agent), ready(backend, replace(agent, refers=False))
+    params, referred = {name: np.float64(v) for name, v in weights(agent).items()}, 0
+    for seed in range(30):
+        obs, rng = observation(seed), np.random.default_rng(100 + seed)
+        reference = policy.reference = Fixed(np.float32([*rng.uniform(-1, 1, 3), 1.0]))
+        mine = own.act(obs, np.random.default_rng(seed), deterministic)
+        z = oracle.embed(params, {name: value[None] for name, value in obs.items()}, agent)
+        actions = [np.float64(action[None, :3]) for action in (mine, reference.action)]
+        ours, theirs = (oracle.critics(params, z, action, agent).min() for action in actions)
+        chance = policy_noise(agent, np.random.default_rng(seed), deterministic)[-1]
+        share = 1.0 / (1.0 + np.exp((ours - theirs) / temperature))
+        expected = theirs > ours if deterministic else chance < share
+        action = policy.act(obs, np.random.default_rng(seed), deterministic)
+        np.testing.assert_array_equal(action, reference.action if expected else mine)
+        referred += expected
+    assert policy.metrics() == {"reference_steps": referred} and 3 < referred < 27
+    assert policy.metrics() == {"reference_steps": 0} and own.metrics() == {}
+
+
 def test_critics_travel_only_where_they_choose() -> None:
     critics = set(AGENT.group_names("critic")) - set(AGENT.policy_names())
     assert critics and all(name.startswith("critic/") for name in critics)
     assert set(small_agent(best_of=2).policy_names()) == {*AGENT.policy_names(), *critics}
+    assert set(replace(AGENT, refers=True).policy_names()) == {*AGENT.policy_names(), *critics}
 
 
 def test_whole_variants_act_as_the_clean_one(backend: MakeBackend) -> None:

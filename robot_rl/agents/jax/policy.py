@@ -11,22 +11,25 @@ from robot_rl.agents.jax.networks import Observation, Params
 from robot_rl.agents.policy_inputs import LoadedPolicy
 
 
-def policy_action(params: Params, obs: Observation, noise: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the action of a single observation.
+def policy_action(
+    params: Params, obs: Observation, noise: jax.Array, definition: AgentDefinition, proposal: jax.Array | None = None
+) -> jax.Array:
+    """Return the action of a single observation: the policy's, or the reference's proposal.
 
-    Shapes: obs without a batch axis; noise (N C + D,) as `policy_noise` makes it; returns (A,) float32.
+    Shapes: obs without a batch axis; noise as `policy_noise` makes it; proposal and what it returns (A,) float32.
     """
-    config, heads = definition.config, len(definition.heads)
+    config, size = definition.config, definition.config.best_of * definition.continuous_dim
     single = {name: value[None] for name, value in obs.items()}
     z = networks.embed(params, single, definition)
     mean, std = networks.actor(params, z, config)
-    candidates = jnp.tanh(mean + std * noise[: len(noise) - heads].reshape(config.best_of, -1))
+    candidates = jnp.tanh(mean + std * noise[:size].reshape(config.best_of, -1))
     action = jnp.zeros(definition.layout.size, jnp.float32)
-    for (head, axis), level in zip(definition.heads, noise[len(noise) - heads :], strict=True):
+    for (head, axis), level in zip(definition.heads, noise[size : size + len(definition.heads)], strict=True):
         best = jnp.asarray(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
         action = action.at[axis].set(jnp.where(jnp.isnan(level), best, level))
     actions = jnp.tile(action, (config.best_of, 1)).at[:, definition.layout.continuous_indices].set(candidates)
-    return best_action(params, z, actions, definition)
+    own = best_action(params, z, actions, definition)
+    return own if proposal is None else preferred(params, z, own, proposal, noise[-1], definition)
 
 
 def best_action(params: Params, z: jax.Array, actions: jax.Array, definition: AgentDefinition) -> jax.Array:
@@ -34,11 +37,30 @@ def best_action(params: Params, z: jax.Array, actions: jax.Array, definition: Ag
     config = definition.config
     if len(actions) == 1:
         return actions[0]
-    critic = translation(config.critic, "jax")
-    entry = critic.entry(params, jnp.repeat(z, len(actions), axis=0))
-    values = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    values = action_values(params, z, actions, definition)
     best: jax.Array = actions[(values.mean(0) if config.best_by == "mean" else values.min(0)).argmax()]
     return best
+
+
+def preferred(
+    params: Params, z: jax.Array, own: jax.Array, proposal: jax.Array, chance: jax.Array, definition: AgentDefinition
+) -> jax.Array:
+    """Return the policy's action or the reference's, drawn by the softmax of the critics' lowest values.
+
+    Shapes: z (1, Z), own, proposal and what it returns (A,), chance () in [0, 1].
+    """
+    values = action_values(params, z, jnp.stack([own, proposal]), definition).min(0)
+    share = jax.nn.sigmoid((values[1] - values[0]) / definition.config.reference_temperature)
+    return jnp.where(chance < share, proposal, own)
+
+
+def action_values(params: Params, z: jax.Array, actions: jax.Array, definition: AgentDefinition) -> jax.Array:
+    """Return the critics' values of actions at one embedding. Shapes: z (1, Z), actions (N, A); returns (E, N)."""
+    config = definition.config
+    critic = translation(config.critic, "jax")
+    entry = critic.entry(params, jnp.repeat(z, len(actions), axis=0))
+    values: jax.Array = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    return values
 
 
 _act = jax.jit(policy_action, static_argnames="definition")
@@ -49,5 +71,5 @@ class JaxPolicy(LoadedPolicy):
 
     _to_array = staticmethod(jnp.array)
 
-    def _act(self, params: Params, obs: Observation, noise: np.ndarray) -> np.ndarray:
-        return np.array(_act(params, obs, noise, definition=self.definition))
+    def _act(self, params: Params, obs: Observation, noise: np.ndarray, proposal: np.ndarray | None) -> np.ndarray:
+        return np.array(_act(params, obs, noise, proposal=proposal, definition=self.definition))

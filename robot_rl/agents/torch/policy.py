@@ -11,23 +11,26 @@ from robot_rl.agents.torch import networks
 from robot_rl.agents.torch.networks import Observation, Params
 
 
-def policy_action(params: Params, obs: Observation, noise: Tensor, definition: AgentDefinition) -> Tensor:
-    """Return the action of a single observation.
+def policy_action(
+    params: Params, obs: Observation, noise: Tensor, definition: AgentDefinition, proposal: Tensor | None = None
+) -> Tensor:
+    """Return the action of a single observation: the policy's, or the reference's proposal.
 
-    Shapes: obs without a batch axis; noise (N C + D,) as `policy_noise` makes it; returns (A,) float32.
+    Shapes: obs without a batch axis; noise as `policy_noise` makes it; proposal and what it returns (A,) float32.
     """
-    config, heads = definition.config, len(definition.heads)
+    config, size = definition.config, definition.config.best_of * definition.continuous_dim
     single = {name: value[None] for name, value in obs.items()}
     z = networks.embed(params, single, definition)
     mean, std = networks.actor(params, z, config)
-    candidates = torch.tanh(mean + std * noise[: len(noise) - heads].view(config.best_of, -1))
+    candidates = torch.tanh(mean + std * noise[:size].view(config.best_of, -1))
     action = torch.zeros(definition.layout.size)
-    for (head, axis), level in zip(definition.heads, noise[len(noise) - heads :], strict=True):
+    for (head, axis), level in zip(definition.heads, noise[size : size + len(definition.heads)], strict=True):
         best = torch.tensor(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
         action[axis] = torch.where(torch.isnan(level), best, level)
     actions = action.repeat(config.best_of, 1)
     actions[:, definition.layout.continuous_indices] = candidates
-    return best_action(params, z, actions, definition)
+    own = best_action(params, z, actions, definition)
+    return own if proposal is None else preferred(params, z, own, proposal, noise[-1], definition)
 
 
 def best_action(params: Params, z: Tensor, actions: Tensor, definition: AgentDefinition) -> Tensor:
@@ -35,11 +38,30 @@ def best_action(params: Params, z: Tensor, actions: Tensor, definition: AgentDef
     config = definition.config
     if len(actions) == 1:
         return actions[0]
-    critic = translation(config.critic, "torch")
-    entry = critic.entry(params, z.expand(len(actions), -1))
-    values = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    values = action_values(params, z, actions, definition)
     best: Tensor = actions[(values.mean(0) if config.best_by == "mean" else values.amin(0)).argmax()]
     return best
+
+
+def preferred(
+    params: Params, z: Tensor, own: Tensor, proposal: Tensor, chance: Tensor, definition: AgentDefinition
+) -> Tensor:
+    """Return the policy's action or the reference's, drawn by the softmax of the critics' lowest values.
+
+    Shapes: z (1, Z), own, proposal and what it returns (A,), chance () in [0, 1].
+    """
+    values = action_values(params, z, torch.stack([own, proposal]), definition).amin(0)
+    share = torch.sigmoid((values[1] - values[0]) / definition.config.reference_temperature)
+    return torch.where(chance < share, proposal, own)
+
+
+def action_values(params: Params, z: Tensor, actions: Tensor, definition: AgentDefinition) -> Tensor:
+    """Return the critics' values of actions at one embedding. Shapes: z (1, Z), actions (N, A); returns (E, N)."""
+    config = definition.config
+    critic = translation(config.critic, "torch")
+    entry = critic.entry(params, z.expand(len(actions), -1))
+    values: Tensor = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    return values
 
 
 class TorchPolicy(LoadedPolicy):
@@ -47,8 +69,9 @@ class TorchPolicy(LoadedPolicy):
 
     _to_array = staticmethod(torch.tensor)
 
-    def _act(self, params: Params, obs: Observation, noise: np.ndarray) -> np.ndarray:
+    def _act(self, params: Params, obs: Observation, noise: np.ndarray, proposal: np.ndarray | None) -> np.ndarray:
         inputs = {name: torch.tensor(value) for name, value in obs.items()}
+        given = None if proposal is None else torch.from_numpy(proposal)
         with torch.inference_mode():
-            action: np.ndarray = policy_action(params, inputs, torch.from_numpy(noise), self.definition).numpy()
+            action: np.ndarray = policy_action(params, inputs, torch.from_numpy(noise), self.definition, given).numpy()
         return action

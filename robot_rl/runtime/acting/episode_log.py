@@ -31,6 +31,7 @@ class EpisodeLog:
     @classmethod
     def begin(cls, stepper: Stepper, now_ns: int) -> Self:
         """Begin; the reset counts as the episode's time."""
+        stepper.rollout.policy_metrics()  # of steps before it
         stepper.spent = StepTimes()
         return cls(stepper, now_ns, replace(stepper.arbiter.effort))
 
@@ -51,6 +52,7 @@ class EpisodeLog:
         time = self._time((now_ns - self.start_ns) / NS_PER_S)
         rollout = self.stepper.rollout
         measured = rollout.reward.metrics() | dict(rollout.robot_env.metrics()) | self.health.metrics()
+        measured |= rollout.policy_metrics()
         return self._ending() | self._effort() | time | self._spreads() | measured
 
     @property

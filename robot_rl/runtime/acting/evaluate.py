@@ -29,6 +29,7 @@ class EpisodeResult:
     fault: bool
     judged: bool = True  # False: it ended without a label, and labels alone judge
     undone: bool = False  # its label was taken back, and no other followed yet
+    reference_steps: int | None = None  # steps whose action was the reference's; None: there is no reference
 
     @property
     def end(self) -> str:
@@ -80,6 +81,12 @@ class EvaluationResult:
     def successes(self) -> int:
         """Episodes that succeeded."""
         return sum(episode.success for episode in self.episodes)
+
+    @property
+    def reference_share(self) -> float | None:
+        """Share of the steps whose action was the reference's; None without one."""
+        chosen = [episode.reference_steps for episode in self.episodes if episode.reference_steps is not None]
+        return sum(chosen) / max(sum(episode.steps for episode in self.episodes), 1) if chosen else None
 
     @property
     def unjudged(self) -> int:
@@ -138,6 +145,7 @@ class EvaluationResult:
             "judges": list(self.judges),
             "taken_back": self.taken_back,
             **(row if self.until_failure else {}),
+            **({} if self.reference_share is None else {"reference_share": self.reference_share}),
         }
 
     def __str__(self) -> str:
@@ -149,7 +157,8 @@ class EvaluationResult:
         returns = f", mean return {self.mean_return:.1f}" if self.dense else ""
         unjudged = f", {self.unjudged} without a label" if self.unjudged else ""
         unjudged += f", {self.taken_back} taken back" if self.taken_back else ""
-        judged = f"{unjudged}, judged by {' and '.join(self.judges)}" if self.judges else ""
+        shared = "" if self.reference_share is None else f", {self.reference_share:.0%} of the actions the reference's"
+        judged = f"{shared}{unjudged}, judged by {' and '.join(self.judges)}" if self.judges else shared
         if self.until_failure:
             return f"{self._row()}{times}{judged}"
         return f"success {self.successes}/{len(self.episodes)} [{low:.1%}, {high:.1%}]{times}{returns}{judged}"
@@ -244,6 +253,7 @@ class _Session:
         self._correct(stepper.take_late_labels())
         self._take_back()
         steps, reward, number = 0, 0.0, len(self.results)
+        stepper.rollout.policy_metrics()
         step: Step | None = None
         while step is None or not step.last:
             if video is not None:
@@ -258,7 +268,9 @@ class _Session:
         truncated = not (step.terminated or step.success)
         judged = not truncated or stepper.rollout.reward.names != ("human-label",)
         fault = bool(step.fault)
-        self.results.append(EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, fault, judged))
+        referred = stepper.rollout.policy_metrics().get("reference_steps")
+        result = EpisodeResult(seed, steps, reward, step.success, step.failure, truncated, fault, judged)
+        self.results.append(replace(result, reference_steps=None if referred is None else int(referred)))
         if video is not None:
             video.show(stepper, number, steps, self.results[-1].end, step.success)
         stepper.read_last_labels()

@@ -97,6 +97,11 @@ class Rollout:
         """Whether a reset itself asks a person to set the scene."""
         return self.prompt is not None
 
+    def policy_metrics(self) -> dict[str, float]:
+        """Return the policy's measurements since the last call, where it has any."""
+        measure = getattr(self.policy, "metrics", None)
+        return {} if measure is None else measure()
+
     def make_pace(self) -> RateKeeper | None:
         """Return the rate at which steps follow each other; None: as fast as possible."""
         speed = self.speed

@@ -4,6 +4,7 @@ runs/NAME/
   config.json                               the resolved config
   task-00-NAME.toml                         copy of the task's file, where the task is one
   encoder.safetensors                       the run's frozen encoder
+  reference.safetensors                     the policy whose actions compete with the learning one's
   learner/   metrics.jsonl journal/ checkpoints/ log.txt
   actor-0/   metrics.jsonl spool/ log.txt   one folder an actor
   demonstrations/                           episodes of the expert or the operator
@@ -51,6 +52,11 @@ class RunFolder:
     def encoder(self) -> Path:
         """The run's frozen encoder."""
         return self.root / ENCODER_FILE
+
+    @property
+    def reference(self) -> Path:
+        """The run's copy of its reference policy."""
+        return self.root / "reference.safetensors"
 
     @property
     def learner(self) -> Path:

@@ -251,6 +251,11 @@ TRAINING = (
         row="classifier and operator disagreed",
     ),
     RunMetric(
+        lambda data: (_sum("reference_steps")(data), _sum("steps")(data)),
+        lambda value: f"{value[0]} ({value[0] / value[1]:.0%} of the steps)" if value[0] else "-",
+        row="actions of the reference",
+    ),
+    RunMetric(
         lambda data: share_by_tenth(data.history),
         lambda shares: " ".join(f"{share:.0%}" for share in shares),
         row="human share of the steps, by tenth of the run",

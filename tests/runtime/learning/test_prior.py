@@ -107,7 +107,7 @@ def test_what_an_earlier_run_gathered_is_data_with_its_labels(tmp_path: Path) ->
     ("other", "text"),
     [
         (preset("peg-insert-state-only"), "task: 'peg-insert' against 'pick-lift'"),
-        (preset("pick-lift"), "encoder: .* against none"),
+        (preset("pick-lift"), "with encoder .*, expected this run's, none"),
         (with_method(STATE, "rlif"), "rewards: ground-truth, human-label, rlif against ground-truth, human-label"),
     ],
 )
