@@ -210,6 +210,7 @@ def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
         make_rewards(config).label_rules(),
         config.learner.imitate,
         prior_capacity=config.replay_capacity if config.learner.prior_fraction else 0,
+        penalty=config.learner.intervention_penalty,
     )
 
 

@@ -19,6 +19,7 @@ from robot_rl.core.schema import StepSchema
 from robot_rl.data.batch import Batch, Horizon, Imitated, imitated_sources
 from robot_rl.data.columns import NONE, Columns
 from robot_rl.data.indexes import Indexes
+from robot_rl.data.intervention_penalty import NO_PENALTY, InterventionPenalty, penalise
 from robot_rl.data.replay_counters import ReplayCounters
 from robot_rl.data.sampling import gather_batch
 from robot_rl.data.slots import SlotRing
@@ -53,6 +54,7 @@ class Replay:
         label_rules: what each label does, from the reward sources in use; a label without a rule is ignored.
         imitate: steps that count as demonstrations, too.
         prior_capacity: frames kept of an earlier run; 0 takes none.
+        penalty: of the policy's steps before an intervention.
 
     Raises:
         ConfigError: a capacity below 2, or more than the machine can hold.
@@ -67,6 +69,7 @@ class Replay:
         label_rules: Mapping[str, LabelRule] = LABEL_RULES,
         imitate: Imitated = "successes",
         prior_capacity: int = 0,
+        penalty: InterventionPenalty = NO_PENALTY,
     ) -> None:
         if demonstration_capacity is None:
             demonstration_capacity = min(capacity, DEMONSTRATION_CAPACITY)
@@ -77,6 +80,7 @@ class Replay:
         slots = own + prior_capacity
         self._columns, (self._imitated, self._credited) = Columns.empty(schema, slots), imitated_sources(imitate)
         self.schema, self.counters, self._label_rules = schema, ReplayCounters(), label_rules
+        self._penalty = penalty
         self._rng = np.random.default_rng(seed)
         online, demonstrations = SlotRing(0, capacity), SlotRing(capacity, demonstration_capacity)
         self._rings = dict.fromkeys(Source, online) | dict.fromkeys(RECORDED, demonstrations)
@@ -107,6 +111,7 @@ class Replay:
         self._columns.write(slot, record)
         self._columns.imitated[slot] = record.source in self._imitated
         completed = self._complete_previous(record, slot)
+        penalise(self._columns, slot, self._penalty)
         actor = (record.actor, record.run)
         if not record.last:
             self._open[actor] = _Open(slot, int(self._columns.serial[slot]), record.episode, record.step)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.core.records import LabelRecord, Source, StepRecord
 from robot_rl.data.batch import Horizon
+from robot_rl.data.intervention_penalty import InterventionPenalty
 from robot_rl.data.replay import Replay
 from tests.data.builders import SCHEMA, frame, step_record
 
@@ -91,6 +92,25 @@ def test_samples_of_an_earlier_run_end_at_its_interventions() -> None:
     batch = filled(steps, prior_capacity=20).sample(200, 1, horizon=Horizon(4))
     ends = dict(zip(batch.obs["state"][0, :, 0].tolist(), batch.next_obs["state"][0, :, 0].tolist(), strict=True))
     assert ends == {0: 2, 1: 2, 2: 4, 3: 4}
+
+
+@pytest.mark.parametrize(("policy", "human"), [(Source.POLICY, Source.HUMAN), (Source.PRIOR, Source.PRIOR_HUMAN)])
+def test_policys_last_steps_before_an_intervention_lose_reward(policy: Source, human: Source) -> None:
+    interventions = (3, 4, 6)  # two of them
+    sources = [human if step in interventions else policy for step in range(8)]
+    steps = [replace(step, source=source, reward=1.0) for step, source in zip(episode(8), sources, strict=True)]
+    penalty = InterventionPenalty(0.25, steps=2)
+    replay = filled(steps, episode(2, first_uid=20, episode=1, source=human), prior_capacity=20, penalty=penalty)
+    found = {uid: reward for uid, (reward, _) in rewards(replay).items() if uid < 8}
+    assert found == {0: 1.0, 1: 0.75, 2: 0.75, 3: 1.0, 4: 1.0, 5: 0.75, 6: 1.0, 7: 1.0}
+    assert set(rewards(filled(steps, prior_capacity=20)).values()) == {(1.0, False)}
+
+
+def test_lost_step_ends_the_penalty() -> None:
+    sources = [Source.POLICY] * 4 + [Source.HUMAN]
+    steps = [replace(step, source=source, reward=1.0) for step, source in zip(episode(5), sources, strict=True)]
+    replay = filled(steps[:1] + steps[2:], penalty=InterventionPenalty(0.25, steps=4))
+    assert {uid: reward for uid, (reward, _) in rewards(replay).items()} == {2: 0.75, 3: 0.75, 4: 1.0}
 
 
 def test_an_empty_index_leaves_its_share_to_the_other() -> None:

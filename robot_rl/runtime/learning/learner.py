@@ -13,6 +13,7 @@ from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError, StorageError
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.batch import Imitated
+from robot_rl.data.intervention_penalty import InterventionPenalty
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner_metrics import LearnerMetrics
@@ -60,6 +61,8 @@ class LearnerConfig:
     imitate: Imitated = "successes"
     """Steps imitated beside demonstrations: no interventions, those in episodes that succeeded (`successes`), or all;
     or whole `episodes` that succeeded, the policy's steps, too. Source: HIL-SERL all; see docs/results.md."""
+    intervention_penalty: InterventionPenalty = field(default_factory=InterventionPenalty)
+    """What the policy's steps before an intervention lose."""
     updates_per_call: int = 8
     """Updates in one compiled call."""
     publish_every_updates: int = 48
