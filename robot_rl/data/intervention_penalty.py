@@ -18,8 +18,8 @@ class InterventionPenalty:
     """
 
     reward: float = 0.0
-    """Taken from the reward of each of the policy's last steps before an intervention, beside the task's reward; 0: none.
-    A few hundredths where success pays 1. Source: RLIF, Luo et al. 2023 (arXiv 2311.12996), takes 1 from the last step
+    """Taken from the reward of each of the policy's last steps before an intervention, beside the task's; 0: none. A
+    few hundredths where success pays 1. Source: RLIF, Luo et al. 2023 (arXiv 2311.12996), takes 1 from the last step
     alone and pays nothing else."""
     steps: int = 5
     """Number of those steps, fewer where the human let go more recently."""
