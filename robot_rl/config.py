@@ -154,6 +154,10 @@ class TrainConfig:
             raise ConfigError(
                 "reference: got one with objective imitation, whose critics learn nothing, expected None."
             )
+        if self.reference is not None and self.agent.chunk > 1:
+            raise ConfigError(
+                f"reference: got one with chunk {self.agent.chunk}, expected 1; it proposes single steps."
+            )
         if self.learner.prior_fraction and self.prior is None:
             raise ConfigError(
                 f"prior_fraction: got {self.learner.prior_fraction} without --prior, expected 0; name an earlier run."

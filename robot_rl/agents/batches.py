@@ -63,7 +63,7 @@ def random_batch(definition: AgentDefinition, updates: int, batch: int) -> Batch
 
 
 def _action_shape(lead: tuple[int, ...], definition: AgentDefinition) -> tuple[int, ...]:
-    steps = definition.config.horizon
+    steps = definition.sample_steps
     return (*lead, *((steps,) if steps > 1 else ()), definition.layout.size)
 
 

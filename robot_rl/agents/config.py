@@ -56,6 +56,10 @@ class AgentConfig:
     takes the faster one on this computer, measured once. A run may be continued in the other one."""
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
+    chunk: int = 1
+    """Steps that one decision covers: the policy draws the motion of all of them, the critics judge it as a whole, and
+    the arm executes it without another look, unless a person takes over. A head, such as the gripper's, keeps its value
+    meanwhile. Source: Q-chunking, Li et al. 2025 (arXiv 2507.07969), 5."""
     critic: str = "ensemble"
     """Kind of critic: `ensemble` learns values by their squared error, `categorical` their distribution over bins by
     cross entropy; or `module:Class` or `path/to/file.py:Class`. Source of the second: Farebrother et al. 2024."""
@@ -147,7 +151,7 @@ class AgentConfig:
         checks.one_of(self, get_args(BestBy), "best_by")
         checks.one_of(self, (*PRECISIONS, "auto"), "precision")
         checks.at_least(self, 1, "horizon", "num_critics", "num_target_critics", "projection", "hidden", "best_of")
-        checks.at_least(self, 1, "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
+        checks.at_least(self, 1, "chunk", "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
         checks.fraction(self, "discount", "target_update_rate", "discrete_exploration", "position_threshold")
         checks.at_least(self, 0, "learning_rate", "temperature_learning_rate", "toggle_penalty", "discrete_margin")
         checks.at_least(self, 0, "bc_weight", "bc_weight_final", "advantage_scale", "conservative_weight")
@@ -170,6 +174,11 @@ def _check_relations(config: AgentConfig) -> None:
         raise ConfigError(
             f"conservative_weight: got {config.conservative_weight} with objective {config.objective!r}, expected 0; "
             "the term is of the objective value."
+        )
+    if config.chunk > 1 and (config.horizon not in (1, config.chunk) or config.objective == "iql"):
+        raise ConfigError(
+            f"chunk: got {config.chunk} with horizon {config.horizon} and objective {config.objective!r}, expected "
+            "horizon 1, since the critics sum the rewards of a chunk, and another objective than iql."
         )
     if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
         raise ConfigError(

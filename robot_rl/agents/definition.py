@@ -8,8 +8,8 @@ Networks, all on one embedding z that is trained by the critics' loss alone, or 
     discrete : z -> Q of each value, one network for each discrete head of the action
     value    : z -> V, with the objective iql alone; there the critics judge the whole action, and heads have logits
 
-Hidden layers are Dense, LayerNorm, activation; the norm's bias replaces Dense's. Cameras given as images first
-pass convolutions `trunk/<camera>`.
+With a chunk, "continuous action" is that of all its steps, one after the other. Hidden layers are Dense, LayerNorm,
+activation; the norm's bias replaces Dense's. Cameras given as images first pass convolutions `trunk/<camera>`.
 """
 
 import hashlib
@@ -78,12 +78,17 @@ class AgentDefinition:
 
     @property
     def continuous_dim(self) -> int:
-        """Dimensions C of the tanh-squashed Gaussian."""
-        return len(self.layout.continuous_indices)
+        """Dimensions C of the tanh-squashed Gaussian: of the motion of all steps of a chunk."""
+        return self.config.chunk * len(self.layout.continuous_indices)
+
+    @property
+    def sample_steps(self) -> int:
+        """Steps H of a sample: whose rewards are summed before the target bootstraps."""
+        return max(self.config.horizon, self.config.chunk)
 
     @property
     def judged_indices(self) -> np.ndarray:
-        """Axes of the action that the critics judge."""
+        """Axes of each action that the critics judge."""
         whole = self.config.objective == "iql"
         return np.arange(self.layout.size) if whole else self.layout.continuous_indices
 
@@ -225,7 +230,8 @@ def _actor(definition: AgentDefinition) -> Named:
 
 def _critic(definition: AgentDefinition) -> Named:
     kind = critic_kind(definition.config.critic)
-    return kind.parameters(definition.config, definition.embedding_dim, len(definition.judged_indices))
+    judged = definition.config.chunk * len(definition.judged_indices)
+    return kind.parameters(definition.config, definition.embedding_dim, judged)
 
 
 def _discrete(definition: AgentDefinition) -> Named:

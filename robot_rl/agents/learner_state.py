@@ -57,7 +57,8 @@ class CountedLearner:
     @property
     def horizon(self) -> Horizon:
         """Steps and discount of its samples."""
-        return Horizon(self.definition.config.horizon, self.definition.config.discount)
+        config = self.definition.config
+        return Horizon(self.definition.sample_steps, config.discount, over_takeovers=config.chunk > 1)
 
 
 def packed_state(arrays: Mapping[str, np.ndarray], definition: AgentDefinition) -> PackedState:

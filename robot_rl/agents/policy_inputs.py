@@ -24,11 +24,12 @@ class LoadedPolicy(ABC):
         self.definition, self.version = definition, -1
         self.reference: Policy | None = None  # whose actions compete with its own
         self._params: dict[str, Any] | None = None
+        self._planned: list[np.ndarray] = []  # what is left of a chunk
         self._referred = 0
 
     @abstractmethod
     def _act(self, params: Any, obs: Any, noise: np.ndarray, proposal: np.ndarray | None) -> np.ndarray:
-        """Return the action of an observation without variants.
+        """Return the actions (K, A) of a chunk that begins at an observation without variants.
 
         Args:
             noise: as `policy_noise` draws it.
@@ -46,7 +47,7 @@ class LoadedPolicy(ABC):
         self.version = version
 
     def act(self, obs: Mapping[str, np.ndarray], rng: np.random.Generator, deterministic: bool) -> np.ndarray:
-        """Return an action (A,) float32 in [-1, 1] for one encoded observation.
+        """Return an action (A,) float32 in [-1, 1] for one encoded observation, or the next one of a chunk.
 
         Entries with variants may come whole (V, F): the clean one, variant 0, is used. Discrete heads give the level of
         one of their values.
@@ -57,10 +58,16 @@ class LoadedPolicy(ABC):
         if self._params is None:
             raise SchemaMismatchError("policy weights: got none, expected a call of load; wait for the first weights.")
         clean = {name: policy_entry(obs, name, self.definition) for name in self.definition.observation}
-        proposal = None if self.reference is None else self.reference.act(clean, rng, True)
-        action = self._act(self._params, clean, policy_noise(self.definition, rng, deterministic), proposal)
-        self._referred += proposal is not None and np.array_equal(action, proposal)
-        return action
+        if not self._planned:
+            proposal = None if self.reference is None else self.reference.act(clean, rng, True)
+            actions = self._act(self._params, clean, policy_noise(self.definition, rng, deterministic), proposal)
+            self._referred += proposal is not None and np.array_equal(actions[0], proposal)
+            self._planned = list(actions)
+        return self._planned.pop(0)
+
+    def look_again(self) -> None:
+        """Drop what is left of a chunk: the next `act` decides from its observation."""
+        self._planned = []
 
     def metrics(self) -> dict[str, float]:
         """Return how many actions were the reference's since the last call; nothing without one."""
@@ -84,7 +91,7 @@ def policy_entry(obs: Mapping[str, np.ndarray], name: str, definition: AgentDefi
 
 
 def policy_noise(definition: AgentDefinition, rng: np.random.Generator, deterministic: bool) -> np.ndarray:
-    """Return the noise of one action.
+    """Return the noise of one action, or of one chunk.
 
     Shapes: (N C + D,) float32: standard normals of N candidates, zero for the first one of the deterministic action;
         then for each discrete head the level of a random value, NaN where its critic decides. With a reference one

@@ -29,6 +29,9 @@ class Horizon:
 
     steps: int = 1
     discount: float = 1.0
+    over_takeovers: bool = False
+    """Whether a sample goes on where the human takes over or lets go: its actions are judged as executed, whoever chose
+    them. It is imitated if all its steps are."""
 
     def __post_init__(self) -> None:
         checks.at_least(self, 1, "steps")

@@ -257,7 +257,8 @@ class Replay:
 
         An index that is empty leaves its share to the others. Entries with variants have one drawn per sample,
         independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the
-        episode ends, where the human takes over or lets go, and where the next step cannot be sampled.
+        episode ends, where the next step cannot be sampled, and, unless the horizon says otherwise, where the human
+        takes over or lets go.
 
         Shapes: every leaf (updates, batch, ...), see `Batch`; all but observations and actions are float32.
 

@@ -22,7 +22,6 @@ def gather_batch(
     _gather_frames(columns, schema, slots, "obs", leaves, rng)
     _gather_frames(columns, schema, np.take(columns.next_slot, last), "next_obs", leaves, rng)
     leaves["terminated"][:] = np.take(columns.terminated, last)
-    leaves["imitated"][:] = np.take(columns.imitated, slots)
     remaining = np.take(columns.steps_to_success, slots)
     leaves["outcome"][:] = np.where(remaining == NONE, 0.0, horizon.discount**remaining)
     obs, next_obs = ({name: leaves.pop(f"{part}/{name}") for name in schema.observation} for part in _FRAMES)
@@ -30,8 +29,9 @@ def gather_batch(
 
 
 def _accumulate(columns: Columns, slots: np.ndarray, horizon: Horizon, leaves: Leaves) -> np.ndarray:
-    """Write actions, reward and discount of samples that begin at `slots`, and return their last slots."""
-    action, last = leaves["action"], slots
+    """Write actions, reward, discount and imitation of samples that begin at `slots`, and return their last slots."""
+    action, last, imitated = leaves["action"], slots, leaves["imitated"]
+    imitated[:] = np.take(columns.imitated, slots)
     np.take(columns.reward, slots, out=leaves["reward"], mode="clip")
     leaves["discount"][:] = horizon.discount
     if horizon.steps == 1:
@@ -41,7 +41,11 @@ def _accumulate(columns: Columns, slots: np.ndarray, horizon: Horizon, leaves: L
     going = ~columns.terminated[slots]
     for step in range(1, horizon.steps):
         following = columns.next_slot[last]  # of a slot that can be sampled it exists
-        going &= _samplable(columns, following) & (columns.source[following] == columns.source[slots])
+        going &= _samplable(columns, following)
+        if horizon.over_takeovers:
+            imitated[going] *= columns.imitated[following[going]]
+        else:
+            going &= columns.source[following] == columns.source[slots]
         leaves["reward"][going] += horizon.discount**step * columns.reward[following[going]]
         leaves["discount"][going] *= horizon.discount
         action[going, step] = columns.action[following[going]]

@@ -52,6 +52,14 @@ def first_action(batch: Batch) -> np.ndarray:
     return batch.action.reshape(len(batch.action), -1, batch.action.shape[-1])[:, 0]
 
 
+def motion(batch: Batch, definition: AgentDefinition) -> np.ndarray:
+    """Return the continuous axes of the first action, or of all of a chunk, one after the other (B, C)."""
+    axes = definition.layout.continuous_indices
+    if definition.config.chunk == 1:
+        return first_action(batch)[:, axes]
+    return np.concatenate([batch.action[:, step][:, axes] for step in range(definition.config.chunk)], -1)
+
+
 def embed(params: Arrays, obs: Arrays, definition: AgentDefinition) -> np.ndarray:
     parts = []
     for name in definition.observation:
@@ -162,8 +170,7 @@ def critic_loss(params: Arrays, batch: dict, target: np.ndarray, definition: Age
 
 
 def judged_action(batch: Batch, definition) -> np.ndarray:
-    action = first_action(batch)
-    return action if definition.config.objective == "iql" else action[:, definition.layout.continuous_indices]
+    return first_action(batch) if definition.config.objective == "iql" else motion(batch, definition)
 
 
 def value(params: Arrays, z: np.ndarray, definition: AgentDefinition) -> np.ndarray:
@@ -217,7 +224,7 @@ def actor_loss(params: Arrays, z: np.ndarray, batch: dict, noise, bc_weight: flo
     mean, std = actor(params, z, definition)
     action, log_prob = sample(mean, std, noise)
     q = critics(params, z, action, definition).mean(0)
-    error = ((np.tanh(mean) - first_action(batch)[:, definition.layout.continuous_indices]) ** 2).sum(-1)
+    error = ((np.tanh(mean) - motion(batch, definition)) ** 2).sum(-1)
     cloning = (batch.imitated * error).sum() / max(batch.imitated.sum(), 1.0)
     return float((temperature(params) * log_prob - q).mean() + bc_weight * cloning)
 
@@ -229,7 +236,7 @@ def imitation_loss(params: Arrays, batch: Batch, definition: AgentDefinition) ->
 
 
 def cloning_errors(params: Arrays, z: np.ndarray, batch: Batch, definition: AgentDefinition) -> np.ndarray:
-    given = first_action(batch)[:, definition.layout.continuous_indices]
+    given = motion(batch, definition)
     errors = ((np.tanh(actor(params, z, definition)[0]) - given) ** 2).sum(-1)
     for head, axis in definition.heads:
         weights = np.exp(discrete(params, head.name, z, definition))

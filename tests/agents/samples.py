@@ -59,7 +59,7 @@ def small_agent(images: bool = False, layout: ActionLayout = ONE_ARM, **changes:
 def random_batch(definition: AgentDefinition, updates: int = 1, batch: int = 8, seed: int = 0) -> Batch:
     """Return a batch as the replay samples it."""
     rng = np.random.default_rng(seed)
-    lead, steps = (updates, batch), definition.config.horizon
+    lead, steps = (updates, batch), definition.sample_steps
     flags = {name: (rng.random(lead) < 0.4).astype(np.float32) for name in ("terminated", "imitated")}
     shape = (*lead, *((steps,) if steps > 1 else ()), definition.layout.size)
     return Batch(

@@ -83,6 +83,31 @@ def test_of_several_actions_that_of_the_highest_value_acts(
     assert len(ranks) > 2
 
 
+@pytest.mark.parametrize("best_of", [1, 8])
+def test_a_chunk_is_drawn_once_and_executed_without_another_look(backend: MakeBackend, best_of: int) -> None:
+    agent = small_agent(chunk=3, best_of=best_of)
+    policy, params = ready(backend, agent), {name: np.float64(v) for name, v in weights(agent).items()}
+    z = oracle.embed(params, {name: value[None] for name, value in observation().items()}, agent)
+    mean, std = oracle.actor(params, z, agent)
+    noise = np.float64(policy_noise(agent, np.random.default_rng(5), False)[: best_of * 9].reshape(best_of, 9))
+    candidates = np.tanh(mean + std * noise)
+    best = 0
+    if best_of > 1:
+        best = int(np.argmax([oracle.critics(params, z, chunk[None], agent)[:, 0].mean() for chunk in candidates]))
+    chunk = candidates[best].reshape(3, 3)
+    rng = np.random.default_rng(5)
+    actions = [policy.act(observation(seed), rng, deterministic=False) for seed in range(3)]
+    np.testing.assert_allclose([action[:3] for action in actions], chunk, atol=1e-5)
+    gripper = oracle.discrete(params, "gripper", z, agent)[0].argmax() - 1
+    assert {float(action[3]) for action in actions} == {float(gripper)}
+    fresh = ready(backend, agent)
+    for look in (lambda: None, policy.look_again):  # after a whole chunk, and after a part of the next one
+        look()
+        expected = fresh.act(observation(7), np.random.default_rng(6), deterministic=False)
+        np.testing.assert_array_equal(policy.act(observation(7), np.random.default_rng(6), False), expected)
+        fresh.look_again()
+
+
 class Fixed:
     """A reference that always proposes one action."""
 

@@ -25,6 +25,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two-arms": {"layout": LAYOUTS["two-arms"]},
     "images": {"images": True},
     "three-steps": {"horizon": 3},
+    "chunk": {"chunk": 2},
     "imitation": {"objective": "imitation"},
     "iql": {"objective": "iql", "horizon": 2},
     "conservative": {"conservative_weight": 0.5, "conservative_updates": 3},

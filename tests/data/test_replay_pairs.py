@@ -134,12 +134,14 @@ def test_the_counters_balance(script: Script, capacity: int, prior: int) -> None
     assert gathered - counts["evicted"] == len(replay) == counts["samplable"]
 
 
-def reference(script: Script, uid: int, horizon: int) -> list[int]:
+def reference(script: Script, uid: int, horizon: int, over_takeovers: bool = False) -> list[int]:
     """Return the frames of the steps of a sample that begins at a frame, one by one."""
     steps = [uid]
     while len(steps) < horizon and steps[-1] not in script.terminal:
         following = script.following[steps[-1]]
-        if following not in script.following or script.source[following] != script.source[uid]:
+        if following not in script.following:
+            break
+        if script.source[following] != script.source[uid] and not over_takeovers:
             break
         steps.append(following)
     return steps
@@ -157,20 +159,22 @@ def samples_of(replay: Replay, horizon: Horizon, draws: int) -> Iterator[tuple[l
 
 
 @settings(max_examples=60, deadline=None)
-@given(script=scripts(), steps=st.integers(2, 5), discount=st.floats(0.5, 0.99))
-def test_a_horizon_sums_what_a_walk_along_the_episode_sums(script: Script, steps: int, discount: float) -> None:
+@given(script=scripts(), steps=st.integers(2, 5), discount=st.floats(0.5, 0.99), over_takeovers=st.booleans())
+def test_a_horizon_sums_what_a_walk_along_the_episode_sums(
+    script: Script, steps: int, discount: float, over_takeovers: bool
+) -> None:
     replay = Replay(SCHEMA, capacity=200, seed=4)
     for record in script.records:
         replay.append(record)
     if not len(replay):
         return
-    for walked, batch, row in samples_of(replay, Horizon(steps, discount), 200):
-        assert walked == reference(script, walked[0], steps)
+    for walked, batch, row in samples_of(replay, Horizon(steps, discount, over_takeovers), 200):
+        assert walked == reference(script, walked[0], steps, over_takeovers)
         reward = sum(discount**i * uid for i, uid in enumerate(walked))
         assert batch.reward[0, row] == pytest.approx(reward, rel=1e-5)
         assert batch.next_obs["state"][0, row, 0] == script.following[walked[-1]]
         assert bool(batch.terminated[0, row]) == (walked[-1] in script.terminal)
-        assert bool(batch.imitated[0, row]) == (walked[0] in script.imitated)
+        assert bool(batch.imitated[0, row]) == script.imitated.issuperset(walked if over_takeovers else walked[:1])
 
 
 @settings(max_examples=40, deadline=None)

@@ -44,13 +44,18 @@ class Embedding(NamedTuple):
 
 
 def continuous_action(action: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the continuous parts of the first action. Shapes: (B, A) or (B, H, A) -> (B, C)."""
-    return first_action(action)[:, definition.layout.continuous_indices]
+    """Return the continuous parts of the first action, or of a whole chunk. Shapes: (B, A) or (B, H, A) -> (B, C)."""
+    return decided(action, definition)[..., definition.layout.continuous_indices].reshape(len(action), -1)
 
 
 def judged_action(action: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return what the critics judge of the first action. Shapes: (B, A) or (B, H, A) -> (B, J)."""
-    return first_action(action)[:, definition.judged_indices]
+    """Return what the critics judge of the first action, or of a whole chunk. Shapes: (B, A) or (B, H, A) -> (B, J)."""
+    return decided(action, definition)[..., definition.judged_indices].reshape(len(action), -1)
+
+
+def decided(action: jax.Array, definition: AgentDefinition) -> jax.Array:
+    """Return the actions of one decision. Shapes: (B, A) or (B, H, A) -> (B, A), with chunks (B, H, A)."""
+    return action if definition.config.chunk > 1 else first_action(action)
 
 
 def first_action(action: jax.Array) -> jax.Array:

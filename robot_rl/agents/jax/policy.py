@@ -14,9 +14,9 @@ from robot_rl.agents.policy_inputs import LoadedPolicy
 def policy_action(
     params: Params, obs: Observation, noise: jax.Array, definition: AgentDefinition, proposal: jax.Array | None = None
 ) -> jax.Array:
-    """Return the action of a single observation: the policy's, or the reference's proposal.
+    """Return the actions of the chunk that begins at a single observation: the policy's, or the reference's proposal.
 
-    Shapes: obs without a batch axis; noise as `policy_noise` makes it; proposal and what it returns (A,) float32.
+    Shapes: obs without a batch axis; noise as `policy_noise` makes it; proposal (A,), returns (K, A) float32.
     """
     config, size = definition.config, definition.config.best_of * definition.continuous_dim
     single = {name: value[None] for name, value in obs.items()}
@@ -27,13 +27,14 @@ def policy_action(
     for (head, axis), level in zip(definition.heads, noise[size : size + len(definition.heads)], strict=True):
         best = jnp.asarray(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
         action = action.at[axis].set(jnp.where(jnp.isnan(level), best, level))
-    actions = jnp.tile(action, (config.best_of, 1)).at[:, definition.layout.continuous_indices].set(candidates)
+    motions = candidates.reshape(config.best_of, config.chunk, -1)
+    actions = jnp.tile(action, (*motions.shape[:2], 1)).at[..., definition.layout.continuous_indices].set(motions)
     own = best_action(params, z, actions, definition)
     return own if proposal is None else preferred(params, z, own, proposal, noise[-1], definition)
 
 
 def best_action(params: Params, z: jax.Array, actions: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the action that the critics value most. Shapes: z (1, Z), actions (N, A); returns (A,)."""
+    """Return the chunk that the critics value most. Shapes: z (1, Z), actions (N, K, A); returns (K, A)."""
     config = definition.config
     if len(actions) == 1:
         return actions[0]
@@ -47,19 +48,20 @@ def preferred(
 ) -> jax.Array:
     """Return the policy's action or the reference's, drawn by the softmax of the critics' lowest values.
 
-    Shapes: z (1, Z), own, proposal and what it returns (A,), chance () in [0, 1].
+    Shapes: z (1, Z), own and what it returns (1, A), proposal (A,), chance () in [0, 1].
     """
-    values = action_values(params, z, jnp.stack([own, proposal]), definition).min(0)
+    values = action_values(params, z, jnp.stack([own, proposal[None]]), definition).min(0)
     share = jax.nn.sigmoid((values[1] - values[0]) / definition.config.reference_temperature)
     return jnp.where(chance < share, proposal, own)
 
 
 def action_values(params: Params, z: jax.Array, actions: jax.Array, definition: AgentDefinition) -> jax.Array:
-    """Return the critics' values of actions at one embedding. Shapes: z (1, Z), actions (N, A); returns (E, N)."""
+    """Return the critics' values of chunks at one embedding. Shapes: z (1, Z), actions (N, K, A); returns (E, N)."""
     config = definition.config
     critic = translation(config.critic, "jax")
     entry = critic.entry(params, jnp.repeat(z, len(actions), axis=0))
-    values: jax.Array = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    judged = actions[..., definition.judged_indices].reshape(len(actions), -1)
+    values: jax.Array = critic.values(params, entry, judged, config)
     return values
 
 

@@ -14,9 +14,9 @@ from robot_rl.agents.torch.networks import Observation, Params
 def policy_action(
     params: Params, obs: Observation, noise: Tensor, definition: AgentDefinition, proposal: Tensor | None = None
 ) -> Tensor:
-    """Return the action of a single observation: the policy's, or the reference's proposal.
+    """Return the actions of the chunk that begins at a single observation: the policy's, or the reference's proposal.
 
-    Shapes: obs without a batch axis; noise as `policy_noise` makes it; proposal and what it returns (A,) float32.
+    Shapes: obs without a batch axis; noise as `policy_noise` makes it; proposal (A,), returns (K, A) float32.
     """
     config, size = definition.config, definition.config.best_of * definition.continuous_dim
     single = {name: value[None] for name, value in obs.items()}
@@ -27,14 +27,14 @@ def policy_action(
     for (head, axis), level in zip(definition.heads, noise[size : size + len(definition.heads)], strict=True):
         best = torch.tensor(head.levels)[networks.discrete(params, head, z, config)[0].argmax()]
         action[axis] = torch.where(torch.isnan(level), best, level)
-    actions = action.repeat(config.best_of, 1)
-    actions[:, definition.layout.continuous_indices] = candidates
+    actions = action.repeat(config.best_of, config.chunk, 1)
+    actions[..., definition.layout.continuous_indices] = candidates.view(config.best_of, config.chunk, -1)
     own = best_action(params, z, actions, definition)
     return own if proposal is None else preferred(params, z, own, proposal, noise[-1], definition)
 
 
 def best_action(params: Params, z: Tensor, actions: Tensor, definition: AgentDefinition) -> Tensor:
-    """Return the action that the critics value most. Shapes: z (1, Z), actions (N, A); returns (A,)."""
+    """Return the chunk that the critics value most. Shapes: z (1, Z), actions (N, K, A); returns (K, A)."""
     config = definition.config
     if len(actions) == 1:
         return actions[0]
@@ -48,19 +48,20 @@ def preferred(
 ) -> Tensor:
     """Return the policy's action or the reference's, drawn by the softmax of the critics' lowest values.
 
-    Shapes: z (1, Z), own, proposal and what it returns (A,), chance () in [0, 1].
+    Shapes: z (1, Z), own and what it returns (1, A), proposal (A,), chance () in [0, 1].
     """
-    values = action_values(params, z, torch.stack([own, proposal]), definition).amin(0)
+    values = action_values(params, z, torch.stack([own, proposal[None]]), definition).amin(0)
     share = torch.sigmoid((values[1] - values[0]) / definition.config.reference_temperature)
     return torch.where(chance < share, proposal, own)
 
 
 def action_values(params: Params, z: Tensor, actions: Tensor, definition: AgentDefinition) -> Tensor:
-    """Return the critics' values of actions at one embedding. Shapes: z (1, Z), actions (N, A); returns (E, N)."""
+    """Return the critics' values of chunks at one embedding. Shapes: z (1, Z), actions (N, K, A); returns (E, N)."""
     config = definition.config
     critic = translation(config.critic, "torch")
     entry = critic.entry(params, z.expand(len(actions), -1))
-    values: Tensor = critic.values(params, entry, actions[:, definition.judged_indices], config)
+    judged = actions[..., definition.judged_indices].flatten(1)
+    values: Tensor = critic.values(params, entry, judged, config)
     return values
 
 

@@ -97,6 +97,11 @@ class Rollout:
         """Whether a reset itself asks a person to set the scene."""
         return self.prompt is not None
 
+    def look_again(self) -> None:
+        """Let a policy that decides several steps at once decide anew at the next one."""
+        if self.policy is not None:
+            getattr(self.policy, "look_again", lambda: None)()
+
     def policy_metrics(self) -> dict[str, float]:
         """Return the policy's measurements since the last call, where it has any."""
         measure = getattr(self.policy, "metrics", None)

@@ -93,6 +93,7 @@ class Stepper:
         if rollout.human is not None:
             rollout.human.reset()  # after the environment: an expert reads its state
         self._first = True
+        rollout.look_again()
         self._observe(raw)
         rollout.monitor.begin()
         if self._pace is not None:
@@ -136,6 +137,8 @@ class Stepper:
         self.spent.act_ns += now_ns - start_ns
         decision = self.arbiter.decide(proposed, self._read_human(proposed), self._stopped(), now_ns)
         self._rests = decision.paused or decision.charge is ControlAuthority.ESTOP
+        if decision.charge is not ControlAuthority.POLICY:
+            self.rollout.look_again()
         if not self._first:
             return decision
         self._add_late_labels(decision.labels)

@@ -207,6 +207,40 @@ def test_expert_who_cannot_see_the_arm_lets_go_for_a_step_and_takes_over_again()
     assert sources == [Source.HUMAN, Source.HUMAN, Source.POLICY] * 2
 
 
+def test_a_chunk_ends_where_an_episode_or_a_human_begins() -> None:
+    class Planning(LinearPolicy):
+        """Decides three steps at once, and moves by 0.03, 0.02 and 0.01 in them."""
+
+        left = 0
+
+        def act(self, obs, rng, deterministic) -> np.ndarray:
+            self.left = (self.left or 3) - 1
+            return np.array([0.01 * (self.left + 1), 0.0, 0.0], np.float32)
+
+        def look_again(self) -> None:
+            self.left = 0
+
+    class Touching(ScriptedDevice):
+        """Takes over for one step, the third."""
+
+        reads = 0
+
+        def reset(self) -> None: ...
+
+        def read(self, proposed=None) -> DeviceState:
+            self.reads += 1
+            return HELD if self.reads == 3 else QUIET
+
+        def close(self) -> None: ...
+
+    _, link, _, _ = act(ActorConfig(max_episodes=2), Planning(), human=Touching())
+    first, second = ([step for step in link.steps if step.episode == episode] for episode in (0, 1))
+    moves = [round(100 * float(step.action[0])) for step in first]
+    assert moves[:4] == [3, 2, 0, 3] and first[2].source is Source.HUMAN
+    assert moves[-1] != 1, "the first episode ends within a chunk"
+    assert round(100 * float(second[0].action[0])) == 3
+
+
 def test_measured_times_of_steps_are_written_in_full_and_as_percentiles() -> None:
     class Timed(PointWorld):
         def step(self, action):
