@@ -82,6 +82,8 @@ export class Hand {
     for (const key of this.keys) if (key in AXES) { const [part, axis, sign] = AXES[key]; axes[part][axis] += sign; }
     const plane = this.pads.plane || [0, 0], lift = this.pads.lift || [0, 0];
     move[0] -= plane[1]; move[1] -= plane[0]; move[2] -= lift[1]; turn[2] -= lift[0];
+    const phone = this.buttons.has("phone") && this.phone?.axes;
+    if (phone) for (const axis of [0, 1, 2]) { move[axis] += phone.move[axis]; turn[axis] += phone.turn[axis]; }
     const open = this.buttons.has("open") || this.keys.has("o"), close = this.buttons.has("close") || this.keys.has("g");
     const scale = (value) => Math.max(-1, Math.min(1, value)) * this.speed + 0;
     const held = this.keys.size > 0 || this.buttons.size > 0 || Object.keys(this.pads).length > 0;
@@ -89,7 +91,7 @@ export class Hand {
   }
 }
 
-function withoutDeadBand(value) {
+export function withoutDeadBand(value) {
   const size = Math.max(0, Math.abs(value) - DEAD_BAND) / (1 - DEAD_BAND);
   return Math.sign(value) * Math.min(1, size);
 }

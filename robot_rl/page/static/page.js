@@ -1,5 +1,6 @@
 // The page: a live connection, the state that comes over it, and what the operator does.
 import { Hand } from "./joystick.js";
+import { Phone } from "./phone.js";
 import { drawCurves, drawPeriods } from "./charts.js";
 
 const HEARTBEAT_MS = 50, PING_MS = 500, SILENT_MS = 1000, STALE_MS = 1000, HOLD_TO_CLEAR_MS = 600;
@@ -76,6 +77,9 @@ hand.addPad(byId("lift"));
 hand.addButton(byId("hold"), "hold");
 hand.addButton(byId("open"), "open");
 hand.addButton(byId("close"), "close");
+const handheld = matchMedia("(pointer: coarse)").matches;
+if (handheld && window.isSecureContext) { byId("phone").hidden = false; new Phone(hand, byId("tilt"), byId("space")); }
+else if (handheld) byId("insecure").hidden = false;
 
 window.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
