@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "the report of runs again, as Markdown and as one HTML page",
     "diagnose": "why a run does not learn: what was measured, and what to do",
     "compare": "runs side by side, their curves in one image; methods over their seeds",
+    "sweep": "a grid of settings over tuning seeds, some runs at a time; then their comparison",
     "clone": "behaviour cloning on a run's demonstrations, as a baseline",
     "record": "record demonstrations by the scripted expert, or by a person with an input device",
     "episodes": "table, health, images, video of recorded episodes; delete, split, relabel them",

@@ -73,6 +73,8 @@ class Arguments(PageFlags, RunArguments):
     """Parent of the run folders."""
     resume: bool = False
     """Go on with the run of that name; its settings are the defaults then."""
+    rest: bool = False
+    """With --resume: train only what earlier sessions, also killed ones, left of the budget, then evaluate."""
     restarts: int = RestartPolicy.deaths_max
     """Deaths of learner or actor within ten minutes that are followed by a restart; one more ends the training. A real
     arm holds until its person's go. 0: the first death ends it."""
@@ -101,6 +103,10 @@ class Arguments(PageFlags, RunArguments):
 
 def run(flags: Arguments) -> int:
     """Train, evaluate, report."""
+    if flags.rest and not flags.resume:
+        raise ConfigError(
+            "--rest: got it without --resume, expected both; it is the rest of an earlier session's budget."
+        )
     human = flags.config.human
     if human.kind != "none" and needs_terminal(human.kind, human.motion_device):
         raise ConfigError(
@@ -145,7 +151,8 @@ def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts:
     if not stop():
         own.write(doing="recording")
         _record(folder, flags.config, stop, page)
-    if not stop():
+    plan = training_plan(folder, flags.config, page, flags.rest)
+    if plan is not None and not stop():
         folder.archive_evaluation()
         own.write(doing="training")
         with (
@@ -153,7 +160,7 @@ def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts:
             closing(JsonLog(folder.root, "train", folder.name)) as log,
             beside(curve_plan(folder, flags.config), STOP_LIMIT_S, SystemClock()),
         ):
-            plan = replace(training_plan(folder, flags.config, page), restarts=restarts, report=RunEvents(metrics, log))
+            plan = replace(plan, restarts=restarts, report=RunEvents(metrics, log))
             outcome = supervise(plan, Console(highlight=False), SystemClock(), stop)
             metrics.write("session", outcome.progress.env_steps, minutes=outcome.minutes, why=outcome.why)
             log.write("info", f"training ended ({outcome.why})", event="session", minutes=outcome.minutes)

@@ -5,22 +5,34 @@ from robot_rl.config import TrainConfig
 from robot_rl.runtime.runs.live import Budget, ProgressReader
 from robot_rl.runtime.runs.metrics import METRICS_FILE
 from robot_rl.runtime.runs.processes import ProcessPlan, available_cores, robot_rl_command, share_cores
+from robot_rl.runtime.runs.rest import rest_of
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.supervisor import EarlyStop, TrainingPlan
 
 
-def training_plan(folder: RunFolder, config: TrainConfig, page: tuple[str, ...]) -> TrainingPlan:
-    """Return how to train: processes, and the limits of this session of the run."""
+def training_plan(
+    folder: RunFolder, config: TrainConfig, page: tuple[str, ...], rest: bool = False
+) -> TrainingPlan | None:
+    """Return how to train: processes, and the limits of this session of the run.
+
+    Args:
+        rest: only what earlier sessions left of the budget; None where that is nothing.
+    """
     budget = config.budget
     folders = [folder.learner, folder.curve, *(folder.actor(i) for i in range(config.actors))]
     earlier = ProgressReader(folders).read()
+    limits: Budget | None = Budget(budget.minutes, budget.env_steps, earlier.env_steps)
+    if rest:
+        limits = rest_of(folder, Budget(budget.minutes, budget.env_steps), earlier.env_steps)
+    if limits is None:
+        return None
     learner, actors = plan_processes(folder, config, f"tcp://127.0.0.1:{free_port()}", page)
     return TrainingPlan(
         f"{folder.name}: {config.task}",
         learner,
         actors,
         folders,
-        Budget(budget.minutes, budget.env_steps, earlier.env_steps),
+        limits,
         None if budget.stop_success is None else EarlyStop(budget.stop_success, budget.stop_window, earlier.episodes),
     )
 

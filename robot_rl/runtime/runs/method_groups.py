@@ -128,10 +128,15 @@ def _in_order_of_seeds(label: str, seeds: Mapping[RunFolder, int]) -> tuple[Seed
             f"runs: got seed {twice[0]} of {label} in {names}, expected each seed once, since repetitions are not "
             "independent; leave all but one out."
         )
-    return tuple(_read_seed(folder, seed) for folder, seed in sorted(seeds.items(), key=lambda item: item[1]))
+    return tuple(read_seed(folder, seed) for folder, seed in sorted(seeds.items(), key=lambda item: item[1]))
 
 
-def _read_seed(folder: RunFolder, seed: int) -> SeedRun:
+def read_seed(folder: RunFolder, seed: int) -> SeedRun:
+    """Return a finished run.
+
+    Raises:
+        RunFolderError: it has no evaluation with a verdict.
+    """
     data = read_run(folder)
     summary = data.evaluation or {}
     if not summary.get("episodes") or summary.get("unjudged") == summary.get("episodes"):
