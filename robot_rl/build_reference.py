@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from robot_rl.agents.backend import Policy
+from robot_rl.agents.backend import Learner, Policy
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.learner_state import CountedLearner
 from robot_rl.agents.policy_inputs import LoadedPolicy
 from robot_rl.agents.reference import Reference, read_reference
 from robot_rl.build import make_agent, make_checkpoints, make_definition, make_encoder, make_schema
@@ -27,6 +28,25 @@ def make_policy(definition: AgentDefinition, config: TrainConfig) -> Policy:
         raise ConfigError(f"reference: got backend {config.agent.backend!r}, expected jax or torch; leave it out.")
     policy.reference = open_reference(config).policy(config.agent.backend)
     return policy
+
+
+def make_learner(definition: AgentDefinition, config: TrainConfig) -> Learner:
+    """Return the learner, with the reference in its targets where the settings want it.
+
+    Raises:
+        RobotRLError: see `make_policy`; or nothing is there to refer to.
+    """
+    learner = make_agent(definition, config).learner()
+    if not config.agent.reference_in_target:
+        return learner
+    reference = None if config.reference is None else open_reference(config).policy(config.agent.backend)
+    if not (isinstance(learner, CountedLearner) and isinstance(reference, LoadedPolicy)):
+        raise ConfigError(
+            f"reference_in_target: got reference {config.reference} and backend {config.agent.backend!r}, expected a "
+            "reference, in jax or torch; name one by --reference."
+        )
+    learner.reference = reference
+    return learner
 
 
 def pin_reference(config: TrainConfig, folder: RunFolder) -> TrainConfig:

@@ -128,6 +128,9 @@ class AgentConfig:
     """Of the choice between the policy's action and that of a reference, where the run has one: chances as the softmax
     of the critics' lowest values over this temperature, in units of reward; without exploration the higher value. Small
     beside the value of what one action can change, a few hundredths where success pays 1."""
+    reference_in_target: bool = False
+    """Whether the critics' targets expect this choice at the next observation, too, instead of the policy's action.
+    Source: IBRL, EXPO."""
     bc_weight: float = 0.0
     """Weight of the cloning term |tanh(mean) - action|^2 on imitated samples in the actor's loss, at the start."""
     bc_weight_final: float = 0.0
@@ -179,6 +182,11 @@ def _check_relations(config: AgentConfig) -> None:
         raise ConfigError(
             f"chunk: got {config.chunk} with horizon {config.horizon} and objective {config.objective!r}, expected "
             "horizon 1, since the critics sum the rewards of a chunk, and another objective than iql."
+        )
+    if config.reference_in_target and config.objective != "value":
+        raise ConfigError(
+            f"reference_in_target: got it with objective {config.objective!r}, expected 'value': other targets hold no "
+            "action; leave it out."
         )
     if not 0.0 < config.std_min <= math.exp(config.initial_log_std) <= config.std_max:
         raise ConfigError(

@@ -14,8 +14,10 @@ import numpy as np
 
 from robot_rl.agents.definition import GROUPS, AgentDefinition
 from robot_rl.agents.packing import group_packings
+from robot_rl.agents.policy_inputs import LoadedPolicy
+from robot_rl.agents.update_inputs import UpdateInputs, plan_updates
 from robot_rl.core.errors import CheckpointError
-from robot_rl.data.batch import Horizon
+from robot_rl.data.batch import Batch, Horizon
 
 TARGET_GROUPS = ("critic", "discrete", "actor")
 KINDS = ("params", "adam_mu", "adam_nu")
@@ -48,11 +50,19 @@ class CountedLearner:
 
     def __init__(self, definition: AgentDefinition, seed: int) -> None:
         self.definition, self._seed, self._updates = definition, seed, 0
+        self.reference: LoadedPolicy | None = None  # whose actions count in the critics' targets
 
     @property
     def updates(self) -> int:
         """Updates since the first parameters."""
         return self._updates
+
+    def _plans(self, batch: Batch) -> UpdateInputs:
+        """Return the inputs of a batch's updates beside it."""
+        plans = plan_updates(self.definition, self._seed, self._updates, *np.shape(batch.reward))
+        if self.reference is None:
+            return plans
+        return plans._replace(next_reference=self.reference.means(batch.next_obs))
 
     @property
     def horizon(self) -> Horizon:

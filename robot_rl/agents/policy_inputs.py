@@ -36,6 +36,21 @@ class LoadedPolicy(ABC):
             proposal: the reference's action (A,), None without a reference.
         """
 
+    @abstractmethod
+    def _means(self, params: Any, obs: Any) -> np.ndarray:
+        """Return the continuous parts (B, C) of the deterministic actions of observations (B, ...)."""
+
+    def means(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the continuous parts of the deterministic actions of sampled observations.
+
+        Shapes: each entry of obs (..., its own); returns (..., C) float32.
+        """
+        specs = {name: spec.sample_shape for name, spec in self.definition.observation.items()}
+        name, shape = next(iter(specs.items()))
+        lead = obs[name].shape[: obs[name].ndim - len(shape)]
+        flat = {name: obs[name].reshape(-1, *shape) for name, shape in specs.items()}
+        return self._means(self._params, flat).reshape(*lead, -1)
+
     def load(self, params: Mapping[str, np.ndarray], version: int) -> None:
         """Load weights; the next `act` uses them.
 

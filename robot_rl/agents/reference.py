@@ -45,6 +45,11 @@ class Reference(NamedTuple):
         Raises:
             SchemaMismatchError: what differs, with both sides.
         """
+        if self.agent.chunk > 1:
+            raise SchemaMismatchError(
+                f"reference: got the policy of {self.run} with chunk {self.agent.chunk}, expected 1: it has to "
+                "propose single steps."
+            )
         if lines := replace(self.schema, task=schema.task).difference(schema):
             raise SchemaMismatchError(
                 f"reference: got the policy of {self.run}, of which differ (its own against this run's) "

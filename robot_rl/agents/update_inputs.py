@@ -24,6 +24,7 @@ class UpdateInputs(NamedTuple):
     bc_weight: Any  # () weight of the cloning term
     conservative_weight: Any  # () weight of the conservative term
     conservative_noise: Any  # (2, N, B, A) standard normal, and uniform in [-1, 1]; N = 0 without that term
+    next_reference: Any  # (B, A) the reference's action at the next observation; A = 0 where targets ignore it
 
 
 def plan_updates(definition: AgentDefinition, seed: int, step: int, updates: int, batch_size: int) -> UpdateInputs:
@@ -42,7 +43,8 @@ def plan_update(definition: AgentDefinition, seed: int, step: int, batch_size: i
     learns_actor = np.bool_((step + 1) % config.critic_updates_per_actor_update == 0)
     cloning, conservatism = np.float32(bc_weight(step, config)), np.float32(conservative_weight(step, config))
     actions = _conservative_noise(definition, batch_size, rng)
-    return UpdateInputs(noise[0], noise[1], subset, shifts, learns_actor, cloning, conservatism, actions)
+    none = np.zeros((batch_size, 0), np.float32)
+    return UpdateInputs(noise[0], noise[1], subset, shifts, learns_actor, cloning, conservatism, actions, none)
 
 
 def _conservative_noise(definition: AgentDefinition, batch_size: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,6 +7,7 @@ from itertools import chain
 
 from robot_rl import build
 from robot_rl.build_prior import prior_data, prior_state
+from robot_rl.build_reference import make_learner
 from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.config import TrainConfig
 from robot_rl.core.records import Record
@@ -70,7 +71,7 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
         if config.demonstrations and config.demonstrations_from is None:
             print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
         print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
-        agent, replay = build.make_agent(definition, config).learner(), build.make_replay(schema, config)
+        agent, replay = make_learner(definition, config), build.make_replay(schema, config)
         checkpoints = build.make_checkpoints(arguments.folder, definition, schema)
         if config.prior is not None and config.prior_networks and not checkpoints.paths():
             agent.load_state_dict(prior_state(config, definition, schema))

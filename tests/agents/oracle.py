@@ -151,12 +151,18 @@ def temperature(params: Arrays) -> float:
     return float(np.log1p(np.exp(params["temperature/raw"])))
 
 
-def critic_target(params: Arrays, targets: Arrays, batch: dict, next_noise, subset, definition) -> np.ndarray:
+def critic_target(
+    params: Arrays, targets: Arrays, batch: dict, next_noise, subset, definition, proposals: np.ndarray | None = None
+) -> np.ndarray:
     action, log_prob = sample(*actor(params, embed(params, batch.next_obs, definition), definition), next_noise)
     z = embed(targets, batch.next_obs, definition)
     value = critics(targets, z, action, definition)[subset].min(0)
     if definition.config.backup_entropy:
         value = value - temperature(params) * log_prob
+    if proposals is not None:
+        both = np.stack([value, critics(targets, z, proposals, definition)[subset].min(0)])
+        chances = np.exp((both - both.max(0)) / definition.config.reference_temperature)
+        value = (chances / chances.sum(0) * both).sum(0)
     return batch.reward + batch.discount * (1.0 - batch.terminated) * value
 
 

@@ -94,6 +94,7 @@ def test_target_entropy_defaults_to_half_the_continuous_dimensions() -> None:
         ({"discount": 1.5}, "discount: got 1.5, expected a number in"),
         ({"learning_rate": float("nan")}, "learning_rate: got nan"),
         ({"temperature_init": 0.0}, "temperature_init: got 0.0"),
+        ({"objective": "iql", "reference_in_target": True}, "reference_in_target: got it with objective 'iql'"),
         ({"objective": "iql", "conservative_weight": 1.0}, "conservative_weight: got 1.0 with objective 'iql'"),
         ({"value_range": (1.0, 0.0)}, r"value_range: got \(1.0, 0.0\), expected the lower value first"),
         ({"initial_log_std": 3.0}, "initial_log_std: got 3.0"),

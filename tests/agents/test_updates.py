@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
+from robot_rl.agents.config import FRAMEWORKS
 from robot_rl.agents.definition import GROUPS, AgentDefinition
-from robot_rl.agents.learner_state import state_layout
-from robot_rl.agents.update_inputs import plan_update
+from robot_rl.agents.learner_state import CountedLearner, state_layout
+from robot_rl.agents.policy_inputs import LoadedPolicy
+from robot_rl.agents.update_inputs import UpdateInputs, plan_update
 from robot_rl.core.errors import CheckpointError, SchemaMismatchError
 from robot_rl.data.batch import Batch
 from tests.agents import oracle
@@ -147,6 +150,56 @@ def test_the_conservative_term_is_the_oracles(backend: MakeBackend) -> None:
 
         assert metrics["critic_loss"] == pytest.approx(td(params) / 4, rel=1e-5)
         assert metrics["conservative_gap"] == pytest.approx(gaps(params).mean(), rel=1e-5)
+        check_gradients(loss, params, gradients(before, learner.state_dict()), agent.group_names("critic"))
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_target_with_a_reference_is_the_oracles(framework: str) -> None:
+    library = pytest.importorskip(framework)
+    xp, compiled = (library.numpy, library.jit) if framework == "jax" else (library, lambda function: function)
+    losses, networks = (import_module(f"robot_rl.agents.{framework}.{name}") for name in ("losses", "networks"))
+    agent = small_agent(reference_in_target=True, reference_temperature=0.3, backup_entropy=True)
+    batch, plan = first_of(random_batch(agent)), plan_update(agent, seed=0, step=0, batch_size=8)
+    plan = plan._replace(next_reference=np.random.default_rng(0).uniform(-1.0, 1.0, (8, 3)).astype(np.float32))
+
+    @compiled
+    def target(params: Any, targets: Any, sample: Batch, given: UpdateInputs) -> Any:
+        z, z_target = (networks.embed(part, sample.next_obs, agent) for part in (params, targets))
+        return losses.critic_target(params, targets, z, z_target, sample, given, agent.config)
+
+    def arrays(values: dict[str, np.ndarray]) -> dict[str, Any]:
+        return {name: xp.asarray(np.float32(value)) for name, value in values.items()}
+
+    params, targets = agent.init(0), agent.init(1)
+    sample = Batch({}, arrays(batch.next_obs), *(xp.asarray(np.float32(value)) for value in batch[2:]))
+    given = UpdateInputs(*map(xp.asarray, plan))
+    aim = np.asarray(target(arrays(params), arrays(targets), sample, given))
+    known = params, targets, batch, np.float64(plan.next_noise), plan.subset, agent
+    np.testing.assert_allclose(aim, oracle.critic_target(*known, plan.next_reference), rtol=1e-4, atol=1e-5)
+    assert np.abs(aim - oracle.critic_target(*known)).max() > 1e-2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{}, {"images": True}])
+def test_update_with_a_reference_in_its_target_is_the_oracles(backend: MakeBackend, settings: dict[str, Any]) -> None:
+    agent = small_agent(**settings, reference_in_target=True, reference_temperature=0.3)
+    other = small_agent(images="images" in settings, hidden=(12, 12), projection=4)
+    learner, policy = backend(agent, 1).learner(), backend(other).policy()
+    assert isinstance(learner, CountedLearner) and isinstance(policy, LoadedPolicy)
+    frozen = {name: value for name, value in other.init(5).items() if name in other.policy_names()}
+    policy.load(frozen, 0)
+    learner.reference = policy
+    for i in range(2):
+        sample, before = random_batch(agent, seed=i), learner.state_dict()
+        actions = np.tanh(oracle.actor(frozen, oracle.embed(frozen, first_of(sample).next_obs, other), other)[0])
+        plan = plan_update(agent, int(before["seed"]), int(before["step"]), batch_size=8)
+        batch, params = shifted(first_of(sample), plan.shifts, agent), part(before, "params")
+        inputs = params, part(before, "targets"), batch, np.float64(plan.next_noise), plan.subset, agent
+        aim, alone = oracle.critic_target(*inputs, actions), oracle.critic_target(*inputs)
+        assert np.abs(aim - alone).max() > 1e-3
+        metrics = learner.update(sample)
+        loss = partial(oracle.critic_loss, batch=batch, target=aim, definition=agent)
+        assert metrics["critic_loss"] == pytest.approx(loss(params) / agent.config.num_critics, rel=1e-4)
         check_gradients(loss, params, gradients(before, learner.state_dict()), agent.group_names("critic"))
 
 

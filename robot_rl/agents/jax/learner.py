@@ -16,7 +16,6 @@ from robot_rl.agents.jax.updates import LearnerState, make_state, update_many
 from robot_rl.agents.learner_state import CountedLearner, PackedState, packed_state
 from robot_rl.agents.metrics import mean_metrics
 from robot_rl.agents.packing import group_packings
-from robot_rl.agents.update_inputs import plan_updates
 from robot_rl.data.batch import Batch
 
 # The old state's memory is reused: an update needs no copy of the parameters. One program for all learners alike.
@@ -39,7 +38,7 @@ class JaxLearner(CountedLearner):
     def update(self, batch: Batch) -> dict[str, float]:
         """Learn from U batches in one compiled call. See `Learner`."""
         check_batch(batch, self.definition)
-        plans = plan_updates(self.definition, self._seed, self._updates, *np.shape(batch.reward))
+        plans = self._plans(batch)
         with products(self.definition.config.precision):
             self._state, rows = _update(self._state, batch, plans, definition=self.definition)
         self._updates += len(batch.reward)

@@ -1,6 +1,8 @@
 """Losses as pure functions; all randomness is in the `UpdateInputs`.
 
     y        = r + discount (1 - terminated) [min over a random subset of Q'_e(z', a') - temperature log pi(a'|z')]
+               with a reference: V + s (R - V), V the bracket, R = min over the same subset of Q'_e(z', reference's a'),
+               s = sigmoid((R - V) / reference temperature), the reference's chance in acting
     critic   = sum_e mean_B (Q_e(z, a) - y)^2 + weight gap_e                            (RLPD, eq. 1; Cal-QL, eq. 5)
     gap_e    = mean_B [log sum_j exp(q_j) - Q_e(z, a)],   q_j = max(Q_e(z, a_j), outcome) - log pi(a_j|z)  of the policy
                                                           q_j = Q_e(z, u_j) + A log 2                   of uniform u_j
@@ -82,9 +84,13 @@ def critic_target(
     """Return the critics' target y (B,)."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
-    value = translation(config.critic, "jax").target_value(targets, z_next_target, action, plan, config)
+    critic = translation(config.critic, "jax")
+    value = critic.target_value(targets, z_next_target, action, plan, config)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
+    if plan.next_reference.shape[-1]:
+        lead = critic.target_value(targets, z_next_target, plan.next_reference, plan, config) - value
+        value = value + jax.nn.sigmoid(lead / config.reference_temperature) * lead
     return bootstrapped(batch.reward, value, batch)
 
 

@@ -33,6 +33,12 @@ def policy_action(
     return own if proposal is None else preferred(params, z, own, proposal, noise[-1], definition)
 
 
+def mean_actions(params: Params, obs: Observation, definition: AgentDefinition) -> jax.Array:
+    """Return the continuous parts (B, C) of the actions without noise, of a batch of observations."""
+    mean, _ = networks.actor(params, networks.embed(params, obs, definition), definition.config)
+    return jnp.tanh(mean)
+
+
 def best_action(params: Params, z: jax.Array, actions: jax.Array, definition: AgentDefinition) -> jax.Array:
     """Return the chunk that the critics value most. Shapes: z (1, Z), actions (N, K, A); returns (K, A)."""
     config = definition.config
@@ -68,6 +74,9 @@ def action_values(params: Params, z: jax.Array, actions: jax.Array, definition: 
 _act = jax.jit(policy_action, static_argnames="definition")
 
 
+_means = jax.jit(mean_actions, static_argnames="definition")
+
+
 class JaxPolicy(LoadedPolicy):
     """The acting agent in JAX."""
 
@@ -75,3 +84,6 @@ class JaxPolicy(LoadedPolicy):
 
     def _act(self, params: Params, obs: Observation, noise: np.ndarray, proposal: np.ndarray | None) -> np.ndarray:
         return np.array(_act(params, obs, noise, proposal=proposal, definition=self.definition))
+
+    def _means(self, params: Params, obs: Observation) -> np.ndarray:
+        return np.array(_means(params, obs, definition=self.definition))

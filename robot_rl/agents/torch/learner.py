@@ -16,7 +16,7 @@ from robot_rl.agents.learner_state import CountedLearner, PackedState, packed_st
 from robot_rl.agents.metrics import mean_metrics
 from robot_rl.agents.torch.precision import products
 from robot_rl.agents.torch.updates import make_state, to_numpy, update_once
-from robot_rl.agents.update_inputs import UpdateInputs, plan_updates
+from robot_rl.agents.update_inputs import UpdateInputs
 from robot_rl.data.batch import Batch
 
 
@@ -36,7 +36,7 @@ class TorchLearner(CountedLearner):
     def update(self, batch: Batch) -> dict[str, float]:
         """Learn from U batches. See `Learner`."""
         check_batch(batch, self.definition)
-        plans = plan_updates(self.definition, self._seed, self._updates, *np.shape(batch.reward))
+        plans = self._plans(batch)
         learns_actor = [bool(value) for value in plans.learns_actor]
         batches = moved_batch(batch, self._device)
         inputs = UpdateInputs(*(_moved(value, self._device) for value in plans))

@@ -63,9 +63,13 @@ def critic_target(
     """Return the critics' target y (B,)."""
     mean, std = networks.actor(params, z_next, config)
     action, log_prob = networks.squash(mean, std, plan.next_noise)
-    value = translation(config.critic, "torch").target_value(targets, z_next_target, action, plan, config)
+    critic = translation(config.critic, "torch")
+    value = critic.target_value(targets, z_next_target, action, plan, config)
     if config.backup_entropy:
         value = value - networks.temperature(params) * log_prob
+    if plan.next_reference.shape[-1]:
+        lead = critic.target_value(targets, z_next_target, plan.next_reference, plan, config) - value
+        value = value + torch.sigmoid(lead / config.reference_temperature) * lead
     return bootstrapped(batch.reward, value, batch)
 
 

@@ -33,6 +33,12 @@ def policy_action(
     return own if proposal is None else preferred(params, z, own, proposal, noise[-1], definition)
 
 
+def mean_actions(params: Params, obs: Observation, definition: AgentDefinition) -> Tensor:
+    """Return the continuous parts (B, C) of the actions without noise, of a batch of observations."""
+    mean, _ = networks.actor(params, networks.embed(params, obs, definition), definition.config)
+    return torch.tanh(mean)
+
+
 def best_action(params: Params, z: Tensor, actions: Tensor, definition: AgentDefinition) -> Tensor:
     """Return the chunk that the critics value most. Shapes: z (1, Z), actions (N, K, A); returns (K, A)."""
     config = definition.config
@@ -76,3 +82,9 @@ class TorchPolicy(LoadedPolicy):
         with torch.inference_mode():
             action: np.ndarray = policy_action(params, inputs, torch.from_numpy(noise), self.definition, given).numpy()
         return action
+
+    def _means(self, params: Params, obs: Observation) -> np.ndarray:
+        inputs = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in obs.items()}
+        with torch.inference_mode():
+            means: np.ndarray = mean_actions(params, inputs, self.definition).numpy()
+        return means

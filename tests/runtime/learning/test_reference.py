@@ -8,7 +8,7 @@ import pytest
 
 from robot_rl import build
 from robot_rl.agents.learner_state import state_layout
-from robot_rl.build_reference import make_policy, open_reference, pin_reference
+from robot_rl.build_reference import make_learner, make_policy, open_reference, pin_reference
 from robot_rl.cli import main
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import CheckpointError, ConfigError, RunFolderError, SchemaMismatchError
@@ -47,12 +47,25 @@ def test_run_keeps_a_copy_that_acts_as_the_other_runs_policy(tmp_path: Path) -> 
     assert (policy.reference.version, open_reference(pinned).run) == (8, "clone")
 
 
+def test_learner_takes_the_reference_where_its_targets_want_it(tmp_path: Path) -> None:
+    root, _ = trained(tmp_path / "clone", CLONE)
+    wanted = replace(STATE, reference=root, agent=replace(STATE.agent, reference_in_target=True))
+    definition = build.make_definition(build.make_schema(wanted, None), wanted)
+    assert make_learner(definition, wanted).reference.version == 8
+    assert make_learner(definition, replace(wanted, agent=STATE.agent)).reference is None
+    with pytest.raises(ConfigError, match="reference_in_target: got reference None"):
+        make_learner(definition, replace(wanted, reference=None))
+
+
 def test_other_observations_and_what_is_no_run_are_refused(tmp_path: Path) -> None:
     other, _ = trained(tmp_path / "peg", preset("peg-insert-state-only"))
     with pytest.raises(SchemaMismatchError, match=r"the policy of peg, of which differ .*observation"):
         open_reference(replace(STATE, reference=other))
     with pytest.raises(SchemaMismatchError, match="with encoder none, expected this run's, "):
         open_reference(replace(preset("pick-lift"), reference=other))
+    chunked, _ = trained(tmp_path / "chunks", replace(STATE, agent=replace(STATE.agent, chunk=2)))
+    with pytest.raises(SchemaMismatchError, match="the policy of chunks with chunk 2, expected 1"):
+        open_reference(replace(STATE, reference=chunked))
     with pytest.raises(RunFolderError, match="run folder: got"):
         open_reference(replace(STATE, reference=tmp_path / "none"))
     (tmp_path / "file").write_bytes(b"none")
