@@ -127,8 +127,16 @@ class Journal:
         with self._mutex:
             if self._segments[-1].end >= self._segment_bytes:
                 self._roll()
-            segment, index = self._segments[-1], self.next_index
-            segment.add(index, self._write(segment, make_frame(parts, index)))
+            index = self.next_index
+            frame = make_frame(parts, index)
+            try:
+                size = self._write(self._segments[-1], frame)
+            except OSError:
+                if self._start < index or not self._segments[-1].indexes:
+                    raise
+                self._empty()  # none of its records is needed
+                size = self._write(self._segments[-1], frame)
+            self._segments[-1].add(index, size)
             return index
 
     def sync(self) -> None:

@@ -27,6 +27,8 @@ from robot_rl.transport.weights import Publication, unpack_weights
 SPOOL_BYTES_MAX = 16 << 30
 RECONNECT_S = 0.1
 BUSY_S = 0.5
+UNSECURED_MAX = 3
+"""Connections in a row that ended before they were secured, from which on a person has to act."""
 
 
 class ActorLink:
@@ -62,6 +64,7 @@ class ActorLink:
         self._clock, self._process = clock or SystemClock(), secrets.token_hex(16)
         self._notices = Notices(write, self._clock)
         self._stream = read_stream(spool.folder)
+        self._unsecured = 0  # connections in a row
         self.trouble = ""  # why the last session ended, empty while one lasts
         self._received: tuple[Publication, float] | None = None  # the newest weights, and when they came [s]
         self._refusal: str | None = None
@@ -186,6 +189,10 @@ class ActorLink:
                     self._run_session()
                 except SessionLost as lost:
                     self._lose(str(lost))
+                except OSError as error:  # out of descriptors; the spool's disk
+                    self.trouble = f"no connection: {error}"
+                    self._notices.say(f"link: {self.trouble}; this actor keeps its records and tries again")
+                    self._stopping.wait(BUSY_S)
                 except Busy as busy:
                     self.trouble = str(busy)
                     self._notices.say(f"link: the learner takes no records, this actor keeps them: {busy}")
@@ -203,7 +210,8 @@ class ActorLink:
     def _lose(self, reason: str) -> None:
         """Note why a session ended, and say so where a person has to act."""
         self.trouble = reason
-        if reason == HANDSHAKE_FAILED:
+        self._unsecured = self._unsecured + 1 if reason == HANDSHAKE_FAILED else 0
+        if self._unsecured >= UNSECURED_MAX:
             self._notices.say(f"link: {reason}; this actor keeps its records and tries again")
 
     def _begin_stream(self, stored: int) -> None:

@@ -22,6 +22,8 @@ CHUNK_RECORDS = 64  # read from the spool at a time
 QUEUED_ANSWERS_MAX = 64
 TURN_MS = 200  # longest wait of one poll
 SYNC_EVERY_S = 0.25
+DESCRIPTORS_MIN = 24
+"""Free ones that are enough for a session: a context and its sockets."""
 SILENCE_S = 60.0  # a learner may compile for so long; a broken connection is detected at once
 
 HANDSHAKE_FAILED = (
@@ -80,6 +82,7 @@ class Session:
     ) -> None:
         self._address, self._keys, self._spool = address, keys, spool
         self._counters, self._clock, self._wake = counters, clock, wake
+        _check_descriptors()
         self._context: zmq.Context[Socket] = zmq.Context()
         self.welcomed = False
         self._next = hello.first_sequence  # to send
@@ -255,6 +258,21 @@ class Session:
         socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
         secure_caller(socket, self._keys)
         return socket
+
+
+def _check_descriptors() -> None:
+    """Check that a context and its sockets get their descriptors: ZeroMQ ends the process where they do not.
+
+    Raises:
+        OSError: too few are free.
+    """
+    free: list[int] = []
+    try:
+        for _ in range(DESCRIPTORS_MIN):
+            free.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    finally:
+        for descriptor in free:
+            os.close(descriptor)
 
 
 def _integer(value: object) -> int:

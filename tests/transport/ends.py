@@ -9,12 +9,12 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from robot_rl.core.errors import RobotRLError
@@ -31,16 +31,8 @@ ROOT = Path(__file__).parents[2]
 NOTICE = partial(print, flush=True)
 
 
-class Ended(Exception):
-    """SIGTERM came."""
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    raise Ended
-
-
 def _learner(given: argparse.Namespace) -> None:
-    """Store what comes until SIGTERM."""
+    """Store what comes until it is killed."""
     journal = Journal(given.folder, given.segment_bytes)
     keys, mine = given.keys and read_keys(given.keys), Introduction(SCHEMA, "agent")
     with LearnerServer(given.address, mine, journal, keys=keys, sync_every_s=0.02, write=NOTICE) as server:
@@ -54,20 +46,22 @@ def _learner(given: argparse.Namespace) -> None:
 def _actor(given: argparse.Namespace) -> int:
     """Put records, one each period, until all are put or SIGTERM comes; then wait for acknowledgements."""
     mine, keys = Introduction(SCHEMA, "agent", given.name, "r"), given.keys and read_keys(given.keys)
-    spool, accepted, error = Journal(given.folder, given.segment_bytes), list[int](), ""
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    spool, accepted, put, error = Journal(given.folder, given.segment_bytes), list[int](), 0, ""
     link = ActorLink(given.address, mine, spool, keys=keys, write=NOTICE)
     try:
         for number in range(given.first, given.first + given.records):
+            if stopping.is_set():
+                break
+            put += 1
             accepted += [number] if link.put(step_record(number)) >= 0 else []
             time.sleep(given.period_s)
-    except Ended:
-        pass
     except RobotRLError as refused:
         error = str(refused)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     link.flush(given.flush_s)
     result = {"accepted": accepted, "dropped": link.counters.dropped, "backlog": link.backlog, "error": error}
-    NOTICE(json.dumps(result | {"sessions": link.counters.sessions, "streams": link.counters.streams}))
+    NOTICE(json.dumps(result | {"put": put, "sessions": link.counters.sessions, "streams": link.counters.streams}))
     return int(bool(error))
 
 
@@ -134,5 +128,4 @@ if __name__ == "__main__":
     parser.add_argument("--period-s", type=float, default=0.0)
     parser.add_argument("--flush-s", type=float, default=60.0)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _end)
     sys.exit(_learner(arguments) if arguments.end == "learner" else _actor(arguments))
