@@ -176,18 +176,18 @@ def load_encoder(path: Path | str) -> EncoderFile:
         with safe_open(path, framework="numpy") as opened:
             header = json.loads((opened.metadata() or {})["encoder"])
         params = load_file(path)
-    except (KeyError, ValueError, SafetensorError) as error:
+        architecture = from_json(EncoderArchitecture, header["architecture"], "encoder architecture")
+        goal = _goal_reader(params, header.get("pose"))
+        params = {name: array for name, array in params.items() if not name.startswith(PREFIX)}
+        cameras, card = tuple(map(str, header.get("cameras", ()))), dict(header.get("dataset_card", {}))
+        encoder = EncoderFile(architecture, params, cameras, card, goal)
+        check_encoder(encoder)
+        return encoder
+    except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, SafetensorError) as error:
         raise ConfigError(
-            f"encoder: got {str(path)!r}, expected safetensors with the metadata `encoder`; "
+            f"encoder: got {str(path)!r}, expected safetensors with the metadata `encoder` ({error!r:.200}); "
             f"train it with `{TRAINING_COMMAND}`."
         ) from error
-    architecture = from_json(EncoderArchitecture, header["architecture"], "encoder architecture")
-    goal = _goal_reader(params, header.get("pose"))
-    params = {name: array for name, array in params.items() if not name.startswith(PREFIX)}
-    cameras, card = tuple(header.get("cameras", ())), dict(header.get("dataset_card", {}))
-    encoder = EncoderFile(architecture, params, cameras, card, goal)
-    check_encoder(encoder)
-    return encoder
 
 
 def _goal_reader(params: dict[str, np.ndarray], pose: Any) -> GoalReader | None:

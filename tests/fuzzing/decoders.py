@@ -9,15 +9,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import CheckpointError
 from robot_rl.core.records import LabelRecord, Source, StepRecord, check_step
 from robot_rl.core.schema import StepSchema
+from robot_rl.core.settings import to_json
+from robot_rl.data.episodes import read_episode, write_episode
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import ARRAYS_FILE, META_FILE, Checkpoints
 from robot_rl.transport.handshake import Hello, Introduction, decode_hello, encode_hello
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode, encode, pack, unpack
 from robot_rl.transport.weights import pack_weights, unpack_weights
+from robot_rl.vision.architecture import (
+    ConvLayer,
+    EncoderArchitecture,
+    EncoderFile,
+    encoder_parameter_shapes,
+    load_encoder,
+    save_encoder,
+)
 from tests.data.builders import SCHEMA, frame, step_record
 from tests.fuzzing.mutation import mutated, other_bytes, other_value
 
@@ -120,6 +131,50 @@ def _load_checkpoint(parts: Parts) -> None:
             raise CheckpointError(str(error)) from error
 
 
+def _from_file(read: Callable[[Path], object], suffix: str) -> Callable[[Parts], object]:
+    """Return a decoder of a file's bytes."""
+
+    def call(parts: Parts) -> object:
+        with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
+            path = Path(name) / f"file{suffix}"
+            path.write_bytes(parts[0])
+            return read(path) or True
+
+    return call
+
+
+def _bytes_of(write: Callable[[Path], Path | None]) -> Parts:
+    with tempfile.TemporaryDirectory() as name:
+        return [(write(Path(name)) or next(Path(name).iterdir())).read_bytes()]
+
+
+def _write_encoder(folder: Path) -> None:
+    architecture = EncoderArchitecture(height=8, width=8, layers=(ConvLayer(3, 2, 2),))
+    shapes = encoder_parameter_shapes(architecture)
+    weights = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    save_encoder(folder / "encoder", EncoderFile(architecture, weights, ("wrist",), {"episodes": 3}))
+
+
+def _config_change(rng: random.Random, parts: Parts) -> Parts:
+    if rng.random() < 0.3:
+        return [other_bytes(rng, parts[0])]
+    return [json.dumps(other_value(rng, json.loads(parts[0])), default=repr).encode()]
+
+
+def _safetensors_change(rng: random.Random, parts: Parts) -> Parts:
+    """Change the JSON that the metadata hold, or what any file of this format has."""
+    data = parts[0]
+    length = int.from_bytes(data[:8], "little")
+    if rng.random() < 0.4:
+        return _weights_change(rng, parts)
+    header = json.loads(data[8 : 8 + length])
+    (name, text), *_ = header["__metadata__"].items()
+    header["__metadata__"][name] = json.dumps(other_value(rng, json.loads(text)), default=repr)
+    changed = json.dumps(header).encode()
+    return [len(changed).to_bytes(8, "little") + changed + data[8 + length :]]
+
+
+CONFIG = json.dumps(to_json(TrainConfig()))
 REPLAY = Replay(SCHEMA, 64, seed=0)
 HELLO = Hello(Introduction(SCHEMA, "a" * 64, "a0", "r"), "0" * 32, "1" * 32, 3, 9)
 WEIGHTS = {"w": np.zeros((2, 3), np.float32), "b": np.zeros(1, np.int64)}
@@ -130,6 +185,15 @@ DECODERS: dict[str, Decoder] = {
     "weights": Decoder([[pack_weights(7, "a" * 64, WEIGHTS)]], lambda p: unpack_weights(p[0]), _weights_change),
     "journal": Decoder([_journal_seed()], _read_journal, _journal_change),
     "checkpoint": Decoder([_checkpoint_seed()], _load_checkpoint, _checkpoint_change),
+    "episode": Decoder(
+        [_bytes_of(lambda folder: write_episode(folder, [step_record(n) for n in range(3)], {"success": True}))],
+        _from_file(read_episode, ".safetensors"),
+        _safetensors_change,
+    ),
+    "encoder": Decoder([_bytes_of(_write_encoder)], _from_file(load_encoder, ".safetensors"), _safetensors_change),
+    "config": Decoder(
+        [[json.dumps(to_json(TrainConfig())).encode()]], _from_file(load_config, ".json"), _config_change
+    ),
 }
 
 

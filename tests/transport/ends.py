@@ -86,7 +86,8 @@ def learner_process(folder: Path, *words: object) -> Iterator[tuple[subprocess.P
 @contextmanager
 def actor_process(folder: Path, address: str, *words: object) -> Iterator[subprocess.Popen[str]]:
     """Run an actor's end."""
-    with launched(command("actor", folder, address, *words), cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    line = command("actor", folder, address, *words)
+    with launched(line, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

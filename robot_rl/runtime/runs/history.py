@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,17 @@ class History:
 
 def read_history(folder: RunFolder) -> History:
     """Read the metrics of all actors and of the learner."""
-    episodes = [event for actor in folder.actors() for event in read_metrics(actor, kind="episode")]
-    episodes.sort(key=lambda event: event["wall_s"])
+    episodes = in_order([read_metrics(actor, kind="episode") for actor in folder.actors()])
     return History(episodes, read_metrics(folder.learner, kind="update"), by_step(read_metrics(folder.curve)))
+
+
+def in_order(actors: Iterable[Sequence[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+    """Return the episodes of all actors in the order of time; those of one actor stay in theirs if its clock jumps."""
+    timed: list[tuple[float, Mapping[str, Any]]] = []
+    for episodes in actors:
+        times = accumulate((float(event.get("wall_s") or 0.0) for event in episodes), max)
+        timed += zip(times, episodes, strict=True)
+    return [event for _, event in sorted(timed, key=lambda pair: pair[0])]
 
 
 def by_step(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

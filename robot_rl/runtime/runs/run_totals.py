@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_rl.runtime.acting.actor_config import END, START
+from robot_rl.runtime.runs.history import in_order
 from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsTail
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.run_metrics import WIRE_LOSSES
@@ -43,7 +44,7 @@ class RunTotals:
         for path in (self._folder.learner, *self._folder.actors()):
             for event in self._added(path.name, path):
                 self._add(path.name, event)
-        self.episodes.sort(key=lambda event: float(event.get("wall_s") or 0.0))
+        self.episodes = in_order(self._episodes.values())
 
     def total(self, counter: str, source: str | None = None) -> int:
         """Return a counter's total of one folder, or of all."""
@@ -63,7 +64,6 @@ class RunTotals:
         elif event["kind"] in ("episode", "update", END):
             self.latest[source] = {**self.latest.get(source, {}), **event}
             if event["kind"] == "episode":
-                self.episodes.append(event)
                 self._episodes.setdefault(source, []).append(event)
             for counter in COUNTERS:
                 if event.get(counter) is not None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.runtime.runs.history import History, human_share, read_history, rolling_mean, steps_to_reach
+from robot_rl.runtime.runs.history import History, human_share, in_order, read_history, rolling_mean, steps_to_reach
 from robot_rl.runtime.runs.run_folder import RunFolder
 
 
@@ -21,6 +21,17 @@ def history(success: list[float], steps: list[float], human_steps: list[float] |
 def test_rolling_mean_is_the_mean_of_the_last_values(values: list[float], window: int) -> None:
     expected = [np.mean(values[max(0, i + 1 - window) : i + 1]) for i in range(len(values))]
     assert rolling_mean(values, window) == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.lists(st.lists(st.floats(0, 1e4), max_size=8), max_size=3))
+def test_a_clock_that_jumps_does_not_exchange_the_episodes_of_an_actor(times_s: list[list[float]]) -> None:
+    actors = [[{"wall_s": t, "place": (a, n)} for n, t in enumerate(times)] for a, times in enumerate(times_s)]
+    places = [event["place"] for event in in_order(actors)]
+    assert sorted(places) == [event["place"] for actor in actors for event in actor]
+    assert all([n for a, n in places if a == actor] == list(range(len(times))) for actor, times in enumerate(times_s))
+    if all(times == sorted(times) for times in times_s):
+        found = [times_s[a][n] for a, n in places]
+        assert found == sorted(found)
 
 
 def test_rolling_mean_of_nothing_is_nothing() -> None:
