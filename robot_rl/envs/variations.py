@@ -9,7 +9,7 @@ import numpy as np
 from controllers.law.gains import make_gains
 from robot_rl.core.errors import ConfigError, unknown_name
 from robot_rl.core.pose import Pose
-from robot_rl.core.tasks import Outcome
+from robot_rl.core.tasks import PERIOD_S, Outcome
 from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.envs.episodes import EpisodeSource
 from robot_rl.envs.simulated import SimulatedEpisodes
@@ -189,7 +189,10 @@ def _camera_turn(varied: Varied, level: float, rng: np.random.Generator) -> Sequ
 
 
 def _delay(varied: Varied, level: float, rng: np.random.Generator) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-    varied.robot.delay_s = level / 1000
+    simulation, varied.robot.delay_s = varied.simulation, level / 1000
+    hold = simulation.T_base_target
+    for time_s in np.arange(0.0, level / 1000, PERIOD_S):  # commands from before are on their way still: no silence
+        varied.robot.at(simulation.time_s + time_s, lambda: simulation.set_target(hold))
     return []
 
 

@@ -76,6 +76,12 @@ def test_delayed_command_arrives_after_its_delay(env: Any, episodes: Any) -> Non
     np.testing.assert_array_equal(episodes.simulation.loop.target.p, goal.p)
 
 
+def test_long_delay_is_no_silence_of_the_commands(env: Any, episodes: Any) -> None:
+    episodes.variation = Variation("delay", 250.0)
+    env.reset(seed=SEED)
+    assert [env.step(env.expert_action())[-1]["fault"] for _ in range(10)] == [""] * 10
+
+
 def test_push_acts_once_for_its_time_and_the_wrist_feels_it(env: Any, episodes: Any) -> None:
     episodes.variation = Variation("push", 20.0)
     env.reset(seed=SEED)
