@@ -20,6 +20,7 @@ COMMANDS = {
     "curve": "success of the policy alone over a training, from the policies that it kept",
     "report": "the report of runs again, as Markdown and as one HTML page",
     "diagnose": "why a run does not learn: what was measured, and what to do",
+    "sinks": "a run's metrics in Weights & Biases or Trackio, during a training or later",
     "compare": "runs side by side, their curves in one image; methods over their seeds",
     "sweep": "a grid of settings over tuning seeds, some runs at a time; then their comparison",
     "clone": "behaviour cloning on a run's demonstrations, as a baseline",

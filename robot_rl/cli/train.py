@@ -15,7 +15,7 @@ from robot_rl.build_reference import open_reference, pin_reference
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.cli.diagnose import brief
 from robot_rl.cli.page_flags import PageFlags
-from robot_rl.cli.train_plan import curve_plan, training_plan
+from robot_rl.cli.train_plan import curve_plan, sinks_plan, training_plan
 from robot_rl.config import CLASSIFIER, TrainConfig, load_config, recording_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
@@ -36,6 +36,7 @@ from robot_rl.runtime.runs.report import closing_lines, write_report
 from robot_rl.runtime.runs.restart import RestartPolicy
 from robot_rl.runtime.runs.run_events import RunEvents
 from robot_rl.runtime.runs.run_folder import RunFolder, default_run_name, existing_run, lock_run, new_run, run_root
+from robot_rl.runtime.runs.sinks import check_sinks
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, supervise
 from robot_rl.teleop.devices import needs_terminal
@@ -80,7 +81,9 @@ class Arguments(PageFlags, RunArguments):
     arm holds until its person's go. 0: the first death ends it."""
     restart_after_s: float = RestartPolicy.first_s
     """Time before the first restart [s]; it doubles with each death within ten minutes, to 30 s at most."""
-
+    sinks: tuple[str, ...] = ()
+    """Services that show the metrics during the training, by a process of its own: wandb, trackio, or module:Class;
+    `robot-rl sinks --help` has more."""
     metrics_port: int | None = None
     """Port at which Prometheus reads the run's metrics: http://127.0.0.1:PORT/metrics; 0: a free one; None: none."""
     metrics_host: str = "127.0.0.1"
@@ -117,6 +120,7 @@ def run(flags: Arguments) -> int:
         flags = replace(flags, config=_from_prior(flags.config))
     if flags.config.reference is not None:
         open_reference(flags.config)
+    check_sinks(flags.sinks)
     check_rewards(recording_config(flags.config))
     _check_judge(flags.config)
     restarts = RestartPolicy(flags.restarts, first_s=flags.restart_after_s)
@@ -132,7 +136,8 @@ def run(flags: Arguments) -> int:
         folder.copy_task(flags.config.task)
         try:
             flags = replace(flags, config=_prepared(folder, flags, stop))
-            _go_through(folder, flags, stop, restarts, own)
+            with beside(sinks_plan(folder, flags.sinks), STOP_LIMIT_S, SystemClock()):
+                _go_through(folder, flags, stop, restarts, own)
         except BaseException:
             with suppress(OSError):  # a full disk must not hide what went wrong first
                 write_report(folder, to_json(flags.config))

@@ -44,6 +44,14 @@ def curve_plan(folder: RunFolder, config: TrainConfig) -> ProcessPlan | None:
     return ProcessPlan("curve", robot_rl_command("curve", str(folder.root), "--follow"), folder.curve / "log.txt")
 
 
+def sinks_plan(folder: RunFolder, names: tuple[str, ...]) -> ProcessPlan | None:
+    """Return how to start what sends the metrics to services, if any are named."""
+    if not names:
+        return None
+    words = robot_rl_command("sinks", str(folder.root), "--to", *names, "--follow")
+    return ProcessPlan("sinks", words, folder.root / "sinks" / "log.txt")
+
+
 def plan_processes(
     folder: RunFolder, config: TrainConfig, address: str, page: tuple[str, ...] = ()
 ) -> tuple[ProcessPlan, list[ProcessPlan]]:

@@ -85,21 +85,26 @@ def read_metrics(path: Path, kind: str | None = None) -> list[dict[str, Any]]:
 
 
 class MetricsTail:
-    """Incremental reader of a metrics file, for a live view."""
+    """Incremental reader of a metrics file, for a live view.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        offset: place in the file to begin at [bytes].
+    """
+
+    def __init__(self, path: Path, offset: int = 0) -> None:
         self._path = path
-        self._offset = 0
+        self.offset = offset
+        """Place up to which the file was read [bytes]."""
 
     def read(self) -> list[dict[str, Any]]:
         """Return the whole lines added since the last call; nothing while the file does not exist."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:
-            file.seek(self._offset)
+            file.seek(self.offset)
             added = file.read()
         whole = added[: added.rfind(b"\n") + 1]
-        self._offset += len(whole)
+        self.offset += len(whole)
         return list(_parse(whole))
 
 
