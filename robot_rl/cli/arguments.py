@@ -120,6 +120,8 @@ class ResultArguments:
         folder = existing_run(self.run)
         config = load_config(folder.config_file)
         count = config.evaluation.episodes if self.episodes is None else self.episodes
+        if config.reference is not None and folder.reference.exists():  # the run may have moved
+            config = dataclasses.replace(config, reference=folder.reference)
         return folder, dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, episodes=count))
 
 

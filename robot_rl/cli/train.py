@@ -118,8 +118,8 @@ def run(flags: Arguments) -> int:
         )
     if not flags.resume:
         flags = replace(flags, config=_from_prior(flags.config))
-    if flags.config.reference is not None:
-        open_reference(flags.config)
+        if flags.config.reference is not None:
+            open_reference(flags.config)
     check_sinks(flags.sinks)
     check_rewards(recording_config(flags.config))
     _check_judge(flags.config)

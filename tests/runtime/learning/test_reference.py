@@ -9,7 +9,7 @@ import pytest
 from robot_rl import build
 from robot_rl.agents.learner_state import state_layout
 from robot_rl.build_reference import make_learner, make_policy, open_reference, pin_reference
-from robot_rl.cli import main
+from robot_rl.cli import evaluate, main
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import CheckpointError, ConfigError, RunFolderError, SchemaMismatchError
 from robot_rl.core.settings import save_settings
@@ -45,6 +45,14 @@ def test_run_keeps_a_copy_that_acts_as_the_other_runs_policy(tmp_path: Path) -> 
     obs = {name: rng.standard_normal(spec.shape).astype(np.float32) for name, spec in schema.observation.items()}
     np.testing.assert_array_equal(policy.reference.act(obs, rng, True), own.act(obs, rng, True))
     assert (policy.reference.version, open_reference(pinned).run) == (8, "clone")
+
+
+def test_run_that_moved_finds_its_copy(tmp_path: Path) -> None:
+    config, folder = replace(STATE, reference=trained(tmp_path / "clone", CLONE)[0]), new_run(tmp_path / "run")
+    save_settings(folder.config_file, pin_reference(config, folder))
+    folder.root.rename(tmp_path / "moved")
+    _, config = evaluate.Arguments(run=tmp_path / "moved").open()
+    assert open_reference(config).run == "clone"
 
 
 def test_learner_takes_the_reference_where_its_targets_want_it(tmp_path: Path) -> None:
