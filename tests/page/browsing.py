@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -95,6 +97,23 @@ def chromium() -> Iterator[Any]:
             yield browser
         finally:
             browser.close()
+
+
+def open_page(browser: Any, url: str) -> Any:
+    """Return the page, once a program serves it."""
+    address = urlsplit(url)
+
+    def reached() -> bool:
+        try:
+            socket.create_connection((address.hostname, address.port)).close()
+        except OSError:
+            return False
+        return True
+
+    eventually(reached, 120.0)  # a browser that tried so often would take the program's time to start
+    page = browser.new_page()
+    page.goto(url)
+    return page
 
 
 def attribute(page: Any, name: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from robot_rl.core.records import LabelRecord, Source, StepRecord
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode_stored
-from tests.page.browsing import chromium, needs_chromium, program, take_over, until, until_cleared
+from tests.page.browsing import chromium, needs_chromium, open_page, program, take_over, until, until_cleared
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -19,21 +19,6 @@ TRAIN = (
 )  # fmt: skip
 REACTION_S = 1.0
 """Longest time from a press to the label at the learner."""
-
-
-def open_page(browser: Any, url: str) -> Any:
-    """Return the page, once the actor serves it."""
-    page = browser.new_page()
-
-    def reached() -> bool:
-        try:
-            page.goto(url)
-        except Exception:  # Playwright's own, of a connection that is refused
-            return False
-        return True
-
-    eventually(reached)
-    return page
 
 
 def labels_at(journal: Path, label: str) -> int:
