@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 export PARALLEL ?= -n 2 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
-.PHONY: help setup demo results test check lint types fast slow fuzz firmware qemu ros docs docs-serve format
+.PHONY: help setup demo results test check lint types security audit fast slow fuzz firmware qemu ros docs docs-serve format
 
 VARIANTS := no-human no-demos neither trainable-encoder state-only varied
 
@@ -41,7 +41,7 @@ results: $(STAMP) ## Repeat the trainings of docs/results.md, one after the othe
 
 test: check firmware slow qemu ros ## Run everything: style, types, imports, firmware, all tests
 
-check: lint types fast ## Run what each commit must pass
+check: lint types security fast ## Run what each commit must pass
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -49,6 +49,15 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
+
+security: $(STAMP) ## Look for weaknesses in the code (bandit; pyproject.toml says what is left out, and why)
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive robot_rl controllers launch
+
+audit: $(STAMP) ## Look for known vulnerabilities of the pinned packages; needs a network, and an environment of its own
+	$(PYTHON) -m venv .venv/audit
+	# --strict: packages that the database does not answer for are an error, not silence
+	.venv/audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 fast: $(STAMP)
 	.ci/tests.sh -m "not slow and not qemu and not ros"

@@ -2,12 +2,13 @@
 
 import importlib.util
 import os
-import xml.etree.ElementTree as ET
+import xml.etree.ElementTree as ET  # nosec B405 # files are read by xml_file.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from controllers.arms.values import ArmFileError
+from controllers.arms.xml_file import parse
 
 PACKAGE = "package://"
 UNBOUNDED_RAD = 1e3  # limit of a 'continuous' joint; the arm's file has the one that is checked
@@ -32,7 +33,7 @@ def find_model(model: str) -> ModelFile:
     if not path.is_file():
         raise ArmFileError(f"model: got '{model}', expected a URDF or MJCF file; there is none at {path.absolute()}.")
     try:
-        root = ET.parse(path).getroot()
+        root = parse(path)
     except ET.ParseError as error:
         raise ArmFileError(f"model: got {path} ({error}), expected URDF or MJCF; correct the file.") from error
     if path.suffix == ".xacro" or any("xacro}" in str(element.tag) for element in root.iter()):
@@ -54,7 +55,7 @@ def reduced_urdf(path: Path, joints: Sequence[str]) -> str:
     Raises:
         ArmFileError: it lacks one of the joints.
     """
-    source = ET.parse(path).getroot()
+    source = parse(path)
     movable = [joint.get("name", "") for joint in source.findall("joint") if joint.get("type") in _MOVABLE]
     check_joints(path, movable, joints)
     robot = ET.Element("robot", name=source.get("name", "arm"))

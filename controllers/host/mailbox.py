@@ -23,7 +23,8 @@ from controllers.host.sequence_lock import fetch, publish
 from controllers.law.gains import Gains
 from controllers.records import Record, record_dtype
 
-FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
+# Everyone may write there: a file is created anew, and opened only where it is this user's own and no link.
+FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")  # nosec B108 # see above
 MAGIC = 0x726F626F74726C31  # "robotrl1"
 FRAMES = {"base": 0.0}
 
@@ -99,7 +100,7 @@ class Mailbox:
 
     Raises:
         FileNotFoundError: no control process has created it.
-        ValueError: it belongs to another version.
+        ValueError: it belongs to another version, or another user.
     """
 
     def __init__(self, name: str, joints: int, *, create: bool = False) -> None:
@@ -131,9 +132,11 @@ def _open_memory(path: Path, size: int, create: bool) -> mmap.mmap:
         path.unlink(
             missing_ok=True
         )  # of an earlier control process: its clients keep the old memory, whose state grows stale
-    flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
+    flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else os.O_NOFOLLOW)
     handle = os.open(path, flags, 0o600)
     try:
+        if (owner := os.fstat(handle).st_uid) != os.geteuid():
+            raise ValueError(f"mailbox: got {path} of user {owner}, expected this user's own; use one user for both.")
         if create:
             fcntl.flock(handle, fcntl.LOCK_SH)  # held by the mapping, as long as it is open
             os.ftruncate(handle, size)

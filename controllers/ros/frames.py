@@ -4,7 +4,7 @@ The base and the tool centre point carry the prefix of TF, as in `left/base`, in
 its text is published, and its root hangs below the base, so that the links of a robot_state_publisher are connected.
 """
 
-import xml.etree.ElementTree as ET
+import xml.etree.ElementTree as ET  # nosec B405 # files are read by xml_file.parse
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from controllers.arms.model_file import find_model
 from controllers.arms.spec import BUILT_IN, ArmSpec
 from controllers.arms.values import ArmFileError, Offset, rotation_of_rpy
+from controllers.arms.xml_file import parse
 from controllers.ros import graph
 
 
@@ -47,7 +48,7 @@ def frames_of(spec: ArmSpec, base: str = graph.BASE, prefix: str = "") -> Frames
     names = Frames(prefix + base, prefix + graph.TCP)
     fixed = [FixedFrame(names.tcp, prefix + graph.HAND, hand)]
     text = urdf_of(spec)
-    robot = ET.fromstring(text) if text else None
+    robot = parse(text) if text else None
     if robot is not None and base not in [link.get("name") for link in robot.findall("link")]:
         fixed.append(_below(robot, spec.base_frame, names.base, prefix))  # else the model's own tree is connected
     return names._replace(fixed=tuple(fixed), description=text)

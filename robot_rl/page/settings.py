@@ -8,7 +8,7 @@ from pathlib import Path
 from robot_rl.core.errors import ConfigError
 
 DEFAULT_ADDRESS = "127.0.0.1:8500"
-TOKEN_VARIABLE = "ROBOT_RL_PAGE_TOKEN"
+TOKEN_VARIABLE = "ROBOT_RL_PAGE_TOKEN"  # nosec B105 # the name of a variable, not a token
 """Environment variable of the token, which must not be seen in a list of processes."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 

@@ -4,7 +4,7 @@ Source: github.com/rail-berkeley/hil-serl, serl_launcher/vision/resnet_v1.py (ar
 """
 
 import importlib.util
-import pickle
+import pickle  # nosec B403 # a reader that finds nothing but arrays, see _ArraysOnly
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial

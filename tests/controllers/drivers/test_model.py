@@ -21,6 +21,17 @@ STEP = 1e-6
 LIMIT = '<axis xyz="0 1 0"/><limit lower="0" upper="0.04" effort="10" velocity="1"/>'
 
 
+BOMB = '<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">]><robot name="b"><link name="&a;"/></robot>'
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
+def test_document_type_of_a_model_is_refused_before_its_entities_expand(coding: str, tmp_path: Path) -> None:
+    path = tmp_path / "arm.urdf"
+    path.write_bytes(BOMB.encode(coding))
+    with pytest.raises(ArmFileError, match="document type 'b', expected URDF or MJCF without"):
+        find_model(str(path))
+
+
 def filled(q: np.ndarray, dq: np.ndarray) -> Feedback:
     feedback = make_feedback(6)
     feedback.state.q[:], feedback.state.dq[:] = q, dq

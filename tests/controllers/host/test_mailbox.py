@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from controllers.arm import Mode, Target
-from controllers.host.mailbox import Client, Mailbox, Request, fetch, publish, unpack_gains
+from controllers.host.mailbox import FOLDER, Client, Mailbox, Request, fetch, publish, unpack_gains
 from controllers.law.gains import make_gains
 from tests.controllers.plant import HOME
 
@@ -106,6 +106,20 @@ def test_without_a_control_process_the_error_names_the_next_step():
 def test_a_mailbox_of_another_kind_is_refused(box):
     with pytest.raises(ValueError, match=r"use one version|another kind"):
         Client(f"test-{os.getpid()}", joints=6)
+
+
+def test_memory_of_another_user_and_a_link_are_not_opened(box, tmp_path):
+    stranger = FOLDER / "robot-rl-stranger"
+    stranger.symlink_to(box.path)
+    try:
+        with pytest.raises(OSError, match="symbolic links"):
+            Mailbox("stranger", 7)
+    finally:
+        stranger.unlink()
+    if os.geteuid() == 0:
+        os.chown(box.path, 1, 1)
+        with pytest.raises(ValueError, match="of user 1, expected this user's own"):
+            Mailbox(box.path.name.removeprefix("robot-rl-"), 7)
 
 
 def test_a_name_that_is_a_path_is_refused():
