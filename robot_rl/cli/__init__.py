@@ -40,6 +40,7 @@ COMMANDS = {
     "serve": "the simulated robot on the ROS graph, in real time, for actors elsewhere",
     "learner": "the learner as a process of its own; actors connect to it",
     "actor": "an actor as a process of its own; it connects to a learner",
+    "fleet": "more simulated actors for a run, joining and leaving while it trains",
     "keys": "keys for a learner and actors on several machines",
     "eyes": "learn an image encoder from a lab's own recordings, without labels; probe it",
     "train-encoder": "train the simulator's image encoder again",

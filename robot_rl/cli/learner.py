@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from robot_rl import build
 from robot_rl.build_prior import prior_data, prior_state
@@ -70,6 +71,7 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
             metrics.write("journal", 0, lost_records=journal.lost_records)
         if config.demonstrations and config.demonstrations_from is None:
             print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
+        (arguments.folder / RunFolder(Path()).learner_address.name).write_text(server.address, "utf-8")
         print(f"learner: listening at {server.address} (Ctrl-C ends it)", flush=True)
         agent, replay = make_learner(definition, config), build.make_replay(schema, config)
         checkpoints = build.make_checkpoints(arguments.folder, definition, schema)

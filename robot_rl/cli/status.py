@@ -9,6 +9,7 @@ from typing import Any
 from tyro.conf import Positional
 
 from robot_rl.core.errors import RunFolderError
+from robot_rl.runtime.runs.actor_status import ActorStatus
 from robot_rl.runtime.runs.history import SUCCESS_WINDOW
 from robot_rl.runtime.runs.run_folder import CONFIG_FILE, RunFolder, existing_run
 from robot_rl.runtime.runs.status import EXIT_CODES, Health, PartStatus, RunStatus, run_status
@@ -77,7 +78,17 @@ def details(status: RunStatus) -> list[str]:
         ("disk", f"{status.disk_left_mb / 1e3:.1f} GB left"),
     ]
     rows += [("person", status.prompt)] if status.prompt else []
+    rows += [("actors", _actor(actor)) for actor in status.actors] if len(status.actors) > 1 else []
     return [f"  {name:<10}{text}" for name, text in rows]
+
+
+def _actor(actor: ActorStatus) -> str:
+    success, human = ("-" if x is None else f"{x:.0%}" for x in (actor.success, actor.human_share))
+    rate = "-" if actor.steps_per_s is None else f"{actor.steps_per_s:.1f}"
+    words = f"{actor.episodes} episodes, success (last {SUCCESS_WINDOW}) {success}, human {human}, {rate} steps/s"
+    lost = f", lost {actor.lost}" if actor.lost else ""
+    need = f"; NEEDS HELP: {actor.need}" if actor.need else ""
+    return f"{actor.name:<14}{actor.state}, {words}, backlog {actor.backlog}{lost}{need}"
 
 
 def _progress(status: RunStatus) -> str:

@@ -152,6 +152,10 @@ class Newcomer:
     hello: Hello
     until_s: float
 
+    def takeover(self, actor: Actor) -> str:
+        """Return the line for the log where it is admitted."""
+        return f"{actor}: gave no sign of life; its name is now that of a process from {self.message.address or 'here'}"
+
     def refusal(self, actor: Actor) -> str:
         """Return the reason, given to the newcomer, for keeping the actor that is there."""
         place = self.message.address or "here"

@@ -173,8 +173,7 @@ class LearnerServer:
         return self._synced_s + self._sync_every_s - self._clock.now_s()
 
     def _until_due_s(self) -> float:
-        waits_s = [newcomer.until_s - self._clock.now_s() for newcomer in self._roster.newcomers]
-        return min([self._until_sync_s(), *waits_s])
+        return min([self._until_sync_s(), *(n.until_s - self._clock.now_s() for n in self._roster.newcomers)])
 
     def _sync_journal(self) -> None:
         try:
@@ -199,6 +198,8 @@ class LearnerServer:
                 case _:
                     self.counters.unknown += 1
                     self._router.answer(message.route, b"who", {})
+                    if message.address:
+                        self._notices.say(f"connection from {message.address}: got messages, expected a hello first")
         except _CONTRADICTIONS as error:
             origin = actor or f"connection from {message.address or 'an unknown address'}"
             self._refuse(message.route, f"{origin}: {error}")
@@ -217,8 +218,7 @@ class LearnerServer:
 
     def _hear_hello(self, message: Message, hello: Hello) -> None:
         """Refuse an actor, admit it, or first ask the connected one of its name for a sign of life."""
-        mine = replace(self._introduction, run=self._run)
-        reason = refusal(mine, hello.introduction, message.key_name)
+        reason = refusal(replace(self._introduction, run=self._run), hello.introduction, message.key_name)
         actor = self._roster.of(hello) if reason is None else None
         if actor is None:
             return self._refuse(message.route, reason or f"{hello.introduction}: got too many actors or streams.")
@@ -232,6 +232,7 @@ class LearnerServer:
         """Admit those whose namesake gave no sign of life."""
         for newcomer in self._roster.unanswered(self._clock.now_s()):
             if actor := self._roster.of(newcomer.hello):
+                self._notices.say(newcomer.takeover(actor))
                 self._welcome(actor, newcomer.hello, newcomer.message)
 
     def _follow_keys(self) -> None:

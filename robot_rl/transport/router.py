@@ -18,6 +18,8 @@ from robot_rl.transport.security import (
 
 QUEUED_MESSAGES_MAX = 64  # of one connection, while the learner is busy
 PARTS_MAX = 3
+_OF_ACTORS = (b"record", b"alive", b"weights-received")
+"""Kinds of messages whose sender said hello before, unless the learner has forgotten it."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Message:
     kind: bytes
     parts: list[bytes]
     address: str
-    """Of the sender of a hello, as far as the system knows it; of other messages empty."""
+    """Of the sender, as far as the system knows it; empty where the message is of an actor after its hello."""
     key: str
     """Public key of the sender of a hello; empty on a wire without keys."""
     key_name: str | None
@@ -95,7 +97,7 @@ class Router:
                 return
             kind, *parts = [frame.bytes for frame in frames[: PARTS_MAX + 1]] or [b""]
             address = key = ""
-            if kind == b"hello":
+            if kind not in _OF_ACTORS:
                 address, key = (_metadata(frames[0], name) for name in ("Peer-Address", "User-Id"))
             yield Message(route.bytes, kind, parts, address, key, self._admission.name_of(key))
 

@@ -277,12 +277,14 @@ def test_a_copied_spool_is_refused_while_its_original_is_alive(tmp_path: Path) -
 
 
 def test_an_actor_whose_process_hangs_is_replaced(tmp_path: Path) -> None:
-    with learner(tmp_path) as server, raw_actor(server) as hanging:
+    lines: list[str] = []
+    with learner(tmp_path, write=lines.append) as server, raw_actor(server) as hanging:
         pump(server, lambda: bool(server.actors()))
         with actor(tmp_path, server.address) as link:
             link.put(step_record(0))
             pump(server, lambda: link.backlog == 0)
         assert hanging.recv_multipart()[0] == b"welcome"
+    assert len(lines) == 1 and "gave no sign of life; its name is now that of a process from 127.0.0.1" in lines[0]
 
 
 def test_a_stolen_name_needs_its_stream(tmp_path: Path) -> None:
@@ -377,13 +379,15 @@ def test_a_step_of_another_shape_is_refused_where_it_is_put(tmp_path: Path) -> N
 
 
 def test_unknown_connections_must_send_a_hello_and_noise_is_refused(tmp_path: Path) -> None:
+    lines: list[str] = []
     context = zmq.Context()
-    with learner(tmp_path) as server, context, context.socket(zmq.DEALER) as socket:
+    with learner(tmp_path, write=lines.append) as server, context, context.socket(zmq.DEALER) as socket:
         socket.connect(server.address)
         for message in ([b"record", b"x", b"y"], [b"hello", b"noise"], [b"hello", pack({})], [b""]):
             socket.send_multipart(message)
         pump(server, lambda: server.counters.unknown + server.counters.refused == 4)
         assert [socket.recv_multipart()[0] for _ in range(4)] == [b"who", b"refuse", b"refuse", b"who"]
+    assert all("connection from 127.0.0.1" in line for line in lines) and "expected a hello first" in lines[-1]
 
 
 def test_asking_for_weights_raises_the_learners_refusal(tmp_path: Path) -> None:

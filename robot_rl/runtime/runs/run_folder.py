@@ -69,7 +69,12 @@ class RunFolder:
 
     def actors(self) -> list[Path]:
         """Folders of the actors with output, in order."""
-        return sorted(self.root.glob("actor-*"), key=lambda path: int(path.name.removeprefix("actor-")))
+        return sorted(self.root.glob("actor-*"), key=lambda path: _order(path.name.removeprefix("actor-")))
+
+    @property
+    def learner_address(self) -> Path:
+        """Where the learner listens, for actors that join."""
+        return self.learner / "address"
 
     @property
     def page(self) -> Path:
@@ -241,3 +246,8 @@ def lock_run(folder: RunFolder) -> TextIO:
     file.write(f"{os.getpid()}\n")
     file.flush()
     return file
+
+
+def _order(name: str) -> tuple[bool, int, str]:
+    """Return the key that sorts numbers before names."""
+    return not name.isdecimal(), int(name) if name.isdecimal() else 0, name

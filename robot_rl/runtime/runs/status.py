@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from robot_rl.runtime.acting.go import last_shown
+from robot_rl.runtime.runs.actor_status import ActorStatus, actor_status, by_need
 from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, by_step
 from robot_rl.runtime.runs.live import DISK_LOW_MB
 from robot_rl.runtime.runs.metrics import read_metrics
@@ -59,6 +60,8 @@ class RunStatus:
     health: Health
     problems: tuple[str, ...]
     parts: tuple[PartStatus, ...]
+    actors: tuple[ActorStatus, ...] = ()
+    """Those that need a person first."""
     env_steps: int = 0
     episodes: int = 0
     success_unhelped: float | None = None
@@ -105,6 +108,7 @@ def run_status(folder: RunFolder, task: str, totals: RunTotals | None = None, no
         "dead" if dead else "attention" if problems else "well",
         tuple(problems),
         parts,
+        tuple(by_need([actor_status(path, _state(path), totals) for path in folder.actors()])),
         **_progress(totals, actors, totals.latest.get(folder.learner.name, {})),
         evaluated=_evaluated(folder),
         losses=losses,
@@ -133,6 +137,11 @@ def _progress(totals: RunTotals, actors: Sequence[Mapping[str, Any]], update: Ma
 def _evaluated(folder: RunFolder) -> dict[str, Any] | None:
     lines = by_step(read_metrics(folder.curve))
     return {name: lines[-1][name] for name in ("successes", "episodes", "step")} if lines else None
+
+
+def _state(path: Path) -> str:
+    record = read_record(path)
+    return UNRECORDED if record is None else record.state
 
 
 def _part(path: Path, totals: RunTotals, now_s: float) -> PartStatus:
