@@ -82,6 +82,11 @@ def test_ray_is_named_where_it_is_missing(tmp_path: Path, capsys: pytest.Capture
         pytest.skip("ray is installed here")
 
 
+def test_rest_of_a_budget_needs_a_run_to_go_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "pick-lift", "--rest", "--runs", str(tmp_path)]) == 2
+    assert "--rest: got it without --resume" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
 def test_settings_of_the_examples_exist() -> None:
     lines = re.findall(r"^ *robot-rl sweep (\S.*)$", Arguments.__doc__ or "", re.MULTILINE)
     for line in lines:
