@@ -28,7 +28,7 @@ from robot_rl.vision.goal_reader import PoseEntry
 STATE = "state"
 MOTION_SIZE = 24
 STATE_BOUND = 10.0
-_PLACE_SCALE_M, _TURN_SCALE_RAD = 0.1, 0.5
+PLACE_SCALE_M, TURN_SCALE_RAD = 0.1, 0.5
 _WRENCH_SCALE = np.array([10.0, 10.0, 10.0, 1.0, 1.0, 1.0])
 _TWIST_SCALE = np.array([0.2, 0.2, 0.2, 1.0, 1.0, 1.0])
 
@@ -71,7 +71,7 @@ def observation_schema(
 
 def own_pose_entries(task: TaskSpec) -> tuple[PoseEntry, ...]:
     """Return where an observation holds tool position, rotation vector and, with a gripper, opening of all arms."""
-    units = (_PLACE_SCALE_M,) * 3 + (_TURN_SCALE_RAD,) * 3
+    units = (PLACE_SCALE_M,) * 3 + (TURN_SCALE_RAD,) * 3
     entries: list[PoseEntry] = []
     for name, arm in task.arms.items():
         entries += [PoseEntry(state_name(name), index, unit) for index, unit in enumerate(units)]
@@ -97,8 +97,8 @@ def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.nda
     """Return `state` (24,) or (25,) float32, finite and within +-`STATE_BOUND`."""
     p, R = state.T_base_tcp
     parts = [
-        (p - arm.workspace.centre_m) / _PLACE_SCALE_M,
-        rotation_log(R @ GRIPPER_DOWN.T) / _TURN_SCALE_RAD,
+        (p - arm.workspace.centre_m) / PLACE_SCALE_M,
+        rotation_log(R @ GRIPPER_DOWN.T) / TURN_SCALE_RAD,
         np.concatenate([R.T @ state.twist[:3], R.T @ state.twist[3:]]) / _TWIST_SCALE,
         clipped(state.wrench / _WRENCH_SCALE, -3.0, 3.0),
         R.T @ (T_base_target.p - p) / arm.action.leash_m,
@@ -111,7 +111,7 @@ def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.nda
 
 def poses_of(arm: ArmTask, state: np.ndarray) -> tuple[Pose, Pose]:
     """Return T_base_tcp and T_base_target of a `state` (24,) or (25,): `state_vector` the other way round."""
-    p = arm.workspace.centre_m + _PLACE_SCALE_M * state[:3]
-    R = rotation_exp(_TURN_SCALE_RAD * state[3:6]) @ GRIPPER_DOWN
+    p = arm.workspace.centre_m + PLACE_SCALE_M * state[:3]
+    R = rotation_exp(TURN_SCALE_RAD * state[3:6]) @ GRIPPER_DOWN
     ahead_m, ahead_rad = arm.action.leash_m * state[18:21], arm.action.leash_rad * state[21:MOTION_SIZE]
     return Pose(p, R), Pose(p + R @ ahead_m, R @ rotation_exp(ahead_rad))

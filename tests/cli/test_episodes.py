@@ -1,5 +1,6 @@
 """`robot-rl episodes`: what a person reads and does about recordings."""
 
+import json
 from pathlib import Path
 
 import av
@@ -48,9 +49,38 @@ def test_grid_shows_each_episode_with_its_outcome(recorded: Path, tmp_path: Path
         assert sum(1 for _ in video.decode(video=0)) == 11 + 10
 
 
+def test_coverage_and_quality_are_printed_with_what_they_are_relative_to(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["episodes", str(recorded), "--coverage", "--reference", str(recorded), "--expert", str(recorded)]
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert "unique state-action pairs of 27 steps" in text and "in tenths of its range" in text
+    assert "SACo 1.000" in text and "100% are here" in text
+    assert f"mean return 0.667 between 0 (lowest episode) and 0.667 ({recorded})" in text
+
+
+def test_coverage_is_printed_as_json_of_the_chosen_episodes(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["episodes", str(recorded), "--coverage", "--json", "--only", "0", "1", "--random", "-1", "--expert", "1"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["number"] for row in found["episodes"]] == [0, 1] and found["coverage"]["steps"] == 17
+    assert found["coverage"]["saco"] is None and found["quality"] == {
+        "mean": 0.5,
+        "random": -1,
+        "expert": 1,
+        "tq": 0.75,
+    }
+    assert main(["episodes", str(recorded), "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["episodes"]
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
+        (["--reference", "demos"], "add --coverage"),
+        (["--coverage", "--reference", "nothing"], "without episodes"),
+        (["--json", "--delete", "0"], "run the command twice"),
         (["--relabel", "1=good"], "1=success or 1=failure"),
         (["--split", "1"], "expected NUMBER=VALUE"),
         (["--split", "1=x"], "expected a number"),
