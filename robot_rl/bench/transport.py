@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_rl.bench import lerobot_transport
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.errors import RobotRLError
 from robot_rl.core.records import Source, StepRecord, no_action
@@ -39,7 +40,7 @@ WEIGHTS = {"w": np.zeros(250_000, np.float32)}
 
 def run(seconds: float = MEASURE_S) -> dict[str, float]:
     """Return records/s, MB/s, the learner's CPU time a record (of all its threads), the time to a durable
-    acknowledgement and that from publication to the actor.
+    acknowledgement and that from publication to the actor; with ROBOT_RL_LEROBOT the rates of LeRobot's transport, too.
 
     Args:
         seconds: duration of each measurement of a rate.
@@ -57,7 +58,7 @@ def run(seconds: float = MEASURE_S) -> dict[str, float]:
         for name, act in (("acknowledge", _acknowledge), ("publish_to_actor", _receive)):
             times_s, _ = _with_actors(SIZES["98_kb"], 1, secured, act)
             metrics |= _with_percentiles(f"{name}{suffix}", times_s[0])
-    return metrics
+    return metrics | lerobot_transport.measure(seconds)
 
 
 def _with_percentiles(name: str, times_s: np.ndarray) -> dict[str, float]:

@@ -164,6 +164,12 @@ class Journal:
             if self._start == self.next_index and self._segments[-1].end >= min(EMPTIED_BYTES, self._segment_bytes):
                 self._empty()
 
+    def give_back(self) -> None:
+        """Give back the space of the newest segment if all records are dropped."""
+        with self._mutex:
+            if self._start == self.next_index and self._segments[-1].indexes:
+                self._empty()
+
     def _empty(self) -> None:
         """Give back the space of the only segment, all of whose records are dropped; it needs none to do so.
 

@@ -103,6 +103,8 @@ class ActorLink:
         numbered = dataclasses.replace(record, sequence=sequence, actor=actor, run=run)
         try:
             if self._spool.size_bytes > self._spool_bytes_max:
+                self._spool.give_back()
+            if self._spool.size_bytes > self._spool_bytes_max:
                 raise OSError("the spool is full")
             self._spool.append(encode(numbered))
         except OSError as error:

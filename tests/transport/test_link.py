@@ -461,6 +461,17 @@ def test_a_spool_that_was_full_takes_records_again(tmp_path: Path) -> None:
             assert link.status()["dropped"] == 1 and link.status()["spool_mb"] < 0.1
 
 
+def test_a_small_spool_that_was_full_takes_records_again(tmp_path: Path) -> None:
+    """Smaller than a segment that gives its space back by itself."""
+    with learner(tmp_path) as server, actor(tmp_path, server.address, spool_bytes_max=5_000) as link:
+        while link.put(step_record(0)) >= 0:
+            pass
+        accepted = link.next_sequence
+        pump(server, lambda: link.backlog == 0)
+        assert [link.put(step_record(0)) for _ in range(5)] == list(range(accepted, accepted + 5))
+        pump(server, lambda: link.backlog == 0)
+
+
 def test_a_name_belongs_to_its_key(tmp_path: Path) -> None:
     learner_keys, _, second = map(read_keys, generate_keys(tmp_path / "keys", actors=2))
     with (
