@@ -35,6 +35,7 @@ def test_a_key_that_is_not_admitted_is_refused_with_its_fingerprint(tmp_path: Pa
         assert process.stdout.readline() == f"refused: a connection with the revoked key of 'actor-1', {name}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_keys", ["actor", "learner"])
 def test_keys_on_one_side_alone_are_reported(tmp_path: Path, with_keys: str) -> None:
     files = dict(zip(("learner", "actor"), generate_keys(tmp_path / "keys"), strict=True))
