@@ -211,6 +211,7 @@ def make_replay(schema: StepSchema, config: TrainConfig) -> Replay:
         config.learner.imitate,
         prior_capacity=config.replay_capacity if config.learner.prior_fraction else 0,
         penalty=config.learner.intervention_penalty,
+        return_temperature=config.learner.return_temperature,
     )
 
 

@@ -1,5 +1,7 @@
 """Indexes of the replay: the slots that can be sampled, by what the samples are for."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from robot_rl.core.errors import ConfigError
@@ -12,11 +14,14 @@ class Indexes:
 
     An online step that is imitated belongs to the first two; a step of an earlier run to the third one alone, without
     one to the demonstrations.
+
+    Args:
+        recorded: makes the sets of demonstrations and of an earlier run.
     """
 
-    def __init__(self, slots: int, *, prior: bool = False) -> None:
-        self.online, self.demonstrations = SlotSet(slots), SlotSet(slots)
-        self.prior = SlotSet(slots if prior else 0)
+    def __init__(self, slots: int, *, prior: bool = False, recorded: Callable[[int], SlotSet] = SlotSet) -> None:
+        self.online, self.demonstrations = SlotSet(slots), recorded(slots)
+        self.prior = recorded(slots if prior else 0)
         self._members = (self.online, self.demonstrations, *((self.prior,) if prior else ()))
         self._prior_sources = PRIOR_SOURCES if prior else frozenset[Source]()
         self._both = 0  # members of the first two

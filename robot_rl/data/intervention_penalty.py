@@ -32,11 +32,14 @@ class InterventionPenalty:
 NO_PENALTY = InterventionPenalty()
 
 
-def penalise(columns: Columns, slot: int, penalty: InterventionPenalty) -> None:
-    """Lower the rewards of the policy's steps before a slot, if an intervention starts there."""
+def penalise(columns: Columns, slot: int, penalty: InterventionPenalty) -> float:
+    """Lower the rewards of the policy's steps before a slot, if an intervention starts there; return by how much."""
+    taken = 0.0
     policy, before = _POLICY.get(Source(columns.source[slot])), int(columns.previous_slot[slot])
     for _ in range(penalty.steps if penalty.reward else 0):
         if before == NONE or columns.source[before] != policy:
-            return
+            break
         columns.reward[before] -= penalty.reward
+        taken += penalty.reward
         before = int(columns.previous_slot[before])
+    return taken

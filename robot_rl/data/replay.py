@@ -21,8 +21,9 @@ from robot_rl.data.columns import NONE, Columns
 from robot_rl.data.indexes import Indexes
 from robot_rl.data.intervention_penalty import NO_PENALTY, InterventionPenalty, penalise
 from robot_rl.data.replay_counters import ReplayCounters
+from robot_rl.data.return_weights import EpisodeReturns
 from robot_rl.data.sampling import gather_batch
-from robot_rl.data.slots import SlotRing
+from robot_rl.data.slots import SlotRing, SlotSet
 
 DEMONSTRATION_CAPACITY = 20_000
 ONE_STEP = Horizon()
@@ -55,6 +56,7 @@ class Replay:
         imitate: steps that count as demonstrations, too.
         prior_capacity: frames kept of an earlier run; 0 takes none.
         penalty: of the policy's steps before an intervention.
+        return_temperature: of the weights by return in demonstrations and in an earlier run; None: all steps alike.
 
     Raises:
         ConfigError: a capacity below 2, or more than the machine can hold.
@@ -70,6 +72,7 @@ class Replay:
         imitate: Imitated = "successes",
         prior_capacity: int = 0,
         penalty: InterventionPenalty = NO_PENALTY,
+        return_temperature: float | None = None,
     ) -> None:
         if demonstration_capacity is None:
             demonstration_capacity = min(capacity, DEMONSTRATION_CAPACITY)
@@ -86,7 +89,9 @@ class Replay:
         self._rings = dict.fromkeys(Source, online) | dict.fromkeys(RECORDED, demonstrations)
         if prior_capacity:
             self._rings |= dict.fromkeys(PRIOR_SOURCES, SlotRing(own, prior_capacity))
-        self._indexes = Indexes(slots, prior=prior_capacity > 0)
+        self._returns = None if return_temperature is None else EpisodeReturns(slots, return_temperature)
+        recorded = self._returns.weighted_set if self._returns else SlotSet
+        self._indexes = Indexes(slots, prior=prior_capacity > 0, recorded=recorded)
         self._serials = 0
         self._open: dict[tuple[str, str], _Open] = {}
         self._steps: dict[tuple[str, str, int], dict[int, int]] = {}  # episode -> step -> slot
@@ -111,7 +116,10 @@ class Replay:
         self._columns.write(slot, record)
         self._columns.imitated[slot] = record.source in self._imitated
         completed = self._complete_previous(record, slot)
-        penalise(self._columns, slot, self._penalty)
+        taken = penalise(self._columns, slot, self._penalty)
+        if self._returns:
+            episode = self._steps[record.actor, record.run, record.episode]
+            self._returns.continued(slot, episode.values(), record.reward - taken)
         actor = (record.actor, record.run)
         if not record.last:
             self._open[actor] = _Open(slot, int(self._columns.serial[slot]), record.episode, record.step)
@@ -136,6 +144,8 @@ class Replay:
             return 0
         slots = self._slots(label, label.step - label.window_steps + 1 if rule.retroactive else label.step, label.step)
         self.counters.labels_missed += not slots
+        episode = self._slots(label, 0)
+        before = self._columns.reward[episode].sum(dtype=float)
         for slot in slots:
             self._apply(rule, slot)
         if slots and (rule.success is not None or rule.excluded):  # an undone label was perhaps one of success
@@ -143,6 +153,8 @@ class Replay:
         if rule.terminated:
             for slot in self._slots(label, label.step + 1):
                 self._exclude(slot)
+        if self._returns:
+            self._returns.changed(episode, self._columns.reward[episode].sum(dtype=float) - before)
         return len(slots)
 
     def _take(self, record: StepRecord) -> int:
@@ -239,8 +251,8 @@ class Replay:
             self._exclude(slot)
 
     def _exclude(self, slot: int) -> None:
-        """Take a step out of the samples for good."""
-        self._columns.excluded[slot] = True
+        """Take a step out of the samples for good; it counts for nothing in its episode's return."""
+        self._columns.excluded[slot], self._columns.reward[slot] = True, 0.0
         self._indexes.remove(slot)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -253,7 +265,7 @@ class Replay:
         horizon: Horizon = ONE_STEP,
         prior_fraction: float = 0.0,
     ) -> Batch:
-        """Draw `updates` batches, a fixed share of each from each index, uniformly with replacement.
+        """Draw `updates` batches, a fixed share of each from each index, with replacement: uniformly, or by return.
 
         An index that is empty leaves its share to the others. Entries with variants have one drawn per sample,
         independently for obs and next_obs: the stored form of a random crop. A sample ends before its horizon where the

@@ -23,6 +23,8 @@ class SlotSet:
         self._dense = np.empty(slots, dtype=np.int64)
         self._position = np.full(slots, -1, dtype=np.int64)
         self._count = 0
+        self.revision = 0
+        """Number of changes."""
 
     def __len__(self) -> int:
         return self._count
@@ -37,6 +39,7 @@ class SlotSet:
         self._dense[self._count] = slot
         self._position[slot] = self._count
         self._count += 1
+        self.revision += 1
 
     def remove(self, slot: int) -> None:
         """Remove a slot; removing an absent one changes nothing."""
@@ -44,6 +47,7 @@ class SlotSet:
         if position < 0:
             return
         self._count -= 1
+        self.revision += 1
         last = self._dense[self._count]
         self._dense[position], self._position[last] = last, position
         self._position[slot] = -1

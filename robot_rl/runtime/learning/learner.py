@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Server(Protocol):
 
 
 _MEMORY = {"online": "journal", "demonstration": "demonstrations", "prior": "earlier run"}  # counted -> from where
+Weighting = Literal["uniform", "returns"]
+WEIGHTINGS: tuple[str, ...] = get_args(Weighting)
 METRICS_EVERY_S = 1.0  # between two lines of metrics
 POLL_TIMEOUT_S = 0.05  # longest wait for data when no update is allowed
 
@@ -58,6 +60,12 @@ class LearnerConfig:
     prior_fraction: float = 0.0
     """Share of a batch drawn from what the run `prior` gathered, in place of as much of the run's own steps; 0: none of
     it is read. Source: arXiv 2602.20220."""
+    prior_weighting: Weighting = "uniform"
+    """How demonstrations, and steps of an earlier run, are drawn: all alike, or the more often the higher the return of
+    their episode among them (`returns`), where some are bad. Source: Hong et al. 2023 (arXiv 2306.13085)."""
+    prior_temperature: float = 0.1
+    """Of these weights: exp(return / temperature), with returns scaled to 0..1; a high one draws all alike. Source: the
+    same."""
     imitate: Imitated = "successes"
     """Steps imitated beside demonstrations: no interventions, those in episodes that succeeded (`successes`), or all;
     or whole `episodes` that succeeded, the policy's steps, too. Source: HIL-SERL all; see docs/results.md."""
@@ -72,6 +80,11 @@ class LearnerConfig:
     update_ratio: UpdateRatioConfig = field(default_factory=UpdateRatioConfig)
     """Limits on updates per transition."""
 
+    @property
+    def return_temperature(self) -> float | None:
+        """Temperature of the weights by return; None without."""
+        return self.prior_temperature if self.prior_weighting == "returns" else None
+
     def __post_init__(self) -> None:
         checks.fraction(self, "demo_fraction", "prior_fraction")
         if self.demo_fraction + self.prior_fraction > 1.0:
@@ -79,6 +92,8 @@ class LearnerConfig:
                 f"prior_fraction: got {self.prior_fraction} beside demo_fraction {self.demo_fraction}, expected 1 or "
                 "less in all; lower one."
             )
+        checks.one_of(self, WEIGHTINGS, "prior_weighting")
+        checks.positive(self, "prior_temperature")
         checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 

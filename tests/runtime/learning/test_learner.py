@@ -39,9 +39,9 @@ class Turns:
 class Run:
     """One process of a learner, with everything it touches."""
 
-    def __init__(self, folder: Path, server: ScriptedServer, **changes: Any) -> None:
+    def __init__(self, folder: Path, server: ScriptedServer, temperature: float | None = None, **changes: Any) -> None:
         self.server, self.backend, self.metrics, self.clock = server, TinyBackend(), ListMetrics(), FakeClock()
-        self.replay = Replay(SCHEMA, 1000, seed=5)
+        self.replay = Replay(SCHEMA, 1000, seed=5, return_temperature=temperature)
         self.checkpoints = Checkpoints(folder, IDENTITY)
         self.config = replace(CONFIG, **changes)
         self.updates = 0
@@ -53,13 +53,14 @@ class Run:
         return self
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("temperature", [None, 0.5])
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, temperature: float | None) -> None:
     records: list[Record] = list(episodes(6, 10))
     demos = demonstrations(2, 10)
-    whole = Run(tmp_path / "whole", ScriptedServer([records])).go(40, demos)
+    whole = Run(tmp_path / "whole", ScriptedServer([records]), temperature).go(40, demos)
 
-    first = Run(tmp_path / "parts", ScriptedServer([records])).go(13, demos)
-    second = Run(tmp_path / "parts", ScriptedServer([], recovered=records)).go(40, demos)
+    first = Run(tmp_path / "parts", ScriptedServer([records]), temperature).go(13, demos)
+    second = Run(tmp_path / "parts", ScriptedServer([], recovered=records), temperature).go(40, demos)
 
     assert 0 < first.updates < second.updates == whole.updates == 160
     for name, array in whole.backend.state_dict().items():
