@@ -67,7 +67,7 @@ FAULTS_OF = {
     "damage, keys": spoil,
 }
 SLOW = ("damage, keys",)
-"""A damaged length keeps the connection waiting until its heartbeat ends it: more than ten seconds a fault."""
+"""A damaged length can keep a connection waiting until its heartbeat ends it: 14 s a fault in the mean."""
 
 
 @pytest.mark.parametrize("name", FAULTS_OF)
