@@ -1,8 +1,5 @@
 """Episodes of a bag of raw topics: resampled to the control rate, with actions recovered from the commanded targets.
 
-    a_k = the action that brings the target of step k to the one that is commanded at its end: the inverse of
-          `envs.action.move_target`, with the task's largest step; what is faster is clipped, and caught up with later.
-
 Where targets came at the control rate, each is one step, at its own stamp; otherwise the steps lie on a grid. An
 observation is the newest of each topic at that time. A pause of the targets, or a verdict, ends an episode.
 """
@@ -13,19 +10,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from robot_rl.core.action_layout import CLOSE, HOLD, OPEN, ROTATION, TRANSLATION
+from robot_rl.core.action_layout import CLOSE, HOLD, OPEN
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import BadMessageError, ConfigError
-from robot_rl.core.pose import Pose, rotation_log
 from robot_rl.core.records import Source, StepRecord, no_action
-from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
+from robot_rl.core.tasks import PERIOD_S, TaskCamera, TaskSpec
 from robot_rl.data.formats import Episode
 from robot_rl.data.health import RATE_TOLERANCE
 from robot_rl.data.image_codec import decompress
-from robot_rl.envs.action import action_towards, move_target, task_layout
 from robot_rl.envs.observation import state_name, state_vector
+from robot_rl.envs.recovered_actions import Recovered, recover_actions
 from robot_rl.hardware.cameras import views
 from robot_rl.hardware.graph.messages import read_image
+from robot_rl.hardware.robot import RobotState
 from robot_rl.runtime.bags.recording import STATE_AGE_S, Recording, read_recording
 from robot_rl.runtime.bags.topics import Bag
 
@@ -81,7 +78,7 @@ class BagEpisodes:
 
     def _episode(self, number: int, span: Span, success: bool, failure: bool) -> Episode:
         images, stamps = self._images(span.times_ns)
-        states, targets, actions, clipped = self._motion(span.times_ns)
+        states, (targets, actions, clipped) = self._motion(span.times_ns)
         stale = self._stale(span.times_ns, stamps)
         count = len(actions)
         for found, what in (
@@ -110,26 +107,17 @@ class BagEpisodes:
         meta = {"task": self._task.name, "steps": count, "reward": float(success), "success": success}
         return Episode(steps, meta | {"bag": str(self._bag.path)})
 
-    def _motion(self, times_ns: np.ndarray) -> tuple[list[Any], list[Pose], list[np.ndarray], int]:
-        """Return state and target (T + 1), actions (T), and how many of them are clipped."""
+    def _motion(self, times_ns: np.ndarray) -> tuple[list[RobotState], Recovered]:
+        """Return the states (T + 1), and the actions towards what was commanded."""
         recording, arm = self._recording, self._arm
         rows = {series.topic: series.before(times_ns) for series in recording.states}
         states = [
             recording.state({topic: int(found[row]) for topic, found in rows.items()}, int(stamp))
             for row, stamp in enumerate(times_ns)
         ]
-        goals = recording.target.before(times_ns[1:] - 1)
-        layout, target, clipped = task_layout(self._task), states[0].T_base_tcp, 0
-        targets, actions = [target], []
-        for row, goal_row in enumerate(goals):
-            goal, T_base_tcp = recording.target.values[goal_row], states[row].T_base_tcp
-            action = action_towards(arm, target, T_base_tcp, goal, self._gripper(int(times_ns[row + 1])))
-            clipped += _is_faster(arm, target, T_base_tcp, goal)
-            parts = layout.decode(action)
-            target = move_target(arm, target, T_base_tcp, parts[TRANSLATION], parts[ROTATION])
-            targets.append(target)
-            actions.append(action)
-        return states, targets, actions, clipped
+        goals = [recording.target.values[row] for row in recording.target.before(times_ns[1:] - 1)]
+        grippers = [self._gripper(int(end_ns)) for end_ns in times_ns[1:]]
+        return states, recover_actions(arm, [state.T_base_tcp for state in states], goals, grippers)
 
     def _gripper(self, end_ns: int) -> str:
         """Return the gripper's value that is commanded before a time."""
@@ -192,13 +180,6 @@ def _spans(recording: Recording) -> Iterator[Span]:
         kept = times[:end]
         if len(kept) > 2:
             yield Span(kept, None if verdict is None else verdict[1], len(times) - len(kept))
-
-
-def _is_faster(arm: ArmTask, target: Pose, T_base_tcp: Pose, goal: Pose) -> bool:
-    """Return whether a target is further away than one action reaches, by more than 2 %."""
-    move = np.abs(T_base_tcp.R.T @ (goal.p - target.p)).max() / arm.action.step_m
-    turn = np.abs(rotation_log(target.R.T @ goal.R)).max() / arm.action.step_rad
-    return bool(max(move, turn) > 1.02)
 
 
 def _image(message: Any, camera: TaskCamera) -> np.ndarray:
