@@ -3,7 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,9 +15,11 @@ from tyro.conf import Positional
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, RobotRLError
 from robot_rl.data.formats import FORMAT_HELP, DatasetFormat, Episode, check_format, format_of, make_format
+from robot_rl.runtime.acting.pose_entries import PoseEntries
 from robot_rl.tasks import check_task, find_task
 
 if TYPE_CHECKING:
+    from robot_rl.runtime.acting.posed_episodes import PosedEpisodes
     from robot_rl.runtime.bags.episodes import BagEpisodes
 
 
@@ -28,12 +30,20 @@ class Arguments:
     A LeRobotDataset keeps what others have no column for in a folder of its own, so that it can be read back
     whole. What LeRobot itself sees is state, images, action, reward, success, and who acted.
 
+    A recording of tool poses without actions, of an arm guided by hand or of another robot, gets them by --actions
+    poses: each is what moves the target to the tool pose that followed, later by the arm's lag, in the task's scale,
+    clipped to one step and caught up with. The gripper closes when its opening falls, opens when it rises. The share
+    of clipped steps is printed: where it is large, take a larger step in the task.
+
     examples:
       robot-rl export runs/first --out first-successes --successes 100     the newest, for an imitation learner
       robot-rl export demos --out demos-lerobot
       robot-rl export demos --out demos-small --video av1                  cameras as video, with loss
       robot-rl export pushed-dataset --out demos --format episodes         from LeRobot
       robot-rl export bag --out demos --format episodes --task usb.toml    from a bag of raw ROS topics, in MCAP
+      robot-rl export pushed-dataset --out demos --format episodes --task usb.toml --actions poses \\
+        --poses.position 0 1 2 --poses.rotation 3 4 5 6 --poses.gripper 7 --poses.cameras wrist=hand_camera
+      robot-rl export guided --out demos --format episodes --task usb.toml --actions poses    states of ours
     """
 
     source: Positional[Path]
@@ -43,7 +53,11 @@ class Arguments:
     format: Annotated[str, tyro.conf.arg(help=f"Format to write: {FORMAT_HELP}")] = "lerobot"
     source_format: Annotated[str, tyro.conf.arg(help="Format to read; by default what the folder looks like.")] = ""
     task: str = ""
-    """Task of a bag of raw topics, by name or file: its schema, action and cameras; empty: the source is no bag."""
+    """Task of a bag of raw topics, or of --actions poses, by name or file: its schema, action and cameras."""
+    actions: Literal["recorded", "poses"] = "recorded"
+    """Actions as recorded, or those that would have made the motion of the tool; of one arm."""
+    poses: PoseEntries = field(default_factory=PoseEntries)
+    """Where the tool poses of another robot are, and the arm's lag, which alone counts for states of ours."""
     namespace: str = ""
     """Namespace of the arm in a bag that has several."""
     text: str = ""
@@ -59,7 +73,11 @@ class Arguments:
             check_format(self.source_format)
         if self.task:
             check_task(self.task)
-        elif self.namespace:
+        elif self.actions == "poses":
+            raise ConfigError("actions: got poses without --task, expected both; its action's scale is needed.")
+        if self.actions == "recorded" and self.poses != PoseEntries():
+            raise ConfigError("poses: got settings without --actions poses, expected both; add it.")
+        if self.namespace and (self.actions == "poses" or not self.task):
             raise ConfigError(f"namespace: got {self.namespace!r} without --task, expected both for a bag, or none.")
         if self.video and self.format != "lerobot":
             raise ConfigError(f"video: got {self.video!r} with format {self.format}, expected lerobot; leave one out.")
@@ -72,7 +90,7 @@ def run(arguments: Arguments) -> int:
     source, out, target = arguments.source, arguments.out, _target(arguments)
     if out.exists() and any(out.iterdir()):
         raise ConfigError(f"out: got {out}, which holds something, expected a new folder.")
-    bag, count, episodes = _opened(arguments)
+    converted, count, episodes = _opened(arguments)
     if not count:
         bags = "" if arguments.task or not _is_bag(source) else " A bag of raw topics needs --task."
         raise ConfigError(
@@ -85,16 +103,22 @@ def run(arguments: Arguments) -> int:
         target.write(out, Episode(episode.steps, meta | ({"text": text} if text else {})))
         written, steps = written + 1, steps + len(episode.steps)
     print(f"{written} episodes, {steps} steps in {out} ({arguments.format})")
-    for remark in () if bag is None else bag.remarks:
+    for remark in () if converted is None else converted.remarks:
         print(f"! {remark}")
     if written < (arguments.successes or 0):
         print(f"fewer than {arguments.successes}: {source} has no more successes.")
     return 0
 
 
-def _opened(arguments: Arguments) -> "tuple[BagEpisodes | None, int, Iterator[Episode]]":
-    """Return the bag, if it is one, the number of episodes, and the episodes."""
+def _opened(arguments: Arguments) -> "tuple[BagEpisodes | PosedEpisodes | None, int, Iterator[Episode]]":
+    """Return what makes the episodes of a bag or of poses, their number, and the episodes."""
     source = arguments.source
+    if arguments.actions == "poses":
+        from robot_rl.runtime.acting.posed_episodes import PosedEpisodes
+
+        form = make_format(arguments.source_format or format_of(source))
+        posed = PosedEpisodes(form, source, find_task(arguments.task), arguments.poses)
+        return posed, posed.count() if source.is_dir() else 0, posed.read()
     if arguments.task:
         from robot_rl.runtime.bags.episodes import BagEpisodes
 

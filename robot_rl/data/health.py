@@ -87,6 +87,9 @@ def _clock_faults(steps: Sequence[StepRecord]) -> Iterator[str]:
 
 def _action_faults(steps: Sequence[StepRecord]) -> Iterator[str]:
     actions = np.array([step.action for step in steps])
+    if not actions.shape[1]:
+        yield "no actions; `robot-rl export --actions poses` makes them of tool poses"
+        return
     if not np.isfinite(actions).all():
         yield "actions that are not finite"
         return

@@ -101,12 +101,25 @@ def state_vector(arm: ArmTask, state: RobotState, T_base_target: Pose) -> np.nda
         rotation_log(R @ GRIPPER_DOWN.T) / TURN_SCALE_RAD,
         np.concatenate([R.T @ state.twist[:3], R.T @ state.twist[3:]]) / _TWIST_SCALE,
         clipped(state.wrench / _WRENCH_SCALE, -3.0, 3.0),
-        R.T @ (T_base_target.p - p) / arm.action.leash_m,
-        rotation_log(R.T @ T_base_target.R) / arm.action.leash_rad,
+        _lead(arm, state.T_base_tcp, T_base_target),
     ]
     if arm.gripper is not None:
         parts.append(np.array([state.finger_m / arm.gripper.open_m]))
     return clipped(np.concatenate(parts), -STATE_BOUND, STATE_BOUND).astype(np.float32)
+
+
+def with_lead(arm: ArmTask, state: np.ndarray, T_base_tcp: Pose, T_base_target: Pose) -> np.ndarray:
+    """Return a copy of a `state` with another target; what follows the motion stays."""
+    changed = state.copy()
+    changed[18:MOTION_SIZE] = _lead(arm, T_base_tcp, T_base_target)
+    return changed
+
+
+def _lead(arm: ArmTask, T_base_tcp: Pose, T_base_target: Pose) -> np.ndarray:
+    """Return target minus measured pose (6,), tool frame, in units of the leash."""
+    p, R = T_base_tcp
+    move, turn = R.T @ (T_base_target.p - p), rotation_log(R.T @ T_base_target.R)
+    return clipped(np.concatenate([move, turn]) / arm.action.leash, -STATE_BOUND, STATE_BOUND)
 
 
 def poses_of(arm: ArmTask, state: np.ndarray) -> tuple[Pose, Pose]:

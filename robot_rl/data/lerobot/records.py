@@ -106,6 +106,8 @@ def foreign_steps(
 ) -> list[StepRecord]:
     """Return the steps of an episode of others: all are the human's, and the last frame closes the episode.
 
+    Without a column of actions they have none: a vector of no entries.
+
     Args:
         videos: images of the rows, by column, of the cameras that are kept as video.
 
@@ -122,7 +124,7 @@ def foreign_steps(
     success = bool(rows[-1].get("next.success", True))
     steps = []
     for i, row in enumerate(rows[:-1]):
-        last, action = i == len(rows) - 2, np.array(row["action"], np.float32)
+        last, action = i == len(rows) - 2, np.array(row.get("action", ()), np.float32)
         won = last and success
         reward = float(row.get("next.reward", 0.0))
         steps.append(

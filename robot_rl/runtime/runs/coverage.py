@@ -92,7 +92,7 @@ class Gathered:
             ConfigError: there is none.
         """
         actions = np.concatenate(self.actions) if self.actions else np.zeros((0, 0))
-        kept = np.isfinite(actions).all(axis=1)
+        kept = np.isfinite(actions).all(axis=1) & (actions.shape[1] > 0)
         if not kept.any():
             raise ConfigError("coverage: got no step with a finite action, expected some; see --only.")
         return np.concatenate(self.states)[kept], actions[kept]
