@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robot_rl.build import make_replay
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.batch import Horizon
 from robot_rl.data.intervention_penalty import InterventionPenalty
 from robot_rl.data.replay import Replay
-from robot_rl.runtime.learning.learner import LearnerConfig
+from robot_rl.presets import preset
+from robot_rl.runtime.learning.learner import LearnerConfig, Weighting
+from tests.data.builders import SCHEMA
 from tests.data.test_replay import episode, filled, label
 
 DRAWS, SEEDS = 25_000, 8
@@ -127,6 +130,16 @@ def test_the_same_state_draws_the_same_samples_in_a_replay_that_was_read_again()
     replays[1].set_rng_state(replays[0].rng_state())
     first, second = (replay.sample(64, 4, horizon=Horizon(2)) for replay in replays)
     assert np.array_equal(first.obs["state"], second.obs["state"]) and np.array_equal(first.reward, second.reward)
+
+
+@pytest.mark.parametrize(("weighting", "frames"), [("uniform", {0, 1, 10, 11}), ("returns", {10, 11})])
+def test_setting_reaches_the_replay_of_a_run(weighting: Weighting, frames: set[int]) -> None:
+    config = preset("pick-lift-blind")
+    learner = replace(config.learner, prior_weighting=weighting, prior_temperature=0.01)
+    replay = make_replay(SCHEMA, replace(config, learner=learner, replay_capacity=100))
+    for step in [*paying(2, 0, 0.0, **DEMO), *paying(2, 10, 1.0, episode=1, **DEMO)]:
+        replay.append(step)
+    assert set(drawn(replay)[0].tolist()) == frames
 
 
 def test_settings_are_checked() -> None:

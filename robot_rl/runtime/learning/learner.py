@@ -64,8 +64,7 @@ class LearnerConfig:
     """How demonstrations, and steps of an earlier run, are drawn: all alike, or the more often the higher the return of
     their episode among them (`returns`), where some are bad. Source: Hong et al. 2023 (arXiv 2306.13085)."""
     prior_temperature: float = 0.1
-    """Of these weights: exp(return / temperature), with returns scaled to 0..1; a high one draws all alike. Source: the
-    same."""
+    """Of these weights: exp(return / temperature), with returns scaled to 0..1; a high one draws all alike."""
     imitate: Imitated = "successes"
     """Steps imitated beside demonstrations: no interventions, those in episodes that succeeded (`successes`), or all;
     or whole `episodes` that succeeded, the policy's steps, too. Source: HIL-SERL all; see docs/results.md."""
