@@ -16,6 +16,7 @@ from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.methods import DEFAULT_METHOD, METHODS, check_method
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
+from robot_rl.runtime.acting.stuck import StuckConfig
 from robot_rl.runtime.learning.learner import LearnerConfig
 from robot_rl.runtime.runs.budget_config import BudgetConfig, EvaluationConfig
 from robot_rl.tasks import check_task
@@ -126,6 +127,7 @@ class TrainConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     human: HumanConfig = field(default_factory=HumanConfig)
     arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
+    stuck: StuckConfig = field(default_factory=StuckConfig)
     agent: AgentConfig = field(default_factory=AgentConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     budget: Annotated[BudgetConfig, tyro.conf.arg(name="")] = field(default_factory=BudgetConfig)
@@ -150,6 +152,7 @@ class TrainConfig:
         checks.at_least(self, 1, "replay_capacity", "demonstration_capacity")
         checks.positive(self, "speed", "updates_per_step")
         self._check_updates()
+        self._check_stuck()
         if self.reference is not None and self.agent.objective == "imitation":
             raise ConfigError(
                 "reference: got one with objective imitation, whose critics learn nothing, expected None."
@@ -190,6 +193,16 @@ class TrainConfig:
         """Whether actors keep the compressed images of their steps."""
         keep = self.vision.keep_frames
         return self.robot.on_graph if keep is None else keep
+
+    def _check_stuck(self) -> None:
+        if not self.stuck.retreats:
+            return
+        for reason, refused in (
+            (f"{self.task}, whose tool and leash are unknown", is_foreign(self.task)),
+            ("objective iql, which clones each step", self.agent.objective == "iql"),
+        ):
+            if refused:
+                raise ConfigError(f"stuck.retreats: got {self.stuck.retreats} with {reason}, expected 0.")
 
     def _check_updates(self) -> None:
         """Refuse settings with which an actor would wait for updates that the learner does not make or publish."""

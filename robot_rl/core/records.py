@@ -29,6 +29,7 @@ class Source(IntEnum):
     EARLIER = 3  # in a recorded episode that failed: experience that is not imitated
     PRIOR = 4  # policy of the run that this one starts from: experience that is not imitated
     PRIOR_HUMAN = 5  # human's intervention in that run, the same
+    RETREAT = 6  # retreat of an arm that was stuck, neither policy nor human: experience that is not imitated
 
 
 PRIOR_SOURCES = frozenset({Source.PRIOR, Source.PRIOR_HUMAN})

@@ -50,7 +50,7 @@ def describe(number: int, episode: Episode | CorruptRecordError, first: Row | No
     if isinstance(episode, CorruptRecordError):
         return Row(number, faults=("damaged",))
     steps, meta = episode.steps, episode.meta
-    human = sum(step.source is not Source.POLICY for step in steps) / len(steps)
+    human = sum(step.source not in (Source.POLICY, Source.RETREAT) for step in steps) / len(steps)
     names = sorted({step.source.name.lower() for step in steps}, reverse=True)
     task, cameras = str(meta.get("task") or meta.get("text") or "-"), tuple(camera_images(steps[-1:]))
     faults = (*find_faults(episode), *_differences(task, cameras, first))

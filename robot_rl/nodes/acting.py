@@ -18,10 +18,12 @@ from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.actor import ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import END, START, ActorConfig, resumed
 from robot_rl.runtime.acting.rollout import Environment
+from robot_rl.runtime.acting.stuck_arms import watched
 from robot_rl.runtime.runs.json_log import logged
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
 from robot_rl.runtime.runs.process_record import recorded
 from robot_rl.runtime.runs.stop import StopSignal
+from robot_rl.tasks import find_task
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.keys import read_keys
@@ -104,6 +106,8 @@ def _act(
             policy = make_policy(definition, config)
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed, page)
             rollout = replace(rollout, keep_frames=config.keeps_frames)
+            if config.stuck.retreats:
+                rollout = watched(rollout, find_task(config.task), config.stuck)
             rollout.reward.open(launch.folder)
             summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
             link.flush(ORPHAN_FLUSH_S if stop.orphaned else FLUSH_S)

@@ -13,6 +13,7 @@ EPISODES_MAX = 2000
 CHARGE = {
     "idle": "nothing moves the arm",
     "policy": "the policy moves the arm",
+    "retreat": "the arm retreats: it was stuck",
     "human": "a person moves the arm",
     "estop": "emergency stop",
 }

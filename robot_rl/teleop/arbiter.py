@@ -26,8 +26,12 @@ class ControlAuthority(IntEnum):
 
     IDLE = 0
     POLICY = 1
-    HUMAN = 2
-    ESTOP = 3
+    RETREAT = 2  # instead of a policy whose arm is stuck; see `runtime.acting.stuck`
+    HUMAN = 3
+    ESTOP = 4
+
+
+_SOURCES = {ControlAuthority.HUMAN: Source.HUMAN, ControlAuthority.RETREAT: Source.RETREAT}
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Decision:
     @property
     def source(self) -> Source:
         """Return who chose the executed action, as the records name it."""
-        return Source.HUMAN if self.charge is ControlAuthority.HUMAN else Source.POLICY
+        return _SOURCES.get(self.charge, Source.POLICY)
 
 
 @dataclass(slots=True)

@@ -47,6 +47,15 @@ def test_actors_that_need_a_person_come_first(folder: RunFolder) -> None:
     assert not any(actor.need for actor in actors.values()), "none of them runs"
 
 
+def test_an_actor_that_was_stuck_in_its_last_episode_needs_help(folder: RunFolder) -> None:
+    with MetricsWriter(folder.root / "actor-0", tensorboard=False) as metrics:
+        metrics.write("episode", 0, episode=STUCK_EPISODES, success=True, steps=10, help_requests=1)
+    totals = RunTotals(folder)
+    totals.read()
+    status = actor_status(folder.root / "actor-0", "running", totals)
+    assert status.need == "stuck in its last episode, also after its retreats"
+
+
 def test_an_actor_that_runs_without_success_or_after_a_fault_needs_help(folder: RunFolder) -> None:
     totals = RunTotals(folder)
     totals.read()

@@ -8,6 +8,7 @@ const KEYS = { enter: "success", backspace: "failure", t: "stage", u: "undo", n:
 const CHARGE = {
   idle: ["Holding still", "Nothing moves the arm."],
   policy: ["Policy", "Hold a stick to take over."],
+  retreat: ["Retreat", "It was stuck. Hold a stick to take over."],
   human: ["You", "Let go to hand back."],
   person: ["A person", "Another device or browser moves the arm."],
   estop: ["Stopped", "Clear the stop to go on."],
@@ -113,7 +114,7 @@ function show() {
   const [name, more] = CHARGE[charge];
   text("charge-name", charge === "idle" && device.paused ? "Paused" : name);
   text("charge-more", charge === "idle" && device.paused ? "Go starts the next episode." : more);
-  byId("charge-icon").setAttribute("href", `#i-${charge === "person" ? "human" : charge}`);
+  byId("charge-icon").setAttribute("href", `#i-${{ person: "human", retreat: "policy" }[charge] ?? charge}`);
   document.querySelector("#link b").textContent = up ? `${(shown.link ?? 0).toFixed(0)} ms` : "offline";
   text("role", !up ? "waiting" : state?.control ? "in control" : state?.held_by_another ? "another browser has control" : "watching");
   byId("take").hidden = !up || state?.control;

@@ -61,8 +61,9 @@ def load_demonstrations(
 def _numbered(episodes: Iterable[tuple[int, Iterable[StepRecord], bool]], run: str) -> Iterator[StepRecord]:
     sequence = 0
     for number, steps, success in episodes:
-        source = Source.DEMONSTRATION if success else Source.EARLIER
         for step in steps:
+            shown = success and step.source is not Source.RETREAT
+            source = Source.DEMONSTRATION if shown else Source.EARLIER
             yield replace(step, actor=ACTOR, run=run, sequence=sequence, episode=number, source=source)
             sequence += 1
 

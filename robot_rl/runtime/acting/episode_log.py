@@ -52,7 +52,7 @@ class EpisodeLog:
         time = self._time((now_ns - self.start_ns) / NS_PER_S)
         rollout = self.stepper.rollout
         measured = rollout.reward.metrics() | dict(rollout.robot_env.metrics()) | self.health.metrics()
-        measured |= rollout.policy_metrics()
+        measured |= rollout.policy_metrics() | (rollout.stuck.metrics() if rollout.stuck else {})
         return self._ending() | self._effort() | time | self._spreads() | measured
 
     @property

@@ -15,6 +15,7 @@ from robot_rl.teleop.arbiter import ControlAuthority
 AUTHORITY = {
     ControlAuthority.IDLE: "nothing moves it",
     ControlAuthority.POLICY: "policy",
+    ControlAuthority.RETREAT: "retreat",
     ControlAuthority.HUMAN: "you",
     ControlAuthority.ESTOP: "EMERGENCY STOP: c clears it",
 }

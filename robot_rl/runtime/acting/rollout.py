@@ -14,6 +14,7 @@ from robot_rl.envs.operator_episodes import OperatorEpisodes, Prompt
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.monitor import Monitor, NoMonitor
+from robot_rl.runtime.acting.stuck import StuckWatch
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device, ScriptedDevice
 from robot_rl.vision.encoder import Encoder
@@ -57,6 +58,8 @@ class Rollout:
     """Follows the steps."""
     keep_frames: bool = False
     """Whether the encoder's images are kept beside their features, compressed."""
+    stuck: StuckWatch | None = None
+    """Lets an arm that is stuck retreat; None: it does not notice."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "speed")

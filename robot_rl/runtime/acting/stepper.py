@@ -84,6 +84,8 @@ class Stepper:
         self._warm_up()
         self._await_go()
         rollout = self.rollout
+        if rollout.stuck is not None:
+            rollout.stuck.begin()
         raw, info = rollout.env.reset(seed=seed)
         labels = info.get("late_labels", ())
         self._late_labels += labels
@@ -136,6 +138,8 @@ class Stepper:
         now_ns = self.rollout.clock.now_ns()
         self.spent.act_ns += now_ns - start_ns
         decision = self.arbiter.decide(proposed, self._read_human(proposed), self._stopped(), now_ns)
+        if self.rollout.stuck is not None:
+            decision = self.rollout.stuck.decide(self.raw, decision)
         self._rests = decision.paused or decision.charge is ControlAuthority.ESTOP
         if decision.charge is not ControlAuthority.POLICY:
             self.rollout.look_again()

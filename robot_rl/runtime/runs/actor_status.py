@@ -76,6 +76,8 @@ def _need(path: Path, state: str, episodes: Sequence[Mapping[str, Any]]) -> str:
         return ""
     if fault := episodes[-1].get("fault_text"):
         return f"fault: {fault}"
+    if episodes[-1].get("help_requests"):
+        return "stuck in its last episode, also after its retreats"
     stuck = next((n for n, event in enumerate(reversed(episodes)) if event.get("success")), len(episodes))
     return f"no success in {stuck} episodes" if stuck >= STUCK_EPISODES else ""
 

@@ -22,6 +22,8 @@ EPISODE_SUMS = {
     "human_steps": "steps that a person made",
     "interventions": "interventions of a person",
     "fault": "episodes ended by a fault",
+    "retreats": "retreats of an arm that was stuck",
+    "help_requests": "requests for help of an arm that was stuck",
 }
 """Number of an actor's episodes -> what their sum counts; `PREFIX..._total`."""
 EPISODE_GAUGES = {

@@ -256,6 +256,11 @@ TRAINING = (
         row="actions of the reference",
     ),
     RunMetric(
+        lambda data: tuple(_sum(name)(data) for name in ("retreats", "retreat_steps", "retries", "help_requests")),
+        lambda value: "{} of {} steps, {} tries after them, {} requests for help".format(*value) if any(value) else "-",
+        row="retreats of a stuck arm",
+    ),
+    RunMetric(
         lambda data: share_by_tenth(data.history),
         lambda shares: " ".join(f"{share:.0%}" for share in shares),
         row="human share of the steps, by tenth of the run",

@@ -40,7 +40,7 @@ def act(
 ) -> tuple[ActorSummary, RecordingLink, PointWorld, MemoryMetrics]:
     """Run an actor in the point's world."""
     link, env, ledger = link or RecordingLink(), more.pop("env", None) or PointWorld(), MemoryMetrics()
-    parts = {name: more.pop(name) for name in ("encoder", "speed", "estop", "keep_frames") if name in more}
+    parts = {name: more.pop(name) for name in ("encoder", "speed", "estop", "keep_frames", "stuck") if name in more}
     reward = make_reward(rewards, more.pop("reward_settings", None))
     rollout = Rollout(env, policy or LinearPolicy(), human=human, reward=reward, clock=clock or FakeClock(), **parts)
     summary = run_actor(rollout, config, link, ledger, should_stop=should_stop, **more)

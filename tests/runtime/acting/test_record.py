@@ -141,6 +141,15 @@ def test_demonstration_ends_with_the_step_that_its_success_label_is_about(tmp_pa
     assert {step.source for step in steps} == {Source.DEMONSTRATION}  # while the hand rested, too
 
 
+def test_a_retreat_within_a_success_of_an_earlier_run_is_no_demonstration(tmp_path: Path) -> None:
+    record(tmp_path, 1)
+    steps, meta = read_episode(list_episodes(tmp_path)[0])
+    steps = [replace(step, source=Source.POLICY if step.step else Source.RETREAT, episode=1) for step in steps]
+    write_episode(tmp_path, steps, meta)
+    loaded = list(load_demonstrations(tmp_path, TinyEncoder()))[len(steps) :]
+    assert [step.source for step in loaded] == [Source.EARLIER] + [Source.DEMONSTRATION] * (len(steps) - 1)
+
+
 def test_steps_of_older_recordings_are_all_demonstrations_and_failures_are_none(tmp_path: Path) -> None:
     record(tmp_path, 1)
     steps, meta = read_episode(list_episodes(tmp_path)[0])

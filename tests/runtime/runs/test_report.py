@@ -55,6 +55,15 @@ def test_report_counts_what_the_metrics_files_hold(run: RunFolder) -> None:
     assert rows["human share of the steps, by tenth of the run"].split()[::9] == ["40%", "0%"]
 
 
+def test_report_sums_the_retreats_of_a_stuck_arm(run: RunFolder) -> None:
+    counts = {"retreats": 2, "retreat_steps": 9, "retries": 2, "help_requests": 1}
+    with MetricsWriter(run.actor(0), tensorboard=False) as metrics:
+        for i in (40, 41):
+            metrics.write("episode", i, steps=25, success=False, **counts)
+    rows = dict(metric_rows(TRAINING, read_run(run)))
+    assert rows["retreats of a stuck arm"] == "4 of 18 steps, 4 tries after them, 2 requests for help"
+
+
 def test_records_that_a_damaged_journal_lost_are_reported_by_file_and_terminal(run: RunFolder) -> None:
     assert not any("lost" in line for line in closing_lines(run))
     with MetricsWriter(run.learner, tensorboard=False) as metrics:
