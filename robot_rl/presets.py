@@ -130,18 +130,19 @@ ABLATIONS = {
             "peg-insert": {"updates_per_step": 2.0, "budget": {"minutes": 35.0, "env_steps": 24_000}},
         },
     ),
-    # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and an actor
-    # that waited for them would hardly move.
+    # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and the actor
+    # waits for them: an actor that did not learned nothing before its steps were over; docs/results.md.
     "trainable-encoder": Preset(
         "convolutions learn with the critic",
         {
             "replay_capacity": 40_000,
             "demonstration_capacity": 5_000,
-            "updates_per_step": None,
+            "updates_per_step": 1.5,
             "speed": 3.0,
             "vision": {"mode": "trainable"},
             "agent": {"trunk": to_json(SMALL_TRUNK)},
-            "learner": {"batch": 128, "updates_per_call": 2, "publish_every_updates": 8},
+            "learner": {"batch": 64, "updates_per_call": 2, "publish_every_updates": 8},
+            "budget": {"minutes": 30.0, "env_steps": 4_000},
         },
     ),
     "state-only": Preset("no cameras; the object's pose is given: an upper bound", {"vision": {"mode": "state"}}),
