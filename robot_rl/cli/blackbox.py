@@ -1,5 +1,6 @@
 """`robot-rl blackbox`: plot of a black box: what the arm did in its last minute, with each fault marked."""
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def last_rows(path: Path, last_s: float) -> dict[str, np.ndarray]:
 
     try:
         rows = read_mcap(path)
-    except McapError as error:
+    except (McapError, struct.error) as error:  # shorter than the head of a file
         raise ConfigError(f"black box: got '{error}' from {path}, expected MCAP of the black box.") from error
     if "stamp_s" not in rows:
         raise ConfigError(f"black box: got no rows in {path}, expected those of a control process; name another file.")

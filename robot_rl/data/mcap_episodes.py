@@ -13,6 +13,7 @@ Times are the recording's stamps; those of the simulator, which is no clock, are
 
 import io
 import json
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ class McapEpisodes:
             header = json.loads(_metadata(data)["robot_rl"])
             arrays = safetensors.numpy.load(data) | self._images(messages, json.loads(_metadata(data)["cameras"]))
             return from_arrays(header, arrays)
-        except (McapError, OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        except (McapError, OSError, ValueError, KeyError, struct.error, safetensors.SafetensorError) as error:
             raise CorruptRecordError(
                 f"episode: got {path}, expected one that `robot-rl export --format mcap` wrote ({error!r}); a bag of "
                 "topics holds no steps."

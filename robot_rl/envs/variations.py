@@ -43,6 +43,7 @@ class Kind(NamedTuple):
     levels: tuple[float, ...]
     begin: Begin
     needs_cameras: bool = False
+    highest: float = 100.0
 
 
 class Variation(NamedTuple):
@@ -59,7 +60,8 @@ def parse_variations(words: Sequence[str], cameras: bool = True) -> list[Variati
         cameras: whether the policy sees images; kinds that change these alone are else left out, or refused by name.
 
     Raises:
-        ConfigError: an unknown kind, a level that is no number or not positive, or images for a policy without cameras.
+        ConfigError: an unknown kind, a level that is no number, not positive or too high, or images for a policy
+            without cameras.
 
     Example:
         >>> parse_variations(["push=5,10"])
@@ -82,9 +84,10 @@ def _levels(name: str, text: str) -> list[float]:
         levels = [float(word) for word in text.split(",")]
     except ValueError:
         levels = []
-    if not levels or not all(0 < level < np.inf for level in levels):
+    if not levels or not all(0 < level <= KINDS[name].highest for level in levels):
         raise ConfigError(
-            f"{name}: got {text!r}, expected positive numbers; for example {name}={KINDS[name].levels[0]}."
+            f"{name}: got {text!r}, expected positive numbers up to {KINDS[name].highest:g}; for example "
+            f"{name}={KINDS[name].levels[0]}."
         )
     return levels
 
@@ -218,7 +221,7 @@ KINDS: dict[str, Kind] = {
     "light": Kind("brightness of the lamps", "x", 1.0, (0.5, 0.75, 1.5), _light, True),
     "camera-shift": Kind("cameras displaced in a random direction", "mm", 0.0, (5.0, 10.0, 20.0), _camera_shift, True),
     "camera-turn": Kind("cameras turned about a random axis", "deg", 0.0, (0.5, 1.0, 2.0), _camera_turn, True),
-    "delay": Kind("delay of each command", "ms", 0.0, (50.0, 100.0, 200.0), _delay),
+    "delay": Kind("delay of each command", "ms", 0.0, (50.0, 100.0, 200.0), _delay, highest=1e3),
     "push": Kind(f"push of the hand for {PUSH_S} s, sideways, at a random moment", "N", 0.0, (5.0, 10.0, 20.0), _push),
 }
 """Name -> what varies; each level is one row of `robot-rl robustness`."""

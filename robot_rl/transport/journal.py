@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -37,27 +38,34 @@ EMPTIED_BYTES = 256 << 10
 """Size from which a segment without records gives back its space."""
 
 
+READERS_WAIT_S = 5.0
+"""Time for which a reader waits for another one to have opened, and perhaps mended, the journal."""
+
+
 class Journal:
     """Segmented log of messages; safe for one writer and readers in other threads of one process.
 
     Args:
         folder: made when missing.
         segment_bytes: size from which a new segment is begun; `truncate_before` deletes whole segments.
+        shared: whether it is only read, beside other processes that only read it.
 
     Raises:
-        RunFolderError: another process has it open.
+        RunFolderError: another process has it open, and both do not only read it.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES, *, shared: bool = False) -> None:
         self.folder, self._segment_bytes = Path(folder), segment_bytes
         self.damage: list[Damage] = []  # found on opening
         self._mutex, self._syncing = threading.Lock(), threading.Lock()
         self._retired: list[int] = []  # full segments that no sync has covered yet
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._claim = _claim(self.folder)
+        self._claim = _claim(self.folder, shared)
         try:
             self._segments = self._open_segments()
             self._tail = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+            if shared:
+                fcntl.flock(self._claim, fcntl.LOCK_SH)  # what was torn is mended: others may read, too
         except BaseException:
             os.close(self._claim)
             raise
@@ -281,14 +289,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _claim(folder: Path) -> int:
+def _claim(folder: Path, shared: bool) -> int:
     """Lock the folder for this process; the system releases the lock when the process ends, however it ends."""
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    if _locked(descriptor, fcntl.LOCK_EX):
+        return descriptor
+    end_s = time.monotonic() + (READERS_WAIT_S if shared else 0.0)
+    while time.monotonic() < end_s:
+        if _locked(descriptor, fcntl.LOCK_SH):
+            return descriptor
+        time.sleep(0.02)
+    os.close(descriptor)
+    raise RunFolderError(f"journal: got {folder}, open elsewhere, expected an unused journal; stop the other process.")
+
+
+def _locked(descriptor: int, lock: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise RunFolderError(
-            f"journal: got {folder}, open elsewhere, expected an unused journal; stop the other process."
-        ) from error
-    return descriptor
+        fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

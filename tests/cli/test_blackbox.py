@@ -30,6 +30,7 @@ def test_the_plot_marks_the_fault_and_the_lines_name_it(tmp_path: Path, capsys: 
 
 
 def test_a_file_that_is_no_black_box_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.mcap").write_text("something else", encoding="utf-8")
-    with pytest.raises(ConfigError, match="expected MCAP"):
-        run(Arguments(tmp_path / "a.mcap"))
+    for text in ("something else", "short"):
+        (tmp_path / "a.mcap").write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError, match="expected MCAP"):
+            run(Arguments(tmp_path / "a.mcap"))

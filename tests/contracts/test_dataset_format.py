@@ -33,7 +33,7 @@ def test_demonstrations_are_recorded_and_loaded_in_a_format_of_a_file(shelf: str
     assert [step.sequence for step in steps] == list(range(len(steps))) and steps[-1].success
 
 
-@pytest.mark.parametrize("name", ["shelf", *(FORMATS.keys() - {"run"})])  # a run is only read
+@pytest.mark.parametrize("name", ["shelf", *sorted(FORMATS.keys() - {"run"})])  # a run is only read
 def test_every_format_returns_what_was_written_in_order(name: str, shelf: str, tmp_path: Path) -> None:
     made, folder = make_format(shelf if name == "shelf" else name), tmp_path / "set"
     assert isinstance(made, DatasetFormat) and made.count(folder) == 0 and not list(made.read(folder))

@@ -130,6 +130,7 @@ def test_names_and_levels_are_checked() -> None:
         (["pushes"], UnknownNameError, "push"),
         (["push=hard"], ConfigError, "positive numbers"),
         (["push=-3"], ConfigError, "positive numbers"),
+        (["delay=1e9"], ConfigError, "positive numbers up to 1000"),
         (["friction=nan"], ConfigError, "positive numbers"),
     ):
         with pytest.raises(error, match=text):

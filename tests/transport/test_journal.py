@@ -185,6 +185,19 @@ def test_a_journal_belongs_to_one_process(tmp_path: Path) -> None:
         Journal(tmp_path)
 
 
+def test_a_journal_is_read_by_several_processes_that_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robot_rl.transport.journal.READERS_WAIT_S", 0.1)
+    with Journal(tmp_path) as journal:
+        journal.append([b"one"])
+        with pytest.raises(RunFolderError, match="open elsewhere"):
+            Journal(tmp_path, shared=True)
+    with Journal(tmp_path, shared=True) as first, Journal(tmp_path, shared=True) as second:
+        assert contents(first) == contents(second) == [(0, [b"one"])]
+        with pytest.raises(RunFolderError, match="open elsewhere"):
+            Journal(tmp_path)
+    Journal(tmp_path).close()
+
+
 def test_truncation_frees_the_disk(tmp_path: Path) -> None:
     with Journal(tmp_path, segment_bytes=100) as journal:
         for _ in range(50):

@@ -4,6 +4,7 @@ Stamps are those of the messages' headers. Messages without one have the time of
 usual delay of the others.
 """
 
+import struct
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -147,7 +148,7 @@ def _damage(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (McapError, SerdeError, OSError, ValueError, KeyError) as error:
+    except (McapError, SerdeError, OSError, ValueError, KeyError, struct.error) as error:
         raise CorruptRecordError(f"bag: got {path} ({error!r}), expected a whole MCAP file.") from error
 
 

@@ -33,7 +33,7 @@ class RunEpisodes:
                 "`robot-rl record` have the format `episodes`."
             )
         encoder = json.loads(run.config_file.read_text("utf-8"))["vision"]["identity"]
-        with Journal(run.learner / "journal") as journal:
+        with Journal(run.learner / "journal", shared=True) as journal:
             for steps in _whole_episodes(journal):
                 meta = {"success": steps[-1].success, "steps": len(steps)}
                 yield Episode(steps, meta if encoder is None else {**meta, "encoder": encoder})
@@ -55,7 +55,7 @@ def prior_records(folder: RunFolder) -> Generator[Record]:
     """
     path, found = folder.learner / "journal", False
     if path.is_dir():
-        with Journal(path) as journal:
+        with Journal(path, shared=True) as journal:
             for _, parts in journal.read():
                 yield _as_prior(decode_stored(parts)[0])
                 found = True
