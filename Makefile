@@ -9,7 +9,7 @@ export MUJOCO_GL ?= egl
 # Two cores and many small kernels: threads inside a kernel cost more than they gain.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
-# Arguments of pytest-xdist for the slow tests and those of ROS: they wait more than they compute. Empty: one by one.
+# Arguments of pytest-xdist: two tests at a time. Empty: one by one.
 export PARALLEL ?= -n 2 --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE # tests start hundreds of processes: each would compile every module again
 
@@ -60,7 +60,7 @@ audit: $(STAMP) ## Look for known vulnerabilities of the pinned packages; needs 
 	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 fast: $(STAMP)
-	.ci/tests.sh -m "not slow and not qemu and not ros"
+	.ci/tests.sh -m "not slow and not qemu and not ros" $(PARALLEL)
 
 slow: $(STAMP)
 	.ci/tests.sh -m "slow and not qemu and not ros" $(PARALLEL)

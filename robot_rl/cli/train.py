@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robot_rl.build import check_rewards, pin_encoder, pin_rewards
+from robot_rl.build import check_rewards, make_encoder, pin_encoder, pin_rewards
 from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.build_prior import check_prior
 from robot_rl.build_reference import open_reference, pin_reference
@@ -120,6 +120,8 @@ def run(flags: Arguments) -> int:
         flags = replace(flags, config=_from_prior(flags.config))
         if flags.config.reference is not None:
             open_reference(flags.config)
+        if not flags.config.learns_classifier:  # else it learns the encoder, too
+            make_encoder(replace(flags.config, vision=replace(flags.config.vision, identity=None)))
     check_sinks(flags.sinks)
     check_rewards(recording_config(flags.config))
     _check_judge(flags.config)

@@ -8,18 +8,16 @@ record at the very end, left by a crash, is cut off on opening and kept beside t
 the first format (`RRLJ0001`, without the index) are read, and never written.
 """
 
-import fcntl
 import os
 import shutil
 import threading
-import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from robot_rl.core.errors import RunFolderError
+from robot_rl.transport.folder_lock import lock_folder, share_folder
 from robot_rl.transport.segment import (
     FIRST_MAGIC,
     MAGIC,
@@ -36,10 +34,6 @@ from robot_rl.transport.segment import (
 SEGMENT_BYTES = 64 << 20
 EMPTIED_BYTES = 256 << 10
 """Size from which a segment without records gives back its space."""
-
-
-READERS_WAIT_S = 5.0
-"""Time for which a reader waits for another one to have opened, and perhaps mended, the journal."""
 
 
 class Journal:
@@ -60,12 +54,12 @@ class Journal:
         self._mutex, self._syncing = threading.Lock(), threading.Lock()
         self._retired: list[int] = []  # full segments that no sync has covered yet
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._claim = _claim(self.folder, shared)
+        self._claim = lock_folder(self.folder, shared)
         try:
             self._segments = self._open_segments()
             self._tail = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
             if shared:
-                fcntl.flock(self._claim, fcntl.LOCK_SH)  # what was torn is mended: others may read, too
+                share_folder(self._claim)  # what was torn is mended: others may read, too
         except BaseException:
             os.close(self._claim)
             raise
@@ -287,25 +281,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _claim(folder: Path, shared: bool) -> int:
-    """Lock the folder for this process; the system releases the lock when the process ends, however it ends."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    if _locked(descriptor, fcntl.LOCK_EX):
-        return descriptor
-    end_s = time.monotonic() + (READERS_WAIT_S if shared else 0.0)
-    while time.monotonic() < end_s:
-        if _locked(descriptor, fcntl.LOCK_SH):
-            return descriptor
-        time.sleep(0.02)
-    os.close(descriptor)
-    raise RunFolderError(f"journal: got {folder}, open elsewhere, expected an unused journal; stop the other process.")
-
-
-def _locked(descriptor: int, lock: int) -> bool:
-    try:
-        fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -215,6 +215,15 @@ def test_taken_run_name_is_refused_untouched(tmp_path: Path, capsys: pytest.Capt
     assert sorted(path.name for path in (tmp_path / "first").rglob("*")) == before
 
 
+def test_an_encoder_that_is_refused_leaves_the_run_name_free(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, text in (("resnet11", "did you mean 'resnet10'"), ("resnet10", "got no weights")):
+        words = ["train", "pick-lift", "--runs", str(tmp_path), "--run-name", "x", "--vision.kind", kind]
+        assert main(words) == 2 and text in capsys.readouterr().err
+        assert not (tmp_path / "x").exists()
+
+
 def test_a_run_keeps_its_encoder_and_refuses_another(tmp_path: Path) -> None:
     folder, config = new_run(tmp_path / "first"), preset("pick-lift")
     pinned = pin_encoder(config, folder)

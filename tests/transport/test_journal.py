@@ -186,7 +186,7 @@ def test_a_journal_belongs_to_one_process(tmp_path: Path) -> None:
 
 
 def test_a_journal_is_read_by_several_processes_that_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robot_rl.transport.journal.READERS_WAIT_S", 0.1)
+    monkeypatch.setattr("robot_rl.transport.folder_lock.READERS_WAIT_S", 0.1)
     with Journal(tmp_path) as journal:
         journal.append([b"one"])
         with pytest.raises(RunFolderError, match="open elsewhere"):
