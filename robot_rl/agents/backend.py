@@ -42,7 +42,11 @@ class Learner(Protocol):
 
 
 class Policy(Protocol):
-    """The agent that acts; weights may be replaced between two steps."""
+    """The agent that acts; weights may be replaced between two steps.
+
+    It may have `look_again()`, which drops what is left of a decision over several steps, and `metrics()`, which
+    returns its measurements since the last call, by name.
+    """
 
     version: int
 

@@ -142,7 +142,7 @@ def _open(root: Path, flags: Arguments) -> None:
 
 def _plan(root: Path, run: SweepRun, config: TrainConfig) -> ProcessPlan:
     """Return how to start a run, or to go on with it."""
-    name, log = run.folder.name, root / "logs" / f"{run.folder.name}.txt"
+    name, log = run.folder.name, _log(root, run.folder.name)
     where = ("--run-name", name, "--runs", str(root.absolute()))
     if run.state == "unfinished":
         return ProcessPlan(name, robot_rl_command("train", "--resume", "--rest", *where), log)
@@ -152,6 +152,11 @@ def _plan(root: Path, run: SweepRun, config: TrainConfig) -> ProcessPlan:
     settings.parent.mkdir(exist_ok=True)
     save_settings(settings, config)
     return ProcessPlan(name, robot_rl_command("train", "--config", str(settings), *where), log)
+
+
+def _log(root: Path, name: str) -> Path:
+    """Return the file of what a run prints."""
+    return root / "logs" / f"{name}.txt"
 
 
 def _run_all(
@@ -196,7 +201,7 @@ def _close(root: Path, runs: Sequence[SweepRun], codes: Mapping[str, int], stopp
     """Print what is missing and why; return the exit code."""
     for name, code in codes.items():
         if code:
-            print(f"{name}: exit code {code}, see {root / 'logs' / name}.txt")
+            print(f"{name}: exit code {code}, see {_log(root, name)}")
     missing = sum(run.state != "finished" for run in runs)
     if missing:
         print(f"{missing} of {len(runs)} runs are not finished; the same command goes on with them")

@@ -1,5 +1,6 @@
 """Simulated arm whose commands arrive late, and on which something happens during a control period."""
 
+from bisect import insort
 from collections.abc import Callable
 
 import numpy as np
@@ -27,7 +28,7 @@ class DisturbedRobot(SimulatedRobot):
 
     def at(self, time_s: float, event: Callable[[], None]) -> None:
         """Let something happen at a simulated time since the reset [s], to a time step."""
-        self._events = sorted([*self._events, (time_s, event)], key=lambda entry: entry[0])
+        insort(self._events, (time_s, event), key=lambda entry: entry[0])
 
     def command(self, T_base_target: Pose, finger_m: float | None) -> None:
         """Send the target pose and the fingers' travel [m], which arrive after the delay."""

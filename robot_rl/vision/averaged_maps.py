@@ -54,9 +54,9 @@ class AveragedMaps:
         size = 2 * len(cameras) * variants * self.feature_count
         if size > TRANSITION_BYTES_MAX:
             raise ConfigError(
-                f"pretrained: got {size / 1000:.0f} kB of features a transition ({self.feature_count} numbers a camera "
-                f"and variant), expected {TRANSITION_BYTES_MAX // 1000} kB or less; take fewer --vision.variants, a "
-                "smaller grid or another model."
+                f"image encoder: got {size / 1000:.0f} kB of features a transition ({self.feature_count} numbers a "
+                f"camera and variant), expected {TRANSITION_BYTES_MAX // 1000} kB or less; take fewer "
+                "--vision.variants, a smaller grid or another model."
             )
 
     @cached_property

@@ -1,10 +1,9 @@
 """Recordings that hold tool poses, with the actions that would have made the motion, as episodes of a task.
 
 Each step's goal is the tool pose that followed it, later by the lag of an arm behind its target
-(`envs.recovered_actions`). States of ours keep all but the target's
-lead over the arm, which follows the new actions. Those of others are made anew: pose and opening as recorded, velocity
-from the pose before, no force. Frames of another rate than the control's are brought to its grid: poses between two
-frames, the nearest image.
+(`envs.recovered_actions`). States of ours keep all but the target's lead over the arm, which follows the new actions.
+Those of others are made anew: pose and opening as recorded, velocity from the pose before, no force. Frames of another
+rate than the control's are brought to its grid: poses between two frames, the nearest image.
 """
 
 from collections.abc import Iterator, Sequence

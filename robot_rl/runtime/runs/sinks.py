@@ -156,6 +156,4 @@ class _OpenSink:
 
 def _numbers(event: Mapping[str, Any]) -> dict[str, float]:
     """Return an event's numbers; `step` is none of them."""
-    return {
-        name: float(value) for name, value in event.items() if isinstance(value, int | float) and name not in ("step",)
-    }
+    return {name: float(value) for name, value in event.items() if isinstance(value, int | float) and name != "step"}
