@@ -6,6 +6,7 @@ from robot_rl.build_human import open_page
 from robot_rl.cli.arguments import ProcessArguments
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.nodes.acting import ActorLaunch, act
+from robot_rl.page.settings import write_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,5 +44,7 @@ def run(arguments: Arguments) -> int:
     )
     config = arguments.config
     with open_page(arguments.page_settings(config, config.human.kind, arguments.folder.parent)) as page:
+        if page is not None:
+            write_port(arguments.folder, page.port)
         print(f"{arguments.name}: {act(config, launch, page).line()}")
     return 0

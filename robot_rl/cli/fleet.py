@@ -61,7 +61,7 @@ def run(arguments: Arguments) -> int:
     if robot.kind != "simulated":
         raise ConfigError(f"robot: got a run with {robot.kind!r}, expected a simulated one; start `robot-rl actor`.")
     address = arguments.address or _address(folder)
-    names = arguments.names or _free_numbers(folder, arguments.actors)
+    names = _free(folder, arguments.names) or _free_numbers(folder, arguments.actors)
     plans = [_plan(folder, name, address) for name in names]
     policy = RestartPolicy(arguments.restarts)
     kept = [KeptProcess(plan, policy, clock, lambda part, _, text: print(f"{part}: {text}")) for plan in plans]
@@ -109,10 +109,27 @@ def _address(folder: RunFolder) -> str:
     return file.read_text("utf-8").strip()
 
 
+def _free(folder: RunFolder, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names, of which no living actor of the run has any.
+
+    Raises:
+        ConfigError: one has.
+    """
+    taken = [name for name in names if _lives(folder.root / f"actor-{name}")]
+    if taken:
+        lived = ", ".join(f"actor-{name}" for name in taken)
+        raise ConfigError(f"names: got {lived}, which lives, expected free ones; `robot-rl status {folder.root}`.")
+    return names
+
+
+def _lives(path: Path) -> bool:
+    return (record := read_record(path)) is not None and record.state in ALIVE
+
+
 def _free_numbers(folder: RunFolder, count: int) -> list[str]:
     """Return names that no living actor of the run has and that `train` did not give."""
     planned = load_config(folder.config_file).actors
-    taken = {path.name for path in folder.actors() if (record := read_record(path)) and record.state in ALIVE}
+    taken = {path.name for path in folder.actors() if _lives(path)}
     numbers = (number for number in range(planned, planned + count + len(taken)) if f"actor-{number}" not in taken)
     return [str(number) for number, _ in zip(numbers, range(count), strict=False)]
 

@@ -48,7 +48,11 @@ def run(arguments: Arguments) -> int:
         case "add":
             print(keys.add_actor(arguments.folder, arguments.name))
         case "revoke":
-            print(f"{arguments.name}: revoked {keys.revoke(arguments.folder, arguments.name)}")
+            fingerprint, here = keys.revoke(arguments.folder, arguments.name)
+            print(
+                f"{arguments.name}: revoked {fingerprint}"
+                + (f", deleted {arguments.name}{keys.SUFFIX}" if here else "")
+            )
         case "list":
             return _list(arguments.folder)
     return 0

@@ -88,7 +88,8 @@ def _actor(actor: ActorStatus) -> str:
     words = f"{actor.episodes} episodes, success (last {SUCCESS_WINDOW}) {success}, human {human}, {rate} steps/s"
     lost = f", lost {actor.lost}" if actor.lost else ""
     need = f"; NEEDS HELP: {actor.need}" if actor.need else ""
-    return f"{actor.name:<14}{actor.state}, {words}, backlog {actor.backlog}{lost}{need}"
+    place = f" on {actor.computer}" if actor.computer else ""
+    return f"{actor.name:<14}{actor.state}{place}, {words}, backlog {actor.backlog}{lost}{need}"
 
 
 def _progress(status: RunStatus) -> str:

@@ -53,7 +53,7 @@ class Page(Monitor):
         self._folder = tempfile.TemporaryDirectory(prefix="robot-rl-page-")  # only this user may enter it
         self._closing = threading.Event()
         self._process, port = _start(settings, Path(self._folder.name))
-        self.url = settings.url(port)
+        self.url, self.port = settings.url(port), port
         self._again = replace(settings, address=f"{settings.host}:{port}")
         self._deaths = Deaths(RestartPolicy.inherited())
         self._due_s = 0.0  # the time of the next start, once it has died

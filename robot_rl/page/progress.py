@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, human_share, rolling_mean
-from robot_rl.runtime.runs.live import Progress, ProgressReader
+from robot_rl.page.settings import port_of
+from robot_rl.runtime.runs.actor_status import ActorStatus, actor_status, by_need
+from robot_rl.runtime.runs.history import SUCCESS_WINDOW, History, by_step, human_share, rolling_mean
+from robot_rl.runtime.runs.metrics import METRICS_FILE, MetricsTail
+from robot_rl.runtime.runs.process_record import ALIVE, read_record
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.run_metrics import success_rate
+from robot_rl.runtime.runs.run_totals import LOSSES, REFUSED, RunTotals
 
 POINTS_MAX = 120
 BYTES_PER_GB, BYTES_PER_MB = 1e9, 1e6
 LEARNER = ("updates", "transitions", "updates_per_s", "transitions_per_s")
-ACTOR = ("backlog", "weights_age_s", "dropped", "spool_lost")
+WORST = ("backlog", "weights_age_s")
+"""Numbers of which the largest of all actors is shown."""
 
 
 class RunProgress:
@@ -27,7 +32,9 @@ class RunProgress:
 
     def __init__(self, run: Path | None) -> None:
         self._folder = None if run is None else RunFolder(run)
-        self._reader: ProgressReader | None = None
+        self._totals = None if self._folder is None else RunTotals(self._folder)
+        self._curve = None if self._folder is None else MetricsTail(self._folder.curve / METRICS_FILE)
+        self._evaluations: list[Mapping[str, Any]] = []
 
     def read(self, seen: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the present progress.
@@ -35,20 +42,44 @@ class RunProgress:
         Args:
             seen: episodes that were seen by the page, which count where there is no run.
         """
-        if self._folder is None:
+        if self._folder is None or self._totals is None or self._curve is None:
             return describe(History(list(seen))) | _disk(Path.cwd())
-        if self._reader is None and self._folder.actors():
-            self._reader = ProgressReader([self._folder.learner, self._folder.curve, *self._folder.actors()])
-        progress = Progress() if self._reader is None else self._reader.read()
-        numbers = {name: progress.update.get(name) for name in LEARNER}
-        numbers |= {name: progress.actors_worst(name) if progress.actors else None for name in ACTOR}
-        spool = {"spool_mb": _size(self._folder.actors()) / BYTES_PER_MB}
+        self._totals.read()
+        self._evaluations = by_step([*self._evaluations, *self._curve.read()])
         return (
-            describe(History(progress.events, evaluations=progress.evaluations))
-            | numbers
-            | spool
+            describe(History(self._totals.episodes, evaluations=self._evaluations))
+            | _numbers(self._folder, self._totals)
+            | {"actors": _actors(self._folder, self._totals)}
+            | {"spool_mb": _size(self._folder.actors()) / BYTES_PER_MB}
             | _disk(self._folder.root)
         )
+
+
+def _numbers(folder: RunFolder, totals: RunTotals) -> dict[str, Any]:
+    """Return the learner's numbers, the worst ones of the actors, and what was lost or refused."""
+    update = totals.latest.get(folder.learner.name, {})
+    actors = [values for name, values in totals.latest.items() if name != folder.learner.name]
+    lost = {text: count for key, text in LOSSES.items() if (count := totals.total(key))}
+    return {
+        **{name: update.get(name) for name in LEARNER},
+        **{name: max((float(actor.get(name) or 0.0) for actor in actors), default=None) for name in WORST},
+        "losses": lost | ({"refused": refused} if (refused := totals.total(REFUSED)) else {}),
+    }
+
+
+def _actors(folder: RunFolder, totals: RunTotals) -> list[dict[str, Any]]:
+    """Return the actors of the run, those that need a person first, with the port of the page that each has."""
+    found = []
+    for path in folder.actors():
+        record = read_record(path)
+        found.append(actor_status(path, "" if record is None else record.state, totals))
+    return [_row(folder.root / actor.name, actor) for actor in by_need(found)]
+
+
+def _row(path: Path, actor: ActorStatus) -> dict[str, Any]:
+    shown = ("name", "state", "computer", "need", "stuck", "episodes", "success", "human_share")
+    port = port_of(path) if actor.state in ALIVE else None
+    return {name: getattr(actor, name) for name in shown} | {"port": port}
 
 
 def describe(history: History) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from robot_rl.core.errors import ConfigError
 DEFAULT_ADDRESS = "127.0.0.1:8500"
 TOKEN_VARIABLE = "ROBOT_RL_PAGE_TOKEN"  # nosec B105 # the name of a variable, not a token
 """Environment variable of the token, which must not be seen in a list of processes."""
+PORT_FILE = "page-port"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -52,3 +53,18 @@ class PageSettings:
         """Return the link to open."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{port}/" + (f"?token={self.token}" if self.token else "")
+
+
+def write_port(folder: Path, port: int) -> None:
+    """Write the port of an actor's page to the actor's folder, for the pages of the other arms."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PORT_FILE).write_text(f"{port}\n", encoding="utf-8")
+
+
+def port_of(folder: Path) -> int | None:
+    """Return the port of an actor's page; None where it has written none."""
+    try:
+        port = int((folder / PORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return port if 0 < port < 65536 else None

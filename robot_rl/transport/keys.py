@@ -83,23 +83,28 @@ def add_actor(folder: Path, name: str) -> Path:
     return path
 
 
-def revoke(folder: Path, name: str) -> str:
-    """Take an actor's key from those that the learner admits, and return its fingerprint.
+def revoke(folder: Path, name: str) -> tuple[str, bool]:
+    """Take an actor's key from those that the learner admits; return its fingerprint, and whether its file was here.
 
-    A learner that runs with the file refuses the actor from now on. The name is free for another key.
+    A learner that runs with the file refuses the actor from now on. The name is free for another key; a file of the
+    actor in this folder is deleted.
 
     Raises:
-        ConfigError: no learner's file.
+        ConfigError: no learner's file, or a name whose key is revoked already.
         UnknownNameError: no such actor.
     """
     learner = read_keys(_file(folder, LEARNER))
     if name not in learner.peers:
+        if before := [fingerprint(key) for key, other in learner.revoked.items() if other == name]:
+            raise ConfigError(f"actor: got {name!r}, whose key is revoked already: {', '.join(before)}.")
         raise unknown_name("actor", name, learner.peers)
     public = learner.peers[name]
     peers = {other: key for other, key in learner.peers.items() if other != name}
     _replace(learner, peers=peers, revoked={**learner.revoked, public: name})
-    _file(folder, name).unlink(missing_ok=True)
-    return fingerprint(public)
+    file = _file(folder, name)
+    here = file.exists()
+    file.unlink(missing_ok=True)
+    return fingerprint(public), here
 
 
 def list_keys(folder: Path) -> Iterator[KeyRow]:

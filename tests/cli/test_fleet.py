@@ -13,9 +13,11 @@ import pytest
 from robot_rl.cli import main
 from robot_rl.config import TrainConfig
 from robot_rl.core.settings import save_settings
+from robot_rl.runtime.acting.go import MARK, RUNS
+from robot_rl.runtime.acting.stuck import STUCK
 from robot_rl.runtime.runs.actor_status import STUCK_EPISODES, actor_status, by_need
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
-from robot_rl.runtime.runs.process_record import ALIVE, read_record
+from robot_rl.runtime.runs.process_record import ALIVE, read_record, recorded
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.run_totals import RunTotals
 from robot_rl.runtime.runs.status import run_status
@@ -68,10 +70,35 @@ def test_an_actor_that_runs_without_success_or_after_a_fault_needs_help(folder: 
     ]
 
 
+def test_an_arm_that_is_stuck_comes_before_one_that_awaits_its_go_and_an_episode_that_runs_needs_no_one(
+    folder: RunFolder,
+) -> None:
+    shown = {"actor-0": f"{STUCK}, also after 2 retreats: help it.", "actor-1": "set the scene", "actor-left": RUNS}
+    for name, text in shown.items():
+        (folder.root / name / "log.txt").write_text(f"{MARK}{text}\n")
+    with MetricsWriter(folder.root / "actor-left", tensorboard=False) as metrics:
+        metrics.write("episode", 0, episode=STUCK_EPISODES, success=True, steps=10)
+    totals = RunTotals(folder)
+    totals.read()
+    ordered = by_need([actor_status(path, "running", totals) for path in folder.actors()])
+    assert [(actor.name, actor.need, actor.stuck) for actor in ordered] == [
+        ("actor-0", shown["actor-0"], True),
+        ("actor-1", "set the scene", False),
+        ("actor-left", "", False),
+    ]
+
+
 def test_a_fleet_needs_a_learner_that_runs(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
     save_settings(folder.config_file, TrainConfig())
     assert main(["fleet", str(folder.root)]) == 1
     assert "got none that runs here" in capsys.readouterr().err
+
+
+def test_a_name_of_a_living_actor_is_refused(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    save_settings(folder.config_file, TrainConfig())
+    with recorded(folder.actor(0), "actor-0", "first"):
+        assert main(["fleet", str(folder.root), "--names", "0", "new", "--address", "tcp://127.0.0.1:1"]) == 2
+    assert "names: got actor-0, which lives" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -55,6 +55,19 @@ def test_a_revoked_name_is_free_for_another_key(folder: Path) -> None:
     assert after.revoked == {before.peers["actor-1"]: "actor-1"} and after.secret == before.secret
 
 
+def test_revoking_says_what_it_deletes_and_that_a_key_is_revoked_already(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = fingerprint(read_keys(folder / "actor-1.keys.json").public)
+    assert main(["keys", "revoke", str(folder), "actor-1"]) == 0
+    assert capsys.readouterr().out == f"actor-1: revoked {key}, deleted actor-1.keys.json\n"
+    assert main(["keys", "revoke", str(folder), "actor-1"]) == 2
+    assert f"revoked already: {key}" in (said := capsys.readouterr().err) and "actor-0" not in said
+    (folder / "actor-0.keys.json").unlink()  # it was moved to its computer
+    assert main(["keys", "revoke", str(folder), "actor-0"]) == 0
+    assert "deleted" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -21,7 +21,7 @@ from tests.waiting import eventually
 def test_a_key_that_is_not_admitted_is_refused_with_its_fingerprint(tmp_path: Path) -> None:
     generate_keys(tmp_path / "keys", actors=2)
     file = Path(shutil.copy(tmp_path / "keys" / "actor-1.keys.json", tmp_path))
-    name = revoke(tmp_path / "keys", "actor-1")
+    name, _ = revoke(tmp_path / "keys", "actor-1")
     with (
         learner_process(tmp_path / "journal", "--keys", tmp_path / "keys" / "learner.keys.json") as (process, address),
         Journal(tmp_path / "spool") as spool,

@@ -213,6 +213,7 @@ function quantile(values, share) {
 function percent(value) { return value == null ? "–" : `${Math.round(100 * value)} %`; }
 
 function showProgress(progress) {
+  showArms(progress.actors ?? []);
   const alone = progress.evaluated, count = progress.unhelped_episodes;
   text("unhelped", percent(alone ? alone.successes / alone.episodes : progress.unhelped));
   text("unhelped-of", alone ? `of ${alone.episodes} episodes of the policy alone, as it was at step ${number(alone.step)}` : count ? `of the last ${count} episode${count > 1 ? "s" : ""} that the policy did alone` : "of the episodes that the policy does alone: none yet");
@@ -229,13 +230,38 @@ function showProgress(progress) {
     ...Object.entries(timing).map(([name, ms]) => [name.replace(/_ms$/, "").replaceAll("_", " "), `${ms.toFixed(0)} ms`, false]),
     ...(progress.backlog == null ? [] : [["Records on the way", number(progress.backlog), progress.backlog > 500]]),
     ...(progress.weights_age_s == null ? [] : [["Age of the weights", `${progress.weights_age_s.toFixed(1)} s`, progress.weights_age_s > 30]]),
-    ...(progress.dropped || progress.spool_lost ? [["Records lost", number(progress.dropped + progress.spool_lost), true]] : []),
+    ...Object.entries(progress.losses ?? {}).map(([name, count]) => [name[0].toUpperCase() + name.slice(1), number(count), true]),
     ...(progress.spool_mb == null ? [] : [["Spool", `${progress.spool_mb.toFixed(1)} MB`, false]]),
     ["Disk free", `${progress.disk_free_gb.toFixed(0)} GB`, progress.disk_free < 0.05]];
   byId("health").replaceChildren(...rows.flatMap(([name, value, warn]) => {
     const term = document.createElement("dt"), detail = document.createElement("dd");
     term.textContent = name; detail.textContent = value; detail.className = warn ? "warn" : "";
     return [term, detail];
+  }));
+}
+
+// One operator, several arms: those that need help first; a name leads to the page of its arm.
+function showArms(arms) {
+  const calling = arms.filter((arm) => arm.need).length, several = arms.length > 1;
+  byId("arms").hidden = !several;
+  text("arms-verdict", calling ? `▲ ${calling} need${calling > 1 ? "" : "s"} help` : "✓ none needs help");
+  byId("arms-verdict").className = calling ? "warn" : "";
+  const alert = byId("calling");
+  alert.hidden = !(several && calling);
+  text("calling", `▲ ${arms[0]?.name ?? ""}${calling > 1 ? ` and ${calling - 1} more` : ""}`);
+  const key = JSON.stringify(arms);
+  if (shown.arms === key) return;
+  shown.arms = key;
+  byId("arms-list").replaceChildren(...arms.map((arm) => {
+    const row = document.createElement("li"), other = arm.port && String(arm.port) !== location.port;
+    const name = document.createElement(other ? "a" : "b"), words = document.createElement("span"), share = document.createElement("em");
+    row.className = arm.need ? (arm.stuck ? "stuck" : "need") : "";
+    name.textContent = arm.name;
+    if (other) name.href = `${location.protocol}//${location.hostname}:${arm.port}/${location.search}`;
+    words.textContent = arm.need || (arm.state || "not started");
+    share.textContent = percent(arm.success);
+    row.append(name, words, share);
+    return row;
   }));
 }
 

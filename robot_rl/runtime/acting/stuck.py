@@ -14,6 +14,9 @@ from robot_rl.core import checks
 from robot_rl.core.records import Observation, no_action
 from robot_rl.teleop.arbiter import ControlAuthority, Decision
 
+STUCK = "The arm is stuck"
+"""Begins what an arm shows that needs help."""
+
 LEASH_END = 0.9
 """Share of the leash from which the target is at its end."""
 COMMANDED = 5.0
@@ -221,7 +224,7 @@ class StuckWatch:
         elif not self._requested:
             self._requested = True
             self.counts.help_requests += 1
-            self._show(f"The arm is stuck, also after {self.counts.retreats} retreats: help it, or end the episode.")
+            self._show(f"{STUCK}, also after {self.counts.retreats} retreats: help it, or end the episode.")
 
     def _over(self, retreat: _Retreat, obs: Observation) -> bool:
         left_m = float(np.linalg.norm(retreat.goal - retreat.tool.place(obs).p))

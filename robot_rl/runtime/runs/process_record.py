@@ -52,6 +52,11 @@ class ProcessRecord:
     """Why it failed; empty where it ended in good order."""
 
     @property
+    def computer(self) -> str:
+        """Name of its computer."""
+        return self.place.partition("/")[0]
+
+    @property
     def state(self) -> State:
         """State of the process now."""
         if self.ended_s is not None:
