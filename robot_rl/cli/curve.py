@@ -11,7 +11,7 @@ from robot_rl import build
 from robot_rl.build_reference import make_policy
 from robot_rl.config import TrainConfig, evaluation_config, load_config
 from robot_rl.core.clock import SystemClock
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.core.seeds import Purpose
 from robot_rl.core.settings import to_json
 from robot_rl.runtime.acting.evaluate import evaluate
@@ -19,7 +19,7 @@ from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.learning.kept_policies import KeptPolicy, kept_policies
 from robot_rl.runtime.runs.history import EVALUATION
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
-from robot_rl.runtime.runs.process_record import recorded
+from robot_rl.runtime.runs.process_record import read_record, recorded
 from robot_rl.runtime.runs.report import write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
 from robot_rl.runtime.runs.stop import StopSignal
@@ -50,6 +50,8 @@ class Arguments:
     """Episodes of each policy; None: as in the run's settings. Another number evaluates all of them again."""
     follow: bool = False
     """Wait for further policies of a training, until a signal comes or the parent process ends."""
+    wait: bool = False
+    """Wait for another process that evaluates them now, as --follow does; without it that is refused."""
 
 
 def run(arguments: Arguments) -> int:
@@ -60,6 +62,9 @@ def run(arguments: Arguments) -> int:
     _check(folder, config, arguments.follow)
     if arguments.follow:
         os.nice(NICENESS)
+    _await_another(folder, arguments.follow or arguments.wait, stop)
+    if stop():
+        return 0 if arguments.follow else 130
     with recorded(folder.curve, "curve", folder.name), MetricsWriter(folder.curve) as metrics:
         evaluator = None
         for policy in _missing(folder, episodes, arguments.follow, stop):
@@ -83,6 +88,25 @@ def _check(folder: RunFolder, config: TrainConfig, follow: bool) -> None:
             f"`robot-rl evaluate {folder.root}` evaluates the last one."
         )
     folder.curve.mkdir(exist_ok=True)
+
+
+def _await_another(folder: RunFolder, wait: bool, stop: StopSignal) -> None:
+    """Wait until no other process evaluates the policies of the run.
+
+    Raises:
+        RunFolderError: one does, and `wait` is false.
+    """
+    clock, printed = SystemClock(), None
+    while (record := read_record(folder.curve)) is not None and record.state in ("running", "frozen") and not stop():
+        if not wait:
+            raise RunFolderError(
+                f"curve: got {folder.root}, whose policies process {record.pid} evaluates now, expected one at a time; "
+                "`robot-rl status RUN` shows what it found, --wait evaluates after it."
+            )
+        if record.pid != printed:
+            print(f"waiting for process {record.pid} ({record.state}), which evaluates these policies", flush=True)
+        printed = record.pid
+        clock.sleep_until(clock.now_ns() + round(POLL_S * 1e9))
 
 
 def _missing(folder: RunFolder, episodes: int, follow: bool, stop: StopSignal) -> Iterator[KeptPolicy]:

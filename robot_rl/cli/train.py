@@ -9,28 +9,21 @@ from pathlib import Path
 from rich.console import Console
 
 from robot_rl.build import check_rewards, make_encoder, pin_encoder, pin_rewards
-from robot_rl.build_human import PAGE_DEVICE
 from robot_rl.build_prior import check_prior
 from robot_rl.build_reference import open_reference, pin_reference
 from robot_rl.cli.arguments import RunArguments, flag_value, leading_word
 from robot_rl.cli.diagnose import brief
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.cli.train_plan import curve_plan, sinks_plan, training_plan
-from robot_rl.config import CLASSIFIER, TrainConfig, load_config, recording_config
+from robot_rl.cli.train_stages import evaluate_policies, learn_from_play, record_demonstrations
+from robot_rl.config import TrainConfig, load_config, recording_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.settings import save_settings, to_json
 from robot_rl.runtime.runs.json_log import JsonLog
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.process_record import OwnRecord, end_orphans, recorded
-from robot_rl.runtime.runs.processes import (
-    POLL_NS,
-    Process,
-    ProcessPlan,
-    beside,
-    robot_rl_command,
-    stop_in_order,
-)
+from robot_rl.runtime.runs.processes import beside
 from robot_rl.runtime.runs.prometheus import serve_metrics
 from robot_rl.runtime.runs.report import closing_lines, write_report
 from robot_rl.runtime.runs.restart import RestartPolicy
@@ -40,8 +33,6 @@ from robot_rl.runtime.runs.sinks import check_sinks
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S, supervise
 from robot_rl.teleop.devices import needs_terminal
-
-HELD_STEPS = 9  # after each demonstrated success, for a classifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +148,7 @@ def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts:
     page = flags.page_words(flags.config, flags.config.human.kind, folder.root)
     if not stop():
         own.write(doing="recording")
-        _record(folder, flags.config, stop, page)
+        record_demonstrations(folder, flags.config, stop, page)
     plan = training_plan(folder, flags.config, page, flags.rest)
     if plan is not None and not stop():
         folder.archive_evaluation()
@@ -174,7 +165,7 @@ def _go_through(folder: RunFolder, flags: Arguments, stop: StopSignal, restarts:
         print(f"training ended ({outcome.why}) after {outcome.minutes:.1f} minutes", flush=True)
     if not stop():
         own.write(doing="evaluation")
-        _evaluate(folder, flags.config, stop, page if flags.config.robot.on_graph else ())
+        evaluate_policies(folder, flags.config, stop, page if flags.config.robot.on_graph else ())
 
 
 def _open(flags: Arguments) -> RunFolder:
@@ -190,7 +181,7 @@ def _prepared(folder: RunFolder, flags: Arguments, stop: StopSignal) -> TrainCon
         config = replace(config, vision=replace(config.vision, identity=None))
     if config.learns_classifier:
         _save_config(folder, config)
-        config = _learned_from_play(folder, config, stop)
+        config = learn_from_play(folder, config, stop)
     if stop():
         return config
     config = pin_reference(pin_rewards(pin_encoder(config, folder), folder), folder)
@@ -229,71 +220,3 @@ def _save_config(folder: RunFolder, config: TrainConfig) -> None:
         earlier = len(list(folder.root.glob("config-*.json")))
         shutil.copyfile(folder.config_file, folder.root / f"config-{earlier}.json")
     save_settings(folder.config_file, config)
-
-
-def _record(folder: RunFolder, config: TrainConfig, stop: StopSignal, page: tuple[str, ...] = ()) -> None:
-    """Let a process of its own record what demonstrations are missing."""
-    if config.demonstrations == 0 or config.demonstrations_from is not None:
-        return
-    by = config.human.kind if config.robot.episode_source == "unjudged" else "expert"
-    words = (*_recorded(folder, by, config.demonstrations, config.play > 0), *(page if by == PAGE_DEVICE else ()))
-    _run(f"recording {config.demonstrations} demonstrations", folder, stop, "record", *words)
-
-
-def _recorded(folder: RunFolder, by: str, episodes: int, held: bool) -> tuple[str, ...]:
-    """Return flags of `record`, after success with steps for a classifier if `held`."""
-    flags = ("--out", str(folder.demonstrations), "--by", by, "--episodes", str(episodes))
-    return (*flags, "--hold-success", str(HELD_STEPS)) if held else flags
-
-
-def _learned_from_play(folder: RunFolder, config: TrainConfig, stop: StopSignal) -> TrainConfig:
-    """Record demonstrations and play, learn encoder and classifier from them; return settings that use both.
-
-    Both are in one folder: play demonstrates, too. Only what was labelled a success is recorded: an episode without a
-    label may hold a success that the operator missed. What the run's folder holds already stays as it is; recordings or
-    an encoder of the settings are used.
-    """
-    if config.demonstrations_from is None:
-        _record(folder, config, stop)
-        words = _recorded(folder, "play", config.demonstrations + config.play, held=True)
-        _run(f"recording {config.play} episodes of play", folder, stop, "record", *words)
-    recordings = ("--from", str(config.demonstrations_from or folder.demonstrations))
-    encoder = (config.vision.encoder or folder.encoder).absolute()
-    if not encoder.exists():
-        _run("learning an image encoder", folder, stop, "eyes", *recordings, "--out", str(encoder))
-    if not folder.classifier.exists():
-        files = ("--vision.encoder", str(encoder), "--out", str(folder.classifier))
-        _run("learning a reward classifier", folder, stop, "classifier", "train", *recordings, *files)
-    settings = config.reward_settings | {f"{CLASSIFIER}.file": str(folder.classifier.absolute())}
-    rewards = config.rewards if CLASSIFIER in config.rewards else (CLASSIFIER, *config.rewards)
-    return replace(config, vision=replace(config.vision, encoder=encoder), rewards=rewards, reward_settings=settings)
-
-
-def _run(purpose: str, folder: RunFolder, stop: StopSignal, command: str, *arguments: str) -> None:
-    """Print the purpose, run a command with the run's settings to its end; nothing once a stop was requested."""
-    if not stop():
-        print(purpose, flush=True)
-        words = robot_rl_command(command, *arguments, "--config", str(folder.config_file))
-        _run_to_end(ProcessPlan(command, words), stop)
-
-
-def _evaluate(folder: RunFolder, config: TrainConfig, stop: StopSignal, page: tuple[str, ...]) -> None:
-    """Evaluate the kept policies that are missing in the curve, then the last one, in processes of their own."""
-    if config.evaluation.every is not None:
-        print("evaluating the policies that were kept in training", flush=True)
-        _run_to_end(ProcessPlan("curve", robot_rl_command("curve", str(folder.root))), stop)
-    if stop():
-        return
-    if config.evaluation.episodes == 0:
-        return
-    print(f"evaluating {config.evaluation.episodes} episodes", flush=True)
-    _run_to_end(ProcessPlan("evaluate", robot_rl_command("evaluate", str(folder.root), "--quiet", *page)), stop)
-
-
-def _run_to_end(plan: ProcessPlan, stop: StopSignal) -> None:
-    process, clock = Process(plan), SystemClock()
-    while process.running():
-        clock.sleep_until(clock.now_ns() + POLL_NS)
-        if stop():
-            stop_in_order([process], STOP_LIMIT_S, clock)
-    process.check()

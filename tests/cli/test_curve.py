@@ -2,27 +2,37 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from robot_rl.cli import main
+from robot_rl.cli.curve import _await_another
 from robot_rl.cli.status import summary
-from robot_rl.config import EvaluationConfig, TrainConfig
+from robot_rl.cli.train_stages import evaluate_policies
+from robot_rl.config import EvaluationConfig, TrainConfig, load_config
 from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.seeds import EPISODE_BITS, Purpose
+from robot_rl.core.settings import save_settings
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.page.progress import RunProgress
+from robot_rl.presets import preset
 from robot_rl.runtime.runs.history import read_history
 from robot_rl.runtime.runs.live import Budget, ProgressReader, rows
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.process_record import read_record
-from robot_rl.runtime.runs.processes import ProcessPlan, beside
+from robot_rl.runtime.runs.processes import ProcessFailedError, ProcessPlan, beside
 from robot_rl.runtime.runs.report import closing_lines
-from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.runtime.runs.run_folder import RunFolder, new_run
 from robot_rl.runtime.runs.status import run_status
+from robot_rl.runtime.runs.stop import StopSignal
 from tests.diagnosis.short_runs import CORRIDOR, SMALL, short_config, short_run
+from tests.waiting import eventually
 
 NO_LEARNING = ("--learner.update-ratio.learning-starts", "100000", "--learner.update-ratio.pretrain-updates", "0")
 
@@ -63,6 +73,46 @@ def test_each_kept_policy_is_evaluated_once_and_shown_first(run: RunFolder, caps
 def test_seeds_of_the_curve_are_its_own_and_those_of_each_policy(run: RunFolder) -> None:
     assert len(Purpose) << EPISODE_BITS <= 2**31 and len({*Purpose}) == len(Purpose)
     assert {line["seed"] for line in read_metrics(run.curve, kind="evaluation")} == {10_000}
+
+
+OTHER = """
+import sys, time
+from pathlib import Path
+from robot_rl.runtime.runs.process_record import recorded
+with recorded(Path(sys.argv[1]), "curve", "run"):
+    print("here", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def other_curve(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run another process that evaluates the policies of a run, until it gets a line."""
+    command = [sys.executable, "-c", OTHER, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "here\n"
+        yield other
+
+
+def test_a_second_curve_is_refused_or_waits(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    with ThreadPoolExecutor(1) as pool, other_curve(run.curve) as other:
+        assert main(["curve", str(run.root)]) == 1
+        assert f"whose policies process {other.pid} evaluates now" in capsys.readouterr().err
+        waiting = pool.submit(_await_another, run, True, StopSignal())
+        assert f"waiting for process {other.pid} (running)" in eventually(lambda: capsys.readouterr().out)
+        assert not waiting.done()
+        other.communicate("end\n")
+        waiting.result(timeout=40)
+
+
+@pytest.mark.slow
+def test_a_curve_that_fails_does_not_cost_the_last_policy_its_evaluation(tmp_path: Path) -> None:
+    folder = new_run(tmp_path / "run")
+    config = preset("pick-lift-state-only")
+    save_settings(folder.config_file, replace(config, evaluation=replace(config.evaluation, every=500)))
+    with pytest.raises(ProcessFailedError, match="evaluate: ") as raised:  # neither has a policy here
+        evaluate_policies(folder, load_config(folder.config_file), StopSignal(), ())
+    assert isinstance(raised.value.__context__, ProcessFailedError) and "curve: " in str(raised.value.__context__)
 
 
 def test_a_run_without_kept_policies_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
