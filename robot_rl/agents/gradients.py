@@ -6,7 +6,9 @@ tells what a log of each update would, and an update costs nothing more.
     gradient norm of a group = sqrt(sum nu / (1 - beta2^count))
     score of a hidden unit   = g / (mean of g over its layer),  g = sqrt(mean over its inputs of nu)
 
-A unit whose score is at most `DORMANT` learns nothing. Activations do not tell: with LayerNorm and tanh none is zero.
+A unit whose score is at most `DORMANT` learns nothing. A layer whose moments are all 0, which a gradient never leaves
+behind, is not trained, as the critics of a clone: it has no dormant units. Activations do not tell: with LayerNorm and
+tanh none is zero.
 Source: GraMa, arXiv 2505.24061; the normalisation and threshold of Sokar et al., arXiv 2302.12902.
 """
 
@@ -55,12 +57,12 @@ def _parts(state: Arrays, kind: str, prefixes: tuple[str, ...]) -> Iterator[tupl
 
 
 def _scores(moments: Arrays) -> Iterator[np.ndarray]:
-    """Yield the scores of each hidden layer's units, which are the last axis of a kernel with a norm after it.
+    """Yield the scores of each trained hidden layer's units, which are the last axis of a kernel with a norm after it.
 
     Shapes: kernel (E, in, out) or (in, out) -> (E out,).
     """
     for name, moment in moments.items():
         layer = name.removesuffix("/kernel")
-        if f"{layer}/norm_scale" in moments and layer != name:
+        if f"{layer}/norm_scale" in moments and layer != name and moment.any():
             size = np.sqrt(moment.mean(axis=-2, dtype=np.float64))
             yield (size / np.maximum(size.mean(axis=-1, keepdims=True), 1e-30)).ravel()

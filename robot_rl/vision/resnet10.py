@@ -143,6 +143,10 @@ def _norm(name: str, channels: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield f"{name}/bias", (channels,)
 
 
+class _NoArrayError(pickle.UnpicklingError):
+    """An object that is no array."""
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Reader of a tree of arrays of NumPy, JAX or Flax, which runs nothing else that a file names."""
 
@@ -152,7 +156,7 @@ class _ArraysOnly(pickle.Unpickler):
         if (module, name) == ("flax.core.frozen_dict", "FrozenDict"):
             return dict
         if (module, name) not in PLAIN:
-            raise pickle.UnpicklingError(f"{module}.{name} is no array")
+            raise _NoArrayError(f"{module}.{name} is no array")
         return super().find_class(module, name)
 
 
@@ -168,8 +172,10 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file:
             return dict(_flat(_ArraysOnly(file).load()))
     except Exception as error:  # a damaged file raises what its bytes happen to be taken for
+        why = {_NoArrayError: str(error), FileNotFoundError: "no such file", PermissionError: "not readable"}
         raise ConfigError(
-            f"resnet10: got {path} ({error}), expected HIL-SERL's resnet10_params.pkl: a tree of arrays."
+            f"resnet10: got {path} ({why.get(type(error), 'damaged, or no pickle of arrays')}), expected HIL-SERL's "
+            "resnet10_params.pkl: a tree of arrays."
         ) from error
 
 

@@ -27,6 +27,13 @@ def test_gradient_norm_is_that_of_the_updates_and_units_without_gradient_are_dor
     assert network_health(state(np.ones(8)))["dormant_actor"] == 0.0
 
 
+def test_a_layer_that_is_not_trained_has_no_dormant_units() -> None:
+    trained, idle = state(np.ones(8)), np.zeros((3, 4))
+    layer = {"adam_nu/actor/dense1/kernel": idle, "adam_nu/actor/dense1/norm_scale": np.zeros(4)}
+    assert network_health(trained | layer)["dormant_actor"] == 0.0
+    assert "dormant_actor" not in network_health(state(np.zeros(8)))
+
+
 def test_state_without_moments_has_no_health() -> None:
     assert network_health({"w": np.ones(3)}) == {}
 

@@ -115,7 +115,7 @@ class Harmful:
 def test_files_that_are_no_such_network_are_refused_and_run_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"got no weights, expected HIL-SERL's resnet10_params\.pkl"):
         opened(None)
-    with pytest.raises(ConfigError, match="absent"):
+    with pytest.raises(ConfigError, match=r"absent \(no such file\)"):
         opened(tmp_path / "absent")
     harmful = written(tmp_path, {"conv_init": Harmful(tmp_path / "ran")})
     with pytest.raises(ConfigError, match=r"is no array.*expected HIL-SERL's"):
@@ -126,6 +126,9 @@ def test_files_that_are_no_such_network_are_refused_and_run_nothing(tmp_path: Pa
     for change in ({"norm_init": {"scale": np.ones(64)}}, {"conv_init": {"kernel": np.ones((7, 7, 3, 32))}}):
         with pytest.raises(ConfigError, match=r"got (none|shape \(7, 7, 3, 32\)) for .*_init/(bias|kernel).*expected"):
             opened(written(tmp_path, drawn() | change))
+    (tmp_path / "junk.pkl").write_bytes(b"hello, not weights\n")
+    with pytest.raises(ConfigError, match=r"junk\.pkl \(damaged, or no pickle of arrays\), expected HIL-SERL's"):
+        opened(tmp_path / "junk.pkl")
     whole = written(tmp_path, drawn()).read_bytes()
     for length in (0, 1, 100, len(whole) // 2):
         (tmp_path / "torn.pkl").write_bytes(whole[:length])
