@@ -60,7 +60,7 @@ class Arguments(RunArguments):
     parallel: int = 1
     """Runs at a time; each has its share of this computer's cores."""
     name: str | None = None
-    """Name of the sweep's folder; None: `sweep-` and the task."""
+    """Name of the sweep's folder; None: `sweep-` and the preset, or the task of a --config file."""
     runs: Path = Path("runs")
     """Parent of that folder."""
     force_seeds: bool = False
@@ -92,7 +92,8 @@ def run(flags: Arguments) -> int:
         raise ConfigError("--parallel, --cpus-per-run: got less than 1, expected 1 or more.")
     if flags.config.evaluation.episodes < 1:
         raise ConfigError("evaluation.episodes: got 0, expected 1 or more; the cells are compared by it.")
-    root = run_root(flags.runs, flags.name or f"sweep-{Path(flags.config.task).stem}")
+    start = flags.preset if flags.config_file is None else flags.config.task
+    root = run_root(flags.runs, flags.name or f"sweep-{Path(start).stem}")
     runs = plan_runs(root, parse_grid(flags.grid), flags.seeds)
     configs = {run.folder.name: _settings(flags.config, run) for run in runs}
     if flags.print_runs:

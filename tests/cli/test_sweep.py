@@ -65,6 +65,13 @@ def test_what_cannot_work_is_refused_before_anything_starts(
     assert text in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
+def test_the_folder_is_named_after_the_preset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sweep-pick-lift-no-human").mkdir()
+    (tmp_path / "sweep-pick-lift-no-human" / "notes.txt").write_text("mine")
+    assert main(["sweep", "pick-lift-no-human", "--runs", str(tmp_path)]) == 2
+    assert "sweep-pick-lift-no-human, which holds something else" in capsys.readouterr().err
+
+
 def test_folder_of_something_else_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "sweep-pick-lift").mkdir()
     (tmp_path / "sweep-pick-lift" / "notes.txt").write_text("mine")
