@@ -95,7 +95,7 @@ def run(arguments: Arguments) -> int:
         save_result(part, result)
     done, planned = len(result.episodes), config.evaluation.episodes
     if not result.complete(planned):
-        print(f"stopped after {done} of {planned} episodes; they are in {part}")
+        print(f"stopped after {done} of {planned} episodes; they are in {part}, and stay beside a new start's")
         return 130
     finish_result(part, out)
     write_report(folder, to_json(load_config(folder.config_file)))

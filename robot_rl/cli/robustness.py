@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -18,7 +18,14 @@ from robot_rl.config import TrainConfig, evaluation_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.envs.foreign_config import is_foreign
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
-from robot_rl.runtime.runs.robustness import AS_TRAINED, IMAGE_FILE, Robustness, VariedResult, draw_robustness
+from robot_rl.runtime.runs.robustness import (
+    AS_TRAINED,
+    IMAGE_FILE,
+    Robustness,
+    VariedResult,
+    draw_robustness,
+    read_robustness,
+)
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, new_result
 from robot_rl.runtime.runs.stop import StopSignal
 
@@ -32,7 +39,8 @@ class Arguments(ResultArguments):
     moved cameras, late commands, a push. One table of success, each row with Wilson's 95 % interval; the first row is
     the task as it was trained. The scenes of all rows are the same ones, so that rows differ by the variation alone.
     Deterministic, without a human, judged by ground truth; simulator only. Writes robustness/{table.json, table.md,
-    robustness.png} into the run's folder; a table that is there is never overwritten.
+    robustness.png} into the run's folder; a table that is there is never overwritten, and one that was stopped goes on
+    with the same command.
 
     examples:
       robot-rl robustness runs/first                          all variations, 50 episodes each
@@ -51,6 +59,8 @@ class Arguments(ResultArguments):
       push          5, 10, 20 N        on the hand for 0.3 s, sideways, once in an episode
     """
 
+    episodes: int = 50
+    """Episodes of each row."""
     vary: tuple[str, ...] = ()
     """Variations, as NAME or NAME=LEVEL,LEVEL; none: all of them, at the levels above."""
     seed: int | None = None
@@ -61,20 +71,16 @@ class Arguments(ResultArguments):
     """Folder of the table; None: `robustness` in the run's folder, `robustness-expert` for the expert."""
 
 
-EPISODES = 50
-"""Of each row, where the flags do not say."""
-
-
 def run(arguments: Arguments) -> int:
     """Evaluate one row after the other; print and write the table."""
     folder, config = arguments.open()
     config = _check(evaluation_config(config))
     out = arguments.out or folder.root / ("robustness" if arguments.who == "policy" else "robustness-expert")
-    stop = StopSignal().install()
+    stop, before = StopSignal().install(), read_robustness(out.with_name(f"{out.name}.part"))
     with new_result(out, arguments.again) as part:
-        table = _evaluate_all(arguments, folder, config, part, stop)
+        table = _evaluate_all(arguments, folder, config, part, stop, before)
     if stop():
-        print(f"{table.markdown()}\nstopped; the rows above are in {part}")
+        print(f"{table.markdown()}\nstopped; the rows above are in {part}: the same command goes on after them")
         return 130
     draw_robustness(table, part / IMAGE_FILE)
     finish_result(part, out)
@@ -99,18 +105,24 @@ def _check(config: TrainConfig) -> TrainConfig:
 
 
 def _evaluate_all(
-    arguments: Arguments, folder: RunFolder, config: TrainConfig, part: Path, stop: StopSignal
+    arguments: Arguments,
+    folder: RunFolder,
+    config: TrainConfig,
+    part: Path,
+    stop: StopSignal,
+    before: Robustness | None,
 ) -> Robustness:
     from robot_rl.envs.variations import parse_variations, vary
 
     variations: list[Variation | None] = [None, *parse_variations(arguments.vary, config.vision.mode != "state")]
-    episodes = EPISODES if arguments.episodes is None else arguments.episodes
+    episodes = arguments.episodes
     seed = config.evaluation.seed if arguments.seed is None else arguments.seed
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    table = Robustness(folder.name, seed, 0, ())
     with closing(build.make_env(config)) as env, Progress(*columns, transient=True) as bar:
         varied, rollout = vary(cast(Any, env.unwrapped)), make_rollout(folder, env, config, arguments.who)
         task = bar.add_task("", total=episodes * len(variations))
+        table = Robustness(folder.name, seed, 0 if rollout.policy is None else rollout.policy.version, ())
+        done = before if before is not None and replace(before, results=()) == table else table
         for variation in variations:
             varied.variation = variation
             name = AS_TRAINED if variation is None else f"{variation.kind} {variation.level:g}"
@@ -121,11 +133,15 @@ def _evaluate_all(
                 successes = sum(result.success for result in results)
                 bar.update(task, advance=1, description=f"{name}: {successes} of {len(results)}")
 
-            result = evaluate(rollout, episodes, seed, on_episode=count, should_stop=stop)
-            if len(result.episodes) < episodes:
-                break
-            rows = (*table.results, _row(variation, result, peaks_n))
-            table = Robustness(folder.name, seed, result.policy_version, rows)
+            kind, level = (AS_TRAINED, 1.0) if variation is None else (variation.kind, variation.level)
+            if (row := done.row(kind, level, episodes)) is not None:
+                bar.update(task, advance=episodes)
+            else:
+                result = evaluate(rollout, episodes, seed, on_episode=count, should_stop=stop)
+                if len(result.episodes) < episodes:
+                    break
+                row = _row(variation, result, peaks_n)
+            table = replace(table, results=(*table.results, row))
             table.save(part)
     return table
 

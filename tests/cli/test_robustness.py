@@ -33,6 +33,28 @@ def test_table_of_the_expert_is_written_and_not_overwritten(tmp_path: Path, caps
     assert "add --again" in capsys.readouterr().err
 
 
+def test_a_table_that_was_stopped_goes_on_after_its_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = new_run(tmp_path / "first")
+    save_settings(folder.config_file, preset("pick-lift-state-only"))
+    (part := folder.root / "robustness-expert.part").mkdir()
+    row = VariedResult("as trained", "", 1.0, 1.0, "x", 1, 0, 0, None, 77.0)
+    seed = preset("pick-lift-state-only").evaluation.seed
+    Robustness("first", seed, 0, (row, replace(row, variation="push", level=5.0, episodes=2))).save(part)
+    words = ["robustness", str(folder.root), "--who", "expert", "--episodes", "1", "--vary", "push=5"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "| as trained |  | 0/1 |" in out and "| push | 5 N | 1/1 |" in out  # taken over; of other episodes, so not
+    assert "robustness-expert.part-before-0" in out
+    assert main([*words, "--again", "--seed", "7"]) == 0
+    assert "| as trained |  | 1/1 |" in capsys.readouterr().out
+
+
+def test_help_names_the_episodes_of_each_row(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["robustness", "--help"])
+    assert "Episodes of each row. (default: 50)" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
 def test_real_arm_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, config = new_run(tmp_path / "real"), preset("pick-lift")
     save_settings(folder.config_file, replace(config, robot=replace(config.robot, kind="dds")))

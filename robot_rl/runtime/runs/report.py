@@ -158,7 +158,7 @@ def _evaluation(folder: RunFolder, data: RunData) -> str:
 
 
 def _other_evaluations(folder: RunFolder) -> list[tuple[str, str]]:
-    paths = [path for path in sorted(folder.root.glob("evaluation-*")) if path.suffix != ".part"]
+    paths = [path for path in sorted(folder.root.glob("evaluation-*")) if ".part" not in path.name]
     others = [(path.name, read_evaluation(path)) for path in paths]
     return [(name, success_text(summary)) for name, summary in others if summary is not None]
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,25 @@ class Robustness:
             lines.append(f"| {row.variation} | {level} | {rate} | {cycle} | {row.force_peak_n:.0f} | {row.faults} |")
         return "\n".join(lines)
 
+    def row(self, variation: str, level: float, episodes: int) -> VariedResult | None:
+        """Return the result of one row in this many episodes, if it is there."""
+        wanted = (variation, level, episodes)
+        return next((row for row in self.results if (row.variation, row.level, row.episodes) == wanted), None)
+
     def save(self, folder: Path) -> None:
         """Write the table as JSON and Markdown."""
         (folder / JSON_FILE).write_text(json.dumps(self.to_json(), indent=2) + "\n", encoding="utf-8")
         (folder / TABLE_FILE).write_text(f"# {self.run}\n\n{self.markdown()}\n", encoding="utf-8")
+
+
+def read_robustness(folder: Path) -> Robustness | None:
+    """Return the table that `save` wrote into a folder; None without a readable one."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        values = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
+        names = {entry.name for entry in fields(VariedResult)}
+        rows = [{name: value for name, value in row.items() if name in names} for row in values["results"]]
+        return Robustness(**(values | {"results": tuple(VariedResult(**row) for row in rows)}))
+    return None
 
 
 def draw_robustness(table: Robustness, path: Path) -> Path:

@@ -146,7 +146,7 @@ def archive(folder: Path) -> Path:
 @contextmanager
 def new_result(folder: Path, again: bool) -> Iterator[Path]:
     """Yield an empty folder, `NAME.part`, for a result that `finish_result` then puts into `folder`; an error in the
-    block removes it.
+    block removes it. What an interrupted one left there is archived, and printed.
 
     Args:
         again: whether a result that `folder` holds may be archived when the new one is complete.
@@ -160,8 +160,9 @@ def new_result(folder: Path, again: bool) -> Iterator[Path]:
             "add --again to archive that result, or --out FOLDER to keep both."
         )
     part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of an evaluation that was interrupted
-    part.mkdir(parents=True)
+    if part.exists() and any(part.iterdir()):
+        print(f"what an interrupted start left is kept in {archive(part)}", flush=True)
+    part.mkdir(parents=True, exist_ok=True)
     try:
         yield part
     except BaseException:

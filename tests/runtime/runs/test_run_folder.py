@@ -76,11 +76,15 @@ def test_result_appears_whole_and_never_over_another(tmp_path: Path) -> None:
     assert kept == {"evaluation-before-0": "0", "evaluation-before-1": "1", "evaluation": "2"}
 
 
-def test_rest_of_an_interrupted_result_does_not_leak_into_the_next(tmp_path: Path) -> None:
+def test_rest_of_an_interrupted_result_is_kept_apart_from_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with new_result(tmp_path / "evaluation", again=False) as part:
-        (part / "video.mp4").write_bytes(b"half")
+        (part / "summary.json").write_text("half")
     with new_result(tmp_path / "evaluation", again=False) as part:
         assert list(part.iterdir()) == []
+    kept = tmp_path / "evaluation.part-before-0"
+    assert (kept / "summary.json").read_text() == "half" and str(kept) in capsys.readouterr().out
 
 
 def test_result_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
