@@ -20,6 +20,10 @@ BENCHMARKS = {
         "robot_rl.bench.cameras:run",
         "reading cameras while they deliver and while one is lost [us], crop and resize [us], age [ms]",
     ),
+    "clock": Benchmark(
+        "robot_rl.bench.clock:run",
+        "the actor's period at 10, 20, 50 Hz beside a busy learner [ms], and missed steps",
+    ),
     "control": Benchmark(
         "robot_rl.bench.control:run",
         "one tick of the control law, model terms included [us]; a 1 kHz loop's deadlines beside a learner",
@@ -36,6 +40,10 @@ BENCHMARKS = {
         "robot_rl.bench.env:run",
         "one 10 Hz step of the simulated tasks, controller included: state only and with two cameras [ms]",
     ),
+    "fleet": Benchmark(
+        "robot_rl.bench.fleet:run",
+        "1, 2, 4, 8 simulated actors in real time on one learner: wall time until 30 of 30 episodes succeed [s]",
+    ),
     "page": Benchmark(
         "robot_rl.bench.page:run",
         "the operator's page in Chromium: its stop to the arm's [ms], images a second, the acting loop's period",
@@ -48,6 +56,10 @@ BENCHMARKS = {
         "robot_rl.bench.learner:run", "updates a second, on cached features and with the encoder in the loop"
     ),
     "ros": Benchmark("robot_rl.bench.graph_times:measure_ros", "the same as dds over rclpy; source ROS first"),
+    "soak": Benchmark(
+        "robot_rl.bench.soak:run",
+        "an hour of 8 actors in real time: memory, descriptors, threads, periods, each record sent and stored",
+    ),
     "transport": Benchmark(
         "robot_rl.bench.transport:run",
         "the wire: durable records/s and MB/s, acknowledgement and publication [ms], with and without keys",

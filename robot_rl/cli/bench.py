@@ -23,7 +23,10 @@ class Arguments:
     json: bool = False
     """Print one JSON object instead of a list."""
     seconds: float | None = None
-    """Duration of each loop of `control`, and of reading in `cameras` [s]."""
+    """Duration of each loop of `control` and `clock`, of reading in `cameras` and of `soak`; limit of each training of
+    `fleet` [s]."""
+    actors: tuple[int, ...] | None = None
+    """Numbers of actors of `fleet` and `soak`, one after the other."""
     against: Path | None = None
     """Checkout of another commit, whose own `learner` runs in turn with this one, under the same load."""
     docs: Path | None = None
@@ -34,7 +37,9 @@ def main(words: Sequence[str]) -> int:
     """Run one benchmark and print its metrics."""
     names = "\n".join(f"  {name:<10}{benchmark.text}" for name, benchmark in BENCHMARKS.items())
     arguments = parse(Arguments, words, "bench", f"\n\nbenchmarks:\n{names}")
-    options = {key: value for key in ("seconds", "docs", "against") if (value := getattr(arguments, key)) is not None}
+    options = {
+        key: value for key in ("seconds", "actors", "docs", "against") if (value := getattr(arguments, key)) is not None
+    }
     metrics = run_benchmark(arguments.name, **options)
     if arguments.json:
         print(json.dumps(metrics))

@@ -61,9 +61,14 @@ class EpisodeLog:
         return self.stepper.arbiter.effort.steps - self.before.steps
 
     def series(self) -> dict[str, list[float]]:
-        """Return the measured times of each step by name, for histograms; empty without measurements."""
+        """Return the measured times of each step by name, for histograms; empty without measurements.
+
+        `period_ms` is the time between the ends of two steps of a paced rollout.
+        """
         names = self.timings[0] if self.timings else ()
         columns = {name: [timing[name] for timing in self.timings] for name in names}
+        if len(ended_ns := self.stepper.spent.ended_ns) > 1:
+            columns["period_ms"] = list(MS_PER_NS * np.diff(ended_ns))
         return {name: [round(value, 2) for value in column if np.isfinite(value)] for name, column in columns.items()}
 
     def _spreads(self) -> dict[str, float]:

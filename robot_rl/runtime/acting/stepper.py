@@ -1,7 +1,7 @@
 """Stepper: encode, act, arbitrate, execute. Training, evaluation and recording all run this code."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class StepTimes:
     encode_ns: int = 0
     act_ns: int = 0
     env_ns: int = 0
+    ended_ns: list[int] = field(default_factory=list)
+    """Moments at which the steps of a paced rollout ended."""
 
 
 class Stepper:
@@ -155,6 +157,7 @@ class Stepper:
         self.rollout.monitor.step(self._view(step))
         if self._pace is not None:
             self._pace.wait()
+            self.spent.ended_ns.append(self.rollout.clock.now_ns())
         return step
 
     def _execute(self, decision: Decision) -> Step:

@@ -257,6 +257,20 @@ def test_measured_times_of_steps_are_written_in_full_and_as_percentiles() -> Non
     assert 100.0 < episode["act_to_obs_ms_p50"] <= episode["act_to_obs_ms_p99"] and episode["targets_withheld"] == 3
 
 
+def test_periods_of_a_paced_actor_are_written_and_a_late_step_is_missed() -> None:
+    class Slow(PointWorld):
+        def step(self, action):
+            clock.advance(0.25 if self.steps == 4 else 0.01)
+            return super().step(action)
+
+    env, clock = Slow(), FakeClock()
+    summary, _, _, ledger = act(ActorConfig(max_episodes=1), still(), env=env, clock=clock, speed=1.0)
+    episode, timing = ledger.lines
+    assert len(timing["period_ms"]) == summary.env_steps - 1
+    assert timing["period_ms"][:6] == [100.0, 100.0, 100.0, 250.0, 50.0, 100.0]
+    assert (episode["period_ms_p50"], episode["missed"]) == (100.0, 1)
+
+
 def test_before_an_arm_that_does_not_wait_encoder_and_policy_are_tried_once() -> None:
     class Running(PointWorld):
         real_time = True

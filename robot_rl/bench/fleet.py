@@ -1,0 +1,87 @@
+"""A fleet's scaling: simulated actors in real time on one learner, and the time until its policy succeeds alone."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_rl.bench.trainings import Training, machine, period_metrics, show, training
+from robot_rl.runtime.learning.kept_policies import kept_policies
+from robot_rl.runtime.runs.history import EVALUATION, by_step
+from robot_rl.runtime.runs.metrics import read_metrics
+
+ACTORS = (1, 2, 4, 8)
+LIMIT_S = 1200.0
+EPISODES, EVERY = 30, 200
+FLAGS = ("--speed", "1", "--evaluation.every", f"{EVERY}", "--evaluation.every-episodes", f"{EPISODES}")
+
+
+def run(actors: Sequence[int] = ACTORS, seconds: float = LIMIT_S) -> dict[str, Any]:
+    """Return for each number of actors the wall time until the greedy policy alone succeeds in 30 of 30 episodes.
+
+    `actors_4_s_to_30_of_30` counts from the first actor's first step, `actors_4_s_from_start` from the start of the
+    processes, demonstrations and compilation included; None where it was not reached. `actors_4_speedup` is the first
+    number's time by that of four. A policy is kept each 200 steps and evaluated at the lowest priority beside the
+    training, what is missing after it.
+
+    Args:
+        actors: numbers of actors, each a training of its own.
+        seconds: limit of each training.
+    """
+    metrics = machine() | {"limit_s": seconds}
+    for count in actors:
+        metrics |= measure(count, seconds)
+        first, now = (metrics[f"actors_{number}_s_to_30_of_30"] for number in (actors[0], count))
+        metrics[f"actors_{count}_speedup"] = None if first is None or now is None else round(first / now, 2)
+        show(metrics)
+    return metrics
+
+
+def measure(actors: int, seconds: float) -> dict[str, Any]:
+    """Return the metrics of one number of actors."""
+    name = f"actors_{actors}"
+    with tempfile.TemporaryDirectory() as root, training(Path(root), "--actors", f"{actors}", *FLAGS) as run:
+        run.await_updates(actors)
+        load = machine()["load_1min"]
+        run.until(lambda: _reached(run), seconds)
+        run.stop()
+        subprocess.run([sys.executable, "-m", "robot_rl", "curve", str(run.folder.root)], stdout=sys.stderr, check=True)
+        return {f"{name}_load_1min": load} | _metrics(name, actors, run)
+
+
+def _metrics(name: str, actors: int, run: Training) -> dict[str, Any]:
+    acting_s, reached = _acting_since(run, actors), _reached(run)
+    kept = {policy.env_steps: policy.path.stat().st_mtime for policy in kept_policies(run.folder.policies)}
+    lines = [line for actor in range(actors) for line in run.episodes(actor)]
+    periods = np.concatenate([run.periods_ms(actor) for actor in range(actors)])
+    acted_s = max(line["wall_s"] for line in lines) - acting_s
+    return {
+        f"{name}_s_to_30_of_30": round(kept[reached] - acting_s, 1) if reached else None,
+        f"{name}_s_from_start": round(kept[reached] - run.begun_s, 1) if reached else None,
+        f"{name}_env_steps": reached,
+        f"{name}_steps_per_s": round(sum(line["steps"] for line in lines) / max(acted_s, 1e-9), 1),
+        f"{name}_updates_per_s": round(float(np.median([line["updates_per_s"] for line in run.updates()])), 1),
+        **period_metrics(name, periods),
+        f"{name}_missed": sum(run.episodes(actor)[-1]["missed"] for actor in range(actors)),
+        f"{name}_curve": [[line["step"], line["successes"]] for line in _evaluations(run)],
+    }
+
+
+def _evaluations(run: Training) -> list[Any]:
+    return list(by_step(read_metrics(run.folder.curve, kind=EVALUATION)))
+
+
+def _reached(run: Training) -> int | None:
+    """Return the steps of the first policy that succeeded always."""
+    full = (int(line["step"]) for line in _evaluations(run) if line["successes"] == EPISODES == line["episodes"])
+    return next((step for step in full if step), None)
+
+
+def _acting_since(run: Training, actors: int) -> float:
+    """Return when the first episode began [s], Unix time."""
+    first = [run.episodes(actor)[0] for actor in range(actors)]
+    return min(float(line["wall_s"]) - float(line["duration_s"]) for line in first)
