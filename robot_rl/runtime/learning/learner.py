@@ -10,7 +10,7 @@ from robot_rl.agents.backend import Learner
 from robot_rl.agents.gradients import network_health
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, SystemClock
-from robot_rl.core.errors import CheckpointError, ConfigError, DivergedError, StorageError
+from robot_rl.core.errors import CheckpointError, ConfigError, StorageError
 from robot_rl.core.records import Record, StepRecord
 from robot_rl.data.batch import Imitated
 from robot_rl.data.intervention_penalty import InterventionPenalty
@@ -18,6 +18,7 @@ from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
 from robot_rl.runtime.learning.learner_metrics import LearnerMetrics
 from robot_rl.runtime.learning.returns import Returns
+from robot_rl.runtime.learning.saver import Saver, check_finite
 from robot_rl.runtime.learning.update_ratio import UpdateRatioConfig, updates_allowed
 from robot_rl.runtime.runs.metrics import Metrics
 
@@ -110,7 +111,7 @@ class LearnerLoop:
         clock: Clock | None = None,
     ) -> None:
         self._server, self._replay, self._agent, self._config = server, replay, agent, config
-        self._checkpoints, self._clock = checkpoints, clock or SystemClock()
+        self._checkpoints, self._saver, self._clock = checkpoints, Saver(checkpoints), clock or SystemClock()
         self._metrics, self._meter = metrics, LearnerMetrics(metrics, self._clock, METRICS_EVERY_S)
         self._returns = Returns(agent.horizon.discount)
         self.updates, self._published = 0, -1
@@ -121,13 +122,14 @@ class LearnerLoop:
 
         Memory comes first: demonstrations and an earlier run, then the server's journal, then the newest checkpoint, so
         that a resumed run continues as if it had not stopped. Weights are first published after the pretraining: no arm
-        acts before it. A checkpoint is kept at the end, after Ctrl-C as well.
+        acts before it. Checkpoints are written in the background; the last one is on the disk when this returns, after
+        Ctrl-C as well.
 
         Args:
             recorded: demonstrations, and steps of an earlier run with their labels.
 
         Raises:
-            DivergedError: the policy has become non-finite; it was neither published nor saved.
+            DivergedError: the learner's state has become non-finite; it was neither published nor saved.
             CheckpointError: the checkpoint is of another origin.
             StorageError: the disk failed under the journal; a checkpoint is written where that is possible.
         """
@@ -135,6 +137,14 @@ class LearnerLoop:
         self._remember(self._server.recover())
         self._resume()
         self._publish_if_due()
+        try:
+            self._learn(should_stop)
+        finally:
+            self._saver.finish()
+        return self.updates
+
+    def _learn(self, should_stop: Callable[[], bool]) -> None:
+        """Take turns until a stop is requested, then publish and save."""
         try:
             while not should_stop():
                 self._turn()
@@ -147,7 +157,6 @@ class LearnerLoop:
         self._publish()
         self._meter.write(self.updates, self._status())
         self._save()
-        return self.updates
 
     def _remember(self, records: Iterable[Record]) -> None:
         """Put records into the replay."""
@@ -211,25 +220,17 @@ class LearnerLoop:
     def _publish(self) -> None:
         """Send the policy, its version being the number of updates that made it."""
         parameters = self._agent.policy_parameters()
-        for name, array in parameters.items():
-            if not np.isfinite(array).all():
-                raise DivergedError(
-                    f"policy: got {name!r} with NaN or infinity after {self.updates} updates, expected finite numbers; "
-                    "lower the learning rate and resume from the last checkpoint."
-                )
+        check_finite("policy", parameters, self.updates)
         self._server.publish_weights(self.updates, parameters)
         self._published = self.updates
 
     def _save(self) -> None:
-        """Save all that a resumed run needs beside the journal; where the disk is full, the checkpoint before stays."""
+        """Begin to save all that a resumed run needs beside the journal."""
         meta = {"replay_rng": self._replay.rng_state(), "counts": self._replay.counts()}
         state = self._agent.state_dict()
         if health := network_health(state):
             self._metrics.write("health", self.updates, **health)
-        try:
-            self._checkpoints.save(self.updates, state, meta)
-        except StorageError as error:
-            print(f"learner: {error}", flush=True)
+        self._saver.begin(self.updates, state, meta)
         self._checkpoint_s = self._clock.now_s()
 
     def _allowed(self) -> bool:

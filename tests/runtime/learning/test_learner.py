@@ -1,8 +1,9 @@
 """The learner's loop: exact resume, rest without data, weights with versions, checkpoints that can be trusted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,66 @@ def test_a_diverged_policy_is_neither_published_nor_saved(tmp_path: Path) -> Non
         run.go(30)
     assert [version for version, _ in run.server.published] == [0]
     assert run.checkpoints.latest() is None
+
+
+def test_a_state_with_nan_is_not_saved_though_the_policy_is_finite(tmp_path: Path) -> None:
+    class Diverging(TinyBackend):
+        def update(self, batch: Batch) -> Any:
+            metrics = super().update(batch)
+            self.momentum = self.momentum * np.float32(np.nan if self.calls == 7 else 1.0)
+            return metrics
+
+    run = Run(tmp_path, ScriptedServer([list(episodes(2, 10))]), checkpoint_every_s=0.05, publish_every_updates=10**6)
+    run.backend = Diverging()
+    with pytest.raises(DivergedError, match="got 'momentum' with NaN or infinity after 28 updates"):
+        run.go(30)
+    saved = [run.checkpoints.load(path) for path in run.checkpoints.paths()]
+    assert saved and all(np.isfinite(array).all() for checkpoint in saved for array in checkpoint.arrays.values())
+
+
+class Waiting(Checkpoints):
+    """Writes when it may."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, IDENTITY)
+        self.begun, self.may = Event(), Event()
+
+    def save(self, updates: int, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
+        self.begun.set()
+        assert self.may.wait(60.0), "nothing was done meanwhile"
+        return super().save(updates, arrays, meta)
+
+
+def test_updates_go_on_while_a_checkpoint_is_written_and_it_holds_the_state_of_its_update(tmp_path: Path) -> None:
+    records: list[Record] = list(episodes(6, 10))
+    run = Run(tmp_path / "whole", ScriptedServer([records]), checkpoint_every_s=1.0)
+    run.checkpoints = waiting = Waiting(tmp_path / "background")
+    turns = Turns(40, run.clock)
+    first: list[int] = []
+
+    def stop() -> bool:
+        if waiting.begun.is_set():
+            first.append(run.backend.calls)
+            if run.backend.calls >= first[0] + 3:
+                waiting.may.set()
+        return turns()
+
+    run.go(0, stop=stop)
+    oldest = run.checkpoints.load(run.checkpoints.paths()[0])
+    again = Run(tmp_path / "again", ScriptedServer([records])).go(oldest.updates // 4 + 1)
+    assert 0 < again.updates == oldest.updates < run.updates
+    assert all(np.array_equal(array, oldest.arrays[name]) for name, array in again.backend.state_dict().items())
+
+
+def test_an_error_while_a_checkpoint_is_written_ends_the_learner(tmp_path: Path) -> None:
+    class Broken(Checkpoints):
+        def save(self, updates: int, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> Path:
+            raise ValueError("a fault of the program")
+
+    run = Run(tmp_path, ScriptedServer([list(episodes(2, 10))]))
+    run.checkpoints = Broken(tmp_path / "broken", IDENTITY)
+    with pytest.raises(ValueError, match="a fault of the program"):
+        run.go(3)
 
 
 def test_a_checkpoint_that_does_not_load_is_an_error(tmp_path: Path) -> None:
