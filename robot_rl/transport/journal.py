@@ -53,6 +53,7 @@ class Journal:
         self.damage: list[Damage] = []  # found on opening
         self._mutex, self._syncing = threading.Lock(), threading.Lock()
         self._retired: list[int] = []  # full segments that no sync has covered yet
+        self._named = False  # whether a sync has covered the names of the segments
         self.folder.mkdir(parents=True, exist_ok=True)
         self._claim = lock_folder(self.folder, shared)
         try:
@@ -150,11 +151,12 @@ class Journal:
         with self._syncing:  # the only place, beside `close`, that closes a descriptor
             with self._mutex:
                 retired, self._retired, tail = self._retired, [], self._tail
+                named, self._named = self._named, True
             for descriptor in (*retired, tail):
                 os.fdatasync(descriptor)
             for descriptor in retired:
                 os.close(descriptor)
-            if retired:
+            if not named:
                 sync_folder(self.folder)
 
     def truncate_before(self, index: int) -> None:
@@ -180,7 +182,7 @@ class Journal:
         segment = Segment(self.folder / f"{self.next_index:020d}.log", self.next_index)
         os.rename(self._segments[-1].path, segment.path)
         os.ftruncate(self._tail, segment.end)
-        self._segments[-1] = segment
+        self._segments[-1], self._named = segment, False
 
     def close(self) -> None:
         """Release the files; the journal can be opened again."""
@@ -210,6 +212,7 @@ class Journal:
         self._retired.append(self._tail)
         self._tail = os.open(segment.path, os.O_WRONLY | os.O_APPEND)
         self._segments.append(segment)
+        self._named = False
 
     def _begin(self, first: int) -> Segment:
         segment = Segment(self.folder / f"{first:020d}.log", first)

@@ -1,4 +1,4 @@
-"""Processes of a training killed and frozen at random moments: each record is stored once, and no process is left.
+"""Processes of a training killed and frozen, and their wall clock set, at random moments: each record is stored once.
 
 ROBOT_RL_FAULTS=50 makes 50 faults of each kind instead of 5.
 """
@@ -27,11 +27,13 @@ from robot_rl.transport.messages import decode_stored
 from robot_rl.transport.stream import read_stream
 from tests.runtime.runs.scraping import address_of, labels, scrape
 from tests.waiting import eventually
+from tests.wall_clock import COMPILER, WallClock
 
 FAULTS = int(os.environ.get("ROBOT_RL_FAULTS", "5"))
 PARTS = ("learner", "actor-0", "actor-1", "page")
 MARK = "ROBOT_RL_FAULTS_MARK"
 LIMIT_S = 240.0
+HOUR_S = 3600
 TASK = """
 import time
 
@@ -73,6 +75,7 @@ class Training:
     def __init__(self, root: Path) -> None:
         self.folder, self.log, self._root = RunFolder(root / "runs" / "faults"), root / "log.txt", root
         (root / "walk.py").write_text(TASK)
+        self.wall = WallClock(root) if COMPILER else None
         self._start("walk.py:Walk", *SMALL)
 
     def resume(self) -> None:
@@ -83,7 +86,7 @@ class Training:
         command = [sys.executable, "-m", "robot_rl", "train", *words, *FLAGS]
         with self.log.open("ab") as log:
             pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
-            environment = os.environ | {MARK: str(self._root)}
+            environment = os.environ | {MARK: str(self._root)} | (self.wall.environment if self.wall else {})
             self.process = subprocess.Popen(command, cwd=self._root, env=environment, **pipes)
 
     def text(self) -> str:
@@ -150,11 +153,13 @@ def hit(record: ProcessRecord, number: signal.Signals, rng: random.Random) -> No
 
 
 def attack(training: Training, rng: random.Random) -> None:
-    """Make the faults of the parts in random order, at random moments of their lives."""
+    """Make the faults of the parts in random order, at random moments of their lives, while the wall clock jumps."""
     faults = [(part, number) for part in PARTS for number in (signal.SIGKILL, signal.SIGSTOP) for _ in range(FAULTS)]
     rng.shuffle(faults)
     while faults:
         time.sleep(rng.uniform(0.0, 0.2))
+        if training.wall is not None and rng.random() < 1 / len(PARTS):
+            training.wall.set(rng.choice((-HOUR_S, 0, HOUR_S)) + rng.randrange(10))
         records = {part: record for part in {part for part, _ in faults} if (record := training.record(part))}
         if fault := next((fault for fault in faults if fault[0] in records), None):
             hit(records[fault[0]], fault[1], rng)

@@ -26,6 +26,7 @@ from robot_rl.transport.receiver import LearnerServer
 from robot_rl.transport.sender import ActorLink
 from tests.data.builders import SCHEMA, step_record
 from tests.processes import launched
+from tests.transport.power import record_syncs
 
 ROOT = Path(__file__).parents[2]
 NOTICE = partial(print, flush=True)
@@ -122,6 +123,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("address", nargs="?", default="tcp://127.0.0.1:*")
     parser.add_argument("--keys", type=Path)
+    parser.add_argument("--synced", type=Path)
     parser.add_argument("--segment-bytes", type=int, default=SEGMENT_BYTES)
     parser.add_argument("--name", default="a0")
     parser.add_argument("--first", type=int, default=0)
@@ -129,4 +131,6 @@ if __name__ == "__main__":
     parser.add_argument("--period-s", type=float, default=0.0)
     parser.add_argument("--flush-s", type=float, default=60.0)
     arguments = parser.parse_args()
+    if arguments.synced:
+        record_syncs(arguments.synced)
     sys.exit(_learner(arguments) if arguments.end == "learner" else _actor(arguments))
