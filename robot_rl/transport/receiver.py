@@ -61,8 +61,6 @@ class LearnerServer:
         self._router = Router(address, keys, record_bytes_max(introduction.schema))
         self.address = self._router.address
 
-    # -- records ---------------------------------------------------------------------------------------------------
-
     def recover(self) -> Iterator[Record]:
         """Yield the journal's records in order and restore the progress of each actor from them.
 
@@ -80,6 +78,8 @@ class LearnerServer:
                 self.counters.unreadable += 1
                 self._notices.say(f"journal: record {index} is left out: {error}")
                 continue
+            except SchemaMismatchError as error:
+                raise SchemaMismatchError(f"{self._journal.folder}, record {index}: {error}") from error
             streams = self._roster.named(record.actor, record.run).streams
             streams.setdefault(stream, Stream(record.sequence)).add(record.sequence, checksum_of(parts))
             self.counters.recovered += 1

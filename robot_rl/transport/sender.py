@@ -11,13 +11,20 @@ from typing import Self
 import numpy as np
 
 from robot_rl.core.clock import Clock, SystemClock
-from robot_rl.core.errors import CorruptRecordError, HandshakeRefusedError, RobotRLError
+from robot_rl.core.errors import (
+    CorruptRecordError,
+    HandshakeRefusedError,
+    NonFiniteRecordError,
+    RobotRLError,
+    SchemaMismatchError,
+)
 from robot_rl.core.records import Record, StepRecord, check_step
+from robot_rl.core.schema import StepSchema
 from robot_rl.transport.counters import LinkCounters
 from robot_rl.transport.handshake import Hello, Introduction
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.keys import CurveKeys
-from robot_rl.transport.messages import encode
+from robot_rl.transport.messages import decode, encode
 from robot_rl.transport.notices import Notices
 from robot_rl.transport.security import check_address
 from robot_rl.transport.session import HANDSHAKE_FAILED, Behind, Busy, Refused, Session, SessionLost
@@ -45,6 +52,7 @@ class ActorLink:
 
     Raises:
         ConfigError: an address beyond this machine without keys.
+        SchemaMismatchError: the spool holds records of another schema.
     """
 
     def __init__(
@@ -71,6 +79,7 @@ class ActorLink:
         self._changed = threading.Condition()
         self._failure: Exception | None = None
         self._stopping = threading.Event()
+        _check_pending(spool, introduction.schema)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._deliver, name=f"link-{introduction.actor}", daemon=True)
         self._thread.start()
@@ -148,7 +157,10 @@ class ActorLink:
             RobotRLError: the spool cannot be read any more.
         """
         if self._refusal is not None:
-            raise HandshakeRefusedError(self._refusal)
+            kept = (
+                f" {self.backlog} records that are not delivered stay in {self._spool.folder}." if self.backlog else ""
+            )
+            raise HandshakeRefusedError(self._refusal + kept)
         if self._failure is not None:
             text = f"link: got {self._failure!r}, expected to deliver; restart the actor."
             raise RobotRLError(text) from self._failure
@@ -258,3 +270,24 @@ class ActorLink:
             return
         self.counters.publications += 1
         self._received = publication, self._clock.now_s()
+
+
+def _check_pending(spool: Journal, schema: StepSchema) -> None:
+    """Check that what a spool has to deliver is of a schema: behind records of another one, none would be taken.
+
+    Raises:
+        SchemaMismatchError: it is not.
+    """
+    for _, parts in spool.read():
+        with contextlib.suppress(CorruptRecordError, NonFiniteRecordError):  # the session and the learner see to it
+            record = decode(parts)
+            if not isinstance(record, StepRecord):
+                continue
+            try:
+                check_step(record, schema)
+            except SchemaMismatchError as error:
+                raise SchemaMismatchError(
+                    f"{spool.folder}: got records of another schema ({error}), expected this one's; deliver what is "
+                    "left with the settings that made them, then move the folder away."
+                ) from error
+            return

@@ -13,11 +13,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from robot_rl.core.errors import RobotRLError
+from robot_rl.core.records import StepRecord
+from robot_rl.core.schema import ArraySpec, StepSchema
 from robot_rl.transport.handshake import Introduction
 from robot_rl.transport.journal import SEGMENT_BYTES, Journal
 from robot_rl.transport.keys import read_keys
@@ -35,7 +40,7 @@ NOTICE = partial(print, flush=True)
 def _learner(given: argparse.Namespace) -> None:
     """Store what comes until it is killed."""
     journal = Journal(given.folder, given.segment_bytes)
-    keys, mine = given.keys and read_keys(given.keys), Introduction(SCHEMA, "agent")
+    keys, mine = given.keys and read_keys(given.keys), Introduction(_schema(given.entry), "agent")
     with LearnerServer(given.address, mine, journal, keys=keys, sync_every_s=0.02, write=NOTICE) as server:
         for _ in server.recover():
             pass
@@ -46,7 +51,8 @@ def _learner(given: argparse.Namespace) -> None:
 
 def _actor(given: argparse.Namespace) -> int:
     """Put records, one each period, until all are put or SIGTERM comes; then wait for acknowledgements."""
-    mine, keys = Introduction(SCHEMA, "agent", given.name, "r"), given.keys and read_keys(given.keys)
+    mine = Introduction(_schema(given.entry), "agent", given.name, "r")
+    keys = given.keys and read_keys(given.keys)
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     spool, accepted, put, error = Journal(given.folder, given.segment_bytes), list[int](), 0, ""
@@ -56,7 +62,7 @@ def _actor(given: argparse.Namespace) -> int:
             if stopping.is_set():
                 break
             put += 1
-            accepted += [number] if link.put(step_record(number)) >= 0 else []
+            accepted += [number] if link.put(_record(number, given.entry)) >= 0 else []
             time.sleep(given.period_s)
     except RobotRLError as refused:
         error = str(refused)
@@ -64,6 +70,17 @@ def _actor(given: argparse.Namespace) -> int:
     result = {"accepted": accepted, "dropped": link.counters.dropped, "backlog": link.backlog, "error": error}
     NOTICE(json.dumps(result | {"put": put, "sessions": link.counters.sessions, "streams": link.counters.streams}))
     return int(bool(error))
+
+
+def _schema(entry: str) -> StepSchema:
+    """Return the schema of the tests' records, with one entry more where that is named."""
+    more = {entry: ArraySpec((1,), "float32")} if entry else {}
+    return replace(SCHEMA, observation={**SCHEMA.observation, **more})
+
+
+def _record(number: int, entry: str) -> StepRecord:
+    record = step_record(number)
+    return replace(record, obs=record.obs | {entry: np.zeros(1, np.float32)}) if entry else record
 
 
 def command(*words: object) -> list[str]:
@@ -124,6 +141,7 @@ if __name__ == "__main__":
     parser.add_argument("address", nargs="?", default="tcp://127.0.0.1:*")
     parser.add_argument("--keys", type=Path)
     parser.add_argument("--synced", type=Path)
+    parser.add_argument("--entry", default="")
     parser.add_argument("--segment-bytes", type=int, default=SEGMENT_BYTES)
     parser.add_argument("--name", default="a0")
     parser.add_argument("--first", type=int, default=0)
