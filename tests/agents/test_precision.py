@@ -1,7 +1,8 @@
 """Products of operands rounded to bfloat16: their errors are those of the rounding, and nothing else changes.
 
 The unit roundoff of bfloat16 is u = 2^-8 (8 significant bits), so a product of rounded operands differs from the exact
-one by at most (2 u + u^2) |x| |W|, entry by entry. Sums in float32 add less than a tenth of that here.
+one by at most (2 u + u^2) |x| |W|, entry by entry. Sums in float32 add less than a tenth of that here; a result that is
+rounded, too, adds u |x W|.
 """
 
 from collections.abc import Callable
@@ -38,11 +39,11 @@ def jax_product(x: np.ndarray, kernel: np.ndarray, slope: np.ndarray) -> tuple[n
 def torch_product(x: np.ndarray, kernel: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return x W, and the gradients of its sum weighted by `slope`."""
     torch = pytest.importorskip("torch")
-    from robot_rl.agents.torch.precision import products
+    from robot_rl.agents.torch.precision import product, products
 
     leaves = [torch.tensor(array, requires_grad=True) for array in (x, kernel)]
     with products("bfloat16", torch.device("cpu")):
-        value = torch.matmul(*leaves)
+        value = product(*leaves)
         value.backward(torch.tensor(slope))
     return tuple(tensor.detach().numpy() for tensor in (value, *(leaf.grad for leaf in leaves)))
 

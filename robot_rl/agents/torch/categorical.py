@@ -8,6 +8,7 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.torch import networks
 from robot_rl.agents.torch.ensemble import Metrics, TorchEnsemble
 from robot_rl.agents.torch.networks import Params
+from robot_rl.agents.torch.precision import product
 
 
 class TorchCategorical(TorchEnsemble):
@@ -16,7 +17,7 @@ class TorchCategorical(TorchEnsemble):
     @staticmethod
     def logits(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
         """Return the logits (E, B, bins) of an embedding, as `entry` (E, B, H), and the action (B, A)."""
-        entry = networks.product(action, params["critic/action/kernel"], added=entry)
+        entry = product(action, params["critic/action/kernel"], added=entry)
         out = networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))
         return out + torch.from_numpy(categorical.first_logits(config)).to(out)
 

@@ -6,6 +6,7 @@ from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.critics import CriticTranslation
 from robot_rl.agents.torch import networks
 from robot_rl.agents.torch.networks import Params
+from robot_rl.agents.torch.precision import product
 from robot_rl.agents.update_inputs import UpdateInputs
 
 Metrics = dict[str, Tensor]
@@ -17,12 +18,12 @@ class TorchEnsemble(CriticTranslation):
     @staticmethod
     def entry(params: Params, z: Tensor) -> Tensor:
         """Return z W (E, B, H), the embedding's share of the critics' first Dense: their main cost."""
-        return networks.product(z, params["critic/dense0/kernel"])
+        return product(z, params["critic/dense0/kernel"])
 
     @staticmethod
     def values(params: Params, entry: Tensor, action: Tensor, config: AgentConfig) -> Tensor:
         """Return Q (E, B) of an embedding, as `entry` (E, B, H), and the action (B, A)."""
-        entry = networks.product(action, params["critic/action/kernel"], added=entry)
+        entry = product(action, params["critic/action/kernel"], added=entry)
         return networks.dense(params, "critic/out", networks.mlp_from_entry(params, "critic", entry, config))[..., 0]
 
     @staticmethod

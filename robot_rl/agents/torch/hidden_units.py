@@ -38,7 +38,7 @@ class _HiddenUnits(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, activation: str) -> Tensor:
         y, moments = torch.empty_like(x), []
-        activate = torch.tanh if activation == "tanh" else partial(torch.clamp, min=0.0)
+        activate = _tanh if activation == "tanh" else partial(torch.clamp, min=0.0)
         for one, out, gain, shift in zip(*map(_members, (x, y)), *map(_rows, (scale, bias)), strict=True):
             normed, mean, inverse_std = torch.native_layer_norm(one, one.shape[-1:], gain, shift, NORM_EPSILON)
             moments.append((mean, inverse_std))
@@ -59,6 +59,11 @@ class _HiddenUnits(torch.autograd.Function):
                 if result is not None:
                     out.copy_(result)
         return (*(value if needed else None for value, needed in zip(gradients, wanted, strict=True)), None)
+
+
+def _tanh(x: Tensor, out: Tensor) -> Tensor:
+    """Write tanh(x) = 2 sigmoid(2 x) - 1, several times as fast as PyTorch's tanh; x is overwritten."""
+    return torch.sigmoid(x.mul_(2.0), out=out).mul_(2.0).sub_(1.0)
 
 
 def _members(x: Tensor) -> tuple[Tensor, ...]:

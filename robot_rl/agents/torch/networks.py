@@ -13,6 +13,7 @@ from torch.nn import functional
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
 from robot_rl.agents.torch.hidden_units import hidden_units
+from robot_rl.agents.torch.precision import product
 from robot_rl.core.action_layout import Discrete
 from robot_rl.vision.torch_encoder import apply_encoder
 
@@ -26,14 +27,6 @@ LOG_2_PI = 1.8378770664093453
 def dense(params: Params, name: str, x: Tensor) -> Tensor:
     """Return x W + b. Shapes: x (B, I) or (E, B, I); kernel (I, O) or (E, I, O); returns (B, O) or (E, B, O)."""
     return product(x, params[f"{name}/kernel"], params[f"{name}/bias"].unsqueeze(-2))
-
-
-def product(x: Tensor, kernel: Tensor, added: Tensor | None = None) -> Tensor:
-    """Return x W, plus `added` in the same pass. Shapes as in `dense`; added (.., B or 1, O)."""
-    if kernel.ndim == 2:
-        return torch.mm(x, kernel) if added is None else torch.addmm(added, x, kernel)
-    x = x.expand(len(kernel), *x.shape) if x.ndim == 2 else x
-    return torch.bmm(x, kernel) if added is None else torch.baddbmm(added, x, kernel)
 
 
 def mlp(params: Params, name: str, x: Tensor, config: AgentConfig) -> Tensor:
