@@ -17,6 +17,7 @@ import tyro
 from tyro.conf import Positional
 
 from robot_rl.build import foreign_config, make_origin
+from robot_rl.cli.idle_flags import idle_flags
 from robot_rl.config import TrainConfig, load_config, recording_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.help import join_lines_of_help
@@ -31,6 +32,8 @@ from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
 
 T = TypeVar("T")
 DEFAULT_PRESET = "pick-lift"
+TRAINING = ("train", "learner", "actor")
+"""Commands that use the settings as they are; others change some, such as the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +77,11 @@ class RunArguments:
         default = cls(**required, config=cls.base(words))
         arguments = parse(cls, words, command, listed, default)
         arguments._check_preset(words)
-        if flag_value(words, "--method") is not None:
-            for line in overridden(arguments.config):
-                print(line, file=sys.stderr)
+        lines = overridden(arguments.config) if flag_value(words, "--method") is not None else []
+        if command in TRAINING and not arguments.print_config:
+            lines = [*lines, *idle_flags(words, arguments.config)]
+        for line in lines:
+            print(line, file=sys.stderr)
         return arguments
 
     def _check_preset(self, words: Sequence[str]) -> None:
