@@ -130,8 +130,7 @@ def until_cleared(page: Any, selector: str) -> None:
     """Wait until an element is there, and clear what a computer that stood still for a second has stopped."""
 
     def there() -> bool:
-        if attribute(page, "stopped") == "yes":
-            page.keyboard.press("c")
+        clear(page)
         return bool(page.locator(selector).count())
 
     eventually(there, 120.0)
@@ -153,14 +152,34 @@ def hold(page: Any, pad: str, x: float, y: float) -> None:
     page.mouse.move(box["x"] + radius * (1 + x), box["y"] + radius * (1 + y))
 
 
-def take_over(page: Any, pad: str, x: float, y: float) -> None:
-    """Hold a joystick until it moves the arm; let go and try again where the computer stood still, as people do."""
+def take_over(page: Any, pad: str, x: float, y: float, watching: Any = None) -> None:
+    """Hold a joystick until it moves the arm, as the page shows, or another one that watches; clear the stop and try
+    again where the computer stood still for a second, as people do.
+    """
+    seen, charge = (page, "human") if watching is None else (watching, "person")
     for _ in range(20):
+        clear(page)
         hold(page, pad, x, y)
         for _ in range(20):
-            if attribute(page, "charge") == "human":
+            if attribute(seen, "charge") == charge:
                 return
             page.wait_for_timeout(100)
         page.mouse.up()
         page.wait_for_timeout(300)
     raise AssertionError("the joystick does not move the arm")
+
+
+def clear(page: Any) -> None:
+    """Clear the stop of a computer that stood still for a second, if there is one."""
+    if attribute(page, "stopped") == "yes":
+        page.keyboard.press("c")
+
+
+def until_idle(page: Any) -> None:
+    """Wait until no hand moves the arm; what stands after a stop is cleared, since a stop is no release."""
+
+    def idle() -> bool:
+        clear(page)
+        return attribute(page, "charge") == "idle"
+
+    eventually(idle, 60.0)

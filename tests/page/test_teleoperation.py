@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.page.browsing import Program, attribute, chromium, frames, hold, needs_chromium, program, take_over, until
+from tests.page.browsing import (
+    Program,
+    attribute,
+    chromium,
+    frames,
+    hold,
+    needs_chromium,
+    program,
+    take_over,
+    until,
+    until_idle,
+)
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -90,12 +101,11 @@ def test_second_browser_watches_stops_and_takes_control_explicitly(page: Any, te
     second.goto(teleop.url())
     until(second, "link", "up")
     assert attribute(second, "control") == "no"
-    hold(page, "#lift", 0.0, -0.3)
-    until(second, "charge", "person")
+    take_over(page, "#lift", 0.0, -0.3, watching=second)
     second.click("#take")
     until(second, "control", "yes")
     until(page, "control", "no")
-    until(second, "charge", "idle")  # the first one's hand does not count any more
+    until_idle(second)  # the first one's hand does not count any more
     page.mouse.up()
     page.locator("#stop").dispatch_event("pointerdown")  # without control, too
     until(second, "charge", "estop")
@@ -105,14 +115,12 @@ def test_closed_tab_releases_the_dead_man_and_stops_the_arm(page: Any, teleop: P
     watching = page.context.new_page()
     watching.goto(teleop.url())
     until(watching, "link", "up")
-    hold(page, "#lift", 0.0, -0.3)
-    until(watching, "charge", "person")
+    take_over(page, "#lift", 0.0, -0.3, watching=watching)
     page.close()
     until(watching, "charge", "estop")
     watching.click("#take")
     until(watching, "control", "yes")
-    watching.keyboard.press("c")
-    until(watching, "charge", "idle")
+    until_idle(watching)
 
 
 def test_silent_page_lets_go_and_then_stops_the_arm(page: Any) -> None:
