@@ -140,6 +140,21 @@ def open_page(settings: PageSettings | None) -> AbstractContextManager[Page | No
     return page
 
 
+def viewed(env: Environment, port: int | None) -> Environment:
+    """Return an environment that shows itself at a port, and print the address; itself without a port."""
+    if port is None:
+        return env
+    from robot_rl.envs.viewed import Viewed
+
+    try:
+        shown = Viewed(env, port)
+    except BaseException:
+        env.close()
+        raise
+    print(f"3-D view: {shown.url}", flush=True)
+    return shown
+
+
 def follow(page: Page | None, env: Environment, config: TrainConfig) -> None:
     """Show an environment on the page."""
     from robot_rl.page.step_report import ArmReading, StepReporter

@@ -41,6 +41,7 @@ def run(arguments: Arguments) -> int:
         arguments.run_name,
         arguments.index,
         arguments.weights_timeout_s,
+        arguments.view3d,
     )
     config = arguments.config
     with open_page(arguments.page_settings(config, config.human.kind, arguments.folder.parent)) as page:

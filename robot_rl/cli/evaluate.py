@@ -112,7 +112,7 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
     device = config.human.kind if config.robot.on_graph else "none"
     with (
         build_human.open_page(flags.page_settings(config, device, folder.root)) as page,
-        closing(build.make_env(config, video=video_episodes > 0)) as env,
+        closing(build_human.viewed(build.make_env(config, video=video_episodes > 0), flags.view3d)) as env,
         ExitStack() as devices,
         episode_video(out / VIDEO_FILE, env, video_episodes) as video,
         Progress(transient=True) as bar,

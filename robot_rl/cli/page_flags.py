@@ -20,6 +20,9 @@ class PageFlags:
     """Serve a web page for the operator: cameras, state, joystick, labels, stop. Always with a person at a real arm."""
     no_page: bool = False
     """No page at a real arm either."""
+    view3d: int | None = None
+    """Port of a view of the simulated scene in three dimensions, for a browser on this computer: arm, part, target and
+    cameras; 0: a free one; None: none. Extra `view3d`."""
     page_address: str = DEFAULT_ADDRESS
     """Address of the page. Beyond this computer, as with 0.0.0.0:8500 for a phone, the printed link has a token."""
 
@@ -42,14 +45,21 @@ class PageFlags:
         return PageSettings(self.page_address, os.environ.get(TOKEN_VARIABLE, ""), run, page_title(config, run))
 
     def page_words(self, config: TrainConfig, device: str, run: Path) -> tuple[str, ...]:
-        """Return the flags of the page for the parts of a run, one after the other at the same link; print that."""
-        settings = self.page_settings(config, device, run)
+        """Return the flags of page and view for the parts of a run, each at the same link; print the links."""
+        settings, view = self.page_settings(config, device, run), self._view_words()
         if settings is None:
-            return ("--no-page",) if self.no_page else ()
+            return (*(("--no-page",) if self.no_page else ()), *view)
         port = settings.port or free_port()
         os.environ[TOKEN_VARIABLE] = settings.token  # the parts of the run inherit it
         print(f"page: {settings.url(port)}", flush=True)
-        return ("--page", "--page-address", f"{settings.host}:{port}")
+        return ("--page", "--page-address", f"{settings.host}:{port}", *view)
+
+    def _view_words(self) -> tuple[str, ...]:
+        if self.view3d is None:
+            return ()
+        port = self.view3d or free_port()
+        print(f"3-D view: http://127.0.0.1:{port}", flush=True)
+        return ("--view3d", str(port))
 
 
 def page_is_installed() -> bool:

@@ -83,7 +83,7 @@ def run(arguments: Arguments) -> int:
     stop = StopSignal().install()
     with (
         build_human.open_page(arguments.page_settings(config, arguments.by)) as page,
-        closing(build.make_env(config)) as env,
+        closing(build_human.viewed(build.make_env(config), arguments.view3d)) as env,
         closing(_device(env, config, arguments.by, page)) as human,
     ):
         build_human.follow(page, env, config)

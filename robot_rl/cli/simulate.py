@@ -17,6 +17,7 @@ from robot_rl.core.seeds import Purpose, generator
 from robot_rl.envs.protocol import action_layout
 from robot_rl.runtime.acting.episode_video import episode_video
 from robot_rl.runtime.acting.evaluate import EpisodeResult, EvaluationResult, evaluate
+from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
@@ -30,6 +31,7 @@ class Arguments(PageFlags, RunArguments):
     examples:
       robot-rl simulate pick-lift                              three episodes of the scripted expert, as simulate.mp4
       robot-rl simulate peg-insert-varied --by random --out x.mp4
+      robot-rl simulate pick-lift --view3d 8600                watched in three dimensions at http://127.0.0.1:8600
       robot-rl simulate pick-lift --page                       watched, paused and taken over at a web page
     """
 
@@ -73,7 +75,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
     config, human, policy, stop = flags.config, None, None, StopSignal().install()
     with (
         build_human.open_page(flags.page_settings(config, flags.by)) as page,
-        closing(build.make_env(config, cameras=() if flags.out is None else None, video=flags.out is not None)) as env,
+        closing(build_human.viewed(_make_env(flags), flags.view3d)) as env,
         episode_video(flags.out, env, flags.episodes) as video,
         ExitStack() as devices,
     ):
@@ -84,7 +86,8 @@ def simulate(flags: Arguments) -> EvaluationResult:
             rng = generator(Purpose.EVALUATION, config.seed, 2)
             human = devices.enter_context(closing(build_human.make_device(env, config, flags.by, rng, page=page)))
         build_human.follow(page, env, config)
-        rollout = build.make_rollout(env, config, policy, human=human, monitor=page)
+        speed = config.speed if flags.view3d is None else 1.0  # who watches wants to see the arm move
+        rollout = build.make_rollout(env, config, policy, human=human, speed=speed, monitor=page)
         return evaluate(
             rollout,
             flags.episodes,
@@ -94,6 +97,11 @@ def simulate(flags: Arguments) -> EvaluationResult:
             should_stop=stop,
             ends_wait=stop.ends_wait,
         )
+
+
+def _make_env(flags: Arguments) -> Environment:
+    blind = flags.out is None and flags.view3d is None
+    return build.make_env(flags.config, cameras=() if blind else None, video=flags.out is not None)
 
 
 def _print(results: tuple[EpisodeResult, ...]) -> None:

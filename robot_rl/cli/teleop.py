@@ -63,7 +63,7 @@ def run(arguments: Arguments) -> int:
     rng, stop = generator(Purpose.HUMAN, config.seed), StopSignal().install()
     with (
         build_human.open_page(arguments.page_settings(arguments.config, arguments.device)) as page,
-        closing(build.make_env(config, cameras=())) as env,
+        closing(build_human.viewed(build.make_env(config, cameras=()), arguments.view3d)) as env,
         closing(build_human.make_device(env, config, arguments.device, rng, page=page)) as device,
     ):
         build_human.follow(page, env, config)

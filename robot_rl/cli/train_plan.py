@@ -72,7 +72,7 @@ def plan_processes(
             f"actor-{i}",
             robot_rl_command(
                 "actor", *settings, "--folder", str(folder.actor(i)), "--name", f"actor-{i}",
-                "--run-name", folder.name, "--index", str(i), *(() if i and "--page" in page else page),
+                "--run-name", folder.name, "--index", str(i), *(() if i and page != ("--no-page",) else page),
             ),
             folder.actor(i) / "log.txt",
             cores,

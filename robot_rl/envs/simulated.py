@@ -144,8 +144,14 @@ def make_viewer(simulation: Simulation) -> SimulatedCamera:
 
 def make_viewers(env: ArmEnv) -> dict[str, Callable[[], np.ndarray]]:
     """Return functions that render the scene as a person watches it, by the camera's name."""
-    episodes: Any = env.cell.episodes
-    simulation: Simulation = getattr(episodes, "judged", episodes).simulation
+    simulation = simulation_of(env)
     renderer = SceneRenderer(simulation.model, WATCHED_SIZE, WATCHED_SIZE)
     names = [name for name in VIEWS if name in scene_cameras(simulation.model)]
     return {name: partial(renderer.render, simulation.data, name) for name in names}
+
+
+def simulation_of(env: ArmEnv) -> Simulation:
+    """Return the simulation of an environment in the simulator."""
+    episodes: Any = env.cell.episodes
+    simulation: Simulation = getattr(episodes, "judged", episodes).simulation
+    return simulation

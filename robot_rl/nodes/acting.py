@@ -54,6 +54,8 @@ class ActorLaunch:
     """Number of this actor, which selects its episodes."""
     weights_timeout_s: float
     """Longest wait for the learner's first weights before acting [s]."""
+    view3d: int | None = None
+    """Port of a view of the simulated scene in three dimensions; None: none."""
 
 
 def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> ActorSummary:
@@ -67,7 +69,7 @@ def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> A
     with recorded(*place) as own, logged(*place):
         settings = actor_config(config, launch, read_metrics(launch.folder), own.died)
         try:
-            env = _await_env(config, launch.name, stop)
+            env = build_human.viewed(_await_env(config, launch.name, stop), launch.view3d)
         except StopRequestedError as stop_asked:
             return ActorSummary(interrupted=str(stop_asked))
         return _act(config, launch, settings, env, page, stop)

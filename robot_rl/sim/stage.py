@@ -67,18 +67,27 @@ class StageRenderer:
         self._option.sitegroup[:] = 0
         self._option.geomgroup[HIDDEN] = 0
 
-    def render(self, data: mujoco.MjData, camera: str = CAMERA) -> np.ndarray:
-        """Return an image (H, W, 3) uint8 of the simulation's state."""
+    @property
+    def model(self) -> mujoco.MjModel:
+        """The bodies as people see them; geometry of the group `HIDDEN` is not drawn."""
+        return self._model
+
+    def pose(self, data: mujoco.MjData) -> None:
+        """Take over the simulation's state and looks into `model` and `data`."""
         source, model, mine = self._source.model, self._model, self.data
         model.body_pos[: source.nbody], model.body_quat[: source.nbody] = source.body_pos, source.body_quat
         model.geom_rgba[self._geoms] = source.geom_rgba
         mine.qpos[:], mine.mocap_pos[:], mine.mocap_quat[:] = data.qpos, data.mocap_pos, data.mocap_quat
         mujoco.mj_kinematics(model, mine)
         mujoco.mj_camlight(model, mine)
+
+    def render(self, data: mujoco.MjData, camera: str = CAMERA) -> np.ndarray:
+        """Return an image (H, W, 3) uint8 of the simulation's state."""
+        self.pose(data)
         if self._renderer is None:
-            self._renderer = mujoco.Renderer(model, self.height, self.width, max_geom=600)
+            self._renderer = mujoco.Renderer(self._model, self.height, self.width, max_geom=600)
             atexit.register(self.close)  # before the graphics library's own clean-up
-        self._renderer.update_scene(mine, camera=CAMERA, scene_option=self._option)
+        self._renderer.update_scene(self.data, camera=CAMERA, scene_option=self._option)
         return self._renderer.render()
 
     def close(self) -> None:

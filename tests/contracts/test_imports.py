@@ -31,6 +31,8 @@ HOMES = {
     "pyrealsense2": ("robot_rl/hardware/",),
     "zmq": ("robot_rl/transport/", "robot_rl/page/channel.py"),
     "websockets": ("robot_rl/page/",),
+    "viser": ("robot_rl/sim/scene_view.py",),
+    "trimesh": ("robot_rl/sim/surfaces.py",),
     "serial": ("robot_rl/teleop/pendant/serial_line.py",),
     "pickle": ("robot_rl/vision/resnet10.py",),  # an `Unpickler` that finds nothing but arrays
 }
