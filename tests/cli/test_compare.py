@@ -82,6 +82,19 @@ def test_settings_other_than_the_seed_part_methods_and_name_them(tmp_path: Path,
     assert result["methods"][2]["seeds"] == [0, 1, 2]
 
 
+def test_runs_with_encoders_and_classifiers_of_their_own_are_one_method(tmp_path: Path, compare: Compare) -> None:
+    def own(run: Path) -> dict[str, Any]:
+        files = {"vision": {"encoder": str(run / "encoder.safetensors"), "identity": run.name}}
+        return {**files, "play": 60, "reward_settings": {"classifier.file": str(run / "classifier.safetensors")}}
+
+    runs = [tmp_path / f"seed-{seed}" for seed in range(2)]
+    words = [write_run(run, seed, 19, own(run)) for seed, run in enumerate(runs)]
+    elsewhere = write_run(tmp_path / "b", 0, 19, own(tmp_path / "recordings"))
+    labels = [(method["label"], method["seeds"]) for method in json.loads(compare(*words, "--json")[1])["methods"]]
+    assert labels == [("hil", [0, 1])]
+    assert len(json.loads(compare(*words, elsewhere, "--json")[1])["methods"]) == 2
+
+
 def test_methods_that_differ_in_much_carry_a_runs_path(tmp_path: Path, compare: Compare) -> None:
     words = write_method(tmp_path / "a", [20], {"play": 1, "actors": 2, "speed": 2.0, "demonstrations": 3})
     words += write_method(tmp_path / "b", [20], {})

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +75,13 @@ def _read_config(folder: RunFolder) -> dict[str, Any]:
             f"run: got {folder.config_file} without {' and '.join(absent)}, expected the settings of a training; name "
             "folders that `robot-rl train` wrote."
         )
-    return _flat(config)
+    return {name: _within_run(value, folder) for name, value in _flat(config).items()}
+
+
+def _within_run(value: Any, folder: RunFolder) -> Any:
+    """Return a setting; of a file that lies in the run's own folder, also one that was moved, its name alone."""
+    path = Path(value) if isinstance(value, str) else None
+    return value if path is None or path.parent.name != folder.name else f"<run>/{path.name}"
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
