@@ -13,6 +13,7 @@ RATES_HZ = (10, 20, 50)
 MEASURE_S = 30.0
 BUSY = (
     "--learner.update-ratio.updates-per-transition", "1000000", "--updates-per-step", "None", "--human.kind", "none",
+    "--demonstrations", "2",
 )  # fmt: skip
 """Settings with which the learner never waits for data, and the actor never for the learner."""
 

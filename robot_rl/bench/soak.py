@@ -14,6 +14,7 @@ from robot_rl.runtime.runs.run_totals import LOSSES, RunTotals
 from robot_rl.transport.journal import Journal
 
 ACTORS = (8,)
+FLAGS = ("--speed", "1", "--demonstrations", "2", "--actors")
 MEASURE_S, SAMPLES = 3600.0, 120
 SETTLED = 0.2
 """Share of the samples before which caches fill."""
@@ -49,7 +50,7 @@ def run(seconds: float = MEASURE_S, actors: Sequence[int] = ACTORS) -> dict[str,
 def measure(actors: int, seconds: float) -> dict[str, Any]:
     """Return the metrics of one number of actors."""
     samples: list[dict[str, Usage]] = []
-    with tempfile.TemporaryDirectory() as root, training(Path(root), "--actors", f"{actors}", "--speed", "1") as run:
+    with tempfile.TemporaryDirectory() as root, training(Path(root), *FLAGS, f"{actors}") as run:
         run.await_updates(actors)
         for _ in range(SAMPLES):
             samples.append(usages(run))

@@ -22,7 +22,7 @@ FLAGS = (
     "--minutes", "600", "--env-steps", "None", "--demonstrations", "20", "--evaluation.episodes", "0",
     "--no-page",
 )  # fmt: skip
-LIMIT_S, END_S, POLL_S = 300.0, 120.0, 0.25
+LIMIT_S, END_S, POLL_S = 1800.0, 120.0, 0.25
 
 
 class Training:

@@ -15,11 +15,11 @@ from robot_rl.core.tasks import PERIOD_S, Outcome, TaskSpec
 from robot_rl.envs.action import action_towards
 from robot_rl.envs.episodes import EpisodeSource
 from robot_rl.hardware.graph.task_state import TaskState, read_task_state
+from robot_rl.hardware.graph.waiting import until
 from robot_rl.hardware.robot import Robot
 
 ASK_AGAIN_S = 0.5
 """Period of a reset's repetition [s]: the first message may precede the server's discovery."""
-POLL_S = 0.005
 SCENE_BITS, COUNT_BITS = 32, 20
 
 
@@ -93,7 +93,7 @@ class ServedEpisodes(EpisodeSource):
             DeviceLostError: there is none.
         """
         deadline_ns = self._clock.now_ns() + round(self._reset_timeout_s * NS_PER_S)
-        if not self._wait_for(lambda: self._heard is not None, deadline_ns):
+        if not until(lambda: self._heard is not None, self._clock, deadline_ns):
             raise self._silence("a state")
 
     def _next_count(self) -> int:
@@ -106,7 +106,7 @@ class ServedEpisodes(EpisodeSource):
         while self._clock.now_ns() < deadline_ns:
             self._publisher.publish(self._wire.make(graph.TASK_RESET.type, data=reset_id))
             again_ns = min(deadline_ns, self._clock.now_ns() + round(ASK_AGAIN_S * NS_PER_S))
-            if self._wait_for(lambda: self._heard is not None and self._heard[0].reset_id == reset_id, again_ns):
+            if until(lambda: self._heard is not None and self._heard[0].reset_id == reset_id, self._clock, again_ns):
                 return
         raise self._silence(f"the echo of reset {reset_id}")
 
@@ -123,19 +123,11 @@ class ServedEpisodes(EpisodeSource):
                 why = str(error)
                 return False
 
-        if not self._wait_for(fresh, deadline_ns):
+        if not until(fresh, self._clock, deadline_ns):
             raise DeviceLostError(
                 f"reset: got a new scene, but not {len(self._sources)} fresh samples in {self._reset_timeout_s} s, "
                 f"expected arm and cameras to update. {why}".rstrip()
             )
-
-    def _wait_for(self, condition: Callable[[], bool], deadline_ns: int) -> bool:
-        while not condition():
-            now_ns = self._clock.now_ns()
-            if now_ns >= deadline_ns:
-                return False
-            self._clock.sleep_until(min(deadline_ns, now_ns + round(POLL_S * NS_PER_S)))
-        return True
 
     def _state(self) -> TaskState:
         if self._heard is None:

@@ -1,11 +1,13 @@
 """Socket of a learner: messages of its actors with their origin, and answers that never wait."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import zmq
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.transport.inflow import Inflow
 from robot_rl.transport.keys import CurveKeys
 from robot_rl.transport.messages import pack
 from robot_rl.transport.security import (
@@ -53,6 +55,7 @@ class Router:
         check_address(address, keys)
         self._context: zmq.Context[Socket] = zmq.Context()
         self._admission = Admission(self._context, keys)
+        self._inflow: Inflow | None = None
         try:
             self._socket = self._listen(address, keys, message_bytes_max)
         except BaseException:
@@ -67,18 +70,19 @@ class Router:
         detect_dead_peers(socket)
         socket.router_mandatory = True  # a message to a connection that is gone fails instead of vanishing
         secure_listener(socket, keys)
+        if sys.platform == "linux":
+            self._inflow = Inflow(socket, QUEUED_MESSAGES_MAX, message_bytes_max)
         try:
             socket.bind(address)
         except zmq.ZMQError as error:
-            socket.close(linger=0)
             raise ConfigError(f"address: got {address!r}, expected a free one ({error}); take another port.") from error
         return socket
 
     def events(self) -> list[str]:
-        """Return lines on keys since the last call: connections refused, a key file that cannot be read."""
+        """Return lines since the last call: connections refused or ended, a key file that cannot be read."""
         self._admission.refresh()
-        events = self._admission.events
-        return [events.popleft() for _ in range(len(events))]
+        lines = [self._admission.events] if self._inflow is None else [self._admission.events, self._inflow.events]
+        return [events.popleft() for events in lines for _ in range(len(events))]
 
     def admits(self, key: str) -> bool:
         """Return whether a connection's key is admitted still, or there are none."""
@@ -95,6 +99,8 @@ class Router:
                 route, *frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
+            if self._inflow is not None:
+                self._inflow.add(frames)
             kind, *parts = [frame.bytes for frame in frames[: PARTS_MAX + 1]] or [b""]
             address = key = ""
             if kind not in _OF_ACTORS:
@@ -115,6 +121,8 @@ class Router:
 
     def close(self, linger_ms: int = 300) -> None:
         """Close the socket once its last answers are sent."""
+        if self._inflow is not None:
+            self._inflow.close()
         self._admission.close()
         self._context.destroy(linger=linger_ms)
 

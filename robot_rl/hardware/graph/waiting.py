@@ -1,10 +1,10 @@
-"""Waiting for the first messages of a graph."""
+"""Waiting for messages of a graph."""
 
 from collections.abc import Callable
 
 from robot_rl.core.clock import NS_PER_S, Clock
 
-POLL_S = 0.01
+POLL_S = 0.005
 NOTICE_S = 3.0
 """After it a line says what is waited for [s]; nodes need a second or two to find each other."""
 
@@ -15,13 +15,20 @@ def wait_for(missing: Callable[[], str], clock: Clock, timeout_s: float) -> str:
     Args:
         missing: what has not come yet, in words; empty when all has.
     """
-    start_ns, said = clock.now_ns(), False
-    while what := missing():
-        waited_s = (clock.now_ns() - start_ns) / NS_PER_S
-        if waited_s >= timeout_s:
-            return what
-        if waited_s >= NOTICE_S and not said:
-            said = True
-            print(f"{what}: waiting at most {timeout_s:g} s; is its node running?", flush=True)
-        clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
-    return ""
+    start_ns = clock.now_ns()
+    deadline_ns = start_ns + round(timeout_s * NS_PER_S)
+    notice_ns = start_ns + round(NOTICE_S * NS_PER_S)
+    if not until(lambda: not missing(), clock, min(notice_ns, deadline_ns)) and notice_ns < deadline_ns:
+        print(f"{missing()}: waiting at most {timeout_s:g} s; is its node running?", flush=True)
+        until(lambda: not missing(), clock, deadline_ns)
+    return missing()
+
+
+def until(condition: Callable[[], bool], clock: Clock, deadline_ns: int) -> bool:
+    """Wait until a condition holds; return whether it does before a deadline [ns]."""
+    while not condition():
+        now_ns = clock.now_ns()
+        if now_ns >= deadline_ns:
+            return False
+        clock.sleep_until(min(deadline_ns, now_ns + round(POLL_S * NS_PER_S)))
+    return True
