@@ -72,13 +72,15 @@ def load_settings(kind: type[T], path: Path, upgrade: Callable[[dict[str, Any]],
     """Read a dataclass from a JSON file.
 
     Args:
+        kind: its `start` says where a file to start from is, unless a command prints one.
         upgrade: turns the content of an old file into that of a present one.
 
     Raises:
         ConfigError: no such file, not JSON, or content that does not fit.
     """
     if not path.is_file():
-        raise ConfigError(f"config file: got {path}, expected a JSON file; `--print-config` prints one to start from.")
+        start = getattr(kind, "start", "`--print-config` prints one to start from")
+        raise ConfigError(f"config file: got {path}, expected a JSON file; {start}.")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError
@@ -74,6 +74,7 @@ class CameraSet:
         ConfigError: two cameras of one name.
     """
 
+    start: ClassVar[str] = "docs/cameras.md has one to start from"
     cameras: tuple[CameraConfig, ...] = ()
 
     def __post_init__(self) -> None:

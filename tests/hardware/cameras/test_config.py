@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robot_rl.core.errors import ConfigError, DeviceLostError, UnknownNameError
-from robot_rl.core.settings import from_json, load_settings, save_settings
+from robot_rl.core.settings import from_json, load_settings, save_settings, to_json
 from robot_rl.hardware.cameras.config import CameraSet
 from robot_rl.hardware.cameras.factory import close_cameras, make_cameras
 from robot_rl.hardware.cameras.realsense_config import RealSenseConfig
@@ -104,3 +104,9 @@ def test_when_one_camera_fails_its_own_reason_is_raised() -> None:
 def test_topic_needs_a_connection_to_the_graph() -> None:
     with pytest.raises(ConfigError, match="front: got a topic and no connection to the ROS graph"):
         make_cameras([TopicConfig("front")])
+
+
+def test_a_missing_file_of_cameras_is_refused_with_where_one_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.json, expected a JSON file; docs/cameras\.md has one"):
+        load_settings(CameraSet, tmp_path / "absent.json")
+    assert "start" not in to_json(CameraSet())
