@@ -104,8 +104,8 @@ def run(flags: Arguments) -> int:
     human = flags.config.human
     if human.kind != "none" and needs_terminal(human.kind, human.motion_device):
         raise ConfigError(
-            f"human: got {human.kind!r}, which needs the terminal, expected 'scripted' or 'none' here; "
-            "to take over yourself, give --human.kind graph, and run `robot-rl teleop TASK --to actor` in another one."
+            f"human: got {human.kind!r}, which needs the terminal, expected another device; to take over yourself, "
+            "give --human.kind browser, or graph and run `robot-rl teleop TASK --to actor` in another terminal."
         )
     if not flags.resume:
         flags = replace(flags, config=_from_prior(flags.config))
