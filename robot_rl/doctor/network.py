@@ -4,11 +4,12 @@ import ipaddress
 import socket
 import struct
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 TRIES = 5
-CONNECT_LIMIT_S = 2.0
+CONNECT_LIMIT_S, CLOSED_WITHIN_S = 2.0, 0.2
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,23 @@ def answer_time_s(address: str, port: int) -> float:
     """Return the shortest time in which a TCP connection is accepted [s].
 
     Raises:
-        OSError: no answer.
+        OSError: no answer, or connections that are closed at once, with which a vendor's library may try for minutes.
     """
     shortest_s = float("inf")
     for _ in range(TRIES):
         start_s = time.monotonic()
         with socket.create_connection((address, port), CONNECT_LIMIT_S):
             shortest_s = min(shortest_s, time.monotonic() - start_s)
+    _check_open(address, port)
     return shortest_s
+
+
+def _check_open(address: str, port: int) -> None:
+    with socket.create_connection((address, port), CONNECT_LIMIT_S) as connection:
+        connection.settimeout(CLOSED_WITHIN_S)
+        with suppress(TimeoutError):  # it waits for a request
+            if not connection.recv(1):
+                raise ConnectionError("connections are closed at once")
 
 
 def _reversed(word: str) -> int:

@@ -113,7 +113,7 @@ def examine_robot(
     """
     made = driver_class(arm.driver)
     probes, requirements = probes or Probes(), getattr(made, "REQUIREMENTS", Requirements())
-    machine = probes.machine()
+    machine, reached = probes.machine(), True
     yield _kernel(machine, requirements)
     yield _priority(machine)
     yield _memory(machine)
@@ -124,15 +124,22 @@ def examine_robot(
     if arm.address:
         yield _network(probes, arm.address, interface)
         if requirements.port:
-            yield _answer(probes, arm.address, requirements)
-        if hasattr(made, "read_firmware"):
+            try:
+                yield _answer(probes.answer_s(arm.address, requirements.port), requirements)
+            except OSError as error:
+                text = f"no answer from {arm.address} ({error}); is the arm on, its interface activated?"
+                yield Finding("missing", f"port {requirements.port}", text)
+                reached = False
+        if hasattr(made, "read_firmware") and reached:
             program = _FIRMWARE.format(driver=arm.driver, address=arm.address)
             yield probes.program("firmware", program, {}, "missing", "this again, when the lines above are ok")
     else:
         yield Finding("optional", "network, firmware", "not checked; add --address and the arm's address")
     if arm.model not in ("", BUILT_IN):
         yield check_model(arm)
-    if probes.report is not None:
+    if not reached:
+        yield Finding("optional", "firmware, arm", "not checked, since it does not answer")
+    elif probes.report is not None:
         yield from _arm(arm, probes.report)
     if probes.gripper is not None:
         yield from probes.gripper(arm)
@@ -213,12 +220,8 @@ def _network(probes: Probes, address: str, interface: str | None) -> Finding:
     return Finding("ok", "network", f"{name}, {speed}")
 
 
-def _answer(probes: Probes, address: str, requirements: Requirements) -> Finding:
+def _answer(answer_s: float, requirements: Requirements) -> Finding:
     name = f"port {requirements.port}"
-    try:
-        answer_s = probes.answer_s(address, requirements.port)
-    except OSError as error:
-        return Finding("missing", name, f"no answer from {address} ({error}); is the arm on, its interface activated?")
     if answer_s > ANSWER_LIMIT_S:
         return Finding(
             "missing", name, f"answers after {1e3 * answer_s:.1f} ms; connect the arm directly, without a switch"

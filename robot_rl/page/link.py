@@ -25,7 +25,8 @@ from robot_rl.teleop.devices.browser_messages import Presence, read_message
 
 REPORT_S = 0.1
 """Time between two reports of the input's state [s]."""
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
+"""Time of its start on a machine whose learner and actors take all cores; 20 s were too short for some restarts [s]."""
 SILENCE_S = 10.0
 """Silence of the page's process after which it is ended and started again [s]."""
 END_TIMEOUT_S = 3.0

@@ -27,3 +27,25 @@ def test_a_computer_without_ros_passes_and_prints_what_was_not_checked(tmp_path:
     env |= {"ROS_DISTRIBUTIONS": str(tmp_path / installed)}
     answer = subprocess.run([script], env=env, capture_output=True, text=True, check=False)
     assert answer.returncode == 0 and answer.stdout.startswith("NOT CHECKED: no ROS 2"), answer
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "expected"),
+    [
+        ("No known vulnerabilities found", 0, 0),
+        ("Found 2 known vulnerabilities in 1 package", 1, 1),
+        ("requests.exceptions.ConnectionError: Max retries exceeded", 1, 2),
+    ],
+)
+def test_an_audit_tells_vulnerabilities_from_a_database_that_is_not_reached(
+    tmp_path: Path, said: str, status: int, expected: int
+) -> None:
+    program = tmp_path / "bin" / "pip-audit"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho '{said}'\nexit {status}\n")
+    program.chmod(0o755)
+    script = Path(__file__).parents[2] / ".ci" / "audit.sh"
+    environment = os.environ | {"AUDIT_VENV": str(tmp_path)}
+    answer = subprocess.run([script], env=environment, capture_output=True, text=True, check=False)
+    assert answer.returncode == expected and said in answer.stdout
+    assert ("NOT CHECKED" in answer.stderr) == (expected == 2)

@@ -1,6 +1,8 @@
 """The doctor's questions about a real arm: each answer is ok, or says what to do."""
 
+import contextlib
 import socket
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +107,30 @@ def test_without_an_address_network_and_firmware_are_reported_as_unchecked() -> 
     found = findings(HEALTHY, address="")
     assert found["network, firmware"].state == "optional" and "--address" in found["network, firmware"].value
     assert "firmware" not in found
+
+
+def test_an_address_that_closes_connections_at_once_is_named_and_no_library_tries_it() -> None:
+    with socket.create_server((loopback(22), 0)) as server:
+        port, closing = server.getsockname()[1], threading.Thread(target=close_each, args=(server,), daemon=True)
+        closing.start()
+        with pytest.raises(ConnectionError):
+            answer_time_s(loopback(22), port)
+        probes = replace(HEALTHY, answer_s=lambda address, _: answer_time_s(address, port), program=unreachable)
+        found = findings(probes, address=loopback(22))
+        server.shutdown(socket.SHUT_RDWR)
+        closing.join()
+    assert found["port 1337"].state == "missing" and "closed at once" in found["port 1337"].value
+    assert found["firmware, arm"].state == "optional" and "firmware" not in found
+
+
+def close_each(server: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # until it is shut down
+        while True:
+            server.accept()[0].close()
+
+
+def unreachable(*words: object) -> Finding:
+    raise AssertionError("the vendor's library was used")
 
 
 def test_given_interface_goes_before_the_routes() -> None:

@@ -64,7 +64,7 @@ SMALL = (
     "--learner.checkpoint-every-s", "2", "--actors", "2",
 )  # fmt: skip
 FLAGS = (
-    "--runs", "runs", "--run-name", "faults", "--minutes", "60", "--evaluation.episodes", "0", "--metrics-port", "0",
+    "--runs", "runs", "--run-name", "faults", "--minutes", "600", "--evaluation.episodes", "0", "--metrics-port", "0",
     "--restarts", str(20 * FAULTS), "--restart-after-s", "0.05", "--page", "--page-address", "127.0.0.1:0",
 )  # fmt: skip
 
