@@ -28,7 +28,7 @@ from robot_rl.transport.messages import decode, encode
 from robot_rl.transport.notices import Notices
 from robot_rl.transport.security import check_address
 from robot_rl.transport.session import HANDSHAKE_FAILED, Behind, Busy, Refused, Session, SessionLost
-from robot_rl.transport.stream import new_stream, read_stream
+from robot_rl.transport.stream import first_of_stream, new_stream, read_stream
 from robot_rl.transport.weights import Publication, unpack_weights
 
 SPOOL_BYTES_MAX = 16 << 30
@@ -72,6 +72,7 @@ class ActorLink:
         self._clock, self._process = clock or SystemClock(), secrets.token_hex(16)
         self._notices = Notices(write, self._clock)
         self._stream = read_stream(spool.folder)
+        spool.truncate_before(first_of_stream(spool.folder))
         self._unsecured = 0  # connections in a row
         self.trouble = ""  # why the last session ended, empty while one lasts
         self._received: tuple[Publication, float] | None = None  # the newest weights, and when they came [s]
@@ -232,7 +233,7 @@ class ActorLink:
         """Begin another stream, without the records that the learner holds."""
         self._spool.truncate_before(stored)
         try:
-            self._stream = new_stream(self._spool.folder)
+            self._stream = new_stream(self._spool.folder, self._spool.first_index)
         except OSError:  # a full disk: the next process finds the old name, and begins another one as well
             self._stream = secrets.token_hex(16)
         self.counters.streams += 1

@@ -25,11 +25,11 @@ from robot_rl.runtime.runs.run_totals import LOSSES, RunTotals
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode_stored
 from robot_rl.transport.stream import read_stream
+from tests.faults import FAULTS
 from tests.runtime.runs.scraping import address_of, labels, scrape
 from tests.waiting import eventually
 from tests.wall_clock import COMPILER, WallClock
 
-FAULTS = int(os.environ.get("ROBOT_RL_FAULTS", "5"))
 PARTS = ("learner", "actor-0", "actor-1", "page")
 MARK = "ROBOT_RL_FAULTS_MARK"
 LIMIT_S = 240.0

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import FAULTS
 from tests.transport.ends import actor_process, learner_process, result_of, size_of, stored
 from tests.waiting import eventually
 from tests.wall_clock import WallClock, needs_compiler
 
-FAULTS = int(os.environ.get("ROBOT_RL_FAULTS", "5"))
 HOUR_S = 3600
 pytestmark = [needs_compiler, pytest.mark.timeout(60 + 5 * FAULTS)]
 

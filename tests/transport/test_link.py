@@ -217,6 +217,32 @@ def test_a_spool_that_a_power_cut_shortened_begins_another_stream(tmp_path: Path
     assert rewards[:20] == list(map(float, range(20))) and rewards[-1] == 999.0
 
 
+@pytest.mark.parametrize("before_hello", [False, True])
+def test_power_cuts_in_a_row_store_nothing_twice(tmp_path: Path, before_hello: bool) -> None:
+    """The second one takes what the other stream had put, not what the learner holds of the first stream."""
+    with learner(tmp_path) as server:
+        address = server.address
+        with actor(tmp_path, address) as link:
+            for number in range(20):
+                link.put(step_record(number))
+            pump(server, lambda: link.backlog == 0)
+        segment = next((tmp_path / "spool-a0").glob("*.log"))
+        left = segment.read_bytes()[: segment.stat().st_size // 2]
+        segment.write_bytes(left)
+        with actor(tmp_path, address) as link:
+            link.put(step_record(100))
+            pump(server, lambda: link.backlog == 0)
+        segment.write_bytes(left)
+        if before_hello:
+            with actor(tmp_path, "tcp://127.0.0.1:1") as link:
+                link.put(step_record(101))
+        with actor(tmp_path, address) as link:
+            pump(server, lambda: link.backlog == 0)
+            link.put(step_record(102))
+            pump(server, lambda: link.backlog == 0)
+    assert stored(tmp_path) == [*map(float, range(20)), 100.0, *([101.0] if before_hello else []), 102.0]
+
+
 @pytest.mark.parametrize("later", [0, 5])
 def test_a_spool_without_records_that_is_behind_begins_another_stream(tmp_path: Path, later: int) -> None:
     """`later` records are put before the hello: the learner compares up to there, the spool begins there."""

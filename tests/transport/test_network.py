@@ -3,7 +3,6 @@
 ROBOT_RL_FAULTS=50 makes ten times as many faults, longer ones.
 """
 
-import os
 import random
 import signal
 import time
@@ -12,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from robot_rl.transport.keys import generate_keys
+from tests.faults import FAULTS
 from tests.transport.ends import actor_process, learner_process, result_of, size_of, stored
 from tests.transport.proxy import Proxy, damage
 from tests.waiting import eventually
 
-FAULTS = int(os.environ.get("ROBOT_RL_FAULTS", "5"))
 AWAY_S = 60.0 if FAULTS > 5 else 2.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 12 * FAULTS)]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from robot_rl.transport.journal import Journal
+from tests.faults import FAULTS
 from tests.transport.ends import actor_process, learner_process, result_of, size_of, stored
 from tests.transport.power import cut_power, record_syncs
 from tests.waiting import eventually
 
-CUTS = int(os.environ.get("ROBOT_RL_FAULTS", "5"))
 LIFE = 10_000
 """Numbers of the records of one life of the actor."""
 
@@ -65,12 +65,12 @@ def test_a_spool_that_gave_back_its_space_keeps_its_numbers_in_a_power_cut(tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120 + 20 * CUTS)
+@pytest.mark.timeout(120 + 20 * FAULTS)
 def test_power_cuts_cost_only_what_was_not_synced(tmp_path: Path) -> None:
     rng, durable = random.Random(1), set[int]()
     journal, spool = tmp_path / "journal", tmp_path / "spool"
     small = ("--segment-bytes", 20_000)
-    for life in range(CUTS + 1):
+    for life in range(FAULTS + 1):
         with (
             learner_process(journal, *small, "--synced", tmp_path / "of-journal") as (learner, address),
             actor_process(
@@ -79,7 +79,7 @@ def test_power_cuts_cost_only_what_was_not_synced(tmp_path: Path) -> None:
         ):
             size = size_of(journal)
             eventually(lambda: size_of(journal) > size + 20_000)  # noqa: B023 - called here
-            if life == CUTS:
+            if life == FAULTS:
                 actor.send_signal(signal.SIGTERM)
                 result = result_of(actor)
                 continue
@@ -93,7 +93,7 @@ def test_power_cuts_cost_only_what_was_not_synced(tmp_path: Path) -> None:
     numbers = stored(journal)
     assert actor.returncode == result["backlog"] == result["dropped"] == 0
     assert durable <= set(numbers) and all(later > sooner for sooner, later in pairwise(numbers))
-    lives = [[number % LIFE for number in numbers if number // LIFE == life] for life in range(CUTS + 1)]
+    lives = [[number % LIFE for number in numbers if number // LIFE == life] for life in range(FAULTS + 1)]
     assert all(own == list(range(len(own))) for own in lives) and all(lives), "a record between others is missing"
     assert len(lives[-1]) == len(result["accepted"])
-    print(f"power cuts: {CUTS}, stored {len(numbers)}, streams {result['streams']}")
+    print(f"power cuts: {FAULTS}, stored {len(numbers)}, streams {result['streams']}")
