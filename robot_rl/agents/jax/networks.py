@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
+from robot_rl.agents.jax.hidden_units import hidden_units
 from robot_rl.agents.jax.precision import product
 from robot_rl.core.action_layout import Discrete
 from robot_rl.vision.jax_encoder import apply_encoder
@@ -18,7 +19,6 @@ from robot_rl.vision.jax_encoder import apply_encoder
 Params = Mapping[str, jax.Array]
 Observation = Mapping[str, jax.Array]
 
-NORM_EPSILON = 1e-6
 LOG_2 = 0.6931471805599453
 LOG_2_PI = 1.8378770664093453
 
@@ -28,13 +28,6 @@ def dense(params: Params, name: str, x: jax.Array) -> jax.Array:
     return product(x, params[f"{name}/kernel"]) + params[f"{name}/bias"][..., None, :]
 
 
-def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array) -> jax.Array:
-    """Return (x - mean) / sqrt(variance + 1e-6) over the last axis, scaled and shifted."""
-    centred = x - x.mean(-1, keepdims=True)
-    inverse_std = jax.lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + NORM_EPSILON)
-    return centred * inverse_std * scale + bias
-
-
 def mlp(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
     """Return the output of the hidden layers: Dense, LayerNorm, activation each."""
     return mlp_from_entry(params, name, product(x, params[f"{name}/dense0/kernel"]), config)
@@ -42,12 +35,11 @@ def mlp(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Arr
 
 def mlp_from_entry(params: Params, name: str, x: jax.Array, config: AgentConfig) -> jax.Array:
     """Return the output of the hidden layers, given the product of the first kernel and its input."""
-    activation = jnp.tanh if config.activation == "tanh" else jax.nn.relu
     depth = len(config.discrete_hidden if name.startswith("discrete/") else config.hidden)
     for i in range(depth):
         x = product(x, params[f"{name}/dense{i}/kernel"]) if i else x
         scale, bias = params[f"{name}/dense{i}/norm_scale"], params[f"{name}/dense{i}/norm_bias"]
-        x = activation(layer_norm(x, scale[..., None, :], bias[..., None, :]))
+        x = hidden_units(x, scale[..., None, :], bias[..., None, :], config.activation)
     return x
 
 
@@ -71,7 +63,7 @@ def project(params: Params, features: Observation, definition: AgentDefinition) 
     # Stacked (B, entries, P), so that all entries pass one LayerNorm.
     x = jnp.stack([product(x, params[f"{name}/kernel"]) for name, x in zip(names, inputs, strict=True)], axis=1)
     scale, bias = (jnp.stack([params[f"{name}/{part}"] for name in names]) for part in ("norm_scale", "norm_bias"))
-    return jnp.tanh(layer_norm(x, scale, bias)).reshape(x.shape[0], -1)
+    return hidden_units(x, scale[None], bias[None], "tanh").reshape(len(x), -1)
 
 
 def actor(params: Params, z: jax.Array, config: AgentConfig) -> tuple[jax.Array, jax.Array]:
