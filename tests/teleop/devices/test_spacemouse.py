@@ -152,6 +152,22 @@ def test_one_of_several_is_named_by_serial_or_path(serial: str) -> None:
     assert SpaceMouse(ARM, SpaceMouseConfig(serial=serial), FakeClock(), bus).read().alive
 
 
+def test_two_at_once_read_their_own_and_the_loss_of_one_is_no_stop_of_the_other() -> None:
+    bus, clock = Bus(a=COMPACT, b=NAVIGATOR), FakeClock(100.0)
+    left, right = (SpaceMouse(ARM, SpaceMouseConfig(serial=serial), clock, bus) for serial in ("/dev/a", "N1"))
+    first, second = bus.opened
+    first.push((0, -350, 0, 0, 0, 0))
+    assert left.read().engaged and not right.read().engaged
+    second.push((-350, 0, 0, 0, 0, 0))
+    np.testing.assert_allclose(motion(right.read().action)[0], (0, 1, 0), atol=1e-6)
+    np.testing.assert_allclose(motion(left.read().action)[0], (1, 0, 0), atol=1e-6)
+    first.gone = True
+    del bus.entries[b"/dev/a"]
+    assert left.read().stopped and right.read().engaged
+    clock.advance(1.0)  # it looks for its own again, and does not take the other operator's
+    assert not left.read().alive and len(bus.opened) == 2
+
+
 def test_device_without_permission_is_refused_with_the_rule_that_gives_it() -> None:
     bus = Bus(a=COMPACT)
     bus.forbidden = True
