@@ -3,6 +3,9 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from robot_rl.cli import main
 from robot_rl.data.episodes import list_episodes
 from tests.trainings import SMALL_AGENT
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PAGE, FRONT = ROOT / "docs" / "tutorial.md", ROOT / "README.md"
@@ -29,6 +33,15 @@ SMALL_FRONT = {
     "--minutes 2 --evaluation.episodes 20": FEW,
     "--again --episodes 50": "--again --episodes 1 --video-episodes 1",
 }
+INLINE = {
+    "train pick-lift --minutes 4 --evaluation.episodes 20 --run-name first": "the first command of the page, longer",
+    "report runs/first --gif docs/lift.gif --gif-s 11.2": "test_commands_of_the_front_page_run",
+    "doctor robot --arm fr3 --address 172.16.0.2": "test_commands_of_the_front_page_run",
+    "train pick-lift --page": "tests/page/test_training.py",
+    "serve pick-lift": "tests/end_to_end/served_process.py",
+    "--help": "tests/cli/test_commands.py",
+}
+"""Command within a sentence of the front page -> where it runs."""
 MAY_FAIL = {
     "doctor": "a part may be missing here",
     "export": "so little training may have no success",
@@ -53,8 +66,42 @@ def test_commands_of_the_front_page_run(tmp_path: Path, monkeypatch) -> None:
         assert main(words) == 0, words
     with pytest.raises(SystemExit, match="0"):
         main(help_line)
-    (gif,) = re.findall(r"`robot-rl (report [^`]*)`", FRONT.read_text(encoding="utf-8"))
+    (gif,) = (line for line in inline() if line.startswith("report "))
     assert main(shlex.split(gif)) == 0 and (tmp_path / "docs" / "lift.gif").stat().st_size > 1000
+    (doctor,) = (line for line in inline() if line.startswith("doctor "))
+    assert main(shlex.split(doctor.replace("172.16.0.2", "127.0.0.1"))) == 1  # no arm is there
+    assert tensorboard_runs(tmp_path / "runs") != []
+
+
+def inline() -> list[str]:
+    """Return the commands within the sentences of the front page."""
+    return re.findall(r"`robot-rl ([^`]*)`", FRONT.read_text(encoding="utf-8"))
+
+
+def tensorboard_runs(folder: Path) -> list[str]:
+    """Return what TensorBoard shows of a folder."""
+    program = str(Path(sys.executable).with_name("tensorboard"))
+    words = [program, "--logdir", str(folder), "--port", "0", "--load_fast=false"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as shown:
+        try:
+            assert shown.stderr is not None
+            url = next(match[1] for line in shown.stderr if (match := re.search(r"at (http://\S+?)/? ", line)))
+
+            def runs() -> list[str]:
+                with urllib.request.urlopen(f"{url}/data/runs") as answer:
+                    return list(json.load(answer))
+
+            return list(eventually(runs))
+        finally:
+            shown.terminate()
+
+
+def test_each_command_within_a_sentence_of_the_front_page_runs_somewhere() -> None:
+    assert set(inline()) == set(INLINE)
+    for line, where in INLINE.items():
+        if where.endswith(".py"):
+            text = (ROOT / where).read_text(encoding="utf-8")
+            assert f'"{line.split()[0]}"' in text and (ROOT / where).is_file(), line
 
 
 @pytest.mark.slow
