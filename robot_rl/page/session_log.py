@@ -25,7 +25,7 @@ class Event:
 
     wall_s: float
     kind: str
-    """One of charge, success, failure, end, label, fault, page."""
+    """One of charge, correction, success, failure, end, label, fault, page."""
     text: str
 
 
@@ -43,6 +43,8 @@ class SessionLog:
         self._file = file
         if file is not None and file.is_file():
             self._restore(file)
+        self._human_steps, self._policy_acted = 0, False
+        """Of this episode: steps of a person before the present takeover, and whether the policy moved the arm."""
         charge = self.newest("charge")
         self._charge = next((name for name, text in CHARGE.items() if text == charge), "")
 
@@ -58,13 +60,26 @@ class SessionLog:
 
     def step(self, view: Mapping[str, Any], wall_s: float) -> None:
         """Take in the report of a step."""
+        if view["step"] == 1:
+            self._human_steps, self._policy_acted = 0, False
+        self._policy_acted |= view["charge"] == "policy"
         if view["charge"] != self._charge:
+            self._note_correction(view, wall_s)
             self._charge = view["charge"]
+            self._human_steps = view["human_steps"] - (self._charge == "human")
             self.add(wall_s, "charge", CHARGE.get(self._charge, self._charge))
         for label in view["labels"]:
             self.add(wall_s, "label", f"label taken: {label}")
         if view["last"]:
+            self._note_correction(view, wall_s)
             self._end(view, wall_s)
+
+    def _note_correction(self, view: Mapping[str, Any], wall_s: float) -> None:
+        """Add what a person's takeover from the policy was, once it is over."""
+        steps = view["human_steps"] - self._human_steps
+        if self._charge == "human" and self._policy_acted and steps > 0:
+            text = f"{steps} steps corrected, {steps * view['planned_ms'] / 1000.0:.1f} s"
+            self.add(wall_s, "correction", text)
 
     def _end(self, view: Mapping[str, Any], wall_s: float) -> None:
         helped = " with help" if view["human_steps"] else ""

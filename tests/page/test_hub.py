@@ -147,8 +147,26 @@ def test_ends_of_episodes_and_labels_become_events() -> None:
     ):
         hub.take_in([VIEW, json.dumps(reporter.step(view)).encode()])
     texts = [event.text for event in hub.log.events]
-    assert texts[-2:] == ["label taken: success", "episode 1: success with help"]
+    assert texts[-3:] == ["label taken: success", "1 steps corrected, 0.1 s", "episode 1: success with help"]
     assert hub.log.episodes[-1]["human_steps"] == 1
+
+
+def test_each_takeover_from_the_policy_is_summed_up_in_one_line_and_a_recording_is_none() -> None:
+    hub, reporter = Hub(Program(), "task"), StepReporter(FakeClock(), 0.1)
+
+    def episode(charges: str) -> list[str]:
+        reporter.begin()
+        for number, letter in enumerate(charges):
+            charge = {"p": ControlAuthority.POLICY, "h": ControlAuthority.HUMAN, "i": ControlAuthority.IDLE}[letter]
+            report = reporter.step(StepView(charge, last=number == len(charges) - 1))
+            hub.take_in([VIEW, json.dumps(report).encode()])
+        texts = [event.text for event in hub.log.events if event.kind == "correction"]
+        hub.log.events.clear()
+        return texts
+
+    assert episode("pphhhhppphhp") == ["4 steps corrected, 0.4 s", "2 steps corrected, 0.2 s"]
+    assert episode("hhph") == ["2 steps corrected, 0.2 s", "1 steps corrected, 0.1 s"]
+    assert episode("hhhh") == [] and episode("iihhii") == [] and episode("pppp") == []
 
 
 def test_prompt_is_an_event_once() -> None:

@@ -14,7 +14,7 @@ const CHARGE = {
   estop: ["Stopped", "Clear the stop to go on."],
   none: ["Not connected", "Start the program, and leave this page open."],
 };
-const SIGNS = { success: "✓", failure: "✕", end: "–", fault: "▲", label: "⚑", button: "●", charge: "◆", prompt: "›", page: "·" };
+const SIGNS = { success: "✓", failure: "✕", end: "–", fault: "▲", label: "⚑", button: "●", charge: "◆", correction: "✎", prompt: "›", page: "·" };
 const byId = (id) => document.getElementById(id);
 const body = document.body;
 
