@@ -152,7 +152,7 @@ def new_result(folder: Path, again: bool) -> Iterator[Path]:
         again: whether a result that `folder` holds may be archived when the new one is complete.
 
     Raises:
-        RunFolderError: `folder` holds something, and `again` is false.
+        RunFolderError: `folder` holds something, and `again` is false; or another process works on it.
     """
     if folder.exists() and any(folder.iterdir()) and not again:
         raise RunFolderError(
@@ -160,14 +160,40 @@ def new_result(folder: Path, again: bool) -> Iterator[Path]:
             "add --again to archive that result, or --out FOLDER to keep both."
         )
     part = folder.with_name(f"{folder.name}.part")
-    if part.exists() and any(part.iterdir()):
-        print(f"what an interrupted start left is kept in {archive(part)}", flush=True)
     part.mkdir(parents=True, exist_ok=True)
+    if any(part.iterdir()):
+        with _held(part):
+            print(f"what an interrupted start left is kept in {archive(part)}", flush=True)
+        part.mkdir(parents=True)
+    with _held(part):
+        try:
+            yield part
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; the system frees it when the process ends.
+
+    Raises:
+        RunFolderError: another one holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield part
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunFolderError(
+                f"evaluation: got {folder}, on which another process works, expected one at a time; let it end, or "
+                "give --out FOLDER."
+            ) from None
+        except OSError:  # a network's file system that locks no folders
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def finish_result(part: Path, folder: Path) -> None:

@@ -87,6 +87,18 @@ def test_rest_of_an_interrupted_result_is_kept_apart_from_the_next(
     assert (kept / "summary.json").read_text() == "half" and str(kept) in capsys.readouterr().out
 
 
+def test_two_at_once_on_one_result_are_refused_and_the_first_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "evaluation"
+    with new_result(folder, again=False) as part:
+        for _ in range(2):
+            with pytest.raises(RunFolderError, match="another process works"), new_result(folder, again=True):
+                pass
+            (part / "summary.json").write_text("mine")
+    finish_result(part, folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["evaluation"]
+    assert (folder / "summary.json").read_text() == "mine"
+
+
 def test_result_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="half way"), new_result(tmp_path / "evaluation", again=True) as part:
         (part / "video.mp4").write_bytes(b"half")
