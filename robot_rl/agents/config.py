@@ -52,8 +52,9 @@ class AgentConfig:
     """Factor of the advantage in the exponent of a sample's weight in `iql`. Source: Kostrikov et al. 3 to 10, for
     rewards that differ by about 1 each step."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """Operands of the matrix products of an update: bfloat16 may be faster on processors with AMX and on GPUs. `auto`
-    takes the faster one on this computer, measured once. A run may be continued in the other one."""
+    """Operands of the matrix products of an update: bfloat16 may be faster on GPUs and on processors that multiply it
+    (AVX-512 BF16, AMX). `auto` takes the faster one on this computer, measured once. A run may be continued in the
+    other one."""
     horizon: int = 1
     """Steps whose rewards the critics' target sums before it bootstraps. Source: all references 1; 3 is usual."""
     chunk: int = 1

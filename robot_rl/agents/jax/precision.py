@@ -7,8 +7,6 @@ import jax
 import jax.numpy as jnp
 
 BFLOAT16 = "bfloat16"
-BFLOAT16_BITS = (8, 7)
-"""Of exponent and mantissa."""
 
 
 def products(precision: str) -> AbstractContextManager[Any]:
@@ -22,30 +20,35 @@ def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
         # Repeated for each member: the gradient in the kernels is then a batched product, faster on a CPU.
         x = jnp.broadcast_to(x, (len(kernel), *x.shape)) if x.ndim < kernel.ndim else x
         return jnp.matmul(x, kernel)
-    if kernel.ndim == 2:
-        return rounded_product(x, kernel)
-    # One product for each member: XLA's batched product on a CPU is several times slower.
-    return jnp.stack([rounded_product(x if x.ndim == 2 else x[e], kernel[e]) for e in range(len(kernel))])
+    return rounded_product(x, kernel)
 
 
 @jax.custom_vjp
 def rounded_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Return x W of operands rounded to bfloat16, summed in float32; its gradients are such products too.
-
-    Shapes: x (B, I), kernel (I, O); returns (B, O) float32.
-    """
-    if jax.default_backend() == "cpu":  # XLA has no such product of bfloat16 there in every place of a program
-        return jnp.matmul(*(jax.lax.reduce_precision(operand, *BFLOAT16_BITS) for operand in (x, kernel)))
-    return jnp.matmul(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
+    """Return x W of operands rounded to bfloat16, summed in float32; its gradients are such products too."""
+    return _forward(x, kernel)[0]
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return rounded_product(x, kernel), (x, kernel)
+    return _rounded(f"{_axes(x)}i,{_axes(kernel, '')}io->{_axes(kernel)}o", x, kernel), (x, kernel)
 
 
 def _backward(operands: tuple[jax.Array, jax.Array], slope: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = operands
-    return rounded_product(slope, kernel.T), rounded_product(x.T, slope)
+    of_x = _rounded(f"{_axes(kernel)}o,{_axes(kernel, '')}io->{_axes(x)}i", slope, kernel)
+    if x.ndim == kernel.ndim and jax.default_backend() == "cpu":
+        # Transposed on its own: XLA multiplies columns by columns in float32 there.
+        x = jax.lax.optimization_barrier(x.mT)
+        return of_x, _rounded(f"{_axes(x, 'i')}b,{_axes(kernel)}o->{_axes(kernel, 'i')}o", x, slope)
+    return of_x, _rounded(f"{_axes(x)}i,{_axes(kernel)}o->{_axes(kernel, 'i')}o", x, slope)
+
+
+def _axes(array: jax.Array, last: str = "b") -> str:
+    return f"e{last}" if array.ndim == 3 else last
+
+
+def _rounded(axes: str, x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.einsum(axes, x.astype(jnp.bfloat16), y.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
 
 
 rounded_product.defvjp(_forward, _backward)
