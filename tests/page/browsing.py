@@ -157,6 +157,7 @@ def take_over(page: Any, pad: str, x: float, y: float, watching: Any = None) -> 
     again where the computer stood still for a second, as people do.
     """
     seen, charge = (page, "human") if watching is None else (watching, "person")
+    page.bring_to_front()  # a tab behind another one gets less of a busy computer, and lets go
     for _ in range(20):
         clear(page)
         hold(page, pad, x, y)
@@ -173,6 +174,18 @@ def clear(page: Any) -> None:
     """Clear the stop of a computer that stood still for a second, if there is one."""
     if attribute(page, "stopped") == "yes":
         page.keyboard.press("c")
+
+
+def take_control(page: Any) -> None:
+    """Press the button that takes control until it is taken; it is away while a busy computer's link is down."""
+
+    def taken() -> bool:
+        if attribute(page, "control") == "no" and page.locator("#take").is_visible():
+            page.locator("#take").dispatch_event("click")
+            page.wait_for_timeout(200)
+        return attribute(page, "control") == "yes"
+
+    eventually(taken, 120.0)
 
 
 def until_idle(page: Any) -> None:

@@ -15,6 +15,7 @@ from tests.page.browsing import (
     hold,
     needs_chromium,
     program,
+    take_control,
     take_over,
     until,
     until_idle,
@@ -102,8 +103,7 @@ def test_second_browser_watches_stops_and_takes_control_explicitly(page: Any, te
     until(second, "link", "up")
     assert attribute(second, "control") == "no"
     take_over(page, "#lift", 0.0, -0.3, watching=second)
-    second.click("#take")
-    until(second, "control", "yes")
+    take_control(second)
     until(page, "control", "no")
     until_idle(second)  # the first one's hand does not count any more
     page.mouse.up()
@@ -118,8 +118,7 @@ def test_closed_tab_releases_the_dead_man_and_stops_the_arm(page: Any, teleop: P
     take_over(page, "#lift", 0.0, -0.3, watching=watching)
     page.close()
     until(watching, "charge", "estop")
-    watching.click("#take")
-    until(watching, "control", "yes")
+    take_control(watching)
     until_idle(watching)
 
 
