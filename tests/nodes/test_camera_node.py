@@ -66,12 +66,14 @@ def test_recorded_realsense_is_published_with_depth_intrinsics_and_pose(recordin
     ):
         for topic in ("colour", "depth", "info", "place", "health"):
             eventually(lambda topic=topic: heard(listener, topic))  # type: ignore[misc]
-        time.sleep(1.0)
+        # One exposure has one stamp. A computer under load loses images of either stream.
+        eventually(
+            lambda: set.intersection(*({line["stamp"] for line in heard(listener, t)} for t in ("colour", "depth")))
+        )
     colour, depth, info = (heard(listener, topic) for topic in ("colour", "depth", "info"))
     assert {line["encoding"] for line in colour} == {"rgb8"} and {line["encoding"] for line in depth} == {"16UC1"}
     assert all(line["mean"] == [90.0] * 3 for line in colour) and depth[-1]["median"] == 650.0
     assert {line["frame"] for line in (*colour, *depth, *info)} == {"wrist_color_optical_frame"}
-    assert {line["stamp"] for line in depth} & {line["stamp"] for line in colour}  # one exposure, one stamp
     assert info[-1]["k"] == [FX, 0.0, PPX, 0.0, FX, PPY, 0.0, 0.0, 1.0] and info[-1]["model"] == "plumb_bob"
     place = heard(listener, "place")[0]
     assert (place["parent"], place["child"]) == ("hand", "wrist_color_optical_frame")
