@@ -39,6 +39,7 @@ from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device
 from robot_rl.vision.encoder import Encoder, EncoderContext, check_views, open_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
+from robot_rl.vision.goal_reader import ENTRY
 
 if TYPE_CHECKING:
     pass
@@ -182,8 +183,20 @@ def make_schema(config: TrainConfig, encoder: Encoder | None) -> StepSchema:
 
 
 def make_definition(schema: StepSchema, config: TrainConfig) -> AgentDefinition:
-    """Return the agent for an observation and an action layout."""
-    return AgentDefinition(schema.observation, schema.action, config.agent, refers=config.reference is not None)
+    """Return the agent for an observation and an action layout.
+
+    Raises:
+        ConfigError: `vision.goal_only` with an encoder that has no goal read-out.
+    """
+    observation = schema.observation
+    if config.vision.goal_only:
+        if ENTRY not in observation:
+            raise ConfigError(
+                "vision.goal_only: got an encoder without a goal read-out, expected one; learn it from recordings "
+                "(`robot-rl eyes`)."
+            )
+        observation = {name: spec for name, spec in observation.items() if name == ENTRY or not spec.variants}
+    return AgentDefinition(observation, schema.action, config.agent, refers=config.reference is not None)
 
 
 def make_agent(definition: AgentDefinition, config: TrainConfig) -> AgentBackend:

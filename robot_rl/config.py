@@ -51,6 +51,9 @@ class VisionConfig:
     """Digest of the frozen encoder, written when a run starts; another encoder is refused from then on."""
     variants: int = 4
     """Encodings of each frame: one clean, the others randomly shifted."""
+    goal_only: bool = False
+    """Whether policy and critics see of the images the encoder's goal read-out alone, not its features. A few episodes
+    then teach what to do with a goal; features of two cameras take hundreds of corrections to read."""
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,18 @@ ABLATIONS = {
             "peg-insert": {"updates_per_step": 2.0, "budget": {"minutes": 35.0, "env_steps": 24_000}},
         },
     ),
+    # 10 robot minutes in as many minutes of the clock: the updates that two cores make in real time, and a cloning term
+    # that stays: with more updates a step its decay, counted in updates, ended before the policy could stand alone.
+    "real-time": Preset(
+        "at the robot's own pace, four updates a step: 10 robot minutes",
+        {
+            "speed": 1.0,
+            "updates_per_step": 4.0,
+            "agent": {"bc_weight_final": 1.0},
+            "learner": {"update_ratio": {"updates_per_transition": 4.0}},
+            "budget": {"minutes": 20.0, "env_steps": 6_000},
+        },
+    ),
     # Images take 98 kB a transition: a hundred thousand would fill a small machine. Its updates are slow, and the actor
     # waits for them: an actor that did not learned nothing before its steps were over; docs/results.md.
     "trainable-encoder": Preset(

@@ -1,5 +1,6 @@
 """`robot-rl eyes`: an image encoder learned from a lab's own recordings, probed on held-out episodes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from robot_rl.vision.own import OwnConfig, train_own
 from robot_rl.vision.probe import all_features, held_out_rows, probe_encoder
 from robot_rl.vision.recordings import Recording, read_recording
 
+SIMULATOR = "simulator"
+"""Name of the encoder that is shipped."""
 ADVICE = """\
 record more play that ends in success, with cameras that show the goal; --own.candidates chooses among more detectors,
 --limit accepts a larger error, --write-refused writes the file anyway (docs/eyes.md)"""
@@ -41,12 +44,16 @@ class Arguments(RunArguments):
       robot-rl record usb.toml --out play --by keyboard --keep-failures --episodes 30
       robot-rl eyes usb.toml --from demos play --out usb.safetensors --png usb.png
       robot-rl train usb.toml --vision.encoder usb.safetensors --demonstrations-from demos
+      robot-rl eyes pick-lift --from demos --keep simulator --out goal.safetensors      the goal read-out alone
     """
 
     recordings: Annotated[tuple[Path, ...], tyro.conf.arg(name="from")]
     """Folders of recorded episodes, successful or not."""
     out: Path
     """File to write; one that exists is refused."""
+    keep: Path | None = None
+    """Encoder whose features are kept, so that only its goal read-out is learned: a file, or `simulator` for the one
+    that is shipped; None: both are learned."""
     png: Path | None = None
     """Image of held-out frames with the key points; None: none."""
     limit: float = 0.7
@@ -110,12 +117,26 @@ def _train(arguments: Arguments, recording: Recording, pose: tuple[PoseEntry, ..
 
     with Progress(transient=True) as bar:
         row = bar.add_task("training", total=len(recording.images) + 1)
-        encoder = train_own(arguments.own, recording, lambda: bar.update(row, advance=1))
+        encoder = _encoder(arguments, recording, lambda: bar.update(row, advance=1))
         if not arguments.goal.members:
             return encoder
         known = recording.part(recording.known_goals())
         features = all_features(encoder, known.images)
         return replace(encoder, goal=train_goal_reader(arguments.goal, features, known.poses, known.goals, pose))
+
+
+def _encoder(arguments: Arguments, recording: Recording, progress: Callable[[], None]) -> EncoderFile:
+    """Return the encoder that is kept, or one learned from a recording.
+
+    Raises:
+        ConfigError: one that is kept lacks a camera of the recording.
+    """
+    if arguments.keep is None:
+        return train_own(arguments.own, recording, progress)
+    kept = load_encoder(SHIPPED_ENCODER if str(arguments.keep) == SIMULATOR else arguments.keep)
+    for camera in recording.images:
+        kept.owner(camera)
+    return replace(kept, goal=None)
 
 
 def _print_simulators(recording: Recording) -> None:

@@ -61,7 +61,7 @@ RULES = (
         "--reference RUN",
     ),
     Rule(
-        ("vision.kind", "vision.encoder", "vision.settings", "vision.variants"),
+        ("vision.kind", "vision.encoder", "vision.settings", "vision.variants", "vision.goal_only"),
         lambda c: c.vision.mode == "frozen",
         lambda c: f"vision.mode is {c.vision.mode}",
         "--vision.mode frozen",

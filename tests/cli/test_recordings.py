@@ -11,6 +11,8 @@ from robot_rl.cli.classifier_check import describe
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.rewards.classifier_training import TrainingConfig, train_model
 from robot_rl.rewards.success_model import Frames, Views
+from robot_rl.vision.architecture import load_encoder
+from robot_rl.vision.frozen import SHIPPED_ENCODER
 from tests.contracts.listings import listing
 
 
@@ -74,6 +76,20 @@ def test_encoder_of_a_task_without_images_is_refused(tmp_path: Path, capsys) -> 
     words = ["--from", str(tmp_path), "--out", str(tmp_path / "x")]
     text = refused(capsys, "eyes", "pick-lift-state-only", *words)
     assert "got task 'pick-lift' with --vision.mode state, expected images" in text
+
+
+@pytest.mark.slow
+def test_a_kept_encoder_gets_a_read_out_and_is_otherwise_the_same(tmp_path: Path, capsys) -> None:
+    demos, out = str(tmp_path / "demos"), tmp_path / "goal.safetensors"
+    assert main(["record", "pick-lift", "--out", demos, "--episodes", "4"]) == 0
+    words = ["eyes", "pick-lift", "--from", demos, "--keep", "simulator", "--goal.steps", "2", "--goal.members", "1"]
+    main([*words, "--write-refused", "--out", str(out)])
+    kept, shipped = load_encoder(out), load_encoder(SHIPPED_ENCODER)
+    assert kept.goal is not None and kept.identity != shipped.identity
+    assert all(np.array_equal(kept.params[name], shipped.params[name]) for name in shipped.params)
+    (tmp_path / "other.safetensors").write_bytes(b"no encoder")
+    words[words.index("simulator")] = str(tmp_path / "other.safetensors")
+    assert "other.safetensors" in refused(capsys, *words, "--out", str(tmp_path / "new.safetensors"))
 
 
 def model(separation: float) -> object:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_rl.build import make_definition
+from robot_rl.config import TrainConfig, VisionConfig
 from robot_rl.core.errors import ConfigError, SchemaMismatchError
 from robot_rl.core.schema import ArraySpec, StepSchema
 from robot_rl.runtime.acting.observation import encode_observation, encoded_schema
@@ -96,6 +98,22 @@ def test_an_observation_without_the_pose_is_refused(encoder: EncoderFile, record
     for state in ({}, {"state": np.zeros(3, np.float32)}):
         with pytest.raises(SchemaMismatchError, match="expected the arms' pose in state"):
             frozen.encode({"side": recording.images["side"][0], **state}, np.random.default_rng(0))
+
+
+def test_an_agent_of_the_goal_alone_sees_no_features(encoder: EncoderFile, tmp_path: Path) -> None:
+    save_encoder(tmp_path / "own.safetensors", encoder)
+    observation = {"side": ArraySpec((SIZE, SIZE, 3), "uint8"), "state": ArraySpec((7,), "float32")}
+    schema = encoded_schema(StepSchema(observation, ONE_ARM, "t"), FrozenEncoder(encoder, ("side",)))
+    config = TrainConfig(vision=VisionConfig(goal_only=True))
+    assert set(schema.observation) == {"goal", "side", "state"}  # features stay in the replay, for classifiers
+    assert set(make_definition(schema, config).observation) == {"goal", "state"}
+    assert set(make_definition(schema, TrainConfig()).observation) == {"goal", "side", "state"}
+
+
+def test_an_agent_of_the_goal_alone_needs_a_read_out() -> None:
+    schema = StepSchema({"side": ArraySpec((4, 96), "float16", variants=4)}, ONE_ARM, "t")
+    with pytest.raises(ConfigError, match=r"vision.goal_only: got an encoder without a goal read-out"):
+        make_definition(schema, TrainConfig(vision=VisionConfig(goal_only=True)))
 
 
 def test_a_camera_of_the_read_outs_name_is_refused(encoder: EncoderFile) -> None:
