@@ -16,6 +16,7 @@ from tests.diagnosis.short_runs import CORRIDOR, SMALL
 from tests.waiting import eventually
 
 WORLD = (f"{CORRIDOR}:Corridor", *SMALL)
+ROOT = Path(__file__).parents[2]
 Ready = Callable[[RunFolder], bool]
 STAGES: dict[str, tuple[tuple[str, ...], Ready]] = {
     "recording": (
@@ -40,7 +41,7 @@ def test_interrupt_of_a_stage_ends_politely_and_says_how_to_go_on(stage: str, tm
     flags, ready = STAGES[stage]
     run = RunFolder(tmp_path / "runs" / "run")
     command = [sys.executable, "-m", "robot_rl", "train", *flags, "--run-name", "run"]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}  # the world is one of the tests
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=environment
