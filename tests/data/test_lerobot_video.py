@@ -117,7 +117,8 @@ def test_encoding_takes_no_priority_over_an_arms_control_loop(codec: str) -> Non
     """SVT-AV1 asks for SCHED_FIFO 99 where that is permitted, as to root or on an arm's computer."""
     images = Watched([scene(i) for i in range(40)])
     encoded(images, 10, codec)
-    assert images.seen == policies() == {os.SCHED_OTHER}
+    real_time = {os.SCHED_FIFO, os.SCHED_RR}
+    assert images.seen and not (images.seen | policies()) & real_time  # another test may have left a batch thread
 
 
 def policies() -> set[int]:
