@@ -91,7 +91,8 @@ def run(arguments: Arguments) -> int:
     trained = _train(arguments, recording.part(~held_out_rows(recording)), pose)
     report = probe_encoder(trained, recording)
     print("\n".join(report.lines()))
-    _print_simulators(recording)
+    if str(arguments.keep) != SIMULATOR:
+        _print_simulators(recording)
     if arguments.png is not None:
         from robot_rl.vision.key_point_image import draw_key_points
 

@@ -115,10 +115,11 @@ class Watched(list[np.ndarray]):
 @pytest.mark.parametrize("codec", ENCODERS)
 def test_encoding_takes_no_priority_over_an_arms_control_loop(codec: str) -> None:
     """SVT-AV1 asks for SCHED_FIFO 99 where that is permitted, as to root or on an arm's computer."""
+    before = policies()
+    assert before <= {os.SCHED_OTHER, os.SCHED_BATCH}  # another test may have left a thread of lower priority
     images = Watched([scene(i) for i in range(40)])
     encoded(images, 10, codec)
-    real_time = {os.SCHED_FIFO, os.SCHED_RR}
-    assert images.seen and not (images.seen | policies()) & real_time  # another test may have left a batch thread
+    assert os.SCHED_OTHER in images.seen and images.seen | policies() <= before
 
 
 def policies() -> set[int]:

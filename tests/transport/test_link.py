@@ -194,17 +194,23 @@ def test_a_lost_spool_begins_another_stream(tmp_path: Path) -> None:
     assert stored(tmp_path) == [0.0, 1.0]
 
 
+def cut_after_twenty(tmp_path: Path, server: LearnerServer) -> Path:
+    """Deliver 20 records, then cut the spool to half, as a power cut may; return its segment."""
+    with actor(tmp_path, server.address) as link:
+        for number in range(20):
+            link.put(step_record(number))
+        pump(server, lambda: link.backlog == 0)
+    segment = next((tmp_path / "spool-a0").glob("*.log"))
+    segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
+    return segment
+
+
 @pytest.mark.parametrize("later", [0, 3, 30])
 def test_a_spool_that_a_power_cut_shortened_begins_another_stream(tmp_path: Path, later: int) -> None:
     """`later` records are put before the learner is met again."""
     with learner(tmp_path) as server:
         address = server.address
-        with actor(tmp_path, address) as link:
-            for number in range(20):
-                link.put(step_record(number))
-            pump(server, lambda: link.backlog == 0)
-    segment = next((tmp_path / "spool-a0").glob("*.log"))
-    segment.write_bytes(segment.read_bytes()[: segment.stat().st_size // 2])
+        cut_after_twenty(tmp_path, server)
     with actor(tmp_path, address) as link:
         for number in range(later):
             link.put(step_record(100 + number))
@@ -222,13 +228,8 @@ def test_power_cuts_in_a_row_store_nothing_twice(tmp_path: Path, before_hello: b
     """The second one takes what the other stream had put, not what the learner holds of the first stream."""
     with learner(tmp_path) as server:
         address = server.address
-        with actor(tmp_path, address) as link:
-            for number in range(20):
-                link.put(step_record(number))
-            pump(server, lambda: link.backlog == 0)
-        segment = next((tmp_path / "spool-a0").glob("*.log"))
-        left = segment.read_bytes()[: segment.stat().st_size // 2]
-        segment.write_bytes(left)
+        segment = cut_after_twenty(tmp_path, server)
+        left = segment.read_bytes()
         with actor(tmp_path, address) as link:
             link.put(step_record(100))
             pump(server, lambda: link.backlog == 0)
