@@ -26,11 +26,11 @@ LIMIT_S, END_S, POLL_S = 1800.0, 120.0, 0.25
 
 
 class Training:
-    """A `robot-rl train` of the state-only PickLift whose actors keep a pace."""
+    """A `robot-rl train` whose actors keep a pace."""
 
-    def __init__(self, root: Path, words: tuple[str, ...]) -> None:
+    def __init__(self, root: Path, words: tuple[str, ...], task: str = TASK) -> None:
         self.folder, self._log = RunFolder(root / "runs" / "bench"), root / "log.txt"
-        command = [sys.executable, "-m", "robot_rl", "train", TASK, "--runs", "runs", "--run-name", "bench"]
+        command = [sys.executable, "-m", "robot_rl", "train", task, "--runs", "runs", "--run-name", "bench"]
         self.begun_s = time.time()
         """When it was started, Unix time."""
         with self._log.open("wb") as log:
@@ -94,17 +94,19 @@ class Training:
 
 
 @contextmanager
-def training(root: Path, *words: str, cores: Collection[int] = ()) -> Iterator[Training]:
+def training(root: Path, *words: str, task: str = TASK, cores: Collection[int] = ()) -> Iterator[Training]:
     """Run a training to the end of the block.
 
     Args:
         root: empty folder for it.
+        words: flags.
+        task: task or preset.
         cores: that it may use; empty: all of this process.
     """
     own = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, cores or own)
-        running = Training(root, words)
+        running = Training(root, words, task)
     finally:
         os.sched_setaffinity(0, own)
     try:
