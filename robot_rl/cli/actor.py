@@ -47,5 +47,5 @@ def run(arguments: Arguments) -> int:
     with open_page(arguments.page_settings(config, config.human.kind, arguments.folder.parent)) as page:
         if page is not None:
             write_port(arguments.folder, page.port)
-        print(f"{arguments.name}: {act(config, launch, page).line()}")
+        act(config, launch, page)
     return 0

@@ -58,8 +58,8 @@ class ActorLaunch:
     """Port of a view of the simulated scene in three dimensions; None: none."""
 
 
-def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> ActorSummary:
-    """Act until a signal, also before arm, cameras and episode source have answered.
+def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> None:
+    """Act until a signal, also before arm, cameras and episode source have answered; print what was done.
 
     Args:
         page: the operator's, which shows what happens.
@@ -71,8 +71,10 @@ def act(config: TrainConfig, launch: ActorLaunch, page: Page | None = None) -> A
         try:
             env = build_human.viewed(_await_env(config, launch.name, stop), launch.view3d)
         except StopRequestedError as stop_asked:
-            return ActorSummary(interrupted=str(stop_asked))
-        return _act(config, launch, settings, env, page, stop)
+            summary = ActorSummary(interrupted=str(stop_asked))
+        else:
+            summary = _act(config, launch, settings, env, page, stop)
+        print(f"{launch.name}: {summary.line()}", flush=True)
 
 
 def _act(

@@ -63,8 +63,7 @@ def _run(node: ActorNodeConfig) -> None:
     launch = ActorLaunch(
         folder.actor(node.index), node.address, node.keys, name, folder.name, node.index, node.weights_timeout_s
     )
-    summary = act(config, launch)
-    print(f"{name}: {summary.line()}")
+    act(config, launch)
 
 
 if __name__ == "__main__":

@@ -160,11 +160,16 @@ class Journal:
                 sync_folder(self.folder)
 
     def truncate_before(self, index: int) -> None:
-        """Drop the records before `index`; segments without others are deleted, an empty newest one gives its space."""
+        """Drop the records before `index`; segments without others are deleted, an empty newest one gives its space.
+
+        Raises:
+            OSError: the disk gave no space back; the records are dropped all the same, and the next call tries again.
+        """
         with self._mutex:
             self._start = min(max(self._start, index), self.next_index)
             while len(self._segments) > 1 and self._segments[1].first <= self._start:
-                self._segments.pop(0).path.unlink()
+                self._segments[0].path.unlink(missing_ok=True)
+                self._segments.pop(0)
             if self._start == self.next_index and self._segments[-1].end >= min(EMPTIED_BYTES, self._segment_bytes):
                 self._empty()
 

@@ -14,7 +14,7 @@ from robot_rl.transport.handshake import Hello, encode_hello
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.keys import CurveKeys, fingerprint
 from robot_rl.transport.messages import checksum_of, unpack
-from robot_rl.transport.security import Socket, detect_dead_peers, secure_caller
+from robot_rl.transport.security import Socket, allow_host, detect_dead_peers, secure_caller
 from robot_rl.transport.weights import WEIGHTS_BYTES_MAX
 
 WINDOW_RECORDS = 512  # sent and not yet acknowledged: a learner syncs four times a second
@@ -240,7 +240,7 @@ class Session:
         return stored
 
     def _forget(self, next_sequence: int) -> None:
-        """Drop acknowledged records.
+        """Drop acknowledged records; a disk that gives no space back, as a read-only one, ends no session.
 
         Raises:
             ValueError: an acknowledgement of records that were not sent.
@@ -248,7 +248,8 @@ class Session:
         if next_sequence > self._next:
             raise ValueError(f"acknowledgement: got {next_sequence}, expected {self._next} or less")
         self._counters.acknowledged += max(0, next_sequence - self._spool.first_index)
-        self._spool.truncate_before(next_sequence)
+        with contextlib.suppress(OSError):
+            self._spool.truncate_before(next_sequence)
 
     def _socket(self) -> Socket:
         socket = self._context.socket(zmq.DEALER)
@@ -257,6 +258,7 @@ class Session:
         detect_dead_peers(socket)
         socket.reconnect_ivl, socket.reconnect_ivl_max = 100, 1000
         secure_caller(socket, self._keys)
+        allow_host(socket, self._address)
         return socket
 
 

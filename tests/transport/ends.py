@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_rl.core.errors import RobotRLError
+from robot_rl.core.errors import RobotRLError, StorageError
 from robot_rl.core.records import StepRecord
 from robot_rl.core.schema import ArraySpec, StepSchema
 from robot_rl.transport.handshake import Introduction
@@ -37,16 +37,20 @@ ROOT = Path(__file__).parents[2]
 NOTICE = partial(print, flush=True)
 
 
-def _learner(given: argparse.Namespace) -> None:
-    """Store what comes until it is killed."""
+def _learner(given: argparse.Namespace) -> int:
+    """Store what comes until it is killed, or its disk fails."""
     journal = Journal(given.folder, given.segment_bytes)
     keys, mine = given.keys and read_keys(given.keys), Introduction(_schema(given.entry), "agent")
-    with LearnerServer(given.address, mine, journal, keys=keys, sync_every_s=0.02, write=NOTICE) as server:
-        for _ in server.recover():
-            pass
-        NOTICE(server.address)
-        while True:
-            server.poll(0.1)
+    try:
+        with LearnerServer(given.address, mine, journal, keys=keys, sync_every_s=0.02, write=NOTICE) as server:
+            for _ in server.recover():
+                pass
+            NOTICE(server.address)
+            while True:
+                server.poll(0.1)
+    except StorageError as error:
+        NOTICE(error)
+        return 1
 
 
 def _actor(given: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ class JsonLog:
 
 
 class _Tee:
-    """Text stream that also logs each line."""
+    """Text stream that also logs each line; what a full disk does not take of it is kept or lost, and ends nothing."""
 
     def __init__(self, stream: TextIO, log: JsonLog, level: Level) -> None:
         self._stream, self._log, self._level = stream, log, level
@@ -56,15 +56,51 @@ class _Tee:
             *lines, self._begun = (self._begun + text).split("\n")
         for line in filter(str.strip, lines):
             self._log.write(self._level, line)
-        return self._stream.write(text)
+        with _disk_may_be_full():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written."""
+        with _disk_may_be_full():
+            self._stream.flush()
 
     def finish(self) -> None:
-        """Log a line that has no end."""
+        """Log a line that has no end; drop what the disk has not taken, which would be a failure at the exit."""
         if self._begun.strip():
             self._log.write(self._level, self._begun)
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            _replace_by_nothing(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextmanager
+def _disk_may_be_full() -> Iterator[None]:
+    """Ignore that a stream takes nothing, as a file on a full or read-only disk; a reader that has ended is an error.
+
+    Raises:
+        BrokenPipeError: it has.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
+
+
+def _replace_by_nothing(stream: TextIO) -> None:
+    """Let a stream lead nowhere."""
+    with suppress(OSError):  # it has no descriptor
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextmanager

@@ -4,10 +4,12 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
+
+from robot_rl.runtime.runs.event_file import EventFile
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -34,7 +36,7 @@ class MetricsWriter:
         self._file = path.open("a", buffering=1, encoding="utf-8")
         if torn:
             self._file.write("\n")
-        self._events = _event_writer(folder) if tensorboard else None
+        self._events = EventFile(folder) if tensorboard else None
         self.lost = 0  # lines that the disk did not take
 
     def write(self, kind: str, step: int, **scalars: Any) -> None:
@@ -45,14 +47,11 @@ class MetricsWriter:
         line = {**values, "wall_s": round(time.time(), 3), "kind": kind, "step": int(step)}
         try:
             self._file.write(json.dumps(line, allow_nan=False) + "\n")
-            self._draw(kind, step, values)
         except OSError as error:
             self._lose(error)
-
-    def _draw(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            if self._events is not None and isinstance(value, int | float):
-                self._events.add_scalar(f"{kind}/{name}", float(value), int(step))
+        if self._events is not None:
+            numbers = {f"{kind}/{name}": float(v) for name, v in values.items() if isinstance(v, int | float)}
+            self._events.add(numbers, int(step))
 
     def _lose(self, error: OSError) -> None:
         """Count a line that the disk did not take, and print the first."""
@@ -132,10 +131,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
-
-
-def _event_writer(folder: Path) -> Any:
-    """Return TensorBoard's writer; importing it loads PyTorch, which `--help` need not wait for."""
-    from tensorboardX import SummaryWriter
-
-    return SummaryWriter(str(folder), flush_secs=20)
