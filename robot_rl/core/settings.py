@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import json
 import math
+import os
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -62,9 +63,12 @@ def _merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def save_settings(path: Path, value: Any) -> None:
-    """Write a dataclass as indented JSON, atomically."""
+    """Write a dataclass as indented JSON, wholly or not at all, also in a power cut."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(to_json(value), indent=2) + "\n", encoding="utf-8")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(to_json(value), indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
 
 

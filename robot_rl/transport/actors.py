@@ -105,8 +105,9 @@ class Roster:
         """Return the actor of a hello, None where there are too many, or too many streams of it."""
         name = (hello.introduction.actor, hello.introduction.run)
         known = self._actors.get(name)
-        full = len(self._actors) >= ACTORS_MAX if known is None else len(known.streams) >= STREAMS_MAX
-        return None if full else self.named(*name)
+        if known is None:
+            return None if len(self._actors) >= ACTORS_MAX else self.named(*name)
+        return known if hello.stream in known.streams or len(known.streams) < STREAMS_MAX else None
 
     def at(self, route: bytes) -> Actor | None:
         """Return the actor of a connection."""

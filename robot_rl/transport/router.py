@@ -13,6 +13,7 @@ from robot_rl.transport.messages import pack
 from robot_rl.transport.security import (
     Admission,
     Socket,
+    allow_host,
     check_address,
     detect_dead_peers,
     secure_listener,
@@ -70,6 +71,7 @@ class Router:
         detect_dead_peers(socket)
         socket.router_mandatory = True  # a message to a connection that is gone fails instead of vanishing
         secure_listener(socket, keys)
+        allow_host(socket, address)
         if sys.platform == "linux":
             self._inflow = Inflow(socket, QUEUED_MESSAGES_MAX, message_bytes_max)
         try:

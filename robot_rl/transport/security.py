@@ -38,6 +38,11 @@ def host_of(address: str) -> str:
     return host
 
 
+def allow_host(socket: Socket, address: str) -> None:
+    """Let a socket use the address of IPv6, where it has one, as in tcp://[::1]:5555."""
+    socket.ipv6 = host_of(address).startswith("[")
+
+
 def secure_listener(socket: Socket, keys: CurveKeys | None) -> None:
     """Make a bound socket use CURVE; its authenticator admits clients."""
     if keys is not None:
