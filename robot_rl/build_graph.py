@@ -16,6 +16,7 @@ from robot_rl.core.settings import load_settings
 from robot_rl.core.tasks import PERIOD_S, ArmTask, TaskCamera, TaskSpec
 from robot_rl.hardware.robot_config import RobotConfig
 from robot_rl.runtime.acting.go import await_ready, await_release, show_here
+from robot_rl.runtime.acting.recent_steps import SavingDevice
 from robot_rl.teleop.device import Device, ScriptedDevice
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ def attended(device: Device, env: GraphEnv, more: Callable[[str], None] | None =
         return device
     if not isinstance(device, GraphDevice):  # the teleoperation node reports its own
         device = SupervisedDevice(device, StopSender(env.wire, "actor"), SystemClock()).start()
+    device = SavingDevice(device)  # before the prompts read it
     if isinstance(env.cell.episodes, OperatorEpisodes):
         prompts = env.wire.publisher(graph.HUMAN_PROMPT)
 
@@ -204,6 +206,17 @@ def attended(device: Device, env: GraphEnv, more: Callable[[str], None] | None =
         env.cell.episodes.prompt = partial(await_ready, device, SystemClock(), show=show)
         env.cell.episodes.await_release = partial(await_release, device, SystemClock(), show=show)
     return device
+
+
+def far_terminal(env: Any) -> Callable[[str], None]:
+    """Return what shows a text at the teleoperation nodes of an arm on the graph; nothing elsewhere."""
+    from robot_rl.envs.graph import GraphEnv
+
+    if not isinstance(env.unwrapped, GraphEnv):
+        return lambda text: None
+    wire = env.unwrapped.wire
+    prompts = wire.publisher(graph.HUMAN_PROMPT)
+    return lambda text: prompts.publish(wire.make(graph.HUMAN_PROMPT.type, data=text))
 
 
 def refuse_without_a_person(text: str) -> tuple[str, ...]:

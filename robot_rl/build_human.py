@@ -15,9 +15,11 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import ActionScale, Outcome
 from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
 from robot_rl.page.settings import PageSettings
+from robot_rl.runtime.acting.recent_steps import SavingDevice
 from robot_rl.runtime.acting.recording_screen import force_n, tool_height_m
 from robot_rl.runtime.acting.rollout import Environment
-from robot_rl.teleop.device import Device, Expert, JudgingDevice
+from robot_rl.runtime.acting.takeovers import PERSON
+from robot_rl.teleop.device import Device, Expert, JudgingDevice, ScriptedDevice
 from robot_rl.teleop.devices import DeviceContext, no_page, open_enabled
 from robot_rl.teleop.devices.browser import BesidePage, Browser
 from robot_rl.teleop.devices.scripted import FunctionExpert
@@ -96,8 +98,11 @@ def watching(env: Environment, page: Page) -> Device:
 def _attended(device: Device, env: Environment, page: Page | None) -> Device:
     from robot_rl.envs.graph import GraphEnv
 
-    show = None if page is None else page.show
-    return build_graph.attended(device, env.unwrapped, show) if isinstance(env.unwrapped, GraphEnv) else device
+    if isinstance(device, ScriptedDevice):
+        return device
+    if not isinstance(env.unwrapped, GraphEnv):
+        return SavingDevice(device)
+    return build_graph.attended(device, env.unwrapped, None if page is None else page.show)
 
 
 def make_outcome(env: Environment) -> Callable[[], Outcome]:
@@ -168,7 +173,13 @@ def follow(page: Page | None, env: Environment, config: TrainConfig) -> None:
         height_m = tool_height_m(env)
         return None if height_m is None else ArmReading(force_n(env), height_m)
 
-    page.follow(StepReporter(SystemClock(), robot_environment(env).period_s, limit_s, read_arm), _images(env, config))
+    period_s = robot_environment(env).period_s
+    page.follow(StepReporter(SystemClock(), period_s, limit_s, read_arm, takes_over(config)), _images(env, config))
+
+
+def takes_over(config: TrainConfig) -> str:
+    """Return who takes over from the policy, in words."""
+    return PERSON if config.human.kind in ("none", PAGE_DEVICE) else config.human.kind
 
 
 def _images(env: Environment, config: TrainConfig) -> Images:

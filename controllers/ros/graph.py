@@ -139,9 +139,10 @@ HUMAN_INPUT = Topic("human/input", "sensor_msgs/msg/Joy", _COMMAND)
 HUMAN_POSE_INPUT = Topic("human/pose", _POSE, _SENSOR)
 HUMAN_CLUTCH = Topic("human/clutch", "std_msgs/msg/Bool", _SENSOR)
 HUMAN_GRIPPER = Topic("human/gripper", _JOINTS, _SENSOR)
-# Buttons of `human/input`. The first two are 0 or 1; labels, requests to clear a stop and "the scene is set" are counts
-# since the start of the sender, whose name is the frame_id: a lost message loses none; a restarted one clears nothing.
-HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear", "ready")
+# Buttons of `human/input`. The first two are 0 or 1; labels, requests to clear a stop, "the scene is set" and requests
+# to save the last seconds are counts since the start of the sender, whose name is the frame_id: a lost message loses
+# none; a restarted one clears nothing.
+HUMAN_BUTTONS = ("engaged", "estop", "success", "failure", "undo", "stage", "clear", "ready", "save")
 
 
 def image_topic(camera: str) -> Topic:

@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from robot_rl import build, build_human
 from robot_rl.agents.backend import Policy
+from robot_rl.build_attended import attended
 from robot_rl.build_graph import compare_cameras
 from robot_rl.build_reference import make_policy
 from robot_rl.cli.arguments import ResultArguments
@@ -125,6 +126,7 @@ def run_episodes(folder: RunFolder, config: TrainConfig, flags: Arguments, out: 
             rollout = replace(rollout, human=devices.enter_context(closing(judge)))
         if page is not None:
             rollout = replace(rollout, monitor=page)
+        rollout = attended(rollout, config, folder.root)
         return evaluate(
             rollout,
             plan.episodes,

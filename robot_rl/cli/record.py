@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from robot_rl import build, build_human
+from robot_rl.build_attended import attended
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.config import TrainConfig, recording_config
@@ -87,7 +88,7 @@ def run(arguments: Arguments) -> int:
         closing(_device(env, config, arguments.by, page)) as human,
     ):
         build_human.follow(page, env, config)
-        rollout = build.make_rollout(env, config, human=human, monitor=page)
+        rollout = attended(build.make_rollout(env, config, human=human, monitor=page), config)
         summary = collect_demonstrations(rollout, recording, should_stop=stop, ends_wait=stop.ends_wait)
     print(_line(summary, out, rollout.reward.names))
     if summary.total < episodes:

@@ -9,6 +9,7 @@ import numpy as np
 import tyro
 
 from robot_rl import build, build_human
+from robot_rl.build_attended import attended
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.core.records import Observation
@@ -87,7 +88,7 @@ def simulate(flags: Arguments) -> EvaluationResult:
             human = devices.enter_context(closing(build_human.make_device(env, config, flags.by, rng, page=page)))
         build_human.follow(page, env, config)
         speed = config.speed if flags.view3d is None else 1.0  # who watches wants to see the arm move
-        rollout = build.make_rollout(env, config, policy, human=human, speed=speed, monitor=page)
+        rollout = attended(build.make_rollout(env, config, policy, human=human, speed=speed, monitor=page), config)
         return evaluate(
             rollout,
             flags.episodes,
@@ -100,7 +101,8 @@ def simulate(flags: Arguments) -> EvaluationResult:
 
 
 def _make_env(flags: Arguments) -> Environment:
-    blind = flags.out is None and flags.view3d is None
+    unseen = flags.by in (*NO_DEVICE, "expert") and not flags.page  # a person may save what was seen
+    blind = flags.out is None and flags.view3d is None and unseen
     return build.make_env(flags.config, cameras=() if blind else None, video=flags.out is not None)
 
 

@@ -104,7 +104,12 @@ def watch(device: Device, layout: ActionLayout, clock: Clock, seconds: float | N
         try:
             while seconds is None or clock.now_ns() - start_ns < seconds * NS_PER_S:
                 read_ns, state = clock.now_ns(), device.read()
-                given += [*state.labels, *(["clear"] * state.cleared), *(["ready"] * state.ready)]
+                given += [
+                    *state.labels,
+                    *(["clear"] * state.cleared),
+                    *(["ready"] * state.ready),
+                    *(["save"] * state.save),
+                ]
                 took_ns, detail = clock.now_ns() - read_ns, getattr(device, "detail", "")
                 live.update(table(state, layout, given[-NEWEST:], took_ns, detail, _age_ms(state, clock)))
                 clock.sleep_until(read_ns + NS_PER_S // RATE_HZ)

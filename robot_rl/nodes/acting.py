@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robot_rl import build, build_human
+from robot_rl.build_attended import attended
 from robot_rl.build_graph import compare_cameras
 from robot_rl.build_reference import make_policy
 from robot_rl.config import TrainConfig
@@ -109,7 +110,7 @@ def _act(
             metrics.write(START, settings.first_env_step, episode=settings.first_episode)
             policy = make_policy(definition, config)
             rollout = build.make_rollout(env, config, policy, encoder, human, config.speed, page)
-            rollout = replace(rollout, keep_frames=config.keeps_frames)
+            rollout = replace(attended(rollout, config, launch.folder.parent), keep_frames=config.keeps_frames)
             if config.stuck.retreats:
                 rollout = watched(rollout, find_task(config.task), config.stuck)
             rollout.reward.open(launch.folder)

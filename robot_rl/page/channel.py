@@ -16,8 +16,8 @@ QUEUE_MAX = 8
 INPUT_QUEUE_MAX = 1000
 """Messages that wait for the program that acts, whose thread takes them at once."""
 BYTES_MAX = 1 << 25
-VIEW, LAST, DEVICE, IMAGE = b"view", b"last", b"device", b"image"
-"""Kinds of a message to the page's process: a step, the last step once more, the input's state, an image."""
+VIEW, LAST, DEVICE, IMAGE, NOTE = b"view", b"last", b"device", b"image", b"note"
+"""Kinds of a message to the page's process: a step, the last step once more, the input's state, an image, a note."""
 
 
 class ViewSender:

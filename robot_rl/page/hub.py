@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from robot_rl.core.errors import BadMessageError
-from robot_rl.page.channel import DEVICE, IMAGE, LAST, VIEW
+from robot_rl.page.channel import DEVICE, IMAGE, LAST, NOTE, VIEW
 from robot_rl.page.lease import Lease
 from robot_rl.page.session_log import SessionLog
 from robot_rl.teleop.devices.browser_messages import (
@@ -140,6 +140,8 @@ class Hub:
                 return
             self._note_prompt(head)
             self._device = head
+        elif kind == NOTE:
+            self.log.add(time.time(), "note", head["text"])
         self._offer_all()
 
     def show_progress(self, progress: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.core.errors import BadMessageError, ConfigError
-from robot_rl.page.channel import DEVICE, LAST, VIEW, InputReceiver, ViewSender
+from robot_rl.page.channel import DEVICE, LAST, NOTE, VIEW, InputReceiver, ViewSender
 from robot_rl.page.images import Images
 from robot_rl.page.settings import TOKEN_VARIABLE, PageSettings
 from robot_rl.page.step_report import StepReporter
@@ -30,6 +31,7 @@ START_TIMEOUT_S = 60.0
 SILENCE_S = 10.0
 """Silence of the page's process after which it is ended and started again [s]."""
 END_TIMEOUT_S = 3.0
+NOTES_MAX = 32
 
 
 class Page(Monitor):
@@ -64,6 +66,7 @@ class Page(Monitor):
         self._reporter: StepReporter | None = None
         self._images: Images | None = None
         self._prompt = ""
+        self._notes: deque[str] = deque(maxlen=NOTES_MAX)
         self._thread = threading.Thread(target=self._listen, name="page input", daemon=True)
         self._thread.start()
 
@@ -93,6 +96,10 @@ class Page(Monitor):
     def show(self, text: str) -> None:
         """Show what the person has to do."""
         self._prompt = text
+
+    def note(self, text: str) -> None:
+        """Show what has happened."""
+        self._notes.append(text)
 
     def close(self) -> None:
         """End the page's process; a second call does nothing."""
@@ -127,6 +134,8 @@ class Page(Monitor):
                 reported_ns = self._clock.now_ns()
                 sender.send(DEVICE, _status(self.input) | {"prompt": self._prompt})
                 sender.send(LAST, self._view)  # of which a process that was started again knows nothing
+                while self._notes:
+                    sender.send(NOTE, {"text": self._notes.popleft()})
         receiver.close()
         sender.close()
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from robot_rl.runtime.acting.takeovers import PERSON, Takeovers, end_in_words
+
 EVENTS_MAX = 60
 EPISODES_MAX = 2000
 CHARGE = {
@@ -25,7 +27,7 @@ class Event:
 
     wall_s: float
     kind: str
-    """One of charge, correction, success, failure, end, label, fault, page."""
+    """One of charge, correction, success, failure, end, label, fault, note, page."""
     text: str
 
 
@@ -43,8 +45,7 @@ class SessionLog:
         self._file = file
         if file is not None and file.is_file():
             self._restore(file)
-        self._human_steps, self._policy_acted = 0, False
-        """Of this episode: steps of a person before the present takeover, and whether the policy moved the arm."""
+        self._takeovers = Takeovers()
         charge = self.newest("charge")
         self._charge = next((name for name, text in CHARGE.items() if text == charge), "")
 
@@ -61,32 +62,23 @@ class SessionLog:
     def step(self, view: Mapping[str, Any], wall_s: float) -> None:
         """Take in the report of a step."""
         if view["step"] == 1:
-            self._human_steps, self._policy_acted = 0, False
-        self._policy_acted |= view["charge"] == "policy"
+            self._takeovers.begin()
+        end = _end_of(view) if view["last"] else ""
+        self._takeovers.who = view.get("who", PERSON)
+        if line := self._takeovers.step(view["charge"], view["planned_ms"] / 1000.0, end):
+            self.add(wall_s, "correction", line)
         if view["charge"] != self._charge:
-            self._note_correction(view, wall_s)
             self._charge = view["charge"]
-            self._human_steps = view["human_steps"] - (self._charge == "human")
             self.add(wall_s, "charge", CHARGE.get(self._charge, self._charge))
         for label in view["labels"]:
             self.add(wall_s, "label", f"label taken: {label}")
         if view["last"]:
-            self._note_correction(view, wall_s)
             self._end(view, wall_s)
 
-    def _note_correction(self, view: Mapping[str, Any], wall_s: float) -> None:
-        """Add what a person's takeover from the policy was, once it is over."""
-        steps = view["human_steps"] - self._human_steps
-        if self._charge == "human" and self._policy_acted and steps > 0:
-            text = f"{steps} steps corrected, {steps * view['planned_ms'] / 1000.0:.1f} s"
-            self.add(wall_s, "correction", text)
-
     def _end(self, view: Mapping[str, Any], wall_s: float) -> None:
-        helped = " with help" if view["human_steps"] else ""
         end = "success" if view["success"] else "failure" if view["failure"] else "end"
-        text = f"fault: {view['fault']}" if view["fault"] else "out of time" if end == "end" else end + helped
-        text = "stopped" if view["charge"] == "estop" else text
-        self.add(wall_s, "fault" if view["fault"] else end, f"episode {view['episode']}: {text}")
+        kind = "fault" if view["fault"] else end
+        self.add(wall_s, kind, f"episode {view['episode']}: {_end_of(view, bool(view['human_steps']))}")
         names = {"steps": "step", "success": "success", "human_steps": "human_steps"}
         self.episodes.append({name: view[key] for name, key in names.items()} | {"wall_s": wall_s})
         self._keep(self.episodes[-1])
@@ -104,3 +96,8 @@ class SessionLog:
                     self.events.append(Event(**entry))
                 else:
                     self.episodes.append(entry)
+
+
+def _end_of(view: Mapping[str, Any], helped: bool = False) -> str:
+    """Return how the episode of a last step ended."""
+    return end_in_words(view["success"], view["failure"], view["fault"], helped, view["charge"] == "estop")

@@ -8,6 +8,7 @@ from typing import Any
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import DeviceLostError
 from robot_rl.runtime.acting.monitor import StepView
+from robot_rl.runtime.acting.takeovers import PERSON
 
 MEASURED = ("act_to_obs_ms", "state_age_ms", "image_age_ms", "skew_ms")
 """Times of a step on the graph that the page shows."""
@@ -27,6 +28,7 @@ class StepReporter:
     Args:
         time_limit_s: of an episode; None: none.
         read_arm: returns force and height; None without an arm.
+        who: takes over from the policy, in words.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class StepReporter:
         period_s: float,
         time_limit_s: float | None = None,
         read_arm: Callable[[], ArmReading | None] = lambda: None,
+        who: str = PERSON,
     ) -> None:
         self._clock, self._period_s, self._limit_s, self._read_arm = clock, period_s, time_limit_s, read_arm
+        self._who = who
         self._episode = self._step = self._human_steps = 0
         self._before_ns: int | None = None
 
@@ -57,6 +61,7 @@ class StepReporter:
             arm = self._read_arm()
         return {
             "charge": view.charge.name.lower(),
+            "who": self._who,
             "episode": self._episode,
             "step": self._step,
             "human_steps": self._human_steps,

@@ -25,6 +25,7 @@ class DeviceState:
     cleared: bool = False  # the person cleared the stop since the last read
     ready: bool = False  # the person said since the last read that the scene is set
     paused: bool = False  # the person lets the arm rest, until they are ready
+    save: bool = False  # the person asked since the last read to save the last seconds
 
     @property
     def stopped(self) -> bool:
@@ -78,19 +79,19 @@ class JudgingDevice(Device):
     """A device of a person who labels and stops, and whose motion does not count."""
 
     def __init__(self, device: Device) -> None:
-        self._device = device
+        self.device = device
 
     def reset(self) -> None:
         """Begin an episode."""
-        self._device.reset()
+        self.device.reset()
 
     def close(self) -> None:
         """Release the device."""
-        self._device.close()
+        self.device.close()
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the present state without a motion."""
-        return replace(self._device.read(), action=None, engaged=False)
+        return replace(self.device.read(), action=None, engaged=False)
 
 
 class ScriptedDevice(Device):

@@ -119,7 +119,7 @@ class SupervisedDevice:
         self._device, self._sender, self._clock = device, sender, clock
         self._lock = threading.Lock()
         self._labels: tuple[str, ...] = ()
-        self._cleared = self._ready = False
+        self._cleared = self._ready = self._save = False
         self._closing = False
         self._thread: threading.Thread | None = None
 
@@ -144,14 +144,16 @@ class SupervisedDevice:
             self._sender.send(state)
             self._labels += state.labels
             self._cleared, self._ready = self._cleared or state.cleared, self._ready or state.ready
+            self._save = self._save or state.save
         return state
 
     def read(self, proposed: np.ndarray | None = None) -> DeviceState:
         """Return the present state, with the labels since the last call."""
         state = self._report(lambda device: device.read())
         with self._lock:
-            gathered = replace(state, labels=self._labels, cleared=self._cleared, ready=self._ready)
-            self._labels, self._cleared, self._ready = (), False, False
+            given = {"cleared": self._cleared, "ready": self._ready, "save": self._save}
+            gathered = replace(state, labels=self._labels, **given)
+            self._labels, self._cleared, self._ready, self._save = (), False, False, False
         return gathered
 
     def close(self) -> None:

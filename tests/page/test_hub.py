@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robot_rl.core.errors import BadMessageError
-from robot_rl.page.channel import DEVICE, IMAGE, LAST, VIEW
+from robot_rl.page.channel import DEVICE, IMAGE, LAST, NOTE, VIEW
 from robot_rl.page.hub import Browser, Hub
 from robot_rl.page.session_log import SessionLog
 from robot_rl.page.step_report import StepReporter
@@ -147,7 +147,11 @@ def test_ends_of_episodes_and_labels_become_events() -> None:
     ):
         hub.take_in([VIEW, json.dumps(reporter.step(view)).encode()])
     texts = [event.text for event in hub.log.events]
-    assert texts[-3:] == ["label taken: success", "1 steps corrected, 0.1 s", "episode 1: success with help"]
+    assert texts[-3:] == [
+        "takeover by a person: 1 step, 0.1 s; success",
+        "label taken: success",
+        "episode 1: success with help",
+    ]
     assert hub.log.episodes[-1]["human_steps"] == 1
 
 
@@ -164,8 +168,9 @@ def test_each_takeover_from_the_policy_is_summed_up_in_one_line_and_a_recording_
         hub.log.events.clear()
         return texts
 
-    assert episode("pphhhhppphhp") == ["4 steps corrected, 0.4 s", "2 steps corrected, 0.2 s"]
-    assert episode("hhph") == ["2 steps corrected, 0.2 s", "1 steps corrected, 0.1 s"]
+    by, goes_on = "takeover by a person:", "the policy goes on"
+    assert episode("pphhhhppphhp") == [f"{by} 4 steps, 0.4 s; {goes_on}", f"{by} 2 steps, 0.2 s; out of time"]
+    assert episode("hhph") == [f"{by} 2 steps, 0.2 s; {goes_on}", f"{by} 1 step, 0.1 s; out of time"]
     assert episode("hhhh") == [] and episode("iihhii") == [] and episode("pppp") == []
 
 
@@ -175,6 +180,12 @@ def test_prompt_is_an_event_once() -> None:
     hub.take_in([DEVICE, json.dumps(device).encode()])
     hub.take_in([DEVICE, json.dumps(device | {"paused": True}).encode()])
     assert [event.text for event in hub.log.events] == ["set the scene"]
+
+
+def test_note_of_the_program_is_an_event() -> None:
+    hub = Hub(Program(), "task")
+    hub.take_in([NOTE, json.dumps({"text": "saved the last 12 steps"}).encode()])
+    assert [(event.kind, event.text) for event in hub.log.events] == [("note", "saved the last 12 steps")]
 
 
 def test_ping_is_answered_to_its_browser() -> None:

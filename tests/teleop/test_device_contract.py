@@ -115,7 +115,7 @@ def test_states_are_well_formed_with_and_without_a_proposal(device: Device) -> N
             assert state.action is None or (state.action.shape, state.action.dtype) == ((7,), np.float32)
             assert state.action is None or np.abs(state.action).max() <= 1.0
             assert set(state.labels) <= set(LABELS)
-            assert all(type(flag) is bool for flag in (state.engaged, state.estop, state.alive))
+            assert all(type(flag) is bool for flag in (state.engaged, state.estop, state.alive, state.save))
 
 
 def test_pendant_that_is_not_there_stops_the_robot() -> None:

@@ -4,7 +4,7 @@ import { Phone } from "./phone.js";
 import { drawCurves, drawPeriods } from "./charts.js";
 
 const HEARTBEAT_MS = 50, PING_MS = 500, SILENT_MS = 1000, STALE_MS = 1000, HOLD_TO_CLEAR_MS = 600;
-const KEYS = { enter: "success", backspace: "failure", t: "stage", u: "undo", n: "go", p: "pause", x: "stop", c: "clear" };
+const KEYS = { enter: "success", backspace: "failure", t: "stage", u: "undo", n: "go", p: "pause", v: "save", x: "stop", c: "clear" };
 const CHARGE = {
   idle: ["Holding still", "Nothing moves the arm."],
   policy: ["Policy", "Hold a stick to take over."],
@@ -14,7 +14,7 @@ const CHARGE = {
   estop: ["Stopped", "Clear the stop to go on."],
   none: ["Not connected", "Start the program, and leave this page open."],
 };
-const SIGNS = { success: "✓", failure: "✕", end: "–", fault: "▲", label: "⚑", button: "●", charge: "◆", correction: "✎", prompt: "›", page: "·" };
+const SIGNS = { success: "✓", failure: "✕", end: "–", fault: "▲", label: "⚑", button: "●", charge: "◆", correction: "✎", prompt: "›", note: "↓", page: "·" };
 const byId = (id) => document.getElementById(id);
 const body = document.body;
 

@@ -12,6 +12,8 @@ POLL_S = 0.05
 TAIL_BYTES = 4096
 MARK = ">> "
 """Begins a line that says what the person has to do."""
+NOTE = ":: "
+"""Begins a line that says what has happened."""
 RUNS = "the episode runs: Enter success, Backspace failure, u undo, x stop"
 GO = "Then: go on the page, n at the keyboard, success on the pendant."
 MISSING = "Waiting for the person's device: is it plugged in, and its program started?"
@@ -21,6 +23,29 @@ CLEAR = "Stopped: clear the stop first, with c at the keyboard or on the page."
 def show_here(text: str) -> None:
     """Print what the person has to do on this program's terminal."""
     print(MARK + text, flush=True)
+
+
+def note_here(text: str) -> None:
+    """Print what has happened on this program's terminal."""
+    print(NOTE + text, flush=True)
+
+
+class LogNotes:
+    """Reads what a program's log says from now on of what has happened."""
+
+    def __init__(self, log: Path) -> None:
+        self._log, self._place = log, log.stat().st_size if log.is_file() else 0
+
+    def read(self) -> list[str]:
+        """Return the notes since the last call."""
+        if not self._log.is_file():
+            return []
+        with self._log.open("rb") as file:
+            file.seek(self._place)
+            whole = file.read().rpartition(b"\n")[0]
+        self._place += len(whole) + bool(whole)
+        lines = whole.decode(errors="replace").splitlines()
+        return [line.removeprefix(NOTE) for line in lines if line.startswith(NOTE)]
 
 
 def last_shown(log: Path) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
+from robot_rl.runtime.acting.step import Step
 from robot_rl.teleop.arbiter import ControlAuthority
 
 
@@ -29,6 +30,23 @@ class StepView:
     timing: Mapping[str, float] = field(default_factory=dict)
     """Measured by the environment [ms]."""
 
+    @classmethod
+    def of(cls, step: Step, missed: int, deterministic: bool) -> Self:
+        """Return the view of a step."""
+        return cls(
+            step.decision.charge,
+            step.decision.labels,
+            step.last,
+            step.success,
+            step.failure,
+            step.reward,
+            step.fault,
+            missed,
+            step.policy_version,
+            deterministic,
+            step.timing,
+        )
+
 
 class Monitor(Protocol):
     """Follows a rollout. Its methods return at once and raise nothing."""
@@ -42,6 +60,9 @@ class Monitor(Protocol):
     def show(self, text: str) -> None:
         """Show what the person has to do."""
 
+    def note(self, text: str) -> None:
+        """Note something that has happened; any thread may."""
+
 
 class NoMonitor(Monitor):
     """Shows nothing."""
@@ -53,4 +74,7 @@ class NoMonitor(Monitor):
         """Do nothing."""
 
     def show(self, text: str) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
         """Do nothing."""

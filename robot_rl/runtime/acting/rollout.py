@@ -14,6 +14,7 @@ from robot_rl.envs.operator_episodes import OperatorEpisodes, Prompt
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.monitor import Monitor, NoMonitor
+from robot_rl.runtime.acting.recent_steps import RecentSteps
 from robot_rl.runtime.acting.stuck import StuckWatch
 from robot_rl.teleop.arbiter import Arbiter
 from robot_rl.teleop.device import Device, ScriptedDevice
@@ -60,6 +61,8 @@ class Rollout:
     """Whether the encoder's images are kept beside their features, compressed."""
     stuck: StuckWatch | None = None
     """Lets an arm that is stuck retreat; None: it does not notice."""
+    recent: RecentSteps | None = None
+    """Keeps the last seconds, for a person who wants to save them; None: they are not kept."""
 
     def __post_init__(self) -> None:
         checks.positive(self, "speed")

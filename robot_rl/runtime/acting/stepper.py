@@ -100,6 +100,8 @@ class Stepper:
         rollout.look_again()
         self._observe(raw)
         rollout.monitor.begin()
+        if rollout.recent is not None:
+            rollout.recent.begin()
         if self._pace is not None:
             self._pace.restart()
 
@@ -152,9 +154,12 @@ class Stepper:
 
     def execute(self, decision: Decision) -> Step:
         """Execute and judge a decision, then wait for the end of its period if the rollout has a pace."""
+        raw = self.raw
         step = self._execute(decision)
         self._first = False
-        self.rollout.monitor.step(self._view(step))
+        if self.rollout.recent is not None:
+            self.rollout.recent.add(step, raw, self.raw)
+        self.rollout.monitor.step(StepView.of(step, self.missed, self.deterministic))
         if self._pace is not None:
             self._pace.wait()
             self.spent.ended_ns.append(self.rollout.clock.now_ns())
@@ -200,21 +205,6 @@ class Stepper:
             frames=frames,
             next_frames=self.frames,
             timing=info.get("timing", {}),
-        )
-
-    def _view(self, step: Step) -> StepView:
-        return StepView(
-            step.decision.charge,
-            step.decision.labels,
-            step.last,
-            step.success,
-            step.failure,
-            step.reward,
-            step.fault,
-            self.missed,
-            step.policy_version,
-            self.deterministic,
-            step.timing,
         )
 
     def finalise(self, reward: float, intervention_next: bool) -> float:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from robot_rl.core.clock import NS_PER_S, Clock
-from robot_rl.runtime.acting.go import last_shown
+from robot_rl.runtime.acting.go import LogNotes, last_shown
 from robot_rl.runtime.runs.kept_process import KeptProcess, Report
 from robot_rl.runtime.runs.live import Budget, Progress, ProgressReader, draw, line
 from robot_rl.runtime.runs.processes import ProcessPlan, stop_in_order
@@ -79,6 +79,7 @@ def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: C
     """
     reader = ProgressReader(list(plan.folders))
     processes: list[KeptProcess] = []
+    notes = {actor.name: LogNotes(actor.log) for actor in plan.actors if actor.log}
     start_ns = clock.now_ns()
 
     def report(part: str, event: str, text: str) -> None:
@@ -92,6 +93,7 @@ def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: C
                 minutes = (clock.now_ns() - start_ns) / NS_PER_S / 60.0
                 progress = reader.read()
                 view.show(progress, minutes, " ".join(last_shown(actor.log) for actor in plan.actors if actor.log))
+                view.note([f"{name}: {text}" for name, log in notes.items() for text in log.read()])
                 for process in processes:
                     process.turn()
                 if why := _why_stop(progress, minutes, plan, should_stop) or _who_ended(processes):
@@ -133,6 +135,11 @@ class _View:
     def __exit__(self, *error: object) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def note(self, lines: Sequence[str]) -> None:
+        """Print what has happened."""
+        for text in lines:
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def show(self, progress: Progress, minutes: float, prompt: str = "") -> None:
         """Bring the view up to date, with what the person has to do."""

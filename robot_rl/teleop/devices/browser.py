@@ -17,7 +17,18 @@ from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.labels import LABELS
 from robot_rl.teleop.device import Device, DeviceState, ScriptedDevice, watch
 from robot_rl.teleop.devices import DeviceContext
-from robot_rl.teleop.devices.browser_messages import CLEAR, FINISH, GO, PAUSE, STOP, Message, Motion, Presence, Press
+from robot_rl.teleop.devices.browser_messages import (
+    CLEAR,
+    FINISH,
+    GO,
+    PAUSE,
+    SAVE,
+    STOP,
+    Message,
+    Motion,
+    Presence,
+    Press,
+)
 from robot_rl.teleop.devices.handheld import hand_action
 
 RELEASE_S = 0.3
@@ -58,6 +69,7 @@ class InputState:
     labels: tuple[str, ...] = ()
     cleared: bool = False
     ready: bool = False
+    save: bool = False
 
 
 class BrowserInput:
@@ -75,7 +87,7 @@ class BrowserInput:
         self._stamp_ns: int | None = None
         self._present = self._locked = self._stopped = self._paused = self._finished = False
         self._labels: list[str] = []
-        self._cleared = self._ready = False
+        self._cleared = self._ready = self._save = False
 
     def take(self, message: Message) -> None:
         """Take in a message, in the order of arrival."""
@@ -107,9 +119,10 @@ class BrowserInput:
         """Return the state now, with what was pressed since the last call."""
         with self._lock:
             self._notice_silence()
-            state = replace(self._state(), labels=tuple(self._labels), cleared=self._cleared, ready=self._ready)
+            given = {"cleared": self._cleared, "ready": self._ready, "save": self._save}
+            state = replace(self._state(), labels=tuple(self._labels), **given)
             self._labels.clear()
-            self._cleared = self._ready = False
+            self._cleared = self._ready = self._save = False
             return state
 
     def _state(self) -> InputState:
@@ -141,6 +154,8 @@ class BrowserInput:
             self._locked = True
         elif button in (GO, PAUSE):
             self._paused, self._ready = button == PAUSE, button == GO
+        elif button == SAVE:
+            self._save = True
 
 
 class Browser(Device):
@@ -188,6 +203,7 @@ class Browser(Device):
             state.cleared,
             state.ready,
             state.paused,
+            state.save,
         )
 
     def close(self) -> None:
@@ -238,6 +254,7 @@ class BesidePage(Device):
             cleared=state.cleared or page.cleared,
             ready=state.ready or page.ready,
             paused=state.paused or page.paused,
+            save=state.save or page.save,
         )
 
     def close(self) -> None:

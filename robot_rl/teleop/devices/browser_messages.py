@@ -11,10 +11,10 @@ from robot_rl.core.labels import LABELS
 
 BYTES_MAX = 512
 """Longest message [bytes]."""
-STOP, CLEAR, GO, PAUSE, FINISH = "stop", "clear", "go", "pause", "finish"
-BUTTONS = (*LABELS, STOP, CLEAR, GO, PAUSE, FINISH)
+STOP, CLEAR, GO, PAUSE, FINISH, SAVE = "stop", "clear", "go", "pause", "finish", "save"
+BUTTONS = (*LABELS, STOP, CLEAR, GO, PAUSE, FINISH, SAVE)
 """Functions of the page's buttons: a label, the emergency stop, lifting it, the next episode, the arm's rest until
-then, the end of the run."""
+then, the end of the run, the last seconds as an episode."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class EnabledDevice:
             cleared=enabling.cleared or moving.cleared,
             ready=enabling.ready or moving.ready,
             paused=enabling.paused or moving.paused,
+            save=enabling.save or moving.save,
         )
 
     def close(self) -> None:

@@ -96,7 +96,8 @@ class GamepadConfig(HandheldConfig):
     index: int = 0
     """Which pad, as `robot-rl doctor teleop` numbers them."""
     buttons: Mapping[str, str] = field(default_factory=lambda: FUNCTIONS)
-    """Button -> function: success, failure, undo, stage, stop, clear, ready, engage, fine, open, close or nothing."""
+    """Button -> function: success, failure, undo, stage, stop, clear, ready, save, engage, fine, open, close or
+    nothing."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -30,13 +30,14 @@ AXES: dict[str, tuple[str, int, float]] = {
 """Key -> (part of the action, component, sign) in the operator's frame: x forward, y left, z up."""
 
 LABEL_KEYS = {"\n": "success", "\r": "success", "\x7f": "failure", "\x08": "failure", "u": "undo", "t": "stage"}
-ENGAGE_KEY, READY_KEY, FINE_KEY = " ", "n", "z"
+ENGAGE_KEY, READY_KEY, FINE_KEY, SAVE_KEY = " ", "n", "z", "v"
 SPEED_MIN, FINE = 0.02, 0.1
 BUTTON_HOLD_S = 0.7
 """How long one press of space counts as pressed [s]; longer than a terminal's delay before it repeats keys."""
 LABEL_HELP = """\
   Enter  success   Backspace  failure   u  undo   t  stage
-  x  EMERGENCY STOP                   c  clear the stop         n  next episode: the scene is set"""
+  x  EMERGENCY STOP                   c  clear the stop         n  next episode: the scene is set
+  v  save the last seconds as an episode"""
 HELP = f"""\
   w/s  forward/back      a/d  left/right      r/f  up/down (arrows: w s a d)
   q/e  turn left/right   i/k  pitch           l/j  roll
@@ -112,15 +113,15 @@ class Keyboard:
         self._button_until_ns = 0
         self._speed, self._fine = self._config.speed, False
         self._labels: list[str] = []
-        self._estop = self._cleared = self._ready = False
+        self._estop = self._cleared = self._ready = self._save = False
         self._alive = True
         self._decoder = KeyDecoder()
         self._saved = self._enter_cbreak()
 
     def reset(self) -> None:
-        """Begin an episode: of the keys pressed before it, only the stop counts."""
-        stopped = STOP_KEY in self._keys(self._clock.now_ns())
-        self._estop = self._estop or stopped
+        """Begin an episode: of the keys pressed before it, only stop and save count."""
+        keys = self._keys(self._clock.now_ns())
+        self._estop, self._save = self._estop or STOP_KEY in keys, self._save or SAVE_KEY in keys
         self._until_ns[:] = 0
         self._button_until_ns = 0
         self._labels.clear()
@@ -138,7 +139,8 @@ class Keyboard:
         labels, self._labels = tuple(self._labels), []
         cleared, self._cleared = self._cleared, False
         ready, self._ready = self._ready, False
-        return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns, cleared, ready)
+        save, self._save = self._save, False
+        return DeviceState(action, engaged, labels, self._estop, self._alive, now_ns, cleared, ready, save=save)
 
     def close(self) -> None:
         """Give the terminal back as it was; reads from now on find the device not alive."""
@@ -201,6 +203,8 @@ class Keyboard:
             self._cleared = key == CLEAR_KEY
         elif key == READY_KEY:
             self._ready = True
+        elif key == SAVE_KEY:
+            self._save = True
         elif key == FINE_KEY:
             self._fine = not self._fine
         elif key in "+-":

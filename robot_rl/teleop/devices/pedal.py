@@ -23,7 +23,7 @@ from robot_rl.core.errors import DeviceLostError, unknown_name
 from robot_rl.core.labels import LABELS
 from robot_rl.teleop.device import DeviceState
 from robot_rl.teleop.devices import DeviceContext
-from robot_rl.teleop.devices.plugged import CLEAR, ENGAGE, NOTHING, READY, STOP, PluggedDevice, check_functions
+from robot_rl.teleop.devices.plugged import CLEAR, ENGAGE, NOTHING, READY, SAVE, STOP, PluggedDevice, check_functions
 from robot_rl.teleop.engagement import EngageConfig
 
 EVENT = struct.Struct("llHHi")
@@ -44,7 +44,7 @@ CODES |= {f"f{i}": 58 + i for i in range(1, 11)} | {"f11": 87, "f12": 88} | {f"f
 CODES |= {f"button{i}": 256 + i for i in range(64)}
 """Name of a key or button -> its code."""
 NAMES = {code: key for key, code in CODES.items()}
-FUNCTIONS = (*LABELS, STOP, CLEAR, READY, ENGAGE, NOTHING)
+FUNCTIONS = (*LABELS, STOP, CLEAR, READY, SAVE, ENGAGE, NOTHING)
 KEYS = {"a": "success", "b": ENGAGE, "c": "failure"}
 RULE = Path(__file__).with_name("60-robot-rl-pedal.rules")
 RULE_ADVICE = f"sudo cp {RULE} /etc/udev/rules.d/ && sudo udevadm control --reload && sudo udevadm trigger"
@@ -63,9 +63,9 @@ class PedalConfig:
     """Event device, as in `/dev/input/by-id/usb-PCsensor_FootSwitch-event-kbd`; by default the only one with `foot` or
     `pedal` in its name."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Key that a pedal types -> function: success, failure, undo, stage, stop, clear, ready, engage or nothing. By
-    default `b` engages, which a single pedal of PCsensor types, and `a` and `c` beside it are success and failure. Keys
-    are letters, digits, `f1` ..., `button0` ... or the kernel's numbers."""
+    """Key that a pedal types -> function: success, failure, undo, stage, stop, clear, ready, save, engage or nothing.
+    By default `b` engages, which a single pedal of PCsensor types, and `a` and `c` beside it are success and failure.
+    Keys are letters, digits, `f1` ..., `button0` ... or the kernel's numbers."""
     engage: EngageConfig = field(default_factory=EngageConfig)
     """How `engage` works: `hold` is a dead-man, `toggle` takes over and hands back."""
     press_max_s: float = 60.0

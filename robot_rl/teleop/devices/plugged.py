@@ -12,11 +12,11 @@ from robot_rl.core.labels import LABELS
 from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.engagement import EngageConfig, Engagement
 
-STOP, CLEAR, READY, ENGAGE, FINE = "stop", "clear", "ready", "engage", "fine"
+STOP, CLEAR, READY, ENGAGE, FINE, SAVE = "stop", "clear", "ready", "engage", "fine", "save"
 OPEN, CLOSE, NOTHING = "open", "close", "nothing"
-FUNCTIONS = (*LABELS, STOP, CLEAR, READY, ENGAGE, FINE, OPEN, CLOSE, NOTHING)
-"""Functions of a button: a label, the emergency stop, lifting it, `ready` for the next episode, the dead-man, a tenth
-of the speed while it is held, the gripper, or none."""
+FUNCTIONS = (*LABELS, STOP, CLEAR, READY, SAVE, ENGAGE, FINE, OPEN, CLOSE, NOTHING)
+"""Functions of a button: a label, the emergency stop, lifting it, `ready` for the next episode, saving the last
+seconds, the dead-man, a tenth of the speed while it is held, the gripper, or none."""
 FINE_SPEED = 0.1
 RETRY_S = 0.5
 """Pause before an unplugged device is looked for again [s]."""
@@ -45,7 +45,7 @@ class Buttons:
         self._held: Set[str] = frozenset()
         self._engage_pressed = False  # since the last state
         self._labels: list[str] = []
-        self._stopped = self._cleared = self._ready = False
+        self._stopped = self._cleared = self._ready = self._save = False
 
     def reset(self) -> None:
         """Forget labels that were given before an episode; a stop stays."""
@@ -56,6 +56,7 @@ class Buttons:
         pressed, self._held = held - self._held, held
         self._labels += [label for label in LABELS if label in pressed]
         self._ready = self._ready or READY in pressed
+        self._save = self._save or SAVE in pressed
         self._engage_pressed = self._engage_pressed or ENGAGE in pressed
         if CLEAR in pressed and STOP not in held:
             self._stopped, self._cleared = False, True
@@ -86,7 +87,9 @@ class Buttons:
         labels, self._labels, self._engage_pressed = tuple(self._labels), [], False
         cleared, self._cleared = self._cleared, False
         ready, self._ready = self._ready, False
-        return DeviceState(action, engaged and alive, labels, self._stopped, alive, stamp_ns, cleared, ready)
+        save, self._save = self._save, False
+        engaged = engaged and alive
+        return DeviceState(action, engaged, labels, self._stopped, alive, stamp_ns, cleared, ready, save=save)
 
 
 class Connection(Protocol):

@@ -25,7 +25,7 @@ from robot_rl.teleop.devices import DeviceContext
 
 _FLAGS = 2  # buttons before the counts
 PRESSED_S = 0.5  # so long after its last message a stop counts as pressed still
-_LABELS, _CLEAR, _READY = slice(_FLAGS, -2), -2, -1
+_LABELS, _CLEAR, _READY, _SAVE = slice(_FLAGS, -3), -3, -2, -1
 
 
 class GraphDevice:
@@ -51,7 +51,7 @@ class GraphDevice:
         self._state = DeviceState(alive=False)
         self._counts: dict[str, tuple[int, ...]] = {}  # of each sender
         self._pressed_ns: dict[str, int] = {}  # when each sender said last that its stop is pressed
-        self._stopped = self._cleared = self._ready = False
+        self._stopped = self._cleared = self._ready = self._save = False
         self._labels: list[str] = []
         wire.subscribe(graph.HUMAN_INPUT, self._on_input)
 
@@ -64,11 +64,12 @@ class GraphDevice:
             labels, self._labels = tuple(self._labels), []
             cleared, self._cleared = self._cleared, False
             ready, self._ready = self._ready, False
+            save, self._save = self._save, False
             state = self._state
             heard_ns = state.stamp_ns
             if heard_ns is not None and self._clock.now_ns() - heard_ns > STOP_AFTER_S * NS_PER_S:
                 self._stopped = True
-            return replace(state, labels=labels, estop=self._stopped, cleared=cleared, ready=ready)
+            return replace(state, labels=labels, estop=self._stopped, cleared=cleared, ready=ready, save=save)
 
     def close(self) -> None:
         """Close the wire if this device owns it."""
@@ -101,6 +102,7 @@ class GraphDevice:
         if buttons[_CLEAR] > before[_CLEAR] and not pressed:
             self._stopped, self._cleared = False, True
         self._ready = self._ready or buttons[_READY] > before[_READY]
+        self._save = self._save or buttons[_SAVE] > before[_SAVE]
 
 
 class HumanSender:
@@ -117,6 +119,7 @@ class HumanSender:
         self._given.update(state.labels)
         self._given["clear"] += state.cleared and not state.stopped
         self._given["ready"] += state.ready
+        self._given["save"] += state.save
         action = np.zeros(self._layout.size, np.float32) if state.action is None else state.action
         flags = [int(state.engaged and state.alive), int(state.stopped)]
         counts = [self._given[label] for label in graph.HUMAN_BUTTONS[_FLAGS:]]

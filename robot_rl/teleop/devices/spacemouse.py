@@ -105,8 +105,8 @@ class SpaceMouseConfig(HandheldConfig):
     serial: str = ""
     """Serial number or path, as `robot-rl doctor teleop` lists them; needed where there are several."""
     buttons: tuple[str, ...] = ("close", "open")
-    """Functions of the buttons, first to last: success, failure, undo, stage, stop, clear, ready, engage, fine, open,
-    close or nothing. Of two buttons, the first is the left one."""
+    """Functions of the buttons, first to last: success, failure, undo, stage, stop, clear, ready, save, engage, fine,
+    open, close or nothing. Of two buttons, the first is the left one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

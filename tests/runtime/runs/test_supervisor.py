@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from robot_rl.core.clock import SystemClock
+from robot_rl.runtime.acting.go import NOTE
 from robot_rl.runtime.runs.live import Budget, Progress
 from robot_rl.runtime.runs.processes import ProcessFailedError, ProcessPlan
 from robot_rl.runtime.runs.restart import RestartPolicy
@@ -68,6 +69,19 @@ def test_failed_part_ends_the_training_with_its_words(tmp_path: Path) -> None:
     with pytest.raises(ProcessFailedError, match="no robot"):
         training = TrainingPlan("test", plan(tmp_path, "learner"), [broken], [], Budget(1.0))
         supervise(training, console, SystemClock(), lambda: False)
+
+
+def test_notes_of_an_actor_are_shown_beside_the_view_but_not_those_of_an_earlier_session(tmp_path: Path) -> None:
+    log, screen = tmp_path / "actor.log", io.StringIO()
+    log.write_text(f"{NOTE}takeover of yesterday\n")
+    says = (
+        f"import time; print({NOTE!r} + 'takeover of today', flush=True); print('no note', flush=True); time.sleep(0.6)"
+    )
+    actor = ProcessPlan("actor-0", (sys.executable, "-c", says), log)
+    training = TrainingPlan("test", plan(tmp_path, "learner"), [actor], [tmp_path / "learner"], Budget(1.0))
+    supervise(training, Console(file=screen), SystemClock(), lambda: False)
+    lines = [line for line in screen.getvalue().splitlines() if line.startswith("actor-0")]
+    assert lines == ["actor-0: takeover of today"]
 
 
 DIES = """

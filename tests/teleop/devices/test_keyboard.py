@@ -204,6 +204,14 @@ def test_ready_comes_once(terminal, keyboard) -> None:
     assert [keyboard.read().ready for _ in range(2)] == [True, False]
 
 
+def test_save_comes_once_and_is_not_lost_to_the_begin_of_an_episode(terminal, keyboard) -> None:
+    terminal.type("v")
+    assert (keyboard.read().save, keyboard.read().save) == (True, False)
+    terminal.type("v")
+    keyboard.reset()
+    assert (keyboard.read().save, keyboard.read().save) == (True, False)
+
+
 def test_space_toggles_once_per_press_although_the_key_repeats(terminal, clock) -> None:
     config = KeyboardConfig(engage=EngageConfig("toggle"))
     with Keyboard(ARM, config=config, terminal=terminal.near, clock=clock) as keyboard:

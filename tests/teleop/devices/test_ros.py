@@ -53,7 +53,7 @@ def test_device_is_not_alive_before_the_first_message() -> None:
 
 
 def test_every_label_has_its_button() -> None:
-    assert graph.HUMAN_BUTTONS[2:-2] == LABELS
+    assert graph.HUMAN_BUTTONS[2:-3] == LABELS
 
 
 @given(st.lists(st.tuples(st.sampled_from(LABELS), st.booleans()), max_size=20))
@@ -67,6 +67,14 @@ def test_labels_survive_lost_messages_and_come_once(given_labels: list[tuple[str
     assert sorted(heard) == sorted(label for label, _ in given_labels)
     line.sender.send(DeviceState())
     assert line.device.read().labels == ()
+
+
+def test_request_to_save_survives_a_lost_message_and_comes_once() -> None:
+    line = Line()
+    line.sender.send(DeviceState())
+    line.lose(DeviceState(save=True))
+    line.sender.send(DeviceState())
+    assert (line.device.read().save, line.device.read().save) == (True, False)
 
 
 def test_sender_that_starts_anew_gives_no_label() -> None:
