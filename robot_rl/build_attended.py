@@ -34,7 +34,9 @@ def attended(rollout: Rollout, config: TrainConfig, folder: Path | None = None) 
         return rollout
     out = config.human.save_to or (Path(SAVED, Path(origin.task).name) if folder is None else folder / SAVED)
     steps = max(1, round(config.human.save_s / rollout.period_s))
-    key.recent = RecentSteps(out, origin, steps, _both(show, monitor.note), rollout.reward.names)
+    reward = rollout.reward
+    reaction = reward.reaction_steps(rollout.period_s)
+    key.recent = RecentSteps(out, origin, steps, _both(show, monitor.note), reward.names, reaction)
     return replace(rollout, recent=key.recent)
 
 

@@ -14,7 +14,16 @@ from tyro.conf import Positional
 
 from robot_rl.core import checks
 from robot_rl.core.errors import ConfigError, RobotRLError
-from robot_rl.data.formats import FORMAT_HELP, DatasetFormat, Episode, check_format, format_of, make_format
+from robot_rl.data.formats import (
+    FORMAT_HELP,
+    DatasetFormat,
+    Episode,
+    check_format,
+    format_of,
+    make_format,
+    read_metas,
+)
+from robot_rl.data.stages import STAGES, SUBTASKS
 from robot_rl.runtime.acting.pose_entries import PoseEntries
 from robot_rl.tasks import check_task, find_task
 
@@ -62,6 +71,9 @@ class Arguments:
     """Namespace of the arm in a bag that has several."""
     text: str = ""
     """The task in a sentence, for models that read language; by default the text of a task that is known here."""
+    stages: tuple[str, ...] = ()
+    """Names of the stages that a person labelled, first to last, as LeRobot's subtasks; by default `stage 1` ... Of
+    `lerobot` only."""
     video: Literal["av1", "h264"] | None = None
     """Codec of the cameras as video, with loss; None: images, without. Of `lerobot` only."""
     successes: int | None = None
@@ -81,6 +93,8 @@ class Arguments:
             raise ConfigError(f"namespace: got {self.namespace!r} without --task, expected both for a bag, or none.")
         if self.video and self.format != "lerobot":
             raise ConfigError(f"video: got {self.video!r} with format {self.format}, expected lerobot; leave one out.")
+        if self.stages and self.format != "lerobot":
+            raise ConfigError(f"stages: got names with format {self.format}, expected lerobot; leave one out.")
         if self.successes is not None:
             checks.at_least(self, 1, "successes")
 
@@ -100,7 +114,10 @@ def run(arguments: Arguments) -> int:
     for episode in _chosen(episodes, arguments.successes, count):
         meta = {"task": task, **episode.meta}
         text = arguments.text or meta.get("text") or _text_of(str(meta["task"]))
-        target.write(out, Episode(episode.steps, meta | ({"text": text} if text else {})))
+        meta |= {"text": text} if text else {}
+        target.write(
+            out, Episode(episode.steps, meta | ({SUBTASKS: list(arguments.stages)} if arguments.stages else {}))
+        )
         written, steps = written + 1, steps + len(episode.steps)
     print(f"{written} episodes, {steps} steps in {out} ({arguments.format})")
     for remark in () if converted is None else converted.remarks:
@@ -133,11 +150,20 @@ def _is_bag(source: Path) -> bool:
 
 
 def _target(arguments: Arguments) -> DatasetFormat:
-    if arguments.video is None:
+    if arguments.format != "lerobot":
         return make_format(arguments.format)
     from robot_rl.data.lerobot.dataset import LeRobotDataset
 
-    return LeRobotDataset(arguments.video)
+    return LeRobotDataset(arguments.video, bool(arguments.stages) or _has_stages(arguments))
+
+
+def _has_stages(arguments: Arguments) -> bool:
+    """Return whether an episode to export has a stage that a person labelled, which asks for a column."""
+    source = arguments.source
+    if arguments.task or not source.is_dir():
+        return False
+    dataset = make_format(arguments.source_format or format_of(source))
+    return any(STAGES in meta for meta in read_metas(dataset, source))
 
 
 def _task_of(source: Path) -> str:

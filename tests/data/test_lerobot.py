@@ -126,6 +126,56 @@ def test_newest_episode_is_taken_back(tmp_path: Path) -> None:
     LeRobotDataset().remove_last(tmp_path / "none")
 
 
+def staged(length: int, *stages: int, **names) -> Episode:
+    episode = recorded(length)
+    return Episode(episode.steps, {**episode.meta, **({"stages": list(stages)} if stages else {}), **names})
+
+
+def test_stages_are_subtasks_of_lerobot_and_come_back(tmp_path: Path) -> None:
+    dataset = LeRobotDataset(subtasks=True)
+    episodes = [staged(3), staged(5, 1, 3, subtasks=["reach", "grasp", "lift"]), staged(4, 2)]
+    for episode in episodes:
+        dataset.write(tmp_path, episode)
+    table = pq.read_table(tmp_path / "meta" / "subtasks.parquet")
+    names = table.to_pydict()["__index_level_0__"]
+    assert names == ["stage 1", "reach", "grasp", "lift", "stage 2"]
+    rows = [row for i in range(3) for row in pq.read_table(tmp_path / f"data/chunk-000/file-00{i}.parquet").to_pylist()]
+    assert [names[row["subtask_index"]] for row in rows] == [
+        *["stage 1"] * 3,
+        *["reach"] * 2,
+        *["grasp"] * 2,
+        "lift",
+        *["stage 1"] * 3,
+        "stage 2",
+    ]
+    info = json.loads((tmp_path / "meta" / "info.json").read_text())
+    assert rows[0].keys() == info["features"].keys()
+    assert [episode.meta for episode in dataset.read(tmp_path)] == [episode.meta for episode in episodes]
+
+
+def test_subtasks_that_another_program_wrote_become_stages(tmp_path: Path) -> None:
+    dataset = LeRobotDataset()
+    dataset.write(tmp_path, staged(6, 2))
+    data = tmp_path / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(data)
+    place, annotated = table.column_names.index("subtask_index"), pa.array([0, 1, 1, 1, 0, 0])
+    pq.write_table(table.set_column(place, "subtask_index", annotated), data)
+    (own,) = dataset.read(tmp_path)
+    expected = {"stages": [0, 3], "subtasks": ["stage 1", "stage 2", "stage 1"]}
+    assert own.meta.items() >= expected.items()
+    shutil.rmtree(tmp_path / "robot_rl")
+    (foreign,) = dataset.read(tmp_path)
+    assert len(foreign.steps) == 5 and foreign.meta.items() >= expected.items()
+
+
+def test_dataset_without_stages_has_no_column_of_them_and_takes_later_ones_into_the_meta(tmp_path: Path) -> None:
+    dataset, later = LeRobotDataset(), staged(4, 1)
+    dataset.write(tmp_path, recorded(3))
+    dataset.write(tmp_path, later)
+    assert "subtask_index" not in json.loads((tmp_path / "meta" / "info.json").read_text())["features"]
+    assert [episode.meta for episode in dataset.read(tmp_path)][1] == later.meta
+
+
 def test_episode_of_others_is_read_as_the_humans_demonstration(tmp_path: Path) -> None:
     """Several episodes in a file, no reward, and none of our own files."""
     made = LeRobotDataset()

@@ -99,3 +99,17 @@ def test_doctor_of_lerobot_finds_no_error(video: str | None, tmp_path: Path) -> 
     assert "[FAIL]" not in report and "FAIL |" not in report
     for check in ("Metadata & Format Compliance", "Temporal Consistency", "Feature Consistency", "Video Integrity"):
         assert f"[PASS] {check}" in report
+
+
+def test_stages_are_the_subtask_of_each_frame(tmp_path: Path) -> None:
+    for number, stages in enumerate(([], [2, 3], [1])):
+        steps, meta = seen(6, number)
+        meta = {**meta, **({"stages": stages} if stages else {})}
+        make_format("episodes").write(tmp_path / "demos", Episode(steps, meta))
+    words = ["--stages", "reach", "grasp", "lift"]
+    assert main(["export", str(tmp_path / "demos"), "--out", str(tmp_path / "out"), *words]) == 0
+    run(tmp_path, LEROBOT, str(Path(__file__).with_name("lerobot_reader.py")), "out", "read.npz")
+    read = np.load(tmp_path / "read.npz")["subtask"].tolist()
+    assert read[:6] == ["reach"] * 6
+    assert read[6:12] == ["reach"] * 3 + ["grasp"] + ["lift"] * 2
+    assert read[12:] == ["reach"] * 2 + ["grasp"] * 4

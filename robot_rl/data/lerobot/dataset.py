@@ -2,6 +2,7 @@
 
     meta/info.json                                number of episodes and frames, features; written last
     meta/tasks.parquet, meta/stats.json
+    meta/subtasks.parquet                         names of the stages, where a person labelled some
     meta/episodes/chunk-000/file-000.parquet      one row: task, length, where its rows are, statistics
     data/chunk-000/file-000.parquet               one row a step: observation.*, action, next.reward, next.done ...
     videos/observation.images.*/chunk-000/file-000.mp4    the cameras, where they are video
@@ -24,13 +25,16 @@ import safetensors
 from robot_rl.core.errors import ConfigError, CorruptRecordError
 from robot_rl.data.formats import Episode
 from robot_rl.data.lerobot.columns import RATE_HZ, Column, index_columns, index_features, step_columns
+from robot_rl.data.lerobot.names import SUBTASK_INDEX, TASK_INDEX, extended, names_table, read_names
 from robot_rl.data.lerobot.records import OwnPart, foreign_steps, own_part, own_steps
 from robot_rl.data.lerobot.stats import PREFIX, Statistics, merged, row_statistics, statistics
 from robot_rl.data.lerobot.videos import VIDEO, codec_of, encoded, read_videos, video_names
+from robot_rl.data.stages import STAGES, meta_of_subtasks, step_subtasks
 from robot_rl.data.whole_file import write_file
 
 VERSION = "v3.0"
-INFO, TASKS, STATS = "meta/info.json", "meta/tasks.parquet", "meta/stats.json"
+INFO, STATS = "meta/info.json", "meta/stats.json"
+TASKS, SUBTASKS = "meta/tasks.parquet", "meta/subtasks.parquet"
 FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}"
 DATA, EPISODES = f"data/{FILE}.parquet", f"meta/episodes/{FILE}.parquet"
 OURS = "robot_rl/episode-{number:06d}.safetensors"
@@ -43,18 +47,19 @@ class LeRobotDataset:
 
     Args:
         codec: of the cameras as video in a new dataset, `av1` or `h264`; None: as images without loss.
+        subtasks: whether a new dataset has a column of subtasks, also where its first episode has no stage.
 
     Raises:
         ConfigError: pyarrow is not installed.
     """
 
-    def __init__(self, codec: str | None = None) -> None:
+    def __init__(self, codec: str | None = None, subtasks: bool = False) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
             raise ConfigError("dataset format lerobot: got no pyarrow; pip install 'robot-rl[lerobot]'.") from error
-        self._codec = codec
+        self._codec, self._subtasks = codec, subtasks
         self._arrow: Any = pyarrow
         self._parquet: Any = pyarrow.parquet
 
@@ -102,20 +107,26 @@ class LeRobotDataset:
         columns = step_columns(episode.steps, codec_of(info["features"]) if info else self._codec)
         task = str(episode.meta.get("text") or episode.meta.get("task") or "unnamed")
         features = {name: dict(column.feature) for name, column in columns.items()}
-        if info and info["features"].keys() != features.keys() | index_features().keys():
+        staged = SUBTASK_INDEX in info["features"] if info else self._subtasks or STAGES in episode.meta
+        numbering = index_features(staged)
+        if info and info["features"].keys() != features.keys() | numbering.keys():
             raise ConfigError(
                 f"{folder}: got an episode with {', '.join(sorted(features))}, expected the dataset's "
-                f"{', '.join(sorted(info['features'].keys() - index_features().keys()))}; use another folder."
+                f"{', '.join(sorted(info['features'].keys() - numbering.keys()))}; use another folder."
             )
-        tasks = self._tasks(folder) if info else []
-        tasks = tasks if task in tasks else [*tasks, task]
-        indices = index_columns(number, start, len(episode.steps), tasks.index(task))
+        tasks = extended(self._names(folder / TASKS, TASK_INDEX) if info else [], [task])
+        names = step_subtasks(episode.meta, len(episode.steps)) if staged else []
+        subtasks = extended(self._names(folder / SUBTASKS, SUBTASK_INDEX) if info else [], names)
+        stages = [subtasks.index(name) for name in names]
+        indices = index_columns(number, start, len(episode.steps), tasks.index(task), stages)
         self._write_data(folder, number, columns | indices)
         write_file(folder / OURS.format(number=number), own_part(episode))
         stats = statistics(columns | indices)
         self._write_episode(folder, number, start, len(episode.steps), task, stats, video_names(features))
-        self._write_tasks(folder, tasks)
-        features |= index_features()
+        self._write_names(folder / TASKS, TASK_INDEX, tasks)
+        if staged:
+            self._write_names(folder / SUBTASKS, SUBTASK_INDEX, subtasks)
+        features |= numbering
         total = merged([*self._statistics(folder, number, start), stats])
         self._write_totals(folder, features, number + 1, start + len(episode.steps), tasks, total)
 
@@ -126,7 +137,7 @@ class LeRobotDataset:
             return
         frames = int(info["total_frames"]) - int(self._row(folder, number - 1)["length"])
         total = merged([row_statistics(self._row(folder, before)) for before in range(number - 1)])
-        self._write_totals(folder, info["features"], number - 1, frames, self._tasks(folder), total)
+        self._write_totals(folder, info["features"], number - 1, frames, self._names(folder / TASKS, TASK_INDEX), total)
         place = _place(number - 1)
         videos = [VIDEO.format(video_key=name, **place) for name in video_names(info["features"])]
         for name in (DATA.format(**place), EPISODES.format(**place), *videos):
@@ -162,19 +173,25 @@ class LeRobotDataset:
         ).to_pylist()
         return rows
 
-    def _tasks(self, folder: Path) -> list[str]:
-        rows = self._parquet.read_table(folder / TASKS).to_pylist()
-        names = {row.pop("task_index"): next(iter(row.values())) for row in rows}
-        return [names[index] for index in sorted(names)]
+    def _names(self, path: Path, column: str) -> list[str]:
+        return read_names(self._parquet, path, column)
 
     def _episode(self, folder: Path, number: int, info: Mapping[str, Any]) -> Episode:
         row, own, features = self._row(folder, number), self._own(folder, number), info["features"]
         place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
         rows = self._rows(folder / DATA.format(**place), number)
         videos = read_videos(folder, info, row)
+        names = self._step_names(folder, rows) if SUBTASK_INDEX in features else []
         if own is None:
-            return Episode(foreign_steps(rows, features, videos), self._foreign_meta(row))
-        return Episode(own_steps(rows, features, own, videos), own.meta)
+            meta = self._foreign_meta(row) | meta_of_subtasks(names[:-1])  # the last frame closes the episode
+            return Episode(foreign_steps(rows, features, videos), meta)
+        changed = names and names != step_subtasks(own.meta, len(rows))  # by a program that annotates
+        return Episode(own_steps(rows, features, own, videos), own.meta | (meta_of_subtasks(names) if changed else {}))
+
+    def _step_names(self, folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return the subtask of each row; none where their names are not there."""
+        names = self._names(folder / SUBTASKS, SUBTASK_INDEX)
+        return [names[row[SUBTASK_INDEX]] for row in rows] if names else []
 
     @staticmethod
     def _own(folder: Path, number: int) -> "OwnPart | None":
@@ -233,19 +250,8 @@ class LeRobotDataset:
         row |= {f"{PREFIX}{name}/{key}": value for name, values in stats.items() for key, value in values.items()}
         self._write_table(folder / EPISODES.format(**place), self._arrow.Table.from_pylist([row]))
 
-    def _write_tasks(self, folder: Path, tasks: Sequence[str]) -> None:
-        """Write the tasks as pandas does, with their names as index."""
-        name = "__index_level_0__"
-        index = {"name": None, "field_name": name, "pandas_type": "unicode", "numpy_type": "object", "metadata": None}
-        column = {"name": "task_index", "field_name": "task_index", "pandas_type": "int64", "numpy_type": "int64"}
-        pandas = {
-            "index_columns": [name],
-            "column_indexes": [],
-            "columns": [{**column, "metadata": None}, index],
-            "pandas_version": "2.3.0",
-        }
-        table = self._arrow.table({"task_index": np.arange(len(tasks)), name: list(tasks)})
-        self._write_table(folder / TASKS, table.replace_schema_metadata({"pandas": json.dumps(pandas)}))
+    def _write_names(self, path: Path, column: str, names: Sequence[str]) -> None:
+        self._write_table(path, names_table(self._arrow, column, names))
 
     def _statistics(self, folder: Path, episodes: int, frames: int) -> list[Statistics]:
         """Return the statistics of the episodes so far: of all together where the file counts these frames, else of

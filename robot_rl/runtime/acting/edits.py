@@ -10,6 +10,7 @@ from robot_rl.core.errors import ConfigError
 from robot_rl.core.labels import LABEL_RULES
 from robot_rl.core.records import StepRecord
 from robot_rl.data.formats import DatasetFormat, Episode, make_format, read_metas
+from robot_rl.data.stages import split_stages
 from robot_rl.runtime.acting.demonstrations import HELD
 from robot_rl.runtime.runs.run_folder import archive
 from robot_rl.vision.recordings import OBJECT_STATES
@@ -144,11 +145,11 @@ def split(episode: Episode, at: int) -> tuple[Episode, Episode]:
         raise ConfigError(f"split: got step {at}, expected 1 to {len(steps) - 1} of this episode.")
     ending = replace(steps[at - 1], truncated=True, success=False, next_obs=steps[at].obs, next_frames=steps[at].frames)
     second = [replace(step, step=i) for i, step in enumerate(steps[at:])]
-    objects = list(meta.get(OBJECT_STATES, ()))
+    objects, stages = list(meta.get(OBJECT_STATES, ())), split_stages(meta, at)
     first_meta = {name: value for name, value in meta.items() if name != "unsure"}
     return (
-        _whole([*steps[: at - 1], ending], first_meta, objects[: at + 1]),
-        _whole(second, meta, objects[at:]),
+        _whole([*steps[: at - 1], ending], first_meta | stages[0], objects[: at + 1]),
+        _whole(second, {**meta, **stages[1]}, objects[at:]),
     )
 
 

@@ -14,6 +14,7 @@ from robot_rl.core.errors import RobotRLError
 from robot_rl.core.records import Observation
 from robot_rl.data.episodes import write_episode
 from robot_rl.data.formats import Episode
+from robot_rl.data.stages import stages_meta
 from robot_rl.runtime.acting.outbox import StepId, to_record
 from robot_rl.runtime.acting.recordings import Origin
 from robot_rl.runtime.acting.step import Step
@@ -53,6 +54,7 @@ class RecentSteps:
         steps: number of steps that are kept.
         show: receives what came of a request, from the thread that writes.
         judges: names of the reward sources.
+        reaction_steps: steps from an event to its label.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class RecentSteps:
         steps: int,
         show: Callable[[str], None],
         judges: Sequence[str] = (),
+        reaction_steps: int = 0,
         bytes_max: int = BYTES_MAX,
     ) -> None:
         self._folder, self._origin, self._judges, self._show = folder, origin, list(judges), show
         self._bytes_max, self._bytes, self._episode = bytes_max, 0, 0
+        self._reaction_steps = reaction_steps
         self._seen: deque[SeenStep] = deque()
         self._steps, self._new = steps, 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="recent steps")
@@ -104,8 +108,8 @@ class RecentSteps:
     def _write(self, seen: Sequence[SeenStep]) -> None:
         count = 0
         try:
-            for episode in to_episodes(seen, self._origin, self._judges):
-                write_episode(self._folder, episode.steps, episode.meta)
+            for episode in to_episodes(seen, self._origin, self._reaction_steps):
+                write_episode(self._folder, episode.steps, {**episode.meta, "judges": self._judges})
                 count += 1
         except (OSError, RobotRLError) as error:
             self._show(f"not saved, after {count} episodes: {error}")
@@ -114,7 +118,7 @@ class RecentSteps:
         self._show(f"saved the last {len(seen)} steps: {parts} in {self._folder}; see `robot-rl episodes`")
 
 
-def to_episodes(seen: Sequence[SeenStep], origin: Origin, judges: Sequence[str]) -> Iterator[Episode]:
+def to_episodes(seen: Sequence[SeenStep], origin: Origin, reaction_steps: int = 0) -> Iterator[Episode]:
     """Yield the episodes of some steps in a row."""
     for _, group in groupby(seen, lambda one: one.episode):
         *before, last = group
@@ -131,7 +135,8 @@ def to_episodes(seen: Sequence[SeenStep], origin: Origin, judges: Sequence[str])
             for number, one in enumerate(closed)
         ]
         reward = float(np.sum([step.reward for step in steps]))
-        meta = {"steps": len(steps), "reward": reward, "success": ending.success, "judges": list(judges)}
+        meta = {"steps": len(steps), "reward": reward, "success": ending.success}
+        meta |= stages_meta([step.decision.labels for step in steps], reaction_steps)
         cameras = {name: view for name, view in origin.cameras.items() if name in last.raw}
         yield Episode(records, origin.meta() | {"cameras": cameras} | meta)
 

@@ -12,6 +12,7 @@ from robot_rl.core.errors import ConfigError, RobotRLError, StopRequestedError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.core.seeds import Purpose, episode_seeds, generator
 from robot_rl.data.formats import DatasetFormat, Episode, check_format, make_format, read_metas
+from robot_rl.data.stages import stages_meta
 from robot_rl.runtime.acting.demonstrations import ACTOR, HELD
 from robot_rl.runtime.acting.go import RUNS, await_ready, show_here
 from robot_rl.runtime.acting.outbox import StepId, to_record
@@ -173,6 +174,8 @@ class _Session:
         config, rollout, number = self._config, self._stepper.rollout, self._summary.total
         encoder, task = rollout.encoder, config.origin.task
         meta = config.origin.meta() | _meta(steps, seed, rollout) | unsure
+        labels = [step.decision.labels for step in steps]
+        meta |= stages_meta(labels, rollout.reward.reaction_steps(rollout.period_s))
         meta |= {"encoder": encoder.identity} if encoder else {}
         meta |= {OBJECT_STATES: objects[: len(steps) + 1]} if any(objects) else {}
         config.dataset.write(config.folder, Episode(_records(steps, number, task), meta))

@@ -8,6 +8,7 @@ from pathlib import Path
 from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.core.records import Record, Source, StepRecord
 from robot_rl.data.formats import Episode
+from robot_rl.data.stages import LABEL, STAGES
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode_stored
@@ -34,8 +35,8 @@ class RunEpisodes:
             )
         encoder = json.loads(run.config_file.read_text("utf-8"))["vision"]["identity"]
         with Journal(run.learner / "journal", shared=True) as journal:
-            for steps in _whole_episodes(journal):
-                meta = {"success": steps[-1].success, "steps": len(steps)}
+            for steps, stages in _whole_episodes(journal):
+                meta = {"success": steps[-1].success, "steps": len(steps)} | ({STAGES: stages} if stages else {})
                 yield Episode(steps, meta if encoder is None else {**meta, "encoder": encoder})
 
     def write(self, folder: Path, episode: Episode) -> None:
@@ -74,15 +75,19 @@ def _as_prior(record: Record) -> Record:
     return replace(record, actor=actor, source=Source.PRIOR_HUMAN if human else Source.PRIOR)
 
 
-def _whole_episodes(journal: Journal) -> Iterator[list[StepRecord]]:
-    """Yield the steps of each episode of which none is missing."""
-    open_episodes: dict[tuple[str, str, int], list[StepRecord]] = {}
+def _whole_episodes(journal: Journal) -> Iterator[tuple[list[StepRecord], list[int]]]:
+    """Yield the steps of each episode of which none is missing, and those that a stage was labelled at."""
+    open_episodes: dict[tuple[str, str, int], tuple[list[StepRecord], list[int]]] = {}
     for _, parts in journal.read():
-        if isinstance(record := decode_stored(parts)[0], StepRecord):
-            key = (record.actor, record.run, record.episode)
-            steps = open_episodes.setdefault(key, [])
-            steps.append(record)
-            if record.last:
-                del open_episodes[key]
-                if [step.step for step in steps] == list(range(len(steps))):
-                    yield steps
+        record = decode_stored(parts)[0]
+        key = (record.actor, record.run, record.episode)
+        if not isinstance(record, StepRecord):
+            if record.label == LABEL and key in open_episodes:
+                open_episodes[key][1].append(record.step)
+            continue
+        steps, stages = open_episodes.setdefault(key, ([], []))
+        steps.append(record)
+        if record.last:
+            del open_episodes[key]
+            if [step.step for step in steps] == list(range(len(steps))):
+                yield steps, stages

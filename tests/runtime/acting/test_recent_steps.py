@@ -110,6 +110,14 @@ def test_saved_episode_becomes_a_demonstration_once_it_is_called_a_success(tmp_p
     assert len(steps) == 12 and steps[-1].success and {step.source for step in steps} == {Source.DEMONSTRATION}
 
 
+def test_stages_that_were_labelled_are_kept(tmp_path: Path) -> None:
+    stage = DeviceState(labels=("stage",))
+    session = Session(tmp_path, [*[QUIET] * 5, stage, *[QUIET] * 4, SAVE], reaction_steps=2)
+    session.run(15)
+    (path,) = list_episodes(tmp_path)
+    assert read_episode(path)[1]["stages"] == [3]
+
+
 def test_settings_attach_the_memory_to_whatever_person_acts(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = replace(TrainConfig(), human=HumanConfig(kind="keyboard", save_s=2.0))

@@ -1,6 +1,7 @@
 """A run's journal as demonstrations: what its actors sent, encoded by any encoder."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,19 @@ def test_episodes_that_miss_a_step_or_their_end_are_left_out(tmp_path: Path) -> 
     torn = [replace(step, episode=1) for step in whole]
     folder = run_folder(tmp_path / "old", [whole, torn[1:], [replace(step, episode=2) for step in whole[:-1]]])
     assert make_format("run").count(folder) == 1
+
+
+def test_stages_that_a_person_labelled_meanwhile_are_in_the_meta(tmp_path: Path) -> None:
+    steps = episode(0, True)
+    folder = run_folder(tmp_path / "old", [steps])
+    shutil.rmtree(folder / "learner" / "journal")
+    with Journal(folder / "learner" / "journal") as journal:
+        for sequence, record in enumerate(steps):
+            journal.append(encode(replace(record, sequence=2 * sequence)))
+            if record.step == 1:
+                journal.append(encode(LabelRecord("actor-0", "run", 3, 0, 0, "stage", 0.25, 1, 0)))
+    (read,) = make_format("run").read(folder)
+    assert read.meta["stages"] == [0]
 
 
 def test_what_is_no_run_is_refused_and_nothing_is_written_into_one(tmp_path: Path) -> None:
