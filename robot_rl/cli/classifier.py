@@ -17,6 +17,7 @@ from robot_rl.rewards.classifier_training import TrainingConfig, held_out_scores
 from robot_rl.rewards.success_model import SuccessModel, save_model, sigmoid
 from robot_rl.runtime.acting.recordings import check_recordings
 from robot_rl.runtime.acting.success_frames import read_frames
+from robot_rl.runtime.runs.stop import writes_at_the_end
 
 RECALL_MIN = 0.5
 """Share of the held-out successes that a useful classifier recognises at the wanted rate of false positives."""
@@ -73,6 +74,11 @@ def main(words: Sequence[str]) -> int:
 
 def run(arguments: Arguments) -> int:
     """Read, encode, train, save; print the scores on held-out episodes."""
+    with writes_at_the_end(arguments.out, "classifier"):
+        return _learn(arguments)
+
+
+def _learn(arguments: Arguments) -> int:
     if arguments.out.exists():
         raise ConfigError(f"out: got {arguments.out}, which exists, expected a new file; choose another name.")
     config, origin = arguments.config, build.make_origin(arguments.config)

@@ -63,6 +63,8 @@ def run(arguments: Arguments) -> int:
     if arguments.follow:
         os.nice(NICENESS)
     _await_another(folder, arguments.follow or arguments.wait, stop)
+    if stop() and not arguments.follow:
+        print(_stopped(folder, episodes))
     if stop():
         return 0 if arguments.follow else 130
     with recorded(folder.curve, "curve", folder.name), MetricsWriter(folder.curve) as metrics:
@@ -74,9 +76,22 @@ def run(arguments: Arguments) -> int:
                 print(f"step {policy.env_steps}: {line['successes']}/{line['episodes']} alone", flush=True)
         if evaluator is not None:
             evaluator.close()
-    if not arguments.follow:
-        write_report(folder, to_json(config))
-    return 130 if stop() and not arguments.follow else 0
+    if arguments.follow:
+        return 0
+    write_report(folder, to_json(config))
+    if not stop():
+        return 0
+    print(_stopped(folder, episodes))
+    return 130
+
+
+def _stopped(folder: RunFolder, episodes: int) -> str:
+    """Return what an interrupted evaluation has kept, and how to go on."""
+    kept, missing = len(kept_policies(folder.policies)), len(_not_done(folder, _done(folder, episodes)))
+    return (
+        f"stopped: {kept - missing} of {kept} policies are evaluated and in {folder.report}; go on with: "
+        f"robot-rl curve {folder.root}"
+    )
 
 
 def _check(folder: RunFolder, config: TrainConfig, follow: bool) -> None:
@@ -111,12 +126,9 @@ def _await_another(folder: RunFolder, wait: bool, stop: StopSignal) -> None:
 
 def _missing(folder: RunFolder, episodes: int, follow: bool, stop: StopSignal) -> Iterator[KeptPolicy]:
     """Yield the policies that were not evaluated in this many episodes."""
-    lines, clock = read_metrics(folder.curve, kind=EVALUATION), SystemClock()
-    done = {(line["step"], line["policy_version"]) for line in lines if line["episodes"] == episodes}
+    done, clock = _done(folder, episodes), SystemClock()
     while not stop():
-        kept = ((policy, (policy.env_steps, policy.updates())) for policy in kept_policies(folder.policies))
-        missing = [(policy, key) for policy, key in kept if key not in done]
-        if missing:
+        if missing := _not_done(folder, done):
             policy, key = missing[0]
             done.add(key)
             yield policy
@@ -124,6 +136,18 @@ def _missing(folder: RunFolder, episodes: int, follow: bool, stop: StopSignal) -
             return
         else:
             clock.sleep_until(clock.now_ns() + round(POLL_S * 1e9))
+
+
+def _done(folder: RunFolder, episodes: int) -> set[tuple[int, int]]:
+    """Return step and version of the policies that were evaluated in this many episodes."""
+    lines = read_metrics(folder.curve, kind=EVALUATION)
+    return {(line["step"], line["policy_version"]) for line in lines if line["episodes"] == episodes}
+
+
+def _not_done(folder: RunFolder, done: set[tuple[int, int]]) -> list[tuple[KeptPolicy, tuple[int, int]]]:
+    """Return the kept policies that are not among those, the oldest first, with step and version."""
+    kept = ((policy, (policy.env_steps, policy.updates())) for policy in kept_policies(folder.policies))
+    return [(policy, key) for policy, key in kept if key not in done]
 
 
 class _Evaluator:

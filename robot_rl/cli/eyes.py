@@ -14,6 +14,7 @@ from robot_rl.cli.arguments import RunArguments
 from robot_rl.core.errors import ConfigError
 from robot_rl.envs.observation import own_pose_entries, own_pose_names, own_poses
 from robot_rl.runtime.acting.recordings import check_recordings
+from robot_rl.runtime.runs.stop import writes_at_the_end
 from robot_rl.tasks import find_task
 from robot_rl.vision.architecture import EncoderFile, load_encoder, save_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
@@ -70,6 +71,11 @@ def run(arguments: Arguments) -> int:
     Raises:
         ConfigError: too few episodes, no images, or a file that exists.
     """
+    with writes_at_the_end(arguments.out, "eyes"):
+        return _learn(arguments)
+
+
+def _learn(arguments: Arguments) -> int:
     if arguments.out.exists():
         raise ConfigError(f"out: got {arguments.out}, expected a file that does not exist; choose another name.")
     config = arguments.config

@@ -8,6 +8,7 @@ import tyro
 from rich.progress import Progress
 
 from robot_rl.core.errors import ConfigError
+from robot_rl.runtime.runs.stop import writes_at_the_end
 from robot_rl.vision.architecture import save_encoder
 from robot_rl.vision.training_config import PretrainConfig
 
@@ -29,6 +30,11 @@ class Arguments:
 
 def run(flags: Arguments) -> int:
     """Render, train, save."""
+    with writes_at_the_end(flags.out, "train-encoder"):
+        return _train(flags)
+
+
+def _train(flags: Arguments) -> int:
     if flags.out.exists():
         raise ConfigError(
             f"out: got {flags.out}, expected a file that does not exist; choose another name or move it away."

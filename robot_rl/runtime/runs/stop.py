@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Self
 
@@ -103,3 +104,22 @@ class StopSignal:
         while not over.wait(self._remind_s):
             if self._asked:
                 os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextmanager
+def writes_at_the_end(file: Path, what: str) -> Iterator[None]:
+    """Turn Ctrl-C in a block that writes one file, whole, at its end into what was kept and how to go on.
+
+    Args:
+        what: is interrupted.
+
+    Raises:
+        StopRequestedError: Ctrl-C came.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        written = "is as it was" if file.exists() else "was not written"
+        raise StopRequestedError(
+            f"{what}: got Ctrl-C; {file} {written}, no recording has changed; start the same command again."
+        ) from None
