@@ -1,7 +1,5 @@
 """A rollout with a person, from settings: their last seconds can be saved, and each takeover is summed up."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -65,8 +65,8 @@ def run(arguments: Arguments) -> int:
     if arguments.to == "actor":
         return _send(arguments)
     if config.robot.on_graph:  # no episodes: nothing is reset; a person's motion follows from no observation
-        unbounded = dict.fromkeys(("reaction_ms", "image_age_ms", "skew_ms"), UNBOUNDED_MS)
-        config = replace(config, robot=replace(config.robot, episode_source="operator", **unbounded))
+        robot = replace(config.robot, episode_source="operator", reaction_ms=UNBOUNDED_MS)
+        config = replace(config, robot=replace(robot, image_age_ms=UNBOUNDED_MS, skew_ms=UNBOUNDED_MS))
     rng, stop = generator(Purpose.HUMAN, config.seed), StopSignal().install()
     with (
         build_human.open_page(arguments.page_settings(arguments.config, arguments.device)) as page,

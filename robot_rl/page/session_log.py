@@ -65,7 +65,8 @@ class SessionLog:
             self._takeovers.begin()
         end = _end_of(view) if view["last"] else ""
         self._takeovers.who = view.get("who", PERSON)
-        if line := self._takeovers.step(view["charge"], view["planned_ms"] / 1000.0, end):
+        line = self._takeovers.step(view["charge"], view["planned_ms"] / 1000.0, end)
+        if line and not end:
             self.add(wall_s, "correction", line)
         if view["charge"] != self._charge:
             self._charge = view["charge"]
@@ -73,6 +74,8 @@ class SessionLog:
         for label in view["labels"]:
             self.add(wall_s, "label", f"label taken: {label}")
         if view["last"]:
+            if line:
+                self.add(wall_s, "correction", line)
             self._end(view, wall_s)
 
     def _end(self, view: Mapping[str, Any], wall_s: float) -> None:

@@ -151,8 +151,7 @@ class SupervisedDevice:
         """Return the present state, with the labels since the last call."""
         state = self._report(lambda device: device.read())
         with self._lock:
-            given = {"cleared": self._cleared, "ready": self._ready, "save": self._save}
-            gathered = replace(state, labels=self._labels, **given)
+            gathered = replace(state, labels=self._labels, cleared=self._cleared, ready=self._ready, save=self._save)
             self._labels, self._cleared, self._ready, self._save = (), False, False, False
         return gathered
 

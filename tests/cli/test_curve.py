@@ -1,5 +1,7 @@
 """Success of the policy alone over a training: from kept policies to the report, live view and page."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,6 +105,26 @@ def test_a_second_curve_is_refused_or_waits(run: RunFolder, capsys: pytest.Captu
         assert not waiting.done()
         other.communicate("end\n")
         waiting.result(timeout=40)
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["curve", str(run.root)]) == 0
+    capsys.readouterr()
+
+    def interrupt() -> None:
+        eventually(lambda: capsys.readouterr().out)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool, other_curve(run.curve) as other:
+        pool.submit(interrupt)
+        try:
+            assert main(["curve", str(run.root), "--wait"]) == 130
+        finally:
+            signal.signal(signal.SIGINT, before)
+        other.communicate("end\n")
+    kept = f"stopped: 3 of 3 policies are evaluated and in {run.report}; go on with: robot-rl curve {run.root}\n"
+    assert capsys.readouterr().out.endswith(kept)
 
 
 @pytest.mark.slow

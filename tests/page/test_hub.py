@@ -148,8 +148,8 @@ def test_ends_of_episodes_and_labels_become_events() -> None:
         hub.take_in([VIEW, json.dumps(reporter.step(view)).encode()])
     texts = [event.text for event in hub.log.events]
     assert texts[-3:] == [
-        "takeover by a person: 1 step, 0.1 s; success",
         "label taken: success",
+        "takeover by a person: 1 step, 0.1 s; success",
         "episode 1: success with help",
     ]
     assert hub.log.episodes[-1]["human_steps"] == 1

@@ -119,8 +119,13 @@ class BrowserInput:
         """Return the state now, with what was pressed since the last call."""
         with self._lock:
             self._notice_silence()
-            given = {"cleared": self._cleared, "ready": self._ready, "save": self._save}
-            state = replace(self._state(), labels=tuple(self._labels), **given)
+            state = replace(
+                self._state(),
+                labels=tuple(self._labels),
+                cleared=self._cleared,
+                ready=self._ready,
+                save=self._save,
+            )
             self._labels.clear()
             self._cleared = self._ready = self._save = False
             return state

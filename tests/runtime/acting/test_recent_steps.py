@@ -104,7 +104,7 @@ def test_folder_that_takes_nothing_is_said_and_ends_nothing(tmp_path: Path) -> N
 def test_saved_episode_becomes_a_demonstration_once_it_is_called_a_success(tmp_path: Path) -> None:
     folder = tmp_path / "saved"
     Session(folder, [QUIET] * 12 + [SAVE]).run(20)
-    assert check_recordings([folder], "episodes", Origin("point")) == 0
+    assert check_recordings([folder], "episodes", Origin("point", {"wrist": "8 x 8"})) == 0
     edit_folder(folder, "episodes", Edits(relabel={0: "success"}))
     steps = list(load_demonstrations(folder, TinyEncoder()))
     assert len(steps) == 12 and steps[-1].success and {step.source for step in steps} == {Source.DEMONSTRATION}

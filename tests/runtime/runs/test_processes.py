@@ -22,7 +22,7 @@ from robot_rl.runtime.runs.processes import (
     stop_in_order,
     threads,
 )
-from robot_rl.runtime.runs.stop import PARENT_VARIABLE, StopSignal
+from robot_rl.runtime.runs.stop import PARENT_VARIABLE, StopSignal, writes_at_the_end
 
 LOOP = """
 import time
@@ -105,6 +105,15 @@ def test_first_signal_sets_the_flag_and_a_second_ctrl_c_interrupts(stop: StopSig
     assert stop()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_before_the_only_file_is_written_says_so_and_how_to_go_on(tmp_path: Path) -> None:
+    file = tmp_path / "encoder.safetensors"
+    with (
+        pytest.raises(StopRequestedError, match=r"eyes: got Ctrl-C; .* was not written.*start the same command again"),
+        writes_at_the_end(file, "eyes"),
+    ):
+        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
