@@ -11,9 +11,8 @@ import numpy as np
 from robot_rl import build_graph
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
-from robot_rl.core.errors import ConfigError
 from robot_rl.core.tasks import ActionScale, Outcome
-from robot_rl.envs.protocol import ExpertEnvironment, action_layout, robot_environment
+from robot_rl.envs.protocol import action_layout, expert_environment, robot_environment
 from robot_rl.page.settings import PageSettings
 from robot_rl.runtime.acting.recent_steps import SavingDevice
 from robot_rl.runtime.acting.recording_screen import force_n, tool_height_m
@@ -111,7 +110,7 @@ def make_outcome(env: Environment) -> Callable[[], Outcome]:
     Raises:
         ConfigError: it is not simulated.
     """
-    return _simulated(env).true_outcome
+    return expert_environment(env).true_outcome
 
 
 def make_expert(env: Environment) -> Expert:
@@ -120,14 +119,7 @@ def make_expert(env: Environment) -> Expert:
     Raises:
         ConfigError: the environment has none.
     """
-    return FunctionExpert(_simulated(env).expert_action, action_layout(env))
-
-
-def _simulated(env: Environment) -> ExpertEnvironment:
-    unwrapped = env.unwrapped
-    if not isinstance(unwrapped, ExpertEnvironment):
-        raise ConfigError(f"expert: got {env}, expected a simulated environment; use a device on a real arm.")
-    return unwrapped
+    return FunctionExpert(expert_environment(env).expert_action, action_layout(env))
 
 
 def open_page(settings: PageSettings | None) -> AbstractContextManager[Page | None]:

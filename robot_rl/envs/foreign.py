@@ -19,8 +19,9 @@ from gymnasium.utils import RecordConstructorArgs
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.errors import ConfigError
 from robot_rl.core.extensions import resolve
-from robot_rl.core.tasks import PERIOD_S
+from robot_rl.core.tasks import PERIOD_S, Outcome
 from robot_rl.envs.foreign_config import GYM_PREFIX, ForeignConfig
+from robot_rl.envs.foreign_images import is_image, resized
 
 ForeignObservation = dict[str, np.ndarray]
 SUCCESS_KEYS = ("is_success", "success", "succeed")
@@ -32,7 +33,6 @@ MAX_STEPS = 1000
 """Limit of an episode where neither the environment nor the settings give one."""
 SCALED_TO = 1e4
 """Bounds beyond this are formal: such an entry is not scaled."""
-CHANNELS = (1, 3)
 
 
 class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], RecordConstructorArgs):
@@ -58,6 +58,9 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         rate_hz = env.metadata.get("render_fps") or 1.0 / PERIOD_S
         self.period_s = 1.0 / float(rate_hz)
         self._reports_success = False
+        self.raw: Any = None
+        """The environment's own observation."""
+        self.outcome = Outcome(False, False)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -72,20 +75,31 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[ForeignObservation, dict[str, Any]]:
         """Start an episode."""
+        if seed is not None:
+            np.random.seed(seed % 2**32)  # some environments draw from the global generator
         obs, info = self.env.reset(seed=seed, options=options)
+        self.raw, self.outcome = obs, Outcome(False, False)
         return self._adapt(obs), dict(info)
 
     def step(self, action: np.ndarray) -> tuple[ForeignObservation, float, bool, bool, dict[str, Any]]:
         """Execute one action (A,) in [-1, 1]."""
         obs, reward, terminated, truncated, info = self.env.step(self._scaled(action))
         success = self._success(float(reward), bool(terminated), info)
-        info = {**info, "success": success, "failure": bool(terminated) and not success}
+        if self._config.reward == "success":
+            reward, terminated = float(success), terminated or success
+        self.raw, self.outcome = obs, Outcome(success, bool(terminated) and not success)
+        info = {**info, "success": success, "failure": self.outcome.failure}
         return self._adapt(obs), float(reward) * self._config.reward_scale, bool(terminated), bool(truncated), info
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """Return an image (H, W, 3) uint8; several of one moment side by side."""
         images: Any = self.env.render()
         return np.concatenate(list(images), axis=1) if images is not None and np.ndim(images) == 4 else images
+
+    def unscaled(self, action: np.ndarray) -> np.ndarray:
+        """Return the environment's own action as one (A,) float32 in [-1, 1]."""
+        share = (np.asarray(action, np.float64).ravel() - self._low) / (self._high - self._low)
+        return np.clip(2.0 * share - 1.0, -1.0, 1.0).astype(np.float32)
 
     def _scaled(self, action: np.ndarray) -> np.ndarray:
         space = self.env.action_space
@@ -118,6 +132,35 @@ class ForeignEnv(gymnasium.Wrapper[ForeignObservation, np.ndarray, Any, Any], Re
         return observation
 
 
+class DemonstratedEnv(ForeignEnv):
+    """A foreign environment with a policy that demonstrates: an `ExpertEnvironment`.
+
+    Raises:
+        ConfigError: no such policy, or one without `get_action`.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], config: ForeignConfig, *, images: bool = True) -> None:
+        super().__init__(env, config, images=images)
+        self._expert = resolve("expert", str(config.expert), {})()
+        if not callable(getattr(self._expert, "get_action", None)):
+            raise ConfigError(f"env.expert: got {config.expert}, expected a class with get_action(obs); add it.")
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[ForeignObservation, dict[str, Any]]:
+        """Start an episode, and its expert."""
+        getattr(self._expert, "reset", lambda: None)()
+        return super().reset(seed=seed, options=options)
+
+    def expert_action(self) -> np.ndarray:
+        """Return the expert's action (A,) float32 in [-1, 1]."""
+        return self.unscaled(self._expert.get_action(self.raw))
+
+    def true_outcome(self) -> Outcome:
+        """Return whether the last step was a success, or a failure."""
+        return self.outcome
+
+
 def make_foreign_env(task: str, config: ForeignConfig, *, video: bool = False, images: bool = True) -> ForeignEnv:
     """Return a foreign environment by `gym:ENV_ID`, `module:Class` or `path/to/file.py:Class`.
 
@@ -135,7 +178,8 @@ def make_foreign_env(task: str, config: ForeignConfig, *, video: bool = False, i
     try:
         if env.spec is None or env.spec.max_episode_steps is None or config.max_steps is not None:
             env = gymnasium.wrappers.TimeLimit(env, config.max_steps or MAX_STEPS)
-        return ForeignEnv(env, config, images=images)
+        kind = ForeignEnv if config.expert is None else DemonstratedEnv
+        return kind(env, config, images=images)
     except BaseException:
         env.close()
         raise
@@ -196,31 +240,6 @@ def action_bounds(space: Space[Any]) -> tuple[np.ndarray, np.ndarray]:
             "them; declare them, or wrap the environment in gymnasium.wrappers.ClipAction after a Box that has them."
         )
     return low, high
-
-
-def is_image(space: Space[Any]) -> bool:
-    """Return whether an entry is an image: uint8, and its channels, one or three, first or last."""
-    shape = space.shape or ()
-    return space.dtype == np.uint8 and len(shape) == 3 and (shape[-1] in CHANNELS or shape[0] in CHANNELS)
-
-
-def resized(image: np.ndarray, size: int) -> np.ndarray:
-    """Return an image as (size, size, 3) uint8; each pixel is the mean of those that it covers."""
-    image = np.asarray(image)
-    if image.shape[-1] not in CHANNELS:
-        image = np.moveaxis(image, 0, -1)
-    if image.shape[:2] != (size, size):
-        rows, columns = _area_weights(image.shape[0], size), _area_weights(image.shape[1], size)
-        image = np.rint(np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True))
-    return np.array(np.broadcast_to(image, (size, size, 3)), np.uint8)
-
-
-def _area_weights(before: int, after: int) -> np.ndarray:
-    """Return (after, before) weights: the share of each old pixel in each new one; rows sum to 1."""
-    edges = np.linspace(0.0, before, after + 1)
-    pixels = np.arange(before)
-    covered = np.minimum(edges[1:, None], pixels + 1.0) - np.maximum(edges[:-1, None], pixels)
-    return np.maximum(covered, 0.0) * (after / before)
 
 
 def _entries(space: Space[Any], name: str = "") -> Iterator[tuple[str, Box]]:

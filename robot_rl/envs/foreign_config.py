@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from robot_rl.core import checks
@@ -11,6 +12,7 @@ from robot_rl.core.extensions import resolve
 GYM_PREFIX = "gym:"
 """Before the id of an environment that a package registers with Gymnasium."""
 SuccessRule = Literal["auto", "info", "never"]
+RewardRule = Literal["own", "success"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,23 @@ class ForeignConfig:
     success: SuccessRule = "auto"
     """Criterion of success: `auto`, an entry of `info` (is_success, success, succeed), and where there is none a
     termination with positive reward; `info`, that entry alone; `never`, nothing."""
+    reward: RewardRule = "own"
+    """`own`: the environment's rewards; `success`: 1 for a success, which ends the episode, else 0."""
+    expert: str | None = None
+    """Policy that demonstrates and corrects, `module:Class` or `path/to/file.py:Class`: a class without arguments,
+    whose `get_action(obs)` takes the environment's own observation and returns its own action; with `reset()`, where
+    it remembers. None: none."""
 
     def __post_init__(self) -> None:
         checks.one_of(self, get_args(SuccessRule), "success")
+        checks.one_of(self, get_args(RewardRule), "reward")
         checks.at_least(self, 1, "max_steps")
         checks.at_least(self, 8, "image_size")
         checks.positive(self, "reward_scale")
         self.arguments()
+        path, separator, name = (self.expert or "").partition(":")
+        if path.endswith(".py"):  # processes of a run may have other current folders
+            object.__setattr__(self, "expert", f"{Path(path).expanduser().resolve()}{separator}{name}")
 
     def arguments(self) -> dict[str, Any]:
         """Return the environment's arguments.

@@ -38,6 +38,22 @@ class ExpertEnvironment(Protocol):
         """Return whether the episode is won or lost now, whatever the environment's own steps say."""
 
 
+def expert_environment(env: gymnasium.Env[Any, Any]) -> ExpertEnvironment:
+    """Return an environment's outermost layer that has a scripted expert.
+
+    Raises:
+        ConfigError: none has.
+    """
+    layer: Any = env
+    while not isinstance(layer, ExpertEnvironment):
+        if not isinstance(layer, gymnasium.Wrapper):
+            raise ConfigError(
+                f"expert: got {env}, expected a simulated environment, or --env.expert; use a device on a real arm."
+            )
+        layer = layer.env
+    return layer
+
+
 def robot_environment(env: gymnasium.Env[Any, Any]) -> RobotEnvironment:
     """Return an environment's outermost wrapper that is a `RobotEnvironment`.
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from robot_rl.core.errors import ConfigError
-from robot_rl.envs.foreign import ForeignEnv, make_foreign_env, resized
+from robot_rl.envs.foreign import ForeignEnv, make_foreign_env
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
-from robot_rl.envs.protocol import robot_environment
+from robot_rl.envs.foreign_images import resized
+from robot_rl.envs.protocol import expert_environment, robot_environment
 
 FORMAL = float(np.finfo(np.float32).max)
 
@@ -134,6 +135,55 @@ def test_success_is_what_info_reports_else_a_termination_with_reward(info, rule,
         _, paid, ended, _, reported = env.step(np.zeros(2))
         assert (paid, ended, reported["success"]) == (0.5 * reward, terminated, expected)
         assert reported["failure"] == (terminated and not expected)
+
+
+def test_reward_of_success_replaces_the_environments_and_ends_the_episode() -> None:
+    class Reaches(World):
+        def step(self, action):
+            obs, _, _, truncated, _ = super().step(action)
+            return obs, -7.0, False, truncated, {"success": len(self.actions) == 2}
+
+    env = adapt(Reaches(), reward="success", reward_scale=2.0)
+    env.reset()
+    assert env.step(np.zeros(2))[1:4] == (0.0, False, False)
+    _, paid, ended, _, info = env.step(np.zeros(2))
+    assert (paid, ended, info["success"], info["failure"]) == (2.0, True, True, False)
+
+
+def test_expert_sees_the_environments_own_observation_and_gives_its_own_action(tmp_path) -> None:
+    file = tmp_path / "lab.py"
+    file.write_text(
+        "from tests.envs.test_foreign import World\nfrom gymnasium.spaces import Box\n\n\n"
+        "class Lab(World):\n    def __init__(self):\n"
+        "        super().__init__(Box(0.0, 5.0, (2,)), Box(-2.0, 2.0, (2,)), info={'success': True})\n\n\n"
+        "class Expert:\n    def get_action(self, obs):\n        return [obs[0] - 2.0, 9.0]\n\n\n"
+        "class NoExpert:\n    pass\n"
+    )
+    env = make_foreign_env(f"{file}:Lab", ForeignConfig(expert=f"{file}:Expert"))
+    expert, (obs, _) = expert_environment(env), env.reset(seed=1)
+    raw = obs["state"][0] * 2.5 + 2.5
+    np.testing.assert_allclose(expert.expert_action(), [(raw - 2.0) / 2.0, 1.0], atol=1e-6)
+    assert expert.true_outcome() == (False, False)
+    env.step(expert.expert_action())
+    assert expert.true_outcome() == (True, False)
+    np.testing.assert_allclose(env.unwrapped.actions[0], [raw - 2.0, 2.0], atol=1e-6)
+    with pytest.raises(ConfigError, match=r"expected a class with get_action\(obs\)"):
+        make_foreign_env(f"{file}:Lab", ForeignConfig(expert=f"{file}:NoExpert"))
+
+
+def test_environment_without_an_expert_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"or --env\.expert"):
+        expert_environment(adapt(World()))
+
+
+def test_seed_reaches_environments_that_draw_from_numpys_global_generator() -> None:
+    class Lab(World):
+        def reset(self, *, seed=None, options=None):
+            return np.random.uniform(-1.0, 1.0, 2), {}
+
+    env = adapt(Lab())
+    first, second = env.reset(seed=3)[0]["state"], env.reset(seed=3)[0]["state"]
+    np.testing.assert_array_equal(first, second)
 
 
 @given(st.integers(8, 40), st.integers(8, 40), st.integers(8, 24))
