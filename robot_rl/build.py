@@ -6,11 +6,11 @@ jax, MuJoCo and the environments are imported inside the functions that need the
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_rl import build_graph
 from robot_rl.agents.backend import AgentBackend, Policy, make_backend
@@ -41,9 +41,6 @@ from robot_rl.vision.encoder import Encoder, EncoderContext, check_views, open_e
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 from robot_rl.vision.goal_reader import ENTRY
 
-if TYPE_CHECKING:
-    pass
-
 
 def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video: bool = False) -> Environment:
     """Return the task's environment.
@@ -64,8 +61,11 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
     names = (() if state_only else tuple(task.cameras)) if cameras is None else tuple(cameras)
     if config.robot.on_graph:
         return build_graph.make_graph_env(config, task, names)
+    from controllers.compilation import announcement
     from robot_rl.envs.simulated import make_simulated_env
 
+    if line := announcement("robot-rl"):
+        print(line, file=sys.stderr, flush=True)
     return make_simulated_env(
         task,
         cameras=names,

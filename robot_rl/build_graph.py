@@ -219,7 +219,7 @@ def far_terminal(env: Any) -> Callable[[str], None]:
     return lambda text: prompts.publish(wire.make(graph.HUMAN_PROMPT.type, data=text))
 
 
-def refuse_without_a_person(text: str) -> tuple[str, ...]:
+def refuse_without_a_person(text: str, then: str = "", hear: object = None) -> None:
     """Refuse an episode: an arm must not start before a person reports that the scene is set.
 
     Raises:

@@ -5,8 +5,12 @@ Exit codes: 0 fine; 1 something went wrong; 2 a wrong argument or setting; 130 i
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from robot_rl import __version__
 from robot_rl.core.errors import ConfigError, RobotRLError, StopRequestedError, unknown_name
@@ -50,6 +54,7 @@ COMMANDS = {
     "modules": "list of the packages and modules with what each is for",
 }
 """Name -> one line of help; `train-encoder` is the module `robot_rl.cli.train_encoder`."""
+INTERRUPTED = "robot-rl: interrupted."
 EXAMPLES = """examples:
   robot-rl train pick-lift                  the demo: 20 demonstrations, scripted human, 5 to 7.5 minutes
   robot-rl train pick-lift --minutes 2 --evaluation.episodes 20
@@ -76,6 +81,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(__version__)
         return 0
+    with _noted_interrupts() as interrupts:
+        try:
+            return _main(words)
+        except Exception:
+            if not interrupts:
+                raise
+    # Code that Ctrl-C interrupted, such as a compiler's callback from C, may have made another error of it.
+    print(INTERRUPTED, file=sys.stderr)
+    return 130
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Collect Ctrl-C's signals, beside the KeyboardInterrupt of each, until a command handles them itself."""
+    interrupts: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield interrupts
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupts
+    finally:
+        if signal.getsignal(signal.SIGINT) is note:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _main(words: Sequence[str]) -> int:
     try:
         return _run(words[0], words[1:])
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended
@@ -87,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"robot-rl: {_line(error)}", file=sys.stderr)
         return 130 if isinstance(error, StopRequestedError) else 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
-        print("robot-rl: interrupted.", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return 130
 
 

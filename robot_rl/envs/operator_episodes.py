@@ -15,8 +15,9 @@ from robot_rl.hardware.robot import Robot
 SPEED_M_PER_S, SPEED_RAD_PER_S = 0.1, 0.5
 REACHED_M, REACHED_RAD = 0.01, 0.05
 SETTLE_STEPS = 30
-Prompt = Callable[..., tuple[str, ...]]
-"""Takes a text, and what is shown once the person has answered, and returns labels."""
+Hear = Callable[[tuple[str, ...]], None]
+Prompt = Callable[..., None]
+"""Takes a text, what is shown once the person has answered, and `hear`, which takes labels as they come."""
 FINGER_STEPS = 10
 """Time for the fingers, before the arm moves."""
 
@@ -25,13 +26,15 @@ class OperatorEpisodes(EpisodeSource):
     """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
 
     Args:
-        prompt: prompts the operator, returns when the scene is set, and returns the labels of the episode before.
+        prompt: prompts the operator, and returns when the scene is set.
     """
 
     def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Prompt) -> None:
         self._task, self._robots, self.prompt = task, robots, prompt
         self.wanted = ""  # of the next scene
-        self.await_release: Callable[[], tuple[str, ...]] = tuple
+        self.hear: Hear = lambda labels: None
+        """Takes the labels of the episode before, which a person gives while a reset waits for them."""
+        self.await_release: Callable[..., None] = lambda hear: None
 
     def reset(self, rng: np.random.Generator) -> Mapping[str, Any]:
         """Raise each arm, move to a start, open the fingers, and prompt the operator to set the scene; nothing moves
@@ -40,14 +43,14 @@ class OperatorEpisodes(EpisodeSource):
         Raises:
             DeviceLostError: an arm does not reach it.
         """
-        labels = self.await_release()
+        self.await_release(hear=self.hear)
         for name, robot in self._robots.items():
             arm = self._task.arms[name]
             go_to(robot, arm, arm.start.draw(rng))
-        labels += self.prompt(f"{self._task.name}: set the scene for the next episode{self.wanted}.")
+        self.prompt(f"{self._task.name}: set the scene for the next episode{self.wanted}.", hear=self.hear)
         for robot in self._robots.values():
             robot.wait(PERIOD_S)  # the first step is as long as the others
-        return {"late_labels": labels}
+        return {}
 
     def outcome(self) -> Outcome:
         """Return neither success nor failure, which come from labels."""

@@ -1,7 +1,9 @@
 """Mistakes on the command line cost one clear line; help teaches; nothing is overwritten."""
 
+import contextlib
 import itertools
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -273,3 +275,23 @@ def test_resuming_an_unknown_run_names_those_there_are(tmp_path: Path, capsys: p
 def test_evaluating_what_never_learnt_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, error = said(capsys, ["evaluate", str(tmp_path / "nothing")])
     assert code == 1 and "run folder" in error
+
+
+def test_ctrl_c_that_a_library_turns_into_another_error_ends_politely(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def compiling(words: list[str]) -> int:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise RuntimeError("no compiled object yet")  # as numba does
+
+    monkeypatch.setattr("robot_rl.cli._run", lambda name, words: compiling(words))
+    before = signal.getsignal(signal.SIGINT)
+    assert said(capsys, ["look"]) == (130, "robot-rl: interrupted.\n")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_error_without_ctrl_c_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robot_rl.cli._run", lambda name, words: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["look"])

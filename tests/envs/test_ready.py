@@ -15,8 +15,9 @@ READY, STOPPED, QUIET = DeviceState(ready=True), DeviceState(estop=True, ready=T
 
 def waited_s(states: Iterable[DeviceState]) -> tuple[float, tuple[str, ...]]:
     clock = FakeClock()
-    labels = await_ready(Playback(states), clock, "set the scene.")
-    return clock.now_s(), labels
+    labels: list[str] = []
+    await_ready(Playback(states), clock, "set the scene.", hear=labels.extend)
+    return clock.now_s(), tuple(labels)
 
 
 def test_it_waits_as_long_as_the_person_needs() -> None:
@@ -36,7 +37,9 @@ def test_arm_stays_while_a_stop_is_latched_and_the_person_is_asked_to_clear_it(
 ) -> None:
     clock = FakeClock()
     undo = DeviceState(estop=True, labels=("undo",))
-    assert await_release(Playback([undo, *[STOPPED] * 100, QUIET, READY]), clock) == ("undo",)
+    labels: list[str] = []
+    await_release(Playback([undo, *[STOPPED] * 100, QUIET, READY]), clock, hear=labels.extend)
+    assert labels == ["undo"]
     assert clock.now_s() == pytest.approx(101 * 0.05) and "clear the stop" in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from robot_rl.core.clock import NS_PER_S
@@ -107,6 +108,7 @@ class _Actor:
         self._clock, self._should_stop, self._ends_wait = stepper.rollout.clock, should_stop, ends_wait
         self._summary = ActorSummary(effort=stepper.arbiter.effort)
         self._schedule = Schedule(config, newest=stepper.rollout.operated)
+        stepper.heard = partial(self._label_late, at_rest=True)
         period_s = stepper.rollout.period_s
         self._outbox = Outbox(
             config.name,

@@ -208,6 +208,7 @@ def evaluate(
         while not should_stop() and session.misses(episodes):
             if session.run_episode(None if video is None or len(session.results) >= video.episodes else video):
                 on_episode(tuple(session.results))
+    session.take_back()
     results, version, judges = tuple(session.results), stepper.policy_version, rollout.reward.names
     counts = (session.taken_back, until_failure)
     return EvaluationResult(results, seed, deterministic, version, rollout.period_s, judges, *counts)
@@ -228,6 +229,7 @@ class _Session:
         self.taken_back = 0
         self._stepper, self._seeds, self._ends_wait = stepper, seeds, ends_wait
         self._again: list[int] = []  # seeds of episodes that were taken back
+        stepper.heard = self._hear
 
     def misses(self, episodes: int) -> bool:
         """Return whether episodes are missing; an operator is asked before the last one counts."""
@@ -235,9 +237,8 @@ class _Session:
         if not self._goes_on(episodes) and prompt is not None:
             with self._ends_wait("the operator"):
                 end = self.results[-1].end
-                labels = prompt(f"The last episode: {end}. Backspace makes it a failure, u runs it again.", "Noted.")
-            self._correct(labels)
-            self._take_back()
+                prompt(f"The last episode: {end}. Backspace makes it a failure, u runs it again.", "Noted.")
+            self.take_back()
         return self._goes_on(episodes)
 
     def _goes_on(self, episodes: int) -> bool:
@@ -250,8 +251,8 @@ class _Session:
         stepper, seed = self._stepper, self._again.pop() if self._again else next(self._seeds)
         with self._ends_wait("the scene"):
             stepper.begin(seed, RESETS_MAX)
-        self._correct(stepper.take_late_labels())
-        self._take_back()
+        self._hear()
+        self.take_back()
         steps, reward, number = 0, 0.0, len(self.results)
         stepper.rollout.policy_metrics()
         step: Step | None = None
@@ -260,7 +261,7 @@ class _Session:
                 video.show(stepper, number, steps)
             step = stepper.step()
             self._correct((*stepper.take_late_labels(), *(label for label in step.decision.labels if label == "undo")))
-            self._take_back()
+            self.take_back()
             steps, reward = steps + 1, reward + step.reward
         if step.decision.paused:
             self._again.append(seed)
@@ -274,8 +275,11 @@ class _Session:
         if video is not None:
             video.show(stepper, number, steps, self.results[-1].end, step.success)
         stepper.read_last_labels()
-        self._correct(stepper.take_late_labels())
+        self._hear()
         return True
+
+    def _hear(self) -> None:
+        self._correct(self._stepper.take_late_labels())
 
     def _correct(self, labels: tuple[str, ...]) -> None:
         """Correct the newest episode; until it is taken back, a label after an `undo` counts."""
@@ -292,7 +296,7 @@ class _Session:
                     reward=float(success),
                 )
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
         """Take an undone episode out of the results, to be run again."""
         if self.results and self.results[-1].undone:
             self._again.append(self.results.pop().seed)

@@ -8,6 +8,7 @@ from robot_rl.runtime.acting.stepper import PAYING
 from robot_rl.teleop.device import Device, DeviceState
 
 Show = Callable[[str], None]
+Hear = Callable[[tuple[str, ...]], None]
 POLL_S = 0.05
 TAIL_BYTES = 4096
 MARK = ">> "
@@ -18,6 +19,10 @@ RUNS = "the episode runs: Enter success, Backspace failure, u undo, x stop"
 GO = "Then: go on the page, n at the keyboard, success on the pendant."
 MISSING = "Waiting for the person's device: is it plugged in, and its program started?"
 CLEAR = "Stopped: clear the stop first, with c at the keyboard or on the page."
+
+
+def ignore(labels: tuple[str, ...]) -> None:
+    """Take labels that are about nothing."""
 
 
 def show_here(text: str) -> None:
@@ -58,34 +63,50 @@ def last_shown(log: Path) -> str:
     return next((line.removeprefix(MARK) for line in reversed(lines) if line.startswith(MARK)), "")
 
 
-def await_ready(device: Device, clock: Clock, text: str, then: str = RUNS, show: Show = show_here) -> tuple[str, ...]:
+def await_ready(
+    device: Device,
+    clock: Clock,
+    text: str | Callable[[], str],
+    then: str = RUNS,
+    show: Show = show_here,
+    hear: Hear = ignore,
+) -> None:
     """Prompt a person and wait until they say, by their device, that the scene is set; not while a stop is latched.
 
     Args:
+        text: of the prompt; shown again where labels change it.
         then: shown once they have.
-
-    Returns: the labels of the episode before: those given before the prompt, and later ones that do not pay.
+        hear: takes the labels of the episode before as they come: those given before the prompt, and later ones that do
+            not pay.
     """
-    labels, shown = device.read().labels, f"{text} {GO}"  # a "ready" before the prompt was for something else
-    show(shown)
+    _hear(device.read().labels, hear)  # a "ready" before the prompt was for something else
+    shown = _show(DeviceState(), _prompt(text), "", show)
     while not (state := device.read()).ready or state.stopped:
-        labels += _not_paying(state)
-        shown = _show(state, f"{text} {GO}", shown, show)
+        _hear(_not_paying(state), hear)
+        shown = _show(state, _prompt(text), shown, show)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
+    _hear(_not_paying(state), hear)
     show(then)
-    return labels + _not_paying(state)
 
 
-def await_release(device: Device, clock: Clock, show: Show = show_here) -> tuple[str, ...]:
-    """Wait while a stop is latched, and return the labels given until then."""
+def await_release(device: Device, clock: Clock, show: Show = show_here, hear: Hear = ignore) -> None:
+    """Wait while a stop is latched; `hear` takes the labels given meanwhile."""
     state, shown = device.read(), ""
-    labels = state.labels
+    _hear(state.labels, hear)
     while state.stopped:
         shown = _show(state, "", shown, show)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
         state = device.read()
-        labels += _not_paying(state)
-    return labels
+        _hear(_not_paying(state), hear)
+
+
+def _prompt(text: str | Callable[[], str]) -> str:
+    return f"{text if isinstance(text, str) else text()} {GO}"
+
+
+def _hear(labels: tuple[str, ...], hear: Hear) -> None:
+    if labels:
+        hear(labels)
 
 
 def _not_paying(state: DeviceState) -> tuple[str, ...]:

@@ -135,12 +135,14 @@ class _Session:
         with self._ends_wait("the scene"):
             rollout = self._stepper.rollout
             if asks := rollout.person_acts and not rollout.operated and rollout.human is not None:
-                text = f"Episode {self._summary.total + 1} of {self._config.episodes}: set the scene."
-                self._undo(await_ready(rollout.human, rollout.clock, text, "Resetting.", self._show))
+                await_ready(rollout.human, rollout.clock, self._prompt, "Resetting.", self._show, self._undo)
             self._stepper.begin(seed, RESETS_MAX)
             if asks:
                 self._show(RUNS)
         self._undo(self._stepper.take_late_labels())
+
+    def _prompt(self) -> str:
+        return f"Episode {self._summary.total + 1} of {self._config.episodes}: set the scene."
 
     def _show(self, text: str) -> None:
         show_here(text)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import gymnasium
@@ -10,7 +10,7 @@ import gymnasium
 from robot_rl.agents.backend import Policy
 from robot_rl.core import checks
 from robot_rl.core.clock import Clock, RateKeeper, SystemClock
-from robot_rl.envs.operator_episodes import OperatorEpisodes, Prompt
+from robot_rl.envs.operator_episodes import Hear, OperatorEpisodes, Prompt
 from robot_rl.envs.protocol import RobotEnvironment, robot_environment
 from robot_rl.rewards.combined import CombinedReward, make_reward
 from robot_rl.runtime.acting.monitor import Monitor, NoMonitor
@@ -91,7 +91,12 @@ class Rollout:
     def prompt(self) -> Prompt | None:
         """What prompts the operator of a real arm, whose resets prompt by themselves; None elsewhere."""
         episodes = self._operator_episodes
-        return None if episodes is None else episodes.prompt
+        return None if episodes is None else partial(episodes.prompt, hear=episodes.hear)
+
+    def hear(self, take: Hear) -> None:
+        """Let `take` have the labels that a person gives while a reset waits for them."""
+        if (episodes := self._operator_episodes) is not None:
+            episodes.hear = take
 
     def announce(self, wanted: str) -> None:
         """Set what the next reset's prompt says of the scene, where an operator sets it."""

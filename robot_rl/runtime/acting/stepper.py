@@ -1,6 +1,7 @@
 """Stepper: encode, act, arbitrate, execute. Training, evaluation and recording all run this code."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,6 +61,9 @@ class Stepper:
         self._rests = False  # the person paused or stopped the last step
         self._first = True  # the next step is the first of its episode
         self._late_labels: tuple[str, ...] = ()
+        self.heard: Callable[[], None] = lambda: None
+        """Called when labels of the episode before came while a reset, or another prompt, waits for a person."""
+        rollout.hear(self.hear)
         self._warm = False  # encoder and policy have been compiled
 
     @property
@@ -88,10 +92,7 @@ class Stepper:
         rollout = self.rollout
         if rollout.stuck is not None:
             rollout.stuck.begin()
-        raw, info = rollout.env.reset(seed=seed)
-        labels = info.get("late_labels", ())
-        self._late_labels += labels
-        rollout.reward.late_labels(labels)
+        raw, _ = rollout.env.reset(seed=seed)
         rollout.reward.reset()
         self.arbiter.reset()
         if rollout.human is not None:
@@ -221,6 +222,11 @@ class Stepper:
         """Take the labels that a person gave since the decision of the episode's last step; those that pay count."""
         if self.rollout.person_acts:
             self._late_labels += (self._read_human(None) or DeviceState()).labels
+
+    def hear(self, labels: tuple[str, ...]) -> None:
+        """Take labels of the episode before, given while a prompt waits for a person."""
+        self._late_labels += labels
+        self.heard()
 
     def _add_late_labels(self, labels: tuple[str, ...]) -> None:
         self._late_labels += tuple(label for label in labels if label not in PAYING)

@@ -1,13 +1,16 @@
 """Labels, stops and resets of the actor."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_rl.core.errors import DeviceLostError
+from robot_rl.core.errors import DeviceLostError, StopRequestedError
 from robot_rl.core.records import Source, StepRecord
 from robot_rl.data.replay import Replay
+from robot_rl.envs.operator_episodes import Hear, OperatorEpisodes
 from robot_rl.methods import with_method
 from robot_rl.presets import preset
 from robot_rl.rewards.combined import make_reward
@@ -83,11 +86,23 @@ def test_success_pays_on_the_one_step_a_reaction_time_before_its_label(given_at:
     assert np.unique(batch.obs["state"][batch.reward == 1.0], axis=0).shape[0] == 1
 
 
-def test_labels_that_the_reset_returns_belong_to_the_episode_before() -> None:
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_labels_given_at_a_prompt_are_sent_at_once_and_belong_to_the_episode_before(interrupted: bool) -> None:
     class Operated(PointWorld):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked = 0
+            self.cell = SimpleNamespace(episodes=OperatorEpisodes(SimpleNamespace(name="world"), {}, self.prompt))
+
+        def prompt(self, text: str, hear: Hear) -> None:
+            hear(("success",))
+            self.asked += 1
+            if interrupted and self.asked == 2:
+                raise StopRequestedError("got SIGTERM while waiting for a new episode")
+
         def reset(self, *, seed=None, options=None):
-            obs, info = super().reset(seed=seed, options=options)
-            return obs, info | {"late_labels": ("success",)}
+            self.cell.episodes.reset(np.random.default_rng(0))
+            return super().reset(seed=seed, options=options)
 
     _, link, _, _ = act(ActorConfig(max_episodes=2), still(), env=Operated())
     assert [(x.label, x.episode, x.step) for x in link.labels] == [("success", 0, TIME_LIMIT - 1)]

@@ -11,7 +11,7 @@ from robot_rl.build_graph import refuse_without_a_person
 from robot_rl.core.clock import NS_PER_S
 from robot_rl.core.errors import ConfigError, HandshakeRefusedError, StopRequestedError
 from robot_rl.core.records import StepRecord
-from robot_rl.envs.operator_episodes import OperatorEpisodes
+from robot_rl.envs.operator_episodes import Hear, OperatorEpisodes
 from robot_rl.runtime.acting.actor import UPDATES_TIMEOUT_S, run_actor
 from robot_rl.runtime.acting.actor_config import START, ActorConfig, resumed
 from robot_rl.runtime.acting.rollout import Rollout
@@ -162,7 +162,7 @@ def test_number_of_an_episode_that_was_cut_off_without_a_line_is_not_given_again
 class OperatedWorld(PointWorld):
     """A real arm's episodes: resets move it."""
 
-    def __init__(self, prompt: Callable[..., tuple[str, ...]]) -> None:
+    def __init__(self, prompt: Callable[..., None]) -> None:
         super().__init__()
         self.resets = 0
         self.cell = SimpleNamespace(episodes=OperatorEpisodes(SimpleNamespace(name="world"), {}, prompt))
@@ -175,9 +175,8 @@ class OperatedWorld(PointWorld):
 def test_real_arm_whose_actor_died_holds_until_the_persons_go() -> None:
     shown: list[tuple[str, int]] = []
 
-    def prompt(text: str) -> tuple[str, ...]:
+    def prompt(text: str, hear: Hear) -> None:
         shown.append((text, env.resets))
-        return ()
 
     env = OperatedWorld(prompt)
     act(ActorConfig(max_episodes=1, died="ended by SIGKILL"), env=env)
@@ -196,7 +195,7 @@ def test_real_arm_whose_actor_died_stays_where_it_is_without_a_person() -> None:
 
 
 def test_stop_ends_the_wait_for_the_persons_go() -> None:
-    def prompt(text: str) -> tuple[str, ...]:
+    def prompt(text: str, hear: Hear) -> None:
         raise StopRequestedError("got SIGTERM while waiting for the person's go")
 
     env = OperatedWorld(prompt)

@@ -234,11 +234,14 @@ class OperatedWorld(PointWorld):
     def __init__(self, *answers: tuple[str, ...]) -> None:
         super().__init__()
         self.asked: list[str] = []
+        self.interrupted = False
         answered = iter(answers)
 
-        def prompt(text: str, then: str = "") -> tuple[str, ...]:
+        def prompt(text: str, then: str = "", *, hear: Callable[[tuple[str, ...]], None]) -> None:
             self.asked.append(text)
-            return next(answered, ())
+            hear(next(answered, ()))
+            if self.interrupted:
+                raise StopRequestedError("SIGINT")
 
         self.cell = SimpleNamespace(episodes=OperatorEpisodes(SimpleNamespace(name="world"), {}, prompt))
 
@@ -269,6 +272,18 @@ def test_stop_while_the_operator_is_asked_keeps_what_was_done() -> None:
     success = DeviceState(labels=("success",))
     result = judged(*[QUIET] * 3, success, *[QUIET] * 3, success, episodes=5, env=Interrupted())
     assert (result.successes, len(result.episodes)) == (2, 2)
+
+
+@pytest.mark.parametrize(("label", "counts"), [("undo", (0, 0, 1)), ("failure", (0, 1, 0))])
+def test_label_given_before_ctrl_c_at_a_prompt_counts(label: str, counts: tuple[int, int, int]) -> None:
+    class Interrupted(OperatedWorld):
+        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+            self.interrupted = len(self.asked) == 1
+            return super().reset(seed=seed)
+
+    success = DeviceState(labels=("success",))
+    result = judged(*[QUIET] * 3, success, episodes=5, env=Interrupted((), (label,)))
+    assert (result.successes, len(result.episodes), result.taken_back) == counts
 
 
 def test_silence_is_no_failure() -> None:

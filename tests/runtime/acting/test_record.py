@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, RunFolderError
+from robot_rl.core.errors import ConfigError, DeviceLostError, RobotRLError, RunFolderError, StopRequestedError
 from robot_rl.core.records import Source, check_step
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
 from robot_rl.data.replay import Replay
@@ -260,6 +260,21 @@ def test_person_reads_when_the_episode_runs_and_that_a_stop_ended_it(tmp_path: P
     output = capsys.readouterr().out
     assert output.index("set the scene") < output.index("reset") < output.index("the episode runs")
     assert "stopped after 0.2 s: kept, 1 of 1" in output
+
+
+def test_undo_at_the_prompt_counts_at_once_also_where_ctrl_c_follows(tmp_path: Path, capsys) -> None:
+    class Leaving(Person):
+        def read(self, proposed: np.ndarray | None = None) -> DeviceState:
+            if (state := next(self._states, None)) is None:
+                raise StopRequestedError("got SIGINT while waiting for the scene")
+            return state
+
+    undo = [DeviceState(), DeviceState(labels=("undo",)), DeviceState()]
+    summary = record(tmp_path, 2, Leaving([*moving("success"), *undo]))
+    assert (summary.total, summary.removed) == (0, 1) and not list_episodes(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    undone = next(i for i, line in enumerate(lines) if line.startswith("undo: episode 0"))
+    assert "Episode 2 of 2" in lines[undone - 1] and "Episode 1 of 2" in lines[undone + 1]
 
 
 def test_undo_without_an_episode_changes_nothing(tmp_path: Path, capsys) -> None:
