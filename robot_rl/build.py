@@ -3,8 +3,6 @@
 jax, MuJoCo and the environments are imported inside the functions that need them: a machine needs only what it runs.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Sequence

@@ -260,7 +260,7 @@ class _Session:
             if video is not None:
                 video.show(stepper, number, steps)
             step = stepper.step()
-            self._correct((*stepper.take_late_labels(), *(label for label in step.decision.labels if label == "undo")))
+            self._hear(tuple(label for label in step.decision.labels if label == "undo"))
             self.take_back()
             steps, reward = steps + 1, reward + step.reward
         if step.decision.paused:
@@ -278,12 +278,9 @@ class _Session:
         self._hear()
         return True
 
-    def _hear(self) -> None:
-        self._correct(self._stepper.take_late_labels())
-
-    def _correct(self, labels: tuple[str, ...]) -> None:
+    def _hear(self, labels: tuple[str, ...] = ()) -> None:
         """Correct the newest episode; until it is taken back, a label after an `undo` counts."""
-        for label in labels:
+        for label in (*self._stepper.take_late_labels(), *labels):
             if self.results and label in ("success", "failure", "undo"):
                 success, failure = label == "success", label == "failure"
                 self.results[-1] = replace(
