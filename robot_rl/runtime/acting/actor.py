@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from robot_rl.core.clock import NS_PER_S
@@ -108,7 +107,7 @@ class _Actor:
         self._clock, self._should_stop, self._ends_wait = stepper.rollout.clock, should_stop, ends_wait
         self._summary = ActorSummary(effort=stepper.arbiter.effort)
         self._schedule = Schedule(config, newest=stepper.rollout.operated)
-        stepper.heard = partial(self._label_late, at_rest=True)
+        stepper.heard = lambda: self._label_late(at_rest=True)
         period_s = stepper.rollout.period_s
         self._outbox = Outbox(
             config.name,
@@ -278,11 +277,9 @@ class _Actor:
             self._summary.weights_loaded += 1
 
     def _count_fault(self, fault: str) -> None:
-        self._faults_in_a_row = self._faults_in_a_row + 1 if fault else 0
-        if self._faults_in_a_row >= CONSECUTIVE_FAULTS_MAX:
-            raise RobotRLError(
-                f"faults: got {self._faults_in_a_row} episodes in a row, expected fewer; the last: {fault}"
-            )
+        count = self._faults_in_a_row = self._faults_in_a_row + 1 if fault else 0
+        if count >= CONSECUTIVE_FAULTS_MAX:
+            raise RobotRLError(f"faults: got {count} episodes in a row, expected fewer; the last: {fault}")
 
     def _write(self, log: EpisodeLog, scene: Mapping[str, Any]) -> None:
         if self._metrics is None:
