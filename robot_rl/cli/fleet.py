@@ -1,5 +1,7 @@
 """`robot-rl fleet`: more simulated actors for a run, joining and leaving while it trains."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,15 @@ from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.runtime.runs.kept_process import KeptProcess
 from robot_rl.runtime.runs.metrics import METRICS_FILE
 from robot_rl.runtime.runs.process_record import ALIVE, read_record
-from robot_rl.runtime.runs.processes import ProcessFailedError, ProcessPlan, robot_rl_command, stop_in_order
+from robot_rl.runtime.runs.processes import (
+    Part,
+    Process,
+    ProcessFailedError,
+    ProcessPlan,
+    robot_rl_command,
+    stop_in_order,
+)
+from robot_rl.runtime.runs.ray_cluster import RayLauncher
 from robot_rl.runtime.runs.restart import RestartPolicy
 from robot_rl.runtime.runs.run_folder import RunFolder, existing_run
 from robot_rl.runtime.runs.stop import StopSignal
@@ -33,6 +43,7 @@ class Arguments:
     examples:
       robot-rl fleet runs/first --actors 4                  the next four numbers that are free
       robot-rl fleet runs/first --names left right          folders runs/first/actor-left, actor-right
+      robot-rl fleet runs/first --actors 16 --ray auto --keys keys      on the computers of a Ray cluster
     """
 
     run: Positional[Path]
@@ -45,9 +56,16 @@ class Arguments:
     """Address of the learner; empty: the one that it wrote to the run's folder."""
     restarts: int = RestartPolicy.deaths_max
     """Deaths of one actor within ten minutes that are followed by a restart."""
+    keys: Path | None = None
+    """Folder of `robot-rl keys make`, with each actor's key file. None: only a learner on this computer is reached."""
+    ray: str | None = None
+    """Ray cluster that runs the actors: `local`, `auto`, `HOST:PORT` or `ray://HOST:PORT`; its computers see the run's
+    folder. Extra `ray`. None: this computer."""
+    cpus_per_actor: int = 1
+    """Cores that Ray reserves for an actor."""
 
     def __post_init__(self) -> None:
-        checks.at_least(self, 1, "actors")
+        checks.at_least(self, 1, "actors", "cpus_per_actor")
         checks.at_least(self, 0, "restarts")
         bad = [name for name in self.names if not name.replace("-", "").replace("_", "").isalnum()]
         if bad or len(set(self.names)) != len(self.names):
@@ -62,13 +80,30 @@ def run(arguments: Arguments) -> int:
         raise ConfigError(f"robot: got a run with {robot.kind!r}, expected a simulated one; start `robot-rl actor`.")
     address = arguments.address or _address(folder)
     names = _free(folder, arguments.names) or _free_numbers(folder, arguments.actors)
-    plans = [_plan(folder, name, address) for name in names]
+    plans = [_plan(folder, name, address, arguments.keys) for name in names]
     policy = RestartPolicy(arguments.restarts)
-    kept = [KeptProcess(plan, policy, clock, lambda part, _, text: print(f"{part}: {text}")) for plan in plans]
-    print(
-        f"{', '.join(plan.name for plan in plans)}: joining {folder.name} at {address} (Ctrl-C ends them)", flush=True
-    )
-    return _keep(kept, stop, clock)
+    with _place(arguments, len(plans)) as start:
+        kept = [KeptProcess(plan, policy, clock, _report, start) for plan in plans]
+        actors = ", ".join(plan.name for plan in plans)
+        print(f"{actors}: joining {folder.name} at {address} (Ctrl-C ends them)", flush=True)
+        return _keep(kept, stop, clock)
+
+
+def _report(part: str, event: str, text: str) -> None:
+    print(f"{part}: {text}", flush=True)
+
+
+@contextmanager
+def _place(arguments: Arguments, actors: int) -> Iterator[Callable[[ProcessPlan], Part]]:
+    """Yield what starts an actor: here, or on the cluster."""
+    if arguments.ray is None:
+        yield Process
+        return
+    launcher = RayLauncher(arguments.ray, actors, arguments.cpus_per_actor, "--cpus-per-actor")
+    try:
+        yield lambda plan: launcher.start(0, plan)
+    finally:
+        launcher.close()
 
 
 def _keep(kept: list[KeptProcess], stop: StopSignal, clock: Clock) -> int:
@@ -134,10 +169,19 @@ def _free_numbers(folder: RunFolder, count: int) -> list[str]:
     return [str(number) for number, _ in zip(numbers, range(count), strict=False)]
 
 
-def _plan(folder: RunFolder, name: str, address: str) -> ProcessPlan:
-    """Return how to start an actor; its number, which selects its episodes, follows from its name."""
-    path = folder.root / f"actor-{name}"
+def _plan(folder: RunFolder, name: str, address: str, keys: Path | None) -> ProcessPlan:
+    """Return how to start an actor; its number, which selects its episodes, follows from its name.
+
+    Raises:
+        ConfigError: it has no key file.
+    """
+    path = (folder.root / f"actor-{name}").absolute()
+    file = None if keys is None else (keys / f"{path.name}.keys.json").absolute()
+    if file is not None and not file.is_file():
+        raise ConfigError(f"keys: got no {file}, expected it; `robot-rl keys add {keys} {path.name}` makes it.")
+    secured = () if file is None else ("--keys", str(file))
     index = int(name) if name.isdigit() else 1000 + int.from_bytes(name.encode(), "big") % 1_000_003
-    words = ("--config", str(folder.config_file), "--address", address, "--folder", str(path), "--name", path.name)
-    command = robot_rl_command("actor", *words, "--run-name", folder.name, "--index", str(index))
+    settings = ("--config", str(folder.config_file.absolute()), "--address", address, *secured)
+    words = ("--folder", str(path), "--name", path.name, "--run-name", folder.name, "--index", str(index))
+    command = robot_rl_command("actor", *settings, *words)
     return ProcessPlan(path.name, command, path / "log.txt", sign=path / METRICS_FILE)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,18 +14,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from robot_rl.cli.arguments import RunArguments, check_settings
 from robot_rl.config import TrainConfig
 from robot_rl.core.clock import SystemClock
-from robot_rl.core.errors import ConfigError
+from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.core.settings import changed, save_settings, to_json
 from robot_rl.methods import with_method
 from robot_rl.runtime.runs.method_comparison import compare_methods
 from robot_rl.runtime.runs.method_tables import markdown
 from robot_rl.runtime.runs.process_record import read_record
-from robot_rl.runtime.runs.processes import ProcessPlan, robot_rl_command
+from robot_rl.runtime.runs.processes import LOST, ProcessPlan, robot_rl_command
+from robot_rl.runtime.runs.ray_cluster import RayLauncher
 from robot_rl.runtime.runs.run_folder import RunFolder, archive, lock_run, run_root
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.runtime.runs.supervisor import STOP_LIMIT_S
 from robot_rl.runtime.runs.sweep import TUNING_SEEDS, SweepRun, check_seeds, nested, parse_grid, plan_runs, sweep_groups
-from robot_rl.runtime.runs.sweep_launch import Launcher, LocalLauncher, RayLauncher, run_all
+from robot_rl.runtime.runs.sweep_launch import Again, Launcher, LocalLauncher, run_all
 
 SWEEP_FILE, TABLE_FILE, RESULT_FILE = "sweep.json", "table.md", "table.json"
 STOP_PARTS = 4
@@ -66,8 +67,8 @@ class Arguments(RunArguments):
     force_seeds: bool = False
     """Allow seeds 0, 1 and 2, where nothing is chosen by the result."""
     ray: str | None = None
-    """Ray cluster that runs the trainings: `local`, `auto` or `ray://HOST:PORT`; its computers see the sweep's folder.
-    Extra `ray`. None: this computer."""
+    """Ray cluster that runs the trainings: `local`, `auto`, `HOST:PORT` or `ray://HOST:PORT`; its computers see the
+    sweep's folder. Extra `ray`. None: this computer."""
     cpus_per_run: int = 2
     """Cores that Ray reserves for a run."""
     print_runs: bool = False
@@ -105,7 +106,8 @@ def run(flags: Arguments) -> int:
         missing = [run for run in runs if run.state != "finished"]
         print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished; in {root}", flush=True)
         plans = [_plan(root, run, configs[run.folder.name]) for run in missing]
-        codes = _run_all(flags, root, plans, len(runs), stop) if plans else {}
+        again = _again(root, missing, configs)
+        codes = _run_all(flags, root, plans, len(runs), stop, again) if plans else {}
     _print_table(root, flags.config.task, runs)
     return _close(root, runs, codes, bool(stop()))
 
@@ -155,13 +157,32 @@ def _plan(root: Path, run: SweepRun, config: TrainConfig) -> ProcessPlan:
     return ProcessPlan(name, robot_rl_command("train", "--config", str(settings), *where), log)
 
 
+def _again(root: Path, runs: Sequence[SweepRun], configs: Mapping[str, TrainConfig]) -> Again:
+    """Return what says how a run whose computer was lost goes on: not before its folder is free."""
+    by_name = {run.folder.name: run for run in runs}
+
+    def again(name: str) -> ProcessPlan | Literal["held", "done"]:
+        run = by_name[name]
+        if run.state == "finished":
+            return "done"
+        try:
+            if run.folder.root.exists():
+                lock_run(run.folder).close()
+        except RunFolderError:
+            return "held"
+        print(f"{name}: placed again", flush=True)
+        return _plan(root, run, configs[name])
+
+    return again
+
+
 def _log(root: Path, name: str) -> Path:
     """Return the file of what a run prints."""
     return root / "logs" / f"{name}.txt"
 
 
 def _run_all(
-    flags: Arguments, root: Path, plans: Sequence[ProcessPlan], total: int, stop: StopSignal
+    flags: Arguments, root: Path, plans: Sequence[ProcessPlan], total: int, stop: StopSignal, again: Again
 ) -> Mapping[str, int]:
     """Run the plans under a progress bar; return exit codes."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -173,13 +194,13 @@ def _run_all(
             more = f" and {len(running) - 3} more" if len(running) > 3 else ""
             bar.update(row, completed=total - len(plans) + len(codes), description=doing + more)
 
-        return run_all(plans, launcher, SystemClock(), stop, show, STOP_PARTS * STOP_LIMIT_S)
+        return run_all(plans, launcher, SystemClock(), stop, show, STOP_PARTS * STOP_LIMIT_S, again)
 
 
 def _launcher(flags: Arguments) -> Launcher:
     if flags.ray is None:
         return LocalLauncher(min(flags.parallel, os.cpu_count() or 1))
-    return RayLauncher(flags.ray, flags.parallel, flags.cpus_per_run)
+    return RayLauncher(flags.ray, flags.parallel, flags.cpus_per_run, "--cpus-per-run")
 
 
 def _doing(folder: Path) -> str:
@@ -202,7 +223,8 @@ def _close(root: Path, runs: Sequence[SweepRun], codes: Mapping[str, int], stopp
     """Print what is missing and why; return the exit code."""
     for name, code in codes.items():
         if code:
-            print(f"{name}: exit code {code}, see {_log(root, name)}")
+            how = "lost with its computer" if code == LOST else f"exit code {code}"
+            print(f"{name}: {how}, see {_log(root, name)}")
     missing = sum(run.state != "finished" for run in runs)
     if missing:
         print(f"{missing} of {len(runs)} runs are not finished; the same command goes on with them")

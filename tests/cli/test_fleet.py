@@ -23,7 +23,7 @@ from robot_rl.runtime.runs.run_totals import RunTotals
 from robot_rl.runtime.runs.status import run_status
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode_stored
-from tests.end_to_end.test_faults import SMALL, TASK
+from tests.end_to_end.small_training import SMALL, TASK
 from tests.processes import launched
 from tests.waiting import eventually
 

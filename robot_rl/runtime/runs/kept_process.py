@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.runtime.runs.process_record import stat
-from robot_rl.runtime.runs.processes import Process, ProcessFailedError, ProcessPlan, last_lines
+from robot_rl.runtime.runs.processes import LOST, Part, Process, ProcessFailedError, ProcessPlan, last_lines
 from robot_rl.runtime.runs.restart import Deaths, RestartPolicy, cause
 
 INTERRUPTED = 130
@@ -20,13 +20,24 @@ class KeptProcess:
 
     A process that ends with exit code 0, or was interrupted, has ended in good order and stays so. One that fails
     before it ever worked, as with settings that cannot work, is not started again: it would fail again.
+
+    Args:
+        start: starts the process, here or elsewhere.
     """
 
-    def __init__(self, plan: ProcessPlan, policy: RestartPolicy, clock: Clock, report: Report) -> None:
+    def __init__(
+        self,
+        plan: ProcessPlan,
+        policy: RestartPolicy,
+        clock: Clock,
+        report: Report,
+        start: Callable[[ProcessPlan], Part] = Process,
+    ) -> None:
         self.plan, self._clock, self._report = plan, clock, report
         self._policy, self._deaths = policy, Deaths(policy)
         self._sign_bytes, self._frozen, self._due_ns = self._signed(), False, 0
-        self._process: Process | None = Process(plan)
+        self._start = start
+        self._process: Part | None = start(plan)
 
     @property
     def ended(self) -> bool:
@@ -41,8 +52,9 @@ class KeptProcess:
         """
         if self._process is None:
             if self._clock.now_ns() >= self._due_ns:
-                self._process = Process(self.plan)
-                self._report(self.plan.name, RESTART, f"started again as process {self._process.pid}")
+                self._process = self._start(self.plan)
+                number = f" as process {self._process.pid}" if self._process.pid else ""
+                self._report(self.plan.name, RESTART, f"started again{number}")
         elif self._process.running():
             self._watch(self._process.pid)
         elif not self.ended:
@@ -67,10 +79,11 @@ class KeptProcess:
             self._report(self.plan.name, AWAKE, "goes on")
         self._frozen = frozen
 
-    def _bury(self, process: Process) -> None:
+    def _bury(self, process: Part) -> None:
         """Report a death, and decide about the restart."""
         code = process.exit_code or 0
-        why, hopeless = cause(code, self.plan.log), code > 0 and not self._worked()
+        why = "lost with its computer" if code == LOST else cause(code, self.plan.log)
+        hopeless = 0 < code < LOST and not self._worked()
         delay_s = self._deaths.add(self._clock.now_ns() / NS_PER_S)
         if hopeless or self._policy.deaths_max == 0:
             process.check()

@@ -20,6 +20,8 @@ THREADS_MAX = 4  # a batch of 256 through layers of 256 holds too little work fo
 POLL_NS = NS_PER_S // 20
 STOPPED_CODES = (-signal.SIGTERM, 130)
 """Exit codes of a stopped process: before it handles the signal, and while it waited."""
+LOST = 256
+"""Exit code of a process whose computer was lost; no process ends with it."""
 
 
 class ProcessFailedError(RobotRLError):
@@ -82,9 +84,7 @@ class Process:
         """
         code = self._process.poll()
         if code and not (self._asked and code in STOPPED_CODES):
-            log = self.plan.log
-            output = "its output is above." if log is None else f"see {log}:\n{last_lines(log)}"
-            raise ProcessFailedError(f"{self.plan.name}: got exit code {code}, expected a running process; {output}")
+            raise failure(self.plan, code)
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM, once; our loops then end cleanly, also one that was frozen."""
@@ -101,6 +101,13 @@ class Process:
         if self.running():
             self._process.kill()
         self._process.wait()
+
+
+def failure(plan: ProcessPlan, code: int) -> ProcessFailedError:
+    """Return the error of a process that ended by itself; the text holds the end of its log."""
+    output = "its output is above." if plan.log is None else f"see {plan.log}:\n{last_lines(plan.log)}"
+    how = "the loss of its computer" if code == LOST else f"exit code {code}"
+    return ProcessFailedError(f"{plan.name}: got {how}, expected a running process; {output}")
 
 
 def threads(cores: int) -> dict[str, str]:
@@ -124,6 +131,28 @@ class Stoppable(Protocol):
 
     def wait(self, timeout_s: float, clock: Clock) -> None:
         """Wait for its end; kill it when it takes longer than `timeout_s`."""
+
+
+class Part(Stoppable, Protocol):
+    """A process that was started: here, or on another computer."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code, minus the signal that ended it, LOST where its computer was lost; None while it runs."""
+
+    @property
+    def pid(self) -> int:
+        """Its number; 0 on another computer."""
+
+    def running(self) -> bool:
+        """Return whether it still runs."""
+
+    def check(self) -> None:
+        """Check that it has not failed.
+
+        Raises:
+            ProcessFailedError: it ended by itself with an error.
+        """
 
 
 def stop_in_order(processes: Sequence[Stoppable], timeout_s: float, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from robot_rl.core.clock import SystemClock
 from robot_rl.core.errors import ConfigError
 from robot_rl.runtime.runs.live import Budget
 from robot_rl.runtime.runs.metrics import METRICS_FILE
-from robot_rl.runtime.runs.processes import ProcessPlan
+from robot_rl.runtime.runs.processes import LOST, ProcessPlan
 from robot_rl.runtime.runs.rest import rest_of, trained_minutes
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.sweep import check_seeds, parse_grid, plan_runs
-from robot_rl.runtime.runs.sweep_launch import LocalLauncher, run_all
+from robot_rl.runtime.runs.sweep_launch import HELD_S, LOSSES_MAX, LocalLauncher, run_all
+from robot_rl.testing import FakeClock
 
 
 def test_values_are_json_or_texts_and_lists_keep_their_commas() -> None:
@@ -117,6 +119,60 @@ def test_stop_ends_those_that_run_and_starts_no_other(tmp_path: Path) -> None:
 
     assert run_all(plans, LocalLauncher(1), SystemClock(), lambda: bool(seen), show, 30.0) == {}
     assert not (tmp_path / "logs" / "run-1.txt").exists()
+
+
+class Cluster:
+    """A place whose processes end with scripted codes, in the order in which they are started."""
+
+    slots = 2
+
+    def __init__(self, *codes):
+        self.codes, self.started = list(codes), []
+
+    def start(self, slot, plan):
+        self.started.append(plan.command)
+        return Ended(plan, self.codes.pop(0))
+
+    def close(self):
+        pass
+
+
+@dataclass
+class Ended:
+    """A process that has ended."""
+
+    plan: ProcessPlan
+    exit_code: int
+
+    def ask_to_stop(self):
+        pass
+
+    def wait(self, timeout_s, clock):
+        pass
+
+
+def outcome(cluster, again):
+    plans, clock = [ProcessPlan(name, ("first", name)) for name in ("a", "b")], FakeClock()
+    return run_all(plans, cluster, clock, lambda: False, lambda *_: None, 1.0, again)
+
+
+def test_run_whose_computer_was_lost_goes_on_elsewhere_once_its_folder_is_free() -> None:
+    cluster, answers = Cluster(LOST, 3, 0), ["held", "held", ProcessPlan("a", ("resume", "a"))]
+    assert outcome(cluster, lambda _: answers.pop(0)) == {"a": 0, "b": 3}
+    assert cluster.started == [("first", "a"), ("first", "b"), ("resume", "a")]
+
+
+def test_lost_run_without_anything_left_to_do_has_ended_well() -> None:
+    assert outcome(Cluster(LOST, 0), lambda _: "done") == {"a": 0, "b": 0}
+
+
+def test_run_is_reported_lost_when_it_is_lost_too_often_or_its_folder_stays_held_or_none_is_placed_again() -> None:
+    often = Cluster(LOST, 0, *[LOST] * LOSSES_MAX)
+    assert outcome(often, lambda name: ProcessPlan(name, ())) == {"a": LOST, "b": 0} and not often.codes
+    held: list[str] = []
+    assert outcome(Cluster(LOST, 0), lambda name: held.append(name) or "held") == {"a": LOST, "b": 0}
+    assert len(held) > HELD_S
+    assert outcome(Cluster(LOST, 0), None) == {"a": LOST, "b": 0}
 
 
 def write_lines(folder: Path, times_s: list[float], **values: object) -> None:
