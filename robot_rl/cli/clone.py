@@ -13,11 +13,10 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.settings import to_json
 from robot_rl.methods import with_method
 from robot_rl.runtime.acting.evaluate import evaluate
+from robot_rl.runtime.learning.cloning import UPDATES_PER_CALL, clone
 from robot_rl.runtime.runs.report import write_report
 from robot_rl.runtime.runs.run_folder import RunFolder, finish_result, new_result
 from robot_rl.vision.encoder import Encoder
-
-UPDATES_PER_CALL = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +54,8 @@ def _clone(folder: RunFolder, config: TrainConfig, encoder: Encoder | None, upda
     for record in build.read_demonstrations(config, config.demonstrations_from or folder.demonstrations, encoder):
         replay.append(record)
     learner, planned = agent.learner(), updates or config.learner.update_ratio.pretrain_updates
-    calls = max(1, planned // UPDATES_PER_CALL)
-    for _ in track(range(calls), "cloning"):
-        learner.update(replay.sample(config.learner.batch, UPDATES_PER_CALL, 1.0, learner.horizon))
+    calls = clone(learner, replay, config.learner.batch, planned)
+    made = max(track(calls, "cloning", planned // UPDATES_PER_CALL))
     policy = agent.policy()
-    policy.load(learner.policy_parameters(), calls * UPDATES_PER_CALL)
+    policy.load(learner.policy_parameters(), made)
     return policy

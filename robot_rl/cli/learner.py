@@ -14,6 +14,7 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.records import Record
 from robot_rl.core.schema import StepSchema
 from robot_rl.runtime.acting.actor_config import START
+from robot_rl.runtime.learning.cloning import cloning_definition
 from robot_rl.runtime.learning.kept_policies import KeepingServer
 from robot_rl.runtime.learning.learner import LearnerLoop
 from robot_rl.runtime.runs.json_log import logged
@@ -79,7 +80,10 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
             agent.load_state_dict(prior_state(config, definition, schema))
         every, policies = config.evaluation.every, RunFolder(arguments.folder.parent).policies
         kept = server if every is None else KeepingServer(server, policies, every)
-        loop = LearnerLoop(kept, replay, agent, config.learner, metrics, checkpoints)
+        cloner = None
+        if config.learner.clone_updates and config.agent.objective == "value":
+            cloner = build.make_agent(cloning_definition(definition), config).learner()
+        loop = LearnerLoop(kept, replay, agent, config.learner, metrics, checkpoints, cloner=cloner)
         metrics.write(START, 0)
         # Without actors it ends with its updates on what is recorded.
         return loop.run(lambda: stop() or not (config.actors or loop.pretraining), recorded)

@@ -16,6 +16,7 @@ from robot_rl.data.batch import Imitated
 from robot_rl.data.intervention_penalty import InterventionPenalty
 from robot_rl.data.replay import Replay
 from robot_rl.runtime.learning.checkpoints import Checkpoints
+from robot_rl.runtime.learning.cloning import start_from_clone
 from robot_rl.runtime.learning.learner_metrics import LearnerMetrics
 from robot_rl.runtime.learning.returns import Returns
 from robot_rl.runtime.learning.saver import Saver, check_finite
@@ -77,6 +78,9 @@ class LearnerConfig:
     """Updates between two publications of the policy. Source: HIL-SERL 50, SERL 30."""
     checkpoint_every_s: float = 60.0
     """Time between two checkpoints [s]; one more is written at the end."""
+    clone_updates: int = 0
+    """Updates of behaviour cloning on the demonstrations, before the first of `update_ratio`: the networks start from
+    the clone. With the objective `value` alone."""
     update_ratio: UpdateRatioConfig = field(default_factory=UpdateRatioConfig)
     """Limits on updates per transition."""
 
@@ -94,6 +98,7 @@ class LearnerConfig:
             )
         checks.one_of(self, WEIGHTINGS, "prior_weighting")
         checks.positive(self, "prior_temperature")
+        checks.at_least(self, 0, "clone_updates")
         checks.positive(self, "batch", "updates_per_call", "publish_every_updates", "checkpoint_every_s")
 
 
@@ -109,7 +114,9 @@ class LearnerLoop:
         metrics: Metrics,
         checkpoints: Checkpoints,
         clock: Clock | None = None,
+        cloner: Learner | None = None,
     ) -> None:
+        self._cloner = cloner
         self._server, self._replay, self._agent, self._config = server, replay, agent, config
         self._checkpoints, self._saver, self._clock = checkpoints, Saver(checkpoints), clock or SystemClock()
         self._metrics, self._meter = metrics, LearnerMetrics(metrics, self._clock, METRICS_EVERY_S)
@@ -120,10 +127,10 @@ class LearnerLoop:
     def run(self, should_stop: Callable[[], bool], recorded: Iterable[Record] = ()) -> int:
         """Learn until a stop is requested; return the number of updates since the run began.
 
-        Memory comes first: demonstrations and an earlier run, then the server's journal, then the newest checkpoint, so
-        that a resumed run continues as if it had not stopped. Weights are first published after the pretraining: no arm
-        acts before it. Checkpoints are written in the background; the last one is on the disk when this returns, after
-        Ctrl-C as well.
+        Memory comes first: demonstrations, which a new run clones where the settings want it, and an earlier run, then
+        the server's journal, then the newest checkpoint, so that a resumed run continues as if it had not stopped.
+        Weights are first published after the pretraining: no arm acts before it. Checkpoints are written in the
+        background; the last one is on the disk when this returns, after Ctrl-C as well.
 
         Args:
             recorded: demonstrations, and steps of an earlier run with their labels.
@@ -134,6 +141,8 @@ class LearnerLoop:
             StorageError: the disk failed under the journal; a checkpoint is written where that is possible.
         """
         self._remember(recorded)
+        if not self._clone(should_stop):
+            return 0  # nothing is saved: the next start clones anew
         self._remember(self._server.recover())
         self._resume()
         self._publish_if_due()
@@ -166,6 +175,18 @@ class LearnerLoop:
                 self._returns.add(record)
             else:
                 self._replay.relabel(record)
+
+    def _clone(self, should_stop: Callable[[], bool]) -> bool:
+        """Let a new run's networks start from the clone of its demonstrations, if the settings want it and some exist.
+
+        Returns: whether the run can go on; it was stopped otherwise.
+        """
+        cloner, config, self._cloner = self._cloner, self._config, None
+        if cloner is None or self._checkpoints.paths() or not self._replay.counts()["demonstration"]:
+            return True
+        updates = config.clone_updates
+        print(f"learner: cloning the demonstrations, {updates} updates", flush=True)
+        return start_from_clone(self._agent, cloner, self._replay, config.batch, updates, should_stop)
 
     def _resume(self) -> None:
         """Continue from the newest checkpoint, if there is one."""
