@@ -214,12 +214,14 @@ class Session:
 
         Raises:
             Behind: its last record is not the one of this spool.
-            ValueError: it holds records that were never announced.
+            ValueError: it holds records that were never announced, or does not show its last one's checksum.
         """
         if next_sequence > self._known:
             raise ValueError(f"next_sequence: got {next_sequence}, expected {self._known} or less")
         for _, parts in self._spool.read(next_sequence - 1, 1) if next_sequence > self._spool.first_index else ():
-            if checksum is not None and checksum_of(parts) != checksum:
+            if checksum is None:
+                raise ValueError("checksum: got none, expected that of the last record")
+            if checksum_of(parts) != checksum:
                 raise Behind(self._spool.first_index)
         self._next = max(next_sequence, self._spool.first_index)
         self._forget(next_sequence)
