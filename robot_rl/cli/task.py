@@ -81,7 +81,9 @@ def describe(task: str) -> Iterator[str]:
 def _scene(spec: TaskSpec) -> str:
     if spec.scene is None:
         return "scene: none; it runs with an arm on the graph (--robot.kind ros or dds), not in the simulator"
-    spec.make_scene()
+    from robot_rl.envs.simulated import make_simulated_env
+
+    make_simulated_env(spec).close()  # refuses cameras that the scene lacks
     if spec.expert is None:
         return "scene: present, without an expert; demonstrations come from a person (--by keyboard)"
     spec.make_expert()

@@ -77,3 +77,10 @@ def test_impossible_workspace_is_refused_with_both_sides(line: str, text: str, t
     path.write_text(listing("gentle_lift.toml").replace("lower_m = [0.36, -0.14, 0.018]", line))
     assert main(["task", "check", str(path)]) == 2
     assert re.search(text, capsys.readouterr().err)
+
+
+def test_camera_that_the_scene_lacks_is_refused_with_both_sides(tmp_path: Path, capsys) -> None:
+    path = tmp_path / "task.toml"
+    path.write_text(listing("gentle_lift.toml").replace("[cameras.wrist]", "[cameras.bench]"))
+    assert main(["task", "check", str(path)]) == 2
+    assert "got 'bench', expected one of 'side', 'wrist'" in capsys.readouterr().err
