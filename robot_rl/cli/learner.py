@@ -68,8 +68,6 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
     ):
         for line in journal.report():
             print(line, flush=True)
-        if journal.lost_records:
-            metrics.write("journal", 0, lost_records=journal.lost_records)
         if config.demonstrations and config.demonstrations_from is None:
             print("learner: no demonstrations; --demonstrations-from FOLDER gives it those of `robot-rl record`")
         (arguments.folder / RunFolder(Path()).learner_address.name).write_text(server.address, "utf-8")
@@ -84,9 +82,14 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
         if config.learner.clone_updates and config.agent.objective == "value":
             cloner = build.make_agent(cloning_definition(definition), config).learner()
         loop = LearnerLoop(kept, replay, agent, config.learner, metrics, checkpoints, cloner=cloner)
-        metrics.write(START, 0)
+
+        def begin() -> None:  # one that fails before is not started again
+            metrics.write(START, 0)
+            if journal.lost_records:
+                metrics.write("journal", 0, lost_records=journal.lost_records)
+
         # Without actors it ends with its updates on what is recorded.
-        return loop.run(lambda: stop() or not (config.actors or loop.pretraining), recorded)
+        return loop.run(lambda: stop() or not (config.actors or loop.pretraining), recorded, begin)
 
 
 def _schema_and_recorded(config: TrainConfig) -> tuple[StepSchema, Iterator[Record]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
@@ -67,6 +68,8 @@ def run(arguments: Arguments) -> int:
         return 0
     episodes = config.demonstrations if arguments.episodes is None else arguments.episodes
     out.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=out):  # a folder that takes nothing is refused before anything is demonstrated
+        pass
     recording = RecordingConfig(
         out,
         episodes,

@@ -51,6 +51,12 @@ def test_recordings_of_another_task_camera_or_crop_are_refused(demos: Path, tmp_
     assert len(list_episodes(demos)) == 1 and [path.name for path in tmp_path.iterdir()] == ["task.toml"]
 
 
+def test_folder_that_takes_nothing_is_refused_before_anything_is_demonstrated(capsys) -> None:
+    assert main(["record", "pick-lift", "--out", "/proc/self", "--episodes", "1"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("robot-rl: file: got '") and printed.out == ""
+
+
 def test_full_folder_does_not_read_like_a_new_recording(demos: Path, capsys) -> None:
     assert main(["record", str(demos.parent / "lift.toml"), "--out", str(demos), "--episodes", "1"]) == 0
     assert "holds 1 episodes, 1 suffice: nothing recorded" in capsys.readouterr().out

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from robot_rl.core.records import LabelRecord, Source, StepRecord
+from robot_rl.data.episodes import list_episodes, read_episode
 from robot_rl.transport.journal import Journal
 from robot_rl.transport.messages import decode_stored
 from tests.page.browsing import chromium, needs_chromium, open_page, program, take_over, until, until_cleared
@@ -48,6 +49,9 @@ def test_training_is_corrected_labelled_paused_and_ended_at_the_page(tmp_path: P
         until_cleared(page, "body[data-charge=policy]")
         page.keyboard.press("u")
         eventually(lambda: "label taken: undo" in events(page))
+        page.keyboard.press("v")
+        eventually(lambda: "saved the last" in events(page))
+        assert "takeover by a person" in events(page)
 
         page.keyboard.press("p")
         until(page, "charge", "idle")
@@ -63,6 +67,8 @@ def test_training_is_corrected_labelled_paused_and_ended_at_the_page(tmp_path: P
         page.click("dialog button[value=yes]")
         assert training.wait() == 0, training.text
     assert "training ended (actors ended)" in training.text
+    assert "actor-0: takeover by a person: " in training.text and "actor-0: saved the last " in training.text
+    assert all(read_episode(path)[0][-1].last for path in list_episodes(run / "saved")) and list_episodes(run / "saved")
     with Journal(run / "learner" / "journal") as journal:
         records = [decode_stored(parts)[0] for _, parts in journal.read()]
     labels = [record.label for record in records if isinstance(record, LabelRecord)]

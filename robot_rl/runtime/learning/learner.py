@@ -124,7 +124,12 @@ class LearnerLoop:
         self.updates, self._published = 0, -1
         self._checkpoint_s = self._clock.now_s()
 
-    def run(self, should_stop: Callable[[], bool], recorded: Iterable[Record] = ()) -> int:
+    def run(
+        self,
+        should_stop: Callable[[], bool],
+        recorded: Iterable[Record] = (),
+        restored: Callable[[], None] = lambda: None,
+    ) -> int:
         """Learn until a stop is requested; return the number of updates since the run began.
 
         Memory comes first: demonstrations, which a new run clones where the settings want it, and an earlier run, then
@@ -134,6 +139,7 @@ class LearnerLoop:
 
         Args:
             recorded: demonstrations, and steps of an earlier run with their labels.
+            restored: called once memory and checkpoint have been read.
 
         Raises:
             DivergedError: the learner's state has become non-finite; it was neither published nor saved.
@@ -145,6 +151,7 @@ class LearnerLoop:
             return 0  # nothing is saved: the next start clones anew
         self._remember(self._server.recover())
         self._resume()
+        restored()
         self._publish_if_due()
         try:
             self._learn(should_stop)

@@ -121,5 +121,5 @@ def writes_at_the_end(file: Path, what: str) -> Iterator[None]:
     except KeyboardInterrupt:
         written = "is as it was" if file.exists() else "was not written"
         raise StopRequestedError(
-            f"{what}: got Ctrl-C; {file} {written}, no recording has changed; start the same command again."
+            f"{what}: got Ctrl-C; {file} {written}, nothing else has changed; start the same command again."
         ) from None
