@@ -75,15 +75,15 @@ def make_env(config: TrainConfig, *, cameras: Sequence[str] | None = None, video
     )
 
 
-def foreign_config(task: str, kwargs: str) -> TrainConfig:
-    """Return the settings to start from for a foreign environment, by what it observes.
+def foreign_config(task: str, kwargs: str, expert: str | None) -> TrainConfig:
+    """Return the settings to start from for a foreign environment, by what it observes and whether it has an expert.
 
     Raises:
         ConfigError: no such environment, or one that cannot be used.
     """
     from robot_rl.envs.foreign import make_foreign_env
 
-    settings = ForeignConfig(kwargs)
+    settings = ForeignConfig(kwargs, reward="own" if expert is None else "success", expert=expert)
     with closing(make_foreign_env(task, settings)) as env:
         return foreign_preset(task, settings, images=bool(env.images))
 

@@ -88,6 +88,16 @@ TRAINING: dict[str, Mapping[str, Any]] = {
     },
 }
 """Settings that a task's `training` may start from, by its `preset`."""
+# A foreign environment with an expert: as this project's own tasks, as fast as it can be simulated.
+DEMONSTRATED: Mapping[str, Any] = {
+    **TRAINING["small"],
+    "speed": None,
+    "rewards": ("ground-truth",),
+    "vision": {"mode": "trainable"},
+    "updates_per_step": 1.5,
+    "budget": {"minutes": 10.0, "env_steps": 16_000},
+    "evaluation": {"episodes": 20, "video_episodes": 2},
+}
 
 
 _NO_HUMAN: Mapping[str, Any] = {"human": {"kind": "none"}}
@@ -222,7 +232,8 @@ def foreign_preset(task: str, env: ForeignConfig, images: bool) -> TrainConfig:
     Args:
         images: whether it observes images, which convolutions then read that learn with the critic.
     """
-    config = changed(TrainConfig(task=absolute(task), env=env), TRAINING["foreign"])
+    changes = TRAINING["foreign"] if env.expert is None else DEMONSTRATED
+    config = changed(TrainConfig(task=absolute(task), env=env), changes)
     if not images:
         return config
     size = env.image_size

@@ -59,7 +59,7 @@ class RunArguments:
         if file is not None:
             config = load_config(Path(file))
         elif is_foreign(word):
-            config = foreign_config(word, flag_value(words, "--env.kwargs") or "{}")
+            config = foreign_config(word, flag_value(words, "--env.kwargs") or "{}", flag_value(words, "--env.expert"))
         else:
             config = preset(word)
         return _with_method(config, flag_value(words, "--method"))

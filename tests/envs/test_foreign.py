@@ -1,5 +1,7 @@
 """Adapter of foreign Gymnasium environments: spaces, action range, success, limits and refusals."""
 
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from robot_rl.build import foreign_config
 from robot_rl.core.errors import ConfigError
 from robot_rl.envs.foreign import ForeignEnv, make_foreign_env
 from robot_rl.envs.foreign_config import ForeignConfig, is_foreign
 from robot_rl.envs.foreign_images import resized
 from robot_rl.envs.protocol import expert_environment, robot_environment
+from robot_rl.presets import preset
 
 FORMAL = float(np.finfo(np.float32).max)
 
@@ -150,7 +154,8 @@ def test_reward_of_success_replaces_the_environments_and_ends_the_episode() -> N
     assert (paid, ended, info["success"], info["failure"]) == (2.0, True, True, False)
 
 
-def test_expert_sees_the_environments_own_observation_and_gives_its_own_action(tmp_path) -> None:
+@pytest.fixture
+def lab(tmp_path) -> Path:
     file = tmp_path / "lab.py"
     file.write_text(
         "from tests.envs.test_foreign import World\nfrom gymnasium.spaces import Box\n\n\n"
@@ -159,7 +164,11 @@ def test_expert_sees_the_environments_own_observation_and_gives_its_own_action(t
         "class Expert:\n    def get_action(self, obs):\n        return [obs[0] - 2.0, 9.0]\n\n\n"
         "class NoExpert:\n    pass\n"
     )
-    env = make_foreign_env(f"{file}:Lab", ForeignConfig(expert=f"{file}:Expert"))
+    return file
+
+
+def test_expert_sees_the_environments_own_observation_and_gives_its_own_action(lab) -> None:
+    env = make_foreign_env(f"{lab}:Lab", ForeignConfig(expert=f"{lab}:Expert"))
     expert, (obs, _) = expert_environment(env), env.reset(seed=1)
     raw = obs["state"][0] * 2.5 + 2.5
     np.testing.assert_allclose(expert.expert_action(), [(raw - 2.0) / 2.0, 1.0], atol=1e-6)
@@ -168,7 +177,14 @@ def test_expert_sees_the_environments_own_observation_and_gives_its_own_action(t
     assert expert.true_outcome() == (True, False)
     np.testing.assert_allclose(env.unwrapped.actions[0], [raw - 2.0, 2.0], atol=1e-6)
     with pytest.raises(ConfigError, match=r"expected a class with get_action\(obs\)"):
-        make_foreign_env(f"{file}:Lab", ForeignConfig(expert=f"{file}:NoExpert"))
+        make_foreign_env(f"{lab}:Lab", ForeignConfig(expert=f"{lab}:NoExpert"))
+
+
+def test_settings_to_start_from_are_those_of_own_tasks_where_a_policy_demonstrates(lab) -> None:
+    alone, shown = foreign_config(f"{lab}:Lab", "{}", None), foreign_config(f"{lab}:Lab", "{}", f"{lab}:Expert")
+    assert (alone.demonstrations, alone.human.kind, alone.env.reward) == (0, "none", "own")
+    assert (shown.demonstrations, shown.human.kind, shown.env.reward, shown.speed) == (20, "scripted", "success", None)
+    assert shown.env.expert == f"{lab}:Expert" and shown.agent.bc_weight == preset("pick-lift").agent.bc_weight
 
 
 def test_environment_without_an_expert_is_refused_by_name() -> None:
