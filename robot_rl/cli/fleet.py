@@ -57,7 +57,7 @@ class Arguments:
     restarts: int = RestartPolicy.deaths_max
     """Deaths of one actor within ten minutes that are followed by a restart."""
     keys: Path | None = None
-    """Folder of `robot-rl keys make`, with each actor's key file. None: only a learner on this computer is reached."""
+    """Folder of `robot-rl keys make FOLDER` with the actors' key files. None: only a learner on this computer."""
     ray: str | None = None
     """Ray cluster that runs the actors: `local`, `auto`, `HOST:PORT` or `ray://HOST:PORT`; its computers see the run's
     folder. Extra `ray`. None: this computer."""
