@@ -27,6 +27,8 @@ from robot_rl.teleop.arbiter import Arbiter, ControlAuthority, Decision
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 UNBOUNDED_MS = 1e9
+IMAGES_S = 10.0
+"""Longest wait for cameras without which the arm is moved all the same [s]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +84,13 @@ def run(arguments: Arguments) -> int:
 def _make_env(config: TrainConfig) -> Environment:
     """Return the environment, with the images that a person may save, if its cameras deliver."""
     if config.human.save_s:
+        limit_s = min(IMAGES_S, config.robot.start_timeout_s)
         try:
-            return build.make_env(config)
+            return build.make_env(replace(config, robot=replace(config.robot, start_timeout_s=limit_s)))
         except (DeviceLostError, ConfigError) as error:
             if not config.robot.on_graph:
                 raise
-            print(f"without images: {error}", flush=True)
+            print(f"nothing is saved with images: {error}", flush=True)
     return build.make_env(config, cameras=())
 
 
