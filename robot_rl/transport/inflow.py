@@ -16,7 +16,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import zmq
@@ -75,7 +74,7 @@ class Inflow:
         self._queued_max, self._one = queued_max + 2, SYSTEM_BYTES + 2 * message_bytes_max
         self._usual = message_bytes_max - IMAGES_BYTES_MAX + IMAGES_BYTES
         self._flows: dict[int, Flow] = {}
-        self._listener, self._stopping = listener, threading.Event()
+        self._listener, self._stopping, self._process = listener, threading.Event(), _Process()
         self._monitor = listener.get_monitor_socket(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
         self._thread = threading.Thread(target=self._watch, name="inflow", daemon=True)
         self._thread.start()
@@ -93,6 +92,7 @@ class Inflow:
         self._stopping.set()
         self._thread.join()
         self._listener.disable_monitor()
+        self._process.close()
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
@@ -103,14 +103,16 @@ class Inflow:
                 if flow is not None and flow.ended:
                     _give_back()
                 if event["event"] == zmq.EVENT_ACCEPTED:
-                    self._flows[event["value"]] = Flow(process_bytes=_process_bytes())
+                    self._flows[event["value"]] = Flow(process_bytes=self._process.bytes())
             self._look()
 
     def _look(self) -> None:
         """End the connections that have more under way than they may."""
-        process_bytes, pending = _process_bytes(), dict[int, int]()
+        process_bytes, pending = self._process.bytes(), dict[int, int]()
         for descriptor, flow in list(self._flows.items()):
-            received = _on(descriptor, _bytes_received) or 0
+            received = _on(descriptor, _bytes_received)
+            if received is None:
+                continue
             grown, flow.received = received > flow.received, received
             flow.arrived = min(flow.arrived, received)  # parts that were smaller than assumed give no credit
             size = pending[descriptor] = received - flow.arrived
@@ -133,12 +135,14 @@ class Inflow:
 
 
 def _on(descriptor: int, act: Callable[[socket.socket], T]) -> T | None:
-    """Return what a call does with a connection of ZeroMQ; None where it has ended."""
-    try:
-        with socket.socket(fileno=os.dup(descriptor)) as connection:
+    """Return what a call does with a connection of ZeroMQ; None where it has ended. It needs no free descriptor."""
+    with contextlib.suppress(OSError):
+        connection = socket.socket(fileno=descriptor)
+        try:
             return act(connection)
-    except OSError:
-        return None
+        finally:
+            connection.detach()
+    return None
 
 
 def _bytes_received(connection: socket.socket) -> int:
@@ -159,5 +163,14 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _process_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
+class _Process:
+    """Memory of this process, read through a descriptor that stays open: later there may be none free."""
+
+    def __init__(self) -> None:
+        self._file = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def bytes(self) -> int:
+        return int(os.pread(self._file, 256, 0).split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def close(self) -> None:
+        os.close(self._file)

@@ -1,6 +1,7 @@
 """A message of endless parts: its connection ends, the learner's memory stays bounded, and honest actors go on."""
 
 import os
+import resource
 import socket
 import struct
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.transport.ends import actor_process, learner_process, result_of, size_of, stored
+from tests.transport.test_adversity import NONE_FREE, restrict
 from tests.waiting import eventually
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
@@ -46,8 +48,9 @@ def rss_mb(pid: int) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("size", [0, 60_000])
-def test_endless_parts_end_their_connection_and_honest_actors_go_on(tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize(("size", "free"), [(0, True), (60_000, True), (60_000, False)])
+def test_endless_parts_end_their_connection_and_honest_actors_go_on(tmp_path: Path, size: int, free: bool) -> None:
+    """Also where no descriptor is free."""
     journal = tmp_path / "journal"
     with (
         learner_process(journal) as (learner, address),
@@ -56,6 +59,8 @@ def test_endless_parts_end_their_connection_and_honest_actors_go_on(tmp_path: Pa
         eventually(lambda: size_of(journal) > 5_000)
         before_mb, most_mb, sent = rss_mb(learner.pid), 0.0, 0
         with connect(address) as connection, pytest.raises(OSError):
+            if not free:
+                restrict(learner, resource.RLIMIT_NOFILE, NONE_FREE)
             parts = part(size) * (MB // len(part(size)))
             while sent < 4_000 * MB:
                 connection.sendall(parts)
