@@ -87,16 +87,19 @@ def record(arguments: Arguments) -> None:
         raise ConfigError("robot.kind: got simulated, expected an arm on the graph; use dds or ros (`robot-rl serve`).")
     with closing(make_wire(arguments.robot, "guide")) as wire:
         arm = ArmMotions(wire, SystemClock())
-        print("guide the arm; NAME and Enter records a pose, Enter alone ends", flush=True)
         for line in record_poses(arm, sys.stdin, arguments.poses):
             print(line, flush=True)
 
 
 def record_poses(arm: Guided, names: Iterable[str], path: Path) -> Iterator[str]:
-    """Record a pose for each name until an empty one, a line each; the arm holds at the end, whatever ends it."""
+    """Record a pose for each name until an empty one, once the arm can be guided; yield a line each.
+
+    The arm holds at the end, whatever ends it.
+    """
     poses = read_poses(path) if path.exists() else {}
     arm.guide(True)
     try:
+        yield "guide the arm; NAME and Enter records a pose, Enter alone ends"
         for name in map(str.strip, names):
             if not name:
                 break

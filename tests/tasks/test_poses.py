@@ -72,7 +72,7 @@ def test_recorded_poses_become_a_tasks_workspace_by_the_command(tmp_path):
     task = tmp_path / "usb.toml"
     task.write_text(task_template("usb"))
     lines = list(record_poses(hand := Hand(), ["a\n", "start\n", "c\n", "\n", "never\n"], tmp_path / "poses.toml"))
-    assert hand.guided == [True, False] and len(lines) == 4
+    assert hand.guided == [True, False] and len(lines) == 5
     list(write_workspace(task, read_poses(tmp_path / "poses.toml"), 0.02))
     arm = read_task(task).arm
     np.testing.assert_allclose(arm.workspace.lower_m, [0.38, 0.08, 0.18], atol=1e-4)
