@@ -48,9 +48,9 @@ class Training:
         while not (value := condition()):
             if self._process.poll() is not None:
                 raise RobotRLError(f"bench: got the end of its training, expected it to go on:\n{self._tail()}")
-            if time.monotonic() > end_s:
+            if (left_s := end_s - time.monotonic()) <= 0.0:
                 return None
-            time.sleep(POLL_S)
+            time.sleep(min(POLL_S, left_s))
         return value
 
     def await_updates(self, actors: int) -> None:

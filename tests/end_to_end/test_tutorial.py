@@ -17,7 +17,8 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 PAGE, FRONT = ROOT / "docs" / "tutorial.md", ROOT / "README.md"
-FEW = "--minutes 5 --env-steps 60 --evaluation.episodes 1 --evaluation.video-episodes 1 " + " ".join(SMALL_AGENT)
+FEW = "--minutes 5 --env-steps 60 --evaluation.episodes 1 --evaluation.video-episodes 0 " + " ".join(SMALL_AGENT)
+FEW_SHOWN = FEW.replace("video-episodes 0", "video-episodes 1")
 SMALL = {
     "--episodes 3 --out expert.mp4": "--episodes 1 --out expert.mp4",
     "--device browser": "--device expert --seconds 1",
@@ -30,7 +31,9 @@ SMALL = {
 }
 """Words of the page -> those of this test."""
 SMALL_FRONT = {
-    "--minutes 2 --evaluation.episodes 20": FEW,
+    "--minutes 2 --evaluation.episodes 20": FEW.replace(
+        "--evaluation.video-episodes 0", "--evaluation.video-episodes 1"
+    ),
     "--again --episodes 50": "--again --episodes 1 --video-episodes 1",
 }
 INLINE = {
