@@ -86,6 +86,11 @@ def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: C
         console.print(f"{part}: {text}", style="bold", markup=False, soft_wrap=True)
         plan.report(part, event, text)
 
+    def print_notes() -> None:
+        for name, log in notes.items():
+            for text in log.read():
+                console.print(f"{name}: {text}", markup=False, soft_wrap=True)
+
     try:
         processes += [KeptProcess(part, plan.restarts, clock, report) for part in (*plan.actors, plan.learner)]
         with _View(plan.title, plan.budget, console, clock) as view:
@@ -93,7 +98,7 @@ def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: C
                 minutes = (clock.now_ns() - start_ns) / NS_PER_S / 60.0
                 progress = reader.read()
                 view.show(progress, minutes, " ".join(last_shown(actor.log) for actor in plan.actors if actor.log))
-                view.note([f"{name}: {text}" for name, log in notes.items() for text in log.read()])
+                print_notes()
                 for process in processes:
                     process.turn()
                 if why := _why_stop(progress, minutes, plan, should_stop) or _who_ended(processes):
@@ -101,6 +106,7 @@ def supervise(plan: TrainingPlan, console: Console, clock: Clock, should_stop: C
                 clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
     finally:
         stop_in_order(processes, STOP_LIMIT_S, clock)
+        print_notes()  # such as what was still being saved
 
 
 def _why_stop(progress: Progress, minutes: float, plan: TrainingPlan, should_stop: Callable[[], bool]) -> str:
@@ -135,11 +141,6 @@ class _View:
     def __exit__(self, *error: object) -> None:
         if self._live is not None:
             self._live.stop()
-
-    def note(self, lines: Sequence[str]) -> None:
-        """Print what has happened."""
-        for text in lines:
-            self._console.print(text, markup=False, soft_wrap=True)
 
     def show(self, progress: Progress, minutes: float, prompt: str = "") -> None:
         """Bring the view up to date, with what the person has to do."""

@@ -74,9 +74,7 @@ def test_failed_part_ends_the_training_with_its_words(tmp_path: Path) -> None:
 def test_notes_of_an_actor_are_shown_beside_the_view_but_not_those_of_an_earlier_session(tmp_path: Path) -> None:
     log, screen = tmp_path / "actor.log", io.StringIO()
     log.write_text(f"{NOTE}takeover of yesterday\n")
-    says = (
-        f"import time; print({NOTE!r} + 'takeover of today', flush=True); print('no note', flush=True); time.sleep(0.6)"
-    )
+    says = f"print({NOTE!r} + 'takeover of today'); print('no note')"
     actor = ProcessPlan("actor-0", (sys.executable, "-c", says), log)
     training = TrainingPlan("test", plan(tmp_path, "learner"), [actor], [tmp_path / "learner"], Budget(1.0))
     supervise(training, Console(file=screen), SystemClock(), lambda: False)
