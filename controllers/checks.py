@@ -49,7 +49,8 @@ def non_negative(name: str, value: ArrayLike, size: int) -> FloatArray:
 def rotation(name: str, value: ArrayLike) -> FloatArray:
     """Return the value as a rotation matrix (3, 3)."""
     R = np.ascontiguousarray(value, dtype=np.float64)
-    if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6) or np.linalg.det(R) < 0.0:
+    bounded = R.shape == (3, 3) and np.abs(R).max() < 2.0  # no product overflows
+    if not bounded or not np.allclose(R @ R.T, np.eye(3), atol=1e-6) or np.linalg.det(R) < 0.0:
         raise ValueError(f"{name}: got {np.asarray(value).tolist()}, expected a (3, 3) rotation matrix; normalise it.")
     return R
 

@@ -148,7 +148,11 @@ class ControlProcess:
         """Serve a client's latest request; return whether there was one."""
         if not self.mailbox.request.fetch():
             return False
-        self._serve(Request(int(self.mailbox.request.copy["request"][0])))
+        number = int(self.mailbox.request.copy["request"][0])
+        if number in tuple(Request):
+            self._serve(Request(number))
+        else:
+            self.message = f"request: got {number}, expected one of {[*map(int, Request)]}; it was ignored."
         return True
 
     def _take_gains(self) -> None:
