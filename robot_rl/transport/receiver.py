@@ -133,7 +133,7 @@ class LearnerServer:
         return {
             **{f"wire_{name}": count for name, count in vars(self.counters).items()},
             "wire_actors": len(self._roster.connected()),
-            "journal_lost": self._journal.lost_records,
+            "journal_lost": self._journal.first_index + self._journal.lost_records,
             "journal_mb": self._journal.size_bytes / 1e6,
             "disk_left_mb": self._journal.disk_left_bytes / 1e6,
         }
