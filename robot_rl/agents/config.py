@@ -11,6 +11,7 @@ from robot_rl.vision.architecture import EncoderArchitecture
 Activation = Literal["tanh", "relu"]
 Objective = Literal["value", "imitation", "iql"]
 BestBy = Literal["mean", "min"]
+Decay = Literal["linear", "geometric"]
 PRECISIONS = ("float32", "bfloat16")
 """Of the operands of matrix products; weights, sums, norms, losses and optimiser are float32 always."""
 BACKENDS = {
@@ -140,7 +141,10 @@ class AgentConfig:
     """Imitate a sample only while what followed it, discount^(steps to success), is at least what the critics value the
     policy's own action. Source: self-imitation learning, Oh et al. 2018."""
     bc_decay_updates: int = 10_000
-    """Updates over which the weight falls in a line."""
+    """Updates over which the weight falls."""
+    bc_decay: Decay = "linear"
+    """How it falls: in a line, or by the same factor each update (`geometric`), which soon leaves more to the critics
+    and never all."""
     trunk: EncoderArchitecture = field(default_factory=EncoderArchitecture)
     """Convolutions that learn with the critic; used for cameras given as images instead of features."""
 
@@ -153,6 +157,7 @@ class AgentConfig:
         checks.one_of(self, get_args(Activation), "activation")
         checks.one_of(self, get_args(Objective), "objective")
         checks.one_of(self, get_args(BestBy), "best_by")
+        checks.one_of(self, get_args(Decay), "bc_decay")
         checks.one_of(self, (*PRECISIONS, "auto"), "precision")
         checks.at_least(self, 1, "horizon", "num_critics", "num_target_critics", "projection", "hidden", "best_of")
         checks.at_least(self, 1, "chunk", "discrete_hidden", "critic_updates_per_actor_update", "bc_decay_updates")
@@ -174,6 +179,10 @@ def _check_relations(config: AgentConfig) -> None:
         )
     if not config.value_range[0] < config.value_range[1]:
         raise ConfigError(f"value_range: got {config.value_range}, expected the lower value first; exchange them.")
+    if config.bc_decay == "geometric" and config.bc_weight and not config.bc_weight_final:
+        raise ConfigError(
+            "bc_decay: got 'geometric' to bc_weight_final 0, expected a weight above 0; give a small one."
+        )
     if config.conservative_weight and config.objective != "value":
         raise ConfigError(
             f"conservative_weight: got {config.conservative_weight} with objective {config.objective!r}, expected 0; "

@@ -55,8 +55,10 @@ def _conservative_noise(definition: AgentDefinition, batch_size: int, rng: np.ra
 
 
 def bc_weight(step: int, config: AgentConfig) -> float:
-    """Return the cloning term's weight after `step` updates: linear from first to final, then constant."""
+    """Return the cloning term's weight after `step` updates: from first to final, then constant."""
     share = min(step / config.bc_decay_updates, 1.0)
+    if config.bc_decay == "geometric" and config.bc_weight:
+        return config.bc_weight * (config.bc_weight_final / config.bc_weight) ** share
     return config.bc_weight + (config.bc_weight_final - config.bc_weight) * share
 
 

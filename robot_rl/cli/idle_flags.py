@@ -91,7 +91,7 @@ RULES = (
         "--agent.objective iql",
     ),
     Rule(
-        ("agent.bc_weight", "agent.bc_weight_final", "agent.bc_filter", "agent.bc_decay_updates"),
+        ("agent.bc_weight", "agent.bc_weight_final", "agent.bc_filter", "agent.bc_decay_updates", "agent.bc_decay"),
         lambda c: c.agent.objective == "value",
         lambda c: f"agent.objective is {c.agent.objective}",
         "--agent.objective value",
