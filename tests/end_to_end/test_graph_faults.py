@@ -1,7 +1,7 @@
 """Programs of a run on the graph killed and suspended while the actor acts: the arm holds, and each record is stored.
 
 The served arm, a camera and a teleoperation node are processes; the actor and the learner's end of the wire are threads
-of the test. ROBOT_RL_FAULTS=50 makes ten times as many faults.
+of the test. ROBOT_RL_FAULTS=50 makes 25 faults of each kind instead of 2.
 """
 
 import os
@@ -45,6 +45,7 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.dds, pytest.mark.timeout(600 + 60 * FAULTS)]
 LIMIT_S = 120.0
+COUNT = max(2, FAULTS // 2)
 SHORT = "tests.end_to_end.short_task:TASK"
 """Task whose episodes end before the next fault: an actor ends after ten episodes with a fault in a row."""
 CONFIG = TrainConfig(
@@ -239,7 +240,7 @@ def test_camera_that_is_killed_or_hangs_ends_the_episode_and_the_arm_holds(
     camera: Program, watcher: Watcher, tmp_path: Path
 ) -> None:
     with acting(tmp_path) as actor:
-        for number in faults(FAULTS):
+        for number in faults(COUNT):
             actor.goes_on()
             kill = number is signal.SIGKILL
             fault = camera.kill if kill else lambda: camera.process.send_signal(signal.SIGSTOP)
@@ -258,7 +259,7 @@ def test_robots_process_that_is_killed_or_hangs_ends_the_episode_and_the_next_on
 ) -> None:
     rng = random.Random(1)
     with acting(tmp_path) as actor:
-        for number in faults(max(2, FAULTS // 2)):
+        for number in faults(COUNT):
             actor.goes_on()
             time.sleep(rng.uniform(0.0, 1.0))
             if number is signal.SIGKILL:
@@ -283,7 +284,7 @@ def test_teleoperation_node_that_is_killed_stops_the_arm_until_a_person_clears(
     try:
         with acting(tmp_path, human=True) as actor:
             eventually(cleared, LIMIT_S)
-            for _ in range(FAULTS):
+            for _ in range(COUNT):
                 actor.goes_on()
                 teleop.kill()
                 eventually(lambda: "process has ended" in watcher.status["held"])
