@@ -70,7 +70,7 @@ def summary(status: RunStatus) -> str:
 def details(status: RunStatus) -> list[str]:
     """Return parts and numbers of a run, a line each."""
     rows = [(part.name, _part(part)) for part in status.parts]
-    age = "" if status.weights_age_s is None else f", {status.weights_age_s:.1f} s old"
+    age = "" if status.weights_age_s is None else f", {status.weights_age_s:.1f} s old as the last episode ended"
     rows += [
         ("policy", "-" if status.policy_version is None else f"version {status.policy_version}{age}"),
         ("updates", f"{status.updates}"),
