@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from robot_rl.cli import main
@@ -93,9 +95,27 @@ def test_registered_environment_runs_at_random_and_refuses_what_it_cannot_do(tmp
         assert text in capsys.readouterr().err
 
 
+def documented(holds: str) -> str:
+    """Return the listing of docs/gymnasium.md that holds a text."""
+    listings = [part.split("```")[0] for part in Path("docs/gymnasium.md").read_text().split("```python\n")[1:]]
+    return next(text for text in listings if holds in text)
+
+
 def test_listing_of_the_documentation_runs(tmp_path: Path, capsys) -> None:
-    listing = Path("docs/gymnasium.md").read_text().split("```python\n")[1].split("```")[0]
-    (tmp_path / "corridor.py").write_text(listing)
+    (tmp_path / "corridor.py").write_text(documented("class Corridor"))
     words = ["simulate", f"{tmp_path / 'corridor.py'}:Corridor", "--env.kwargs", '{"length": 0.1}', "--by", "random"]
     assert main([*words, "--episodes", "1", "--out", "None"]) == 0
     assert "success" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cube", "finger_m", "action"),
+    [([1.3, 0.9, 0.42], 0.05, [0.0, 1.0, 0.8, 1.0]), ([1.3, 0.7, 0.42], 0.02, [0.0, 0.0, 1.0, -1.0])],
+    ids=["goes above the cube", "carries it to the goal"],
+)
+def test_documented_expert(cube: list[float], finger_m: float, action: list[float]) -> None:
+    names: dict[str, Any] = {}
+    exec(documented("class PickAndPlace"), names)
+    state = np.array([1.3, 0.7, 0.42, *cube, 0.0, 0.0, 0.0, finger_m, finger_m])
+    obs = {"observation": state, "desired_goal": np.array([1.3, 0.7, 0.6])}
+    np.testing.assert_allclose(names["PickAndPlace"]().get_action(obs), action, atol=1e-9)

@@ -35,6 +35,7 @@ NEVER_WAIT = {
     "_thread.__enter__": "the spool's lock, which a sync does not hold",
     "_thread.__exit__": "",
     "time.monotonic_ns": "",
+    "time.perf_counter": "",
     "time.perf_counter_ns": "",
     "time.time": "",
 }
