@@ -50,7 +50,7 @@ SHORT = "tests.end_to_end.short_task:TASK"
 """Task whose episodes end before the next fault: an actor ends after ten episodes with a fault in a row."""
 CONFIG = TrainConfig(
     robot=RobotConfig(
-        kind="dds", state_age_ms=2000.0, image_age_ms=2000.0, skew_ms=3000.0, reaction_ms=3000.0, reset_timeout_s=60.0
+        kind="dds", state_age_ms=2000.0, image_age_ms=2000.0, skew_ms=3000.0, reaction_ms=3000.0, reset_timeout_s=20.0
     ),
     task=SHORT,
 )
