@@ -3,6 +3,7 @@
 import os
 import platform
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from robot_rl.core.errors import ConfigError, RunFolderError
 from robot_rl.runtime.runs.core_claims import CoreClaims
 from robot_rl.runtime.runs.processes import LOST, POLL_NS, Process, ProcessPlan, available_cores, failure
 
+CONNECT_S = 5.0
+"""Longest wait for a cluster's computer to answer at all [s]."""
 ANSWER_S = 1.0
 """Time in which a process that runs answers [s]; one that has not started does not."""
 
@@ -35,9 +38,12 @@ class RayLauncher:
         self.slots, self._cores, self._ray = slots, cores, _import_ray()
         where = {} if address == "local" else {"address": address}
         try:
+            if ":" in address:  # Ray itself tries for minutes
+                host, _, port = address.removeprefix("ray://").rpartition(":")
+                socket.create_connection((host, int(port)), CONNECT_S).close()
             with _same_signal_handlers():
                 self._ray.init(**where, include_dashboard=False, log_to_driver=False, **_own_paths())
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise ConfigError(f"--ray: got {address!r}, expected a cluster that answers ({error}).") from error
         most = max((node["Resources"].get("CPU", 0.0) for node in self._ray.nodes() if node["Alive"]), default=0.0)
         if most < cores:
