@@ -22,6 +22,10 @@ FINGER_STEPS = 10
 """Time for the fingers, before the arm moves."""
 
 
+def ignore(labels: tuple[str, ...]) -> None:
+    """Take labels that are about nothing."""
+
+
 class OperatorEpisodes(EpisodeSource):
     """An `EpisodeSource` in which success and failure come from labels (reward source `human-label`).
 
@@ -32,7 +36,7 @@ class OperatorEpisodes(EpisodeSource):
     def __init__(self, task: TaskSpec, robots: Mapping[str, Robot], prompt: Prompt) -> None:
         self._task, self._robots, self.prompt = task, robots, prompt
         self.wanted = ""  # of the next scene
-        self.hear: Hear = lambda labels: None
+        self.hear: Hear = ignore
         """Takes the labels of the episode before, which a person gives while a reset waits for them."""
         self.await_release: Callable[..., None] = lambda hear: None
 

@@ -44,13 +44,11 @@ def expert_environment(env: gymnasium.Env[Any, Any]) -> ExpertEnvironment:
     Raises:
         ConfigError: none has.
     """
-    layer: Any = env
-    while not isinstance(layer, ExpertEnvironment):
-        if not isinstance(layer, gymnasium.Wrapper):
-            raise ConfigError(
-                f"expert: got {env}, expected a simulated environment, or --env.expert; use a device on a real arm."
-            )
-        layer = layer.env
+    layer: ExpertEnvironment | None = _outermost(env, ExpertEnvironment)
+    if layer is None:
+        raise ConfigError(
+            f"expert: got {env}, expected a simulated environment, or --env.expert; use a device on a real arm."
+        )
     return layer
 
 
@@ -60,13 +58,21 @@ def robot_environment(env: gymnasium.Env[Any, Any]) -> RobotEnvironment:
     Raises:
         ConfigError: none is.
     """
+    layer: RobotEnvironment | None = _outermost(env, RobotEnvironment)
+    if layer is None:
+        raise ConfigError(
+            f"environment: got {env}, expected one with action_layout, period_s, real_time and metrics(); "
+            "wrap it in an adapter that adds them."
+        )
+    return layer
+
+
+def _outermost(env: gymnasium.Env[Any, Any], protocol: Any) -> Any:
+    """Return the outermost layer of an environment that meets a protocol; None where none does."""
     layer: Any = env
-    while not isinstance(layer, RobotEnvironment):
+    while not isinstance(layer, protocol):
         if not isinstance(layer, gymnasium.Wrapper):
-            raise ConfigError(
-                f"environment: got {env}, expected one with action_layout, period_s, real_time and metrics(); "
-                "wrap it in an adapter that adds them."
-            )
+            return None
         layer = layer.env
     return layer
 

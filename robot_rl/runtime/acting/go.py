@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robot_rl.core.clock import NS_PER_S, Clock
+from robot_rl.envs.operator_episodes import Hear, ignore
 from robot_rl.runtime.acting.stepper import PAYING
 from robot_rl.teleop.device import Device, DeviceState
 
 Show = Callable[[str], None]
-Hear = Callable[[tuple[str, ...]], None]
 POLL_S = 0.05
 TAIL_BYTES = 4096
 MARK = ">> "
@@ -19,10 +19,6 @@ RUNS = "the episode runs: Enter success, Backspace failure, u undo, x stop"
 GO = "Then: go on the page, n at the keyboard, success on the pendant."
 MISSING = "Waiting for the person's device: is it plugged in, and its program started?"
 CLEAR = "Stopped: clear the stop first, with c at the keyboard or on the page."
-
-
-def ignore(labels: tuple[str, ...]) -> None:
-    """Take labels that are about nothing."""
 
 
 def show_here(text: str) -> None:
