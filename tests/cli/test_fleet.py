@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -130,6 +130,16 @@ def end(path: Path) -> None:
     eventually(lambda: (now := read_record(path)) is not None and now.state not in ALIVE, 60.0)
 
 
+def assert_stored_once(learner: RunFolder, actors: Sequence[Path]) -> None:
+    """Assert that each record of the actors with these folders is in the learner's journal once, in order."""
+    with Journal(learner.learner / "journal") as journal:
+        records = [decode_stored(parts)[0] for _, parts in journal.read()]
+    for path in actors:
+        with Journal(path / "spool") as spool:
+            own = [record.sequence for record in records if record.actor == path.name]
+            assert own == list(range(spool.next_index)), path.name
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_actors_join_and_leave_and_every_record_is_stored_once(learner: RunFolder) -> None:
@@ -148,9 +158,4 @@ def test_actors_join_and_leave_and_every_record_is_stored_once(learner: RunFolde
     assert set(status) == {path.name for path in folders}
     assert all(actor.lost == 0 and actor.episodes > 0 for actor in status.values())
     end(learner.learner)
-    with Journal(learner.learner / "journal") as journal:
-        records = [decode_stored(parts)[0] for _, parts in journal.read()]
-    for path in folders:
-        with Journal(path / "spool") as spool:
-            own = [record.sequence for record in records if record.actor == path.name]
-            assert own == list(range(spool.next_index)), path.name
+    assert_stored_once(learner, folders)

@@ -14,9 +14,7 @@ import pytest
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.processes import robot_rl_command
 from robot_rl.runtime.runs.run_folder import RunFolder
-from robot_rl.transport.journal import Journal
-from robot_rl.transport.messages import decode_stored
-from tests.cli.test_fleet import end, learner  # noqa: F401 - a fixture
+from tests.cli.test_fleet import assert_stored_once, end, learner  # noqa: F401 - a fixture
 from tests.processes import launched
 from tests.ray_nodes import MARKS, kill, nodes_of, ray_nodes
 from tests.trainings import SMALL_AGENT
@@ -120,10 +118,5 @@ def test_actors_of_a_fleet_act_on_different_nodes_and_one_of_a_lost_node_goes_on
         text = process.communicate()[0]
     assert process.returncode == 0 and "lost with its computer; starts again" in text, text
     end(learner.learner)
-    with Journal(learner.learner / "journal") as journal:
-        records = [decode_stored(parts)[0] for _, parts in journal.read()]
-    for path in folders:
-        with Journal(path / "spool") as spool:
-            own = [record.sequence for record in records if record.actor == path.name]
-            assert own == list(range(spool.next_index)), path.name
+    assert_stored_once(learner, folders)
     eventually(lambda: of(learner.root) == [], 30.0)
