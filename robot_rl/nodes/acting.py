@@ -19,6 +19,7 @@ from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.actor import ActorSummary, run_actor
 from robot_rl.runtime.acting.actor_config import END, START, ActorConfig, resumed
 from robot_rl.runtime.acting.rollout import Environment
+from robot_rl.runtime.acting.step_count import StepCount, read_step_count
 from robot_rl.runtime.acting.stuck_arms import watched
 from robot_rl.runtime.runs.json_log import logged
 from robot_rl.runtime.runs.metrics import MetricsWriter, read_metrics
@@ -91,6 +92,7 @@ def _act(
         closing(env),
         MetricsWriter(launch.folder) as metrics,
         Journal(launch.folder / "spool") as spool,
+        StepCount(launch.folder, settings.first_env_step) as count,
         ExitStack() as held,
     ):
         for line in spool.report():
@@ -114,7 +116,9 @@ def _act(
             if config.stuck.retreats:
                 rollout = watched(rollout, find_task(config.task), config.stuck)
             rollout.reward.open(launch.folder)
-            summary = run_actor(rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait)
+            summary = run_actor(
+                rollout, settings, link, metrics, should_stop=stop, ends_wait=stop.ends_wait, on_step=count.add
+            )
             link.flush(ORPHAN_FLUSH_S if stop.orphaned else FLUSH_S)
             metrics.write(END, settings.first_env_step + summary.env_steps, **link.status())
     return summary
@@ -152,4 +156,4 @@ def actor_config(
         await_weights_s=launch.weights_timeout_s,
         died=died,
     )
-    return resumed(settings, events)
+    return resumed(settings, events, read_step_count(launch.folder))

@@ -56,11 +56,14 @@ class ActorConfig:
         checks.fraction(self, "deterministic_fraction", "practice_fraction")
 
 
-def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorConfig:
+def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]], steps: int = 0) -> ActorConfig:
     """Return the settings with which an actor continues after the sessions that wrote these metrics.
 
     No episode number is given twice: a session may have died in the middle of an episode, whose records were sent
     although its line was never written.
+
+    Args:
+        steps: made in these sessions as far as was counted, also in episodes without a line.
     """
     lines = list(events)
     episodes = [line for line in lines if line["kind"] == "episode"]
@@ -68,7 +71,7 @@ def resumed(config: ActorConfig, events: Iterable[Mapping[str, Any]]) -> ActorCo
     begun += [int(line["episode"]) for line in lines if line["kind"] == START]
     if not begun:
         return config
-    env_steps = int(episodes[-1]["env_steps"]) if episodes else 0
+    env_steps = max(steps, int(episodes[-1]["env_steps"]) if episodes else 0)
     return replace(
         config, first_episode=max(begun) + 1, first_env_step=env_steps, failed_scenes=failed_scenes(episodes)
     )
