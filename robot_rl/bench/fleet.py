@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from robot_rl.runtime.learning.kept_policies import kept_policies
 from robot_rl.runtime.runs.history import EVALUATION, by_step
 from robot_rl.runtime.runs.metrics import read_metrics
 
-ACTORS = (1, 2, 4, 8)
+ACTORS, SEEDS = (1, 2, 4, 8), (0,)
 TASK = "pick-lift"
 """From images: given its state alone, the clone of 20 demonstrations succeeds in 28 of 30 episodes before any step."""
 LIMIT_S = 1200.0
@@ -22,31 +22,40 @@ EPISODES, EVERY = 30, 200
 FLAGS = ("--speed", "1", "--evaluation.every", f"{EVERY}", "--evaluation.every-episodes", f"{EPISODES}")
 
 
-def run(actors: Sequence[int] = ACTORS, seconds: float = LIMIT_S) -> dict[str, Any]:
+def run(actors: Sequence[int] = ACTORS, seconds: float = LIMIT_S, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """Return for each number of actors the wall time until the greedy policy alone succeeds in 30 of 30 episodes.
 
-    `actors_4_s_to_30_of_30` counts from the first actor's first step, `actors_4_s_from_start` from the start of the
-    processes, demonstrations and compilation included; None where it was not reached. `actors_4_speedup` is the first
-    number's time by that of four. A policy is kept each 200 steps and evaluated at the lowest priority beside the
-    training, what is missing after it.
+    `actors_4_s_to_30_of_30` is the mean over the seeds and counts from the first actor's first step,
+    `actors_4_seed_0_s_from_start` from the start of the processes, demonstrations and compilation included; None where
+    it was not reached. `actors_4_speedup` is the first number's time by that of four. A policy is kept each 200 steps
+    and evaluated at the lowest priority beside the training, what is missing after it.
 
     Args:
         actors: numbers of actors, each a training of its own.
         seconds: limit of each training.
+        seeds: of the trainings of each number: a single one says little, since they differ by a factor of two.
     """
     metrics = machine() | {"limit_s": seconds}
     for count in actors:
-        metrics |= measure(count, seconds)
-        first, now = (metrics[f"actors_{number}_s_to_30_of_30"] for number in (actors[0], count))
+        for seed in seeds:
+            metrics |= measure(count, seconds, seed)
+            show(metrics)
+        metrics[f"actors_{count}_s_to_30_of_30"] = now = mean_s(metrics, count, seeds)
+        first = metrics[f"actors_{actors[0]}_s_to_30_of_30"]
         metrics[f"actors_{count}_speedup"] = None if first is None or now is None else round(first / now, 2)
-        show(metrics)
     return metrics
 
 
-def measure(actors: int, seconds: float) -> dict[str, Any]:
-    """Return the metrics of one number of actors."""
-    name = f"actors_{actors}"
-    with tempfile.TemporaryDirectory() as root, training(Path(root), "--actors", f"{actors}", *FLAGS, task=TASK) as run:
+def mean_s(metrics: Mapping[str, Any], actors: int, seeds: Sequence[int]) -> float | None:
+    """Return the mean time of a number of actors [s]; None where a seed did not get there."""
+    times = [metrics[f"actors_{actors}_seed_{seed}_s_to_30_of_30"] for seed in seeds]
+    return None if None in times else round(float(np.mean(times)), 1)
+
+
+def measure(actors: int, seconds: float, seed: int) -> dict[str, Any]:
+    """Return the metrics of one training of a number of actors."""
+    name, words = f"actors_{actors}_seed_{seed}", ("--actors", f"{actors}", "--seed", f"{seed}", *FLAGS)
+    with tempfile.TemporaryDirectory() as root, training(Path(root), *words, task=TASK) as run:
         run.await_updates(actors)
         load = machine()["load_1min"]
         run.until(lambda: _reached(run), seconds)

@@ -27,6 +27,8 @@ class Arguments:
     `fleet` [s]."""
     actors: tuple[int, ...] | None = None
     """Numbers of actors of `fleet` and `soak`, one after the other."""
+    seeds: tuple[int, ...] | None = None
+    """Seeds of the trainings of `fleet`, whose mean time counts."""
     against: Path | None = None
     """Checkout of another commit, whose own `learner` runs in turn with this one, under the same load."""
     docs: Path | None = None
@@ -38,7 +40,9 @@ def main(words: Sequence[str]) -> int:
     names = "\n".join(f"  {name:<10}{benchmark.text}" for name, benchmark in BENCHMARKS.items())
     arguments = parse(Arguments, words, "bench", f"\n\nbenchmarks:\n{names}")
     options = {
-        key: value for key in ("seconds", "actors", "docs", "against") if (value := getattr(arguments, key)) is not None
+        key: value
+        for key in ("seconds", "actors", "seeds", "docs", "against")
+        if (value := getattr(arguments, key)) is not None
     }
     metrics = run_benchmark(arguments.name, **options)
     if arguments.json:

@@ -19,8 +19,7 @@ from robot_rl.core.clock import NS_PER_S, Clock, SystemClock
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import Simulation, plain_cell
 
-HOLD_STIFFNESS, HOLD_DAMPING = 200.0, 20.0  # [N m/rad, N m s/rad]; stable at 2 ms with the armature of 0.1 kg m^2
-BRAKE_S, AT_REST_RAD_PER_S = 0.015, 0.02  # time constant of the arm's own braking; slower joints are held
+HOLD_S, AT_REST_RAD_PER_S = 0.015, 0.02  # time constant of the arm's own position control; slower joints are held
 
 
 class SimulatedFault(Enum):
@@ -70,15 +69,16 @@ class _Firmware:
         self._hold_q[:], self._braking = self.simulation.loop.state.q, True
 
     def _holding(self) -> FloatArray:
-        """Return the torque of the arm's own position control, with gravity: it brakes to rest, then holds."""
+        """Return the torque of the arm's own position control, with gravity: it brakes to rest, then holds.
+
+        tau = M ((q_hold - q) / T^2 - 2 dq / T), critically damped; while it brakes, q_hold - q = T dq, so -M dq / T.
+        """
         state, dynamics = self.simulation.loop[:2]
         tau_max = self.simulation.loop.limits.tau_max
         self._braking = self._braking and bool(np.abs(state.dq).max() > AT_REST_RAD_PER_S)
         if self._braking:
-            self._hold_q[:] = state.q
-            own = -dynamics.M @ state.dq / BRAKE_S
-        else:
-            own = HOLD_STIFFNESS * (self._hold_q - state.q) - HOLD_DAMPING * state.dq
+            self._hold_q[:] = state.q + HOLD_S * state.dq
+        own = dynamics.M @ ((self._hold_q - state.q) / HOLD_S - 2.0 * state.dq) / HOLD_S
         return np.clip(dynamics.coriolis + dynamics.gravity + own, -tau_max, tau_max)
 
 

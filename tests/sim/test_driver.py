@@ -8,7 +8,7 @@ from controllers.drivers.contract import DriverMode
 from controllers.geometry import quat_from_matrix
 from controllers.law.tick import tick
 from robot_rl.core.pose import Pose
-from robot_rl.sim.driver import SimulatedDriver
+from robot_rl.sim.driver import HOLD_S, SimulatedDriver
 from robot_rl.sim.scene import TIMESTEP_S
 from robot_rl.sim.simulation import Simulation
 from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
@@ -76,6 +76,40 @@ def test_firmware_stops_a_joint_that_runs_away(simulation: Simulation) -> None:
     for _ in range(500):
         driver.read()
     assert np.abs(driver.feedback.state.dq).max() < 0.05
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_firmware_brakes_with_its_time_constant_down_to_rest(simulation: Simulation, axis: int) -> None:
+    simulation.reset(np.random.default_rng(1))
+    driver = SimulatedDriver(simulation)
+    driver.connect()
+    state, dynamics = driver.feedback[:2]
+    move(simulation, driver, 0.05 * np.eye(3)[axis] * (1.0, 1.0, -1.0), duration_s=1.0)
+    speed = tool_speed(dynamics.J, state.dq)
+    driver.stop()
+    for _ in range(round(4.0 * HOLD_S / TIMESTEP_S)):
+        driver.read()
+    assert speed == pytest.approx(0.05, rel=0.1)
+    assert tool_speed(dynamics.J, state.dq) < speed * np.exp(-3.5)
+
+
+def move(simulation: Simulation, driver: SimulatedDriver, velocity: np.ndarray, duration_s: float) -> None:
+    """Move the tool at a velocity [m/s], by targets."""
+    start, tau = simulation.T_base_tcp, np.zeros(7)
+    target = Target(start.p.copy(), np.array(quat_from_matrix(start.R)), np.zeros(6), np.zeros(6), np.zeros(1))
+    state, dynamics = driver.feedback[:2]
+    for _ in range(round(duration_s / TIMESTEP_S)):
+        target.p[:] += velocity * TIMESTEP_S
+        target.stamp_s[0] = simulation.time_s
+        loop = simulation.loop._replace(state=state, dynamics=dynamics, target=target, tau=tau)
+        tick(loop, TIMESTEP_S, simulation.time_s)
+        driver.write(tau)
+        driver.read()
+
+
+def tool_speed(jacobian: np.ndarray, dq: np.ndarray) -> float:
+    """Return the tool's speed [m/s]."""
+    return float(np.linalg.norm((jacobian @ dq)[:3]))
 
 
 def test_paced_arm_moves_on_without_a_late_host(simulation: Simulation) -> None:
