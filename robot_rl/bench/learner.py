@@ -32,6 +32,8 @@ LAYOUT = arm_layout(StateEntry("state", STATE - 1))
 CAMERAS = ("wrist", "side")
 CACHED_CALLS, CACHED_UPDATES = 10, 10
 TRAINABLE_CALLS, TRAINABLE_UPDATES = 2, 2
+LIMITED = ("cached", "cached_2_critics")
+"""Rates that are compared with that of their matrix products alone."""
 ROUNDS = 2
 THEIRS = "import json; from robot_rl.bench.learner import run; print(json.dumps(run()))"
 
@@ -47,7 +49,8 @@ def run(against: Path | None = None) -> dict[str, Any]:
     `_2_critics`: the same with 2; `_state`: no camera, no gripper, 2 critics of 256 x 256, the actor learns on each
     update, as in `sb3_updates_per_s`, SAC of stable-baselines3 where that is installed; `_trainable`: uint8 images
     of 128 x 128, 10 critics, random crops and the presets' trunk in the update; `_trainable_64`: images of 64 x 64, 2
-    critics, batch 64. `jax_bfloat16_...`: the same with bfloat16 products.
+    critics, batch 64. `jax_bfloat16_...`: the same with bfloat16 products. `jax_share_of_products_...`:
+    what an update's operations would take at the rate of a layer's products alone, by what it takes.
 
     Args:
         against: checkout of another commit; its own benchmark runs in turn with this one, as `against_...`. The better
@@ -87,10 +90,15 @@ def measured(backend: str, precision: str) -> dict[str, Any]:
         "trainable": (image_definition(128, 10, backend), TRAINABLE_UPDATES, TRAINABLE_CALLS, BATCH),
         "trainable_64": (image_definition(64, 2, backend), TRAINABLE_UPDATES, TRAINABLE_CALLS, SMALL_BATCH),
     }
-    rates = {}
+    rates, definitions = {}, {}
     for name, (definition, *sizes) in agents.items():
         config = changed(definition.config, {"precision": precision})
-        rates[f"updates_per_s_{name}"] = rate(replace(definition, config=config), *sizes)
+        definitions[name] = replace(definition, config=config)
+        rates[f"updates_per_s_{name}"] = rate(definitions[name], *sizes)
+    if backend == "jax":
+        from robot_rl.bench.products import limits
+
+        rates |= limits({name: definitions[name] for name in LIMITED}, rates, precision)
     return rates
 
 

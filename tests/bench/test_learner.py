@@ -8,7 +8,8 @@ from gymnasium.utils.env_checker import check_env
 from robot_rl.agents.batches import random_batch
 from robot_rl.agents.config import AgentConfig
 from robot_rl.agents.definition import AgentDefinition
-from robot_rl.bench.learner import CheckoutError, RandomStates, definition_of, measured_there, rate
+from robot_rl.agents.jax.learner import JaxLearner
+from robot_rl.bench.learner import CheckoutError, RandomStates, cached_definition, definition_of, measured_there, rate
 from robot_rl.core.action_layout import continuous_layout
 from robot_rl.core.schema import ArraySpec
 from robot_rl.vision.architecture import EncoderArchitecture
@@ -45,3 +46,14 @@ def test_states_that_fill_a_foreign_replay_are_an_environments() -> None:
 @pytest.mark.slow
 def test_a_rate_is_measured() -> None:
     assert rate(definition_of(ArraySpec((4, 6), "float16", 4), 2, "jax"), updates=1, calls=1) > 0
+
+
+def test_counted_operations_of_a_critic_are_those_of_its_products() -> None:
+    batch, counts = 64, []
+    for critics in (4, 6):
+        definition = cached_definition(critics)
+        counts.append(JaxLearner(definition, 0).flop(random_batch(definition, 1, batch)))
+    embedding, width = 3 * definition.config.projection, definition.config.hidden[0]
+    forward = 2 * batch * (embedding * width + width * width)
+    of_actor = 2 * 2 * batch * width * width  # its loss: forward and backward through the second layer
+    assert (counts[1] - counts[0]) / 2 == pytest.approx(3 * forward + of_actor, rel=0.1)

@@ -3,6 +3,7 @@
 Batches come from the replay; weights are returned by name, as copies.
 """
 
+import math
 from collections.abc import Mapping
 
 import jax
@@ -43,6 +44,12 @@ class JaxLearner(CountedLearner):
             self._state, rows = _update(self._state, batch, plans, definition=self.definition)
         self._updates += len(batch.reward)
         return mean_metrics(np.asarray(rows), self.definition)
+
+    def flop(self, batch: Batch) -> float:
+        """Return the floating-point operations of an update on such batches, as XLA counts them; nan if it does not."""
+        with products(self.definition.config.precision):
+            lowered = _update.lower(self._state, batch, self._plans(batch), definition=self.definition)
+        return float((lowered.cost_analysis() or {}).get("flops", math.nan))
 
     def policy_parameters(self) -> dict[str, np.ndarray]:
         """Return the averaged policy's parameters by name, as copies that later updates do not change."""
