@@ -147,6 +147,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if origin in (tuple, list):
         return _sequence(origin, typing.get_args(kind), value, where)
     if origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
+        if not isinstance(value, Mapping):
+            raise _wrong(where, value, "an object")
         return {key: _convert(typing.get_args(kind)[1], item, f"{where}.{key}") for key, item in value.items()}
     if origin is typing.Annotated:
         return _convert(typing.get_args(kind)[0], value, where)

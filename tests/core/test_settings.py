@@ -86,6 +86,9 @@ def test_unknown_key_names_the_nearest() -> None:
         ({"inner": {"pair": [1]}}, r"config\.inner\.pair: got \[1\], expected 2 values"),
         ({"inner": 3}, r"config\.inner: got 3, expected an object with fields of Inner"),
         ({"seed": -1}, r"seed: got -1, expected 0 or more"),
+        ({"weights": 3}, r"config\.weights: got 3, expected an object"),
+        ({"weights": None}, r"config\.weights: got None, expected an object"),
+        ({"weights": [1.0]}, r"config\.weights: got \[1\.0\], expected an object"),
     ],
 )
 def test_wrong_value_is_refused_with_its_place(value: dict, text: str) -> None:
