@@ -122,8 +122,9 @@ class Checkpoints:
             files = {name: (path / name).read_bytes() for name in (ARRAYS_FILE, META_FILE)}
             _check_sums(path, files)
             meta = dict(json.loads(files[META_FILE]))
-            updates, identity = int(meta.pop("updates")), dict(meta.pop("identity"))
+            updates, identity = _count(meta.pop("updates")), dict(meta.pop("identity"))
             arrays = safetensors.numpy.load(files[ARRAYS_FILE])
+            _check_numbers(arrays)
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError, SafetensorError) as error:
             advice = "remove this folder to continue from the one before it"
             raise CheckpointError(f"checkpoint: got {path}, expected a whole one ({error}); {advice}.") from error
@@ -168,6 +169,28 @@ def _check_sums(path: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         if hashlib.sha256(data).hexdigest() != dict(zip(sums[1::2], sums[::2], strict=True)).get(name):
             raise ValueError(f"{name} differs from its sum in {SUMS_FILE}")
+
+
+def _count(updates: Any) -> int:
+    """Return a number of updates.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(updates, int) or updates < 0:
+        raise ValueError(f"updates: {updates!r}")
+    return updates
+
+
+def _check_numbers(arrays: Mapping[str, np.ndarray]) -> None:
+    """Check that all numbers are finite, as those of every checkpoint that was written.
+
+    Raises:
+        ValueError: an array holds others.
+    """
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
 
 
 def _write(path: Path, data: bytes) -> None:
