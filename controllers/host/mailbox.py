@@ -9,6 +9,7 @@ target, and gains are checked again before they are used.
 import fcntl
 import mmap
 import os
+import weakref
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from controllers.arm import REASON_TEXT, Mode, Reason, Target
 from controllers.host.motions import MotionCommand, MotionRecord
 from controllers.host.report import LoopReport
+from controllers.host.sender_lock import claim_sending
 from controllers.host.sequence_lock import fetch, publish
 from controllers.law.gains import Gains
 from controllers.records import Record, record_dtype
@@ -111,7 +113,8 @@ class Mailbox:
         words = [1 + record_dtype(slot, joints).itemsize // 8 for slot in _SLOTS.values()]
         if create:
             remove_abandoned()
-        self._map = _open_memory(self.path, 8 * (2 + sum(words)), create)
+        self._handle, self._map = _open_memory(self.path, 8 * (2 + sum(words)), create)
+        weakref.finalize(self, os.close, self._handle)
         memory = np.frombuffer(self._map, np.int64)
         _check_head(memory, joints, create, self.path)
         starts = 2 + np.cumsum([0, *words])
@@ -120,12 +123,20 @@ class Mailbox:
             for start, size, declaration in zip(starts, words, _SLOTS.values(), strict=False)
         )
 
+    def claim(self) -> None:
+        """Take the right to send as long as this object lives.
+
+        Raises:
+            ValueError: another client has it.
+        """
+        claim_sending(self._handle, self.path)
+
     def unlink(self) -> None:
         """Remove the name; open mappings stay valid."""
         self.path.unlink(missing_ok=True)
 
 
-def _open_memory(path: Path, size: int, create: bool) -> mmap.mmap:
+def _open_memory(path: Path, size: int, create: bool) -> tuple[int, mmap.mmap]:
     if not create and not path.exists():
         raise FileNotFoundError(f"mailbox: got no {path}, expected a running control process; start it first.")
     if create:
@@ -142,9 +153,10 @@ def _open_memory(path: Path, size: int, create: bool) -> mmap.mmap:
             os.ftruncate(handle, size)
         elif os.fstat(handle).st_size != size:
             raise ValueError(f"mailbox: got {os.fstat(handle).st_size} bytes, expected {size}; use one version.")
-        return mmap.mmap(handle, size)
-    finally:
+        return handle, mmap.mmap(handle, size)
+    except BaseException:
         os.close(handle)
+        raise
 
 
 def remove_abandoned() -> None:
@@ -201,17 +213,32 @@ class HostState(NamedTuple):
 
 
 class Client:
-    """Client of the loop: sends targets, gains and requests, reads the state. One client at a time should send."""
+    """Client of the loop: sends targets, gains and requests, reads the state.
+
+    One client at a time moves the arm: from its first target or motion on, until it is gone, others are refused. Every
+    client may read the state, change gains and send requests.
+    """
 
     def __init__(self, name: str, joints: int = 7) -> None:
-        self._box = Mailbox(name, joints)
+        self._box, self._claimed = Mailbox(name, joints), False
+
+    def claim(self) -> None:
+        """Take the right to move the arm, which the first target or motion takes as well.
+
+        Raises:
+            ValueError: another client has it.
+        """
+        if not self._claimed:
+            self._box.claim()
+            self._claimed = True
 
     def send(self, target: Target, frame: str = "base") -> None:
         """Make this the latest target. Its stamp is on the system's monotonic clock.
 
         Raises:
-            ValueError: an unknown frame.
+            ValueError: an unknown frame, or another client sends.
         """
+        self.claim()
         if frame not in FRAMES:
             raise ValueError(f"frame: got {frame!r}, expected one of {sorted(FRAMES)}; transform the target first.")
         slot = self._box.target
@@ -242,7 +269,12 @@ class Client:
         return int(self._box.dump.copy["count"][0])
 
     def move(self, command: MotionCommand) -> None:
-        """Start a joint motion or guiding, keep it alive, or end it; see `controllers.host.motions`."""
+        """Start a joint motion or guiding, keep it alive, or end it; see `controllers.host.motions`.
+
+        Raises:
+            ValueError: another client sends.
+        """
+        self.claim()
         for name, value in command._asdict().items():
             self._box.motion.copy[name] = value
         self._box.motion.publish()

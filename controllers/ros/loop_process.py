@@ -150,8 +150,10 @@ def last_words(errors: str) -> str:
 
 
 def _opened(mailbox: str, joints: int) -> Client | None:
-    """Return a client, or None while the control process is creating its memory."""
+    """Return the client that moves the arm, or None while the control process is creating its memory."""
     try:
-        return Client(mailbox, joints)
+        client = Client(mailbox, joints)
+        client.claim()
+        return client
     except ValueError:
         return None

@@ -10,6 +10,7 @@ import pytest
 
 from controllers.arm import Mode, Target
 from controllers.host.mailbox import FOLDER, Client, Mailbox, Request, fetch, publish, unpack_gains
+from controllers.host.motions import MotionCommand, MotionKind
 from controllers.law.gains import make_gains
 from tests.controllers.plant import HOME
 
@@ -36,6 +37,35 @@ def test_the_latest_target_arrives_once(box, client):
     client.send(a_target(0.2, 2.0))
     assert box.target.fetch() and box.target.copy["p"][0, 0] == 0.2 and box.target.copy["stamp_s"][0] == 2.0
     assert not box.target.fetch()
+
+
+def test_a_second_client_that_sends_is_refused_and_the_first_goes_on(box, client):
+    client.send(a_target(0.1))
+    motion = MotionCommand(MotionKind.GUIDING, 1, 1.0, HOME)
+    second = Client(f"test-{os.getpid()}")
+    for send in (lambda: second.send(a_target(0.9, 2.0)), lambda: second.move(motion)):
+        with pytest.raises(ValueError, match=r"mailbox: got a second client .*`fuser .*end it first"):
+            send()
+    client.send(a_target(0.2, 3.0))
+    assert box.target.fetch() and box.target.copy["p"][0, 0] == 0.2 and not box.motion.fetch()
+    second.ask(Request.DEACTIVATE)  # whoever sees a reason may stop the arm, and read its state
+    assert box.request.fetch() and second.state().mode == client.state().mode
+
+
+def test_a_client_that_was_killed_gives_its_place_to_the_next(box, client):
+    program = (
+        "import sys; from controllers.host.mailbox import Client; client = Client(sys.argv[1]); client.claim(); "
+        "print('claimed', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", program, f"test-{os.getpid()}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "claimed\n"
+        with pytest.raises(ValueError, match="second client"):
+            client.send(a_target())
+        first.kill()
+        first.wait()
+        client.send(a_target())
+    assert box.target.fetch()
 
 
 def test_a_target_in_a_frame_that_is_not_known_is_refused_by_name(client):
