@@ -74,6 +74,9 @@ class Arguments:
     stages: tuple[str, ...] = ()
     """Names of the stages that a person labelled, first to last, as LeRobot's subtasks; by default `stage 1` ... Of
     `lerobot` only."""
+    stages_as: Literal["subtask_index", "language_persistent"] = "subtask_index"
+    """Column of the stages: numbers of subtasks, or texts, of which LeRobot 0.6 makes messages for models that read
+    language. Of `lerobot` only."""
     video: Literal["av1", "h264"] | None = None
     """Codec of the cameras as video, with loss; None: images, without. Of `lerobot` only."""
     successes: int | None = None
@@ -95,6 +98,8 @@ class Arguments:
             raise ConfigError(f"video: got {self.video!r} with format {self.format}, expected lerobot; leave one out.")
         if self.stages and self.format != "lerobot":
             raise ConfigError(f"stages: got names with format {self.format}, expected lerobot; leave one out.")
+        if self.stages_as != "subtask_index" and self.format != "lerobot":
+            raise ConfigError(f"stages_as: got it with format {self.format}, expected lerobot; leave one out.")
         if self.successes is not None:
             checks.at_least(self, 1, "successes")
 
@@ -154,7 +159,7 @@ def _target(arguments: Arguments) -> DatasetFormat:
         return make_format(arguments.format)
     from robot_rl.data.lerobot.dataset import LeRobotDataset
 
-    return LeRobotDataset(arguments.video, bool(arguments.stages) or _has_stages(arguments))
+    return LeRobotDataset(arguments.video, bool(arguments.stages) or _has_stages(arguments), arguments.stages_as)
 
 
 def _has_stages(arguments: Arguments) -> bool:

@@ -168,6 +168,40 @@ def test_subtasks_that_another_program_wrote_become_stages(tmp_path: Path) -> No
     assert len(foreign.steps) == 5 and foreign.meta.items() >= expected.items()
 
 
+def test_stages_are_texts_of_lerobot_and_come_back(tmp_path: Path) -> None:
+    dataset = LeRobotDataset(layout="language_persistent")
+    episodes = [staged(5, 1, 3, subtasks=["reach", "grasp", "lift"]), staged(3)]
+    for episode in episodes:
+        dataset.write(tmp_path, episode)
+    rows = [row for i in range(2) for row in pq.read_table(tmp_path / f"data/chunk-000/file-00{i}.parquet").to_pylist()]
+    texts = rows[0]["language_persistent"]
+    assert all(row["language_persistent"] == texts for row in rows[:5])
+    assert [text["content"] for text in texts] == ["reach", "grasp", "lift"]
+    assert [text["timestamp"] for text in texts] == [rows[i]["timestamp"] for i in (0, 2, 4)]
+    assert {(text["role"], text["style"], text["camera"]) for text in texts} == {("assistant", "subtask", None)}
+    assert [text["content"] for text in rows[5]["language_persistent"]] == ["stage 1"]
+    info = json.loads((tmp_path / "meta" / "info.json").read_text())
+    assert rows[0].keys() == info["features"].keys() and "subtask_index" not in info["features"]
+    assert not (tmp_path / "meta" / "subtasks.parquet").exists()
+    assert "language_persistent" not in json.loads((tmp_path / "meta" / "stats.json").read_text())
+    assert [episode.meta for episode in dataset.read(tmp_path)] == [episode.meta for episode in episodes]
+
+
+def test_texts_that_another_program_wrote_become_stages(tmp_path: Path) -> None:
+    """LeRobot's own annotator exchanges the column, and leaves the old one in info.json."""
+    dataset = LeRobotDataset()
+    dataset.write(tmp_path, staged(6, 2))
+    shutil.rmtree(tmp_path / "robot_rl")
+    data = tmp_path / "data/chunk-000/file-000.parquet"
+    table = pq.read_table(data).drop_columns(["subtask_index"])
+    said = {"role": "assistant", "camera": None, "tool_calls": None}
+    plan = {**said, "style": "plan", "content": "1. reach 2. lift", "timestamp": 0.0}
+    subtasks = [{**said, "style": "subtask", "content": name, "timestamp": t} for name, t in (("a", 0.0), ("b", 0.3))]
+    pq.write_table(table.append_column("language_persistent", pa.array([[plan, *subtasks]] * 6)), data)
+    (foreign,) = dataset.read(tmp_path)
+    assert foreign.meta.items() >= {"stages": [2], "subtasks": ["a", "b"]}.items()
+
+
 def test_dataset_without_stages_has_no_column_of_them_and_takes_later_ones_into_the_meta(tmp_path: Path) -> None:
     dataset, later = LeRobotDataset(), staged(4, 1)
     dataset.write(tmp_path, recorded(3))

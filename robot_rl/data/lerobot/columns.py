@@ -80,21 +80,16 @@ def _number_column(values: Sequence[Any], kind: str) -> Column:
     return Column(values, {"dtype": kind, "shape": [1], "names": None})
 
 
-def index_columns(number: int, start: int, length: int, task: int, stages: Sequence[int] = ()) -> dict[str, Column]:
-    """Return the columns that number an episode's frames, by episode, time [s], place in the whole dataset and task.
-
-    Args:
-        stages: the subtask of each frame; empty: there is no such column.
-    """
+def index_columns(number: int, start: int, length: int, task: int) -> dict[str, Column]:
+    """Return the columns that number an episode's frames, by episode, time [s], place in the whole dataset and task."""
     steps = np.arange(length)
-    values = [steps / np.float32(RATE_HZ), steps, np.full(length, number), start + steps, np.full(length, task)]
-    values += [np.array(stages, np.int64)] if stages else []
-    features = index_features(bool(stages)).items()
-    return {name: Column(column, feature) for (name, feature), column in zip(features, values, strict=True)}
+    values = (steps / np.float32(RATE_HZ), steps, np.full(length, number), start + steps, np.full(length, task))
+    return {
+        name: Column(column, feature) for (name, feature), column in zip(index_features().items(), values, strict=True)
+    }
 
 
-def index_features(staged: bool = False) -> dict[str, dict[str, Any]]:
-    """Return the descriptions of those columns, which every dataset has, of the last one where it has stages."""
-    counts = ("frame_index", "episode_index", "index", "task_index", *(("subtask_index",) if staged else ()))
-    names = {"timestamp": "float32"} | dict.fromkeys(counts, "int64")
+def index_features() -> dict[str, dict[str, Any]]:
+    """Return the descriptions of those columns, which every dataset has."""
+    names = {"timestamp": "float32"} | dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), "int64")
     return {name: {"dtype": kind, "shape": [1], "names": None} for name, kind in names.items()}

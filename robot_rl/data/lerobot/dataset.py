@@ -11,7 +11,7 @@
 
 An episode counts once info.json says so, wholly or not at all. A dataset of others is read, too: its last frame closes
 the episode, which succeeds where `next.success` says so, or where there is no such column.
-Source: lerobot 0.4.4, datasets/utils.py, datasets/compute_stats.py.
+Source: lerobot 0.4.4, datasets/utils.py, datasets/compute_stats.py; 0.6.1 reads the same.
 """
 
 import json
@@ -19,15 +19,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors
 
 from robot_rl.core.errors import ConfigError, CorruptRecordError
 from robot_rl.data.formats import Episode
+from robot_rl.data.lerobot.arrays import arrow_array
 from robot_rl.data.lerobot.columns import RATE_HZ, Column, index_columns, index_features, step_columns
-from robot_rl.data.lerobot.names import SUBTASK_INDEX, TASK_INDEX, extended, names_table, read_names
+from robot_rl.data.lerobot.names import TASK_INDEX, extended, names_table, read_names
 from robot_rl.data.lerobot.records import OwnPart, foreign_steps, own_part, own_steps
 from robot_rl.data.lerobot.stats import PREFIX, Statistics, merged, row_statistics, statistics
+from robot_rl.data.lerobot.subtasks import FEATURES, INDEX, Layout, layout_of, subtask_columns, subtasks_of
 from robot_rl.data.lerobot.videos import VIDEO, codec_of, encoded, read_videos, video_names
 from robot_rl.data.stages import STAGES, meta_of_subtasks, step_subtasks
 from robot_rl.data.whole_file import write_file
@@ -48,18 +49,19 @@ class LeRobotDataset:
     Args:
         codec: of the cameras as video in a new dataset, `av1` or `h264`; None: as images without loss.
         subtasks: whether a new dataset has a column of subtasks, also where its first episode has no stage.
+        layout: of that column.
 
     Raises:
         ConfigError: pyarrow is not installed.
     """
 
-    def __init__(self, codec: str | None = None, subtasks: bool = False) -> None:
+    def __init__(self, codec: str | None = None, subtasks: bool = False, layout: Layout = INDEX) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
             raise ConfigError("dataset format lerobot: got no pyarrow; pip install 'robot-rl[lerobot]'.") from error
-        self._codec, self._subtasks = codec, subtasks
+        self._codec, self._subtasks, self._layout = codec, subtasks, layout
         self._arrow: Any = pyarrow
         self._parquet: Any = pyarrow.parquet
 
@@ -107,25 +109,26 @@ class LeRobotDataset:
         columns = step_columns(episode.steps, codec_of(info["features"]) if info else self._codec)
         task = str(episode.meta.get("text") or episode.meta.get("task") or "unnamed")
         features = {name: dict(column.feature) for name, column in columns.items()}
-        staged = SUBTASK_INDEX in info["features"] if info else self._subtasks or STAGES in episode.meta
-        numbering = index_features(staged)
+        new = self._layout if self._subtasks or STAGES in episode.meta else None
+        layout = layout_of(info["features"]) if info else new
+        numbering = index_features() | ({layout: FEATURES[layout]} if layout else {})
         if info and info["features"].keys() != features.keys() | numbering.keys():
             raise ConfigError(
                 f"{folder}: got an episode with {', '.join(sorted(features))}, expected the dataset's "
                 f"{', '.join(sorted(info['features'].keys() - numbering.keys()))}; use another folder."
             )
         tasks = extended(self._names(folder / TASKS, TASK_INDEX) if info else [], [task])
-        names = step_subtasks(episode.meta, len(episode.steps)) if staged else []
-        subtasks = extended(self._names(folder / SUBTASKS, SUBTASK_INDEX) if info else [], names)
-        stages = [subtasks.index(name) for name in names]
-        indices = index_columns(number, start, len(episode.steps), tasks.index(task), stages)
-        self._write_data(folder, number, columns | indices)
+        names = step_subtasks(episode.meta, len(episode.steps)) if layout else []
+        subtasks = extended(self._names(folder / SUBTASKS, INDEX) if info else [], names)
+        columns |= index_columns(number, start, len(episode.steps), tasks.index(task))
+        columns |= subtask_columns(layout, names, subtasks)
+        self._write_data(folder, number, columns)
         write_file(folder / OURS.format(number=number), own_part(episode))
-        stats = statistics(columns | indices)
+        stats = statistics(columns)
         self._write_episode(folder, number, start, len(episode.steps), task, stats, video_names(features))
         self._write_names(folder / TASKS, TASK_INDEX, tasks)
-        if staged:
-            self._write_names(folder / SUBTASKS, SUBTASK_INDEX, subtasks)
+        if layout == INDEX:
+            self._write_names(folder / SUBTASKS, INDEX, subtasks)
         features |= numbering
         total = merged([*self._statistics(folder, number, start), stats])
         self._write_totals(folder, features, number + 1, start + len(episode.steps), tasks, total)
@@ -181,17 +184,12 @@ class LeRobotDataset:
         place = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
         rows = self._rows(folder / DATA.format(**place), number)
         videos = read_videos(folder, info, row)
-        names = self._step_names(folder, rows) if SUBTASK_INDEX in features else []
+        names = subtasks_of(rows, self._names(folder / SUBTASKS, INDEX))
         if own is None:
             meta = self._foreign_meta(row) | meta_of_subtasks(names[:-1])  # the last frame closes the episode
             return Episode(foreign_steps(rows, features, videos), meta)
         changed = names and names != step_subtasks(own.meta, len(rows))  # by a program that annotates
         return Episode(own_steps(rows, features, own, videos), own.meta | (meta_of_subtasks(names) if changed else {}))
-
-    def _step_names(self, folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Return the subtask of each row; none where their names are not there."""
-        names = self._names(folder / SUBTASKS, SUBTASK_INDEX)
-        return [names[row[SUBTASK_INDEX]] for row in rows] if names else []
 
     @staticmethod
     def _own(folder: Path, number: int) -> "OwnPart | None":
@@ -216,18 +214,8 @@ class LeRobotDataset:
                 path = folder / VIDEO.format(video_key=name, **_place(number))
                 write_file(path, encoded(list(column.values), RATE_HZ, column.feature["info"]["video.codec"]))
             else:
-                arrays[name] = self._array(column)
+                arrays[name] = arrow_array(self._arrow, column)
         self._write_table(folder / DATA.format(**_place(number)), self._arrow.table(arrays))
-
-    def _array(self, column: Column) -> Any:
-        arrow, kind, shape = self._arrow, column.feature["dtype"], column.feature["shape"]
-        if kind == "image":
-            struct = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
-            return arrow.array([{"bytes": bytes(value), "path": None} for value in column.values], struct)
-        item = arrow.from_numpy_dtype(np.dtype(kind))
-        if shape == [1]:
-            return arrow.array(np.asarray(column.values, kind).reshape(-1), item)
-        return arrow.array([value.tolist() for value in column.values], arrow.list_(item, shape[0]))
 
     def _write_episode(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-TASK_INDEX, SUBTASK_INDEX = "task_index", "subtask_index"
+TASK_INDEX = "task_index"
 _INDEX = "__index_level_0__"
 
 

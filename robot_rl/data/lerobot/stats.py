@@ -21,8 +21,8 @@ PIXEL_STEP = 4
 
 
 def statistics(columns: Mapping[str, Column]) -> Statistics:
-    """Return column -> statistics of one episode, JSON-ready."""
-    return {name: _of_column(column) for name, column in columns.items()}
+    """Return column -> statistics of one episode, JSON-ready; texts have none."""
+    return {name: _of_column(column) for name, column in columns.items() if column.feature["dtype"] != "language"}
 
 
 def _of_column(column: Column) -> dict[str, Any]:
