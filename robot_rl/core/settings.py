@@ -87,7 +87,7 @@ def load_settings(kind: type[T], path: Path, upgrade: Callable[[dict[str, Any]],
         raise ConfigError(f"config file: got {path}, expected a JSON file; {start}.")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"config file: got {path}, expected JSON; {error}.") from error
     return from_json(kind, value if upgrade is None or not isinstance(value, dict) else upgrade(value))
 
@@ -126,7 +126,7 @@ def _parsed(kind: Any, value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -99,6 +99,7 @@ def test_wrong_value_is_refused_with_its_place(value: dict, text: str) -> None:
 def test_missing_or_broken_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a JSON file"):
         load_settings(Outer, tmp_path / "none.json")
-    (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(ConfigError, match="expected JSON"):
-        load_settings(Outer, tmp_path / "broken.json")
+    for text in ("{", '{"a":' * 100_000):
+        (tmp_path / "broken.json").write_text(text)
+        with pytest.raises(ConfigError, match="expected JSON"):
+            load_settings(Outer, tmp_path / "broken.json")
