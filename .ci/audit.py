@@ -136,8 +136,11 @@ def audit(index: Index, pins: list[Pin]) -> tuple[int, list[Pin]]:
         UnreachableError: the index does not answer.
     """
     index.check()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         answers = list(pool.map(lambda pin: vulnerabilities(index, pin), pins))
+    finally:
+        pool.shutdown(cancel_futures=True)  # after the first that is not answered, none waits
     count = 0
     for pin, answer in zip(pins, answers, strict=True):
         for found in answer or []:
@@ -159,7 +162,10 @@ def main(words: list[str] | None = None) -> int:
         with contextlib.closing(Index(arguments.index)) as index:
             count, unknown = audit(index, pins)
     except UnreachableError as error:
-        print(f"NOT AUDITED: no network ({error}). No package was looked up; run `make audit` with one.", flush=True)
+        print(
+            f"NOT AUDITED: no network, or no index there ({error}). Run `make audit` with one.",
+            flush=True,
+        )
         return 0 if arguments.reached_only else 2
     print(f"{count} known vulnerabilities in {len(pins) - len(unknown)} of {len(pins)} packages.")
     if unknown:

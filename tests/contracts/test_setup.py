@@ -53,7 +53,7 @@ class Index(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         page = PAGES.get(self.path.removeprefix("/pypi/").removesuffix("/json"))
         body = json.dumps(page).encode()
-        self.send_response(404 if page is None else 200)
+        self.send_response(503 if "ailing" in self.path else 404 if page is None else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -84,6 +84,7 @@ def audit(folder: Path, index: str, pins: str, *flags: str) -> int:
         ("sound==1.0 weak==2.0", 1, "weak==2.0: PYSEC-1 = CVE-1, mended in: 2.1. Reads too much.\n1 known vuln"),
         ("newest==4.0", 1, "newest==4.0: PYSEC-1 = CVE-1"),
         ("sound==1.0 newer==5.0", 2, "NOT AUDITED: the index says nothing of newer==5.0."),
+        ("ailing==1.0 " * 40 + "sound==1.0", 2, "NOT AUDITED: no network, or no index there (http://127.0.0.1:"),
         ("absent==1.0 weak==2.0", 1, "NOT AUDITED: the index says nothing of absent==1.0."),
     ],
 )
@@ -100,4 +101,4 @@ def test_an_audit_without_a_network_prints_so_and_fails_unless_it_may_do_without
 ) -> None:
     for flags, status in (((), 2), (("--reached-only",), 0)):
         assert audit(tmp_path, "http://127.0.0.1:1", "sound==1.0", *flags) == status
-        assert capsys.readouterr().out.startswith("NOT AUDITED: no network (http://127.0.0.1:1: ")
+        assert capsys.readouterr().out.startswith("NOT AUDITED: no network, or no index there (http://127.0.0.1:1: ")
