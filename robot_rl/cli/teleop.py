@@ -18,7 +18,7 @@ from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.records import Observation
 from robot_rl.core.seeds import Purpose, generator
 from robot_rl.runtime.acting.monitor import StepView
-from robot_rl.runtime.acting.recording_screen import AUTHORITY, arm_text, force_n
+from robot_rl.runtime.acting.recording_screen import arm_text, charge_text, force_n
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.acting.step import Step
 from robot_rl.runtime.acting.stepper import NO_VERSION
@@ -119,7 +119,8 @@ def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool
     with Progress(TextColumn("{task.description}"), transient=True) as bar:
         row = bar.add_task("")
         while not should_stop() and (seconds is None or steps * rollout.period_s < seconds):
-            decision = arbiter.decide(None, human.read(), False, clock.now_ns())
+            state = human.read()
+            decision = arbiter.decide(None, state, False, clock.now_ns())
             fault = seen.add(decision, env.step(decision.action))
             if pace is not None:
                 pace.wait()
@@ -129,7 +130,8 @@ def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool
             by_hand += decision.charge is ControlAuthority.HUMAN
             force_max_n = max(force_max_n, force_n(env))
             rate, last_s = 1.0 / max(clock.now_s() - last_s, 1e-6), clock.now_s()
-            parts = (AUTHORITY[decision.charge], f"{rate:4.1f} Hz", arm_text(env), fault)
+            charge = charge_text(decision.charge, human, state.alive)
+            parts = (charge, f"{rate:4.1f} Hz", arm_text(env), fault)
             bar.update(row, description="  |  ".join(filter(None, parts)))
     return f"{steps} steps, {by_hand} by hand, {refused} refused; largest force {force_max_n:.1f} N"
 

@@ -80,6 +80,7 @@ class JudgingDevice(Device):
 
     def __init__(self, device: Device) -> None:
         self.device = device
+        self.devices = (device,)
 
     def reset(self) -> None:
         """Begin an episode."""

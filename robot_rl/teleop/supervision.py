@@ -117,6 +117,7 @@ class SupervisedDevice:
 
     def __init__(self, device: Device, sender: StopSender, clock: Clock) -> None:
         self._device, self._sender, self._clock = device, sender, clock
+        self.devices = (device,)
         self._lock = threading.Lock()
         self._labels: tuple[str, ...] = ()
         self._cleared = self._ready = self._save = False

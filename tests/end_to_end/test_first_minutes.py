@@ -144,7 +144,7 @@ def test_person_simulates_demonstrates_corrects_and_judges(tmp_path: Path) -> No
         for number in range(3):
             screen.await_text(f"Episode {number + 1} of 3: set the scene.")
             screen.press("n")
-            screen.await_text("the episode runs", number + 1)
+            screen.await_text("The episode runs", number + 1)
             for key in "ffaag":
                 screen.press(key)
                 threading.Event().wait(0.1)

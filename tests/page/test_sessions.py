@@ -29,7 +29,7 @@ def test_demonstration_is_recorded_at_the_page(tmp_path: Path) -> None:
         until(page, "control", "yes")
         until_cleared(page, "#prompt:has-text('Episode 1 of 1: set the scene.')")
         page.keyboard.press("n")
-        until_cleared(page, "#prompt:has-text('the episode runs')")
+        until_cleared(page, "#prompt:has-text('The episode runs')")
         take_over(page, "#lift", 0.0, -0.5)
         page.keyboard.press("Enter")
         assert recording.wait() == 0, recording.text

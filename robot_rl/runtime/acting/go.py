@@ -1,12 +1,14 @@
 """The go of a person: an arm moves to a start, and an episode begins, only as the person at the device allows."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.envs.operator_episodes import Hear, ignore
 from robot_rl.runtime.acting.stepper import PAYING
 from robot_rl.teleop.device import Device, DeviceState
+from robot_rl.teleop.instructions import clear_text, go_text, missing_text
 
 Show = Callable[[str], None]
 POLL_S = 0.05
@@ -15,10 +17,7 @@ MARK = ">> "
 """Begins a line that says what the person has to do."""
 NOTE = ":: "
 """Begins a line that says what has happened."""
-RUNS = "the episode runs: Enter success, Backspace failure, u undo, x stop"
-GO = "Then: go on the page, n at the keyboard, success on the pendant."
-MISSING = "Waiting for the person's device: is it plugged in, and its program started?"
-CLEAR = "Stopped: clear the stop first, with c at the keyboard or on the page."
+RUNS = "The episode runs: Enter success, Backspace failure, u undo, x stop"
 
 
 def show_here(text: str) -> None:
@@ -76,10 +75,11 @@ def await_ready(
             not pay.
     """
     _hear(device.read().labels, hear)  # a "ready" before the prompt was for something else
-    shown = _show(DeviceState(), _prompt(text), "", show)
+    prompt = partial(_prompt, device, text)
+    shown = _show(device, DeviceState(), prompt(), "", show)
     while not (state := device.read()).ready or state.stopped:
         _hear(_not_paying(state), hear)
-        shown = _show(state, _prompt(text), shown, show)
+        shown = _show(device, state, prompt(), shown, show)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
     _hear(_not_paying(state), hear)
     show(then)
@@ -90,14 +90,14 @@ def await_release(device: Device, clock: Clock, show: Show = show_here, hear: He
     state, shown = device.read(), ""
     _hear(state.labels, hear)
     while state.stopped:
-        shown = _show(state, "", shown, show)
+        shown = _show(device, state, "", shown, show)
         clock.sleep_until(clock.now_ns() + round(POLL_S * NS_PER_S))
         state = device.read()
         _hear(_not_paying(state), hear)
 
 
-def _prompt(text: str | Callable[[], str]) -> str:
-    return f"{text if isinstance(text, str) else text()} {GO}"
+def _prompt(device: Device, text: str | Callable[[], str]) -> str:
+    return f"{text if isinstance(text, str) else text()} Then {go_text(device)}."
 
 
 def _hear(labels: tuple[str, ...], hear: Hear) -> None:
@@ -109,9 +109,10 @@ def _not_paying(state: DeviceState) -> tuple[str, ...]:
     return tuple(label for label in state.labels if label not in PAYING)
 
 
-def _show(state: DeviceState, text: str, shown: str, show: Show) -> str:
+def _show(device: Device, state: DeviceState, text: str, shown: str, show: Show) -> str:
     """Show what the person has to do, where that has changed, and return it."""
-    wanted = text if not state.stopped else CLEAR if state.alive else MISSING
+    stop = f"Stopped: clear the stop first: {clear_text(device)}." if state.alive else missing_text(device)
+    wanted = stop if state.stopped else text
     if wanted != shown:
         show(wanted)
     return wanted

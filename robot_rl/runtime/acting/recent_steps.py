@@ -150,6 +150,7 @@ class SavingDevice(Device):
 
     def __init__(self, device: Device) -> None:
         self._device = device
+        self.devices = (device,)
         self.recent: RecentSteps | None = None
 
     def reset(self) -> None:

@@ -25,6 +25,7 @@ from robot_rl.teleop.arbiter import ControlAuthority
 from robot_rl.vision.recordings import OBJECT_STATES
 
 ATTEMPTS_PER_EPISODE = 10
+"""Attempts without success, for each episode wanted, after which a recording without a person gives up."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def collect_demonstrations(
         ends_wait: entered, with what is waited for in words, around each wait for a person.
 
     Raises:
-        RobotRLError: hardly any attempt succeeds.
+        RobotRLError: hardly any attempt of a script succeeds.
         ConfigError: the folder holds episodes of another task, other cameras or crops.
     """
     check_recordings([config.folder], config.format, config.origin)
@@ -113,7 +114,7 @@ class _Session:
         """Run one episode and write it unless it is discarded.
 
         Raises:
-            RobotRLError: hardly any attempt succeeds.
+            RobotRLError: hardly any attempt of a script succeeds.
         """
         config, summary, seed = self._config, self._summary, next(self._seeds)
         self._begin(seed)
@@ -122,7 +123,8 @@ class _Session:
         if not (steps and steps[-1].last and (steps[-1].success or config.keep_failures)):
             summary.discarded += bool(steps) or not self._should_stop()
             self._screen.ended(summary, steps, kept=False)
-            _check_attempts(summary, config.episodes)
+            if not self._stepper.rollout.person_acts:  # who may practise
+                _check_attempts(summary, config.episodes)
             return
         late = self._write(steps, objects, unsure, seed)
         summary.recorded += 1
@@ -258,5 +260,5 @@ def _check_attempts(summary: RecordingSummary, episodes: int) -> None:
     if summary.discarded >= ATTEMPTS_PER_EPISODE * episodes:
         raise RobotRLError(
             f"demonstrations: got {summary.recorded} successes and {summary.discarded} failures, "
-            "expected mostly successes; watch an episode, or keep failures explicitly."
+            "expected mostly successes; see an episode by `robot-rl simulate`, or keep failures by --keep-failures."
         )

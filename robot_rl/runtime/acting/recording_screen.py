@@ -11,13 +11,15 @@ from rich.progress import Progress, TextColumn
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.acting.step import Step
 from robot_rl.teleop.arbiter import ControlAuthority
+from robot_rl.teleop.device import Device
+from robot_rl.teleop.instructions import clear_text, missing_text
 
 AUTHORITY = {
     ControlAuthority.IDLE: "nothing moves it",
     ControlAuthority.POLICY: "policy",
     ControlAuthority.RETREAT: "retreat",
     ControlAuthority.HUMAN: "you",
-    ControlAuthority.ESTOP: "EMERGENCY STOP: c clears it",
+    ControlAuthority.ESTOP: "EMERGENCY STOP",
 }
 
 
@@ -57,7 +59,7 @@ class RecordingScreen:
         parts = [
             f"demonstration {counts.total + 1} of {self._episodes} ({counts.discarded} discarded)",
             f"{number * self._rollout.period_s:4.1f} s",
-            AUTHORITY[step.decision.charge],
+            charge_text(step.decision.charge, self._rollout.human),
             arm_text(self._rollout.env),
             step.fault,
         ]
@@ -72,12 +74,20 @@ class RecordingScreen:
         stopped = last is not None and last.decision.charge is ControlAuthority.ESTOP
         end = end or (f"fault: {last.fault}" if last and last.fault else "stopped" if stopped else "out of time")
         where = f"kept, {counts.total} of {self._episodes} in {self._folder}" if kept else "discarded"
-        print(f"{end} after {len(steps) * self._rollout.period_s:.1f} s: {where}", flush=True)
+        after = f" after {len(steps) * self._rollout.period_s:.1f} s" if steps else ""
+        print(f"{end}{after}: {where}", flush=True)
 
     def removed(self, number: int | None) -> None:
         """Report that an episode was taken back."""
         text = "nothing to take back" if number is None else f"episode {number} is in {self._folder / 'removed'} now"
         print(f"undo: {text}", flush=True)
+
+
+def charge_text(charge: ControlAuthority, device: Device | None, alive: bool = True) -> str:
+    """Return who moves the arm, and after a stop what a person can do about it."""
+    if charge is not ControlAuthority.ESTOP or device is None:
+        return AUTHORITY[charge]
+    return f"{AUTHORITY[charge]}: {clear_text(device)}" if alive else missing_text(device)
 
 
 def force_n(env: Environment) -> float:

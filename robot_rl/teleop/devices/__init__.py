@@ -4,6 +4,9 @@ A device is a class with a class method `open(context)`, which returns a `robot_
 
     Settings         frozen dataclass of its settings, given as `--human.settings NAME VALUE ...`
     help             text that is printed when a person uses it
+    go, clears       how a person reports with it that the scene is set, and clears a stop, as in "press n"
+    missing          what it waits for where it is not alive
+    devices          those that it combines
     watch            method: the state between two steps, for supervision; needed where motion goes on with each `read`
     enable           method: takes whether the dead-man of another device is held, before each `read`
     detail           text of the moment that `robot-rl doctor teleop NAME` shows

@@ -37,7 +37,7 @@ LOST_S = 1.0
 """Silence after which a page that is the only device is lost [s]."""
 LABELS_MAX = 64
 """Labels that wait for a read; further ones are refused."""
-HELP = "the operator's page moves the arm: hold its joystick, or space with w a s d r f q e; x stops"
+HELP = "open the page in a browser: a joystick, or one of the keys w a s d r f q e, moves the arm while held; x stops"
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,8 @@ class Browser(Device):
 
     Settings = BrowserConfig
     help = HELP
+    go, clears = "press Go on the page, or n there", "hold the page's button, or press c there"
+    missing = "Waiting for a browser: open the page by its link."
 
     @classmethod
     def open(cls, context: DeviceContext) -> "Browser":
@@ -224,6 +226,7 @@ class BesidePage(Device):
 
     def __init__(self, device: Device | None, page: Browser) -> None:
         self._device, self._page = device, page
+        self.devices = (page,) if device is None else (device, page)
         self._rested = self._releases = False
 
     def reset(self) -> None:

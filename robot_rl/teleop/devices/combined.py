@@ -19,6 +19,7 @@ class EnabledDevice:
 
     def __init__(self, enabler: Device, motion_device: Device) -> None:
         self._enabler, self._motion_device = enabler, motion_device
+        self.devices = (enabler, motion_device)
         self._enables = getattr(enabler, "enables", True)
         self._enable = getattr(motion_device, "enable", None) if self._enables else None
 

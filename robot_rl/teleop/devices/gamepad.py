@@ -17,7 +17,7 @@ from robot_rl.core.action_layout import ActionLayout
 from robot_rl.core.clock import Clock, SystemClock
 from robot_rl.core.errors import ConfigError, DeviceLostError, unknown_name
 from robot_rl.teleop.devices.handheld import HandheldConfig, HandheldDevice
-from robot_rl.teleop.devices.plugged import check_functions
+from robot_rl.teleop.devices.plugged import CLEAR, READY, check_functions
 from robot_rl.teleop.engagement import EngageConfig
 
 AXES = ("leftx", "lefty", "rightx", "righty", "triggerleft", "triggerright")
@@ -129,6 +129,8 @@ class Gamepad(HandheldDevice[Pad]):
         self._pads, self._index, self._functions = pads or SdlPads(), config.index, config.buttons
         super().__init__(layout, config, clock or SystemClock())
         self.help = HELP.format(buttons="   ".join(f"{b} {f}" for b, f in config.buttons.items()))
+        names = {function: f"press {button} on the gamepad" for button, function in config.buttons.items()}
+        self.go, self.clears = names.get(READY, ""), names.get(CLEAR, "")
 
     def _connect(self) -> Pad:
         return open_pad(self._pads, self._index)

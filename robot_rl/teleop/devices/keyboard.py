@@ -86,6 +86,7 @@ class Keyboard:
 
     Settings = KeyboardConfig
     help = HELP
+    go, clears = f"press {READY_KEY}", f"press {CLEAR_KEY}"
     reads_terminal = True
 
     @classmethod

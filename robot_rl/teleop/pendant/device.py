@@ -60,6 +60,7 @@ class Pendant:
 
     Settings = PendantConfig
     moves = False
+    go, clears = "press success on the pendant", "hold undo on the pendant for 0.8 s, the grip released"
 
     @classmethod
     def open(cls, context: DeviceContext) -> "Pendant":

@@ -18,6 +18,7 @@ from robot_rl.rewards.source import RewardSource, StepOutcome, Verdict
 from robot_rl.runtime.acting.demonstrations import load_demonstrations
 from robot_rl.runtime.acting.observation import step_schema
 from robot_rl.runtime.acting.record import (
+    ATTEMPTS_PER_EPISODE,
     RecordingConfig,
     collect_demonstrations,
     remove_newest,
@@ -121,6 +122,13 @@ def test_failures_are_discarded_by_default(tmp_path: Path) -> None:
         record(tmp_path / "none", 2, expert(lambda: -away()), seed=5)
     summary = record(tmp_path / "all", 2, expert(away), keep_failures=True)
     assert (summary.recorded, summary.discarded) == (2, 0)
+
+
+def test_person_may_practise_as_often_as_they_like(tmp_path: Path, capsys) -> None:
+    failed = [*GO, DeviceState(labels=("failure",))]
+    summary = record(tmp_path, 1, Person([*failed * 3 * ATTEMPTS_PER_EPISODE, *moving("success")]))
+    assert summary.recorded == 1 and summary.discarded > ATTEMPTS_PER_EPISODE
+    assert "\nno motion: discarded" in capsys.readouterr().out
 
 
 def test_time_before_the_human_begins_is_left_out(tmp_path: Path) -> None:
@@ -258,7 +266,7 @@ def test_person_reads_when_the_episode_runs_and_that_a_stop_ended_it(tmp_path: P
     states = [*moving("success")[:-1], DeviceState(estop=True)]
     record(tmp_path, 1, Person(states), env=Announced(), keep_failures=True)
     output = capsys.readouterr().out
-    assert output.index("set the scene") < output.index("reset") < output.index("the episode runs")
+    assert output.index("set the scene") < output.index("reset") < output.index("The episode runs")
     assert "stopped after 0.2 s: kept, 1 of 1" in output
 
 
