@@ -14,7 +14,12 @@ from robot_rl.runtime.runs.run_totals import LOSSES, RunTotals
 from robot_rl.transport.journal import Journal
 
 ACTORS = (8,)
-FLAGS = ("--speed", "1", "--demonstrations", "2", "--actors")
+FLAGS = (
+    "--speed", "1", "--demonstrations", "2",
+    "--updates-per-step", "0.2", "--learner.update-ratio.updates-per-transition", "0.25",
+    "--actors",
+)  # fmt: skip
+"""Few updates, so that two cores keep eight arms in real time: what is measured is what the processes hold."""
 MEASURE_S, SAMPLES = 3600.0, 120
 SETTLED = 0.2
 """Share of the samples before which caches fill."""
