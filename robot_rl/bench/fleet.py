@@ -28,7 +28,7 @@ def run(actors: Sequence[int] = ACTORS, seconds: float = LIMIT_S, seeds: Sequenc
     `actors_4_s_to_30_of_30` is the mean over the seeds and counts from the first actor's first step,
     `actors_4_seed_0_s_from_start` from the start of the processes, demonstrations and compilation included; None where
     it was not reached. `actors_4_speedup` is the first number's time by that of four. A policy is kept each 200 steps
-    and evaluated at the lowest priority beside the training, what is missing after it.
+    and evaluated in order, at the lowest priority beside the training; where none got there, the rest after it.
 
     Args:
         actors: numbers of actors, each a training of its own.
@@ -58,9 +58,11 @@ def measure(actors: int, seconds: float, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as root, training(Path(root), *words, task=TASK) as run:
         run.await_updates(actors)
         load = machine()["load_1min"]
-        run.until(lambda: _reached(run), seconds)
+        reached = run.until(lambda: _reached(run), seconds)
         run.stop()
-        subprocess.run([sys.executable, "-m", "robot_rl", "curve", str(run.folder.root)], stdout=sys.stderr, check=True)
+        if reached is None:
+            evaluate = [sys.executable, "-m", "robot_rl", "curve", str(run.folder.root)]
+            subprocess.run(evaluate, stdout=sys.stderr, check=True)
         return {f"{name}_load_1min": load} | _metrics(name, actors, run)
 
 
