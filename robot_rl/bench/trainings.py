@@ -16,6 +16,7 @@ import numpy as np
 from robot_rl.core.errors import RobotRLError
 from robot_rl.runtime.runs.metrics import read_metrics
 from robot_rl.runtime.runs.run_folder import RunFolder
+from robot_rl.runtime.runs.stop import PARENT_VARIABLE
 
 TASK = "pick-lift-state-only"
 FLAGS = (
@@ -33,9 +34,10 @@ class Training:
         command = [sys.executable, "-m", "robot_rl", "train", task, "--runs", "runs", "--run-name", "bench"]
         self.begun_s = time.time()
         """When it was started, Unix time."""
+        owned = {**os.environ, PARENT_VARIABLE: f"{os.getpid()}"}  # it ends with this process, killed or not
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *FLAGS, *words], cwd=root, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                [*command, *FLAGS, *words], cwd=root, env=owned, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def until(self, condition: Callable[[], Any], limit_s: float = LIMIT_S) -> Any:
