@@ -152,14 +152,18 @@ def viewed(env: Environment, port: int | None) -> Environment:
     return shown
 
 
-def follow(page: Page | None, env: Environment, config: TrainConfig) -> None:
-    """Show an environment on the page."""
+def follow(page: Page | None, env: Environment, config: TrainConfig, *, episodes: bool = True) -> None:
+    """Show an environment on the page.
+
+    Args:
+        episodes: whether the task's time limit ends them; False: the arm moves without episodes.
+    """
     from robot_rl.page.step_report import ArmReading, StepReporter
 
     if page is None:
         return
     height = tool_height_m(env)
-    limit_s = None if height is None else env.unwrapped.cell.task.time_limit_s  # type: ignore[attr-defined]
+    limit_s = None if height is None or not episodes else env.unwrapped.cell.task.time_limit_s  # type: ignore[attr-defined]
 
     def read_arm() -> ArmReading | None:
         height_m = tool_height_m(env)

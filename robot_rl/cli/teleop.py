@@ -75,7 +75,7 @@ def run(arguments: Arguments) -> int:
         closing(build_human.viewed(_make_env(config), arguments.view3d)) as env,
         closing(build_human.make_device(env, config, arguments.device, rng, page=page)) as device,
     ):
-        build_human.follow(page, env, config)
+        build_human.follow(page, env, config, episodes=False)
         rollout = attended(build.make_rollout(env, config, human=device, monitor=page), config)
         print(move(rollout, arguments.seconds, stop))
     return 0
@@ -130,7 +130,7 @@ def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool
             by_hand += decision.charge is ControlAuthority.HUMAN
             force_max_n = max(force_max_n, force_n(env))
             rate, last_s = 1.0 / max(clock.now_s() - last_s, 1e-6), clock.now_s()
-            charge = charge_text(decision.charge, human, state.alive)
+            charge = charge_text(decision.charge, human, state)
             parts = (charge, f"{rate:4.1f} Hz", arm_text(env), fault)
             bar.update(row, description="  |  ".join(filter(None, parts)))
     return f"{steps} steps, {by_hand} by hand, {refused} refused; largest force {force_max_n:.1f} N"

@@ -188,6 +188,7 @@ def _status(source: BrowserInput) -> dict[str, Any]:
         "stopped": state.stopped,
         "paused": state.paused,
         "engaged": state.engaged,
+        "locked": state.locked,
         "present": state.present,
         "sole": source.sole,
     }

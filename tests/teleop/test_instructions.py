@@ -70,5 +70,11 @@ def test_prompts_name_what_the_keyboard_has(keyboard: Keyboard, capsys: pytest.C
 def test_status_of_a_stop_says_how_to_clear_it_or_what_is_missing(page: Browser) -> None:
     stop = ControlAuthority.ESTOP
     assert charge_text(stop, page).startswith("EMERGENCY STOP: hold the page's button")
-    assert charge_text(stop, page, alive=False) == "Waiting for a browser: open the page by its link."
+    assert charge_text(stop, page, DeviceState(alive=False)) == "Waiting for a browser: open the page by its link."
     assert charge_text(ControlAuthority.HUMAN, page) == "you"
+
+
+def test_status_says_to_let_go_where_a_hold_does_not_count(page: Browser) -> None:
+    held = DeviceState(engaged=True)
+    assert charge_text(ControlAuthority.IDLE, page, held) == "nothing moves it: let go, then press again"
+    assert charge_text(ControlAuthority.IDLE, page, DeviceState()) == "nothing moves it"

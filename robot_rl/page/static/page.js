@@ -109,11 +109,12 @@ function show() {
   const view = up && state ? state.view : {}, device = up && state ? state.device : {};
   const stopped = Boolean(device.stopped) || view.charge === "estop";
   const charge = !up || !("stopped" in device) ? "none" : stopped ? "estop" : device.paused ? "idle"
-    : view.charge === "human" && !(device.engaged && state.control) ? "person" : view.charge || "idle";
+    : view.charge !== "human" || (device.engaged && state.control) ? view.charge || "idle" : device.sole && state.control ? "idle" : "person";
   Object.assign(body.dataset, { charge, link: up ? "up" : "down", control: up && state?.control ? "yes" : "no", stopped: device.stopped ? "yes" : "no" });
   const [name, more] = CHARGE[charge];
   text("charge-name", charge === "idle" && device.paused ? "Paused" : name);
-  text("charge-more", charge === "idle" && device.paused ? "Go starts the next episode." : more);
+  const unheard = !stopped && state?.control && hand.motion().held && (device.locked || (device.engaged && charge === "idle"));
+  text("charge-more", unheard ? "Let go, then hold again." : charge === "idle" && device.paused ? "Go starts the next episode." : more);
   byId("charge-icon").setAttribute("href", `#i-${{ person: "human", retreat: "policy" }[charge] ?? charge}`);
   document.querySelector("#link b").textContent = up ? `${(shown.link ?? 0).toFixed(0)} ms` : "offline";
   text("role", !up ? "waiting" : state?.control ? "in control" : state?.held_by_another ? "another browser has control" : "watching");
@@ -123,6 +124,7 @@ function show() {
   document.title = `${state?.title ? state.title + " · " : ""}robot-rl`;
   showEpisode(view);
   text("prompt", device.prompt || "");
+  if (device.prompt) byId("prompt").classList.add("used");  // keeps its place from now on: no joystick moves away under a hand
   banner(up, device);
   showEvents();
   for (const figure of document.querySelectorAll("figure")) figure.classList.toggle("stale", performance.now() - figure.shownMs > STALE_MS && !device.prompt && !device.paused && !stopped);
@@ -215,8 +217,9 @@ function percent(value) { return value == null ? "–" : `${Math.round(100 * val
 function showProgress(progress) {
   showArms(progress.actors ?? []);
   const alone = progress.evaluated, count = progress.unhelped_episodes;
-  text("unhelped", percent(alone ? alone.successes / alone.episodes : progress.unhelped));
-  text("unhelped-of", alone ? `of ${alone.episodes} episodes of the policy alone, as it was at step ${number(alone.step)}` : count ? `of the last ${count} episode${count > 1 ? "s" : ""} that the policy did alone` : "of the episodes that the policy does alone: none yet");
+  const none = !alone && state?.view?.version < 0;
+  text("unhelped", none ? "–" : percent(alone ? alone.successes / alone.episodes : progress.unhelped));
+  text("unhelped-of", none ? "no policy acts here" : alone ? `of ${alone.episodes} episodes of the policy alone, as it was at step ${number(alone.step)}` : count ? `of the last ${count} episode${count > 1 ? "s" : ""} that the policy did alone` : "of the episodes that the policy does alone: none yet");
   const key = JSON.stringify([progress.curves, byId("chart").clientWidth]);
   if (shown.curves !== key) { shown.curves = key; drawCurves(byId("chart"), progress.curves, progress.episodes); }
   cells("numbers", [["All episodes", percent(progress.success)], ["Human", percent(progress.human)], ["Episodes", number(progress.episodes)],

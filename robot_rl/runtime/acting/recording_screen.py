@@ -11,7 +11,7 @@ from rich.progress import Progress, TextColumn
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.acting.step import Step
 from robot_rl.teleop.arbiter import ControlAuthority
-from robot_rl.teleop.device import Device
+from robot_rl.teleop.device import Device, DeviceState
 from robot_rl.teleop.instructions import clear_text, missing_text
 
 AUTHORITY = {
@@ -83,11 +83,14 @@ class RecordingScreen:
         print(f"undo: {text}", flush=True)
 
 
-def charge_text(charge: ControlAuthority, device: Device | None, alive: bool = True) -> str:
-    """Return who moves the arm, and after a stop what a person can do about it."""
+def charge_text(charge: ControlAuthority, device: Device | None, state: DeviceState | None = None) -> str:
+    """Return who moves the arm, and what a person can do where a stop or a hold from before it keeps them from it."""
+    state = state or DeviceState()
+    if charge is ControlAuthority.IDLE and state.engaged:
+        return f"{AUTHORITY[charge]}: let go, then press again"
     if charge is not ControlAuthority.ESTOP or device is None:
         return AUTHORITY[charge]
-    return f"{AUTHORITY[charge]}: {clear_text(device)}" if alive else missing_text(device)
+    return f"{AUTHORITY[charge]}: {clear_text(device)}" if state.alive else missing_text(device)
 
 
 def force_n(env: Environment) -> float:

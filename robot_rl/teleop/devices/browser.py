@@ -35,6 +35,8 @@ RELEASE_S = 0.3
 """Silence of the browser after which its dead-man counts as released [s]."""
 LOST_S = 1.0
 """Silence after which a page that is the only device is lost [s]."""
+TAP_S = 0.2
+"""How long a command to the gripper counts at least [s]: longer than a control period, so that no tap is lost."""
 LABELS_MAX = 64
 """Labels that wait for a read; further ones are refused."""
 HELP = "open the page in a browser: a joystick, or one of the keys w a s d r f q e, moves the arm while held; x stops"
@@ -65,6 +67,7 @@ class InputState:
     present: bool  # a browser has control and is not silent
     stopped: bool  # latched
     paused: bool
+    locked: bool  # a hand that is on it must let go first
     stamp_ns: int | None  # of the last sign of life
     labels: tuple[str, ...] = ()
     cleared: bool = False
@@ -84,6 +87,7 @@ class BrowserInput:
         self._clock, self._on_finish = clock, on_finish
         self._lock = threading.Lock()
         self._motion = Motion(False)
+        self._tap, self._tapped_ns = 0.0, 0  # the gripper's last command, and when it came
         self._stamp_ns: int | None = None
         self._present = self._locked = self._stopped = self._paused = self._finished = False
         self._labels: list[str] = []
@@ -96,6 +100,8 @@ class BrowserInput:
             if isinstance(message, Motion):
                 self._motion, self._stamp_ns = message, self._clock.now_ns()
                 self._locked = self._locked and message.held
+                if message.held and message.gripper and not self._locked:
+                    self._tap, self._tapped_ns = message.gripper, self._stamp_ns
             elif isinstance(message, Presence):
                 self._take_presence(message.present)
             elif isinstance(message, Press):
@@ -131,9 +137,12 @@ class BrowserInput:
             return state
 
     def _state(self) -> InputState:
-        engaged = self._present and self._motion.held and not self._locked and self._age_s() <= RELEASE_S
+        motion = self._motion
+        if not motion.held and self._tap and self._clock.now_ns() - self._tapped_ns < TAP_S * NS_PER_S:
+            motion = Motion(True, gripper=self._tap)
+        engaged = self._present and motion.held and not self._locked and self._age_s() <= RELEASE_S
         present = self._present and self._age_s() <= LOST_S
-        return InputState(self._motion, engaged, present, self._stopped, self._paused, self._stamp_ns)
+        return InputState(motion, engaged, present, self._stopped, self._paused, self._locked, self._stamp_ns)
 
     def _age_s(self) -> float:
         return float("inf") if self._stamp_ns is None else (self._clock.now_ns() - self._stamp_ns) / NS_PER_S
@@ -148,7 +157,7 @@ class BrowserInput:
         if self._present and not present:
             self._locked = True
             self._stopped = self._stopped or self.sole
-            self._motion, self._stamp_ns = Motion(False), None
+            self._motion, self._tap, self._stamp_ns = Motion(False), 0.0, None
         self._present = present
 
     def _press(self, button: str) -> None:
@@ -156,7 +165,7 @@ class BrowserInput:
             self._labels.append(button)
         elif button in (STOP, CLEAR):
             self._stopped, self._cleared = button == STOP, button == CLEAR
-            self._locked = True
+            self._locked, self._tap = True, 0.0
         elif button in (GO, PAUSE):
             self._paused, self._ready = button == PAUSE, button == GO
         elif button == SAVE:

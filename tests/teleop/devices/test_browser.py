@@ -97,6 +97,28 @@ def test_no_bytes_do_more_than_be_refused(data: str | bytes) -> None:
     raise AssertionError(f"{data!r} is a message")
 
 
+def test_tap_of_a_gripper_key_between_two_reads_counts_for_a_while() -> None:
+    clock = FakeClock()
+    source, device = page(clock)
+    source.take(Motion(True, gripper=-1.0))
+    source.take(Motion(False))
+    clock.advance(0.15)  # a step later
+    state = device.read()
+    assert state.engaged and state.action is not None
+    assert state.action[-1] == -1.0 and not np.any(state.action[:-1])
+    clock.advance(0.1)
+    assert not device.read().engaged
+
+
+@pytest.mark.parametrize("event", [Press("stop"), Presence(False)])
+def test_tap_of_a_gripper_key_does_not_outlast_a_stop_or_the_connection(event: Press | Presence) -> None:
+    source, device = page(FakeClock())
+    source.take(Motion(True, gripper=-1.0))
+    for message in (Motion(False), event, Presence(True), Motion(False)):
+        source.take(message)
+    assert not device.read().engaged
+
+
 def test_held_joystick_moves_along_the_tool_and_a_released_one_does_not() -> None:
     source, device = page(FakeClock())
     source.take(PUSH)
