@@ -60,7 +60,7 @@ def render_page(folder: RunFolder, data: RunData, config: Mapping[str, Any], ext
         seed=config.get("seed", "?"),
         version=__version__,
         headline=_headline(data),
-        cards=_cards(folder, data),
+        cards=_cards(folder, data, config),
         given=_given(config),
         outcomes=_outcomes(folder),
         video=_video(folder),
@@ -92,12 +92,12 @@ def _headline(data: RunData) -> Headline:
     return Headline(successes, alone.size, wilson_interval(successes, alone.size), text)
 
 
-def _cards(folder: RunFolder, data: RunData) -> list[tuple[str, str, str]]:
+def _cards(folder: RunFolder, data: RunData, config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return name, number and explanation of what success cost."""
     evaluation = data.evaluation or {}
     history, cycle, period_s = data.history, evaluation.get("cycle_median_s"), evaluation.get("period_s", PERIOD_S)
     steps, human = int(history.steps.sum()), int(history.human_steps.sum())
-    metas = list(read_metas(make_format("episodes"), folder.demonstrations))
+    metas = _demonstrations(folder, config)
     shown = sum(int(meta.get("steps", 0)) for meta in metas)
     corrections = int(history.column("interventions").sum())
     cards = [
@@ -114,6 +114,14 @@ def _cards(folder: RunFolder, data: RunData) -> list[tuple[str, str, str]]:
         ("wall time", f"{data.minutes:.1f} min", "of training, start of its processes included"),
     ]
     return cards if cycle is None else [*cards, ("cycle", f"{cycle:.1f} s", "median of the evaluation's successes")]
+
+
+def _demonstrations(folder: RunFolder, config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the metas of the demonstrations that the run was given; of a folder that is gone, none."""
+    given = Path(config.get("demonstrations_from") or folder.demonstrations)
+    dataset = make_format(str(config.get("demonstrations_format") or "episodes"))
+    metas = list(read_metas(dataset, given)) if given.is_dir() else []
+    return [meta for meta in metas if meta.get("success", True)]
 
 
 def _minutes(time_s: float) -> str:

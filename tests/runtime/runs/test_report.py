@@ -10,11 +10,13 @@ from robot_rl.cli import main
 from robot_rl.config import TrainConfig
 from robot_rl.core.errors import RunFolderError
 from robot_rl.core.settings import to_json
+from robot_rl.data.episodes import write_episode
 from robot_rl.runtime.runs.metrics import MetricsWriter
 from robot_rl.runtime.runs.report import closing_lines, read_run, write_report
 from robot_rl.runtime.runs.report_page import INLINE_BYTES_MAX
 from robot_rl.runtime.runs.run_folder import RunFolder
 from robot_rl.runtime.runs.run_metrics import TRAINING, metric_rows, share_by_tenth
+from tests.data.builders import step_record
 from tests.runtime.runs.test_history import history
 
 EVALUATION = {
@@ -185,6 +187,16 @@ def test_page_of_a_run_without_evaluation_estimates_from_episodes_without_help(r
     text = page_of(run)
     assert "<strong>30 of 30</strong> of the newest training episodes without help" in text
     assert "95 % interval (Wilson): 88.6 to 100.0 %" in text
+
+
+def test_page_counts_the_demonstrations_of_another_folder_while_it_is_there(run: RunFolder, tmp_path: Path) -> None:
+    given = tmp_path / "demos"
+    for success in (True, True, False):
+        write_episode(given, [step_record(n) for n in range(4)], {"success": success, "steps": 4})
+    config = {"task": "pick-lift", "demonstrations_from": str(given)}
+    text = page_of(run, config)
+    assert "2 demonstrations, 10 corrections" in text and "8 of demonstrations" in text
+    assert "0 demonstrations, 10 corrections" in page_of(run, config | {"demonstrations_from": str(tmp_path / "gone")})
 
 
 def test_page_of_an_empty_run_says_so_and_escapes_names(tmp_path: Path) -> None:
