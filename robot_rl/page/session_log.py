@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from robot_rl.runtime.acting.takeovers import PERSON, Takeovers, end_in_words
+from robot_rl.runtime.acting.takeovers import OUT_OF_TIME, PERSON, Takeovers, end_in_words
 
 EVENTS_MAX = 60
 EPISODES_MAX = 2000
@@ -103,4 +103,7 @@ class SessionLog:
 
 def _end_of(view: Mapping[str, Any], helped: bool = False) -> str:
     """Return how the episode of a last step ended."""
-    return end_in_words(view["success"], view["failure"], view["fault"], helped, view["charge"] == "estop")
+    words = end_in_words(view["success"], view["failure"], view["fault"], helped, view["charge"] == "estop")
+    limit_s = view.get("limit_s")
+    early = limit_s is not None and view["time_s"] < limit_s - 0.5 * view["planned_ms"] / 1000.0
+    return "ended early" if early and words == OUT_OF_TIME else words

@@ -196,6 +196,15 @@ def test_ping_is_answered_to_its_browser() -> None:
     assert "pong" not in first.due
 
 
+@pytest.mark.parametrize(("steps", "end"), [(2, "ended early"), (3, "out of time")])
+def test_episode_that_a_pause_ends_is_not_out_of_time(steps: int, end: str) -> None:
+    log, reporter = SessionLog(), StepReporter(FakeClock(), 0.1, time_limit_s=0.3)
+    reporter.begin()
+    for step in range(steps):
+        log.step(reporter.step(StepView(ControlAuthority.POLICY, last=step + 1 == steps)), 0.0)
+    assert log.newest("end") == f"episode 1: {end}"
+
+
 def test_page_that_was_started_again_knows_what_was_and_leaves_control_open(tmp_path: Path) -> None:
     file, reporter, program = tmp_path / "session.jsonl", StepReporter(FakeClock(), 0.1), Program()
     hub = Hub(program, "task", SessionLog(file))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 PERSON = "a person"
+OUT_OF_TIME = "out of time"
 AFTER = {
     "policy": "the policy goes on",
     "retreat": "the arm retreats: it was stuck",
@@ -54,4 +55,4 @@ def end_in_words(success: bool, failure: bool, fault: str, helped: bool, stopped
         return "stopped"
     if fault:
         return f"fault: {fault}"
-    return ("success" if success else "failure") + " with help" * helped if success or failure else "out of time"
+    return ("success" if success else "failure") + " with help" * helped if success or failure else OUT_OF_TIME
