@@ -129,6 +129,19 @@ def test_silent_page_lets_go_and_then_stops_the_arm(page: Any) -> None:
     page.mouse.up()
 
 
+def test_end_of_the_run_that_was_confirmed_without_a_connection_comes_with_the_next(page: Any, teleop: Program) -> None:
+    page.evaluate(
+        """() => {
+            const send = WebSocket.prototype.send;
+            WebSocket.prototype.send = function () { this.close(); };  // the connection ends, and all that is sent
+            setTimeout(() => { WebSocket.prototype.send = send; }, 1000);
+        }"""
+    )
+    page.click("#finish")
+    page.click("dialog button[value=yes]")
+    assert teleop.wait() == 0
+
+
 def test_end_of_the_run_is_confirmed_and_ends_the_program(page: Any, teleop: Program) -> None:
     page.click("#finish")
     page.click("dialog button[value=yes]")

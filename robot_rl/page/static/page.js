@@ -3,7 +3,7 @@ import { Hand } from "./joystick.js";
 import { Phone } from "./phone.js";
 import { drawCurves, drawPeriods } from "./charts.js";
 
-const HEARTBEAT_MS = 50, PING_MS = 500, SILENT_MS = 1000, STALE_MS = 1000, HOLD_TO_CLEAR_MS = 600;
+const HEARTBEAT_MS = 50, PING_MS = 500, SILENT_MS = 1000, STALE_MS = 1000, HOLD_TO_CLEAR_MS = 600, FINISH_MS = 5000;
 const KEYS = { enter: "success", backspace: "failure", t: "stage", u: "undo", n: "go", p: "pause", v: "save", x: "stop", c: "clear" };
 const CHARGE = {
   idle: ["Holding still", "Nothing moves the arm."],
@@ -18,7 +18,7 @@ const SIGNS = { success: "✓", failure: "✕", end: "–", fault: "▲", label:
 const byId = (id) => document.getElementById(id);
 const body = document.body;
 
-let socket = null, state = null, hadControl = false, heardMs = 0, shown = {}, periods = [], lastStep = "";
+let socket = null, state = null, hadControl = false, heardMs = 0, shown = {}, periods = [], lastStep = "", finishUntilMs = 0;
 const hand = new Hand(() => send(hand.motion()));
 
 // ---- connection
@@ -46,6 +46,7 @@ function receive(message) {
     if (had && !state.control) hand.letGo();
     if (hadControl && !state.control && !state.held_by_another) send({ type: "control", take: true });  // the page was started again
     hadControl = false;
+    if (performance.now() < finishUntilMs) press("finish");  // was confirmed while the connection was down
     notePeriod(state.view);
   }
   show();
@@ -64,7 +65,7 @@ byId("stop").addEventListener("pointerdown", () => press("stop"));
 byId("stop").addEventListener("keydown", (event) => { if (event.key === " " || event.key === "Enter") press("stop"); });
 byId("take").addEventListener("click", () => { send({ type: "control", take: true }); byId("take").blur(); });
 byId("finish").addEventListener("click", () => byId("sure").showModal());
-byId("sure").addEventListener("close", () => { if (byId("sure").returnValue === "yes") press("finish"); byId("finish").blur(); });
+byId("sure").addEventListener("close", () => { if (byId("sure").returnValue === "yes") { finishUntilMs = performance.now() + FINISH_MS; press("finish"); } byId("finish").blur(); });
 byId("speed").addEventListener("input", ({ target }) => { hand.speed = target.value / 100; byId("speed-text").value = `${target.value} %`; });
 byId("speed").addEventListener("change", ({ target }) => target.blur());
 
