@@ -40,7 +40,7 @@ def test_arm_stays_while_a_stop_is_latched_and_the_person_is_asked_to_clear_it(
     labels: list[str] = []
     await_release(Playback([undo, *[STOPPED] * 100, QUIET, READY]), clock, hear=labels.extend)
     assert labels == ["undo"]
-    assert clock.now_s() == pytest.approx(101 * 0.05) and "clear the stop" in capsys.readouterr().out
+    assert clock.now_s() == pytest.approx(101 * 0.05) and "Clear the stop" in capsys.readouterr().out
 
 
 def test_labels_before_the_prompt_count_and_later_ones_take_away_only() -> None:

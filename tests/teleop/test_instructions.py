@@ -43,7 +43,7 @@ def test_page_alone_is_asked_for_its_buttons(page: Browser) -> None:
 
 
 def test_page_beside_a_keyboard_names_both(keyboard: Keyboard, page: Browser) -> None:
-    assert go_text(SavingDevice(BesidePage(keyboard, page))) == "press n, or press Go on the page, or n there"
+    assert go_text(SavingDevice(BesidePage(keyboard, page))) == "press n, or press Go on the page (n)"
 
 
 def test_key_of_two_devices_is_named_once(keyboard: Keyboard) -> None:
@@ -63,7 +63,7 @@ def test_prompts_name_what_the_keyboard_has(keyboard: Keyboard, capsys: pytest.C
     await_ready(Person([DeviceState(), stopped, DeviceState(ready=True)]), FakeClock(), "Set the scene.")
     await_release(Person([stopped, DeviceState()]), FakeClock())
     output = capsys.readouterr().out
-    assert "Set the scene. Then press n." in output and output.count("clear the stop first: press c.") == 2
+    assert "Set the scene. Then press n." in output and output.count("Clear the stop first: press c.") == 2
     assert "page" not in output and "pendant" not in output
 
 

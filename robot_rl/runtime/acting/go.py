@@ -111,7 +111,7 @@ def _not_paying(state: DeviceState) -> tuple[str, ...]:
 
 def _show(device: Device, state: DeviceState, text: str, shown: str, show: Show) -> str:
     """Show what the person has to do, where that has changed, and return it."""
-    stop = f"Stopped: clear the stop first: {clear_text(device)}." if state.alive else missing_text(device)
+    stop = f"Stopped. Clear the stop first: {clear_text(device)}." if state.alive else missing_text(device)
     wanted = stop if state.stopped else text
     if wanted != shown:
         show(wanted)

@@ -181,7 +181,7 @@ class Browser(Device):
 
     Settings = BrowserConfig
     help = HELP
-    go, clears = "press Go on the page, or n there", "hold the page's button, or press c there"
+    go, clears = "press Go on the page (n)", "hold the page's button for it (c)"
     missing = "Waiting for a browser: open the page by its link."
 
     @classmethod
