@@ -163,7 +163,7 @@ def follow(page: Page | None, env: Environment, config: TrainConfig, *, episodes
     if page is None:
         return
     height = tool_height_m(env)
-    limit_s = None if height is None or not episodes else env.unwrapped.cell.task.time_limit_s  # type: ignore[attr-defined]
+    limit_s = None if height is None or not episodes else env.unwrapped.time_limit_s  # type: ignore[attr-defined]
 
     def read_arm() -> ArmReading | None:
         height_m = tool_height_m(env)

@@ -15,17 +15,23 @@ from robot_rl.build_attended import attended
 from robot_rl.cli.arguments import RunArguments
 from robot_rl.cli.page_flags import PageFlags
 from robot_rl.config import TrainConfig, recording_config
+from robot_rl.core import checks
+from robot_rl.core.errors import ConfigError
 from robot_rl.core.seeds import Purpose, generator
+from robot_rl.envs.arm_env import ArmEnv
 from robot_rl.runtime.acting.record import RecordingConfig, collect_demonstrations, remove_newest
 from robot_rl.runtime.acting.recording_screen import RecordingSummary
 from robot_rl.runtime.acting.recordings import check_recordings
-from robot_rl.runtime.acting.rollout import Environment
+from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.runs.stop import StopSignal
 from robot_rl.teleop.device import Device
 from robot_rl.teleop.devices import DEVICE_HELP, check_device
 
 if TYPE_CHECKING:
     from robot_rl.page.link import Page
+
+PERSONS_PATIENCE = 5.0
+"""Factor of the time limit for a person, who is slower than a policy and ends an attempt by a label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +58,15 @@ class Arguments(PageFlags, RunArguments):
     hold_success: int = 0
     """Steps that go on after success, with the arm holding or moved by you: more successes for a reward classifier."""
 
+    time_limit_s: float | None = None
+    """Longest attempt [s]; None: the task's limit, five times as long where a person demonstrates."""
+
     remove_last: bool = False
     """Only move the newest episode of the folder to its folder `removed`."""
 
     def __post_init__(self) -> None:
         check_device("--by", self.by)
+        checks.positive(self, "time_limit_s")
 
 
 def run(arguments: Arguments) -> int:
@@ -90,14 +100,29 @@ def run(arguments: Arguments) -> int:
         closing(build_human.viewed(build.make_env(config), arguments.view3d)) as env,
         closing(_device(env, config, arguments.by, page)) as human,
     ):
-        build_human.follow(page, env, config)
         rollout = attended(build.make_rollout(env, config, human=human, monitor=page), config)
+        set_time_limit(rollout, arguments.time_limit_s)
+        build_human.follow(page, env, config)
         summary = collect_demonstrations(rollout, recording, should_stop=stop, ends_wait=stop.ends_wait)
     print(_line(summary, out, rollout.reward.names))
     if summary.total < episodes:
         print(f"stopped before {episodes}; start the same command again to go on")
         return 130
     return 0
+
+
+def set_time_limit(rollout: Rollout, limit_s: float | None) -> None:
+    """Set how long an attempt may take [s]; None: the task's limit, longer for a person.
+
+    Raises:
+        ConfigError: of a Gymnasium environment.
+    """
+    env = rollout.env.unwrapped
+    if not isinstance(env, ArmEnv):
+        if limit_s is not None:
+            raise ConfigError(f"--time-limit-s: got {limit_s:g} for a Gymnasium environment, expected --env.max-steps.")
+    else:
+        env.time_limit_s = limit_s or env.time_limit_s * (PERSONS_PATIENCE if rollout.person_acts else 1.0)
 
 
 def _line(summary: RecordingSummary, out: Path, judges: tuple[str, ...]) -> str:

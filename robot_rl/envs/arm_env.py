@@ -44,6 +44,8 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
 
     def __init__(self, cell: Workcell, viewer: Camera | None = None, privileged: bool = False) -> None:
         self.cell, self.task = cell, cell.task
+        self.time_limit_s = cell.task.time_limit_s
+        """After which an episode is truncated [s]; may be set between two episodes."""
         self.render_mode = "rgb_array" if viewer else None
         self._viewer, self._privileged = viewer, privileged
         _check_sizes(cell)
@@ -76,7 +78,7 @@ class ArmEnv(gym.Env[dict[str, np.ndarray], np.ndarray]):
         reward = float(success)
         self._return += reward
         terminated = success or failure
-        truncated = not terminated and (self._steps >= self.task.steps_max or bool(fault))
+        truncated = not terminated and (self._steps >= round(self.time_limit_s / PERIOD_S) or bool(fault))
         info: dict[str, Any] = {"success": success, "failure": failure, "fault": fault}
         if terminated or truncated:
             info["episode"] = self._summary()

@@ -1,6 +1,8 @@
 """What is learned from recordings is refused where they do not fit, before any work and with both sides named."""
 
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +10,13 @@ import pytest
 from robot_rl.cli import main
 from robot_rl.cli.classifier import find_fault
 from robot_rl.cli.classifier_check import describe
+from robot_rl.cli.record import set_time_limit
+from robot_rl.core.errors import ConfigError
 from robot_rl.data.episodes import list_episodes, read_episode, write_episode
+from robot_rl.envs.simulated import make_simulated_env
 from robot_rl.rewards.classifier_training import TrainingConfig, train_model
 from robot_rl.rewards.success_model import Frames, Views
+from robot_rl.tasks.pick_lift import TASK as PICK_LIFT
 from robot_rl.vision.architecture import load_encoder
 from robot_rl.vision.frozen import SHIPPED_ENCODER
 from tests.contracts.listings import listing
@@ -49,6 +55,18 @@ def test_recordings_of_another_task_camera_or_crop_are_refused(demos: Path, tmp_
         (tmp_path / "task.toml").write_text(text)
         assert expected in refused(capsys, *command.split(), str(tmp_path / "task.toml"), *words)
     assert len(list_episodes(demos)) == 1 and [path.name for path in tmp_path.iterdir()] == ["task.toml"]
+
+
+@pytest.mark.parametrize(("person", "given_s", "limit_s"), [(False, None, 6.0), (True, None, 30.0), (True, 4.0, 4.0)])
+def test_a_person_has_more_time_than_a_policy(person: bool, given_s: float | None, limit_s: float) -> None:
+    with closing(make_simulated_env(PICK_LIFT, cameras=())) as env:
+        set_time_limit(SimpleNamespace(env=env, person_acts=person), given_s)
+        assert env.unwrapped.time_limit_s == limit_s
+
+
+def test_time_limit_of_a_gymnasium_environment_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"expected --env\.max-steps"):
+        set_time_limit(SimpleNamespace(env=SimpleNamespace(unwrapped=None)), 4.0)
 
 
 def test_folder_that_takes_nothing_is_refused_before_anything_is_demonstrated(capsys) -> None:

@@ -120,6 +120,13 @@ def test_time_limit_truncates_and_does_not_terminate(env: ArmEnv) -> None:
     assert not info["success"] and not info["failure"] and not info["fault"]
 
 
+def test_time_limit_can_be_set_between_two_episodes(env: ArmEnv) -> None:
+    env.time_limit_s, before = 0.3, env.time_limit_s
+    env.reset(seed=0)
+    assert [env.step(np.zeros(7, np.float32))[3] for _ in range(3)] == [False, False, True]
+    env.time_limit_s = before
+
+
 def test_losing_the_part_terminates_as_failure_without_reward() -> None:
     env = make_simulated_env("peg-insert", cameras=())
     env.reset(seed=0)
