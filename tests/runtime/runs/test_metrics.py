@@ -29,6 +29,14 @@ def test_events_are_read_back_as_written(tmp_path: Path) -> None:
     assert [event["kind"] for event in read_metrics(tmp_path / METRICS_FILE, kind="update")] == ["update"]
 
 
+def test_events_share_their_names(tmp_path: Path) -> None:
+    with MetricsWriter(tmp_path, tensorboard=False) as metrics:
+        metrics.write("episode", 3, some_rare_number=1.0)
+        metrics.write("episode", 4, some_rare_number=2.0)
+    first, second = ({name: id(name) for name in event}["some_rare_number"] for event in read_metrics(tmp_path))
+    assert first == second
+
+
 def test_not_a_number_is_written_as_null(tmp_path: Path) -> None:
     with MetricsWriter(tmp_path, tensorboard=False) as metrics:
         metrics.write("update", 0, loss=float("nan"), bound=np.inf)
