@@ -165,8 +165,12 @@ def parse(target: Callable[..., T], words: Sequence[str], command: str, more: st
         args=list(words),
         prog=f"robot-rl {command}",
         description=inspect.cleandoc(target.__doc__ or "").partition("\n\nArgs:")[0] + more,
-        # No --no-resume beside --resume; RUN instead of PATH.
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName),
+        # No --no-resume beside --resume; RUN instead of PATH; help from docstrings alone, so that no source is parsed.
+        config=(
+            tyro.conf.FlagCreatePairsOff,
+            tyro.conf.PositionalMetavarFromFieldName,
+            tyro.conf.HelptextFromCommentsOff,
+        ),
         **({} if default is None else {"default": default}),
     )
     return result
