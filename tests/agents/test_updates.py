@@ -258,7 +258,7 @@ def test_value_of_an_observation_is_the_expectile_of_the_actions_seen_there(back
     action = np.where(good[:, None], 0.5, -0.5) * np.ones((1, 8, 3))
     batch = batch._replace(action=action.astype(np.float32), reward=good[None].astype(np.float32))
     batch.terminated[:] = 1.0
-    for _ in range(600):
+    for _ in range(200):
         metrics = learner.update(batch)
     assert metrics["q"] == pytest.approx(0.5, abs=0.05) and metrics["value"] == pytest.approx(0.9, abs=0.05)
     policy, obs = backend(agent, 0).policy(), {name: value[0, 0] for name, value in batch.obs.items()}
@@ -284,7 +284,7 @@ def test_an_imitator_learns_demonstrations_by_heart(backend: MakeBackend) -> Non
     learner, batch = backend(agent, 0).learner(), random_batch(agent)
     batch.imitated[:] = 1.0
     first = learner.update(batch)
-    for _ in range(300):
+    for _ in range(200):
         last = learner.update(batch)
     assert last["imitation_loss"] < 0.05 * first["imitation_loss"] and last["discrete_agreement"] == 1.0
 
@@ -446,7 +446,7 @@ def test_one_batch_can_be_learnt_by_heart(backend: MakeBackend) -> None:
     batch.terminated[:] = 1.0
     batch.imitated[:] = 1.0
     first = [learner.update(batch) for _ in range(2)]
-    for _ in range(300):
+    for _ in range(100):
         learner.update(batch)
     last = [learner.update(batch) for _ in range(2)]
     assert last[0]["critic_loss"] < 0.02 * first[0]["critic_loss"]

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from robot_rl.build import make_encoder, pin_encoder
 from robot_rl.cli import COMMANDS, main
-from robot_rl.config import TrainConfig
+from robot_rl.config import TrainConfig, load_config
 from robot_rl.core.errors import ConfigError
+from robot_rl.core.settings import to_json
 from robot_rl.presets import preset, presets
 from robot_rl.runtime.acting.actor import UPDATES_ON_THE_WAY
 from robot_rl.runtime.learning.learner import LearnerConfig
@@ -190,10 +191,15 @@ def test_settings_of_an_earlier_version_are_read_with_the_present_names(
 @pytest.mark.parametrize("name", presets())
 def test_printed_settings_can_be_read_back(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", name, "--print-config"]) == 0
-    printed = capsys.readouterr().out
-    (tmp_path / "config.json").write_text(printed)
+    (tmp_path / "config.json").write_text(capsys.readouterr().out)
+    assert load_config(tmp_path / "config.json") == preset(name)
+
+
+def test_settings_that_were_read_back_are_printed_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = json.dumps(to_json(preset("peg-insert-imperfect")), indent=2)
+    (tmp_path / "config.json").write_text(text)
     assert main(["train", "--config", str(tmp_path / "config.json"), "--print-config"]) == 0
-    assert capsys.readouterr().out == printed
+    assert capsys.readouterr().out == text + "\n"
 
 
 def test_flags_change_the_preset_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:

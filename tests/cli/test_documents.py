@@ -25,9 +25,10 @@ def texts() -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in (*documents, *modules)}
 
 
-def commands() -> list[tuple[str, str]]:
-    found = {(match, name) for name, text in texts().items() for match in (*LINE.findall(text), *INLINE.findall(text))}
-    return sorted((line.strip(), name) for line, name in found if not FORM.search(line))
+def commands() -> dict[str, str]:
+    """Return each command once, with the first document that has it."""
+    found = [(line, name) for name, text in texts().items() for line in (*LINE.findall(text), *INLINE.findall(text))]
+    return dict(sorted((line.strip(), name) for line, name in reversed(found) if not FORM.search(line)))
 
 
 def test_flags_are_written_with_dashes() -> None:
@@ -35,7 +36,7 @@ def test_flags_are_written_with_dashes() -> None:
     assert len(flags) > 50 and [flag for flag in flags if "_" in flag] == []
 
 
-@pytest.mark.parametrize(("line", "document"), commands())
+@pytest.mark.parametrize(("line", "document"), commands().items())
 def test_command_of_a_document_parses(
     line: str, document: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -44,9 +44,17 @@ def run(tmp_path: Path) -> RunFolder:
         for minutes in (2.0, 1.5):
             metrics.write("session", 0, minutes=minutes)
     with MetricsWriter(folder.learner, tensorboard=False) as metrics:
+        metrics.write("update", 400, updates=400)
+    return folder
+
+
+@pytest.fixture
+def learnt(run: RunFolder) -> RunFolder:
+    """The run with curves of its learner, which take longer to draw than the others."""
+    with MetricsWriter(run.learner, tensorboard=False) as metrics:
         for i in range(5):
             metrics.write("update", 100 * i, updates=100 * i, critic_loss=1.0 / (i + 1), temperature=0.01)
-    return folder
+    return run
 
 
 def test_report_counts_what_the_metrics_files_hold(run: RunFolder) -> None:
@@ -87,7 +95,8 @@ def test_what_the_wire_refused_and_dropped_is_reported_over_all_sessions(run: Ru
     assert "wire: dropped, since an actor's disk or spool was full 4" in lines
 
 
-def test_report_is_written_with_curves_and_evaluation(run: RunFolder) -> None:
+def test_report_is_written_with_curves_and_evaluation(learnt: RunFolder) -> None:
+    run = learnt
     run.evaluation.mkdir()
     (run.evaluation / "summary.json").write_text(json.dumps(EVALUATION))
     (run.evaluation / "video.mp4").write_bytes(b"")
@@ -168,7 +177,8 @@ def page_of(run: RunFolder, config: dict | None = None) -> str:
     return run.report_page.read_text(encoding="utf-8")
 
 
-def test_page_holds_everything_itself_and_begins_with_the_policy_alone(run: RunFolder) -> None:
+def test_page_holds_everything_itself_and_begins_with_the_policy_alone(learnt: RunFolder) -> None:
+    run = learnt
     run.evaluation.mkdir()
     (run.evaluation / "summary.json").write_text(json.dumps(EVALUATION))
     lines = [json.dumps({"seed": i, "steps": 9, "success": i > 1}) for i in range(100)]
