@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,8 +15,8 @@ from robot_rl.core.clock import SystemClock
 from robot_rl.core.tasks import ActionScale, Outcome
 from robot_rl.envs.protocol import action_layout, expert_environment, robot_environment
 from robot_rl.page.settings import PageSettings
+from robot_rl.runtime.acting.arm_reading import read_arm
 from robot_rl.runtime.acting.recent_steps import SavingDevice
-from robot_rl.runtime.acting.recording_screen import force_n, tool_height_m
 from robot_rl.runtime.acting.rollout import Environment
 from robot_rl.runtime.acting.takeovers import PERSON
 from robot_rl.teleop.device import Device, Expert, JudgingDevice, ScriptedDevice
@@ -158,19 +159,15 @@ def follow(page: Page | None, env: Environment, config: TrainConfig, *, episodes
     Args:
         episodes: whether the task's time limit ends them; False: the arm moves without episodes.
     """
-    from robot_rl.page.step_report import ArmReading, StepReporter
+    from robot_rl.envs.arm_env import ArmEnv
+    from robot_rl.page.step_report import StepReporter
 
     if page is None:
         return
-    height = tool_height_m(env)
-    limit_s = None if height is None or not episodes else env.unwrapped.time_limit_s  # type: ignore[attr-defined]
-
-    def read_arm() -> ArmReading | None:
-        height_m = tool_height_m(env)
-        return None if height_m is None else ArmReading(force_n(env), height_m)
-
+    limit_s = env.unwrapped.time_limit_s if episodes and isinstance(env.unwrapped, ArmEnv) else None
     period_s = robot_environment(env).period_s
-    page.follow(StepReporter(SystemClock(), period_s, limit_s, read_arm, takes_over(config)), _images(env, config))
+    reporter = StepReporter(SystemClock(), period_s, limit_s, partial(read_arm, env), takes_over(config))
+    page.follow(reporter, _images(env, config))
 
 
 def takes_over(config: TrainConfig) -> str:

@@ -17,8 +17,9 @@ from robot_rl.config import TrainConfig
 from robot_rl.core.errors import ConfigError, DeviceLostError
 from robot_rl.core.records import Observation
 from robot_rl.core.seeds import Purpose, generator
+from robot_rl.runtime.acting.arm_reading import read_arm
 from robot_rl.runtime.acting.monitor import StepView
-from robot_rl.runtime.acting.recording_screen import arm_text, charge_text, force_n
+from robot_rl.runtime.acting.recording_screen import charge_text
 from robot_rl.runtime.acting.rollout import Environment, Rollout
 from robot_rl.runtime.acting.step import Step
 from robot_rl.runtime.acting.stepper import NO_VERSION
@@ -128,10 +129,11 @@ def move(rollout: Rollout, seconds: float | None, should_stop: Callable[[], bool
             missed = 0 if pace is None else pace.missed
             rollout.monitor.step(StepView(decision.charge, decision.labels, fault=fault, missed=missed))
             by_hand += decision.charge is ControlAuthority.HUMAN
-            force_max_n = max(force_max_n, force_n(env))
+            arm = read_arm(env)
+            force_max_n = max(force_max_n, arm.force_n if arm else 0.0)
             rate, last_s = 1.0 / max(clock.now_s() - last_s, 1e-6), clock.now_s()
             charge = charge_text(decision.charge, human, state)
-            parts = (charge, f"{rate:4.1f} Hz", arm_text(env), fault)
+            parts = (charge, f"{rate:4.1f} Hz", str(arm or ""), fault)
             bar.update(row, description="  |  ".join(filter(None, parts)))
     return f"{steps} steps, {by_hand} by hand, {refused} refused; largest force {force_max_n:.1f} N"
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from robot_rl.core.clock import NS_PER_S, Clock
 from robot_rl.core.errors import DeviceLostError
+from robot_rl.runtime.acting.arm_reading import ArmReading
 from robot_rl.runtime.acting.monitor import StepView
 from robot_rl.runtime.acting.takeovers import PERSON
 
@@ -14,20 +14,12 @@ MEASURED = ("act_to_obs_ms", "state_age_ms", "image_age_ms", "skew_ms")
 """Times of a step on the graph that the page shows."""
 
 
-@dataclass(frozen=True)
-class ArmReading:
-    """Force at the arm and height of the tool."""
-
-    force_n: float
-    height_m: float
-
-
 class StepReporter:
     """Numbers the steps of a rollout, and measures their period.
 
     Args:
         time_limit_s: of an episode; None: none.
-        read_arm: returns force and height; None without an arm.
+        read_arm: returns the arm's state; None without an arm.
         who: takes over from the policy, in words.
     """
 
@@ -81,4 +73,5 @@ class StepReporter:
             "timing": {name: view.timing[name] for name in MEASURED if name in view.timing},
             "force_n": None if arm is None else arm.force_n,
             "height_m": None if arm is None else arm.height_m,
+            "opening_m": None if arm is None else arm.opening_m,
         }

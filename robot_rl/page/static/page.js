@@ -148,6 +148,7 @@ function showEpisode(view) {
   text("force", view.force_n == null ? "–" : `${view.force_n.toFixed(1)} N`);
   byId("force-bar").firstElementChild.style.width = `${Math.min(100, (view.force_n || 0) / 0.3)}%`;
   byId("force-bar").classList.toggle("late", (view.force_n || 0) > 15);
+  text("gripper", view.opening_m == null ? "–" : `${(1000 * view.opening_m).toFixed(0)} mm`);
   text("height", view.height_m == null ? "–" : `${(1000 * view.height_m).toFixed(0)} mm`);
   text("version", view.version == null || view.version < 0 ? "–" : `${view.version.toLocaleString("en")}${view.explores ? " ~" : ""}`);
   if (view.labels?.length) shown.label = view.labels.at(-1);

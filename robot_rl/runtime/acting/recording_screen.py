@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 from rich.progress import Progress, TextColumn
 
-from robot_rl.runtime.acting.rollout import Environment, Rollout
+from robot_rl.runtime.acting.arm_reading import read_arm
+from robot_rl.runtime.acting.rollout import Rollout
 from robot_rl.runtime.acting.step import Step
 from robot_rl.teleop.arbiter import ControlAuthority
 from robot_rl.teleop.device import Device, DeviceState
@@ -60,7 +60,7 @@ class RecordingScreen:
             f"demonstration {counts.total + 1} of {self._episodes} ({counts.discarded} discarded)",
             f"{number * self._rollout.period_s:4.1f} s",
             charge_text(step.decision.charge, self._rollout.human),
-            arm_text(self._rollout.env),
+            str(read_arm(self._rollout.env) or ""),
             step.fault,
         ]
         self._bar.update(self._row, description="  |  ".join(filter(None, parts)))
@@ -91,21 +91,3 @@ def charge_text(charge: ControlAuthority, device: Device | None, state: DeviceSt
     if charge is not ControlAuthority.ESTOP or device is None:
         return AUTHORITY[charge]
     return f"{AUTHORITY[charge]}: {clear_text(device)}" if state.alive else missing_text(device)
-
-
-def force_n(env: Environment) -> float:
-    """Return the largest contact force at an environment's arms [N]; 0 in other environments."""
-    robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
-    return max((float(np.linalg.norm(robot.state().wrench[:3])) for robot in robots.values()), default=0.0)
-
-
-def tool_height_m(env: Environment) -> float | None:
-    """Return the height of the tool of an environment's first arm [m]; None in other environments."""
-    robots = getattr(getattr(env.unwrapped, "cell", None), "robots", {})
-    return float(next(iter(robots.values())).state().T_base_tcp.p[2]) if robots else None
-
-
-def arm_text(env: Environment) -> str:
-    """Return force and height of an environment's first arm; nothing of other environments."""
-    height_m = tool_height_m(env)
-    return "" if height_m is None else f"force {force_n(env):4.1f} N  height {1e3 * height_m:4.0f} mm"

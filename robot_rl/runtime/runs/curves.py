@@ -38,6 +38,8 @@ STYLE: Any = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
     "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
 }  # fmt: skip
+BELOW: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.28), "ncol": 2, "fontsize": 8}
+"""Place of a legend, where it covers no curve."""
 Curve = Callable[[Axes], None]
 
 
@@ -118,7 +120,7 @@ def draw_comparison(folders: Sequence[RunFolder], path: Path) -> Path:
         success.set(ylabel=f"success, last {SUCCESS_WINDOW} episodes or alone", ylim=(-0.03, 1.03))
         human.set(ylabel="share of human steps", xlabel="environment steps", ylim=(-0.03, 1.03))
         if success.lines:
-            success.legend(loc="lower right", fontsize=8)
+            success.legend(**BELOW)
     return path
 
 
@@ -154,7 +156,7 @@ def _success(history: History, axis: Axes) -> None:
     axis.plot(history.env_steps, rolling_mean(history.success), linestyle=":", label="all, with the human's help")
     axis.set(xlabel="environment steps", ylabel="success", ylim=(-0.03, 1.03))
     axis.set_title(f"success in training, mean of the last {SUCCESS_WINDOW} such episodes", fontsize=10)
-    axis.legend(loc="lower right", fontsize=8)
+    axis.legend(**BELOW)
 
 
 def _human(history: History, axis: Axes) -> None:
