@@ -23,6 +23,8 @@ os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="robot-rl-state-")  # bla
 atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 # Compiling the agent takes longer than running its tests: what was compiled before is taken from here.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache" / "robot-rl" / "jax"))
+# Also small programs, of which the tests have hundreds; JAX alone keeps what takes a second.
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.02")
 
 # A shell starts its background jobs with SIGINT ignored, and so would be every process that a test ends by Ctrl-C.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
