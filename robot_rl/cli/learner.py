@@ -78,9 +78,8 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
             agent.load_state_dict(prior_state(config, definition, schema))
         every, policies = config.evaluation.every, RunFolder(arguments.folder.parent).policies
         kept = server if every is None else KeepingServer(server, policies, every)
-        cloner = None
-        if config.learner.clone_updates and config.agent.objective == "value":
-            cloner = build.make_agent(cloning_definition(definition), config).learner()
+        clones = clones_first(config, resumed=bool(checkpoints.paths()))
+        cloner = build.make_agent(cloning_definition(definition), config).learner() if clones else None
         loop = LearnerLoop(kept, replay, agent, config.learner, metrics, checkpoints, cloner=cloner)
 
         def begin() -> None:  # one that fails before is not started again
@@ -90,6 +89,12 @@ def _learn(arguments: Arguments, stop: StopSignal) -> int:
 
         # Without actors it ends with its updates on what is recorded.
         return loop.run(lambda: stop() or not (config.actors or loop.pretraining), recorded, begin)
+
+
+def clones_first(config: TrainConfig, resumed: bool) -> bool:
+    """Return whether the networks start from the demonstrations' clone, not from a checkpoint or an earlier run."""
+    has_networks = resumed or (config.prior is not None and config.prior_networks)
+    return bool(config.learner.clone_updates) and config.agent.objective == "value" and not has_networks
 
 
 def _schema_and_recorded(config: TrainConfig) -> tuple[StepSchema, Iterator[Record]]:

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from robot_rl.cli import main
+from robot_rl.cli.learner import clones_first
 from robot_rl.cli.page_flags import free_port
+from robot_rl.core.settings import changed
+from robot_rl.presets import preset
 from robot_rl.runtime.runs.metrics import METRICS_FILE, read_metrics
 from robot_rl.transport.journal import Journal
 from tests.diagnosis.short_runs import CORRIDOR, SMALL
@@ -18,6 +21,21 @@ def damage_journal(folder: Path) -> None:
             journal.append([bytes([65 + number]) * 100])
     (path,) = folder.glob("*.log")
     path.write_bytes(path.read_bytes().replace(b"C" * 50, b"?" * 50))
+
+
+@pytest.mark.parametrize(
+    ("changes", "resumed", "clones"),
+    [
+        ({}, False, True),
+        ({}, True, False),
+        ({"prior": "runs/a"}, False, False),
+        ({"prior": "runs/a", "prior_networks": False, "learner": {"prior_fraction": 0.25}}, False, True),
+        ({"agent": {"objective": "imitation"}, "learner": {"imitate": "all"}}, False, False),
+        ({"learner": {"clone_updates": 0}}, False, False),
+    ],
+)
+def test_networks_start_from_a_clone_unless_they_come_from_elsewhere(changes, resumed: bool, clones: bool) -> None:
+    assert clones_first(changed(preset("pick-lift-real-time"), changes), resumed) is clones
 
 
 @pytest.mark.slow

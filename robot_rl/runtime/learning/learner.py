@@ -80,7 +80,7 @@ class LearnerConfig:
     """Time between two checkpoints [s]; one more is written at the end."""
     clone_updates: int = 0
     """Updates of behaviour cloning on the demonstrations, before the first of `update_ratio`: the networks start from
-    the clone. With the objective `value` alone."""
+    the clone. With the objective `value` alone, and not where they come from `prior`."""
     update_ratio: UpdateRatioConfig = field(default_factory=UpdateRatioConfig)
     """Limits on updates per transition."""
 
