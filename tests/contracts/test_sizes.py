@@ -20,7 +20,7 @@ COMPILED = {"compiled", "inner"}
 # flags without effect, view in three dimensions (400), event file and full disks (150),
 # the last seconds saved, takeovers on the terminal, stages as subtasks (650),
 # several Ray nodes, policies that demonstrate in foreign environments (350),
-# steps counted through kills, one sender of targets (150)
+# steps counted through kills, one sender of targets (150), share of the products, stages in two forms (250)
 LINES_MAX = 66_750
 FILE_LINES_MAX = 300
 TO_BE_SPLIT = {}
